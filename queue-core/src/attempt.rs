@@ -1,0 +1,288 @@
+//! One attempt, from delivery to settlement: the only place where a job is performed.
+//!
+//! The hosted loop and the testkit's inline executor both call [`Performer::run`]; there is no second implementation.
+//! It spawns nothing, touches no queue and reads no global clock.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{BoxFuture, poll_fn};
+use tracing::Instrument as _;
+
+use crate::context::{JobContext, World};
+use crate::error::chain;
+use crate::interrupt::{Interrupt, InterruptReason};
+use crate::job::NewJob;
+use crate::observe::{Event, JobFacts};
+use crate::outcome::{Failure, FailureCause, Outcome, RetryAdvice};
+use crate::panic::{caught, caught_call};
+use crate::queue::{Delivery, Queue};
+use crate::registry::{Entry, Jobs};
+use crate::services::{CallScope, Scope, ServiceError, Services};
+use crate::settlement::{AttemptFacts, Settlement, decide};
+use crate::worker::{Layer, Worker};
+
+/// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
+#[derive(Clone)]
+pub struct Performer {
+    jobs: Arc<Jobs>,
+    worker: Arc<dyn Worker>,
+    world: World,
+}
+
+impl Performer {
+    /// Makes one of the jobs that are known, their services, the queue that they may enqueue to, and middleware, outermost first.
+    #[must_use]
+    pub fn new(
+        jobs: Jobs,
+        services: Services,
+        queue: Arc<dyn Queue>,
+        layers: &[Arc<dyn Layer>],
+        world: World,
+    ) -> Self {
+        let jobs = Arc::new(jobs);
+        let innermost: Arc<dyn Worker> = Arc::new(JobWorker {
+            jobs: jobs.clone(),
+            services,
+            queue,
+        });
+        let worker = layers
+            .iter()
+            .rev()
+            .fold(innermost, |inner, layer| layer.wrap(inner));
+        Self { jobs, worker, world }
+    }
+
+    /// Runs one attempt and says how it is to be recorded.
+    ///
+    /// Followups go with a completion only.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the interrupt.
+    pub async fn run(&self, delivery: Delivery, interrupt: Interrupt) -> Settlement {
+        let observer = &self.world.observer;
+        let context = JobContext::new(&delivery, interrupt, self.world.clone());
+        observer.observe(&Event::Started(context.facts().clone()));
+
+        let work = caught(self.worker.work(&delivery, &context)).instrument(span(context.facts()));
+        let outcome = interrupted_or(work.await, context.interrupt());
+
+        report(&outcome, context.facts());
+        let now = self.world.clock.now();
+        observer.observe(&Event::Ended {
+            job: context.facts().clone(),
+            outcome: outcome.clone(),
+            took: now.since(context.started_at()),
+        });
+        let followups = if outcome.kind().is_success() {
+            context.take_followups()
+        } else {
+            Vec::new()
+        };
+        let facts = AttemptFacts {
+            job: delivery.id(),
+            name: &delivery.name,
+            attempt: delivery.attempt,
+            max_attempts: delivery.max_attempts,
+        };
+        let transition = decide(outcome, &facts, &self.jobs.retry_policy(&delivery.name), now);
+        Settlement {
+            lease: delivery.lease,
+            transition,
+            followups,
+        }
+    }
+}
+
+impl fmt::Debug for Performer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Performer")
+            .field("jobs", &self.jobs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The innermost worker: looks the job up, opens its scope, performs it, and closes the scope with the outcome.
+struct JobWorker {
+    jobs: Arc<Jobs>,
+    services: Services,
+    queue: Arc<dyn Queue>,
+}
+
+#[async_trait]
+impl Worker for JobWorker {
+    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+        let scope = Arc::new(Scope::open(
+            self.services.clone(),
+            context.clone(),
+            self.queue.clone(),
+        ));
+        let outcome = if job.body.is_call() {
+            caught(within(None, context, call(job, &scope, context))).await
+        } else {
+            match self.jobs.find(&job.name) {
+                Some(entry) => perform(entry, job, &scope, context).await,
+                None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
+            }
+        };
+        close(&scope, outcome).await
+    }
+}
+
+async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobContext) -> Outcome {
+    // Decoding is the payload type's own code, so it may panic like the job itself.
+    let performed = caught(async {
+        match entry.perform(&job.body, scope) {
+            Ok(performing) => within(entry.options.timeout, context, performing).await,
+            Err(message) => Outcome::Failure(Failure::new(FailureCause::Undecodable, message).permanent()),
+        }
+    });
+    name_the_job(performed.await, entry.name)
+}
+
+/// Runs a closure, which can be done once.
+async fn call(job: &Delivery, scope: &Arc<Scope>, context: &JobContext) -> Outcome {
+    match job.body.take_call() {
+        Some(call) => call(CallScope::new(scope.clone(), context.clone())).await,
+        None => {
+            let message = format!("a `{}` is run once, and this one was", NewJob::CLOSURE);
+            Outcome::Failure(Failure::new(FailureCause::Error, message).permanent())
+        }
+    }
+}
+
+/// Runs the work until it ends, its time is over, or force is used against it, whichever is first.
+async fn within(
+    timeout: Option<Duration>,
+    context: &JobContext,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    let mut work = pin!(work);
+    let mut forced = pin!(context.interrupt().forced());
+    let mut over = timeout.map(|timeout| context.world().clock.sleep(timeout));
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        if forced.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Outcome::Interrupted);
+        }
+        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                let message = format!("timed out after {:?}", timeout.unwrap_or_default());
+                Poll::Ready(failed(FailureCause::Timeout, message))
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Closes the scope; a success whose unit of work could not commit is none.
+async fn close(scope: &Scope, outcome: Outcome) -> Outcome {
+    let Err(errors) = scope.close(outcome.kind()).await else {
+        return outcome;
+    };
+    let message = errors
+        .iter()
+        .map(|error: &ServiceError| chain(error))
+        .collect::<Vec<_>>()
+        .join("; ");
+    if outcome.kind().is_success() {
+        failed(FailureCause::Disposal, format!("could not end {message}"))
+    } else {
+        tracing::warn!(error = %message, "could not dispose a service after an attempt that did not succeed");
+        outcome
+    }
+}
+
+/// Puts the job in front of the chain of services, so that it reads `job → Repo → Pool: connection refused`.
+fn name_the_job(outcome: Outcome, name: &str) -> Outcome {
+    match outcome {
+        Outcome::Failure(failure) if failure.cause == FailureCause::Dependency => Outcome::Failure(Failure {
+            message: format!("{name} → {}", failure.message),
+            ..failure
+        }),
+        other => other,
+    }
+}
+
+/// What an attempt that was told to stop has come to.
+///
+/// A transient failure after that is a consequence rather than a failure of the job: it doesn't count.
+fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
+    match (outcome, interrupt.reason()) {
+        (Outcome::Interrupted, Some(InterruptReason::Cancelled(reason))) => Outcome::Cancel(reason.clone()),
+        (Outcome::Failure(failure), Some(reason)) if failure.advice != RetryAdvice::Never => match reason {
+            InterruptReason::Cancelled(reason) => Outcome::Cancel(reason.clone()),
+            InterruptReason::Shutdown | InterruptReason::LeaseLost => Outcome::Interrupted,
+        },
+        (outcome, _) => outcome,
+    }
+}
+
+fn failed(cause: FailureCause, message: String) -> Outcome {
+    Outcome::Failure(Failure::new(cause, message))
+}
+
+fn span(job: &JobFacts) -> tracing::Span {
+    tracing::info_span!(
+        "attempt",
+        job.id = %job.id,
+        job.name = %job.name,
+        job.queue = %job.queue,
+        job.attempt = job.attempt,
+    )
+}
+
+/// Logs a failure once, with its chain of errors: as a warning if it may pass, else as an error.
+fn report(outcome: &Outcome, job: &JobFacts) {
+    let JobFacts {
+        id,
+        name,
+        queue,
+        attempt,
+        ..
+    } = job;
+    match outcome {
+        Outcome::Failure(failure)
+            if failure.advice == RetryAdvice::Never || failure.cause == FailureCause::Panic =>
+        {
+            tracing::error!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, error = %failure, "attempt failed");
+        }
+        Outcome::Failure(failure) => {
+            tracing::warn!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, error = %failure, "attempt failed");
+        }
+        Outcome::Cancel(_) | Outcome::Interrupted => {
+            tracing::info!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt cut short");
+        }
+        Outcome::Success | Outcome::Snooze(_) => {
+            tracing::debug!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt ended");
+        }
+    }
+}
+
+/// Runs a blocking job on a thread of its own and waits for its outcome.
+pub(crate) fn run_blocking(
+    world: &World,
+    call: impl FnOnce() -> Outcome + Send + 'static,
+) -> BoxFuture<'static, Outcome> {
+    let outcome = Arc::new(OnceLock::new());
+    let answer = outcome.clone();
+    let span = tracing::Span::current();
+    let running = world.blocking.run_blocking(Box::new(move || {
+        let ended = span.in_scope(|| caught_call(call));
+        // Nobody else sets it.
+        drop(answer.set(ended));
+    }));
+    Box::pin(async move {
+        running.await;
+        outcome.get().cloned().unwrap_or(Outcome::Interrupted)
+    })
+}

@@ -1,0 +1,147 @@
+//! Time as a value: the instant type of the contract, and the clock that tells it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+/// An instant, in whole microseconds since the Unix epoch.
+///
+/// It is what backends store and compare.
+/// The range is about 290,000 years to either side of 1970; arithmetic that leaves it gives `None`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+    /// The last instant that can be told.
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// Makes an instant from microseconds since the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Gives the microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Adds a duration, rounded down to whole microseconds; `None` past the end of time.
+    #[must_use]
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        let micros = i64::try_from(duration.as_micros()).ok()?;
+        self.0.checked_add(micros).map(Self)
+    }
+
+    /// Adds a duration and stops at [`Timestamp::MAX`].
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        self.checked_add(duration).unwrap_or(Self::MAX)
+    }
+
+    /// Takes a duration away and stops at the beginning of time.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
+    /// Tells how long after `earlier` this is; zero if it is not after.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = i128::from(self.0) - i128::from(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self::EPOCH.saturating_add(after),
+            Err(before) => Self::EPOCH.saturating_sub(before.duration()),
+        }
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    /// An instant that the platform's clock can't tell becomes the epoch's end nearest to it.
+    fn from(time: Timestamp) -> Self {
+        let distance = Duration::from_micros(time.0.unsigned_abs());
+        let told = if time.0 < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        told.unwrap_or(UNIX_EPOCH)
+    }
+}
+
+/// Writes RFC 3339 with microseconds, or the plain number where the year has more than four digits.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const YEAR_10_000: i64 = 253_402_300_800_000_000;
+        if (0..YEAR_10_000).contains(&self.0) {
+            humantime::format_rfc3339_micros((*self).into()).fmt(f)
+        } else {
+            write!(f, "{} µs since the epoch", self.0)
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Tells the time and waits for it to pass.
+///
+/// Everything here that needs time is handed one of these, so that a test can move it.
+pub trait Clock: Send + Sync + 'static {
+    /// Tells the present instant. It may be stepped, backwards too.
+    fn now(&self) -> Timestamp;
+
+    /// Waits for `duration` by a clock that is never stepped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the wait and has no other effect.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_at_the_edge_of_time_is_none_and_never_a_panic() {
+        assert_eq!(Timestamp::MAX.checked_add(Duration::from_micros(1)), None);
+        assert_eq!(Timestamp::EPOCH.checked_add(Duration::MAX), None);
+        assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
+        assert_eq!(
+            Timestamp::from_micros(i64::MIN)
+                .saturating_sub(Duration::MAX)
+                .as_micros(),
+            i64::MIN
+        );
+        assert_eq!(
+            Timestamp::MAX.since(Timestamp::from_micros(i64::MIN)),
+            Duration::from_micros(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn an_instant_is_written_as_a_person_reads_it() {
+        assert_eq!(
+            Timestamp::from_micros(1_500_000).to_string(),
+            "1970-01-01T00:00:01.500000Z"
+        );
+        assert_eq!(Timestamp::from_micros(-1).to_string(), "-1 µs since the epoch");
+    }
+}

@@ -1,0 +1,223 @@
+//! What a job may know of its own attempt, and say.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Timestamp};
+use crate::interrupt::Interrupt;
+use crate::job::{JobId, Meta, NewJob};
+use crate::lease::Fence;
+use crate::name::{JobName, QueueName};
+use crate::observe::{Event, JobFacts, Observer};
+use crate::queue::Delivery;
+use crate::runtime::Blocking;
+
+/// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
+///
+/// Cheap to clone.
+///
+/// ```
+/// use queue_core::{background_job, JobContext};
+///
+/// #[background_job]
+/// async fn pack(order: u64) {}
+///
+/// #[background_job]
+/// async fn pay(#[inject] context: &JobContext, order: u64) {
+///     if context.attempt() == 1 {
+///         context.progress(50, "paying");
+///     }
+///     context.then(pack::new(order)); // stored together with this job's completion, or not at all
+/// }
+/// ```
+#[derive(Clone)]
+pub struct JobContext(Arc<Shared>);
+
+struct Shared {
+    facts: JobFacts,
+    max_attempts: u32,
+    pushed_at: Timestamp,
+    run_at: Timestamp,
+    started_at: Timestamp,
+    meta: Meta,
+    interrupt: Interrupt,
+    followups: Mutex<Vec<NewJob>>,
+    world: World,
+}
+
+/// What an attempt needs from outside: time, threads and someone who looks on.
+#[derive(Clone)]
+pub struct World {
+    /// Tells the time and bounds attempts.
+    pub clock: Arc<dyn Clock>,
+    /// Runs blocking jobs.
+    pub blocking: Arc<dyn Blocking>,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+impl JobContext {
+    /// Makes the context of an attempt.
+    #[must_use]
+    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: World) -> Self {
+        Self(Arc::new(Shared {
+            facts: JobFacts::from(delivery),
+            max_attempts: delivery.max_attempts,
+            pushed_at: delivery.pushed_at,
+            run_at: delivery.run_at,
+            started_at: world.clock.now(),
+            meta: delivery.meta.clone(),
+            interrupt,
+            followups: Mutex::new(Vec::new()),
+            world,
+        }))
+    }
+
+    /// The job's identity: the same for every attempt, so a good idempotency key.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.0.facts.id
+    }
+
+    /// The kind of job.
+    #[must_use]
+    pub fn name(&self) -> &JobName {
+        &self.0.facts.name
+    }
+
+    /// The queue it was in.
+    #[must_use]
+    pub fn queue(&self) -> &QueueName {
+        &self.0.facts.queue
+    }
+
+    /// The attempt that this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.0.facts.attempt
+    }
+
+    /// How often the job is tried at most.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        self.0.max_attempts
+    }
+
+    /// How often the job was claimed, this time included.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        self.0.facts.fence
+    }
+
+    /// When the job was stored, by the backend's clock.
+    #[must_use]
+    pub fn pushed_at(&self) -> Timestamp {
+        self.0.pushed_at
+    }
+
+    /// When the job became ready, by the backend's clock.
+    #[must_use]
+    pub fn run_at(&self) -> Timestamp {
+        self.0.run_at
+    }
+
+    /// When this attempt began, by the worker's clock.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.0.started_at
+    }
+
+    /// The present instant, by the worker's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.world.clock.now()
+    }
+
+    /// The words that were pushed with the job.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.0.meta
+    }
+
+    /// The token that fires when the job should stop: at shutdown, when it was cancelled, when its lease was lost.
+    #[must_use]
+    pub fn token(&self) -> &CancellationToken {
+        self.0.interrupt.token()
+    }
+
+    /// Waits, by the clock that bounds this attempt, so that a test needn't wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub async fn sleep(&self, duration: Duration) {
+        self.0.world.clock.sleep(duration).await;
+    }
+
+    /// Has a job stored in the same atomic step as this one's completion, and not at all if this one fails.
+    ///
+    /// Use this rather than to enqueue from inside a job: it can neither lose nor double the next link of a chain,
+    /// and it never waits for room in a bounded queue.
+    pub fn then(&self, job: impl Into<NewJob>) {
+        self.0
+            .followups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(job.into());
+    }
+
+    /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.
+    pub fn progress(&self, percent: u8, note: impl Into<String>) {
+        let event = Event::Progressed {
+            job: self.0.facts.clone(),
+            percent: percent.min(100),
+            note: note.into(),
+        };
+        self.0.world.observer.observe(&event);
+    }
+
+    /// Takes the followups out, with identities that are the same however often they are taken.
+    pub(crate) fn take_followups(&self) -> Vec<NewJob> {
+        let mut followups =
+            std::mem::take(&mut *self.0.followups.lock().unwrap_or_else(PoisonError::into_inner));
+        for (nth, followup) in followups.iter_mut().enumerate() {
+            followup
+                .id
+                .get_or_insert_with(|| self.id().followup(self.fence().0, nth));
+        }
+        followups
+    }
+
+    /// The attempt's interrupt.
+    #[must_use]
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.0.interrupt
+    }
+
+    pub(crate) fn facts(&self) -> &JobFacts {
+        &self.0.facts
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.0.world
+    }
+}
+
+impl fmt::Debug for JobContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobContext")
+            .field("id", &self.id())
+            .field("name", self.name())
+            .field("attempt", &self.attempt())
+            .finish_non_exhaustive()
+    }
+}

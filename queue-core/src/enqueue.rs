@@ -1,0 +1,141 @@
+//! The fluent side of pushing a job.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::clock::Timestamp;
+use crate::error::QueueError;
+use crate::job::{JobId, NewJob};
+use crate::name::QueueName;
+use crate::queue::{Queue, Receipt};
+use crate::unique::Unique;
+
+/// A job about to be stored: chain its options, then `.await` it.
+#[must_use = "nothing is stored until this is awaited"]
+pub struct Enqueue<'q, Q: ?Sized> {
+    queue: &'q Q,
+    job: NewJob,
+}
+
+impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
+    pub(crate) fn new(queue: &'q Q, job: NewJob) -> Self {
+        Self { queue, job }
+    }
+
+    /// Makes the job ready so long after it is stored.
+    pub fn delay(self, delay: Duration) -> Self {
+        self.with(|job| job.delay(delay))
+    }
+
+    /// Makes the job ready at an instant; one that is past means now.
+    pub fn at(self, at: impl Into<Timestamp>) -> Self {
+        self.with(|job| job.at(at))
+    }
+
+    /// Sets the priority; lower runs first.
+    pub fn priority(self, priority: i32) -> Self {
+        self.with(|job| job.priority(priority))
+    }
+
+    /// Sends the job to another queue than its default.
+    pub fn queue(self, queue: impl Into<QueueName>) -> Self {
+        self.with(|job| job.queue(queue))
+    }
+
+    /// Sets how often the job is tried at most.
+    pub fn max_attempts(self, attempts: u32) -> Self {
+        self.with(|job| job.max_attempts(attempts))
+    }
+
+    /// Keeps a second unfinished job of this name and key out.
+    pub fn unique(self, unique: impl Into<Unique>) -> Self {
+        self.with(|job| job.unique(unique))
+    }
+
+    /// Adds a word that travels with the job.
+    pub fn meta(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|job| job.meta(key, value))
+    }
+
+    /// Gives the job an identity of the caller's, so that enqueueing it again after a lost answer stores it once.
+    pub fn id(self, id: JobId) -> Self {
+        self.with(|job| job.id(id))
+    }
+
+    fn with(mut self, change: impl FnOnce(NewJob) -> NewJob) -> Self {
+        self.job = change(self.job);
+        self
+    }
+}
+
+impl<'q, Q: Queue + ?Sized> IntoFuture for Enqueue<'q, Q> {
+    type Output = Result<Receipt, QueueError>;
+    type IntoFuture = Enqueuing<'q>;
+
+    fn into_future(self) -> Enqueuing<'q> {
+        Enqueuing(self.queue.push(vec![self.job]))
+    }
+}
+
+impl<Q: ?Sized> fmt::Debug for Enqueue<'_, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enqueue")
+            .field("job", &self.job)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A job on its way to the queue.
+pub struct Enqueuing<'q>(BoxFuture<'q, Result<Vec<Receipt>, QueueError>>);
+
+impl Future for Enqueuing<'_> {
+    type Output = Result<Receipt, QueueError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(|receipts| {
+            let missing = || QueueError::unavailable("the queue gave no receipt for the job");
+            receipts?.first().copied().ok_or_else(missing)
+        })
+    }
+}
+
+impl fmt::Debug for Enqueuing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Enqueuing")
+    }
+}
+
+/// A batch of jobs about to be stored; `.await` it.
+#[must_use = "nothing is stored until this is awaited"]
+pub struct EnqueueAll<'q, Q: ?Sized> {
+    queue: &'q Q,
+    jobs: Vec<NewJob>,
+}
+
+impl<'q, Q: Queue + ?Sized> EnqueueAll<'q, Q> {
+    pub(crate) fn new(queue: &'q Q, jobs: Vec<NewJob>) -> Self {
+        Self { queue, jobs }
+    }
+}
+
+impl<'q, Q: Queue + ?Sized> IntoFuture for EnqueueAll<'q, Q> {
+    type Output = Result<Vec<Receipt>, QueueError>;
+    type IntoFuture = BoxFuture<'q, Result<Vec<Receipt>, QueueError>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.queue.push(self.jobs)
+    }
+}
+
+impl<Q: ?Sized> fmt::Debug for EnqueueAll<'_, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueAll")
+            .field("jobs", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
+}

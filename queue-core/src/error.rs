@@ -1,0 +1,167 @@
+//! What can go wrong between a caller and a queue.
+
+use std::fmt;
+
+use crate::name::QueueName;
+
+/// An error of any type, boxed.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What kind of condition a [`QueueError`] is: what a caller acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QueueErrorKind {
+    /// The request itself is wrong, and repeating it won't help.
+    Invalid,
+    /// A bounded queue has no room at the moment.
+    Full,
+    /// The handle was closed.
+    Closed,
+    /// The store can't be reached, or its answer can't be known. The same call may succeed later.
+    Unavailable,
+    /// The job's state doesn't allow the request.
+    Conflict,
+    /// What is stored can't be read.
+    Corrupt,
+    /// This queue can't do that at all.
+    Unsupported,
+}
+
+impl QueueErrorKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Full => "full",
+            Self::Closed => "closed",
+            Self::Unavailable => "unavailable",
+            Self::Conflict => "conflict",
+            Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl fmt::Display for QueueErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A request that a queue did not carry out.
+///
+/// Its text says what was wrong and on which queue, and leaves the cause to [`source`](std::error::Error::source).
+pub struct QueueError(Box<Repr>);
+
+struct Repr {
+    kind: QueueErrorKind,
+    message: String,
+    queue: Option<QueueName>,
+    source: Option<BoxError>,
+}
+
+impl QueueError {
+    /// Makes an error of a kind; the message is lowercase and has no full stop.
+    pub fn new(kind: QueueErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Repr {
+            kind,
+            message: message.into(),
+            queue: None,
+            source: None,
+        }))
+    }
+
+    /// Makes an [`Invalid`](QueueErrorKind::Invalid) error.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(QueueErrorKind::Invalid, message)
+    }
+
+    /// Makes a [`Conflict`](QueueErrorKind::Conflict) error.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(QueueErrorKind::Conflict, message)
+    }
+
+    /// Makes an [`Unsupported`](QueueErrorKind::Unsupported) error; the message says what to use instead.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(QueueErrorKind::Unsupported, message)
+    }
+
+    /// Makes an [`Unavailable`](QueueErrorKind::Unavailable) error.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(QueueErrorKind::Unavailable, message)
+    }
+
+    /// Makes a [`Closed`](QueueErrorKind::Closed) error.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self::new(QueueErrorKind::Closed, "the queue was closed by this program")
+    }
+
+    /// Adds the queue that was asked.
+    #[must_use]
+    pub fn on_queue(mut self, queue: impl Into<QueueName>) -> Self {
+        self.0.queue = Some(queue.into());
+        self
+    }
+
+    /// Adds what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Tells the kind.
+    #[must_use]
+    pub fn kind(&self) -> QueueErrorKind {
+        self.0.kind
+    }
+
+    /// Tells whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.0.kind, QueueErrorKind::Full | QueueErrorKind::Unavailable)
+    }
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.queue {
+            Some(queue) => write!(f, " (queue `{queue}`)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("queue", &self.0.queue)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for QueueError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Writes an error and its causes in one line: `could not send: connection refused`.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        // Many errors repeat their source in their own text; once is enough.
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
+}

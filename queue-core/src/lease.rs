@@ -1,0 +1,56 @@
+//! The right to work on a job for a while.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::job::JobId;
+
+/// How often a job was claimed, this claim included.
+///
+/// It only grows, so of two holders the one with the greater fence is the newer, whoever they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fence(pub u64);
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The right to work on a job until an instant of the backend's clock.
+///
+/// Its holder renews it for as long as the work takes. Whoever holds an older fence than the job's newest holds nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The job.
+    pub job: JobId,
+    /// Which claim of the job this is.
+    pub fence: Fence,
+    /// For how long each renewal extends it.
+    pub length: Duration,
+    /// When it becomes void, by the backend's clock.
+    pub expires_at: Timestamp,
+}
+
+impl Lease {
+    /// How long a lease is where nothing else is said.
+    pub const DEFAULT_LENGTH: Duration = Duration::from_secs(30);
+}
+
+/// What became of a lease at its renewal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// It holds until this new instant.
+    Held {
+        /// When it becomes void now.
+        expires_at: Timestamp,
+        /// Why the job is to stop, if somebody asked for that.
+        cancel: Option<String>,
+    },
+    /// It was lost before: somebody else may hold the job, or it has ended.
+    Lost,
+}

@@ -1,0 +1,134 @@
+//! The sizes that every queue keeps to.
+
+use crate::error::QueueError;
+use crate::job::NewJob;
+use crate::settlement::Settlement;
+
+/// How large names, payloads, meta and batches may be.
+///
+/// Checked before any backend is asked, so that all of them refuse the same.
+/// A typed body in memory has no size yet; it's checked where it is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a payload's JSON text: 1 MiB.
+    pub payload: usize,
+    /// Bytes of all meta keys and values of a job: 16 KiB.
+    pub meta: usize,
+    /// Jobs in a batch: 10,000.
+    pub batch: usize,
+}
+
+impl Limits {
+    /// The longest name, in characters.
+    pub const NAME: usize = 128;
+    /// The longest unique key, in bytes.
+    pub const UNIQUE_KEY: usize = 256;
+
+    /// Allows payloads of this many bytes instead of 1 MiB.
+    #[must_use]
+    pub const fn payload(mut self, bytes: usize) -> Self {
+        self.payload = bytes;
+        self
+    }
+
+    /// Checks a batch of new jobs.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, with the job's place in the batch (from 0), the field, its size and the limit.
+    pub fn check(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
+        if jobs.len() > self.batch {
+            return Err(QueueError::invalid(format!(
+                "the batch has {} jobs, the limit is {}: push it in parts",
+                jobs.len(),
+                self.batch
+            )));
+        }
+        for (index, job) in jobs.iter().enumerate() {
+            if let Err(breach) = self.check_job(job) {
+                return Err(QueueError::invalid(format!(
+                    "job {index} of the batch (`{}`): {breach}",
+                    job.name
+                ))
+                .on_queue(job.queue.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the followups of a batch of settlements.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn check_followups(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
+        settlements
+            .iter()
+            .try_for_each(|settlement| self.check(&settlement.followups))
+    }
+
+    fn check_job(&self, job: &NewJob) -> Result<(), String> {
+        check_name("name", job.name.as_str())?;
+        check_name("queue", job.queue.as_str())?;
+        if job.max_attempts == 0 {
+            return Err("`max_attempts` is 0, the least is 1".to_owned());
+        }
+        if let Some(bytes) = job.body.encoded_len().filter(|bytes| *bytes > self.payload) {
+            return Err(format!(
+                "`payload` has {bytes} bytes, the limit is {}",
+                self.payload
+            ));
+        }
+        if !job.meta.is_empty() && job.meta.size() > self.meta {
+            return Err(format!(
+                "`meta` has {} bytes, the limit is {}",
+                job.meta.size(),
+                self.meta
+            ));
+        }
+        match &job.unique {
+            Some(unique) if unique.key.is_empty() => Err("`unique` has an empty key".to_owned()),
+            Some(unique) if unique.key.len() > Self::UNIQUE_KEY => Err(format!(
+                "`unique` has a key of {} bytes, the limit is {}",
+                unique.key.len(),
+                Self::UNIQUE_KEY
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload: 1 << 20,
+            meta: 16 << 10,
+            batch: 10_000,
+        }
+    }
+}
+
+/// Checks one name; the error names the field and what is wrong.
+fn check_name(field: &str, name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err(format!("`{field}` is empty"));
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    if name.len() <= Limits::NAME && name.bytes().all(fits) {
+        return Ok(());
+    }
+    let length = name.chars().count();
+    if length > Limits::NAME {
+        return Err(format!(
+            "`{field}` has {length} characters, the limit is {}",
+            Limits::NAME
+        ));
+    }
+    match name.chars().find(|c| !(c.is_ascii() && fits(*c as u8))) {
+        Some(stranger) => Err(format!(
+            "`{field}` has {stranger:?} in it; allowed are `A-Z a-z 0-9 _ . : -`"
+        )),
+        None => Ok(()),
+    }
+}

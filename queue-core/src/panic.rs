@@ -1,0 +1,67 @@
+//! Panics as values: caught, with their message and where they happened.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::sync::Once;
+use std::task::Poll;
+
+use futures_util::future::poll_fn;
+
+use crate::outcome::{Failure, FailureCause, Outcome};
+
+thread_local! {
+    /// Where the panic that is being caught on this thread happened.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a future and turns a panic in it to a failure.
+///
+/// A panic's location is known only to the panic hook, so the first call adds one, which then calls the hook that was
+/// there. Where another hook replaces it later, the message is there and the location is not.
+pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
+    listen();
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+            .unwrap_or_else(|panic| Poll::Ready(failed(&*panic)))
+    })
+    .await
+}
+
+/// Runs a call and turns a panic in it to a failure.
+pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
+    listen();
+    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| failed(&*panic))
+}
+
+/// Gives the message of a caught panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
+}
+
+fn failed(panic: &(dyn Any + Send)) -> Outcome {
+    let message = panic_message(panic);
+    let message = match LOCATION.take() {
+        Some(location) => format!("{message}, at {location}"),
+        None => message,
+    };
+    Outcome::Failure(Failure::new(FailureCause::Panic, message))
+}
+
+fn listen() {
+    static LISTEN: Once = Once::new();
+    LISTEN.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            LOCATION.set(info.location().map(ToString::to_string));
+            previous(info);
+        }));
+    });
+}

@@ -1,0 +1,192 @@
+//! The jobs that a program knows: from a name to what performs it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::body::{Body, DecodeError};
+use crate::job::{Job, JobOptions};
+use crate::name::JobName;
+use crate::outcome::Outcome;
+use crate::retry::RetryPolicy;
+use crate::services::{Dependency, Problem, Scope, Services, nearest};
+
+/// Lists jobs: `jobs![send_welcome, reports::build_report]`.
+///
+/// Each is a function annotated with `#[background_job]`.
+#[macro_export]
+macro_rules! jobs {
+    ($($job:path),* $(,)?) => {
+        $crate::Jobs::new()$(.with::<$job>())*
+    };
+}
+
+/// The jobs that a program knows, by name; made by [`jobs!`](crate::jobs).
+#[derive(Clone, Default)]
+pub struct Jobs {
+    entries: Vec<Arc<Entry>>,
+    by_name: HashMap<JobName, usize>,
+    /// Names that were given twice, told when the program starts.
+    taken_twice: Vec<(&'static str, &'static str)>,
+}
+
+impl Jobs {
+    /// Knows no job.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a job under its name and its aliases.
+    #[must_use]
+    pub fn with<J: Job>(mut self) -> Self {
+        let index = self.entries.len();
+        for name in [J::NAME].into_iter().chain(J::ALIASES.iter().copied()) {
+            let taken = self.by_name.insert(JobName::from_static(name), index);
+            if let Some(first) = taken.and_then(|first| self.entries.get(first)) {
+                self.taken_twice.push((name, first.name));
+            } else if taken.is_some() {
+                // The job says the same name twice itself, which is harmless.
+            }
+        }
+        self.entries.push(Arc::new(Entry::of::<J>()));
+        self
+    }
+
+    /// Adds all jobs of another list.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let base = self.entries.len();
+        for (name, index) in other.by_name {
+            let first = self
+                .by_name
+                .insert(name, base + index)
+                .and_then(|first| self.entries.get(first));
+            if let (Some(first), Some(second)) = (first, other.entries.get(index)) {
+                self.taken_twice.push((second.name, first.name));
+            }
+        }
+        self.taken_twice.extend(other.taken_twice);
+        self.entries.extend(other.entries);
+        self
+    }
+
+    /// Lists the names, sorted, aliases included.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.by_name.keys().map(JobName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Finds everything that would go wrong with these jobs and these services.
+    #[must_use]
+    pub fn check(&self, services: &Services) -> Vec<Problem> {
+        let twice = self.taken_twice.iter().map(|(name, first)| {
+            Problem::new(format!(
+                "the job name `{name}` is taken twice (the first: job `{first}`): give one `name = \"…\"`, or drop the alias"
+            ))
+        });
+        let missing = self
+            .entries
+            .iter()
+            .flat_map(|entry| services.check(entry.name, &(entry.dependencies)()));
+        twice.chain(missing).collect()
+    }
+
+    /// Gives the retry policy of a job, or the default for one that isn't known.
+    #[must_use]
+    pub fn retry_policy(&self, name: &JobName) -> RetryPolicy {
+        self.find(name)
+            .map_or(RetryPolicy::DEFAULT, |entry| entry.options.retry.clone())
+    }
+
+    pub(crate) fn find(&self, name: &JobName) -> Option<&Entry> {
+        self.by_name
+            .get(name)
+            .and_then(|index| self.entries.get(*index))
+            .map(AsRef::as_ref)
+    }
+
+    /// Says that a name isn't known, with the nearest that are.
+    pub(crate) fn unknown(&self, name: &JobName) -> String {
+        let names = self.names();
+        match nearest(name.as_str(), names.iter().copied()) {
+            Some(near) => format!("no job is called `{name}` here; the nearest known: `{near}`"),
+            None if names.is_empty() => format!("no job is called `{name}` here; none is known at all"),
+            None => format!(
+                "no job is called `{name}` here; known are: `{}`",
+                names.join("`, `")
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Jobs").field(&self.names()).finish()
+    }
+}
+
+/// A job that a program knows.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) options: JobOptions,
+    dependencies: fn() -> Vec<Dependency>,
+    handler: Box<dyn Handler>,
+}
+
+impl Entry {
+    fn of<J: Job>() -> Self {
+        Self {
+            name: J::NAME,
+            options: J::options(),
+            dependencies: J::dependencies,
+            handler: Box::new(Typed(PhantomData::<fn() -> J>)),
+        }
+    }
+
+    /// Decodes the payload and performs the job.
+    pub(crate) fn perform<'a>(
+        &'a self,
+        body: &'a Body,
+        scope: &'a Scope,
+    ) -> Result<BoxFuture<'a, Outcome>, String> {
+        self.handler.perform(body, scope).map_err(|error| {
+            let fields = self.handler.fields().join(", ");
+            format!(
+                "the payload is not what `{}` takes: {error}; it takes {{ {fields} }}",
+                self.name
+            )
+        })
+    }
+}
+
+trait Handler: Send + Sync {
+    fn fields(&self) -> &'static [&'static str];
+    fn perform<'a>(&'a self, body: &'a Body, scope: &'a Scope)
+    -> Result<BoxFuture<'a, Outcome>, DecodeError>;
+}
+
+struct Typed<J>(PhantomData<fn() -> J>);
+
+impl<J: Job> Handler for Typed<J> {
+    fn fields(&self) -> &'static [&'static str] {
+        J::FIELDS
+    }
+
+    fn perform<'a>(
+        &'a self,
+        body: &'a Body,
+        scope: &'a Scope,
+    ) -> Result<BoxFuture<'a, Outcome>, DecodeError> {
+        if let Some(job) = body.downcast_ref::<J>() {
+            return Ok(job.perform(scope));
+        }
+        let job: J = body.decode()?;
+        Ok(Box::pin(async move { job.perform(scope).await }))
+    }
+}

@@ -1,0 +1,148 @@
+//! How long to wait before the next attempt.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::job::JobId;
+use crate::name::JobName;
+
+/// What a retry policy may decide by.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RetryContext<'a> {
+    /// The job.
+    pub job: JobId,
+    /// Its kind.
+    pub name: &'a JobName,
+    /// The attempt that failed, from 1.
+    pub attempt: u32,
+    /// How often it is tried at most.
+    pub max_attempts: u32,
+    /// What went wrong, causes included.
+    pub error: &'a str,
+}
+
+/// Says how long to wait after a failed attempt.
+///
+/// Whether there is a next attempt at all is not its business: that is the job's `max_attempts`.
+#[derive(Clone)]
+pub struct RetryPolicy(Backoff);
+
+#[derive(Clone)]
+enum Backoff {
+    Fixed(Duration),
+    Exponential { first: Duration, max: Duration },
+    Custom(fn(&RetryContext<'_>) -> Duration),
+}
+
+impl RetryPolicy {
+    /// Doubles from 1 s to 1 h, with full jitter.
+    pub const DEFAULT: Self = Self(Backoff::Exponential {
+        first: Duration::from_secs(1),
+        max: Duration::from_secs(3600),
+    });
+
+    /// Waits the same time before each retry.
+    #[must_use]
+    pub const fn fixed(wait: Duration) -> Self {
+        Self(Backoff::Fixed(wait))
+    }
+
+    /// Doubles from `first` up to `max`, with full jitter: somewhere between nothing and that.
+    ///
+    /// The jitter is seeded from the job and the attempt, so the same retry always waits the same time.
+    #[must_use]
+    pub const fn exponential(first: Duration, max: Duration) -> Self {
+        Self(Backoff::Exponential { first, max })
+    }
+
+    /// Asks a function.
+    #[must_use]
+    pub const fn custom(wait: fn(&RetryContext<'_>) -> Duration) -> Self {
+        Self(Backoff::Custom(wait))
+    }
+
+    /// Tells how long to wait after the attempt that failed.
+    #[must_use]
+    pub fn wait(&self, context: &RetryContext<'_>) -> Duration {
+        match self.0 {
+            Backoff::Fixed(wait) => wait,
+            Backoff::Exponential { first, max } => {
+                let ceiling = doubled(first, context.attempt.saturating_sub(1)).min(max);
+                let seed = context.job.seed() ^ u64::from(context.attempt);
+                jittered(ceiling, &mut fastrand::Rng::with_seed(seed))
+            }
+            Backoff::Custom(wait) => wait(context),
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl fmt::Debug for RetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Backoff::Fixed(wait) => write!(f, "RetryPolicy::fixed({wait:?})"),
+            Backoff::Exponential { first, max } => write!(f, "RetryPolicy::exponential({first:?}, {max:?})"),
+            Backoff::Custom(_) => f.write_str("RetryPolicy::custom(..)"),
+        }
+    }
+}
+
+/// Doubles `first` `times` times and stops at the longest duration.
+#[must_use]
+pub fn doubled(first: Duration, times: u32) -> Duration {
+    2_u32
+        .checked_pow(times)
+        .and_then(|factor| first.checked_mul(factor))
+        .unwrap_or(Duration::MAX)
+}
+
+/// Picks a duration between nothing and `ceiling`, in whole microseconds.
+pub fn jittered(ceiling: Duration, random: &mut fastrand::Rng) -> Duration {
+    let micros = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(random.u64(0..=micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(name: &JobName, attempt: u32) -> RetryContext<'_> {
+        RetryContext {
+            job: JobId::from_u128(7),
+            name,
+            attempt,
+            max_attempts: 9,
+            error: "it rained",
+        }
+    }
+
+    #[test]
+    fn exponential_backoff_stays_below_a_ceiling_that_doubles_up_to_its_maximum() {
+        let name = JobName::from_static("job");
+        let policy = RetryPolicy::exponential(Duration::from_secs(1), Duration::from_secs(8));
+
+        for (attempt, ceiling) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (200, 8), (u32::MAX, 8)] {
+            assert!(
+                policy.wait(&context(&name, attempt)) <= Duration::from_secs(ceiling),
+                "attempt {attempt}"
+            );
+        }
+    }
+
+    #[test]
+    fn jitter_is_the_same_for_the_same_job_and_attempt_and_differs_between_attempts() {
+        let name = JobName::from_static("job");
+        let policy = RetryPolicy::exponential(Duration::from_secs(60), Duration::from_secs(60));
+
+        let first = policy.wait(&context(&name, 1));
+
+        assert_eq!(first, policy.wait(&context(&name, 1)));
+        assert_ne!(first, policy.wait(&context(&name, 2)));
+    }
+}

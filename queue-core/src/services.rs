@@ -1,0 +1,140 @@
+//! Dependency injection: what jobs are given, how it's made, and how long it lives.
+//!
+//! A service is registered with a lifetime: **singleton** (one for the process), **scoped** (one for each attempt),
+//! **transient** (one for each use) or **unit of work** (scoped, exclusive, ended with the outcome).
+//! A factory's parameters are its dependencies, so the whole graph is known, and checked, before anything runs.
+
+mod builder;
+mod call;
+mod dependency;
+mod error;
+mod factory;
+mod inject;
+mod key;
+mod provider;
+mod scope;
+mod unit_of_work;
+mod validate;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use builder::ServicesBuilder;
+pub use call::CallScope;
+pub use dependency::{Dependency, Need};
+pub use error::ServiceError;
+pub use factory::{Construct, Disposal, Factory};
+pub use inject::{FromScope, Key, Keyed};
+pub use key::ServiceKey;
+pub use provider::Lifetime;
+pub use scope::Scope;
+pub use unit_of_work::Exclusive;
+pub use validate::{BuildError, Problem};
+
+pub(crate) use validate::nearest;
+
+use provider::Provider;
+
+use crate::outcome::OutcomeKind;
+
+/// All registered services, checked and ready to be given to jobs. Cheap to clone.
+///
+/// ```
+/// use queue_core::Services;
+/// use std::sync::Arc;
+///
+/// struct Pool;
+/// struct Repo(Arc<Pool>);
+/// trait Mailer: Send + Sync {}
+/// struct Smtp;
+/// impl Mailer for Smtp {}
+///
+/// let services = Services::builder()
+///     .singleton(Pool)                                              // one for the process
+///     .singleton_as::<dyn Mailer>(Arc::new(Smtp))                   // asked for as `&dyn Mailer`
+///     .scoped(async |pool: Arc<Pool>| Ok::<_, std::io::Error>(Repo(pool))) // one for each attempt
+///     .build()?;
+/// # Ok::<(), queue_core::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct Services(Arc<Shared>);
+
+struct Shared {
+    providers: HashMap<ServiceKey, Provider>,
+    /// Singletons in the order in which they were made.
+    made: Mutex<Vec<ServiceKey>>,
+}
+
+impl Services {
+    /// Starts to register services.
+    #[must_use]
+    pub fn builder() -> ServicesBuilder {
+        ServicesBuilder::new()
+    }
+
+    /// Has no services at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::from_providers(Vec::new())
+    }
+
+    /// Disposes every singleton that was made, in reverse order, even if one fails or panics.
+    ///
+    /// # Errors
+    ///
+    /// What each of those that failed said.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the rest undisposed.
+    pub async fn dispose(&self) -> Result<(), Vec<ServiceError>> {
+        let made = std::mem::take(&mut *self.0.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut errors = Vec::new();
+        for key in made.into_iter().rev() {
+            let Some(provider) = self.provider(key) else {
+                continue;
+            };
+            if let Some(instance) = provider.made_singleton() {
+                errors.extend(provider.dispose(instance, OutcomeKind::Success).await.err());
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn from_providers(providers: Vec<Provider>) -> Self {
+        let made = providers
+            .iter()
+            .filter(|p| p.made_singleton().is_some())
+            .map(|p| p.key)
+            .collect();
+        let providers = providers
+            .into_iter()
+            .map(|provider| (provider.key, provider))
+            .collect();
+        Self(Arc::new(Shared {
+            providers,
+            made: Mutex::new(made),
+        }))
+    }
+
+    fn provider(&self, key: ServiceKey) -> Option<&Provider> {
+        self.0.providers.get(&key)
+    }
+
+    fn note_singleton(&self, key: ServiceKey) {
+        self.0
+            .made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(key);
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.0.providers.keys().map(ToString::to_string).collect();
+        names.sort();
+        f.debug_tuple("Services").field(&names).finish()
+    }
+}

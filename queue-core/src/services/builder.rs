@@ -1,0 +1,262 @@
+//! Registration of services.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::factory::{Construct, Disposal, Factory, shared};
+use super::provider::{Dispose, Instance, Lifetime, Make, Provider};
+use super::validate::{self, BuildError, Problem};
+use super::{Dependency, FromScope, ServiceKey, Services, unit_of_work};
+
+/// Registers services, and checks the whole graph of them at [`build`](Self::build).
+///
+/// Values are registered with [`singleton`](Self::singleton), async fallible factories with `singleton_with`, `scoped`
+/// and `transient`, plain functions that can't fail with the same names and `_fn`.
+#[derive(Default)]
+#[must_use = "services are registered by `build`"]
+pub struct ServicesBuilder {
+    providers: Vec<Provider>,
+    disposals: Vec<(ServiceKey, Dispose)>,
+    problems: Vec<Problem>,
+    next_key: Option<&'static str>,
+}
+
+impl ServicesBuilder {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers the next service under a word, to tell several of one type apart.
+    ///
+    /// A job asks for it by `#[inject("replica")] pool: &Pool`, a factory by [`Keyed`](super::Keyed).
+    pub fn keyed(mut self, key: &'static str) -> Self {
+        self.next_key = Some(key);
+        self
+    }
+
+    /// Registers a value: the process's one `T`.
+    pub fn singleton<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.singleton_as::<T>(Arc::new(value))
+    }
+
+    /// Registers a shared value under another type, mostly a trait: `.singleton_as::<dyn Mailer>(Arc::new(smtp))`.
+    pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
+        let key = self.key::<T>();
+        self.providers.push(Provider::ready(key, Arc::new(value)));
+        self
+    }
+
+    /// Registers a factory of the process's one `T`, called at its first use and again if it failed.
+    pub fn singleton_with<F, P>(self, factory: F) -> Self
+    where
+        F: Factory<P>,
+        F::Service: Sync,
+    {
+        self.factory(Lifetime::Singleton, factory)
+    }
+
+    /// Registers a plain function that makes the process's one `T` at its first use.
+    pub fn singleton_fn<F, P>(self, construct: F) -> Self
+    where
+        F: Construct<P>,
+        F::Service: Sync,
+    {
+        self.construct(Lifetime::Singleton, construct)
+    }
+
+    /// Registers a factory called once for each attempt.
+    pub fn scoped<F, P>(self, factory: F) -> Self
+    where
+        F: Factory<P>,
+        F::Service: Sync,
+    {
+        self.factory(Lifetime::Scoped, factory)
+    }
+
+    /// Registers a plain function called once for each attempt.
+    pub fn scoped_fn<F, P>(self, construct: F) -> Self
+    where
+        F: Construct<P>,
+        F::Service: Sync,
+    {
+        self.construct(Lifetime::Scoped, construct)
+    }
+
+    /// Registers a factory called for each use.
+    pub fn transient<F, P>(self, factory: F) -> Self
+    where
+        F: Factory<P>,
+        F::Service: Sync,
+    {
+        self.factory(Lifetime::Transient, factory)
+    }
+
+    /// Registers a plain function called for each use.
+    pub fn transient_fn<F, P>(self, construct: F) -> Self
+    where
+        F: Construct<P>,
+        F::Service: Sync,
+    {
+        self.construct(Lifetime::Transient, construct)
+    }
+
+    /// Registers what a job takes by `&mut` and has to itself, begun when first asked for and ended with the outcome.
+    ///
+    /// A failed end makes the attempt a failure, so a job has succeeded only if its commit has.
+    ///
+    /// ```
+    /// # use queue_core::{OutcomeKind, Services};
+    /// # use std::sync::Arc;
+    /// # struct Pool; struct Tx;
+    /// # impl Pool { async fn begin(&self) -> std::io::Result<Tx> { Ok(Tx) } }
+    /// # impl Tx { async fn commit(self) -> std::io::Result<()> { Ok(()) } async fn rollback(self) -> std::io::Result<()> { Ok(()) } }
+    /// let services = Services::builder()
+    ///     .singleton(Pool)
+    ///     .unit_of_work(
+    ///         async |pool: Arc<Pool>| pool.begin().await,
+    ///         async |tx: Tx, outcome: OutcomeKind| {
+    ///             if outcome.is_success() { tx.commit().await } else { tx.rollback().await }
+    ///         },
+    ///     )
+    ///     .build()?;
+    /// # Ok::<(), queue_core::BuildError>(())
+    /// ```
+    pub fn unit_of_work<F, P>(mut self, begin: F, end: impl Disposal<F::Service>) -> Self
+    where
+        F: Factory<P>,
+    {
+        let key = self.key::<F::Service>();
+        let dependencies = begin.dependencies();
+        let make: Make = {
+            let begin = Arc::new(begin);
+            Box::new(move |scope| {
+                let begin = begin.clone();
+                Box::pin(async move { Ok(unit_of_work::keep(begin.make(scope).await?)) })
+            })
+        };
+        let mut provider = Provider::new(key, Lifetime::UnitOfWork, dependencies, make);
+        provider.disposal = Some(unit_of_work::ending(end));
+        self.providers.push(provider);
+        self
+    }
+
+    /// Offers a registered service under another type too: `.also_as(|repo: Arc<SqlRepo>| repo as Arc<dyn Repo>)`.
+    pub fn also_as<T, U>(mut self, convert: impl Fn(Arc<T>) -> Arc<U> + Send + Sync + 'static) -> Self
+    where
+        T: ?Sized + Send + Sync + 'static,
+        U: ?Sized + Send + Sync + 'static,
+    {
+        let word = self.next_key.take();
+        let convert = Arc::new(convert);
+        let make: Make = Box::new(move |scope| {
+            let convert = convert.clone();
+            Box::pin(async move {
+                let service = Arc::<T>::from_scope(scope, word).await?;
+                let instance: Instance = Arc::new(convert(service));
+                Ok(instance)
+            })
+        });
+        let dependencies = vec![Arc::<T>::dependency(word)];
+        let key = ServiceKey::of::<U>(word);
+        self.providers
+            .push(Provider::new(key, Lifetime::Transient, dependencies, make));
+        self
+    }
+
+    /// Says how the instances of a registered service end: `.dispose(async |file: Arc<File>, outcome| file.flush().await)`.
+    ///
+    /// Services are disposed in reverse order of their making: those of a scope at the attempt's end, told the outcome;
+    /// singletons at the host's.
+    pub fn dispose<T>(mut self, disposal: impl Disposal<Arc<T>>) -> Self
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
+        let key = self.key::<T>();
+        let dispose: Dispose = Box::new(move |instance, outcome| match instance.downcast_ref::<Arc<T>>() {
+            Some(service) => disposal.dispose(service.clone(), outcome),
+            None => Box::pin(async { Ok(()) }),
+        });
+        self.disposals.push((key, dispose));
+        self
+    }
+
+    /// Puts a value in the place of a registration, whatever its lifetime: `.replace::<dyn Mailer>(Arc::new(fake))`.
+    ///
+    /// For tests that take the application's own registrations and change one.
+    pub fn replace<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
+        let key = self.key::<T>();
+        let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
+        match self.providers.iter_mut().find(|provider| provider.key == key) {
+            Some(provider) => *provider = Provider::ready(key, Arc::new(value)),
+            None => self.problems.push(Problem::nothing_to_replace(key, &registered)),
+        }
+        self.disposals.retain(|(disposed, _)| *disposed != key);
+        self
+    }
+
+    /// Checks the graph.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once: what is missing (with the nearest name registered), cycles (with their path), singletons
+    /// that hold what lives shorter, services registered twice.
+    pub fn build(mut self) -> Result<Services, BuildError> {
+        for (key, dispose) in std::mem::take(&mut self.disposals) {
+            let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
+            match self.providers.iter_mut().find(|provider| provider.key == key) {
+                Some(provider) => provider.disposal = Some(dispose),
+                None => self.problems.push(Problem::nothing_to_dispose(key, &registered)),
+            }
+        }
+        let mut problems = self.problems;
+        problems.extend(validate::graph(&self.providers));
+        BuildError::unless_empty(problems)?;
+        Ok(Services::from_providers(self.providers))
+    }
+
+    fn key<T: ?Sized + 'static>(&mut self) -> ServiceKey {
+        ServiceKey::of::<T>(self.next_key.take())
+    }
+
+    fn factory<F, P>(self, lifetime: Lifetime, factory: F) -> Self
+    where
+        F: Factory<P>,
+        F::Service: Sync,
+    {
+        let dependencies = factory.dependencies();
+        let factory = Arc::new(factory);
+        let make: Make = Box::new(move |scope| {
+            let factory = factory.clone();
+            Box::pin(async move { Ok(shared(factory.make(scope).await?)) })
+        });
+        self.provide::<F::Service>(lifetime, dependencies, make)
+    }
+
+    fn construct<F, P>(self, lifetime: Lifetime, construct: F) -> Self
+    where
+        F: Construct<P>,
+        F::Service: Sync,
+    {
+        let dependencies = construct.dependencies();
+        let construct = Arc::new(construct);
+        let make: Make = Box::new(move |scope| {
+            let construct = construct.clone();
+            Box::pin(async move { Ok(shared(construct.make(scope).await?)) })
+        });
+        self.provide::<F::Service>(lifetime, dependencies, make)
+    }
+
+    fn provide<T: 'static>(mut self, lifetime: Lifetime, dependencies: Vec<Dependency>, make: Make) -> Self {
+        let key = self.key::<T>();
+        self.providers
+            .push(Provider::new(key, lifetime, dependencies, make));
+        self
+    }
+}
+
+impl fmt::Debug for ServicesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
+        f.debug_tuple("ServicesBuilder").field(&keys).finish()
+    }
+}

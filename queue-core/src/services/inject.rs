@@ -1,0 +1,148 @@
+//! What can be taken from a scope: by a job's `#[inject]` parameter, and by a factory's parameter.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::{Dependency, Need, Scope, ServiceError, ServiceKey};
+use crate::context::JobContext;
+
+/// A value that a scope can give.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be injected",
+    label = "not an injectable type",
+    note = "in a job's `#[inject]` parameter write `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of \
+            work, `&JobContext`, `CancellationToken` or `&dyn Queue`",
+    note = "in a factory's parameter write `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`",
+    note = "a service must be `Send + Sync`"
+)]
+pub trait FromScope: Sized + Send {
+    /// Which service this is, and how it's taken.
+    fn dependency(key: Option<&'static str>) -> Dependency;
+
+    /// Takes it, and makes it first where that is due.
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        key: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>>;
+}
+
+impl<T: ?Sized + Send + Sync + 'static> FromScope for Arc<T> {
+    fn dependency(key: Option<&'static str>) -> Dependency {
+        Dependency::new(ServiceKey::of::<T>(key), Need::Required)
+    }
+
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        key: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(scope.required(key))
+    }
+}
+
+impl<T: ?Sized + Send + Sync + 'static> FromScope for Option<Arc<T>> {
+    fn dependency(key: Option<&'static str>) -> Dependency {
+        Dependency::new(ServiceKey::of::<T>(key), Need::Optional)
+    }
+
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        key: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(scope.optional(key))
+    }
+}
+
+/// The attempt itself.
+impl FromScope for JobContext {
+    fn dependency(_: Option<&'static str>) -> Dependency {
+        Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
+    }
+
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        _: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(async move { Ok(Self::clone(&*scope.required::<Self>(None).await?)) })
+    }
+}
+
+/// The token that fires when the job should stop.
+impl FromScope for CancellationToken {
+    fn dependency(_: Option<&'static str>) -> Dependency {
+        Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
+    }
+
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        _: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(async move { Ok(Self::clone(&*scope.required::<Self>(None).await?)) })
+    }
+}
+
+/// A word that tells several services of one type apart, as a type.
+pub trait Key: Send + Sync + 'static {
+    /// The word.
+    const KEY: &'static str;
+}
+
+/// A service registered under a word, as a factory's parameter.
+///
+/// A job's parameter says `#[inject("replica")] pool: &Pool` instead.
+///
+/// ```
+/// # use queue_core::{Key, Keyed, Services};
+/// # struct Pool;
+/// # struct Reports(std::sync::Arc<Pool>);
+/// struct Replica;
+/// impl Key for Replica {
+///     const KEY: &'static str = "replica";
+/// }
+///
+/// let services = Services::builder()
+///     .keyed("replica").singleton(Pool)
+///     .scoped_fn(|pool: Keyed<Replica, Pool>| Reports(pool.service()))
+///     .build()?;
+/// # Ok::<(), queue_core::BuildError>(())
+/// ```
+pub struct Keyed<K, T: ?Sized>(Arc<T>, PhantomData<fn() -> K>);
+
+impl<K, T: ?Sized> Keyed<K, T> {
+    /// Gives the service.
+    #[must_use]
+    pub fn service(&self) -> Arc<T> {
+        self.0.clone()
+    }
+}
+
+impl<K, T: ?Sized> Deref for Keyed<K, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<K: Key, T: ?Sized> fmt::Debug for Keyed<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keyed").field(&K::KEY).finish()
+    }
+}
+
+impl<K: Key, T: ?Sized + Send + Sync + 'static> FromScope for Keyed<K, T> {
+    fn dependency(_: Option<&'static str>) -> Dependency {
+        Arc::<T>::dependency(Some(K::KEY))
+    }
+
+    fn from_scope<'a>(
+        scope: &'a Scope,
+        _: Option<&'static str>,
+    ) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(async move { Ok(Self(scope.required(Some(K::KEY)).await?, PhantomData)) })
+    }
+}

@@ -1,0 +1,107 @@
+//! A registration: how one service is made, kept and disposed.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::{Dependency, Scope, ServiceError, ServiceKey, Services};
+use crate::error::BoxError;
+use crate::outcome::OutcomeKind;
+use crate::panic::panic_message;
+
+/// How long a service lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// One for the process.
+    Singleton,
+    /// One for each attempt.
+    Scoped,
+    /// One for each use.
+    Transient,
+    /// One for each attempt, exclusive to the job and ended with the outcome.
+    UnitOfWork,
+}
+
+/// A service of type `T`: an `Arc<T>`, whatever `T` is, behind `Any`.
+pub(super) type Instance = Arc<dyn Any + Send + Sync>;
+
+pub(super) type Make =
+    Box<dyn for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<Instance, ServiceError>> + Send + Sync>;
+
+pub(super) type Dispose =
+    Box<dyn Fn(Instance, OutcomeKind) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+
+pub(super) struct Provider {
+    pub(super) key: ServiceKey,
+    pub(super) lifetime: Lifetime,
+    pub(super) dependencies: Vec<Dependency>,
+    pub(super) disposal: Option<Dispose>,
+    make: Make,
+    singleton: OnceCell<Instance>,
+}
+
+impl Provider {
+    pub(super) fn new(
+        key: ServiceKey,
+        lifetime: Lifetime,
+        dependencies: Vec<Dependency>,
+        make: Make,
+    ) -> Self {
+        Self {
+            key,
+            lifetime,
+            dependencies,
+            disposal: None,
+            make,
+            singleton: OnceCell::new(),
+        }
+    }
+
+    /// Provides what exists already.
+    pub(super) fn ready(key: ServiceKey, instance: Instance) -> Self {
+        let again = instance.clone();
+        let make: Make = Box::new(move |_| {
+            let again = again.clone();
+            Box::pin(async move { Ok(again) })
+        });
+        Self {
+            singleton: OnceCell::from(instance),
+            ..Self::new(key, Lifetime::Singleton, Vec::new(), make)
+        }
+    }
+
+    /// Makes the service in this scope; a failure names it.
+    pub(super) async fn make(&self, scope: &Scope) -> Result<Instance, ServiceError> {
+        (self.make)(scope).await.map_err(|error| error.within(self.key))
+    }
+
+    /// Makes the process's one instance, or gives it. One that failed is tried again at the next use.
+    pub(super) async fn singleton(&self, services: &Services) -> Result<Instance, ServiceError> {
+        let made = self.singleton.get_or_try_init(|| async {
+            let instance = self.make(&Scope::root(services.clone())).await?;
+            services.note_singleton(self.key);
+            Ok(instance)
+        });
+        made.await.cloned()
+    }
+
+    pub(super) fn made_singleton(&self) -> Option<Instance> {
+        self.singleton.get().cloned()
+    }
+
+    /// Disposes an instance; a panic is an error like another.
+    pub(super) async fn dispose(&self, instance: Instance, outcome: OutcomeKind) -> Result<(), ServiceError> {
+        let Some(disposal) = &self.disposal else {
+            return Ok(());
+        };
+        let disposed = AssertUnwindSafe(async { disposal(instance, outcome).await })
+            .catch_unwind()
+            .await;
+        let result = disposed.unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()));
+        result.map_err(|error| ServiceError::failed(error).within(self.key))
+    }
+}

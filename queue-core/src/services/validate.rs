@@ -1,0 +1,298 @@
+//! Finds everything that's wrong with a graph of services, before anything runs.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use super::provider::{Lifetime, Provider};
+use super::scope::is_built_in;
+use super::{Dependency, Need, ServiceKey, Services};
+
+/// Everything that was found wrong, at once.
+#[derive(Debug)]
+pub struct BuildError {
+    problems: Vec<Problem>,
+}
+
+impl BuildError {
+    /// Gives the problems.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Fails if there are problems.
+    ///
+    /// # Errors
+    ///
+    /// All of them, each once.
+    pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
+        let mut seen = HashSet::new();
+        let problems: Vec<_> = problems
+            .into_iter()
+            .filter(|problem| seen.insert(problem.0.clone()))
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { problems })
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.problems.len();
+        write!(
+            f,
+            "{count} problem{} found before the start:",
+            if count == 1 { "" } else { "s" }
+        )?;
+        self.problems
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, problem)| write!(f, "\n  {}. {problem}", i + 1))
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// One thing that is wrong, in a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(String);
+
+impl Problem {
+    /// Makes a problem of a sentence.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn nothing_to_replace(key: ServiceKey, registered: &[ServiceKey]) -> Self {
+        Self(format!(
+            "`replace` found no `{key}` to replace{}",
+            hint(key, registered.iter())
+        ))
+    }
+
+    pub(super) fn nothing_to_dispose(key: ServiceKey, registered: &[ServiceKey]) -> Self {
+        Self(format!(
+            "`dispose` found no `{key}` to dispose{}",
+            hint(key, registered.iter())
+        ))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Checks the registrations by themselves.
+pub(super) fn graph(providers: &[Provider]) -> Vec<Problem> {
+    let graph = Graph {
+        providers: providers
+            .iter()
+            .map(|provider| (provider.key, provider))
+            .collect(),
+    };
+    let mut problems = duplicates(providers);
+    for provider in providers {
+        let user = User {
+            name: provider.key.name(),
+            is_job: false,
+        };
+        problems.extend(
+            provider
+                .dependencies
+                .iter()
+                .filter_map(|taken| graph.check(&user, *taken)),
+        );
+        problems.extend(graph.cycle(provider));
+        problems.extend(graph.captive(provider));
+    }
+    problems
+}
+
+impl Services {
+    /// Checks what a job takes; `job` is its name.
+    #[must_use]
+    pub fn check(&self, job: &str, dependencies: &[Dependency]) -> Vec<Problem> {
+        let graph = Graph {
+            providers: self
+                .0
+                .providers
+                .iter()
+                .map(|(key, provider)| (*key, provider))
+                .collect(),
+        };
+        let user = User {
+            name: job.to_owned(),
+            is_job: true,
+        };
+        let mut problems: Vec<_> = dependencies
+            .iter()
+            .filter_map(|taken| graph.check(&user, *taken))
+            .collect();
+        for (index, taken) in dependencies.iter().enumerate() {
+            let again = |other: &Dependency| other.key == taken.key && other.need == Need::Exclusive;
+            if taken.need == Need::Exclusive && dependencies.iter().take(index).any(again) {
+                problems.push(Problem(format!(
+                    "job `{job}` takes the unit of work `{}` by `&mut` twice: take it once and pass it on",
+                    taken.key
+                )));
+            }
+        }
+        problems
+    }
+}
+
+/// Who takes something: a job, or a factory.
+struct User {
+    name: String,
+    is_job: bool,
+}
+
+struct Graph<'a> {
+    providers: HashMap<ServiceKey, &'a Provider>,
+}
+
+impl Graph<'_> {
+    /// Checks one thing that is taken.
+    fn check(&self, user: &User, taken: Dependency) -> Option<Problem> {
+        let Dependency { key, need, parameter } = taken;
+        let who = if user.is_job {
+            format!("job `{}`", user.name)
+        } else {
+            format!("`{}`", user.name)
+        };
+        let by = parameter
+            .map(|name| format!(" (parameter `{name}`)"))
+            .unwrap_or_default();
+        let Some(provider) = self.providers.get(&key) else {
+            if need == Need::Optional || (need == Need::Required && is_built_in(key)) {
+                return None;
+            }
+            let near = hint(key, self.providers.keys());
+            let path = format!("{} → {key}", user.name);
+            return Some(Problem(format!(
+                "{who} needs `{key}`{by}, which nothing provides: {path}{near}"
+            )));
+        };
+        match (need, provider.lifetime) {
+            (Need::Exclusive, Lifetime::UnitOfWork) if user.is_job => None,
+            (Need::Exclusive, Lifetime::UnitOfWork) => Some(Problem(format!(
+                "{who} takes the unit of work `{key}`: only a job can, since it has one user at a time"
+            ))),
+            (Need::Exclusive, _) => Some(Problem(format!(
+                "{who} takes `{key}` by `&mut`{by}, but it is not registered as a `unit_of_work`: take it by `&`"
+            ))),
+            (_, Lifetime::UnitOfWork) => Some(Problem(format!(
+                "{who} takes the unit of work `{key}` shared{by}: a job takes it by `&mut`, a factory can't take it"
+            ))),
+            _ => None,
+        }
+    }
+
+    /// Finds a cycle through this provider, told once: from the one whose name comes first.
+    fn cycle(&self, start: &Provider) -> Option<Problem> {
+        let path = self.path(start, &|key| key == start.key, &|_| true)?;
+        let first = path.iter().map(|key| key.name()).min()?;
+        (first == start.key.name()).then(|| {
+            Problem(format!(
+                "a cycle: {}: break it by giving one of them what it needs when it is used",
+                arrows(&path)
+            ))
+        })
+    }
+
+    /// Finds what a singleton holds that lives shorter than itself.
+    fn captive(&self, start: &Provider) -> Option<Problem> {
+        if start.lifetime != Lifetime::Singleton {
+            return None;
+        }
+        let short = |key: ServiceKey| match self.providers.get(&key) {
+            Some(provider) => matches!(provider.lifetime, Lifetime::Scoped | Lifetime::UnitOfWork),
+            None => is_built_in(key),
+        };
+        // A singleton on the way is told of by itself.
+        let through = |key: ServiceKey| {
+            self.providers
+                .get(&key)
+                .is_some_and(|provider| provider.lifetime == Lifetime::Transient)
+        };
+        let path = self.path(start, &short, &through)?;
+        let held = path.last()?;
+        Some(Problem(format!(
+            "the singleton `{}` would hold `{held}`, which lives for one attempt: {}: register `{0}` as scoped",
+            start.key,
+            arrows(&path)
+        )))
+    }
+
+    /// Finds the way from a provider to a key that fits, going on only through keys that may be passed.
+    fn path(
+        &self,
+        start: &Provider,
+        fits: &dyn Fn(ServiceKey) -> bool,
+        passes: &dyn Fn(ServiceKey) -> bool,
+    ) -> Option<Vec<ServiceKey>> {
+        let mut seen = HashSet::new();
+        let mut ways = vec![vec![start.key]];
+        while let Some(way) = ways.pop() {
+            let provider = way.last().and_then(|key| self.providers.get(key));
+            for taken in provider.into_iter().flat_map(|provider| &provider.dependencies) {
+                let longer: Vec<_> = way.iter().copied().chain([taken.key]).collect();
+                if fits(taken.key) {
+                    return Some(longer);
+                }
+                if passes(taken.key) && seen.insert(taken.key) {
+                    ways.push(longer);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn duplicates(providers: &[Provider]) -> Vec<Problem> {
+    let mut seen = HashSet::new();
+    let again = providers.iter().filter(|provider| !seen.insert(provider.key));
+    again
+        .map(|provider| {
+            Problem(format!(
+                "`{}` is registered twice: remove one, tell them apart with `keyed`, or `replace` the first",
+                provider.key
+            ))
+        })
+        .collect()
+}
+
+fn arrows(path: &[ServiceKey]) -> String {
+    path.iter().map(|key| key.name()).collect::<Vec<_>>().join(" → ")
+}
+
+fn hint<'a>(key: ServiceKey, registered: impl Iterator<Item = &'a ServiceKey>) -> String {
+    let names: Vec<_> = registered.map(|key| key.name()).collect();
+    match nearest(&key.name(), names.iter().map(String::as_str)) {
+        Some(name) => format!(" (the nearest that is registered: `{name}`)"),
+        None => String::new(),
+    }
+}
+
+/// Finds the name that was most likely meant; `None` if none is near.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bare = wanted.strip_prefix("dyn ").unwrap_or(wanted);
+    let likeness = |name: &str| {
+        let within = bare.len() > 2 && (name.contains(bare) || wanted.contains(name));
+        if within {
+            0.9
+        } else {
+            strsim::normalized_levenshtein(wanted, name)
+        }
+    };
+    names
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness >= 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, name)| name)
+}

@@ -1,0 +1,244 @@
+//! How an attempt's end is recorded, and the rule that decides it.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::job::{JobId, NewJob};
+use crate::lease::Lease;
+use crate::name::JobName;
+use crate::outcome::{FailureCause, Outcome, RetryAdvice};
+use crate::retry::{RetryContext, RetryPolicy};
+
+/// The end of an attempt, handed to [`Queue::settle`](crate::Queue::settle).
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The right under which the attempt ran.
+    pub lease: Lease,
+    /// Which state the job goes to.
+    pub transition: Transition,
+    /// Jobs that are stored in the same atomic step, if and only if the transition applies.
+    pub followups: Vec<NewJob>,
+}
+
+impl Settlement {
+    /// Makes a settlement without followups.
+    #[must_use]
+    pub fn new(lease: Lease, transition: Transition) -> Self {
+        Self {
+            lease,
+            transition,
+            followups: Vec::new(),
+        }
+    }
+}
+
+/// Which state a job goes to at the end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// It is done.
+    Complete,
+    /// It is tried again at `at`; the error joins its history.
+    Retry {
+        /// When, by the backend's clock.
+        at: Timestamp,
+        /// What went wrong.
+        error: String,
+    },
+    /// It is run again at `at`, and this attempt is not counted.
+    Snooze {
+        /// When, by the backend's clock.
+        at: Timestamp,
+    },
+    /// It has failed for good and is kept for inspection.
+    Discard {
+        /// What went wrong.
+        error: String,
+    },
+    /// It is given up.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// It is given back unworked; this attempt is not counted and it keeps its place.
+    Release,
+}
+
+/// What became of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was recorded, followups and all.
+    Applied,
+    /// Its lease had been lost: nothing changed.
+    Stale,
+}
+
+/// The facts of an attempt that its settlement depends on.
+#[derive(Clone, Debug)]
+pub struct AttemptFacts<'a> {
+    /// The job.
+    pub job: JobId,
+    /// Its kind.
+    pub name: &'a JobName,
+    /// The attempt that ended, from 1.
+    pub attempt: u32,
+    /// How often it is tried at most.
+    pub max_attempts: u32,
+}
+
+/// Decides where an outcome leads.
+///
+/// This is the only rule on retries that there is; backends record what it says.
+/// A job that this program doesn't know is tried again whatever its attempts: another version may know it.
+#[must_use]
+pub fn decide(
+    outcome: Outcome,
+    facts: &AttemptFacts<'_>,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Transition {
+    let failure = match outcome {
+        Outcome::Success => return Transition::Complete,
+        Outcome::Snooze(wait) => {
+            return Transition::Snooze {
+                at: now.saturating_add(wait),
+            };
+        }
+        Outcome::Cancel(reason) => return Transition::Cancel { reason },
+        Outcome::Interrupted => return Transition::Release,
+        Outcome::Failure(failure) => failure,
+    };
+    let error = failure.message;
+    let exhausted = facts.attempt >= facts.max_attempts && failure.cause != FailureCause::UnknownJob;
+    let wait = match failure.advice {
+        RetryAdvice::Never => return Transition::Discard { error },
+        _ if exhausted => return Transition::Discard { error },
+        RetryAdvice::In(wait) => wait,
+        RetryAdvice::Policy => policy_wait(policy, facts, &error),
+    };
+    Transition::Retry {
+        at: now.saturating_add(wait),
+        error,
+    }
+}
+
+fn policy_wait(policy: &RetryPolicy, facts: &AttemptFacts<'_>, error: &str) -> Duration {
+    policy.wait(&RetryContext {
+        job: facts.job,
+        name: facts.name,
+        attempt: facts.attempt,
+        max_attempts: facts.max_attempts,
+        error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Failure;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NOW: Timestamp = Timestamp::from_micros(5_000_000);
+
+    fn decided(outcome: Outcome, attempt: u32) -> Transition {
+        let name = JobName::from_static("job");
+        let facts = AttemptFacts {
+            job: JobId::from_u128(1),
+            name: &name,
+            attempt,
+            max_attempts: 3,
+        };
+        decide(outcome, &facts, &RetryPolicy::fixed(SECOND), NOW)
+    }
+
+    fn failed(cause: FailureCause, advice: RetryAdvice) -> Outcome {
+        Outcome::Failure(Failure {
+            cause,
+            message: "no".into(),
+            advice,
+        })
+    }
+
+    #[test]
+    fn each_outcome_leads_where_the_table_says() {
+        let error = || "no".to_owned();
+        let at = |seconds| NOW.saturating_add(SECOND * seconds);
+        let table = [
+            (Outcome::Success, 1, Transition::Complete),
+            (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4) }),
+            (
+                Outcome::Cancel("why".into()),
+                1,
+                Transition::Cancel { reason: "why".into() },
+            ),
+            (Outcome::Interrupted, 3, Transition::Release),
+            (
+                failed(FailureCause::Error, RetryAdvice::Policy),
+                1,
+                Transition::Retry {
+                    at: at(1),
+                    error: error(),
+                },
+            ),
+            (
+                failed(FailureCause::Panic, RetryAdvice::Policy),
+                2,
+                Transition::Retry {
+                    at: at(1),
+                    error: error(),
+                },
+            ),
+            (
+                failed(FailureCause::Error, RetryAdvice::Policy),
+                3,
+                Transition::Discard { error: error() },
+            ),
+            (
+                failed(FailureCause::Timeout, RetryAdvice::Policy),
+                4,
+                Transition::Discard { error: error() },
+            ),
+            (
+                failed(FailureCause::Error, RetryAdvice::In(SECOND * 9)),
+                2,
+                Transition::Retry {
+                    at: at(9),
+                    error: error(),
+                },
+            ),
+            (
+                failed(FailureCause::Error, RetryAdvice::In(SECOND)),
+                3,
+                Transition::Discard { error: error() },
+            ),
+            (
+                failed(FailureCause::Error, RetryAdvice::Never),
+                1,
+                Transition::Discard { error: error() },
+            ),
+            (
+                failed(FailureCause::UnknownJob, RetryAdvice::Policy),
+                9,
+                Transition::Retry {
+                    at: at(1),
+                    error: error(),
+                },
+            ),
+        ];
+
+        for (outcome, attempt, expected) in table {
+            assert_eq!(
+                decided(outcome.clone(), attempt),
+                expected,
+                "{outcome:?} at attempt {attempt} of 3"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wait_past_the_end_of_time_stops_there() {
+        assert_eq!(
+            decided(Outcome::Snooze(Duration::MAX), 1),
+            Transition::Snooze { at: Timestamp::MAX }
+        );
+    }
+}
