@@ -1,1 +1,249 @@
-//! The executable contract.
+//! The executable contract: a queue as a pure, synchronous state machine.
+//!
+//! No I/O, no clock, no threads: the present instant is an argument of everything that depends on it.
+//! `TokioQueue` is this table behind a lock and two semaphores, the testkit's queue is this table under a virtual clock,
+//! and the conformance suite compares every other backend with it, step by step.
+
+mod capacity;
+mod claim;
+mod entry;
+mod identity;
+mod lane;
+mod lease;
+mod operate;
+mod push;
+mod retention;
+mod settle;
+mod unique;
+
+use std::collections::{BTreeSet, HashMap};
+
+use slab::Slab;
+
+pub use retention::Retention;
+
+use crate::clock::Timestamp;
+use crate::inspect::State;
+use crate::job::JobId;
+use crate::limits::Limits;
+use crate::name::QueueName;
+
+use entry::Entry;
+use identity::Identities;
+use lane::Lane;
+use unique::UniqueKeys;
+
+/// What a table is made with.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TableConfig {
+    /// How many unfinished jobs there may be; `None` sets no bound.
+    pub capacity: Option<u32>,
+    /// How many finished jobs are kept.
+    pub retention: Retention,
+    /// How large names, payloads, meta and batches may be.
+    pub limits: Limits,
+    /// Makes the identities that this table gives differ from those of other tables.
+    pub seed: u64,
+}
+
+/// All jobs of a queue, and every rule of the contract about them.
+///
+/// **Invariant:** a job is in exactly one index by its state: `due` if scheduled or retryable, its lane's `ready` if
+/// available, `leases` if executing, `finished` if completed, discarded or cancelled.
+///
+/// Time MUST NOT run backwards from call to call; a table that is told an earlier instant takes the latest it knows.
+#[derive(Debug)]
+pub struct JobTable {
+    config: TableConfig,
+    now: Timestamp,
+    /// The last place in push order that was given.
+    sequence: u64,
+    entries: Slab<Entry>,
+    identities: Identities,
+    lanes: Vec<Lane>,
+    lane_of: HashMap<QueueName, u32>,
+    /// Scheduled and retryable jobs by the instant at which they become available.
+    due: BTreeSet<(Timestamp, u64, Slot)>,
+    /// Executing jobs by the instant at which their lease expires.
+    leases: BTreeSet<(Timestamp, Slot)>,
+    /// Finished jobs that are kept, by state, oldest first.
+    finished: [BTreeSet<(Timestamp, u64, Slot)>; State::ALL.len()],
+    unique: UniqueKeys,
+    unfinished: u64,
+    /// Lanes whose number of ready jobs may have changed.
+    changed: Vec<u32>,
+}
+
+/// Where an entry is in the table.
+type Slot = u32;
+
+impl JobTable {
+    /// Makes an empty table.
+    #[must_use]
+    pub fn new(config: TableConfig) -> Self {
+        Self {
+            identities: Identities::new(config.seed),
+            config,
+            now: Timestamp::from_micros(i64::MIN),
+            sequence: 0,
+            entries: Slab::new(),
+            lanes: Vec::new(),
+            lane_of: HashMap::new(),
+            due: BTreeSet::new(),
+            leases: BTreeSet::new(),
+            finished: Default::default(),
+            unique: UniqueKeys::default(),
+            unfinished: 0,
+            changed: Vec::new(),
+        }
+    }
+
+    /// Lets time pass: what is due becomes available, and expired leases are void.
+    ///
+    /// Every method that is told the time does this first.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        while let Some(&(at, _, slot)) = self.due.first() {
+            if at > self.now {
+                break;
+            }
+            self.enter(slot, State::Available);
+        }
+        while let Some(&(at, slot)) = self.leases.first() {
+            if at > self.now {
+                break;
+            }
+            self.expire(slot);
+        }
+        self.unique.advance(self.now);
+    }
+
+    /// Tells when time next changes something: a job becomes due or a lease expires.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let due = self.due.first().map(|(at, _, _)| *at);
+        let lease = self.leases.first().map(|(at, _)| *at);
+        due.into_iter().chain(lease).min()
+    }
+
+    /// Tells when the next scheduled or retryable job becomes available.
+    #[must_use]
+    pub fn next_scheduled(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _, _)| *at)
+    }
+
+    /// Tells how many jobs a claim of this queue would find now.
+    #[must_use]
+    pub fn ready(&self, queue: &QueueName) -> usize {
+        let lane = self
+            .lane_of
+            .get(queue)
+            .and_then(|lane| self.lanes.get(*lane as usize));
+        lane.map_or(0, Lane::deliverable)
+    }
+
+    /// Goes through the queues whose number of ready jobs may have changed since this was last called.
+    pub fn drain_changed(&mut self) -> impl Iterator<Item = (&QueueName, usize)> {
+        let Self { changed, lanes, .. } = self;
+        for lane in &*changed {
+            if let Some(lane) = lanes.get_mut(*lane as usize) {
+                lane.is_changed = false;
+            }
+        }
+        let lanes: &Vec<Lane> = lanes;
+        changed
+            .drain(..)
+            .filter_map(|lane| lanes.get(lane as usize))
+            .map(|lane| (&lane.name, lane.deliverable()))
+    }
+
+    /// Finds a job's place.
+    fn slot(&self, id: JobId) -> Option<Slot> {
+        self.identities
+            .find(id, |slot| self.entries.get(slot as usize).map(|entry| entry.id))
+    }
+
+    fn entry(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot as usize)
+    }
+
+    /// Gives a queue's lane, made at its first use.
+    fn lane(&mut self, queue: &QueueName) -> u32 {
+        if let Some(lane) = self.lane_of.get(queue) {
+            return *lane;
+        }
+        let lane = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
+        self.lanes.push(Lane::new(queue.clone()));
+        self.lane_of.insert(queue.clone(), lane);
+        lane
+    }
+
+    /// Moves a job from the index of its state to that of another.
+    fn enter(&mut self, slot: Slot, state: State) {
+        self.leave(slot);
+        self.place(slot, state);
+    }
+
+    /// Puts a job that is in no index into that of a state.
+    fn place(&mut self, slot: Slot, state: State) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        entry.state = state;
+        let Some(lane) = self.lanes.get_mut(entry.lane as usize) else {
+            return;
+        };
+        lane.count(state, 1);
+        match state {
+            State::Scheduled | State::Retryable => {
+                self.due.insert((entry.run_at, entry.sequence, slot));
+            }
+            State::Available => {
+                lane.ready.insert(entry.place(), slot);
+                Self::note_change(&mut self.changed, lane, entry.lane);
+            }
+            State::Executing => {
+                self.leases.insert((entry.stamp, slot));
+            }
+            State::Completed | State::Discarded | State::Cancelled => {
+                if let Some(finished) = self.finished.get_mut(state as usize) {
+                    finished.insert((entry.stamp, entry.sequence, slot));
+                }
+            }
+        }
+    }
+
+    /// Takes a job out of the index of its state.
+    fn leave(&mut self, slot: Slot) {
+        let Some(entry) = self.entries.get(slot as usize) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(entry.lane as usize) else {
+            return;
+        };
+        let was_there = match entry.state {
+            State::Scheduled | State::Retryable => self.due.remove(&(entry.run_at, entry.sequence, slot)),
+            State::Available => {
+                Self::note_change(&mut self.changed, lane, entry.lane);
+                lane.ready.remove(&entry.place()).is_some()
+            }
+            State::Executing => self.leases.remove(&(entry.stamp, slot)),
+            State::Completed | State::Discarded | State::Cancelled => {
+                let finished = self.finished.get_mut(entry.state as usize);
+                finished.is_some_and(|finished| finished.remove(&(entry.stamp, entry.sequence, slot)))
+            }
+        };
+        // A job that has just been stored is in no index yet.
+        if was_there {
+            lane.count(entry.state, -1);
+        }
+    }
+
+    fn note_change(changed: &mut Vec<u32>, lane: &mut Lane, index: u32) {
+        if !lane.is_changed {
+            lane.is_changed = true;
+            changed.push(index);
+        }
+    }
+}

@@ -89,7 +89,7 @@ macro_rules! factories {
                 vec![$($parameter::dependency(None)),*]
             }
 
-            #[allow(unused_variables, reason = "a factory may take nothing")]
+            #[allow(non_snake_case, unused_variables, reason = "parameters are named like their types, and there may be none")]
             fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Service, ServiceError>> {
                 Box::pin(async move {
                     $(let $parameter = $parameter::from_scope(scope, None).await?;)*
@@ -110,7 +110,7 @@ macro_rules! factories {
                 vec![$($parameter::dependency(None)),*]
             }
 
-            #[allow(unused_variables, reason = "a constructor may take nothing")]
+            #[allow(non_snake_case, unused_variables, reason = "parameters are named like their types, and there may be none")]
             fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Service, ServiceError>> {
                 Box::pin(async move {
                     $(let $parameter = $parameter::from_scope(scope, None).await?;)*

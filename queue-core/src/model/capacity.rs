@@ -1,0 +1,70 @@
+//! How much room there is.
+
+use std::collections::HashSet;
+
+use super::JobTable;
+use crate::clock::Timestamp;
+use crate::error::{QueueError, QueueErrorKind};
+use crate::job::NewJob;
+
+impl JobTable {
+    /// Counts the unfinished jobs: those that take up room.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+
+    /// Tells how many more jobs fit; `None` where there is no bound.
+    ///
+    /// Followups may have gone beyond the bound, and then it is zero until enough jobs have finished.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        self.config
+            .capacity
+            .map(|capacity| u64::from(capacity).saturating_sub(self.unfinished))
+    }
+
+    /// Tells how many jobs of a batch would be stored: those whose identity and unique key nobody has yet.
+    #[must_use]
+    pub fn room_needed(&mut self, now: Timestamp, jobs: &[NewJob]) -> usize {
+        self.advance(now);
+        if jobs.iter().all(|job| job.id.is_none() && job.unique.is_none()) {
+            return jobs.len();
+        }
+        let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
+        let stored = jobs.iter().filter(|job| {
+            if job
+                .id
+                .is_some_and(|id| self.slot(id).is_some() || !ids.insert(id))
+            {
+                return false;
+            }
+            let Some(unique) = &job.unique else { return true };
+            let is_first = keys.insert((&job.name, &unique.key));
+            match self.unique.holder(&job.name, unique) {
+                None => is_first,
+                Some(holder) => is_first && job.replaces() && self.has_started(holder),
+            }
+        });
+        stored.count()
+    }
+
+    pub(super) fn check_capacity(&mut self, now: Timestamp, jobs: &[NewJob]) -> Result<(), QueueError> {
+        let Some(room) = self.room() else { return Ok(()) };
+        let needed = self.room_needed(now, jobs) as u64;
+        let capacity = u64::from(self.config.capacity.unwrap_or(u32::MAX));
+        if needed > capacity {
+            return Err(QueueError::invalid(format!(
+                "the batch has {needed} jobs, the queue's bound is {capacity}: push it in parts"
+            )));
+        }
+        if needed > room {
+            let text = format!(
+                "the queue is full: {} of {capacity} jobs are unfinished",
+                self.unfinished
+            );
+            return Err(QueueError::new(QueueErrorKind::Full, text));
+        }
+        Ok(())
+    }
+}

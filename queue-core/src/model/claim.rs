@@ -1,0 +1,61 @@
+//! How ready jobs are leased.
+
+use super::{JobTable, Slot};
+use crate::clock::Timestamp;
+use crate::inspect::State;
+use crate::lease::{Fence, Lease};
+use crate::queue::{Delivery, Demand};
+
+impl JobTable {
+    /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.
+    ///
+    /// It never waits: nothing ready is an empty answer.
+    pub fn claim(&mut self, now: Timestamp, demand: &Demand) -> Vec<Delivery> {
+        self.advance(now);
+        let mut deliveries = Vec::new();
+        for queue in &demand.queues {
+            let Some(&lane) = self.lane_of.get(queue) else {
+                continue;
+            };
+            while deliveries.len() < demand.max {
+                let Some(slot) = self.first_ready(lane) else { break };
+                deliveries.extend(self.lease(slot, demand));
+            }
+        }
+        deliveries
+    }
+
+    fn first_ready(&self, lane: u32) -> Option<Slot> {
+        let lane = self.lanes.get(lane as usize).filter(|lane| !lane.is_paused)?;
+        lane.ready.first_key_value().map(|(_, slot)| *slot)
+    }
+
+    fn lease(&mut self, slot: Slot, demand: &Demand) -> Option<Delivery> {
+        self.leave(slot);
+        let now = self.now;
+        let entry = self.entries.get_mut(slot as usize)?;
+        entry.attempt += 1;
+        entry.fence = Fence(entry.fence.0 + 1);
+        entry.claimed_at = now;
+        entry.stamp = now.saturating_add(demand.lease);
+        let delivery = Delivery {
+            lease: Lease {
+                job: entry.id,
+                fence: entry.fence,
+                length: demand.lease,
+                expires_at: entry.stamp,
+            },
+            name: entry.name.clone(),
+            queue: self.lanes.get(entry.lane as usize)?.name.clone(),
+            body: entry.body.clone(),
+            meta: entry.meta(),
+            attempt: entry.attempt,
+            max_attempts: entry.max_attempts,
+            priority: entry.priority,
+            pushed_at: entry.pushed_at,
+            run_at: entry.run_at,
+        };
+        self.place(slot, State::Executing);
+        Some(delivery)
+    }
+}

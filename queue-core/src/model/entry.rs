@@ -1,0 +1,98 @@
+//! A job in the table.
+
+use crate::body::Body;
+use crate::clock::Timestamp;
+use crate::inspect::{AttemptError, JobRecord, State};
+use crate::job::{JobId, Meta};
+use crate::lease::Fence;
+use crate::name::{JobName, QueueName};
+use crate::unique::Unique;
+
+/// A job as the table keeps it; what few jobs have is apart, since there may be millions.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: JobId,
+    /// Its place in push order.
+    pub(super) sequence: u64,
+    pub(super) name: JobName,
+    pub(super) body: Body,
+    pub(super) lane: u32,
+    pub(super) state: State,
+    pub(super) priority: i32,
+    pub(super) attempt: u32,
+    pub(super) max_attempts: u32,
+    pub(super) fence: Fence,
+    pub(super) pushed_at: Timestamp,
+    pub(super) run_at: Timestamp,
+    /// Means something once the fence is above zero.
+    pub(super) claimed_at: Timestamp,
+    /// When the lease expires, of an executing job; when it finished, of a finished one.
+    pub(super) stamp: Timestamp,
+    pub(super) extras: Option<Box<Extras>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Extras {
+    pub(super) meta: Meta,
+    pub(super) unique: Option<Unique>,
+    pub(super) errors: Vec<AttemptError>,
+    /// Why it was cancelled, or is to be.
+    pub(super) cancel_reason: Option<String>,
+}
+
+impl Entry {
+    /// Where it stands among the ready jobs of its queue.
+    pub(super) fn place(&self) -> (i32, Timestamp, u64) {
+        (self.priority, self.run_at, self.sequence)
+    }
+
+    pub(super) fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    pub(super) fn meta(&self) -> Meta {
+        self.extras
+            .as_ref()
+            .map(|extras| extras.meta.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn cancel_reason(&self) -> Option<&str> {
+        self.extras.as_ref()?.cancel_reason.as_deref()
+    }
+
+    pub(super) fn unique(&self) -> Option<&Unique> {
+        self.extras.as_ref()?.unique.as_ref()
+    }
+
+    /// Adds to the history of errors, and keeps the newest.
+    pub(super) fn note_error(&mut self, at: Timestamp, message: String) {
+        let attempt = self.attempt;
+        let errors = &mut self.extras().errors;
+        if errors.len() >= AttemptError::KEPT {
+            errors.remove(0);
+        }
+        errors.push(AttemptError { attempt, at, message });
+    }
+
+    pub(super) fn record(&self, queue: &QueueName) -> JobRecord {
+        let mut record = JobRecord::new(self.id, self.name.clone(), self.body.clone());
+        record.queue = queue.clone();
+        record.state = self.state;
+        record.priority = self.priority;
+        record.attempt = self.attempt;
+        record.max_attempts = self.max_attempts;
+        record.fence = self.fence;
+        record.pushed_at = self.pushed_at;
+        record.run_at = self.run_at;
+        record.claimed_at = (self.fence > Fence(0)).then_some(self.claimed_at);
+        record.finished_at = self.state.is_finished().then_some(self.stamp);
+        if let Some(extras) = &self.extras {
+            record.meta = extras.meta.clone();
+            record.unique = extras.unique.as_ref().map(|unique| unique.key.clone());
+            record.errors.clone_from(&extras.errors);
+            record.cancel_reason.clone_from(&extras.cancel_reason);
+        }
+        record
+    }
+}

@@ -1,0 +1,52 @@
+//! The ready jobs of one queue, in order.
+
+use std::collections::BTreeMap;
+
+use super::Slot;
+use crate::clock::Timestamp;
+use crate::inspect::{QueueCounts, State};
+use crate::name::QueueName;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) name: QueueName,
+    pub(super) is_paused: bool,
+    pub(super) is_changed: bool,
+    /// By priority, then `run_at`, then push order.
+    pub(super) ready: BTreeMap<(i32, Timestamp, u64), Slot>,
+    counts: [u64; State::ALL.len()],
+}
+
+impl Lane {
+    pub(super) fn new(name: QueueName) -> Self {
+        Self {
+            name,
+            is_paused: false,
+            is_changed: false,
+            ready: BTreeMap::new(),
+            counts: [0; State::ALL.len()],
+        }
+    }
+
+    /// How many jobs a claim would find.
+    pub(super) fn deliverable(&self) -> usize {
+        if self.is_paused { 0 } else { self.ready.len() }
+    }
+
+    pub(super) fn count(&mut self, state: State, change: i64) {
+        if let Some(count) = self.counts.get_mut(state as usize) {
+            *count = count.saturating_add_signed(change);
+        }
+    }
+
+    pub(super) fn counts(&self) -> QueueCounts {
+        let mut counts = QueueCounts::new(self.name.clone(), self.is_paused);
+        for state in State::ALL {
+            counts.set(
+                state,
+                self.counts.get(state as usize).copied().unwrap_or_default(),
+            );
+        }
+        counts
+    }
+}

@@ -1,0 +1,56 @@
+//! What becomes of a lease: it's renewed, or it expires.
+
+use super::{JobTable, Slot};
+use crate::clock::Timestamp;
+use crate::inspect::State;
+use crate::lease::{Lease, Renewal};
+
+impl JobTable {
+    /// Extends leases, each by its own length from now.
+    pub fn renew(&mut self, now: Timestamp, leases: &[Lease]) -> Vec<Renewal> {
+        self.advance(now);
+        leases.iter().map(|lease| self.renew_one(lease)).collect()
+    }
+
+    fn renew_one(&mut self, lease: &Lease) -> Renewal {
+        let Some(slot) = self.held(lease) else {
+            return Renewal::Lost;
+        };
+        let expires_at = self.now.saturating_add(lease.length);
+        self.leave(slot);
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return Renewal::Lost;
+        };
+        entry.stamp = expires_at;
+        let cancel = entry.cancel_reason().map(ToOwned::to_owned);
+        self.place(slot, State::Executing);
+        Renewal::Held { expires_at, cancel }
+    }
+
+    /// Finds the job of a lease that still holds.
+    pub(super) fn held(&self, lease: &Lease) -> Option<Slot> {
+        let slot = self.slot(lease.job)?;
+        let entry = self.entry(slot)?;
+        (entry.state == State::Executing && entry.fence == lease.fence).then_some(slot)
+    }
+
+    /// Takes a job back from a worker that is presumed dead. The attempt counts.
+    pub(super) fn expire(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        let (attempt, max) = (entry.attempt, entry.max_attempts);
+        entry.note_error(
+            now,
+            format!("the lease expired on attempt {attempt} of {max}: the worker died, or could not renew it in time"),
+        );
+        if entry.cancel_reason().is_some() {
+            self.finish(slot, State::Cancelled);
+        } else if attempt >= max {
+            self.finish(slot, State::Discarded);
+        } else {
+            self.enter(slot, State::Available);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What operators do.
+
+use std::collections::BinaryHeap;
+
+use super::{JobTable, Slot};
+use crate::clock::Timestamp;
+use crate::error::QueueError;
+use crate::inspect::{Cancellation, Cursor, Filter, JobRecord, Listing, Page, Prune, QueueCounts, State};
+use crate::job::JobId;
+use crate::name::QueueName;
+
+impl JobTable {
+    /// Shows one job.
+    pub fn get(&mut self, now: Timestamp, id: JobId) -> Option<JobRecord> {
+        self.advance(now);
+        self.slot(id).and_then(|slot| self.record(slot))
+    }
+
+    /// Shows a page of jobs, in push order. It looks at every job, so it's for people rather than for programs.
+    pub fn list(&mut self, now: Timestamp, filter: &Filter, page: &Page) -> Listing {
+        self.advance(now);
+        let after = page.after.map_or(0, |cursor| cursor.0);
+        // The first `limit` jobs of the page, by a heap that drops the last whenever it holds one too many.
+        let mut first: BinaryHeap<(u64, Slot)> = BinaryHeap::new();
+        let mut is_more = false;
+        for (slot, entry) in &self.entries {
+            if entry.sequence > after && self.passes(filter, entry) {
+                first.push((entry.sequence, Slot::try_from(slot).unwrap_or(Slot::MAX)));
+                if first.len() > page.limit {
+                    first.pop();
+                    is_more = true;
+                }
+            }
+        }
+        let places = first.into_sorted_vec();
+        let next = places
+            .last()
+            .filter(|_| is_more)
+            .map(|(sequence, _)| Cursor(*sequence));
+        Listing {
+            jobs: places
+                .into_iter()
+                .filter_map(|(_, slot)| self.record(slot))
+                .collect(),
+            next,
+        }
+    }
+
+    /// Counts jobs by queue and state.
+    pub fn counts(&mut self, now: Timestamp) -> Vec<QueueCounts> {
+        self.advance(now);
+        let mut counts: Vec<_> = self.lanes.iter().map(super::lane::Lane::counts).collect();
+        counts.sort_by(|a, b| a.queue.cmp(&b.queue));
+        counts
+    }
+
+    /// Cancels a waiting job, or asks for the end of an executing one.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a job that isn't known.
+    pub fn cancel(&mut self, now: Timestamp, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.advance(now);
+        let slot = self.known(id)?;
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return Err(unknown(id));
+        };
+        if entry.state.is_finished() {
+            return Ok(Cancellation::Finished);
+        }
+        entry.extras().cancel_reason = Some(reason.to_owned());
+        if entry.state == State::Executing {
+            return Ok(Cancellation::Requested);
+        }
+        self.finish(slot, State::Cancelled);
+        Ok(Cancellation::Cancelled)
+    }
+
+    /// Makes a finished or waiting job available now, with at least one attempt left.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if it is executing or another job holds its unique key; `Invalid` if it isn't known.
+    pub fn retry(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
+        self.advance(now);
+        let slot = self.known(id)?;
+        let Some(entry) = self.entry(slot) else {
+            return Err(unknown(id));
+        };
+        if entry.state == State::Executing {
+            return Err(QueueError::conflict(format!(
+                "job {id} is executing: cancel it, or wait for its end"
+            )));
+        }
+        let was_finished = entry.state.is_finished();
+        if was_finished {
+            self.take_key_back(slot)?;
+            self.unfinished += 1;
+        }
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.max_attempts = entry.max_attempts.max(entry.attempt.saturating_add(1));
+            if let Some(extras) = &mut entry.extras {
+                extras.cancel_reason = None;
+            }
+        }
+        self.wait_until(slot, now, State::Scheduled);
+        Ok(())
+    }
+
+    /// Removes a job.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if it is executing; `Invalid` if it isn't known.
+    pub fn delete(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
+        self.advance(now);
+        let slot = self.known(id)?;
+        let Some(entry) = self.entry(slot) else {
+            return Err(unknown(id));
+        };
+        if entry.state == State::Executing {
+            return Err(QueueError::conflict(format!(
+                "job {id} is executing: cancel it first"
+            )));
+        }
+        if let Some(unique) = entry.unique().cloned() {
+            let name = entry.name.clone();
+            self.unique.release(&name, &unique, id);
+        }
+        self.remove(slot);
+        Ok(())
+    }
+
+    /// Stops deliveries from a queue.
+    pub fn pause(&mut self, queue: &QueueName) {
+        self.set_paused(queue, true);
+    }
+
+    /// Takes deliveries from a queue up again.
+    pub fn resume(&mut self, queue: &QueueName) {
+        self.set_paused(queue, false);
+    }
+
+    /// Removes finished jobs by age, at most `prune.limit` of them, and tells how many.
+    pub fn prune(&mut self, now: Timestamp, prune: &Prune) -> u64 {
+        self.advance(now);
+        self.prune_finished(prune)
+    }
+
+    fn set_paused(&mut self, queue: &QueueName, paused: bool) {
+        let index = self.lane(queue);
+        if let Some(lane) = self.lanes.get_mut(index as usize) {
+            lane.is_paused = paused;
+            Self::note_change(&mut self.changed, lane, index);
+        }
+    }
+
+    /// Gives a finished job that is to run again its unique key back.
+    fn take_key_back(&mut self, slot: Slot) -> Result<(), QueueError> {
+        let Some(entry) = self.entry(slot) else {
+            return Ok(());
+        };
+        let Some(unique) = entry.unique().cloned() else {
+            return Ok(());
+        };
+        let (name, id, pushed_at) = (entry.name.clone(), entry.id, entry.pushed_at);
+        match self.unique.holder(&name, &unique) {
+            Some(holder) if holder != id => Err(QueueError::conflict(format!(
+                "the unique key of job {id} is held by job {holder} now: cancel that one first"
+            ))),
+            Some(_) | None => {
+                self.unique.hold(&name, &unique, id, pushed_at);
+                Ok(())
+            }
+        }
+    }
+
+    fn passes(&self, filter: &Filter, entry: &super::entry::Entry) -> bool {
+        let queue = self.lanes.get(entry.lane as usize).map(|lane| &lane.name);
+        filter.queue.as_ref().is_none_or(|wanted| Some(wanted) == queue)
+            && (filter.states.is_empty() || filter.states.contains(&entry.state))
+            && filter.name.as_ref().is_none_or(|name| *name == entry.name)
+            && filter
+                .pushed_before
+                .is_none_or(|instant| entry.pushed_at < instant)
+    }
+
+    fn record(&self, slot: Slot) -> Option<JobRecord> {
+        let entry = self.entry(slot)?;
+        self.lanes
+            .get(entry.lane as usize)
+            .map(|lane| entry.record(&lane.name))
+    }
+
+    fn known(&self, id: JobId) -> Result<Slot, QueueError> {
+        self.slot(id).ok_or_else(|| unknown(id))
+    }
+}
+
+fn unknown(id: JobId) -> QueueError {
+    QueueError::invalid(format!(
+        "no job {id} is known: it never was, or it was pruned or deleted"
+    ))
+}

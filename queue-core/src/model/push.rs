@@ -1,0 +1,151 @@
+//! How a job is stored.
+
+use super::entry::{Entry, Extras};
+use super::{JobTable, Slot};
+use crate::clock::Timestamp;
+use crate::error::QueueError;
+use crate::inspect::State;
+use crate::job::{JobId, NewJob, Schedule};
+use crate::lease::Fence;
+use crate::queue::Receipt;
+use crate::unique::Unique;
+
+impl JobTable {
+    /// Stores a batch, all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` where a job is beyond a limit or a batch larger than the bound, `Full` where there is no room now.
+    pub fn push(&mut self, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.config.limits.check(&jobs)?;
+        self.advance(now);
+        self.check_schedules(&jobs)?;
+        self.check_capacity(now, &jobs)?;
+        Ok(jobs.into_iter().map(|job| self.store(job)).collect())
+    }
+
+    /// Fails for a delay that leads past the end of time.
+    pub(super) fn check_schedules(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
+        for (index, job) in jobs.iter().enumerate() {
+            if let Schedule::After(delay) = job.schedule
+                && self.now.checked_add(delay).is_none()
+            {
+                return Err(QueueError::invalid(format!(
+                    "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
+                    job.name
+                ))
+                .on_queue(job.queue.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores one job that was checked, unless its identity or its unique key is taken.
+    pub(super) fn store(&mut self, job: NewJob) -> Receipt {
+        if let Some(id) = job.id.filter(|id| self.slot(*id).is_some()) {
+            return Receipt::Stored(id);
+        }
+        if let Some(holder) = job
+            .unique
+            .as_ref()
+            .and_then(|unique| self.unique.holder(&job.name, unique))
+        {
+            if !job.replaces() {
+                return Receipt::Existing(holder);
+            }
+            if !self.has_started(holder) {
+                self.replace(holder, job);
+                return Receipt::Replaced(holder);
+            }
+        }
+        Receipt::Stored(self.insert(job))
+    }
+
+    /// Tells whether an attempt of the job was counted; one that has gone counts as started.
+    pub(super) fn has_started(&self, id: JobId) -> bool {
+        let entry = self.slot(id).and_then(|slot| self.entry(slot));
+        entry.is_none_or(|entry| entry.state.is_finished() || entry.attempt > 0)
+    }
+
+    fn insert(&mut self, job: NewJob) -> JobId {
+        let run_at = self.run_at(job.schedule);
+        let lane = self.lane(&job.queue);
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let vacant = self.entries.vacant_entry();
+        let slot = Slot::try_from(vacant.key()).unwrap_or(Slot::MAX);
+        let id = job.id.unwrap_or_else(|| self.identities.mint(sequence, slot));
+        if job.id.is_some() {
+            self.identities.choose(id, slot);
+        }
+        if let Some(unique) = &job.unique {
+            self.unique.hold(&job.name, unique, id, self.now);
+        }
+        vacant.insert(Entry {
+            id,
+            sequence,
+            name: job.name,
+            body: job.body,
+            lane,
+            state: State::Available,
+            priority: job.priority,
+            attempt: 0,
+            max_attempts: job.max_attempts,
+            fence: Fence(0),
+            pushed_at: self.now,
+            run_at,
+            claimed_at: Timestamp::EPOCH,
+            stamp: Timestamp::EPOCH,
+            extras: extras(job.meta, job.unique),
+        });
+        self.unfinished += 1;
+        self.place_at(slot, run_at, State::Scheduled);
+        id
+    }
+
+    /// Updates a job that has not started.
+    fn replace(&mut self, id: JobId, job: NewJob) {
+        let Some(slot) = self.slot(id) else { return };
+        self.leave(slot);
+        let run_at = self.run_at(job.schedule);
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.body = job.body;
+            entry.priority = job.priority;
+        }
+        self.place_at(slot, run_at, State::Scheduled);
+    }
+
+    /// Makes a job available at an instant; until then it is `waiting`. One that is past means now.
+    pub(super) fn wait_until(&mut self, slot: Slot, at: Timestamp, waiting: State) {
+        self.leave(slot);
+        self.place_at(slot, at, waiting);
+    }
+
+    fn place_at(&mut self, slot: Slot, at: Timestamp, waiting: State) {
+        let at = at.max(self.now);
+        let state = if at > self.now { waiting } else { State::Available };
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.run_at = at;
+        }
+        self.place(slot, state);
+    }
+
+    fn run_at(&self, schedule: Schedule) -> Timestamp {
+        match schedule {
+            Schedule::Now => self.now,
+            Schedule::After(delay) => self.now.saturating_add(delay),
+            Schedule::At(at) => at,
+        }
+    }
+}
+
+fn extras(meta: crate::job::Meta, unique: Option<Unique>) -> Option<Box<Extras>> {
+    if meta.is_empty() && unique.is_none() {
+        return None;
+    }
+    Some(Box::new(Extras {
+        meta,
+        unique,
+        ..Extras::default()
+    }))
+}

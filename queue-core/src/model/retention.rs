@@ -1,0 +1,142 @@
+//! How many finished jobs are kept.
+
+use super::{JobTable, Slot};
+use crate::inspect::{Prune, State};
+
+/// How many finished jobs of each state a table keeps; of more, the oldest go.
+///
+/// Completed jobs that are not kept are still counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// How many completed jobs are kept.
+    pub completed: usize,
+    /// How many discarded jobs are kept.
+    pub discarded: usize,
+    /// How many cancelled jobs are kept.
+    pub cancelled: usize,
+}
+
+impl Retention {
+    /// Keeps everything until it is pruned.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self {
+            completed: usize::MAX,
+            discarded: usize::MAX,
+            cancelled: usize::MAX,
+        }
+    }
+
+    /// Sets how many completed jobs are kept.
+    #[must_use]
+    pub const fn completed(mut self, count: usize) -> Self {
+        self.completed = count;
+        self
+    }
+
+    /// Sets how many discarded jobs are kept.
+    #[must_use]
+    pub const fn discarded(mut self, count: usize) -> Self {
+        self.discarded = count;
+        self
+    }
+
+    /// Sets how many cancelled jobs are kept.
+    #[must_use]
+    pub const fn cancelled(mut self, count: usize) -> Self {
+        self.cancelled = count;
+        self
+    }
+
+    const fn of(&self, state: State) -> usize {
+        match state {
+            State::Completed => self.completed,
+            State::Discarded => self.discarded,
+            State::Cancelled => self.cancelled,
+            State::Scheduled | State::Available | State::Executing | State::Retryable => usize::MAX,
+        }
+    }
+}
+
+/// Counts completed jobs and keeps none; keeps the newest 10,000 discarded and the newest 10,000 cancelled ones.
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            completed: 0,
+            discarded: 10_000,
+            cancelled: 10_000,
+        }
+    }
+}
+
+impl JobTable {
+    /// Ends a job's life.
+    pub(super) fn finish(&mut self, slot: Slot, state: State) {
+        let now = self.now;
+        self.leave(slot);
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(entry.lane as usize) else {
+            return;
+        };
+        self.unfinished = self.unfinished.saturating_sub(1);
+        entry.stamp = now;
+        entry.state = state;
+        if let Some(unique) = entry.extras.as_ref().and_then(|extras| extras.unique.as_ref()) {
+            self.unique.finish(&entry.name, unique, entry.id, now);
+        }
+        let kept = self.config.retention.of(state);
+        lane.count(state, 1);
+        if kept == 0 {
+            self.drop_entry(slot);
+            return;
+        }
+        let Some(finished) = self.finished.get_mut(state as usize) else {
+            return;
+        };
+        finished.insert((entry.stamp, entry.sequence, slot));
+        if finished.len() > kept
+            && let Some((_, _, oldest)) = finished.pop_first()
+        {
+            self.drop_entry(oldest);
+        }
+    }
+
+    /// Removes finished jobs that are old enough, the longest finished first.
+    pub(super) fn prune_finished(&mut self, prune: &Prune) -> u64 {
+        let mut pruned = 0;
+        for state in [State::Completed, State::Discarded, State::Cancelled] {
+            let Some(age) = prune.age(state) else { continue };
+            while pruned < prune.limit {
+                let oldest = self
+                    .finished
+                    .get(state as usize)
+                    .and_then(|finished| finished.first().copied());
+                match oldest {
+                    Some((at, _, slot)) if at.saturating_add(age) <= self.now => self.remove(slot),
+                    Some(_) | None => break,
+                }
+                pruned += 1;
+            }
+        }
+        pruned as u64
+    }
+
+    /// Removes a job that is in an index.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        self.leave(slot);
+        if self.entry(slot).is_some_and(|entry| !entry.state.is_finished()) {
+            self.unfinished = self.unfinished.saturating_sub(1);
+        }
+        self.drop_entry(slot);
+    }
+
+    /// Forgets a job that is in no index any more.
+    fn drop_entry(&mut self, slot: Slot) {
+        if let Some(entry) = self.entries.try_remove(slot as usize) {
+            self.identities.forget(entry.id);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How attempts end.
+
+use super::{JobTable, Slot};
+use crate::clock::Timestamp;
+use crate::error::QueueError;
+use crate::inspect::State;
+use crate::settlement::{Settled, Settlement, Transition};
+
+impl JobTable {
+    /// Ends attempts, each with its followups as one step, independent of one another.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if a followup is beyond a limit: then nothing was applied.
+    pub fn settle(
+        &mut self,
+        now: Timestamp,
+        settlements: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        self.config.limits.check_followups(&settlements)?;
+        self.advance(now);
+        settlements
+            .iter()
+            .try_for_each(|settlement| self.check_schedules(&settlement.followups))?;
+        Ok(settlements
+            .into_iter()
+            .map(|settlement| self.settle_one(settlement))
+            .collect())
+    }
+
+    fn settle_one(&mut self, settlement: Settlement) -> Settled {
+        let Some(slot) = self.held(&settlement.lease) else {
+            return Settled::Stale;
+        };
+        self.apply(slot, settlement.transition);
+        for followup in settlement.followups {
+            // A followup whose unique key is taken is not stored, and that is no error.
+            let _: crate::queue::Receipt = self.store(followup);
+        }
+        Settled::Applied
+    }
+
+    fn apply(&mut self, slot: Slot, transition: Transition) {
+        let now = self.now;
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        match &transition {
+            Transition::Retry { error, .. } | Transition::Discard { error } => {
+                entry.note_error(now, error.clone())
+            }
+            Transition::Snooze { .. } | Transition::Release => {
+                entry.attempt = entry.attempt.saturating_sub(1)
+            }
+            Transition::Complete | Transition::Cancel { .. } => {}
+        }
+        let cancelled = entry.cancel_reason().is_some();
+        match transition {
+            Transition::Complete => self.finish(slot, State::Completed),
+            Transition::Discard { .. } => self.finish(slot, State::Discarded),
+            Transition::Cancel { reason } => {
+                entry.extras().cancel_reason = Some(reason);
+                self.finish(slot, State::Cancelled);
+            }
+            // A requested cancel turns every end that would have it run again into this one.
+            Transition::Retry { .. } | Transition::Snooze { .. } | Transition::Release if cancelled => {
+                self.finish(slot, State::Cancelled);
+            }
+            Transition::Retry { at, .. } => self.wait_until(slot, at, State::Retryable),
+            Transition::Snooze { at } => self.wait_until(slot, at, State::Scheduled),
+            Transition::Release => self.enter(slot, State::Available),
+        }
+    }
+}
