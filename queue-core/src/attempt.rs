@@ -46,15 +46,8 @@ impl Performer {
         world: World,
     ) -> Self {
         let jobs = Arc::new(jobs);
-        let innermost: Arc<dyn Worker> = Arc::new(JobWorker {
-            jobs: jobs.clone(),
-            services,
-            queue,
-        });
-        let worker = layers
-            .iter()
-            .rev()
-            .fold(innermost, |inner, layer| layer.wrap(inner));
+        let innermost: Arc<dyn Worker> = Arc::new(JobWorker { jobs: jobs.clone(), services, queue });
+        let worker = layers.iter().rev().fold(innermost, |inner, layer| layer.wrap(inner));
         Self { jobs, worker, world }
     }
 
@@ -80,11 +73,7 @@ impl Performer {
             outcome: outcome.clone(),
             took: now.since(context.started_at()),
         });
-        let followups = if outcome.kind().is_success() {
-            context.take_followups()
-        } else {
-            Vec::new()
-        };
+        let followups = if outcome.kind().is_success() { context.take_followups() } else { Vec::new() };
         let facts = AttemptFacts {
             job: delivery.id(),
             name: &delivery.name,
@@ -92,19 +81,13 @@ impl Performer {
             max_attempts: delivery.max_attempts,
         };
         let transition = decide(outcome, &facts, &self.jobs.retry_policy(&delivery.name), now);
-        Settlement {
-            lease: delivery.lease,
-            transition,
-            followups,
-        }
+        Settlement { lease: delivery.lease, transition, followups }
     }
 }
 
 impl fmt::Debug for Performer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Performer")
-            .field("jobs", &self.jobs)
-            .finish_non_exhaustive()
+        f.debug_struct("Performer").field("jobs", &self.jobs).finish_non_exhaustive()
     }
 }
 
@@ -118,11 +101,7 @@ struct JobWorker {
 #[async_trait]
 impl Worker for JobWorker {
     async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        let scope = Arc::new(Scope::open(
-            self.services.clone(),
-            context.clone(),
-            self.queue.clone(),
-        ));
+        let scope = Arc::new(Scope::open(self.services.clone(), context.clone(), self.queue.clone()));
         let outcome = if job.body.is_call() {
             caught(within(None, context, call(job, &scope, context))).await
         } else {
@@ -189,11 +168,7 @@ async fn close(scope: &Scope, outcome: Outcome) -> Outcome {
     let Err(errors) = scope.close(outcome.kind()).await else {
         return outcome;
     };
-    let message = errors
-        .iter()
-        .map(|error: &ServiceError| chain(error))
-        .collect::<Vec<_>>()
-        .join("; ");
+    let message = errors.iter().map(|error: &ServiceError| chain(error)).collect::<Vec<_>>().join("; ");
     if outcome.kind().is_success() {
         failed(FailureCause::Disposal, format!("could not end {message}"))
     } else {
@@ -205,10 +180,9 @@ async fn close(scope: &Scope, outcome: Outcome) -> Outcome {
 /// Puts the job in front of the chain of services, so that it reads `job → Repo → Pool: connection refused`.
 fn name_the_job(outcome: Outcome, name: &str) -> Outcome {
     match outcome {
-        Outcome::Failure(failure) if failure.cause == FailureCause::Dependency => Outcome::Failure(Failure {
-            message: format!("{name} → {}", failure.message),
-            ..failure
-        }),
+        Outcome::Failure(failure) if failure.cause == FailureCause::Dependency => {
+            Outcome::Failure(Failure { message: format!("{name} → {}", failure.message), ..failure })
+        }
         other => other,
     }
 }
@@ -243,13 +217,7 @@ fn span(job: &JobFacts) -> tracing::Span {
 
 /// Logs a failure once, with its chain of errors: as a warning if it may pass, else as an error.
 fn report(outcome: &Outcome, job: &JobFacts) {
-    let JobFacts {
-        id,
-        name,
-        queue,
-        attempt,
-        ..
-    } = job;
+    let JobFacts { id, name, queue, attempt, .. } = job;
     match outcome {
         Outcome::Failure(failure)
             if failure.advice == RetryAdvice::Never || failure.cause == FailureCause::Panic =>

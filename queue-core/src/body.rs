@@ -49,11 +49,10 @@ impl Body {
         let text = text.into();
         match serde_json::from_str::<IgnoredAny>(&text) {
             Ok(_) => Ok(Self(Repr::Encoded(text))),
-            Err(error) => Err(QueueError::invalid(format!(
-                "the payload of {} bytes is not JSON",
-                text.len()
-            ))
-            .with_source(error)),
+            Err(error) => {
+                Err(QueueError::invalid(format!("the payload of {} bytes is not JSON", text.len()))
+                    .with_source(error))
+            }
         }
     }
 

@@ -73,11 +73,8 @@ impl From<Timestamp> for SystemTime {
     /// An instant that the platform's clock can't tell becomes the epoch's end nearest to it.
     fn from(time: Timestamp) -> Self {
         let distance = Duration::from_micros(time.0.unsigned_abs());
-        let told = if time.0 < 0 {
-            UNIX_EPOCH.checked_sub(distance)
-        } else {
-            UNIX_EPOCH.checked_add(distance)
-        };
+        let told =
+            if time.0 < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
         told.unwrap_or(UNIX_EPOCH)
     }
 }
@@ -124,24 +121,13 @@ mod tests {
         assert_eq!(Timestamp::MAX.checked_add(Duration::from_micros(1)), None);
         assert_eq!(Timestamp::EPOCH.checked_add(Duration::MAX), None);
         assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
-        assert_eq!(
-            Timestamp::from_micros(i64::MIN)
-                .saturating_sub(Duration::MAX)
-                .as_micros(),
-            i64::MIN
-        );
-        assert_eq!(
-            Timestamp::MAX.since(Timestamp::from_micros(i64::MIN)),
-            Duration::from_micros(u64::MAX)
-        );
+        assert_eq!(Timestamp::from_micros(i64::MIN).saturating_sub(Duration::MAX).as_micros(), i64::MIN);
+        assert_eq!(Timestamp::MAX.since(Timestamp::from_micros(i64::MIN)), Duration::from_micros(u64::MAX));
     }
 
     #[test]
     fn an_instant_is_written_as_a_person_reads_it() {
-        assert_eq!(
-            Timestamp::from_micros(1_500_000).to_string(),
-            "1970-01-01T00:00:01.500000Z"
-        );
+        assert_eq!(Timestamp::from_micros(1_500_000).to_string(), "1970-01-01T00:00:01.500000Z");
         assert_eq!(Timestamp::from_micros(-1).to_string(), "-1 µs since the epoch");
     }
 }

@@ -55,8 +55,22 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Runs blocking jobs.
     pub blocking: Arc<dyn Blocking>,
-    /// Is told what happens.
-    pub observer: Arc<dyn Observer>,
+    /// Is told what happens, if anybody looks on.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl World {
+    /// Tells the observer, if there is one, a fact that is put together only then.
+    ///
+    /// An observer that panics is cut off from that fact and from nothing else.
+    pub fn observe(&self, event: impl FnOnce() -> Event) {
+        if let Some(observer) = &self.observer {
+            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.observe(&event())));
+            if told.is_err() {
+                tracing::error!("an observer panicked");
+            }
+        }
+    }
 }
 
 impl fmt::Debug for World {
@@ -168,21 +182,17 @@ impl JobContext {
     /// Use this rather than to enqueue from inside a job: it can neither lose nor double the next link of a chain,
     /// and it never waits for room in a bounded queue.
     pub fn then(&self, job: impl Into<NewJob>) {
-        self.0
-            .followups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(job.into());
+        self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into());
     }
 
     /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
-        let event = Event::Progressed {
+        let note = note.into();
+        self.0.world.observe(|| Event::Progressed {
             job: self.0.facts.clone(),
             percent: percent.min(100),
-            note: note.into(),
-        };
-        self.0.world.observer.observe(&event);
+            note,
+        });
     }
 
     /// Takes the followups out, with identities that are the same however often they are taken.
@@ -190,9 +200,7 @@ impl JobContext {
         let mut followups =
             std::mem::take(&mut *self.0.followups.lock().unwrap_or_else(PoisonError::into_inner));
         for (nth, followup) in followups.iter_mut().enumerate() {
-            followup
-                .id
-                .get_or_insert_with(|| self.id().followup(self.fence().0, nth));
+            followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
         followups
     }

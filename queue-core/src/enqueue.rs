@@ -84,9 +84,7 @@ impl<'q, Q: Queue + ?Sized> IntoFuture for Enqueue<'q, Q> {
 
 impl<Q: ?Sized> fmt::Debug for Enqueue<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enqueue")
-            .field("job", &self.job)
-            .finish_non_exhaustive()
+        f.debug_struct("Enqueue").field("job", &self.job).finish_non_exhaustive()
     }
 }
 
@@ -134,8 +132,6 @@ impl<'q, Q: Queue + ?Sized> IntoFuture for EnqueueAll<'q, Q> {
 
 impl<Q: ?Sized> fmt::Debug for EnqueueAll<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnqueueAll")
-            .field("jobs", &self.jobs.len())
-            .finish_non_exhaustive()
+        f.debug_struct("EnqueueAll").field("jobs", &self.jobs.len()).finish_non_exhaustive()
     }
 }

@@ -62,12 +62,7 @@ struct Repr {
 impl QueueError {
     /// Makes an error of a kind; the message is lowercase and has no full stop.
     pub fn new(kind: QueueErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Repr {
-            kind,
-            message: message.into(),
-            queue: None,
-            source: None,
-        }))
+        Self(Box::new(Repr { kind, message: message.into(), queue: None, source: None }))
     }
 
     /// Makes an [`Invalid`](QueueErrorKind::Invalid) error.

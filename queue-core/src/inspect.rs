@@ -254,8 +254,7 @@ impl Filter {
     /// Lets only unfinished jobs pass.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
-        self.states
-            .extend(State::ALL.into_iter().filter(|state| !state.is_finished()));
+        self.states.extend(State::ALL.into_iter().filter(|state| !state.is_finished()));
         self
     }
 }
@@ -280,10 +279,7 @@ impl Page {
     /// Shows those that follow a page.
     #[must_use]
     pub const fn after(cursor: Cursor, limit: usize) -> Self {
-        Self {
-            after: Some(cursor),
-            limit,
-        }
+        Self { after: Some(cursor), limit }
     }
 }
 
@@ -316,11 +312,7 @@ impl QueueCounts {
     /// Starts at zero for every state.
     #[must_use]
     pub const fn new(queue: QueueName, paused: bool) -> Self {
-        Self {
-            queue,
-            paused,
-            counts: [0; State::ALL.len()],
-        }
+        Self { queue, paused, counts: [0; State::ALL.len()] }
     }
 
     /// Tells how many jobs are in a state.
@@ -339,11 +331,7 @@ impl QueueCounts {
     /// Tells how many jobs are unfinished.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
-        State::ALL
-            .into_iter()
-            .filter(|state| !state.is_finished())
-            .map(|state| self.of(state))
-            .sum()
+        State::ALL.into_iter().filter(|state| !state.is_finished()).map(|state| self.of(state)).sum()
     }
 }
 
@@ -376,23 +364,13 @@ impl Prune {
     /// Removes finished jobs of every state that are at least this old, 1,000 of them at most.
     #[must_use]
     pub const fn older_than(age: Duration) -> Self {
-        Self {
-            completed: Some(age),
-            discarded: Some(age),
-            cancelled: Some(age),
-            limit: 1000,
-        }
+        Self { completed: Some(age), discarded: Some(age), cancelled: Some(age), limit: 1000 }
     }
 
     /// Removes nothing, until ages are set.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self {
-            completed: None,
-            discarded: None,
-            cancelled: None,
-            limit: 1000,
-        }
+        Self { completed: None, discarded: None, cancelled: None, limit: 1000 }
     }
 
     /// Tells the age for a state; `None` for those that stay.

@@ -243,10 +243,7 @@ impl Meta {
 
     /// Goes through keys and values, in order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|words| words.iter())
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().flat_map(|words| words.iter()).map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Tells whether there are no words.
@@ -337,10 +334,7 @@ impl NewJob {
             let call: BoxFuture<'static, Outcome> = Box::pin(async move { call(scope).await.into_outcome() });
             call
         });
-        Self {
-            max_attempts: 1,
-            ..Self::new(Self::CLOSURE, Body::call(call))
-        }
+        Self { max_attempts: 1, ..Self::new(Self::CLOSURE, Body::call(call)) }
     }
 
     /// Gives the job an identity of the caller's, so that pushing it again after a lost answer stores it once.
@@ -401,9 +395,7 @@ impl NewJob {
 
     /// Tells whether an unfinished job under the same key is to be updated.
     pub(crate) fn replaces(&self) -> bool {
-        self.unique
-            .as_ref()
-            .is_some_and(|unique| unique.on_conflict == OnConflict::Replace)
+        self.unique.as_ref().is_some_and(|unique| unique.on_conflict == OnConflict::Replace)
     }
 }
 

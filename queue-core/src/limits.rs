@@ -63,9 +63,7 @@ impl Limits {
     ///
     /// As [`check`](Self::check).
     pub fn check_followups(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
-        settlements
-            .iter()
-            .try_for_each(|settlement| self.check(&settlement.followups))
+        settlements.iter().try_for_each(|settlement| self.check(&settlement.followups))
     }
 
     fn check_job(&self, job: &NewJob) -> Result<(), String> {
@@ -75,17 +73,10 @@ impl Limits {
             return Err("`max_attempts` is 0, the least is 1".to_owned());
         }
         if let Some(bytes) = job.body.encoded_len().filter(|bytes| *bytes > self.payload) {
-            return Err(format!(
-                "`payload` has {bytes} bytes, the limit is {}",
-                self.payload
-            ));
+            return Err(format!("`payload` has {bytes} bytes, the limit is {}", self.payload));
         }
         if !job.meta.is_empty() && job.meta.size() > self.meta {
-            return Err(format!(
-                "`meta` has {} bytes, the limit is {}",
-                job.meta.size(),
-                self.meta
-            ));
+            return Err(format!("`meta` has {} bytes, the limit is {}", job.meta.size(), self.meta));
         }
         match &job.unique {
             Some(unique) if unique.key.is_empty() => Err("`unique` has an empty key".to_owned()),
@@ -101,11 +92,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            payload: 1 << 20,
-            meta: 16 << 10,
-            batch: 10_000,
-        }
+        Self { payload: 1 << 20, meta: 16 << 10, batch: 10_000 }
     }
 }
 
@@ -120,15 +107,10 @@ fn check_name(field: &str, name: &str) -> Result<(), String> {
     }
     let length = name.chars().count();
     if length > Limits::NAME {
-        return Err(format!(
-            "`{field}` has {length} characters, the limit is {}",
-            Limits::NAME
-        ));
+        return Err(format!("`{field}` has {length} characters, the limit is {}", Limits::NAME));
     }
     match name.chars().find(|c| !(c.is_ascii() && fits(*c as u8))) {
-        Some(stranger) => Err(format!(
-            "`{field}` has {stranger:?} in it; allowed are `A-Z a-z 0-9 _ . : -`"
-        )),
+        Some(stranger) => Err(format!("`{field}` has {stranger:?} in it; allowed are `A-Z a-z 0-9 _ . : -`")),
         None => Ok(()),
     }
 }

@@ -136,10 +136,7 @@ impl JobTable {
     /// Tells how many jobs a claim of this queue would find now.
     #[must_use]
     pub fn ready(&self, queue: &QueueName) -> usize {
-        let lane = self
-            .lane_of
-            .get(queue)
-            .and_then(|lane| self.lanes.get(*lane as usize));
+        let lane = self.lane_of.get(queue).and_then(|lane| self.lanes.get(*lane as usize));
         lane.map_or(0, Lane::deliverable)
     }
 
@@ -160,8 +157,7 @@ impl JobTable {
 
     /// Finds a job's place.
     fn slot(&self, id: JobId) -> Option<Slot> {
-        self.identities
-            .find(id, |slot| self.entries.get(slot as usize).map(|entry| entry.id))
+        self.identities.find(id, |slot| self.entries.get(slot as usize).map(|entry| entry.id))
     }
 
     fn entry(&self, slot: Slot) -> Option<&Entry> {

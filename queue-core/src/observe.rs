@@ -156,17 +156,10 @@ impl<Q: Queue, O: Observer> Observed<Q, O> {
 #[async_trait]
 impl<Q: Queue, O: Observer> Queue for Observed<Q, O> {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        let named: Vec<_> = jobs
-            .iter()
-            .map(|job| (job.name.clone(), job.queue.clone()))
-            .collect();
+        let named: Vec<_> = jobs.iter().map(|job| (job.name.clone(), job.queue.clone())).collect();
         let receipts = self.queue.push(jobs).await?;
         for (receipt, (name, queue)) in receipts.iter().zip(named) {
-            self.observer.observe(&Event::Pushed {
-                receipt: *receipt,
-                name,
-                queue,
-            });
+            self.observer.observe(&Event::Pushed { receipt: *receipt, name, queue });
         }
         Ok(receipts)
     }

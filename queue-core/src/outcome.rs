@@ -82,11 +82,7 @@ pub struct Failure {
 impl Failure {
     /// Makes a failure which leaves the retry to the policy.
     pub fn new(cause: FailureCause, message: impl Into<String>) -> Self {
-        Self {
-            cause,
-            message: message.into(),
-            advice: RetryAdvice::Policy,
-        }
+        Self { cause, message: message.into(), advice: RetryAdvice::Policy }
     }
 
     /// Says that trying again is of no use.
@@ -183,11 +179,7 @@ impl JobError {
 
     fn failed(error: impl Into<BoxError>, advice: RetryAdvice) -> Self {
         let message = chain(error.into().as_ref());
-        Self(Outcome::Failure(Failure {
-            cause: FailureCause::Error,
-            message,
-            advice,
-        }))
+        Self(Outcome::Failure(Failure { cause: FailureCause::Error, message, advice }))
     }
 }
 

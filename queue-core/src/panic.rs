@@ -39,10 +39,8 @@ pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
 
 /// Gives the message of a caught panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
 }
 

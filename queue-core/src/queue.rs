@@ -187,12 +187,7 @@ impl Demand {
     /// Asks for up to `max` jobs of several queues, in that order. A `max` of zero is taken as one.
     pub fn of(queues: impl IntoIterator<Item = QueueName>, max: usize) -> Self {
         let queues = queues.into_iter().collect();
-        Self {
-            queues,
-            max: max.max(1),
-            lease: Lease::DEFAULT_LENGTH,
-            wait: None,
-        }
+        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None }
     }
 
     /// Sets the length of the leases.

@@ -61,10 +61,7 @@ impl Jobs {
     pub fn and(mut self, other: Self) -> Self {
         let base = self.entries.len();
         for (name, index) in other.by_name {
-            let first = self
-                .by_name
-                .insert(name, base + index)
-                .and_then(|first| self.entries.get(first));
+            let first = self.by_name.insert(name, base + index).and_then(|first| self.entries.get(first));
             if let (Some(first), Some(second)) = (first, other.entries.get(index)) {
                 self.taken_twice.push((second.name, first.name));
             }
@@ -90,25 +87,19 @@ impl Jobs {
                 "the job name `{name}` is taken twice (the first: job `{first}`): give one `name = \"…\"`, or drop the alias"
             ))
         });
-        let missing = self
-            .entries
-            .iter()
-            .flat_map(|entry| services.check(entry.name, &(entry.dependencies)()));
+        let missing =
+            self.entries.iter().flat_map(|entry| services.check(entry.name, &(entry.dependencies)()));
         twice.chain(missing).collect()
     }
 
     /// Gives the retry policy of a job, or the default for one that isn't known.
     #[must_use]
     pub fn retry_policy(&self, name: &JobName) -> RetryPolicy {
-        self.find(name)
-            .map_or(RetryPolicy::DEFAULT, |entry| entry.options.retry.clone())
+        self.find(name).map_or(RetryPolicy::DEFAULT, |entry| entry.options.retry.clone())
     }
 
     pub(crate) fn find(&self, name: &JobName) -> Option<&Entry> {
-        self.by_name
-            .get(name)
-            .and_then(|index| self.entries.get(*index))
-            .map(AsRef::as_ref)
+        self.by_name.get(name).and_then(|index| self.entries.get(*index)).map(AsRef::as_ref)
     }
 
     /// Says that a name isn't known, with the nearest that are.
@@ -117,10 +108,7 @@ impl Jobs {
         match nearest(name.as_str(), names.iter().copied()) {
             Some(near) => format!("no job is called `{name}` here; the nearest known: `{near}`"),
             None if names.is_empty() => format!("no job is called `{name}` here; none is known at all"),
-            None => format!(
-                "no job is called `{name}` here; known are: `{}`",
-                names.join("`, `")
-            ),
+            None => format!("no job is called `{name}` here; known are: `{}`", names.join("`, `")),
         }
     }
 }
@@ -157,10 +145,7 @@ impl Entry {
     ) -> Result<BoxFuture<'a, Outcome>, String> {
         self.handler.perform(body, scope).map_err(|error| {
             let fields = self.handler.fields().join(", ");
-            format!(
-                "the payload is not what `{}` takes: {error}; it takes {{ {fields} }}",
-                self.name
-            )
+            format!("the payload is not what `{}` takes: {error}; it takes {{ {fields} }}", self.name)
         })
     }
 }

@@ -37,10 +37,8 @@ enum Backoff {
 
 impl RetryPolicy {
     /// Doubles from 1 s to 1 h, with full jitter.
-    pub const DEFAULT: Self = Self(Backoff::Exponential {
-        first: Duration::from_secs(1),
-        max: Duration::from_secs(3600),
-    });
+    pub const DEFAULT: Self =
+        Self(Backoff::Exponential { first: Duration::from_secs(1), max: Duration::from_secs(3600) });
 
     /// Waits the same time before each retry.
     #[must_use]
@@ -96,10 +94,7 @@ impl fmt::Debug for RetryPolicy {
 /// Doubles `first` `times` times and stops at the longest duration.
 #[must_use]
 pub fn doubled(first: Duration, times: u32) -> Duration {
-    2_u32
-        .checked_pow(times)
-        .and_then(|factor| first.checked_mul(factor))
-        .unwrap_or(Duration::MAX)
+    2_u32.checked_pow(times).and_then(|factor| first.checked_mul(factor)).unwrap_or(Duration::MAX)
 }
 
 /// Picks a duration between nothing and `ceiling`, in whole microseconds.
@@ -113,13 +108,7 @@ mod tests {
     use super::*;
 
     fn context(name: &JobName, attempt: u32) -> RetryContext<'_> {
-        RetryContext {
-            job: JobId::from_u128(7),
-            name,
-            attempt,
-            max_attempts: 9,
-            error: "it rained",
-        }
+        RetryContext { job: JobId::from_u128(7), name, attempt, max_attempts: 9, error: "it rained" }
     }
 
     #[test]

@@ -103,19 +103,9 @@ impl Services {
     }
 
     fn from_providers(providers: Vec<Provider>) -> Self {
-        let made = providers
-            .iter()
-            .filter(|p| p.made_singleton().is_some())
-            .map(|p| p.key)
-            .collect();
-        let providers = providers
-            .into_iter()
-            .map(|provider| (provider.key, provider))
-            .collect();
-        Self(Arc::new(Shared {
-            providers,
-            made: Mutex::new(made),
-        }))
+        let made = providers.iter().filter(|p| p.made_singleton().is_some()).map(|p| p.key).collect();
+        let providers = providers.into_iter().map(|provider| (provider.key, provider)).collect();
+        Self(Arc::new(Shared { providers, made: Mutex::new(made) }))
     }
 
     fn provider(&self, key: ServiceKey) -> Option<&Provider> {
@@ -123,11 +113,7 @@ impl Services {
     }
 
     fn note_singleton(&self, key: ServiceKey) {
-        self.0
-            .made
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(key);
+        self.0.made.lock().unwrap_or_else(PoisonError::into_inner).push(key);
     }
 }
 

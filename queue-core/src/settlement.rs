@@ -24,11 +24,7 @@ impl Settlement {
     /// Makes a settlement without followups.
     #[must_use]
     pub fn new(lease: Lease, transition: Transition) -> Self {
-        Self {
-            lease,
-            transition,
-            followups: Vec::new(),
-        }
+        Self { lease, transition, followups: Vec::new() }
     }
 }
 
@@ -99,9 +95,7 @@ pub fn decide(
     let failure = match outcome {
         Outcome::Success => return Transition::Complete,
         Outcome::Snooze(wait) => {
-            return Transition::Snooze {
-                at: now.saturating_add(wait),
-            };
+            return Transition::Snooze { at: now.saturating_add(wait) };
         }
         Outcome::Cancel(reason) => return Transition::Cancel { reason },
         Outcome::Interrupted => return Transition::Release,
@@ -115,10 +109,7 @@ pub fn decide(
         RetryAdvice::In(wait) => wait,
         RetryAdvice::Policy => policy_wait(policy, facts, &error),
     };
-    Transition::Retry {
-        at: now.saturating_add(wait),
-        error,
-    }
+    Transition::Retry { at: now.saturating_add(wait), error }
 }
 
 fn policy_wait(policy: &RetryPolicy, facts: &AttemptFacts<'_>, error: &str) -> Duration {
@@ -141,21 +132,12 @@ mod tests {
 
     fn decided(outcome: Outcome, attempt: u32) -> Transition {
         let name = JobName::from_static("job");
-        let facts = AttemptFacts {
-            job: JobId::from_u128(1),
-            name: &name,
-            attempt,
-            max_attempts: 3,
-        };
+        let facts = AttemptFacts { job: JobId::from_u128(1), name: &name, attempt, max_attempts: 3 };
         decide(outcome, &facts, &RetryPolicy::fixed(SECOND), NOW)
     }
 
     fn failed(cause: FailureCause, advice: RetryAdvice) -> Outcome {
-        Outcome::Failure(Failure {
-            cause,
-            message: "no".into(),
-            advice,
-        })
+        Outcome::Failure(Failure { cause, message: "no".into(), advice })
     }
 
     #[test]
@@ -165,80 +147,41 @@ mod tests {
         let table = [
             (Outcome::Success, 1, Transition::Complete),
             (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4) }),
-            (
-                Outcome::Cancel("why".into()),
-                1,
-                Transition::Cancel { reason: "why".into() },
-            ),
+            (Outcome::Cancel("why".into()), 1, Transition::Cancel { reason: "why".into() }),
             (Outcome::Interrupted, 3, Transition::Release),
             (
                 failed(FailureCause::Error, RetryAdvice::Policy),
                 1,
-                Transition::Retry {
-                    at: at(1),
-                    error: error(),
-                },
+                Transition::Retry { at: at(1), error: error() },
             ),
             (
                 failed(FailureCause::Panic, RetryAdvice::Policy),
                 2,
-                Transition::Retry {
-                    at: at(1),
-                    error: error(),
-                },
+                Transition::Retry { at: at(1), error: error() },
             ),
-            (
-                failed(FailureCause::Error, RetryAdvice::Policy),
-                3,
-                Transition::Discard { error: error() },
-            ),
-            (
-                failed(FailureCause::Timeout, RetryAdvice::Policy),
-                4,
-                Transition::Discard { error: error() },
-            ),
+            (failed(FailureCause::Error, RetryAdvice::Policy), 3, Transition::Discard { error: error() }),
+            (failed(FailureCause::Timeout, RetryAdvice::Policy), 4, Transition::Discard { error: error() }),
             (
                 failed(FailureCause::Error, RetryAdvice::In(SECOND * 9)),
                 2,
-                Transition::Retry {
-                    at: at(9),
-                    error: error(),
-                },
+                Transition::Retry { at: at(9), error: error() },
             ),
-            (
-                failed(FailureCause::Error, RetryAdvice::In(SECOND)),
-                3,
-                Transition::Discard { error: error() },
-            ),
-            (
-                failed(FailureCause::Error, RetryAdvice::Never),
-                1,
-                Transition::Discard { error: error() },
-            ),
+            (failed(FailureCause::Error, RetryAdvice::In(SECOND)), 3, Transition::Discard { error: error() }),
+            (failed(FailureCause::Error, RetryAdvice::Never), 1, Transition::Discard { error: error() }),
             (
                 failed(FailureCause::UnknownJob, RetryAdvice::Policy),
                 9,
-                Transition::Retry {
-                    at: at(1),
-                    error: error(),
-                },
+                Transition::Retry { at: at(1), error: error() },
             ),
         ];
 
         for (outcome, attempt, expected) in table {
-            assert_eq!(
-                decided(outcome.clone(), attempt),
-                expected,
-                "{outcome:?} at attempt {attempt} of 3"
-            );
+            assert_eq!(decided(outcome.clone(), attempt), expected, "{outcome:?} at attempt {attempt} of 3");
         }
     }
 
     #[test]
     fn a_wait_past_the_end_of_time_stops_there() {
-        assert_eq!(
-            decided(Outcome::Snooze(Duration::MAX), 1),
-            Transition::Snooze { at: Timestamp::MAX }
-        );
+        assert_eq!(decided(Outcome::Snooze(Duration::MAX), 1), Transition::Snooze { at: Timestamp::MAX });
     }
 }

@@ -31,11 +31,7 @@ pub enum OnConflict {
 impl Unique {
     /// Makes a key that is held for as long as the job is unfinished.
     pub fn new(key: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            window: None,
-            on_conflict: OnConflict::Keep,
-        }
+        Self { key: key.into(), window: None, on_conflict: OnConflict::Keep }
     }
 
     /// Makes a key of a whole payload: a hash of its JSON text.

@@ -19,9 +19,7 @@ impl JobTable {
     /// Followups may have gone beyond the bound, and then it is zero until enough jobs have finished.
     #[must_use]
     pub fn room(&self) -> Option<u64> {
-        self.config
-            .capacity
-            .map(|capacity| u64::from(capacity).saturating_sub(self.unfinished))
+        self.config.capacity.map(|capacity| u64::from(capacity).saturating_sub(self.unfinished))
     }
 
     /// Tells how many jobs of a batch would be stored: those whose identity and unique key nobody has yet.
@@ -33,10 +31,7 @@ impl JobTable {
         }
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         let stored = jobs.iter().filter(|job| {
-            if job
-                .id
-                .is_some_and(|id| self.slot(id).is_some() || !ids.insert(id))
-            {
+            if job.id.is_some_and(|id| self.slot(id).is_some() || !ids.insert(id)) {
                 return false;
             }
             let Some(unique) = &job.unique else { return true };
@@ -59,10 +54,7 @@ impl JobTable {
             )));
         }
         if needed > room {
-            let text = format!(
-                "the queue is full: {} of {capacity} jobs are unfinished",
-                self.unfinished
-            );
+            let text = format!("the queue is full: {} of {capacity} jobs are unfinished", self.unfinished);
             return Err(QueueError::new(QueueErrorKind::Full, text));
         }
         Ok(())

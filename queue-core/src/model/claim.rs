@@ -1,9 +1,12 @@
 //! How ready jobs are leased.
 
+use std::time::Duration;
+
 use super::{JobTable, Slot};
 use crate::clock::Timestamp;
 use crate::inspect::State;
 use crate::lease::{Fence, Lease};
+use crate::name::QueueName;
 use crate::queue::{Delivery, Demand};
 
 impl JobTable {
@@ -14,15 +17,23 @@ impl JobTable {
         self.advance(now);
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
-            let Some(&lane) = self.lane_of.get(queue) else {
-                continue;
-            };
-            while deliveries.len() < demand.max {
-                let Some(slot) = self.first_ready(lane) else { break };
-                deliveries.extend(self.lease(slot, demand));
-            }
+            let max = demand.max.saturating_sub(deliveries.len());
+            self.claim_from(queue, max, demand.lease, &mut deliveries);
         }
         deliveries
+    }
+
+    /// Leases up to `max` jobs of one queue that are ready as of the instant to which time was last advanced.
+    pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
+        let Some(&lane) = self.lane_of.get(queue) else {
+            return;
+        };
+        for _ in 0..max {
+            let Some(slot) = self.first_ready(lane) else {
+                return;
+            };
+            into.extend(self.lease(slot, lease));
+        }
     }
 
     fn first_ready(&self, lane: u32) -> Option<Slot> {
@@ -30,21 +41,16 @@ impl JobTable {
         lane.ready.first_key_value().map(|(_, slot)| *slot)
     }
 
-    fn lease(&mut self, slot: Slot, demand: &Demand) -> Option<Delivery> {
+    fn lease(&mut self, slot: Slot, length: Duration) -> Option<Delivery> {
         self.leave(slot);
         let now = self.now;
         let entry = self.entries.get_mut(slot as usize)?;
         entry.attempt += 1;
         entry.fence = Fence(entry.fence.0 + 1);
         entry.claimed_at = now;
-        entry.stamp = now.saturating_add(demand.lease);
+        entry.stamp = now.saturating_add(length);
         let delivery = Delivery {
-            lease: Lease {
-                job: entry.id,
-                fence: entry.fence,
-                length: demand.lease,
-                expires_at: entry.stamp,
-            },
+            lease: Lease { job: entry.id, fence: entry.fence, length, expires_at: entry.stamp },
             name: entry.name.clone(),
             queue: self.lanes.get(entry.lane as usize)?.name.clone(),
             body: entry.body.clone(),

@@ -51,10 +51,7 @@ impl Entry {
     }
 
     pub(super) fn meta(&self) -> Meta {
-        self.extras
-            .as_ref()
-            .map(|extras| extras.meta.clone())
-            .unwrap_or_default()
+        self.extras.as_ref().map(|extras| extras.meta.clone()).unwrap_or_default()
     }
 
     pub(super) fn cancel_reason(&self) -> Option<&str> {

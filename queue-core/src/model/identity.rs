@@ -18,10 +18,7 @@ pub(super) struct Identities {
 
 impl Identities {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            chosen: HashMap::new(),
-        }
+        Self { seed, chosen: HashMap::new() }
     }
 
     /// Makes the identity of the job with this place in push order: a UUID of version 8 that sorts by it.

@@ -42,10 +42,7 @@ impl Lane {
     pub(super) fn counts(&self) -> QueueCounts {
         let mut counts = QueueCounts::new(self.name.clone(), self.is_paused);
         for state in State::ALL {
-            counts.set(
-                state,
-                self.counts.get(state as usize).copied().unwrap_or_default(),
-            );
+            counts.set(state, self.counts.get(state as usize).copied().unwrap_or_default());
         }
         counts
     }

@@ -33,17 +33,8 @@ impl JobTable {
             }
         }
         let places = first.into_sorted_vec();
-        let next = places
-            .last()
-            .filter(|_| is_more)
-            .map(|(sequence, _)| Cursor(*sequence));
-        Listing {
-            jobs: places
-                .into_iter()
-                .filter_map(|(_, slot)| self.record(slot))
-                .collect(),
-            next,
-        }
+        let next = places.last().filter(|_| is_more).map(|(sequence, _)| Cursor(*sequence));
+        Listing { jobs: places.into_iter().filter_map(|(_, slot)| self.record(slot)).collect(), next }
     }
 
     /// Counts jobs by queue and state.
@@ -119,9 +110,7 @@ impl JobTable {
             return Err(unknown(id));
         };
         if entry.state == State::Executing {
-            return Err(QueueError::conflict(format!(
-                "job {id} is executing: cancel it first"
-            )));
+            return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")));
         }
         if let Some(unique) = entry.unique().cloned() {
             let name = entry.name.clone();
@@ -180,16 +169,12 @@ impl JobTable {
         filter.queue.as_ref().is_none_or(|wanted| Some(wanted) == queue)
             && (filter.states.is_empty() || filter.states.contains(&entry.state))
             && filter.name.as_ref().is_none_or(|name| *name == entry.name)
-            && filter
-                .pushed_before
-                .is_none_or(|instant| entry.pushed_at < instant)
+            && filter.pushed_before.is_none_or(|instant| entry.pushed_at < instant)
     }
 
     fn record(&self, slot: Slot) -> Option<JobRecord> {
         let entry = self.entry(slot)?;
-        self.lanes
-            .get(entry.lane as usize)
-            .map(|lane| entry.record(&lane.name))
+        self.lanes.get(entry.lane as usize).map(|lane| entry.record(&lane.name))
     }
 
     fn known(&self, id: JobId) -> Result<Slot, QueueError> {
@@ -198,7 +183,5 @@ impl JobTable {
 }
 
 fn unknown(id: JobId) -> QueueError {
-    QueueError::invalid(format!(
-        "no job {id} is known: it never was, or it was pruned or deleted"
-    ))
+    QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
 }

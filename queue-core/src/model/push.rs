@@ -45,11 +45,7 @@ impl JobTable {
         if let Some(id) = job.id.filter(|id| self.slot(*id).is_some()) {
             return Receipt::Stored(id);
         }
-        if let Some(holder) = job
-            .unique
-            .as_ref()
-            .and_then(|unique| self.unique.holder(&job.name, unique))
-        {
+        if let Some(holder) = job.unique.as_ref().and_then(|unique| self.unique.holder(&job.name, unique)) {
             if !job.replaces() {
                 return Receipt::Existing(holder);
             }
@@ -143,9 +139,5 @@ fn extras(meta: crate::job::Meta, unique: Option<Unique>) -> Option<Box<Extras>>
     if meta.is_empty() && unique.is_none() {
         return None;
     }
-    Some(Box::new(Extras {
-        meta,
-        unique,
-        ..Extras::default()
-    }))
+    Some(Box::new(Extras { meta, unique, ..Extras::default() }))
 }

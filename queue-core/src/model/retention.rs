@@ -21,11 +21,7 @@ impl Retention {
     /// Keeps everything until it is pruned.
     #[must_use]
     pub const fn everything() -> Self {
-        Self {
-            completed: usize::MAX,
-            discarded: usize::MAX,
-            cancelled: usize::MAX,
-        }
+        Self { completed: usize::MAX, discarded: usize::MAX, cancelled: usize::MAX }
     }
 
     /// Sets how many completed jobs are kept.
@@ -62,11 +58,7 @@ impl Retention {
 /// Counts completed jobs and keeps none; keeps the newest 10,000 discarded and the newest 10,000 cancelled ones.
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            completed: 0,
-            discarded: 10_000,
-            cancelled: 10_000,
-        }
+        Self { completed: 0, discarded: 10_000, cancelled: 10_000 }
     }
 }
 
@@ -110,10 +102,7 @@ impl JobTable {
         for state in [State::Completed, State::Discarded, State::Cancelled] {
             let Some(age) = prune.age(state) else { continue };
             while pruned < prune.limit {
-                let oldest = self
-                    .finished
-                    .get(state as usize)
-                    .and_then(|finished| finished.first().copied());
+                let oldest = self.finished.get(state as usize).and_then(|finished| finished.first().copied());
                 match oldest {
                     Some((at, _, slot)) if at.saturating_add(age) <= self.now => self.remove(slot),
                     Some(_) | None => break,

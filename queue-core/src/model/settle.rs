@@ -19,13 +19,8 @@ impl JobTable {
     ) -> Result<Vec<Settled>, QueueError> {
         self.config.limits.check_followups(&settlements)?;
         self.advance(now);
-        settlements
-            .iter()
-            .try_for_each(|settlement| self.check_schedules(&settlement.followups))?;
-        Ok(settlements
-            .into_iter()
-            .map(|settlement| self.settle_one(settlement))
-            .collect())
+        settlements.iter().try_for_each(|settlement| self.check_schedules(&settlement.followups))?;
+        Ok(settlements.into_iter().map(|settlement| self.settle_one(settlement)).collect())
     }
 
     fn settle_one(&mut self, settlement: Settlement) -> Settled {

@@ -30,22 +30,15 @@ impl UniqueKeys {
         if self.holders.is_empty() {
             return None;
         }
-        self.holders
-            .get(&(name.clone(), unique.key.clone()))
-            .map(|holder| holder.job)
+        self.holders.get(&(name.clone(), unique.key.clone())).map(|holder| holder.job)
     }
 
     /// Gives a key to a job; the newest holder is the one that counts.
     pub(super) fn hold(&mut self, name: &JobName, unique: &Unique, job: JobId, pushed_at: Timestamp) {
-        let until = unique
-            .window
-            .map_or(pushed_at, |window| pushed_at.saturating_add(window));
-        let before = self
-            .holders
-            .insert((name.clone(), unique.key.clone()), Holder { job, until });
+        let until = unique.window.map_or(pushed_at, |window| pushed_at.saturating_add(window));
+        let before = self.holders.insert((name.clone(), unique.key.clone()), Holder { job, until });
         if let Some(before) = before {
-            self.windows
-                .remove(&(before.until, name.clone(), unique.key.clone()));
+            self.windows.remove(&(before.until, name.clone(), unique.key.clone()));
         }
     }
 

@@ -158,8 +158,7 @@ impl ServicesBuilder {
         });
         let dependencies = vec![Arc::<T>::dependency(word)];
         let key = ServiceKey::of::<U>(word);
-        self.providers
-            .push(Provider::new(key, Lifetime::Transient, dependencies, make));
+        self.providers.push(Provider::new(key, Lifetime::Transient, dependencies, make));
         self
     }
 
@@ -248,8 +247,7 @@ impl ServicesBuilder {
 
     fn provide<T: 'static>(mut self, lifetime: Lifetime, dependencies: Vec<Dependency>, make: Make) -> Self {
         let key = self.key::<T>();
-        self.providers
-            .push(Provider::new(key, lifetime, dependencies, make));
+        self.providers.push(Provider::new(key, lifetime, dependencies, make));
         self
     }
 }

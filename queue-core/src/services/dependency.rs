@@ -29,11 +29,7 @@ impl Dependency {
     /// Takes a service in one of the three ways.
     #[must_use]
     pub const fn new(key: ServiceKey, need: Need) -> Self {
-        Self {
-            key,
-            need,
-            parameter: None,
-        }
+        Self { key, need, parameter: None }
     }
 
     /// Names the parameter that takes it.

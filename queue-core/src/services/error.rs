@@ -16,19 +16,11 @@ pub struct ServiceError {
 
 impl ServiceError {
     pub(super) fn failed(source: impl Into<BoxError>) -> Self {
-        Self {
-            path: Vec::new(),
-            problem: "",
-            source: Some(source.into()),
-        }
+        Self { path: Vec::new(), problem: "", source: Some(source.into()) }
     }
 
     pub(super) fn because(key: ServiceKey, problem: &'static str) -> Self {
-        Self {
-            path: vec![key],
-            problem,
-            source: None,
-        }
+        Self { path: vec![key], problem, source: None }
     }
 
     /// Adds what was being made when this happened.

@@ -15,11 +15,7 @@ impl ServiceKey {
     /// Names the service of a type, which may be a `dyn Trait`.
     #[must_use]
     pub fn of<T: ?Sized + 'static>(key: Option<&'static str>) -> Self {
-        Self {
-            type_id: TypeId::of::<T>(),
-            type_name: std::any::type_name::<T>(),
-            key,
-        }
+        Self { type_id: TypeId::of::<T>(), type_name: std::any::type_name::<T>(), key }
     }
 
     /// Gives the type's name without module paths, and the word if there is one: `Pool("replica")`.
@@ -75,17 +71,8 @@ mod tests {
 
     #[test]
     fn a_name_is_shown_without_its_module_paths() {
-        assert_eq!(
-            without_paths("alloc::sync::Arc<dyn app::mail::Mailer>"),
-            "Arc<dyn Mailer>"
-        );
-        assert_eq!(
-            without_paths("app::Cache<u64, std::string::String>"),
-            "Cache<u64, String>"
-        );
-        assert_eq!(
-            ServiceKey::of::<std::path::PathBuf>(Some("out")).name(),
-            "PathBuf(\"out\")"
-        );
+        assert_eq!(without_paths("alloc::sync::Arc<dyn app::mail::Mailer>"), "Arc<dyn Mailer>");
+        assert_eq!(without_paths("app::Cache<u64, std::string::String>"), "Cache<u64, String>");
+        assert_eq!(ServiceKey::of::<std::path::PathBuf>(Some("out")).name(), "PathBuf(\"out\")");
     }
 }

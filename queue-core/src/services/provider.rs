@@ -51,14 +51,7 @@ impl Provider {
         dependencies: Vec<Dependency>,
         make: Make,
     ) -> Self {
-        Self {
-            key,
-            lifetime,
-            dependencies,
-            disposal: None,
-            make,
-            singleton: OnceCell::new(),
-        }
+        Self { key, lifetime, dependencies, disposal: None, make, singleton: OnceCell::new() }
     }
 
     /// Provides what exists already.
@@ -68,10 +61,7 @@ impl Provider {
             let again = again.clone();
             Box::pin(async move { Ok(again) })
         });
-        Self {
-            singleton: OnceCell::from(instance),
-            ..Self::new(key, Lifetime::Singleton, Vec::new(), make)
-        }
+        Self { singleton: OnceCell::from(instance), ..Self::new(key, Lifetime::Singleton, Vec::new(), make) }
     }
 
     /// Makes the service in this scope; a failure names it.
@@ -98,9 +88,7 @@ impl Provider {
         let Some(disposal) = &self.disposal else {
             return Ok(());
         };
-        let disposed = AssertUnwindSafe(async { disposal(instance, outcome).await })
-            .catch_unwind()
-            .await;
+        let disposed = AssertUnwindSafe(async { disposal(instance, outcome).await }).catch_unwind().await;
         let result = disposed.unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()));
         result.map_err(|error| ServiceError::failed(error).within(self.key))
     }

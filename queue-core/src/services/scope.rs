@@ -37,10 +37,7 @@ impl Scope {
     /// Opens the scope of an attempt.
     #[must_use]
     pub fn open(services: Services, context: JobContext, queue: Arc<dyn Queue>) -> Self {
-        Self {
-            attempt: Some(Attempt { context, queue }),
-            ..Self::root(services)
-        }
+        Self { attempt: Some(Attempt { context, queue }), ..Self::root(services) }
     }
 
     /// The scope in which singletons are made.
@@ -129,10 +126,7 @@ impl Scope {
 
     async fn resolve(&self, key: ServiceKey) -> Result<Option<Instance>, ServiceError> {
         if self.closed.load(Ordering::SeqCst) {
-            return Err(ServiceError::because(
-                key,
-                "the attempt has ended, and its scope with it",
-            ));
+            return Err(ServiceError::because(key, "the attempt has ended, and its scope with it"));
         }
         let Some(provider) = self.services.provider(key) else {
             return Ok(self.built_in(key));
@@ -158,12 +152,7 @@ impl Scope {
     }
 
     fn cell(&self, key: ServiceKey) -> Arc<OnceCell<Instance>> {
-        self.scoped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(key)
-            .or_default()
-            .clone()
+        self.scoped.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
     }
 
     /// What every attempt has without registering it; a registration goes before.
@@ -188,8 +177,6 @@ pub(super) fn is_built_in(key: ServiceKey) -> bool {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope")
-            .field("services", &self.services)
-            .finish_non_exhaustive()
+        f.debug_struct("Scope").field("services", &self.services).finish_non_exhaustive()
     }
 }

@@ -51,9 +51,7 @@ impl<T: Send + 'static> FromScope for Exclusive<T> {
             let taken =
                 || ServiceError::because(name, "is in use already: a unit of work has one user at a time");
             let guard = unit.try_lock_owned().map_err(|_| taken())?;
-            OwnedMutexGuard::try_map(guard, Option::as_mut)
-                .map(Self)
-                .map_err(|_| taken())
+            OwnedMutexGuard::try_map(guard, Option::as_mut).map(Self).map_err(|_| taken())
         })
     }
 }

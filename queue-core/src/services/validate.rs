@@ -27,30 +27,17 @@ impl BuildError {
     /// All of them, each once.
     pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         let mut seen = HashSet::new();
-        let problems: Vec<_> = problems
-            .into_iter()
-            .filter(|problem| seen.insert(problem.0.clone()))
-            .collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Self { problems })
-        }
+        let problems: Vec<_> =
+            problems.into_iter().filter(|problem| seen.insert(problem.0.clone())).collect();
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
-        write!(
-            f,
-            "{count} problem{} found before the start:",
-            if count == 1 { "" } else { "s" }
-        )?;
-        self.problems
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, problem)| write!(f, "\n  {}. {problem}", i + 1))
+        write!(f, "{count} problem{} found before the start:", if count == 1 { "" } else { "s" })?;
+        self.problems.iter().enumerate().try_for_each(|(i, problem)| write!(f, "\n  {}. {problem}", i + 1))
     }
 }
 
@@ -67,17 +54,11 @@ impl Problem {
     }
 
     pub(super) fn nothing_to_replace(key: ServiceKey, registered: &[ServiceKey]) -> Self {
-        Self(format!(
-            "`replace` found no `{key}` to replace{}",
-            hint(key, registered.iter())
-        ))
+        Self(format!("`replace` found no `{key}` to replace{}", hint(key, registered.iter())))
     }
 
     pub(super) fn nothing_to_dispose(key: ServiceKey, registered: &[ServiceKey]) -> Self {
-        Self(format!(
-            "`dispose` found no `{key}` to dispose{}",
-            hint(key, registered.iter())
-        ))
+        Self(format!("`dispose` found no `{key}` to dispose{}", hint(key, registered.iter())))
     }
 }
 
@@ -89,24 +70,11 @@ impl fmt::Display for Problem {
 
 /// Checks the registrations by themselves.
 pub(super) fn graph(providers: &[Provider]) -> Vec<Problem> {
-    let graph = Graph {
-        providers: providers
-            .iter()
-            .map(|provider| (provider.key, provider))
-            .collect(),
-    };
+    let graph = Graph { providers: providers.iter().map(|provider| (provider.key, provider)).collect() };
     let mut problems = duplicates(providers);
     for provider in providers {
-        let user = User {
-            name: provider.key.name(),
-            is_job: false,
-        };
-        problems.extend(
-            provider
-                .dependencies
-                .iter()
-                .filter_map(|taken| graph.check(&user, *taken)),
-        );
+        let user = User { name: provider.key.name(), is_job: false };
+        problems.extend(provider.dependencies.iter().filter_map(|taken| graph.check(&user, *taken)));
         problems.extend(graph.cycle(provider));
         problems.extend(graph.captive(provider));
     }
@@ -117,22 +85,11 @@ impl Services {
     /// Checks what a job takes; `job` is its name.
     #[must_use]
     pub fn check(&self, job: &str, dependencies: &[Dependency]) -> Vec<Problem> {
-        let graph = Graph {
-            providers: self
-                .0
-                .providers
-                .iter()
-                .map(|(key, provider)| (*key, provider))
-                .collect(),
-        };
-        let user = User {
-            name: job.to_owned(),
-            is_job: true,
-        };
-        let mut problems: Vec<_> = dependencies
-            .iter()
-            .filter_map(|taken| graph.check(&user, *taken))
-            .collect();
+        let graph =
+            Graph { providers: self.0.providers.iter().map(|(key, provider)| (*key, provider)).collect() };
+        let user = User { name: job.to_owned(), is_job: true };
+        let mut problems: Vec<_> =
+            dependencies.iter().filter_map(|taken| graph.check(&user, *taken)).collect();
         for (index, taken) in dependencies.iter().enumerate() {
             let again = |other: &Dependency| other.key == taken.key && other.need == Need::Exclusive;
             if taken.need == Need::Exclusive && dependencies.iter().take(index).any(again) {
@@ -160,23 +117,15 @@ impl Graph<'_> {
     /// Checks one thing that is taken.
     fn check(&self, user: &User, taken: Dependency) -> Option<Problem> {
         let Dependency { key, need, parameter } = taken;
-        let who = if user.is_job {
-            format!("job `{}`", user.name)
-        } else {
-            format!("`{}`", user.name)
-        };
-        let by = parameter
-            .map(|name| format!(" (parameter `{name}`)"))
-            .unwrap_or_default();
+        let who = if user.is_job { format!("job `{}`", user.name) } else { format!("`{}`", user.name) };
+        let by = parameter.map(|name| format!(" (parameter `{name}`)")).unwrap_or_default();
         let Some(provider) = self.providers.get(&key) else {
             if need == Need::Optional || (need == Need::Required && is_built_in(key)) {
                 return None;
             }
             let near = hint(key, self.providers.keys());
             let path = format!("{} → {key}", user.name);
-            return Some(Problem(format!(
-                "{who} needs `{key}`{by}, which nothing provides: {path}{near}"
-            )));
+            return Some(Problem(format!("{who} needs `{key}`{by}, which nothing provides: {path}{near}")));
         };
         match (need, provider.lifetime) {
             (Need::Exclusive, Lifetime::UnitOfWork) if user.is_job => None,
@@ -216,9 +165,7 @@ impl Graph<'_> {
         };
         // A singleton on the way is told of by itself.
         let through = |key: ServiceKey| {
-            self.providers
-                .get(&key)
-                .is_some_and(|provider| provider.lifetime == Lifetime::Transient)
+            self.providers.get(&key).is_some_and(|provider| provider.lifetime == Lifetime::Transient)
         };
         let path = self.path(start, &short, &through)?;
         let held = path.last()?;
@@ -284,11 +231,7 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
     let bare = wanted.strip_prefix("dyn ").unwrap_or(wanted);
     let likeness = |name: &str| {
         let within = bare.len() > 2 && (name.contains(bare) || wanted.contains(name));
-        if within {
-            0.9
-        } else {
-            strsim::normalized_levenshtein(wanted, name)
-        }
+        if within { 0.9 } else { strsim::normalized_levenshtein(wanted, name) }
     };
     names
         .map(|name| (likeness(name), name))

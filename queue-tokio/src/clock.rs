@@ -1,0 +1,50 @@
+//! The clock of a tokio program.
+
+use std::time::{Duration, Instant as StdInstant, SystemTime};
+
+use futures_util::future::BoxFuture;
+use queue_core::{Clock, Timestamp};
+use tokio::time::Instant;
+
+/// Wall-clock time as of its making, moved on by tokio's monotonic clock.
+///
+/// So it is never stepped, and under tokio's paused time it stands still and is moved with `tokio::time::advance`.
+#[derive(Clone, Copy, Debug)]
+pub struct TokioClock {
+    started_at: Timestamp,
+    started: Instant,
+}
+
+impl TokioClock {
+    /// Reads the wall clock, once.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { started_at: SystemTime::now().into(), started: Instant::now() }
+    }
+}
+
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        self.started_at.saturating_add(self.started.elapsed())
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        // The timer belongs to the runtime in which it's polled, not to that in which it was asked for.
+        Box::pin(async move { tokio::time::sleep(duration).await })
+    }
+}
+
+/// Tells whether tokio's time stands still here, as under `#[tokio::test(start_paused = true)]`.
+pub(crate) fn is_time_paused() -> bool {
+    let (before, real) = (Instant::now(), StdInstant::now());
+    while real.elapsed() < Duration::from_micros(2) {
+        std::hint::spin_loop();
+    }
+    before == Instant::now()
+}

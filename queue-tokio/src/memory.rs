@@ -1,0 +1,318 @@
+//! The in-memory queue: the job table, a lock, and two semaphores.
+//!
+//! The permits of a queue's signal are its ready jobs. A claimer waits for one permit, takes what other permits are free
+//! up to its demand, and then as many jobs from the table. The permits of the room are free places of a bounded queue.
+//!
+//! **Invariant:** the table is touched only under the lock, and before the lock is released every signal has been
+//! granted as many permits as there are ready jobs. A permit that somebody holds already while its job has been taken
+//! away (cancelled, paused) finds nothing; its holder looks again.
+
+mod builder;
+mod enqueue;
+mod lock;
+#[cfg(all(test, loom))]
+mod loom;
+mod operate;
+mod signal;
+mod time;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::{OptionFuture, select_all};
+use queue_core::model::JobTable;
+use queue_core::{
+    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal, Settled, Settlement,
+    Timestamp,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+pub use builder::TokioQueueBuilder;
+
+use lock::Mutex;
+use signal::Signal;
+use time::Armed;
+
+/// A queue in memory: no server, no files, and nothing is serialized on the way through.
+///
+/// Bounded by default: `enqueue` waits for room, [`try_enqueue`](Self::try_enqueue) doesn't.
+/// What is in it is gone when the program ends; a warning says how many jobs that were.
+///
+/// Cheap to clone; all clones are the same queue. Claimers that wait are served first come, first served.
+///
+/// # A job that enqueues
+///
+/// A job that enqueues to its own bounded queue while that's full waits for room that only it can make.
+/// Let it use [`JobContext::then`](queue_core::JobContext::then), which never waits and can't lose the next link:
+///
+/// ```
+/// # use queue_core::{background_job, JobContext};
+/// # #[background_job]
+/// # async fn next(page: u32) {}
+/// #[background_job]
+/// async fn crawl(#[inject] context: &JobContext, page: u32) {
+///     context.then(next::new(page + 1)); // right; `queue.enqueue(next::new(page + 1)).await` may wait for ever
+/// }
+/// ```
+#[derive(Clone)]
+pub struct TokioQueue(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    capacity: Option<u32>,
+    closed: CancellationToken,
+    /// Held by the one waiter who lets time pass for all.
+    timekeeper: tokio::sync::Mutex<()>,
+    /// Tells the timekeeper that something is due earlier.
+    rearm: Notify,
+}
+
+struct State {
+    table: JobTable,
+    signals: HashMap<QueueName, Signal>,
+    room: Signal,
+    armed: Armed,
+    is_closed: bool,
+}
+
+impl TokioQueue {
+    /// How many unfinished jobs a queue takes where nothing else is said.
+    pub const DEFAULT_BOUND: u32 = 100_000;
+
+    /// Makes a queue bounded at [`DEFAULT_BOUND`](Self::DEFAULT_BOUND) unfinished jobs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Makes a queue bounded at this many unfinished jobs; a bound of zero is taken as one.
+    #[must_use]
+    pub fn bounded(bound: u32) -> Self {
+        Self::builder().bound(bound).build()
+    }
+
+    /// Makes a queue that grows for as long as there is memory.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self::builder().unbounded().build()
+    }
+
+    /// Starts to make a queue with other settings.
+    #[must_use]
+    pub fn builder() -> TokioQueueBuilder {
+        TokioQueueBuilder::new()
+    }
+
+    /// Closes the queue: pushes and claims, waiting ones too, answer `Closed`; leased jobs can still be renewed and settled.
+    pub fn close(&self) {
+        self.0.with(|state, _| state.is_closed = true);
+        self.0.closed.cancel();
+    }
+
+    /// Stores a batch if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if there isn't, and what [`Queue::push`] answers.
+    pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.0.limits.check(&jobs)?;
+        self.0.with(|state, now| {
+            state.check_open()?;
+            let needed = state.table.room_needed(now, &jobs);
+            // Whoever waits for room has it before those who don't.
+            let permits = state.room.try_take(needed);
+            if self.0.capacity.is_some() && permits < needed && state.table.room().is_some_and(|room| room >= needed as u64) {
+                state.room.give_back(permits);
+                return Err(QueueError::new(queue_core::QueueErrorKind::Full, "others wait for the room that there is"));
+            }
+            state.room.spend(permits);
+            state.table.push(now, jobs)
+        })
+    }
+}
+
+impl Default for TokioQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Queue for TokioQueue {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        if jobs.is_empty() {
+            return self.0.with(|state, _| state.check_open()).map(|()| Vec::new());
+        }
+        match self.0.capacity {
+            None => self.0.with(|state, now| {
+                state.check_open()?;
+                state.table.push(now, jobs)
+            }),
+            Some(capacity) => self.0.push_bounded(capacity, jobs).await,
+        }
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let shared = &*self.0;
+        let deliveries = shared.take(demand, None)?;
+        if !deliveries.is_empty() {
+            return Ok(deliveries);
+        }
+        let mut over = pin!(OptionFuture::from(demand.wait.map(|wait| shared.clock.sleep(wait))));
+        loop {
+            let permit = tokio::select! {
+                biased;
+                () = shared.closed.cancelled() => return Err(QueueError::closed()),
+                permit = shared.permit(demand) => permit?,
+                () = shared.keep_time() => continue,
+                Some(()) = &mut over => return Ok(Vec::new()),
+            };
+            let deliveries = shared.take(demand, Some(permit))?;
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        Ok(self.0.with(|state, now| state.table.renew(now, leases)))
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.0.with(|state, now| state.table.settle(now, settlements))
+    }
+}
+
+impl Shared {
+    /// Does something to the table under the lock, and grants what permits that calls for.
+    fn with<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let mut state = lock::lock(&self.state);
+        let answer = work(&mut state, self.clock.now());
+        state.grant();
+        if state.is_due_earlier() {
+            self.rearm.notify_one();
+        }
+        answer
+    }
+
+    /// Takes ready jobs: one by the permit that is held, if one is, and more by such as are free.
+    fn take(&self, demand: &Demand, held: Option<(QueueName, OwnedSemaphorePermit)>) -> Result<Vec<Delivery>, QueueError> {
+        self.with(|state, now| {
+            state.check_open()?;
+            state.table.advance(now);
+            state.grant();
+            let mut deliveries = Vec::new();
+            let mut held = held;
+            for queue in &demand.queues {
+                let wanted = demand.max.saturating_sub(deliveries.len());
+                let Some(signal) = state.signals.get_mut(queue) else { continue };
+                let own = if wanted > 0 { held.take_if(|(name, _)| name == queue) } else { None };
+                let one = usize::from(own.is_some());
+                if let Some((_, permit)) = own {
+                    permit.forget();
+                }
+                let permits = one + signal.try_take(wanted - one);
+                signal.spend(permits);
+                state.table.claim_from(queue, permits, demand.lease, &mut deliveries);
+            }
+            Ok(deliveries)
+        })
+    }
+
+    /// Waits for a permit of any of the queues.
+    async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
+        let permits: Vec<_> = self.with(|state, _| {
+            let permit = |queue: &QueueName| (queue.clone(), state.signal(queue).permit());
+            demand.queues.iter().map(permit).collect()
+        });
+        if permits.is_empty() {
+            return Err(QueueError::invalid("a demand that names no queue can never be met"));
+        }
+        let waiting = permits.into_iter().map(|(queue, permit)| Box::pin(async move { (queue, permit.await) }));
+        let ((queue, permit), _, _) = select_all(waiting).await;
+        // The semaphores are never closed: `closed` is what ends a wait.
+        permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
+    }
+
+    async fn push_bounded(&self, capacity: u32, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.limits.check(&jobs)?;
+        let mut jobs = jobs;
+        loop {
+            let (room, needed) = self.with(|state, now| {
+                state.check_open()?;
+                Ok::<_, QueueError>((state.room.permits(), state.table.room_needed(now, &jobs)))
+            })?;
+            let Some(permits) = u32::try_from(needed).ok().filter(|needed| *needed <= capacity) else {
+                // Never fits, and the table says so.
+                return self.with(|state, now| state.table.push(now, jobs));
+            };
+            let permit = tokio::select! {
+                biased;
+                () = self.closed.cancelled() => return Err(QueueError::closed()),
+                permit = room.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
+                () = self.keep_time() => continue,
+            };
+            let pushed = self.with(|state, now| {
+                state.check_open()?;
+                permit.forget();
+                state.room.spend(needed);
+                let fits = state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
+                if fits { state.table.push(now, std::mem::take(&mut jobs)).map(Some) } else { Ok(None) }
+            })?;
+            // A followup may have taken the room in between; then wait again.
+            if let Some(receipts) = pushed {
+                return Ok(receipts);
+            }
+        }
+    }
+}
+
+impl State {
+    fn check_open(&self) -> Result<(), QueueError> {
+        if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
+    }
+
+    fn signal(&mut self, queue: &QueueName) -> &mut Signal {
+        let Self { table, signals, .. } = self;
+        signals.entry(queue.clone()).or_insert_with(|| {
+            let mut signal = Signal::new();
+            signal.grant(table.ready(queue));
+            signal
+        })
+    }
+
+    /// Grants permits to match the ready jobs and the free room.
+    fn grant(&mut self) {
+        let Self { table, signals, room, .. } = self;
+        for (queue, ready) in table.drain_changed() {
+            match signals.get_mut(queue) {
+                Some(signal) => signal.grant(ready),
+                None => signals.entry(queue.clone()).or_insert_with(Signal::new).grant(ready),
+            }
+        }
+        if let Some(free) = table.room() {
+            room.grant(usize::try_from(free).unwrap_or(usize::MAX));
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let unfinished = lock::lock(&self.state).table.unfinished();
+        if unfinished > 0 {
+            tracing::warn!(unfinished, "an in-memory queue is dropped, and its unfinished jobs with it");
+        }
+    }
+}
+
+impl fmt::Debug for TokioQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioQueue").field("capacity", &self.0.capacity).finish_non_exhaustive()
+    }
+}

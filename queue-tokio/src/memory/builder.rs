@@ -1,0 +1,109 @@
+//! The settings of an in-memory queue.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use queue_core::model::{JobTable, Retention, TableConfig};
+use queue_core::{Clock, Limits};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::lock::Mutex;
+use super::signal::Signal;
+use super::time::Armed;
+use super::{Shared, State, TokioQueue};
+use crate::clock::TokioClock;
+
+/// Settings of a [`TokioQueue`]; made by [`TokioQueue::builder`].
+#[must_use = "a queue is made by `build`"]
+pub struct TokioQueueBuilder {
+    bound: Option<u32>,
+    retention: Retention,
+    limits: Limits,
+    seed: Option<u64>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl TokioQueueBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            bound: Some(TokioQueue::DEFAULT_BOUND),
+            retention: Retention::default(),
+            limits: Limits::default(),
+            seed: None,
+            clock: None,
+        }
+    }
+
+    /// Takes so many unfinished jobs at most; zero is taken as one.
+    pub fn bound(mut self, bound: u32) -> Self {
+        self.bound = Some(bound.max(1));
+        self
+    }
+
+    /// Grows for as long as there is memory.
+    pub fn unbounded(mut self) -> Self {
+        self.bound = None;
+        self
+    }
+
+    /// Keeps so many finished jobs; by default completed ones are only counted, and the newest 10,000 discarded and
+    /// 10,000 cancelled ones are kept.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Sets how large names, payloads, meta and batches may be.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes the identities that the queue gives the same in each run; by default they differ.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Takes the time from another clock than tokio's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Makes the queue.
+    #[must_use]
+    pub fn build(self) -> TokioQueue {
+        let mut config = TableConfig::default();
+        config.capacity = self.bound;
+        config.retention = self.retention;
+        config.limits = self.limits;
+        config.seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
+        let mut room = Signal::new();
+        room.grant(self.bound.unwrap_or_default() as usize);
+        let state = State {
+            table: JobTable::new(config),
+            signals: HashMap::new(),
+            room,
+            armed: Armed::No,
+            is_closed: false,
+        };
+        TokioQueue(Arc::new(Shared {
+            state: Mutex::new(state),
+            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            limits: self.limits,
+            capacity: self.bound,
+            closed: CancellationToken::new(),
+            timekeeper: tokio::sync::Mutex::new(()),
+            rearm: Notify::new(),
+        }))
+    }
+}
+
+impl fmt::Debug for TokioQueueBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioQueueBuilder").field("bound", &self.bound).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! What only an in-memory queue offers to those who enqueue.
+
+use std::future::Future;
+
+use queue_core::enqueue::Enqueue;
+use queue_core::{CallScope, IntoOutcome, NewJob, QueueError, QueueErrorKind, QueueExt as _, Receipt};
+
+use super::TokioQueue;
+
+impl TokioQueue {
+    /// Enqueues a closure, which gets a token and a scope of its own, like any job.
+    ///
+    /// It is run once: a closure that fails is discarded with its error.
+    ///
+    /// ```
+    /// # use queue_core::{CallScope, QueueError};
+    /// # use queue_tokio::TokioQueue;
+    /// # use std::time::Duration;
+    /// # async fn example(queue: TokioQueue) -> Result<(), QueueError> {
+    /// queue.enqueue_fn(async move |scope: CallScope| {
+    ///     tokio::select! {
+    ///         () = tokio::time::sleep(Duration::from_secs(5)) => println!("done"),
+    ///         () = scope.token().cancelled() => println!("cut short"),
+    ///     }
+    /// }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Queue::push`](queue_core::Queue::push).
+    pub fn enqueue_fn<F, Fut>(&self, call: F) -> Enqueue<'_, Self>
+    where
+        F: FnOnce(CallScope) -> Fut + Send + 'static,
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoOutcome,
+    {
+        self.enqueue(NewJob::call(call))
+    }
+
+    /// Enqueues a job if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// `Full` if there isn't, and what [`Queue::push`](queue_core::Queue::push) answers.
+    pub fn try_enqueue(&self, job: impl Into<NewJob>) -> Result<Receipt, QueueError> {
+        let receipts = self.try_push(vec![job.into()])?;
+        let missing = || QueueError::new(QueueErrorKind::Unavailable, "the queue gave no receipt for the job");
+        receipts.first().copied().ok_or_else(missing)
+    }
+}

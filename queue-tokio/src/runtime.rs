@@ -1,0 +1,71 @@
+//! What the hosted loop asks of tokio.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use queue_core::{Blocking, Clock, Runtime, Timestamp};
+use tokio::runtime::{Builder, Handle};
+
+use crate::clock::{TokioClock, is_time_paused};
+
+/// The tokio runtime in which a program runs.
+#[derive(Clone, Debug)]
+pub struct TokioRuntime {
+    clock: TokioClock,
+    handle: Handle,
+}
+
+impl TokioRuntime {
+    /// Takes the runtime in which this is called.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { clock: TokioClock::new(), handle: Handle::current() }
+    }
+}
+
+impl Clock for TokioRuntime {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep(duration)
+    }
+}
+
+impl Blocking for TokioRuntime {
+    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
+        let running = self.handle.spawn_blocking(call);
+        Box::pin(async move {
+            if running.await.is_err() {
+                tracing::warn!("a blocking call was cut off: the runtime is shutting down");
+            }
+        })
+    }
+}
+
+impl Runtime for TokioRuntime {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        drop(self.handle.spawn(task));
+    }
+
+    fn spawn_apart(&self, name: &str, task: BoxFuture<'static, ()>) {
+        // Another thread has another clock, which a test that pauses this one does not move.
+        if is_time_paused() {
+            return self.spawn(task);
+        }
+        let apart = Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = apart else {
+            tracing::warn!(thread = name, "no runtime could be made for a thread apart; running beside the jobs instead");
+            return self.spawn(task);
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        if let Err(error) = thread.spawn(move || runtime.block_on(task)) {
+            tracing::error!(thread = name, %error, "no thread could be started for a task apart");
+        }
+    }
+}
