@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, poll_fn};
 use tracing::Instrument as _;
 
+use crate::clock::Timestamp;
 use crate::context::{JobContext, World};
 use crate::error::chain;
 use crate::interrupt::{Interrupt, InterruptReason};
@@ -23,8 +25,9 @@ use crate::outcome::{Failure, FailureCause, Outcome, RetryAdvice};
 use crate::panic::{caught, caught_call};
 use crate::queue::{Delivery, Queue};
 use crate::registry::{Entry, Jobs};
+use crate::retry::RetryPolicy;
 use crate::services::{CallScope, Scope, ServiceError, Services};
-use crate::settlement::{AttemptFacts, Settlement, decide};
+use crate::settlement::{AttemptFacts, Settlement, Transition, decide};
 use crate::worker::{Layer, Worker};
 
 /// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
@@ -59,29 +62,38 @@ impl Performer {
     ///
     /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the interrupt.
     pub async fn run(&self, delivery: Delivery, interrupt: Interrupt) -> Settlement {
-        let observer = &self.world.observer;
         let context = JobContext::new(&delivery, interrupt, self.world.clone());
-        observer.observe(&Event::Started(context.facts().clone()));
+        self.world.observe(|| Event::Started(context.facts().clone()));
 
         let work = caught(self.worker.work(&delivery, &context)).instrument(span(context.facts()));
         let outcome = interrupted_or(work.await, context.interrupt());
 
         report(&outcome, context.facts());
         let now = self.world.clock.now();
-        observer.observe(&Event::Ended {
+        self.world.observe(|| Event::Ended {
             job: context.facts().clone(),
             outcome: outcome.clone(),
             took: now.since(context.started_at()),
         });
         let followups = if outcome.kind().is_success() { context.take_followups() } else { Vec::new() };
-        let facts = AttemptFacts {
-            job: delivery.id(),
-            name: &delivery.name,
-            attempt: delivery.attempt,
-            max_attempts: delivery.max_attempts,
-        };
-        let transition = decide(outcome, &facts, &self.jobs.retry_policy(&delivery.name), now);
+        let transition = self.decide(outcome, &delivery, now);
         Settlement { lease: delivery.lease, transition, followups }
+    }
+
+    fn decide(&self, outcome: Outcome, job: &Delivery, now: Timestamp) -> Transition {
+        let facts = AttemptFacts {
+            job: job.id(),
+            name: &job.name,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+        };
+        let policy = self.jobs.retry_policy(&job.name);
+        // A policy of the user's own may panic; the job is tried again all the same.
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
+        decided.unwrap_or_else(|_| {
+            tracing::error!(job.name = %job.name, "the retry policy panicked; the default one is used instead");
+            decide(outcome, &facts, &RetryPolicy::DEFAULT, now)
+        })
     }
 }
 

@@ -25,8 +25,8 @@ use async_trait::async_trait;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::model::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal, Settled, Settlement,
-    Timestamp,
+    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal, Settled,
+    Settlement, Timestamp,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -127,9 +127,15 @@ impl TokioQueue {
             let needed = state.table.room_needed(now, &jobs);
             // Whoever waits for room has it before those who don't.
             let permits = state.room.try_take(needed);
-            if self.0.capacity.is_some() && permits < needed && state.table.room().is_some_and(|room| room >= needed as u64) {
+            if self.0.capacity.is_some()
+                && permits < needed
+                && state.table.room().is_some_and(|room| room >= needed as u64)
+            {
                 state.room.give_back(permits);
-                return Err(QueueError::new(queue_core::QueueErrorKind::Full, "others wait for the room that there is"));
+                return Err(QueueError::new(
+                    queue_core::QueueErrorKind::Full,
+                    "others wait for the room that there is",
+                ));
             }
             state.room.spend(permits);
             state.table.push(now, jobs)
@@ -202,7 +208,11 @@ impl Shared {
     }
 
     /// Takes ready jobs: one by the permit that is held, if one is, and more by such as are free.
-    fn take(&self, demand: &Demand, held: Option<(QueueName, OwnedSemaphorePermit)>) -> Result<Vec<Delivery>, QueueError> {
+    fn take(
+        &self,
+        demand: &Demand,
+        held: Option<(QueueName, OwnedSemaphorePermit)>,
+    ) -> Result<Vec<Delivery>, QueueError> {
         self.with(|state, now| {
             state.check_open()?;
             state.table.advance(now);
@@ -234,7 +244,8 @@ impl Shared {
         if permits.is_empty() {
             return Err(QueueError::invalid("a demand that names no queue can never be met"));
         }
-        let waiting = permits.into_iter().map(|(queue, permit)| Box::pin(async move { (queue, permit.await) }));
+        let waiting =
+            permits.into_iter().map(|(queue, permit)| Box::pin(async move { (queue, permit.await) }));
         let ((queue, permit), _, _) = select_all(waiting).await;
         // The semaphores are never closed: `closed` is what ends a wait.
         permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
@@ -262,7 +273,8 @@ impl Shared {
                 state.check_open()?;
                 permit.forget();
                 state.room.spend(needed);
-                let fits = state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
+                let fits =
+                    state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
                 if fits { state.table.push(now, std::mem::take(&mut jobs)).map(Some) } else { Ok(None) }
             })?;
             // A followup may have taken the room in between; then wait again.

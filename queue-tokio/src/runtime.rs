@@ -60,7 +60,10 @@ impl Runtime for TokioRuntime {
         }
         let apart = Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = apart else {
-            tracing::warn!(thread = name, "no runtime could be made for a thread apart; running beside the jobs instead");
+            tracing::warn!(
+                thread = name,
+                "no runtime could be made for a thread apart; running beside the jobs instead"
+            );
             return self.spawn(task);
         };
         let thread = std::thread::Builder::new().name(name.to_owned());

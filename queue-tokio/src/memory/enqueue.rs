@@ -46,7 +46,8 @@ impl TokioQueue {
     /// `Full` if there isn't, and what [`Queue::push`](queue_core::Queue::push) answers.
     pub fn try_enqueue(&self, job: impl Into<NewJob>) -> Result<Receipt, QueueError> {
         let receipts = self.try_push(vec![job.into()])?;
-        let missing = || QueueError::new(QueueErrorKind::Unavailable, "the queue gave no receipt for the job");
+        let missing =
+            || QueueError::new(QueueErrorKind::Unavailable, "the queue gave no receipt for the job");
         receipts.first().copied().ok_or_else(missing)
     }
 }

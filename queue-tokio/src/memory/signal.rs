@@ -59,7 +59,9 @@ impl Signal {
     }
 
     /// Waits for a permit, first come, first served.
-    pub(super) fn permit(&self) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + use<> {
+    pub(super) fn permit(
+        &self,
+    ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + use<> {
         self.permits.clone().acquire_owned()
     }
 
