@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::body::{Body, DecodeError};
 use crate::job::{Job, JobOptions};
-use crate::name::JobName;
+use crate::name::{JobName, QueueName};
 use crate::outcome::Outcome;
 use crate::retry::RetryPolicy;
 use crate::services::{Dependency, Problem, Scope, Services, nearest};
@@ -77,6 +77,16 @@ impl Jobs {
         let mut names: Vec<_> = self.by_name.keys().map(JobName::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Lists the queues that these jobs go to unless told otherwise, and `default`, sorted.
+    #[must_use]
+    pub fn queues(&self) -> Vec<QueueName> {
+        let mut queues: Vec<_> = self.entries.iter().map(|entry| entry.options.queue.clone()).collect();
+        queues.push(QueueName::DEFAULT);
+        queues.sort_unstable();
+        queues.dedup();
+        queues
     }
 
     /// Finds everything that would go wrong with these jobs and these services.

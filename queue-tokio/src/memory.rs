@@ -176,7 +176,7 @@ impl Queue for TokioQueue {
                 biased;
                 () = shared.closed.cancelled() => return Err(QueueError::closed()),
                 permit = shared.permit(demand) => permit?,
-                () = shared.keep_time() => continue,
+                never = shared.keep_time() => match never {},
                 Some(()) = &mut over => return Ok(Vec::new()),
             };
             let deliveries = shared.take(demand, Some(permit))?;
@@ -267,7 +267,7 @@ impl Shared {
                 biased;
                 () = self.closed.cancelled() => return Err(QueueError::closed()),
                 permit = room.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
-                () = self.keep_time() => continue,
+                never = self.keep_time() => match never {},
             };
             let pushed = self.with(|state, now| {
                 state.check_open()?;

@@ -1,6 +1,8 @@
 //! Time for those who wait: one of them lets it pass for all.
 
-use queue_core::{Clock as _, Timestamp};
+use std::convert::Infallible;
+
+use queue_core::Timestamp;
 
 use super::{Shared, State, lock};
 
@@ -21,7 +23,7 @@ impl Shared {
     /// # Cancel safety
     ///
     /// Whoever is dropped while keeping time hands that on to the next who waits.
-    pub(super) async fn keep_time(&self) {
+    pub(super) async fn keep_time(&self) -> Infallible {
         let _turn = self.timekeeper.lock().await;
         loop {
             let due = self.arm();

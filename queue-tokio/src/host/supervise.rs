@@ -1,0 +1,152 @@
+//! One service under supervision: started, run again where that was asked for, and stopped.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use queue_core::error::chain;
+use queue_core::retry::doubled;
+use queue_core::{BoxError, Problem, Services};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::hosted::{HostContext, HostedService};
+
+/// How long a service may take to clean up beyond the shutdown timeout, before it's dropped.
+const CLEAN_UP: Duration = Duration::from_secs(30);
+
+/// What happens when a service ends, fails or panics while it should run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// The host stops, and says why.
+    StopHost,
+    /// The service is run again after a while that doubles from `first` to `longest`.
+    Restart {
+        /// How long to wait the first time.
+        first: Duration,
+        /// How long to wait at most.
+        longest: Duration,
+    },
+}
+
+/// A service, and what happens when it fails.
+pub(super) struct Supervised {
+    service: Box<dyn HostedService>,
+    on_failure: OnFailure,
+}
+
+/// A service that has failed for good.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) service: String,
+    pub(super) message: String,
+}
+
+/// A service that runs.
+#[derive(Debug)]
+pub(super) struct Started {
+    name: String,
+    stopping: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Supervised {
+    pub(super) fn new(service: impl HostedService, on_failure: OnFailure) -> Self {
+        Self { service: Box::new(service), on_failure }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.service.name().to_owned()
+    }
+
+    pub(super) fn check(&self, services: &Services) -> Vec<Problem> {
+        self.service.check(services)
+    }
+
+    /// Gets the service ready and starts to run it.
+    pub(super) async fn start(
+        mut self,
+        context: &HostContext,
+        failed: UnboundedSender<Failure>,
+    ) -> Result<Started, String> {
+        let name = self.name();
+        let stopping = context.stopping().child_token();
+        let context = context.stopped_by(stopping.clone());
+        let ready = AssertUnwindSafe(self.service.start(&context)).catch_unwind().await;
+        ready
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
+            .map_err(|error| chain(error.as_ref()))?;
+        let task = tokio::spawn(async move { self.run(&context, &failed).await });
+        Ok(Started { name, stopping, task })
+    }
+
+    async fn run(mut self, context: &HostContext, failed: &UnboundedSender<Failure>) {
+        let mut failures = 0;
+        loop {
+            let ended = AssertUnwindSafe(self.service.run(context)).catch_unwind().await;
+            let message = how(ended);
+            let service = self.name();
+            if context.stopping().is_cancelled() {
+                if let Some(message) = message {
+                    tracing::error!(service, "while stopping, the service {message}");
+                }
+                return;
+            }
+            let message = message.unwrap_or_else(|| "ended while it should have run".to_owned());
+            tracing::error!(service, "the service {message}");
+            let OnFailure::Restart { first, longest } = self.on_failure else {
+                // Nobody listens once the host stops, and then nobody needs to.
+                drop(failed.send(Failure { service, message }));
+                return;
+            };
+            let wait = doubled(first, failures).min(longest);
+            failures += 1;
+            tokio::select! {
+                biased;
+                () = context.stopping().cancelled() => return,
+                () = tokio::time::sleep(wait) => tracing::info!(service, failures, "running the service again"),
+            }
+        }
+    }
+}
+
+impl Started {
+    /// Stops the service and waits for its end.
+    pub(super) async fn stop(mut self, context: &HostContext) {
+        self.stopping.cancel();
+        let limit = context.shutdown_timeout().saturating_add(CLEAN_UP);
+        if tokio::time::timeout(limit, &mut self.task).await.is_err() {
+            tracing::error!(service = self.name, "the service did not stop in time and is dropped");
+            context.note_cut_short(format!("service `{}`", self.name));
+            self.task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Supervised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervised")
+            .field("name", &self.name())
+            .field("on_failure", &self.on_failure)
+            .finish()
+    }
+}
+
+/// Says how a service ended; `None` if well.
+fn how(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
+    match ended {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("failed: {}", chain(error.as_ref()))),
+        Err(panic) => Some(panicked(panic.as_ref())),
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
+}

@@ -1,0 +1,192 @@
+//! The hosted loop: claims jobs, runs them, renews their leases and settles how they ended.
+//!
+//! One task leads: it claims as many jobs as there are free workers. The moment it has them it hands the lead on and runs
+//! the first itself, so a job starts one wake-up after its push. Whoever has finished a job takes the next from the
+//! buffer, and leads again when that is empty. Results gather while a settlement is on its way and go with the next.
+//! Leases are renewed from a thread apart, which jobs that hog the runtime can't hold up.
+
+mod ended;
+mod hand;
+mod renew;
+mod rotation;
+mod run;
+mod settings;
+mod settle;
+mod shift;
+mod stop;
+mod trouble;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker};
+
+use crate::hosted::{HostContext, HostedService};
+use crate::runtime::TokioRuntime;
+
+use settings::Settings;
+use shift::Shift;
+
+/// The hosted loop over a queue and a list of jobs: the counterpart of .NET's `QueuedHostedService`.
+///
+/// It takes from the queues that its jobs name and from `default`, unless others are named.
+///
+/// # Panics
+///
+/// A job that panics fails; the loop goes on.
+pub struct QueueService {
+    name: String,
+    queue: Arc<dyn Queue>,
+    jobs: Jobs,
+    layers: Vec<Arc<dyn Layer>>,
+    observers: Vec<Arc<dyn Observer>>,
+    runtime: Option<Arc<dyn Runtime>>,
+    settings: Settings,
+}
+
+impl QueueService {
+    /// Serves a queue: 16 jobs at once, leases of 30 s.
+    pub fn new(queue: impl Queue, jobs: Jobs) -> Self {
+        let settings = Settings::new(jobs.queues());
+        Self {
+            name: "queue".to_owned(),
+            queue: Arc::new(queue),
+            jobs,
+            layers: Vec::new(),
+            observers: Vec::new(),
+            runtime: None,
+            settings,
+        }
+    }
+
+    /// Names the service in logs, for programs with several.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Runs so many jobs at once at most; zero is taken as one.
+    #[must_use]
+    pub fn concurrency(mut self, jobs: usize) -> Self {
+        self.settings.concurrency = jobs.max(1);
+        self
+    }
+
+    /// Claims so many jobs beyond those that can start at once; by default none, so that no job waits here while another
+    /// process is idle. Worth it where jobs are short and the queue is far away.
+    #[must_use]
+    pub fn prefetch(mut self, jobs: usize) -> Self {
+        self.settings.prefetch = jobs;
+        self
+    }
+
+    /// Serves these queues alone, each as often first as the others.
+    #[must_use]
+    pub fn queues<N: Into<QueueName>>(self, queues: impl IntoIterator<Item = N>) -> Self {
+        self.weighted_queues(queues.into_iter().map(|queue| (queue, 1)))
+    }
+
+    /// Serves these queues alone, each first in proportion to its weight; a weight of zero is taken as one.
+    ///
+    /// No queue starves another: each comes first now and then.
+    #[must_use]
+    pub fn weighted_queues<N: Into<QueueName>>(mut self, queues: impl IntoIterator<Item = (N, u32)>) -> Self {
+        self.settings.queues =
+            queues.into_iter().map(|(queue, weight)| (queue.into(), weight.max(1))).collect();
+        self
+    }
+
+    /// Sets how long leases are; they are renewed at a third of that.
+    #[must_use]
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.settings.lease = length;
+        self
+    }
+
+    /// Sets how long a job may take to stop once its token has fired, before it is dropped: 5 s by default.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Adds middleware; what was added first is outermost.
+    #[must_use]
+    pub fn layer<F, W>(mut self, wrap: F) -> Self
+    where
+        F: Fn(Arc<dyn Worker>) -> W + Send + Sync + 'static,
+        W: Worker,
+    {
+        self.layers
+            .push(Arc::new(move |inner: Arc<dyn Worker>| -> Arc<dyn Worker> { Arc::new(wrap(inner)) }));
+        self
+    }
+
+    /// Has someone look on.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Runs on another runtime than tokio's, as under simulation.
+    #[must_use]
+    pub fn runtime(mut self, runtime: impl Runtime) -> Self {
+        self.runtime = Some(Arc::new(runtime));
+        self
+    }
+
+    fn shift(&self, services: &Services) -> Arc<Shift> {
+        let runtime = self.runtime.clone().unwrap_or_else(|| Arc::new(TokioRuntime::current()));
+        let observer: Option<Arc<dyn Observer>> =
+            if self.observers.is_empty() { None } else { Some(Arc::new(self.observers.clone())) };
+        Arc::new(Shift::new(
+            self.queue.clone(),
+            self.jobs.clone(),
+            services.clone(),
+            &self.layers,
+            runtime,
+            observer,
+            self.settings.clone(),
+        ))
+    }
+}
+
+#[async_trait]
+impl HostedService for QueueService {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn check(&self, services: &Services) -> Vec<Problem> {
+        let mut problems = self.jobs.check(services);
+        if self.settings.queues.is_empty() {
+            problems.push(Problem::new(format!("the service `{}` names no queue to serve", self.name)));
+        }
+        problems
+    }
+
+    async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
+        let shift = self.shift(context.services());
+        let _guard = stop::EndOnDrop::new(shift.clone());
+        shift.begin();
+        context.stopping().cancelled().await;
+        for job in shift.stop(context.shutdown_timeout()).await {
+            context.note_cut_short(job);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for QueueService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueService")
+            .field("name", &self.name)
+            .field("jobs", &self.jobs)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! The renewal: keeps the leases of all jobs in hand, from a thread that jobs can't hold up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use queue_core::{Event, InterruptReason, JobName, Lease, Renewal, Timestamp};
+
+use super::hand::Place;
+use super::shift::Shift;
+use super::trouble::Trouble;
+
+impl Shift {
+    /// Renews until the loop is over. With no job in hand it sleeps, and uses no CPU.
+    pub(super) async fn renew_all(self: Arc<Self>) {
+        let mut trouble = Trouble::with("renew", 2);
+        let mut next = self.runtime.now().saturating_add(self.settings.renew_every());
+        let mut hog = HogWatch::default();
+        loop {
+            if self.hand.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = self.over.cancelled() => return,
+                    () = self.hand.filled.notified() => {}
+                }
+                next = self.runtime.now().saturating_add(self.settings.renew_every());
+                continue;
+            }
+            let wake = self.hand.next_force().map_or(next, |force| force.min(next));
+            tokio::select! {
+                biased;
+                () = self.over.cancelled() => return,
+                () = self.runtime.sleep(wake.since(self.runtime.now())) => {}
+            }
+            let now = self.runtime.now();
+            self.force_overdue(now);
+            if now >= next {
+                hog.look(&self, now.since(next));
+                let wait = self.renew(&mut trouble).await;
+                next = self.runtime.now().saturating_add(wait);
+            }
+        }
+    }
+
+    /// Renews every lease in hand, and tells when to do so again.
+    async fn renew(&self, trouble: &mut Trouble) -> Duration {
+        let now = self.runtime.now();
+        let (mut places, mut leases) = (Vec::new(), Vec::new());
+        self.hand.each(|place, held| {
+            places.push(place);
+            leases.push(held.lease.clone());
+        });
+        match self.queue.renew(&leases).await {
+            Ok(renewals) => {
+                trouble.worked(&self.world);
+                self.take_note(&places, &leases, renewals, now);
+                self.settings.renew_every()
+            }
+            Err(error) => {
+                let wait = trouble.failed(&error, &self.world);
+                self.give_up_expired();
+                wait.min(self.settings.renew_every())
+            }
+        }
+    }
+
+    fn take_note(&self, places: &[Place], leases: &[Lease], renewals: Vec<Renewal>, asked_at: Timestamp) {
+        let now = self.runtime.now();
+        let mut answers = places.iter().zip(leases).zip(renewals).peekable();
+        let mut events = Vec::new();
+        // Places are visited in the order in which they were asked for; some may be gone or taken anew by now.
+        self.hand.each(|place, held| {
+            while answers.next_if(|((asked, _), _)| asked.is_before(place)).is_some() {}
+            let Some(((_, lease), renewal)) = answers.next_if(|((asked, _), _)| **asked == place) else {
+                return;
+            };
+            if held.lease.fence != lease.fence || held.lease.job != lease.job {
+                return;
+            }
+            match renewal {
+                Renewal::Held { expires_at, cancel } => {
+                    held.lease.expires_at = expires_at;
+                    held.renewed_at = asked_at;
+                    if let Some(reason) = cancel.filter(|_| held.interrupt.reason().is_none()) {
+                        events
+                            .push(Event::CancelRequested { job: held.facts.clone(), reason: reason.clone() });
+                        held.interrupt(InterruptReason::Cancelled(reason), now, self.settings.grace);
+                    }
+                }
+                // A lease whose attempt has ended may have been settled a moment ago; that is no loss.
+                Renewal::Lost if held.has_ended => {}
+                Renewal::Lost => {
+                    events.push(Event::LeaseLost(held.facts.clone()));
+                    held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
+                }
+            }
+        });
+        for event in events {
+            if let Event::LeaseLost(job) = &event {
+                tracing::warn!(job.id = %job.id, job.name = %job.name, fence = %job.fence, "the lease was lost; the attempt is told to stop");
+            }
+            self.observe(|| event);
+        }
+    }
+
+    /// Gives up the jobs whose leases must have expired while the queue could not be asked.
+    fn give_up_expired(&self) {
+        let now = self.runtime.now();
+        let mut lost = Vec::new();
+        self.hand.each(|_, held| {
+            if now.since(held.renewed_at) >= held.lease.length
+                && held.interrupt.reason().is_none()
+                && !held.has_ended
+            {
+                lost.push(held.facts.clone());
+                held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
+            }
+        });
+        for job in lost {
+            tracing::warn!(job.id = %job.id, job.name = %job.name, "the lease could not be renewed in time; the attempt is told to stop");
+            self.observe(|| Event::LeaseLost(job));
+        }
+    }
+
+    /// Drops the jobs that had their grace and did not stop.
+    fn force_overdue(&self, now: Timestamp) {
+        self.hand.each(|_, held| {
+            if held.force_at.is_some_and(|at| at <= now) {
+                held.force_at = None;
+                if let Some(reason) = held.interrupt.reason().cloned() {
+                    held.interrupt.force(reason);
+                }
+            }
+        });
+    }
+}
+
+/// Looks whether the jobs' runtime still answers.
+#[derive(Default)]
+struct HogWatch {
+    /// Whether the task that was last sent there has run.
+    answered: Option<Arc<AtomicBool>>,
+}
+
+impl HogWatch {
+    /// Sends a task to the jobs' runtime, and reports if the last one has not run, or if this thread itself was late.
+    fn look(&mut self, shift: &Arc<Shift>, late: Duration) {
+        let is_silent = self.answered.as_ref().is_some_and(|answered| !answered.load(Ordering::SeqCst));
+        if is_silent || late > shift.settings.lease / 6 {
+            report(shift, late);
+        }
+        if !is_silent {
+            let answered = Arc::new(AtomicBool::new(false));
+            self.answered = Some(answered.clone());
+            shift.runtime.spawn(Box::pin(async move { answered.store(true, Ordering::SeqCst) }));
+        }
+    }
+}
+
+fn report(shift: &Shift, late: Duration) {
+    let mut running: Vec<JobName> = Vec::new();
+    shift.hand.each(|_, held| {
+        if held.is_running && !running.contains(&held.facts.name) {
+            running.push(held.facts.name.clone());
+        }
+    });
+    let names: Vec<_> = running.iter().map(JobName::as_str).collect();
+    tracing::warn!(
+        running = %names.join(", "), late = ?late,
+        "jobs hog the runtime's threads: mark those that block with `#[background_job(blocking)]`"
+    );
+    shift.observe(|| Event::Hogged { running });
+}

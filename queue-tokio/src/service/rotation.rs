@@ -1,0 +1,59 @@
+//! Whose turn it is: several queues that share the workers.
+
+use queue_core::QueueName;
+
+/// Puts queues first in proportion to their weights, as evenly spread as can be.
+#[derive(Debug)]
+pub(super) struct Rotation(Vec<Turn>);
+
+#[derive(Debug)]
+struct Turn {
+    queue: QueueName,
+    weight: i64,
+    credit: i64,
+}
+
+impl Rotation {
+    pub(super) fn new(queues: &[(QueueName, u32)]) -> Self {
+        let turn = |(queue, weight): &(QueueName, u32)| Turn {
+            queue: queue.clone(),
+            weight: i64::from(*weight),
+            credit: 0,
+        };
+        Self(queues.iter().map(turn).collect())
+    }
+
+    /// Gives the order for the next claim.
+    ///
+    /// Each queue gains its weight in credit; the one that comes first pays for all.
+    pub(super) fn next(&mut self) -> Vec<QueueName> {
+        let total: i64 = self.0.iter().map(|turn| turn.weight).sum();
+        for turn in &mut self.0 {
+            turn.credit += turn.weight;
+        }
+        let mut order: Vec<_> = self.0.iter_mut().collect();
+        order.sort_by_key(|turn| -turn.credit);
+        if let Some(first) = order.first_mut() {
+            first.credit -= total;
+        }
+        order.into_iter().map(|turn| turn.queue.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H20: each queue comes first in proportion to its weight, and none is left out.
+    #[test]
+    fn queues_come_first_in_proportion_to_their_weights() {
+        let mut rotation = Rotation::new(&[("critical".into(), 3), ("default".into(), 1)]);
+
+        let firsts: Vec<_> = (0..8).filter_map(|_| rotation.next().into_iter().next()).collect();
+
+        let critical = firsts.iter().filter(|queue| **queue == "critical").count();
+        assert_eq!(critical, 6, "{firsts:?}");
+        assert_eq!(firsts.len() - critical, 2, "{firsts:?}");
+        assert_eq!(rotation.next().len(), 2, "every claim names every queue");
+    }
+}

@@ -1,0 +1,31 @@
+//! The settings of a hosted loop.
+
+use std::time::Duration;
+
+use queue_core::{Lease, QueueName};
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) concurrency: usize,
+    pub(super) prefetch: usize,
+    pub(super) queues: Vec<(QueueName, u32)>,
+    pub(super) lease: Duration,
+    pub(super) grace: Duration,
+}
+
+impl Settings {
+    pub(super) fn new(queues: Vec<QueueName>) -> Self {
+        Self {
+            concurrency: 16,
+            prefetch: 0,
+            queues: queues.into_iter().map(|queue| (queue, 1)).collect(),
+            lease: Lease::DEFAULT_LENGTH,
+            grace: Duration::from_secs(5),
+        }
+    }
+
+    /// How often leases are renewed: twice before they would expire.
+    pub(super) fn renew_every(&self) -> Duration {
+        self.lease / 3
+    }
+}

@@ -1,0 +1,115 @@
+//! One run of the hosted loop: what its tasks share.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
+use tokio_util::sync::CancellationToken;
+
+use super::ended::EndedAttempts;
+use super::hand::{Hand, Ticket};
+use super::rotation::Rotation;
+use super::settings::Settings;
+use super::trouble::Trouble;
+
+/// What the tasks of a run share.
+pub(super) struct Shift {
+    pub(super) queue: Arc<dyn Queue>,
+    pub(super) performer: Performer,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) world: World,
+    pub(super) settings: Settings,
+    pub(super) hand: Hand,
+    pub(super) ended: EndedAttempts,
+    /// Held by the one worker who claims.
+    pub(super) lead: tokio::sync::Mutex<Lead>,
+    pub(super) floor: Mutex<Floor>,
+    /// No more claims.
+    pub(super) stopping: CancellationToken,
+    /// Everything is settled, or given up.
+    pub(super) over: CancellationToken,
+}
+
+/// What only the worker who leads needs.
+pub(super) struct Lead {
+    pub(super) rotation: Rotation,
+    pub(super) trouble: Trouble,
+}
+
+/// The workers, and the jobs that wait for one.
+#[derive(Default)]
+pub(super) struct Floor {
+    pub(super) buffer: VecDeque<Ticket>,
+    pub(super) workers: usize,
+    pub(super) idle: usize,
+}
+
+impl Shift {
+    pub(super) fn new(
+        queue: Arc<dyn Queue>,
+        jobs: Jobs,
+        services: Services,
+        layers: &[Arc<dyn Layer>],
+        runtime: Arc<dyn Runtime>,
+        observer: Option<Arc<dyn Observer>>,
+        settings: Settings,
+    ) -> Self {
+        let world = World {
+            clock: Arc::new(OnRuntime(runtime.clone())),
+            blocking: Arc::new(OnRuntime(runtime.clone())),
+            observer,
+        };
+        let performer = Performer::new(jobs, services, queue.clone(), layers, world.clone());
+        let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
+        let lead = Lead { rotation: Rotation::new(&settings.queues), trouble: Trouble::with("claim", seed) };
+        Self {
+            queue,
+            performer,
+            runtime,
+            world,
+            settings,
+            hand: Hand::default(),
+            ended: EndedAttempts::default(),
+            lead: tokio::sync::Mutex::new(lead),
+            floor: Mutex::default(),
+            stopping: CancellationToken::new(),
+            over: CancellationToken::new(),
+        }
+    }
+
+    /// Starts the tasks: a first worker, which is followed by others as there is work, the settling and the renewal.
+    pub(super) fn begin(self: &Arc<Self>) {
+        self.hire();
+        let settling = self.clone();
+        self.runtime.spawn(Box::pin(async move { settling.settle_all().await }));
+        let renewal = self.clone();
+        self.runtime.spawn_apart("queue-renewal", Box::pin(async move { renewal.renew_all().await }));
+    }
+
+    pub(super) fn floor(&self) -> MutexGuard<'_, Floor> {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn observe(&self, event: impl FnOnce() -> Event) {
+        self.world.observe(event);
+    }
+}
+
+/// A runtime as the clock and the threads that it has.
+struct OnRuntime(Arc<dyn Runtime>);
+
+impl queue_core::Clock for OnRuntime {
+    fn now(&self) -> queue_core::Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: std::time::Duration) -> queue_core::BoxFuture<'static, ()> {
+        self.0.sleep(duration)
+    }
+}
+
+impl queue_core::Blocking for OnRuntime {
+    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> queue_core::BoxFuture<'static, ()> {
+        self.0.run_blocking(call)
+    }
+}

@@ -1,0 +1,120 @@
+//! The end of a run: first by asking, then by force, and nothing is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::{Event, InterruptReason, Settlement, Transition};
+
+use super::ended::Ended;
+use super::shift::Shift;
+
+/// How long attempts that were dropped may take to dispose their services.
+const DISPOSAL: Duration = Duration::from_secs(5);
+
+/// How long the last settlements may take.
+const FLUSH: Duration = Duration::from_secs(10);
+
+impl Shift {
+    /// Stops the loop and tells which jobs were cut short.
+    ///
+    /// No new claims → unstarted jobs released → `timeout` for running ones → their tokens → a grace → dropped and
+    /// handed back → last settlements flushed.
+    pub(super) async fn stop(&self, timeout: Duration) -> Vec<String> {
+        self.stopping.cancel();
+        self.observe(|| Event::Stopping);
+        self.release_buffer();
+
+        let mut cut_short = Vec::new();
+        if !self.is_quiet_within(timeout).await {
+            self.hand.each(|_, held| {
+                if held.is_running {
+                    cut_short.push(format!(
+                        "{} ({}, attempt {})",
+                        held.facts.name, held.facts.id, held.facts.attempt
+                    ));
+                }
+            });
+            self.hand.interrupt_running(&InterruptReason::Shutdown, false);
+            if !self.is_quiet_within(self.settings.grace).await {
+                self.hand.interrupt_running(&InterruptReason::Shutdown, true);
+                if !self.is_quiet_within(DISPOSAL).await {
+                    self.hand_back();
+                }
+            }
+        }
+        self.flush().await;
+        self.over.cancel();
+        self.observe(|| Event::Stopped);
+        if !cut_short.is_empty() {
+            tracing::warn!(jobs = %cut_short.join(", "), "jobs were cut short by the stop");
+        }
+        cut_short
+    }
+
+    async fn is_quiet_within(&self, limit: Duration) -> bool {
+        let quiet = async {
+            while self.hand.running() > 0 {
+                self.hand.quieter.notified().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = quiet => true,
+            () = self.runtime.sleep(limit) => false,
+        }
+    }
+
+    /// Hands back what can't even be dropped: jobs that hold a thread. Whatever they come to is stale.
+    fn hand_back(&self) {
+        self.hand.each(|place, held| {
+            if held.is_running {
+                let settlement = Settlement::new(held.lease.clone(), Transition::Release);
+                self.ended.push(Ended { settlement, facts: held.facts.clone(), place });
+            }
+        });
+    }
+
+    /// Waits until everything in hand is settled, or the queue has failed for too long.
+    async fn flush(&self) {
+        let flushed = async {
+            while !self.hand.is_empty() {
+                self.hand.quieter.notified().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = flushed => {}
+            () = self.runtime.sleep(FLUSH) => {
+                tracing::error!("the last settlements could not be recorded; those leases will expire");
+            }
+        }
+    }
+}
+
+/// Ends a run whose owner was dropped without stopping it: nothing new is claimed, and what runs is dropped and handed
+/// back by those tasks that are still there.
+pub(super) struct EndOnDrop(Arc<Shift>);
+
+impl EndOnDrop {
+    pub(super) fn new(shift: Arc<Shift>) -> Self {
+        Self(shift)
+    }
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        if self.0.over.is_cancelled() {
+            return;
+        }
+        self.0.stopping.cancel();
+        self.0.release_buffer();
+        self.0.hand.interrupt_running(&InterruptReason::Shutdown, true);
+        let shift = self.0.clone();
+        self.0.runtime.spawn(Box::pin(async move {
+            if shift.is_quiet_within(DISPOSAL).await {
+                shift.flush().await;
+            }
+            shift.over.cancel();
+        }));
+    }
+}
