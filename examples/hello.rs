@@ -1,0 +1,37 @@
+//! Annotate a function, enqueue it, and let the host run it.
+//!
+//! `cargo run --example hello`
+
+use std::time::Duration;
+
+use queue_core::{QueueExt as _, Services, background_job, jobs};
+use queue_tokio::{Host, QueueService, TokioQueue};
+
+/// Greets somebody.
+#[background_job(max_attempts = 3)]
+async fn greet(name: &str, times: u32) {
+    for _ in 0..times {
+        println!("hello, {name}");
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // The function is as it was written: a plain call.
+    greet("direct caller", 1).await;
+
+    let queue = TokioQueue::new();
+    let host = Host::builder()
+        .services(Services::builder().build()?)
+        .service(QueueService::new(queue.clone(), jobs![greet]))
+        .build()?;
+    let running = host.start().await?;
+
+    queue.enqueue(greet::new("world", 2)).await?;
+    queue.enqueue(greet { name: "later".into(), times: 1 }).delay(Duration::from_millis(200)).await?;
+
+    // A program that serves would call `host.run().await?` instead, which runs until Ctrl-C.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.stop().await?;
+    Ok(())
+}

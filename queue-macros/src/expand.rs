@@ -1,0 +1,58 @@
+//! From the model to code.
+
+mod check;
+mod constructor;
+mod function;
+mod implementation;
+mod options;
+mod payload;
+mod perform;
+mod service;
+mod unique;
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+
+use crate::model::Job;
+
+pub(crate) use constructor::accepted;
+pub(crate) use function::written;
+pub(crate) use payload::{documentation, stored};
+
+/// Writes the function, the payload beside it, and what makes the payload a job.
+pub(crate) fn expand(job: &Job) -> TokenStream {
+    let function = written(&job.function);
+    let payload = payload::payload(job);
+    let constructor = constructor::constructor(job);
+    let implementation = implementation::implementation(job);
+    let check = check::check(job);
+    quote! {
+        #function
+        #payload
+        #constructor
+        #implementation
+        #check
+    }
+}
+
+/// Gives a span that is shown at the user's tokens and whose names can't meet the user's.
+pub(crate) fn generated_at(span: Span) -> Span {
+    span.resolved_at(Span::mixed_site())
+}
+
+/// Gives the attributes of every generated item: it is made by a macro, so no lint has advice to give on it.
+pub(crate) fn unlinted() -> TokenStream {
+    quote! {
+        #[allow(
+            dead_code,
+            deprecated,
+            non_camel_case_types,
+            trivial_bounds,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            clippy::nursery,
+            clippy::pedantic
+        )]
+    }
+}

@@ -1,0 +1,52 @@
+//! `new`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::payload::stored;
+use super::{generated_at, unlinted};
+use crate::model::{Field, Job, Storage};
+
+/// Writes `new`, which takes each field by its own type, and what is borrowed by whatever makes it owned.
+pub(super) fn constructor(job: &Job) -> TokenStream {
+    let conditions = job.function.conditions();
+    let visibility = &job.function.visibility;
+    let payload = &job.function.signature.ident;
+    let documentation = format!("Makes the job `{payload}`, to be enqueued.");
+    let unlinted = unlinted();
+    let parameters = job.fields().map(accepted);
+    let values = job.fields().map(|field| {
+        let name = &field.name;
+        match field.storage {
+            Storage::Value => quote!(#name),
+            Storage::Owned(_) | Storage::Optional(_) | Storage::OptionalDeref(_) => {
+                let span = generated_at(name.span());
+                quote_spanned!(span=> #name: ::core::convert::Into::into(#name))
+            }
+        }
+    });
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #unlinted
+        impl #payload {
+            #[doc = #documentation]
+            #[must_use]
+            #visibility fn new(#(#parameters),*) -> Self {
+                Self { #(#values),* }
+            }
+        }
+    }
+}
+
+/// Writes the parameter by which `new` takes a field.
+pub(crate) fn accepted(field: &Field) -> TokenStream {
+    let name = &field.name;
+    let ty = stored(field);
+    match field.storage {
+        Storage::Value => quote!(#name: #ty),
+        Storage::Owned(_) | Storage::Optional(_) | Storage::OptionalDeref(_) => {
+            quote!(#name: impl ::core::convert::Into<#ty>)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The function as it was written.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, FnArg};
+
+use crate::model::Function;
+use crate::validate::misspelt;
+
+/// Writes the function without what its parameters say to this macro.
+pub(crate) fn written(function: &Function) -> TokenStream {
+    let Function {
+        attributes,
+        visibility,
+        signature,
+        body,
+    } = function;
+    let mut signature = signature.clone();
+    for input in &mut signature.inputs {
+        if let FnArg::Typed(input) = input {
+            input.attrs.retain(|attribute| !is_ours(attribute));
+        }
+    }
+    // A job is `async` because jobs are, whether or not it has anything to wait for.
+    let unlinted = signature
+        .asyncness
+        .map(|_| quote!(#[allow(clippy::unused_async)]));
+    quote!(#(#attributes)* #unlinted #visibility #signature #body)
+}
+
+/// Tells whether an attribute of a parameter is this macro's: lints and what other macros take stay.
+fn is_ours(attribute: &Attribute) -> bool {
+    let path = attribute.path();
+    path.is_ident("doc") || path.get_ident().is_some_and(|word| misspelt(word).is_some())
+}

@@ -1,0 +1,67 @@
+//! `impl Job`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+
+use super::options::options;
+use super::perform::perform;
+use super::unique::unique;
+use super::{generated_at, service, unlinted};
+use crate::model::{Field, Job, Storage};
+use crate::spelling::written;
+
+pub(super) fn implementation(job: &Job) -> TokenStream {
+    let private = job.attribute.private();
+    let conditions = job.function.conditions();
+    let ident = &job.function.signature.ident;
+    let name = match &job.attribute.name {
+        Some(name) => name.value(),
+        None => ident.unraw().to_string(),
+    };
+    let aliases = &job.attribute.aliases;
+    let fields = job.fields().map(shown);
+    let options = options(&job.attribute);
+    let unique = unique(job);
+    let dependencies = job.services().map(|wanted| service::dependency(wanted, &private));
+    let perform = perform(job);
+    let unlinted = unlinted();
+    let implementing = quote_spanned!(generated_at(ident.span())=> impl #private::Job for #ident);
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #unlinted
+        #implementing {
+            const NAME: &'static str = #name;
+            const ALIASES: &'static [&'static str] = &[#(#aliases),*];
+            const FIELDS: &'static [&'static str] = &[#(#fields),*];
+
+            #options
+            #unique
+
+            fn dependencies() -> ::std::vec::Vec<#private::Dependency> {
+                ::std::vec![#(#dependencies),*]
+            }
+
+            #perform
+        }
+    }
+}
+
+/// Shows a field as one would write it, without the paths that only generated code needs.
+fn shown(field: &Field) -> String {
+    let short = |ty: &syn::Type| {
+        let text = written(ty.to_token_stream());
+        ["::std::string::", "::std::path::", "::std::ffi::", "::std::vec::"]
+            .iter()
+            .find_map(|path| text.strip_prefix(path))
+            .unwrap_or(&text)
+            .to_owned()
+    };
+    let ty = match &field.storage {
+        Storage::Value => written(field.ty.to_token_stream()),
+        Storage::Owned(owned) => short(owned),
+        Storage::Optional(owned) | Storage::OptionalDeref(owned) => format!("Option<{}>", short(owned)),
+    };
+    format!("{}: {ty}", field.name.unraw())
+}

@@ -1,0 +1,59 @@
+//! The job's defaults.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use super::generated_at;
+use crate::model::{Attribute, Backoff};
+
+/// Writes `Job::options`, or nothing where the framework's defaults stand.
+pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
+    let private = attribute.private();
+    let set = [
+        attribute.queue.as_ref().map(|queue| quote!(.queue(#queue))),
+        attribute.max_attempts.map(|attempts| quote!(.max_attempts(#attempts))),
+        attribute.timeout.map(|timeout| {
+            let timeout = duration(timeout);
+            quote!(.timeout(#timeout))
+        }),
+        attribute.backoff.as_ref().map(|backoff| {
+            let policy = policy(backoff, &private);
+            quote!(.retry(#policy))
+        }),
+        attribute.priority.map(|priority| quote!(.priority(#priority))),
+    ];
+    let set: Vec<_> = set.into_iter().flatten().collect();
+    (!set.is_empty()).then(|| {
+        quote! {
+            fn options() -> #private::JobOptions {
+                #private::JobOptions::new() #(#set)*
+            }
+        }
+    })
+}
+
+fn policy(backoff: &Backoff, private: &TokenStream) -> TokenStream {
+    match backoff {
+        Backoff::Fixed(wait) => {
+            let wait = duration(*wait);
+            quote!(#private::RetryPolicy::fixed(#wait))
+        }
+        Backoff::Exponential { first, max } => {
+            let (first, max) = (duration(*first), duration(*max));
+            quote!(#private::RetryPolicy::exponential(#first, #max))
+        }
+        Backoff::Custom(function) => {
+            let span = generated_at(function.span());
+            quote_spanned!(span=> #private::RetryPolicy::custom(#function))
+        }
+    }
+}
+
+/// Writes a duration as a constant.
+pub(super) fn duration(duration: Duration) -> TokenStream {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanos))
+}

@@ -1,0 +1,67 @@
+//! Services: what is asked of the scope, and how it is passed.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::Ident;
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+
+use super::generated_at;
+use super::payload::variable;
+use crate::model::{Form, Service};
+
+/// Writes what the job says beforehand that it takes.
+pub(super) fn dependency(service: &Service, private: &TokenStream) -> TokenStream {
+    let injected = injected(service, private);
+    let key = key(service);
+    let name = service.name.unraw().to_string();
+    let span = generated_at(service.ty.span());
+    quote_spanned! {span=>
+        <#injected as #private::FromScope>::dependency(#key).for_parameter(#name)
+    }
+}
+
+/// Writes the statement that takes the service from the scope, or ends the attempt.
+pub(super) fn resolve(service: &Service, scope: &Ident, private: &TokenStream) -> TokenStream {
+    let injected = injected(service, private);
+    let key = key(service);
+    let variable = variable(&service.name);
+    let mutability = matches!(service.form, Form::Exclusive(_)).then(|| quote!(mut));
+    let span = generated_at(service.ty.span());
+    quote_spanned! {span=>
+        let #mutability #variable = match <#injected as #private::FromScope>::from_scope(#scope, #key).await {
+            ::core::result::Result::Ok(service) => service,
+            ::core::result::Result::Err(error) => return ::core::convert::From::from(error),
+        };
+    }
+}
+
+/// Passes the service to the function.
+pub(super) fn passed(service: &Service) -> TokenStream {
+    let variable = variable(&service.name);
+    let span = generated_at(service.ty.span());
+    match service.form {
+        Form::Shared(_) => quote_spanned!(span=> &*#variable),
+        Form::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#variable)),
+        Form::Exclusive(_) => quote_spanned!(span=> &mut *#variable),
+        Form::Value => variable.to_token_stream(),
+    }
+}
+
+/// Gives the type that the scope is asked for.
+fn injected(service: &Service, private: &TokenStream) -> TokenStream {
+    let span = generated_at(service.ty.span());
+    match &service.form {
+        Form::Shared(ty) => quote_spanned!(span=> #private::Arc<#ty>),
+        Form::Optional(ty) => quote_spanned!(span=> ::core::option::Option<#private::Arc<#ty>>),
+        Form::Exclusive(ty) => quote_spanned!(span=> #private::Exclusive<#ty>),
+        Form::Value => service.ty.to_token_stream(),
+    }
+}
+
+fn key(service: &Service) -> TokenStream {
+    match &service.key {
+        Some(key) => quote!(::core::option::Option::Some(#key)),
+        None => quote!(::core::option::Option::None),
+    }
+}

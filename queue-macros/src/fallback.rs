@@ -1,0 +1,138 @@
+//! What stands in for a job that has mistakes, so that nothing else is reported.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
+
+use crate::expand::{accepted, documentation, generated_at, stored, unlinted, written};
+use crate::model::{Attribute, Broken, Field, Function, Parameter};
+
+/// Writes the function, and a job of its name that can be made and registered but not performed.
+///
+/// Nothing is asked of the types of its fields, and what could not be understood is taken as it comes.
+pub(crate) fn fallback(
+    attribute: &Attribute,
+    function: &Function,
+    parameters: &[Result<Parameter, Broken>],
+) -> TokenStream {
+    let written = written(function);
+    if function.is_method() {
+        // No type can stand inside of an `impl`.
+        return written;
+    }
+    let payload = payload(function, parameters);
+    let derived = derived(attribute, function);
+    let job = job(attribute, function);
+    quote!(#written #payload #derived #job)
+}
+
+fn payload(function: &Function, parameters: &[Result<Parameter, Broken>]) -> TokenStream {
+    let conditions = function.conditions();
+    let visibility = &function.visibility;
+    let name = &function.signature.ident;
+    let documentation = documentation(name);
+    let unlinted = unlinted();
+    let fields = parameters.iter().filter_map(field).map(|field| {
+        let (name, ty) = (&field.name, stored(field));
+        quote!(#visibility #name: #ty)
+    });
+    let parameters = parameters.iter().filter_map(|parameter| match parameter {
+        Ok(Parameter::Field(field)) => Some(accepted(field)),
+        Err(Broken::Field) => Some(quote!(_: impl ::core::marker::Sized)),
+        Ok(Parameter::Service(_)) | Err(Broken::Service) => None,
+    });
+    let unlinted_impl = unlinted.clone();
+    let conditions_impl = conditions.clone();
+    quote! {
+        #(#conditions)*
+        #[doc = #documentation]
+        #[allow(missing_docs)]
+        #unlinted
+        #visibility struct #name { #(#fields,)* }
+
+        #(#conditions_impl)*
+        #[allow(missing_docs, unused_variables)]
+        #unlinted_impl
+        impl #name {
+            #visibility fn new(#(#parameters),*) -> Self {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
+
+fn field(parameter: &Result<Parameter, Broken>) -> Option<&Field> {
+    match parameter {
+        Ok(Parameter::Field(field)) => Some(field),
+        Ok(Parameter::Service(_)) | Err(_) => None,
+    }
+}
+
+/// Writes what a job must be, without asking it of the fields.
+fn derived(attribute: &Attribute, function: &Function) -> TokenStream {
+    let private = attribute.private();
+    let serde = quote!(#private::serde);
+    let conditions: Vec<_> = function.conditions().collect();
+    let name = &function.signature.ident;
+    quote! {
+        #(#conditions)*
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::unreachable!()
+            }
+        }
+
+        #(#conditions)*
+        impl ::core::clone::Clone for #name {
+            fn clone(&self) -> Self {
+                ::core::unreachable!()
+            }
+        }
+
+        #(#conditions)*
+        impl ::core::cmp::PartialEq for #name {
+            fn eq(&self, _: &Self) -> bool {
+                ::core::unreachable!()
+            }
+        }
+
+        #(#conditions)*
+        impl #serde::Serialize for #name {
+            fn serialize<S: #serde::Serializer>(&self, _: S) -> ::core::result::Result<S::Ok, S::Error> {
+                ::core::unreachable!()
+            }
+        }
+
+        #(#conditions)*
+        impl<'de> #serde::Deserialize<'de> for #name {
+            fn deserialize<D: #serde::Deserializer<'de>>(_: D) -> ::core::result::Result<Self, D::Error> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
+
+fn job(attribute: &Attribute, function: &Function) -> TokenStream {
+    let private = attribute.private();
+    let conditions = function.conditions();
+    let ident = &function.signature.ident;
+    let name = ident.unraw().to_string();
+    let unlinted = unlinted();
+    let implementing = quote_spanned!(generated_at(ident.span())=> impl #private::Job for #ident);
+    quote! {
+        #(#conditions)*
+        #unlinted
+        #implementing {
+            const NAME: &'static str = #name;
+            const FIELDS: &'static [&'static str] = &[];
+
+            fn dependencies() -> ::std::vec::Vec<#private::Dependency> {
+                ::std::vec::Vec::new()
+            }
+
+            fn perform<'a>(&'a self, _: &'a #private::Scope) -> #private::BoxFuture<'a, #private::Outcome> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}

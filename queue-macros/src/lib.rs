@@ -1,0 +1,103 @@
+//! The attribute `#[background_job]`, which makes a job of a function.
+//!
+//! `queue-core` offers it again as `queue_core::background_job`; programs take it from there.
+//!
+//! An expansion is a line of small steps, each from plain data to plain data:
+//! [`parse`] reads tokens to a [`model`], [`validate`] decides whether the function can be a job, [`expand`] writes it.
+//! Only the first two make errors; all of them are collected in `Diagnostics` and reported together, and
+//! then [`fallback`] writes the function and a stub of the job, so that one mistake is one error.
+
+mod diagnostics;
+mod expand;
+mod fallback;
+mod model;
+mod parse;
+mod spelling;
+mod validate;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use diagnostics::Diagnostics;
+use model::Job;
+
+/// Makes a background job of a function.
+///
+/// The function stays as it was written, to be called directly. Beside it stands a type of the same name, which is the
+/// job: its fields are the function's parameters, it is made by `new`, and it implements `queue_core::Job`.
+///
+/// ```
+/// # use queue_macros::background_job;
+/// # pub trait Mailer: Send + Sync { fn send(&self, user_id: u64, template: &str) -> std::io::Result<()>; }
+/// #[background_job(queue = "mail", max_attempts = 5, timeout = "30s")]
+/// pub async fn send_welcome(
+///     #[inject] mailer: &dyn Mailer, // from the scope of this attempt
+///     user_id: u64,                  // payload
+///     template: &str,                // payload, stored as `String`
+/// ) -> std::io::Result<()> {
+///     mailer.send(user_id, template)
+/// }
+///
+/// let job = send_welcome::new(42, "hello"); // to be enqueued
+/// assert_eq!(job, send_welcome { user_id: 42, template: "hello".to_owned() });
+/// ```
+///
+/// # Parameters
+///
+/// A parameter marked `#[inject]` is a service, taken from the scope when the job is performed:
+/// `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of work, `&JobContext`, `CancellationToken`, `&dyn Queue`.
+/// `#[inject("replica")]` asks for the one registered under that key.
+///
+/// All others are payload and stored with the job, so their types need `Debug`, `Clone`, `PartialEq`, `Serialize` and
+/// `Deserialize`. What is borrowed is stored owned: `&str` as `String`, `&[T]` as `Vec<T>`, `&T` as `T`,
+/// and the same inside an `Option`. `#[serde(default)]` and other attributes of serde go to the payload's field.
+///
+/// # Attributes
+///
+/// | attribute | what it sets | without it |
+/// | --- | --- | --- |
+/// | `name = "mail.welcome"` | the name under which such jobs are stored | the function's name |
+/// | `alias = "old"`, `alias = ["old", "older"]` | names under which such jobs were stored before | none |
+/// | `queue = "mail"` | the queue | `default` |
+/// | `max_attempts = 5` | how often a job is tried at most | 5 |
+/// | `timeout = "30s"` | how long an attempt may take | no limit |
+/// | `backoff = fixed("5s")`, `exponential("1s", "1h")` or `path::to::function` | how long to wait before a retry | `exponential("1s", "1h")` |
+/// | `priority = -1` | the priority; lower runs first | 0 |
+/// | `unique` | one unfinished job for each payload | any number |
+/// | `unique = "user:{user_id}"` | one unfinished job for each such key | |
+/// | `unique(key = "…", within = "1h", replace)` | the same, held for an hour; a second push replaces the first | |
+/// | `blocking` | runs a plain `fn` on a thread where it may block | the function is `async` |
+/// | `crate = path` | where `queue_core` is, if it was renamed or comes with another crate | `::queue_core` |
+#[proc_macro_attribute]
+pub fn background_job(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    job(arguments.into(), &item.into()).into()
+}
+
+fn job(arguments: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::new();
+    let attribute = parse::attribute(arguments, &mut diagnostics);
+    let function = match parse::function(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            diagnostics.push(error);
+            let errors = diagnostics.finish();
+            return quote!(#errors #item);
+        }
+    };
+    let parameters = validate::validate(&attribute, &function, &mut diagnostics);
+    let complete = parameters.iter().cloned().collect::<Result<_, _>>();
+    match (diagnostics.finish(), complete) {
+        (None, Ok(parameters)) => expand::expand(&Job {
+            attribute,
+            function,
+            parameters,
+        }),
+        (errors, _) => {
+            let stub = fallback::fallback(&attribute, &function, &parameters);
+            quote!(#errors #stub)
+        }
+    }
+}

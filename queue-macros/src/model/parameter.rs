@@ -1,0 +1,64 @@
+//! What the function takes.
+
+use syn::{Attribute, Ident, LitStr, Type};
+
+/// One parameter of the function.
+#[derive(Clone)]
+pub(crate) enum Parameter {
+    Field(Field),
+    Service(Service),
+}
+
+/// A parameter that can't be used, which was reported; what it was meant to be is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Broken {
+    Field,
+    Service,
+}
+
+/// A parameter that is stored in the payload.
+#[derive(Clone)]
+pub(crate) struct Field {
+    pub(crate) name: Ident,
+    /// Attributes of serde, and docs.
+    pub(crate) attributes: Vec<Attribute>,
+    /// The type as written.
+    pub(crate) ty: Type,
+    pub(crate) storage: Storage,
+}
+
+/// How a payload parameter is stored, and passed to the function.
+#[derive(Clone)]
+pub(crate) enum Storage {
+    /// As it is, and cloned for each attempt.
+    Value,
+    /// Owned, and passed as `&self.x`.
+    Owned(Type),
+    /// An `Option` of the owned value, passed by `as_ref`.
+    Optional(Type),
+    /// An `Option` of the owned value, passed by `as_deref`.
+    OptionalDeref(Type),
+}
+
+/// A parameter that is taken from the scope.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) name: Ident,
+    /// The type as written.
+    pub(crate) ty: Type,
+    pub(crate) form: Form,
+    pub(crate) key: Option<LitStr>,
+}
+
+/// How a service is passed to the function.
+#[derive(Clone)]
+pub(crate) enum Form {
+    /// `&T`, from an `Arc<T>`.
+    Shared(Type),
+    /// `Option<&T>`, from an `Option<Arc<T>>`.
+    Optional(Type),
+    /// `&mut T`, from an `Exclusive<T>`.
+    Exclusive(Type),
+    /// The value itself.
+    Value,
+}

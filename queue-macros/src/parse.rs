@@ -1,0 +1,17 @@
+//! From tokens to the model.
+
+mod attribute;
+mod backoff;
+mod duration;
+mod entries;
+mod function;
+mod inject;
+mod literal;
+mod name;
+mod template;
+mod unique;
+
+pub(crate) use attribute::attribute;
+pub(crate) use function::function;
+pub(crate) use inject::inject;
+pub(crate) use name::check as check_name;

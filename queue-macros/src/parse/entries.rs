@@ -1,0 +1,68 @@
+//! A list of `key`, `key = value` and `key(…)`, separated by commas.
+
+use proc_macro2::TokenTree;
+use syn::ext::IdentExt as _;
+use syn::parse::ParseStream;
+use syn::{Ident, Token};
+
+use crate::diagnostics::Diagnostics;
+use crate::spelling::{list, nearest};
+
+/// Reads every entry and goes on after a mistake, so that all of them are found.
+///
+/// `read` is called after the key; it gets only keys that are `known`, and each of them once.
+pub(super) fn entries(
+    input: ParseStream<'_>,
+    known: &[&str],
+    diagnostics: &mut Diagnostics,
+    mut read: impl FnMut(&Ident, ParseStream<'_>, &mut Diagnostics) -> syn::Result<()>,
+) {
+    let mut seen = Vec::new();
+    while !input.is_empty() {
+        let entry = key(input, known, &mut seen).and_then(|key| {
+            read(&key, input, diagnostics)?;
+            end(input)
+        });
+        if diagnostics.keep(entry).is_none() {
+            skip(input);
+        }
+        // After `end` or `skip` there is a comma or nothing.
+        let _comma: Option<Token![,]> = input.parse().ok();
+    }
+}
+
+fn key(input: ParseStream<'_>, known: &[&str], seen: &mut Vec<String>) -> syn::Result<Ident> {
+    let accepted = || list(known.iter().copied());
+    let key = input
+        .call(Ident::parse_any)
+        .map_err(|error| syn::Error::new(error.span(), format!("expected one of {}", accepted())))?;
+    let word = key.to_string();
+    if !known.contains(&word.as_str()) {
+        let near = nearest(&word, known.iter().copied())
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let message = format!("unknown attribute `{word}`{near} (accepted are {})", accepted());
+        return Err(syn::Error::new(key.span(), message));
+    }
+    if seen.contains(&word) {
+        let message = format!("`{word}` is given twice: remove one of them");
+        return Err(syn::Error::new(key.span(), message));
+    }
+    seen.push(word);
+    Ok(key)
+}
+
+fn end(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(input.error("expected `,` before this"))
+}
+
+fn skip(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}

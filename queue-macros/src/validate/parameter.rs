@@ -1,0 +1,126 @@
+//! The parameters: which are payload, which are services.
+
+use syn::{Attribute, FnArg, Ident, LitStr, Pat, PatType};
+
+use super::{payload, service};
+use crate::diagnostics::Diagnostics;
+use crate::model::{Broken, Field, Function, Parameter, Service};
+use crate::parse::inject;
+use crate::spelling::nearest;
+
+/// Gives every parameter, or what it was meant to be.
+pub(super) fn parameters(
+    function: &Function,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Result<Parameter, Broken>> {
+    let mut seen: Vec<&Ident> = Vec::new();
+    let mut parameters = Vec::new();
+    for input in &function.signature.inputs {
+        let FnArg::Typed(input) = input else { continue };
+        let marks = marks(input, diagnostics);
+        let broken = if marks.inject.is_some() {
+            Broken::Service
+        } else {
+            Broken::Field
+        };
+        let name = name(input, diagnostics).filter(|name| {
+            // rustc reports a name that is given twice.
+            let first = !seen.contains(name);
+            seen.push(name);
+            first
+        });
+        let parameter = match marks.inject {
+            Some(key) => service::form(&input.ty, function, diagnostics)
+                .zip(name)
+                .map(|(form, name)| {
+                    let (name, ty) = (name.clone(), (*input.ty).clone());
+                    Parameter::Service(Service { name, ty, form, key })
+                }),
+            None => payload::storage(&input.ty, function, diagnostics)
+                .zip(name)
+                .map(|(storage, name)| {
+                    let (name, ty, attributes) = (name.clone(), (*input.ty).clone(), marks.field);
+                    Parameter::Field(Field {
+                        name,
+                        attributes,
+                        ty,
+                        storage,
+                    })
+                }),
+        };
+        parameters.push(parameter.ok_or(broken));
+    }
+    parameters
+}
+
+/// What the attributes of a parameter say.
+struct Marks {
+    /// Whether it is injected, and by which key.
+    inject: Option<Option<LitStr>>,
+    /// What goes to the payload's field.
+    field: Vec<Attribute>,
+}
+
+fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
+    let mut marks = Marks {
+        inject: None,
+        field: Vec::new(),
+    };
+    for attribute in &input.attrs {
+        let path = attribute.path();
+        if path.is_ident("inject") {
+            let key = diagnostics.keep(inject(attribute)).flatten();
+            if marks.inject.is_some() {
+                diagnostics.error(attribute, "`#[inject]` is given twice: remove one of them");
+            }
+            marks.inject.get_or_insert(key);
+        } else if path.is_ident("serde") || path.is_ident("doc") {
+            marks.field.push(attribute.clone());
+        } else if path.is_ident("cfg") || path.is_ident("cfg_attr") {
+            diagnostics.error(
+                attribute,
+                "a job's payload is the same in every build that shares its queue: write `#[cfg]` on the whole function, or \
+                 make the parameter an `Option`",
+            );
+        } else if let Some(word) = path.get_ident()
+            && let Some(near) = misspelt(word)
+        {
+            diagnostics.error(
+                attribute,
+                format!("unknown attribute `{word}`: did you mean `#[{near}]`?"),
+            );
+        }
+    }
+    if marks.inject.is_some()
+        && let Some(attribute) = marks.field.iter().find(|attribute| attribute.path().is_ident("serde"))
+    {
+        diagnostics.error(
+            attribute,
+            "a service is not stored, so serde has nothing to do with it: remove this, or remove `#[inject]`",
+        );
+    }
+    marks
+}
+
+/// Gives the attribute that was meant; other macros may have attributes of their own, so only a slip counts.
+pub(crate) fn misspelt(word: &Ident) -> Option<&'static str> {
+    nearest(&word.to_string(), ["inject", "serde"])
+}
+
+fn name<'a>(input: &'a PatType, diagnostics: &mut Diagnostics) -> Option<&'a Ident> {
+    match &*input.pat {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => Some(&pattern.ident),
+        Pat::Wild(wild) => {
+            diagnostics.error(wild, "a job's parameter needs a name, since it is stored under it: write `_unused`");
+            None
+        }
+        pattern => {
+            diagnostics.error(
+                pattern,
+                "a job's parameter needs a name, since it is stored under it: write a name here, and take the value apart \
+                 in the body",
+            );
+            None
+        }
+    }
+}

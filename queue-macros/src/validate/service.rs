@@ -1,0 +1,94 @@
+//! How a service is passed to the function.
+
+use quote::ToTokens as _;
+use syn::spanned::Spanned as _;
+use syn::{LitStr, Type, TypeReference};
+
+use super::types::{Traits, is_static, optional_reference, peeled};
+use crate::diagnostics::Diagnostics;
+use crate::model::{Broken, Form, Function, Parameter};
+use crate::spelling::written;
+
+/// Decides how a service of this type is passed; none if it can't be, which is reported.
+pub(super) fn form(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<Form> {
+    let form = diagnostics.keep(passed(ty))?;
+    let service = match &form {
+        Form::Shared(service) | Form::Optional(service) | Form::Exclusive(service) => service,
+        Form::Value => ty,
+    };
+    let traits = Traits::of(service);
+    if let Some(opaque) = traits.opaque {
+        diagnostics.error(
+            opaque,
+            "a service is found by its type, so that needs a name: write `&dyn Trait`, or the type itself",
+        );
+        return None;
+    }
+    (!traits.is_bound_to(&function.signature.generics)).then_some(form)
+}
+
+fn passed(ty: &Type) -> syn::Result<Form> {
+    let ty = peeled(ty);
+    if let Type::Reference(reference) = ty {
+        check_lifetime(reference)?;
+        let service = peeled(&reference.elem);
+        return match reference.mutability {
+            None => Ok(Form::Shared(service.clone())),
+            Some(_) => exclusive(service),
+        };
+    }
+    let Some(reference) = optional_reference(ty) else {
+        return Ok(Form::Value);
+    };
+    check_lifetime(reference)?;
+    match reference.mutability {
+        None => Ok(Form::Optional(peeled(&reference.elem).clone())),
+        Some(mutability) => Err(syn::Error::new(
+            mutability.span(),
+            "a unit of work can't be optional: write `&mut T`, or `Option<&T>` for a service that may be missing",
+        )),
+    }
+}
+
+fn exclusive(unit: &Type) -> syn::Result<Form> {
+    match unit {
+        Type::TraitObject(_) | Type::Slice(_) => Err(syn::Error::new_spanned(
+            unit,
+            "a unit of work is found by its own type: write that in place of a trait, as in `&mut Transaction`",
+        )),
+        unit => Ok(Form::Exclusive(unit.clone())),
+    }
+}
+
+fn check_lifetime(reference: &TypeReference) -> syn::Result<()> {
+    match &reference.lifetime {
+        Some(lifetime) if is_static(reference) => Err(syn::Error::new_spanned(
+            lifetime,
+            "a service is borrowed for one attempt, so it can't be `'static`: remove this, or take an `Arc`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses two parameters that would have one unit of work each to itself.
+pub(super) fn check_exclusive(parameters: &[Result<Parameter, Broken>], diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(String, Option<String>)> = Vec::new();
+    for parameter in parameters {
+        let Ok(Parameter::Service(service)) = parameter else {
+            continue;
+        };
+        let Form::Exclusive(unit) = &service.form else {
+            continue;
+        };
+        let name = written(unit.to_token_stream());
+        let unit = (name.clone(), service.key.as_ref().map(LitStr::value));
+        if seen.contains(&unit) {
+            diagnostics.error_at(
+                service.ty.span(),
+                format!("`&mut {name}` is injected twice, and a unit of work has one user at a time: remove one of them"),
+            );
+        } else {
+            seen.push(unit);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What a type is made of.
+
+use syn::visit::{self, Visit};
+use syn::{
+    GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, PathArguments, Type, TypeImplTrait, TypeInfer, TypeReference,
+};
+
+/// What matters of a type, wherever in it.
+#[derive(Default)]
+pub(super) struct Traits<'a> {
+    /// The first `impl Trait`.
+    pub(super) opaque: Option<&'a TypeImplTrait>,
+    /// The first reference that isn't `'static`.
+    pub(super) reference: Option<&'a TypeReference>,
+    /// The first `'_`.
+    pub(super) elided: Option<&'a Lifetime>,
+    /// Names of paths, to be compared with generic parameters.
+    words: Vec<&'a Ident>,
+    lifetimes: Vec<&'a Lifetime>,
+    /// Lifetimes that the type brings itself: `for<'a>`.
+    own: Vec<&'a Lifetime>,
+    inferred: bool,
+}
+
+impl<'a> Traits<'a> {
+    pub(super) fn of(ty: &'a Type) -> Self {
+        let mut traits = Self::default();
+        traits.visit_type(ty);
+        traits
+    }
+
+    /// Tells whether the type can't stand outside of the function, which is reported where its cause is.
+    pub(super) fn is_bound_to(&self, generics: &Generics) -> bool {
+        let generic = |word: &Ident| {
+            generics.params.iter().any(|parameter| match parameter {
+                GenericParam::Type(ty) => ty.ident == *word,
+                GenericParam::Const(constant) => constant.ident == *word,
+                GenericParam::Lifetime(_) => false,
+            })
+        };
+        let foreign = self.lifetimes.iter().any(|lifetime| !self.own.contains(lifetime));
+        self.inferred || foreign || self.words.iter().any(|word| generic(word))
+    }
+}
+
+impl<'a> Visit<'a> for Traits<'a> {
+    fn visit_type_impl_trait(&mut self, opaque: &'a TypeImplTrait) {
+        self.opaque.get_or_insert(opaque);
+    }
+
+    fn visit_type_reference(&mut self, reference: &'a TypeReference) {
+        if !is_static(reference) {
+            self.reference.get_or_insert(reference);
+        }
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
+        if lifetime.ident == "_" {
+            self.elided.get_or_insert(lifetime);
+        } else if lifetime.ident != "static" {
+            self.lifetimes.push(lifetime);
+        }
+    }
+
+    fn visit_lifetime_param(&mut self, parameter: &'a LifetimeParam) {
+        self.own.push(&parameter.lifetime);
+    }
+
+    fn visit_type_infer(&mut self, _: &'a TypeInfer) {
+        self.inferred = true;
+    }
+
+    fn visit_ident(&mut self, word: &'a Ident) {
+        self.words.push(word);
+    }
+}
+
+/// Tells whether it is written `&'static T`.
+pub(super) fn is_static(reference: &TypeReference) -> bool {
+    let lifetime = reference.lifetime.as_ref();
+    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+/// Takes parentheses and invisible groups off.
+pub(super) fn peeled(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(paren) => peeled(&paren.elem),
+        Type::Group(group) => peeled(&group.elem),
+        _ => ty,
+    }
+}
+
+/// Gives the `&T` of an `Option<&T>`, by whatever path `Option` is named.
+pub(super) fn optional_reference(ty: &Type) -> Option<&TypeReference> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(inner)) if arguments.args.len() == 1 => match peeled(inner) {
+            Type::Reference(reference) => Some(reference),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn a_type_that_names_a_generic_parameter_is_bound_to_the_function() {
+        let generics: Generics = parse_quote!(<'a, T, const N: usize>);
+
+        for (ty, bound) in [
+            (parse_quote!(Vec<T>), true),
+            (parse_quote!([u8; N]), true),
+            (parse_quote!(Cow<'a, str>), true),
+            (parse_quote!(Cow<'static, str>), false),
+            (parse_quote!(Vec<u8>), false),
+            (parse_quote!(Arc<dyn for<'b> Fn(&'b str)>), false),
+        ] {
+            let ty: Type = ty;
+            assert_eq!(Traits::of(&ty).is_bound_to(&generics), bound);
+        }
+    }
+
+    #[test]
+    fn an_option_of_a_reference_is_found_by_any_path() {
+        let optional: Type = parse_quote!(::core::option::Option<&str>);
+        let owned: Type = parse_quote!(Option<String>);
+
+        assert!(optional_reference(&optional).is_some());
+        assert!(optional_reference(&owned).is_none());
+    }
+}

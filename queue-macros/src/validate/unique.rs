@@ -1,0 +1,38 @@
+//! The fields that a unique key names.
+
+use syn::ext::IdentExt as _;
+
+use crate::diagnostics::Diagnostics;
+use crate::model::{Attribute, Broken, Parameter, UniqueKey};
+use crate::spelling::{list, nearest};
+
+pub(super) fn check(
+    attribute: &Attribute,
+    parameters: &[Result<Parameter, Broken>],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(unique) = &attribute.unique else { return };
+    let UniqueKey::Format { text, names } = &unique.key else {
+        return;
+    };
+    // A parameter that is broken might have been the one that is meant.
+    if parameters.iter().any(Result::is_err) {
+        return;
+    }
+    let fields: Vec<_> = parameters
+        .iter()
+        .filter_map(|parameter| match parameter {
+            Ok(Parameter::Field(field)) => Some(field.name.unraw().to_string()),
+            Ok(Parameter::Service(_)) | Err(_) => None,
+        })
+        .collect();
+    for name in names.iter().filter(|name| !fields.contains(name)) {
+        let near = nearest(name, fields.iter().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean `{{{near}}}`?"),
+            None if fields.is_empty() => "this job has no payload".to_owned(),
+            None => format!("the payload has {}", list(fields.iter().map(String::as_str))),
+        };
+        diagnostics.error(text, format!("`{{{name}}}` is no field of the payload: {hint}"));
+    }
+}

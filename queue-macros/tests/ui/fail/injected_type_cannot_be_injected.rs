@@ -1,0 +1,10 @@
+use queue_core::background_job;
+
+struct Pool;
+
+#[background_job]
+async fn ship(#[inject] pool: Pool, order: u64) {
+    let _ = (pool, order);
+}
+
+fn main() {}

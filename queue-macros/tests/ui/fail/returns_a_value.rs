@@ -1,0 +1,8 @@
+use queue_core::background_job;
+
+#[background_job]
+async fn count(items: Vec<u64>) -> usize {
+    items.len()
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use queue_core::background_job;
+
+struct OutOfStock;
+
+#[background_job]
+async fn ship(order: u64) -> Result<(), OutOfStock> {
+    let _ = order;
+    Err(OutOfStock)
+}
+
+fn main() {}
