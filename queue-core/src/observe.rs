@@ -30,6 +30,13 @@ impl Observer for Vec<Arc<dyn Observer>> {
     }
 }
 
+/// A shared observer is an observer.
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, event: &Event) {
+        (**self).observe(event);
+    }
+}
+
 /// Nobody looks on.
 impl Observer for () {
     fn observe(&self, _: &Event) {}

@@ -68,7 +68,6 @@ struct Shared {
 
 impl Services {
     /// Starts to register services.
-    #[must_use]
     pub fn builder() -> ServicesBuilder {
         ServicesBuilder::new()
     }

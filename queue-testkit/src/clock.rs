@@ -14,9 +14,15 @@ use queue_core::{Clock, Timestamp};
 /// A clock that stands still until it is moved. Cheap to clone; clones are the same clock.
 ///
 /// Moving it wakes everyone whose time has come, in the order of their times.
-/// It needs no runtime and works in any.
+/// It needs no runtime and works in any. One made by [`of_tokio`](Self::of_tokio) is tokio's paused time instead.
 #[derive(Clone)]
-pub struct VirtualClock(Arc<Mutex<State>>);
+pub struct VirtualClock(Source);
+
+#[derive(Clone)]
+enum Source {
+    Own(Arc<Mutex<State>>),
+    Tokio(tokio::time::Instant),
+}
 
 struct State {
     now: Timestamp,
@@ -31,21 +37,40 @@ impl VirtualClock {
     /// Makes a clock that shows [`VirtualClock::START`].
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { now: Self::START, registered: 0, sleepers: BTreeMap::new() })))
+        Self(Source::Own(Arc::new(Mutex::new(State {
+            now: Self::START,
+            registered: 0,
+            sleepers: BTreeMap::new(),
+        }))))
     }
 
-    /// Moves the clock, stopping at the end of time.
+    /// Makes a clock that shows tokio's paused time, starting at [`VirtualClock::START`].
+    ///
+    /// What sleeps by `tokio::time` and what sleeps by this clock agree then.
+    #[must_use]
+    pub fn of_tokio() -> Self {
+        Self(Source::Tokio(tokio::time::Instant::now()))
+    }
+
+    /// Tells whether this is tokio's paused time.
+    #[must_use]
+    pub fn is_tokio(&self) -> bool {
+        matches!(self.0, Source::Tokio(_))
+    }
+
+    /// Moves the clock, stopping at the end of time. Tokio's time is moved by [`pass`](Self::pass) alone.
     pub fn advance(&self, by: Duration) {
-        let to = self.lock().now.saturating_add(by);
-        self.advance_to(to);
+        self.advance_to(self.now().saturating_add(by));
     }
 
-    /// Moves the clock to an instant; one that is past changes nothing.
+    /// Moves the clock to an instant; one that is past changes nothing. Tokio's time is moved by [`pass`](Self::pass) alone.
     pub fn advance_to(&self, to: Timestamp) {
+        let Source::Own(state) = &self.0 else { return };
         let due = {
-            let mut state = self.lock();
+            let mut state = lock(state);
             state.now = state.now.max(to);
-            let mut later = state.sleepers.split_off(&(state.now, u64::MAX));
+            let last_due = (state.now, u64::MAX);
+            let mut later = state.sleepers.split_off(&last_due);
             std::mem::swap(&mut state.sleepers, &mut later);
             later
         };
@@ -54,15 +79,30 @@ impl VirtualClock {
         }
     }
 
-    /// Tells when the next sleeper wakes.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.lock().sleepers.keys().next().map(|(at, _)| *at)
+    /// Moves the clock, tokio's paused time too.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the time has passed.
+    pub async fn pass(&self, by: Duration) {
+        match &self.0 {
+            Source::Own(_) => self.advance(by),
+            Source::Tokio(_) => tokio::time::advance(by).await,
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells when the next sleeper wakes; tokio doesn't tell.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        match &self.0 {
+            Source::Own(state) => lock(state).sleepers.keys().next().map(|(at, _)| *at),
+            Source::Tokio(_) => None,
+        }
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for VirtualClock {
@@ -73,12 +113,20 @@ impl Default for VirtualClock {
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.lock().now
+        match &self.0 {
+            Source::Own(state) => lock(state).now,
+            Source::Tokio(start) => Self::START.saturating_add(start.elapsed()),
+        }
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let until = self.now().saturating_add(duration);
-        Box::pin(Sleep { clock: self.clone(), until, registration: None })
+        match &self.0 {
+            Source::Own(state) => {
+                let until = self.now().saturating_add(duration);
+                Box::pin(Sleep { state: state.clone(), until, registration: None })
+            }
+            Source::Tokio(_) => Box::pin(async move { tokio::time::sleep(duration).await }),
+        }
     }
 }
 
@@ -89,7 +137,7 @@ impl fmt::Debug for VirtualClock {
 }
 
 struct Sleep {
-    clock: VirtualClock,
+    state: Arc<Mutex<State>>,
     until: Timestamp,
     registration: Option<u64>,
 }
@@ -98,17 +146,16 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let until = self.until;
-        let clock = self.clock.clone();
-        let mut state = clock.lock();
-        if state.now >= until {
+        let shared = self.state.clone();
+        let mut state = lock(&shared);
+        if state.now >= self.until {
             return Poll::Ready(());
         }
         let registration = *self.registration.get_or_insert_with(|| {
             state.registered += 1;
             state.registered
         });
-        state.sleepers.insert((until, registration), cx.waker().clone());
+        state.sleepers.insert((self.until, registration), cx.waker().clone());
         Poll::Pending
     }
 }
@@ -116,7 +163,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(registration) = self.registration {
-            self.clock.lock().sleepers.remove(&(self.until, registration));
+            lock(&self.state).sleepers.remove(&(self.until, registration));
         }
     }
 }
@@ -130,7 +177,7 @@ mod tests {
     #[test]
     fn a_sleeper_wakes_when_its_time_has_come_and_not_before() {
         let clock = VirtualClock::new();
-        let mut sleep = clock.sleep(Duration::from_secs(2));
+        let mut sleep = clock.sleep(Duration::from_secs(2)); // virtual
         assert!((&mut sleep).now_or_never().is_none());
 
         clock.advance(Duration::from_secs(1));
@@ -145,7 +192,7 @@ mod tests {
     #[test]
     fn a_dropped_sleeper_leaves_nothing_behind() {
         let clock = VirtualClock::new();
-        let mut sleep = clock.sleep(Duration::from_secs(2));
+        let mut sleep = clock.sleep(Duration::from_secs(2)); // virtual
         assert!((&mut sleep).now_or_never().is_none());
 
         drop(sleep);

@@ -46,7 +46,8 @@ pub struct Bounded {
 }
 
 /// A push that answers `Full` rather than wait for room.
-pub type TryPush = Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, Result<Vec<Receipt>, QueueError>> + Send + Sync>;
+pub type TryPush =
+    Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, Result<Vec<Receipt>, QueueError>> + Send + Sync>;
 
 impl fmt::Debug for Bounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,21 @@
 //! Deterministic tests for background jobs, and the conformance suite that every queue passes.
 
+#[doc(hidden)]
+pub mod assert;
 mod clock;
+pub mod conformance;
+pub mod fault;
 mod fixture;
+mod kit;
+mod model_queue;
+mod recorder;
+mod report;
 
 pub use clock::VirtualClock;
+pub use fault::{Fault, Faults, Faulty, Operation};
 pub use fixture::{Bounded, Fixture, TryPush};
+pub use futures_executor::block_on;
+pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};
+pub use model_queue::ModelQueue;
+pub use recorder::Recorder;
+pub use report::{AttemptReport, Run};

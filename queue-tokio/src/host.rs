@@ -53,7 +53,6 @@ impl Host {
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Starts to put a host together.
-    #[must_use]
     pub fn builder() -> HostBuilder {
         HostBuilder {
             services: Services::none(),

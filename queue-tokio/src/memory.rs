@@ -104,7 +104,6 @@ impl TokioQueue {
     }
 
     /// Starts to make a queue with other settings.
-    #[must_use]
     pub fn builder() -> TokioQueueBuilder {
         TokioQueueBuilder::new()
     }

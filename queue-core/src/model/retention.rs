@@ -96,21 +96,25 @@ impl JobTable {
         }
     }
 
-    /// Removes finished jobs that are old enough, the longest finished first.
+    /// Removes finished jobs that are old enough, the longest finished first, whatever their state.
     pub(super) fn prune_finished(&mut self, prune: &Prune) -> u64 {
         let mut pruned = 0;
-        for state in [State::Completed, State::Discarded, State::Cancelled] {
-            let Some(age) = prune.age(state) else { continue };
-            while pruned < prune.limit {
-                let oldest = self.finished.get(state as usize).and_then(|finished| finished.first().copied());
-                match oldest {
-                    Some((at, _, slot)) if at.saturating_add(age) <= self.now => self.remove(slot),
-                    Some(_) | None => break,
-                }
-                pruned += 1;
-            }
+        while pruned < prune.limit {
+            let Some(slot) = self.longest_finished(prune) else { break };
+            self.remove(slot);
+            pruned += 1;
         }
         pruned as u64
+    }
+
+    /// Finds the job that finished first of those that are old enough.
+    fn longest_finished(&self, prune: &Prune) -> Option<Slot> {
+        let oldest = State::ALL.into_iter().filter_map(|state| {
+            let age = prune.age(state)?;
+            let (at, sequence, slot) = *self.finished.get(state as usize)?.first()?;
+            (at.saturating_add(age) <= self.now).then_some((at, sequence, slot))
+        });
+        oldest.min().map(|(_, _, slot)| slot)
     }
 
     /// Removes a job that is in an index.

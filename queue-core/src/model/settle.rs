@@ -42,10 +42,10 @@ impl JobTable {
         };
         match &transition {
             Transition::Retry { error, .. } | Transition::Discard { error } => {
-                entry.note_error(now, error.clone())
+                entry.note_error(now, error.clone());
             }
             Transition::Snooze { .. } | Transition::Release => {
-                entry.attempt = entry.attempt.saturating_sub(1)
+                entry.attempt = entry.attempt.saturating_sub(1);
             }
             Transition::Complete | Transition::Cancel { .. } => {}
         }

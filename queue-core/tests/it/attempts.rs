@@ -1,0 +1,247 @@
+//! Holds the attempt pipeline to its laws: how a job ends, and what that leads to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use queue_core::services::Services;
+use queue_core::{
+    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, Queue as _, QueueExt as _, State,
+    background_job, jobs,
+};
+use queue_testkit::TestKit;
+
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+#[background_job(backoff = fixed("10s"), max_attempts = 3)]
+async fn end_as(how: &str) -> Result<(), JobError> {
+    match how {
+        "succeed" => Ok(()),
+        "fail" => Err("it rained".into()),
+        "panic" => panic!("it hailed"),
+        "permanent" => Err(JobError::permanent("it froze")),
+        "retry_in" => Err(JobError::retry_in(Duration::from_secs(77), "try later")),
+        "cancel" => Err(JobError::cancel("not needed")),
+        other => Err(JobError::permanent(format!("what is {other}?"))),
+    }
+}
+
+#[background_job]
+async fn snooze_twice(#[inject] left: &AtomicU32) -> Result<(), JobError> {
+    if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+        return Err(JobError::snooze(Duration::from_secs(60)));
+    }
+    Ok(())
+}
+
+#[background_job(timeout = "30s", max_attempts = 1)]
+async fn wait_for_ever() {
+    std::future::pending::<()>().await;
+}
+
+#[background_job(blocking)]
+fn block(#[inject] seen: &AtomicU32, by: u32) -> Result<(), JobError> {
+    if by == 0 {
+        panic!("blocked by nothing");
+    }
+    seen.fetch_add(by, Ordering::SeqCst);
+    Ok(())
+}
+
+#[background_job]
+async fn last() {}
+
+#[background_job(max_attempts = 2, backoff = fixed("1s"))]
+async fn first(#[inject] context: &JobContext, fail: bool) -> Result<(), JobError> {
+    context.then(last::new());
+    if fail && context.attempt() == 1 { Err("not yet")? }
+    Ok(())
+}
+
+fn kit() -> TestKit {
+    TestKit::new(jobs![end_as]).build().unwrap()
+}
+
+/// Q35, H6: each way to end leads where `decide` says, and the history tells why.
+#[test]
+fn each_way_to_end_leads_where_it_should() -> TestResult {
+    queue_testkit::block_on(async {
+        let table = [
+            ("succeed", State::Completed, 1, None),
+            ("fail", State::Discarded, 3, Some("it rained")),
+            ("permanent", State::Discarded, 1, Some("it froze")),
+            ("retry_in", State::Discarded, 3, Some("try later")),
+            ("cancel", State::Cancelled, 1, None),
+        ];
+        for (how, state, attempts, error) in table {
+            let kit = kit();
+            kit.queue().enqueue(end_as::new(how)).await?;
+
+            let run = kit.run_until_idle().await?;
+
+            let job = kit.jobs().remove(0);
+            assert_eq!((job.state, run.attempts().len()), (state, attempts), "{how}\n{}", run.trace());
+            assert_eq!(job.errors.last().map(|error| error.message.as_str()), error, "{how}");
+        }
+        Ok(())
+    })
+}
+
+/// H2: a panic is a failed attempt, with its message and where it happened.
+#[test]
+fn a_panic_fails_the_attempt_with_its_message_and_location() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit();
+        kit.queue().enqueue(end_as::new("panic")).await?;
+
+        let attempt = kit.step().await?.unwrap();
+
+        let failure = attempt.outcome.failure().unwrap().clone();
+        assert_eq!(failure.cause, FailureCause::Panic);
+        assert!(failure.message.starts_with("panicked: it hailed, at "), "{failure}");
+        assert!(failure.message.contains("attempts.rs:"), "{failure}");
+        Ok(())
+    })
+}
+
+/// Q33: a snooze doesn't count as an attempt.
+#[test]
+fn a_snoozed_job_keeps_its_attempt_number() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![snooze_twice]).singleton(AtomicU32::new(2)).build()?;
+        kit.queue().enqueue(snooze_twice::new()).await?;
+
+        let run = kit.run_until_idle().await?;
+
+        let attempts: Vec<_> = run.attempts().iter().map(|attempt| attempt.facts.attempt).collect();
+        assert_eq!(attempts, [1, 1, 1]);
+        kit.assert_completed(&snooze_twice::new());
+        Ok(())
+    })
+}
+
+/// H3: an attempt past its timeout fails as timed out, in virtual time.
+#[test]
+fn an_attempt_past_its_timeout_is_dropped_and_fails() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![wait_for_ever]).build()?;
+        kit.queue().enqueue(wait_for_ever::new()).await?;
+
+        let attempt = kit.step().await?.unwrap();
+
+        assert_eq!(attempt.outcome.failure().unwrap().cause, FailureCause::Timeout);
+        assert_eq!(attempt.outcome.failure().unwrap().message, "timed out after 30s");
+        assert_eq!(attempt.ended_at.since(attempt.started_at), Duration::from_secs(30));
+        Ok(())
+    })
+}
+
+/// H7: an unknown name is tried again, with the nearest known name in the error, and never dropped.
+#[test]
+fn an_unknown_job_is_retried_for_as_long_as_it_takes() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit();
+        let mut job = NewJob::new("end_ass", Body::json("null")?);
+        job.max_attempts = 1;
+        kit.queue().push(vec![job]).await?;
+
+        kit.run_for(Duration::from_secs(3600)).await?;
+
+        let job = kit.jobs().remove(0);
+        assert_eq!(job.state, State::Retryable);
+        assert!(job.attempt > 1, "it was tried {} times", job.attempt);
+        assert_eq!(job.errors[0].message, "no job is called `end_ass` here; the nearest known: `end_as`");
+        Ok(())
+    })
+}
+
+/// H8: what can't be decoded is discarded with serde's path, the job's fields, and its bytes.
+#[test]
+fn an_undecodable_payload_is_discarded_with_its_path_and_kept() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit();
+        kit.queue().push(vec![NewJob::new("end_as", Body::json(r#"{"how":7}"#)?)]).await?;
+
+        kit.run_until_idle().await?;
+
+        let job = kit.jobs().remove(0);
+        assert_eq!(job.state, State::Discarded);
+        assert_eq!(
+            job.errors[0].message,
+            "the payload is not what `end_as` takes: how: invalid type: integer `7`, expected a string at line 1 \
+             column 8; it takes { how: String }"
+        );
+        assert_eq!(&*job.body.encode()?, r#"{"how":7}"#);
+        Ok(())
+    })
+}
+
+/// H24: a followup is stored with the completion, and not at all with a failure.
+#[test]
+fn a_followup_is_stored_with_the_completion_only() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![first, last]).build()?;
+        kit.queue().enqueue(first::new(true)).await?;
+
+        kit.step().await?;
+        assert!(kit.all_enqueued::<last>().is_empty(), "the first attempt failed");
+        let run = kit.run_until_idle().await?;
+
+        assert_eq!((run.attempts_of::<first>(), run.attempts_of::<last>()), (1, 1));
+        Ok(())
+    })
+}
+
+/// H27: a blocking job runs, and its panic is a failure like any other.
+#[test]
+fn a_blocking_job_runs_and_may_panic() -> TestResult {
+    queue_testkit::block_on(async {
+        let seen = Arc::new(AtomicU32::new(0));
+        let kit = TestKit::new(jobs![block]).singleton_as(seen.clone()).build()?;
+        kit.queue().enqueue_all([block::new(2), block::new(0)]).await?;
+
+        let run = kit.run_for(Duration::ZERO).await?;
+
+        assert_eq!(seen.load(Ordering::SeqCst), 2);
+        let failure = run.failures().next().unwrap().outcome.failure().unwrap().clone();
+        assert!(failure.message.starts_with("panicked: blocked by nothing, at "), "{failure}");
+        Ok(())
+    })
+}
+
+#[background_job]
+async fn ask_to_stop(#[inject] token: CancellationToken, #[inject] context: JobContext) -> Result<(), JobError> {
+    context.interrupt().request(queue_core::InterruptReason::Shutdown);
+    assert!(token.is_cancelled(), "the injected token is the attempt's");
+    Err("stopped half-way".into())
+}
+
+/// H14: what fails because it was told to stop is handed back, uncounted.
+#[test]
+fn a_failure_after_a_shutdown_request_is_no_counted_attempt() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![ask_to_stop]).build()?;
+        kit.queue().enqueue(ask_to_stop::new()).await?;
+
+        let attempt = kit.step().await?.unwrap();
+
+        assert_eq!(attempt.outcome, Outcome::Interrupted);
+        let job = kit.jobs().remove(0);
+        assert_eq!((job.state, job.attempt, job.fence.0), (State::Available, 0, 1));
+        Ok(())
+    })
+}
+
+/// T16: nothing is shared between kits, so the same job in two of them is two jobs.
+#[test]
+fn two_kits_know_nothing_of_each_other() -> TestResult {
+    queue_testkit::block_on(async {
+        let (one, other) = (kit(), kit());
+        one.queue().enqueue(end_as::new("succeed")).await?;
+
+        assert!(other.step().await?.is_none());
+        assert!(one.step().await?.is_some());
+        Services::none().dispose().await.unwrap();
+        Ok(())
+    })
+}

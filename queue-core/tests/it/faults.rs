@@ -1,0 +1,105 @@
+//! Holds the testkit's faults to law T8, and attempts to what a fault leaves them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use queue_core::{JobId, NewJob, QueueExt as _, Settled, State, background_job, jobs};
+use queue_testkit::{Fault, Operation, TestKit};
+
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+#[background_job]
+async fn count(#[inject] runs: &AtomicU32) {
+    runs.fetch_add(1, Ordering::SeqCst);
+}
+
+fn kit(runs: &Arc<AtomicU32>) -> TestKit {
+    TestKit::new(jobs![count]).singleton_as(runs.clone()).build().unwrap()
+}
+
+/// T8: each fault at each seam does what it says, and no job is lost to any.
+#[test]
+fn no_single_fault_loses_a_job() -> TestResult {
+    let faults = [
+        (Operation::Claim, Fault::FailBefore, 1),
+        (Operation::Claim, Fault::FailAfter, 1),
+        (Operation::Claim, Fault::Delay(Duration::from_secs(1)), 1),
+        (Operation::Claim, Fault::DeliverTwice, 2),
+        (Operation::Claim, Fault::LoseLease, 2),
+        (Operation::Settle, Fault::FailBefore, 1),
+        (Operation::Settle, Fault::FailAfter, 1),
+        (Operation::Settle, Fault::LoseLease, 2),
+    ];
+    for (operation, fault, expected_runs) in faults {
+        queue_testkit::block_on(async {
+            let runs = Arc::new(AtomicU32::new(0));
+            let kit = kit(&runs);
+            kit.queue().enqueue(count::new()).await?;
+            kit.faults().on(operation, 1, fault);
+
+            let run = kit.run_until_idle().await?;
+
+            let job = kit.jobs().remove(0);
+            assert_eq!(job.state, State::Completed, "{operation:?} {fault:?}\n{}", run.trace());
+            assert_eq!(runs.load(Ordering::SeqCst), expected_runs, "{operation:?} {fault:?}\n{}", run.trace());
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Q3, T8: a push whose answer was lost may be repeated under its id and is stored once.
+#[test]
+fn a_push_whose_answer_was_lost_may_be_repeated() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit(&Arc::default());
+        kit.faults().on(Operation::Push, 1, Fault::FailAfter);
+        let job = NewJob::from(count::new()).id(JobId::from_u128(9));
+
+        let lost = kit.queue().enqueue(job.clone()).await.unwrap_err();
+        let repeated = kit.queue().enqueue(job).await?;
+
+        assert!(lost.is_transient(), "{lost}");
+        assert_eq!(repeated.id(), JobId::from_u128(9));
+        assert_eq!(kit.jobs().len(), 1);
+        Ok(())
+    })
+}
+
+/// Q26, T8: the result of an attempt whose lease was lost is not recorded.
+#[test]
+fn a_lost_lease_makes_the_result_stale() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit(&Arc::default());
+        kit.queue().enqueue(count::new()).await?;
+        kit.faults().on(Operation::Claim, 1, Fault::LoseLease);
+
+        let attempt = kit.step().await?.unwrap();
+
+        assert_eq!(attempt.settled, Settled::Stale);
+        assert_eq!(kit.jobs()[0].state, State::Available);
+        Ok(())
+    })
+}
+
+/// T8: faults at random from a seed lose no job either, whatever the seed.
+#[test]
+fn random_faults_lose_no_job() -> TestResult {
+    for seed in 0..50 {
+        queue_testkit::block_on(async {
+            let runs = Arc::new(AtomicU32::new(0));
+            let kit = TestKit::new(jobs![count]).singleton_as(runs.clone()).seed(seed).build()?;
+            let jobs = (0..20).map(|_| NewJob::from(count::new()).max_attempts(1000));
+            kit.queue().enqueue_all(jobs).await?;
+            kit.faults().randomly(seed, 3);
+
+            kit.run_until_idle().await?;
+
+            let states: Vec<_> = kit.jobs().iter().map(|job| job.state).collect();
+            assert!(states.iter().all(|state| *state == State::Completed), "seed {seed}: {states:?}");
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })?;
+    }
+    Ok(())
+}

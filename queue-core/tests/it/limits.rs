@@ -1,0 +1,46 @@
+//! Holds the limits to what they say: each breach names the place, the field, the size and the limit.
+
+use std::time::Duration;
+
+use queue_core::{Body, Limits, NewJob, QueueErrorKind, Unique};
+
+fn job() -> NewJob {
+    NewJob::new("job", Body::stored("null"))
+}
+
+/// Q2: each breach is `Invalid` and says what, where and how much.
+#[test]
+fn each_breach_says_what_where_and_how_much() {
+    let long = "x".repeat(129);
+    let table = [
+        (NewJob::new("", Body::stored("1")), "`name` is empty"),
+        (NewJob::new(long.as_str(), Body::stored("1")), "`name` has 129 characters, the limit is 128"),
+        (job().queue("a b"), "`queue` has ' ' in it; allowed are `A-Z a-z 0-9 _ . : -`"),
+        (job().queue("größe"), "`queue` has 'ö' in it"),
+        (job().max_attempts(0), "`max_attempts` is 0, the least is 1"),
+        (
+            NewJob::new("job", Body::stored("1".repeat(1_048_577))),
+            "`payload` has 1048577 bytes, the limit is 1048576",
+        ),
+        (job().meta("key", "v".repeat(16_384)), "`meta` has 16387 bytes, the limit is 16384"),
+        (job().unique(""), "`unique` has an empty key"),
+        (
+            job().unique(Unique::new("k".repeat(257)).within(Duration::from_secs(1))),
+            "`unique` has a key of 257 bytes, the limit is 256",
+        ),
+    ];
+    for (breach, expected) in table {
+        let error = Limits::default().check(&[job(), breach]).unwrap_err();
+
+        assert_eq!(error.kind(), QueueErrorKind::Invalid);
+        let text = error.to_string();
+        assert!(text.contains("job 1 of the batch") && text.contains(expected), "no {expected:?} in {text:?}");
+    }
+}
+
+#[test]
+fn a_batch_has_its_limit_too() {
+    let error = Limits::default().check(&vec![job(); 10_001]).unwrap_err();
+
+    assert_eq!(error.to_string(), "the batch has 10001 jobs, the limit is 10000: push it in parts");
+}

@@ -1,0 +1,9 @@
+//! What attempts, services and the kit promise, held against the real pipeline by the testkit.
+
+mod attempts;
+mod closures;
+mod faults;
+mod injection;
+mod kit;
+mod limits;
+mod table;

@@ -1,0 +1,211 @@
+//! Assertions on what a kit's queue holds, which show the nearest that was there instead.
+
+use std::fmt::{Debug, Write as _};
+
+use queue_core::{Job, JobRecord, State};
+
+use crate::kit::TestKit;
+
+impl TestKit {
+    /// Asserts that this job has completed.
+    ///
+    /// # Panics
+    ///
+    /// With the nearest jobs that are there, field by field.
+    #[track_caller]
+    pub fn assert_completed<J: Job>(&self, job: &J) {
+        self.assert_state(job, State::Completed);
+    }
+
+    /// Asserts that this job was discarded.
+    ///
+    /// # Panics
+    ///
+    /// With the nearest jobs that are there, field by field.
+    #[track_caller]
+    pub fn assert_discarded<J: Job>(&self, job: &J) {
+        self.assert_state(job, State::Discarded);
+    }
+
+    /// Asserts that this job was cancelled.
+    ///
+    /// # Panics
+    ///
+    /// With the nearest jobs that are there, field by field.
+    #[track_caller]
+    pub fn assert_cancelled<J: Job>(&self, job: &J) {
+        self.assert_state(job, State::Cancelled);
+    }
+
+    #[track_caller]
+    fn assert_state<J: Job>(&self, job: &J, state: State) {
+        let found = found::<J>(&self.records());
+        if found.iter().any(|(record, payload)| record.state == state && payload == job) {
+            return;
+        }
+        let differences = |(record, payload): &(JobRecord, J)| {
+            let fields = fields(&format!("{job:#?}"), &format!("{payload:#?}"));
+            let state_differs =
+                (record.state != state).then(|| format!("state: expected {state}, is {}", record.state));
+            let mut lines: Vec<_> = state_differs.into_iter().chain(fields).collect();
+            lines.extend(record.errors.last().map(|error| format!("its last error: {}", error.message)));
+            lines
+        };
+        fail(&format!("no `{}` that has {state} is\n  {job:?}", J::NAME), &found, differences);
+    }
+}
+
+/// One field of a payload that an assertion names.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FieldCheck {
+    /// The field.
+    pub name: &'static str,
+    /// Whether it is as expected.
+    pub is_equal: bool,
+    /// What was expected.
+    pub expected: String,
+    /// What it is.
+    pub actual: String,
+}
+
+/// Looks for an unfinished job whose fields are as expected. For [`assert_enqueued!`](crate::assert_enqueued).
+#[doc(hidden)]
+#[track_caller]
+pub fn enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) -> Vec<FieldCheck>) {
+    let found = unfinished::<J>(kit);
+    if found.iter().any(|(_, payload)| check(payload).iter().all(|field| field.is_equal)) {
+        return;
+    }
+    let differences = |(_, payload): &(JobRecord, J)| {
+        let checks = check(payload);
+        let wrong = checks.into_iter().filter(|field| !field.is_equal);
+        wrong
+            .map(|field| format!("{}: expected {}, is {}", field.name, field.expected, field.actual))
+            .collect()
+    };
+    fail(&format!("no unfinished `{}` is\n  {expected}", J::NAME), &found, differences);
+}
+
+/// Looks that no unfinished job has such fields. For [`refute_enqueued!`](crate::refute_enqueued).
+#[doc(hidden)]
+#[track_caller]
+pub fn not_enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) -> Vec<FieldCheck>) {
+    let found = unfinished::<J>(kit);
+    let is_one = |(_, payload): &&(JobRecord, J)| check(payload).iter().all(|field| field.is_equal);
+    let there: Vec<_> = found.iter().filter(is_one).map(|(_, payload)| format!("{payload:?}")).collect();
+    assert!(
+        there.is_empty(),
+        "an unfinished `{}` is {expected}, and none should be:\n  {}",
+        J::NAME,
+        there.join("\n  ")
+    );
+}
+
+/// Asserts that an unfinished job with these fields is there; fields after `..` don't matter.
+///
+/// ```
+/// # use queue_core::{background_job, jobs, QueueExt as _};
+/// # use queue_testkit::{assert_enqueued, refute_enqueued, TestKit};
+/// #[background_job]
+/// async fn send_welcome(user_id: u64, template: &str) {}
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # queue_testkit::block_on(async {
+/// let kit = TestKit::new(jobs![send_welcome]).build()?;
+/// kit.queue().enqueue(send_welcome::new(42, "hello")).await?;
+///
+/// assert_enqueued!(kit, send_welcome { user_id: 42, .. });
+/// assert_enqueued!(kit, send_welcome { user_id: 42, template: "hello" });
+/// refute_enqueued!(kit, send_welcome { user_id: 43, .. });
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+#[macro_export]
+macro_rules! assert_enqueued {
+    ($kit:expr, $($job:ident)::+ { $($field:ident : $value:expr),* $(, ..)? $(,)? }) => {
+        $crate::assert::enqueued::<$($job)::+>(
+            &$kit,
+            stringify!($($job)::+ { $($field: $value),* }),
+            |job| vec![$($crate::assert::field(stringify!($field), &job.$field, &$value)),*],
+        )
+    };
+    ($kit:expr, $($job:ident)::+ { .. }) => { $crate::assert_enqueued!($kit, $($job)::+ {}) };
+}
+
+/// Asserts that no unfinished job with these fields is there; fields after `..` don't matter.
+#[macro_export]
+macro_rules! refute_enqueued {
+    ($kit:expr, $($job:ident)::+ { $($field:ident : $value:expr),* $(, ..)? $(,)? }) => {
+        $crate::assert::not_enqueued::<$($job)::+>(
+            &$kit,
+            stringify!($($job)::+ { $($field: $value),* }),
+            |job| vec![$($crate::assert::field(stringify!($field), &job.$field, &$value)),*],
+        )
+    };
+    ($kit:expr, $($job:ident)::+ { .. }) => { $crate::refute_enqueued!($kit, $($job)::+ {}) };
+}
+
+/// Compares one field.
+#[doc(hidden)]
+pub fn field<T: Debug + PartialEq<U>, U: Debug>(name: &'static str, actual: &T, expected: &U) -> FieldCheck {
+    FieldCheck {
+        name,
+        is_equal: actual == expected,
+        expected: format!("{expected:?}"),
+        actual: format!("{actual:?}"),
+    }
+}
+
+fn found<J: Job>(records: &[JobRecord]) -> Vec<(JobRecord, J)> {
+    let of_kind = records.iter().filter(|record| record.name == J::NAME);
+    of_kind.filter_map(|record| Some((record.clone(), record.body.decode().ok()?))).collect()
+}
+
+fn unfinished<J: Job>(kit: &TestKit) -> Vec<(JobRecord, J)> {
+    let mut found = found::<J>(&kit.records());
+    found.retain(|(record, _)| !record.state.is_finished());
+    found
+}
+
+/// Fails with the nearest of what was found: that with the fewest differences.
+#[track_caller]
+fn fail<J: Job>(
+    what: &str,
+    found: &[(JobRecord, J)],
+    differences: impl Fn(&(JobRecord, J)) -> Vec<String>,
+) -> ! {
+    let mut compared: Vec<_> = found.iter().map(|one| (differences(one), one)).collect();
+    compared.sort_by_key(|(lines, _)| lines.len());
+    let mut text = what.to_owned();
+    match compared.first() {
+        // Writing to a string can't fail.
+        None => _ = write!(text, "\nand there is no `{}` at all", J::NAME),
+        Some((lines, (record, payload))) => {
+            _ = write!(text, "\nthe nearest of {} is {}\n  {payload:?}", compared.len(), record.state);
+            for line in lines {
+                _ = write!(text, "\n    {line}");
+            }
+        }
+    }
+    #[expect(clippy::panic, reason = "an assertion fails by a panic")]
+    {
+        panic!("{text}")
+    }
+}
+
+/// Compares two values by their pretty debug text, line by line.
+fn fields(expected: &str, actual: &str) -> Vec<String> {
+    let lines = expected.lines().zip(actual.lines());
+    let differing = lines.filter(|(expected, actual)| expected != actual);
+    differing
+        .map(|(expected, actual)| {
+            format!(
+                "expected `{}`, is `{}`",
+                expected.trim().trim_end_matches(','),
+                actual.trim().trim_end_matches(',')
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! The laws that bind every queue, as tests that any backend can run.
+//!
+//! A backend writes one line and gets one named test for each law, those that are added later included:
+//!
+//! ```
+//! # mod tests {
+//! use queue_testkit::ModelQueue;
+//!
+//! queue_testkit::conformance!(async || ModelQueue::new());
+//! # }
+//! ```
+//!
+//! The closure makes what the laws need of a queue under test: a [`Fixture`](crate::Fixture).
+//! It is called at least once for each law, so no two laws see the same queue.
+//! Two backends in one file need a `mod` each, since the tests bear the names of the laws.
+//!
+//! A law moves the fixture's clock and waits for events; it never sleeps.
+//! The last laws, `q55` and `q56`, run for as long as these environment variables say:
+//!
+//! - `QUEUE_CONFORMANCE_SEQUENCES`: how many random sequences of operations are compared with the model, 1,000 by default.
+//! - `QUEUE_CONFORMANCE_SEED`: the seed of the first one, to see a failure again.
+
+mod capacity;
+mod claim;
+mod history;
+mod jobs;
+mod lease;
+mod maker;
+mod model;
+mod operate;
+mod order;
+mod push;
+mod runner;
+mod schedule;
+mod settle;
+mod subject;
+mod unique;
+mod waiter;
+
+use std::future::Future;
+
+use futures_util::future::BoxFuture;
+
+use crate::Fixture;
+use maker::Maker;
+use subject::Subject;
+
+/// Lists the laws by section, and makes both a table of them and the macro that makes a test of each.
+macro_rules! laws {
+    ($($section:ident { $($law:ident,)* })*) => {
+        /// Every law, in order.
+        const LAWS: &[Law] = &[
+            $($(Law { name: stringify!($law), run: |subject| Box::pin($section::$law(subject)) },)*)*
+        ];
+
+        laws!(@conformance ($) $($($law)*)*);
+    };
+    (@conformance ($d:tt) $($law:ident)*) => {
+        /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
+        ///
+        /// The module [`conformance`](crate::conformance) says more.
+        #[macro_export]
+        macro_rules! conformance {
+            ($d maker:expr) => {
+                $(
+                    #[test]
+                    fn $law() {
+                        $d crate::conformance::run(stringify!($law), $d maker);
+                    }
+                )*
+            };
+        }
+    };
+}
+
+laws! {
+    push {
+        q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed,
+        q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_error_says_why,
+        q3_pushing_a_known_id_again_changes_nothing_and_gives_the_same_receipt,
+        q4_an_empty_batch_succeeds_and_touches_nothing,
+        q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it,
+        q6_payloads_and_meta_come_back_byte_for_byte,
+        q7_a_closure_is_delivered_or_refused_with_what_to_use_instead,
+    }
+    order {
+        q8_one_claimer_sees_equal_jobs_in_push_order,
+        q9_lower_priority_then_earlier_run_at_then_push_order,
+        q10_a_claim_gets_jobs_of_the_queues_it_names_in_that_order,
+        q11_a_retried_job_goes_by_its_new_time_and_a_released_one_keeps_its_place,
+    }
+    schedule {
+        q12_a_job_is_delivered_at_its_time_and_never_before,
+        q13_a_time_that_is_past_means_now,
+        q14_an_earlier_job_shortens_a_wait_that_was_set_for_a_later_one,
+        q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_no_panic,
+    }
+    claim {
+        q16_a_claim_leases_up_to_max_jobs_in_order,
+        q17_many_claimers_get_each_job_once,
+        q18_dropping_a_waiting_claim_loses_no_job_and_no_wake_up,
+        q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_does_not_spin,
+        q20_pushes_wake_as_many_waiters_as_needed_first_come_first_served,
+        q21_a_claim_on_several_queues_wakes_for_any_of_them,
+        q22_after_close_pushes_and_claims_are_refused_and_leases_still_settle,
+    }
+    lease {
+        q23_past_its_expiry_a_lease_is_void,
+        q24_a_renewed_lease_outlives_its_first_expiry,
+        q25_renewing_a_lost_lease_says_so_and_revives_nothing,
+        q26_settling_under_a_lost_lease_is_stale_and_changes_nothing,
+        q27_settling_twice_is_stale_the_second_time,
+        q28_of_claimers_racing_at_an_expiry_one_wins,
+        q29_a_lease_that_expires_on_the_last_attempt_discards_the_job,
+        q30_fences_only_grow,
+    }
+    settle {
+        q31_complete_ends_the_job,
+        q32_retry_delivers_again_at_its_time_and_keeps_the_error,
+        q33_snooze_delivers_again_at_its_time_with_the_same_attempt,
+        q34_release_makes_the_job_available_at_once_and_uncounted,
+        q35_discard_keeps_the_job_for_inspection,
+        q36_cancel_ends_the_job_with_the_reason,
+        q37_settlements_of_a_batch_are_independent,
+        q38_followups_are_stored_if_and_only_if_the_transition_applied,
+        q39_the_history_of_errors_is_bounded_and_keeps_the_newest,
+    }
+    operate {
+        q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,
+        q41_an_operators_retry_makes_a_finished_job_available_again,
+        q42_delete_removes_any_job_but_an_executing_one,
+        q43_a_paused_queue_delivers_nothing_until_it_is_resumed,
+        q44_counts_are_exact_at_rest,
+        q45_an_unknown_id_is_none,
+        q46_pages_neither_miss_nor_repeat_a_job,
+        q47_prune_removes_old_finished_jobs_in_bounded_batches,
+    }
+    unique {
+        q48_a_held_key_keeps_a_second_job_out,
+        q49_of_many_pushes_of_a_key_one_is_stored,
+        q50_a_key_is_free_after_its_job_finished,
+        q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has,
+    }
+    capacity {
+        q52_a_bounded_push_waits_for_room,
+        q53_try_push_on_a_full_queue_is_full_at_once,
+        q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_order,
+        q57_followups_never_wait_for_room,
+    }
+    model {
+        q55_random_operations_answer_as_the_model_does,
+        q56_a_history_of_many_clients_obeys_the_contract,
+    }
+}
+
+/// One law: a function that panics where a queue breaks it.
+struct Law {
+    name: &'static str,
+    run: for<'a> fn(&'a Subject) -> BoxFuture<'a, ()>,
+}
+
+/// Goes through the names of all laws.
+pub fn laws() -> impl Iterator<Item = &'static str> {
+    LAWS.iter().map(|law| law.name)
+}
+
+/// Holds a queue to one law, by its number (`"q23"`) or its whole name.
+///
+/// # Errors
+///
+/// What the law says, and what was found instead. Also if there is no such law.
+pub fn check<M, F, Q>(law: &str, maker: M) -> Result<(), String>
+where
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = Q> + Send + 'static,
+    Q: Fixture,
+{
+    let is_meant = |candidate: &&Law| {
+        let number = candidate.name.split('_').next().unwrap_or_default();
+        candidate.name == law || number.eq_ignore_ascii_case(law)
+    };
+    match LAWS.iter().find(is_meant) {
+        Some(law) => runner::run(law, Maker::new(maker)),
+        None => Err(format!("there is no law `{law}`; `conformance::laws()` lists them")),
+    }
+}
+
+/// Holds a queue to one law, as a test does.
+///
+/// # Panics
+///
+/// Where [`check`] gives an error.
+pub fn run<M, F, Q>(law: &str, maker: M)
+where
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = Q> + Send + 'static,
+    Q: Fixture,
+{
+    if let Err(message) = check(law, maker) {
+        panic!("{message}");
+    }
+}

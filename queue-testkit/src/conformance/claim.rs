@@ -1,0 +1,234 @@
+//! Laws about claiming.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use queue_core::{Delivery, Demand, Fence, JobId, QueueErrorKind, Renewal, State, Transition};
+
+use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue};
+use super::subject::{Subject, ids_of, is_refused};
+use super::waiter::{self, poll_and_drop};
+
+/// Q16: A claim gives between one and `max` jobs, each `executing`, attempt one more than before, in order.
+pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject) {
+    let now = subject.now();
+    let special = job(1).id(id(1)).max_attempts(7).meta("a", "b");
+    subject.push(vec![job(0).id(id(0)), special, job(2).id(id(2)), job(3).id(id(3))]).await;
+    subject.advance(SECOND).await;
+
+    let demand = Demand::new("default", 3).lease(SECOND * 45);
+    let three = subject.does("a claim of up to three of four jobs", subject.queue().claim(&demand)).await;
+    let rest = subject.claim_up_to(3).await;
+
+    assert_eq!(ids_of(&three), [0, 1, 2].map(id), "a claim of up to three takes the first three of four");
+    assert_eq!(ids_of(&rest), [id(3)], "the next claim takes what there is, and doesn't wait for more");
+    for delivery in &three {
+        let (lease, record) = (&delivery.lease, subject.is(delivery.id(), State::Executing).await);
+        assert_eq!((lease.fence, lease.length), (Fence(1), SECOND * 45), "fence and length of the first lease");
+        assert_eq!(lease.expires_at, subject.now().saturating_add(SECOND * 45), "the lease's end, by the queue's clock");
+        assert_eq!((delivery.attempt, record.attempt, record.fence), (1, 1, Fence(1)), "the first attempt");
+        assert_eq!((delivery.pushed_at, delivery.run_at), (now, now), "`pushed_at` and `run_at` as delivered");
+        assert_eq!(record.claimed_at, Some(subject.now()), "`claimed_at` of a job that was just claimed");
+        assert_eq!((delivery.name.as_str(), delivery.queue.as_str(), delivery.priority), ("work", "default", 0));
+    }
+    let delivered: Vec<_> = three.iter().map(|delivery| (delivery.max_attempts, delivery.meta.get("a"))).collect();
+    assert_eq!(delivered, [(5, None), (7, Some("b")), (5, None)], "`max_attempts` and meta as pushed");
+    let again = Transition::Retry { at: subject.now(), error: "again".into() };
+    subject.settle(rest.first().unwrap_or_else(|| panic!("the fourth job")), again).await;
+    let second = subject.claim_one().await;
+    assert_eq!((second.attempt, second.lease.fence), (2, Fence(2)), "attempt and fence after a retry");
+}
+
+/// Q17: k claimers over n jobs: each job is delivered to exactly one.
+pub(super) async fn q17_many_claimers_get_each_job_once(subject: &Subject) {
+    const JOBS: u32 = 200;
+    let pushed = subject.push(jobs(JOBS)).await;
+    subject.note("eight claimers at once over two hundred jobs");
+    let left = Arc::new(AtomicUsize::new(pushed.len()));
+
+    let claimers = (1..=8).map(|number| {
+        let (queue, left) = (subject.queue().clone(), left.clone());
+        tokio::spawn(async move {
+            let (demand, mut got) = (Demand::new("default", number % 4 + 1).wait(Duration::ZERO), Vec::new());
+            while left.load(Ordering::Relaxed) > 0 {
+                let deliveries = queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim failed: {error}"));
+                // More than once delivered must end the loop too.
+                let taken = deliveries.len();
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(taken))).ok();
+                got.extend(ids_of(&deliveries));
+                tokio::task::yield_now().await;
+            }
+            got
+        })
+    });
+    let mut delivered = Vec::new();
+    for claimer in claimers.collect::<Vec<_>>() {
+        delivered.extend(claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")));
+    }
+
+    each_once(&delivered, &pushed);
+}
+
+fn each_once(delivered: &[JobId], pushed: &[JobId]) {
+    let mut times: BTreeMap<_, _> = pushed.iter().map(|id| (*id, 0)).collect();
+    for id in delivered {
+        *times.entry(*id).or_default() += 1;
+    }
+    let wrong: Vec<_> = times.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(wrong.is_empty(), "each job must be delivered once, these were so many times: {wrong:?}");
+}
+
+/// Q18: Dropping a waiting claim, at any point, loses no job and no wake-up.
+pub(super) async fn q18_dropping_a_waiting_claim_loses_no_job_and_no_wake_up(subject: &Subject) {
+    for is_dropped_first in [true, false] {
+        let mut dropped = subject.claiming(Demand::new("default", 1));
+        dropped.waits(&**subject.queue()).await;
+        let mut next = subject.claiming(Demand::new("default", 1));
+        next.waits(&**subject.queue()).await;
+        if is_dropped_first {
+            drop(dropped);
+            subject.push(jobs(1)).await;
+        } else {
+            subject.push(jobs(1)).await;
+            subject.note("the claim that was woken is dropped before it could answer");
+            drop(dropped);
+        }
+        let deliveries = subject.does("the claim that is left", next.wakes()).await;
+        assert_eq!(deliveries.len(), 1, "the job goes to the claim that is left");
+        for delivery in &deliveries {
+            subject.settle(delivery, Transition::Complete).await;
+        }
+    }
+    drops_at_random_lose_nothing(subject).await;
+}
+
+async fn drops_at_random_lose_nothing(subject: &Subject) {
+    const JOBS: u32 = 300;
+    subject.note("four claimers that drop two claims of three, over three hundred jobs");
+    let received = Arc::new(AtomicUsize::new(0));
+    let claimers = (0..4).map(|seed| {
+        let (queue, received) = (subject.queue().clone(), received.clone());
+        tokio::spawn(async move {
+            let (mut random, mut got) = (fastrand::Rng::with_seed(seed), Vec::new());
+            while received.load(Ordering::Relaxed) < JOBS as usize {
+                let demand = Demand::new("default", random.usize(1..4));
+                let polls = random.usize(0..6);
+                let answer = poll_and_drop(polls, queue.claim(&demand)).await.unwrap_or(Ok(Vec::new()));
+                let deliveries = answer.unwrap_or_else(|error| panic!("a claim failed: {error}"));
+                received.fetch_add(deliveries.len(), Ordering::Relaxed);
+                got.extend(deliveries);
+                tokio::task::yield_now().await;
+            }
+            got
+        })
+    });
+    let claimers: Vec<_> = claimers.collect();
+    let mut pushed = Vec::new();
+    for batch in 0..JOBS / 3 {
+        pushed.extend(subject.push(vec![job(batch), job(batch), job(batch)]).await);
+        tokio::task::yield_now().await;
+    }
+    subject.note("four claimers that drop two claims of three, over three hundred jobs that were all pushed");
+    let mut delivered: Vec<Delivery> = Vec::new();
+    for claimer in claimers {
+        delivered.extend(claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")));
+    }
+    each_once(&ids_of(&delivered), &pushed);
+    let counted: Vec<_> = delivered.iter().filter(|delivery| delivery.attempt != 1).collect();
+    assert!(counted.is_empty(), "a claim that was dropped counts as no attempt: {counted:?}");
+}
+
+/// Q19: A claim on an empty queue waits; with `wait` set, it returns an empty batch after it; it does not spin.
+pub(super) async fn q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_does_not_spin(subject: &Subject) {
+    assert_eq!(ids_of(&subject.claim_up_to(1).await), [], "a claim that doesn't wait, on an empty queue");
+    let mut patient = subject.claiming(Demand::new("default", 1));
+    let mut bounded = subject.claiming(Demand::new("default", 1).wait(SECOND * 5));
+    for _ in 0..20 {
+        patient.waits(&**subject.queue()).await;
+    }
+    assert!(patient.polls() <= 20, "a claim on an empty queue was woken {} times while nothing happened", patient.polls());
+    bounded.waits(&**subject.queue()).await;
+    subject.advance(SECOND * 5 - MICROSECOND).await;
+    bounded.waits(&**subject.queue()).await;
+
+    subject.advance(MICROSECOND).await;
+
+    let deliveries = subject.does("a claim whose `wait` has passed", bounded.wakes()).await;
+    assert_eq!(ids_of(&deliveries), [], "a claim whose `wait` has passed comes back empty");
+    subject.advance(SECOND * 3600).await;
+    patient.waits(&**subject.queue()).await;
+    subject.push(jobs(1)).await;
+    let deliveries = subject.does("a claim that waits for ever", patient.wakes()).await;
+    assert_eq!(deliveries.len(), 1, "the job that came in the end");
+}
+
+/// Q20: n pushes wake enough waiters that all n are taken; claimers that wait on one handle are served first come, first served.
+pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_served(subject: &Subject) {
+    let mut waiters = Vec::new();
+    for _ in 0..4 {
+        let mut waiter = subject.claiming(Demand::new("default", 1));
+        waiter.waits(&**subject.queue()).await;
+        waiters.push(waiter);
+    }
+    let mut waiters = waiters.into_iter();
+    for number in 0..2 {
+        subject.push(vec![job(number).id(id(number))]).await;
+        let first = waiters.next().unwrap_or_else(|| panic!("a waiter is left"));
+        let deliveries = subject.does("the claim that has waited longest", first.wakes()).await;
+        assert_eq!(ids_of(&deliveries), [id(number)], "the one job goes to the claim that has waited longest");
+        for later in waiters.as_mut_slice() {
+            later.waits(&**subject.queue()).await;
+        }
+    }
+
+    subject.push(vec![job(2).id(id(2)), job(3).id(id(3))]).await;
+
+    let mut taken = Vec::new();
+    for waiter in waiters {
+        taken.extend(ids_of(&subject.does("one of two claims, after a push of two", waiter.wakes()).await));
+    }
+    taken.sort_unstable_by(|a, b| b.cmp(a));
+    assert_eq!(taken, [2, 3].map(id), "a push of two wakes both claims");
+}
+
+/// Q21: A claim waiting on several queues wakes for any of them.
+pub(super) async fn q21_a_claim_on_several_queues_wakes_for_any_of_them(subject: &Subject) {
+    let names = ["a", "b", "c"].map(queue);
+    for name in &names {
+        let mut other = subject.claiming(Demand::new("d", 1));
+        other.waits(&**subject.queue()).await;
+        let mut waiter = subject.claiming(Demand::of(names.clone(), 1));
+        waiter.waits(&**subject.queue()).await;
+
+        subject.push(vec![job(1).queue(name)]).await;
+
+        let deliveries = subject.does(format!("a claim on three queues, after a push to `{name}`"), waiter.wakes()).await;
+        let of: Vec<_> = deliveries.iter().map(|delivery| &delivery.queue).collect();
+        assert_eq!(of, [name], "the queue of the job that was pushed");
+        other.waits(&**subject.queue()).await;
+    }
+}
+
+/// Q22: After `close`, pushes and claims, waiting ones too, return `Closed`; leased jobs can still be renewed and settled.
+pub(super) async fn q22_after_close_pushes_and_claims_are_refused_and_leases_still_settle(subject: &Subject) {
+    subject.push(jobs(2)).await;
+    let deliveries = subject.claim_up_to(2).await;
+    let mut waiter = subject.claiming(Demand::new("default", 1));
+    waiter.waits(&**subject.queue()).await;
+
+    subject.note("the handle was closed");
+    subject.fixture().close().await;
+
+    is_refused(QueueErrorKind::Closed, "a claim that waited as the handle was closed", waiter.wakes().await);
+    let closed = QueueErrorKind::Closed;
+    subject.refuses(closed, "a push on a closed handle", subject.queue().push(jobs(1))).await;
+    let late = waiter::claim(subject.queue(), Demand::new("default", 1));
+    is_refused(closed, "a claim on a closed handle", late.wakes().await);
+    for delivery in &deliveries {
+        let renewal = subject.renew(&delivery.lease).await;
+        assert!(matches!(renewal, Renewal::Held { .. }), "a lease can be renewed on a closed handle: {renewal:?}");
+        subject.settle(delivery, Transition::Complete).await;
+    }
+}

@@ -1,0 +1,175 @@
+//! Clients that push, claim, renew and settle at once, and write down what they did.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::inspect::{Filter, Page};
+use queue_core::{Delivery, Demand, Inspect, QueueError, Renewal, Settled, Settlement, Transition};
+use tokio::task::{JoinHandle, yield_now};
+
+use super::event::{Event, Fact, History, Span};
+use crate::Fixture;
+use crate::conformance::jobs::{SECOND, id, job};
+
+const PUSHERS: u32 = 3;
+const BATCHES: u32 = 12;
+const WORKERS: u64 = 4;
+
+/// How much virtual time may pass before whatever is unfinished counts as lost.
+const PATIENCE: u64 = 3_000;
+
+/// Lets the clients loose on a fresh queue until every job has ended.
+pub(in crate::conformance) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
+    let journal = Arc::new(Journal {
+        fixture: fixture.clone(),
+        queue: fixture.queue(),
+        step: AtomicU64::new(0),
+        events: Mutex::default(),
+        is_over: AtomicBool::new(false),
+    });
+    let pushers: Vec<_> = (0..PUSHERS).map(|number| tokio::spawn(push(journal.clone(), number, seed))).collect();
+    let workers: Vec<_> = (0..WORKERS).map(|number| tokio::spawn(work(journal.clone(), seed << 8 | number))).collect();
+    pass_time_until_all_is_done(&journal, &pushers).await;
+    journal.is_over.store(true, Ordering::Relaxed);
+    while workers.iter().any(|worker| !worker.is_finished()) {
+        fixture.advance(SECOND).await;
+        yield_now().await;
+    }
+    for client in pushers.into_iter().chain(workers) {
+        client.await.unwrap_or_else(|error| panic!("a client of the history: {error}"));
+    }
+    let last = listed(&*journal.queue).await;
+    let events = std::mem::take(&mut *journal.events.lock().unwrap_or_else(PoisonError::into_inner));
+    History { events, last }
+}
+
+async fn pass_time_until_all_is_done(journal: &Journal, pushers: &[JoinHandle<()>]) {
+    let mut passed = 0;
+    while passed < PATIENCE {
+        journal.fixture.advance(SECOND).await;
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        if pushers.iter().all(JoinHandle::is_finished) {
+            passed += 1;
+            let counts = succeeded("counts", journal.queue.counts().await);
+            if counts.iter().all(|counts| counts.unfinished() == 0) {
+                return;
+            }
+        }
+    }
+}
+
+async fn listed(queue: &dyn Inspect) -> Vec<(queue_core::JobId, queue_core::State)> {
+    let (mut last, mut page) = (Vec::new(), Page::first(100));
+    loop {
+        let listing = succeeded("list", queue.list(&Filter::all(), &page).await);
+        last.extend(listing.jobs.iter().map(|record| (record.id, record.state)));
+        match listing.next {
+            Some(cursor) => page = Page::after(cursor, 100),
+            None => return last,
+        }
+    }
+}
+
+fn succeeded<T>(call: &str, answer: Result<T, QueueError>) -> T {
+    answer.unwrap_or_else(|error| panic!("`{call}` failed among many clients: {error} ({:?})", error.kind()))
+}
+
+struct Journal {
+    fixture: Arc<dyn Fixture>,
+    queue: Arc<dyn Inspect>,
+    step: AtomicU64,
+    events: Mutex<Vec<Event>>,
+    is_over: AtomicBool,
+}
+
+impl Journal {
+    /// Makes a call, and notes when.
+    async fn timed<T>(&self, name: &str, call: impl Future<Output = Result<T, QueueError>>) -> (Span, T) {
+        let start = self.step.fetch_add(1, Ordering::SeqCst);
+        let from = self.fixture.now();
+        let answer = succeeded(name, call.await);
+        let to = self.fixture.now();
+        let end = self.step.fetch_add(1, Ordering::SeqCst);
+        (Span { start, end, from, to }, answer)
+    }
+
+    fn note(&self, span: Span, facts: impl IntoIterator<Item = Fact>) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.extend(facts.into_iter().map(|fact| Event { span, fact }));
+    }
+}
+
+async fn push(journal: Arc<Journal>, pusher: u32, seed: u64) {
+    let mut random = Rng::with_seed(seed ^ u64::from(pusher) << 32);
+    for batch in 0..BATCHES {
+        let mut facts = Vec::new();
+        let jobs = (0..random.u32(1..6)).map(|place| {
+            let number = (pusher * BATCHES + batch) * 8 + place;
+            let (priority, delay) = (random.i32(-1..=1), SECOND * random.u32(0..6).saturating_sub(3));
+            facts.push(Fact::Pushed { job: id(number), priority, delay, place: place as usize });
+            job(number).id(id(number)).priority(priority).delay(delay).max_attempts(4)
+        });
+        let jobs = jobs.collect();
+        let (span, _) = journal.timed("push", journal.queue.push(jobs)).await;
+        journal.note(span, facts);
+        yield_now().await;
+    }
+}
+
+async fn work(journal: Arc<Journal>, seed: u64) {
+    let mut random = Rng::with_seed(seed);
+    while !journal.is_over.load(Ordering::Relaxed) {
+        let lease = SECOND * random.u32(3..20);
+        let demand = Demand::new("default", random.usize(1..4)).lease(lease).wait(SECOND * 2);
+        let (span, deliveries) = journal.timed("claim", journal.queue.claim(&demand)).await;
+        journal.note(span, deliveries.iter().map(|delivery| {
+            Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt }
+        }));
+        for delivery in deliveries {
+            renew(&journal, &delivery, &mut random).await;
+            settle(&journal, &delivery, &mut random).await;
+        }
+        yield_now().await;
+    }
+}
+
+async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
+    for _ in 0..random.u32(0..3) {
+        let lease = &delivery.lease;
+        let (span, renewals) = journal.timed("renew", journal.queue.renew(std::slice::from_ref(lease))).await;
+        journal.note(span, renewals.into_iter().map(|renewal| {
+            let held_until = match renewal {
+                Renewal::Held { expires_at, .. } => Some(expires_at),
+                Renewal::Lost => None,
+            };
+            Fact::Renewed { lease: lease.clone(), held_until }
+        }));
+        yield_now().await;
+    }
+}
+
+async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
+    let at = journal.fixture.now().saturating_add(Duration::from_millis(random.u64(0..4_000)));
+    let transition = match random.u32(0..20) {
+        0..9 => Transition::Complete,
+        9..12 => Transition::Retry { at, error: "no".into() },
+        12..14 => Transition::Snooze { at },
+        14..16 => Transition::Release,
+        16 => Transition::Discard { error: "never".into() },
+        17 => Transition::Cancel { reason: "given up".into() },
+        // The worker dies, and its lease expires.
+        _ => return,
+    };
+    let lease = delivery.lease.clone();
+    let batch = vec![Settlement::new(lease.clone(), transition.clone())];
+    let (span, settled) = journal.timed("settle", journal.queue.settle(batch)).await;
+    journal.note(span, settled.into_iter().map(|settled| {
+        let (lease, transition) = (lease.clone(), transition.clone());
+        Fact::Settled { lease, transition, is_applied: settled == Settled::Applied }
+    }));
+}

@@ -1,0 +1,215 @@
+//! Laws about leases and fences.
+
+use queue_core::{
+    Delivery, Demand, Fence, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp, Transition,
+};
+
+use super::jobs::{MICROSECOND, SECOND, id, job, jobs};
+use super::subject::{Subject, ids_of};
+
+/// Every way to end an attempt.
+pub(super) fn every_transition(at: Timestamp) -> [Transition; 6] {
+    [
+        Transition::Complete,
+        Transition::Retry { at, error: "no".into() },
+        Transition::Snooze { at },
+        Transition::Discard { error: "never".into() },
+        Transition::Cancel { reason: "why".into() },
+        Transition::Release,
+    ]
+}
+
+/// Q23: Past its expiry a lease is void: the job is delivered again with attempt + 1 and a greater fence, and a waiting claimer wakes for it.
+pub(super) async fn q23_past_its_expiry_a_lease_is_void(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0))]).await;
+    let first = subject.claim_one().await;
+    let mut waiter = subject.claiming(Demand::new("default", 1));
+    waiter.waits(&**subject.queue()).await;
+    subject.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
+    waiter.waits(&**subject.queue()).await;
+    subject.is(id(0), State::Executing).await;
+
+    subject.advance(MICROSECOND).await;
+
+    let deliveries = subject.does("a claim that waited for a lease to expire", waiter.wakes()).await;
+    let second = deliveries.first().unwrap_or_else(|| panic!("the job whose lease expired must be delivered again"));
+    assert_eq!((second.id(), second.attempt), (id(0), 2), "the job and attempt of the second delivery");
+    assert!(second.lease.fence > first.lease.fence, "the fence must grow: {} then {}", first.lease.fence, second.lease.fence);
+}
+
+/// Q24: `renew` extends: the job is not delivered at the original expiry.
+pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subject) {
+    subject.push(jobs(1)).await;
+    let delivery = subject.claim_one().await;
+    for _ in 0..3 {
+        subject.advance(SECOND * 20).await;
+        let expires_at = subject.now().saturating_add(Lease::DEFAULT_LENGTH);
+        let renewal = subject.renew(&delivery.lease).await;
+        assert_eq!(renewal, Renewal::Held { expires_at, cancel: None }, "a renewal after 20 s of a lease of 30 s");
+        subject.nothing_is_ready().await;
+    }
+    let mut waiter = subject.claiming(Demand::new("default", 1));
+    subject.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
+    waiter.waits(&**subject.queue()).await;
+    subject.advance(MICROSECOND).await;
+    let deliveries = subject.does("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
+    assert_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
+}
+
+/// Q25: Renewing a lost lease says `Lost` and revives nothing.
+pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0))]).await;
+    let first = subject.claim_one().await;
+    subject.advance(Lease::DEFAULT_LENGTH).await;
+
+    assert_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
+    subject.is(id(0), State::Available).await;
+    let second = subject.claim_one().await;
+    assert_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
+    let leases = [first.lease.clone(), second.lease.clone()];
+    let renewals = subject.does("a renewal of a lost and a live lease", subject.queue().renew(&leases)).await;
+    assert!(matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]), "a lost and a live lease, in order: {renewals:?}");
+    subject.settle(&second, Transition::Complete).await;
+    for lease in leases {
+        assert_eq!(subject.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
+    }
+    let unknown = Lease { job: id(99), ..second.lease };
+    assert_eq!(subject.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
+    subject.is(id(0), State::Completed).await;
+}
+
+/// Q26: Settling under a lost lease is `Stale`: no state change, no followups, the new holder unharmed.
+pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0))]).await;
+    let lost = subject.claim_one().await;
+    subject.advance(Lease::DEFAULT_LENGTH).await;
+    stale(subject, &lost, "just expired").await;
+
+    let holder = subject.claim_one().await;
+    stale(subject, &lost, "taken over by another worker").await;
+
+    subject.settle(&holder, Transition::Complete).await;
+    stale(subject, &lost, "of a job that has ended").await;
+    let unknown = Lease { job: id(98), ..lost.lease };
+    stale_settlements(subject, &unknown, "of a job that nobody knows").await;
+}
+
+/// Holds that nothing comes of any settlement of a lease that was lost.
+async fn stale(subject: &Subject, lost: &Delivery, how: &str) {
+    let before = format!("{:?}", subject.get(lost.id()).await);
+    stale_settlements(subject, &lost.lease, how).await;
+    assert_eq!(format!("{:?}", subject.get(lost.id()).await), before, "what is stored, after settling a lease that was {how}");
+}
+
+async fn stale_settlements(subject: &Subject, lost: &Lease, how: &str) {
+    for transition in every_transition(subject.now()) {
+        let mut settlement = Settlement::new(lost.clone(), transition.clone());
+        settlement.followups = vec![job(99).id(id(99))];
+        let settled = subject.settled(vec![settlement]).await;
+        assert_eq!(settled, [Settled::Stale], "{transition:?} under a lease that was {how}");
+        let followup = subject.does("`get`", subject.queue().get(id(99))).await;
+        assert!(followup.is_none(), "a followup was stored with a stale {transition:?}");
+    }
+}
+
+/// Q27: Settling twice: the second is `Stale` and nothing changes.
+pub(super) async fn q27_settling_twice_is_stale_the_second_time(subject: &Subject) {
+    for (number, transition) in (0..).zip(every_transition(subject.now().saturating_add(SECOND * 600))) {
+        subject.push(vec![job(number).id(id(number)).priority(-1)]).await;
+        let delivery = subject.claim_one().await;
+        subject.settle(&delivery, transition.clone()).await;
+        stale(subject, &delivery, &format!("settled before, as {transition:?}")).await;
+        subject.does("`delete`", subject.queue().delete(id(number))).await;
+    }
+    subject.push(vec![job(9).id(id(9))]).await;
+    let delivery = subject.claim_one().await;
+    let twice = [Transition::Complete, Transition::Release].map(|transition| Settlement::new(delivery.lease.clone(), transition));
+    let settled = subject.settled(twice.to_vec()).await;
+    assert_eq!(settled, [Settled::Applied, Settled::Stale], "a batch that settles one lease twice");
+    subject.is(id(9), State::Completed).await;
+}
+
+/// Q28: Of claimers racing at an expiry, one wins.
+pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0)).max_attempts(100)]).await;
+    subject.claim_one().await;
+    let mut first = subject.claiming(Demand::new("default", 1));
+    first.waits(&**subject.queue()).await;
+    let mut second = subject.claiming(Demand::new("default", 1));
+    second.waits(&**subject.queue()).await;
+    subject.advance(Lease::DEFAULT_LENGTH).await;
+    let winner = subject.does("the first of two claims that wait for an expiry", first.wakes()).await;
+    assert_eq!(ids_of(&winner), [id(0)], "the first claim gets the job");
+    second.waits(&**subject.queue()).await;
+    drop(second);
+
+    for round in 3..10 {
+        subject.advance(Lease::DEFAULT_LENGTH).await;
+        subject.note("six claimers at once after an expiry");
+        let claimers = (0..6).map(|_| {
+            let queue = subject.queue().clone();
+            let demand = Demand::new("default", 1).wait(std::time::Duration::ZERO);
+            tokio::spawn(async move { queue.claim(&demand).await })
+        });
+        let mut winners = Vec::new();
+        for claimer in claimers.collect::<Vec<_>>() {
+            let answer = claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}"));
+            winners.extend(answer.unwrap_or_else(|error| panic!("a claim failed: {error}")));
+        }
+        let attempts: Vec<_> = winners.iter().map(|delivery| delivery.attempt).collect();
+        assert_eq!(attempts, [round], "the attempts that six claimers at once were given after an expiry");
+    }
+}
+
+/// Q29: A lease that expires on the last attempt discards the job, with an error that says so; it never runs again.
+pub(super) async fn q29_a_lease_that_expires_on_the_last_attempt_discards_the_job(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0)).max_attempts(2)]).await;
+    for attempt in 1..=2 {
+        let delivery = subject.claim_one().await;
+        assert_eq!(delivery.attempt, attempt, "the attempt");
+        subject.advance(Lease::DEFAULT_LENGTH).await;
+    }
+
+    let record = subject.is(id(0), State::Discarded).await;
+
+    let last = record.errors.last().unwrap_or_else(|| panic!("a job that was discarded must say why: {record:?}"));
+    assert_eq!(last.attempt, 2, "the attempt of the last error: {last:?}");
+    assert!(last.message.contains("lease") && last.message.contains("expired"), "the error must say that the lease expired: {last:?}");
+    assert_eq!(record.finished_at, Some(subject.now()), "when it was discarded");
+    subject.advance(SECOND * 86_400).await;
+    subject.nothing_is_ready().await;
+}
+
+/// Q30: Fences of a job only grow, across retries, snoozes, releases, expiries, an operator's retry and restarts.
+pub(super) async fn q30_fences_only_grow(subject: &Subject) {
+    let job: NewJob = job(0).id(id(0)).max_attempts(100);
+    subject.push(vec![job]).await;
+    let mut fences = Vec::new();
+    for transition in every_transition(subject.now()) {
+        let delivery = grown(subject, id(0), &mut fences).await;
+        let is_end = subject.settled(vec![Settlement::new(delivery.lease.clone(), transition.clone())]).await;
+        assert_eq!(is_end, [Settled::Applied], "{transition:?}");
+        if subject.get(id(0)).await.state.is_finished() {
+            subject.does("an operator's retry", subject.queue().retry(id(0))).await;
+        }
+    }
+    grown(subject, id(0), &mut fences).await;
+    subject.advance(Lease::DEFAULT_LENGTH).await;
+    if let Some(reopened) = subject.fixture().reopen().await {
+        let subject = subject.with_queue(reopened);
+        grown(&subject, id(0), &mut fences).await;
+        subject.advance(Lease::DEFAULT_LENGTH).await;
+    }
+    grown(subject, id(0), &mut fences).await;
+}
+
+/// Claims the job again, whose fence must be greater than all before; it counts the deliveries.
+async fn grown(subject: &Subject, id: JobId, fences: &mut Vec<Fence>) -> Delivery {
+    let delivery = subject.claim_one().await;
+    assert_eq!(delivery.id(), id, "the job");
+    let fence = delivery.lease.fence;
+    assert!(fences.last().is_none_or(|last| *last < fence), "a fence of {fence} after {fences:?}");
+    assert_eq!(subject.get(id).await.fence, fence, "the fence that `get` shows");
+    fences.push(fence);
+    delivery
+}

@@ -1,0 +1,36 @@
+//! Makes queues under test.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::Fixture;
+
+type Make = dyn Fn() -> BoxFuture<'static, Arc<dyn Fixture>> + Send + Sync;
+
+/// The closure that a backend hands to the suite, its types forgotten, so that the laws compile once.
+#[derive(Clone)]
+pub(super) struct Maker(Arc<Make>);
+
+impl Maker {
+    pub(super) fn new<M, F, Q>(maker: M) -> Self
+    where
+        M: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Q> + Send + 'static,
+        Q: Fixture,
+    {
+        Self(Arc::new(move || {
+            let fixture = maker();
+            Box::pin(async move {
+                let fixture: Arc<dyn Fixture> = Arc::new(fixture.await);
+                fixture
+            })
+        }))
+    }
+
+    /// Makes a fresh one.
+    pub(super) async fn make(&self) -> Arc<dyn Fixture> {
+        (self.0)().await
+    }
+}

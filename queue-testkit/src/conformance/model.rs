@@ -1,0 +1,86 @@
+//! Laws that compare a queue with the executable contract as a whole.
+
+mod call;
+mod compare;
+mod shrink;
+
+use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::history;
+use super::maker::Maker;
+use super::subject::Subject;
+
+/// Calls in each random sequence.
+const LENGTH: usize = 200;
+
+/// How many sequences are run where nothing else is said.
+const SEQUENCES: u64 = 1_000;
+
+/// How many sequences run at once, each against a queue of its own.
+const LANES: usize = 2;
+
+/// A random sequence of calls: a number for each, that says which call it is in the state that the queue is then in.
+type Sequence = Vec<u64>;
+
+/// Q55: Random operation sequences, with time moved by the fixture, give the same answers from the backend and from `JobTable`.
+pub(super) async fn q55_random_operations_answer_as_the_model_does(subject: &Subject) {
+    let count = setting("QUEUE_CONFORMANCE_SEQUENCES", SEQUENCES);
+    let first = setting("QUEUE_CONFORMANCE_SEED", 0);
+    subject.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
+    let next = Arc::new(AtomicU64::new(first));
+    let lanes: Vec<_> = (0..LANES)
+        .map(|_| tokio::spawn(compare_sequences(subject.maker().clone(), next.clone(), first.saturating_add(count))))
+        .collect();
+    let mut failures = Vec::new();
+    for lane in lanes {
+        failures.extend(lane.await.unwrap_or_else(|error| panic!("the suite itself failed: {error}")));
+    }
+    if let Some((seed, failure)) = failures.into_iter().min_by_key(|(seed, _)| *seed) {
+        panic!("{}", shrink::shrunk(subject.maker(), seed, sequence(seed), failure).await);
+    }
+}
+
+/// Runs sequence after sequence until all are done or one fails; the seed of that one, with how it failed.
+async fn compare_sequences(maker: Maker, next: Arc<AtomicU64>, end: u64) -> Option<(u64, String)> {
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return None;
+        }
+        if let Err(failure) = compare::run(&maker, sequence(seed)).await {
+            // The other lane need not go on.
+            next.store(end, Ordering::Relaxed);
+            return Some((seed, failure.text));
+        }
+    }
+}
+
+fn sequence(seed: u64) -> Sequence {
+    let mut random = fastrand::Rng::with_seed(seed);
+    (0..LENGTH).map(|_| random.u64(..)).collect()
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    match env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, and must be a number")),
+        Err(_) => default,
+    }
+}
+
+/// Q56: Under concurrency: no job lost, no two live holders of one job, no finished job delivered again, fences that grow,
+/// and order kept within what concurrency allows.
+pub(super) async fn q56_a_history_of_many_clients_obeys_the_contract(subject: &Subject) {
+    const ROUNDS: u64 = 3;
+    let first = setting("QUEUE_CONFORMANCE_SEED", 0);
+    for seed in first..first.saturating_add(ROUNDS) {
+        subject.note(format!("many clients at once, seed {seed}"));
+        let fixture = subject.maker().make().await;
+        let history = history::record(&fixture, seed).await;
+        subject.note(format!("the history of many clients at once, seed {seed}"));
+        if let Err(wrong) = history::check(&history) {
+            panic!("{wrong} (seed {seed})");
+        }
+    }
+}

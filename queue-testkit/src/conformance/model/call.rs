@@ -1,0 +1,190 @@
+//! One random call, made of one number and of what was seen before.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::inspect::{Filter, Prune};
+use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
+
+use super::super::jobs::{id, json};
+
+const QUEUES: [&str; 3] = ["a", "b", "c"];
+const NAMES: [&str; 2] = ["work", "play"];
+const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
+
+/// Windows are no longer than this, and jobs are pruned only when they are older:
+/// whether a window outlives its job is left open.
+const LONGEST_WINDOW: u64 = 20;
+
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Push(Vec<NewJob>),
+    Claim(queue_core::Demand),
+    Renew(Vec<Lease>),
+    Settle(Vec<Settlement>),
+    Advance(Duration),
+    Get(JobId),
+    List(Filter, usize),
+    Cancel(JobId),
+    Retry(JobId),
+    Delete(JobId),
+    Pause(QueueName),
+    Resume(QueueName),
+    Prune(Prune),
+}
+
+/// What a run has seen, for later calls to come back to.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) now: Timestamp,
+    /// Every identity that was pushed.
+    pub(super) ids: Vec<JobId>,
+    /// Every lease that was given.
+    pub(super) leases: Vec<Lease>,
+    /// Identities that were deleted or pruned; pushing one again is left open.
+    pub(super) gone: Vec<JobId>,
+    minted: u32,
+}
+
+impl Seen {
+    /// Makes the call that a number stands for.
+    pub(super) fn call(&mut self, number: u64) -> Call {
+        let mut random = Rng::with_seed(number);
+        match random.u32(0..100) {
+            0..24 => Call::Push(self.jobs(&mut random, 4)),
+            24..46 => Call::Claim(demand(&mut random)),
+            46..66 => Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect()),
+            66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
+            72..82 => Call::Advance(Duration::from_millis(pick(&mut random, [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000]))),
+            82..85 => Call::Get(self.id(&mut random)),
+            85..87 => Call::List(filter(&mut random, self.now), random.usize(1..9)),
+            87..90 => Call::Cancel(self.id(&mut random)),
+            90..93 => Call::Retry(self.id(&mut random)),
+            93..95 => Call::Delete(self.id(&mut random)),
+            95..96 => Call::Pause(queue(&mut random)),
+            96..99 => Call::Resume(queue(&mut random)),
+            _ => Call::Prune(prune(&mut random)),
+        }
+    }
+
+    fn jobs(&mut self, random: &mut Rng, most: usize) -> Vec<NewJob> {
+        (0..random.usize(0..=most)).map(|_| self.job(random)).collect()
+    }
+
+    fn job(&mut self, random: &mut Rng) -> NewJob {
+        let number = random.u8(..);
+        let body = json(&format!("{{\"n\":{number}}}"));
+        let mut job = NewJob::new(pick(random, NAMES), body).id(self.new_id(random));
+        job = job.queue(queue(random)).priority(random.i32(-2..=2)).max_attempts(random.u32(1..=4));
+        job = match random.u32(0..8) {
+            0..2 => job.delay(Duration::from_millis(random.u64(0..30_000))),
+            2 => job.at(self.around_now(random)),
+            _ => job,
+        };
+        if random.u32(0..4) == 0 {
+            job = job.unique(unique(random));
+        }
+        if random.u32(0..8) == 0 {
+            job = job.meta("number", number.to_string());
+        }
+        // Now and then a job that no queue may take.
+        if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }
+    }
+
+    /// Mostly an identity that is new, at times one that is there.
+    fn new_id(&mut self, random: &mut Rng) -> JobId {
+        let known = self.id(random);
+        if random.u32(0..12) == 0 && self.ids.contains(&known) && !self.gone.contains(&known) {
+            return known;
+        }
+        self.minted += 1;
+        let id = id(self.minted);
+        self.ids.push(id);
+        id
+    }
+
+    /// An identity that was pushed, rather a late one than an early one; at times one that never was.
+    fn id(&self, random: &mut Rng) -> JobId {
+        late(random, &self.ids).copied().unwrap_or(id(u32::MAX))
+    }
+
+    fn lease(&self, random: &mut Rng) -> Option<Lease> {
+        late(random, &self.leases).cloned()
+    }
+
+    fn settlement(&mut self, random: &mut Rng) -> Option<Settlement> {
+        let lease = self.lease(random)?;
+        let at = self.around_now(random);
+        let transition = match random.u32(0..10) {
+            0..3 => Transition::Complete,
+            3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
+            5..6 => Transition::Snooze { at },
+            6..7 => Transition::Discard { error: "never".into() },
+            7..8 => Transition::Cancel { reason: "given up".into() },
+            _ => Transition::Release,
+        };
+        let mut settlement = Settlement::new(lease, transition);
+        if random.u32(0..4) == 0 {
+            settlement.followups = self.jobs(random, 2);
+        }
+        Some(settlement)
+    }
+
+    fn around_now(&self, random: &mut Rng) -> Timestamp {
+        self.now.saturating_sub(Duration::from_secs(5)).saturating_add(Duration::from_millis(random.u64(0..35_000)))
+    }
+}
+
+fn pick<T: Copy, const N: usize>(random: &mut Rng, choice: [T; N]) -> T {
+    choice[random.usize(0..N)]
+}
+
+/// One of the last few, or any.
+fn late<'a, T>(random: &mut Rng, all: &'a [T]) -> Option<&'a T> {
+    let from = if random.bool() { all.len().saturating_sub(8) } else { 0 };
+    let choice = all.get(from..)?;
+    if choice.is_empty() { None } else { choice.get(random.usize(0..choice.len())) }
+}
+
+fn queue(random: &mut Rng) -> QueueName {
+    QueueName::from_static(pick(random, QUEUES))
+}
+
+fn demand(random: &mut Rng) -> queue_core::Demand {
+    let queues: Vec<_> = (0..random.usize(1..=3)).map(|_| queue(random)).collect();
+    let lease = Duration::from_secs(pick(random, [2, 10, 60]));
+    queue_core::Demand::of(queues, random.usize(1..5)).lease(lease).wait(Duration::ZERO)
+}
+
+fn unique(random: &mut Rng) -> Unique {
+    let mut unique = Unique::new(pick(random, KEYS));
+    if random.u32(0..3) == 0 {
+        unique = unique.within(Duration::from_secs(random.u64(1..=LONGEST_WINDOW)));
+    }
+    if random.bool() { unique.replace() } else { unique }
+}
+
+fn filter(random: &mut Rng, now: Timestamp) -> Filter {
+    let mut filter = Filter::all();
+    if random.bool() {
+        filter = filter.queue(queue(random));
+    }
+    for _ in 0..random.usize(0..3) {
+        filter = filter.state(pick(random, State::ALL));
+    }
+    if random.u32(0..3) == 0 {
+        filter = filter.name(pick(random, NAMES));
+    }
+    if random.u32(0..3) == 0 {
+        filter = filter.pushed_before(now.saturating_sub(Duration::from_secs(random.u64(0..30))));
+    }
+    filter
+}
+
+/// Which of several jobs that finished at one instant go first is left open, so there is no limit to choose by.
+fn prune(random: &mut Rng) -> Prune {
+    let mut age = || random.bool().then(|| Duration::from_secs(random.u64(LONGEST_WINDOW..120)));
+    let mut prune = Prune::nothing();
+    (prune.completed, prune.discarded, prune.cancelled) = (age(), age(), age());
+    prune
+}

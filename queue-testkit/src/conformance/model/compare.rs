@@ -1,0 +1,175 @@
+//! Makes each call of a queue and of the model, and compares what they answer.
+
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::inspect::{Filter, Page};
+use queue_core::model::{JobTable, Retention, TableConfig};
+use queue_core::{Inspect, JobId, QueueError};
+use tokio::time::timeout;
+
+use super::super::maker::Maker;
+use super::super::runner::{EVENT_GUARD, panic_text};
+use super::Sequence;
+use super::call::{Call, Seen};
+use crate::Fixture;
+use view::{Counted, DeliveryView, RecordView};
+
+/// How a sequence failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What was expected and what was found.
+    pub(super) text: String,
+    /// The calls up to the one that failed.
+    pub(super) calls: Vec<Call>,
+    /// How many numbers of the sequence that took.
+    pub(super) length: usize,
+    /// Whether trying again is worth the time; a queue that hangs costs a guard each time.
+    pub(super) is_quick: bool,
+}
+
+/// Runs a sequence against a fresh queue and a fresh model.
+pub(super) async fn run(maker: &Maker, sequence: Sequence) -> Result<(), Failure> {
+    let (maker, length) = (maker.clone(), sequence.len());
+    let run = tokio::spawn(async move {
+        let mut pair = Pair::new(maker.make().await);
+        pair.run(&sequence).await
+    });
+    let failed = |text, is_quick| Failure { text, calls: Vec::new(), length, is_quick };
+    match timeout(EVENT_GUARD, run).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) if error.is_panic() => Err(failed(format!("the queue panicked: {}", panic_text(&*error.into_panic())), true)),
+        Ok(Err(error)) => Err(failed(error.to_string(), true)),
+        Err(_) => Err(failed(format!("the sequence was not through after {EVENT_GUARD:?} of real time"), false)),
+    }
+}
+
+/// A queue and the model, side by side.
+struct Pair {
+    fixture: Arc<dyn Fixture>,
+    queue: Arc<dyn Inspect>,
+    model: JobTable,
+    seen: Seen,
+}
+
+impl Pair {
+    fn new(fixture: Arc<dyn Fixture>) -> Self {
+        let mut config = TableConfig::default();
+        config.retention = Retention::everything();
+        Self { queue: fixture.queue(), fixture, model: JobTable::new(config), seen: Seen::default() }
+    }
+
+    async fn run(&mut self, sequence: &[u64]) -> Result<(), Failure> {
+        let mut calls = Vec::with_capacity(sequence.len());
+        for (number, length) in sequence.iter().zip(1..) {
+            self.seen.now = self.fixture.now();
+            let call = self.seen.call(*number);
+            calls.push(call.clone());
+            if let Err(text) = self.make(call).await {
+                return Err(Failure { text, calls, length, is_quick: true });
+            }
+        }
+        let text = match self.all_is_equal().await {
+            Ok(()) => return Ok(()),
+            Err(text) => format!("at the end, {text}"),
+        };
+        Err(Failure { text, calls, length: sequence.len(), is_quick: true })
+    }
+
+    /// Makes a call of both, and compares.
+    async fn make(&mut self, call: Call) -> Result<(), String> {
+        let (now, model, queue) = (self.seen.now, &mut self.model, &*self.queue);
+        match call {
+            Call::Push(jobs) => same("push", model.push(now, jobs.clone()), queue.push(jobs).await),
+            Call::Renew(leases) => same("renew", Ok(model.renew(now, &leases)), queue.renew(&leases).await),
+            Call::Settle(batch) => same("settle", model.settle(now, batch.clone()), queue.settle(batch).await),
+            Call::Cancel(id) => same("cancel", model.cancel(now, id, "stop"), queue.cancel(id, "stop").await),
+            Call::Retry(id) => same("retry", model.retry(now, id), queue.retry(id).await),
+            Call::Get(id) => self.get(id).await,
+            Call::List(filter, size) => self.list(&filter, size).await,
+            Call::Claim(demand) => {
+                let (expected, found) = (model.claim(now, &demand), queue.claim(&demand).await);
+                let views = |deliveries: &[queue_core::Delivery]| deliveries.iter().map(DeliveryView::of).collect::<Vec<_>>();
+                same("claim", Ok(views(&expected)), found.map(|found| views(&found)))?;
+                self.seen.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
+                Ok(())
+            }
+            Call::Delete(id) => {
+                let expected = model.delete(now, id);
+                self.seen.gone.extend(expected.is_ok().then_some(id));
+                same("delete", expected, queue.delete(id).await)
+            }
+            Call::Pause(name) => same("pause", Ok(model.pause(&name)), queue.pause(&name).await),
+            Call::Resume(name) => same("resume", Ok(model.resume(&name)), queue.resume(&name).await),
+            Call::Prune(prune) => {
+                same("prune", Ok(model.prune(now, &prune)), queue.prune(&prune).await)?;
+                let is_gone = |id: &JobId| model.get(now, *id).is_none();
+                self.seen.gone = self.seen.ids.iter().copied().filter(is_gone).collect();
+                Ok(())
+            }
+            Call::Advance(by) => {
+                self.fixture.advance(by).await;
+                // Both look, so that what time did is done at the same instant by both.
+                self.counts().await
+            }
+        }
+    }
+
+    async fn counts(&mut self) -> Result<(), String> {
+        let now = self.fixture.now();
+        let expected = self.model.counts(now).iter().filter_map(Counted::of).collect::<Vec<_>>();
+        let found = self.queue.counts().await;
+        same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))
+    }
+
+    async fn get(&mut self, id: JobId) -> Result<(), String> {
+        let expected = self.model.get(self.fixture.now(), id);
+        let found = self.queue.get(id).await;
+        let view = |record: &Option<queue_core::JobRecord>| record.as_ref().map(RecordView::of);
+        same("get", Ok(view(&expected)), found.map(|found| view(&found)))
+    }
+
+    async fn list(&mut self, filter: &Filter, size: usize) -> Result<(), String> {
+        let everything = Page::first(usize::MAX >> 1);
+        let expected = self.model.list(self.fixture.now(), filter, &everything).jobs;
+        let (mut found, mut page) = (Vec::new(), Page::first(size));
+        loop {
+            let listing = self.queue.list(filter, &page).await.map_err(|error| format!("`list` failed: {error}"))?;
+            found.extend(listing.jobs);
+            match listing.next {
+                Some(cursor) if found.len() <= expected.len() => page = Page::after(cursor, size),
+                Some(_) | None => break,
+            }
+        }
+        let views = |records: &[queue_core::JobRecord]| records.iter().map(RecordView::of).collect::<Vec<_>>();
+        same("list", Ok(views(&expected)), Ok(views(&found)))
+    }
+
+    async fn all_is_equal(&mut self) -> Result<(), String> {
+        self.counts().await?;
+        self.list(&Filter::all(), 50).await?;
+        for id in std::mem::take(&mut self.seen.ids) {
+            self.get(id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares two answers; errors are equal if they are of one kind.
+fn same<T: PartialEq + fmt::Debug>(
+    call: &str,
+    expected: Result<T, QueueError>,
+    found: Result<T, QueueError>,
+) -> Result<(), String> {
+    match (&expected, &found) {
+        (Ok(expected), Ok(found)) if expected == found => Ok(()),
+        (Err(expected), Err(found)) if expected.kind() == found.kind() => Ok(()),
+        _ => Err(format!("`{call}` gave another answer than the model\n   model: {expected:?}\n   queue: {found:?}")),
+    }
+}
+
+/// How long shrinking may take altogether.
+pub(super) const SHRINK_GUARD: Duration = Duration::from_secs(30);

@@ -1,0 +1,117 @@
+//! What of an answer is compared: all that the contract settles.
+
+use std::sync::Arc;
+
+use queue_core::inspect::{AttemptError, QueueCounts};
+use queue_core::{
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+};
+
+#[derive(Debug, PartialEq)]
+pub(super) struct DeliveryView {
+    lease: Lease,
+    name: JobName,
+    queue: QueueName,
+    payload: Option<Arc<str>>,
+    meta: Meta,
+    attempt: u32,
+    max_attempts: u32,
+    priority: i32,
+    pushed_at: Timestamp,
+    run_at: Timestamp,
+}
+
+impl DeliveryView {
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        Self {
+            lease: delivery.lease.clone(),
+            name: delivery.name.clone(),
+            queue: delivery.queue.clone(),
+            payload: payload(&delivery.body),
+            meta: delivery.meta.clone(),
+            attempt: delivery.attempt,
+            max_attempts: delivery.max_attempts,
+            priority: delivery.priority,
+            pushed_at: delivery.pushed_at,
+            run_at: delivery.run_at,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct RecordView {
+    id: JobId,
+    name: JobName,
+    queue: QueueName,
+    payload: Option<Arc<str>>,
+    state: State,
+    priority: i32,
+    attempt: u32,
+    max_attempts: u32,
+    fence: Fence,
+    pushed_at: Timestamp,
+    run_at: Timestamp,
+    claimed_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    unique: Option<String>,
+    meta: Meta,
+    errors: Vec<ErrorView>,
+    cancel_reason: Option<String>,
+}
+
+impl RecordView {
+    pub(super) fn of(record: &JobRecord) -> Self {
+        // A reason that came to nothing, because the job completed all the same, may be kept or not.
+        let has_reason = matches!(record.state, State::Executing | State::Cancelled);
+        Self {
+            id: record.id,
+            name: record.name.clone(),
+            queue: record.queue.clone(),
+            payload: payload(&record.body),
+            state: record.state,
+            priority: record.priority,
+            attempt: record.attempt,
+            max_attempts: record.max_attempts,
+            fence: record.fence,
+            pushed_at: record.pushed_at,
+            run_at: record.run_at,
+            claimed_at: record.claimed_at,
+            finished_at: record.finished_at,
+            unique: record.unique.clone(),
+            meta: record.meta.clone(),
+            errors: record.errors.iter().map(ErrorView::of).collect(),
+            cancel_reason: record.cancel_reason.clone().filter(|_| has_reason),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct ErrorView {
+    attempt: u32,
+    at: Timestamp,
+    message: String,
+}
+
+impl ErrorView {
+    fn of(error: &AttemptError) -> Self {
+        // Each queue says in its own words that a lease expired.
+        let is_expiry = error.message.contains("lease") && error.message.contains("expired");
+        let message = if is_expiry { "the lease expired".to_owned() } else { error.message.clone() };
+        Self { attempt: error.attempt, at: error.at, message }
+    }
+}
+
+/// The counts of a queue that has jobs; whether others are listed is left open.
+#[derive(Debug, PartialEq)]
+pub(super) struct Counted(QueueCounts);
+
+impl Counted {
+    pub(super) fn of(counts: &QueueCounts) -> Option<Self> {
+        let has_jobs = State::ALL.into_iter().any(|state| counts.of(state) > 0);
+        has_jobs.then(|| Self(counts.clone()))
+    }
+}
+
+fn payload(body: &Body) -> Option<Arc<str>> {
+    body.encode().ok()
+}

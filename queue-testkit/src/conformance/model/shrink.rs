@@ -1,0 +1,57 @@
+//! Makes a sequence that fails as short as it gets.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use super::Sequence;
+use super::compare::{self, Failure, SHRINK_GUARD};
+use crate::conformance::maker::Maker;
+
+/// Tells how the shortest sequence failed that could be found.
+pub(super) async fn shrunk(maker: &Maker, seed: u64, sequence: Sequence, text: String) -> String {
+    let began = Instant::now();
+    let whole = sequence.len();
+    // Run once more, to learn where it fails.
+    let (mut sequence, mut failure) = match compare::run(maker, sequence.clone()).await {
+        Err(failure) => (sequence, failure),
+        Ok(()) => return format!("{text}\n    seed: {seed}, which passed when it was run again: the queue is not deterministic"),
+    };
+    sequence.truncate(failure.length);
+    let mut chunk = sequence.len() / 2;
+    while chunk > 0 && failure.is_quick && began.elapsed() < SHRINK_GUARD {
+        match without_a_chunk(maker, &sequence, chunk).await {
+            Some((shorter, its_failure)) => (sequence, failure) = (shorter, its_failure),
+            None => chunk /= 2,
+        }
+    }
+    told(seed, whole, &failure)
+}
+
+/// Finds a part of this length that the sequence fails without.
+async fn without_a_chunk(maker: &Maker, sequence: &Sequence, chunk: usize) -> Option<(Sequence, Failure)> {
+    let mut start = 0;
+    while start < sequence.len() {
+        let shorter: Sequence = sequence.iter().take(start).chain(sequence.iter().skip(start + chunk)).copied().collect();
+        if let Err(failure) = compare::run(maker, shorter.clone()).await {
+            let mut shorter = shorter;
+            shorter.truncate(failure.length);
+            return Some((shorter, failure));
+        }
+        start += chunk;
+    }
+    None
+}
+
+fn told(seed: u64, whole: usize, failure: &Failure) -> String {
+    let mut text = format!("{}\n    seed: {seed} (see it again with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
+    let calls = &failure.calls;
+    if calls.is_empty() {
+        return text;
+    }
+    // Writing to a string can't fail.
+    writeln!(text, "   calls: {} are left of {whole}, the last one fails", calls.len()).ok();
+    for (number, call) in (1..).zip(calls) {
+        writeln!(text, "    {number:>4} {call:?}").ok();
+    }
+    text
+}

@@ -1,0 +1,301 @@
+//! Laws about pushing.
+
+use std::time::Duration;
+
+use queue_core::inspect::Filter;
+use queue_core::{
+    Body, Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
+};
+
+use super::jobs::{SECOND, id, job, jobs, json, text};
+use super::subject::{Subject, is_refused};
+use super::waiter::poll_and_drop;
+
+/// Q1: A batch of n jobs returns n receipts in order; `get` finds each with every field as pushed.
+pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed(subject: &Subject) {
+    let now = subject.now();
+    let full = job(1).id(id(1)).queue("mail").delay(SECOND * 90).priority(-7).max_attempts(9);
+    let full = full.unique("key").meta("tenant", "acme").meta("trace", "00-1");
+
+    let receipts = subject.receipts(vec![job(0).id(id(0)), full, job(2)]).await;
+
+    assert_eq!(
+        receipts.get(..2),
+        Some(&[Receipt::Stored(id(0)), Receipt::Stored(id(1))][..]),
+        "the receipts, in order"
+    );
+    let minted = receipts.last().map_or(id(2), |receipt| receipt.id());
+    assert!(
+        minted != id(0) && minted != id(1),
+        "a job without an identity was given one that is taken: {minted}"
+    );
+    let plain = subject.is(id(0), State::Available).await;
+    assert_eq!(
+        (plain.name.as_str(), plain.queue.as_str(), text(&plain.body).as_str()),
+        ("work", "default", "{\"n\":0}")
+    );
+    assert_eq!(
+        (plain.priority, plain.max_attempts, plain.unique, plain.meta),
+        (0, 5, None, Meta::new()),
+        "the defaults"
+    );
+    assert_eq!((plain.pushed_at, plain.run_at), (now, now), "`pushed_at` and `run_at` of a job for now");
+    let full = subject.is(id(1), State::Scheduled).await;
+    assert_eq!(
+        (full.name.as_str(), full.queue.as_str(), text(&full.body).as_str()),
+        ("work", "mail", "{\"n\":1}")
+    );
+    assert_eq!((full.priority, full.max_attempts, full.unique.as_deref()), (-7, 9, Some("key")));
+    assert_eq!(
+        (full.pushed_at, full.run_at),
+        (now, now.saturating_add(SECOND * 90)),
+        "`pushed_at` and `run_at`"
+    );
+    assert_eq!(full.meta, Meta::from_iter([("tenant", "acme"), ("trace", "00-1")]), "meta");
+    assert_eq!(
+        (full.attempt, full.fence, full.errors.len()),
+        (0, Fence(0), 0),
+        "of a job that was never claimed"
+    );
+    assert_eq!(
+        (full.claimed_at, full.finished_at, full.cancel_reason),
+        (None, None, None),
+        "of a waiting job"
+    );
+    assert_eq!(
+        text(&subject.is(minted, State::Available).await.body),
+        "{\"n\":2}",
+        "the third receipt's job"
+    );
+}
+
+/// Q2: One invalid job in a batch stores none, and the error names its index, the field, the value's size and the limit.
+pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_error_says_why(
+    subject: &Subject,
+) {
+    let limits = Limits::default();
+    let large = format!("\"{}\"", "x".repeat(limits.payload));
+    let bad: Vec<(NewJob, Vec<String>)> = vec![
+        (NewJob::new("n".repeat(129), json("1")), words(["name", "129", "128"])),
+        (NewJob::new("not a name", json("1")), words(["name", "' '"])),
+        (NewJob::new("", json("1")), words(["name", "empty"])),
+        (job(1).queue("q".repeat(200)), words(["queue", "200", "128"])),
+        (job(1).queue("straße"), words(["queue", "ß"])),
+        (
+            NewJob::new("work", json(&large)),
+            vec!["payload".into(), large.len().to_string(), limits.payload.to_string()],
+        ),
+        (
+            job(1).meta("key", "v".repeat(limits.meta)),
+            vec!["meta".into(), (limits.meta + 3).to_string(), limits.meta.to_string()],
+        ),
+        (job(1).max_attempts(0), words(["max_attempts", "0", "1"])),
+        (job(1).unique(""), words(["unique", "empty"])),
+        (job(1).unique("k".repeat(257)), words(["unique", "257", "256"])),
+        (job(1).delay(Duration::MAX), words(["delay"])),
+    ];
+
+    for (bad, named) in bad {
+        let step = format!("a push of three jobs, the second of them bad ({})", named.join(", "));
+        let batch = vec![job(0).id(id(0)), bad, job(2).id(id(2))];
+        let error =
+            subject.refuses(QueueErrorKind::Invalid, &*step, subject.queue().push(batch)).await.to_string();
+        assert!(
+            error.contains("job 1 "),
+            "the error must name the job's place in the batch, `job 1`: {error}"
+        );
+        for word in named {
+            assert!(
+                error.contains(&word),
+                "the error must name the field, its size and the limit, so `{word}` too: {error}"
+            );
+        }
+        assert_eq!(subject.total().await, 0, "nothing must be stored after {step}");
+    }
+    let batch = jobs(u32::try_from(limits.batch).unwrap_or(u32::MAX) + 1);
+    let error =
+        subject.refuses(QueueErrorKind::Invalid, "a push of 10,001 jobs", subject.queue().push(batch)).await;
+    let error = error.to_string();
+    assert!(
+        error.contains("10001") && error.contains("10000"),
+        "the error must name the size and the limit: {error}"
+    );
+    assert_eq!(subject.total().await, 0, "nothing must be stored of a batch that is too large");
+}
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
+/// Q3: Pushing a known id again stores nothing, returns the same receipt, and does not change the stored job.
+pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_same_receipt(
+    subject: &Subject,
+) {
+    let other = || job(2).id(id(1)).queue("other").priority(3).delay(SECOND).max_attempts(2).meta("a", "b");
+    let first = subject.receipts(vec![job(1).id(id(1)), other()]).await;
+    assert_eq!(first, [Receipt::Stored(id(1)); 2], "a batch that names an id twice stores its first job");
+
+    for state in [State::Available, State::Executing, State::Completed] {
+        match state {
+            State::Executing => drop(subject.claim_one().await),
+            State::Completed => {
+                subject.advance(SECOND * 30).await;
+                let delivery = subject.claim_one().await;
+                subject.settle(&delivery, Transition::Complete).await;
+            }
+            _ => {}
+        }
+        let before = format!("{:?}", subject.is(id(1), state).await);
+
+        let again = subject.receipts(vec![job(3).id(id(3)), other()]).await;
+
+        assert_eq!(again, [Receipt::Stored(id(3)), Receipt::Stored(id(1))], "pushing again what is {state}");
+        let record = subject.is(id(1), state).await;
+        assert_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
+        assert_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
+        assert_eq!(subject.total().await, 2, "pushing again must not store what is {state}");
+        subject.does("`delete`", subject.queue().delete(id(3))).await;
+    }
+}
+
+/// Q4: An empty batch succeeds and touches nothing.
+pub(super) async fn q4_an_empty_batch_succeeds_and_touches_nothing(subject: &Subject) {
+    let mut waiter = subject.claiming(queue_core::Demand::new("default", 1));
+    waiter.waits(&**subject.queue()).await;
+
+    assert_eq!(subject.receipts(Vec::new()).await, [], "the receipts of an empty batch");
+    let renewals: Vec<Renewal> = subject.does("a renewal of nothing", subject.queue().renew(&[])).await;
+    assert_eq!(renewals, [], "the renewals of no leases");
+    let settled: Vec<Settled> = subject.settled(Vec::new()).await;
+    assert_eq!(settled, [], "the settlements of nothing");
+
+    assert_eq!(subject.total().await, 0, "an empty batch stores nothing");
+    waiter.waits(&**subject.queue()).await;
+}
+
+/// Q5: Dropping a push future part-way leaves the whole batch or none of it.
+pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(subject: &Subject) {
+    const SIZE: u32 = 5;
+    for polls in 0..10 {
+        let batch = || (0..SIZE).map(|number| job(number).id(id(polls * SIZE + number))).collect::<Vec<_>>();
+        let ids: Vec<JobId> = batch().iter().filter_map(|job| job.id).collect();
+
+        subject.note(format!("a push of {SIZE} jobs, dropped after {polls} polls"));
+        let answer = poll_and_drop(polls as usize, subject.queue().push(batch())).await;
+
+        let stored = subject.ids(&Filter::all()).await.iter().filter(|id| ids.contains(id)).count();
+        assert!(
+            stored == 0 || stored == SIZE as usize,
+            "a push dropped after {polls} polls left {stored} of {SIZE} jobs"
+        );
+        assert!(
+            answer.is_none() || stored == SIZE as usize,
+            "a push that was answered left {stored} of {SIZE} jobs"
+        );
+        // Whatever it left, the same push again makes it whole.
+        subject.push(batch()).await;
+        let all = subject.ids(&Filter::all()).await;
+        let count = ids.iter().filter(|id| all.iter().filter(|stored| stored == id).count() == 1).count();
+        assert_eq!(
+            count, SIZE as usize,
+            "the push repeated after it was dropped must leave each of its jobs once"
+        );
+    }
+}
+
+/// Q6: Payloads are JSON text and come back byte for byte, likewise meta keys and values; what is not JSON is `Invalid`.
+pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subject) {
+    let mebibyte = format!("\"{}\"", "x".repeat((1 << 20) - 2));
+    let texts = [
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "true",
+        "0",
+        "-0",
+        "1.0",
+        "1.50e+2",
+        "1E400",
+        "123456789012345678901234567890",
+        "0.1000000000000000055511151231257827",
+        "{\"b\":1,\"a\":2,\"b\":3}",
+        "{ \"spaced\" :\t1 ,\n \"out\": [ ] }",
+        "\"\\u0000 a\\u0000b\"",
+        "\"\\/ \\u00e9 é \\ud83d\\ude80 🚀\"",
+        "\"'; drop table jobs; --\"",
+        "\"\u{feff}\u{2028}\u{7f}\"",
+        mebibyte.as_str(),
+    ];
+    let words = [
+        ("clé", "ü"),
+        ("emoji 🚀", "👩‍👩‍👧"),
+        ("", ""),
+        ("nul", "a\0b"),
+        ("quotes", "\"'\\\n\t"),
+        ("json", "{\"a\":1}"),
+    ];
+    for text in texts {
+        let mut new = NewJob::new("work", json(text));
+        new.meta = Meta::from_iter(words);
+        subject.push_one(new).await;
+    }
+    let typed = subject.push_one(NewJob::new("work", Body::typed((1, "two")))).await;
+    assert_eq!(
+        text(&subject.get(typed).await.body),
+        "[1,\"two\"]",
+        "a typed payload comes back as serde writes it"
+    );
+
+    for expected in texts {
+        let shown = expected.get(..60).unwrap_or(expected);
+        let delivery = subject.claim_one().await;
+        assert!(
+            text(&delivery.body) == expected,
+            "the payload {shown} was delivered as {:.80}",
+            text(&delivery.body)
+        );
+        let stored = subject.get(delivery.id()).await;
+        assert!(
+            text(&stored.body) == expected,
+            "the payload {shown} was stored as {:.80}",
+            text(&stored.body)
+        );
+        for meta in [&delivery.meta, &stored.meta] {
+            let found: Vec<_> = meta.iter().collect();
+            let mut expected = words;
+            expected.sort_unstable();
+            assert_eq!(found, expected, "meta must come back byte for byte, in order of the keys");
+        }
+    }
+    let broken = Body::json("{\"a\":").map(|_| ());
+    is_refused(QueueErrorKind::Invalid, "a payload that is cut off", broken);
+}
+
+/// Q7: A closure is delivered as a closure, or its push is `Unsupported`, with what to use instead.
+pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instead(subject: &Subject) {
+    let batch = vec![job(0), NewJob::call(async |_| ())];
+    subject.note("a push of a job and a closure");
+
+    match subject.queue().push(batch).await {
+        Ok(receipts) => {
+            assert_eq!(receipts.len(), 2, "the receipts of a job and a closure");
+            let deliveries = subject.claim_up_to(2).await;
+            let is_call: Vec<_> = deliveries.iter().map(|delivery| delivery.body.is_call()).collect();
+            assert_eq!(is_call, [false, true], "a closure that was accepted must be delivered as a closure");
+        }
+        error => {
+            let error = is_refused(QueueErrorKind::Unsupported, "a push of a closure", error).to_string();
+            let says = error.contains("#[background_job]");
+            assert!(
+                says,
+                "the error must say what to use instead, a function with `#[background_job]`: {error}"
+            );
+            assert_eq!(
+                subject.total().await,
+                0,
+                "a batch with a closure that was refused must store nothing"
+            );
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The queue under test, with what laws do to it.
+//!
+//! Each step is noted before it is taken, and fails with a text that says what was asked and what came.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use queue_core::inspect::{Filter, Page, Prune};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueName,
+    Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
+};
+use tokio::time::timeout;
+
+use super::maker::Maker;
+use super::runner::{EVENT_GUARD, LastStep};
+use super::waiter::{self, Claimed, Waiter};
+use crate::Fixture;
+
+pub(super) struct Subject {
+    maker: Maker,
+    fixture: Arc<dyn Fixture>,
+    queue: Arc<dyn Inspect>,
+    step: LastStep,
+}
+
+impl Subject {
+    pub(super) async fn new(maker: Maker, step: LastStep) -> Self {
+        let fixture = maker.make().await;
+        let queue = fixture.queue();
+        Self { maker, fixture, queue, step }
+    }
+
+    /// Does the same with another handle on the store, or with another queue.
+    pub(super) fn with_queue(&self, queue: Arc<dyn Inspect>) -> Self {
+        let (maker, fixture) = (self.maker.clone(), self.fixture.clone());
+        Self { maker, fixture, queue, step: self.step.clone() }
+    }
+
+    pub(super) fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    pub(super) fn fixture(&self) -> &dyn Fixture {
+        &*self.fixture
+    }
+
+    pub(super) fn queue(&self) -> &Arc<dyn Inspect> {
+        &self.queue
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.fixture.now()
+    }
+
+    pub(super) async fn advance(&self, by: Duration) {
+        self.note(format!("the clock was moved by {by:?}"));
+        self.fixture.advance(by).await;
+    }
+
+    /// Notes what is done next, for the message of a failure.
+    pub(super) fn note(&self, step: impl Into<String>) {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step.into();
+    }
+
+    /// Takes a step that must come to an end and succeed.
+    pub(super) async fn does<T>(
+        &self,
+        step: impl Into<String>,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> T {
+        let step = step.into();
+        self.note(step.clone());
+        match timeout(EVENT_GUARD, call).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
+            }
+            Err(_) => panic!("{step} did not answer within {EVENT_GUARD:?} of real time"),
+        }
+    }
+
+    /// Takes a step that must be refused.
+    pub(super) async fn refuses<T: fmt::Debug>(
+        &self,
+        kind: QueueErrorKind,
+        step: impl Into<String>,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> QueueError {
+        let step = step.into();
+        self.note(step.clone());
+        match timeout(EVENT_GUARD, call).await {
+            Ok(answer) => is_refused(kind, &step, answer),
+            Err(_) => panic!("{step} did not answer within {EVENT_GUARD:?} of real time"),
+        }
+    }
+
+    pub(super) async fn receipts(&self, jobs: Vec<NewJob>) -> Vec<Receipt> {
+        let count = jobs.len();
+        let receipts = self.does(format!("a push of {count} jobs"), self.queue.push(jobs)).await;
+        assert_eq!(receipts.len(), count, "a push of {count} jobs must give as many receipts: {receipts:?}");
+        receipts
+    }
+
+    /// Pushes jobs that must all be stored.
+    pub(super) async fn push(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
+        let receipts = self.receipts(jobs).await;
+        let is_stored = |receipt: &Receipt| matches!(receipt, Receipt::Stored(_));
+        assert!(
+            receipts.iter().all(is_stored),
+            "each of these jobs must be stored, the receipts say {receipts:?}"
+        );
+        receipts.into_iter().map(Receipt::id).collect()
+    }
+
+    pub(super) async fn push_one(&self, job: NewJob) -> JobId {
+        let ids = self.push(vec![job]).await;
+        ids.into_iter().next().unwrap_or_else(|| panic!("a push of one job gave no receipt"))
+    }
+
+    /// Starts a claim that may wait.
+    pub(super) fn claiming(&self, demand: Demand) -> Waiter<Claimed> {
+        self.note(format!("a claim that may wait: {demand:?}"));
+        waiter::claim(&self.queue, demand)
+    }
+
+    /// Claims of what is ready, without waiting.
+    pub(super) async fn claim(&self, demand: Demand) -> Vec<Delivery> {
+        let demand = demand.wait(Duration::ZERO);
+        let step = format!("a claim of up to {} of {:?} that doesn't wait", demand.max, demand.queues);
+        let deliveries = self.does(step.clone(), self.queue.claim(&demand)).await;
+        assert!(deliveries.len() <= demand.max, "{step} gave {} jobs", deliveries.len());
+        deliveries
+    }
+
+    /// Claims up to `max` jobs of the default queue, without waiting.
+    pub(super) async fn claim_up_to(&self, max: usize) -> Vec<Delivery> {
+        self.claim(Demand::new(QueueName::DEFAULT, max)).await
+    }
+
+    /// Claims one job of the default queue, which must be ready.
+    #[track_caller]
+    pub(super) fn claim_one(&self) -> impl Future<Output = Delivery> + '_ {
+        let place = std::panic::Location::caller();
+        async move {
+            let mut deliveries = self.claim_up_to(1).await;
+            deliveries.pop().unwrap_or_else(|| {
+                panic!("a job was to be ready (at {place}), and the claim came back empty")
+            })
+        }
+    }
+
+    /// Holds that nothing is ready in the default queue.
+    #[track_caller]
+    pub(super) fn nothing_is_ready(&self) -> impl Future<Output = ()> + '_ {
+        let place = std::panic::Location::caller();
+        async move {
+            let deliveries = self.claim_up_to(1).await;
+            assert!(
+                deliveries.is_empty(),
+                "nothing was to be ready (at {place}), and {deliveries:?} was delivered"
+            );
+        }
+    }
+
+    pub(super) async fn renew(&self, lease: &Lease) -> Renewal {
+        let renewals = self.does("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
+        assert_eq!(renewals.len(), 1, "renewing one lease must give one answer: {renewals:?}");
+        renewals.into_iter().next().unwrap_or(Renewal::Lost)
+    }
+
+    pub(super) async fn settled(&self, settlements: Vec<Settlement>) -> Vec<Settled> {
+        let count = settlements.len();
+        let settled =
+            self.does(format!("a settlement of {settlements:?}"), self.queue.settle(settlements)).await;
+        assert_eq!(settled.len(), count, "{count} settlements must give as many answers: {settled:?}");
+        settled
+    }
+
+    /// Settles an attempt; the settlement must apply.
+    #[track_caller]
+    pub(super) fn settle<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        transition: Transition,
+    ) -> impl Future<Output = ()> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let settlement = Settlement::new(delivery.lease.clone(), transition.clone());
+            let settled = self.settled(vec![settlement]).await;
+            assert_eq!(settled, [Settled::Applied], "{transition:?} under a live lease (at {place})");
+        }
+    }
+
+    /// Looks a job up that must be there.
+    #[track_caller]
+    pub(super) fn get(&self, id: JobId) -> impl Future<Output = JobRecord> + '_ {
+        let place = std::panic::Location::caller();
+        async move {
+            let record = self.does(format!("`get` of job {id}"), self.queue.get(id)).await;
+            record.unwrap_or_else(|| panic!("job {id} was to be there (at {place}), and `get` gave `None`"))
+        }
+    }
+
+    /// Holds that a job is in a state, and gives it.
+    #[track_caller]
+    pub(super) fn is(&self, id: JobId, state: State) -> impl Future<Output = JobRecord> + '_ {
+        let place = std::panic::Location::caller();
+        async move {
+            let record = self.get(id).await;
+            assert_eq!(record.state, state, "the state of job {id} (at {place}): {record:?}");
+            record
+        }
+    }
+
+    /// Lists all jobs that pass a filter, by pages of this size.
+    pub(super) async fn list(&self, filter: &Filter, size: usize) -> Vec<JobRecord> {
+        let (mut jobs, mut page) = (Vec::new(), Page::first(size));
+        loop {
+            let listing =
+                self.does(format!("`list` of {filter:?}, {page:?}"), self.queue.list(filter, &page)).await;
+            assert!(listing.jobs.len() <= size, "a page of {size} had {} jobs", listing.jobs.len());
+            assert!(
+                listing.next.is_none() || !listing.jobs.is_empty() || page.after != listing.next,
+                "`list` gave an empty page whose `next` leads to itself"
+            );
+            jobs.extend(listing.jobs);
+            match listing.next {
+                Some(cursor) => page = Page::after(cursor, size),
+                None => return jobs,
+            }
+        }
+    }
+
+    pub(super) async fn ids(&self, filter: &Filter) -> Vec<JobId> {
+        self.list(filter, 100).await.into_iter().map(|record| record.id).collect()
+    }
+
+    /// How many jobs of a queue are in a state; a queue that isn't listed has none.
+    pub(super) async fn count(&self, queue: &QueueName, state: State) -> u64 {
+        let counts = self.does("`counts`", self.queue.counts()).await;
+        counts.iter().find(|counts| counts.queue == *queue).map_or(0, |counts| counts.of(state))
+    }
+
+    /// How many jobs there are in all.
+    pub(super) async fn total(&self) -> u64 {
+        let counts = self.does("`counts`", self.queue.counts()).await;
+        counts.iter().flat_map(|counts| State::ALL.map(|state| counts.of(state))).sum()
+    }
+
+    pub(super) async fn prune(&self, prune: &Prune) -> u64 {
+        self.does(format!("`prune` of {prune:?}"), self.queue.prune(prune)).await
+    }
+}
+
+/// Holds that a call was refused as this kind of error, and gives the error.
+#[track_caller]
+pub(super) fn is_refused<T: fmt::Debug>(
+    kind: QueueErrorKind,
+    step: &str,
+    answer: Result<T, QueueError>,
+) -> QueueError {
+    match answer {
+        Err(error) if error.kind() == kind => error,
+        Err(error) => {
+            panic!("{step} was to be refused as {kind:?}, and failed as {:?}: {error}", error.kind())
+        }
+        Ok(answer) => panic!("{step} was to be refused as {kind:?}, and it answered {answer:?}"),
+    }
+}
+
+/// The identities of what was delivered.
+pub(super) fn ids_of(deliveries: &[Delivery]) -> Vec<JobId> {
+    deliveries.iter().map(Delivery::id).collect()
+}

@@ -1,0 +1,202 @@
+//! Faults at the seams of a queue: scripted, or at random from a seed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{
+    Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Transition,
+};
+
+/// What a queue is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// [`Queue::push`].
+    Push,
+    /// [`Queue::claim`].
+    Claim,
+    /// [`Queue::renew`].
+    Renew,
+    /// [`Queue::settle`].
+    Settle,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// `Unavailable`, and nothing was done.
+    FailBefore,
+    /// `Unavailable`, but it was done: the answer was lost.
+    ///
+    /// What a claim leased then is with nobody until the leases expire.
+    FailAfter,
+    /// The answer takes so long.
+    Delay(Duration),
+    /// The jobs of this claim are delivered a second time by the next, under the same leases.
+    DeliverTwice,
+    /// The leases that the call is about are lost to others just before it (after it, for a claim).
+    LoseLease,
+}
+
+impl Fault {
+    const SLOW: Self = Self::Delay(Duration::from_millis(20));
+
+    /// The faults that an operation can have at random.
+    const fn of(operation: Operation) -> &'static [Self] {
+        match operation {
+            Operation::Push => &[Self::FailBefore, Self::FailAfter, Self::SLOW],
+            Operation::Claim => {
+                &[Self::FailBefore, Self::FailAfter, Self::SLOW, Self::DeliverTwice, Self::LoseLease]
+            }
+            Operation::Renew | Operation::Settle => {
+                &[Self::FailBefore, Self::FailAfter, Self::SLOW, Self::LoseLease]
+            }
+        }
+    }
+}
+
+/// The faults that a queue is to have. Cheap to clone; clones are the same script.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Script>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    done: BTreeMap<Operation, u32>,
+    scripted: BTreeMap<(Operation, u32), Fault>,
+    random: Option<(fastrand::Rng, u32)>,
+}
+
+impl Faults {
+    /// Has the nth call of an operation from now on, counted from 1, go wrong.
+    pub fn on(&self, operation: Operation, nth: u32, fault: Fault) {
+        let mut script = self.lock();
+        let done = script.done.get(&operation).copied().unwrap_or_default();
+        script.scripted.insert((operation, done + nth), fault);
+    }
+
+    /// Has one call in so many go wrong from now on, at random from the seed; zero stops that.
+    pub fn randomly(&self, seed: u64, one_in: u32) {
+        self.lock().random = (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in));
+    }
+
+    /// Counts a call and tells what goes wrong with it.
+    fn next(&self, operation: Operation) -> Option<Fault> {
+        let mut script = self.lock();
+        let done = script.done.entry(operation).or_default();
+        *done += 1;
+        let nth = *done;
+        if let Some(fault) = script.scripted.remove(&(operation, nth)) {
+            return Some(fault);
+        }
+        let (random, one_in) = script.random.as_mut()?;
+        if random.u32(0..*one_in) > 0 {
+            return None;
+        }
+        random.choice(Fault::of(operation)).copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A queue with faults: wraps any queue.
+#[derive(Debug)]
+pub struct Faulty<Q> {
+    queue: Q,
+    faults: Faults,
+    clock: Box<dyn ClockDebug>,
+    again: Mutex<Vec<Delivery>>,
+}
+
+trait ClockDebug: Clock + std::fmt::Debug {}
+
+impl<C: Clock + std::fmt::Debug> ClockDebug for C {}
+
+impl<Q: Queue> Faulty<Q> {
+    /// Wraps a queue; nothing goes wrong until [`faults`](Self::faults) says so. Delays go by the clock.
+    pub fn new(queue: Q, clock: impl Clock + std::fmt::Debug) -> Self {
+        Self { queue, faults: Faults::default(), clock: Box::new(clock), again: Mutex::default() }
+    }
+
+    /// The script.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Begins a call: waits or fails as the script has it, and says what else is to go wrong.
+    async fn begin(&self, operation: Operation) -> Result<Option<Fault>, QueueError> {
+        let fault = self.faults.next(operation);
+        match fault {
+            Some(Fault::FailBefore) => Err(failed(operation, "before it was applied")),
+            Some(Fault::Delay(delay)) => {
+                self.clock.sleep(delay).await;
+                Ok(None)
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Has somebody else hold these jobs in the eyes of the queue: they are given back behind their holder's back.
+    async fn lose(&self, leases: impl Iterator<Item = &Lease> + Send) -> Result<(), QueueError> {
+        let releases = leases.map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
+        self.queue.settle(releases).await.map(drop)
+    }
+}
+
+fn failed(operation: Operation, when: &str) -> QueueError {
+    QueueError::unavailable(
+        format!("a fault that the test asked for: {operation:?} failed {when}").to_lowercase(),
+    )
+}
+
+fn answered<T>(operation: Operation, fault: Option<Fault>, answer: T) -> Result<T, QueueError> {
+    match fault {
+        Some(Fault::FailAfter) => Err(failed(operation, "after it was applied")),
+        _ => Ok(answer),
+    }
+}
+
+#[async_trait]
+impl<Q: Queue> Queue for Faulty<Q> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let fault = self.begin(Operation::Push).await?;
+        let receipts = self.queue.push(jobs).await?;
+        answered(Operation::Push, fault, receipts)
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let fault = self.begin(Operation::Claim).await?;
+        let again = std::mem::take(&mut *self.again.lock().unwrap_or_else(PoisonError::into_inner));
+        let deliveries = if again.is_empty() { self.queue.claim(demand).await? } else { again };
+        match fault {
+            Some(Fault::DeliverTwice) => {
+                self.again.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&deliveries);
+            }
+            Some(Fault::LoseLease) => self.lose(deliveries.iter().map(|delivery| &delivery.lease)).await?,
+            _ => {}
+        }
+        answered(Operation::Claim, fault, deliveries)
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        let fault = self.begin(Operation::Renew).await?;
+        if fault == Some(Fault::LoseLease) {
+            self.lose(leases.iter()).await?;
+        }
+        let renewals = self.queue.renew(leases).await?;
+        answered(Operation::Renew, fault, renewals)
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        let fault = self.begin(Operation::Settle).await?;
+        if fault == Some(Fault::LoseLease) {
+            self.lose(settlements.iter().map(|settlement| &settlement.lease)).await?;
+        }
+        let settled = self.queue.settle(settlements).await?;
+        answered(Operation::Settle, fault, settled)
+    }
+}

@@ -1,0 +1,154 @@
+//! The settings of a kit.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use queue_core::{
+    Blocking, BuildError, Jobs, Layer, Observer, Performer, Services, ServicesBuilder, Worker, World,
+};
+
+use super::detect;
+use super::executor::AttemptLog;
+use super::{KitQueue, Progress, TestKit};
+
+/// Settings of a [`TestKit`]; made by [`TestKit::new`].
+#[must_use = "a kit is made by `build`"]
+pub struct TestKitBuilder {
+    jobs: Jobs,
+    services: ServicesBuilder,
+    layers: Vec<Arc<dyn Layer>>,
+    observers: Vec<Arc<dyn Observer>>,
+    seed: Option<u64>,
+    limit: usize,
+    horizon: Duration,
+}
+
+impl TestKitBuilder {
+    pub(super) fn new(jobs: Jobs) -> Self {
+        Self {
+            jobs,
+            services: Services::builder(),
+            layers: Vec::new(),
+            observers: Vec::new(),
+            seed: None,
+            limit: 10_000,
+            horizon: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+
+    /// Takes the application's own registrations, mostly to [`replace`](Self::replace) some of them.
+    pub fn services(mut self, services: ServicesBuilder) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Registers services by the full builder.
+    pub fn with(mut self, register: impl FnOnce(ServicesBuilder) -> ServicesBuilder) -> Self {
+        self.services = register(self.services);
+        self
+    }
+
+    /// Registers a value.
+    pub fn singleton<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.with(|services| services.singleton(value))
+    }
+
+    /// Registers a shared value under another type, mostly a trait.
+    pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
+        self.with(|services| services.singleton_as(value))
+    }
+
+    /// Puts a value in the place of one of the application's registrations: `.replace::<dyn Mailer>(Arc::new(fake))`.
+    pub fn replace<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
+        self.with(|services| services.replace(value))
+    }
+
+    /// Adds middleware; what was added first is outermost.
+    pub fn layer<F, W>(mut self, wrap: F) -> Self
+    where
+        F: Fn(Arc<dyn Worker>) -> W + Send + Sync + 'static,
+        W: Worker,
+    {
+        self.layers
+            .push(Arc::new(move |inner: Arc<dyn Worker>| -> Arc<dyn Worker> { Arc::new(wrap(inner)) }));
+        self
+    }
+
+    /// Has someone look on.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Permutes what a fleet of workers may permute: which queue is asked first, how many jobs are held at once, and
+    /// which of those runs first. Without a seed, jobs run strictly in order.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Stops a run after so many attempts: 10,000 by default.
+    pub fn limit(mut self, attempts: usize) -> Self {
+        self.limit = attempts;
+        self
+    }
+
+    /// Lets [`run_until_idle`](TestKit::run_until_idle) wait for what is due within this time: 30 days by default.
+    pub fn horizon(mut self, horizon: Duration) -> Self {
+        self.horizon = horizon;
+        self
+    }
+
+    /// Checks jobs and services, and makes the kit.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, as a host's build has it.
+    pub fn build(self) -> Result<TestKit, BuildError> {
+        let services = self.services.build()?;
+        BuildError::unless_empty(self.jobs.check(&services))?;
+        let clock = detect::clock();
+        let queue = KitQueue::new(&clock, self.seed.unwrap_or_default());
+        let log = Arc::new(AttemptLog::default());
+        let mut observers = self.observers;
+        observers.push(log.clone());
+        let world = World {
+            clock: Arc::new(clock.clone()),
+            blocking: Arc::new(Inline),
+            observer: Some(Arc::new(observers)),
+        };
+        let performer =
+            Performer::new(self.jobs.clone(), services, Arc::new(queue.clone()), &self.layers, world);
+        Ok(TestKit {
+            queue,
+            clock,
+            performer,
+            jobs: self.jobs,
+            limit: self.limit,
+            horizon: self.horizon,
+            seed: self.seed,
+            log,
+            state: Mutex::new(Progress::new(self.seed.unwrap_or_default())),
+        })
+    }
+}
+
+/// Runs blocking jobs where they are: a test has one thread.
+struct Inline;
+
+impl Blocking for Inline {
+    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { call() })
+    }
+}
+
+impl fmt::Debug for TestKitBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestKitBuilder")
+            .field("jobs", &self.jobs)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! The inline executor: claim, run, settle, one job at a time.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use queue_core::{
+    Clock as _, Delivery, Demand, Event, Interrupt, InterruptReason, JobFacts, Lease, Observer, Outcome,
+    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp,
+};
+
+use super::{KitError, TestKit};
+use crate::report::AttemptReport;
+
+/// How often an operation is repeated whose answer says that it may succeed later.
+const TRIES: usize = 1000;
+
+/// How long to wait before that.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// How many jobs a fleet may hold at once, of which it runs any first.
+const FLEET: usize = 4;
+
+/// A job that the executor holds, and so renews, as the hosted loop does.
+#[derive(Debug)]
+pub(super) struct InHand {
+    pub(super) delivery: Option<Delivery>,
+    lease: Lease,
+    interrupt: Interrupt,
+}
+
+impl TestKit {
+    pub(super) async fn next_attempt(&self) -> Result<Option<AttemptReport>, KitError> {
+        self.claim_if_empty().await?;
+        let next = self.progress().in_hand.pop_front();
+        match next {
+            Some(InHand { delivery: Some(delivery), interrupt, .. }) => {
+                self.attempt(delivery, interrupt).await.map(Some)
+            }
+            Some(InHand { delivery: None, .. }) | None => Ok(None),
+        }
+    }
+
+    /// Claims the next job, or with a seed a few, and in any order.
+    async fn claim_if_empty(&self) -> Result<(), KitError> {
+        self.keep_leases();
+        if !self.progress().in_hand.is_empty() {
+            return Ok(());
+        }
+        let demand = self.demand();
+        let mut deliveries = self.persist("claim", || self.queue.claim(&demand)).await?;
+        let mut progress = self.progress();
+        if self.seed.is_some() {
+            progress.random.shuffle(&mut deliveries);
+        }
+        progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
+        progress.in_hand.extend(deliveries.into_iter().map(|delivery| InHand {
+            lease: delivery.lease.clone(),
+            delivery: Some(delivery),
+            interrupt: Interrupt::new(),
+        }));
+        Ok(())
+    }
+
+    fn demand(&self) -> Demand {
+        let mut queues = self.queue.queues();
+        queues.extend(self.jobs.queues());
+        queues.sort_unstable();
+        queues.dedup();
+        let mut progress = self.progress();
+        let max = if self.seed.is_some() {
+            progress.random.shuffle(&mut queues);
+            progress.random.usize(1..=FLEET)
+        } else {
+            1
+        };
+        Demand::of(queues, max).wait(Duration::ZERO)
+    }
+
+    async fn attempt(&self, delivery: Delivery, interrupt: Interrupt) -> Result<AttemptReport, KitError> {
+        let facts = JobFacts::from(&delivery);
+        let body = delivery.body.clone();
+        let started_at = self.now();
+        let settlement = self.perform(delivery, interrupt).await;
+        let outcome = self.log.take().unwrap_or(Outcome::Interrupted);
+        let transition = settlement.transition.clone();
+        let settled = self.persist("settle", || self.queue.settle(vec![settlement.clone()])).await?;
+        self.progress().running = None;
+        let report = AttemptReport {
+            facts,
+            body,
+            started_at,
+            ended_at: self.now(),
+            outcome,
+            transition,
+            settled: settled.first().copied().unwrap_or(Settled::Stale),
+        };
+        self.progress().attempts.push(report.clone());
+        Ok(report)
+    }
+
+    /// Runs the attempt through the code that runs it in production.
+    async fn perform(&self, delivery: Delivery, interrupt: Interrupt) -> Settlement {
+        let lease = delivery.lease.clone();
+        let every = lease.length / 3;
+        self.progress().running = Some(InHand { delivery: None, lease, interrupt: interrupt.clone() });
+        let mut attempt = pin!(self.performer.run(delivery, interrupt));
+        if !self.clock.is_tokio() {
+            // The kit's own clock renews leases whenever it jumps past the time for that.
+            return attempt.await;
+        }
+        loop {
+            match select(attempt, self.clock.sleep(every)).await {
+                Either::Left((settlement, _)) => return settlement,
+                Either::Right(((), unfinished)) => attempt = unfinished,
+            }
+            self.keep_leases();
+        }
+    }
+
+    /// Tells when leases are to be renewed next, if any job is held.
+    pub(super) fn renew_at(&self) -> Option<Timestamp> {
+        let progress = self.progress();
+        (progress.running.is_some() || !progress.in_hand.is_empty()).then_some(progress.renew_at)
+    }
+
+    /// Renews the leases of all jobs that are held; what was lost is let go of, or told to stop.
+    pub(super) fn keep_leases(&self) {
+        let mut progress = self.progress();
+        progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
+        let leases: Vec<_> =
+            progress.in_hand.iter().chain(&progress.running).map(|held| held.lease.clone()).collect();
+        if leases.is_empty() {
+            return;
+        }
+        let mut renewals = self.queue.renew_now(&leases).into_iter();
+        progress.in_hand.retain(|held| match renewals.next() {
+            Some(Renewal::Held { cancel: Some(reason), .. }) => {
+                held.interrupt.request(InterruptReason::Cancelled(reason));
+                true
+            }
+            Some(Renewal::Held { cancel: None, .. }) => true,
+            Some(Renewal::Lost) | None => false,
+        });
+        let Some(running) = &progress.running else { return };
+        match renewals.next() {
+            Some(Renewal::Held { cancel: Some(reason), .. }) => {
+                running.interrupt.request(InterruptReason::Cancelled(reason));
+            }
+            Some(Renewal::Lost) => running.interrupt.request(InterruptReason::LeaseLost),
+            Some(Renewal::Held { cancel: None, .. }) | None => {}
+        }
+    }
+
+    /// Repeats an operation that may succeed later, as the hosted loop does.
+    async fn persist<T, F>(
+        &self,
+        operation: &'static str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, KitError>
+    where
+        F: Future<Output = Result<T, QueueError>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.is_transient() && tries < TRIES => self.clock.sleep(WAIT).await,
+                Err(source) => return Err(KitError::Queue { operation, source }),
+            }
+        }
+    }
+}
+
+/// Keeps how the last attempt ended, for the report.
+#[derive(Debug, Default)]
+pub(super) struct AttemptLog(Mutex<Option<Outcome>>);
+
+impl AttemptLog {
+    fn take(&self) -> Option<Outcome> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Observer for AttemptLog {
+    fn observe(&self, event: &Event) {
+        if let Event::Ended { outcome, .. } = event {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        }
+    }
+}

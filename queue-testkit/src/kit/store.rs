@@ -1,0 +1,107 @@
+//! The kit's queue: the model under virtual time, with such faults as the test asks for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
+};
+
+use crate::clock::VirtualClock;
+use crate::fault::{Faults, Faulty};
+use crate::model_queue::ModelQueue;
+
+/// The queue of a kit. Cheap to clone; clones are the same queue.
+#[derive(Clone, Debug)]
+pub struct KitQueue {
+    model: ModelQueue,
+    faulty: Arc<Faulty<ModelQueue>>,
+}
+
+impl KitQueue {
+    pub(super) fn new(clock: &VirtualClock, seed: u64) -> Self {
+        let model = ModelQueue::seeded(clock.clone(), seed);
+        let faulty = Arc::new(Faulty::new(model.clone(), clock.clone()));
+        Self { model, faulty }
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        self.faulty.faults()
+    }
+
+    pub(super) fn records(&self) -> Vec<JobRecord> {
+        self.model.records()
+    }
+
+    pub(super) fn queues(&self) -> Vec<QueueName> {
+        self.model.queues()
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.model.next_due()
+    }
+
+    pub(super) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {
+        self.model.renew_now(leases)
+    }
+}
+
+#[async_trait]
+impl Queue for KitQueue {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.faulty.push(jobs).await
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.faulty.claim(demand).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        self.faulty.renew(leases).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.faulty.settle(settlements).await
+    }
+}
+
+#[async_trait]
+impl Inspect for KitQueue {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.model.get(id).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        self.model.list(filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.model.counts().await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.model.cancel(id, reason).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.model.retry(id).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.model.delete(id).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.model.pause(queue).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.model.resume(queue).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        self.model.prune(prune).await
+    }
+}

@@ -1,0 +1,48 @@
+//! The operator's side of the testkit's queue.
+
+use async_trait::async_trait;
+use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::{Inspect, JobId, JobRecord, QueueError, QueueName};
+
+use super::ModelQueue;
+
+#[async_trait]
+impl Inspect for ModelQueue {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        Ok(self.look(|state, now| state.table.get(now, id)))
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        Ok(self.look(|state, now| state.table.list(now, filter, page)))
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        Ok(self.look(|state, now| state.table.counts(now)))
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.change(|state, now| state.table.cancel(now, id, reason))
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.change(|state, now| state.table.retry(now, id))
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.change(|state, now| state.table.delete(now, id))
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.change(|state, _| state.table.pause(queue));
+        Ok(())
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.change(|state, _| state.table.resume(queue));
+        Ok(())
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        Ok(self.change(|state, now| state.table.prune(now, prune)))
+    }
+}

@@ -1,0 +1,27 @@
+//! What the kit asks of its queue without waiting.
+
+use queue_core::inspect::{Filter, Page};
+use queue_core::{JobRecord, Lease, QueueName, Renewal, Timestamp};
+
+use super::ModelQueue;
+
+impl ModelQueue {
+    /// Lists all jobs, finished ones too, in push order.
+    pub(crate) fn records(&self) -> Vec<JobRecord> {
+        self.look(|state, now| state.table.list(now, &Filter::all(), &Page::first(usize::MAX)).jobs)
+    }
+
+    /// Lists the queues that were ever pushed to, sorted.
+    pub(crate) fn queues(&self) -> Vec<QueueName> {
+        self.look(|state, now| state.table.counts(now)).into_iter().map(|counts| counts.queue).collect()
+    }
+
+    /// Tells when time next changes something.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.look(|state, _| state.table.next_due())
+    }
+
+    pub(crate) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {
+        self.change(|state, now| state.table.renew(now, leases))
+    }
+}

@@ -1,0 +1,121 @@
+//! What a run of the kit did.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use queue_core::{Body, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition};
+
+use crate::clock::VirtualClock;
+
+/// One attempt that was made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AttemptReport {
+    /// Which attempt of which job.
+    pub facts: JobFacts,
+    /// What the job carried.
+    pub body: Body,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it had ended and was settled.
+    pub ended_at: Timestamp,
+    /// How it ended; an error's causes are in its message.
+    pub outcome: Outcome,
+    /// Where the job went.
+    pub transition: Transition,
+    /// Whether that was recorded.
+    pub settled: Settled,
+}
+
+/// What a run did, and what it left.
+#[derive(Clone, Debug)]
+pub struct Run {
+    attempts: Vec<AttemptReport>,
+    waiting: Vec<JobRecord>,
+}
+
+impl Run {
+    pub(crate) fn new(attempts: Vec<AttemptReport>, waiting: Vec<JobRecord>) -> Self {
+        Self { attempts, waiting }
+    }
+
+    /// All attempts, in the order in which they were made.
+    #[must_use]
+    pub fn attempts(&self) -> &[AttemptReport] {
+        &self.attempts
+    }
+
+    /// Counts the attempts of a kind of job.
+    #[must_use]
+    pub fn attempts_of<J: Job>(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.facts.name == J::NAME).count()
+    }
+
+    /// The jobs that were unfinished at the end: waiting for a time beyond the horizon, or for a queue that is paused.
+    #[must_use]
+    pub fn waiting(&self) -> &[JobRecord] {
+        &self.waiting
+    }
+
+    /// The attempts that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &AttemptReport> {
+        self.attempts.iter().filter(|attempt| attempt.outcome.failure().is_some())
+    }
+
+    /// Asserts that every attempt succeeded.
+    ///
+    /// # Panics
+    ///
+    /// With the error of each that didn't.
+    #[track_caller]
+    pub fn expect_success(&self) {
+        let bad: Vec<_> =
+            self.attempts.iter().filter(|attempt| !attempt.outcome.kind().is_success()).collect();
+        let text = bad.iter().fold(String::new(), |text, attempt| text + &format!("\n  {attempt}"));
+        assert!(bad.is_empty(), "{} of {} attempts did not succeed:{text}", bad.len(), self.attempts.len());
+    }
+
+    /// Writes the run, an attempt a line: the same for the same seed, byte for byte, on every machine.
+    ///
+    /// Jobs are numbered in the order in which they were first run.
+    #[must_use]
+    pub fn trace(&self) -> String {
+        let mut seen: Vec<JobId> = Vec::new();
+        let mut text = String::new();
+        for attempt in &self.attempts {
+            let number = seen.iter().position(|id| *id == attempt.facts.id).unwrap_or_else(|| {
+                seen.push(attempt.facts.id);
+                seen.len() - 1
+            });
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{} #{} {attempt}", since_start(attempt.started_at), number + 1);
+        }
+        text
+    }
+}
+
+impl fmt::Display for AttemptReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} attempt {}: ", self.facts.name, self.facts.attempt)?;
+        match &self.outcome {
+            Outcome::Success => f.write_str("success")?,
+            Outcome::Failure(failure) => write!(f, "failure: {failure}")?,
+            Outcome::Snooze(wait) => write!(f, "snooze for {wait:?}")?,
+            Outcome::Cancel(reason) => write!(f, "cancel: {reason}")?,
+            Outcome::Interrupted => f.write_str("interrupted")?,
+        }
+        match &self.transition {
+            Transition::Retry { at, .. } => write!(f, " → retry at {}", since_start(*at))?,
+            Transition::Snooze { at } => write!(f, " → again at {}", since_start(*at))?,
+            Transition::Discard { .. } => f.write_str(" → discarded")?,
+            Transition::Release => f.write_str(" → released")?,
+            Transition::Complete | Transition::Cancel { .. } => {}
+        }
+        if self.settled == Settled::Stale { f.write_str(" (stale: not recorded)") } else { Ok(()) }
+    }
+}
+
+fn since_start(at: Timestamp) -> String {
+    let since: Duration = at.since(VirtualClock::START);
+    format!("+{}.{:06}s", since.as_secs(), since.subsec_micros())
+}

@@ -1,0 +1,3 @@
+//! Holds the testkit's queue and the conformance suite to what they promise.
+
+mod model_queue;
