@@ -1,3 +1,4 @@
 //! Holds the testkit's queue and the conformance suite to what they promise.
 
 mod model_queue;
+mod third_party;

@@ -41,16 +41,17 @@ impl Shift {
 
     /// Takes the next job: from the buffer, or from the queue as the one who leads. `None` once the loop stops.
     async fn next(self: &Arc<Self>) -> Option<Ticket> {
-        if let Some(ticket) = self.buffered() {
-            return Some(ticket);
-        }
-        self.floor().idle += 1;
-        let next = self.lead().await;
-        let mut floor = self.floor();
-        floor.idle -= 1;
-        let nobody_leads = floor.idle == 0;
-        drop(floor);
-        if nobody_leads && next.is_some() {
+        let next = match self.buffered() {
+            Some(ticket) => Some(ticket),
+            None => {
+                self.floor().idle += 1;
+                let next = self.lead().await;
+                self.floor().idle -= 1;
+                next
+            }
+        };
+        // Somebody must take the jobs that are left, and lead when there are none.
+        if next.is_some() && self.floor().idle == 0 {
             self.hire();
         }
         next

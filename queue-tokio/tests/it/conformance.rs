@@ -1,0 +1,61 @@
+//! Holds the in-memory queue to every law of the contract.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::model::Retention;
+use queue_core::{Clock as _, Inspect, Timestamp};
+use queue_testkit::{Bounded, Fixture, VirtualClock};
+use queue_tokio::TokioQueue;
+
+struct InMemory {
+    clock: VirtualClock,
+    queue: TokioQueue,
+}
+
+impl InMemory {
+    fn fresh() -> Self {
+        let clock = VirtualClock::new();
+        let queue =
+            TokioQueue::builder().unbounded().retention(Retention::everything()).clock(clock.clone()).build();
+        Self { clock, queue }
+    }
+}
+
+#[async_trait]
+impl Fixture for InMemory {
+    fn queue(&self) -> Arc<dyn Inspect> {
+        Arc::new(self.queue.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    async fn close(&self) {
+        self.queue.close();
+    }
+
+    async fn bounded(&self, capacity: u32) -> Option<Bounded> {
+        let queue = TokioQueue::builder()
+            .bound(capacity)
+            .retention(Retention::everything())
+            .clock(self.clock.clone())
+            .build();
+        let pusher = queue.clone();
+        Some(Bounded {
+            queue: Arc::new(queue),
+            try_push: Box::new(move |jobs| {
+                let answer = pusher.try_push(jobs);
+                Box::pin(async move { answer })
+            }),
+        })
+    }
+}
+
+queue_testkit::conformance!(async || InMemory::fresh());

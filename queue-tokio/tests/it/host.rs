@@ -1,0 +1,158 @@
+//! Holds the host to H15, H16, H25 and its signals to H17.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{BoxError, OutcomeKind, Services, background_job, jobs};
+use queue_tokio::{Host, HostContext, HostError, HostedService, OnFailure, QueueService, TokioQueue};
+use tokio::sync::Notify;
+
+use crate::world::TestResult;
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// A service that notes what it's asked to do, and fails as it's told.
+struct Noting {
+    name: &'static str,
+    log: Log,
+    fail_start: bool,
+    fail_run: Vec<&'static str>,
+    settled: Arc<Notify>,
+}
+
+impl Noting {
+    fn new(name: &'static str, log: &Log) -> Self {
+        Self { name, log: log.clone(), fail_start: false, fail_run: Vec::new(), settled: Arc::default() }
+    }
+
+    fn note(&self, what: &str) {
+        self.log.lock().unwrap().push(format!("{} {what}", self.name));
+    }
+}
+
+#[async_trait]
+impl HostedService for Noting {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn start(&mut self, _: &HostContext) -> Result<(), BoxError> {
+        self.note("starts");
+        if self.fail_start { Err("no port".into()) } else { Ok(()) }
+    }
+
+    async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
+        match self.fail_run.pop() {
+            Some("panic") => panic!("bang"),
+            Some("end") => return Ok(()),
+            Some(error) => return Err(error.into()),
+            None => {}
+        }
+        self.settled.notify_one();
+        context.stopping().cancelled().await;
+        self.note("stops");
+        Ok(())
+    }
+}
+
+/// H15: services start in order and stop in reverse, then singletons are disposed.
+#[tokio::test]
+async fn services_start_in_order_and_stop_in_reverse() -> TestResult {
+    let log = Log::default();
+    let disposed = log.clone();
+    let services = Services::builder()
+        .singleton(7_u8)
+        .dispose(move |_: Arc<u8>, _: OutcomeKind| {
+            disposed.lock().unwrap().push("u8 disposed".into());
+            async { Ok::<(), std::io::Error>(()) }
+        })
+        .build()?;
+    let (one, two) = (Noting::new("one", &log), Noting::new("two", &log));
+    let run = [one.settled.clone(), two.settled.clone()];
+    let running = Host::builder().services(services).service(one).service(two).build()?.start().await?;
+    for ready in run {
+        ready.notified().await;
+    }
+
+    running.stop().await?;
+
+    assert_eq!(*log.lock().unwrap(), ["one starts", "two starts", "two stops", "one stops", "u8 disposed"]);
+    Ok(())
+}
+
+/// H15: one that fails to start stops those that were started, in reverse, and is named.
+#[tokio::test]
+async fn a_service_that_fails_to_start_stops_the_others() -> TestResult {
+    let log = Log::default();
+    let mut third = Noting::new("three", &log);
+    third.fail_start = true;
+    let services = [Noting::new("one", &log), Noting::new("two", &log), third, Noting::new("four", &log)];
+    let builder = services.into_iter().fold(Host::builder(), queue_tokio::HostBuilder::service);
+
+    let error = builder.build()?.start().await.unwrap_err();
+
+    assert_eq!(error.to_string(), "the service `three` could not start: no port");
+    assert_eq!(
+        *log.lock().unwrap(),
+        ["one starts", "two starts", "three starts", "two stops", "one stops"]
+    );
+    Ok(())
+}
+
+/// H16: a service that ends, fails or panics stops the host, which says why.
+#[tokio::test]
+async fn a_service_that_fails_stops_the_host() -> TestResult {
+    for (how, said) in [
+        ("panic", "the service `bad` panicked: bang"),
+        ("end", "the service `bad` ended while it should have run"),
+        ("lost the database", "the service `bad` failed: lost the database"),
+    ] {
+        let log = Log::default();
+        let mut bad = Noting::new("bad", &log);
+        bad.fail_run.push(how);
+        let host = Host::builder().service(Noting::new("good", &log)).service(bad).build()?;
+
+        let error = host.run_until(std::future::pending()).await.unwrap_err();
+
+        assert_eq!(error.to_string(), said);
+        assert!(matches!(error, HostError::Failed { .. }));
+        assert!(log.lock().unwrap().contains(&"good stops".to_owned()));
+    }
+    Ok(())
+}
+
+/// H16: or it is run again, with a wait that doubles.
+#[tokio::test(start_paused = true)]
+async fn a_service_may_be_run_again() -> TestResult {
+    let log = Log::default();
+    let mut bad = Noting::new("bad", &log);
+    bad.fail_run.extend(["panic", "again", "end"]);
+    let settled = bad.settled.clone();
+    let restart = OnFailure::Restart { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+    let began = tokio::time::Instant::now();
+
+    Host::builder().service_with(bad, restart).build()?.run_until(settled.notified()).await?;
+
+    assert_eq!(began.elapsed().as_secs(), 1 + 2 + 4);
+    Ok(())
+}
+
+#[background_job]
+async fn needy(#[inject] number: &u64) {
+    let _ = number;
+}
+
+/// H25: what jobs lack is one readable error, before anything starts.
+#[test]
+fn what_jobs_lack_is_found_by_build() {
+    let service = QueueService::new(TokioQueue::new(), jobs![needy]);
+
+    let error = Host::builder().service(service).build().unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "1 problem found before the start:\n  1. job `needy` needs `u64` (parameter `number`), which nothing provides: \
+         needy → u64"
+    );
+}

@@ -1,0 +1,112 @@
+//! Holds the hosted loop to how it keeps leases: H4, H22.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::{Event, InterruptReason, JobContext, JobError, QueueExt as _, Services, Settled, State, background_job, jobs};
+use queue_testkit::{Fault, Faulty, Operation};
+use queue_tokio::{QueueService, TokioClock};
+use tokio::sync::Semaphore;
+
+use crate::world::{TestResult, World, host, keeping_queue, record};
+
+#[background_job]
+async fn hold(#[inject] gate: &Semaphore) {
+    gate.acquire().await.unwrap().forget();
+}
+
+#[background_job(max_attempts = 2)]
+async fn stop_when_lost(#[inject] context: &JobContext) -> Result<(), JobError> {
+    if context.fence().0 > 1 {
+        return Ok(());
+    }
+    context.token().cancelled().await;
+    assert_eq!(context.interrupt().reason(), Some(&InterruptReason::LeaseLost));
+    Err("lost".into())
+}
+
+/// H4: leases are renewed for as long as jobs are held, started or waiting in the buffer.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_renewed_started_or_not() -> TestResult {
+    let gate = Arc::new(Semaphore::new(0));
+    let services = Services::builder().singleton_as(gate.clone());
+    let world = World::with(jobs![hold], services, |service| service.concurrency(1).prefetch(3)).await;
+    let receipts = world.queue.enqueue_all((0..4).map(|_| hold::new())).await?;
+    world.recorder.wait_for_count("claims", 4, |event| matches!(event, Event::Claimed(_))).await;
+
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+
+    gate.add_permits(4);
+    world.recorder.wait_for_settled::<hold>(4).await;
+    for receipt in receipts {
+        let job = record(&world.queue, receipt.id()).await;
+        assert_eq!((job.state, job.fence.0), (State::Completed, 1), "{:?}", job.errors);
+    }
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H4: when a lease is lost, the attempt's token fires and its result is not recorded.
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_stops_the_attempt_and_voids_its_result() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    faulty.faults().on(Operation::Renew, 1, Fault::LoseLease);
+    let world = World::over(queue, faulty, jobs![stop_when_lost], Services::builder(), |s| s).await;
+
+    let id = world.queue.enqueue(stop_when_lost::new()).await?.id();
+    world.recorder.wait_for("the loss", |event| matches!(event, Event::LeaseLost(_))).await;
+    let settled = world.recorder.wait_for_settled::<stop_when_lost>(2).await;
+
+    let stale = settled.iter().filter(|event| matches!(event, Event::Settled { settled: Settled::Stale, .. }));
+    assert_eq!(stale.count(), 1, "{settled:?}");
+    assert_eq!(record(&world.queue, id).await.state, State::Completed);
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H4: a worker that can't reach the queue for a whole lease gives its jobs up.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_renewed_in_time_is_given_up() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..=50 {
+        faulty.faults().on(Operation::Renew, nth, Fault::FailBefore);
+    }
+    let world = World::over(queue, faulty, jobs![stop_when_lost], Services::builder(), |s| s).await;
+
+    let id = world.queue.enqueue(stop_when_lost::new()).await?.id();
+    world.recorder.wait_for("the loss", |event| matches!(event, Event::LeaseLost(_))).await;
+    world.recorder.wait_for_settled::<stop_when_lost>(2).await;
+
+    assert_eq!(record(&world.queue, id).await.state, State::Completed);
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H22: a host that is dropped without being stopped loses no job: others take over.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_host_loses_no_job() -> TestResult {
+    let gate = Arc::new(Semaphore::new(0));
+    let services = || Services::builder().singleton_as(gate.clone());
+    let world = World::start(jobs![hold], services()).await;
+    let id = world.queue.enqueue(hold::new()).await?.id();
+    world.recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
+
+    drop(world.host);
+    gate.add_permits(2);
+    let recorder = queue_testkit::Recorder::with_deadline(Duration::from_secs(120));
+    let service = QueueService::new(world.queue.clone(), jobs![hold]).observe(recorder.clone());
+    let second = host(services().build()?, service).start().await?;
+
+    let finished = async {
+        while record(&world.queue, id).await.state != State::Completed {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), finished).await?;
+    second.stop().await?;
+    Ok(())
+}

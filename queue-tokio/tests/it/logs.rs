@@ -1,0 +1,63 @@
+//! Holds what is logged to H19 and H28.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use queue_core::{JobError, QueueExt as _, Services, background_job, jobs};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::{TestResult, World};
+
+#[background_job(max_attempts = 1)]
+async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
+    tracing::info!(number, "at work");
+    if secret == "hunter2" { Err(std::io::Error::other("it rained"))? }
+    Ok(())
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// H19, H28: each attempt is a span with id, name, queue and attempt; a failure is logged once, and payloads never.
+#[tokio::test]
+async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> TestResult {
+    let lines = Lines::default();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).with_max_level(tracing::Level::TRACE).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::start(jobs![leaky], Services::builder().singleton(7_u32)).await;
+
+    let id = world.queue.enqueue(leaky::new("hunter2")).meta("token", "s3cr3t").await?.id();
+    world.recorder.wait_for_settled::<leaky>(1).await;
+    world.host.stop().await?;
+
+    let log = String::from_utf8(lines.0.lock().unwrap().clone())?;
+    let within = log.lines().find(|line| line.contains("at work")).expect("the job's own line");
+    for field in [format!("job.id={id}"), "job.name=leaky".into(), "job.queue=default".into(), "job.attempt=1".into()] {
+        assert!(within.contains(&field), "no {field} in {within}");
+    }
+    let failures: Vec<_> = log.lines().filter(|line| line.contains("it rained")).collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].contains("WARN") && failures[0].contains("job.name=leaky"), "{}", failures[0]);
+    assert!(!log.contains("hunter2") && !log.contains("s3cr3t"), "{log}");
+    Ok(())
+}

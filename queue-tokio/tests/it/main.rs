@@ -1,0 +1,13 @@
+//! What the in-memory queue, the hosted loop and the host promise.
+
+mod conformance;
+mod host;
+mod leases;
+mod load;
+mod logs;
+mod memory;
+mod running;
+mod side_by_side;
+mod stopping;
+mod trouble;
+mod world;

@@ -1,0 +1,103 @@
+//! Holds the hosted loop to how it stops: H13, H14.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::{Event, Inspect as _, JobContext, QueueExt as _, Services, State, background_job, jobs};
+use tokio::sync::Semaphore;
+
+use crate::world::{TestResult, World, record};
+
+#[background_job]
+async fn hold(#[inject] gate: &Semaphore) {
+    gate.acquire().await.unwrap().forget();
+}
+
+#[background_job]
+async fn wait_for_token(#[inject] context: &JobContext) -> Result<(), &'static str> {
+    context.token().cancelled().await;
+    Err("told to stop")
+}
+
+#[background_job]
+async fn never_stop() {
+    std::future::pending::<()>().await;
+}
+
+fn started(count: usize) -> (usize, impl Fn(&Event) -> bool) {
+    (count, |event: &Event| matches!(event, Event::Started(_)))
+}
+
+/// H13: what was prefetched and not started is given back at once, not left to expire.
+#[tokio::test(start_paused = true)]
+async fn unstarted_jobs_are_released_at_shutdown() -> TestResult {
+    let gate = Arc::new(Semaphore::new(0));
+    let services = Services::builder().singleton_as(gate.clone());
+    let world = World::with(jobs![hold], services, |service| service.concurrency(1).prefetch(3)).await;
+    let receipts = world.queue.enqueue_all((0..4).map(|_| hold::new())).await?;
+    world.recorder.wait_for_count("claims", 4, |event| matches!(event, Event::Claimed(_))).await;
+
+    let (queue, gate) = (world.queue.clone(), gate.clone());
+    let stop = tokio::spawn(world.host.stop());
+    world.recorder.wait_for_settled::<hold>(3).await;
+    for receipt in &receipts[1..] {
+        let job = record(&queue, receipt.id()).await;
+        assert_eq!((job.state, job.attempt, job.fence.0), (State::Available, 0, 1));
+    }
+    gate.add_permits(1);
+
+    let stopped = stop.await??;
+    assert!(stopped.cut_short.is_empty(), "the running job was left to end: {:?}", stopped.cut_short);
+    assert_eq!(record(&queue, receipts[0].id()).await.state, State::Completed);
+    Ok(())
+}
+
+/// H14: after the shutdown timeout the token fires, and a job that fails then is handed back uncounted.
+#[tokio::test(start_paused = true)]
+async fn running_jobs_are_told_to_stop_after_the_timeout() -> TestResult {
+    let world = World::start(jobs![wait_for_token], Services::builder()).await;
+    let id = world.queue.enqueue(wait_for_token::new()).await?.id();
+    let (count, fits) = started(1);
+    world.recorder.wait_for_count("starts", count, fits).await;
+    let began = tokio::time::Instant::now();
+
+    let stopped = world.host.stop().await?;
+
+    assert_eq!(began.elapsed().as_secs(), 5, "the shutdown timeout, and no more");
+    assert!(stopped.cut_short[0].starts_with("wait_for_token ("), "{:?}", stopped.cut_short);
+    let job = record(&world.queue, id).await;
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
+    Ok(())
+}
+
+/// H14: what does not stop in its grace is dropped and handed back, uncounted.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_stop_is_dropped_and_handed_back() -> TestResult {
+    let world = World::with(jobs![never_stop], Services::builder(), |service| service.grace(Duration::from_secs(2))).await;
+    let id = world.queue.enqueue(never_stop::new()).await?.id();
+    let (count, fits) = started(1);
+    world.recorder.wait_for_count("starts", count, fits).await;
+    let began = tokio::time::Instant::now();
+
+    let stopped = world.host.stop().await?;
+
+    assert_eq!(began.elapsed().as_secs(), 7, "the shutdown timeout and the grace");
+    assert_eq!(stopped.cut_short.len(), 1);
+    let job = record(&world.queue, id).await;
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
+    Ok(())
+}
+
+/// H14: a stop claims nothing more.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_claimed_after_a_stop() -> TestResult {
+    let world = World::start(jobs![hold], Services::builder().singleton(Semaphore::new(0))).await;
+    world.host.stop().await?;
+
+    let id = world.queue.enqueue(hold::new()).await?.id();
+    tokio::time::advance(Duration::from_secs(60)).await;
+
+    assert_eq!(record(&world.queue, id).await.fence.0, 0);
+    assert_eq!(world.queue.counts().await?[0].of(State::Available), 1);
+    Ok(())
+}

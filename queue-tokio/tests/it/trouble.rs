@@ -1,0 +1,90 @@
+//! Holds the hosted loop to how it bears a queue that fails: H10.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use queue_core::{Event, JobContext, QueueExt as _, Services, State, background_job, jobs};
+use queue_testkit::{Fault, Faulty, Operation};
+use queue_tokio::TokioClock;
+
+use crate::world::{TestResult, World, keeping_queue, record};
+
+#[background_job]
+async fn count(#[inject] runs: &AtomicUsize) {
+    runs.fetch_add(1, Ordering::SeqCst);
+}
+
+async fn world_with(faults: &[(Operation, u32, Fault)], runs: &Arc<AtomicUsize>) -> World {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    for (operation, nth, fault) in faults {
+        faulty.faults().on(*operation, *nth, *fault);
+    }
+    World::over(queue, faulty, jobs![count], Services::builder().singleton_as(runs.clone()), |s| s).await
+}
+
+/// H10: claims that fail are tried again, said once and not once per try, and the loop recovers by itself.
+#[tokio::test(start_paused = true)]
+async fn failing_claims_are_said_once_and_recovered_from() -> TestResult {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let faults: Vec<_> = (1..=20).map(|nth| (Operation::Claim, nth, Fault::FailBefore)).collect();
+    let world = world_with(&faults, &runs).await;
+
+    world.queue.enqueue(count::new()).await?;
+    let began = tokio::time::Instant::now();
+    let mut found = false;
+    // Twenty failures take more than a recorder's deadline of virtual time.
+    while !found {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        found = runs.load(Ordering::SeqCst) == 1;
+        assert!(began.elapsed() < Duration::from_secs(600), "it never recovered");
+    }
+
+    let failed = |event: &Event| matches!(event, Event::QueueFailed { operation: "claim", .. });
+    let recovered = |event: &Event| matches!(event, Event::QueueRecovered { operation: "claim" });
+    assert_eq!((world.recorder.count(failed), world.recorder.count(recovered)), (1, 1));
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H10: a settlement that fails, before or after it was applied, is kept and repeated: the job runs once.
+#[tokio::test(start_paused = true)]
+async fn failing_settlements_are_repeated() -> TestResult {
+    for fault in [Fault::FailBefore, Fault::FailAfter] {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let world = world_with(&[(Operation::Settle, 1, fault), (Operation::Settle, 2, fault)], &runs).await;
+
+        let id = world.queue.enqueue(count::new()).await?.id();
+        world.recorder.wait_for_settled::<count>(1).await;
+
+        assert_eq!(record(&world.queue, id).await.state, State::Completed, "{fault:?}");
+        assert_eq!(runs.load(Ordering::SeqCst), 1, "{fault:?}");
+        world.host.stop().await?;
+    }
+    Ok(())
+}
+
+#[background_job(max_attempts = 1)]
+async fn chain_badly(#[inject] context: &JobContext) {
+    context.then(queue_core::NewJob::from(count::new()).queue("not a name"));
+}
+
+/// H10: a followup that can't be stored discards its own job, and holds up no other's settlement.
+#[tokio::test]
+async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let services = Services::builder().singleton_as(runs.clone());
+    let world = World::start(jobs![chain_badly, count], services).await;
+
+    let bad = world.queue.enqueue(chain_badly::new()).await?.id();
+    let good = world.queue.enqueue(count::new()).await?.id();
+    world.recorder.wait_for_count("settlements", 2, |event| matches!(event, Event::Settled { .. })).await;
+
+    assert_eq!(record(&world.queue, good).await.state, State::Completed);
+    let bad = record(&world.queue, bad).await;
+    assert_eq!(bad.state, State::Discarded);
+    assert!(bad.errors[0].message.contains("followups can't be stored") && bad.errors[0].message.contains("`queue` has ' '"));
+    world.host.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What most tests of the hosted loop set up: a queue, a service over it, and someone who looks on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::{Inspect, Jobs, Queue, Services, ServicesBuilder};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, QueueService, RunningHost, TokioQueue};
+
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A hosted loop under test.
+pub(crate) struct World {
+    pub(crate) queue: TokioQueue,
+    pub(crate) recorder: Recorder,
+    pub(crate) host: RunningHost,
+}
+
+impl World {
+    /// Runs these jobs over a queue in memory that keeps finished jobs.
+    pub(crate) async fn start(jobs: Jobs, services: ServicesBuilder) -> Self {
+        Self::with(jobs, services, |service| service).await
+    }
+
+    /// The same with other settings of the service.
+    pub(crate) async fn with(
+        jobs: Jobs,
+        services: ServicesBuilder,
+        set: impl FnOnce(QueueService) -> QueueService,
+    ) -> Self {
+        let queue = keeping_queue();
+        Self::over(queue.clone(), queue, jobs, services, set).await
+    }
+
+    /// The same with a loop over another queue, mostly one around the first.
+    pub(crate) async fn over(
+        queue: TokioQueue,
+        served: impl Queue,
+        jobs: Jobs,
+        services: ServicesBuilder,
+        set: impl FnOnce(QueueService) -> QueueService,
+    ) -> Self {
+        let recorder = Recorder::with_deadline(Duration::from_secs(120));
+        let service = set(QueueService::new(served, jobs).observe(recorder.clone()));
+        let host = host(services.build().unwrap(), service).start().await.unwrap();
+        Self { queue, recorder, host }
+    }
+}
+
+pub(crate) fn host(services: Services, service: QueueService) -> Host {
+    Host::builder()
+        .services(services)
+        .service(service)
+        .shutdown_timeout(Duration::from_secs(5))
+        .build()
+        .unwrap()
+}
+
+pub(crate) fn keeping_queue() -> TokioQueue {
+    TokioQueue::builder().retention(queue_core::model::Retention::everything()).build()
+}
+
+pub(crate) async fn record(queue: &TokioQueue, id: queue_core::JobId) -> queue_core::JobRecord {
+    queue.get(id).await.unwrap().expect("the job is there")
+}
+
+/// A value that jobs of a test share, to be registered and kept.
+pub(crate) fn shared<T: Default + Send + Sync + 'static>() -> Arc<T> {
+    Arc::default()
+}
