@@ -60,6 +60,8 @@ pub struct JobTable {
     /// The last place in push order that was given.
     sequence: u64,
     entries: Slab<Entry>,
+    /// How many entries were removed since the table last gave memory back.
+    removed: usize,
     identities: Identities,
     lanes: Vec<Lane>,
     lane_of: HashMap<QueueName, u32>,
@@ -88,6 +90,7 @@ impl JobTable {
             now: Timestamp::from_micros(i64::MIN),
             sequence: 0,
             entries: Slab::new(),
+            removed: 0,
             lanes: Vec::new(),
             lane_of: HashMap::new(),
             due: BTreeSet::new(),

@@ -44,6 +44,10 @@ impl Identities {
         self.chosen.insert(id, slot);
     }
 
+    pub(super) fn give_memory_back(&mut self) {
+        self.chosen.shrink_to_fit();
+    }
+
     pub(super) fn forget(&mut self, id: JobId) {
         if !self.chosen.is_empty() {
             self.chosen.remove(&id);

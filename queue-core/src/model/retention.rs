@@ -130,6 +130,20 @@ impl JobTable {
     fn drop_entry(&mut self, slot: Slot) {
         if let Some(entry) = self.entries.try_remove(slot as usize) {
             self.identities.forget(entry.id);
+            self.removed += 1;
+            self.give_memory_back();
+        }
+    }
+
+    /// Gives memory back once a burst is over: as seldom as makes its cost a constant share of each removal's.
+    fn give_memory_back(&mut self) {
+        const WORTH_IT: usize = 4096;
+        let (used, capacity) = (self.entries.len(), self.entries.capacity());
+        let is_mostly_empty = capacity > WORTH_IT && used < capacity / 8;
+        if is_mostly_empty && (used == 0 || self.removed >= capacity) {
+            self.removed = 0;
+            self.entries.shrink_to_fit();
+            self.identities.give_memory_back();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Holds the host to H15, H16, H25 and its signals to H17.
+//! Holds the host to H15, H16 and H25.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -3,11 +3,11 @@
 mod conformance;
 mod host;
 mod leases;
-mod load;
 mod logs;
 mod memory;
 mod running;
 mod side_by_side;
+mod signals;
 mod stopping;
 mod trouble;
 mod world;
