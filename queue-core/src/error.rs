@@ -1,5 +1,6 @@
 //! What can go wrong between a caller and a queue.
 
+use std::any::Any;
 use std::fmt;
 
 use crate::name::QueueName;
@@ -159,4 +160,12 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Writes what a caught panic said: `panicked: index out of bounds`.
+#[must_use]
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
 }

@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use futures_util::future::poll_fn;
 
+use crate::error::panic_message;
 use crate::outcome::{Failure, FailureCause, Outcome};
 
 thread_local! {
@@ -35,13 +36,6 @@ pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
 pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
     listen();
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| failed(&*panic))
-}
-
-/// Gives the message of a caught panic.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
 }
 
 fn failed(panic: &(dyn Any + Send)) -> Outcome {

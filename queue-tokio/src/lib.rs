@@ -15,3 +15,8 @@ pub use hosted::{HostContext, HostedService};
 pub use memory::{TokioQueue, TokioQueueBuilder};
 pub use runtime::TokioRuntime;
 pub use service::QueueService;
+
+/// Holds the README's programs to compiling, and those that end to running.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

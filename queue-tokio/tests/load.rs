@@ -40,7 +40,10 @@ fn tally() -> Arc<Tally> {
     Arc::new(Tally { runs, done: AtomicUsize::new(0), finished: Notify::new() })
 }
 
-async fn start(queue: &TokioQueue, tally: &Arc<Tally>) -> Result<RunningHost, Box<dyn std::error::Error + Send + Sync>> {
+async fn start(
+    queue: &TokioQueue,
+    tally: &Arc<Tally>,
+) -> Result<RunningHost, Box<dyn std::error::Error + Send + Sync>> {
     let services = Services::builder().singleton_as(tally.clone()).build()?;
     let service = QueueService::new(queue.clone(), jobs![tick]).concurrency(64);
     Ok(Host::builder().services(services).service(service).build()?.start().await?)

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use queue_core::services::Services;
 use queue_core::{
-    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, Queue as _, QueueExt as _, State,
-    background_job, jobs,
+    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, Queue as _, QueueExt as _,
+    State, background_job, jobs,
 };
 use queue_testkit::TestKit;
 
@@ -54,7 +54,9 @@ async fn last() {}
 #[background_job(max_attempts = 2, backoff = fixed("1s"))]
 async fn first(#[inject] context: &JobContext, fail: bool) -> Result<(), JobError> {
     context.then(last::new());
-    if fail && context.attempt() == 1 { Err("not yet")? }
+    if fail && context.attempt() == 1 {
+        Err("not yet")?
+    }
     Ok(())
 }
 
@@ -210,7 +212,10 @@ fn a_blocking_job_runs_and_may_panic() -> TestResult {
 }
 
 #[background_job]
-async fn ask_to_stop(#[inject] token: CancellationToken, #[inject] context: JobContext) -> Result<(), JobError> {
+async fn ask_to_stop(
+    #[inject] token: CancellationToken,
+    #[inject] context: JobContext,
+) -> Result<(), JobError> {
     context.interrupt().request(queue_core::InterruptReason::Shutdown);
     assert!(token.is_cancelled(), "the injected token is the attempt's");
     Err("stopped half-way".into())

@@ -50,7 +50,9 @@ fn a_scope_gives_nothing_once_its_attempt_has_ended() -> TestResult {
     queue_testkit::block_on(async {
         let (leak, leaked) = std::sync::mpsc::channel();
         let kit = TestKit::new(jobs![]).singleton(7_u8).build()?;
-        kit.queue().enqueue(NewJob::call(async move |scope: CallScope| leak.send(scope).map_err(|_| "gone"))).await?;
+        kit.queue()
+            .enqueue(NewJob::call(async move |scope: CallScope| leak.send(scope).map_err(|_| "gone")))
+            .await?;
         kit.run_until_idle().await?.expect_success();
 
         let error = leaked.recv()?.service::<u8>().await.unwrap_err();

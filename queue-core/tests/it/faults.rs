@@ -42,7 +42,12 @@ fn no_single_fault_loses_a_job() -> TestResult {
 
             let job = kit.jobs().remove(0);
             assert_eq!(job.state, State::Completed, "{operation:?} {fault:?}\n{}", run.trace());
-            assert_eq!(runs.load(Ordering::SeqCst), expected_runs, "{operation:?} {fault:?}\n{}", run.trace());
+            assert_eq!(
+                runs.load(Ordering::SeqCst),
+                expected_runs,
+                "{operation:?} {fault:?}\n{}",
+                run.trace()
+            );
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         })?;
     }

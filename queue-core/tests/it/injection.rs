@@ -97,8 +97,8 @@ async fn concurrent_first_uses_make_one_singleton() -> TestResult {
 /// Runs two closures whose polls interleave, over one set of services.
 mod side_by_side {
     use queue_core::{
-        Blocking, BoxFuture, CallScope, Delivery, Fence, Interrupt, JobId, JobRecord, Lease, NewJob, Performer,
-        Services, Timestamp, Transition, World,
+        Blocking, BoxFuture, CallScope, Delivery, Fence, Interrupt, JobId, JobRecord, Lease, NewJob,
+        Performer, Services, Timestamp, Transition, World,
     };
     use queue_testkit::ModelQueue;
 
@@ -152,7 +152,8 @@ fn a_failed_factory_names_its_chain_and_is_tried_again() -> TestResult {
     let services = Services::builder()
         .singleton_as(log.clone())
         .singleton_with(move || {
-            let is_down = outages.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            let is_down =
+                outages.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
             async move { if is_down { Err("connection refused") } else { Ok(Pool) } }
         })
         .scoped_fn(Repo);
@@ -171,7 +172,12 @@ fn a_failed_factory_names_its_chain_and_is_tried_again() -> TestResult {
 }
 
 #[background_job(max_attempts = 1)]
-async fn write(#[inject] tx: &mut Tx, #[inject] counter: &Counter, #[inject] log: &Log, how: &str) -> Result<(), JobError> {
+async fn write(
+    #[inject] tx: &mut Tx,
+    #[inject] counter: &Counter,
+    #[inject] log: &Log,
+    how: &str,
+) -> Result<(), JobError> {
     tx.0 += counter.0;
     note(log, format!("wrote {}", tx.0));
     match how {
@@ -217,7 +223,8 @@ fn a_scope_is_disposed_in_reverse_and_told_the_outcome() -> TestResult {
             kit.run_until_idle().await.map(drop)?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         })?;
-        let expected = ["began".to_owned(), "wrote 6".into(), format!("counter: {told}"), format!("tx 6: {told}")];
+        let expected =
+            ["began".to_owned(), "wrote 6".into(), format!("counter: {told}"), format!("tx 6: {told}")];
         assert_eq!(*log.lock().unwrap(), expected, "{how}");
     }
     Ok(())
@@ -255,14 +262,19 @@ fn every_service_is_disposed_even_if_one_panics() -> TestResult {
             async { Ok::<(), JobErrorFree>(()) }
         })
         .scoped_fn(|_: Arc<Repo>| Counter(1))
-        .dispose(async |_: Arc<Counter>, _: OutcomeKind| -> Result<(), JobErrorFree> { panic!("won't close") });
+        .dispose(async |_: Arc<Counter>, _: OutcomeKind| -> Result<(), JobErrorFree> {
+            panic!("won't close")
+        });
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![count]).services(services).build()?;
         kit.queue().enqueue(count::new()).await?;
 
         let run = kit.run_until_idle().await?;
 
-        assert_eq!(run.attempts()[0].outcome.failure().unwrap().message, "could not end Counter: panicked: won't close");
+        assert_eq!(
+            run.attempts()[0].outcome.failure().unwrap().message,
+            "could not end Counter: panicked: won't close"
+        );
         assert_eq!(*log.lock().unwrap(), ["1 1", "repo: Failure"]);
         Ok(())
     })
@@ -277,10 +289,14 @@ async fn send(#[inject] mailer: &dyn Mailer, #[inject] log: &Log, #[inject] none
 #[test]
 fn a_test_may_replace_a_registration() -> TestResult {
     let log = Arc::new(Log::default());
-    let application = || Services::builder().singleton_as::<dyn Mailer>(Arc::new(Smtp)).singleton_as(log.clone());
+    let application =
+        || Services::builder().singleton_as::<dyn Mailer>(Arc::new(Smtp)).singleton_as(log.clone());
     queue_testkit::block_on(async {
         let real = TestKit::new(jobs![send]).services(application()).build()?;
-        let fake = TestKit::new(jobs![send]).services(application()).replace::<dyn Mailer>(Arc::new(Fake)).build()?;
+        let fake = TestKit::new(jobs![send])
+            .services(application())
+            .replace::<dyn Mailer>(Arc::new(Fake))
+            .build()?;
         for kit in [real, fake] {
             kit.queue().enqueue(send::new()).await?;
             kit.run_until_idle().await?.expect_success();
@@ -298,7 +314,12 @@ impl Key for Replica {
 }
 
 #[background_job]
-async fn read(#[inject("replica")] there: &Counter, #[inject] here: &Counter, #[inject] sum: &u64, #[inject] log: &Log) {
+async fn read(
+    #[inject("replica")] there: &Counter,
+    #[inject] here: &Counter,
+    #[inject] sum: &u64,
+    #[inject] log: &Log,
+) {
     note(log, format!("{} {} {sum}", there.0, here.0));
 }
 
@@ -364,7 +385,12 @@ fn every_problem_of_the_graph_is_listed_at_once() {
 /// S4, S6: what jobs lack is found with the nearest registered name, before anything runs.
 #[test]
 fn what_jobs_lack_is_found_before_they_run() {
-    let error = TestKit::new(jobs![needs_much]).singleton(Tx(1)).singleton(Smtp).singleton_as::<dyn std::any::Any + Send + Sync>(Arc::new(1)).build().unwrap_err();
+    let error = TestKit::new(jobs![needs_much])
+        .singleton(Tx(1))
+        .singleton(Smtp)
+        .singleton_as::<dyn std::any::Any + Send + Sync>(Arc::new(1))
+        .build()
+        .unwrap_err();
 
     let text = error.to_string();
     for expected in [
@@ -374,7 +400,11 @@ fn what_jobs_lack_is_found_before_they_run() {
     ] {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }
-    let near = TestKit::new(jobs![send]).singleton_as::<Log>(Arc::default()).singleton_as::<dyn MailerX>(Arc::new(Smtp)).build().unwrap_err();
+    let near = TestKit::new(jobs![send])
+        .singleton_as::<Log>(Arc::default())
+        .singleton_as::<dyn MailerX>(Arc::new(Smtp))
+        .build()
+        .unwrap_err();
     assert!(near.to_string().contains("(the nearest that is registered: `dyn MailerX`)"), "{near}");
 }
 
@@ -391,7 +421,9 @@ fn a_job_name_taken_twice_is_a_problem() {
     let log = Arc::new(Log::default());
     let error = counted(&log, Services::builder().singleton(Counter(1)))
         .build()
-        .map(|_| TestKit::new(jobs![count, count_again]).singleton(Counter(1)).singleton_as(log.clone()).build())
+        .map(|_| {
+            TestKit::new(jobs![count, count_again]).singleton(Counter(1)).singleton_as(log.clone()).build()
+        })
         .unwrap()
         .unwrap_err();
 

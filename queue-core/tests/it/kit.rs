@@ -12,7 +12,9 @@ type Seen = Mutex<Vec<u32>>;
 #[background_job(max_attempts = 4)]
 async fn flaky(#[inject] context: &JobContext, #[inject] seen: &Seen, number: u32) -> Result<(), JobError> {
     seen.lock().unwrap().push(number);
-    if context.attempt() <= number % 3 { Err("flaky")? }
+    if context.attempt() <= number % 3 {
+        Err("flaky")?
+    }
     Ok(())
 }
 
@@ -129,7 +131,10 @@ fn an_endless_chain_is_stopped() -> TestResult {
         let error = kit.run_until_idle().await.unwrap_err();
 
         let text = error.to_string();
-        assert!(text.contains("still not idle after 50 attempts") && text.contains("chain_for_ever"), "{text}");
+        assert!(
+            text.contains("still not idle after 50 attempts") && text.contains("chain_for_ever"),
+            "{text}"
+        );
         Ok(())
     })
 }
@@ -165,7 +170,10 @@ fn a_failed_assertion_shows_the_nearest_job() -> TestResult {
         let text = panic_of(|| assert_enqueued!(kit, send_welcome { user_id: 42, template: "hello" }));
         assert!(text.contains("no unfinished `send_welcome` is"), "{text}");
         assert!(text.contains("the nearest of 2 is available"), "{text}");
-        assert!(text.contains("user_id: expected 42, is 41") && !text.contains("template: expected"), "{text}");
+        assert!(
+            text.contains("user_id: expected 42, is 41") && !text.contains("template: expected"),
+            "{text}"
+        );
         let text = panic_of(|| kit.assert_completed(&send_welcome::new(41, "hello")));
         assert!(text.contains("state: expected completed, is available"), "{text}");
         Ok(())
@@ -173,7 +181,8 @@ fn a_failed_assertion_shows_the_nearest_job() -> TestResult {
 }
 
 fn panic_of(assertion: impl FnOnce()) -> String {
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(assertion)).expect_err("it should have failed");
+    let panic =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(assertion)).expect_err("it should have failed");
     panic.downcast_ref::<String>().cloned().unwrap_or_default()
 }
 
@@ -209,7 +218,8 @@ fn enqueued_by_sees_just_what_the_block_enqueued() -> TestResult {
         let kit = TestKit::new(jobs![send_welcome]).build()?;
         kit.queue().enqueue(send_welcome::new(1, "before")).await?;
 
-        let enqueued = kit.enqueued_by(async { kit.queue().enqueue(send_welcome::new(2, "inside")).await }).await;
+        let enqueued =
+            kit.enqueued_by(async { kit.queue().enqueue(send_welcome::new(2, "inside")).await }).await;
 
         assert_eq!(enqueued.of::<send_welcome>(), [send_welcome::new(2, "inside")]);
         kit.run_until_idle().await?;
@@ -231,7 +241,10 @@ async fn a_recorder_that_waits_in_vain_says_what_happened() -> TestResult {
     let panic = waiter.await.unwrap_err().into_panic();
 
     let text = panic.downcast_ref::<String>().unwrap();
-    assert!(text.contains("2 ended attempts of `send_welcome` (1 of 2 came)") && text.contains("Ended"), "{text}");
+    assert!(
+        text.contains("2 ended attempts of `send_welcome` (1 of 2 came)") && text.contains("Ended"),
+        "{text}"
+    );
     Ok(())
 }
 

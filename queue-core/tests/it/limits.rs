@@ -34,7 +34,10 @@ fn each_breach_says_what_where_and_how_much() {
 
         assert_eq!(error.kind(), QueueErrorKind::Invalid);
         let text = error.to_string();
-        assert!(text.contains("job 1 of the batch") && text.contains(expected), "no {expected:?} in {text:?}");
+        assert!(
+            text.contains("job 1 of the batch") && text.contains(expected),
+            "no {expected:?} in {text:?}"
+        );
     }
 }
 

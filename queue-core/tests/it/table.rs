@@ -50,7 +50,10 @@ fn a_given_identity_is_never_given_again() {
 
     for _ in 0..100 {
         let receipts = table.push(NOW, jobs(10)).unwrap();
-        assert!(receipts.iter().all(|receipt| seen.insert(receipt.id())), "slots are used again, identities are not");
+        assert!(
+            receipts.iter().all(|receipt| seen.insert(receipt.id())),
+            "slots are used again, identities are not"
+        );
         settle_all(&mut table, &Transition::Complete);
     }
 }

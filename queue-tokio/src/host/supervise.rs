@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use queue_core::error::chain;
+use queue_core::error::{chain, panic_message};
 use queue_core::retry::doubled;
 use queue_core::{BoxError, Problem, Services};
 use tokio::sync::mpsc::UnboundedSender;
@@ -78,7 +78,7 @@ impl Supervised {
         let context = context.stopped_by(stopping.clone());
         let ready = AssertUnwindSafe(self.service.start(&context)).catch_unwind().await;
         ready
-            .unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
+            .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
             .map_err(|error| chain(error.as_ref()))?;
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
         Ok(Started { name, stopping, task })
@@ -141,12 +141,6 @@ fn how(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<Strin
     match ended {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("failed: {}", chain(error.as_ref()))),
-        Err(panic) => Some(panicked(panic.as_ref())),
+        Err(panic) => Some(panic_message(panic.as_ref())),
     }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
 }

@@ -93,10 +93,7 @@ async fn a_service_that_fails_to_start_stops_the_others() -> TestResult {
     let error = builder.build()?.start().await.unwrap_err();
 
     assert_eq!(error.to_string(), "the service `three` could not start: no port");
-    assert_eq!(
-        *log.lock().unwrap(),
-        ["one starts", "two starts", "three starts", "two stops", "one stops"]
-    );
+    assert_eq!(*log.lock().unwrap(), ["one starts", "two starts", "three starts", "two stops", "one stops"]);
     Ok(())
 }
 

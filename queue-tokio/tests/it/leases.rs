@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Event, InterruptReason, JobContext, JobError, QueueExt as _, Services, Settled, State, background_job, jobs};
+use queue_core::{
+    Event, InterruptReason, JobContext, JobError, QueueExt as _, Services, Settled, State, background_job,
+    jobs,
+};
 use queue_testkit::{Fault, Faulty, Operation};
 use queue_tokio::{QueueService, TokioClock};
 use tokio::sync::Semaphore;
@@ -60,7 +63,8 @@ async fn a_lost_lease_stops_the_attempt_and_voids_its_result() -> TestResult {
     world.recorder.wait_for("the loss", |event| matches!(event, Event::LeaseLost(_))).await;
     let settled = world.recorder.wait_for_settled::<stop_when_lost>(2).await;
 
-    let stale = settled.iter().filter(|event| matches!(event, Event::Settled { settled: Settled::Stale, .. }));
+    let stale =
+        settled.iter().filter(|event| matches!(event, Event::Settled { settled: Settled::Stale, .. }));
     assert_eq!(stale.count(), 1, "{settled:?}");
     assert_eq!(record(&world.queue, id).await.state, State::Completed);
     world.host.stop().await?;

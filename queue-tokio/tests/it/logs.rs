@@ -11,7 +11,9 @@ use crate::world::{TestResult, World};
 #[background_job(max_attempts = 1)]
 async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
     tracing::info!(number, "at work");
-    if secret == "hunter2" { Err(std::io::Error::other("it rained"))? }
+    if secret == "hunter2" {
+        Err(std::io::Error::other("it rained"))?
+    }
     Ok(())
 }
 
@@ -41,8 +43,11 @@ impl<'a> MakeWriter<'a> for Lines {
 #[tokio::test]
 async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> TestResult {
     let lines = Lines::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).with_max_level(tracing::Level::TRACE).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let world = World::start(jobs![leaky], Services::builder().singleton(7_u32)).await;
 
@@ -52,7 +57,9 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone())?;
     let within = log.lines().find(|line| line.contains("at work")).expect("the job's own line");
-    for field in [format!("job.id={id}"), "job.name=leaky".into(), "job.queue=default".into(), "job.attempt=1".into()] {
+    for field in
+        [format!("job.id={id}"), "job.name=leaky".into(), "job.queue=default".into(), "job.attempt=1".into()]
+    {
         assert!(within.contains(&field), "no {field} in {within}");
     }
     let failures: Vec<_> = log.lines().filter(|line| line.contains("it rained")).collect();

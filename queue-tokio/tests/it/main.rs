@@ -5,6 +5,7 @@ mod host;
 mod leases;
 mod logs;
 mod memory;
+mod readme;
 mod running;
 mod side_by_side;
 mod signals;

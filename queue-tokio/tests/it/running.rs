@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    CallScope, Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome, OutcomeKind,
-    QueueExt as _, Services, State, Worker, background_job, jobs,
+    CallScope, Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome,
+    OutcomeKind, QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use tokio::sync::{Barrier, Notify, Semaphore};
 
@@ -54,7 +54,8 @@ async fn quiet() {}
 /// H2: a panic is a failed attempt; the loop and the other jobs go on.
 #[tokio::test]
 async fn a_panic_fails_its_job_and_no_other() -> TestResult {
-    let world = World::with(jobs![explode, quiet], Services::builder(), |service| service.concurrency(1)).await;
+    let world =
+        World::with(jobs![explode, quiet], Services::builder(), |service| service.concurrency(1)).await;
     let exploded = world.queue.enqueue(explode::new()).await?.id();
 
     world.queue.enqueue(quiet::new()).await?;
@@ -118,7 +119,9 @@ struct Journal(std::sync::Mutex<Vec<String>>);
 #[background_job(max_attempts = 1)]
 async fn commit(#[inject] unit: &mut String, how: &str) -> Result<(), JobError> {
     unit.push_str(how);
-    if how == "fail" { Err("no")? }
+    if how == "fail" {
+        Err("no")?
+    }
     Ok(())
 }
 

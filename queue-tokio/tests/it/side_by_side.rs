@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use queue_core::inspect::{Filter, Page};
 use queue_core::{
     Inspect, JobContext, JobError, NewJob, QueueExt as _, Services, State, background_job, jobs,
 };
-use queue_core::inspect::{Filter, Page};
 use queue_testkit::TestKit;
 
 use crate::world::{TestResult, World};
@@ -27,7 +27,10 @@ async fn follow_plan(#[inject] context: &JobContext, number: u32, plan: &[u8]) -
         Some(4) => Err(JobError::permanent("given up")),
         Some(5) => Err(JobError::retry_in(Duration::from_secs(11), "later")),
         Some(6) => {
-            context.then(NewJob::from(follow_plan::new(number + 1000, plan.get(step + 1..).unwrap_or_default().to_vec())));
+            context.then(NewJob::from(follow_plan::new(
+                number + 1000,
+                plan.get(step + 1..).unwrap_or_default().to_vec(),
+            )));
             Ok(())
         }
         Some(_) => Err(JobError::cancel("not needed")),
@@ -42,7 +45,8 @@ async fn ends(queue: &dyn Inspect) -> Ends {
     for job in queue.list(&Filter::all(), &Page::first(usize::MAX)).await.unwrap().jobs {
         let number = job.body.decode::<follow_plan>().unwrap().number;
         // Where a panic happened is told by one hook for the whole process, and other tests may panic too.
-        let errors = job.errors.into_iter().map(|error| error.message.split(", at ").next().unwrap().to_owned());
+        let errors =
+            job.errors.into_iter().map(|error| error.message.split(", at ").next().unwrap().to_owned());
         ends.entry(number).or_default().push((job.state, job.attempt, job.fence.0, errors.collect()));
     }
     ends

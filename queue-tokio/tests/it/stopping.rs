@@ -73,7 +73,9 @@ async fn running_jobs_are_told_to_stop_after_the_timeout() -> TestResult {
 /// H14: what does not stop in its grace is dropped and handed back, uncounted.
 #[tokio::test(start_paused = true)]
 async fn what_does_not_stop_is_dropped_and_handed_back() -> TestResult {
-    let world = World::with(jobs![never_stop], Services::builder(), |service| service.grace(Duration::from_secs(2))).await;
+    let world =
+        World::with(jobs![never_stop], Services::builder(), |service| service.grace(Duration::from_secs(2)))
+            .await;
     let id = world.queue.enqueue(never_stop::new()).await?.id();
     let (count, fits) = started(1);
     world.recorder.wait_for_count("starts", count, fits).await;

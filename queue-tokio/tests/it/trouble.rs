@@ -84,7 +84,10 @@ async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
     assert_eq!(record(&world.queue, good).await.state, State::Completed);
     let bad = record(&world.queue, bad).await;
     assert_eq!(bad.state, State::Discarded);
-    assert!(bad.errors[0].message.contains("followups can't be stored") && bad.errors[0].message.contains("`queue` has ' '"));
+    assert!(
+        bad.errors[0].message.contains("followups can't be stored")
+            && bad.errors[0].message.contains("`queue` has ' '")
+    );
     world.host.stop().await?;
     Ok(())
 }
