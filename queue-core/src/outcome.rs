@@ -199,7 +199,8 @@ impl fmt::Debug for JobError {
 #[diagnostic::on_unimplemented(
     message = "a background job can't return `{Self}`",
     label = "not an outcome",
-    note = "return `()` or `Result<(), E>`, where `E` is any error, `anyhow::Error`, `String` or `queue_core::JobError`"
+    note = "return `()` or `Result<(), E>`, where `E` is `queue_core::JobError`, `anyhow::Error`, `String`, or any type that \
+            implements `std::error::Error + Send + Sync`"
 )]
 pub trait IntoOutcome {
     /// Turns the returned value to an outcome.
@@ -212,6 +213,7 @@ impl IntoOutcome for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<JobError>> IntoOutcome for Result<(), E> {
     fn into_outcome(self) -> Outcome {
         match self {

@@ -12,16 +12,28 @@ pub use crate::services::{Dependency, Exclusive, FromScope, Scope, ServiceError}
 pub use crate::unique::Unique;
 
 /// A type that can be stored as a payload's field.
+///
+/// Generated code does with a field only what is declared here, so a type that can't be stored is one error, and not one
+/// for each trait that it lacks and each place where a derive needs it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored in a job's payload",
     label = "not storable",
-    note = "a parameter without `#[inject]` is payload: its type needs \
+    note = "a parameter without `#[inject]` is payload: its type, and every type in it, needs \
             `#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]` and must be `Send + Sync + 'static`",
     note = "if it is a service, write `#[inject]` in front of the parameter"
 )]
-pub trait Payload {}
+pub trait Payload: Sized {
+    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    #[must_use]
+    fn copied(&self) -> Self;
+    fn equals(&self, other: &Self) -> bool;
+    fn shown(&self) -> &dyn std::fmt::Debug;
+}
 
-impl<T> Payload for T where
+#[diagnostic::do_not_recommend]
+impl<T> Payload for T
+where
     T: serde::Serialize
         + serde::de::DeserializeOwned
         + std::fmt::Debug
@@ -29,6 +41,25 @@ impl<T> Payload for T where
         + PartialEq
         + Send
         + Sync
-        + 'static
+        + 'static,
 {
+    fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize(serializer)
+    }
+
+    fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer)
+    }
+
+    fn copied(&self) -> Self {
+        self.clone()
+    }
+
+    fn equals(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn shown(&self) -> &dyn std::fmt::Debug {
+        self
+    }
 }

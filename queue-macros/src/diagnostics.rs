@@ -16,10 +16,7 @@ pub(crate) struct Diagnostics {
 
 impl Diagnostics {
     pub(crate) const fn new() -> Self {
-        Self {
-            errors: Vec::new(),
-            finished: false,
-        }
+        Self { errors: Vec::new(), finished: false }
     }
 
     /// Tells whether no mistake was found yet.

@@ -1,12 +1,13 @@
 //! From the model to code.
 
-mod check;
 mod constructor;
+mod derived;
 mod function;
 mod implementation;
 mod options;
 mod payload;
 mod perform;
+mod place;
 mod service;
 mod unique;
 
@@ -23,15 +24,15 @@ pub(crate) use payload::{documentation, stored};
 pub(crate) fn expand(job: &Job) -> TokenStream {
     let function = written(&job.function);
     let payload = payload::payload(job);
+    let derived = derived::derived(job);
     let constructor = constructor::constructor(job);
     let implementation = implementation::implementation(job);
-    let check = check::check(job);
     quote! {
         #function
         #payload
+        #derived
         #constructor
         #implementation
-        #check
     }
 }
 
@@ -46,8 +47,8 @@ pub(crate) fn unlinted() -> TokenStream {
         #[allow(
             dead_code,
             deprecated,
+            missing_copy_implementations,
             non_camel_case_types,
-            trivial_bounds,
             unreachable_pub,
             unused_qualifications,
             clippy::all,

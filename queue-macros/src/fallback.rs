@@ -34,7 +34,7 @@ fn payload(function: &Function, parameters: &[Result<Parameter, Broken>]) -> Tok
     let unlinted = unlinted();
     let fields = parameters.iter().filter_map(field).map(|field| {
         let (name, ty) = (&field.name, stored(field));
-        quote!(#visibility #name: #ty)
+        quote!(#[doc(hidden)] #visibility #name: #ty)
     });
     let parameters = parameters.iter().filter_map(|parameter| match parameter {
         Ok(Parameter::Field(field)) => Some(accepted(field)),
@@ -46,14 +46,14 @@ fn payload(function: &Function, parameters: &[Result<Parameter, Broken>]) -> Tok
     quote! {
         #(#conditions)*
         #[doc = #documentation]
-        #[allow(missing_docs)]
         #unlinted
         #visibility struct #name { #(#fields,)* }
 
         #(#conditions_impl)*
-        #[allow(missing_docs, unused_variables)]
+        #[allow(unused_variables)]
         #unlinted_impl
         impl #name {
+            #[doc(hidden)]
             #visibility fn new(#(#parameters),*) -> Self {
                 ::core::unreachable!()
             }
@@ -118,7 +118,9 @@ fn job(attribute: &Attribute, function: &Function) -> TokenStream {
     let ident = &function.signature.ident;
     let name = ident.unraw().to_string();
     let unlinted = unlinted();
-    let implementing = quote_spanned!(generated_at(ident.span())=> impl #private::Job for #ident);
+    let span = generated_at(ident.span());
+    let private_at = attribute.private_at(span);
+    let implementing = quote_spanned!(span=> impl #private_at::Job for #ident);
     quote! {
         #(#conditions)*
         #unlinted
@@ -130,7 +132,10 @@ fn job(attribute: &Attribute, function: &Function) -> TokenStream {
                 ::std::vec::Vec::new()
             }
 
-            fn perform<'a>(&'a self, _: &'a #private::Scope) -> #private::BoxFuture<'a, #private::Outcome> {
+            fn perform<'__attempt>(
+                &'__attempt self,
+                _: &'__attempt #private::Scope,
+            ) -> #private::BoxFuture<'__attempt, #private::Outcome> {
                 ::core::unreachable!()
             }
         }

@@ -3,9 +3,9 @@
 //! `queue-core` offers it again as `queue_core::background_job`; programs take it from there.
 //!
 //! An expansion is a line of small steps, each from plain data to plain data:
-//! [`parse`] reads tokens to a [`model`], [`validate`] decides whether the function can be a job, [`expand`] writes it.
+//! `parse` reads tokens to a `model`, `validate` decides whether the function can be a job, `expand` writes it.
 //! Only the first two make errors; all of them are collected in `Diagnostics` and reported together, and
-//! then [`fallback`] writes the function and a stub of the job, so that one mistake is one error.
+//! then `fallback` writes the function and a stub of the job, so that one mistake is one error.
 
 mod diagnostics;
 mod expand;
@@ -90,14 +90,75 @@ fn job(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let parameters = validate::validate(&attribute, &function, &mut diagnostics);
     let complete = parameters.iter().cloned().collect::<Result<_, _>>();
     match (diagnostics.finish(), complete) {
-        (None, Ok(parameters)) => expand::expand(&Job {
-            attribute,
-            function,
-            parameters,
-        }),
+        (None, Ok(parameters)) => expand::expand(&Job { attribute, function, parameters }),
         (errors, _) => {
             let stub = fallback::fallback(&attribute, &function, &parameters);
             quote!(#errors #stub)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(arguments: &str, item: &str) -> String {
+        job(arguments.parse().unwrap(), &item.parse().unwrap()).to_string()
+    }
+
+    fn tokens(text: &str) -> String {
+        text.parse::<TokenStream>().unwrap().to_string()
+    }
+
+    /// M7: a body that isn't Rust yet passes through, so that an editor can complete in it.
+    #[test]
+    fn a_half_typed_body_passes_through_as_it_is() {
+        let body = "{ let user = mailer.; users.map(|user| user.) }";
+        let function = format!("async fn send(#[inject] mailer: &dyn Mailer, user_id: u64) {body}");
+
+        let expanded = expand("queue = \"mail\"", &function);
+
+        assert!(expanded.contains(&tokens(body)), "{expanded}");
+        assert!(!expanded.contains("compile_error"), "{expanded}");
+    }
+
+    /// M7: so it does when the attribute is half typed too.
+    #[test]
+    fn a_half_typed_attribute_leaves_the_function_and_a_job_beside_it() {
+        let expanded =
+            expand("queue = ", "pub async fn send(#[inject] mailer: &dyn Mailer, user_id: u64) { mailer. }");
+
+        assert!(expanded.contains("compile_error"), "{expanded}");
+        let function = "pub async fn send(mailer: &dyn Mailer, user_id: u64) { mailer. }";
+        assert!(expanded.contains(&tokens(function)), "{expanded}");
+        assert!(
+            expanded.contains(&tokens("pub struct send { #[doc(hidden)] pub user_id: u64, }")),
+            "{expanded}"
+        );
+        assert!(expanded.contains(&tokens("#[doc(hidden)] pub fn new(user_id: u64) -> Self")), "{expanded}");
+    }
+
+    /// M1: the function keeps its attributes and loses only what its parameters say to this macro.
+    #[test]
+    fn the_function_keeps_what_is_its_own() {
+        let expanded = expand(
+            "",
+            "#[instrument] pub(crate) async fn send(#[inject] #[allow(unused)] pool: &Pool, /** Whom. */ #[serde(default)] to: &str) {}",
+        );
+
+        assert!(expanded.starts_with(&tokens("#[instrument]")), "{expanded}");
+        let function = "pub(crate) async fn send(#[allow(unused)] pool: &Pool, to: &str) {}";
+        assert!(expanded.contains(&tokens(function)), "{expanded}");
+    }
+
+    /// M6: no two mistakes hide one another.
+    #[test]
+    fn every_mistake_is_an_error_of_its_own() {
+        let expanded = expand(
+            "queue = 3, queue = \"b\", colour, timeout = \"x\", backoff = no(), unique(key, key = \"\"), priority = a",
+            "fn f<T>(self, (a, b): C, #[inject = 1] #[inject] d: &'static D, e: &mut E, f: impl F) -> impl G {}",
+        );
+
+        assert_eq!(expanded.matches("compile_error").count(), 18, "{expanded}");
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the function can be a job.
 
+mod coding;
 mod names;
 mod parameter;
 mod payload;

@@ -81,7 +81,7 @@ macro_rules! factories {
             Fut: Future<Output = Result<Service, Error>> + Send,
             Service: Send + 'static,
             Error: Into<BoxError>,
-            $($parameter: FromScope,)*
+            $($parameter: FromScope + Send,)*
         {
             type Service = Service;
 
@@ -102,7 +102,7 @@ macro_rules! factories {
         where
             Function: Fn($($parameter),*) -> Service + Send + Sync + 'static,
             Service: Send + 'static,
-            $($parameter: FromScope,)*
+            $($parameter: FromScope + Send,)*
         {
             type Service = Service;
 

@@ -18,9 +18,9 @@ use crate::context::JobContext;
     note = "in a job's `#[inject]` parameter write `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of \
             work, `&JobContext`, `CancellationToken` or `&dyn Queue`",
     note = "in a factory's parameter write `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`",
-    note = "a service must be `Send + Sync`"
+    note = "a service must be `Send + Sync`: a trait says so with `trait Mailer: Send + Sync`"
 )]
-pub trait FromScope: Sized + Send {
+pub trait FromScope: Sized {
     /// Which service this is, and how it's taken.
     fn dependency(key: Option<&'static str>) -> Dependency;
 
@@ -31,6 +31,7 @@ pub trait FromScope: Sized + Send {
     ) -> BoxFuture<'a, Result<Self, ServiceError>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ?Sized + Send + Sync + 'static> FromScope for Arc<T> {
     fn dependency(key: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<T>(key), Need::Required)
@@ -44,6 +45,7 @@ impl<T: ?Sized + Send + Sync + 'static> FromScope for Arc<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: ?Sized + Send + Sync + 'static> FromScope for Option<Arc<T>> {
     fn dependency(key: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<T>(key), Need::Optional)
@@ -134,6 +136,7 @@ impl<K: Key, T: ?Sized> fmt::Debug for Keyed<K, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Key, T: ?Sized + Send + Sync + 'static> FromScope for Keyed<K, T> {
     fn dependency(_: Option<&'static str>) -> Dependency {
         Arc::<T>::dependency(Some(K::KEY))

@@ -36,6 +36,7 @@ impl<T> fmt::Debug for Exclusive<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send + 'static> FromScope for Exclusive<T> {
     fn dependency(key: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<T>(key), Need::Exclusive)

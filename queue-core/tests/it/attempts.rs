@@ -55,7 +55,7 @@ async fn last() {}
 async fn first(#[inject] context: &JobContext, fail: bool) -> Result<(), JobError> {
     context.then(last::new());
     if fail && context.attempt() == 1 {
-        Err("not yet")?
+        Err("not yet")?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ type Seen = Mutex<Vec<u32>>;
 async fn flaky(#[inject] context: &JobContext, #[inject] seen: &Seen, number: u32) -> Result<(), JobError> {
     seen.lock().unwrap().push(number);
     if context.attempt() <= number % 3 {
-        Err("flaky")?
+        Err("flaky")?;
     }
     Ok(())
 }

@@ -9,12 +9,7 @@ use crate::validate::misspelt;
 
 /// Writes the function without what its parameters say to this macro.
 pub(crate) fn written(function: &Function) -> TokenStream {
-    let Function {
-        attributes,
-        visibility,
-        signature,
-        body,
-    } = function;
+    let Function { attributes, visibility, signature, body } = function;
     let mut signature = signature.clone();
     for input in &mut signature.inputs {
         if let FnArg::Typed(input) = input {
@@ -22,9 +17,7 @@ pub(crate) fn written(function: &Function) -> TokenStream {
         }
     }
     // A job is `async` because jobs are, whether or not it has anything to wait for.
-    let unlinted = signature
-        .asyncness
-        .map(|_| quote!(#[allow(clippy::unused_async)]));
+    let unlinted = signature.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
     quote!(#(#attributes)* #unlinted #visibility #signature #body)
 }
 

@@ -23,10 +23,12 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     let fields = job.fields().map(shown);
     let options = options(&job.attribute);
     let unique = unique(job);
-    let dependencies = job.services().map(|wanted| service::dependency(wanted, &private));
+    let dependencies = job.services().map(|wanted| service::dependency(wanted, &job.attribute));
     let perform = perform(job);
     let unlinted = unlinted();
-    let implementing = quote_spanned!(generated_at(ident.span())=> impl #private::Job for #ident);
+    let span = generated_at(ident.span());
+    let private_at = job.attribute.private_at(span);
+    let implementing = quote_spanned!(span=> impl #private_at::Job for #ident);
     quote! {
         #(#conditions)*
         #[automatically_derived]

@@ -20,7 +20,7 @@ pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
             quote!(.timeout(#timeout))
         }),
         attribute.backoff.as_ref().map(|backoff| {
-            let policy = policy(backoff, &private);
+            let policy = policy(backoff, attribute);
             quote!(.retry(#policy))
         }),
         attribute.priority.map(|priority| quote!(.priority(#priority))),
@@ -35,7 +35,8 @@ pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
     })
 }
 
-fn policy(backoff: &Backoff, private: &TokenStream) -> TokenStream {
+fn policy(backoff: &Backoff, attribute: &Attribute) -> TokenStream {
+    let private = attribute.private();
     match backoff {
         Backoff::Fixed(wait) => {
             let wait = duration(*wait);
@@ -47,6 +48,7 @@ fn policy(backoff: &Backoff, private: &TokenStream) -> TokenStream {
         }
         Backoff::Custom(function) => {
             let span = generated_at(function.span());
+            let private = attribute.private_at(span);
             quote_spanned!(span=> #private::RetryPolicy::custom(#function))
         }
     }

@@ -1,17 +1,18 @@
 //! The payload: what is stored.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Ident, LitStr};
 
-use super::{generated_at, unlinted};
-use crate::model::{Field, Job, Storage};
+use super::place::place;
+use super::unlinted;
+use crate::model::{Attribute, Coding, Field, Job, Storage};
 
 /// Writes the struct, always with braces: only such a one may share its name with the function.
 pub(super) fn payload(job: &Job) -> TokenStream {
     let private = job.attribute.private();
-    let serde = LitStr::new(&quote!(#private::serde).to_string(), proc_macro2::Span::call_site());
+    let serde = LitStr::new(&quote!(#private::serde).to_string(), Span::call_site());
     let conditions = job.function.conditions();
     let visibility = &job.function.visibility;
     let name = &job.function.signature.ident;
@@ -19,24 +20,19 @@ pub(super) fn payload(job: &Job) -> TokenStream {
     let unlinted = unlinted();
     let fields = job.fields().map(|field| {
         let attributes = &field.attributes;
-        let documentation = (!is_documented(field)).then(|| {
+        let documentation = (!field.is_documented()).then(|| {
             let text = format!("The job's `{}`.", field.name.unraw());
             quote!(#[doc = #text])
         });
+        let coding = coding(field, &job.attribute);
         let name = &field.name;
         let ty = stored(field);
-        quote!(#documentation #(#attributes)* #visibility #name: #ty)
+        quote!(#documentation #(#attributes)* #coding #visibility #name: #ty)
     });
     quote! {
         #(#conditions)*
         #[doc = #documentation]
-        #[derive(
-            ::core::fmt::Debug,
-            ::core::clone::Clone,
-            ::core::cmp::PartialEq,
-            #private::serde::Serialize,
-            #private::serde::Deserialize
-        )]
+        #[derive(#private::serde::Serialize, #private::serde::Deserialize)]
         #[serde(crate = #serde)]
         #unlinted
         #visibility struct #name {
@@ -65,28 +61,40 @@ pub(crate) fn stored(field: &Field) -> TokenStream {
     }
 }
 
-/// Passes a field of `payload` to the function.
-pub(super) fn passed(field: &Field, payload: &Ident) -> TokenStream {
-    let name = &field.name;
-    let span = generated_at(name.span());
-    match &field.storage {
-        Storage::Value => quote_spanned!(span=> ::core::clone::Clone::clone(&#payload.#name)),
-        Storage::Owned(_) => quote_spanned!(span=> &#payload.#name),
-        Storage::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_ref(&#payload.#name)),
-        Storage::OptionalDeref(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#payload.#name)),
+/// Has serde read and write the field by way of `Payload`, whose message says what is wrong with a type.
+fn coding(field: &Field, attribute: &Attribute) -> Option<TokenStream> {
+    if matches!(field.coding, Coding::Custom) {
+        return None;
     }
+    let storable = storable(field, attribute).to_string();
+    let path = |function: &str| LitStr::new(&format!("{storable}::{function}"), place(&field.ty));
+    let (write, read) = (path("write"), path("read"));
+    // serde takes a missing `Option` as `None`, but not by itself if it's read by a function.
+    let default = matches!(field.coding, Coding::PlainOption).then(|| quote!(default,));
+    Some(quote!(#[serde(#default serialize_with = #write, deserialize_with = #read)]))
 }
 
-fn is_documented(field: &Field) -> bool {
-    field
-        .attributes
-        .iter()
-        .any(|attribute| attribute.path().is_ident("doc"))
+/// Writes `<T as Payload>`.
+///
+/// All of it stands at one place, as does what serde makes of the text: rustc shows two errors as one only if they have the same.
+pub(super) fn storable(field: &Field, attribute: &Attribute) -> TokenStream {
+    let span = place(&field.ty);
+    let private = attribute.private_at(span);
+    let ty = placed(stored(field), span);
+    quote_spanned!(span=> <#ty as #private::Payload>)
 }
 
-/// Names a variable of generated code, which can't meet the user's names.
-pub(super) fn variable(name: &Ident) -> Ident {
-    let mut variable = format_ident!("__{}", name.unraw());
-    variable.set_span(generated_at(name.span()));
-    variable
+fn placed(tokens: TokenStream, span: Span) -> TokenStream {
+    let placed = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let mut placed = Group::new(group.delimiter(), placed(group.stream(), span));
+            placed.set_span(span);
+            TokenTree::Group(placed)
+        }
+        mut token => {
+            token.set_span(span);
+            token
+        }
+    });
+    placed.collect()
 }

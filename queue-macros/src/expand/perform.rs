@@ -1,20 +1,19 @@
 //! `Job::perform`: take the services, call the function, turn what it returns to an outcome.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Ident, ReturnType};
 
-use super::{generated_at, payload, service};
-use crate::model::{Job, Parameter};
+use super::derived::copy;
+use super::{generated_at, service};
+use crate::model::{Attribute, Field, Job, Parameter, Storage};
 
 pub(super) fn perform(job: &Job) -> TokenStream {
     let private = job.attribute.private();
     let scope = Ident::new("__scope", Span::mixed_site());
     let this = Ident::new("self", Span::mixed_site());
-    let resolved = job
-        .services()
-        .map(|wanted| service::resolve(wanted, &scope, &private));
+    let resolved = job.services().map(|wanted| service::resolve(wanted, &scope, &job.attribute));
     let work = if job.attribute.blocking.is_some() {
         blocking(job, &scope, &this)
     } else {
@@ -30,7 +29,10 @@ pub(super) fn perform(job: &Job) -> TokenStream {
         })
     };
     quote! {
-        fn perform<'a>(&'a #this, #scope: &'a #private::Scope) -> #private::BoxFuture<'a, #private::Outcome> {
+        fn perform<'__attempt>(
+            &'__attempt #this,
+            #scope: &'__attempt #private::Scope,
+        ) -> #private::BoxFuture<'__attempt, #private::Outcome> {
             #future
         }
     }
@@ -38,11 +40,11 @@ pub(super) fn perform(job: &Job) -> TokenStream {
 
 /// Writes the call on a thread of its own, to which everything is moved.
 fn blocking(job: &Job, scope: &Ident, this: &Ident) -> TokenStream {
-    let private = job.attribute.private();
+    let span = generated_at(job.function.signature.ident.span());
+    let private = job.attribute.private_at(span);
     let payload = Ident::new("__payload", Span::mixed_site());
     let call = call(job, &payload);
     let outcome = outcome(job, &call);
-    let span = generated_at(job.function.signature.ident.span());
     quote_spanned! {span=>
         let #payload = ::core::clone::Clone::clone(#this);
         #private::Scope::run_blocking(#scope, move || #outcome).await
@@ -52,7 +54,7 @@ fn blocking(job: &Job, scope: &Ident, this: &Ident) -> TokenStream {
 fn call(job: &Job, payload: &Ident) -> TokenStream {
     let function = &job.function.signature.ident;
     let arguments = job.parameters.iter().map(|parameter| match parameter {
-        Parameter::Field(field) => payload::passed(field, payload),
+        Parameter::Field(field) => passed(field, &job.attribute, payload),
         Parameter::Service(service) => service::passed(service),
     });
     quote!(#function(#(#arguments),*))
@@ -60,12 +62,27 @@ fn call(job: &Job, payload: &Ident) -> TokenStream {
 
 /// Writes the conversion of the returned value; a type that can't be converted is reported where it is written.
 fn outcome(job: &Job, returned: &TokenStream) -> TokenStream {
-    let private = job.attribute.private();
     match &job.function.signature.output {
-        ReturnType::Default => quote!(#private::IntoOutcome::into_outcome(#returned)),
+        ReturnType::Default => {
+            let private = job.attribute.private();
+            quote!(#private::IntoOutcome::into_outcome(#returned))
+        }
         ReturnType::Type(_, ty) => {
             let span = generated_at(ty.span());
+            let private = job.attribute.private_at(span);
             quote_spanned!(span=> <#ty as #private::IntoOutcome>::into_outcome(#returned))
         }
+    }
+}
+
+/// Passes a field of `payload` to the function.
+fn passed(field: &Field, attribute: &Attribute, payload: &Ident) -> TokenStream {
+    let name = &field.name;
+    let span = generated_at(name.span());
+    match &field.storage {
+        Storage::Value => copy(field, attribute, &payload.to_token_stream()),
+        Storage::Owned(_) => quote_spanned!(span=> &#payload.#name),
+        Storage::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_ref(&#payload.#name)),
+        Storage::OptionalDeref(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#payload.#name)),
     }
 }

@@ -1,37 +1,38 @@
 //! Services: what is asked of the scope, and how it is passed.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
 
 use super::generated_at;
-use super::payload::variable;
-use crate::model::{Form, Service};
+use super::place::place;
+use crate::model::{Attribute, Form, Service};
 
 /// Writes what the job says beforehand that it takes.
-pub(super) fn dependency(service: &Service, private: &TokenStream) -> TokenStream {
-    let injected = injected(service, private);
+pub(super) fn dependency(service: &Service, attribute: &Attribute) -> TokenStream {
+    let injected = injected(service, attribute);
     let key = key(service);
+    let private = attribute.private_at(generated_at(place(&service.ty)));
     let name = service.name.unraw().to_string();
-    let span = generated_at(service.ty.span());
+    let span = generated_at(place(&service.ty));
     quote_spanned! {span=>
         <#injected as #private::FromScope>::dependency(#key).for_parameter(#name)
     }
 }
 
 /// Writes the statement that takes the service from the scope, or ends the attempt.
-pub(super) fn resolve(service: &Service, scope: &Ident, private: &TokenStream) -> TokenStream {
-    let injected = injected(service, private);
+pub(super) fn resolve(service: &Service, scope: &Ident, attribute: &Attribute) -> TokenStream {
+    let injected = injected(service, attribute);
     let key = key(service);
+    let private = attribute.private_at(generated_at(place(&service.ty)));
     let variable = variable(&service.name);
     let mutability = matches!(service.form, Form::Exclusive(_)).then(|| quote!(mut));
-    let span = generated_at(service.ty.span());
+    let span = generated_at(place(&service.ty));
     quote_spanned! {span=>
         let #mutability #variable = match <#injected as #private::FromScope>::from_scope(#scope, #key).await {
-            ::core::result::Result::Ok(service) => service,
-            ::core::result::Result::Err(error) => return ::core::convert::From::from(error),
+            ::core::result::Result::Ok(__service) => __service,
+            ::core::result::Result::Err(__error) => return ::core::convert::From::from(__error),
         };
     }
 }
@@ -39,7 +40,7 @@ pub(super) fn resolve(service: &Service, scope: &Ident, private: &TokenStream) -
 /// Passes the service to the function.
 pub(super) fn passed(service: &Service) -> TokenStream {
     let variable = variable(&service.name);
-    let span = generated_at(service.ty.span());
+    let span = generated_at(place(&service.ty));
     match service.form {
         Form::Shared(_) => quote_spanned!(span=> &*#variable),
         Form::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#variable)),
@@ -49,8 +50,9 @@ pub(super) fn passed(service: &Service) -> TokenStream {
 }
 
 /// Gives the type that the scope is asked for.
-fn injected(service: &Service, private: &TokenStream) -> TokenStream {
-    let span = generated_at(service.ty.span());
+fn injected(service: &Service, attribute: &Attribute) -> TokenStream {
+    let span = generated_at(place(&service.ty));
+    let private = attribute.private_at(span);
     match &service.form {
         Form::Shared(ty) => quote_spanned!(span=> #private::Arc<#ty>),
         Form::Optional(ty) => quote_spanned!(span=> ::core::option::Option<#private::Arc<#ty>>),
@@ -64,4 +66,11 @@ fn key(service: &Service) -> TokenStream {
         Some(key) => quote!(::core::option::Option::Some(#key)),
         None => quote!(::core::option::Option::None),
     }
+}
+
+/// Names the variable that holds a service; it can't meet the user's names.
+fn variable(name: &Ident) -> Ident {
+    let mut variable = format_ident!("__{}", name.unraw());
+    variable.set_span(generated_at(name.span()));
+    variable
 }

@@ -1,7 +1,7 @@
 //! The job's unique key.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
 use super::options::duration;
@@ -14,15 +14,16 @@ pub(super) fn unique(job: &Job) -> Option<TokenStream> {
     let key = match &unique.key {
         UniqueKey::Payload => quote!(#private::Unique::of_payload(self)),
         UniqueKey::Format { text, names } => {
-            let values = job
-                .fields()
-                .filter(|field| names.contains(&field.name.unraw().to_string()))
-                .map(|field| {
-                    let name = Ident::new(&field.name.unraw().to_string(), Span::call_site());
-                    let field = &field.name;
-                    quote!(#name = self.#field)
-                });
-            quote!(#private::Unique::new(::std::format!(#text #(, #values)*)))
+            // What can't be shown is reported at the key.
+            let span = text.span().resolved_at(Span::call_site());
+            let fields = job.fields().filter(|field| names.contains(&field.name.unraw().to_string()));
+            let values = fields.map(|field| {
+                let name = Ident::new(&field.name.unraw().to_string(), span);
+                let mut field = field.name.clone();
+                field.set_span(span.resolved_at(field.span()));
+                quote_spanned!(span=> #name = self.#field)
+            });
+            quote_spanned!(span=> #private::Unique::new(::std::format!(#text #(, #values)*)))
         }
     };
     let within = unique.within.map(|window| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens as _, quote_spanned};
 use syn::{LitStr, Path};
 
 /// What the attribute says; what it doesn't say is left to the framework's defaults.
@@ -25,10 +25,21 @@ pub(crate) struct Attribute {
 impl Attribute {
     /// Gives the path to what generated code uses.
     pub(crate) fn private(&self) -> TokenStream {
-        match &self.krate {
-            Some(krate) => quote!(#krate::private),
-            None => quote!(::queue_core::private),
-        }
+        self.private_at(Span::mixed_site())
+    }
+
+    /// Gives that path for code whose errors are shown at `span`; one token from elsewhere would move them there.
+    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
+        let Some(krate) = &self.krate else {
+            return quote_spanned!(span=> ::queue_core::private);
+        };
+        // The names keep the place that they are looked up from: `$crate` of a macro means that macro's crate.
+        let krate = krate.to_token_stream().into_iter().map(|mut token| {
+            token.set_span(span.resolved_at(token.span()));
+            token
+        });
+        let krate: TokenStream = krate.collect();
+        quote_spanned!(span=> #krate::private)
     }
 }
 
@@ -50,5 +61,8 @@ pub(crate) struct Unique {
 pub(crate) enum UniqueKey {
     Payload,
     /// A format string, and the names in it, each once.
-    Format { text: LitStr, names: Vec<String> },
+    Format {
+        text: LitStr,
+        names: Vec<String>,
+    },
 }

@@ -16,9 +16,7 @@ pub(crate) struct Function {
 impl Function {
     /// Gives the `#[cfg(…)]` that everything made of the function must carry too.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> + Clone {
-        self.attributes
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("cfg"))
+        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
     /// Tells whether the function is a method, beside which no type can stand.

@@ -25,6 +25,14 @@ pub(crate) struct Field {
     /// The type as written.
     pub(crate) ty: Type,
     pub(crate) storage: Storage,
+    pub(crate) coding: Coding,
+}
+
+impl Field {
+    /// Tells whether the parameter has a doc comment of its own.
+    pub(crate) fn is_documented(&self) -> bool {
+        self.attributes.iter().any(|attribute| attribute.path().is_ident("doc"))
+    }
 }
 
 /// How a payload parameter is stored, and passed to the function.
@@ -38,6 +46,17 @@ pub(crate) enum Storage {
     Optional(Type),
     /// An `Option` of the owned value, passed by `as_deref`.
     OptionalDeref(Type),
+}
+
+/// How a field is read and written.
+#[derive(Clone, Copy)]
+pub(crate) enum Coding {
+    /// By its type.
+    Plain,
+    /// By its type, which is an `Option`: it may be missing.
+    PlainOption,
+    /// As its attributes of serde say.
+    Custom,
 }
 
 /// A parameter that is taken from the scope.

@@ -81,8 +81,8 @@ fn entry(
         }
         "unique" => attribute.unique = Some(unique(input, diagnostics)?),
         "blocking" => {
-            none(key, input)?;
             attribute.blocking = Some(key.span());
+            none(key, input)?;
         }
         // `entries` gives known keys only, and this is the last one.
         _ => {
@@ -125,10 +125,7 @@ fn max_attempts(input: ParseStream<'_>) -> syn::Result<u32> {
             "`max_attempts` is at least 1: the first try counts too, so `max_attempts = 1` never retries",
         )),
         Ok(attempts) => Ok(attempts),
-        Err(_) => Err(syn::Error::new(
-            span,
-            format!("`max_attempts` is between 1 and {}", u32::MAX),
-        )),
+        Err(_) => Err(syn::Error::new(span, format!("`max_attempts` is between 1 and {}", u32::MAX))),
     }
 }
 
@@ -143,9 +140,9 @@ fn priority(input: ParseStream<'_>) -> syn::Result<i32> {
 /// Reads a whole number, which may be negative, and where it stands.
 fn integer(instead: &str, input: ParseStream<'_>) -> syn::Result<(i128, Span)> {
     let minus: Option<Token![-]> = input.parse()?;
-    let digits: LitInt = input
-        .parse()
-        .map_err(|error| syn::Error::new(error.span(), format!("expected a whole number: write `{instead}`")))?;
+    let digits: LitInt = input.parse().map_err(|error| {
+        syn::Error::new(error.span(), format!("expected a whole number: write `{instead}`"))
+    })?;
     let number: i128 = digits.base10_parse()?;
     let mut tokens = minus.to_token_stream();
     tokens.extend(digits.to_token_stream());
@@ -155,7 +152,8 @@ fn integer(instead: &str, input: ParseStream<'_>) -> syn::Result<(i128, Span)> {
 
 fn krate(input: ParseStream<'_>) -> syn::Result<Path> {
     input.call(Path::parse_mod_style).map_err(|error| {
-        let message = "expected the path of `queue_core`: write `crate = path::to::queue_core`, without quotes";
+        let message =
+            "expected the path of `queue_core`: write `crate = path::to::queue_core`, without quotes";
         syn::Error::new(error.span(), message)
     })
 }

@@ -8,7 +8,8 @@ use syn::LitStr;
 pub(super) fn duration(text: &LitStr) -> syn::Result<Duration> {
     let value = text.value();
     let error = |why: String| {
-        let message = format!("{why}; write a number and its unit, as in `\"500ms\"`, `\"30s\"`, `\"1h 30m\"`");
+        let message =
+            format!("{why}; write a number and its unit, as in `\"500ms\"`, `\"30s\"`, `\"1h 30m\"`");
         syn::Error::new(text.span(), message)
     };
     match humantime::parse_duration(&value) {

@@ -12,15 +12,12 @@ pub(crate) fn function(tokens: TokenStream) -> syn::Result<Function> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility: Visibility = input.parse()?;
         if !starts_function(input) {
-            return Err(input.error("`#[background_job]` makes a job of a function: write it on an `async fn`"));
+            return Err(
+                input.error("`#[background_job]` makes a job of a function: write it on an `async fn`")
+            );
         }
         let signature: Signature = input.parse()?;
-        Ok(Function {
-            attributes,
-            visibility,
-            signature,
-            body: input.parse()?,
-        })
+        Ok(Function { attributes, visibility, signature, body: input.parse()? })
     };
     parser.parse2(tokens)
 }

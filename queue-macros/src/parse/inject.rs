@@ -29,11 +29,10 @@ fn key(input: ParseStream<'_>) -> syn::Result<LitStr> {
     }
     let key = string(example, input)?;
     if key.value().is_empty() {
-        return Err(syn::Error::new(key.span(), "the key is empty: write `#[inject]` for the service without a key"));
+        return Err(syn::Error::new(
+            key.span(),
+            "the key is empty: write `#[inject]` for the service without a key",
+        ));
     }
-    if input.is_empty() {
-        Ok(key)
-    } else {
-        Err(input.error(format!("one key is enough: write `{example}`")))
-    }
+    if input.is_empty() { Ok(key) } else { Err(input.error(format!("one key is enough: write `{example}`"))) }
 }

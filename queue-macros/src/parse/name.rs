@@ -15,9 +15,8 @@ pub(crate) fn check(what: &str, name: &str, span: Span) -> syn::Result<()> {
     if length > LONGEST {
         return refuse(format!("{what} has {length} characters: {LONGEST} is the most"));
     }
-    let stranger = name
-        .chars()
-        .find(|char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | ':' | '-')));
+    let stranger =
+        name.chars().find(|char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | ':' | '-')));
     match stranger {
         Some(stranger) => refuse(format!(
             "{what} has {stranger:?} in it: allowed are letters `A-Z a-z`, digits and `_ . : -`"
@@ -31,9 +30,7 @@ mod tests {
     use super::*;
 
     fn refusal(name: &str) -> Option<String> {
-        check("a queue", name, Span::call_site())
-            .err()
-            .map(|error| error.to_string())
+        check("a queue", name, Span::call_site()).err().map(|error| error.to_string())
     }
 
     #[test]
@@ -45,12 +42,9 @@ mod tests {
 
     #[test]
     fn an_empty_a_long_and_a_strange_name_are_refused_each_with_its_reason() {
-        for (name, reason) in [
-            ("", "empty"),
-            (&*"a".repeat(129), "129 characters"),
-            ("my queue", "' '"),
-            ("größe", "'ö'"),
-        ] {
+        for (name, reason) in
+            [("", "empty"), (&*"a".repeat(129), "129 characters"), ("my queue", "' '"), ("größe", "'ö'")]
+        {
             assert!(refusal(name).unwrap().contains(reason), "{name}");
         }
     }

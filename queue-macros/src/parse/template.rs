@@ -23,9 +23,7 @@ pub(super) fn captures(text: &str) -> Result<Vec<String>, String> {
         };
         let name = inside.split_once(':').map_or(inside, |(name, _)| name).trim();
         if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
-            return Err(format!(
-                "`{{{inside}}}` names no parameter: write its name, as in `{{user_id}}`"
-            ));
+            return Err(format!("`{{{inside}}}` names no parameter: write its name, as in `{{user_id}}`"));
         }
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());

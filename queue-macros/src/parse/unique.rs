@@ -13,11 +13,7 @@ use crate::model::{Unique, UniqueKey};
 const EXAMPLE: &str = r#"unique = "user:{user_id}""#;
 
 pub(super) fn unique(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Unique> {
-    let mut unique = Unique {
-        key: UniqueKey::Payload,
-        within: None,
-        replace: false,
-    };
+    let mut unique = Unique { key: UniqueKey::Payload, within: None, replace: false };
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         unique.key = key(&string(EXAMPLE, input)?)?;
@@ -53,8 +49,5 @@ fn entry(name: &Ident, input: ParseStream<'_>, unique: &mut Unique) -> syn::Resu
 
 fn key(text: &LitStr) -> syn::Result<UniqueKey> {
     let names = captures(&text.value()).map_err(|why| syn::Error::new(text.span(), why))?;
-    Ok(UniqueKey::Format {
-        text: text.clone(),
-        names,
-    })
+    Ok(UniqueKey::Format { text: text.clone(), names })
 }

@@ -16,7 +16,8 @@ pub(super) fn check(attribute: &Attribute, function: &Function, diagnostics: &mu
         None => ident.unraw().to_string(),
     };
     if attribute.name.is_none() && check_name("a job's name", &name, ident.span()).is_err() {
-        let message = r#"this can't be the name of a stored job: give it one of `A-Z a-z 0-9 _ . : -` by `name = "…"`"#;
+        let message =
+            r#"this can't be the name of a stored job: give it one of `A-Z a-z 0-9 _ . : -` by `name = "…"`"#;
         diagnostics.error(ident, message);
     }
     for alias in attribute.aliases.iter().filter(|alias| alias.value() == name) {

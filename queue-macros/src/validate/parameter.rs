@@ -2,7 +2,7 @@
 
 use syn::{Attribute, FnArg, Ident, LitStr, Pat, PatType};
 
-use super::{payload, service};
+use super::{coding, payload, service};
 use crate::diagnostics::Diagnostics;
 use crate::model::{Broken, Field, Function, Parameter, Service};
 use crate::parse::inject;
@@ -18,11 +18,7 @@ pub(super) fn parameters(
     for input in &function.signature.inputs {
         let FnArg::Typed(input) = input else { continue };
         let marks = marks(input, diagnostics);
-        let broken = if marks.inject.is_some() {
-            Broken::Service
-        } else {
-            Broken::Field
-        };
+        let broken = if marks.inject.is_some() { Broken::Service } else { Broken::Field };
         let name = name(input, diagnostics).filter(|name| {
             // rustc reports a name that is given twice.
             let first = !seen.contains(name);
@@ -30,23 +26,15 @@ pub(super) fn parameters(
             first
         });
         let parameter = match marks.inject {
-            Some(key) => service::form(&input.ty, function, diagnostics)
-                .zip(name)
-                .map(|(form, name)| {
-                    let (name, ty) = (name.clone(), (*input.ty).clone());
-                    Parameter::Service(Service { name, ty, form, key })
-                }),
-            None => payload::storage(&input.ty, function, diagnostics)
-                .zip(name)
-                .map(|(storage, name)| {
-                    let (name, ty, attributes) = (name.clone(), (*input.ty).clone(), marks.field);
-                    Parameter::Field(Field {
-                        name,
-                        attributes,
-                        ty,
-                        storage,
-                    })
-                }),
+            Some(key) => service::form(&input.ty, function, diagnostics).zip(name).map(|(form, name)| {
+                let (name, ty) = (name.clone(), (*input.ty).clone());
+                Parameter::Service(Service { name, ty, form, key })
+            }),
+            None => payload::storage(&input.ty, function, diagnostics).zip(name).map(|(storage, name)| {
+                let (name, ty, attributes) = (name.clone(), (*input.ty).clone(), marks.field);
+                let coding = coding::coding(&ty, &attributes);
+                Parameter::Field(Field { name, attributes, ty, storage, coding })
+            }),
         };
         parameters.push(parameter.ok_or(broken));
     }
@@ -62,10 +50,7 @@ struct Marks {
 }
 
 fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
-    let mut marks = Marks {
-        inject: None,
-        field: Vec::new(),
-    };
+    let mut marks = Marks { inject: None, field: Vec::new() };
     for attribute in &input.attrs {
         let path = attribute.path();
         if path.is_ident("inject") {
@@ -85,10 +70,7 @@ fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
         } else if let Some(word) = path.get_ident()
             && let Some(near) = misspelt(word)
         {
-            diagnostics.error(
-                attribute,
-                format!("unknown attribute `{word}`: did you mean `#[{near}]`?"),
-            );
+            diagnostics.error(attribute, format!("unknown attribute `{word}`: did you mean `#[{near}]`?"));
         }
     }
     if marks.inject.is_some()
@@ -111,14 +93,17 @@ fn name<'a>(input: &'a PatType, diagnostics: &mut Diagnostics) -> Option<&'a Ide
     match &*input.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => Some(&pattern.ident),
         Pat::Wild(wild) => {
-            diagnostics.error(wild, "a job's parameter needs a name, since it is stored under it: write `_unused`");
+            diagnostics.error(
+                wild,
+                "a job's parameter needs a name, by which it is stored and reported: write `_unused`",
+            );
             None
         }
         pattern => {
             diagnostics.error(
                 pattern,
-                "a job's parameter needs a name, since it is stored under it: write a name here, and take the value apart \
-                 in the body",
+                "a job's parameter needs a name, by which it is stored and reported: write a name here, and take the value \
+                 apart in the body",
             );
             None
         }

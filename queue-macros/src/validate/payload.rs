@@ -77,7 +77,7 @@ fn check_reference(reference: &TypeReference) -> syn::Result<()> {
     match &reference.lifetime {
         Some(lifetime) if is_static(reference) => Err(syn::Error::new_spanned(
             lifetime,
-            "a payload is read from the queue, so it can't be `'static`: remove this",
+            "a payload is read from the queue, so it can't be `'static`: remove `'static`",
         )),
         _ => Ok(()),
     }
@@ -105,7 +105,8 @@ fn check_owned(ty: &Type) -> syn::Result<()> {
     if let Some(reference) = traits.reference {
         let (owned, _) = owned(peeled(&reference.elem));
         let owned = written(owned.to_token_stream());
-        let owned = owned.rsplit_once("::").filter(|_| owned.starts_with("::std")).map_or(&*owned, |(_, name)| name);
+        let owned =
+            owned.rsplit_once("::").filter(|_| owned.starts_with("::std")).map_or(&*owned, |(_, name)| name);
         return Err(syn::Error::new_spanned(
             reference,
             format!("a payload is stored, so it can't borrow here: write `{owned}`"),

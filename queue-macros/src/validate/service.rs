@@ -1,7 +1,6 @@
 //! How a service is passed to the function.
 
 use quote::ToTokens as _;
-use syn::spanned::Spanned as _;
 use syn::{LitStr, Type, TypeReference};
 
 use super::types::{Traits, is_static, optional_reference, peeled};
@@ -43,8 +42,8 @@ fn passed(ty: &Type) -> syn::Result<Form> {
     check_lifetime(reference)?;
     match reference.mutability {
         None => Ok(Form::Optional(peeled(&reference.elem).clone())),
-        Some(mutability) => Err(syn::Error::new(
-            mutability.span(),
+        Some(mutability) => Err(syn::Error::new_spanned(
+            mutability,
             "a unit of work can't be optional: write `&mut T`, or `Option<&T>` for a service that may be missing",
         )),
     }
@@ -64,7 +63,7 @@ fn check_lifetime(reference: &TypeReference) -> syn::Result<()> {
     match &reference.lifetime {
         Some(lifetime) if is_static(reference) => Err(syn::Error::new_spanned(
             lifetime,
-            "a service is borrowed for one attempt, so it can't be `'static`: remove this, or take an `Arc`",
+            "a service is borrowed for one attempt, so it can't be `'static`: remove `'static`, or take an `Arc`",
         )),
         _ => Ok(()),
     }
@@ -83,8 +82,8 @@ pub(super) fn check_exclusive(parameters: &[Result<Parameter, Broken>], diagnost
         let name = written(unit.to_token_stream());
         let unit = (name.clone(), service.key.as_ref().map(LitStr::value));
         if seen.contains(&unit) {
-            diagnostics.error_at(
-                service.ty.span(),
+            diagnostics.error(
+                &service.ty,
                 format!("`&mut {name}` is injected twice, and a unit of work has one user at a time: remove one of them"),
             );
         } else {

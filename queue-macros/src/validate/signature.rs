@@ -43,13 +43,14 @@ fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
         );
     }
     if let Some(abi) = &signature.abi {
-        diagnostics.error(abi, "a background job can't be an `extern fn`: remove this");
+        diagnostics.error(
+            abi,
+            "a background job can't be an `extern fn`, since it is called from Rust: remove `extern`",
+        );
     }
     if let Some(variadic) = &signature.variadic {
-        diagnostics.error(
-            variadic,
-            "a background job can't take a variable number of arguments: take a `Vec`",
-        );
+        diagnostics
+            .error(variadic, "a background job can't take a variable number of arguments: take a `Vec`");
     }
 }
 

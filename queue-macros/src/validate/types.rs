@@ -2,7 +2,8 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, PathArguments, Type, TypeImplTrait, TypeInfer, TypeReference,
+    AngleBracketedGenericArguments, GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam,
+    PathArguments, Type, TypeImplTrait, TypeInfer, TypeReference,
 };
 
 /// What matters of a type, wherever in it.
@@ -91,18 +92,28 @@ pub(super) fn peeled(ty: &Type) -> &Type {
     }
 }
 
-/// Gives the `&T` of an `Option<&T>`, by whatever path `Option` is named.
+/// Tells whether it is an `Option`, by whatever path that is named.
+pub(super) fn is_option(ty: &Type) -> bool {
+    option_arguments(ty).is_some()
+}
+
+/// Gives the `&T` of an `Option<&T>`.
 pub(super) fn optional_reference(ty: &Type) -> Option<&TypeReference> {
-    let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-        return None;
-    };
+    let arguments = option_arguments(ty)?;
     match arguments.args.first() {
         Some(GenericArgument::Type(inner)) if arguments.args.len() == 1 => match peeled(inner) {
             Type::Reference(reference) => Some(reference),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+fn option_arguments(ty: &Type) -> Option<&AngleBracketedGenericArguments> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments),
         _ => None,
     }
 }

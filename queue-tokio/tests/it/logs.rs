@@ -12,7 +12,7 @@ use crate::world::{TestResult, World};
 async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
     tracing::info!(number, "at work");
     if secret == "hunter2" {
-        Err(std::io::Error::other("it rained"))?
+        Err(std::io::Error::other("it rained"))?;
     }
     Ok(())
 }

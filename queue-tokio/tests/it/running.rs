@@ -120,7 +120,7 @@ struct Journal(std::sync::Mutex<Vec<String>>);
 async fn commit(#[inject] unit: &mut String, how: &str) -> Result<(), JobError> {
     unit.push_str(how);
     if how == "fail" {
-        Err("no")?
+        Err("no")?;
     }
     Ok(())
 }

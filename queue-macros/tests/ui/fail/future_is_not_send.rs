@@ -1,10 +1,10 @@
-use std::rc::Rc;
+//! M5: what keeps the future from being sent is shown in the body.
 
 use queue_core::background_job;
 
 #[background_job]
 async fn ship(order: u64) {
-    let order = Rc::new(order);
+    let order = std::rc::Rc::new(order);
     pack().await;
     drop(order);
 }

@@ -1,3 +1,5 @@
+//! M5: a payload type that can not be stored is one error, at the type, by name.
+
 use queue_core::background_job;
 
 struct Order;

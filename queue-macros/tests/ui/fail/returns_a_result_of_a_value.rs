@@ -1,3 +1,5 @@
+//! M5: a result of a value is an error at the type.
+
 use queue_core::background_job;
 
 #[background_job]

@@ -1,3 +1,5 @@
+//! M5: a return type that is no outcome is an error at the type.
+
 use queue_core::background_job;
 
 #[background_job]

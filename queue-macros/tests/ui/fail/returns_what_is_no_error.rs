@@ -1,3 +1,5 @@
+//! M5: an error type that is no error is told which there are.
+
 use queue_core::background_job;
 
 struct OutOfStock;

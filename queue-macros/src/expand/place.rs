@@ -1,0 +1,20 @@
+//! Where an error about a type is shown.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned as _;
+use syn::{Type, TypeParamBound};
+
+/// Gives the one token of a type that stands for all of it: `Mailer` in `&dyn Mailer`, `Vec` in `Vec<u8>`.
+pub(super) fn place(ty: &Type) -> Span {
+    let token = match ty {
+        Type::Reference(reference) => return place(&reference.elem),
+        Type::Paren(paren) => return place(&paren.elem),
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.span()),
+        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| last.ident.span()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    token.unwrap_or_else(|| ty.span())
+}

@@ -1,0 +1,35 @@
+//! Performs a job as a worker would: pushed, claimed, over the wire and back, in a scope of its own.
+
+use std::sync::Arc;
+
+use queue_core::interrupt::Interrupt;
+use queue_core::{
+    Delivery, Demand, Job, JobContext, Outcome, Queue, QueueExt as _, Receipt, Scope, Services, World,
+};
+use queue_tokio::{TokioQueue, TokioRuntime};
+
+/// Runs one attempt and gives its outcome, after its scope was closed with it.
+pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
+    let queue = TokioQueue::new();
+    let receipt = queue.enqueue(job).queue("jobs").await.unwrap();
+    assert!(matches!(receipt, Receipt::Stored(_)), "nothing else is in the queue");
+    let demand = Demand::new("jobs", 1);
+    let delivery = queue.claim(&demand).await.unwrap().remove(0);
+    let job: J = over_the_wire(&delivery);
+    let scope = Scope::open(services, context(&delivery), Arc::new(queue));
+
+    let outcome = job.perform(&scope).await;
+
+    scope.close(outcome.kind()).await.unwrap();
+    outcome
+}
+
+fn over_the_wire<J: Job>(delivery: &Delivery) -> J {
+    serde_json::from_str(&delivery.body.encode().unwrap()).unwrap()
+}
+
+fn context(delivery: &Delivery) -> JobContext {
+    let runtime = Arc::new(TokioRuntime::current());
+    let world = World { clock: runtime.clone(), blocking: runtime, observer: None };
+    JobContext::new(delivery, Interrupt::new(), world)
+}

@@ -1,0 +1,90 @@
+//! What the attribute says becomes the defaults of the job.
+
+use std::time::Duration;
+
+use queue_core::retry::RetryContext;
+use queue_core::{Job, Jobs, NewJob, Services, background_job, jobs};
+
+#[background_job]
+async fn plain() {}
+
+#[background_job(
+    name = "mail.send-v2",
+    alias = ["send_mail", "mail:send"],
+    queue = "mail",
+    max_attempts = 3,
+    timeout = "1m 30s",
+    backoff = exponential("500ms", "10m"),
+    priority = -7
+)]
+async fn detailed() {}
+
+#[background_job(alias = "old", backoff = fixed("5s"), priority = 2, max_attempts = 1,)]
+async fn fixed() {}
+
+#[background_job(backoff = self::waiting::as_long_as_it_takes)]
+async fn custom() {}
+
+mod waiting {
+    use super::{Duration, RetryContext};
+
+    pub(super) fn as_long_as_it_takes(context: &RetryContext<'_>) -> Duration {
+        Duration::from_secs(context.attempt.into())
+    }
+}
+
+#[background_job]
+async fn r#move() {}
+
+/// M1: a job is called after its function, and everything else is as the framework has it.
+#[test]
+fn what_the_attribute_does_not_say_is_the_default() {
+    let job = NewJob::from(plain::new());
+
+    assert_eq!(plain::NAME, "plain");
+    assert_eq!(r#move::NAME, "move");
+    assert!(plain::ALIASES.is_empty());
+    assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("default", 0, 5));
+    assert_eq!(format!("{:?}", plain::options()), format!("{:?}", queue_core::JobOptions::new()));
+}
+
+/// M4: each attribute sets what it is named for.
+#[test]
+fn each_attribute_sets_what_it_is_named_for() {
+    let job = NewJob::from(detailed::new());
+
+    assert_eq!(job.name, "mail.send-v2");
+    assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("mail", -7, 3));
+    let options = format!("{:?}", detailed::options());
+    assert!(options.contains("timeout: Some(90s)"), "{options}");
+    assert!(options.contains("exponential(500ms, 600s)"), "{options}");
+    let options = format!("{:?}", fixed::options());
+    assert!(options.contains("fixed(5s)"), "{options}");
+    assert!(format!("{:?}", custom::options()).contains("custom"));
+}
+
+/// M9: a job is known under its name and its former names.
+#[test]
+fn a_job_is_known_under_its_former_names_too() {
+    let known = jobs![detailed, fixed];
+
+    assert_eq!(known.names(), ["fixed", "mail.send-v2", "mail:send", "old", "send_mail"]);
+}
+
+/// M9: a name that is taken twice, by an alias too, is a problem before anything runs.
+#[test]
+fn a_name_that_is_taken_twice_is_a_problem_before_anything_runs() {
+    #[background_job(alias = "plain")]
+    async fn renamed() {}
+
+    let problems = jobs![plain, renamed].check(&Services::builder().build().unwrap());
+
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].to_string().contains("`plain` is taken twice"), "{problems:?}");
+}
+
+/// M8: what is a job is a type, so that a list of jobs can be written by hand too.
+#[test]
+fn a_list_of_jobs_can_be_written_by_hand() {
+    assert_eq!(Jobs::new().with::<plain>().names(), jobs![plain].names());
+}

@@ -1,0 +1,128 @@
+//! The payload type: its fields, what it derives, and how it is written.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use queue_core::{Job, background_job};
+use serde_json::json;
+
+#[background_job]
+async fn ship(
+    order: u64,
+    #[serde(default)] express: bool,
+    note: Option<String>,
+    #[serde(rename = "to", default = "home")] address: &str,
+) {
+    drop((order, express, note, address));
+}
+
+fn home() -> String {
+    "home".to_owned()
+}
+
+#[background_job]
+async fn tick() {}
+
+#[background_job]
+async fn wait(#[serde(with = "seconds")] period: Duration, #[serde(skip)] cached: Option<u8>) {
+    let _ = (period, cached);
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use queue_core::private::serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(period: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(period.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_secs)
+    }
+}
+
+#[background_job]
+async fn tree(leaf: u8, children: Vec<tree>, table: BTreeMap<String, Box<tree>>) {
+    drop((leaf, children, table));
+}
+
+#[background_job]
+async fn keywords(r#type: &str, scope: u8, formatter: u8, other: u8, serializer: Vec<u8>) {
+    drop((r#type, scope, formatter, other, serializer));
+}
+
+/// M2: a payload has named fields, is compared, cloned and shown by them.
+#[test]
+fn a_payload_is_compared_cloned_and_shown_by_its_fields() {
+    let job = ship { order: 1, express: true, note: None, address: "x".to_owned() };
+
+    assert_eq!(job, job.clone());
+    assert_ne!(job, ship { order: 2, ..job.clone() });
+    assert_eq!(format!("{job:?}"), r#"ship { order: 1, express: true, note: None, address: "x" }"#);
+    assert_eq!(format!("{:?}", tick {}), "tick");
+}
+
+/// M2: a payload is written as JSON by its fields, and read back the same.
+#[test]
+fn a_payload_crosses_the_wire_by_its_fields() {
+    let job = ship::new(1, true, Some("quick".to_owned()), "x");
+
+    let text = serde_json::to_value(&job).unwrap();
+
+    assert_eq!(text, json!({ "order": 1, "express": true, "note": "quick", "to": "x" }));
+    assert_eq!(serde_json::from_value::<ship>(text).unwrap(), job);
+    assert_eq!(serde_json::to_string(&tick::new()).unwrap(), "{}");
+    assert_eq!(serde_json::from_str::<tick>("{}").unwrap(), tick {});
+}
+
+/// M2: attributes of serde are passed on, and an `Option` that is missing is `None` as with serde's own derive.
+#[test]
+fn what_is_missing_is_made_up_for_as_serde_is_told() {
+    let job: ship = serde_json::from_value(json!({ "order": 1 })).unwrap();
+
+    assert_eq!(job, ship::new(1, false, None, "home"));
+    let refused = serde_json::from_value::<ship>(json!({})).unwrap_err();
+    assert!(refused.to_string().contains("missing field `order`"), "{refused}");
+}
+
+/// M2: a field that serde is told to write otherwise is written otherwise.
+#[test]
+fn a_field_is_written_as_serde_is_told() {
+    let job = wait::new(Duration::from_secs(5), Some(1));
+
+    let text = serde_json::to_value(&job).unwrap();
+
+    assert_eq!(text, json!({ "period": 5 }));
+    assert_eq!(serde_json::from_value::<wait>(text).unwrap(), wait::new(Duration::from_secs(5), None));
+}
+
+/// M2: a payload may hold payloads, its own too.
+#[test]
+fn a_payload_may_hold_payloads_of_its_own_kind() {
+    let job = tree::new(1, vec![tree::new(2, Vec::new(), BTreeMap::new())], BTreeMap::new());
+
+    let text = serde_json::to_string(&job).unwrap();
+
+    assert_eq!(serde_json::from_str::<tree>(&text).unwrap(), job);
+}
+
+/// M2: names that generated code uses itself are free for parameters.
+#[test]
+fn a_parameter_may_have_any_name() {
+    let job = keywords::new("x", 1, 2, 3, vec![4]);
+
+    let text = serde_json::to_value(&job).unwrap();
+
+    assert_eq!(text["type"], "x");
+    assert_eq!(serde_json::from_value::<keywords>(text).unwrap(), job);
+}
+
+/// M2: the fields are listed with their types, for whoever can't decode a payload.
+#[test]
+fn the_fields_are_listed_as_people_write_them() {
+    assert_eq!(ship::FIELDS, ["order: u64", "express: bool", "note: Option<String>", "address: String"]);
+    assert_eq!(tree::FIELDS, ["leaf: u8", "children: Vec<tree>", "table: BTreeMap<String, Box<tree>>"]);
+    assert_eq!(keywords::FIELDS[0], "type: String");
+    assert!(tick::FIELDS.is_empty());
+}

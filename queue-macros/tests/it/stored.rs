@@ -1,0 +1,84 @@
+//! What is borrowed is stored owned, and lent to the function.
+
+use std::path::{Path, PathBuf};
+
+use queue_core::{Job, Outcome, Services, background_job};
+
+use crate::attempt::perform;
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Order {
+    id: u64,
+}
+
+#[background_job]
+#[expect(clippy::too_many_arguments, reason = "every form in one")]
+async fn borrowing(
+    text: &str,
+    bytes: &[u8],
+    order: &Order,
+    path: &Path,
+    maybe_text: Option<&str>,
+    maybe_order: Option<&Order>,
+    maybe_bytes: Option<&[u8]>,
+    maybe_path: core::option::Option<&'_ Path>,
+) -> Result<(), String> {
+    Err(format!(
+        "{text} {bytes:?} {} {path:?} {maybe_text:?} {maybe_order:?} {maybe_bytes:?} {maybe_path:?}",
+        order.id
+    ))
+}
+
+#[background_job]
+async fn owning(number: u64, text: String, maybe: Option<Vec<u8>>, pair: (u8, char), array: [u8; 2]) {
+    drop((number, text, maybe, pair, array));
+}
+
+/// M3: each borrowed form is stored owned.
+#[test]
+fn what_is_borrowed_is_stored_owned() {
+    let job = borrowing::new("a", vec![1], Order { id: 2 }, "/b", None, None, None, None);
+
+    let borrowing { text, bytes, order, path, maybe_text, maybe_order, maybe_bytes, maybe_path } = job;
+
+    let stored: (String, Vec<u8>, Order, PathBuf) = (text, bytes, order, path);
+    let maybe: (Option<String>, Option<Order>, Option<Vec<u8>>, Option<PathBuf>) =
+        (maybe_text, maybe_order, maybe_bytes, maybe_path);
+    assert_eq!(stored, ("a".to_owned(), vec![1], Order { id: 2 }, PathBuf::from("/b")));
+    assert_eq!(maybe, (None, None, None, None));
+    assert_eq!(borrowing::FIELDS[1], "bytes: Vec<u8>");
+    assert_eq!(borrowing::FIELDS[7], "maybe_path: Option<PathBuf>");
+}
+
+/// M3: `new` takes what is stored owned by anything that makes it, and the rest by its own type, so that numbers infer.
+#[test]
+fn new_takes_what_is_stored_owned_by_anything_that_makes_it() {
+    let path = PathBuf::from("/b");
+
+    let job = borrowing::new(
+        String::from("a"),
+        [1_u8],
+        Order { id: 2 },
+        path,
+        "c".to_owned(),
+        Order { id: 3 },
+        None,
+        None,
+    );
+
+    assert_eq!(job.maybe_text.as_deref(), Some("c"));
+    assert_eq!(job.maybe_order, Some(Order { id: 3 }));
+    let job = owning::new(42, "a".to_owned(), Some(vec![1]), (1, 'x'), [1, 2]);
+    assert_eq!(job.number, 42);
+}
+
+/// M3: each borrowed form is passed by reference when the job is performed.
+#[tokio::test]
+async fn what_is_stored_is_lent_to_the_function() {
+    let job = borrowing::new("a", [1], Order { id: 2 }, "/b", Some("c".to_owned()), None, vec![3], None);
+
+    let outcome = perform(job, Services::builder().build().unwrap()).await;
+
+    let Outcome::Failure(failure) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.message, r#"a [1] 2 "/b" Some("c") None Some([3]) None"#);
+}

@@ -1,0 +1,10 @@
+//! M5, M9: an alias that is the name already is told so.
+
+use queue_core::background_job;
+
+#[background_job(alias = ["dispatch", "ship"])]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

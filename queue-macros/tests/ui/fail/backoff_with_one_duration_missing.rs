@@ -1,0 +1,10 @@
+//! M5: a backoff with too few durations is told what to write.
+
+use queue_core::background_job;
+
+#[background_job(backoff = exponential("1s"))]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M5: a payload of an unnamed type is told to name it.
+
+use queue_core::background_job;
+
+#[background_job]
+async fn ship(order: impl Into<String>) {
+    let _: String = order.into();
+}
+
+fn main() {}

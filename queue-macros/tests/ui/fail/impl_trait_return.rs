@@ -1,0 +1,10 @@
+//! M5: an unnamed return type is told to name it.
+
+use queue_core::background_job;
+
+#[background_job]
+async fn ship(order: u64) -> impl Sized {
+    let _ = order;
+}
+
+fn main() {}

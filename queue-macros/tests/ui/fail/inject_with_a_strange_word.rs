@@ -1,0 +1,12 @@
+//! M5: a word in `inject` that is no key is told what to write.
+
+use queue_core::background_job;
+
+struct Pool;
+
+#[background_job]
+async fn ship(#[inject(name = "main")] pool: &Pool) {
+    let _ = pool;
+}
+
+fn main() {}

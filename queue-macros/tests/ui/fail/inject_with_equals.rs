@@ -1,0 +1,12 @@
+//! M5: a key without parentheses is told what to write.
+
+use queue_core::background_job;
+
+struct Pool;
+
+#[background_job]
+async fn ship(#[inject = "main"] pool: &Pool) {
+    let _ = pool;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M5: a number in quotes is told what to write.
+
+use queue_core::background_job;
+
+#[background_job(max_attempts = "5")]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

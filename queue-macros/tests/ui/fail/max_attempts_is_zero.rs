@@ -1,0 +1,10 @@
+//! M5: no attempt at all is refused.
+
+use queue_core::background_job;
+
+#[background_job(max_attempts = 0)]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

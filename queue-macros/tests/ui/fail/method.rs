@@ -1,0 +1,14 @@
+//! M5: a method is told to be a function.
+
+use queue_core::background_job;
+
+struct Shop;
+
+impl Shop {
+    #[background_job]
+    async fn ship(&self, order: u64) {
+        let _ = order;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+//! M5: a payload that borrows is told what to write.
+
+use queue_core::background_job;
+
+use std::borrow::Cow;
+
+#[background_job]
+async fn ship(order: Cow<'_, str>) {
+    let _ = order;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M5: a payload that holds references is told what to write.
+
+use queue_core::background_job;
+
+#[background_job]
+async fn ship(orders: &[&str], to: Vec<&[u8]>) {
+    let _ = (orders, to);
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M6: a type that there is none of is one error, as in any function.
+
+use queue_core::background_job;
+
+#[background_job]
+async fn ship(order: Order) {
+    drop(order);
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M6: several mistakes are reported together, each at its place.
+
+use queue_core::background_job;
+
+#[background_job(queue = "my mail", timeout = "soon", retries = 3)]
+fn ship<T>(order: &mut T, (a, b): (u8, u8)) {
+    let _ = (order, a, b);
+}
+
+fn main() {}

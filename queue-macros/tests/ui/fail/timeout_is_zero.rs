@@ -1,0 +1,10 @@
+//! M5: no time at all is refused.
+
+use queue_core::background_job;
+
+#[background_job(timeout = "0s")]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

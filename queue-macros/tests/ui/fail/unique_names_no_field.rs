@@ -1,0 +1,10 @@
+//! M5: a unique key that names no field is told the nearest.
+
+use queue_core::background_job;
+
+#[background_job(unique = "order:{oder}")]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! M5: an unknown attribute inside of `unique` is told the accepted ones.
+
+use queue_core::background_job;
+
+#[background_job(unique(key = "{order}", window = "1h"))]
+async fn ship(order: u64) {
+    let _ = order;
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! M4: every attribute, each in one of its forms.
+
+use queue_core::background_job;
+
+#[background_job(
+    name = "mail.welcome",
+    alias = ["welcome", "hello"],
+    queue = "mail",
+    max_attempts = 5,
+    timeout = "30s",
+    backoff = exponential("1s", "1h"),
+    priority = -1,
+    unique(key = "user:{user_id}", within = "1h", replace),
+    crate = ::queue_core,
+)]
+async fn send_welcome(user_id: u64) {
+    let _ = user_id;
+}
+
+#[background_job()]
+async fn empty_parentheses() {}
+
+#[background_job(blocking, unique = "all", alias = "old", backoff = fixed("5s"))]
+fn index(documents: Vec<String>) -> Result<(), String> {
+    documents.first().map(drop).ok_or_else(|| "no documents".to_owned())
+}
+
+fn main() {}
