@@ -35,7 +35,7 @@ use crate::worker::{Layer, Worker};
 pub struct Performer {
     jobs: Arc<Jobs>,
     worker: Arc<dyn Worker>,
-    world: World,
+    world: Arc<World>,
 }
 
 impl Performer {
@@ -51,7 +51,7 @@ impl Performer {
         let jobs = Arc::new(jobs);
         let innermost: Arc<dyn Worker> = Arc::new(JobWorker { jobs: jobs.clone(), services, queue });
         let worker = layers.iter().rev().fold(innermost, |inner, layer| layer.wrap(inner));
-        Self { jobs, worker, world }
+        Self { jobs, worker, world: Arc::new(world) }
     }
 
     /// Runs one attempt and says how it is to be recorded.
@@ -87,6 +87,9 @@ impl Performer {
             attempt: job.attempt,
             max_attempts: job.max_attempts,
         };
+        if outcome.failure().is_none() {
+            return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);
+        }
         let policy = self.jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));

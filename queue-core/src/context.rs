@@ -45,7 +45,7 @@ struct Shared {
     meta: Meta,
     interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
-    world: World,
+    world: Arc<World>,
 }
 
 /// What an attempt needs from outside: time, threads and someone who looks on.
@@ -82,7 +82,7 @@ impl fmt::Debug for World {
 impl JobContext {
     /// Makes the context of an attempt.
     #[must_use]
-    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: World) -> Self {
+    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: Arc<World>) -> Self {
         Self(Arc::new(Shared {
             facts: JobFacts::from(delivery),
             max_attempts: delivery.max_attempts,

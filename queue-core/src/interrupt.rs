@@ -1,5 +1,7 @@
 //! The way to cut an attempt off from outside.
 
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
@@ -18,14 +20,14 @@ pub enum InterruptReason {
 /// One attempt's interrupt: first a request, which the job may honour, then force, which drops it.
 ///
 /// Cheap to clone; all clones are the same interrupt. The first reason stands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Interrupt(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     reason: OnceLock<InterruptReason>,
-    requested: CancellationToken,
-    forced: CancellationToken,
+    requested: LazyToken,
+    forced: LazyToken,
 }
 
 impl Interrupt {
@@ -39,13 +41,13 @@ impl Interrupt {
     pub fn request(&self, reason: InterruptReason) {
         // The first reason stands; a later one changes nothing.
         drop(self.0.reason.set(reason));
-        self.0.requested.cancel();
+        self.0.requested.fire();
     }
 
     /// Drops the job where it is, whether it was asked before or not. Its scope is still disposed.
     pub fn force(&self, reason: InterruptReason) {
         self.request(reason);
-        self.0.forced.cancel();
+        self.0.forced.fire();
     }
 
     /// Tells why, once it was asked to stop.
@@ -57,7 +59,7 @@ impl Interrupt {
     /// The token that the job sees.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
-        &self.0.requested
+        self.0.requested.get()
     }
 
     /// Waits until force is used.
@@ -66,6 +68,65 @@ impl Interrupt {
     ///
     /// It may be dropped and called again at any time.
     pub async fn forced(&self) {
-        self.0.forced.cancelled().await;
+        self.0.forced.get().cancelled().await;
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt").field("reason", &self.reason()).finish_non_exhaustive()
+    }
+}
+
+/// A token that is made when somebody asks for it: most jobs never do.
+#[derive(Default)]
+struct LazyToken {
+    has_fired: AtomicBool,
+    token: OnceLock<CancellationToken>,
+}
+
+impl LazyToken {
+    fn fire(&self) {
+        self.has_fired.store(true, Ordering::SeqCst);
+        // Of one who fires and one who makes the token, at least one sees what the other did.
+        fence(Ordering::SeqCst);
+        if let Some(token) = self.token.get() {
+            token.cancel();
+        }
+    }
+
+    fn get(&self) -> &CancellationToken {
+        let token = self.token.get_or_init(CancellationToken::new);
+        fence(Ordering::SeqCst);
+        if self.has_fired.load(Ordering::SeqCst) {
+            token.cancel();
+        }
+        token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_asked_for_late_has_fired_all_the_same() {
+        let interrupt = Interrupt::new();
+
+        interrupt.request(InterruptReason::LeaseLost);
+        interrupt.force(InterruptReason::Shutdown);
+
+        assert!(interrupt.token().is_cancelled());
+        assert_eq!(interrupt.reason(), Some(&InterruptReason::LeaseLost), "the first reason stands");
+    }
+
+    #[test]
+    fn a_token_that_is_asked_for_early_fires() {
+        let interrupt = Interrupt::new();
+        let token = interrupt.token().clone();
+
+        interrupt.clone().request(InterruptReason::Shutdown);
+
+        assert!(token.is_cancelled());
     }
 }

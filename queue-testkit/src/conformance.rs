@@ -10,7 +10,7 @@
 //! # }
 //! ```
 //!
-//! The closure makes what the laws need of a queue under test: a [`Fixture`](crate::Fixture).
+//! The closure makes what the laws need of a queue under test: a [`Fixture`].
 //! It is called at least once for each law, so no two laws see the same queue.
 //! Two backends in one file need a `mod` each, since the tests bear the names of the laws.
 //!
@@ -22,13 +22,16 @@
 
 mod capacity;
 mod claim;
+mod expect;
 mod history;
+mod inspect;
 mod jobs;
 mod lease;
 mod maker;
 mod model;
 mod operate;
 mod order;
+mod payload;
 mod push;
 mod runner;
 mod schedule;
@@ -38,6 +41,7 @@ mod unique;
 mod waiter;
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -58,7 +62,7 @@ macro_rules! laws {
     (@conformance ($d:tt) $($law:ident)*) => {
         /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
         ///
-        /// The module [`conformance`](crate::conformance) says more.
+        /// The module [`conformance`](mod@crate::conformance) says more.
         #[macro_export]
         macro_rules! conformance {
             ($d maker:expr) => {
@@ -80,6 +84,8 @@ laws! {
         q3_pushing_a_known_id_again_changes_nothing_and_gives_the_same_receipt,
         q4_an_empty_batch_succeeds_and_touches_nothing,
         q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it,
+    }
+    payload {
         q6_payloads_and_meta_come_back_byte_for_byte,
         q7_a_closure_is_delivered_or_refused_with_what_to_use_instead,
     }
@@ -130,6 +136,8 @@ laws! {
         q41_an_operators_retry_makes_a_finished_job_available_again,
         q42_delete_removes_any_job_but_an_executing_one,
         q43_a_paused_queue_delivers_nothing_until_it_is_resumed,
+    }
+    inspect {
         q44_counts_are_exact_at_rest,
         q45_an_unknown_id_is_none,
         q46_pages_neither_miss_nor_repeat_a_job,
@@ -166,10 +174,26 @@ pub fn laws() -> impl Iterator<Item = &'static str> {
 
 /// Holds a queue to one law, by its number (`"q23"`) or its whole name.
 ///
+/// It blocks the thread, and brings its own runtime: call it outside of any other.
+///
 /// # Errors
 ///
 /// What the law says, and what was found instead. Also if there is no such law.
 pub fn check<M, F, Q>(law: &str, maker: M) -> Result<(), String>
+where
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = Q> + Send + 'static,
+    Q: Fixture,
+{
+    check_within(law, runner::PATIENCE, maker)
+}
+
+/// Holds a queue to one law, and waits for each event for so long, in real time, instead of 20 s.
+///
+/// # Errors
+///
+/// Those of [`check`].
+pub fn check_within<M, F, Q>(law: &str, patience: Duration, maker: M) -> Result<(), String>
 where
     M: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = Q> + Send + 'static,
@@ -180,7 +204,7 @@ where
         candidate.name == law || number.eq_ignore_ascii_case(law)
     };
     match LAWS.iter().find(is_meant) {
-        Some(law) => runner::run(law, Maker::new(maker)),
+        Some(law) => runner::run(law, patience, Maker::new(maker)),
         None => Err(format!("there is no law `{law}`; `conformance::laws()` lists them")),
     }
 }

@@ -1,5 +1,6 @@
 //! The testkit's own queue: the executable contract behind a lock, under virtual time.
 
+mod fixture;
 mod inspect;
 mod sync;
 mod turn;
@@ -7,18 +8,17 @@ mod turn;
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use queue_core::model::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Clock as _, Delivery, Demand, Inspect, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Clock as _, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal,
+    Settled, Settlement, Timestamp,
 };
 use tokio::sync::Notify;
 
-use crate::{Bounded, Fixture, VirtualClock};
+use crate::VirtualClock;
 use turn::{ClaimTurn, PushTurn, Turns};
 
 /// A queue in memory that does what the contract says, by a [`VirtualClock`], and nothing else.
@@ -290,36 +290,5 @@ struct Leave<F: FnMut()>(F);
 impl<F: FnMut()> Drop for Leave<F> {
     fn drop(&mut self) {
         (self.0)();
-    }
-}
-
-/// The queue itself is all that the conformance suite needs.
-#[async_trait]
-impl Fixture for ModelQueue {
-    fn queue(&self) -> Arc<dyn Inspect> {
-        Arc::new(self.clone())
-    }
-
-    fn now(&self) -> Timestamp {
-        self.0.clock.now()
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.0.clock.advance(by);
-    }
-
-    async fn close(&self) {
-        Self::close(self);
-    }
-
-    async fn bounded(&self, capacity: u32) -> Option<Bounded> {
-        let queue = Self::bounded(self.0.clock.clone(), capacity);
-        let pusher = queue.clone();
-        let try_push = Box::new(move |jobs| {
-            let answer = pusher.try_push(jobs);
-            let answer: futures_util::future::BoxFuture<'static, _> = Box::pin(async move { answer });
-            answer
-        });
-        Some(Bounded { queue: Arc::new(queue), try_push })
     }
 }

@@ -29,17 +29,21 @@ impl JobTable {
         if jobs.iter().all(|job| job.id.is_none() && job.unique.is_none()) {
             return jobs.len();
         }
+        // Only what is stored takes its identity and its key from those behind it.
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         let stored = jobs.iter().filter(|job| {
-            if job.id.is_some_and(|id| self.slot(id).is_some() || !ids.insert(id)) {
+            if job.id.is_some_and(|id| self.slot(id).is_some() || ids.contains(&id)) {
                 return false;
             }
-            let Some(unique) = &job.unique else { return true };
-            let is_first = keys.insert((&job.name, &unique.key));
-            match self.unique.holder(&job.name, unique) {
-                None => is_first,
-                Some(holder) => is_first && job.replaces() && self.has_started(holder),
+            if let Some(unique) = &job.unique {
+                let holder = self.unique.holder(&job.name, unique);
+                let is_free = holder.is_none_or(|holder| job.replaces() && self.has_started(holder));
+                if !is_free || !keys.insert((&job.name, &unique.key)) {
+                    return false;
+                }
             }
+            ids.extend(job.id);
+            true
         });
         stored.count()
     }

@@ -1,10 +1,10 @@
 //! Laws about room, of queues that take a bound; one that takes none shows that it never answers `Full`.
 
-use queue_core::{QueueErrorKind, Receipt, Settled, Settlement, State, Transition, QueueName};
+use queue_core::{QueueErrorKind, QueueName, Receipt, Settled, Settlement, State, Transition};
 
+use super::expect::expect_eq;
 use super::jobs::{id, job, jobs};
-use super::subject::{Subject, is_refused};
-use super::waiter;
+use super::subject::Subject;
 use crate::Bounded;
 
 /// Gives a queue of this bound; where there is none, holds that the queue takes whatever comes.
@@ -15,7 +15,7 @@ async fn bounded(subject: &Subject, capacity: u32) -> Option<(Subject, Bounded)>
             subject.push(jobs(PLENTY / 4)).await;
         }
         let stored = subject.count(&QueueName::DEFAULT, State::Available).await;
-        assert_eq!(stored, u64::from(PLENTY), "a queue that takes no bound stores whatever is pushed");
+        expect_eq!(stored, u64::from(PLENTY), "a queue that takes no bound stores whatever is pushed");
         return None;
     };
     Some((subject.with_queue(bounded.queue.clone()), bounded))
@@ -24,14 +24,24 @@ async fn bounded(subject: &Subject, capacity: u32) -> Option<(Subject, Bounded)>
 /// Q52: A bounded queue's push waits for room and proceeds when a job is settled; a batch larger than the bound is `Invalid`, not a deadlock.
 pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
     let Some((subject, _)) = bounded(subject, 3).await else { return };
-    subject.refuses(QueueErrorKind::Invalid, "a push of four jobs to a queue of three", subject.queue().push(jobs(4))).await;
-    assert_eq!(subject.total().await, 0, "a batch larger than the bound stores nothing");
+    subject
+        .refuses(
+            QueueErrorKind::Invalid,
+            "a push of four jobs to a queue of three",
+            subject.queue().push(jobs(4)),
+        )
+        .await;
+    expect_eq!(subject.total().await, 0, "a batch larger than the bound stores nothing");
     subject.push(vec![job(0).id(id(0)), job(1).id(id(1)).unique("key"), job(2).id(id(2))]).await;
 
-    let mut waiting = waiter::push(subject.queue(), vec![job(3).id(id(3))]);
+    let mut waiting = subject.pushing(vec![job(3).id(id(3))]);
     waiting.waits(&**subject.queue()).await;
     let known = vec![job(0).id(id(0)), job(9).unique("key")];
-    assert_eq!(subject.receipts(known).await, [Receipt::Stored(id(0)), Receipt::Existing(id(1))], "what is there takes no room");
+    expect_eq!(
+        subject.receipts(known).await,
+        [Receipt::Stored(id(0)), Receipt::Existing(id(1))],
+        "what is there takes no room"
+    );
     let first = subject.claim_one().await;
     waiting.waits(&**subject.queue()).await;
     subject.settle(&first, Transition::Retry { at: subject.now(), error: "no".into() }).await;
@@ -41,12 +51,12 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
     subject.settle(&again, Transition::Complete).await;
 
     let receipts = subject.does("a push that waited for a job to be settled", waiting.wakes()).await;
-    assert_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for room");
-    let mut waiting = waiter::push(subject.queue(), vec![job(4).id(id(4))]);
+    expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for room");
+    let mut waiting = subject.pushing(vec![job(4).id(id(4))]);
     waiting.waits(&**subject.queue()).await;
     subject.does("`cancel` of a waiting job", subject.queue().cancel(id(3), "why")).await;
     subject.does("a push that waited for a job to be cancelled", waiting.wakes()).await;
-    let mut waiting = waiter::push(subject.queue(), vec![job(5).id(id(5))]);
+    let mut waiting = subject.pushing(vec![job(5).id(id(5))]);
     waiting.waits(&**subject.queue()).await;
     subject.does("`delete` of a waiting job", subject.queue().delete(id(4))).await;
     subject.does("a push that waited for a job to be deleted", waiting.wakes()).await;
@@ -56,16 +66,27 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
 pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subject) {
     let Some((subject, bounded)) = bounded(subject, 2).await else { return };
     let receipts = subject.does("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
-    assert_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with room stores the job");
-    is_refused(QueueErrorKind::Full, "`try_push` of two jobs with room for one", (bounded.try_push)(jobs(2)).await);
-    assert_eq!(subject.total().await, 1, "`try_push` stores the whole batch or none of it");
+    expect_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with room stores the job");
+    subject
+        .refuses(
+            QueueErrorKind::Full,
+            "`try_push` of two jobs with room for one",
+            (bounded.try_push)(jobs(2)),
+        )
+        .await;
+    expect_eq!(subject.total().await, 1, "`try_push` stores the whole batch or none of it");
     subject.push(vec![job(1).id(id(1))]).await;
 
-    let error = is_refused(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)).await);
+    let error = subject
+        .refuses(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)))
+        .await;
     assert!(error.is_transient(), "there may be room later, so the error is transient: {error}");
-    let known = subject.does("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
-    assert_eq!(known, [Receipt::Stored(id(1))], "a job that is there takes no room");
-    is_refused(QueueErrorKind::Invalid, "`try_push` of more than there can be", (bounded.try_push)(jobs(3)).await);
+    let known =
+        subject.does("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
+    expect_eq!(known, [Receipt::Stored(id(1))], "a job that is there takes no room");
+    subject
+        .refuses(QueueErrorKind::Invalid, "`try_push` of more than there can be", (bounded.try_push)(jobs(3)))
+        .await;
 
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Complete).await;
@@ -78,7 +99,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     subject.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
     let mut waiting = Vec::new();
     for number in 2..6 {
-        let mut push = waiter::push(subject.queue(), vec![job(number).id(id(number))]);
+        let mut push = subject.pushing(vec![job(number).id(id(number))]);
         push.waits(&**subject.queue()).await;
         waiting.push(push);
     }
@@ -91,7 +112,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
         let delivery = subject.claim_one().await;
         subject.settle(&delivery, Transition::Complete).await;
         let receipts = subject.does("the push that has waited longest", push.wakes()).await;
-        assert_eq!(receipts, [Receipt::Stored(id(number))], "waiting pushes proceed in order");
+        expect_eq!(receipts, [Receipt::Stored(id(number))], "waiting pushes proceed in order");
         if let Some((_, later)) = line.peek_mut() {
             later.waits(&**subject.queue()).await;
         }
@@ -104,31 +125,37 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     for delivery in subject.claim_up_to(2).await {
         subject.settle(&delivery, Transition::Complete).await;
     }
-    let receipts = subject.does("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2))).await;
-    assert_eq!(receipts.len(), 2, "all the room is back");
+    let receipts = subject
+        .does("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
+        .await;
+    expect_eq!(receipts.len(), 2, "all the room is back");
 }
 
 /// Q57: Followups may exceed the bound: a settlement never waits for room.
 pub(super) async fn q57_followups_never_wait_for_room(subject: &Subject) {
     let Some((subject, bounded)) = bounded(subject, 2).await else { return };
     subject.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
-    let mut waiting = waiter::push(subject.queue(), vec![job(9).id(id(9))]);
+    let mut waiting = subject.pushing(vec![job(9).id(id(9))]);
     waiting.waits(&**subject.queue()).await;
     let delivery = subject.claim_one().await;
     let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
     settlement.followups = (2..5).map(|number| job(number).id(id(number))).collect();
 
-    assert_eq!(subject.settled(vec![settlement]).await, [Settled::Applied], "a settlement with three followups in a full queue of two");
+    expect_eq!(
+        subject.settled(vec![settlement]).await,
+        [Settled::Applied],
+        "a settlement with three followups in a full queue of two"
+    );
 
     for number in 1..5 {
         subject.is(id(number), State::Available).await;
     }
     waiting.waits(&**subject.queue()).await;
-    is_refused(QueueErrorKind::Full, "`try_push` beyond the bound", (bounded.try_push)(jobs(1)).await);
+    subject.refuses(QueueErrorKind::Full, "`try_push` beyond the bound", (bounded.try_push)(jobs(1))).await;
     for number in 1..4 {
         waiting.waits(&**subject.queue()).await;
         let delivery = subject.claim_one().await;
-        assert_eq!(delivery.id(), id(number), "the jobs in the queue, in order");
+        expect_eq!(delivery.id(), id(number), "the jobs in the queue, in order");
         subject.settle(&delivery, Transition::Complete).await;
     }
     subject.does("a push that waited until the queue was below its bound again", waiting.wakes()).await;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use queue_core::{Delivery, Demand, Fence, JobId, QueueErrorKind, Renewal, State, Transition};
 
+use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue};
 use super::subject::{Subject, ids_of, is_refused};
-use super::waiter::{self, poll_and_drop};
+use super::waiter::poll_and_drop;
 
 /// Q16: A claim gives between one and `max` jobs, each `executing`, attempt one more than before, in order.
 pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject) {
@@ -22,23 +23,39 @@ pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject
     let three = subject.does("a claim of up to three of four jobs", subject.queue().claim(&demand)).await;
     let rest = subject.claim_up_to(3).await;
 
-    assert_eq!(ids_of(&three), [0, 1, 2].map(id), "a claim of up to three takes the first three of four");
-    assert_eq!(ids_of(&rest), [id(3)], "the next claim takes what there is, and doesn't wait for more");
+    expect_eq!(ids_of(&three), [0, 1, 2].map(id), "a claim of up to three takes the first three of four");
+    expect_eq!(ids_of(&rest), [id(3)], "the next claim takes what there is, and doesn't wait for more");
     for delivery in &three {
         let (lease, record) = (&delivery.lease, subject.is(delivery.id(), State::Executing).await);
-        assert_eq!((lease.fence, lease.length), (Fence(1), SECOND * 45), "fence and length of the first lease");
-        assert_eq!(lease.expires_at, subject.now().saturating_add(SECOND * 45), "the lease's end, by the queue's clock");
-        assert_eq!((delivery.attempt, record.attempt, record.fence), (1, 1, Fence(1)), "the first attempt");
-        assert_eq!((delivery.pushed_at, delivery.run_at), (now, now), "`pushed_at` and `run_at` as delivered");
-        assert_eq!(record.claimed_at, Some(subject.now()), "`claimed_at` of a job that was just claimed");
-        assert_eq!((delivery.name.as_str(), delivery.queue.as_str(), delivery.priority), ("work", "default", 0));
+        expect_eq!(
+            (lease.fence, lease.length),
+            (Fence(1), SECOND * 45),
+            "fence and length of the first lease"
+        );
+        expect_eq!(
+            lease.expires_at,
+            subject.now().saturating_add(SECOND * 45),
+            "the lease's end, by the queue's clock"
+        );
+        expect_eq!((delivery.attempt, record.attempt, record.fence), (1, 1, Fence(1)), "the first attempt");
+        expect_eq!(
+            (delivery.pushed_at, delivery.run_at),
+            (now, now),
+            "`pushed_at` and `run_at` as delivered"
+        );
+        expect_eq!(record.claimed_at, Some(subject.now()), "`claimed_at` of a job that was just claimed");
+        expect_eq!(
+            (delivery.name.as_str(), delivery.queue.as_str(), delivery.priority),
+            ("work", "default", 0)
+        );
     }
-    let delivered: Vec<_> = three.iter().map(|delivery| (delivery.max_attempts, delivery.meta.get("a"))).collect();
-    assert_eq!(delivered, [(5, None), (7, Some("b")), (5, None)], "`max_attempts` and meta as pushed");
+    let delivered: Vec<_> =
+        three.iter().map(|delivery| (delivery.max_attempts, delivery.meta.get("a"))).collect();
+    expect_eq!(delivered, [(5, None), (7, Some("b")), (5, None)], "`max_attempts` and meta as pushed");
     let again = Transition::Retry { at: subject.now(), error: "again".into() };
     subject.settle(rest.first().unwrap_or_else(|| panic!("the fourth job")), again).await;
     let second = subject.claim_one().await;
-    assert_eq!((second.attempt, second.lease.fence), (2, Fence(2)), "attempt and fence after a retry");
+    expect_eq!((second.attempt, second.lease.fence), (2, Fence(2)), "attempt and fence after a retry");
 }
 
 /// Q17: k claimers over n jobs: each job is delivered to exactly one.
@@ -53,10 +70,14 @@ pub(super) async fn q17_many_claimers_get_each_job_once(subject: &Subject) {
         tokio::spawn(async move {
             let (demand, mut got) = (Demand::new("default", number % 4 + 1).wait(Duration::ZERO), Vec::new());
             while left.load(Ordering::Relaxed) > 0 {
-                let deliveries = queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim failed: {error}"));
+                let deliveries =
+                    queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim failed: {error}"));
                 // More than once delivered must end the loop too.
                 let taken = deliveries.len();
-                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(taken))).ok();
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    Some(left.saturating_sub(taken))
+                })
+                .ok();
                 got.extend(ids_of(&deliveries));
                 tokio::task::yield_now().await;
             }
@@ -96,7 +117,7 @@ pub(super) async fn q18_dropping_a_waiting_claim_loses_no_job_and_no_wake_up(sub
             drop(dropped);
         }
         let deliveries = subject.does("the claim that is left", next.wakes()).await;
-        assert_eq!(deliveries.len(), 1, "the job goes to the claim that is left");
+        expect_eq!(deliveries.len(), 1, "the job goes to the claim that is left");
         for delivery in &deliveries {
             subject.settle(delivery, Transition::Complete).await;
         }
@@ -141,14 +162,20 @@ async fn drops_at_random_lose_nothing(subject: &Subject) {
 }
 
 /// Q19: A claim on an empty queue waits; with `wait` set, it returns an empty batch after it; it does not spin.
-pub(super) async fn q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_does_not_spin(subject: &Subject) {
-    assert_eq!(ids_of(&subject.claim_up_to(1).await), [], "a claim that doesn't wait, on an empty queue");
+pub(super) async fn q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_does_not_spin(
+    subject: &Subject,
+) {
+    expect_eq!(ids_of(&subject.claim_up_to(1).await), [], "a claim that doesn't wait, on an empty queue");
     let mut patient = subject.claiming(Demand::new("default", 1));
     let mut bounded = subject.claiming(Demand::new("default", 1).wait(SECOND * 5));
     for _ in 0..20 {
         patient.waits(&**subject.queue()).await;
     }
-    assert!(patient.polls() <= 20, "a claim on an empty queue was woken {} times while nothing happened", patient.polls());
+    assert!(
+        patient.polls() <= 20,
+        "a claim on an empty queue was woken {} times while nothing happened",
+        patient.polls()
+    );
     bounded.waits(&**subject.queue()).await;
     subject.advance(SECOND * 5 - MICROSECOND).await;
     bounded.waits(&**subject.queue()).await;
@@ -156,12 +183,12 @@ pub(super) async fn q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_d
     subject.advance(MICROSECOND).await;
 
     let deliveries = subject.does("a claim whose `wait` has passed", bounded.wakes()).await;
-    assert_eq!(ids_of(&deliveries), [], "a claim whose `wait` has passed comes back empty");
+    expect_eq!(ids_of(&deliveries), [], "a claim whose `wait` has passed comes back empty");
     subject.advance(SECOND * 3600).await;
     patient.waits(&**subject.queue()).await;
     subject.push(jobs(1)).await;
     let deliveries = subject.does("a claim that waits for ever", patient.wakes()).await;
-    assert_eq!(deliveries.len(), 1, "the job that came in the end");
+    expect_eq!(deliveries.len(), 1, "the job that came in the end");
 }
 
 /// Q20: n pushes wake enough waiters that all n are taken; claimers that wait on one handle are served first come, first served.
@@ -177,7 +204,11 @@ pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_s
         subject.push(vec![job(number).id(id(number))]).await;
         let first = waiters.next().unwrap_or_else(|| panic!("a waiter is left"));
         let deliveries = subject.does("the claim that has waited longest", first.wakes()).await;
-        assert_eq!(ids_of(&deliveries), [id(number)], "the one job goes to the claim that has waited longest");
+        expect_eq!(
+            ids_of(&deliveries),
+            [id(number)],
+            "the one job goes to the claim that has waited longest"
+        );
         for later in waiters.as_mut_slice() {
             later.waits(&**subject.queue()).await;
         }
@@ -190,7 +221,7 @@ pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_s
         taken.extend(ids_of(&subject.does("one of two claims, after a push of two", waiter.wakes()).await));
     }
     taken.sort_unstable_by(|a, b| b.cmp(a));
-    assert_eq!(taken, [2, 3].map(id), "a push of two wakes both claims");
+    expect_eq!(taken, [2, 3].map(id), "a push of two wakes both claims");
 }
 
 /// Q21: A claim waiting on several queues wakes for any of them.
@@ -204,9 +235,10 @@ pub(super) async fn q21_a_claim_on_several_queues_wakes_for_any_of_them(subject:
 
         subject.push(vec![job(1).queue(name)]).await;
 
-        let deliveries = subject.does(format!("a claim on three queues, after a push to `{name}`"), waiter.wakes()).await;
+        let deliveries =
+            subject.does(format!("a claim on three queues, after a push to `{name}`"), waiter.wakes()).await;
         let of: Vec<_> = deliveries.iter().map(|delivery| &delivery.queue).collect();
-        assert_eq!(of, [name], "the queue of the job that was pushed");
+        expect_eq!(of, [name], "the queue of the job that was pushed");
         other.waits(&**subject.queue()).await;
     }
 }
@@ -224,11 +256,14 @@ pub(super) async fn q22_after_close_pushes_and_claims_are_refused_and_leases_sti
     is_refused(QueueErrorKind::Closed, "a claim that waited as the handle was closed", waiter.wakes().await);
     let closed = QueueErrorKind::Closed;
     subject.refuses(closed, "a push on a closed handle", subject.queue().push(jobs(1))).await;
-    let late = waiter::claim(subject.queue(), Demand::new("default", 1));
+    let late = subject.claiming(Demand::new("default", 1));
     is_refused(closed, "a claim on a closed handle", late.wakes().await);
     for delivery in &deliveries {
         let renewal = subject.renew(&delivery.lease).await;
-        assert!(matches!(renewal, Renewal::Held { .. }), "a lease can be renewed on a closed handle: {renewal:?}");
+        assert!(
+            matches!(renewal, Renewal::Held { .. }),
+            "a lease can be renewed on a closed handle: {renewal:?}"
+        );
         subject.settle(delivery, Transition::Complete).await;
     }
 }

@@ -4,6 +4,7 @@ use queue_core::{
     Delivery, Demand, Fence, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
+use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs};
 use super::subject::{Subject, ids_of};
 
@@ -32,9 +33,15 @@ pub(super) async fn q23_past_its_expiry_a_lease_is_void(subject: &Subject) {
     subject.advance(MICROSECOND).await;
 
     let deliveries = subject.does("a claim that waited for a lease to expire", waiter.wakes()).await;
-    let second = deliveries.first().unwrap_or_else(|| panic!("the job whose lease expired must be delivered again"));
-    assert_eq!((second.id(), second.attempt), (id(0), 2), "the job and attempt of the second delivery");
-    assert!(second.lease.fence > first.lease.fence, "the fence must grow: {} then {}", first.lease.fence, second.lease.fence);
+    let second =
+        deliveries.first().unwrap_or_else(|| panic!("the job whose lease expired must be delivered again"));
+    expect_eq!((second.id(), second.attempt), (id(0), 2), "the job and attempt of the second delivery");
+    assert!(
+        second.lease.fence > first.lease.fence,
+        "the fence must grow: {} then {}",
+        first.lease.fence,
+        second.lease.fence
+    );
 }
 
 /// Q24: `renew` extends: the job is not delivered at the original expiry.
@@ -45,7 +52,11 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subj
         subject.advance(SECOND * 20).await;
         let expires_at = subject.now().saturating_add(Lease::DEFAULT_LENGTH);
         let renewal = subject.renew(&delivery.lease).await;
-        assert_eq!(renewal, Renewal::Held { expires_at, cancel: None }, "a renewal after 20 s of a lease of 30 s");
+        expect_eq!(
+            renewal,
+            Renewal::Held { expires_at, cancel: None },
+            "a renewal after 20 s of a lease of 30 s"
+        );
         subject.nothing_is_ready().await;
     }
     let mut waiter = subject.claiming(Demand::new("default", 1));
@@ -53,7 +64,7 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subj
     waiter.waits(&**subject.queue()).await;
     subject.advance(MICROSECOND).await;
     let deliveries = subject.does("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
-    assert_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
+    expect_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
 }
 
 /// Q25: Renewing a lost lease says `Lost` and revives nothing.
@@ -62,19 +73,22 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(subjec
     let first = subject.claim_one().await;
     subject.advance(Lease::DEFAULT_LENGTH).await;
 
-    assert_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
+    expect_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
     subject.is(id(0), State::Available).await;
     let second = subject.claim_one().await;
-    assert_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
+    expect_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
     let leases = [first.lease.clone(), second.lease.clone()];
     let renewals = subject.does("a renewal of a lost and a live lease", subject.queue().renew(&leases)).await;
-    assert!(matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]), "a lost and a live lease, in order: {renewals:?}");
+    assert!(
+        matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]),
+        "a lost and a live lease, in order: {renewals:?}"
+    );
     subject.settle(&second, Transition::Complete).await;
     for lease in leases {
-        assert_eq!(subject.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
+        expect_eq!(subject.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
     }
     let unknown = Lease { job: id(99), ..second.lease };
-    assert_eq!(subject.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
+    expect_eq!(subject.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
     subject.is(id(0), State::Completed).await;
 }
 
@@ -98,7 +112,11 @@ pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing
 async fn stale(subject: &Subject, lost: &Delivery, how: &str) {
     let before = format!("{:?}", subject.get(lost.id()).await);
     stale_settlements(subject, &lost.lease, how).await;
-    assert_eq!(format!("{:?}", subject.get(lost.id()).await), before, "what is stored, after settling a lease that was {how}");
+    expect_eq!(
+        format!("{:?}", subject.get(lost.id()).await),
+        before,
+        "what is stored, after settling a lease that was {how}"
+    );
 }
 
 async fn stale_settlements(subject: &Subject, lost: &Lease, how: &str) {
@@ -106,7 +124,7 @@ async fn stale_settlements(subject: &Subject, lost: &Lease, how: &str) {
         let mut settlement = Settlement::new(lost.clone(), transition.clone());
         settlement.followups = vec![job(99).id(id(99))];
         let settled = subject.settled(vec![settlement]).await;
-        assert_eq!(settled, [Settled::Stale], "{transition:?} under a lease that was {how}");
+        expect_eq!(settled, [Settled::Stale], "{transition:?} under a lease that was {how}");
         let followup = subject.does("`get`", subject.queue().get(id(99))).await;
         assert!(followup.is_none(), "a followup was stored with a stale {transition:?}");
     }
@@ -123,9 +141,10 @@ pub(super) async fn q27_settling_twice_is_stale_the_second_time(subject: &Subjec
     }
     subject.push(vec![job(9).id(id(9))]).await;
     let delivery = subject.claim_one().await;
-    let twice = [Transition::Complete, Transition::Release].map(|transition| Settlement::new(delivery.lease.clone(), transition));
+    let twice = [Transition::Complete, Transition::Release]
+        .map(|transition| Settlement::new(delivery.lease.clone(), transition));
     let settled = subject.settled(twice.to_vec()).await;
-    assert_eq!(settled, [Settled::Applied, Settled::Stale], "a batch that settles one lease twice");
+    expect_eq!(settled, [Settled::Applied, Settled::Stale], "a batch that settles one lease twice");
     subject.is(id(9), State::Completed).await;
 }
 
@@ -139,7 +158,7 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subje
     second.waits(&**subject.queue()).await;
     subject.advance(Lease::DEFAULT_LENGTH).await;
     let winner = subject.does("the first of two claims that wait for an expiry", first.wakes()).await;
-    assert_eq!(ids_of(&winner), [id(0)], "the first claim gets the job");
+    expect_eq!(ids_of(&winner), [id(0)], "the first claim gets the job");
     second.waits(&**subject.queue()).await;
     drop(second);
 
@@ -157,7 +176,7 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subje
             winners.extend(answer.unwrap_or_else(|error| panic!("a claim failed: {error}")));
         }
         let attempts: Vec<_> = winners.iter().map(|delivery| delivery.attempt).collect();
-        assert_eq!(attempts, [round], "the attempts that six claimers at once were given after an expiry");
+        expect_eq!(attempts, [round], "the attempts that six claimers at once were given after an expiry");
     }
 }
 
@@ -166,16 +185,20 @@ pub(super) async fn q29_a_lease_that_expires_on_the_last_attempt_discards_the_jo
     subject.push(vec![job(0).id(id(0)).max_attempts(2)]).await;
     for attempt in 1..=2 {
         let delivery = subject.claim_one().await;
-        assert_eq!(delivery.attempt, attempt, "the attempt");
+        expect_eq!(delivery.attempt, attempt, "the attempt");
         subject.advance(Lease::DEFAULT_LENGTH).await;
     }
 
     let record = subject.is(id(0), State::Discarded).await;
 
-    let last = record.errors.last().unwrap_or_else(|| panic!("a job that was discarded must say why: {record:?}"));
-    assert_eq!(last.attempt, 2, "the attempt of the last error: {last:?}");
-    assert!(last.message.contains("lease") && last.message.contains("expired"), "the error must say that the lease expired: {last:?}");
-    assert_eq!(record.finished_at, Some(subject.now()), "when it was discarded");
+    let last =
+        record.errors.last().unwrap_or_else(|| panic!("a job that was discarded must say why: {record:?}"));
+    expect_eq!(last.attempt, 2, "the attempt of the last error: {last:?}");
+    assert!(
+        last.message.contains("lease") && last.message.contains("expired"),
+        "the error must say that the lease expired: {last:?}"
+    );
+    expect_eq!(record.finished_at, Some(subject.now()), "when it was discarded");
     subject.advance(SECOND * 86_400).await;
     subject.nothing_is_ready().await;
 }
@@ -188,7 +211,7 @@ pub(super) async fn q30_fences_only_grow(subject: &Subject) {
     for transition in every_transition(subject.now()) {
         let delivery = grown(subject, id(0), &mut fences).await;
         let is_end = subject.settled(vec![Settlement::new(delivery.lease.clone(), transition.clone())]).await;
-        assert_eq!(is_end, [Settled::Applied], "{transition:?}");
+        expect_eq!(is_end, [Settled::Applied], "{transition:?}");
         if subject.get(id(0)).await.state.is_finished() {
             subject.does("an operator's retry", subject.queue().retry(id(0))).await;
         }
@@ -206,10 +229,10 @@ pub(super) async fn q30_fences_only_grow(subject: &Subject) {
 /// Claims the job again, whose fence must be greater than all before; it counts the deliveries.
 async fn grown(subject: &Subject, id: JobId, fences: &mut Vec<Fence>) -> Delivery {
     let delivery = subject.claim_one().await;
-    assert_eq!(delivery.id(), id, "the job");
+    expect_eq!(delivery.id(), id, "the job");
     let fence = delivery.lease.fence;
     assert!(fences.last().is_none_or(|last| *last < fence), "a fence of {fence} after {fences:?}");
-    assert_eq!(subject.get(id).await.fence, fence, "the fence that `get` shows");
+    expect_eq!(subject.get(id).await.fence, fence, "the fence that `get` shows");
     fences.push(fence);
     delivery
 }

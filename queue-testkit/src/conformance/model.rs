@@ -31,7 +31,13 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(subject: &Sub
     subject.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
     let next = Arc::new(AtomicU64::new(first));
     let lanes: Vec<_> = (0..LANES)
-        .map(|_| tokio::spawn(compare_sequences(subject.maker().clone(), next.clone(), first.saturating_add(count))))
+        .map(|_| {
+            tokio::spawn(compare_sequences(
+                subject.maker().clone(),
+                next.clone(),
+                first.saturating_add(count),
+            ))
+        })
         .collect();
     let mut failures = Vec::new();
     for lane in lanes {

@@ -2,6 +2,7 @@
 
 use queue_core::{Delivery, Demand, QueueName, Transition};
 
+use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, queue};
 use super::subject::{Subject, ids_of};
 
@@ -25,7 +26,7 @@ pub(super) async fn q8_one_claimer_sees_equal_jobs_in_push_order(subject: &Subje
         None => delivered.extend(ids_of(&subject.claim_up_to(100).await)),
     }
 
-    assert_eq!(delivered, pushed, "equal jobs must be delivered in push order");
+    expect_eq!(delivered, pushed, "equal jobs must be delivered in push order");
 }
 
 /// Q9: Lower priority number first, then earlier `run_at`, then push order; the extremes of the type work.
@@ -40,7 +41,7 @@ pub(super) async fn q9_lower_priority_then_earlier_run_at_then_push_order(subjec
 
     let delivered = ids_of(&subject.claim_up_to(100).await);
 
-    assert_eq!(
+    expect_eq!(
         delivered,
         [3, 7, 2, 6, 5, 0, 4, 1].map(id),
         "the order of priorities {priorities:?} with delays of {delays:?} s"
@@ -57,19 +58,19 @@ pub(super) async fn q10_a_claim_gets_jobs_of_the_queues_it_names_in_that_order(s
     subject.push(batch.collect()).await;
 
     let unknown = subject.claim(Demand::new("unknown", 9)).await;
-    assert_eq!(ids_of(&unknown), [], "of a queue that nobody pushed to");
+    expect_eq!(ids_of(&unknown), [], "of a queue that nobody pushed to");
     let default = subject.claim(Demand::new(QueueName::DEFAULT, 9)).await;
-    assert_eq!(ids_of(&default), [], "of a queue that has no jobs");
+    expect_eq!(ids_of(&default), [], "of a queue that has no jobs");
     let three = subject.claim(Demand::of([queue("c"), queue("unknown"), queue("a")], 3)).await;
-    assert_eq!(
+    expect_eq!(
         ids_of(&three),
         [5, 2, 3].map(id),
         "three jobs of the queues `c` and `a`, the last pushed of each first by priority"
     );
     let rest = subject.claim(Demand::of([queue("a"), queue("b")], 9)).await;
-    assert_eq!(ids_of(&rest), [0, 4, 1].map(id), "the rest of the queues `a` and `b`");
+    expect_eq!(ids_of(&rest), [0, 4, 1].map(id), "the rest of the queues `a` and `b`");
     let of: Vec<_> = rest.iter().map(|delivery: &Delivery| delivery.queue.to_string()).collect();
-    assert_eq!(of, ["a", "b", "b"], "the queues that the deliveries say they were in");
+    expect_eq!(of, ["a", "b", "b"], "the queues that the deliveries say they were in");
 }
 
 /// Q11: A retried job takes its place by its new `run_at`, a released one keeps its old place.
@@ -78,9 +79,10 @@ pub(super) async fn q11_a_retried_job_goes_by_its_new_time_and_a_released_one_ke
 ) {
     subject.push((0..3).map(|number| job(number).id(id(number))).collect()).await;
     let first = subject.claim_one().await;
+    subject.advance(SECOND).await;
     subject.settle(&first, Transition::Release).await;
     let released = subject.claim_one().await;
-    assert_eq!(released.id(), id(0), "the job that was released keeps its place at the head");
+    expect_eq!(released.id(), id(0), "the job that was released keeps its place at the head");
 
     let at = subject.now().saturating_add(SECOND);
     subject.settle(&released, Transition::Retry { at, error: "again".into() }).await;
@@ -88,7 +90,7 @@ pub(super) async fn q11_a_retried_job_goes_by_its_new_time_and_a_released_one_ke
     subject.advance(SECOND * 2).await;
 
     let order = ids_of(&subject.claim_up_to(9).await);
-    assert_eq!(
+    expect_eq!(
         order,
         [1, 2, 4, 0, 3].map(id),
         "the retried job stands behind those of before its new time, and before those of later"

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use queue_core::inspect::Filter;
 use queue_core::{
-    Body, Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
+    Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
 };
 
+use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, jobs, json, text};
-use super::subject::{Subject, is_refused};
+use super::subject::Subject;
 use super::waiter::poll_and_drop;
 
 /// Q1: A batch of n jobs returns n receipts in order; `get` finds each with every field as pushed.
@@ -19,7 +20,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
 
     let receipts = subject.receipts(vec![job(0).id(id(0)), full, job(2)]).await;
 
-    assert_eq!(
+    expect_eq!(
         receipts.get(..2),
         Some(&[Receipt::Stored(id(0)), Receipt::Stored(id(1))][..]),
         "the receipts, in order"
@@ -30,39 +31,39 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
         "a job without an identity was given one that is taken: {minted}"
     );
     let plain = subject.is(id(0), State::Available).await;
-    assert_eq!(
+    expect_eq!(
         (plain.name.as_str(), plain.queue.as_str(), text(&plain.body).as_str()),
         ("work", "default", "{\"n\":0}")
     );
-    assert_eq!(
+    expect_eq!(
         (plain.priority, plain.max_attempts, plain.unique, plain.meta),
         (0, 5, None, Meta::new()),
         "the defaults"
     );
-    assert_eq!((plain.pushed_at, plain.run_at), (now, now), "`pushed_at` and `run_at` of a job for now");
+    expect_eq!((plain.pushed_at, plain.run_at), (now, now), "`pushed_at` and `run_at` of a job for now");
     let full = subject.is(id(1), State::Scheduled).await;
-    assert_eq!(
+    expect_eq!(
         (full.name.as_str(), full.queue.as_str(), text(&full.body).as_str()),
         ("work", "mail", "{\"n\":1}")
     );
-    assert_eq!((full.priority, full.max_attempts, full.unique.as_deref()), (-7, 9, Some("key")));
-    assert_eq!(
+    expect_eq!((full.priority, full.max_attempts, full.unique.as_deref()), (-7, 9, Some("key")));
+    expect_eq!(
         (full.pushed_at, full.run_at),
         (now, now.saturating_add(SECOND * 90)),
         "`pushed_at` and `run_at`"
     );
-    assert_eq!(full.meta, Meta::from_iter([("tenant", "acme"), ("trace", "00-1")]), "meta");
-    assert_eq!(
+    expect_eq!(full.meta, Meta::from_iter([("tenant", "acme"), ("trace", "00-1")]), "meta");
+    expect_eq!(
         (full.attempt, full.fence, full.errors.len()),
         (0, Fence(0), 0),
         "of a job that was never claimed"
     );
-    assert_eq!(
+    expect_eq!(
         (full.claimed_at, full.finished_at, full.cancel_reason),
         (None, None, None),
         "of a waiting job"
     );
-    assert_eq!(
+    expect_eq!(
         text(&subject.is(minted, State::Available).await.body),
         "{\"n\":2}",
         "the third receipt's job"
@@ -110,7 +111,7 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
                 "the error must name the field, its size and the limit, so `{word}` too: {error}"
             );
         }
-        assert_eq!(subject.total().await, 0, "nothing must be stored after {step}");
+        expect_eq!(subject.total().await, 0, "nothing must be stored after {step}");
     }
     let batch = jobs(u32::try_from(limits.batch).unwrap_or(u32::MAX) + 1);
     let error =
@@ -120,7 +121,7 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
         error.contains("10001") && error.contains("10000"),
         "the error must name the size and the limit: {error}"
     );
-    assert_eq!(subject.total().await, 0, "nothing must be stored of a batch that is too large");
+    expect_eq!(subject.total().await, 0, "nothing must be stored of a batch that is too large");
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -133,7 +134,7 @@ pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_sa
 ) {
     let other = || job(2).id(id(1)).queue("other").priority(3).delay(SECOND).max_attempts(2).meta("a", "b");
     let first = subject.receipts(vec![job(1).id(id(1)), other()]).await;
-    assert_eq!(first, [Receipt::Stored(id(1)); 2], "a batch that names an id twice stores its first job");
+    expect_eq!(first, [Receipt::Stored(id(1)); 2], "a batch that names an id twice stores its first job");
 
     for state in [State::Available, State::Executing, State::Completed] {
         match state {
@@ -149,11 +150,11 @@ pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_sa
 
         let again = subject.receipts(vec![job(3).id(id(3)), other()]).await;
 
-        assert_eq!(again, [Receipt::Stored(id(3)), Receipt::Stored(id(1))], "pushing again what is {state}");
+        expect_eq!(again, [Receipt::Stored(id(3)), Receipt::Stored(id(1))], "pushing again what is {state}");
         let record = subject.is(id(1), state).await;
-        assert_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
-        assert_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
-        assert_eq!(subject.total().await, 2, "pushing again must not store what is {state}");
+        expect_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
+        expect_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
+        expect_eq!(subject.total().await, 2, "pushing again must not store what is {state}");
         subject.does("`delete`", subject.queue().delete(id(3))).await;
     }
 }
@@ -163,13 +164,13 @@ pub(super) async fn q4_an_empty_batch_succeeds_and_touches_nothing(subject: &Sub
     let mut waiter = subject.claiming(queue_core::Demand::new("default", 1));
     waiter.waits(&**subject.queue()).await;
 
-    assert_eq!(subject.receipts(Vec::new()).await, [], "the receipts of an empty batch");
+    expect_eq!(subject.receipts(Vec::new()).await, [], "the receipts of an empty batch");
     let renewals: Vec<Renewal> = subject.does("a renewal of nothing", subject.queue().renew(&[])).await;
-    assert_eq!(renewals, [], "the renewals of no leases");
+    expect_eq!(renewals, [], "the renewals of no leases");
     let settled: Vec<Settled> = subject.settled(Vec::new()).await;
-    assert_eq!(settled, [], "the settlements of nothing");
+    expect_eq!(settled, [], "the settlements of nothing");
 
-    assert_eq!(subject.total().await, 0, "an empty batch stores nothing");
+    expect_eq!(subject.total().await, 0, "an empty batch stores nothing");
     waiter.waits(&**subject.queue()).await;
 }
 
@@ -196,106 +197,10 @@ pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(subje
         subject.push(batch()).await;
         let all = subject.ids(&Filter::all()).await;
         let count = ids.iter().filter(|id| all.iter().filter(|stored| stored == id).count() == 1).count();
-        assert_eq!(
-            count, SIZE as usize,
+        expect_eq!(
+            count,
+            SIZE as usize,
             "the push repeated after it was dropped must leave each of its jobs once"
         );
-    }
-}
-
-/// Q6: Payloads are JSON text and come back byte for byte, likewise meta keys and values; what is not JSON is `Invalid`.
-pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subject) {
-    let mebibyte = format!("\"{}\"", "x".repeat((1 << 20) - 2));
-    let texts = [
-        "null",
-        "{}",
-        "[]",
-        "\"\"",
-        "true",
-        "0",
-        "-0",
-        "1.0",
-        "1.50e+2",
-        "1E400",
-        "123456789012345678901234567890",
-        "0.1000000000000000055511151231257827",
-        "{\"b\":1,\"a\":2,\"b\":3}",
-        "{ \"spaced\" :\t1 ,\n \"out\": [ ] }",
-        "\"\\u0000 a\\u0000b\"",
-        "\"\\/ \\u00e9 é \\ud83d\\ude80 🚀\"",
-        "\"'; drop table jobs; --\"",
-        "\"\u{feff}\u{2028}\u{7f}\"",
-        mebibyte.as_str(),
-    ];
-    let words = [
-        ("clé", "ü"),
-        ("emoji 🚀", "👩‍👩‍👧"),
-        ("", ""),
-        ("nul", "a\0b"),
-        ("quotes", "\"'\\\n\t"),
-        ("json", "{\"a\":1}"),
-    ];
-    for text in texts {
-        let mut new = NewJob::new("work", json(text));
-        new.meta = Meta::from_iter(words);
-        subject.push_one(new).await;
-    }
-    let typed = subject.push_one(NewJob::new("work", Body::typed((1, "two")))).await;
-    assert_eq!(
-        text(&subject.get(typed).await.body),
-        "[1,\"two\"]",
-        "a typed payload comes back as serde writes it"
-    );
-
-    for expected in texts {
-        let shown = expected.get(..60).unwrap_or(expected);
-        let delivery = subject.claim_one().await;
-        assert!(
-            text(&delivery.body) == expected,
-            "the payload {shown} was delivered as {:.80}",
-            text(&delivery.body)
-        );
-        let stored = subject.get(delivery.id()).await;
-        assert!(
-            text(&stored.body) == expected,
-            "the payload {shown} was stored as {:.80}",
-            text(&stored.body)
-        );
-        for meta in [&delivery.meta, &stored.meta] {
-            let found: Vec<_> = meta.iter().collect();
-            let mut expected = words;
-            expected.sort_unstable();
-            assert_eq!(found, expected, "meta must come back byte for byte, in order of the keys");
-        }
-    }
-    let broken = Body::json("{\"a\":").map(|_| ());
-    is_refused(QueueErrorKind::Invalid, "a payload that is cut off", broken);
-}
-
-/// Q7: A closure is delivered as a closure, or its push is `Unsupported`, with what to use instead.
-pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instead(subject: &Subject) {
-    let batch = vec![job(0), NewJob::call(async |_| ())];
-    subject.note("a push of a job and a closure");
-
-    match subject.queue().push(batch).await {
-        Ok(receipts) => {
-            assert_eq!(receipts.len(), 2, "the receipts of a job and a closure");
-            let deliveries = subject.claim_up_to(2).await;
-            let is_call: Vec<_> = deliveries.iter().map(|delivery| delivery.body.is_call()).collect();
-            assert_eq!(is_call, [false, true], "a closure that was accepted must be delivered as a closure");
-        }
-        error => {
-            let error = is_refused(QueueErrorKind::Unsupported, "a push of a closure", error).to_string();
-            let says = error.contains("#[background_job]");
-            assert!(
-                says,
-                "the error must say what to use instead, a function with `#[background_job]`: {error}"
-            );
-            assert_eq!(
-                subject.total().await,
-                0,
-                "a batch with a closure that was refused must store nothing"
-            );
-        }
     }
 }

@@ -11,8 +11,8 @@ use super::Law;
 use super::maker::Maker;
 use super::subject::Subject;
 
-/// How long, in real time, a law may wait for one event.
-pub(super) const EVENT_GUARD: Duration = Duration::from_secs(20);
+/// How long, in real time, a law waits for one event where nothing else is said.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long, in real time, a law may take. Only what hangs takes as long, so slow machines have time.
 const LAW_GUARD: Duration = Duration::from_secs(60);
@@ -21,20 +21,20 @@ const LAW_GUARD: Duration = Duration::from_secs(60);
 pub(super) type LastStep = Arc<Mutex<String>>;
 
 /// Runs a law against a fresh queue on a runtime of its own.
-pub(super) fn run(law: &'static Law, maker: Maker) -> Result<(), String> {
+pub(super) fn run(law: &'static Law, patience: Duration, maker: Maker) -> Result<(), String> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| format!("the suite could not start a runtime: {error}"))?;
-    let result = run_on(&runtime, law, maker);
+    let result = run_on(&runtime, law, patience, maker);
     // What a broken queue left running must not keep the test from ending.
     runtime.shutdown_background();
     result
 }
 
-fn run_on(runtime: &Runtime, law: &'static Law, maker: Maker) -> Result<(), String> {
+fn run_on(runtime: &Runtime, law: &'static Law, patience: Duration, maker: Maker) -> Result<(), String> {
     let step = LastStep::default();
     let recorded = step.clone();
     let task = runtime.spawn(async move {
-        let subject = Subject::new(maker, recorded).await;
+        let subject = Subject::new(maker, recorded, patience).await;
         (law.run)(&subject).await;
     });
     let guard = if takes_its_time(law) { Duration::MAX } else { LAW_GUARD };
@@ -60,10 +60,7 @@ fn message(name: &str, step: &str, found: &str) -> String {
     let (number, sentence) = name.split_once('_').unwrap_or((name, ""));
     let (number, sentence) = (number.to_uppercase(), sentence.replace('_', " "));
     format!(
-        "the queue breaks law {number}: {sentence}\n\
-         \x20   found: {found}\n\
-         last step: {step}\n\
-         \x20     law: `{name}` of the conformance suite"
+        "the queue breaks law {number}: {sentence}\n\n{found}\n\nlast step: {step}\nlaw: `{name}` of the conformance suite"
     )
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use queue_core::inspect::Filter;
 use queue_core::{Demand, QueueErrorKind, Schedule, State, Timestamp, Transition};
 
+use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job};
 use super::subject::{Subject, ids_of, is_refused};
 
@@ -26,8 +27,8 @@ pub(super) async fn q12_a_job_is_delivered_at_its_time_and_never_before(subject:
         subject.advance(MICROSECOND).await;
 
         let deliveries = subject.does("a claim that waited for a job's time", waiter.wakes()).await;
-        assert_eq!(ids_of(&deliveries), [id(number)], "the job whose time has come");
-        assert_eq!(deliveries.first().map(|delivery| delivery.run_at), Some(subject.now()), "its `run_at`");
+        expect_eq!(ids_of(&deliveries), [id(number)], "the job whose time has come");
+        expect_eq!(deliveries.first().map(|delivery| delivery.run_at), Some(subject.now()), "its `run_at`");
     }
 }
 
@@ -40,11 +41,19 @@ pub(super) async fn q13_a_time_that_is_past_means_now(subject: &Subject) {
     subject.is(id(2), State::Available).await;
 
     let deliveries = subject.claim_up_to(9).await;
-    assert_eq!(ids_of(&deliveries), [0, 1, 2].map(id), "a time that is past goes before nobody who was there before");
+    expect_eq!(
+        ids_of(&deliveries),
+        [0, 1, 2].map(id),
+        "a time that is past goes before nobody who was there before"
+    );
     for delivery in &deliveries {
         subject.settle(delivery, Transition::Retry { at: past, error: "again".into() }).await;
     }
-    assert_eq!(ids_of(&subject.claim_up_to(9).await), [0, 1, 2].map(id), "a retry at a time that is past is ready now");
+    expect_eq!(
+        ids_of(&subject.claim_up_to(9).await),
+        [0, 1, 2].map(id),
+        "a retry at a time that is past is ready now"
+    );
 }
 
 /// Q14: Pushing an earlier job shortens a wait that was set for a later one.
@@ -59,12 +68,12 @@ pub(super) async fn q14_an_earlier_job_shortens_a_wait_that_was_set_for_a_later_
     first.waits(&**subject.queue()).await;
     subject.advance(SECOND * 10).await;
     let deliveries = subject.does("a claim that waited for a later job", first.wakes()).await;
-    assert_eq!(ids_of(&deliveries), [id(1)], "the earlier job, at its time");
+    expect_eq!(ids_of(&deliveries), [id(1)], "the earlier job, at its time");
 
     second.waits(&**subject.queue()).await;
     subject.push(vec![job(2).id(id(2))]).await;
     let deliveries = subject.does("a claim that waited for a later job", second.wakes()).await;
-    assert_eq!(ids_of(&deliveries), [id(2)], "the job that was ready as it was pushed");
+    expect_eq!(ids_of(&deliveries), [id(2)], "the job that was ready as it was pushed");
 }
 
 /// Q15: A job a hundred years ahead is accepted, stored and listed; arithmetic at the edge of time is an error, not a panic.
@@ -73,20 +82,31 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     subject.push(vec![job(0).id(id(0)).delay(CENTURY), job(1).id(id(1)).at(at)]).await;
     for number in [0, 1] {
         let record = subject.is(id(number), State::Scheduled).await;
-        assert_eq!(record.run_at, at, "the `run_at` of a job a hundred years ahead");
+        expect_eq!(record.run_at, at, "the `run_at` of a job a hundred years ahead");
     }
-    assert_eq!(subject.ids(&Filter::all().state(State::Scheduled)).await, [0, 1].map(id), "the listing of such jobs");
+    expect_eq!(
+        subject.ids(&Filter::all().state(State::Scheduled)).await,
+        [0, 1].map(id),
+        "the listing of such jobs"
+    );
     subject.nothing_is_ready().await;
 
-    subject.refuses(QueueErrorKind::Invalid, "a push with an endless delay", subject.queue().push(vec![job(2).delay(Duration::MAX)])).await;
+    subject
+        .refuses(
+            QueueErrorKind::Invalid,
+            "a push with an endless delay",
+            subject.queue().push(vec![job(2).delay(Duration::MAX)]),
+        )
+        .await;
     let mut last = job(3).id(id(3));
     last.schedule = Schedule::At(Timestamp::MAX);
     accepts_or_refuses(subject, "a push for the end of time", subject.queue().push(vec![last]).await);
 
     subject.push(vec![job(4).id(id(4)), job(5).id(id(5))]).await;
-    let endless = subject.queue().claim(&Demand::new("default", 1).wait(Duration::ZERO).lease(Duration::MAX)).await;
+    let endless =
+        subject.queue().claim(&Demand::new("default", 1).wait(Duration::ZERO).lease(Duration::MAX)).await;
     if let Ok(deliveries) = &endless {
-        assert_eq!(deliveries.len(), 1, "a claim with an endless lease leases the job that is ready");
+        expect_eq!(deliveries.len(), 1, "a claim with an endless lease leases the job that is ready");
         for delivery in deliveries {
             let renewed = subject.queue().renew(std::slice::from_ref(&delivery.lease)).await;
             accepts_or_refuses(subject, "a renewal of an endless lease", renewed);
@@ -97,13 +117,17 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Snooze { at: Timestamp::MAX }).await;
     subject.is(delivery.id(), State::Scheduled).await;
-    let mut waiter = subject.claiming(Demand::new("default", 1).wait(Duration::MAX));
     while !subject.claim_up_to(1).await.is_empty() {}
+    let mut waiter = subject.claiming(Demand::new("default", 1).wait(Duration::MAX));
     waiter.waits(&**subject.queue()).await;
 }
 
 /// The edge of time may be refused, as `Invalid`.
-fn accepts_or_refuses<T: std::fmt::Debug>(subject: &Subject, step: &str, answer: Result<T, queue_core::QueueError>) {
+fn accepts_or_refuses<T: std::fmt::Debug>(
+    subject: &Subject,
+    step: &str,
+    answer: Result<T, queue_core::QueueError>,
+) {
     subject.note(step);
     if answer.is_err() {
         is_refused(QueueErrorKind::Invalid, step, answer);

@@ -3,6 +3,7 @@
 use queue_core::inspect::AttemptError;
 use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
 
+use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue, text};
 use super::lease::every_transition;
 use super::subject::{Subject, ids_of};
@@ -16,8 +17,12 @@ pub(super) async fn q31_complete_ends_the_job(subject: &Subject) {
     subject.settle(&delivery, Transition::Complete).await;
 
     let record = subject.is(id(0), State::Completed).await;
-    assert_eq!(record.finished_at, Some(subject.now()), "when it finished");
-    assert_eq!((record.attempt, record.errors.len()), (1, 0), "attempts and errors of a job that completed at once");
+    expect_eq!(record.finished_at, Some(subject.now()), "when it finished");
+    expect_eq!(
+        (record.attempt, record.errors.len()),
+        (1, 0),
+        "attempts and errors of a job that completed at once"
+    );
     subject.advance(Lease::DEFAULT_LENGTH * 2).await;
     subject.nothing_is_ready().await;
 }
@@ -28,16 +33,21 @@ pub(super) async fn q32_retry_delivers_again_at_its_time_and_keeps_the_error(sub
     let mut expected = Vec::new();
     for attempt in 1..=3 {
         let delivery = subject.claim_one().await;
-        assert_eq!(delivery.attempt, attempt, "the attempt");
+        expect_eq!(delivery.attempt, attempt, "the attempt");
         subject.advance(SECOND).await;
-        let (at, error) = (subject.now().saturating_add(SECOND * 10), format!("try {attempt}: no answer\nfrom ü"));
+        let (at, error) =
+            (subject.now().saturating_add(SECOND * 10), format!("try {attempt}: no answer\nfrom ü"));
         expected.push(AttemptError { attempt, at: subject.now(), message: error.clone() });
 
         subject.settle(&delivery, Transition::Retry { at, error }).await;
 
         let record = subject.is(id(0), State::Retryable).await;
-        assert_eq!((record.run_at, record.attempt), (at, attempt), "`run_at` and attempt of a job that is to be retried");
-        assert_eq!(record.errors, expected, "the history of errors");
+        expect_eq!(
+            (record.run_at, record.attempt),
+            (at, attempt),
+            "`run_at` and attempt of a job that is to be retried"
+        );
+        expect_eq!(record.errors, expected, "the history of errors");
         subject.advance(SECOND * 10 - MICROSECOND).await;
         subject.nothing_is_ready().await;
         subject.advance(MICROSECOND).await;
@@ -50,13 +60,21 @@ pub(super) async fn q33_snooze_delivers_again_at_its_time_with_the_same_attempt(
     subject.push(vec![job(0).id(id(0)).max_attempts(1)]).await;
     for fence in 1..=3 {
         let delivery = subject.claim_one().await;
-        assert_eq!((delivery.attempt, delivery.lease.fence.0), (1, fence), "a snooze is counted by the fence, not by the attempt");
+        expect_eq!(
+            (delivery.attempt, delivery.lease.fence.0),
+            (1, fence),
+            "a snooze is counted by the fence, not by the attempt"
+        );
         let at = subject.now().saturating_add(SECOND * 10);
 
         subject.settle(&delivery, Transition::Snooze { at }).await;
 
         let record = subject.is(id(0), State::Scheduled).await;
-        assert_eq!((record.run_at, record.attempt, record.errors.len()), (at, 0, 0), "`run_at`, counted attempts and errors after a snooze");
+        expect_eq!(
+            (record.run_at, record.attempt, record.errors.len()),
+            (at, 0, 0),
+            "`run_at`, counted attempts and errors after a snooze"
+        );
         subject.advance(SECOND * 10 - MICROSECOND).await;
         subject.nothing_is_ready().await;
         subject.advance(MICROSECOND).await;
@@ -74,10 +92,10 @@ pub(super) async fn q34_release_makes_the_job_available_at_once_and_uncounted(su
 
     let deliveries = subject.does("a claim that waited for a job to be released", waiter.wakes()).await;
     let second = deliveries.first().unwrap_or_else(|| panic!("the job that was released must be delivered"));
-    assert_eq!((second.id(), second.attempt), (id(0), 1), "the job and attempt of the second delivery");
+    expect_eq!((second.id(), second.attempt), (id(0), 1), "the job and attempt of the second delivery");
     subject.settle(second, Transition::Release).await;
     let record = subject.is(id(0), State::Available).await;
-    assert_eq!((record.attempt, record.errors.len()), (0, 0), "counted attempts and errors after a release");
+    expect_eq!((record.attempt, record.errors.len()), (0, 0), "counted attempts and errors after a release");
 }
 
 /// Q35: `Discard` keeps the job, its payload and its errors for inspection.
@@ -90,10 +108,14 @@ pub(super) async fn q35_discard_keeps_the_job_for_inspection(subject: &Subject) 
     subject.settle(&second, Transition::Discard { error: "second".into() }).await;
 
     let record = subject.is(id(0), State::Discarded).await;
-    assert_eq!((text(&record.body).as_str(), record.meta.get("tenant")), ("{\"n\":7}", Some("acme")), "payload and meta");
+    expect_eq!(
+        (text(&record.body).as_str(), record.meta.get("tenant")),
+        ("{\"n\":7}", Some("acme")),
+        "payload and meta"
+    );
     let errors: Vec<_> = record.errors.iter().map(|error| (error.attempt, error.message.as_str())).collect();
-    assert_eq!(errors, [(1, "first"), (2, "second")], "the history of errors");
-    assert_eq!(record.finished_at, Some(subject.now()), "when it finished");
+    expect_eq!(errors, [(1, "first"), (2, "second")], "the history of errors");
+    expect_eq!(record.finished_at, Some(subject.now()), "when it finished");
     subject.advance(SECOND * 86_400).await;
     subject.nothing_is_ready().await;
 }
@@ -106,8 +128,8 @@ pub(super) async fn q36_cancel_ends_the_job_with_the_reason(subject: &Subject) {
     subject.settle(&delivery, Transition::Cancel { reason: "the order was withdrawn".into() }).await;
 
     let record = subject.is(id(0), State::Cancelled).await;
-    assert_eq!(record.cancel_reason.as_deref(), Some("the order was withdrawn"), "the reason");
-    assert_eq!(record.finished_at, Some(subject.now()), "when it finished");
+    expect_eq!(record.cancel_reason.as_deref(), Some("the order was withdrawn"), "the reason");
+    expect_eq!(record.finished_at, Some(subject.now()), "when it finished");
     subject.advance(SECOND * 86_400).await;
     subject.nothing_is_ready().await;
 }
@@ -116,10 +138,14 @@ pub(super) async fn q36_cancel_ends_the_job_with_the_reason(subject: &Subject) {
 pub(super) async fn q37_settlements_of_a_batch_are_independent(subject: &Subject) {
     subject.push((0..7).map(|number| job(number).id(id(number))).collect()).await;
     let deliveries = subject.claim_up_to(7).await;
-    assert_eq!(deliveries.len(), 7, "seven jobs are claimed");
+    expect_eq!(deliveries.len(), 7, "seven jobs are claimed");
     let at = subject.now().saturating_add(SECOND);
     let transitions = [Transition::Complete].into_iter().chain(every_transition(at));
-    let mut batch: Vec<_> = deliveries.iter().zip(transitions).map(|(delivery, transition)| Settlement::new(delivery.lease.clone(), transition)).collect();
+    let mut batch: Vec<_> = deliveries
+        .iter()
+        .zip(transitions)
+        .map(|(delivery, transition)| Settlement::new(delivery.lease.clone(), transition))
+        .collect();
     for stale in [0, 3] {
         if let Some(settlement) = batch.get_mut(stale) {
             settlement.lease.fence.0 += 7;
@@ -129,9 +155,18 @@ pub(super) async fn q37_settlements_of_a_batch_are_independent(subject: &Subject
     let settled = subject.settled(batch).await;
 
     let (applied, stale) = (Settled::Applied, Settled::Stale);
-    assert_eq!(settled, [stale, applied, applied, stale, applied, applied, applied], "a result for each, in order");
+    expect_eq!(
+        settled,
+        [stale, applied, applied, stale, applied, applied, applied],
+        "a result for each, in order"
+    );
     let expected = [
-        State::Executing, State::Completed, State::Retryable, State::Executing, State::Discarded, State::Cancelled,
+        State::Executing,
+        State::Completed,
+        State::Retryable,
+        State::Executing,
+        State::Discarded,
+        State::Cancelled,
         State::Available,
     ];
     for (number, state) in (0..).zip(expected) {
@@ -147,8 +182,16 @@ pub(super) async fn q38_followups_are_stored_if_and_only_if_the_transition_appli
         let mut settlement = Settlement::new(delivery.lease.clone(), transition.clone());
         settlement.followups = vec![job(100).id(id(100)).queue("next")];
         let settled = subject.settled(vec![settlement]).await;
-        assert_eq!(settled, [Settled::Applied], "{transition:?} with a followup");
+        expect_eq!(settled, [Settled::Applied], "{transition:?} with a followup");
         subject.is(id(100), State::Available).await;
+        let mut stale = Settlement::new(delivery.lease.clone(), transition.clone());
+        stale.followups = vec![job(101).id(id(101)).queue("next")];
+        expect_eq!(subject.settled(vec![stale]).await, [Settled::Stale], "{transition:?} a second time");
+        let followup = subject.does("`get`", subject.queue().get(id(101))).await;
+        assert!(
+            followup.is_none(),
+            "a followup of {transition:?} that did not apply was stored: {followup:?}"
+        );
         for id in [id(number), id(100)] {
             subject.does("`delete`", subject.queue().delete(id)).await;
         }
@@ -171,36 +214,65 @@ async fn keep_what_they_ask_for(subject: &Subject) {
         job(16).id(id(16)).unique("taken"),
     ];
 
-    assert_eq!(subject.settled(vec![settlement]).await, [Settled::Applied], "a transition with a followup whose key is taken");
+    expect_eq!(
+        subject.settled(vec![settlement]).await,
+        [Settled::Applied],
+        "a transition with a followup whose key is taken"
+    );
 
     let woken = subject.does("a claim that waited for a followup", waiter.wakes()).await;
-    assert_eq!(ids_of(&woken), [id(15)], "the followup in another queue");
+    expect_eq!(ids_of(&woken), [id(15)], "the followup in another queue");
     subject.is(id(10), State::Completed).await;
-    assert_eq!(subject.is(id(12), State::Scheduled).await.run_at, subject.now().saturating_add(SECOND * 60), "a delayed followup");
-    assert_eq!(subject.is(id(13), State::Available).await.priority, -9, "a followup with a priority");
+    expect_eq!(
+        subject.is(id(12), State::Scheduled).await.run_at,
+        subject.now().saturating_add(SECOND * 60),
+        "a delayed followup"
+    );
+    expect_eq!(subject.is(id(13), State::Available).await.priority, -9, "a followup with a priority");
     let unique = subject.is(id(14), State::Available).await;
-    assert_eq!((unique.unique.as_deref(), unique.meta.get("a")), (Some("free"), Some("b")), "a unique followup with meta");
+    expect_eq!(
+        (unique.unique.as_deref(), unique.meta.get("a")),
+        (Some("free"), Some("b")),
+        "a unique followup with meta"
+    );
     let taken = subject.does("`get`", subject.queue().get(id(16))).await;
     assert!(taken.is_none(), "a followup whose key is taken must not be stored: {taken:?}");
-    assert_eq!(ids_of(&subject.claim_up_to(9).await), [13, 14].map(id), "the followups that are ready");
+    expect_eq!(ids_of(&subject.claim_up_to(9).await), [13, 14].map(id), "the followups that are ready");
 }
 
 async fn are_refused_whole(subject: &Subject) {
     let pushed = subject.push(vec![job(20).id(id(20)).queue("last"), job(21).id(id(21)).queue("last")]).await;
     let deliveries = subject.claim(queue_core::Demand::new("last", 2)).await;
-    assert_eq!(ids_of(&deliveries), pushed, "both jobs are claimed");
-    let mut batch: Vec<_> = deliveries.iter().map(|delivery| Settlement::new(delivery.lease.clone(), Transition::Complete)).collect();
+    expect_eq!(ids_of(&deliveries), pushed, "both jobs are claimed");
+    let mut batch: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| Settlement::new(delivery.lease.clone(), Transition::Complete))
+        .collect();
     if let Some(settlement) = batch.last_mut() {
         settlement.followups = vec![job(22).id(id(22)), NewJob::new("not a name", super::jobs::json("1"))];
     }
 
-    subject.refuses(QueueErrorKind::Invalid, "a settlement whose last followup is invalid", subject.queue().settle(batch)).await;
+    subject
+        .refuses(
+            QueueErrorKind::Invalid,
+            "a settlement whose last followup is invalid",
+            subject.queue().settle(batch),
+        )
+        .await;
 
     for id in pushed {
         subject.is(id, State::Executing).await;
     }
-    assert_eq!(subject.count(&QueueName::DEFAULT, State::Available).await, 0, "no followup of a refused batch is stored");
-    assert_eq!(subject.count(&queue("last"), State::Executing).await, 2, "no transition of a refused batch is applied");
+    expect_eq!(
+        subject.count(&QueueName::DEFAULT, State::Available).await,
+        0,
+        "no followup of a refused batch is stored"
+    );
+    expect_eq!(
+        subject.count(&queue("last"), State::Executing).await,
+        2,
+        "no transition of a refused batch is applied"
+    );
 }
 
 /// Q39: The history of errors is bounded (newest kept), whatever the number of attempts.
@@ -210,12 +282,14 @@ pub(super) async fn q39_the_history_of_errors_is_bounded_and_keeps_the_newest(su
     let id = subject.push(jobs(1).into_iter().map(|job| job.max_attempts(1000)).collect()).await;
     for attempt in 1..=attempts {
         let delivery = subject.claim_one().await;
-        subject.settle(&delivery, Transition::Retry { at: subject.now(), error: format!("error {attempt}") }).await;
+        subject
+            .settle(&delivery, Transition::Retry { at: subject.now(), error: format!("error {attempt}") })
+            .await;
     }
 
     let record = subject.get(*id.first().unwrap_or_else(|| panic!("one receipt"))).await;
 
     let errors: Vec<_> = record.errors.iter().map(|error| error.message.clone()).collect();
     let newest: Vec<_> = (attempts - kept + 1..=attempts).map(|attempt| format!("error {attempt}")).collect();
-    assert_eq!(errors, newest, "the newest {kept} errors of {attempts}, oldest first");
+    expect_eq!(errors, newest, "the newest {kept} errors of {attempts}, oldest first");
 }

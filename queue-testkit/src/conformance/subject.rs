@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use queue_core::{
 };
 use tokio::time::timeout;
 
+use super::expect::expect_eq;
 use super::maker::Maker;
-use super::runner::{EVENT_GUARD, LastStep};
-use super::waiter::{self, Claimed, Waiter};
+use super::runner::LastStep;
+use super::waiter::{self, Claimed, Pushed, Waiter};
 use crate::Fixture;
 
 pub(super) struct Subject {
@@ -24,19 +26,20 @@ pub(super) struct Subject {
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Inspect>,
     step: LastStep,
+    patience: Duration,
 }
 
 impl Subject {
-    pub(super) async fn new(maker: Maker, step: LastStep) -> Self {
+    pub(super) async fn new(maker: Maker, step: LastStep, patience: Duration) -> Self {
         let fixture = maker.make().await;
         let queue = fixture.queue();
-        Self { maker, fixture, queue, step }
+        Self { maker, fixture, queue, step, patience }
     }
 
     /// Does the same with another handle on the store, or with another queue.
     pub(super) fn with_queue(&self, queue: Arc<dyn Inspect>) -> Self {
         let (maker, fixture) = (self.maker.clone(), self.fixture.clone());
-        Self { maker, fixture, queue, step: self.step.clone() }
+        Self { maker, fixture, queue, step: self.step.clone(), patience: self.patience }
     }
 
     pub(super) fn maker(&self) -> &Maker {
@@ -73,12 +76,12 @@ impl Subject {
     ) -> T {
         let step = step.into();
         self.note(step.clone());
-        match timeout(EVENT_GUARD, call).await {
+        match timeout(self.patience, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
             }
-            Err(_) => panic!("{step} did not answer within {EVENT_GUARD:?} of real time"),
+            Err(_) => panic!("{step} did not answer within {:?} of real time", self.patience),
         }
     }
 
@@ -91,16 +94,16 @@ impl Subject {
     ) -> QueueError {
         let step = step.into();
         self.note(step.clone());
-        match timeout(EVENT_GUARD, call).await {
+        match timeout(self.patience, call).await {
             Ok(answer) => is_refused(kind, &step, answer),
-            Err(_) => panic!("{step} did not answer within {EVENT_GUARD:?} of real time"),
+            Err(_) => panic!("{step} did not answer within {:?} of real time", self.patience),
         }
     }
 
     pub(super) async fn receipts(&self, jobs: Vec<NewJob>) -> Vec<Receipt> {
         let count = jobs.len();
         let receipts = self.does(format!("a push of {count} jobs"), self.queue.push(jobs)).await;
-        assert_eq!(receipts.len(), count, "a push of {count} jobs must give as many receipts: {receipts:?}");
+        expect_eq!(receipts.len(), count, "a push of {count} jobs must give as many receipts: {receipts:?}");
         receipts
     }
 
@@ -123,7 +126,13 @@ impl Subject {
     /// Starts a claim that may wait.
     pub(super) fn claiming(&self, demand: Demand) -> Waiter<Claimed> {
         self.note(format!("a claim that may wait: {demand:?}"));
-        waiter::claim(&self.queue, demand)
+        waiter::claim(&self.queue, self.patience, demand)
+    }
+
+    /// Starts a push that may wait.
+    pub(super) fn pushing(&self, jobs: Vec<NewJob>) -> Waiter<Pushed> {
+        self.note(format!("a push of {} jobs that may wait", jobs.len()));
+        waiter::push(&self.queue, self.patience, jobs)
     }
 
     /// Claims of what is ready, without waiting.
@@ -143,7 +152,7 @@ impl Subject {
     /// Claims one job of the default queue, which must be ready.
     #[track_caller]
     pub(super) fn claim_one(&self) -> impl Future<Output = Delivery> + '_ {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
             let mut deliveries = self.claim_up_to(1).await;
             deliveries.pop().unwrap_or_else(|| {
@@ -155,7 +164,7 @@ impl Subject {
     /// Holds that nothing is ready in the default queue.
     #[track_caller]
     pub(super) fn nothing_is_ready(&self) -> impl Future<Output = ()> + '_ {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
             let deliveries = self.claim_up_to(1).await;
             assert!(
@@ -167,15 +176,15 @@ impl Subject {
 
     pub(super) async fn renew(&self, lease: &Lease) -> Renewal {
         let renewals = self.does("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
-        assert_eq!(renewals.len(), 1, "renewing one lease must give one answer: {renewals:?}");
+        expect_eq!(renewals.len(), 1, "renewing one lease must give one answer: {renewals:?}");
         renewals.into_iter().next().unwrap_or(Renewal::Lost)
     }
 
     pub(super) async fn settled(&self, settlements: Vec<Settlement>) -> Vec<Settled> {
         let count = settlements.len();
         let settled =
-            self.does(format!("a settlement of {settlements:?}"), self.queue.settle(settlements)).await;
-        assert_eq!(settled.len(), count, "{count} settlements must give as many answers: {settled:?}");
+            self.does(format!("a settlement of {count} attempts"), self.queue.settle(settlements)).await;
+        expect_eq!(settled.len(), count, "{count} settlements must give as many answers: {settled:?}");
         settled
     }
 
@@ -186,33 +195,34 @@ impl Subject {
         delivery: &'a Delivery,
         transition: Transition,
     ) -> impl Future<Output = ()> + 'a {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
             let settlement = Settlement::new(delivery.lease.clone(), transition.clone());
             let settled = self.settled(vec![settlement]).await;
-            assert_eq!(settled, [Settled::Applied], "{transition:?} under a live lease (at {place})");
+            expect_eq!(settled, [Settled::Applied], "{transition:?} under a live lease (at {place})");
         }
     }
 
     /// Looks a job up that must be there.
     #[track_caller]
     pub(super) fn get(&self, id: JobId) -> impl Future<Output = JobRecord> + '_ {
-        let place = std::panic::Location::caller();
-        async move {
-            let record = self.does(format!("`get` of job {id}"), self.queue.get(id)).await;
-            record.unwrap_or_else(|| panic!("job {id} was to be there (at {place}), and `get` gave `None`"))
-        }
+        self.get_for(id, Location::caller())
     }
 
     /// Holds that a job is in a state, and gives it.
     #[track_caller]
     pub(super) fn is(&self, id: JobId, state: State) -> impl Future<Output = JobRecord> + '_ {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
-            let record = self.get(id).await;
-            assert_eq!(record.state, state, "the state of job {id} (at {place}): {record:?}");
+            let record = self.get_for(id, place).await;
+            expect_eq!(record.state, state, "the state of job {id} (at {place}): {record:?}");
             record
         }
+    }
+
+    async fn get_for(&self, id: JobId, place: &Location<'_>) -> JobRecord {
+        let record = self.does(format!("`get` of job {id}"), self.queue.get(id)).await;
+        record.unwrap_or_else(|| panic!("job {id} was to be there (at {place}), and `get` gave `None`"))
     }
 
     /// Lists all jobs that pass a filter, by pages of this size.

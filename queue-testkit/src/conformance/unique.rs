@@ -1,8 +1,11 @@
 //! Laws about unique keys.
 
+use std::time::Duration;
+
 use queue_core::inspect::Filter;
 use queue_core::{Delivery, Lease, NewJob, QueueErrorKind, Receipt, State, Transition, Unique};
 
+use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, text};
 use super::subject::{Subject, ids_of};
 
@@ -18,7 +21,9 @@ pub(super) async fn q48_a_held_key_keeps_a_second_job_out(subject: &Subject) {
     held(subject, State::Available).await;
     let first = subject.claim_one().await;
     held(subject, State::Executing).await;
-    subject.settle(&first, Transition::Retry { at: subject.now().saturating_add(SECOND), error: "no".into() }).await;
+    subject
+        .settle(&first, Transition::Retry { at: subject.now().saturating_add(SECOND), error: "no".into() })
+        .await;
     held(subject, State::Retryable).await;
 
     let mut other_name = keyed(2, "key");
@@ -30,32 +35,51 @@ pub(super) async fn q48_a_held_key_keeps_a_second_job_out(subject: &Subject) {
 /// Holds that the key of job 0 is held, from every queue.
 async fn held(subject: &Subject, state: State) {
     let total = subject.total().await;
-    let receipts = subject.receipts(vec![keyed(90, "key"), keyed(91, "key").queue("other").priority(-1)]).await;
-    assert_eq!(receipts, [Receipt::Existing(id(0)); 2], "pushing the key of a job that is {state}");
-    assert_eq!(subject.total().await, total, "pushing the key of a job that is {state} stores nothing");
+    let receipts =
+        subject.receipts(vec![keyed(90, "key"), keyed(91, "key").queue("other").priority(-1)]).await;
+    expect_eq!(receipts, [Receipt::Existing(id(0)); 2], "pushing the key of a job that is {state}");
+    expect_eq!(subject.total().await, total, "pushing the key of a job that is {state} stores nothing");
     let record = subject.is(id(0), state).await;
-    assert_eq!((text(&record.body).as_str(), record.priority), ("{\"n\":0}", 0), "the job that holds the key is not changed");
+    expect_eq!(
+        (text(&record.body).as_str(), record.priority),
+        ("{\"n\":0}", 0),
+        "the job that holds the key is not changed"
+    );
 }
 
 async fn windows_hold(subject: &Subject) {
-    let windowed = |number| job(number).id(id(number)).queue("windows").unique(Unique::new("window").within(SECOND * 60));
+    let windowed = |number| {
+        job(number).id(id(number)).queue("windows").unique(Unique::new("window").within(SECOND * 60))
+    };
     subject.push(vec![windowed(10)]).await;
     let delivery: Option<Delivery> = subject.claim(queue_core::Demand::new("windows", 1)).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("the job is ready"));
     subject.settle(&delivery, Transition::Complete).await;
-    for wait in [SECOND * 0, SECOND * 60 - MICROSECOND] {
+    for wait in [Duration::ZERO, SECOND * 60 - MICROSECOND] {
         subject.advance(wait).await;
         let receipts = subject.receipts(vec![windowed(11)]).await;
-        assert_eq!(receipts, [Receipt::Existing(id(10))], "pushing the key of a finished job within its window");
+        expect_eq!(
+            receipts,
+            [Receipt::Existing(id(10))],
+            "pushing the key of a finished job within its window"
+        );
     }
     subject.advance(MICROSECOND).await;
-    assert_eq!(subject.receipts(vec![windowed(11)]).await, [Receipt::Stored(id(11))], "pushing the key at the window's end");
+    expect_eq!(
+        subject.receipts(vec![windowed(11)]).await,
+        [Receipt::Stored(id(11))],
+        "pushing the key at the window's end"
+    );
 }
 
 /// Q49: Exactly one of k concurrent pushes of a key is stored; so too within one batch.
 pub(super) async fn q49_of_many_pushes_of_a_key_one_is_stored(subject: &Subject) {
     let receipts = subject.receipts(vec![keyed(0, "batch"), keyed(1, "batch"), keyed(2, "batch")]).await;
-    assert_eq!(receipts, [Receipt::Stored(id(0)), Receipt::Existing(id(0)), Receipt::Existing(id(0))], "one key three times in a batch");
+    expect_eq!(
+        receipts,
+        [Receipt::Stored(id(0)), Receipt::Existing(id(0)), Receipt::Existing(id(0))],
+        "one key three times in a batch"
+    );
 
     for round in 0..10 {
         subject.note("eight pushes of a key at once");
@@ -69,11 +93,15 @@ pub(super) async fn q49_of_many_pushes_of_a_key_one_is_stored(subject: &Subject)
             let answer = push.await.unwrap_or_else(|error| panic!("a pusher: {error}"));
             receipts.extend(answer.unwrap_or_else(|error| panic!("a push of a unique job failed: {error}")));
         }
-        let stored: Vec<_> = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).collect();
-        assert_eq!(stored.len(), 1, "exactly one of eight pushes of a key at once is stored: {receipts:?}");
+        let stored: Vec<_> =
+            receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).collect();
+        expect_eq!(stored.len(), 1, "exactly one of eight pushes of a key at once is stored: {receipts:?}");
         let winner = stored.first().map(|receipt| receipt.id());
-        assert!(receipts.iter().all(|receipt| Some(receipt.id()) == winner), "all others name the one that is: {receipts:?}");
-        assert_eq!(subject.total().await, u64::from(round) + 2, "how many jobs there are");
+        assert!(
+            receipts.iter().all(|receipt| Some(receipt.id()) == winner),
+            "all others name the one that is: {receipts:?}"
+        );
+        expect_eq!(subject.total().await, u64::from(round) + 2, "how many jobs there are");
     }
 }
 
@@ -82,11 +110,15 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(subject: &Subject) 
     subject.push(vec![keyed(0, "key").max_attempts(1)]).await;
     let lost = subject.claim_one().await;
     subject.advance(Lease::DEFAULT_LENGTH).await;
-    assert_eq!(lost.id(), id(0), "the job that was claimed");
-    let ends = [Transition::Complete, Transition::Discard { error: "never".into() }, Transition::Cancel { reason: "why".into() }];
+    expect_eq!(lost.id(), id(0), "the job that was claimed");
+    let ends = [
+        Transition::Complete,
+        Transition::Discard { error: "never".into() },
+        Transition::Cancel { reason: "why".into() },
+    ];
     for (number, end) in (1..).zip(ends) {
         let receipts = subject.receipts(vec![keyed(number, "key")]).await;
-        assert_eq!(receipts, [Receipt::Stored(id(number))], "pushing a key whose job has finished");
+        expect_eq!(receipts, [Receipt::Stored(id(number))], "pushing a key whose job has finished");
         let delivery = subject.claim_one().await;
         subject.settle(&delivery, end).await;
     }
@@ -96,37 +128,75 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(subject: &Subject) 
     subject.does("`delete`", subject.queue().delete(id(5))).await;
     subject.push(vec![keyed(6, "key")]).await;
 
-    let error = subject.refuses(QueueErrorKind::Conflict, "`retry` of a finished job whose key is taken now", subject.queue().retry(id(1))).await;
+    let error = subject
+        .refuses(
+            QueueErrorKind::Conflict,
+            "`retry` of a finished job whose key is taken now",
+            subject.queue().retry(id(1)),
+        )
+        .await;
     subject.is(id(1), State::Completed).await;
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Complete).await;
-    subject.does(format!("`retry` once the key is free, after it said `{error}`"), subject.queue().retry(id(1))).await;
+    subject
+        .does(format!("`retry` once the key is free, after it said `{error}`"), subject.queue().retry(id(1)))
+        .await;
     let receipts = subject.receipts(vec![keyed(7, "key")]).await;
-    assert_eq!(receipts, [Receipt::Existing(id(1))], "a job that was retried holds its key again");
+    expect_eq!(receipts, [Receipt::Existing(id(1))], "a job that was retried holds its key again");
 }
 
 /// Q51: `on_conflict = Replace` updates payload, `run_at` and priority of a job that has not started; of one that has, it stores a new one to follow.
-pub(super) async fn q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has(subject: &Subject) {
+pub(super) async fn q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has(
+    subject: &Subject,
+) {
     let replacing = |number| job(number).id(id(number)).unique(Unique::new("key").replace());
     subject.push(vec![replacing(0).delay(SECOND * 60), job(9).id(id(9))]).await;
 
     let receipts = subject.receipts(vec![replacing(1).delay(SECOND * 10).priority(-5)]).await;
 
-    assert_eq!(receipts, [Receipt::Replaced(id(0))], "replacing a job that has not started");
+    expect_eq!(receipts, [Receipt::Replaced(id(0))], "replacing a job that has not started");
     let record = subject.is(id(0), State::Scheduled).await;
-    assert_eq!((text(&record.body).as_str(), record.priority), ("{\"n\":1}", -5), "payload and priority of the new one");
-    assert_eq!(record.run_at, subject.now().saturating_add(SECOND * 10), "`run_at` of the new one");
-    assert_eq!(subject.ids(&Filter::all()).await, [0, 9].map(id), "a job that was replaced is the same job, in the same place");
-    assert_eq!(subject.receipts(vec![replacing(2).priority(-6)]).await, [Receipt::Replaced(id(0))], "replacing it again");
+    expect_eq!(
+        (text(&record.body).as_str(), record.priority),
+        ("{\"n\":1}", -5),
+        "payload and priority of the new one"
+    );
+    expect_eq!(record.run_at, subject.now().saturating_add(SECOND * 10), "`run_at` of the new one");
+    expect_eq!(
+        subject.ids(&Filter::all()).await,
+        [0, 9].map(id),
+        "a job that was replaced is the same job, in the same place"
+    );
+    expect_eq!(
+        subject.receipts(vec![replacing(2).priority(-6)]).await,
+        [Receipt::Replaced(id(0))],
+        "replacing it again"
+    );
     let first = subject.claim_one().await;
-    assert_eq!((first.id(), text(&first.body).as_str()), (id(0), "{\"n\":2}"), "the job that was made ready and urgent");
+    expect_eq!(
+        (first.id(), text(&first.body).as_str()),
+        (id(0), "{\"n\":2}"),
+        "the job that was made ready and urgent"
+    );
 
     let receipts = subject.receipts(vec![replacing(3).priority(-7)]).await;
 
-    assert_eq!(receipts, [Receipt::Stored(id(3))], "replacing a job that has started stores a new one");
-    assert_eq!(text(&subject.is(id(0), State::Executing).await.body), "{\"n\":2}", "the job that has started is not changed");
-    assert_eq!(subject.receipts(vec![replacing(4)]).await, [Receipt::Replaced(id(3))], "the new one holds the key");
+    expect_eq!(receipts, [Receipt::Stored(id(3))], "replacing a job that has started stores a new one");
+    expect_eq!(
+        text(&subject.is(id(0), State::Executing).await.body),
+        "{\"n\":2}",
+        "the job that has started is not changed"
+    );
+    expect_eq!(
+        subject.receipts(vec![replacing(4)]).await,
+        [Receipt::Replaced(id(3))],
+        "the new one holds the key"
+    );
     subject.settle(&first, Transition::Complete).await;
-    assert_eq!(subject.receipts(vec![keyed(5, "key")]).await, [Receipt::Existing(id(3))], "and keeps it after the old one's end");
-    assert_eq!(ids_of(&subject.claim_up_to(9).await), [9, 3].map(id), "what is ready now");
+    expect_eq!(
+        subject.receipts(vec![keyed(5, "key")]).await,
+        [Receipt::Existing(id(3))],
+        "and keeps it after the old one's end"
+    );
+    expect_eq!(ids_of(&subject.claim_up_to(9).await), [9, 3].map(id), "what is ready now");
 }

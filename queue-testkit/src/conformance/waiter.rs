@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, poll_fn};
@@ -12,10 +14,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use queue_core::{Delivery, Demand, Inspect, NewJob, QueueError, Receipt};
 use tokio::time::timeout;
 
-use super::runner::EVENT_GUARD;
-
 /// What a waiting claim answers.
 pub(super) type Claimed = Result<Vec<Delivery>, QueueError>;
+
+/// What a waiting push answers.
+pub(super) type Pushed = Result<Vec<Receipt>, QueueError>;
 
 /// How often a call that should wait is looked at.
 const LOOKS: usize = 5;
@@ -25,17 +28,19 @@ pub(super) struct Waiter<T> {
     what: String,
     call: FuturesUnordered<BoxFuture<'static, T>>,
     polls: Arc<AtomicUsize>,
+    /// How long, in real time, a wake-up may take.
+    patience: Duration,
 }
 
 impl<T: Send + fmt::Debug + 'static> Waiter<T> {
-    pub(super) fn new(what: impl Into<String>, call: impl Future<Output = T> + Send + 'static) -> Self {
+    fn new(what: String, patience: Duration, call: impl Future<Output = T> + Send + 'static) -> Self {
         let polls = Arc::new(AtomicUsize::new(0));
         let (counted, mut call) = (polls.clone(), Box::pin(call));
         let call: BoxFuture<'static, T> = Box::pin(poll_fn(move |cx| {
             counted.fetch_add(1, Ordering::Relaxed);
             call.as_mut().poll(cx)
         }));
-        Self { what: what.into(), call: FuturesUnordered::from_iter([call]), polls }
+        Self { what, call: FuturesUnordered::from_iter([call]), polls, patience }
     }
 
     /// Looks at the call once; what it answered, if it did.
@@ -46,7 +51,7 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
     /// Holds that the call waits, and goes on waiting while the queue does other things.
     #[track_caller]
     pub(super) fn waits<'a>(&'a mut self, queue: &'a dyn Inspect) -> impl Future<Output = ()> + 'a {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
             for _ in 0..LOOKS {
                 if let Some(answer) = self.look() {
@@ -55,6 +60,8 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
                 if let Err(error) = queue.counts().await {
                     panic!("`counts` failed while {} waited: {error}", self.what);
                 }
+                // Whatever the queue does on the runtime has its turn.
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -62,14 +69,14 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
     /// Holds that the call is woken, and gives its answer.
     #[track_caller]
     pub(super) fn wakes(mut self) -> impl Future<Output = T> {
-        let place = std::panic::Location::caller();
+        let place = Location::caller();
         async move {
-            match timeout(EVENT_GUARD, self.call.next()).await {
+            match timeout(self.patience, self.call.next()).await {
                 Ok(Some(answer)) => answer,
                 Ok(None) => panic!("{} had been answered before (at {place})", self.what),
                 Err(_) => panic!(
-                    "{} was to wake (at {place}), and was not woken within {EVENT_GUARD:?} of real time",
-                    self.what
+                    "{} was to wake (at {place}), and was not woken within {:?} of real time",
+                    self.what, self.patience
                 ),
             }
         }
@@ -82,17 +89,17 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
 }
 
 /// Starts a claim that may wait.
-pub(super) fn claim(queue: &Arc<dyn Inspect>, demand: Demand) -> Waiter<Claimed> {
+pub(super) fn claim(queue: &Arc<dyn Inspect>, patience: Duration, demand: Demand) -> Waiter<Claimed> {
     let what = format!("a claim of up to {} of {:?}", demand.max, demand.queues);
     let queue = queue.clone();
-    Waiter::new(what, async move { queue.claim(&demand).await })
+    Waiter::new(what, patience, async move { queue.claim(&demand).await })
 }
 
 /// Starts a push that may wait.
-pub(super) fn push(queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Waiter<Result<Vec<Receipt>, QueueError>> {
+pub(super) fn push(queue: &Arc<dyn Inspect>, patience: Duration, jobs: Vec<NewJob>) -> Waiter<Pushed> {
     let what = format!("a push of {} jobs", jobs.len());
     let queue = queue.clone();
-    Waiter::new(what, async move { queue.push(jobs).await })
+    Waiter::new(what, patience, async move { queue.push(jobs).await })
 }
 
 /// Polls a call up to so many times, whether it was woken or not, and then drops it.

@@ -1,58 +1,35 @@
 //! Attempts that have ended and wait to be settled.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use queue_core::{JobFacts, Settlement};
-use tokio::sync::Notify;
+use queue_core::Settlement;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::hand::Place;
+use super::hand::{Held, Place};
 
 /// An attempt that has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
     pub(super) settlement: Settlement,
-    pub(super) facts: JobFacts,
+    pub(super) held: Arc<Held>,
     pub(super) place: Place,
 }
 
-/// The attempts that have ended and wait to be settled, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct EndedAttempts {
-    waiting: Mutex<VecDeque<Ended>>,
-    pub(super) arrived: Notify,
-}
+/// Where workers leave the attempts that have ended. It never holds a worker up.
+#[derive(Debug)]
+pub(super) struct EndedAttempts(UnboundedSender<Ended>);
 
 impl EndedAttempts {
     /// How many go in one settlement at most.
-    const BATCH: usize = 1000;
+    pub(super) const BATCH: usize = 1000;
+
+    pub(super) fn new() -> (Self, UnboundedReceiver<Ended>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self(sender), receiver)
+    }
 
     pub(super) fn push(&self, ended: Ended) {
-        let mut waiting = self.lock();
-        let was_empty = waiting.is_empty();
-        waiting.push_back(ended);
-        drop(waiting);
-        if was_empty {
-            self.arrived.notify_one();
-        }
-    }
-
-    /// Takes what has gathered, up to a batch.
-    pub(super) fn take(&self) -> Vec<Ended> {
-        let mut waiting = self.lock();
-        let count = waiting.len().min(Self::BATCH);
-        waiting.drain(..count).collect()
-    }
-
-    /// Puts back what could not be settled.
-    pub(super) fn put_back(&self, ended: Vec<Ended>) {
-        let mut waiting = self.lock();
-        for ended in ended.into_iter().rev() {
-            waiting.push_front(ended);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Ended>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        // Nobody settles any more once the loop is over; the lease expires then.
+        drop(self.0.send(ended));
     }
 }

@@ -1,42 +1,89 @@
 //! The jobs in hand: claimed, and not yet settled.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use queue_core::{Delivery, Interrupt, InterruptReason, JobFacts, Lease, Timestamp};
 use tokio::sync::Notify;
 
-/// A job in hand.
+/// A job in hand, shared by its worker, the renewal and the settling.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) lease: Lease,
     pub(super) facts: JobFacts,
     pub(super) interrupt: Interrupt,
-    /// Whether its attempt is under way; else it waits for a worker, or for its settlement.
-    pub(super) is_running: bool,
-    /// Whether its attempt is over.
-    pub(super) has_ended: bool,
-    /// When its lease was last known to hold.
-    pub(super) renewed_at: Timestamp,
-    /// When it is dropped if it has not stopped by then.
-    pub(super) force_at: Option<Timestamp>,
+    phase: AtomicU8,
+    /// When its lease was last known to hold, in microseconds.
+    renewed_at: AtomicI64,
+    /// When it is dropped if it has not stopped by then, in microseconds; the end of time for never.
+    force_at: AtomicI64,
+}
+
+const WAITING: u8 = 0;
+const RUNNING: u8 = 1;
+const ENDED: u8 = 2;
+
+impl Held {
+    fn new(delivery: &Delivery, now: Timestamp) -> Self {
+        Self {
+            lease: delivery.lease.clone(),
+            facts: JobFacts::from(delivery),
+            interrupt: Interrupt::new(),
+            phase: AtomicU8::new(WAITING),
+            renewed_at: AtomicI64::new(now.as_micros()),
+            force_at: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    /// Notes that its attempt begins.
+    pub(super) fn start(&self) {
+        self.phase.store(RUNNING, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == RUNNING
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == ENDED
+    }
+
+    pub(super) fn renewed_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.renewed_at.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn note_renewal(&self, at: Timestamp) {
+        self.renewed_at.store(at.as_micros(), Ordering::SeqCst);
+    }
+
+    /// Asks the job to stop, and has it dropped after a grace.
+    pub(super) fn interrupt(&self, reason: InterruptReason, now: Timestamp, grace: Duration) {
+        self.interrupt.request(reason);
+        self.force_at.fetch_min(now.saturating_add(grace).as_micros(), Ordering::SeqCst);
+    }
+
+    /// Drops the job if it had its grace and did not stop.
+    pub(super) fn force_if_overdue(&self, now: Timestamp) {
+        if self.force_at.load(Ordering::SeqCst) > now.as_micros() {
+            return;
+        }
+        self.force_at.store(i64::MAX, Ordering::SeqCst);
+        if let Some(reason) = self.interrupt.reason() {
+            self.interrupt.force(reason.clone());
+        }
+    }
 }
 
 /// A job's place in the hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(usize);
-
-impl Place {
-    pub(super) fn is_before(self, other: Self) -> bool {
-        self.0 < other.0
-    }
-}
 
 /// A job for a worker.
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) delivery: Delivery,
-    pub(super) interrupt: Interrupt,
+    pub(super) held: Arc<Held>,
     pub(super) place: Place,
 }
 
@@ -46,38 +93,31 @@ pub(super) struct Ticket {
 #[derive(Debug, Default)]
 pub(super) struct Hand {
     held: Mutex<Slots>,
+    /// How many jobs have not ended: they run, or wait for a worker.
+    open: AtomicUsize,
     /// Wakes the renewal when the first job comes to hand.
     pub(super) filled: Notify,
-    /// Wakes whoever waits for the end of running jobs.
+    /// Wakes whoever waits for the last job to end, or to be settled.
     pub(super) quieter: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Slots {
-    held: Vec<Option<Held>>,
+    held: Vec<Option<Arc<Held>>>,
     free: Vec<usize>,
-    running: usize,
 }
 
 impl Hand {
     /// Takes a batch of deliveries, and gives tickets for them.
     pub(super) fn take(&self, deliveries: Vec<Delivery>, now: Timestamp) -> Vec<Ticket> {
+        self.open.fetch_add(deliveries.len(), Ordering::SeqCst);
         let mut slots = self.lock();
         let was_empty = slots.is_empty();
-        let tickets = deliveries.into_iter().map(|delivery| {
-            let interrupt = Interrupt::new();
-            let held = Held {
-                lease: delivery.lease.clone(),
-                facts: JobFacts::from(&delivery),
-                interrupt: interrupt.clone(),
-                is_running: false,
-                has_ended: false,
-                renewed_at: now,
-                force_at: None,
-            };
-            Ticket { delivery, interrupt, place: slots.put(held) }
-        });
-        let tickets = tickets.collect();
+        let ticket = |delivery| {
+            let held = Arc::new(Held::new(&delivery, now));
+            Ticket { place: slots.put(held.clone()), delivery, held }
+        };
+        let tickets = deliveries.into_iter().map(ticket).collect();
         drop(slots);
         if was_empty {
             self.filled.notify_one();
@@ -85,64 +125,41 @@ impl Hand {
         tickets
     }
 
-    /// Notes that an attempt is under way.
-    pub(super) fn start(&self, place: Place) {
-        let mut slots = self.lock();
-        if let Some(held) = slots.at(place) {
-            held.is_running = true;
-            slots.running += 1;
-        }
-    }
-
-    /// Notes that an attempt is over.
-    pub(super) fn end(&self, place: Place) {
-        let mut slots = self.lock();
-        if let Some(held) = slots.at(place)
-            && held.is_running
+    /// Notes that a job will not be worked on any more.
+    pub(super) fn end(&self, held: &Held) {
+        if held.phase.swap(ENDED, Ordering::SeqCst) != ENDED && self.open.fetch_sub(1, Ordering::SeqCst) == 1
         {
-            held.is_running = false;
-            held.has_ended = true;
-            slots.running -= 1;
+            self.quieter.notify_one();
         }
-        drop(slots);
-        self.quieter.notify_one();
     }
 
     /// Lets go of jobs that were settled.
     pub(super) fn release(&self, places: impl IntoIterator<Item = Place>) {
         let mut slots = self.lock();
         for Place(index) in places {
-            if let Some(held) = slots.held.get_mut(index).and_then(Option::take) {
-                slots.running -= usize::from(held.is_running);
+            if slots.held.get_mut(index).and_then(Option::take).is_some() {
                 slots.free.push(index);
             }
         }
+        let is_empty = slots.is_empty();
         drop(slots);
-        self.quieter.notify_one();
+        if is_empty {
+            self.quieter.notify_one();
+        }
     }
 
-    /// Goes through the jobs in hand, under the lock.
-    pub(super) fn each(&self, mut visit: impl FnMut(Place, &mut Held)) {
-        for (index, held) in self.lock().held.iter_mut().enumerate() {
+    /// Goes through the jobs in hand, in order of their places.
+    pub(super) fn each(&self, mut visit: impl FnMut(Place, &Arc<Held>)) {
+        for (index, held) in self.lock().held.iter().enumerate() {
             if let Some(held) = held {
                 visit(Place(index), held);
             }
         }
     }
 
-    /// Asks every running job to stop, or drops it.
-    pub(super) fn interrupt_running(&self, reason: &InterruptReason, force: bool) {
-        self.each(|_, held| {
-            if held.is_running && force {
-                held.interrupt.force(reason.clone());
-            } else if held.is_running {
-                held.interrupt.request(reason.clone());
-            }
-        });
-    }
-
-    pub(super) fn running(&self) -> usize {
-        self.lock().running
+    /// Tells how many jobs run, or wait for a worker.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -150,22 +167,14 @@ impl Hand {
     }
 
     /// Tells when the next job is to be dropped.
-    pub(super) fn next_force(&self) -> Option<Timestamp> {
-        self.lock().held.iter().flatten().filter_map(|held| held.force_at).min()
+    pub(super) fn next_force(&self) -> Timestamp {
+        let slots = self.lock();
+        let times = slots.held.iter().flatten().map(|held| held.force_at.load(Ordering::SeqCst));
+        times.min().map_or(Timestamp::MAX, Timestamp::from_micros)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    /// Asks the job to stop, and has it dropped after a grace.
-    pub(super) fn interrupt(&mut self, reason: InterruptReason, now: Timestamp, grace: Duration) {
-        self.interrupt.request(reason);
-        if !self.has_ended {
-            self.force_at.get_or_insert(now.saturating_add(grace));
-        }
     }
 }
 
@@ -174,7 +183,7 @@ impl Slots {
         self.free.len() == self.held.len()
     }
 
-    fn put(&mut self, held: Held) -> Place {
+    fn put(&mut self, held: Arc<Held>) -> Place {
         match self.free.pop() {
             Some(index) => {
                 if let Some(slot) = self.held.get_mut(index) {
@@ -187,9 +196,5 @@ impl Slots {
                 Place(self.held.len() - 1)
             }
         }
-    }
-
-    fn at(&mut self, place: Place) -> Option<&mut Held> {
-        self.held.get_mut(place.0)?.as_mut()
     }
 }

@@ -26,14 +26,15 @@ impl Shift {
                 next = self.runtime.now().saturating_add(self.settings.renew_every());
                 continue;
             }
-            let wake = self.hand.next_force().map_or(next, |force| force.min(next));
+            let wake = self.hand.next_force().min(next);
             tokio::select! {
                 biased;
                 () = self.over.cancelled() => return,
                 () = self.runtime.sleep(wake.since(self.runtime.now())) => {}
             }
             let now = self.runtime.now();
-            self.force_overdue(now);
+            // Jobs that had their grace and did not stop are dropped.
+            self.hand.each(|_, held| held.force_if_overdue(now));
             if now >= next {
                 hog.look(&self, now.since(next));
                 let wait = self.renew(&mut trouble).await;
@@ -70,7 +71,7 @@ impl Shift {
         let mut events = Vec::new();
         // Places are visited in the order in which they were asked for; some may be gone or taken anew by now.
         self.hand.each(|place, held| {
-            while answers.next_if(|((asked, _), _)| asked.is_before(place)).is_some() {}
+            while answers.next_if(|((asked, _), _)| **asked < place).is_some() {}
             let Some(((_, lease), renewal)) = answers.next_if(|((asked, _), _)| **asked == place) else {
                 return;
             };
@@ -78,9 +79,8 @@ impl Shift {
                 return;
             }
             match renewal {
-                Renewal::Held { expires_at, cancel } => {
-                    held.lease.expires_at = expires_at;
-                    held.renewed_at = asked_at;
+                Renewal::Held { cancel, .. } => {
+                    held.note_renewal(asked_at);
                     if let Some(reason) = cancel.filter(|_| held.interrupt.reason().is_none()) {
                         events
                             .push(Event::CancelRequested { job: held.facts.clone(), reason: reason.clone() });
@@ -88,7 +88,7 @@ impl Shift {
                     }
                 }
                 // A lease whose attempt has ended may have been settled a moment ago; that is no loss.
-                Renewal::Lost if held.has_ended => {}
+                Renewal::Lost if held.has_ended() => {}
                 Renewal::Lost => {
                     events.push(Event::LeaseLost(held.facts.clone()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
@@ -108,9 +108,9 @@ impl Shift {
         let now = self.runtime.now();
         let mut lost = Vec::new();
         self.hand.each(|_, held| {
-            if now.since(held.renewed_at) >= held.lease.length
+            if now.since(held.renewed_at()) >= held.lease.length
                 && held.interrupt.reason().is_none()
-                && !held.has_ended
+                && !held.has_ended()
             {
                 lost.push(held.facts.clone());
                 held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
@@ -120,18 +120,6 @@ impl Shift {
             tracing::warn!(job.id = %job.id, job.name = %job.name, "the lease could not be renewed in time; the attempt is told to stop");
             self.observe(|| Event::LeaseLost(job));
         }
-    }
-
-    /// Drops the jobs that had their grace and did not stop.
-    fn force_overdue(&self, now: Timestamp) {
-        self.hand.each(|_, held| {
-            if held.force_at.is_some_and(|at| at <= now) {
-                held.force_at = None;
-                if let Some(reason) = held.interrupt.reason().cloned() {
-                    held.interrupt.force(reason);
-                }
-            }
-        });
     }
 }
 
@@ -160,7 +148,7 @@ impl HogWatch {
 fn report(shift: &Shift, late: Duration) {
     let mut running: Vec<JobName> = Vec::new();
     shift.hand.each(|_, held| {
-        if held.is_running && !running.contains(&held.facts.name) {
+        if held.is_running() && !running.contains(&held.facts.name) {
             running.push(held.facts.name.clone());
         }
     });

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use queue_core::{Delivery, Demand, Event, InterruptReason, Settlement, Transition};
@@ -16,14 +17,11 @@ const JOBS_A_TURN: usize = 64;
 impl Shift {
     /// Starts one more worker if there may be.
     pub(super) fn hire(self: &Arc<Self>) {
-        let mut floor = self.floor();
-        if floor.workers >= self.settings.concurrency {
-            return;
+        let one_more = |workers| (workers < self.settings.concurrency).then_some(workers + 1);
+        if self.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
+            let shift = self.clone();
+            self.runtime.spawn(Box::pin(async move { shift.work().await }));
         }
-        floor.workers += 1;
-        drop(floor);
-        let shift = self.clone();
-        self.runtime.spawn(Box::pin(async move { shift.work().await }));
     }
 
     async fn work(self: Arc<Self>) {
@@ -36,7 +34,7 @@ impl Shift {
                 give_way().await;
             }
         }
-        self.floor().workers -= 1;
+        self.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Takes the next job: from the buffer, or from the queue as the one who leads. `None` once the loop stops.
@@ -44,14 +42,14 @@ impl Shift {
         let next = match self.buffered() {
             Some(ticket) => Some(ticket),
             None => {
-                self.floor().idle += 1;
+                self.idle.fetch_add(1, Ordering::SeqCst);
                 let next = self.lead().await;
-                self.floor().idle -= 1;
+                self.idle.fetch_sub(1, Ordering::SeqCst);
                 next
             }
         };
         // Somebody must take the jobs that are left, and lead when there are none.
-        if next.is_some() && self.floor().idle == 0 {
+        if next.is_some() && self.idle.load(Ordering::SeqCst) == 0 {
             self.hire();
         }
         next
@@ -79,8 +77,8 @@ impl Shift {
     /// Claims as many jobs as there are free workers, for as long as it takes.
     async fn claim(&self, lead: &mut Lead) -> Vec<Delivery> {
         loop {
-            let busy = self.hand.running();
-            let free = self.settings.concurrency.saturating_sub(busy).max(1);
+            // The buffer is empty when somebody leads, so what is open is being worked on.
+            let free = self.settings.concurrency.saturating_sub(self.hand.open()).max(1);
             let mut demand = Demand::of(lead.rotation.next(), free + self.settings.prefetch);
             demand.lease = self.settings.lease;
             match self.queue.claim(&demand).await {
@@ -106,7 +104,9 @@ impl Shift {
                 self.observe(|| Event::Claimed((&ticket.delivery).into()));
             }
         }
-        self.floor().buffer.extend(tickets);
+        for ticket in tickets {
+            self.buffer.push(ticket);
+        }
         // Whoever stops the loop empties the buffer; what came after that is given back here.
         if self.stopping.is_cancelled() {
             self.release_buffer();
@@ -115,45 +115,39 @@ impl Shift {
 
     /// Takes a job that waits for a worker.
     fn buffered(&self) -> Option<Ticket> {
-        let mut floor = self.floor();
-        if self.stopping.is_cancelled() {
-            return None;
-        }
-        let ticket = floor.buffer.pop_front()?;
-        // Under the floor's lock, so that a loop that stops sees each job either in the buffer or running.
-        self.hand.start(ticket.place);
-        Some(ticket)
+        if self.stopping.is_cancelled() { None } else { self.buffer.pop() }
     }
 
     /// Gives the jobs that wait for a worker back, unworked.
     pub(super) fn release_buffer(&self) {
-        let waiting: Vec<_> = self.floor().buffer.drain(..).collect();
-        for ticket in waiting {
+        while let Some(ticket) = self.buffer.pop() {
             self.end(ticket, Transition::Release);
         }
     }
 
     async fn perform(&self, ticket: Ticket) {
-        let Ticket { delivery, interrupt, place } = ticket;
         // It may have been lost or cancelled while it waited here.
-        let transition = match interrupt.reason() {
-            None => {
-                let facts = (&delivery).into();
-                let settlement = self.performer.run(delivery, interrupt).await;
-                self.hand.end(place);
-                return self.ended.push(Ended { settlement, facts, place });
-            }
+        let transition = match ticket.held.interrupt.reason() {
+            None => return self.attempt(ticket).await,
             Some(InterruptReason::Cancelled(reason)) => Transition::Cancel { reason: reason.clone() },
             Some(InterruptReason::Shutdown | InterruptReason::LeaseLost) => Transition::Release,
         };
-        self.hand.end(place);
-        self.end(Ticket { delivery, interrupt, place }, transition);
+        self.end(ticket, transition);
     }
 
+    async fn attempt(&self, ticket: Ticket) {
+        let Ticket { delivery, held, place } = ticket;
+        held.start();
+        let settlement = self.performer.run(delivery, held.interrupt.clone()).await;
+        self.hand.end(&held);
+        self.ended.push(Ended { settlement, held, place });
+    }
+
+    /// Ends a job that was not worked on.
     fn end(&self, ticket: Ticket, transition: Transition) {
-        let facts = (&ticket.delivery).into();
-        let settlement = Settlement::new(ticket.delivery.lease, transition);
-        self.ended.push(Ended { settlement, facts, place: ticket.place });
+        let Ticket { delivery, held, place } = ticket;
+        self.hand.end(&held);
+        self.ended.push(Ended { settlement: Settlement::new(delivery.lease, transition), held, place });
     }
 }
 

@@ -2,8 +2,9 @@
 
 use queue_core::error::chain;
 use queue_core::{Event, QueueError, Settled, Settlement, Transition};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::ended::Ended;
+use super::ended::{Ended, EndedAttempts};
 use super::shift::Shift;
 use super::trouble::Trouble;
 
@@ -11,29 +12,27 @@ impl Shift {
     /// Settles attempts as they end, until the loop is over and nothing is left.
     ///
     /// Nothing is held back: a result waits only while the one before is on its way.
-    pub(super) async fn settle_all(&self) {
+    pub(super) async fn settle_all(&self, mut unsettled: UnboundedReceiver<Ended>) {
         let mut trouble = Trouble::with("settle", 1);
+        let mut batch = Vec::new();
         loop {
-            let batch = self.ended.take();
+            let room = EndedAttempts::BATCH.saturating_sub(batch.len());
             if batch.is_empty() {
-                if self.over.is_cancelled() {
-                    return;
-                }
                 tokio::select! {
                     biased;
-                    () = self.ended.arrived.notified() => {}
-                    () = self.over.cancelled() => {}
+                    _ = unsettled.recv_many(&mut batch, EndedAttempts::BATCH) => {}
+                    () = self.over.cancelled() => return,
                 }
-                continue;
+            } else if room > 0 && !unsettled.is_empty() {
+                unsettled.recv_many(&mut batch, room).await;
             }
             match self.settle(&batch).await {
                 Ok(settled) => {
                     trouble.worked(&self.world);
-                    self.let_go(batch, &settled);
+                    self.let_go(std::mem::take(&mut batch), &settled);
                 }
                 Err(error) if error.is_transient() => {
                     let wait = trouble.failed(&error, &self.world);
-                    self.ended.put_back(batch);
                     tokio::select! {
                         biased;
                         () = self.runtime.sleep(wait) => {}
@@ -41,7 +40,7 @@ impl Shift {
                         () = self.over.cancelled() => return,
                     }
                 }
-                Err(error) => self.settle_singly(batch, &error).await,
+                Err(error) => batch = self.settle_singly(batch, &error).await,
             }
         }
     }
@@ -50,35 +49,43 @@ impl Shift {
         self.queue.settle(batch.iter().map(|ended| ended.settlement.clone()).collect()).await
     }
 
-    /// Settles a refused batch one by one, so that one wrong followup holds up no other job.
-    async fn settle_singly(&self, batch: Vec<Ended>, error: &QueueError) {
-        if let [ended] = batch.as_slice() {
-            return self.settle_refused(ended.clone(), error).await;
-        }
+    /// Settles a refused batch one by one, so that one wrong followup holds up no other job; gives what is to be repeated.
+    async fn settle_singly(&self, batch: Vec<Ended>, error: &QueueError) -> Vec<Ended> {
+        let is_single = batch.len() == 1;
+        let mut again = Vec::new();
         for ended in batch {
-            let single = std::slice::from_ref(&ended);
-            match self.settle(single).await {
+            let answer = if is_single {
+                Err(None)
+            } else {
+                self.settle(std::slice::from_ref(&ended)).await.map_err(Some)
+            };
+            match answer {
                 Ok(settled) => self.let_go(vec![ended], &settled),
-                Err(error) if error.is_transient() => self.ended.put_back(vec![ended]),
-                Err(error) => self.settle_refused(ended, &error).await,
+                Err(Some(error)) if error.is_transient() => again.push(ended),
+                Err(refusal) => {
+                    again.extend(self.settle_refused(ended, refusal.as_ref().unwrap_or(error)).await);
+                }
             }
         }
+        again
     }
 
     /// Fails a job whose settlement the queue refuses for good: its followups can't be stored.
-    async fn settle_refused(&self, ended: Ended, error: &QueueError) {
+    async fn settle_refused(&self, ended: Ended, error: &QueueError) -> Option<Ended> {
+        let facts = &ended.held.facts;
         let refused = format!("its followups can't be stored: {}", chain(error));
-        tracing::error!(job.id = %ended.facts.id, job.name = %ended.facts.name, error = %refused, "attempt discarded");
+        tracing::error!(job.id = %facts.id, job.name = %facts.name, error = %refused, "attempt discarded");
         let transition = Transition::Discard { error: refused };
         let ended = Ended { settlement: Settlement::new(ended.settlement.lease, transition), ..ended };
         match self.settle(std::slice::from_ref(&ended)).await {
             Ok(settled) => self.let_go(vec![ended], &settled),
-            Err(error) if error.is_transient() => self.ended.put_back(vec![ended]),
+            Err(error) if error.is_transient() => return Some(ended),
             Err(error) => {
-                tracing::error!(job.id = %ended.facts.id, error = %chain(&error), "could not settle; its lease will expire");
+                tracing::error!(job.id = %ended.held.facts.id, error = %chain(&error), "could not settle; its lease will expire");
                 self.let_go(vec![ended], &[]);
             }
         }
+        None
     }
 
     fn let_go(&self, batch: Vec<Ended>, settled: &[Settled]) {
@@ -86,12 +93,12 @@ impl Shift {
         for (ended, settled) in batch.into_iter().zip(settled) {
             if *settled == Settled::Stale {
                 tracing::warn!(
-                    job.id = %ended.facts.id, job.name = %ended.facts.name, fence = %ended.facts.fence,
+                    job.id = %ended.held.facts.id, job.name = %ended.held.facts.name, fence = %ended.held.facts.fence,
                     "the lease was lost before the attempt was settled; its result was not recorded"
                 );
             }
             self.observe(|| Event::Settled {
-                job: ended.facts,
+                job: ended.held.facts.clone(),
                 transition: ended.settlement.transition,
                 settled: *settled,
             });

@@ -1,12 +1,14 @@
 //! One run of the hosted loop: what its tasks share.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crossbeam_queue::SegQueue;
 use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::ended::EndedAttempts;
+use super::ended::{Ended, EndedAttempts};
 use super::hand::{Hand, Ticket};
 use super::rotation::Rotation;
 use super::settings::Settings;
@@ -21,9 +23,15 @@ pub(super) struct Shift {
     pub(super) settings: Settings,
     pub(super) hand: Hand,
     pub(super) ended: EndedAttempts,
+    /// Taken by the task that settles.
+    unsettled: Mutex<Option<UnboundedReceiver<Ended>>>,
     /// Held by the one worker who claims.
     pub(super) lead: tokio::sync::Mutex<Lead>,
-    pub(super) floor: Mutex<Floor>,
+    /// The jobs that wait for a worker.
+    pub(super) buffer: SegQueue<Ticket>,
+    pub(super) workers: AtomicUsize,
+    /// Workers that lead, or wait to.
+    pub(super) idle: AtomicUsize,
     /// No more claims.
     pub(super) stopping: CancellationToken,
     /// Everything is settled, or given up.
@@ -34,14 +42,6 @@ pub(super) struct Shift {
 pub(super) struct Lead {
     pub(super) rotation: Rotation,
     pub(super) trouble: Trouble,
-}
-
-/// The workers, and the jobs that wait for one.
-#[derive(Default)]
-pub(super) struct Floor {
-    pub(super) buffer: VecDeque<Ticket>,
-    pub(super) workers: usize,
-    pub(super) idle: usize,
 }
 
 impl Shift {
@@ -62,6 +62,7 @@ impl Shift {
         let performer = Performer::new(jobs, services, queue.clone(), layers, world.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
         let lead = Lead { rotation: Rotation::new(&settings.queues), trouble: Trouble::with("claim", seed) };
+        let (ended, unsettled) = EndedAttempts::new();
         Self {
             queue,
             performer,
@@ -69,9 +70,12 @@ impl Shift {
             world,
             settings,
             hand: Hand::default(),
-            ended: EndedAttempts::default(),
+            ended,
+            unsettled: Mutex::new(Some(unsettled)),
             lead: tokio::sync::Mutex::new(lead),
-            floor: Mutex::default(),
+            buffer: SegQueue::new(),
+            workers: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
             stopping: CancellationToken::new(),
             over: CancellationToken::new(),
         }
@@ -80,14 +84,12 @@ impl Shift {
     /// Starts the tasks: a first worker, which is followed by others as there is work, the settling and the renewal.
     pub(super) fn begin(self: &Arc<Self>) {
         self.hire();
-        let settling = self.clone();
-        self.runtime.spawn(Box::pin(async move { settling.settle_all().await }));
+        if let Some(unsettled) = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let settling = self.clone();
+            self.runtime.spawn(Box::pin(async move { settling.settle_all(unsettled).await }));
+        }
         let renewal = self.clone();
         self.runtime.spawn_apart("queue-renewal", Box::pin(async move { renewal.renew_all().await }));
-    }
-
-    pub(super) fn floor(&self) -> MutexGuard<'_, Floor> {
-        self.floor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {

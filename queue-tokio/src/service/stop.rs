@@ -27,16 +27,16 @@ impl Shift {
         let mut cut_short = Vec::new();
         if !self.is_quiet_within(timeout).await {
             self.hand.each(|_, held| {
-                if held.is_running {
+                if !held.has_ended() {
                     cut_short.push(format!(
                         "{} ({}, attempt {})",
                         held.facts.name, held.facts.id, held.facts.attempt
                     ));
                 }
             });
-            self.hand.interrupt_running(&InterruptReason::Shutdown, false);
+            self.hand.each(|_, held| held.interrupt.request(InterruptReason::Shutdown));
             if !self.is_quiet_within(self.settings.grace).await {
-                self.hand.interrupt_running(&InterruptReason::Shutdown, true);
+                self.hand.each(|_, held| held.interrupt.force(InterruptReason::Shutdown));
                 if !self.is_quiet_within(DISPOSAL).await {
                     self.hand_back();
                 }
@@ -53,7 +53,7 @@ impl Shift {
 
     async fn is_quiet_within(&self, limit: Duration) -> bool {
         let quiet = async {
-            while self.hand.running() > 0 {
+            while self.hand.open() > 0 {
                 self.hand.quieter.notified().await;
             }
         };
@@ -67,9 +67,9 @@ impl Shift {
     /// Hands back what can't even be dropped: jobs that hold a thread. Whatever they come to is stale.
     fn hand_back(&self) {
         self.hand.each(|place, held| {
-            if held.is_running {
+            if !held.has_ended() {
                 let settlement = Settlement::new(held.lease.clone(), Transition::Release);
-                self.ended.push(Ended { settlement, facts: held.facts.clone(), place });
+                self.ended.push(Ended { settlement, held: held.clone(), place });
             }
         });
     }
@@ -108,7 +108,7 @@ impl Drop for EndOnDrop {
         }
         self.0.stopping.cancel();
         self.0.release_buffer();
-        self.0.hand.interrupt_running(&InterruptReason::Shutdown, true);
+        self.0.hand.each(|_, held| held.interrupt.force(InterruptReason::Shutdown));
         let shift = self.0.clone();
         self.0.runtime.spawn(Box::pin(async move {
             if shift.is_quiet_within(DISPOSAL).await {

@@ -30,8 +30,9 @@ pub(in crate::conformance) fn check(history: &History) -> Result<(), String> {
     for (id, job) in &jobs {
         job.check().map_err(|wrong| told(&history.events, &[*id], &wrong))?;
     }
-    order::check(&jobs)
-        .map_err(|overtaken| told(&history.events, &[overtaken.first, overtaken.second], &overtaken.to_string()))
+    order::check(&jobs).map_err(|overtaken| {
+        told(&history.events, &[overtaken.first, overtaken.second], &overtaken.to_string())
+    })
 }
 
 /// Tells the story of the jobs that a breach is about.
@@ -51,5 +52,8 @@ fn told(events: &[Event], jobs: &[JobId], wrong: &str) -> String {
 /// Tells whether a settlement ends the job's life.
 fn is_end(fact: &Fact) -> bool {
     use queue_core::Transition::{Cancel, Complete, Discard};
-    matches!(fact, Fact::Settled { transition: Complete | Discard { .. } | Cancel { .. }, is_applied: true, .. })
+    matches!(
+        fact,
+        Fact::Settled { transition: Complete | Discard { .. } | Cancel { .. }, is_applied: true, .. }
+    )
 }

@@ -30,8 +30,10 @@ pub(in crate::conformance) async fn record(fixture: &Arc<dyn Fixture>, seed: u64
         events: Mutex::default(),
         is_over: AtomicBool::new(false),
     });
-    let pushers: Vec<_> = (0..PUSHERS).map(|number| tokio::spawn(push(journal.clone(), number, seed))).collect();
-    let workers: Vec<_> = (0..WORKERS).map(|number| tokio::spawn(work(journal.clone(), seed << 8 | number))).collect();
+    let pushers: Vec<_> =
+        (0..PUSHERS).map(|number| tokio::spawn(push(journal.clone(), number, seed))).collect();
+    let workers: Vec<_> =
+        (0..WORKERS).map(|number| tokio::spawn(work(journal.clone(), seed << 8 | number))).collect();
     pass_time_until_all_is_done(&journal, &pushers).await;
     journal.is_over.store(true, Ordering::Relaxed);
     while workers.iter().any(|worker| !worker.is_finished()) {
@@ -127,9 +129,12 @@ async fn work(journal: Arc<Journal>, seed: u64) {
         let lease = SECOND * random.u32(3..20);
         let demand = Demand::new("default", random.usize(1..4)).lease(lease).wait(SECOND * 2);
         let (span, deliveries) = journal.timed("claim", journal.queue.claim(&demand)).await;
-        journal.note(span, deliveries.iter().map(|delivery| {
-            Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt }
-        }));
+        journal.note(
+            span,
+            deliveries
+                .iter()
+                .map(|delivery| Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt }),
+        );
         for delivery in deliveries {
             renew(&journal, &delivery, &mut random).await;
             settle(&journal, &delivery, &mut random).await;
@@ -142,13 +147,16 @@ async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
     for _ in 0..random.u32(0..3) {
         let lease = &delivery.lease;
         let (span, renewals) = journal.timed("renew", journal.queue.renew(std::slice::from_ref(lease))).await;
-        journal.note(span, renewals.into_iter().map(|renewal| {
-            let held_until = match renewal {
-                Renewal::Held { expires_at, .. } => Some(expires_at),
-                Renewal::Lost => None,
-            };
-            Fact::Renewed { lease: lease.clone(), held_until }
-        }));
+        journal.note(
+            span,
+            renewals.into_iter().map(|renewal| {
+                let held_until = match renewal {
+                    Renewal::Held { expires_at, .. } => Some(expires_at),
+                    Renewal::Lost => None,
+                };
+                Fact::Renewed { lease: lease.clone(), held_until }
+            }),
+        );
         yield_now().await;
     }
 }
@@ -168,8 +176,11 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
     let lease = delivery.lease.clone();
     let batch = vec![Settlement::new(lease.clone(), transition.clone())];
     let (span, settled) = journal.timed("settle", journal.queue.settle(batch)).await;
-    journal.note(span, settled.into_iter().map(|settled| {
-        let (lease, transition) = (lease.clone(), transition.clone());
-        Fact::Settled { lease, transition, is_applied: settled == Settled::Applied }
-    }));
+    journal.note(
+        span,
+        settled.into_iter().map(|settled| {
+            let (lease, transition) = (lease.clone(), transition.clone());
+            Fact::Settled { lease, transition, is_applied: settled == Settled::Applied }
+        }),
+    );
 }

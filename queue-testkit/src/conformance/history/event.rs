@@ -51,7 +51,9 @@ impl Fact {
     pub(super) fn job(&self) -> JobId {
         match self {
             Self::Pushed { job, .. } => *job,
-            Self::Claimed { lease, .. } | Self::Renewed { lease, .. } | Self::Settled { lease, .. } => lease.job,
+            Self::Claimed { lease, .. } | Self::Renewed { lease, .. } | Self::Settled { lease, .. } => {
+                lease.job
+            }
         }
     }
 }
@@ -65,7 +67,9 @@ impl fmt::Display for Event {
             Fact::Claimed { lease, attempt } => {
                 write!(f, "claimed, fence {}, attempt {attempt}, until {}", lease.fence, lease.expires_at)
             }
-            Fact::Renewed { lease, held_until: Some(until) } => write!(f, "renewed, fence {}, until {until}", lease.fence),
+            Fact::Renewed { lease, held_until: Some(until) } => {
+                write!(f, "renewed, fence {}, until {until}", lease.fence)
+            }
             Fact::Renewed { lease, held_until: None } => write!(f, "not renewed, fence {}", lease.fence),
             Fact::Settled { lease, transition, is_applied } => {
                 let settled = if *is_applied { "settled" } else { "stale" };

@@ -53,9 +53,14 @@ impl Seen {
         match random.u32(0..100) {
             0..24 => Call::Push(self.jobs(&mut random, 4)),
             24..46 => Call::Claim(demand(&mut random)),
-            46..66 => Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect()),
+            46..66 => {
+                Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect())
+            }
             66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
-            72..82 => Call::Advance(Duration::from_millis(pick(&mut random, [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000]))),
+            72..82 => Call::Advance(Duration::from_millis(pick(
+                &mut random,
+                [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000],
+            ))),
             82..85 => Call::Get(self.id(&mut random)),
             85..87 => Call::List(filter(&mut random, self.now), random.usize(1..9)),
             87..90 => Call::Cancel(self.id(&mut random)),
@@ -131,7 +136,9 @@ impl Seen {
     }
 
     fn around_now(&self, random: &mut Rng) -> Timestamp {
-        self.now.saturating_sub(Duration::from_secs(5)).saturating_add(Duration::from_millis(random.u64(0..35_000)))
+        self.now
+            .saturating_sub(Duration::from_secs(5))
+            .saturating_add(Duration::from_millis(random.u64(0..35_000)))
     }
 }
 

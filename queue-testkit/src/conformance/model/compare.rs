@@ -12,7 +12,7 @@ use queue_core::{Inspect, JobId, QueueError};
 use tokio::time::timeout;
 
 use super::super::maker::Maker;
-use super::super::runner::{EVENT_GUARD, panic_text};
+use super::super::runner::{PATIENCE, panic_text};
 use super::Sequence;
 use super::call::{Call, Seen};
 use crate::Fixture;
@@ -39,11 +39,13 @@ pub(super) async fn run(maker: &Maker, sequence: Sequence) -> Result<(), Failure
         pair.run(&sequence).await
     });
     let failed = |text, is_quick| Failure { text, calls: Vec::new(), length, is_quick };
-    match timeout(EVENT_GUARD, run).await {
+    match timeout(PATIENCE, run).await {
         Ok(Ok(result)) => result,
-        Ok(Err(error)) if error.is_panic() => Err(failed(format!("the queue panicked: {}", panic_text(&*error.into_panic())), true)),
+        Ok(Err(error)) if error.is_panic() => {
+            Err(failed(format!("the queue panicked: {}", panic_text(&*error.into_panic())), true))
+        }
         Ok(Err(error)) => Err(failed(error.to_string(), true)),
-        Err(_) => Err(failed(format!("the sequence was not through after {EVENT_GUARD:?} of real time"), false)),
+        Err(_) => Err(failed(format!("the sequence was not through after {PATIENCE:?} of real time"), false)),
     }
 }
 
@@ -85,14 +87,18 @@ impl Pair {
         match call {
             Call::Push(jobs) => same("push", model.push(now, jobs.clone()), queue.push(jobs).await),
             Call::Renew(leases) => same("renew", Ok(model.renew(now, &leases)), queue.renew(&leases).await),
-            Call::Settle(batch) => same("settle", model.settle(now, batch.clone()), queue.settle(batch).await),
+            Call::Settle(batch) => {
+                same("settle", model.settle(now, batch.clone()), queue.settle(batch).await)
+            }
             Call::Cancel(id) => same("cancel", model.cancel(now, id, "stop"), queue.cancel(id, "stop").await),
             Call::Retry(id) => same("retry", model.retry(now, id), queue.retry(id).await),
             Call::Get(id) => self.get(id).await,
             Call::List(filter, size) => self.list(&filter, size).await,
             Call::Claim(demand) => {
                 let (expected, found) = (model.claim(now, &demand), queue.claim(&demand).await);
-                let views = |deliveries: &[queue_core::Delivery]| deliveries.iter().map(DeliveryView::of).collect::<Vec<_>>();
+                let views = |deliveries: &[queue_core::Delivery]| {
+                    deliveries.iter().map(DeliveryView::of).collect::<Vec<_>>()
+                };
                 same("claim", Ok(views(&expected)), found.map(|found| views(&found)))?;
                 self.seen.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
                 Ok(())
@@ -102,8 +108,14 @@ impl Pair {
                 self.seen.gone.extend(expected.is_ok().then_some(id));
                 same("delete", expected, queue.delete(id).await)
             }
-            Call::Pause(name) => same("pause", Ok(model.pause(&name)), queue.pause(&name).await),
-            Call::Resume(name) => same("resume", Ok(model.resume(&name)), queue.resume(&name).await),
+            Call::Pause(name) => {
+                model.pause(&name);
+                same("pause", Ok(()), queue.pause(&name).await)
+            }
+            Call::Resume(name) => {
+                model.resume(&name);
+                same("resume", Ok(()), queue.resume(&name).await)
+            }
             Call::Prune(prune) => {
                 same("prune", Ok(model.prune(now, &prune)), queue.prune(&prune).await)?;
                 let is_gone = |id: &JobId| model.get(now, *id).is_none();
@@ -137,14 +149,16 @@ impl Pair {
         let expected = self.model.list(self.fixture.now(), filter, &everything).jobs;
         let (mut found, mut page) = (Vec::new(), Page::first(size));
         loop {
-            let listing = self.queue.list(filter, &page).await.map_err(|error| format!("`list` failed: {error}"))?;
+            let listing =
+                self.queue.list(filter, &page).await.map_err(|error| format!("`list` failed: {error}"))?;
             found.extend(listing.jobs);
             match listing.next {
                 Some(cursor) if found.len() <= expected.len() => page = Page::after(cursor, size),
                 Some(_) | None => break,
             }
         }
-        let views = |records: &[queue_core::JobRecord]| records.iter().map(RecordView::of).collect::<Vec<_>>();
+        let views =
+            |records: &[queue_core::JobRecord]| records.iter().map(RecordView::of).collect::<Vec<_>>();
         same("list", Ok(views(&expected)), Ok(views(&found)))
     }
 
@@ -164,10 +178,12 @@ fn same<T: PartialEq + fmt::Debug>(
     expected: Result<T, QueueError>,
     found: Result<T, QueueError>,
 ) -> Result<(), String> {
-    match (&expected, &found) {
+    match (expected, found) {
         (Ok(expected), Ok(found)) if expected == found => Ok(()),
         (Err(expected), Err(found)) if expected.kind() == found.kind() => Ok(()),
-        _ => Err(format!("`{call}` gave another answer than the model\n   model: {expected:?}\n   queue: {found:?}")),
+        (expected, found) => Err(format!(
+            "`{call}` gave another answer than the model\n   model: {expected:?}\n   queue: {found:?}"
+        )),
     }
 }
 

@@ -14,7 +14,11 @@ pub(super) async fn shrunk(maker: &Maker, seed: u64, sequence: Sequence, text: S
     // Run once more, to learn where it fails.
     let (mut sequence, mut failure) = match compare::run(maker, sequence.clone()).await {
         Err(failure) => (sequence, failure),
-        Ok(()) => return format!("{text}\n    seed: {seed}, which passed when it was run again: the queue is not deterministic"),
+        Ok(()) => {
+            return format!(
+                "{text}\n    seed: {seed}, which passed when it was run again: the queue is not deterministic"
+            );
+        }
     };
     sequence.truncate(failure.length);
     let mut chunk = sequence.len() / 2;
@@ -31,7 +35,8 @@ pub(super) async fn shrunk(maker: &Maker, seed: u64, sequence: Sequence, text: S
 async fn without_a_chunk(maker: &Maker, sequence: &Sequence, chunk: usize) -> Option<(Sequence, Failure)> {
     let mut start = 0;
     while start < sequence.len() {
-        let shorter: Sequence = sequence.iter().take(start).chain(sequence.iter().skip(start + chunk)).copied().collect();
+        let shorter: Sequence =
+            sequence.iter().take(start).chain(sequence.iter().skip(start + chunk)).copied().collect();
         if let Err(failure) = compare::run(maker, shorter.clone()).await {
             let mut shorter = shorter;
             shorter.truncate(failure.length);
@@ -43,7 +48,8 @@ async fn without_a_chunk(maker: &Maker, sequence: &Sequence, chunk: usize) -> Op
 }
 
 fn told(seed: u64, whole: usize, failure: &Failure) -> String {
-    let mut text = format!("{}\n    seed: {seed} (see it again with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
+    let mut text =
+        format!("{}\n    seed: {seed} (see it again with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
     let calls = &failure.calls;
     if calls.is_empty() {
         return text;

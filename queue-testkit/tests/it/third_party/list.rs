@@ -2,8 +2,8 @@
 
 use queue_core::inspect::AttemptError;
 use queue_core::{
-    Body, Delivery, Demand, JobId, JobRecord, Lease, Limits, NewJob, OnConflict, QueueError, QueueName, Receipt,
-    Renewal, Schedule, Settled, Settlement, State, Timestamp, Transition, Unique,
+    Body, Delivery, Demand, JobId, JobRecord, Lease, Limits, NewJob, OnConflict, QueueError, QueueName,
+    Receipt, Renewal, Schedule, Settled, Settlement, State, Timestamp, Transition, Unique,
 };
 
 #[derive(Clone, Default)]
@@ -36,7 +36,9 @@ impl List {
         for kept in &mut self.jobs {
             let record = &mut kept.record;
             match record.state {
-                State::Scheduled | State::Retryable if record.run_at <= now => record.state = State::Available,
+                State::Scheduled | State::Retryable if record.run_at <= now => {
+                    record.state = State::Available;
+                }
                 State::Executing if kept.expires_at <= now => kept.expire(now),
                 _ => {}
             }
@@ -71,7 +73,9 @@ impl List {
             if let Schedule::After(delay) = job.schedule
                 && self.now.checked_add(delay).is_none()
             {
-                return Err(QueueError::invalid(format!("job {place} of the batch: a `delay` of {delay:?} is too long")));
+                return Err(QueueError::invalid(format!(
+                    "job {place} of the batch: a `delay` of {delay:?} is too long"
+                )));
             }
         }
         Ok(jobs)
@@ -142,7 +146,9 @@ impl List {
 
     /// Gives a finished job its key back, unless another holds it.
     pub(super) fn take_key_back(&mut self, id: JobId) -> Result<(), QueueError> {
-        let Some((name, key)) = self.find(id).and_then(|kept| Some((kept.record.name.clone(), kept.record.unique.clone()?))) else {
+        let Some((name, key)) =
+            self.find(id).and_then(|kept| Some((kept.record.name.clone(), kept.record.unique.clone()?)))
+        else {
             return Ok(());
         };
         if self.holder(name.as_str(), &key).is_some_and(|holder| holder.record.id != id) {
@@ -159,10 +165,14 @@ impl List {
         let mut ready = Vec::new();
         for queue in demand.queues.iter().filter(|queue| !self.paused.contains(queue)) {
             let mut of_queue: Vec<_> = (0..self.jobs.len())
-                .filter(|at| self.jobs[*at].record.state == State::Available && self.jobs[*at].record.queue == *queue)
+                .filter(|at| {
+                    self.jobs[*at].record.state == State::Available && self.jobs[*at].record.queue == *queue
+                })
                 .filter(|at| !ready.contains(at))
                 .collect();
-            of_queue.sort_by_key(|at| (self.jobs[*at].record.priority, self.jobs[*at].record.run_at, self.jobs[*at].cursor));
+            of_queue.sort_by_key(|at| {
+                (self.jobs[*at].record.priority, self.jobs[*at].record.run_at, self.jobs[*at].cursor)
+            });
             ready.extend(of_queue);
         }
         ready.truncate(demand.max);
@@ -178,14 +188,20 @@ impl List {
             record.attempt += 1;
             record.fence.0 += 1;
             record.claimed_at = Some(now);
-            let lease = Lease { job: record.id, fence: record.fence, length: demand.lease, expires_at: kept.expires_at };
+            let lease = Lease {
+                job: record.id,
+                fence: record.fence,
+                length: demand.lease,
+                expires_at: kept.expires_at,
+            };
             Delivery::new(record.clone(), lease)
         };
         ready.into_iter().map(|at| lease(&mut self.jobs[at])).collect()
     }
 
     fn held(&mut self, lease: &Lease) -> Option<&mut Kept> {
-        let is_held = |kept: &&mut Kept| kept.record.state == State::Executing && kept.record.fence == lease.fence;
+        let is_held =
+            |kept: &&mut Kept| kept.record.state == State::Executing && kept.record.fence == lease.fence;
         self.find(lease.job).filter(is_held)
     }
 

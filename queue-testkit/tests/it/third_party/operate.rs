@@ -72,10 +72,14 @@ impl List {
 
     fn prune(&mut self, prune: &Prune) -> u64 {
         let now = self.now;
-        let mut old: Vec<_> = self.jobs.iter().filter_map(|kept| {
-            let (finished, age) = (kept.record.finished_at?, prune.age(kept.record.state)?);
-            (finished.saturating_add(age) <= now).then_some((finished, kept.cursor))
-        }).collect();
+        let mut old: Vec<_> = self
+            .jobs
+            .iter()
+            .filter_map(|kept| {
+                let (finished, age) = (kept.record.finished_at?, prune.age(kept.record.state)?);
+                (finished.saturating_add(age) <= now).then_some((finished, kept.cursor))
+            })
+            .collect();
         old.sort_unstable();
         old.truncate(prune.limit);
         self.jobs.retain(|kept| !old.iter().any(|(_, cursor)| *cursor == kept.cursor));

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::select;
 use queue_core::{
-    Clock as _, Delivery, Demand, Inspect, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal,
-    Settled, Settlement, Timestamp,
+    Clock as _, Delivery, Demand, Inspect, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use queue_testkit::{Bounded, Fixture, VirtualClock};
 use tokio::sync::Notify;
@@ -87,7 +87,9 @@ impl ListQueue {
         let Some(bound) = self.shared.bound else { return Ok(true) };
         let growth = list.growth(jobs);
         if growth > bound {
-            return Err(QueueError::invalid(format!("a batch of {growth} jobs never fits into a queue of {bound}")));
+            return Err(QueueError::invalid(format!(
+                "a batch of {growth} jobs never fits into a queue of {bound}"
+            )));
         }
         Ok(growth == 0 || list.unfinished() + growth <= bound)
     }

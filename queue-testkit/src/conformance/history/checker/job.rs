@@ -58,14 +58,23 @@ impl<'a> JobHistory<'a> {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let Some(pushed) = self.pushed else { return Err("a job was delivered that nobody pushed".to_owned()) };
+        let Some(pushed) = self.pushed else {
+            return Err("a job was delivered that nobody pushed".to_owned());
+        };
         match *self.last {
             [state] if state.is_finished() => self.is_told(state)?,
-            [state] => return Err(format!("a job was lost: it is {state} at the end, and nothing is under way any more")),
+            [state] => {
+                return Err(format!(
+                    "a job was lost: it is {state} at the end, and nothing is under way any more"
+                ));
+            }
             [] => return Err("a job was lost: it was pushed, and is not listed at the end".to_owned()),
             [..] => return Err("a job is listed twice at the end".to_owned()),
         }
-        self.claims.iter().zip(self.claims.iter().skip(1)).try_for_each(|(one, next)| one.is_followed_by(next))?;
+        self.claims
+            .iter()
+            .zip(self.claims.iter().skip(1))
+            .try_for_each(|(one, next)| one.is_followed_by(next))?;
         let delay = match &pushed.fact {
             Fact::Pushed { delay, .. } => *delay,
             _ => std::time::Duration::ZERO,
@@ -83,11 +92,17 @@ impl<'a> JobHistory<'a> {
 
     /// A job is completed only if somebody was told so.
     fn is_told(&self, state: State) -> Result<(), String> {
-        let is_completed = |event: &&Event| matches!(event.fact, Fact::Settled { transition: Transition::Complete, .. });
-        let completed = self.claims.iter().flat_map(|claim| &claim.settled).copied().any(|event| is_completed(&event));
+        let is_completed =
+            |event: &&Event| matches!(event.fact, Fact::Settled { transition: Transition::Complete, .. });
+        let completed =
+            self.claims.iter().flat_map(|claim| &claim.settled).copied().any(|event| is_completed(&event));
         match (state, completed) {
-            (State::Completed, false) => Err("a job is completed at the end, and no settlement said so".to_owned()),
-            (State::Discarded | State::Cancelled, true) => Err(format!("a job was completed, and is {state} at the end")),
+            (State::Completed, false) => {
+                Err("a job is completed at the end, and no settlement said so".to_owned())
+            }
+            (State::Discarded | State::Cancelled, true) => {
+                Err(format!("a job was completed, and is {state} at the end"))
+            }
             _ => Ok(()),
         }
     }
@@ -108,7 +123,9 @@ impl<'a> Claim<'a> {
     /// When the job is to be delivered again, by its holder's word.
     fn again_at(&self) -> Option<Timestamp> {
         match &self.settled.first()?.fact {
-            Fact::Settled { transition: Transition::Retry { at, .. } | Transition::Snooze { at }, .. } => Some(*at),
+            Fact::Settled {
+                transition: Transition::Retry { at, .. } | Transition::Snooze { at }, ..
+            } => Some(*at),
             _ => None,
         }
     }
@@ -121,20 +138,32 @@ impl<'a> Claim<'a> {
             return Err(format!("fences must grow: {greater} was delivered before {fence}"));
         }
         if let Some(end) = self.settled.iter().find(|event| is_end(&event.fact)) {
-            return Err(format!("a finished job was delivered again: fence {fence} ended it ({end}), and {greater} was delivered"));
+            return Err(format!(
+                "a finished job was delivered again: fence {fence} ended it ({end}), and {greater} was delivered"
+            ));
         }
-        let late = self.settled.iter().map(|event| event.span).chain(self.renewals.iter().map(|(span, _)| *span));
+        let late =
+            self.settled.iter().map(|event| event.span).chain(self.renewals.iter().map(|(span, _)| *span));
         if let Some(late) = late.into_iter().find(|span| two.span.is_before(span)) {
-            return Err(format!("a lost lease was honoured: fence {fence} at step {}, after {greater} was delivered", late.start));
+            return Err(format!(
+                "a lost lease was honoured: fence {fence} at step {}, after {greater} was delivered",
+                late.start
+            ));
         }
         let settled = self.settled.iter().find(|event| event.span.start < two.span.end);
-        let renewed = self.renewals.iter().filter(|(span, _)| span.is_before(&two.span)).map(|(_, until)| *until);
+        let renewed =
+            self.renewals.iter().filter(|(span, _)| span.is_before(&two.span)).map(|(_, until)| *until);
         let until = renewed.chain([expires_at]).max().unwrap_or(expires_at);
         if settled.is_none() && until > two.span.to {
-            return Err(format!("two live holders: fence {fence} held until {until}, and {greater} was delivered before"));
+            return Err(format!(
+                "two live holders: fence {fence} held until {until}, and {greater} was delivered before"
+            ));
         }
         let is_counted = settled.is_none_or(|event| {
-            !matches!(event.fact, Fact::Settled { transition: Transition::Snooze { .. } | Transition::Release, .. })
+            !matches!(
+                event.fact,
+                Fact::Settled { transition: Transition::Snooze { .. } | Transition::Release, .. }
+            )
         });
         let expected = attempt + u32::from(is_counted);
         // A fence that nobody was given was released, or lost on the way.

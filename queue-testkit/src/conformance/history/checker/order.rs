@@ -17,7 +17,11 @@ pub(super) struct Overtaken {
 
 impl fmt::Display for Overtaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "order: job {} was ready and stood before job {}, which was delivered first", self.first, self.second)
+        write!(
+            f,
+            "order: job {} was ready and stood before job {}, which was delivered first",
+            self.first, self.second
+        )
     }
 }
 

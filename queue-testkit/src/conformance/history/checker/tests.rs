@@ -1,6 +1,8 @@
+//! Histories that are right, and histories that are wrong in one way each.
+
 use std::time::Duration;
 
-use queue_core::{JobId, Lease, State, Timestamp, Transition};
+use queue_core::{Fence, JobId, Lease, State, Timestamp, Transition};
 
 use super::*;
 use crate::conformance::history::event::Span;
@@ -63,7 +65,11 @@ impl Story {
     }
 
     fn stale(self, job: u128, fence: u64) -> Self {
-        self.event(Fact::Settled { lease: lease(job, fence, 0), transition: Transition::Complete, is_applied: false })
+        self.event(Fact::Settled {
+            lease: lease(job, fence, 0),
+            transition: Transition::Complete,
+            is_applied: false,
+        })
     }
 
     fn ends(mut self, job: u128, state: State) -> Self {
@@ -72,12 +78,12 @@ impl Story {
     }
 
     #[track_caller]
-    fn is_right(self) {
+    fn passes(self) {
         assert_eq!(check(&self.history), Ok(()));
     }
 
     #[track_caller]
-    fn is_wrong(self, why: &str) {
+    fn fails(self, why: &str) {
         let wrong = check(&self.history).expect_err("the checker took a wrong history for right");
         assert!(wrong.contains(why), "it is wrong for another reason than `{why}`: {wrong}");
     }
@@ -88,128 +94,150 @@ fn second(second: u64) -> Timestamp {
 }
 
 fn lease(job: u128, fence: u64, expires_at: u64) -> Lease {
-    Lease { job: JobId::from_u128(job), fence: Fence(fence), length: Duration::from_secs(30), expires_at: second(expires_at) }
+    Lease {
+        job: JobId::from_u128(job),
+        fence: Fence(fence),
+        length: Duration::from_secs(30),
+        expires_at: second(expires_at),
+    }
 }
 
 fn retry(at: u64) -> Transition {
     Transition::Retry { at: second(at), error: "no".into() }
 }
 
-use queue_core::Fence;
-
 #[test]
-fn a_job_that_is_retried_lost_and_released_before_it_completes_is_right() {
+fn a_job_that_is_retried_lost_and_released_before_it_completes_passes() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, retry(5)).at(5).claimed(1, 2, 2);
-    let story = story.at(20).renewed(1, 2).at(50).claimed(1, 3, 3).stale(1, 2).settled(1, 3, Transition::Release);
-    story.claimed(1, 4, 3).settled(1, 4, Transition::Complete).ends(1, State::Completed).is_right();
+    let story =
+        story.at(20).renewed(1, 2).at(50).claimed(1, 3, 3).stale(1, 2).settled(1, 3, Transition::Release);
+    story.claimed(1, 4, 3).settled(1, 4, Transition::Complete).ends(1, State::Completed).passes();
 }
 
 #[test]
 fn a_job_that_is_not_listed_at_the_end_is_lost() {
-    Story::new().pushed(1).is_wrong("lost");
-    Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete).is_wrong("lost");
+    Story::new().pushed(1).fails("lost");
+    Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete).fails("lost");
 }
 
 #[test]
 fn a_job_that_is_unfinished_at_the_end_is_lost() {
-    Story::new().pushed(1).ends(1, State::Available).is_wrong("lost");
+    Story::new().pushed(1).ends(1, State::Available).fails("lost");
 }
 
 #[test]
-fn a_job_that_nobody_pushed_is_wrong() {
-    Story::new().ends(1, State::Completed).is_wrong("nobody pushed");
-    Story::new().claimed(1, 1, 1).settled(1, 1, Transition::Complete).ends(1, State::Completed).is_wrong("nobody pushed");
+fn a_job_that_nobody_pushed_fails() {
+    Story::new().ends(1, State::Completed).fails("nobody pushed");
+    Story::new()
+        .claimed(1, 1, 1)
+        .settled(1, 1, Transition::Complete)
+        .ends(1, State::Completed)
+        .fails("nobody pushed");
 }
 
 #[test]
-fn a_job_that_is_listed_twice_is_wrong() {
+fn a_job_that_is_listed_twice_fails() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
-    story.ends(1, State::Completed).ends(1, State::Completed).is_wrong("twice");
+    story.ends(1, State::Completed).ends(1, State::Completed).fails("twice");
 }
 
 #[test]
-fn a_second_holder_before_the_lease_expired_is_wrong() {
+fn a_second_holder_before_the_lease_expired_fails() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).at(29).claimed(1, 2, 2);
-    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).is_wrong("two live holders");
+    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).fails("two live holders");
 }
 
 #[test]
-fn a_second_holder_before_the_renewed_lease_expired_is_wrong() {
+fn a_second_holder_before_the_renewed_lease_expired_fails() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).at(20).renewed(1, 1).at(40).claimed(1, 2, 2);
-    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).is_wrong("two live holders");
+    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).fails("two live holders");
 }
 
 #[test]
-fn one_lease_given_to_two_is_wrong() {
+fn one_lease_given_to_two_fails() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
-    story.ends(1, State::Completed).is_wrong("two holders");
+    story.ends(1, State::Completed).fails("two holders");
 }
 
 #[test]
-fn a_finished_job_that_is_delivered_again_is_wrong() {
-    let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete).at(60).claimed(1, 2, 2);
-    story.ends(1, State::Completed).is_wrong("finished job was delivered again");
+fn a_finished_job_that_is_delivered_again_fails() {
+    let story =
+        Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete).at(60).claimed(1, 2, 2);
+    story.ends(1, State::Completed).fails("finished job was delivered again");
 }
 
 #[test]
-fn a_settlement_or_renewal_under_a_lost_lease_is_wrong() {
+fn a_settlement_or_renewal_under_a_lost_lease_fails() {
     let lost = || Story::new().pushed(1).claimed(1, 1, 1).at(30).claimed(1, 2, 2);
-    lost().settled(1, 1, retry(31)).settled(1, 2, Transition::Complete).ends(1, State::Completed).is_wrong("lost lease");
-    lost().renewed(1, 1).settled(1, 2, Transition::Complete).ends(1, State::Completed).is_wrong("lost lease");
+    lost()
+        .settled(1, 1, retry(31))
+        .settled(1, 2, Transition::Complete)
+        .ends(1, State::Completed)
+        .fails("lost lease");
+    lost().renewed(1, 1).settled(1, 2, Transition::Complete).ends(1, State::Completed).fails("lost lease");
 }
 
 #[test]
 fn a_call_that_overlaps_the_next_claim_may_have_been_first() {
-    let story = Story::new().pushed(1).claimed(1, 1, 1).at(29).claimed(1, 2, 1).settled(1, 1, Transition::Release).overlapping();
-    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).is_right();
+    let story = Story::new()
+        .pushed(1)
+        .claimed(1, 1, 1)
+        .at(29)
+        .claimed(1, 2, 1)
+        .settled(1, 1, Transition::Release)
+        .overlapping();
+    story.settled(1, 2, Transition::Complete).ends(1, State::Completed).passes();
 }
 
 #[test]
 fn two_settlements_of_one_lease_are_wrong() {
-    let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, retry(0)).settled(1, 1, Transition::Complete);
-    story.ends(1, State::Completed).is_wrong("two settlements");
+    let story =
+        Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, retry(0)).settled(1, 1, Transition::Complete);
+    story.ends(1, State::Completed).fails("two settlements");
 }
 
 #[test]
 fn fences_that_fall_are_wrong() {
     let story = Story::new().pushed(1).claimed(1, 2, 1).settled(1, 2, Transition::Release).claimed(1, 1, 1);
-    story.settled(1, 1, Transition::Complete).ends(1, State::Completed).is_wrong("fences must grow");
+    story.settled(1, 1, Transition::Complete).ends(1, State::Completed).fails("fences must grow");
 }
 
 #[test]
 fn attempts_that_are_miscounted_are_wrong() {
     let snoozed = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Snooze { at: second(0) });
     let snoozed = snoozed.claimed(1, 2, 2).settled(1, 2, Transition::Complete);
-    snoozed.ends(1, State::Completed).is_wrong("attempt 1 was due");
-    let lost = Story::new().pushed(1).claimed(1, 1, 1).at(30).claimed(1, 2, 1).settled(1, 2, Transition::Complete);
-    lost.ends(1, State::Completed).is_wrong("attempt 2 was due");
+    snoozed.ends(1, State::Completed).fails("attempt 1 was due");
+    let lost =
+        Story::new().pushed(1).claimed(1, 1, 1).at(30).claimed(1, 2, 1).settled(1, 2, Transition::Complete);
+    lost.ends(1, State::Completed).fails("attempt 2 was due");
 }
 
 #[test]
-fn a_delivery_before_its_time_is_wrong() {
+fn a_delivery_before_its_time_fails() {
     let end = |story: Story, fence| story.settled(1, fence, Transition::Complete).ends(1, State::Completed);
-    end(Story::new().pushed_with(1, 0, 5).at(4).claimed(1, 1, 1), 1).is_wrong("before its time");
-    end(Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, retry(5)).at(4).claimed(1, 2, 2), 2).is_wrong("before its time");
+    end(Story::new().pushed_with(1, 0, 5).at(4).claimed(1, 1, 1), 1).fails("before its time");
+    end(Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, retry(5)).at(4).claimed(1, 2, 2), 2)
+        .fails("before its time");
 }
 
 #[test]
-fn an_end_that_nobody_was_told_of_is_wrong() {
-    Story::new().pushed(1).claimed(1, 1, 1).ends(1, State::Completed).is_wrong("no settlement said so");
+fn an_end_that_nobody_was_told_of_fails() {
+    Story::new().pushed(1).claimed(1, 1, 1).ends(1, State::Completed).fails("no settlement said so");
     let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
-    story.ends(1, State::Discarded).is_wrong("was completed");
+    story.ends(1, State::Discarded).fails("was completed");
 }
 
 #[test]
-fn overtaking_is_wrong_unless_it_was_at_once() {
+fn overtaking_fails_unless_it_was_at_once() {
     let pushed = |first, second| Story::new().pushed_with(1, first, 0).at(1).pushed_with(2, second, 0).at(2);
     let end = |story: Story, job| story.settled(job, 1, Transition::Complete).ends(job, State::Completed);
     let both = |story: Story, one, two| end(end(story.claimed(one, 1, 1).claimed(two, 1, 1), one), two);
 
-    both(pushed(0, 0), 1, 2).is_right();
-    both(pushed(0, 0), 2, 1).is_wrong("order");
-    both(pushed(0, -1), 2, 1).is_right();
-    both(pushed(0, -1), 1, 2).is_wrong("order");
-    end(end(pushed(0, 0).claimed(2, 1, 1).claimed(1, 1, 1).overlapping(), 1), 2).is_right();
+    both(pushed(0, 0), 1, 2).passes();
+    both(pushed(0, 0), 2, 1).fails("order");
+    both(pushed(0, -1), 2, 1).passes();
+    both(pushed(0, -1), 1, 2).fails("order");
+    end(end(pushed(0, 0).claimed(2, 1, 1).claimed(1, 1, 1).overlapping(), 1), 2).passes();
     let delayed = Story::new().pushed_with(1, 0, 5).pushed(2).at(4);
-    end(end(delayed.claimed(2, 1, 1).at(5).claimed(1, 1, 1), 1), 2).is_right();
+    end(end(delayed.claimed(2, 1, 1).at(5).claimed(1, 1, 1), 1), 2).passes();
 }

@@ -1,0 +1,199 @@
+//! Holds the suite to catching bugs (T10): for each law a queue that breaks it, and the suite sees that it does.
+
+mod broken;
+mod claim;
+mod lease;
+mod operate;
+mod push;
+mod room;
+mod settle;
+mod unbroken;
+
+use std::time::Duration;
+
+use queue_testkit::ModelQueue;
+use queue_testkit::conformance::{check, check_within};
+
+use broken::{Breach, Broken};
+
+/// How long the suite waits for what a broken queue will never do.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Makes a test of each breach, named for the law and the bug.
+macro_rules! breaches {
+    ($($(#[$doc:meta])* $law:ident $name:ident: $breach:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[test]
+            fn $name() {
+                breaks::<$breach>(stringify!($law));
+            }
+        )*
+
+        /// T10: There is a broken queue for each law.
+        #[test]
+        fn no_law_is_without_a_queue_that_breaks_it() {
+            let broken = [$(stringify!($law)),*];
+
+            for law in queue_testkit::conformance::laws() {
+                let number = law.split('_').next().unwrap_or_default();
+                assert!(broken.contains(&number), "no broken queue shows that the suite notices a breach of {law}");
+            }
+        }
+    };
+}
+
+/// Holds that the suite finds the breach, and names the law.
+#[track_caller]
+fn breaks<B: Breach>(law: &str) {
+    let found = check_within(law, PATIENCE, async || Broken::<B>::new());
+
+    let message = found.expect_err("the suite took the broken queue for a right one");
+    let named = format!("the queue breaks law {}: ", law.to_uppercase());
+    assert!(message.starts_with(&named), "the message must name the law: {message}");
+}
+
+breaches! {
+    /// T10, Q1
+    q1 receipts_in_reverse: push::ReceiptsInReverse;
+    /// T10, Q2
+    q2 a_batch_stored_job_by_job: push::JobByJob;
+    /// T10, Q3
+    q3 a_second_push_that_overwrites: push::LastPushStands;
+    /// T10, Q4
+    q4 an_empty_batch_refused: push::NothingIsInvalid;
+    /// T10, Q5
+    q5 a_push_that_can_be_cut_in_two: push::CutInTwo;
+    /// T10, Q6
+    q6 payloads_parsed_and_written_anew: push::PayloadsRewritten;
+    /// T10, Q7
+    q7 a_closure_stored_as_null: push::ClosuresSwallowed;
+    /// T10, Q8
+    q8 a_batch_stored_backwards: push::BatchBackwards;
+    /// T10, Q9
+    q9 priorities_in_sixteen_bits: push::SmallPriorities;
+    /// T10, Q10
+    q10 queues_in_alphabetical_order: claim::QueuesSorted;
+    /// T10, Q11
+    q11 a_released_job_goes_to_the_end: settle::ReleaseGoesToTheEnd;
+    /// T10, Q12
+    q12 delays_cut_short: push::DelaysCutShort;
+    /// T10, Q13
+    q13 a_past_time_refused: push::PastRefused;
+    /// T10, Q14
+    q14 a_claim_that_oversleeps: claim::Oversleeps;
+    /// T10, Q15
+    q15 arithmetic_that_panics: push::ArithmeticPanics;
+    /// T10, Q16
+    q16 a_claim_of_one_too_many: claim::OneTooMany;
+    /// T10, Q17
+    q17 a_delivery_made_twice: claim::DeliversTwice;
+    /// T10, Q18
+    q18 a_claim_that_outlives_its_caller: claim::OutlivesItsCaller;
+    /// T10, Q19
+    q19 a_claim_that_spins: claim::Spins;
+    /// T10, Q19
+    q19 a_claim_that_waits_too_long: claim::WaitsForEver;
+    /// T10, Q20
+    q20 a_push_that_wakes_one: claim::WakesOne;
+    /// T10, Q21
+    q21 a_claim_that_waits_on_its_first_queue: claim::WaitsOnTheFirst;
+    /// T10, Q22
+    q22 a_close_that_wakes_nobody: claim::CloseWakesNobody;
+    /// T10, Q23
+    q23 leases_that_never_expire: lease::NeverExpires;
+    /// T10, Q24
+    q24 a_renewal_that_extends_nothing: lease::RenewsNothing;
+    /// T10, Q25
+    q25 a_renewal_that_never_says_lost: lease::NeverLost;
+    /// T10, Q26
+    q26 a_settlement_without_a_fence: lease::NoFence;
+    /// T10, Q27
+    q27 a_second_settlement_that_says_applied: lease::AlwaysApplied;
+    /// T10, Q28
+    q28 an_expired_job_delivered_twice: lease::RaceAtExpiry;
+    /// T10, Q29
+    q29 one_attempt_too_many: lease::OneMoreAttempt;
+    /// T10, Q30
+    q30 the_attempt_as_a_fence: lease::AttemptAsFence;
+    /// T10, Q31
+    q31 complete_that_cancels: settle::CompleteCancels;
+    /// T10, Q32
+    q32 a_retry_that_forgets_the_error: settle::RetryForgets;
+    /// T10, Q33
+    q33 a_snooze_that_counts: settle::SnoozeCounts;
+    /// T10, Q34
+    q34 a_release_that_counts: settle::ReleaseCounts;
+    /// T10, Q35
+    q35 a_discarded_payload_thrown_away: settle::DiscardedPayloadGone;
+    /// T10, Q36
+    q36 a_cancel_without_its_reason: settle::CancelForgets;
+    /// T10, Q37
+    q37 one_stale_settlement_spoils_the_batch: settle::AllOrNothing;
+    /// T10, Q38
+    q38 followups_stored_beforehand: settle::FollowupsFirst;
+    /// T10, Q38
+    q38 followups_of_completed_jobs_only: settle::FollowupsOfCompletedOnly;
+    /// T10, Q39
+    q39 newest_errors_first: settle::NewestErrorsFirst;
+    /// T10, Q40
+    q40 a_renewal_that_keeps_the_cancel_to_itself: operate::CancelUntold;
+    /// T10, Q41
+    q41 an_executing_job_retried: operate::RetriesAnything;
+    /// T10, Q42
+    q42 an_executing_job_deleted: operate::DeletesAnything;
+    /// T10, Q43
+    q43 a_pause_without_effect: operate::NeverPauses;
+    /// T10, Q44
+    q44 executing_jobs_counted_as_available: operate::CountsExecutingAsAvailable;
+    /// T10, Q45
+    q45 an_unknown_id_as_an_error: operate::UnknownIsAnError;
+    /// T10, Q46
+    q46 pages_by_offset: operate::PagesByOffset;
+    /// T10, Q47
+    q47 a_prune_without_bound: operate::PrunesEverything;
+    /// T10, Q48
+    q48 keys_within_a_queue: room::KeysWithinAQueue;
+    /// T10, Q49
+    q49 keys_looked_up_before_the_push: room::KeysLookedUpBefore;
+    /// T10, Q50
+    q50 keys_held_for_ever: room::KeysHeldForEver;
+    /// T10, Q51
+    q51 replace_that_keeps: room::ReplaceKeeps;
+    /// T10, Q52
+    q52 a_batch_that_waits_for_room_that_cannot_be: room::TooLargeWaits;
+    /// T10, Q53
+    q53 a_try_push_that_waits: room::TryPushWaits;
+    /// T10, Q54
+    q54 a_push_that_outlives_its_caller: room::PushOutlivesItsCaller;
+    /// T10, Q57
+    q57 followups_that_wait_for_room: room::FollowupsWait;
+    /// T10, Q55
+    q55 renewals_of_thirty_seconds: lease::RenewsByTheDefault;
+    /// T10, Q56
+    q56 a_delivery_made_twice_among_many: claim::DeliversTwice;
+}
+
+/// T10: A law that does not exist is no law that holds.
+#[test]
+fn an_unknown_law_is_an_error() {
+    let error = check("q999", async || ModelQueue::new()).expect_err("there is no such law");
+
+    assert!(error.contains("q999"), "the error names it: {error}");
+}
+
+/// T10, Q55: A sequence that fails is shown with its seed, and no longer than it need be.
+#[test]
+fn a_random_sequence_that_fails_is_shown_short_and_with_its_seed() {
+    let found = check_within("q55", PATIENCE, async || Broken::<lease::RenewsByTheDefault>::new());
+
+    let message = found.expect_err("the suite took the broken queue for a right one");
+    assert!(message.contains("`QUEUE_CONFORMANCE_SEED="), "how to see it again: {message}");
+    let calls =
+        message.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()));
+    let calls = calls.count();
+    assert!(
+        (3..=6).contains(&calls),
+        "a push, a claim and a renewal are enough, and {calls} calls were shown: {message}"
+    );
+}

@@ -1,0 +1,178 @@
+//! A right queue with one wrong thing about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
+};
+use queue_testkit::{Bounded, Fixture, ModelQueue, VirtualClock};
+
+/// What is wrong: each call that a breach doesn't say otherwise about is done right.
+#[async_trait]
+pub(super) trait Breach: Default + Send + Sync + 'static {
+    async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        queue.push(jobs).await
+    }
+
+    async fn try_push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        queue.try_push(jobs)
+    }
+
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        queue.claim(demand).await
+    }
+
+    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        queue.renew(leases).await
+    }
+
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        queue.settle(batch).await
+    }
+
+    async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        queue.get(id).await
+    }
+
+    async fn list(&self, queue: &ModelQueue, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        queue.list(filter, page).await
+    }
+
+    async fn counts(&self, queue: &ModelQueue) -> Result<Vec<QueueCounts>, QueueError> {
+        queue.counts().await
+    }
+
+    async fn retry(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
+        queue.retry(id).await
+    }
+
+    async fn delete(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
+        queue.delete(id).await
+    }
+
+    async fn pause(&self, queue: &ModelQueue, name: &QueueName) -> Result<(), QueueError> {
+        queue.pause(name).await
+    }
+
+    async fn prune(&self, queue: &ModelQueue, prune: &Prune) -> Result<u64, QueueError> {
+        queue.prune(prune).await
+    }
+
+    fn close(&self, queue: &ModelQueue) {
+        queue.close();
+    }
+}
+
+pub(super) struct Broken<B> {
+    queue: ModelQueue,
+    breach: Arc<B>,
+}
+
+impl<B: Breach> Broken<B> {
+    pub(super) fn new() -> Self {
+        Self::around(ModelQueue::new())
+    }
+
+    fn around(queue: ModelQueue) -> Self {
+        Self { queue, breach: Arc::default() }
+    }
+}
+
+impl<B> Clone for Broken<B> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), breach: self.breach.clone() }
+    }
+}
+
+#[async_trait]
+impl<B: Breach> Queue for Broken<B> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.breach.push(&self.queue, jobs).await
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.breach.claim(&self.queue, demand).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        self.breach.renew(&self.queue, leases).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.breach.settle(&self.queue, settlements).await
+    }
+}
+
+#[async_trait]
+impl<B: Breach> Inspect for Broken<B> {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.breach.get(&self.queue, id).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        self.breach.list(&self.queue, filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.breach.counts(&self.queue).await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.queue.cancel(id, reason).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.breach.retry(&self.queue, id).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.breach.delete(&self.queue, id).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.breach.pause(&self.queue, queue).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.queue.resume(queue).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        self.breach.prune(&self.queue, prune).await
+    }
+}
+
+#[async_trait]
+impl<B: Breach> Fixture for Broken<B> {
+    fn queue(&self) -> Arc<dyn Inspect> {
+        Arc::new(self.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        Fixture::now(&self.queue)
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.queue.advance(by).await;
+    }
+
+    async fn close(&self) {
+        self.breach.close(&self.queue);
+    }
+
+    async fn bounded(&self, capacity: u32) -> Option<Bounded> {
+        let queue = Self::around(ModelQueue::bounded(VirtualClock::new(), capacity));
+        let pusher = queue.clone();
+        let try_push = Box::new(move |jobs| {
+            let pusher = pusher.clone();
+            let answer: queue_core::BoxFuture<'static, _> =
+                Box::pin(async move { pusher.breach.try_push(&pusher.queue, jobs).await });
+            answer
+        });
+        Some(Bounded { queue: Arc::new(queue), try_push })
+    }
+}

@@ -1,0 +1,188 @@
+//! What can be wrong with a claim.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::inspect::{Filter, Page};
+use queue_core::{
+    Clock as _, Delivery, Demand, Inspect as _, NewJob, Queue as _, QueueError, Receipt, State,
+};
+use queue_testkit::ModelQueue;
+use tokio::sync::Notify;
+
+use super::broken::Breach;
+
+type Claimed = Result<Vec<Delivery>, QueueError>;
+
+/// Claims what is ready.
+async fn claim_ready(queue: &ModelQueue, demand: &Demand) -> Claimed {
+    queue.claim(&demand.clone().wait(Duration::ZERO)).await
+}
+
+#[derive(Default)]
+pub(super) struct QueuesSorted;
+
+#[async_trait]
+impl Breach for QueuesSorted {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut demand = demand.clone();
+        demand.queues.sort_unstable();
+        queue.claim(&demand).await
+    }
+}
+
+/// Sleeps until the time of the first job that it saw, whatever is pushed meanwhile.
+#[derive(Default)]
+pub(super) struct Oversleeps;
+
+#[async_trait]
+impl Breach for Oversleeps {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let scheduled = queue.list(&Filter::all().state(State::Scheduled), &Page::first(100)).await?;
+        let Some(first) = scheduled.jobs.iter().map(|job| job.run_at).min() else {
+            return queue.claim(demand).await;
+        };
+        let ready = claim_ready(queue, demand).await?;
+        if ready.is_empty() && demand.wait.is_none() {
+            let clock = queue.clock();
+            clock.sleep(first.since(clock.now())).await; // virtual
+            return queue.claim(demand).await;
+        }
+        Ok(ready)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct OneTooMany;
+
+#[async_trait]
+impl Breach for OneTooMany {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut demand = demand.clone();
+        demand.max += 1;
+        queue.claim(&demand).await
+    }
+}
+
+/// Gives every fifth delivery to the next claim too.
+#[derive(Default)]
+pub(super) struct DeliversTwice {
+    delivered: AtomicUsize,
+    again: Mutex<Option<Delivery>>,
+}
+
+#[async_trait]
+impl Breach for DeliversTwice {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        if let Some(again) = self.again.lock().expect("nobody panics with this lock").take() {
+            return Ok(vec![again]);
+        }
+        let deliveries = queue.claim(demand).await?;
+        for delivery in &deliveries {
+            if self.delivered.fetch_add(1, Ordering::Relaxed) % 5 == 4 {
+                *self.again.lock().expect("nobody panics with this lock") = Some(delivery.clone());
+            }
+        }
+        Ok(deliveries)
+    }
+}
+
+/// Goes on after its caller is gone, and leases a job that nobody receives.
+#[derive(Default)]
+pub(super) struct OutlivesItsCaller;
+
+#[async_trait]
+impl Breach for OutlivesItsCaller {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let (queue, demand) = (queue.clone(), demand.clone());
+        tokio::spawn(async move { queue.claim(&demand).await }).await.expect("the queue does not panic")
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Spins;
+
+#[async_trait]
+impl Breach for Spins {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let end = demand.wait.map(|wait| queue.clock().now().saturating_add(wait));
+        loop {
+            let ready = claim_ready(queue, demand).await?;
+            if !ready.is_empty() || end.is_some_and(|end| end <= queue.clock().now()) {
+                return Ok(ready);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct WaitsForEver;
+
+#[async_trait]
+impl Breach for WaitsForEver {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut demand = demand.clone();
+        demand.wait = demand.wait.filter(Duration::is_zero);
+        queue.claim(&demand).await
+    }
+}
+
+/// Wakes one claim for each push, however many jobs it brings.
+#[derive(Default)]
+pub(super) struct WakesOne(Notify);
+
+#[async_trait]
+impl Breach for WakesOne {
+    async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let receipts = queue.push(jobs).await;
+        self.0.notify_one();
+        receipts
+    }
+
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        loop {
+            let ready = claim_ready(queue, demand).await?;
+            if !ready.is_empty() || demand.wait.is_some() {
+                return Ok(ready);
+            }
+            self.0.notified().await;
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct WaitsOnTheFirst;
+
+#[async_trait]
+impl Breach for WaitsOnTheFirst {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let ready = claim_ready(queue, demand).await?;
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+        let mut demand = demand.clone();
+        demand.queues.truncate(1);
+        queue.claim(&demand).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct CloseWakesNobody(AtomicBool);
+
+#[async_trait]
+impl Breach for CloseWakesNobody {
+    async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        if self.0.load(Ordering::Relaxed) { Err(QueueError::closed()) } else { queue.push(jobs).await }
+    }
+
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        if self.0.load(Ordering::Relaxed) { Err(QueueError::closed()) } else { queue.claim(demand).await }
+    }
+
+    fn close(&self, _queue: &ModelQueue) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,176 @@
+//! What can be wrong with a lease.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{
+    Clock as _, Delivery, Demand, Fence, Inspect as _, Lease, NewJob, Queue as _, QueueError, Receipt,
+    Renewal, Settled, Settlement,
+};
+use queue_testkit::ModelQueue;
+
+use super::broken::Breach;
+
+type Claimed = Result<Vec<Delivery>, QueueError>;
+type Renewed = Result<Vec<Renewal>, QueueError>;
+
+/// Gives each lease the fence that its job has now.
+async fn with_present_fences(queue: &ModelQueue, mut leases: Vec<Lease>) -> Result<Vec<Lease>, QueueError> {
+    for lease in &mut leases {
+        if let Some(job) = queue.get(lease.job).await? {
+            lease.fence = job.fence;
+        }
+    }
+    Ok(leases)
+}
+
+async fn settle_whatever_the_fence(
+    queue: &ModelQueue,
+    mut batch: Vec<Settlement>,
+) -> Result<Vec<Settled>, QueueError> {
+    let leases = batch.iter().map(|settlement| settlement.lease.clone()).collect();
+    for (settlement, lease) in batch.iter_mut().zip(with_present_fences(queue, leases).await?) {
+        settlement.lease = lease;
+    }
+    queue.settle(batch).await
+}
+
+#[derive(Default)]
+pub(super) struct NeverExpires;
+
+#[async_trait]
+impl Breach for NeverExpires {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut deliveries = queue.claim(&demand.clone().lease(Duration::MAX)).await?;
+        for lease in deliveries.iter_mut().map(|delivery| &mut delivery.lease) {
+            lease.length = demand.lease;
+            lease.expires_at = queue.clock().now().saturating_add(demand.lease);
+        }
+        Ok(deliveries)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RenewsNothing;
+
+#[async_trait]
+impl Breach for RenewsNothing {
+    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+        let now = queue.clock().now();
+        let held =
+            |lease: &Lease| Renewal::Held { expires_at: now.saturating_add(lease.length), cancel: None };
+        Ok(leases.iter().map(held).collect())
+    }
+}
+
+#[derive(Default)]
+pub(super) struct NeverLost;
+
+#[async_trait]
+impl Breach for NeverLost {
+    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+        let expires_at = queue.clock().now().saturating_add(Lease::DEFAULT_LENGTH);
+        let held = |renewal| match renewal {
+            Renewal::Lost => Renewal::Held { expires_at, cancel: None },
+            held @ Renewal::Held { .. } => held,
+        };
+        Ok(queue.renew(leases).await?.into_iter().map(held).collect())
+    }
+}
+
+#[derive(Default)]
+pub(super) struct NoFence;
+
+#[async_trait]
+impl Breach for NoFence {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        settle_whatever_the_fence(queue, batch).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct AlwaysApplied;
+
+#[async_trait]
+impl Breach for AlwaysApplied {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        let settled = queue.settle(batch).await?;
+        Ok(vec![Settled::Applied; settled.len()])
+    }
+}
+
+/// Gives a job whose lease expired to two claims.
+#[derive(Default)]
+pub(super) struct RaceAtExpiry(Mutex<Option<Delivery>>);
+
+#[async_trait]
+impl Breach for RaceAtExpiry {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        if let Some(again) = self.0.lock().expect("nobody panics with this lock").take() {
+            return Ok(vec![again]);
+        }
+        let deliveries = queue.claim(demand).await?;
+        *self.0.lock().expect("nobody panics with this lock") =
+            deliveries.iter().find(|delivery| delivery.attempt > 2).cloned();
+        Ok(deliveries)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct OneMoreAttempt;
+
+#[async_trait]
+impl Breach for OneMoreAttempt {
+    async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        jobs.iter_mut().for_each(|job| job.max_attempts += 1);
+        queue.push(jobs).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct AttemptAsFence;
+
+#[async_trait]
+impl Breach for AttemptAsFence {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut deliveries = queue.claim(demand).await?;
+        for delivery in &mut deliveries {
+            delivery.lease.fence = Fence(delivery.attempt.into());
+        }
+        Ok(deliveries)
+    }
+
+    async fn get(
+        &self,
+        queue: &ModelQueue,
+        id: queue_core::JobId,
+    ) -> Result<Option<queue_core::JobRecord>, QueueError> {
+        let mut job = queue.get(id).await?;
+        if let Some(job) = &mut job {
+            job.fence = Fence(job.attempt.into());
+        }
+        Ok(job)
+    }
+
+    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+        queue.renew(&with_present_fences(queue, leases.to_vec()).await?).await
+    }
+
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        settle_whatever_the_fence(queue, batch).await
+    }
+}
+
+/// Renews by the usual length, whatever the lease's own is.
+#[derive(Default)]
+pub(super) struct RenewsByTheDefault;
+
+#[async_trait]
+impl Breach for RenewsByTheDefault {
+    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+        let mut leases = leases.to_vec();
+        leases.iter_mut().for_each(|lease| lease.length = Lease::DEFAULT_LENGTH);
+        queue.renew(&leases).await
+    }
+}

@@ -1,0 +1,182 @@
+//! What can be wrong with a settlement.
+
+use async_trait::async_trait;
+use queue_core::{
+    Body, Clock as _, Inspect as _, JobId, JobRecord, Lease, Queue as _, QueueError, Renewal, Settled,
+    Settlement, State, Transition,
+};
+use queue_testkit::ModelQueue;
+
+use super::broken::Breach;
+
+type Ended = Result<Vec<Settled>, QueueError>;
+
+/// Settles after each transition was changed.
+async fn settle_changed(
+    queue: &ModelQueue,
+    mut batch: Vec<Settlement>,
+    change: impl Fn(&mut Transition),
+) -> Ended {
+    batch.iter_mut().for_each(|settlement| change(&mut settlement.transition));
+    queue.settle(batch).await
+}
+
+#[derive(Default)]
+pub(super) struct ReleaseGoesToTheEnd;
+
+#[async_trait]
+impl Breach for ReleaseGoesToTheEnd {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if *transition == Transition::Release {
+                *transition = Transition::Snooze { at: queue.clock().now() };
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct CompleteCancels;
+
+#[async_trait]
+impl Breach for CompleteCancels {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if *transition == Transition::Complete {
+                *transition = Transition::Cancel { reason: "done".to_owned() };
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RetryForgets;
+
+#[async_trait]
+impl Breach for RetryForgets {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if let Transition::Retry { error, .. } = transition {
+                error.truncate(5);
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct SnoozeCounts;
+
+#[async_trait]
+impl Breach for SnoozeCounts {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if let Transition::Snooze { at } = *transition {
+                *transition = Transition::Retry { at, error: "snoozed".to_owned() };
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ReleaseCounts;
+
+#[async_trait]
+impl Breach for ReleaseCounts {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if *transition == Transition::Release {
+                *transition = Transition::Retry { at: queue.clock().now(), error: "released".to_owned() };
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct DiscardedPayloadGone;
+
+#[async_trait]
+impl Breach for DiscardedPayloadGone {
+    async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        let mut job = queue.get(id).await?;
+        if let Some(job) = job.as_mut().filter(|job| job.state == State::Discarded) {
+            job.body = Body::stored("null");
+        }
+        Ok(job)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct CancelForgets;
+
+#[async_trait]
+impl Breach for CancelForgets {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if let Transition::Cancel { reason } = transition {
+                reason.clear();
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct AllOrNothing;
+
+#[async_trait]
+impl Breach for AllOrNothing {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        let leases: Vec<Lease> = batch.iter().map(|settlement| settlement.lease.clone()).collect();
+        if queue.renew(&leases).await?.contains(&Renewal::Lost) {
+            return Ok(vec![Settled::Stale; batch.len()]);
+        }
+        queue.settle(batch).await
+    }
+}
+
+/// Pushes followups before it knows whether the transition applies.
+#[derive(Default)]
+pub(super) struct FollowupsFirst;
+
+#[async_trait]
+impl Breach for FollowupsFirst {
+    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
+        for settlement in &mut batch {
+            queue.push(std::mem::take(&mut settlement.followups)).await?;
+        }
+        queue.settle(batch).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct FollowupsOfCompletedOnly;
+
+#[async_trait]
+impl Breach for FollowupsOfCompletedOnly {
+    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
+        for settlement in batch.iter_mut().filter(|settlement| settlement.transition != Transition::Complete)
+        {
+            settlement.followups.clear();
+        }
+        queue.settle(batch).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct NewestErrorsFirst;
+
+#[async_trait]
+impl Breach for NewestErrorsFirst {
+    async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        let mut job = queue.get(id).await?;
+        if let Some(job) = &mut job {
+            job.errors.reverse();
+        }
+        Ok(job)
+    }
+}
