@@ -1,6 +1,7 @@
 //! Annotate a function, enqueue it, and let the host run it.
 //!
 //! `cargo run --example hello`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

@@ -61,11 +61,11 @@ impl Performer {
     /// # Cancel safety
     ///
     /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the interrupt.
-    pub async fn run(&self, delivery: Delivery, interrupt: Interrupt) -> Settlement {
-        let context = JobContext::new(&delivery, interrupt, self.world.clone());
+    pub async fn run(&self, delivery: &Delivery, interrupt: Interrupt) -> Settlement {
+        let context = JobContext::new(delivery, interrupt, self.world.clone());
         self.world.observe(|| Event::Started(context.facts().clone()));
 
-        let work = caught(self.worker.work(&delivery, &context)).instrument(span(context.facts()));
+        let work = caught((*self.worker).work(delivery, &context)).instrument(span(context.facts()));
         let outcome = interrupted_or(work.await, context.interrupt());
 
         report(&outcome, context.facts());
@@ -76,8 +76,8 @@ impl Performer {
             took: now.since(context.started_at()),
         });
         let followups = if outcome.kind().is_success() { context.take_followups() } else { Vec::new() };
-        let transition = self.decide(outcome, &delivery, now);
-        Settlement { lease: delivery.lease, transition, followups }
+        let transition = self.decide(outcome, delivery, now);
+        Settlement { lease: delivery.lease.clone(), transition, followups }
     }
 
     fn decide(&self, outcome: Outcome, job: &Delivery, now: Timestamp) -> Transition {
@@ -125,19 +125,19 @@ impl Worker for JobWorker {
                 None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
             }
         };
-        close(&scope, outcome).await
+        if scope.close_if_empty() { outcome } else { close(&scope, outcome).await }
     }
 }
 
 async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobContext) -> Outcome {
     // Decoding is the payload type's own code, so it may panic like the job itself.
-    let performed = caught(async {
+    let performing = pin!(async {
         match entry.perform(&job.body, scope) {
             Ok(performing) => within(entry.options.timeout, context, performing).await,
             Err(message) => Outcome::Failure(Failure::new(FailureCause::Undecodable, message).permanent()),
         }
     });
-    name_the_job(performed.await, entry.name)
+    name_the_job(caught(performing).await, entry.name)
 }
 
 /// Runs a closure, which can be done once.

@@ -97,6 +97,9 @@ impl JobContext {
     }
 
     /// The job's identity: the same for every attempt, so a good idempotency key.
+    ///
+    /// One that an in-memory queue gave differs from those of other runs of the program by 42 random bits; where keys
+    /// are kept outside for long, push with an [`id`](NewJob::id) of your own.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.0.facts.id

@@ -33,8 +33,8 @@ pub trait Inspect: Queue {
 
     /// Cancels a waiting job at once, and asks for the end of an executing one.
     ///
-    /// An executing job learns of it at its next renewal. If it completes all the same, completed it is;
-    /// any other end leaves it cancelled.
+    /// An executing job learns of it at its next renewal. If it completes or is discarded all the same, that stands;
+    /// any end that would have it run again, a lost lease included, leaves it cancelled.
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError>;
 
     /// Makes a finished job available again, with at least one attempt left, and a waiting one available now.

@@ -25,8 +25,8 @@ use async_trait::async_trait;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::model::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal, Settled,
-    Settlement, Timestamp,
+    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use builder::TokioQueueBuilder;
 
 use lock::Mutex;
-use signal::Signal;
+use signal::{Grant, Signal};
 use time::Armed;
 
 /// A queue in memory: no server, no files, and nothing is serialized on the way through.
@@ -124,19 +124,12 @@ impl TokioQueue {
         self.0.with(|state, now| {
             state.check_open()?;
             let needed = state.table.room_needed(now, &jobs);
-            // Whoever waits for room has it before those who don't.
-            let permits = state.room.try_take(needed);
-            if self.0.capacity.is_some()
-                && permits < needed
-                && state.table.room().is_some_and(|room| room >= needed as u64)
-            {
-                state.room.give_back(permits);
-                return Err(QueueError::new(
-                    queue_core::QueueErrorKind::Full,
-                    "others wait for the room that there is",
-                ));
+            if self.0.capacity.is_none() || state.room.try_take_all(needed) {
+                state.room.spend(needed);
+            } else if state.table.room().is_some_and(|room| room >= needed as u64) {
+                // Whoever waits for room has it before those who don't.
+                return Err(QueueError::new(QueueErrorKind::Full, "others wait for the room that there is"));
             }
-            state.room.spend(permits);
             state.table.push(now, jobs)
         })
     }
@@ -154,12 +147,10 @@ impl Queue for TokioQueue {
         if jobs.is_empty() {
             return self.0.with(|state, _| state.check_open()).map(|()| Vec::new());
         }
-        match self.0.capacity {
-            None => self.0.with(|state, now| {
-                state.check_open()?;
-                state.table.push(now, jobs)
-            }),
-            Some(capacity) => self.0.push_bounded(capacity, jobs).await,
+        match self.0.push_now(jobs)? {
+            Pushed::Now(receipts) => Ok(receipts),
+            // Apart and boxed, since this future is made for every push and few have to wait.
+            Pushed::NoRoom(jobs) => Box::pin(self.0.push_when_there_is_room(jobs)).await,
         }
     }
 
@@ -196,11 +187,19 @@ impl Queue for TokioQueue {
 
 impl Shared {
     /// Does something to the table under the lock, and grants what permits that calls for.
+    ///
+    /// The permits are handed out once the lock is free again, so that whoever they wake doesn't run into it.
     fn with<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let now = self.clock.now();
         let mut state = lock::lock(&self.state);
-        let answer = work(&mut state, self.clock.now());
-        state.grant();
-        if state.is_due_earlier() {
+        let answer = work(&mut state, now);
+        let grants = state.grant();
+        let is_due_earlier = state.is_due_earlier();
+        drop(state);
+        for grant in grants.into_iter().flatten() {
+            grant.hand_out();
+        }
+        if is_due_earlier {
             self.rearm.notify_one();
         }
         answer
@@ -215,7 +214,6 @@ impl Shared {
         self.with(|state, now| {
             state.check_open()?;
             state.table.advance(now);
-            state.grant();
             let mut deliveries = Vec::new();
             let mut held = held;
             for queue in &demand.queues {
@@ -250,18 +248,31 @@ impl Shared {
         permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
     }
 
-    async fn push_bounded(&self, capacity: u32, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.limits.check(&jobs)?;
-        let mut jobs = jobs;
+    /// Stores a batch, unless it has to wait for room.
+    fn push_now(&self, jobs: Vec<NewJob>) -> Result<Pushed, QueueError> {
+        if self.capacity.is_some() {
+            self.limits.check(&jobs)?;
+        }
+        self.with(|state, now| {
+            state.check_open()?;
+            let Some(capacity) = self.capacity else { return state.table.push(now, jobs).map(Pushed::Now) };
+            let needed = state.table.room_needed(now, &jobs);
+            // A batch that never fits is refused by the table.
+            if needed <= capacity as usize {
+                if !state.room.try_take_all(needed) {
+                    return Ok(Pushed::NoRoom(jobs));
+                }
+                state.room.spend(needed);
+            }
+            state.table.push(now, jobs).map(Pushed::Now)
+        })
+    }
+
+    async fn push_when_there_is_room(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         loop {
-            let (room, needed) = self.with(|state, now| {
-                state.check_open()?;
-                Ok::<_, QueueError>((state.room.permits(), state.table.room_needed(now, &jobs)))
-            })?;
-            let Some(permits) = u32::try_from(needed).ok().filter(|needed| *needed <= capacity) else {
-                // Never fits, and the table says so.
-                return self.with(|state, now| state.table.push(now, jobs));
-            };
+            let (room, needed) =
+                self.with(|state, now| (state.room.permits(), state.table.room_needed(now, &jobs)));
+            let permits = u32::try_from(needed).unwrap_or(u32::MAX);
             let permit = tokio::select! {
                 biased;
                 () = self.closed.cancelled() => return Err(QueueError::closed()),
@@ -284,6 +295,12 @@ impl Shared {
     }
 }
 
+/// What became of a push that doesn't wait.
+enum Pushed {
+    Now(Vec<Receipt>),
+    NoRoom(Vec<NewJob>),
+}
+
 impl State {
     fn check_open(&self) -> Result<(), QueueError> {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
@@ -293,23 +310,28 @@ impl State {
         let Self { table, signals, .. } = self;
         signals.entry(queue.clone()).or_insert_with(|| {
             let mut signal = Signal::new();
-            signal.grant(table.ready(queue));
+            if let Some(grant) = signal.grant(table.ready(queue)) {
+                grant.hand_out();
+            }
             signal
         })
     }
 
-    /// Grants permits to match the ready jobs and the free room.
-    fn grant(&mut self) {
+    /// Grants permits to match the ready jobs and the free room; they are to be handed out.
+    fn grant(&mut self) -> Vec<Option<Grant>> {
         let Self { table, signals, room, .. } = self;
+        let mut grants = Vec::new();
         for (queue, ready) in table.drain_changed() {
-            match signals.get_mut(queue) {
-                Some(signal) => signal.grant(ready),
-                None => signals.entry(queue.clone()).or_insert_with(Signal::new).grant(ready),
-            }
+            let signal = match signals.get_mut(queue) {
+                Some(signal) => signal,
+                None => signals.entry(queue.clone()).or_insert_with(Signal::new),
+            };
+            grants.push(signal.grant(ready));
         }
         if let Some(free) = table.room() {
-            room.grant(usize::try_from(free).unwrap_or(usize::MAX));
+            grants.push(room.grant(usize::try_from(free).unwrap_or(usize::MAX)));
         }
+        grants
     }
 }
 

@@ -29,20 +29,24 @@ impl JobTable {
             return;
         };
         for _ in 0..max {
-            let Some(slot) = self.first_ready(lane) else {
+            let Some(slot) = self.pop_ready(lane) else {
                 return;
             };
             into.extend(self.lease(slot, lease));
         }
     }
 
-    fn first_ready(&self, lane: u32) -> Option<Slot> {
-        let lane = self.lanes.get(lane as usize).filter(|lane| !lane.is_paused)?;
-        lane.ready.first_key_value().map(|(_, slot)| *slot)
+    /// Takes the first ready job out of its lane; it's to be put into another index.
+    fn pop_ready(&mut self, index: u32) -> Option<Slot> {
+        let lane = self.lanes.get_mut(index as usize).filter(|lane| !lane.is_paused)?;
+        let (_, slot) = lane.ready.pop_first()?;
+        lane.count(State::Available, -1);
+        Self::note_change(&mut self.changed, lane, index);
+        Some(slot)
     }
 
+    /// Leases a job that is in no index.
     fn lease(&mut self, slot: Slot, length: Duration) -> Option<Delivery> {
-        self.leave(slot);
         let now = self.now;
         let entry = self.entries.get_mut(slot as usize)?;
         entry.attempt += 1;

@@ -34,21 +34,19 @@ impl JobTable {
         (entry.state == State::Executing && entry.fence == lease.fence).then_some(slot)
     }
 
-    /// Takes a job back from a worker that is presumed dead. The attempt counts.
+    /// Takes a job back from a worker that is presumed dead. The attempt counts, and it ended when its lease did,
+    /// however late that's noticed.
     pub(super) fn expire(&mut self, slot: Slot) {
-        let now = self.now;
-        let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return;
-        };
-        let (attempt, max) = (entry.attempt, entry.max_attempts);
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+        let (attempt, max, expired_at) = (entry.attempt, entry.max_attempts, entry.stamp);
         entry.note_error(
-            now,
+            expired_at,
             format!("the lease expired on attempt {attempt} of {max}: the worker died, or could not renew it in time"),
         );
         if entry.cancel_reason().is_some() {
-            self.finish(slot, State::Cancelled);
+            self.finish_at(slot, State::Cancelled, expired_at);
         } else if attempt >= max {
-            self.finish(slot, State::Discarded);
+            self.finish_at(slot, State::Discarded, expired_at);
         } else {
             self.enter(slot, State::Available);
         }

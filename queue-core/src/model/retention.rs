@@ -1,6 +1,7 @@
 //! How many finished jobs are kept.
 
 use super::{JobTable, Slot};
+use crate::clock::Timestamp;
 use crate::inspect::{Prune, State};
 
 /// How many finished jobs of each state a table keeps; of more, the oldest go.
@@ -63,9 +64,13 @@ impl Default for Retention {
 }
 
 impl JobTable {
-    /// Ends a job's life.
+    /// Ends a job's life now.
     pub(super) fn finish(&mut self, slot: Slot, state: State) {
-        let now = self.now;
+        self.finish_at(slot, state, self.now);
+    }
+
+    /// Ends a job's life at an instant: now, or when its last lease expired.
+    pub(super) fn finish_at(&mut self, slot: Slot, state: State, at: Timestamp) {
         self.leave(slot);
         let Some(entry) = self.entries.get_mut(slot as usize) else {
             return;
@@ -74,10 +79,10 @@ impl JobTable {
             return;
         };
         self.unfinished = self.unfinished.saturating_sub(1);
-        entry.stamp = now;
+        entry.stamp = at;
         entry.state = state;
         if let Some(unique) = entry.extras.as_ref().and_then(|extras| extras.unique.as_ref()) {
-            self.unique.finish(&entry.name, unique, entry.id, now);
+            self.unique.finish(&entry.name, unique, entry.id, self.now);
         }
         let kept = self.config.retention.of(state);
         lane.count(state, 1);

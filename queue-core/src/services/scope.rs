@@ -83,6 +83,12 @@ impl Scope {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
+    /// Closes the scope if there is nothing to dispose, and tells whether that was so.
+    pub(crate) fn close_if_empty(&self) -> bool {
+        self.closed.store(true, Ordering::SeqCst);
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Runs a blocking job on a thread where that does no harm.
     ///
     /// # Cancel safety

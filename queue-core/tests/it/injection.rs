@@ -109,9 +109,10 @@ mod side_by_side {
         let world =
             World { clock: Arc::new(model.clock().clone()), blocking: Arc::new(NoThreads), observer: None };
         let performer = Performer::new(jobs![], services, Arc::new(model), &[], world);
-        let attempt = |number| performer.run(delivery(number), Interrupt::new());
+        let (first, second) = (delivery(1), delivery(2));
 
-        let (one, other) = tokio::join!(attempt(1), attempt(2));
+        let (one, other) =
+            tokio::join!(performer.run(&first, Interrupt::new()), performer.run(&second, Interrupt::new()));
 
         assert_eq!((one.transition, other.transition), (Transition::Complete, Transition::Complete));
     }

@@ -26,8 +26,8 @@ async fn chain_for_ever(#[inject] context: &JobContext) {
 #[background_job]
 async fn tokio_sleep(#[inject] context: &JobContext) {
     let before = context.now();
-    tokio::time::sleep(Duration::from_secs(90)).await;
-    context.sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(90)).await; // virtual
+    context.sleep(Duration::from_secs(10)).await; // virtual
     assert_eq!(context.now().since(before), Duration::from_secs(100), "both clocks are one");
 }
 
@@ -90,7 +90,7 @@ async fn tokio_time_in_a_job_agrees_with_the_kit() -> TestResult {
 fn a_long_job_keeps_its_lease() -> TestResult {
     #[background_job]
     async fn long(#[inject] context: &JobContext) {
-        context.sleep(Duration::from_secs(3600)).await;
+        context.sleep(Duration::from_secs(3600)).await; // virtual
     }
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![long]).build()?;

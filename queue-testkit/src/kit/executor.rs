@@ -106,7 +106,7 @@ impl TestKit {
         let lease = delivery.lease.clone();
         let every = lease.length / 3;
         self.progress().running = Some(InHand { delivery: None, lease, interrupt: interrupt.clone() });
-        let mut attempt = pin!(self.performer.run(delivery, interrupt));
+        let mut attempt = pin!(self.performer.run(&delivery, interrupt));
         if !self.clock.is_tokio() {
             // The kit's own clock renews leases whenever it jumps past the time for that.
             return attempt.await;

@@ -21,7 +21,9 @@ pub enum HostError {
         message: String,
     },
     /// A second signal came before the stop was over.
-    #[error("aborted by a second signal; jobs that were running run again once their leases have expired")]
+    #[error(
+        "aborted by a second signal; a durable queue delivers the jobs that were running again once their leases have expired"
+    )]
     Aborted,
     /// The process can't listen to signals.
     #[error("could not listen to signals")]

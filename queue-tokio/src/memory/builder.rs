@@ -82,7 +82,9 @@ impl TokioQueueBuilder {
         config.limits = self.limits;
         config.seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let mut room = Signal::new();
-        room.grant(self.bound.unwrap_or_default() as usize);
+        if let Some(grant) = room.grant(self.bound.unwrap_or_default() as usize) {
+            grant.hand_out();
+        }
         let state = State {
             table: JobTable::new(config),
             signals: HashMap::new(),

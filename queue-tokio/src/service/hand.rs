@@ -79,7 +79,7 @@ impl Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(usize);
 
-/// A job for a worker.
+/// A job for a worker; boxed, since it changes hands often and is large.
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) delivery: Delivery,
@@ -109,13 +109,14 @@ struct Slots {
 
 impl Hand {
     /// Takes a batch of deliveries, and gives tickets for them.
-    pub(super) fn take(&self, deliveries: Vec<Delivery>, now: Timestamp) -> Vec<Ticket> {
+    #[expect(clippy::vec_box, reason = "a ticket stays boxed when it leaves this list")]
+    pub(super) fn take(&self, deliveries: Vec<Delivery>, now: Timestamp) -> Vec<Box<Ticket>> {
         self.open.fetch_add(deliveries.len(), Ordering::SeqCst);
         let mut slots = self.lock();
         let was_empty = slots.is_empty();
         let ticket = |delivery| {
             let held = Arc::new(Held::new(&delivery, now));
-            Ticket { place: slots.put(held.clone()), delivery, held }
+            Box::new(Ticket { place: slots.put(held.clone()), delivery, held })
         };
         let tickets = deliveries.into_iter().map(ticket).collect();
         drop(slots);

@@ -38,7 +38,7 @@ impl Shift {
     }
 
     /// Takes the next job: from the buffer, or from the queue as the one who leads. `None` once the loop stops.
-    async fn next(self: &Arc<Self>) -> Option<Ticket> {
+    async fn next(self: &Arc<Self>) -> Option<Box<Ticket>> {
         let next = match self.buffered() {
             Some(ticket) => Some(ticket),
             None => {
@@ -55,7 +55,7 @@ impl Shift {
         next
     }
 
-    async fn lead(self: &Arc<Self>) -> Option<Ticket> {
+    async fn lead(self: &Arc<Self>) -> Option<Box<Ticket>> {
         let mut lead = tokio::select! {
             biased;
             () = self.stopping.cancelled() => return None,
@@ -114,31 +114,31 @@ impl Shift {
     }
 
     /// Takes a job that waits for a worker.
-    fn buffered(&self) -> Option<Ticket> {
+    fn buffered(&self) -> Option<Box<Ticket>> {
         if self.stopping.is_cancelled() { None } else { self.buffer.pop() }
     }
 
     /// Gives the jobs that wait for a worker back, unworked.
     pub(super) fn release_buffer(&self) {
         while let Some(ticket) = self.buffer.pop() {
-            self.end(ticket, Transition::Release);
+            self.end(*ticket, Transition::Release);
         }
     }
 
-    async fn perform(&self, ticket: Ticket) {
+    async fn perform(&self, ticket: Box<Ticket>) {
         // It may have been lost or cancelled while it waited here.
         let transition = match ticket.held.interrupt.reason() {
             None => return self.attempt(ticket).await,
             Some(InterruptReason::Cancelled(reason)) => Transition::Cancel { reason: reason.clone() },
             Some(InterruptReason::Shutdown | InterruptReason::LeaseLost) => Transition::Release,
         };
-        self.end(ticket, transition);
+        self.end(*ticket, transition);
     }
 
-    async fn attempt(&self, ticket: Ticket) {
-        let Ticket { delivery, held, place } = ticket;
-        held.start();
-        let settlement = self.performer.run(delivery, held.interrupt.clone()).await;
+    async fn attempt(&self, ticket: Box<Ticket>) {
+        ticket.held.start();
+        let settlement = self.performer.run(&ticket.delivery, ticket.held.interrupt.clone()).await;
+        let Ticket { held, place, .. } = *ticket;
         self.hand.end(&held);
         self.ended.push(Ended { settlement, held, place });
     }
@@ -152,7 +152,7 @@ impl Shift {
 }
 
 /// Lets other tasks have the thread once.
-async fn give_way() {
+pub(super) async fn give_way() {
     let mut gave_way = false;
     poll_fn(|cx| {
         if gave_way {

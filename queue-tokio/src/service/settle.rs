@@ -5,6 +5,7 @@ use queue_core::{Event, QueueError, Settled, Settlement, Transition};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::ended::{Ended, EndedAttempts};
+use super::run::give_way;
 use super::shift::Shift;
 use super::trouble::Trouble;
 
@@ -16,14 +17,17 @@ impl Shift {
         let mut trouble = Trouble::with("settle", 1);
         let mut batch = Vec::new();
         loop {
-            let room = EndedAttempts::BATCH.saturating_sub(batch.len());
             if batch.is_empty() {
                 tokio::select! {
                     biased;
                     _ = unsettled.recv_many(&mut batch, EndedAttempts::BATCH) => {}
                     () = self.over.cancelled() => return,
                 }
-            } else if room > 0 && !unsettled.is_empty() {
+                // Others that are ready to run have their turn first, and what they end goes along.
+                give_way().await;
+            }
+            let room = EndedAttempts::BATCH.saturating_sub(batch.len());
+            if room > 0 && !unsettled.is_empty() {
                 unsettled.recv_many(&mut batch, room).await;
             }
             match self.settle(&batch).await {

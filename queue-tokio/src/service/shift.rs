@@ -28,7 +28,7 @@ pub(super) struct Shift {
     /// Held by the one worker who claims.
     pub(super) lead: tokio::sync::Mutex<Lead>,
     /// The jobs that wait for a worker.
-    pub(super) buffer: SegQueue<Ticket>,
+    pub(super) buffer: SegQueue<Box<Ticket>>,
     pub(super) workers: AtomicUsize,
     /// Workers that lead, or wait to.
     pub(super) idle: AtomicUsize,

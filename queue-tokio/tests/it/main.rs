@@ -5,7 +5,6 @@
 mod conformance;
 mod host;
 mod leases;
-mod logs;
 mod memory;
 mod readme;
 mod running;

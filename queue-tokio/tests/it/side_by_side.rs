@@ -21,7 +21,7 @@ async fn follow_plan(#[inject] context: &JobContext, number: u32, plan: &[u8]) -
         Some(1) => panic!("panicked"),
         Some(2) => Err(JobError::snooze(Duration::from_secs(7))),
         Some(3) => {
-            context.sleep(Duration::from_secs(3600)).await;
+            context.sleep(Duration::from_secs(3600)).await; // virtual
             Ok(())
         }
         Some(4) => Err(JobError::permanent("given up")),

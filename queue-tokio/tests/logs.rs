@@ -1,12 +1,19 @@
 //! Holds what is logged to H19 and H28.
+//!
+//! A binary of its own: a line's first use by a test without a subscriber, at the moment when this one sets its own,
+//! can switch that line off for the whole process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use queue_core::{JobError, QueueExt as _, Services, background_job, jobs};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, QueueService, TokioQueue};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::world::{TestResult, World};
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 #[background_job(max_attempts = 1)]
 async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
@@ -49,11 +56,14 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
         .with_max_level(tracing::Level::TRACE)
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let world = World::start(jobs![leaky], Services::builder().singleton(7_u32)).await;
+    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let service = QueueService::new(queue.clone(), jobs![leaky]).observe(recorder.clone());
+    let services = Services::builder().singleton(7_u32).build()?;
+    let host = Host::builder().services(services).service(service).build()?.start().await?;
 
-    let id = world.queue.enqueue(leaky::new("hunter2")).meta("token", "s3cr3t").await?.id();
-    world.recorder.wait_for_settled::<leaky>(1).await;
-    world.host.stop().await?;
+    let id = queue.enqueue(leaky::new("hunter2")).meta("token", "s3cr3t").await?.id();
+    recorder.wait_for_settled::<leaky>(1).await;
+    host.stop().await?;
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone())?;
     let within = log.lines().find(|line| line.contains("at work")).expect("the job's own line");

@@ -1,0 +1,59 @@
+//! Middleware is a worker that wraps a worker: it stands around every attempt and sees how it ended.
+//!
+//! `cargo run --example middleware`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use queue_core::{BoxError, Delivery, JobContext, Outcome, QueueExt as _, Worker, background_job, jobs};
+use queue_tokio::{Host, QueueService, TokioQueue};
+use tokio::sync::Notify;
+
+#[background_job]
+async fn divide(dividend: i64, divisor: i64) {
+    println!("  {dividend} / {divisor} = {}", dividend / divisor);
+}
+
+/// Tells what begins and how it ends, panics too: by then they are outcomes like any other.
+struct Told(Arc<dyn Worker>);
+
+#[async_trait]
+impl Worker for Told {
+    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+        println!("{} begins", job.name);
+        let outcome = self.0.work(job, context).await;
+        println!("{} ends after {:?}: {outcome:?}", job.name, context.now().since(context.started_at()));
+        outcome
+    }
+}
+
+/// Answers with another outcome: what fails here isn't tried again.
+struct OnlyOnce(Arc<dyn Worker>);
+
+#[async_trait]
+impl Worker for OnlyOnce {
+    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+        match self.0.work(job, context).await {
+            Outcome::Failure(failure) => Outcome::Failure(failure.permanent()),
+            other => other,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let queue = TokioQueue::new();
+    // The first one is outermost.
+    let service = QueueService::new(queue.clone(), jobs![divide]).layer(Told).layer(OnlyOnce).concurrency(1);
+    queue.enqueue_all([divide::new(6, 2), divide::new(6, 0)]).await?;
+    let running = Host::builder().service(service).build()?.start().await?;
+
+    // The last to run, as its priority is the lowest and one runs at a time.
+    let done = Arc::new(Notify::new());
+    let last = done.clone();
+    queue.enqueue_fn(async move |_| last.notify_one()).priority(1).await?;
+    done.notified().await;
+    running.stop().await?;
+    Ok(())
+}

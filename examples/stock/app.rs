@@ -1,0 +1,118 @@
+//! The application, put together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use queue_core::model::Retention;
+use queue_core::{BoxError, Jobs, Services, ServicesBuilder};
+use queue_tokio::{Host, QueueService, TokioQueue};
+
+use crate::data::DataFolder;
+use crate::database::Database;
+use crate::http::{self, HttpService};
+use crate::mailer::Mailer;
+use crate::report::Reports;
+use crate::settings::{QueueKind, Settings};
+use crate::shop::Shop;
+use crate::supplier::{Supplier, stub};
+use crate::tally::Tally;
+use crate::transaction::Tx;
+use crate::{jobs, mailer, web};
+
+/// The application before it runs.
+#[derive(Debug)]
+pub struct App {
+    /// Runs everything.
+    pub host: Host,
+    /// Adds products.
+    pub shop: Shop,
+    /// Writes reports.
+    pub reports: Reports,
+    /// Counts what happens.
+    pub tally: Tally,
+    /// Where the page is served.
+    pub address: SocketAddr,
+}
+
+impl App {
+    /// Puts the application together over a folder; nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// A port is taken, a file can't be written, an address is none.
+    pub fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
+        let (listener, address) = http::listen(settings.port())?;
+        let (supplier_listener, supplier_address) = http::listen(0)?;
+        let queue = match settings.queue {
+            // The page shows what was done, so some of it is kept.
+            QueueKind::Memory => TokioQueue::builder().retention(Retention::default().completed(200)).build(),
+        };
+        let database = Database::open(data.database())?;
+        let reports = Reports::new(data.reports());
+        let mailer = match &settings.smtp {
+            Some(server) => mailer::to_server(server)?,
+            None => mailer::to_folder(&data.mail()),
+        };
+        let supplier = Supplier::new(format!("http://{supplier_address}"));
+        let shop = Shop { database: database.clone(), queue: queue.clone(), handling: settings.handling };
+        let tally = Tally::default();
+
+        let page = web::router(shop.clone(), reports.clone());
+        // Closures that take their time have workers of their own, so that they keep nothing else waiting.
+        let handling = QueueService::new(queue.clone(), Jobs::new())
+            .named("handling")
+            .queues([jobs::HANDLING])
+            .concurrency(64)
+            .observe(tally.clone());
+        let background =
+            QueueService::new(queue, jobs::all()).named("jobs").concurrency(32).observe(tally.clone());
+        // They stop in reverse: first no more requests come, then the jobs end, and the supplier is there until then.
+        let host = Host::builder()
+            .services(services(database, reports.clone(), mailer, supplier).build()?)
+            .service(HttpService::new("supplier", supplier_listener, stub::router()))
+            .service(handling)
+            .service(background)
+            .service(HttpService::new("web", listener, page))
+            .build()?;
+        Ok(Self { host, shop, reports, tally, address })
+    }
+}
+
+/// Registers what jobs may inject; a test takes the same and replaces what it must not touch.
+pub fn services(
+    database: Database,
+    reports: Reports,
+    mailer: Arc<dyn Mailer>,
+    supplier: Supplier,
+) -> ServicesBuilder {
+    Services::builder()
+        .singleton(database)
+        .singleton(reports)
+        .singleton(supplier)
+        .singleton_as(mailer)
+        .unit_of_work(Tx::begin, Tx::end)
+}
+
+/// Serves until Ctrl-C, then ends what was begun.
+///
+/// # Errors
+///
+/// What could not start, or which service failed.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the work in the middle; what was not committed is rolled back.
+pub async fn serve(settings: &Settings, welcome: impl FnOnce(SocketAddr)) -> Result<(), BoxError> {
+    let data = DataFolder::open(settings.data())?;
+    let app = App::new(settings, &data)?;
+    let behind = app.shop.catch_up().await?;
+    if behind > 0 {
+        tracing::info!(products = behind, "taking up work that an earlier run left undone");
+    }
+    welcome(app.address);
+    let stopped = app.host.run().await?;
+    for work in stopped.cut_short {
+        tracing::warn!(work, "cut short");
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The demo: imports products, waits until all is done for them, and looks whether it was.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use queue_core::{BoxError, Inspect as _, State};
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::catalog;
+use crate::data::DataFolder;
+use crate::import;
+use crate::settings::Settings;
+
+/// Imports the products of a CSV file into an empty catalogue, and waits for all background work.
+///
+/// # Errors
+///
+/// Something could not start, or work wasn't done in time. That something is missing is told by the summary.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the work in the middle.
+pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
+    let products = import::read(&settings.products())?;
+    let data = DataFolder::open_fresh(settings.data())?;
+    let App { host, shop, reports, tally, .. } = App::new(settings, &data)?;
+    let started = Instant::now();
+    let running = host.start().await?;
+
+    let imported = products.len();
+    for product in products {
+        shop.add(product).await?;
+    }
+    timeout(PATIENCE, tally.idle(&shop.queue))
+        .await
+        .map_err(|_| format!("there is work left after {PATIENCE:?}; the log says which"))??;
+
+    let entries = shop.database.run(catalog::list).await?;
+    let counts = shop.queue.counts().await?;
+    let count = |state| counts.iter().map(|queue| queue.of(state)).sum();
+    // A server keeps to itself what it was given; a folder can be looked at.
+    let mail = settings.smtp.is_none().then(|| data.mail());
+    let summary = Summary {
+        products: imported,
+        completed: count(State::Completed),
+        given_up: count(State::Discarded) + count(State::Cancelled),
+        attempts: tally.attempts(),
+        retries: tally.retries(),
+        mailed: match &mail {
+            Some(folder) => fs::read_dir(folder)?.count(),
+            None => entries.iter().filter(|entry| entry.mailed).count(),
+        },
+        synced: entries.iter().filter(|entry| entry.supplier_reference.is_some()).count(),
+        report: Some(reports.chart()).filter(|chart| chart.exists()),
+        mail,
+        took: started.elapsed(),
+    };
+    running.stop().await?;
+    Ok(summary)
+}
+
+/// How long the demo waits for the background.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was done for the products.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Products that were imported.
+    pub products: usize,
+    /// Jobs that are done.
+    pub completed: u64,
+    /// Jobs that were discarded or cancelled.
+    pub given_up: u64,
+    /// Attempts of all jobs together.
+    pub attempts: u64,
+    /// Attempts that failed and were repeated.
+    pub retries: u64,
+    /// E-mails that went out.
+    pub mailed: usize,
+    /// Products that the supplier knows.
+    pub synced: usize,
+    /// The chart, if it was drawn.
+    pub report: Option<PathBuf>,
+    /// Where e-mails are, unless a server has them.
+    pub mail: Option<PathBuf>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Summary {
+    /// Lists what is missing; empty if all is well.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let Self { products, given_up, mailed, synced, .. } = self;
+        let checks = [
+            (*given_up > 0, format!("{given_up} jobs were given up")),
+            (mailed != products, format!("{mailed} e-mails were sent for {products} products")),
+            (synced != products, format!("the supplier knows {synced} of {products} products")),
+            (self.report.is_none(), "there is no report".to_owned()),
+        ];
+        checks.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, what)| what).collect()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report.as_ref().map_or("none".into(), |report| report.display().to_string());
+        let mail = self.mail.as_ref().map_or("at the server".into(), |mail| mail.display().to_string());
+        writeln!(f, "products  {:>4}  imported", self.products)?;
+        writeln!(f, "jobs      {:>4}  completed, {} given up", self.completed, self.given_up)?;
+        writeln!(f, "attempts  {:>4}", self.attempts)?;
+        writeln!(f, "retries   {:>4}", self.retries)?;
+        writeln!(f, "e-mails   {:>4}  {mail}", self.mailed)?;
+        writeln!(f, "synced    {:>4}  with the supplier", self.synced)?;
+        writeln!(f, "report          {report}")?;
+        write!(f, "took      {:>6.1} s", self.took.as_secs_f64())
+    }
+}

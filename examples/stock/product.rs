@@ -1,0 +1,99 @@
+//! A product, and what is wrong with one that is not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A product that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Product {
+    /// The stock keeping unit: 1–32 letters, digits and dashes.
+    pub sku: String,
+    /// What people call it.
+    pub name: String,
+    /// The price of one, in cents.
+    pub price_cents: u32,
+    /// How many are there.
+    pub stock: u32,
+}
+
+/// A product as somebody typed it in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `sku`, `name`, `price_cents` and `stock`")]
+pub struct ProductForm {
+    /// Becomes [`Product::sku`].
+    pub sku: String,
+    /// Becomes [`Product::name`].
+    pub name: String,
+    /// Becomes [`Product::price_cents`].
+    pub price_cents: i64,
+    /// Becomes [`Product::stock`].
+    pub stock: i64,
+}
+
+impl ProductForm {
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// All fields that are wrong, each with what would be right.
+    pub fn check(self) -> Result<Product, InvalidProduct> {
+        let mut problems = BTreeMap::new();
+        let sku = self.sku.trim();
+        if let Some(problem) = sku_problem(sku) {
+            problems.insert("sku", problem);
+        }
+        let name = self.name.trim();
+        let is_one_line = !name.chars().any(char::is_control);
+        if name.is_empty() || name.chars().count() > Product::LONGEST_NAME || !is_one_line {
+            problems.insert("name", format!("must be a line of 1 to {} characters", Product::LONGEST_NAME));
+        }
+        let price_cents = amount("price_cents", self.price_cents, &mut problems);
+        let stock = amount("stock", self.stock, &mut problems);
+        if problems.is_empty() {
+            Ok(Product { sku: sku.to_owned(), name: name.to_owned(), price_cents, stock })
+        } else {
+            Err(InvalidProduct(problems))
+        }
+    }
+}
+
+impl Product {
+    /// How many characters a name has at most.
+    pub const LONGEST_NAME: usize = 100;
+    /// How many characters a stock keeping unit has at most.
+    pub const LONGEST_SKU: usize = 32;
+}
+
+/// Which fields of a product are wrong, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(transparent)]
+pub struct InvalidProduct(BTreeMap<&'static str, String>);
+
+impl fmt::Display for InvalidProduct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problems: Vec<_> = self.0.iter().map(|(field, problem)| format!("`{field}` {problem}")).collect();
+        f.write_str(&problems.join(", "))
+    }
+}
+
+fn sku_problem(sku: &str) -> Option<String> {
+    let longest = Product::LONGEST_SKU;
+    if sku.is_empty() {
+        Some("must not be empty".to_owned())
+    } else if sku.len() > longest || !sku.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        Some(format!("must have 1 to {longest} letters, digits and dashes"))
+    } else {
+        None
+    }
+}
+
+fn amount(field: &'static str, amount: i64, problems: &mut BTreeMap<&'static str, String>) -> u32 {
+    u32::try_from(amount).unwrap_or_else(|_| {
+        let problem = if amount < 0 { "must not be negative" } else { "must not be so large" };
+        problems.insert(field, format!("{problem}, and it is {amount}"));
+        0
+    })
+}

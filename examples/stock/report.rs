@@ -1,0 +1,64 @@
+//! The report of the stock: a table and a chart.
+
+mod chart;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use queue_core::BoxError;
+
+use crate::catalog::Entry;
+
+/// The folder that the newest report is in.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    folder: PathBuf,
+}
+
+impl Reports {
+    /// Keeps reports in a folder that exists.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Tells where the table is.
+    #[must_use]
+    pub fn table(&self) -> PathBuf {
+        self.folder.join("stock.csv")
+    }
+
+    /// Tells where the chart is.
+    #[must_use]
+    pub fn chart(&self) -> PathBuf {
+        self.folder.join("stock.svg")
+    }
+
+    /// Writes both files, each as a whole: a reader finds the old one or the new one. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// A file could not be written.
+    pub fn write(&self, entries: &[Entry]) -> Result<(), BoxError> {
+        replace(&self.table(), &table(entries)?)?;
+        replace(&self.chart(), chart::draw(entries)?.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn table(entries: &[Entry]) -> Result<Vec<u8>, BoxError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["sku", "name", "price_cents", "stock", "value_cents"])?;
+    for Entry { product, .. } in entries {
+        let value = u64::from(product.price_cents) * u64::from(product.stock);
+        table.serialize((&product.sku, &product.name, product.price_cents, product.stock, value))?;
+    }
+    Ok(table.into_inner()?)
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, content)?;
+    fs::rename(draft, path)
+}

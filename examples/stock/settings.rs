@@ -1,0 +1,87 @@
+//! What can be said on the command line.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// A product catalogue that answers at once and leaves the rest to the background.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "stock")]
+#[non_exhaustive]
+pub struct Settings {
+    /// The port to serve on; 0 takes a free one [default: 8080, or 0 for the demo]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The folder for the database, e-mails and reports [default: out/stock, or out/stock-demo for the demo]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Where jobs are kept
+    #[arg(long, value_enum, default_value_t)]
+    pub queue: QueueKind,
+    /// The server that sends e-mails, as in smtp://localhost:1025; without one they are files in a folder
+    #[arg(long, value_name = "URL")]
+    pub smtp: Option<String>,
+    /// Imports products from a CSV file into an empty catalogue, waits for all background work, and ends
+    #[arg(long)]
+    pub demo: bool,
+    /// The CSV file to import [default: a dozen products that come with the demo]
+    #[arg(long, value_name = "FILE", requires = "demo")]
+    pub products: Option<PathBuf>,
+    /// How long somebody handles a new product
+    #[arg(skip = Self::HANDLING)]
+    pub handling: Duration,
+}
+
+/// The queues to choose from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum QueueKind {
+    /// In memory: gone when the program ends
+    #[default]
+    Memory,
+}
+
+impl Settings {
+    const HANDLING: Duration = Duration::from_secs(5);
+
+    /// Takes every default: what is said by `stock` alone.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            port: None,
+            data: None,
+            queue: QueueKind::default(),
+            smtp: None,
+            demo: false,
+            products: None,
+            handling: Self::HANDLING,
+        }
+    }
+
+    /// Tells the port to serve on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.demo { 0 } else { 8080 })
+    }
+
+    /// Tells the folder for everything that is written.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        let default = if self.demo { "out/stock-demo" } else { "out/stock" };
+        self.data.clone().unwrap_or_else(|| default.into())
+    }
+
+    /// Tells the CSV file to import; that of the demo is found wherever the program is started.
+    #[must_use]
+    pub fn products(&self) -> PathBuf {
+        let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("stock/products.csv");
+        self.products.clone().unwrap_or_else(default)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,105 @@
+//! The one thing that people do here: add a product.
+
+use std::time::Duration;
+
+use queue_core::{NewJob, QueueError, QueueExt as _};
+use queue_tokio::TokioQueue;
+
+use crate::catalog::{self, Revision};
+use crate::database::{Database, DatabaseError};
+use crate::jobs::{HANDLING, SKU, handle, mail_product, report_stock, sync_product};
+use crate::product::Product;
+
+/// The catalogue with the queue for its background work. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    /// What is stored of products.
+    pub database: Database,
+    /// What is to be done for them.
+    pub queue: TokioQueue,
+    /// How long somebody handles a new product.
+    pub handling: Duration,
+}
+
+impl Shop {
+    /// Saves a product, and enqueues the work that comes with it.
+    ///
+    /// # Errors
+    ///
+    /// The SKU is taken, or a store failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the product saved and its work undone, until [`catch_up`](Self::catch_up).
+    pub async fn add(&self, product: Product) -> Result<(), AddError> {
+        let sku = product.sku.clone();
+        let added = self.database.run(move |connection| catalog::add(connection, &product)).await?;
+        let Some(revision) = added else { return Err(AddError::Duplicate { sku }) };
+        self.enqueue_handling(sku.clone()).await?;
+        self.enqueue_jobs(&sku, revision).await?;
+        Ok(())
+    }
+
+    /// Enqueues what is left to do for the products that are there, and tells for how many that is something.
+    ///
+    /// An in-memory queue forgets its jobs when the program ends. Each job finds out what was done before, so it does no
+    /// harm to enqueue it again.
+    ///
+    /// # Errors
+    ///
+    /// A store failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped and called again.
+    pub async fn catch_up(&self) -> Result<usize, AddError> {
+        let stored = |connection: &_| {
+            Ok((catalog::list(connection)?, catalog::revision(connection)?, catalog::reported(connection)?))
+        };
+        let (entries, revision, reported) = self.database.run(stored).await?;
+        let behind: Vec<_> = entries.iter().filter(|entry| !entry.is_done()).collect();
+        for entry in &behind {
+            self.enqueue_jobs(&entry.product.sku, revision).await?;
+        }
+        if reported.unwrap_or_default() < revision {
+            self.queue.enqueue(report_stock::new(revision)).await?;
+        }
+        Ok(behind.len())
+    }
+
+    /// A closure is background work too: it takes what it needs along.
+    async fn enqueue_handling(&self, sku: String) -> Result<(), QueueError> {
+        let (time, name) = (self.handling, sku.clone());
+        self.queue.enqueue_fn(move |scope| handle(scope, sku, time)).queue(HANDLING).meta(SKU, name).await?;
+        Ok(())
+    }
+
+    /// All of them or none: it's one batch.
+    async fn enqueue_jobs(&self, sku: &str, revision: Revision) -> Result<(), QueueError> {
+        let jobs: [NewJob; 3] = [
+            mail_product::new(sku).into(),
+            sync_product::new(sku).into(),
+            report_stock::new(revision).into(),
+        ];
+        self.queue.enqueue_all(jobs.map(|job| job.meta(SKU, sku))).await?;
+        Ok(())
+    }
+}
+
+/// Why a product was not added, or its work not enqueued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// There is a product of this SKU.
+    #[error("there is a product with the SKU {sku} already")]
+    Duplicate {
+        /// Which SKU.
+        sku: String,
+    },
+    /// The catalogue failed.
+    #[error("the product could not be saved")]
+    Database(#[from] DatabaseError),
+    /// The queue failed.
+    #[error("the work for the product could not be enqueued")]
+    Queue(#[from] QueueError),
+}

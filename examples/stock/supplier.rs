@@ -1,0 +1,94 @@
+//! The supplier's HTTP API.
+
+pub mod stub;
+
+use std::time::Duration;
+
+use queue_core::JobId;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::product::Product;
+
+/// A client of the supplier's API.
+#[derive(Clone, Debug)]
+pub struct Supplier {
+    client: Client,
+    base: String,
+}
+
+impl Supplier {
+    /// Talks to the API at a base address without a slash at its end: `http://127.0.0.1:9000`.
+    #[must_use]
+    pub fn new(base: impl Into<String>) -> Self {
+        Self { client: Client::new(), base: base.into() }
+    }
+
+    /// Tells the supplier of a product, and returns what the supplier calls it.
+    ///
+    /// The key is the same for every attempt of a job, so that the supplier can tell a repetition.
+    ///
+    /// # Errors
+    ///
+    /// See the variants.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the supplier told or not; telling again is harmless.
+    pub async fn put(&self, product: &Product, key: JobId) -> Result<String, SupplierError> {
+        let response = self
+            .client
+            .put(format!("{}/products/{}", self.base, product.sku))
+            .header("idempotency-key", key.to_string())
+            .json(product)
+            .send()
+            .await?;
+        let known: Known = accepted(response)?.json().await?;
+        Ok(known.reference)
+    }
+}
+
+/// What the supplier answers.
+#[derive(Debug, Deserialize, Serialize)]
+struct Known {
+    reference: String,
+}
+
+/// Why the supplier doesn't know of the product.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SupplierError {
+    /// No answer came, or none that can be read.
+    #[error("the supplier could not be reached")]
+    Unreachable(#[from] reqwest::Error),
+    /// It failed, and may not the next time.
+    #[error("the supplier failed with {status}")]
+    Failed {
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// It asks for a pause.
+    #[error("the supplier asks for a pause of {wait:?}")]
+    Busy {
+        /// How long.
+        wait: Duration,
+    },
+    /// It doesn't want the product, now or ever.
+    #[error("the supplier refused with {status}")]
+    Refused {
+        /// What it answered.
+        status: StatusCode,
+    },
+}
+
+fn accepted(response: Response) -> Result<Response, SupplierError> {
+    let status = response.status();
+    let wait = response.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+    match (status.is_success(), status.is_client_error(), wait) {
+        (true, _, _) => Ok(response),
+        (_, _, Some(seconds)) => Err(SupplierError::Busy { wait: Duration::from_secs(seconds) }),
+        (_, true, None) => Err(SupplierError::Refused { status }),
+        (_, false, None) => Err(SupplierError::Failed { status }),
+    }
+}

@@ -1,0 +1,69 @@
+//! What happened in the background, counted, for whoever waits for its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use queue_core::{Event, Inspect, Observer, QueueError, Transition};
+use tokio::sync::Notify;
+
+/// Counts attempts and retries, and wakes those who wait. Cheap to clone; all clones are the same tally.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    attempts: AtomicU64,
+    retries: AtomicU64,
+    settled: Notify,
+}
+
+impl Tally {
+    /// Tells how many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.0.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Tells how many attempts failed and were to be repeated.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.0.retries.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a queue has no unfinished job left.
+    ///
+    /// # Errors
+    ///
+    /// The queue failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub async fn idle(&self, queue: &impl Inspect) -> Result<(), QueueError> {
+        loop {
+            // Registered before the look, so that what happens in between is not missed.
+            let settled = self.0.settled.notified();
+            if queue.counts().await?.iter().all(|counts| counts.unfinished() == 0) {
+                return Ok(());
+            }
+            settled.await;
+        }
+    }
+}
+
+impl Observer for Tally {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Started(_) => {
+                self.0.attempts.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::Settled { transition, .. } => {
+                if matches!(transition, Transition::Retry { .. }) {
+                    self.0.retries.fetch_add(1, Ordering::Relaxed);
+                }
+                self.0.settled.notify_waiters();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Every request gets an answer that says what is wrong and where.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use queue_core::{BoxError, Inspect as _};
+use queue_tokio::TokioQueue;
+use serde_json::{Value, json};
+use stock::database::Database;
+use stock::report::Reports;
+use stock::shop::Shop;
+use stock::{http, web};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+/// The routes over an empty catalogue, without anything that works in the background.
+struct Site {
+    router: Router,
+    queue: TokioQueue,
+    _folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Result<Self, BoxError> {
+        let folder = tempfile::tempdir()?;
+        let database = Database::open(folder.path().join("stock.db"))?;
+        let queue = TokioQueue::new();
+        let shop = Shop { database, queue: queue.clone(), handling: Duration::ZERO };
+        Ok(Self { router: web::router(shop, Reports::new(folder.path())), queue, _folder: folder })
+    }
+
+    async fn post(&self, product: &str) -> Result<(StatusCode, Value), BoxError> {
+        let (status, text) =
+            self.send(Request::post("/products").body(Body::from(product.to_owned()))?).await?;
+        Ok((status, serde_json::from_str(&text)?))
+    }
+
+    async fn get(&self, path: &str) -> Result<(StatusCode, String), BoxError> {
+        self.send(Request::get(path).body(Body::empty())?).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<(StatusCode, String), BoxError> {
+        let response = self.router.clone().oneshot(request).await?;
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await?;
+        Ok((status, String::from_utf8(body.to_vec())?))
+    }
+}
+
+const TEA: &str = r#"{"sku": "TEA", "name": "Green tea", "price_cents": 450, "stock": 3}"#;
+
+#[tokio::test]
+async fn a_product_is_created_and_its_work_is_enqueued() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post(TEA).await?;
+
+    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(answer["sku"], "TEA");
+    let unfinished: u64 = site.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    assert_eq!(unfinished, 4, "a closure, an e-mail, a report and a sync");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_refused_with_its_place() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post("{\n\"sku\": oops}").await?;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!((&answer["line"], &answer["column"]), (&json!(2), &json!(8)), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_product_is_told_what_one_is() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post("[]").await?;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer["problem"].to_string().contains("an object with `sku`, `name`"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_field_of_the_wrong_kind_is_named() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post(&TEA.replace("450", "\"cheap\"")).await?;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer["field"], "price_cents", "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_misspelt_field_is_named_with_those_that_there_are() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post(&TEA.replace("price_cents", "price")).await?;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let problem = answer["problem"].to_string();
+    assert!(problem.contains("unknown field `price`") && problem.contains("`price_cents`"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_fields_that_are_not_valid_are_named_at_once() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post(&TEA.replace("TEA", " ").replace("450", "-1")).await?;
+
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        answer["fields"],
+        json!({ "sku": "must not be empty", "price_cents": "must not be negative, and it is -1" })
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sku_that_is_taken_is_a_conflict_and_enqueues_nothing() -> Result<(), BoxError> {
+    let site = Site::new()?;
+    site.post(TEA).await?;
+
+    let (status, answer) = site.post(TEA).await?;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(answer, json!({ "error": "there is a product with the SKU TEA already", "field": "sku" }));
+    let unfinished: u64 = site.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    assert_eq!(unfinished, 4, "those of the first one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_shows_names_as_text() -> Result<(), BoxError> {
+    let site = Site::new()?;
+    site.post(&TEA.replace("Green tea", "<b onclick='x'>Tea</b>")).await?;
+
+    let (status, page) = site.get("/").await?;
+
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("&lt;b onclick=&#39;x&#39;&gt;Tea&lt;/b&gt;"), "{page}");
+    assert!(!page.contains("<b onclick"), "{page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_state_lists_products_and_jobs() -> Result<(), BoxError> {
+    let site = Site::new()?;
+    site.post(TEA).await?;
+
+    let (_, state) = site.get("/state").await?;
+
+    let state: Value = serde_json::from_str(&state)?;
+    assert_eq!(state["products"][0]["sku"], "TEA");
+    assert_eq!(state["jobs"].as_array().map(Vec::len), Some(4));
+    assert_eq!(state["jobs"][0]["state"], "available");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_that_is_not_there_yet_is_not_found() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, _) = site.get("/report.svg").await?;
+
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    Ok(())
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_to_do() -> Result<(), BoxError> {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = other.local_addr()?.port();
+
+    let error = http::listen(port).expect_err("somebody else has it").to_string();
+
+    assert!(error.starts_with(&format!("port {port} is taken")) && error.contains("--port"), "{error}");
+    Ok(())
+}

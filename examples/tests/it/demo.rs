@@ -1,0 +1,49 @@
+//! The demo does all it should, in-process and without waiting.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use queue_core::BoxError;
+use stock::demo;
+use stock::settings::Settings;
+
+fn settings(folder: &Path) -> Settings {
+    let mut settings = Settings::new();
+    settings.demo = true;
+    settings.data = Some(folder.to_owned());
+    settings.handling = Duration::ZERO;
+    settings
+}
+
+#[tokio::test]
+async fn the_demo_leaves_nothing_undone_and_shows_retries() -> Result<(), BoxError> {
+    let folder = tempfile::tempdir()?;
+
+    let summary = demo::run(&settings(folder.path())).await?;
+
+    assert_eq!(summary.missing(), Vec::<String>::new());
+    assert_eq!((summary.products, summary.completed), (12, 48));
+    assert!(summary.retries > 0, "the supplier fails every third request");
+    assert_eq!(summary.attempts, summary.completed + summary.retries);
+    assert_eq!(summary.mailed, 12, "an e-mail for each product");
+    let table = fs::read_to_string(folder.path().join("reports/stock.csv"))?;
+    assert_eq!(table.lines().count(), 1 + 12, "the report covers the last product: {table}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_starts_afresh_in_its_own_folder() -> Result<(), BoxError> {
+    let folder = tempfile::tempdir()?;
+    let products = folder.path().join("one.csv");
+    fs::write(&products, "sku,name,price_cents,stock\nTEA,Tea,1,2\n")?;
+    let mut settings = settings(&folder.path().join("data"));
+    settings.products = Some(products);
+
+    demo::run(&settings).await?;
+    let again = demo::run(&settings).await?;
+
+    assert_eq!(again.missing(), Vec::<String>::new());
+    assert_eq!(again.mailed, 1, "that of the first run is gone");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Holds the application to what it promises: clear answers, work that is done once, and a demo that ends well.
+
+mod answers;
+mod demo;
+mod folder;
+mod import;
+mod jobs;
+mod shop;
+mod transaction;

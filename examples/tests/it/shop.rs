@@ -1,0 +1,32 @@
+//! What an earlier run left undone is taken up again, and nothing else.
+
+use std::time::Duration;
+
+use queue_core::{BoxError, Inspect as _};
+use queue_tokio::TokioQueue;
+use stock::catalog;
+use stock::database::Database;
+use stock::product::ProductForm;
+use stock::shop::Shop;
+
+#[tokio::test]
+async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), BoxError> {
+    let folder = tempfile::tempdir()?;
+    let database = Database::open(folder.path().join("stock.db"))?;
+    let form = ProductForm { sku: "TEA".to_owned(), name: "Tea".to_owned(), price_cents: 1, stock: 2 };
+    let product = form.check()?;
+    database.run(move |connection| catalog::add(connection, &product)).await?;
+    // The queue of the earlier run is gone with its jobs.
+    let shop = Shop { database: database.clone(), queue: TokioQueue::new(), handling: Duration::ZERO };
+
+    let behind = shop.catch_up().await?;
+    database.run(|connection| catalog::note_mail(connection, "TEA", "<1@example>")).await?;
+    database.run(|connection| catalog::note_supplier(connection, "TEA", "tea")).await?;
+    database.run(|connection| catalog::note_report(connection, 1)).await?;
+    let behind_then = shop.catch_up().await?;
+
+    assert_eq!((behind, behind_then), (1, 0));
+    let unfinished: u64 = shop.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    assert_eq!(unfinished, 4, "an e-mail, a sync and a report for the product, and one for the catalogue");
+    Ok(())
+}
