@@ -1,0 +1,102 @@
+//! Measures the queue beside its peers, in one run, and writes down what came of it.
+//!
+//! Systems alternate (A B C A B C …), so that what else the machine does falls on all alike, and a figure counts as a
+//! ratio within its round. Each measurement is a child process of its own: nothing of one system's memory, threads or
+//! CPU time is in another's figures. `README.md` says what each workload is.
+
+mod case;
+mod figures;
+mod report;
+mod results;
+mod round;
+mod series;
+mod systems;
+mod tally;
+mod targets;
+mod usage;
+mod workload;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use case::{Case, Contender};
+use report::Report;
+use workload::Workload;
+
+/// Measures background-job systems side by side.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Call {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures the systems that keep jobs in memory.
+    Memory(Setup),
+    /// Makes one measurement in this process and prints it as JSON; what each round calls.
+    #[command(hide = true)]
+    Measure {
+        /// The case, as JSON.
+        case: String,
+    },
+}
+
+/// What is measured, and how thoroughly.
+#[derive(Clone, Debug, Args)]
+struct Setup {
+    /// How many rounds count, after one to warm up.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How many jobs go through a system in a measurement.
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    jobs: u64,
+    /// Measures this system alone; may be repeated.
+    #[arg(long, value_name = "SYSTEM")]
+    only: Vec<Contender>,
+    /// Measures this workload alone; may be repeated.
+    #[arg(long, value_name = "WORKLOAD")]
+    workload: Vec<Workload>,
+    /// Measures the cost of a job up to 10,000,000 queued ones, rather than 1,000,000.
+    #[arg(long)]
+    full: bool,
+}
+
+impl Setup {
+    /// Whether everything is measured, so that the results may be kept.
+    fn is_complete(&self) -> bool {
+        self.only.is_empty() && self.workload.is_empty()
+    }
+
+    fn workloads(&self) -> Vec<Workload> {
+        if self.workload.is_empty() { Workload::ALL.to_vec() } else { self.workload.clone() }
+    }
+
+    /// The cases of a workload, in the order in which they alternate.
+    fn cases(&self, workload: Workload) -> Vec<Case> {
+        let is_wanted = |case: &Case| self.only.is_empty() || self.only.contains(&case.system);
+        workload.cases(self).into_iter().filter(is_wanted).collect()
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    match Call::parse().command {
+        Command::Memory(setup) => {
+            let results = round::all(&setup)?;
+            let report = Report::new(&results, &setup)?;
+            println!("{}", report.text());
+            if setup.is_complete() {
+                let path = report.write()?;
+                println!("Written to {}.", path.display());
+            } else {
+                println!("Not written: only a run of all systems and workloads is kept.");
+            }
+        }
+        Command::Measure { case } => {
+            let case: Case = serde_json::from_str(&case).context("the case is not one")?;
+            println!("{}", serde_json::to_string(&workload::measure(case)?)?);
+        }
+    }
+    Ok(())
+}

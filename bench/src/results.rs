@@ -1,0 +1,39 @@
+//! What all measurements found, by case and round.
+
+use std::collections::BTreeMap;
+
+use crate::case::Case;
+use crate::figures::{Figures, Metric};
+use crate::series::Series;
+
+/// The figures of each case, one for each round that counts.
+#[derive(Debug, Default)]
+pub(crate) struct Results(BTreeMap<Case, Vec<Figures>>);
+
+impl Results {
+    pub(crate) fn add(&mut self, case: Case, figures: Figures) {
+        self.0.entry(case).or_default().push(figures);
+    }
+
+    /// Gives the cases that were measured and pass a test.
+    pub(crate) fn cases(&self, test: impl Fn(&Case) -> bool) -> Vec<Case> {
+        self.0.keys().copied().filter(test).collect()
+    }
+
+    /// Gives a figure of a case over all rounds; `None` if it was not measured.
+    pub(crate) fn series(&self, case: Case, metric: Metric) -> Option<Series> {
+        Series::new(self.values(case, metric))
+    }
+
+    /// Divides one case's figure by another's, round by round.
+    ///
+    /// The two were measured seconds apart, so whatever slowed the machine in a round slowed both.
+    pub(crate) fn ratio(&self, case: Case, to: Case, metric: Metric) -> Option<Series> {
+        let pairs = self.values(case, metric).zip(self.values(to, metric));
+        Series::new(pairs.map(|(one, other)| one / other))
+    }
+
+    fn values(&self, case: Case, metric: Metric) -> impl Iterator<Item = f64> {
+        self.0.get(&case).into_iter().flatten().filter_map(move |figures| figures.value(metric))
+    }
+}

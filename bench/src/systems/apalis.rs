@@ -1,0 +1,71 @@
+//! apalis with its `MemoryStorage`: a worker with a concurrency of 64.
+//!
+//! All of its jobs run within the worker's one task, its default and its fastest setting for a job this small;
+//! `parallelize(tokio::spawn)` runs at half the speed. The storage has no bound.
+//!
+//! Clones of one `MemorySink` may not be used at once: `start_send` unwraps a `try_lock` (1.0.0). So the storage and each
+//! producer have a sink of their own, of one channel. That is more than `MemoryStorage::new` gives, and costs less than
+//! a lock around it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use apalis::prelude::{Task, WorkerBuilder, WorkerBuilderExt as _};
+use apalis_core::backend::memory::{MemorySink, MemoryStorage, MemoryStorageError};
+use futures_channel::mpsc::{SendError, UnboundedSender, unbounded};
+use futures_util::lock::Mutex;
+use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use tokio::task::JoinSet;
+
+use super::{Producer, System, WORKERS};
+use crate::tally::{Payload, Tally};
+
+pub(crate) struct Apalis {
+    sender: UnboundedSender<Task<Payload>>,
+    storage: Option<MemoryStorage<Payload>>,
+    tally: Tally,
+}
+
+impl System for Apalis {
+    type Producer = MemorySink<Payload>;
+    type Workers = JoinSet<()>;
+
+    fn new(_bound: usize, tally: Tally) -> Self {
+        let (sender, receiver) = unbounded();
+        let storage = MemoryStorage::new_with(sink(&sender), receiver.boxed());
+        Self { sender, storage: Some(storage), tally }
+    }
+
+    fn producer(&self) -> MemorySink<Payload> {
+        sink(&self.sender)
+    }
+
+    async fn start(&mut self) -> anyhow::Result<JoinSet<()>> {
+        let tally = self.tally;
+        let storage = self.storage.take().context("the one worker is running already")?;
+        let job = move |payload: Payload| async move { tally.run(payload.user_id, &payload.template) };
+        let worker = WorkerBuilder::new("welcome").backend(storage).concurrency(WORKERS).build(job);
+        let mut workers = JoinSet::new();
+        workers.spawn(async move {
+            if let Err(error) = worker.run().await {
+                eprintln!("the worker of apalis ended: {error}");
+            }
+        });
+        Ok(workers)
+    }
+}
+
+impl Producer for MemorySink<Payload> {
+    async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
+        self.send(Task::new(payload)).await?;
+        Ok(())
+    }
+}
+
+type BoxedSink = Box<dyn Sink<Task<Payload>, Error = MemoryStorageError> + Send + Sync + Unpin>;
+
+/// Does what `MemoryStorage::new` does, with another sender of the channel.
+fn sink(sender: &UnboundedSender<Task<Payload>>) -> MemorySink<Payload> {
+    let sink: BoxedSink = Box::new(sender.clone().sink_map_err(|error: SendError| error.into()));
+    MemorySink::new(Arc::new(Mutex::new(sink)))
+}

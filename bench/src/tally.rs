@@ -1,0 +1,73 @@
+//! The job that every system runs, and the count of its runs.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+/// What a job carries, in every system.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    pub(crate) user_id: u64,
+    pub(crate) template: String,
+}
+
+impl Payload {
+    pub(crate) fn new(user_id: u64) -> Self {
+        Self { user_id, template: "welcome".to_owned() }
+    }
+}
+
+/// Counts runs and wakes the one who waits for the last.
+///
+/// It's the same for all systems and lives as long as the process, so that no system pays for counting references to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally(&'static Counts);
+
+#[derive(Debug)]
+struct Counts {
+    left: AtomicU64,
+    finished: Notify,
+    starts: Box<[OnceLock<Instant>]>,
+}
+
+impl Tally {
+    /// Expects so many runs.
+    pub(crate) fn of(jobs: u64) -> Self {
+        Self::new(jobs, 0)
+    }
+
+    /// Expects so many runs, and notes when each started.
+    pub(crate) fn with_starts(jobs: u64) -> Self {
+        Self::new(jobs, jobs as usize)
+    }
+
+    fn new(jobs: u64, starts: usize) -> Self {
+        let starts = std::iter::repeat_with(OnceLock::new).take(starts).collect();
+        Self(Box::leak(Box::new(Counts { left: AtomicU64::new(jobs), finished: Notify::new(), starts })))
+    }
+
+    /// Does what the job does: next to nothing.
+    pub(crate) fn run(self, user_id: u64, template: &str) {
+        if let Some(start) = self.0.starts.get(user_id as usize) {
+            start.get_or_init(Instant::now);
+        }
+        black_box((user_id, template));
+        if self.0.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.finished.notify_one();
+        }
+    }
+
+    /// Waits for the last run.
+    pub(crate) async fn finished(self) {
+        self.0.finished.notified().await;
+    }
+
+    /// Tells when a job started.
+    pub(crate) fn start_of(self, user_id: u64) -> Option<Instant> {
+        self.0.starts.get(user_id as usize)?.get().copied()
+    }
+}

@@ -1,0 +1,51 @@
+//! Single jobs meet an idle system: how long until they start.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::figures::{Figures, Metric};
+use crate::series::Series;
+use crate::systems::{Producer, System};
+use crate::tally::{Payload, Tally};
+
+/// How many jobs count.
+pub(super) const JOBS: u64 = 200;
+/// How many go ahead and don't.
+const AHEAD: u64 = 20;
+const PACE: Duration = Duration::from_millis(5);
+
+/// Measures the time from before the call that enqueues a job to the job's first line.
+pub(super) async fn measure<S: System>(jobs: u64) -> anyhow::Result<Figures> {
+    let all = AHEAD + jobs;
+    let tally = Tally::with_starts(all);
+    let mut system = S::new(1_024, tally);
+    let workers = system.start().await?;
+
+    // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
+    let enqueued = tokio::spawn(enqueue_at_pace(system.producer(), all)).await??;
+    tally.finished().await;
+    drop(workers);
+
+    let waits = (0..).zip(enqueued).skip(AHEAD as usize).filter_map(|(user_id, enqueued)| {
+        Some(tally.start_of(user_id)?.saturating_duration_since(enqueued).as_secs_f64() * 1e6)
+    });
+    let waits = Series::new(waits).context("no job started")?;
+    Ok(Figures::default()
+        .with(Metric::StartMedian, waits.median())
+        .with(Metric::StartP99, waits.quantile(0.99)))
+}
+
+async fn enqueue_at_pace(mut producer: impl Producer, jobs: u64) -> anyhow::Result<Vec<Instant>> {
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut enqueued = Vec::new();
+    for user_id in 0..jobs {
+        pace.tick().await;
+        let payload = Payload::new(user_id);
+        enqueued.push(Instant::now());
+        producer.enqueue(payload).await?;
+    }
+    Ok(enqueued)
+}
