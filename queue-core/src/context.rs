@@ -82,7 +82,8 @@ impl fmt::Debug for World {
 impl JobContext {
     /// Makes the context of an attempt.
     #[must_use]
-    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: Arc<World>) -> Self {
+    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: impl Into<Arc<World>>) -> Self {
+        let world = world.into();
         Self(Arc::new(Shared {
             facts: JobFacts::from(delivery),
             max_attempts: delivery.max_attempts,

@@ -47,10 +47,8 @@ impl Cargo {
 
     /// Runs it; anything but success is an error which names the call.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let mut child = self
-            .command(workspace)
-            .spawn()
-            .with_context(|| format!("could not start `{self}`"))?;
+        let mut child =
+            self.command(workspace).spawn().with_context(|| format!("could not start `{self}`"))?;
         let ended = match self.limit {
             None => Some(child.wait()?),
             Some(limit) => child.wait_timeout(limit)?,
@@ -70,10 +68,7 @@ impl Cargo {
     pub(crate) fn command(&self, workspace: &Workspace) -> Command {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(program);
-        command
-            .args(&self.arguments)
-            .envs(self.environment.iter().copied())
-            .current_dir(workspace.root());
+        command.args(&self.arguments).envs(self.environment.iter().copied()).current_dir(workspace.root());
         command
     }
 
@@ -103,10 +98,7 @@ mod tests {
     fn a_call_prints_as_the_line_that_repeats_it() {
         let call = cargo("doc --no-deps").with_variable("RUSTDOCFLAGS", "-D warnings");
 
-        assert_eq!(
-            call.to_string(),
-            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps"
-        );
+        assert_eq!(call.to_string(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps");
     }
 
     #[test]
@@ -122,11 +114,6 @@ mod tests {
 
         let error = cargo("no-such-command").run(&workspace).unwrap_err();
 
-        assert!(
-            error
-                .to_string()
-                .starts_with("`cargo no-such-command` ended with"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("`cargo no-such-command` ended with"), "{error}");
     }
 }

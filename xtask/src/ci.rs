@@ -52,9 +52,6 @@ mod tests {
         let all = names(steps());
         let tests = names(test::steps(&[]));
 
-        assert!(
-            all.windows(tests.len()).any(|window| window == tests),
-            "{all:?} has no {tests:?}"
-        );
+        assert!(all.windows(tests.len()).any(|window| window == tests), "{all:?} has no {tests:?}");
     }
 }

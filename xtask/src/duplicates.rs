@@ -15,10 +15,7 @@ const PUBLISHED: [&str; 4] = ["queue-core", "queue-macros", "queue-tokio", "queu
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// Duplicates that we live with, each with the reason.
-const KNOWN: [(&str, &str); 1] = [(
-    "syn",
-    "the attributes of `tracing` 0.1 are built on syn 2, all other macros that we use on syn 3",
-)];
+const KNOWN: [(&str, &str); 0] = [];
 
 /// Finds duplicates in what the published crates use, and reasons given for duplicates which are gone.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
@@ -30,11 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let versions = versions(&used(&metadata)?, &metadata);
     let problems = problems(&versions, &KNOWN);
     if problems.is_empty() {
-        println!(
-            "what we publish uses {} crates; in two versions: {}",
-            versions.len(),
-            known_names(&KNOWN)
-        );
+        println!("what we publish uses {} crates; in two versions: {}", versions.len(), known_names(&KNOWN));
         return Ok(());
     }
     bail!("duplicates:\n  {}", problems.join("\n  "))
@@ -42,10 +35,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Every crate that the published ones use, their tests apart.
 fn used(metadata: &Metadata) -> anyhow::Result<BTreeSet<&PackageId>> {
-    let resolve = metadata
-        .resolve
-        .as_ref()
-        .context("cargo has not resolved the workspace")?;
+    let resolve = metadata.resolve.as_ref().context("cargo has not resolved the workspace")?;
     let nodes: HashMap<&PackageId, &Node> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let ours = metadata.workspace_packages().into_iter();
     let published = ours.filter(|package| PUBLISHED.contains(&package.name.as_str()));
@@ -54,9 +44,7 @@ fn used(metadata: &Metadata) -> anyhow::Result<BTreeSet<&PackageId>> {
     while let Some(id) = waiting.pop() {
         if used.insert(id) {
             let dependencies = nodes.get(id).map_or(&[][..], |node| &node.deps);
-            let built = dependencies
-                .iter()
-                .filter(|dependency| is_built_for_users(dependency));
+            let built = dependencies.iter().filter(|dependency| is_built_for_users(dependency));
             waiting.extend(built.map(|dependency| &dependency.pkg));
         }
     }
@@ -64,10 +52,7 @@ fn used(metadata: &Metadata) -> anyhow::Result<BTreeSet<&PackageId>> {
 }
 
 fn is_built_for_users(dependency: &NodeDep) -> bool {
-    dependency
-        .dep_kinds
-        .iter()
-        .any(|info| info.kind == DependencyKind::Normal)
+    dependency.dep_kinds.iter().any(|info| info.kind == DependencyKind::Normal)
 }
 
 /// The versions of each crate by its name.
@@ -76,15 +61,8 @@ fn versions<'a>(
     metadata: &'a Metadata,
 ) -> BTreeMap<&'a str, BTreeSet<&'a Version>> {
     let mut versions: BTreeMap<&str, BTreeSet<&Version>> = BTreeMap::new();
-    for package in metadata
-        .packages
-        .iter()
-        .filter(|package| used.contains(&package.id))
-    {
-        versions
-            .entry(package.name.as_str())
-            .or_default()
-            .insert(&package.version);
+    for package in metadata.packages.iter().filter(|package| used.contains(&package.id)) {
+        versions.entry(package.name.as_str()).or_default().insert(&package.version);
     }
     versions
 }
@@ -92,22 +70,14 @@ fn versions<'a>(
 fn problems(versions: &BTreeMap<&str, BTreeSet<&Version>>, known: &[(&str, &str)]) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, versions) in versions {
-        let is_twice = versions
-            .iter()
-            .map(|version| generation(version))
-            .collect::<BTreeSet<_>>()
-            .len()
-            > 1;
+        let is_twice = versions.iter().map(|version| generation(version)).collect::<BTreeSet<_>>().len() > 1;
         let is_known = known.iter().any(|(known, _)| known == name);
         if is_twice && !is_known {
             let calls: Vec<String> = versions
                 .iter()
                 .map(|version| format!("`cargo tree -e normal -i {name}@{version}`"))
                 .collect();
-            problems.push(format!(
-                "{name} is used in several versions: see {}",
-                calls.join(" and ")
-            ));
+            problems.push(format!("{name} is used in several versions: see {}", calls.join(" and ")));
         }
         if is_known && !is_twice {
             problems.push(format!("{name} is no longer used twice: delete its reason"));
@@ -119,15 +89,8 @@ fn problems(versions: &BTreeMap<&str, BTreeSet<&Version>>, known: &[(&str, &str)
 }
 
 fn known_names(known: &[(&str, &str)]) -> String {
-    let names: Vec<String> = known
-        .iter()
-        .map(|(name, reason)| format!("{name} ({reason})"))
-        .collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
+    let names: Vec<String> = known.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// What versions that can be one have in common.
@@ -160,9 +123,6 @@ mod tests {
         let known = [("syn", "a reason")];
 
         assert_eq!(found(&["2.0.1", "3.0.0"], &known), [""; 0]);
-        assert_eq!(
-            found(&["3.0.0"], &known),
-            ["syn is no longer used twice: delete its reason"]
-        );
+        assert_eq!(found(&["3.0.0"], &known), ["syn is no longer used twice: delete its reason"]);
     }
 }

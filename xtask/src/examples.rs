@@ -16,38 +16,14 @@ pub(crate) struct Program {
 
 /// Every example that is a program.
 pub(crate) const PROGRAMS: [Program; 8] = [
-    Program {
-        name: "stock",
-        arguments: "--demo",
-    },
-    Program {
-        name: "hello",
-        arguments: "",
-    },
-    Program {
-        name: "closures",
-        arguments: "",
-    },
-    Program {
-        name: "scoped_services",
-        arguments: "",
-    },
-    Program {
-        name: "retries",
-        arguments: "",
-    },
-    Program {
-        name: "middleware",
-        arguments: "",
-    },
-    Program {
-        name: "graceful_shutdown",
-        arguments: "--demo",
-    },
-    Program {
-        name: "own_backend",
-        arguments: "",
-    },
+    Program { name: "stock", arguments: "--demo" },
+    Program { name: "hello", arguments: "" },
+    Program { name: "closures", arguments: "" },
+    Program { name: "scoped_services", arguments: "" },
+    Program { name: "retries", arguments: "" },
+    Program { name: "middleware", arguments: "" },
+    Program { name: "graceful_shutdown", arguments: "--demo" },
+    Program { name: "own_backend", arguments: "" },
 ];
 
 /// Examples that are tests, which `cargo test` runs.
@@ -60,11 +36,7 @@ pub(crate) fn steps() -> Vec<Step> {
 
 fn step(program: &Program) -> Step {
     let call = cargo(&program.line()).with_limit(LIMIT);
-    Step::cargo(
-        &format!("example {}", program.name),
-        call,
-        "an example ends by itself, and with success",
-    )
+    Step::cargo(&format!("example {}", program.name), call, "an example ends by itself, and with success")
 }
 
 impl Program {
@@ -85,21 +57,7 @@ mod tests {
 
     #[test]
     fn a_program_is_run_as_the_readme_says() {
-        assert_eq!(
-            Program {
-                name: "hello",
-                arguments: ""
-            }
-            .line(),
-            "run --example hello"
-        );
-        assert_eq!(
-            Program {
-                name: "stock",
-                arguments: "--demo"
-            }
-            .line(),
-            "run --example stock -- --demo"
-        );
+        assert_eq!(Program { name: "hello", arguments: "" }.line(), "run --example hello");
+        assert_eq!(Program { name: "stock", arguments: "--demo" }.line(), "run --example stock -- --demo");
     }
 }

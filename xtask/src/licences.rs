@@ -24,11 +24,7 @@ const ALLOWED: [&str; 13] = [
 
 /// Holds every crate that the lock file names to the list.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let foreign = workspace
-        .metadata()
-        .packages
-        .iter()
-        .filter(|package| package.source.is_some());
+    let foreign = workspace.metadata().packages.iter().filter(|package| package.source.is_some());
     let judged: Vec<Option<String>> = foreign
         .map(|package| {
             let problem = problem_of(package.license.as_deref())?;
@@ -67,12 +63,9 @@ mod tests {
 
     #[test]
     fn what_the_list_can_satisfy_is_fine() {
-        for licence in [
-            "MIT",
-            "MIT/Apache-2.0",
-            "GPL-2.0-only OR MIT",
-            "Apache-2.0 WITH LLVM-exception AND ISC",
-        ] {
+        for licence in
+            ["MIT", "MIT/Apache-2.0", "GPL-2.0-only OR MIT", "Apache-2.0 WITH LLVM-exception AND ISC"]
+        {
             assert_eq!(problem_of(Some(licence)), None, "{licence}");
         }
     }

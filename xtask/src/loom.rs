@@ -25,31 +25,17 @@ const PREEMPTIONS: (&str, &str) = ("LOOM_MAX_PREEMPTIONS", "3");
 /// Builds the models and runs them.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let models = workspace.root().join(MODELS);
-    ensure!(
-        models.is_file(),
-        "{MODELS} is missing: the signal of the in-memory queue has its models there"
-    );
+    ensure!(models.is_file(), "{MODELS} is missing: the signal of the in-memory queue has its models there");
     let program = build(workspace)?;
     let count = count(&program)?;
-    ensure!(
-        count > 0,
-        "no test in {MODELS} is built: is the module compiled under `cfg(all(test, loom))`?"
-    );
+    ensure!(count > 0, "no test in {MODELS} is built: is the module compiled under `cfg(all(test, loom))`?");
     let (name, default) = PREEMPTIONS;
     let preemptions = std::env::var(name).unwrap_or_else(|_| default.to_owned());
     println!("models: {count}, each over all its interleavings with up to {preemptions} preemptions");
     let mut command = Command::new(&program);
-    command
-        .arg(FILTER)
-        .env(name, preemptions)
-        .current_dir(workspace.root());
-    let status = command
-        .status()
-        .with_context(|| format!("could not start {}", program.display()))?;
-    ensure!(
-        status.success(),
-        "a loom model failed: the output above names it and the interleaving"
-    );
+    command.arg(FILTER).env(name, preemptions).current_dir(workspace.root());
+    let status = command.status().with_context(|| format!("could not start {}", program.display()))?;
+    ensure!(status.success(), "a loom model failed: the output above names it and the interleaving");
     Ok(())
 }
 
@@ -64,9 +50,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("could not start `{call}`"))?;
-    let Some(output) = child.stdout.take() else {
-        bail!("`{call}` has no output to read")
-    };
+    let Some(output) = child.stdout.take() else { bail!("`{call}` has no output to read") };
     let program = find_program(BufReader::new(output), &call)?;
     call.judge(child.wait()?)?;
     program.with_context(|| format!("`{call}` built no test program"))
@@ -105,10 +89,7 @@ mod tests {
 
     #[test]
     fn tests_are_counted_from_their_list() {
-        assert_eq!(
-            count_tests("memory::loom::a: test\nmemory::loom::b: test\n\n2 tests, 0 benchmarks\n"),
-            2
-        );
+        assert_eq!(count_tests("memory::loom::a: test\nmemory::loom::b: test\n\n2 tests, 0 benchmarks\n"), 2);
         assert_eq!(count_tests("0 tests, 0 benchmarks\n"), 0);
     }
 
@@ -119,11 +100,8 @@ mod tests {
                 r#"{{"reason":"compiler-artifact","package_id":"a","manifest_path":"Cargo.toml","target":{{"kind":["lib"],"crate_types":["lib"],"name":"a","src_path":"lib.rs","edition":"2024","doc":true,"doctest":true,"test":true}},"profile":{{"opt_level":"0","debuginfo":1,"debug_assertions":true,"overflow_checks":true,"test":{test}}},"features":[],"filenames":[],"executable":{executable},"fresh":false}}"#
             )
         };
-        let output = [
-            artifact("\"build-script\"", false),
-            artifact("\"models\"", true),
-            artifact("null", false),
-        ];
+        let output =
+            [artifact("\"build-script\"", false), artifact("\"models\"", true), artifact("null", false)];
 
         let program = find_program(output.join("\n").as_bytes(), &cargo("rustc")).unwrap();
 

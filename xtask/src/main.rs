@@ -4,11 +4,7 @@
 //! `tidy` in `tidy/`, the examples in `examples.rs`.
 //! This file only finds out which was asked for.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program for a terminal prints"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal prints")]
 
 mod cargo;
 mod steps;
@@ -113,10 +109,7 @@ mod tests {
             read_words("test -p queue-core"),
             Ok(Request::Test(vec!["-p".into(), "queue-core".into()]))
         );
-        assert_eq!(
-            read_words("bench --help"),
-            Ok(Request::Bench(vec!["--help".into()]))
-        );
+        assert_eq!(read_words("bench --help"), Ok(Request::Bench(vec!["--help".into()])));
         assert_eq!(read_words("ci"), Ok(Request::Ci));
     }
 
@@ -124,9 +117,6 @@ mod tests {
     fn a_mistake_names_what_was_wrong() {
         assert_eq!(read_words(""), Err("a command is missing".into()));
         assert_eq!(read_words("tset"), Err("there is no command `tset`".into()));
-        assert_eq!(
-            read_words("tidy --fix"),
-            Err("`tidy` takes no arguments, and got `--fix`".into())
-        );
+        assert_eq!(read_words("tidy --fix"), Err("`tidy` takes no arguments, and got `--fix`".into()));
     }
 }

@@ -24,20 +24,12 @@ enum Action {
 impl Step {
     /// A step that is a call of cargo.
     pub(crate) fn cargo(name: &str, call: Cargo, remedy: &'static str) -> Self {
-        Self {
-            name: name.to_owned(),
-            action: Action::Cargo(call),
-            remedy,
-        }
+        Self { name: name.to_owned(), action: Action::Cargo(call), remedy }
     }
 
     /// A step that is a function of ours.
     pub(crate) fn call(name: &str, call: fn(&Workspace) -> anyhow::Result<()>, remedy: &'static str) -> Self {
-        Self {
-            name: name.to_owned(),
-            action: Action::Call(call),
-            remedy,
-        }
+        Self { name: name.to_owned(), action: Action::Call(call), remedy }
     }
 
     fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
@@ -80,10 +72,7 @@ pub(crate) fn run(steps: Vec<Step>, workspace: &Workspace) -> anyhow::Result<()>
 fn summary(times: &[(String, Duration)]) -> String {
     let mut text = String::new();
     let total: Duration = times.iter().map(|(_, took)| took).sum();
-    let rows = times
-        .iter()
-        .map(|(name, took)| (name.as_str(), *took))
-        .chain([("all that passed", total)]);
+    let rows = times.iter().map(|(name, took)| (name.as_str(), *took)).chain([("all that passed", total)]);
     for (name, took) in rows {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{:>10}  {name}", seconds(took));
@@ -116,14 +105,9 @@ mod tests {
 
     #[test]
     fn the_summary_has_a_row_for_each_step_and_their_sum() {
-        let times = [
-            ("one".to_owned(), Duration::from_millis(1500)),
-            ("two".to_owned(), Duration::from_secs(100)),
-        ];
+        let times =
+            [("one".to_owned(), Duration::from_millis(1500)), ("two".to_owned(), Duration::from_secs(100))];
 
-        assert_eq!(
-            summary(&times),
-            "     1.5 s  one\n   100.0 s  two\n   101.5 s  all that passed\n"
-        );
+        assert_eq!(summary(&times), "     1.5 s  one\n   100.0 s  two\n   101.5 s  all that passed\n");
     }
 }

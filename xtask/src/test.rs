@@ -17,21 +17,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
 
 /// All tests; with arguments, only what `cargo test` makes of them.
 pub(crate) fn steps(arguments: &[String]) -> Vec<Step> {
-    let names_packages = arguments
-        .iter()
-        .any(|argument| argument == "-p" || argument.starts_with("--package"));
-    let scope = if names_packages {
-        "test --all-features"
-    } else {
-        "test --workspace --all-features"
-    };
+    let names_packages =
+        arguments.iter().any(|argument| argument == "-p" || argument.starts_with("--package"));
+    let scope = if names_packages { "test --all-features" } else { "test --workspace --all-features" };
     // Unit, integration and documentation tests; the UI tests of the macro are among the integration tests.
     let tests = Step::cargo("tests", cargo(scope).with_arguments(arguments), REMEDY);
-    if arguments.is_empty() {
-        vec![tests, Step::call("loom models", loom::run, REMEDY)]
-    } else {
-        vec![tests]
-    }
+    if arguments.is_empty() { vec![tests, Step::call("loom models", loom::run, REMEDY)] } else { vec![tests] }
 }
 
 #[cfg(test)]

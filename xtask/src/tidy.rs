@@ -21,38 +21,14 @@ use crate::workspace::{Crate, Workspace};
 
 /// The rules, in the order in which their problems are listed.
 const RULES: [Rule; 8] = [
-    Rule {
-        name: "arrows",
-        check: arrows::check,
-    },
-    Rule {
-        name: "manifests",
-        check: manifests::check,
-    },
-    Rule {
-        name: "length",
-        check: length::check,
-    },
-    Rule {
-        name: "sleeping",
-        check: sleeping::check,
-    },
-    Rule {
-        name: "test files",
-        check: test_files::check,
-    },
-    Rule {
-        name: "laws",
-        check: laws::check,
-    },
-    Rule {
-        name: "words",
-        check: words::check,
-    },
-    Rule {
-        name: "examples",
-        check: examples::check,
-    },
+    Rule { name: "arrows", check: arrows::check },
+    Rule { name: "manifests", check: manifests::check },
+    Rule { name: "length", check: length::check },
+    Rule { name: "sleeping", check: sleeping::check },
+    Rule { name: "test files", check: test_files::check },
+    Rule { name: "laws", check: laws::check },
+    Rule { name: "words", check: words::check },
+    Rule { name: "examples", check: examples::check },
 ];
 
 /// One rule of the house.
@@ -87,19 +63,11 @@ enum Weight {
 
 impl Problem {
     pub(crate) fn new(file: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            message: message.into(),
-            weight: Weight::Failure,
-        }
+        Self { file: file.to_owned(), line, message: message.into(), weight: Weight::Failure }
     }
 
     pub(crate) fn advice(file: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            weight: Weight::Advice,
-            ..Self::new(file, line, message)
-        }
+        Self { weight: Weight::Advice, ..Self::new(file, line, message) }
     }
 }
 
@@ -115,17 +83,11 @@ impl fmt::Display for Problem {
 
 /// Holds the project to every rule, and prints what breaks one.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let project = Project {
-        tree: Tree::read(workspace.root())?,
-        crates: workspace.crates(),
-    };
+    let project = Project { tree: Tree::read(workspace.root())?, crates: workspace.crates() };
     let mut failures = 0;
     for rule in RULES {
         let problems = (rule.check)(&project);
-        failures += problems
-            .iter()
-            .filter(|problem| problem.weight == Weight::Failure)
-            .count();
+        failures += problems.iter().filter(|problem| problem.weight == Weight::Failure).count();
         if !problems.is_empty() {
             println!("{}:", rule.name);
         }
@@ -144,20 +106,14 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 impl Project {
     /// A project of nothing but files, for the tests of a rule.
     fn of(files: &[(&str, &str)]) -> Self {
-        Self {
-            tree: Tree::of(files),
-            crates: Vec::new(),
-        }
+        Self { tree: Tree::of(files), crates: Vec::new() }
     }
 }
 
 /// The places of `problems`, for the tests of a rule.
 #[cfg(test)]
 fn places(problems: &[Problem]) -> Vec<String> {
-    problems
-        .iter()
-        .map(|problem| format!("{}:{}", problem.file, problem.line))
-        .collect()
+    problems.iter().map(|problem| format!("{}:{}", problem.file, problem.line)).collect()
 }
 
 #[cfg(test)]
@@ -166,13 +122,7 @@ mod tests {
 
     #[test]
     fn a_problem_prints_its_place_so_that_an_editor_can_jump_to_it() {
-        assert_eq!(
-            Problem::new("a/src/lib.rs", 7, "do this").to_string(),
-            "a/src/lib.rs:7: do this"
-        );
-        assert_eq!(
-            Problem::advice("b.rs", 1, "think").to_string(),
-            "b.rs:1: (advice) think"
-        );
+        assert_eq!(Problem::new("a/src/lib.rs", 7, "do this").to_string(), "a/src/lib.rs:7: do this");
+        assert_eq!(Problem::advice("b.rs", 1, "think").to_string(), "b.rs:1: (advice) think");
     }
 }

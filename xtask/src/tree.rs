@@ -42,9 +42,7 @@ impl Tree {
             let source = path.ends_with(".rs").then(|| Source::parse(&text));
             (path, File { text, source })
         });
-        let mut tree = Self {
-            files: files.collect(),
-        };
+        let mut tree = Self { files: files.collect() };
         tree.mark_test_files();
         tree
     }
@@ -65,20 +63,14 @@ impl Tree {
 
     /// The Rust files.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
-        self.files()
-            .filter_map(|(path, file)| Some((path, file.source.as_ref()?)))
+        self.files().filter_map(|(path, file)| Some((path, file.source.as_ref()?)))
     }
 
     /// The files that the `mod` lines of `path` name and that are there; with whether only tests compile them.
     pub(crate) fn children(&self, path: &str) -> Vec<(String, bool)> {
-        let modules = self
-            .get(path)
-            .and_then(|file| file.source.as_ref())
-            .map(Source::modules)
-            .unwrap_or_default();
-        let files = modules
-            .iter()
-            .flat_map(|module| module.files(path).map(|file| (file, module.in_test)));
+        let modules =
+            self.get(path).and_then(|file| file.source.as_ref()).map(Source::modules).unwrap_or_default();
+        let files = modules.iter().flat_map(|module| module.files(path).map(|file| (file, module.in_test)));
         files.filter(|(file, _)| self.files.contains_key(file)).collect()
     }
 
@@ -88,11 +80,7 @@ impl Tree {
         let mut next = 0;
         while let Some(path) = reached.get(next) {
             let new: Vec<_> = self.children(path).into_iter().map(|(file, _)| file).collect();
-            reached.extend(
-                new.into_iter()
-                    .filter(|file| !reached.contains(file))
-                    .collect::<Vec<_>>(),
-            );
+            reached.extend(new.into_iter().filter(|file| !reached.contains(file)).collect::<Vec<_>>());
             next += 1;
         }
         reached
@@ -101,10 +89,7 @@ impl Tree {
     /// Files whose `mod` line is for tests are test code from their first line to the last.
     fn mark_test_files(&mut self) {
         let paths: Vec<String> = self.sources().map(|(path, _)| path.to_owned()).collect();
-        let roots = paths
-            .iter()
-            .flat_map(|path| self.children(path))
-            .filter(|(_, in_test)| *in_test);
+        let roots = paths.iter().flat_map(|path| self.children(path)).filter(|(_, in_test)| *in_test);
         let marked: Vec<String> = roots.flat_map(|(file, _)| self.reached_from(&file)).collect();
         for path in marked {
             if let Some(source) = self.files.get_mut(&path).and_then(|file| file.source.as_mut()) {
@@ -131,9 +116,8 @@ fn read_folder(folder: &Path, prefix: &str, texts: &mut Vec<(String, String)>) -
         }
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
-        let is_text = Path::new(&name)
-            .extension()
-            .is_some_and(|kind| EXTENSIONS.iter().any(|known| kind == *known));
+        let is_text =
+            Path::new(&name).extension().is_some_and(|kind| EXTENSIONS.iter().any(|known| kind == *known));
         if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), texts)?;
         } else if kind.is_file() && is_text {
@@ -148,11 +132,7 @@ fn read_folder(folder: &Path, prefix: &str, texts: &mut Vec<(String, String)>) -
 impl Tree {
     /// A tree for the tests of a rule.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        Self::new(
-            files
-                .iter()
-                .map(|&(path, text)| (path.to_owned(), text.to_owned())),
-        )
+        Self::new(files.iter().map(|&(path, text)| (path.to_owned(), text.to_owned())))
     }
 }
 
@@ -169,15 +149,8 @@ mod tests {
             ("a/src/memory/loom/signal.rs", "fn f() {}"),
         ]);
 
-        let all_test = |path| {
-            tree.get(path)
-                .unwrap()
-                .source
-                .as_ref()
-                .unwrap()
-                .lines()
-                .all(|(_, line)| line.in_test)
-        };
+        let all_test =
+            |path| tree.get(path).unwrap().source.as_ref().unwrap().lines().all(|(_, line)| line.in_test);
         assert!(all_test("a/src/memory/loom.rs"));
         assert!(all_test("a/src/memory/loom/signal.rs"));
         assert!(!all_test("a/src/lib.rs"));

@@ -83,10 +83,7 @@ impl Workspace {
     }
 
     fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(self.root())
-            .unwrap_or(path)
-            .to_string_lossy()
-            .replace('\\', "/")
+        path.strip_prefix(self.root()).unwrap_or(path).to_string_lossy().replace('\\', "/")
     }
 }
 
@@ -99,11 +96,8 @@ impl Crate {
 
 impl Dependency {
     fn new(dependency: &cargo_metadata::Dependency) -> Self {
-        let kind = if dependency.kind == DependencyKind::Development {
-            Kind::Development
-        } else {
-            Kind::Normal
-        };
+        let kind =
+            if dependency.kind == DependencyKind::Development { Kind::Development } else { Kind::Normal };
         Self {
             name: dependency.name.clone(),
             kind,

@@ -8,7 +8,8 @@ use super::scope::is_built_in;
 use super::{Dependency, Need, ServiceKey, Services};
 
 /// Everything that was found wrong, at once.
-#[derive(Debug)]
+///
+/// Its `Debug` is its text too, since that is what a `main` that returns it prints.
 pub struct BuildError {
     problems: Vec<Problem>,
 }
@@ -38,6 +39,12 @@ impl fmt::Display for BuildError {
         let count = self.problems.len();
         write!(f, "{count} problem{} found before the start:", if count == 1 { "" } else { "s" })?;
         self.problems.iter().enumerate().try_for_each(|(i, problem)| write!(f, "\n  {}. {problem}", i + 1))
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -51,11 +51,7 @@ fn step(state: State, rest: &str, character: char, before: char) -> (usize, Stat
         State::Text => (one, state),
         State::RawText { hashes } => {
             let end = format!("\"{}", "#".repeat(hashes));
-            if rest.starts_with(&end) {
-                (end.len(), State::Code)
-            } else {
-                (one, state)
-            }
+            if rest.starts_with(&end) { (end.len(), State::Code) } else { (one, state) }
         }
     }
 }
@@ -72,17 +68,9 @@ fn code_step(rest: &str, character: char, before: char) -> (usize, State) {
         '\'' => (character_literal(rest).unwrap_or(1), State::Code),
         // `r"…"` and `br#"…"#`; but not `r#type`, nor the end of an identifier such as `for`.
         'r' if !is_word(before) || before == 'b' || before == 'c' => {
-            let hashes = rest
-                .chars()
-                .skip(1)
-                .take_while(|&character| character == '#')
-                .count();
+            let hashes = rest.chars().skip(1).take_while(|&character| character == '#').count();
             let opens = rest.chars().nth(1 + hashes) == Some('"');
-            if opens {
-                (2 + hashes, State::RawText { hashes })
-            } else {
-                (1, State::Code)
-            }
+            if opens { (2 + hashes, State::RawText { hashes }) } else { (1, State::Code) }
         }
         _ => (character.len_utf8(), State::Code),
     }
@@ -95,14 +83,9 @@ fn character_literal(rest: &str) -> Option<usize> {
     if first == '\\' {
         // The escaped character itself may be a quote.
         characters.next();
-        return characters
-            .find(|&(_, character)| character == '\'')
-            .map(|(at, _)| at + 1);
+        return characters.find(|&(_, character)| character == '\'').map(|(at, _)| at + 1);
     }
-    characters
-        .next()
-        .filter(|&(_, character)| character == '\'')
-        .map(|(at, _)| at + 1)
+    characters.next().filter(|&(_, character)| character == '\'').map(|(at, _)| at + 1)
 }
 
 /// Puts a character where it belongs, by the states before and after the piece that it is part of.

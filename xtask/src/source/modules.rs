@@ -18,19 +18,11 @@ impl Module {
     pub(crate) fn files(&self, parent: &str) -> [String; 2] {
         let parent = Path::new(parent);
         let folder = parent.parent().unwrap_or(Path::new(""));
-        let is_root = parent
-            .file_name()
-            .is_some_and(|name| name == "main.rs" || name == "lib.rs" || name == "mod.rs");
-        let mut module = if is_root {
-            folder.to_owned()
-        } else {
-            parent.with_extension("")
-        };
+        let is_root =
+            parent.file_name().is_some_and(|name| name == "main.rs" || name == "lib.rs" || name == "mod.rs");
+        let mut module = if is_root { folder.to_owned() } else { parent.with_extension("") };
         module.extend(&self.path);
-        [
-            slashed(&module.with_extension("rs")),
-            slashed(&module.join("mod.rs")),
-        ]
+        [slashed(&module.with_extension("rs")), slashed(&module.join("mod.rs"))]
     }
 }
 
@@ -47,10 +39,7 @@ pub(super) fn declared(lines: &[Line]) -> Vec<Module> {
             match word {
                 ";" if keyword == "mod" => {
                     let path = open.iter().map(|(name, _)| name).chain([name]).cloned().collect();
-                    modules.push(Module {
-                        path,
-                        in_test: line.in_test,
-                    });
+                    modules.push(Module { path, in_test: line.in_test });
                 }
                 "{" => {
                     if keyword == "mod" {
@@ -85,10 +74,7 @@ fn words_and_marks(code: &str) -> impl Iterator<Item = &str> {
 }
 
 fn slashed(path: &Path) -> String {
-    path.iter()
-        .collect::<PathBuf>()
-        .to_string_lossy()
-        .replace('\\', "/")
+    path.iter().collect::<PathBuf>().to_string_lossy().replace('\\', "/")
 }
 
 #[cfg(test)]
@@ -96,11 +82,7 @@ mod tests {
     use crate::source::Source;
 
     fn files(parent: &str, text: &str) -> Vec<String> {
-        Source::parse(text)
-            .modules()
-            .iter()
-            .map(|module| module.files(parent)[0].clone())
-            .collect()
+        Source::parse(text).modules().iter().map(|module| module.files(parent)[0].clone()).collect()
     }
 
     #[test]
@@ -119,10 +101,7 @@ mod tests {
     #[test]
     fn modules_with_a_body_are_folders_until_they_close() {
         assert_eq!(
-            files(
-                "src/lib.rs",
-                "mod a { fn f() {} mod b; }\nmod c;\n// mod d;\nlet e = \"mod e;\";"
-            ),
+            files("src/lib.rs", "mod a { fn f() {} mod b; }\nmod c;\n// mod d;\nlet e = \"mod e;\";"),
             ["src/a/b.rs", "src/c.rs"],
         );
     }
@@ -131,9 +110,6 @@ mod tests {
     fn modules_of_tests_are_known_as_such() {
         let modules = Source::parse("#[cfg(all(test, loom))]\nmod models;\nmod a;").modules();
 
-        assert_eq!(
-            modules.iter().map(|module| module.in_test).collect::<Vec<_>>(),
-            [true, false]
-        );
+        assert_eq!(modules.iter().map(|module| module.in_test).collect::<Vec<_>>(), [true, false]);
     }
 }

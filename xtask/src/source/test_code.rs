@@ -58,9 +58,7 @@ fn is_for_tests(condition: &str) -> bool {
         let length = required.get(inside..).and_then(group_length).unwrap_or(0);
         required.replace_range(start..inside + length, "");
     }
-    let names_tests = ["test", "loom"]
-        .iter()
-        .any(|word| find_word(&required, word).is_some());
+    let names_tests = ["test", "loom"].iter().any(|word| find_word(&required, word).is_some());
     let or_a_feature = find_word(&required, "any(").is_some() && find_word(&required, "feature").is_some();
     names_tests && !or_a_feature
 }
@@ -111,11 +109,7 @@ mod tests {
     use crate::source::Source;
 
     fn test_lines(text: &str) -> Vec<usize> {
-        Source::parse(text)
-            .lines()
-            .filter(|(_, line)| line.in_test)
-            .map(|(number, _)| number)
-            .collect()
+        Source::parse(text).lines().filter(|(_, line)| line.in_test).map(|(number, _)| number).collect()
     }
 
     #[test]
@@ -149,12 +143,7 @@ mod tests {
         for condition in ["test", "loom", "all(test, not(loom))", "any(test, loom)"] {
             assert!(is_for_tests(condition), "{condition}");
         }
-        for condition in [
-            "not(test)",
-            "not(any(test, loom))",
-            "unix",
-            "any(test, feature = \"x\")",
-        ] {
+        for condition in ["not(test)", "not(any(test, loom))", "unix", "any(test, feature = \"x\")"] {
             assert!(!is_for_tests(condition), "{condition}");
         }
     }

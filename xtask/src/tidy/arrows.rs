@@ -7,44 +7,16 @@ use crate::workspace::{Crate, Dependency, Kind};
 ///
 /// Arrows of dev-dependencies may form a cycle, since they are no part of what is published.
 const ARROWS: [Arrows; 6] = [
-    Arrows {
-        from: "queue-macros",
-        to: &[],
-        in_tests: &["queue-core", "queue-tokio", "queue-testkit"],
-    },
-    Arrows {
-        from: "queue-core",
-        to: &["queue-macros"],
-        in_tests: &["queue-testkit"],
-    },
-    Arrows {
-        from: "queue-testkit",
-        to: &["queue-core"],
-        in_tests: &["queue-tokio"],
-    },
-    Arrows {
-        from: "queue-tokio",
-        to: &["queue-core"],
-        in_tests: &["queue-testkit"],
-    },
-    Arrows {
-        from: "queue-examples",
-        to: &["queue-core", "queue-tokio"],
-        in_tests: &["queue-testkit"],
-    },
-    Arrows {
-        from: "xtask",
-        to: &[],
-        in_tests: &[],
-    },
+    Arrows { from: "queue-macros", to: &[], in_tests: &["queue-core", "queue-tokio", "queue-testkit"] },
+    Arrows { from: "queue-core", to: &["queue-macros"], in_tests: &["queue-testkit"] },
+    Arrows { from: "queue-testkit", to: &["queue-core"], in_tests: &["queue-tokio"] },
+    Arrows { from: "queue-tokio", to: &["queue-core"], in_tests: &["queue-testkit"] },
+    Arrows { from: "queue-examples", to: &["queue-core", "queue-tokio"], in_tests: &["queue-testkit"] },
+    Arrows { from: "xtask", to: &[], in_tests: &[] },
 ];
 
 /// What the little programs that the macro's tests build may use.
-const FIXTURE: Arrows = Arrows {
-    from: "a fixture",
-    to: &["queue-core", "queue-tokio"],
-    in_tests: &[],
-};
+const FIXTURE: Arrows = Arrows { from: "a fixture", to: &["queue-core", "queue-tokio"], in_tests: &[] };
 
 struct Arrows {
     from: &'static str,
@@ -76,10 +48,8 @@ pub(super) fn check(project: &Project) -> Vec<Problem> {
     let mut problems = Vec::new();
     for krate in &project.crates {
         let Some(arrows) = Arrows::of(krate) else {
-            let message = format!(
-                "`{}` has no arrows: add a row for it to xtask/src/tidy/arrows.rs",
-                krate.name
-            );
+            let message =
+                format!("`{}` has no arrows: add a row for it to xtask/src/tidy/arrows.rs", krate.name);
             problems.push(Problem::new(&krate.manifest, 1, message));
             continue;
         };
@@ -105,11 +75,7 @@ fn wrong_way(krate: &Crate, dependency: &Dependency, arrows: &Arrows) -> String 
         Kind::Normal => ("use", arrows.to.to_vec()),
         Kind::Development => ("use in tests", [arrows.to, arrows.in_tests].concat()),
     };
-    let allowed = if allowed.is_empty() {
-        "none".to_owned()
-    } else {
-        allowed.join(", ")
-    };
+    let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
     format!(
         "`{}` may not {kind} `{}` (of our crates it may: {allowed}): move the code to where the arrows allow it",
         krate.name, dependency.name,
@@ -120,9 +86,7 @@ impl Project {
     /// The first line of a manifest which begins with `name`; the first line of all if there is none.
     fn line_of(&self, manifest: &str, name: &str) -> usize {
         let text = self.tree.get(manifest).map_or("", |file| file.text.as_str());
-        text.lines()
-            .position(|line| line.trim_start().starts_with(name))
-            .map_or(1, |at| at + 1)
+        text.lines().position(|line| line.trim_start().starts_with(name)).map_or(1, |at| at + 1)
     }
 }
 
@@ -132,12 +96,7 @@ mod tests {
     use crate::tidy::places;
 
     fn dependency(name: &str, kind: Kind) -> Dependency {
-        Dependency {
-            name: name.to_owned(),
-            kind,
-            has_path: true,
-            has_version: kind == Kind::Normal,
-        }
+        Dependency { name: name.to_owned(), kind, has_path: true, has_version: kind == Kind::Normal }
     }
 
     fn krate(name: &str, dependencies: Vec<Dependency>) -> Crate {
@@ -150,10 +109,8 @@ mod tests {
     }
 
     fn found(crates: Vec<Crate>) -> Vec<Problem> {
-        let mut project = Project::of(&[(
-            "queue-core/Cargo.toml",
-            "[dependencies]\nserde = \"1\"\nqueue-tokio = {}",
-        )]);
+        let mut project =
+            Project::of(&[("queue-core/Cargo.toml", "[dependencies]\nserde = \"1\"\nqueue-tokio = {}")]);
         let bystanders = ["queue-macros", "queue-tokio", "queue-testkit"].map(|name| krate(name, Vec::new()));
         project.crates = crates.into_iter().chain(bystanders).collect();
         check(&project)
@@ -161,57 +118,38 @@ mod tests {
 
     #[test]
     fn arrows_of_the_table_are_allowed() {
-        let arrows = vec![
-            dependency("queue-macros", Kind::Normal),
-            dependency("queue-testkit", Kind::Development),
-        ];
+        let arrows =
+            vec![dependency("queue-macros", Kind::Normal), dependency("queue-testkit", Kind::Development)];
 
         assert_eq!(found(vec![krate("queue-core", arrows)]), []);
     }
 
     #[test]
     fn an_arrow_the_wrong_way_is_a_problem_at_its_line() {
-        let problems = found(vec![krate(
-            "queue-core",
-            vec![dependency("queue-tokio", Kind::Normal)],
-        )]);
+        let problems = found(vec![krate("queue-core", vec![dependency("queue-tokio", Kind::Normal)])]);
 
         assert_eq!(places(&problems), ["queue-core/Cargo.toml:3"]);
-        assert!(
-            problems[0].message.contains("may not use `queue-tokio`"),
-            "{}",
-            problems[0].message
-        );
+        assert!(problems[0].message.contains("may not use `queue-tokio`"), "{}", problems[0].message);
     }
 
     #[test]
     fn an_arrow_for_tests_is_none_for_programs() {
         assert_eq!(
-            found(vec![krate(
-                "queue-core",
-                vec![dependency("queue-testkit", Kind::Normal)]
-            )])
-            .len(),
+            found(vec![krate("queue-core", vec![dependency("queue-testkit", Kind::Normal)])]).len(),
             1
         );
     }
 
     #[test]
     fn a_dev_dependency_with_a_version_is_a_problem() {
-        let versioned = Dependency {
-            has_version: true,
-            ..dependency("queue-testkit", Kind::Development)
-        };
+        let versioned = Dependency { has_version: true, ..dependency("queue-testkit", Kind::Development) };
 
         assert_eq!(found(vec![krate("queue-core", vec![versioned])]).len(), 1);
     }
 
     #[test]
     fn a_crate_that_the_table_does_not_know_is_a_problem() {
-        assert_eq!(
-            places(&found(vec![krate("queue-paper", Vec::new())])),
-            ["queue-paper/Cargo.toml:1"]
-        );
+        assert_eq!(places(&found(vec![krate("queue-paper", Vec::new())])), ["queue-paper/Cargo.toml:1"]);
     }
 
     #[test]

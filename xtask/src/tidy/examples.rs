@@ -13,17 +13,12 @@ pub(super) fn check(project: &Project) -> Vec<Problem> {
     };
     let run: Vec<&str> = PROGRAMS.iter().map(|program| program.name).chain(TESTS).collect();
     let unknown = krate.examples.iter().filter(|name| !run.contains(&name.as_str()));
-    let gone = run
-        .iter()
-        .filter(|name| !krate.examples.iter().any(|example| example == *name));
+    let gone = run.iter().filter(|name| !krate.examples.iter().any(|example| example == *name));
     let unknown = unknown.map(|name| format!("nothing runs `{name}`: add it to xtask/src/examples.rs"));
     let gone = gone.map(|name| {
         format!("no example `{name}`, which xtask/src/examples.rs runs: add it, or delete its row")
     });
-    unknown
-        .chain(gone)
-        .map(|message| Problem::new(&krate.manifest, 1, message))
-        .collect()
+    unknown.chain(gone).map(|message| Problem::new(&krate.manifest, 1, message)).collect()
 }
 
 #[cfg(test)]
@@ -43,12 +38,7 @@ mod tests {
     }
 
     fn all() -> Vec<String> {
-        PROGRAMS
-            .iter()
-            .map(|program| program.name)
-            .chain(TESTS)
-            .map(str::to_owned)
-            .collect()
+        PROGRAMS.iter().map(|program| program.name).chain(TESTS).map(str::to_owned).collect()
     }
 
     #[test]
@@ -61,11 +51,7 @@ mod tests {
         let problems = found(all().into_iter().chain(["forgotten".to_owned()]).collect());
 
         assert_eq!(problems.len(), 1);
-        assert!(
-            problems[0].contains("nothing runs `forgotten`"),
-            "{}",
-            problems[0]
-        );
+        assert!(problems[0].contains("nothing runs `forgotten`"), "{}", problems[0]);
     }
 
     #[test]

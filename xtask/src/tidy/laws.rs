@@ -15,11 +15,7 @@ const LIST: &str = "docs/laws.md";
 /// Finds laws without a test, tests of laws that do not exist, and a list out of order.
 pub(super) fn check(project: &Project) -> Vec<Problem> {
     let Some(file) = project.tree.get(LIST) else {
-        return vec![Problem::new(
-            LIST,
-            1,
-            "the list of laws is missing: every promise has a line there",
-        )];
+        return vec![Problem::new(LIST, 1, "the list of laws is missing: every promise has a line there")];
     };
     let laws = list::parse(&file.text);
     let mentions = mentions::find(&project.tree);
@@ -35,10 +31,8 @@ fn out_of_order(laws: &[Law]) -> Vec<Problem> {
     for (at, law) in laws.iter().enumerate() {
         let mut before = laws.iter().take(at);
         if let Some(first) = before.clone().find(|first| first.to_string() == law.to_string()) {
-            let message = format!(
-                "{law} is given twice, on line {} too: take the next free number",
-                first.line
-            );
+            let message =
+                format!("{law} is given twice, on line {} too: take the next free number", first.line);
             problems.push(Problem::new(LIST, law.line, message));
         } else if before.any(|other| other.is_after(law)) {
             let message = format!("{law} stands after a later law: sort the section by number");
@@ -49,9 +43,7 @@ fn out_of_order(laws: &[Law]) -> Vec<Problem> {
 }
 
 fn untested(laws: &[Law], mentions: &BTreeMap<String, Mention>) -> Vec<Problem> {
-    let due = laws
-        .iter()
-        .filter(|law| !law.is_later && !mentions.contains_key(&law.to_string()));
+    let due = laws.iter().filter(|law| !law.is_later && !mentions.contains_key(&law.to_string()));
     due.map(|law| {
         let message = format!("no test names {law}: write one, with `/// {law}` and the law above it");
         Problem::new(LIST, law.line, message)
@@ -89,10 +81,7 @@ mod tests {
 
     #[test]
     fn a_law_that_no_test_names_is_a_problem_unless_it_is_for_later() {
-        assert_eq!(
-            found(LAWS, "//! X.\n/// Q1 One.\nfn one() {}"),
-            ["docs/laws.md:4"]
-        );
+        assert_eq!(found(LAWS, "//! X.\n/// Q1 One.\nfn one() {}"), ["docs/laws.md:4"]);
         assert_eq!(found(LAWS, "//! X.\n/// Q1 and Q2."), [""; 0]);
     }
 
@@ -104,22 +93,13 @@ mod tests {
 
     #[test]
     fn a_list_out_of_order_is_a_problem() {
-        assert_eq!(
-            found("- **Q2** Two.\n- **Q1** One.", "// Q1 Q2"),
-            ["docs/laws.md:2"]
-        );
-        assert_eq!(
-            found("## A\n- **Q2** Two.\n## B\n- **Q1** One.", "// Q1 Q2"),
-            [""; 0]
-        );
+        assert_eq!(found("- **Q2** Two.\n- **Q1** One.", "// Q1 Q2"), ["docs/laws.md:2"]);
+        assert_eq!(found("## A\n- **Q2** Two.\n## B\n- **Q1** One.", "// Q1 Q2"), [""; 0]);
     }
 
     #[test]
     fn a_number_given_twice_is_a_problem() {
-        assert_eq!(
-            found("- **Q2** Two.\n## B\n- **Q2** Two.", "// Q2"),
-            ["docs/laws.md:3"]
-        );
+        assert_eq!(found("- **Q2** Two.\n## B\n- **Q2** Two.", "// Q2"), ["docs/laws.md:3"]);
     }
 
     #[test]

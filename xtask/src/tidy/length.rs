@@ -13,9 +13,7 @@ const THOUGHT: usize = 300;
 /// Finds files that are too long, their tests not counted.
 pub(super) fn check(project: &Project) -> Vec<Problem> {
     let files = project.tree.sources().filter(|(path, _)| !is_test_path(path));
-    files
-        .filter_map(|(path, source)| judge(path, length(source)))
-        .collect()
+    files.filter_map(|(path, source)| judge(path, length(source))).collect()
 }
 
 fn length(source: &Source) -> usize {
@@ -42,10 +40,7 @@ mod tests {
     fn found(path: &str, lines: usize, test_lines: usize) -> Vec<Weight> {
         let tests = format!("#[cfg(test)]\nmod tests {{{}\n}}", "\n// x".repeat(test_lines));
         let text = format!("{}{tests}", "// x\n".repeat(lines));
-        check(&Project::of(&[(path, &text)]))
-            .iter()
-            .map(|problem| problem.weight)
-            .collect()
+        check(&Project::of(&[(path, &text)])).iter().map(|problem| problem.weight).collect()
     }
 
     #[test]

@@ -6,16 +6,11 @@ use super::{Problem, Project};
 pub(super) fn check(project: &Project) -> Vec<Problem> {
     let members = project.crates.iter().filter(|krate| !krate.is_fixture());
     let without = members.filter(|krate| {
-        let text = project
-            .tree
-            .get(&krate.manifest)
-            .map_or("", |file| file.text.as_str());
+        let text = project.tree.get(&krate.manifest).map_or("", |file| file.text.as_str());
         !takes_lints(text)
     });
     let message = "the workspace's lints do not hold here: add `[lints]` with `workspace = true`";
-    without
-        .map(|krate| Problem::new(&krate.manifest, 1, message))
-        .collect()
+    without.map(|krate| Problem::new(&krate.manifest, 1, message)).collect()
 }
 
 fn takes_lints(manifest: &str) -> bool {
@@ -52,27 +47,15 @@ mod tests {
 
     #[test]
     fn a_manifest_that_takes_the_lints_is_fine() {
-        assert_eq!(
-            found(
-                "a/Cargo.toml",
-                "[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n"
-            ),
-            [""; 0]
-        );
+        assert_eq!(found("a/Cargo.toml", "[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n"), [""; 0]);
         assert_eq!(found("a/Cargo.toml", "lints.workspace = true\n"), [""; 0]);
     }
 
     #[test]
     fn a_manifest_without_them_is_a_problem() {
+        assert_eq!(found("a/Cargo.toml", "[package]\nname = \"a\"\n"), ["a/Cargo.toml:1"]);
         assert_eq!(
-            found("a/Cargo.toml", "[package]\nname = \"a\"\n"),
-            ["a/Cargo.toml:1"]
-        );
-        assert_eq!(
-            found(
-                "a/Cargo.toml",
-                "[lints]\n# workspace = true\n[x]\nworkspace = true"
-            ),
+            found("a/Cargo.toml", "[lints]\n# workspace = true\n[x]\nworkspace = true"),
             ["a/Cargo.toml:1"]
         );
     }

@@ -35,11 +35,8 @@ fn sleeps_a_thread(code: &str) -> bool {
 /// Whether the line calls a `sleep`; defining one, as a clock does, is no sleeping.
 fn sleeps(code: &str) -> bool {
     CALLS.iter().any(|call| {
-        find_word(code, call).is_some_and(|at| {
-            !code
-                .get(..at)
-                .is_some_and(|before| before.trim_end().ends_with("fn"))
-        })
+        find_word(code, call)
+            .is_some_and(|at| !code.get(..at).is_some_and(|before| before.trim_end().ends_with("fn")))
     })
 }
 
@@ -60,15 +57,9 @@ mod tests {
 
     #[test]
     fn a_test_that_sleeps_is_a_problem() {
+        assert_eq!(found("a/tests/it/x.rs", "//! X.\ntokio::time::sleep(d).await;"), ["a/tests/it/x.rs:2"]);
         assert_eq!(
-            found("a/tests/it/x.rs", "//! X.\ntokio::time::sleep(d).await;"),
-            ["a/tests/it/x.rs:2"]
-        );
-        assert_eq!(
-            found(
-                "a/src/x.rs",
-                "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { sleep_until(t); }\n}"
-            ),
+            found("a/src/x.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() { sleep_until(t); }\n}"),
             ["a/src/x.rs:4"],
         );
     }
@@ -76,10 +67,7 @@ mod tests {
     #[test]
     fn virtual_time_passes_when_the_line_says_so() {
         assert_eq!(found("a/tests/it/x.rs", "sleep(d).await; // virtual"), [""; 0]);
-        assert_eq!(
-            found("a/tests/it/x.rs", "// The time is virtual.\nsleep(d).await;"),
-            [""; 0]
-        );
+        assert_eq!(found("a/tests/it/x.rs", "// The time is virtual.\nsleep(d).await;"), [""; 0]);
         assert_eq!(
             found("a/tests/it/x.rs", "sleep(a).await; // virtual\nsleep(b).await;"),
             ["a/tests/it/x.rs:2"]
@@ -89,29 +77,17 @@ mod tests {
     #[test]
     fn programs_may_sleep_by_their_clock_and_clocks_may_define_it() {
         assert_eq!(found("a/src/x.rs", "clock.sleep(d).await;"), [""; 0]);
-        assert_eq!(
-            found("a/tests/it/x.rs", "async fn sleep(&self) {}\nfn no_sleep() {}"),
-            [""; 0]
-        );
+        assert_eq!(found("a/tests/it/x.rs", "async fn sleep(&self) {}\nfn no_sleep() {}"), [""; 0]);
     }
 
     #[test]
     fn no_thread_sleeps_anywhere() {
-        assert_eq!(
-            found("a/src/x.rs", "std::thread::sleep(d); // virtual"),
-            ["a/src/x.rs:1"]
-        );
-        assert_eq!(
-            found("a/src/x.rs", "use std::thread::{self, sleep};"),
-            ["a/src/x.rs:1"]
-        );
+        assert_eq!(found("a/src/x.rs", "std::thread::sleep(d); // virtual"), ["a/src/x.rs:1"]);
+        assert_eq!(found("a/src/x.rs", "use std::thread::{self, sleep};"), ["a/src/x.rs:1"]);
     }
 
     #[test]
     fn words_in_strings_and_comments_are_no_calls() {
-        assert_eq!(
-            found("a/tests/it/x.rs", "// no sleep(1)\nlet a = \"sleep(1)\";"),
-            [""; 0]
-        );
+        assert_eq!(found("a/tests/it/x.rs", "// no sleep(1)\nlet a = \"sleep(1)\";"), [""; 0]);
     }
 }

@@ -17,19 +17,10 @@ fn unreached(project: &Project) -> Vec<Problem> {
     let is_it = |path: &&str| path.contains("/tests/it/") && path.ends_with(".rs");
     let files: Vec<&str> = project.tree.paths().filter(is_it).collect();
     let roots: BTreeSet<String> = files.iter().filter_map(|path| root_of(path)).collect();
-    let reached: BTreeSet<String> = roots
-        .iter()
-        .flat_map(|root| project.tree.reached_from(root))
-        .collect();
+    let reached: BTreeSet<String> = roots.iter().flat_map(|root| project.tree.reached_from(root)).collect();
     let forgotten = files.iter().filter(|path| !reached.contains(**path));
     let mut problems: Vec<Problem> = forgotten
-        .map(|path| {
-            Problem::new(
-                path,
-                1,
-                "no `mod` line reaches this file from tests/it/main.rs: add one",
-            )
-        })
+        .map(|path| Problem::new(path, 1, "no `mod` line reaches this file from tests/it/main.rs: add one"))
         .collect();
     let missing = roots.iter().filter(|root| project.tree.get(root).is_none());
     problems.extend(
@@ -45,10 +36,7 @@ fn root_of(path: &str) -> Option<String> {
 
 /// Programs that must not compile without the message that they must give, and messages without a program.
 fn unpaired(project: &Project) -> Vec<Problem> {
-    let files = project
-        .tree
-        .paths()
-        .filter(|path| path.contains("/tests/ui/fail/"));
+    let files = project.tree.paths().filter(|path| path.contains("/tests/ui/fail/"));
     let problems = files.filter_map(|path| {
         let (stem, kind) = path.rsplit_once('.')?;
         let (partner, message) = match kind {
@@ -71,18 +59,11 @@ fn unintroduced(project: &Project) -> Vec<Problem> {
         let inside = path.split_once("/tests/").map(|(_, inside)| inside);
         inside.is_some_and(|inside| !inside.starts_with("ui/") && !inside.starts_with("crates/"))
     };
-    let files = project
-        .tree
-        .files()
-        .filter(|(path, file)| is_test(path) && file.source.is_some());
+    let files = project.tree.files().filter(|(path, file)| is_test(path) && file.source.is_some());
     files
         .filter(|(_, file)| !file.text.starts_with("//!"))
         .map(|(path, _)| {
-            Problem::new(
-                path,
-                1,
-                "open it with a `//!` line that says what it holds the code to",
-            )
+            Problem::new(path, 1, "open it with a `//!` line that says what it holds the code to")
         })
         .collect()
 }
@@ -125,18 +106,12 @@ mod tests {
             ("a/tests/ui/fail/new.rs", "fn f() {}"),
         ];
 
-        assert_eq!(
-            found(&files),
-            ["a/tests/ui/fail/gone.stderr:1", "a/tests/ui/fail/new.rs:1"]
-        );
+        assert_eq!(found(&files), ["a/tests/ui/fail/gone.stderr:1", "a/tests/ui/fail/new.rs:1"]);
     }
 
     #[test]
     fn a_test_file_opens_with_what_it_holds_the_code_to() {
-        let files = [
-            ("a/tests/one.rs", "#[test]\nfn f() {}"),
-            ("a/tests/ui/pass/two.rs", "fn f() {}"),
-        ];
+        let files = [("a/tests/one.rs", "#[test]\nfn f() {}"), ("a/tests/ui/pass/two.rs", "fn f() {}")];
 
         assert_eq!(found(&files), ["a/tests/one.rs:1"]);
     }

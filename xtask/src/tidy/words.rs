@@ -8,36 +8,15 @@ const EXEMPT: &str = "xtask/src/tidy/words.rs";
 
 /// Each word, with what to do instead.
 const WORDS: [(&str, &str); 9] = [
-    (
-        "todo!(",
-        "write the code, or return an error that says what is not supported",
-    ),
-    (
-        "unimplemented!(",
-        "write the code, or return an error that says what is not supported",
-    ),
-    (
-        "#[ignore",
-        "run the test or delete it: a test that never runs proves nothing",
-    ),
+    ("todo!(", "write the code, or return an error that says what is not supported"),
+    ("unimplemented!(", "write the code, or return an error that says what is not supported"),
+    ("#[ignore", "run the test or delete it: a test that never runs proves nothing"),
     ("FIXME", "fix it, or open an issue and name it in a sentence"),
     ("XXX", "say in a full sentence what is to be known here"),
-    (
-        "/home/",
-        "this path exists on one machine alone: make it relative to the root",
-    ),
-    (
-        "/root/",
-        "this path exists on one machine alone: make it relative to the root",
-    ),
-    (
-        "/work/",
-        "this path exists on one machine alone: make it relative to the root",
-    ),
-    (
-        "/Users/",
-        "this path exists on one machine alone: make it relative to the root",
-    ),
+    ("/home/", "this path exists on one machine alone: make it relative to the root"),
+    ("/root/", "this path exists on one machine alone: make it relative to the root"),
+    ("/work/", "this path exists on one machine alone: make it relative to the root"),
+    ("/Users/", "this path exists on one machine alone: make it relative to the root"),
 ];
 
 /// Finds the words above in every text file.
@@ -71,20 +50,13 @@ mod tests {
                 ["a/src/x.rs:2"],
                 "{word}"
             );
-            assert_eq!(
-                found("README.md", &format!("See {word} there.")),
-                ["README.md:1"],
-                "{word}"
-            );
+            assert_eq!(found("README.md", &format!("See {word} there.")), ["README.md:1"], "{word}");
         }
     }
 
     #[test]
     fn longer_words_and_inner_folders_are_no_matches() {
-        assert_eq!(
-            found("README.md", "XXXL, src/work/x.rs, `ignore`, my_todo!(x)"),
-            [""; 0]
-        );
+        assert_eq!(found("README.md", "XXXL, src/work/x.rs, `ignore`, my_todo!(x)"), [""; 0]);
     }
 
     #[test]

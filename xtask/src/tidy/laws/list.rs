@@ -43,13 +43,7 @@ pub(super) fn parse(text: &str) -> Vec<Law> {
 fn law(section: usize, line: usize, text: &str) -> Option<Law> {
     let (name, rest) = text.strip_prefix("- **")?.split_once("**")?;
     let (letter, number) = parse_name(name)?;
-    Some(Law {
-        letter,
-        number,
-        line,
-        section,
-        is_later: rest.trim_start().starts_with("(later)"),
-    })
+    Some(Law { letter, number, line, section, is_later: rest.trim_start().starts_with("(later)") })
 }
 
 /// Takes `Q23` to its letter and number.
@@ -70,20 +64,8 @@ mod tests {
             "# Laws\n- **Q1** One.\n  **Q2** not a bullet\n## D\n- **D12** (later) Two.\n- **Note** this",
         );
 
-        let q1 = Law {
-            letter: 'Q',
-            number: 1,
-            line: 2,
-            section: 1,
-            is_later: false,
-        };
-        let d12 = Law {
-            letter: 'D',
-            number: 12,
-            line: 5,
-            section: 4,
-            is_later: true,
-        };
+        let q1 = Law { letter: 'Q', number: 1, line: 2, section: 1, is_later: false };
+        let d12 = Law { letter: 'D', number: 12, line: 5, section: 4, is_later: true };
         assert_eq!(laws, [q1, d12]);
     }
 

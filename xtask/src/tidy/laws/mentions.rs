@@ -28,10 +28,7 @@ pub(super) fn find(tree: &Tree) -> BTreeMap<String, Mention> {
             }
             let named = names(&line.comment).into_iter().chain(names(&listed));
             for name in named.map(str::to_owned).chain(function_names(&listed)) {
-                let mention = || Mention {
-                    file: path.to_owned(),
-                    line: number,
-                };
+                let mention = || Mention { file: path.to_owned(), line: number };
                 mentions.entry(name).or_insert_with(mention);
             }
         }
@@ -67,28 +64,17 @@ fn function_names(list: &str) -> impl Iterator<Item = String> {
 fn is_range(before: &str, after: &str) -> bool {
     RANGE_MARKS.iter().any(|mark| {
         let follows = before.trim_end().strip_suffix(mark).is_some_and(ends_with_name);
-        let leads = after
-            .trim_start()
-            .strip_prefix(mark)
-            .is_some_and(starts_with_name);
+        let leads = after.trim_start().strip_prefix(mark).is_some_and(starts_with_name);
         follows || leads
     })
 }
 
 fn ends_with_name(text: &str) -> bool {
-    text.trim_end()
-        .rsplit(|character| !is_word(character))
-        .next()
-        .and_then(parse_name)
-        .is_some()
+    text.trim_end().rsplit(|character| !is_word(character)).next().and_then(parse_name).is_some()
 }
 
 fn starts_with_name(text: &str) -> bool {
-    text.trim_start()
-        .split(|character| !is_word(character))
-        .next()
-        .and_then(parse_name)
-        .is_some()
+    text.trim_start().split(|character| !is_word(character)).next().and_then(parse_name).is_some()
 }
 
 /// Follows the inside of a `laws!` call over its lines.
@@ -131,17 +117,8 @@ mod tests {
 
     #[test]
     fn comments_of_test_code_name_laws() {
-        assert_eq!(
-            found("a/tests/it/x.rs", "/// Q1 and (Q23).\nfn a() {} // H2"),
-            ["H2", "Q1", "Q23"]
-        );
-        assert_eq!(
-            found(
-                "a/src/x.rs",
-                "/// Q1\nfn a() {}\n#[cfg(test)]\nmod tests {\n    // Q2\n}"
-            ),
-            ["Q2"]
-        );
+        assert_eq!(found("a/tests/it/x.rs", "/// Q1 and (Q23).\nfn a() {} // H2"), ["H2", "Q1", "Q23"]);
+        assert_eq!(found("a/src/x.rs", "/// Q1\nfn a() {}\n#[cfg(test)]\nmod tests {\n    // Q2\n}"), ["Q2"]);
         assert_eq!(found("queue-testkit/src/conformance/push.rs", "/// Q3"), ["Q3"]);
     }
 
@@ -150,10 +127,7 @@ mod tests {
         let text = "laws! {\n    Q1 => one,\n    Q2: [two],\n}\nstruct Q3;";
 
         assert_eq!(found("a/tests/it/x.rs", text), ["Q1", "Q2"]);
-        assert_eq!(
-            found("a/tests/it/x.rs", "laws![Q4, Q5]; let Q6 = 1;"),
-            ["Q4", "Q5"]
-        );
+        assert_eq!(found("a/tests/it/x.rs", "laws![Q4, Q5]; let Q6 = 1;"), ["Q4", "Q5"]);
     }
 
     #[test]

@@ -25,7 +25,13 @@ pub struct Tx;
 /// # Errors
 ///
 /// The server is away.
-#[background_job(queue = "mail", max_attempts = 5, timeout = "30s", unique = "user:{user_id}", alias = "welcome")]
+#[background_job(
+    queue = "mail",
+    max_attempts = 5,
+    timeout = "30s",
+    unique = "user:{user_id}",
+    alias = "welcome"
+)]
 pub async fn send_welcome(
     #[inject] mailer: &dyn Mailer,
     /// Whom to send it to.
@@ -37,7 +43,14 @@ pub async fn send_welcome(
 
 /// Takes all there is.
 #[background_job(unique(within = "1h", replace), priority = -1, backoff = exponential("1s", "1m"))]
-pub async fn take_all(#[inject] tx: &mut Tx, path: &Path, bytes: Option<&[u8]>, _unused: bool, flag: bool, r#type: u8) {
+pub async fn take_all(
+    #[inject] tx: &mut Tx,
+    path: &Path,
+    bytes: Option<&[u8]>,
+    _unused: bool,
+    flag: bool,
+    r#type: u8,
+) {
     println!("{tx:?} {} {bytes:?} {flag} {}", path.display(), r#type);
     std::future::ready(()).await;
 }
