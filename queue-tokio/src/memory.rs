@@ -214,6 +214,10 @@ impl Shared {
         self.with(|state, now| {
             state.check_open()?;
             state.table.advance(now);
+            // What has just become due is to be had too; those who wait for it come first.
+            for grant in state.grant().into_iter().flatten() {
+                grant.hand_out();
+            }
             let mut deliveries = Vec::new();
             let mut held = held;
             for queue in &demand.queues {

@@ -39,7 +39,7 @@ impl List {
                 State::Scheduled | State::Retryable if record.run_at <= now => {
                     record.state = State::Available;
                 }
-                State::Executing if kept.expires_at <= now => kept.expire(now),
+                State::Executing if kept.expires_at <= now => kept.expire(),
                 _ => {}
             }
         }
@@ -252,7 +252,9 @@ impl Kept {
         errors.drain(..errors.len().saturating_sub(AttemptError::KEPT));
     }
 
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self) {
+        // The attempt ended when its lease did, however late that is noticed.
+        let now = self.expires_at;
         self.note_error("its lease has expired".to_owned(), now);
         if self.record.cancel_reason.is_some() {
             self.finish(State::Cancelled, now);
