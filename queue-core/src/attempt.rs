@@ -169,6 +169,8 @@ async fn within(
         }
         match over.as_mut().map(|over| over.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => {
+                // Threads and tasks that the job left behind are told too.
+                context.token().cancel();
                 let message = format!("timed out after {:?}", timeout.unwrap_or_default());
                 Poll::Ready(failed(FailureCause::Timeout, message))
             }

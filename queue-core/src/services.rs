@@ -34,7 +34,7 @@ pub use validate::{BuildError, Problem};
 
 pub(crate) use validate::nearest;
 
-use provider::Provider;
+use provider::{Instance, Provider};
 
 use crate::outcome::OutcomeKind;
 
@@ -62,8 +62,8 @@ pub struct Services(Arc<Shared>);
 
 struct Shared {
     providers: HashMap<ServiceKey, Provider>,
-    /// Singletons in the order in which they were made.
-    made: Mutex<Vec<ServiceKey>>,
+    /// Singletons, and what was made for them, in the order of their making.
+    made: Mutex<Vec<(ServiceKey, Instance)>>,
 }
 
 impl Services {
@@ -90,11 +90,8 @@ impl Services {
     pub async fn dispose(&self) -> Result<(), Vec<ServiceError>> {
         let made = std::mem::take(&mut *self.0.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut errors = Vec::new();
-        for key in made.into_iter().rev() {
-            let Some(provider) = self.provider(key) else {
-                continue;
-            };
-            if let Some(instance) = provider.made_singleton() {
+        for (key, instance) in made.into_iter().rev() {
+            if let Some(provider) = self.provider(key) {
                 errors.extend(provider.dispose(instance, OutcomeKind::Success).await.err());
             }
         }
@@ -102,7 +99,10 @@ impl Services {
     }
 
     fn from_providers(providers: Vec<Provider>) -> Self {
-        let made = providers.iter().filter(|p| p.made_singleton().is_some()).map(|p| p.key).collect();
+        let made = providers
+            .iter()
+            .filter_map(|provider| Some((provider.key, provider.made_singleton()?)))
+            .collect();
         let providers = providers.into_iter().map(|provider| (provider.key, provider)).collect();
         Self(Arc::new(Shared { providers, made: Mutex::new(made) }))
     }
@@ -111,8 +111,8 @@ impl Services {
         self.0.providers.get(&key)
     }
 
-    fn note_singleton(&self, key: ServiceKey) {
-        self.0.made.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+    fn note_made(&self, made: Vec<(ServiceKey, Instance)>) {
+        self.0.made.lock().unwrap_or_else(PoisonError::into_inner).extend(made);
     }
 }
 

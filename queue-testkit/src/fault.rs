@@ -83,7 +83,7 @@ impl Faults {
     }
 
     /// Counts a call and tells what goes wrong with it.
-    fn next(&self, operation: Operation) -> Option<Fault> {
+    pub(crate) fn next(&self, operation: Operation) -> Option<Fault> {
         let mut script = self.lock();
         let done = script.done.entry(operation).or_default();
         *done += 1;

@@ -209,11 +209,12 @@ impl TestKit {
     async fn run_to(&self, end: Timestamp, stay_until_end: bool) -> Result<Run, KitError> {
         let first = self.progress().attempts.len();
         loop {
-            let ran = self.progress().attempts.len() - first;
-            if ran >= self.limit {
-                return Err(KitError::endless(ran, &self.waiting()));
-            }
             if self.step().await?.is_some() {
+                let ran = self.progress().attempts.len() - first;
+                let waiting = if ran >= self.limit { self.waiting() } else { Vec::new() };
+                if waiting.iter().any(|job| job.run_at <= end) {
+                    return Err(KitError::endless(ran, &waiting));
+                }
                 continue;
             }
             match self.queue.next_due().filter(|due| *due <= end) {

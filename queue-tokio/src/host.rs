@@ -63,7 +63,8 @@ impl Host {
 
     /// Starts the services and runs until Ctrl-C, SIGTERM, or the failure of a service; then stops gracefully.
     ///
-    /// A second signal aborts: this returns at once, and what still runs ends with the program.
+    /// A second signal aborts: this returns at once, and what still runs ends with the program. A blocking job that hangs
+    /// holds up the end of tokio's runtime, and so of the program, unless that is shut down in the background.
     ///
     /// # Errors
     ///
@@ -71,23 +72,26 @@ impl Host {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops claiming and drops what runs; nothing is lost.
+    /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
     pub async fn run(self) -> Result<Stopped, HostError> {
         let mut signals = Signals::listen()?;
-        let running = self.start().await?;
-        let mut running = running;
-        let failure = tokio::select! {
+        let mut running = tokio::select! {
             biased;
             signal = signals.next() => {
-                tracing::info!(signal, "stopping; a second signal aborts");
-                None
+                tracing::info!(signal, "stopping before everything has started");
+                return Ok(Stopped { cut_short: Vec::new(), undisposed: Vec::new() });
             }
-            failure = running.failed() => failure,
+            running = self.start() => running?,
         };
         tokio::select! {
             biased;
+            signal = signals.next() => tracing::info!(signal, "stopping; a second signal aborts"),
+            () = running.failed() => {}
+        }
+        tokio::select! {
+            biased;
             _ = signals.next() => Err(HostError::Aborted),
-            stopped = running.end(failure) => stopped,
+            stopped = running.stop() => stopped,
         }
     }
 
@@ -99,15 +103,15 @@ impl Host {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops claiming and drops what runs; nothing is lost.
+    /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
     pub async fn run_until(self, end: impl Future<Output = ()> + Send) -> Result<Stopped, HostError> {
         let mut running = self.start().await?;
-        let failure = tokio::select! {
+        tokio::select! {
             biased;
-            () = end => None,
-            failure = running.failed() => failure,
-        };
-        running.end(failure).await
+            () = end => {}
+            () = running.failed() => {}
+        }
+        running.stop().await
     }
 
     /// Starts the services, each after the one before is ready.
@@ -123,15 +127,20 @@ impl Host {
         let (failed, failures) = mpsc::unbounded_channel();
         let all = CancellationToken::new();
         let context = HostContext::new(self.services, all.clone(), self.shutdown_timeout);
-        let mut running =
-            RunningHost { context, started: Vec::new(), failures, _stop_on_drop: all.drop_guard() };
+        let mut running = RunningHost {
+            context,
+            started: Vec::new(),
+            failures,
+            failure: None,
+            _stop_on_drop: all.drop_guard(),
+        };
         for hosted in self.hosted {
             let name = hosted.name();
             match hosted.start(&running.context, failed.clone()).await {
                 Ok(started) => running.started.push(started),
                 Err(message) => {
                     tracing::error!(service = name, error = %message, "a service could not start");
-                    running.end(None).await?;
+                    running.stop().await?;
                     return Err(HostError::Start { service: name, message });
                 }
             }
@@ -188,13 +197,14 @@ impl HostBuilder {
 
 /// A host whose services run.
 ///
-/// Dropping it without stopping it claims no more jobs and drops those that run; they are handed back, or their leases
-/// expire.
+/// Dropping it without stopping it stops it in the background, gracefully, for as long as the runtime lives; singletons are
+/// not disposed then. What the runtime's end cuts off is delivered again once its lease has expired.
 #[derive(Debug)]
 pub struct RunningHost {
     context: HostContext,
     started: Vec<supervise::Started>,
     failures: mpsc::UnboundedReceiver<Failure>,
+    failure: Option<Failure>,
     _stop_on_drop: DropGuard,
 }
 
@@ -207,22 +217,8 @@ impl RunningHost {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops what still runs; nothing is lost.
+    /// Dropping the future lets the stop go on in the background, for as long as the runtime lives.
     pub async fn stop(mut self) -> Result<Stopped, HostError> {
-        let failure = self.failures.try_recv().ok();
-        self.end(failure).await
-    }
-
-    /// Waits until a service has failed for good; the host should be stopped then.
-    async fn failed(&mut self) -> Option<Failure> {
-        match self.failures.recv().await {
-            Some(failure) => Some(failure),
-            // No service can fail any more, as none is left.
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn end(mut self, failure: Option<Failure>) -> Result<Stopped, HostError> {
         while let Some(started) = self.started.pop() {
             started.stop(&self.context).await;
         }
@@ -230,9 +226,27 @@ impl RunningHost {
         for error in &undisposed {
             tracing::error!(error = %queue_core::error::chain(error), "a singleton could not be disposed");
         }
-        match failure {
+        match self.failure.take().or_else(|| self.failures.try_recv().ok()) {
             Some(Failure { service, message }) => Err(HostError::Failed { service, message }),
             None => Ok(Stopped { cut_short: self.context.cut_short(), undisposed }),
+        }
+    }
+
+    /// Waits until a service has failed for good. Stop the host then; [`stop`](Self::stop) says which it was.
+    ///
+    /// [`Host::run`] and [`Host::run_until`] do this by themselves.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped and called again.
+    pub async fn failed(&mut self) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.failure = self.failures.recv().await;
+        if self.failure.is_none() {
+            // No service can fail any more, as none is left.
+            std::future::pending::<()>().await;
         }
     }
 }

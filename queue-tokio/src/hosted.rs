@@ -42,6 +42,11 @@ pub trait HostedService: Send + 'static {
         Vec::new()
     }
 
+    /// How long it may take to clean up beyond the shutdown timeout, before it is dropped: 30 s by default.
+    fn clean_up(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
     /// Gets ready. Services start in the order of their registration, each after the one before is ready.
     ///
     /// # Errors

@@ -35,7 +35,6 @@ pub use builder::TokioQueueBuilder;
 
 use lock::Mutex;
 use signal::{Grant, Signal};
-use time::Armed;
 
 /// A queue in memory: no server, no files, and nothing is serialized on the way through.
 ///
@@ -67,9 +66,7 @@ struct Shared {
     limits: Limits,
     capacity: Option<u32>,
     closed: CancellationToken,
-    /// Held by the one waiter who lets time pass for all.
-    timekeeper: tokio::sync::Mutex<()>,
-    /// Tells the timekeeper that something is due earlier.
+    /// Tells those who wait that something is due earlier than they know.
     rearm: Notify,
 }
 
@@ -77,7 +74,8 @@ struct State {
     table: JobTable,
     signals: HashMap<QueueName, Signal>,
     room: Signal,
-    armed: Armed,
+    /// What those who wait take to be due next.
+    known_due: Option<Timestamp>,
     is_closed: bool,
 }
 
@@ -200,7 +198,7 @@ impl Shared {
             grant.hand_out();
         }
         if is_due_earlier {
-            self.rearm.notify_one();
+            self.rearm.notify_waiters();
         }
         answer
     }
@@ -267,6 +265,10 @@ impl Shared {
                     return Ok(Pushed::NoRoom(jobs));
                 }
                 state.room.spend(needed);
+                // Permits may be left of room that a followup has taken.
+                if state.table.room().is_some_and(|room| room < needed as u64) {
+                    return Ok(Pushed::NoRoom(jobs));
+                }
             }
             state.table.push(now, jobs).map(Pushed::Now)
         })
@@ -276,7 +278,11 @@ impl Shared {
         loop {
             let (room, needed) =
                 self.with(|state, now| (state.room.permits(), state.table.room_needed(now, &jobs)));
-            let permits = u32::try_from(needed).unwrap_or(u32::MAX);
+            let fits_at_all = |needed: &u32| self.capacity.is_none_or(|capacity| *needed <= capacity);
+            let Some(permits) = u32::try_from(needed).ok().filter(fits_at_all) else {
+                // Keys that were freed meanwhile have made it need more than there can be; the table refuses it.
+                return self.with(|state, now| state.table.push(now, jobs));
+            };
             let permit = tokio::select! {
                 biased;
                 () = self.closed.cancelled() => return Err(QueueError::closed()),

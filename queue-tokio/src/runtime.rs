@@ -1,5 +1,6 @@
 //! What the hosted loop asks of tokio.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -39,9 +40,10 @@ impl Clock for TokioRuntime {
 
 impl Blocking for TokioRuntime {
     fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
-        let running = self.handle.spawn_blocking(call);
+        // A call that has not begun when nobody waits for it any more never does.
+        let mut running = AbortOnDrop(self.handle.spawn_blocking(call));
         Box::pin(async move {
-            if running.await.is_err() {
+            if (&mut running.0).await.is_err() {
                 tracing::warn!("a blocking call was cut off: the runtime is shutting down");
             }
         })
@@ -67,8 +69,27 @@ impl Runtime for TokioRuntime {
             return self.spawn(task);
         };
         let thread = std::thread::Builder::new().name(name.to_owned());
-        if let Err(error) = thread.spawn(move || runtime.block_on(task)) {
-            tracing::error!(thread = name, %error, "no thread could be started for a task apart");
+        let task = Arc::new(Mutex::new(Some(task)));
+        let taken = task.clone();
+        let take = |task: &Mutex<Option<_>>| task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let started = thread.spawn(move || {
+            if let Some(task) = take(&taken) {
+                runtime.block_on(task);
+            }
+        });
+        if let Err(error) = started {
+            tracing::warn!(thread = name, %error, "no thread apart could be started; running beside the jobs instead");
+            if let Some(task) = take(&task) {
+                self.spawn(task);
+            }
         }
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

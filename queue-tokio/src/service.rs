@@ -163,17 +163,32 @@ impl HostedService for QueueService {
 
     fn check(&self, services: &Services) -> Vec<Problem> {
         let mut problems = self.jobs.check(services);
+        if self.settings.lease < Duration::from_millis(3) {
+            let lease = self.settings.lease;
+            problems.push(Problem::new(format!(
+                "the service `{}` has leases of {lease:?}: 3 ms is the least",
+                self.name
+            )));
+        }
         if self.settings.queues.is_empty() {
             problems.push(Problem::new(format!("the service `{}` names no queue to serve", self.name)));
         }
         problems
     }
 
+    fn clean_up(&self) -> Duration {
+        self.settings.grace.saturating_add(stop::CLEAN_UP)
+    }
+
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
         let shift = self.shift(context.services());
         let _guard = stop::EndOnDrop::new(shift.clone());
         shift.begin();
-        context.stopping().cancelled().await;
+        tokio::select! {
+            biased;
+            () = context.stopping().cancelled() => {}
+            broken = shift.broken() => return Err(broken.into()),
+        }
         for job in shift.stop(context.shutdown_timeout()).await {
             context.note_cut_short(job);
         }

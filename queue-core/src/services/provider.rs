@@ -71,9 +71,24 @@ impl Provider {
     /// Makes the process's one instance, or gives it. One that failed is tried again at the next use.
     pub(super) async fn singleton(&self, services: &Services) -> Result<Instance, ServiceError> {
         let made = self.singleton.get_or_try_init(|| async {
-            let instance = self.make(&Scope::root(services.clone())).await?;
-            services.note_singleton(self.key);
-            Ok(instance)
+            let scope = Scope::root(services.clone());
+            match self.make(&scope).await {
+                Ok(instance) => {
+                    // What was made for it alone lives as long as it does.
+                    services.note_made(scope.take_made());
+                    services.note_made(vec![(self.key, instance.clone())]);
+                    Ok(instance)
+                }
+                Err(error) => {
+                    if let Err(errors) = scope.close(OutcomeKind::Failure).await {
+                        tracing::warn!(
+                            ?errors,
+                            "could not dispose what was made for a singleton that failed"
+                        );
+                    }
+                    Err(error)
+                }
+            }
         });
         made.await.cloned()
     }

@@ -28,6 +28,8 @@ pub struct Scope {
     closed: AtomicBool,
 }
 
+const CLOSED: &str = "the attempt has ended, and its scope with it";
+
 struct Attempt {
     context: JobContext,
     queue: Arc<dyn Queue>,
@@ -63,7 +65,7 @@ impl Scope {
     ///
     /// Dropping the future leaves the rest undisposed.
     pub async fn close(&self, outcome: OutcomeKind) -> Result<(), Vec<ServiceError>> {
-        self.closed.store(true, Ordering::SeqCst);
+        self.shut();
         let mut outcome = outcome;
         let mut errors = Vec::new();
         loop {
@@ -85,8 +87,19 @@ impl Scope {
 
     /// Closes the scope if there is nothing to dispose, and tells whether that was so.
     pub(crate) fn close_if_empty(&self) -> bool {
+        self.shut()
+    }
+
+    /// Takes what was made in a scope that is given up, to be disposed later.
+    pub(super) fn take_made(&self) -> Vec<(ServiceKey, Instance)> {
+        std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets nothing more be made, and tells whether there is nothing to dispose.
+    fn shut(&self) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         self.closed.store(true, Ordering::SeqCst);
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        made.is_empty()
     }
 
     /// Runs a blocking job on a thread where that does no harm.
@@ -132,7 +145,7 @@ impl Scope {
 
     async fn resolve(&self, key: ServiceKey) -> Result<Option<Instance>, ServiceError> {
         if self.closed.load(Ordering::SeqCst) {
-            return Err(ServiceError::because(key, "the attempt has ended, and its scope with it"));
+            return Err(ServiceError::because(key, CLOSED));
         }
         let Some(provider) = self.services.provider(key) else {
             return Ok(self.built_in(key));
@@ -150,11 +163,22 @@ impl Scope {
 
     async fn make(&self, provider: &Provider) -> Result<Instance, ServiceError> {
         let instance = provider.make(self).await?;
-        if provider.disposal.is_some() {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.push((provider.key, instance.clone()));
+        if provider.disposal.is_some() && !self.note(provider.key, &instance) {
+            // The attempt ended while this was made, so nobody else disposes it.
+            provider.dispose(instance, OutcomeKind::Failure).await?;
+            return Err(ServiceError::because(provider.key, CLOSED));
         }
         Ok(instance)
+    }
+
+    /// Notes what is to be disposed; `false` if the scope was closed before.
+    fn note(&self, key: ServiceKey, instance: &Instance) -> bool {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_open = !self.closed.load(Ordering::SeqCst);
+        if is_open {
+            made.push((key, instance.clone()));
+        }
+        is_open
     }
 
     fn cell(&self, key: ServiceKey) -> Arc<OnceCell<Instance>> {

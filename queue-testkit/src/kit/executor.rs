@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use queue_core::{
     Clock as _, Delivery, Demand, Event, Interrupt, InterruptReason, JobFacts, Lease, Observer, Outcome,
-    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp,
+    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::{KitError, TestKit};
@@ -83,8 +83,17 @@ impl TestKit {
         let facts = JobFacts::from(&delivery);
         let body = delivery.body.clone();
         let started_at = self.now();
-        let settlement = self.perform(delivery, interrupt).await;
-        let outcome = self.log.take().unwrap_or(Outcome::Interrupted);
+        // What was cancelled while it waited in the hand is not run, as in the hosted loop.
+        let (settlement, outcome) = match interrupt.reason() {
+            Some(InterruptReason::Cancelled(reason)) => {
+                let transition = Transition::Cancel { reason: reason.clone() };
+                (Settlement::new(delivery.lease, transition), Outcome::Cancel(reason.clone()))
+            }
+            _ => {
+                let settlement = self.perform(delivery, interrupt).await;
+                (settlement, self.log.take().unwrap_or(Outcome::Interrupted))
+            }
+        };
         let transition = settlement.transition.clone();
         let settled = self.persist("settle", || self.queue.settle(vec![settlement.clone()])).await?;
         self.progress().running = None;
@@ -135,7 +144,8 @@ impl TestKit {
         if leases.is_empty() {
             return;
         }
-        let mut renewals = self.queue.renew_now(&leases).into_iter();
+        let Some(renewals) = self.queue.renew_now(&leases) else { return };
+        let mut renewals = renewals.into_iter();
         progress.in_hand.retain(|held| match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
                 held.interrupt.request(InterruptReason::Cancelled(reason));

@@ -10,7 +10,7 @@ use queue_core::{
 };
 
 use crate::clock::VirtualClock;
-use crate::fault::{Faults, Faulty};
+use crate::fault::{Fault, Faults, Faulty, Operation};
 use crate::model_queue::ModelQueue;
 
 /// The queue of a kit. Cheap to clone; clones are the same queue.
@@ -43,8 +43,18 @@ impl KitQueue {
         self.model.next_due()
     }
 
-    pub(super) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {
-        self.model.renew_now(leases)
+    /// Renews without waiting; nothing is known if that is to fail.
+    pub(super) fn renew_now(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
+        match self.faults().next(Operation::Renew) {
+            Some(Fault::FailBefore) => return None,
+            Some(Fault::FailAfter) => {
+                self.model.renew_now(leases);
+                return None;
+            }
+            Some(Fault::LoseLease) => self.model.release_now(leases),
+            Some(Fault::Delay(_) | Fault::DeliverTwice) | None => {}
+        }
+        Some(self.model.renew_now(leases))
     }
 }
 

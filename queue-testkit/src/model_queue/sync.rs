@@ -1,7 +1,7 @@
 //! What the kit asks of its queue without waiting.
 
 use queue_core::inspect::{Filter, Page};
-use queue_core::{JobRecord, Lease, QueueName, Renewal, Timestamp};
+use queue_core::{JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
 
 use super::ModelQueue;
 
@@ -19,6 +19,14 @@ impl ModelQueue {
     /// Tells when time next changes something.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.look(|state, _| state.table.next_due())
+    }
+
+    /// Gives jobs back behind their holder's back.
+    pub(crate) fn release_now(&self, leases: &[Lease]) {
+        let releases =
+            leases.iter().map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
+        // A release has no followup that could be invalid.
+        drop(self.change(|state, now| state.table.settle(now, releases)));
     }
 
     pub(crate) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {

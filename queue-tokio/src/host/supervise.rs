@@ -15,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hosted::{HostContext, HostedService};
 
-/// How long a service may take to clean up beyond the shutdown timeout, before it's dropped.
-const CLEAN_UP: Duration = Duration::from_secs(30);
-
 /// What happens when a service ends, fails or panics while it should run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,6 +48,7 @@ pub(super) struct Failure {
 pub(super) struct Started {
     name: String,
     stopping: CancellationToken,
+    clean_up: Duration,
     task: JoinHandle<()>,
 }
 
@@ -80,8 +78,9 @@ impl Supervised {
         ready
             .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
             .map_err(|error| chain(error.as_ref()))?;
+        let clean_up = self.service.clean_up();
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
-        Ok(Started { name, stopping, task })
+        Ok(Started { name, stopping, clean_up, task })
     }
 
     async fn run(mut self, context: &HostContext, failed: &UnboundedSender<Failure>) {
@@ -118,11 +117,13 @@ impl Started {
     /// Stops the service and waits for its end.
     pub(super) async fn stop(mut self, context: &HostContext) {
         self.stopping.cancel();
-        let limit = context.shutdown_timeout().saturating_add(CLEAN_UP);
+        let limit = context.shutdown_timeout().saturating_add(self.clean_up);
         if tokio::time::timeout(limit, &mut self.task).await.is_err() {
             tracing::error!(service = self.name, "the service did not stop in time and is dropped");
             context.note_cut_short(format!("service `{}`", self.name));
             self.task.abort();
+            // It ends at its next wait; one that never waits is left behind.
+            drop(tokio::time::timeout(Duration::from_secs(1), self.task).await);
         }
     }
 }

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::lock::Mutex;
 use super::signal::Signal;
-use super::time::Armed;
 use super::{Shared, State, TokioQueue};
 use crate::clock::TokioClock;
 
@@ -89,7 +88,7 @@ impl TokioQueueBuilder {
             table: JobTable::new(config),
             signals: HashMap::new(),
             room,
-            armed: Armed::No,
+            known_due: None,
             is_closed: false,
         };
         TokioQueue(Arc::new(Shared {
@@ -98,7 +97,6 @@ impl TokioQueueBuilder {
             limits: self.limits,
             capacity: self.bound,
             closed: CancellationToken::new(),
-            timekeeper: tokio::sync::Mutex::new(()),
             rearm: Notify::new(),
         }))
     }

@@ -1,32 +1,26 @@
-//! Time for those who wait: one of them lets it pass for all.
+//! Time for those who wait: each lets it pass until something is due.
 
 use std::convert::Infallible;
+use std::pin::pin;
 
 use queue_core::Timestamp;
 
 use super::{Shared, State, lock};
 
-/// Until when the timekeeper sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Armed {
-    /// Nobody keeps time.
-    No,
-    /// Until this instant.
-    Until(Timestamp),
-    /// Until something becomes due at all.
-    Forever,
-}
-
 impl Shared {
-    /// Lets time pass, as one of those who wait does for all: what becomes due gets its permits.
+    /// Lets time pass: what becomes due gets its permits.
+    ///
+    /// Everyone who waits does this, so that no one depends on another who is not polled.
     ///
     /// # Cancel safety
     ///
-    /// Whoever is dropped while keeping time hands that on to the next who waits.
+    /// It may be dropped at any time.
     pub(super) async fn keep_time(&self) -> Infallible {
-        let _turn = self.timekeeper.lock().await;
         loop {
-            let due = self.arm();
+            let mut rearm = pin!(self.rearm.notified());
+            // Before the look, so that what becomes due earlier after it is not missed.
+            rearm.as_mut().enable();
+            let due = self.look_ahead();
             let wait = async {
                 match due {
                     Some(at) => self.clock.sleep(at.since(self.clock.now())).await,
@@ -35,31 +29,30 @@ impl Shared {
             };
             tokio::select! {
                 biased;
-                () = self.rearm.notified() => {}
-                () = wait => {}
+                () = rearm => {}
+                () = wait => self.with(|state, now| state.table.advance(now)),
             }
-            self.with(|state, now| state.table.advance(now));
         }
     }
 
-    fn arm(&self) -> Option<Timestamp> {
+    fn look_ahead(&self) -> Option<Timestamp> {
         let mut state = lock::lock(&self.state);
-        let due = state.table.next_due();
-        state.armed = due.map_or(Armed::Forever, Armed::Until);
-        due
+        state.known_due = state.table.next_due();
+        state.known_due
     }
 }
 
 impl State {
-    /// Tells, once, whether something is due before the timekeeper would wake.
+    /// Tells, once, whether something is due earlier than those who wait know.
     pub(super) fn is_due_earlier(&mut self) -> bool {
-        let is_earlier = match (self.armed, self.table.next_due()) {
-            (Armed::No, _) | (_, None) => false,
-            (Armed::Forever, Some(_)) => true,
-            (Armed::Until(armed), Some(due)) => due < armed,
+        let next = self.table.next_due();
+        let is_earlier = match (self.known_due, next) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(known), Some(next)) => next < known,
         };
         if is_earlier {
-            self.armed = Armed::No;
+            self.known_due = next;
         }
         is_earlier
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use queue_core::{Event, InterruptReason, JobName, Lease, Renewal, Timestamp};
+use queue_core::{Event, InterruptReason, JobName, Lease, QueueError, Renewal, Timestamp};
 
 use super::hand::Place;
 use super::shift::Shift;
@@ -51,7 +51,12 @@ impl Shift {
             places.push(place);
             leases.push(held.lease.clone());
         });
-        match self.queue.renew(&leases).await {
+        let answer = tokio::select! {
+            biased;
+            answer = self.queue.renew(&leases) => answer,
+            () = self.runtime.sleep(self.settings.renew_every()) => Err(QueueError::unavailable("the queue did not answer in time")),
+        };
+        match answer {
             Ok(renewals) => {
                 trouble.worked(&self.world);
                 self.take_note(&places, &leases, renewals, now);
@@ -87,8 +92,8 @@ impl Shift {
                         held.interrupt(InterruptReason::Cancelled(reason), now, self.settings.grace);
                     }
                 }
-                // A lease whose attempt has ended may have been settled a moment ago; that is no loss.
-                Renewal::Lost if held.has_ended() => {}
+                // An attempt that has ended may have been settled a moment ago, and one that was told to stop knows.
+                Renewal::Lost if held.has_ended() || held.interrupt.reason().is_some() => {}
                 Renewal::Lost => {
                     events.push(Event::LeaseLost(held.facts.clone()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);

@@ -20,7 +20,7 @@ impl Shift {
         let one_more = |workers| (workers < self.settings.concurrency).then_some(workers + 1);
         if self.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
             let shift = self.clone();
-            self.runtime.spawn(Box::pin(async move { shift.work().await }));
+            self.spawn("worker", async move { shift.work().await });
         }
     }
 

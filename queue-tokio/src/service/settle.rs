@@ -77,6 +77,11 @@ impl Shift {
     /// Fails a job whose settlement the queue refuses for good: its followups can't be stored.
     async fn settle_refused(&self, ended: Ended, error: &QueueError) -> Option<Ended> {
         let facts = &ended.held.facts;
+        if ended.settlement.followups.is_empty() {
+            tracing::error!(job.id = %facts.id, error = %chain(error), "could not settle; the lease will expire");
+            self.let_go(vec![ended], &[]);
+            return None;
+        }
         let refused = format!("its followups can't be stored: {}", chain(error));
         tracing::error!(job.id = %facts.id, job.name = %facts.name, error = %refused, "attempt discarded");
         let transition = Transition::Discard { error: refused };

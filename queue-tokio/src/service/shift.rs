@@ -1,9 +1,13 @@
 //! One run of the hosted loop: what its tasks share.
 
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_queue::SegQueue;
+use futures_util::FutureExt as _;
+use queue_core::error::panic_message;
 use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +40,8 @@ pub(super) struct Shift {
     pub(super) stopping: CancellationToken,
     /// Everything is settled, or given up.
     pub(super) over: CancellationToken,
+    /// What a task of the loop itself panicked with, and that it did.
+    broken: (OnceLock<String>, CancellationToken),
 }
 
 /// What only the worker who leads needs.
@@ -78,6 +84,7 @@ impl Shift {
             idle: AtomicUsize::new(0),
             stopping: CancellationToken::new(),
             over: CancellationToken::new(),
+            broken: Default::default(),
         }
     }
 
@@ -86,10 +93,36 @@ impl Shift {
         self.hire();
         if let Some(unsettled) = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let settling = self.clone();
-            self.runtime.spawn(Box::pin(async move { settling.settle_all(unsettled).await }));
+            self.spawn("settling", async move { settling.settle_all(unsettled).await });
         }
         let renewal = self.clone();
-        self.runtime.spawn_apart("queue-renewal", Box::pin(async move { renewal.renew_all().await }));
+        let watched = self.clone();
+        let task = async move { watched.watch("renewal", renewal.renew_all()).await };
+        self.runtime.spawn_apart("queue-renewal", Box::pin(task));
+    }
+
+    /// Starts a task of the loop. Jobs don't panic here; a queue, a subscriber or a payload's `Drop` may.
+    pub(super) fn spawn(
+        self: &Arc<Self>,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let watched = self.clone();
+        self.runtime.spawn(Box::pin(async move { watched.watch(name, task).await }));
+    }
+
+    async fn watch(&self, name: &str, task: impl Future<Output = ()>) {
+        if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+            // The first one is what the loop ends with.
+            drop(self.broken.0.set(format!("the {name} {}", panic_message(panic.as_ref()))));
+            self.broken.1.cancel();
+        }
+    }
+
+    /// Waits until a task of the loop itself has panicked, and says how.
+    pub(super) async fn broken(&self) -> String {
+        self.broken.1.cancelled().await;
+        self.broken.0.get().cloned().unwrap_or_default()
     }
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {

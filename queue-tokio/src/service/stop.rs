@@ -11,6 +11,9 @@ use super::shift::Shift;
 /// How long attempts that were dropped may take to dispose their services.
 const DISPOSAL: Duration = Duration::from_secs(5);
 
+/// How long all of that may take beyond the shutdown timeout and the grace.
+pub(super) const CLEAN_UP: Duration = Duration::from_secs(30);
+
 /// How long the last settlements may take.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -22,6 +25,8 @@ impl Shift {
     pub(super) async fn stop(&self, timeout: Duration) -> Vec<String> {
         self.stopping.cancel();
         self.observe(|| Event::Stopping);
+        // Whoever leads holds the lead from its claim until the jobs are in hand, and leaves now.
+        drop(self.lead.lock().await);
         self.release_buffer();
 
         let mut cut_short = Vec::new();
@@ -110,11 +115,15 @@ impl Drop for EndOnDrop {
         self.0.release_buffer();
         self.0.hand.each(|_, held| held.interrupt.force(InterruptReason::Shutdown));
         let shift = self.0.clone();
+        // The renewal has a thread and a runtime of its own: it must end even if this task is never polled.
+        let over = self.0.over.clone().drop_guard();
         self.0.runtime.spawn(Box::pin(async move {
+            let _over = over;
+            drop(shift.lead.lock().await);
+            shift.release_buffer();
             if shift.is_quiet_within(DISPOSAL).await {
                 shift.flush().await;
             }
-            shift.over.cancel();
         }));
     }
 }
