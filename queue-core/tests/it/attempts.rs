@@ -250,3 +250,28 @@ fn two_kits_know_nothing_of_each_other() -> TestResult {
         Ok(())
     })
 }
+
+#[background_job(timeout = "30s", max_attempts = 1)]
+async fn leave_something_behind(
+    #[inject] token: CancellationToken,
+    #[inject] left: &std::sync::Mutex<Vec<CancellationToken>>,
+) {
+    left.lock().unwrap().push(token);
+    std::future::pending::<()>().await;
+}
+
+/// H3: what a job that timed out has left behind learns of it by the token.
+#[test]
+fn the_token_fires_at_the_timeout() -> TestResult {
+    queue_testkit::block_on(async {
+        let left = Arc::new(std::sync::Mutex::<Vec<CancellationToken>>::default());
+        let kit = TestKit::new(jobs![leave_something_behind]).singleton_as(left.clone()).build()?;
+        kit.queue().enqueue(leave_something_behind::new()).await?;
+
+        let attempt = kit.step().await?.unwrap();
+
+        assert_eq!(attempt.outcome.failure().unwrap().cause, FailureCause::Timeout);
+        assert!(left.lock().unwrap()[0].is_cancelled());
+        Ok(())
+    })
+}

@@ -108,3 +108,26 @@ fn random_faults_lose_no_job() -> TestResult {
     }
     Ok(())
 }
+
+/// T8: a renewal that loses the lease tells the job to stop, and its result is not recorded.
+#[test]
+fn a_lease_lost_at_a_renewal_stops_the_job() -> TestResult {
+    #[background_job]
+    async fn long(#[inject] context: &queue_core::JobContext) {
+        let (stop, end) = (context.token().cancelled(), context.sleep(Duration::from_secs(60))); // virtual
+        futures_util::future::select(std::pin::pin!(stop), std::pin::pin!(end)).await;
+    }
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![long]).build()?;
+        kit.queue().enqueue(long::new()).await?;
+        kit.faults().on(Operation::Renew, 1, Fault::LoseLease);
+
+        let attempt = kit.step().await?.unwrap();
+
+        assert_eq!(attempt.settled, Settled::Stale);
+        assert_eq!(attempt.ended_at.since(attempt.started_at), Duration::from_secs(10), "the first renewal");
+        kit.run_until_idle().await?;
+        assert_eq!(kit.jobs()[0].state, State::Completed);
+        Ok(())
+    })
+}

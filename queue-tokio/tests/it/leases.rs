@@ -114,3 +114,30 @@ async fn a_dropped_host_loses_no_job() -> TestResult {
     second.stop().await?;
     Ok(())
 }
+
+/// H22: when the runtime is gone, nobody renews for the dead: the job is delivered again.
+#[test]
+fn a_dropped_runtime_renews_nothing() -> TestResult {
+    let queue = keeping_queue();
+    let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let recorder = queue_testkit::Recorder::new();
+    let host = doomed.block_on(async {
+        let services = Services::builder().singleton(Semaphore::new(0)).build()?;
+        let service = QueueService::new(queue.clone(), jobs![hold])
+            .lease(Duration::from_millis(200))
+            .observe(recorder.clone());
+        let host = host(services, service).start().await?;
+        queue.enqueue(hold::new()).await?;
+        recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(host)
+    })?;
+
+    doomed.shutdown_background();
+    drop(host);
+
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let demand = queue_core::Demand::new("default", 1).wait(Duration::from_secs(20));
+    let deliveries = other.block_on(queue_core::Queue::claim(&queue, &demand))?;
+    assert_eq!(deliveries.len(), 1, "the lease was to expire");
+    Ok(())
+}

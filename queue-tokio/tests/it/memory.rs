@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, background_job};
+use queue_core::{
+    Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition, background_job,
+};
 use queue_tokio::TokioQueue;
 
 use crate::world::TestResult;
@@ -52,5 +54,71 @@ async fn a_job_needs_nothing_but_a_name_and_a_body() -> TestResult {
 
     let deliveries = queue.claim(&Demand::new("default", 10)).await?;
     assert!(receipts.iter().zip(&deliveries).all(|(receipt, delivery)| receipt.id() == delivery.id()));
+    Ok(())
+}
+
+fn keyed(key: &str) -> NewJob {
+    NewJob::from(job::new()).unique(key)
+}
+
+async fn complete_one(queue: &TokioQueue) -> TestResult {
+    let deliveries = queue.claim(&Demand::new("default", 1)).await?;
+    let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
+    queue.settle(done).await?;
+    Ok(())
+}
+
+/// Q52: a batch that comes to need more than the bound while it waits is refused, and holds up nobody.
+#[tokio::test]
+async fn a_batch_that_outgrows_the_bound_while_it_waits_is_refused() -> TestResult {
+    let queue = TokioQueue::bounded(2);
+    queue.push(vec![keyed("held"), job::new().into()]).await?;
+    let waiting = queue.clone();
+    let batch = vec![keyed("held"), job::new().into(), job::new().into()];
+    let mut push = std::pin::pin!(waiting.push(batch));
+    assert!(futures_util::poll!(push.as_mut()).is_pending());
+
+    complete_one(&queue).await?;
+    complete_one(&queue).await?;
+
+    assert_eq!(push.await.unwrap_err().kind(), QueueErrorKind::Invalid);
+    queue.push(vec![job::new().into()]).await?;
+    Ok(())
+}
+
+/// Q52, Q54: permits that a dropped push leaves of room that followups have taken give nobody room.
+#[tokio::test]
+async fn room_that_followups_took_is_waited_for() -> TestResult {
+    let queue = TokioQueue::bounded(4);
+    queue.push((0..2).map(|_| job::new().into()).collect()).await?;
+    let mut jobs = queue.claim(&Demand::new("default", 2)).await?;
+    {
+        let mut greedy = std::pin::pin!(queue.push((0..3).map(|_| job::new().into()).collect()));
+        assert!(futures_util::poll!(greedy.as_mut()).is_pending());
+        let mut settlement = Settlement::new(jobs.remove(0).lease, Transition::Complete);
+        settlement.followups = (0..3).map(|_| job::new().into()).collect();
+        queue.settle(vec![settlement]).await?;
+    }
+    let mut push = std::pin::pin!(queue.push(vec![job::new().into()]));
+
+    assert!(futures_util::poll!(push.as_mut()).is_pending(), "four jobs are unfinished");
+
+    queue.settle(vec![Settlement::new(jobs.remove(0).lease, Transition::Complete)]).await?;
+    assert_eq!(push.await?.len(), 1);
+    Ok(())
+}
+
+/// Q12: one who waits and is not polled stops nobody else's time.
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
+    let queue = TokioQueue::new();
+    queue.enqueue(NewJob::from(job::new()).queue("late")).delay(Duration::from_secs(5)).await?;
+    let elsewhere = Demand::new("elsewhere", 1);
+    let mut idle = std::pin::pin!(queue.claim(&elsewhere));
+    assert!(futures_util::poll!(idle.as_mut()).is_pending());
+
+    let deliveries = queue.claim(&Demand::new("late", 1).wait(Duration::from_secs(60))).await?;
+
+    assert_eq!(deliveries.len(), 1);
     Ok(())
 }

@@ -91,3 +91,55 @@ async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
     world.host.stop().await?;
     Ok(())
 }
+
+/// A queue that a careless author wrote.
+struct Careless;
+
+#[async_trait::async_trait]
+impl queue_core::Queue for Careless {
+    async fn push(
+        &self,
+        _: Vec<queue_core::NewJob>,
+    ) -> Result<Vec<queue_core::Receipt>, queue_core::QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn claim(
+        &self,
+        _: &queue_core::Demand,
+    ) -> Result<Vec<queue_core::Delivery>, queue_core::QueueError> {
+        panic!("forgot a case")
+    }
+
+    async fn renew(
+        &self,
+        _: &[queue_core::Lease],
+    ) -> Result<Vec<queue_core::Renewal>, queue_core::QueueError> {
+        Ok(Vec::new())
+    }
+
+    async fn settle(
+        &self,
+        _: Vec<queue_core::Settlement>,
+    ) -> Result<Vec<queue_core::Settled>, queue_core::QueueError> {
+        Ok(Vec::new())
+    }
+}
+
+/// H16: a queue that panics ends the loop, and the host says so instead of hanging.
+#[tokio::test]
+async fn a_queue_that_panics_stops_the_host() {
+    let service = queue_tokio::QueueService::new(Careless, jobs![]);
+
+    let error = queue_tokio::Host::builder()
+        .service(service)
+        .build()
+        .unwrap()
+        .run_until(std::future::pending())
+        .await;
+
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "the service `queue` failed: the worker panicked: forgot a case"
+    );
+}
