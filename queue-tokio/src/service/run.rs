@@ -70,6 +70,10 @@ impl Shift {
                 () = self.stopping.cancelled() => return None,
                 deliveries = self.claim(&mut lead) => deliveries,
             };
+            if deliveries.is_empty() {
+                // A queue that answers so although it was to wait must not keep the thread from everyone else.
+                give_way().await;
+            }
             self.take_in(deliveries);
         }
     }
