@@ -13,11 +13,11 @@ impl TokioQueue {
     /// It is run once: a closure that fails is discarded with its error.
     ///
     /// ```
-    /// # use queue_core::{CallScope, QueueError};
+    /// # use queue_core::QueueError;
     /// # use queue_tokio::TokioQueue;
     /// # use std::time::Duration;
     /// # async fn example(queue: TokioQueue) -> Result<(), QueueError> {
-    /// queue.enqueue_fn(async move |scope: CallScope| {
+    /// queue.enqueue_fn(async move |scope| {
     ///     tokio::select! {
     ///         () = tokio::time::sleep(Duration::from_secs(5)) => println!("done"),
     ///         () = scope.token().cancelled() => println!("cut short"),

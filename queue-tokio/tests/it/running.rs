@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    CallScope, Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome,
-    OutcomeKind, QueueExt as _, Services, State, Worker, background_job, jobs,
+    Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome, OutcomeKind,
+    QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use tokio::sync::{Barrier, Notify, Semaphore};
 
@@ -316,7 +316,7 @@ async fn a_closure_runs_with_a_token_and_services() -> TestResult {
 
     world
         .queue
-        .enqueue_fn(async move |scope: CallScope| {
+        .enqueue_fn(async move |scope| {
             assert!(!scope.token().is_cancelled());
             scope.service::<Notify>().await?.notify_one();
             Ok::<(), JobError>(())
@@ -395,7 +395,7 @@ fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
         }
     };
     let service = queue_tokio::QueueService::new(queue.clone(), jobs![hog])
-        .lease(Duration::from_millis(300))
+        .lease(Duration::from_secs(3))
         .observe(recorder.clone())
         .observe(OnEvent(watch));
     runtime.block_on(async {
