@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::future::{BoxFuture, Either, poll_fn, select};
 use tracing::Instrument as _;
 
 use crate::clock::Timestamp;
@@ -125,7 +125,7 @@ impl Worker for JobWorker {
                 None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
             }
         };
-        if scope.close_if_empty() { outcome } else { close(&scope, outcome).await }
+        if scope.close_if_empty() { outcome } else { close(&scope, outcome, context).await }
     }
 }
 
@@ -180,10 +180,26 @@ async fn within(
     .await
 }
 
+/// How long services may take to be disposed once force was used against the attempt.
+const DISPOSAL: Duration = Duration::from_secs(3);
+
 /// Closes the scope; a success whose unit of work could not commit is none.
-async fn close(scope: &Scope, outcome: Outcome) -> Outcome {
-    let Err(errors) = scope.close(outcome.kind()).await else {
-        return outcome;
+///
+/// Disposal takes the time that it takes, until force is used: a commit that hangs must not hold its worker for ever.
+async fn close(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome {
+    // Boxed, since few jobs have anything to dispose and every attempt's future would have to hold it.
+    let closing = Box::pin(scope.close(outcome.kind()));
+    let given_up = Box::pin(async {
+        context.interrupt().forced().await;
+        context.world().clock.sleep(DISPOSAL).await;
+    });
+    let errors = match select(closing, given_up).await {
+        Either::Left((Ok(()), _)) => return outcome,
+        Either::Left((Err(errors), _)) => errors,
+        Either::Right(_) => {
+            tracing::error!(job.name = %context.name(), "services could not be disposed in time and are dropped");
+            return Outcome::Interrupted;
+        }
     };
     let message = errors.iter().map(|error: &ServiceError| chain(error)).collect::<Vec<_>>().join("; ");
     if outcome.kind().is_success() {

@@ -114,6 +114,25 @@ async fn a_cancelled_job_that_does_not_stop_is_dropped() -> TestResult {
     Ok(())
 }
 
+/// H5, H6: a commit that hangs holds its worker no longer than until the job is cancelled and had its grace.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_hangs_is_given_up_when_force_is_used() -> TestResult {
+    let services = Services::builder().unit_of_work(
+        async || Ok::<_, std::io::Error>(String::new()),
+        async |_: String, _: OutcomeKind| std::future::pending::<Result<(), std::io::Error>>().await,
+    );
+    let world = World::with(jobs![commit], services, |service| service.concurrency(1)).await;
+    let id = world.queue.enqueue(commit::new("hang")).await?.id();
+    world.recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
+
+    world.queue.cancel(id, "it hangs").await?;
+    world.recorder.wait_for_settled::<commit>(1).await;
+
+    assert_eq!(record(&world.queue, id).await.state, State::Cancelled);
+    world.host.stop().await?;
+    Ok(())
+}
+
 struct Journal(std::sync::Mutex<Vec<String>>);
 
 #[background_job(max_attempts = 1)]
