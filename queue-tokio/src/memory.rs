@@ -4,8 +4,8 @@
 //! up to its demand, and then as many jobs from the table. The permits of the room are free places of a bounded queue.
 //!
 //! **Invariant:** the table is touched only under the lock, and before the lock is released every signal has been
-//! granted as many permits as there are ready jobs. A permit that somebody holds already while its job has been taken
-//! away (cancelled, paused) finds nothing; its holder looks again.
+//! granted as many permits as there are ready jobs; they are handed out right after. A permit that somebody holds
+//! already while its job has been taken away (cancelled, paused) finds nothing; its holder looks again.
 
 mod builder;
 mod enqueue;
