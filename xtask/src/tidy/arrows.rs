@@ -6,12 +6,17 @@ use crate::workspace::{Crate, Dependency, Kind};
 /// What each crate may use of ours.
 ///
 /// Arrows of dev-dependencies may form a cycle, since they are no part of what is published.
-const ARROWS: [Arrows; 6] = [
+const ARROWS: [Arrows; 7] = [
     Arrows { from: "queue-macros", to: &[], in_tests: &["queue-core", "queue-tokio", "queue-testkit"] },
     Arrows { from: "queue-core", to: &["queue-macros"], in_tests: &["queue-testkit"] },
     Arrows { from: "queue-testkit", to: &["queue-core"], in_tests: &["queue-tokio"] },
     Arrows { from: "queue-tokio", to: &["queue-core"], in_tests: &["queue-testkit"] },
-    Arrows { from: "queue-examples", to: &["queue-core", "queue-tokio"], in_tests: &["queue-testkit"] },
+    Arrows { from: "queue-sqlite", to: &["queue-core"], in_tests: &["queue-testkit", "queue-tokio"] },
+    Arrows {
+        from: "queue-examples",
+        to: &["queue-core", "queue-sqlite", "queue-tokio"],
+        in_tests: &["queue-testkit"],
+    },
     Arrows { from: "xtask", to: &[], in_tests: &[] },
 ];
 

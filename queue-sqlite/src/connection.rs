@@ -1,0 +1,65 @@
+//! A connection with the settings that the queue's promises rest on, each read back after it was set.
+
+use std::time::Duration;
+
+use queue_core::{QueueError, QueueErrorKind};
+use rusqlite::Connection;
+
+use crate::config::Synchronous;
+use crate::error::Broken;
+use crate::place::Place;
+
+/// Opens a connection and makes its settings.
+///
+/// # Errors
+///
+/// The file can't be opened, is no database, or can't be set as it must be.
+pub(crate) fn open(
+    place: &Place,
+    synchronous: Synchronous,
+    busy_timeout: Duration,
+) -> Result<Connection, QueueError> {
+    let connection = connect(place, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
+    if place.is_file() {
+        let mode = text(&connection, "pragma journal_mode = wal", place)?;
+        require(place, "journal_mode", &mode, "wal")?;
+    }
+    let level = synchronous as i64;
+    set(&connection, place, "synchronous", level)?;
+    // 16 MiB of pages; the default of 2 MiB is soon less than the inner pages of the trees.
+    set(&connection, place, "cache_size", -16_384)?;
+    // Once a checkpoint is through, a log that a burst has made large is cut back to this.
+    set(&connection, place, "journal_size_limit", 64 << 20)?;
+    Ok(connection)
+}
+
+fn connect(place: &Place, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let connection = place.connect()?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn set(connection: &Connection, place: &Place, name: &str, value: i64) -> Result<(), QueueError> {
+    let broken = |error| Broken::from(error).told(place.path());
+    connection.pragma_update(None, name, value).map_err(broken)?;
+    let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(broken)?;
+    // A database in memory has no log to limit.
+    if place.is_file() { require(place, name, &found.to_string(), &value.to_string()) } else { Ok(()) }
+}
+
+fn text(connection: &Connection, query: &str, place: &Place) -> Result<String, QueueError> {
+    let answer = connection.query_row(query, [], |row| row.get(0));
+    answer.map_err(|error| Broken::from(error).told(place.path()))
+}
+
+fn require(place: &Place, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
+    if found == wanted {
+        return Ok(());
+    }
+    let text = format!(
+        "`{}` can't be used: its `{name}` was set to {wanted} and is {found}; a queue needs a local disk",
+        place.path().display()
+    );
+    Err(QueueError::new(QueueErrorKind::Unsupported, text))
+}

@@ -1,0 +1,117 @@
+//! The operator's side: reads go to the reader, which waits for nobody, and requests to the writer.
+
+use async_trait::async_trait;
+use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, State, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
+
+use crate::queue::SqliteQueue;
+use crate::rows::{self, Seq};
+use crate::sql;
+
+#[async_trait]
+impl Inspect for SqliteQueue {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        let now = self.clock().now();
+        self.reader().call(move |connection| get(connection, id, now)).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        let (filter, page, now) = (filter.clone(), page.clone(), self.clock().now());
+        self.reader().call(move |connection| list(connection, &filter, &page, now)).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        let now = self.clock().now();
+        self.reader().call(move |connection| counts(connection, now)).await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        let reason = reason.to_owned();
+        self.writer().call(1, move |table| table.cancel(id, &reason)).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.writer().call(1, move |table| table.retry(id)).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.writer().call(1, move |table| table.delete(id)).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        let queue = queue.clone();
+        self.writer().call(1, move |table| Ok(table.pause(&queue, true)?)).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        let queue = queue.clone();
+        self.writer().call(1, move |table| Ok(table.pause(&queue, false)?)).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        let prune = prune.clone();
+        self.writer().call(prune.limit, move |table| Ok(table.prune(&prune)?)).await
+    }
+}
+
+fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobRecord>> {
+    let mut get = connection.prepare_cached(sql::GET)?;
+    let found = get.query_row([rows::id_bytes(id)], rows::record).optional()?;
+    found.map(|found| shown(connection, found, now)).transpose()
+}
+
+fn list(connection: &Connection, filter: &Filter, page: &Page, now: Timestamp) -> Result<Listing> {
+    let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
+    // One more than asked for tells whether there is a next page.
+    let limit = rows::count(page.limit as u64).saturating_add(1);
+    let mut list = connection.prepare_cached(sql::LIST)?;
+    let found = list.query_map(
+        named_params! {
+            ":after": page.after.map_or(0, |cursor| rows::count(cursor.0)),
+            ":queue": filter.queue.as_ref().map(QueueName::as_str),
+            ":name": filter.name.as_ref().map(queue_core::JobName::as_str),
+            ":before": filter.pushed_before.map(Timestamp::as_micros),
+            ":states": states,
+            ":now": now.as_micros(),
+            ":limit": limit,
+        },
+        rows::record,
+    )?;
+    let mut found = found.collect::<Result<Vec<_>>>()?;
+    let is_more = found.len() > page.limit;
+    found.truncate(page.limit);
+    let last = found.last().map(|(seq, ..)| Cursor(u64::try_from(*seq).unwrap_or(0)));
+    let jobs = found.into_iter().map(|found| shown(connection, found, now)).collect::<Result<_>>()?;
+    Ok(Listing { jobs, next: last.filter(|_| is_more) })
+}
+
+/// Adds a record's errors, and shows it as of now.
+fn shown(
+    connection: &Connection,
+    (seq, mut record, stamp): (Seq, JobRecord, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<JobRecord> {
+    let mut failures = connection.prepare_cached(sql::FAILURES)?;
+    record.errors = failures.query_map([seq], rows::failure)?.collect::<Result<_>>()?;
+    Ok(rows::as_of(record, stamp, now))
+}
+
+fn counts(connection: &Connection, now: Timestamp) -> Result<Vec<QueueCounts>> {
+    let mut lines = connection.prepare_cached(sql::LINES)?;
+    let line = |row: &Row<'_>| {
+        let name: String = row.get(1)?;
+        Ok((row.get::<_, i64>(0)?, QueueCounts::new(name.into(), row.get(2)?)))
+    };
+    let mut lines = lines.query_map([], line)?.collect::<Result<Vec<_>>>()?;
+    let mut counts = connection.prepare_cached(sql::COUNTS)?;
+    let mut rows = counts.query(named_params! { ":now": now.as_micros() })?;
+    while let Some(row) = rows.next()? {
+        let (line, state, count): (i64, State, u64) =
+            (row.get(0)?, rows::state(row, 1)?, rows::number(row, 2)?);
+        if let Some((_, counts)) = lines.iter_mut().find(|(number, _)| *number == line) {
+            counts.set(state, count);
+        }
+    }
+    Ok(lines.into_iter().map(|(_, counts)| counts).collect())
+}

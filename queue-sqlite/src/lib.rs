@@ -1,0 +1,71 @@
+//! A job queue in an SQLite file: jobs survive the process, and there is no server to run.
+//!
+//! ```
+//! use queue_core::{Inspect as _, QueueExt as _, State, background_job};
+//! use queue_sqlite::SqliteQueue;
+//!
+//! #[background_job]
+//! async fn send_welcome(user_id: u64) {}
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), queue_core::QueueError> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("jobs.db");
+//! let queue = SqliteQueue::open(path).await?; // in place of `TokioQueue::new()`; nothing else changes
+//! let receipt = queue.enqueue(send_welcome::new(42)).await?; // it's on disk when this returns
+//! # let job = queue.get(receipt.id()).await?.unwrap();
+//! # assert_eq!(job.state, State::Available);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! One thread, the **writer**, has the only connection that writes. What arrives while a transaction is on its way to
+//! disk (pushes, claims, renewals, settlements) shares the next one: a commit to disk costs a hundred times what a job in
+//! it costs. Alone, a call never waits for company. A second thread reads, for [`Inspect`](queue_core::Inspect), and
+//! never waits for the writer.
+//!
+//! How a claim works can be read in `sql.rs`, with the plan of each statement, and in `table/claim.rs`.
+//!
+//! # The files
+//!
+//! Beside `jobs.db` there are `jobs.db-wal`, where commits go first, and `jobs.db-shm`, which the processes that have the
+//! file open share. Both belong to the database: don't delete them, and copy the three together or, better, use SQLite's
+//! `.backup` or `vacuum into`. They go when the last process closes the file. The file must be on a local disk.
+//! It's made readable by its owner alone. Space of jobs that are gone is used again, so the file stays as large as it
+//! was when there was most in it; `vacuum` makes it smaller.
+//!
+//! # Several processes
+//!
+//! Any number may share the file. A job goes to one of them. Those whose claims wait see what others have pushed within
+//! the [poll interval](SqliteQueueBuilder::poll_interval): they look at SQLite's `data_version`, a number in shared
+//! memory that changes with every commit of others, and read nothing else while it stays the same.
+//! They go by one clock, the machine's.
+//!
+//! # In your own database
+//!
+//! All tables begin with `queue_`, so the jobs may live in the application's own file. Then
+//! [`enqueue_in`](SqliteQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
+//! committed together with its completion: see [`SqliteUnitOfWork`].
+
+mod clock;
+mod config;
+mod connection;
+mod encoded;
+mod error;
+mod handover;
+mod inspect;
+mod migrations;
+mod place;
+mod queue;
+mod reader;
+mod rows;
+mod sql;
+mod table;
+mod transaction;
+mod writer;
+
+pub use config::{SqliteQueueBuilder, Synchronous};
+pub use queue::SqliteQueue;
+pub use rusqlite;

@@ -1,0 +1,154 @@
+//! Rows as jobs: the one place that knows how each value is stored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use queue_core::inspect::AttemptError;
+use queue_core::{
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+};
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+/// A job's place in push order, which is what the tables know it by.
+pub(crate) type Seq = i64;
+
+/// Writes an identity: its 16 bytes.
+pub(crate) fn id_bytes(id: JobId) -> [u8; 16] {
+    id.as_u128().to_be_bytes()
+}
+
+/// Reads an identity.
+pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<JobId> {
+    let bytes: [u8; 16] = row.get(column)?;
+    Ok(JobId::from_u128(u128::from_be_bytes(bytes)))
+}
+
+/// Reads an instant.
+pub(crate) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
+}
+
+/// Reads a state by its number.
+pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
+    let number = number(row, column)?;
+    let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
+    found.copied().ok_or_else(|| unreadable(column, format!("there is no state {number}")))
+}
+
+/// Writes a count that grows without end in practice, and never past the end of its column.
+pub(crate) fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads a count; one below zero, which nobody writes, is none.
+pub(crate) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
+    let number: i64 = row.get(column)?;
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+fn text<T: for<'a> From<&'a str>>(row: &Row<'_>, column: usize) -> Result<T> {
+    Ok(row.get_ref(column)?.as_str()?.into())
+}
+
+fn fence(row: &Row<'_>, column: usize) -> Result<Fence> {
+    number(row, column).map(Fence)
+}
+
+fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
+    let Some(words) = row.get_ref(column)?.as_str_or_null()? else {
+        return Ok(Meta::new());
+    };
+    let words: BTreeMap<String, String> =
+        serde_json::from_str(words).map_err(|error| unreadable(column, error.to_string()))?;
+    Ok(Meta::from_iter(words))
+}
+
+fn unreadable(column: usize, what: String) -> Error {
+    Error::FromSqlConversionFailure(column, Type::Text, what.into())
+}
+
+/// Reads a row of `READY` as the delivery that it becomes when it's leased now.
+pub(crate) fn delivery(
+    row: &Row<'_>,
+    queue: &QueueName,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<(Seq, Delivery)> {
+    let fence = Fence(fence(row, 5)?.0 + 1);
+    let lease = Lease { job: id(row, 1)?, fence, length: lease, expires_at: now.saturating_add(lease) };
+    let mut record =
+        JobRecord::new(lease.job, text::<JobName>(row, 2)?, Body::stored(text::<String>(row, 9)?));
+    record.queue = queue.clone();
+    record.attempt = row.get::<_, u32>(3)? + 1;
+    record.max_attempts = row.get(4)?;
+    record.priority = row.get(6)?;
+    record.pushed_at = instant(row, 7)?;
+    record.run_at = instant(row, 8)?;
+    record.meta = meta(row, 10)?;
+    Ok((row.get(0)?, Delivery::new(record, lease)))
+}
+
+/// Reads a row of `GET` or `LIST` as it is stored; its errors are in another table.
+pub(crate) fn record(row: &Row<'_>) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
+    let body = Body::stored(text::<String>(row, 15)?);
+    let mut record = JobRecord::new(id(row, 1)?, text::<JobName>(row, 2)?, body);
+    record.queue = text::<QueueName>(row, 3)?;
+    record.state = state(row, 4)?;
+    record.priority = row.get(5)?;
+    record.attempt = row.get(6)?;
+    record.max_attempts = row.get(7)?;
+    record.fence = fence(row, 8)?;
+    record.pushed_at = instant(row, 9)?;
+    record.run_at = instant(row, 10)?;
+    record.claimed_at = row.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros);
+    let stamp = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
+    record.finished_at = stamp.filter(|_| record.state.is_finished());
+    record.unique = row.get(13)?;
+    record.cancel_reason = row.get(14)?;
+    record.meta = meta(row, 16)?;
+    Ok((row.get(0)?, record, stamp))
+}
+
+/// Reads a row of `FAILURES`.
+pub(crate) fn failure(row: &Row<'_>) -> Result<AttemptError> {
+    Ok(AttemptError { attempt: row.get(0)?, at: instant(row, 1)?, message: row.get(2)? })
+}
+
+/// Lets time pass for a record: what is due is available, and an expired lease is void, whether or not that was written
+/// down. `state_now!` in `sql.rs` says the same.
+pub(crate) fn as_of(mut record: JobRecord, stamp: Option<Timestamp>, now: Timestamp) -> JobRecord {
+    match record.state {
+        State::Scheduled | State::Retryable if record.run_at <= now => record.state = State::Available,
+        State::Executing if stamp.is_some_and(|stamp| stamp <= now) => {
+            let error = lease_expired(record.attempt, record.max_attempts, stamp.unwrap_or(now));
+            if record.errors.len() >= AttemptError::KEPT {
+                record.errors.remove(0);
+            }
+            record.errors.push(error);
+            record.state = after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
+            record.finished_at = stamp.filter(|_| record.state.is_finished());
+        }
+        _ => {}
+    }
+    record
+}
+
+/// Tells where a job goes whose lease expired.
+pub(crate) fn after_expiry(is_to_be_cancelled: bool, attempt: u32, max_attempts: u32) -> State {
+    if is_to_be_cancelled {
+        State::Cancelled
+    } else if attempt >= max_attempts {
+        State::Discarded
+    } else {
+        State::Available
+    }
+}
+
+/// What a job's history says of a lease that expired. The attempt ended when its lease did.
+pub(crate) fn lease_expired(attempt: u32, max_attempts: u32, at: Timestamp) -> AttemptError {
+    let message = format!(
+        "the lease expired on attempt {attempt} of {max_attempts}: the worker died, or could not renew it in time"
+    );
+    AttemptError { attempt, at, message }
+}

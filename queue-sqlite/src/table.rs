@@ -1,0 +1,107 @@
+//! The jobs in the file, as a queue: the rules of `queue_core::model::JobTable` over SQL.
+//!
+//! Everything here happens within a transaction that somebody else began and will commit, at one instant. The files in
+//! the folder are named as those of the model are, and each does the same as its namesake.
+//!
+//! **Invariant:** an operation that is refused has written nothing.
+
+mod claim;
+mod lease;
+mod operate;
+mod prune;
+mod push;
+mod settle;
+
+use std::collections::HashMap;
+
+use queue_core::{QueueName, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Result};
+
+use crate::rows;
+use crate::sql;
+
+/// The jobs, at one instant of one transaction.
+pub(crate) struct Table<'a> {
+    connection: &'a Connection,
+    now: Timestamp,
+    lines: &'a mut Lines,
+    /// Whether something may have become ready, so that those who wait are to be served.
+    pub(crate) is_fuller: bool,
+}
+
+/// The numbers of queues that are known: a queue keeps its number for as long as the file lives.
+pub(crate) type Lines = HashMap<QueueName, i64>;
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(connection: &'a Connection, now: Timestamp, lines: &'a mut Lines) -> Self {
+        Self { connection, now, lines, is_fuller: false }
+    }
+
+    pub(crate) fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// Lets time pass: what is due becomes available, and expired leases are void.
+    pub(crate) fn advance(&mut self) -> Result<()> {
+        let mut due = self.connection.prepare_cached(sql::MAKE_DUE_AVAILABLE)?;
+        self.is_fuller |= due.execute([self.now.as_micros()])? > 0;
+        self.expire()
+    }
+
+    /// Gives a queue's number, made at its first use.
+    fn line(&mut self, queue: &QueueName) -> Result<i64> {
+        if let Some(line) = self.lines.get(queue) {
+            return Ok(*line);
+        }
+        let mut find = self.connection.prepare_cached(sql::LINE)?;
+        let line = match find.query_row([queue.as_str()], |row| row.get(0)).optional()? {
+            Some(line) => line,
+            None => self
+                .connection
+                .prepare_cached(sql::NEW_LINE)?
+                .query_row([queue.as_str()], |row| row.get(0))?,
+        };
+        self.lines.insert(queue.clone(), line);
+        Ok(line)
+    }
+
+    /// Adds to a job's history of errors, and keeps the newest.
+    fn note_failure(
+        &self,
+        seq: rows::Seq,
+        fence: i64,
+        error: &queue_core::inspect::AttemptError,
+    ) -> Result<()> {
+        use queue_core::inspect::AttemptError;
+        let mut insert = self.connection.prepare_cached(sql::INSERT_FAILURE)?;
+        insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
+        // Each failure has a fence of its own, so with fewer claims there can't be too many.
+        if fence > rows::count(AttemptError::KEPT as u64) {
+            self.connection.prepare_cached(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a job and all that belongs to it.
+    fn remove(&self, seq: rows::Seq) -> Result<()> {
+        for statement in [sql::DELETE_JOB, sql::DELETE_BODY, sql::DELETE_FAILURES] {
+            self.connection.prepare_cached(statement)?.execute([seq])?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells when time next changes something: a job becomes due, or a lease expires.
+pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+    let mut next: Option<i64> = None;
+    for statement in [sql::NEXT_DUE, sql::NEXT_EXPIRY] {
+        let at: Option<i64> = connection.prepare_cached(statement)?.query_row([], |row| row.get(0))?;
+        next = next.into_iter().chain(at).min();
+    }
+    Ok(next.map(Timestamp::from_micros))
+}
+
+/// Tells whether a queue has a ready job, without a transaction.
+pub(crate) fn is_ready(connection: &Connection, queue: &QueueName) -> Result<bool> {
+    connection.prepare_cached(sql::ANY_READY)?.exists([queue.as_str()])
+}

@@ -1,0 +1,51 @@
+//! How ready jobs are leased.
+
+use queue_core::{Delivery, Demand, QueueName};
+use rusqlite::{OptionalExtension as _, Result};
+
+use super::Table;
+use crate::rows::{self, count};
+use crate::sql;
+
+impl Table<'_> {
+    /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.
+    ///
+    /// It never waits: nothing ready is an empty answer.
+    pub(crate) fn claim(&mut self, demand: &Demand) -> Result<Vec<Delivery>> {
+        let mut deliveries = Vec::new();
+        for queue in &demand.queues {
+            let room = demand.max.saturating_sub(deliveries.len());
+            if room == 0 {
+                break;
+            }
+            self.claim_from(queue, room, demand, &mut deliveries)?;
+        }
+        Ok(deliveries)
+    }
+
+    fn claim_from(
+        &mut self,
+        queue: &QueueName,
+        room: usize,
+        demand: &Demand,
+        into: &mut Vec<Delivery>,
+    ) -> Result<()> {
+        let mut find = self.connection.prepare_cached(sql::LINE)?;
+        let line = find.query_row([queue.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((line, false)): Option<(i64, bool)> = line else {
+            return Ok(());
+        };
+        // They are read before the first is leased: a walk over an index must not change what it walks over.
+        let mut ready = self.connection.prepare_cached(sql::READY)?;
+        let rows = ready.query_map((line, count(room as u64)), |row| {
+            rows::delivery(row, queue, self.now, demand.lease)
+        })?;
+        let ready: Vec<_> = rows.collect::<Result<_>>()?;
+        let mut lease = self.connection.prepare_cached(sql::LEASE)?;
+        for (seq, delivery) in ready {
+            lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros()))?;
+            into.push(delivery);
+        }
+        Ok(())
+    }
+}

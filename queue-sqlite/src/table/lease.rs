@@ -1,0 +1,59 @@
+//! What becomes of a lease: it's renewed, or it expires.
+
+use queue_core::{Lease, Renewal};
+use rusqlite::{OptionalExtension as _, Result};
+
+use super::Table;
+use crate::rows::{self, Seq};
+use crate::sql;
+
+/// A lease that has expired.
+struct Expired {
+    seq: Seq,
+    fence: i64,
+    attempt: u32,
+    max_attempts: u32,
+    at: queue_core::Timestamp,
+    is_to_be_cancelled: bool,
+}
+
+impl Table<'_> {
+    /// Extends leases, each by its own length from now.
+    pub(crate) fn renew(&mut self, leases: &[Lease]) -> Result<Vec<Renewal>> {
+        let mut renew = self.connection.prepare_cached(sql::RENEW)?;
+        let renew_one = |lease: &Lease| {
+            let expires_at = self.now.saturating_add(lease.length);
+            let key = (rows::id_bytes(lease.job), rows::count(lease.fence.0), expires_at.as_micros());
+            let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
+            Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::Held { expires_at, cancel }))
+        };
+        leases.iter().map(renew_one).collect()
+    }
+
+    /// Takes jobs back from workers that are presumed dead. Their attempts count, and ended when their leases did.
+    pub(super) fn expire(&mut self) -> Result<()> {
+        for expired in self.expired()? {
+            let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled } = expired;
+            self.note_failure(seq, fence, &rows::lease_expired(attempt, max_attempts, at))?;
+            let state = rows::after_expiry(is_to_be_cancelled, attempt, max_attempts);
+            self.connection.prepare_cached(sql::EXPIRE)?.execute((seq, state as i64))?;
+            self.is_fuller = true;
+        }
+        Ok(())
+    }
+
+    fn expired(&self) -> Result<Vec<Expired>> {
+        let mut expired = self.connection.prepare_cached(sql::EXPIRED)?;
+        let rows = expired.query_map([self.now.as_micros()], |row| {
+            Ok(Expired {
+                seq: row.get(0)?,
+                fence: row.get(1)?,
+                attempt: row.get(2)?,
+                max_attempts: row.get(3)?,
+                at: rows::instant(row, 4)?,
+                is_to_be_cancelled: row.get(5)?,
+            })
+        })?;
+        rows.collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! What operators do.
+
+use queue_core::inspect::Cancellation;
+use queue_core::{JobId, QueueError, QueueName, State, Timestamp};
+use rusqlite::{OptionalExtension as _, Result};
+
+use super::Table;
+use crate::error::Failure;
+use crate::rows::{self, Seq};
+use crate::sql;
+
+/// How a job stands, as far as an operator's request depends on it.
+struct Standing {
+    seq: Seq,
+    state: State,
+    name: String,
+    unique_key: Option<String>,
+}
+
+impl Table<'_> {
+    /// Cancels a waiting job, or asks for the end of an executing one.
+    pub(crate) fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, Failure> {
+        let job = self.known(id)?;
+        if job.state.is_finished() {
+            return Ok(Cancellation::Finished);
+        }
+        if job.state == State::Executing {
+            self.connection.prepare_cached(sql::ASK_TO_CANCEL)?.execute((job.seq, reason))?;
+            return Ok(Cancellation::Requested);
+        }
+        let mut cancel = self.connection.prepare_cached(sql::CANCEL_WAITING)?;
+        cancel.execute((job.seq, self.now.as_micros(), reason))?;
+        Ok(Cancellation::Cancelled)
+    }
+
+    /// Makes a finished or waiting job available now, with at least one attempt left.
+    pub(crate) fn retry(&mut self, id: JobId) -> Result<(), Failure> {
+        let job = self.known(id)?;
+        if job.state == State::Executing {
+            let text = format!("job {id} is executing: cancel it, or wait for its end");
+            return Err(QueueError::conflict(text).into());
+        }
+        if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
+            self.take_key_back(id, &job.name, key)?;
+        }
+        self.connection.prepare_cached(sql::RUN_AGAIN)?.execute((job.seq, self.now.as_micros()))?;
+        self.is_fuller = true;
+        Ok(())
+    }
+
+    /// Removes a job.
+    pub(crate) fn delete(&mut self, id: JobId) -> Result<(), Failure> {
+        let job = self.known(id)?;
+        if job.state == State::Executing {
+            return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")).into());
+        }
+        Ok(self.remove(job.seq)?)
+    }
+
+    /// Stops deliveries from a queue, or takes them up again.
+    pub(crate) fn pause(&mut self, queue: &QueueName, paused: bool) -> Result<()> {
+        self.connection.prepare_cached(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
+        self.is_fuller |= !paused;
+        Ok(())
+    }
+
+    /// Gives a finished job that is to run again its unique key back.
+    fn take_key_back(&mut self, id: JobId, name: &str, key: &str) -> Result<(), Failure> {
+        let mut find = self.connection.prepare_cached(sql::KEY_HOLDER)?;
+        let holder = find.query_row((name, key), |row| {
+            let until = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros);
+            let is_held = !rows::state(row, 2)?.is_finished() || until.is_some_and(|until| until > self.now);
+            Ok((row.get::<_, Seq>(0)?, rows::id(row, 1)?, is_held))
+        });
+        match holder.optional()? {
+            Some((_, holder, true)) if holder != id => Err(QueueError::conflict(format!(
+                "the unique key of job {id} is held by job {holder} now: cancel that one first"
+            ))
+            .into()),
+            Some((seq, holder, _)) if holder != id => {
+                self.connection.prepare_cached(sql::LET_GO_OF_KEY)?.execute([seq])?;
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn known(&self, id: JobId) -> Result<Standing, Failure> {
+        let mut find = self.connection.prepare_cached(sql::STANDING)?;
+        let standing = find.query_row([rows::id_bytes(id)], |row| {
+            let (seq, name, unique_key) = (row.get(0)?, row.get(2)?, row.get(3)?);
+            Ok(Standing { seq, state: rows::state(row, 1)?, name, unique_key })
+        });
+        let unknown = || {
+            QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
+        };
+        Ok(standing.optional()?.ok_or_else(unknown)?)
+    }
+}

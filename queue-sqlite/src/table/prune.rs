@@ -1,0 +1,32 @@
+//! How finished jobs go.
+
+use queue_core::State;
+use queue_core::inspect::Prune;
+use rusqlite::Result;
+
+use super::Table;
+use crate::rows::{Seq, count};
+use crate::sql;
+
+impl Table<'_> {
+    /// Removes finished jobs that are old enough, the longest finished first, whatever their state.
+    pub(crate) fn prune(&mut self, prune: &Prune) -> Result<u64> {
+        let mut old: Vec<(i64, Seq)> = Vec::new();
+        for state in State::ALL {
+            let Some(age) = prune.age(state) else { continue };
+            let before = self.now.saturating_sub(age);
+            let mut find = self.connection.prepare_cached(sql::FINISHED_FIRST)?;
+            let rows = find
+                .query_map((state as i64, before.as_micros(), count(prune.limit as u64)), |row| {
+                    Ok((row.get(1)?, row.get(0)?))
+                })?;
+            for row in rows {
+                old.push(row?);
+            }
+        }
+        old.sort_unstable();
+        old.truncate(prune.limit);
+        old.iter().try_for_each(|(_, seq)| self.remove(*seq))?;
+        Ok(old.len() as u64)
+    }
+}

@@ -1,0 +1,128 @@
+//! How a job is stored.
+
+use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp, Unique};
+use rusqlite::{OptionalExtension as _, Result};
+
+use super::Table;
+use crate::encoded::Encoded;
+use crate::error::Failure;
+use crate::rows::{self, Seq};
+use crate::sql;
+
+/// The job that holds a unique key.
+struct Holder {
+    seq: Seq,
+    id: JobId,
+    has_started: bool,
+    is_held: bool,
+}
+
+impl Table<'_> {
+    /// Stores a batch, and answers with a receipt for each job.
+    pub(crate) fn push(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>, Failure> {
+        self.check_schedules(jobs)?;
+        Ok(self.store_all(jobs)?)
+    }
+
+    /// Fails for a delay that leads past the end of time.
+    pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
+        for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+            if let Schedule::After(delay) = job.schedule
+                && self.now.checked_add(delay).is_none()
+            {
+                return Err(QueueError::invalid(format!(
+                    "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
+                    job.name
+                ))
+                .on_queue(job.queue.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores jobs that were checked, unless their identities or unique keys are taken.
+    pub(super) fn store_all(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>> {
+        jobs.iter().map(|job| self.store(job)).collect()
+    }
+
+    fn store(&mut self, new: &Encoded) -> Result<Receipt> {
+        if new.is_chosen && self.connection.prepare_cached(sql::KNOWN)?.exists([rows::id_bytes(new.id)])? {
+            return Ok(Receipt::Stored(new.id));
+        }
+        if let Some(unique) = &new.job.unique
+            && let Some(holder) = self.holder(&new.job, unique)?
+        {
+            if holder.is_held && unique.on_conflict == OnConflict::Keep {
+                return Ok(Receipt::Existing(holder.id));
+            }
+            if holder.is_held && !holder.has_started {
+                self.replace(holder.seq, new)?;
+                return Ok(Receipt::Replaced(holder.id));
+            }
+            self.connection.prepare_cached(sql::LET_GO_OF_KEY)?.execute([holder.seq])?;
+        }
+        self.insert(new)?;
+        Ok(Receipt::Stored(new.id))
+    }
+
+    fn holder(&self, job: &NewJob, unique: &Unique) -> Result<Option<Holder>> {
+        let now = self.now;
+        let mut find = self.connection.prepare_cached(sql::KEY_HOLDER)?;
+        find.query_row((job.name.as_str(), &unique.key), |row| {
+            let is_finished = rows::state(row, 2)?.is_finished();
+            Ok(Holder {
+                seq: row.get(0)?,
+                id: rows::id(row, 1)?,
+                has_started: is_finished || row.get::<_, u32>(3)? > 0,
+                is_held: !is_finished || rows::instant(row, 4)? > now,
+            })
+        })
+        .optional()
+    }
+
+    fn insert(&mut self, new: &Encoded) -> Result<()> {
+        let Encoded { id, job, payload, meta, .. } = new;
+        let line = self.line(&job.queue)?;
+        let (state, run_at) = self.placed(job.schedule);
+        let unique = job.unique.as_ref();
+        let until =
+            unique.map(|unique| unique.window.map_or(self.now, |window| self.now.saturating_add(window)));
+        self.connection.prepare_cached(sql::INSERT_JOB)?.execute((
+            rows::id_bytes(*id),
+            line,
+            job.name.as_str(),
+            state as i64,
+            job.priority,
+            job.max_attempts,
+            self.now.as_micros(),
+            run_at.as_micros(),
+            unique.map(|unique| unique.key.as_str()),
+            until.map(Timestamp::as_micros),
+            unique.map(|_| 1),
+        ))?;
+        let seq = self.connection.last_insert_rowid();
+        self.connection.prepare_cached(sql::INSERT_BODY)?.execute((seq, &**payload, meta.as_deref()))?;
+        self.is_fuller = true;
+        Ok(())
+    }
+
+    /// Updates a job that has not started.
+    fn replace(&mut self, seq: Seq, new: &Encoded) -> Result<()> {
+        let (state, run_at) = self.placed(new.job.schedule);
+        let mut replace = self.connection.prepare_cached(sql::REPLACE_JOB)?;
+        replace.execute((seq, state as i64, new.job.priority, run_at.as_micros()))?;
+        self.connection.prepare_cached(sql::REPLACE_BODY)?.execute((seq, &*new.payload))?;
+        self.is_fuller = true;
+        Ok(())
+    }
+
+    /// Tells when a job becomes ready, and where it is until then. A time that is past means now.
+    fn placed(&self, schedule: Schedule) -> (State, Timestamp) {
+        let at = match schedule {
+            Schedule::Now => self.now,
+            Schedule::After(delay) => self.now.saturating_add(delay),
+            Schedule::At(at) => at.max(self.now),
+        };
+        (if at > self.now { State::Scheduled } else { State::Available }, at)
+    }
+}

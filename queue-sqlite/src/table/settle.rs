@@ -1,0 +1,79 @@
+//! How attempts end.
+
+use queue_core::inspect::AttemptError;
+use queue_core::{Lease, Settled, Settlement, Transition};
+use rusqlite::{OptionalExtension as _, Result};
+
+use super::Table;
+use crate::encoded::Encoded;
+use crate::error::Failure;
+use crate::rows::{self, Seq};
+use crate::sql;
+
+impl Table<'_> {
+    /// Ends attempts, each with its followups as one step, independent of one another.
+    pub(crate) fn settle(
+        &mut self,
+        settlements: &[Settlement],
+        followups: &[Vec<Encoded>],
+    ) -> Result<Vec<Settled>, Failure> {
+        followups.iter().try_for_each(|followups| self.check_schedules(followups))?;
+        let pairs = settlements.iter().zip(followups);
+        Ok(pairs
+            .map(|(settlement, followups)| self.settle_one(settlement, followups))
+            .collect::<Result<_>>()?)
+    }
+
+    fn settle_one(&mut self, settlement: &Settlement, followups: &[Encoded]) -> Result<Settled> {
+        if !self.apply(&settlement.lease, &settlement.transition)? {
+            return Ok(Settled::Stale);
+        }
+        // A followup whose unique key is taken is not stored, and that is no error.
+        self.store_all(followups)?;
+        Ok(Settled::Applied)
+    }
+
+    /// Moves the job on, if the lease holds; tells whether it did.
+    fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
+        let (id, fence, now) = (rows::id_bytes(lease.job), rows::count(lease.fence.0), self.now.as_micros());
+        let connection = self.connection;
+        match transition {
+            Transition::Complete => {
+                Ok(connection.prepare_cached(sql::COMPLETE)?.execute((id, fence, now))? > 0)
+            }
+            Transition::Cancel { reason } => {
+                Ok(connection.prepare_cached(sql::CANCEL)?.execute((id, fence, now, reason))? > 0)
+            }
+            Transition::Discard { error } => {
+                let mut discard = connection.prepare_cached(sql::DISCARD)?;
+                let job =
+                    discard.query_row((id, fence, now), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                self.failed(job, fence, error)
+            }
+            Transition::Retry { at, error } => {
+                self.is_fuller = true;
+                let mut retry = connection.prepare_cached(sql::RETRY)?;
+                let key = (id, fence, now, at.as_micros());
+                let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                self.failed(job, fence, error)
+            }
+            Transition::Snooze { at } => {
+                self.is_fuller = true;
+                let mut snooze = connection.prepare_cached(sql::SNOOZE)?;
+                Ok(snooze.execute((id, fence, now, at.as_micros()))? > 0)
+            }
+            Transition::Release => {
+                self.is_fuller = true;
+                Ok(connection.prepare_cached(sql::RELEASE)?.execute((id, fence, now))? > 0)
+            }
+        }
+    }
+
+    fn failed(&self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
+        if let Some((seq, attempt)) = job {
+            let error = AttemptError { attempt, at: self.now, message: message.to_owned() };
+            self.note_failure(seq, fence, &error)?;
+        }
+        Ok(job.is_some())
+    }
+}

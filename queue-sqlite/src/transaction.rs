@@ -1,0 +1,76 @@
+//! Pushing in the application's own transaction.
+
+use queue_core::{NewJob, QueueError, Receipt};
+use rusqlite::Connection;
+
+use crate::encoded::encode;
+use crate::error::{Broken, Failure};
+use crate::queue::SqliteQueue;
+use crate::table::{Lines, Table};
+
+impl SqliteQueue {
+    /// Stores a job in a transaction of the application's own: it is there if and only if that commits.
+    ///
+    /// The connection is one to the file that this queue was opened on. A `rusqlite::Transaction` or `Savepoint`
+    /// is passed as `&tx`. Workers of this process wake within a millisecond or two of the commit if it follows soon, else
+    /// within the poll interval, as those of other processes do; [`look`](Self::look) after the commit wakes them at once.
+    ///
+    /// Begin the transaction with `TransactionBehavior::Immediate`: one that begins by reading fails as busy if somebody
+    /// else has written before it does.
+    ///
+    /// ```
+    /// # use queue_core::background_job;
+    /// # use queue_sqlite::SqliteQueue;
+    /// use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
+    ///
+    /// #[background_job]
+    /// async fn send_invoice(order: i64) {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("shop.db");
+    /// let queue = SqliteQueue::open(&path).await?;
+    /// let mut shop = Connection::open(&path)?;
+    /// shop.execute_batch("create table orders (id integer primary key, item text)")?;
+    ///
+    /// let tx = shop.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// tx.execute("insert into orders (item) values (?1)", ["tea"])?;
+    /// queue.enqueue_in(&tx, send_invoice::new(tx.last_insert_rowid()))?;
+    /// tx.commit()?; // the order and its job, or neither
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if no transaction is open on the connection, and what [`push`](queue_core::Queue::push) answers.
+    pub fn enqueue_in(&self, tx: &Connection, job: impl Into<NewJob>) -> Result<Receipt, QueueError> {
+        let receipts = self.push_in(tx, vec![job.into()])?;
+        receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+    }
+
+    /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) does a job.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enqueue_in`](Self::enqueue_in). After one that is the database's own, the transaction is to be rolled back.
+    pub fn push_in(&self, tx: &Connection, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.check_open()?;
+        if tx.is_autocommit() {
+            return Err(QueueError::invalid(
+                "no transaction is open on this connection: begin one, or use `enqueue`",
+            ));
+        }
+        let jobs = encode(jobs, self.limits())?;
+        let mut lines = Lines::new();
+        let pushed = Table::new(tx, self.clock().now(), &mut lines).push(&jobs);
+        let receipts = pushed.map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::Database(error) => Broken::from(error).told(self.path()),
+            Failure::Lost(why) => QueueError::unavailable(why),
+        })?;
+        self.writer().watch();
+        Ok(receipts)
+    }
+}

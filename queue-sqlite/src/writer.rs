@@ -1,0 +1,256 @@
+//! The thread that writes: whatever has gathered shares a transaction, and the commit of it.
+//!
+//! While one transaction is on its way to disk, requests gather for the next; so the more there is to do, the more of it
+//! shares a commit, and alone nobody waits for company. Claims that find nothing wait here, in the order in which they
+//! came, and are served in the very transaction that stores what they wait for.
+//!
+//! **Invariant:** nobody is answered before the commit, so what is acknowledged is on disk.
+//! **Invariant:** an operation that the database fails takes its whole transaction with it: all in it are told so.
+
+mod call;
+mod handle;
+mod message;
+mod pruning;
+mod waiting;
+
+use std::time::{Duration, Instant};
+
+use queue_core::{Delivery, QueueError};
+use rusqlite::Connection;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
+
+pub(crate) use handle::WriterHandle;
+
+use crate::config::SqliteQueueBuilder;
+use crate::error::{Broken, is_busy};
+use crate::handover::Handover;
+use crate::table::{self, Lines, Table};
+use crate::{connection, migrations};
+use message::{Claim, Message, Operation};
+use pruning::Pruning;
+use waiting::Waiting;
+
+/// How many jobs share a transaction at most, roughly: it bounds how long the last of them waits.
+const MOST: usize = 10_000;
+
+/// What the writer's thread works with.
+pub(crate) struct Writer {
+    settings: SqliteQueueBuilder,
+    connection: Connection,
+    messages: UnboundedReceiver<Message>,
+    /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
+    handle: handle::WeakHandle,
+    waiting: Waiting,
+    lines: Lines,
+    pruning: Pruning,
+    is_closed: bool,
+}
+
+/// What has gathered for one transaction.
+#[derive(Default)]
+struct Batch {
+    operations: Vec<Box<dyn Operation>>,
+    looks: Vec<oneshot::Sender<()>>,
+    weight: usize,
+}
+
+/// What is answered after the commit.
+type Served = Vec<(Claim, Vec<Delivery>)>;
+
+impl Writer {
+    /// Opens and migrates the file on a thread of its own, which then goes on writing.
+    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<WriterHandle, QueueError> {
+        let (sender, messages) = unbounded_channel();
+        let handle = WriterHandle::new(sender);
+        let weak = handle.downgrade();
+        let (opened, is_open) = oneshot::channel();
+        let write = move || match Self::open(settings, messages, weak) {
+            Ok((writer, runtime)) => {
+                drop(opened.send(Ok(())));
+                runtime.block_on(writer.run());
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        };
+        std::thread::Builder::new()
+            .name("queue-sqlite-write".into())
+            .spawn(write)
+            .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
+        is_open.await.map_err(|_| crate::error::writer_gone())??;
+        Ok(handle)
+    }
+
+    fn open(
+        settings: SqliteQueueBuilder,
+        messages: UnboundedReceiver<Message>,
+        handle: handle::WeakHandle,
+    ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {
+        let place = &settings.place;
+        let mut connection = connection::open(place, settings.synchronous, settings.busy_timeout)?;
+        migrations::migrate(&mut connection, place)?;
+        if place.is_file() {
+            // From here on the writer itself waits for the lock, so that it can do so without blocking its timers.
+            let unset = connection.busy_timeout(Duration::ZERO);
+            unset.map_err(|error| Broken::from(error).told(place.path()))?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime
+            .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
+        let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
+        let pruning = Pruning::new(settings.retention.clone());
+        let lines = Lines::new();
+        let writer =
+            Self { settings, connection, messages, handle, waiting, lines, pruning, is_closed: false };
+        Ok((writer, runtime))
+    }
+
+    /// Writes until nobody can ask for it any more.
+    async fn run(mut self) {
+        while let Some(batch) = self.gather().await {
+            self.turn(batch).await;
+        }
+        // It's only to make later openings quicker.
+        drop(self.connection.execute_batch("pragma optimize"));
+    }
+
+    /// Waits for the first request, or for a moment at which there may be something to do without one, and takes along
+    /// whatever else is there. `None` once nobody can ask any more.
+    async fn gather(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        tokio::select! {
+            biased;
+            message = self.messages.recv() => self.take_in(message?, &mut batch),
+            () = self.waiting.moment(&self.connection) => {}
+            () = self.pruning.is_due() => {}
+        }
+        while batch.weight < MOST
+            && let Ok(message) = self.messages.try_recv()
+        {
+            self.take_in(message, &mut batch);
+        }
+        Some(batch)
+    }
+
+    fn take_in(&mut self, message: Message, batch: &mut Batch) {
+        match message {
+            Message::Do(operation) => {
+                batch.weight += operation.weight();
+                batch.operations.push(operation);
+            }
+            Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
+            Message::Claim(claim) => {
+                batch.weight += claim.demand.max;
+                self.waiting.push(claim);
+            }
+            Message::Look(look) => batch.looks.push(look),
+            Message::Watch => self.waiting.watch(),
+            Message::Close => {
+                self.is_closed = true;
+                self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
+            }
+        }
+    }
+
+    /// Does what has gathered, and serves those who wait.
+    async fn turn(&mut self, mut batch: Batch) {
+        self.waiting.forget_the_gone();
+        if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
+            self.waiting.answer_those_whose_time_is_over();
+        } else {
+            match self.write(&mut batch).await {
+                Ok(served) => self.answer(batch.operations, served),
+                Err(broken) => self.fail(batch.operations, &broken),
+            }
+        }
+        self.waiting.set_next_moment(&self.connection);
+        for look in batch.looks {
+            // Whoever asked may have gone.
+            let _: Result<(), ()> = look.send(());
+        }
+    }
+
+    /// Tells whether those who wait would be served, or time has something to change, by reading alone: so a process that
+    /// only waits keeps no other from writing.
+    fn is_there_anything(&self) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
+        let now = self.settings.clock.now();
+        let is_due = || Ok(table::next_due(&self.connection)?.is_some_and(|due| due <= now));
+        let is_ready = || self.waiting.is_anybody_served_by(|queue| table::is_ready(&self.connection, queue));
+        let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || is_ready()?));
+        // What can't be read is for the transaction to say.
+        found.unwrap_or(true)
+    }
+
+    /// Does everything in one transaction.
+    async fn write(&mut self, batch: &mut Batch) -> Result<Served, Broken> {
+        self.begin().await?;
+        let mut served = Vec::new();
+        let written = self.within(batch, &mut served);
+        let ended = written.and_then(|()| Ok(self.connection.execute_batch("commit")?));
+        if let Err(broken) = ended {
+            // What was made in this transaction is no more, numbers of queues among it.
+            self.lines.clear();
+            if !self.connection.is_autocommit() {
+                drop(self.connection.execute_batch("rollback"));
+            }
+            served.into_iter().for_each(|(claim, _)| self.waiting.push_front(claim));
+            return Err(broken);
+        }
+        Ok(served)
+    }
+
+    /// Takes the write lock, which one connection has at a time.
+    async fn begin(&self) -> Result<(), Broken> {
+        let began = Instant::now();
+        loop {
+            match self.connection.execute_batch("begin immediate") {
+                Err(error) if is_busy(&error) && began.elapsed() < self.settings.busy_timeout => {
+                    // By chance, so that processes which wait for one another don't do so in step.
+                    tokio::time::sleep(Duration::from_micros(fastrand::u64(50..1_000))).await;
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    fn within(&mut self, batch: &mut Batch, served: &mut Served) -> Result<(), Broken> {
+        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.lines);
+        table.advance()?;
+        for operation in &mut batch.operations {
+            operation.run(&mut table)?;
+        }
+        if table.is_fuller || self.waiting.has_unserved() {
+            self.waiting.serve(&mut table, served)?;
+        }
+        self.pruning.prune(&mut table)?;
+        Ok(())
+    }
+
+    fn answer(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
+        for operation in operations {
+            operation.answer(None);
+        }
+        for (claim, deliveries) in served {
+            let Some(handle) = self.handle.upgrade() else { return };
+            claim.answer(Ok(Handover::new(deliveries, handle)));
+        }
+        self.waiting.answer_those_whose_time_is_over();
+    }
+
+    fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &Broken) {
+        let path = self.settings.place.path();
+        tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
+        for operation in operations {
+            operation.answer(Some(broken.told(path)));
+        }
+        // A lock that others hold will be free some time; anything else is for those who wait to know.
+        if broken.is_busy() {
+            self.waiting.answer_those_whose_time_is_over();
+        } else {
+            self.waiting.take_all().for_each(|claim| claim.answer(Err(broken.told(path))));
+        }
+        self.pruning.failed();
+    }
+}

@@ -1,0 +1,45 @@
+//! An operation that is a closure, with the way back to whoever waits for its answer.
+
+use queue_core::QueueError;
+use tokio::sync::oneshot;
+
+use super::message::Operation;
+use crate::error::{Broken, Failure, writer_gone};
+use crate::table::Table;
+
+pub(super) struct Call<F, T> {
+    pub(super) weight: usize,
+    pub(super) work: Option<F>,
+    pub(super) answer: Option<Result<T, QueueError>>,
+    pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
+}
+
+impl<F, T> Operation for Call<F, T>
+where
+    F: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send,
+    T: Send,
+{
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn run(&mut self, table: &mut Table<'_>) -> Result<(), Broken> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        self.answer = Some(match work(table) {
+            Ok(answer) => Ok(answer),
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::Database(error)) => return Err(error.into()),
+            Err(Failure::Lost(why)) => return Err(Broken::Lost(why)),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failed: Option<QueueError>) {
+        let answer = match failed {
+            Some(error) => Err(error),
+            None => self.answer.unwrap_or_else(|| Err(writer_gone())),
+        };
+        // Whoever asked may have gone.
+        drop(self.reply.send(answer));
+    }
+}

@@ -1,0 +1,100 @@
+//! The way to the writer.
+
+use std::fmt;
+use std::future::Future;
+
+use futures_util::future::BoxFuture;
+use queue_core::{Demand, QueueError};
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
+use tokio::sync::oneshot;
+
+use super::call::Call;
+use super::message::{Claim, Message};
+use crate::error::{Failure, writer_gone};
+use crate::handover::Handover;
+use crate::table::Table;
+
+/// Sends requests to the writer, whose thread ends with the last of these.
+#[derive(Clone)]
+pub(crate) struct WriterHandle(UnboundedSender<Message>);
+
+/// A handle that keeps no thread alive.
+pub(super) struct WeakHandle(WeakUnboundedSender<Message>);
+
+impl WriterHandle {
+    pub(super) fn new(messages: UnboundedSender<Message>) -> Self {
+        Self(messages)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakHandle {
+        WeakHandle(self.0.downgrade())
+    }
+
+    /// Has something done in the next transaction, and gives the answer once that is committed.
+    ///
+    /// It is asked for at once; the future only waits.
+    pub(crate) fn call<T, W>(
+        &self,
+        weight: usize,
+        work: W,
+    ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let call = Call { weight, work: Some(work), answer: None, reply };
+        let is_sent = self.0.send(Message::Do(Box::new(call))).is_ok();
+        async move {
+            if !is_sent {
+                return Err(writer_gone());
+            }
+            answer.await.map_err(|_| writer_gone())?
+        }
+    }
+
+    /// Waits for jobs until `over`; without it, a demand that sets no wait waits for ever, and one of zero not at all.
+    pub(crate) async fn claim(
+        &self,
+        demand: Demand,
+        over: Option<BoxFuture<'static, ()>>,
+    ) -> Result<Handover, QueueError> {
+        let (reply, answer) = oneshot::channel();
+        let is_over = demand.wait.is_some() && over.is_none();
+        let claim = Claim { demand, over, is_over, is_new: true, reply };
+        self.0.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
+        answer.await.map_err(|_| writer_gone())?
+    }
+
+    /// Has the writer look for what others have stored, and waits until it has.
+    pub(crate) async fn look(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(Message::Look(reply)).is_ok() {
+            // A writer that is gone has nothing to look for.
+            drop(answer.await);
+        }
+    }
+
+    /// Has the writer look more often for a while.
+    pub(crate) fn watch(&self) {
+        // A writer that is gone serves nobody.
+        drop(self.0.send(Message::Watch));
+    }
+
+    pub(crate) fn close(&self) {
+        // A writer that is gone serves nobody.
+        drop(self.0.send(Message::Close));
+    }
+}
+
+impl WeakHandle {
+    pub(super) fn upgrade(&self) -> Option<WriterHandle> {
+        self.0.upgrade().map(WriterHandle)
+    }
+}
+
+impl fmt::Debug for WriterHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WriterHandle(..)")
+    }
+}

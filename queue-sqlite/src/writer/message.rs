@@ -1,0 +1,56 @@
+//! What the writer is asked for.
+
+use futures_util::future::BoxFuture;
+use queue_core::{Demand, QueueError};
+use tokio::sync::oneshot;
+
+use crate::error::Broken;
+use crate::handover::Handover;
+use crate::table::Table;
+
+pub(crate) enum Message {
+    /// Something to be done in the next transaction.
+    Do(Box<dyn Operation>),
+    /// Jobs, as soon as there are any.
+    Claim(Claim),
+    /// To look at once for what others have stored.
+    Look(oneshot::Sender<()>),
+    /// To look more often for a while: somebody is about to commit.
+    Watch,
+    /// To end the claims that wait, and those that come.
+    Close,
+}
+
+/// Something to be done in a transaction that it may share with others.
+pub(crate) trait Operation: Send {
+    /// How many jobs it's about.
+    fn weight(&self) -> usize;
+
+    /// Does it, and keeps its answer.
+    ///
+    /// # Errors
+    ///
+    /// The database's own: then the transaction is over. A refusal is an answer.
+    fn run(&mut self, table: &mut Table<'_>) -> Result<(), Broken>;
+
+    /// Sends the answer: its own after the commit, or why there was none.
+    fn answer(self: Box<Self>, failed: Option<QueueError>);
+}
+
+/// A claim that waits for jobs.
+pub(crate) struct Claim {
+    pub(crate) demand: Demand,
+    /// Ends the wait, if it has an end that is still to come.
+    pub(crate) over: Option<BoxFuture<'static, ()>>,
+    pub(crate) is_over: bool,
+    /// Whether it was looked for jobs for it before.
+    pub(crate) is_new: bool,
+    pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
+}
+
+impl Claim {
+    pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
+        // Whoever asked may have gone; a handover that comes back releases what is in it.
+        drop(self.reply.send(answer));
+    }
+}

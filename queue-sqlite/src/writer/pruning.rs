@@ -1,0 +1,63 @@
+//! The finished jobs that are kept no longer go in the background, a few with each transaction.
+
+use std::time::Duration;
+
+use queue_core::inspect::Prune;
+use tokio::time::Instant;
+
+use crate::table::Table;
+
+/// How often it's looked for old jobs, where there were fewer than a batch.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How many go with one transaction: as many as it takes to keep up, and few enough to hold nobody up.
+const BATCH: usize = 1_000;
+
+pub(super) struct Pruning {
+    what: Option<Prune>,
+    next: Option<Instant>,
+}
+
+impl Pruning {
+    pub(super) fn new(mut what: Prune) -> Self {
+        what.limit = BATCH;
+        let keeps_all = what.completed.or(what.discarded).or(what.cancelled).is_none();
+        Self { what: (!keeps_all).then_some(what), next: None }
+    }
+
+    /// Tells whether it is time.
+    pub(super) fn is_now(&self) -> bool {
+        self.what.is_some() && self.next.is_some_and(|next| next <= Instant::now())
+    }
+
+    /// Waits until it's time.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub(super) async fn is_due(&self) {
+        match (&self.what, self.next) {
+            (Some(_), Some(next)) => tokio::time::sleep_until(next).await,
+            // The first time is with the first transaction, so that a queue that is only read stays as it is.
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Removes a batch, if it's time.
+    pub(super) fn prune(&mut self, table: &mut Table<'_>) -> rusqlite::Result<()> {
+        let Some(what) = &self.what else { return Ok(()) };
+        let now = Instant::now();
+        if self.next.is_some_and(|next| next > now) {
+            return Ok(());
+        }
+        let pruned = table.prune(what)?;
+        let is_behind = usize::try_from(pruned).is_ok_and(|pruned| pruned >= BATCH);
+        self.next = if is_behind { Some(now) } else { now.checked_add(INTERVAL) };
+        Ok(())
+    }
+
+    /// Puts it off after a transaction that failed.
+    pub(super) fn failed(&mut self) {
+        self.next = Instant::now().checked_add(INTERVAL);
+    }
+}

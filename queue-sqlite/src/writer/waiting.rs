@@ -1,0 +1,180 @@
+//! The claims that wait, in the order in which they came, and the moments at which there may be something for them.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use queue_core::{Clock, QueueName};
+use rusqlite::Connection;
+
+use super::message::Claim;
+use crate::handover::Handover;
+use crate::table::{self, Table};
+
+/// A stepped wall clock is noticed after so long at the latest.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How often, and for how long, it's looked for the commit of a transaction that somebody is in the middle of.
+const WATCH_INTERVAL: Duration = Duration::from_millis(1);
+const WATCH_LENGTH: Duration = Duration::from_millis(200);
+
+pub(super) struct Waiting {
+    clock: Arc<dyn Clock>,
+    claims: VecDeque<Claim>,
+    /// Ends when something is due.
+    due: Option<BoxFuture<'static, ()>>,
+    poll_interval: Duration,
+    /// The file's version when it was last looked at; it changes with every commit of others.
+    version: i64,
+    watch_until: Option<Instant>,
+}
+
+impl Waiting {
+    pub(super) fn new(clock: Arc<dyn Clock>, poll_interval: Duration) -> Self {
+        Self { clock, claims: VecDeque::new(), due: None, poll_interval, version: 0, watch_until: None }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    pub(super) fn push(&mut self, claim: Claim) {
+        self.claims.push_back(claim);
+    }
+
+    /// Puts a claim back to where it was: first.
+    pub(super) fn push_front(&mut self, claim: Claim) {
+        self.claims.push_front(claim);
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Claim> {
+        std::mem::take(&mut self.claims).into_iter()
+    }
+
+    /// Looks more often for a while.
+    pub(super) fn watch(&mut self) {
+        self.watch_until = Instant::now().checked_add(WATCH_LENGTH);
+    }
+
+    /// Drops claims whose futures were dropped.
+    pub(super) fn forget_the_gone(&mut self) {
+        self.claims.retain(|claim| !claim.reply.is_closed());
+    }
+
+    /// Tells whether some claim has not been looked for yet.
+    pub(super) fn has_unserved(&self) -> bool {
+        self.claims.iter().any(|claim| claim.is_new)
+    }
+
+    /// Tells whether any queue that is waited for passes.
+    pub(super) fn is_anybody_served_by<E>(
+        &self,
+        mut is_ready: impl FnMut(&QueueName) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        for queue in self.claims.iter().flat_map(|claim| &claim.demand.queues) {
+            if is_ready(queue)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Leases jobs to those who wait, first come, first served.
+    pub(super) fn serve(
+        &mut self,
+        table: &mut Table<'_>,
+        served: &mut Vec<(Claim, Vec<queue_core::Delivery>)>,
+    ) -> rusqlite::Result<()> {
+        for mut claim in std::mem::take(&mut self.claims) {
+            let deliveries = if claim.reply.is_closed() { Vec::new() } else { table.claim(&claim.demand)? };
+            claim.is_new = false;
+            if deliveries.is_empty() {
+                self.claims.push_back(claim);
+            } else {
+                served.push((claim, deliveries));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives those back empty-handed whose wait is over.
+    pub(super) fn answer_those_whose_time_is_over(&mut self) {
+        for mut claim in std::mem::take(&mut self.claims) {
+            claim.is_new = false;
+            if claim.is_over {
+                claim.answer(Ok(Handover::nothing()));
+            } else {
+                self.claims.push_back(claim);
+            }
+        }
+    }
+
+    /// Sets the moment at which time next changes something for those who wait.
+    pub(super) fn set_next_moment(&mut self, connection: &Connection) {
+        self.due = None;
+        if self.is_empty() {
+            return;
+        }
+        // If that can't be read, it's looked again after a while.
+        let due = table::next_due(connection).unwrap_or(Some(self.clock.now().saturating_add(LONGEST_WAIT)));
+        self.due = due.map(|due| self.clock.sleep(due.since(self.clock.now()).min(LONGEST_WAIT)));
+    }
+
+    /// Waits for a moment at which there may be something to do: something is due, a wait is over, or another process
+    /// has written. Where nobody waits, there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub(super) async fn moment(&mut self, connection: &Connection) {
+        if self.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            let interval = self.interval();
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| self.poll(cx)) => return,
+                () = tokio::time::sleep(interval) => {}
+            }
+            if self.has_changed(connection) {
+                return;
+            }
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut is_now = self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready());
+        for claim in &mut self.claims {
+            if claim.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
+                claim.over = None;
+                claim.is_over = true;
+                is_now = true;
+            }
+        }
+        if is_now { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn interval(&mut self) -> Duration {
+        match self.watch_until {
+            Some(until) if Instant::now() < until => WATCH_INTERVAL.min(self.poll_interval),
+            _ => {
+                self.watch_until = None;
+                self.poll_interval
+            }
+        }
+    }
+
+    /// Tells whether another connection has committed since this was last asked.
+    fn has_changed(&mut self, connection: &Connection) -> bool {
+        let version = connection
+            .prepare_cached("pragma data_version")
+            .and_then(|mut version| version.query_row([], |row| row.get(0)));
+        // What can't be read is for the next transaction to say.
+        let version = version.unwrap_or(self.version.wrapping_add(1));
+        std::mem::replace(&mut self.version, version) != version
+    }
+}

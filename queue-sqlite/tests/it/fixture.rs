@@ -1,0 +1,76 @@
+//! A queue in a file of its own, or in memory, under a clock that is moved by hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{Clock as _, Inspect, Timestamp};
+use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
+use queue_testkit::{Fixture, VirtualClock};
+use tempfile::TempDir;
+
+/// So long that looking for the work of others can't explain that somebody woke.
+const NEVER: Duration = Duration::from_secs(60 * 60 * 24);
+
+pub(crate) struct UnderTest {
+    clock: VirtualClock,
+    queue: SqliteQueue,
+    path: PathBuf,
+    /// The file is gone with it.
+    _folder: Option<TempDir>,
+}
+
+impl UnderTest {
+    /// A queue in a file.
+    pub(crate) async fn in_a_file() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("jobs.db");
+        Self::at(path, Some(folder)).await
+    }
+
+    /// A queue in memory.
+    pub(crate) async fn in_memory() -> Self {
+        Self::at(":memory:".into(), None).await
+    }
+
+    async fn at(path: PathBuf, folder: Option<TempDir>) -> Self {
+        let clock = VirtualClock::new();
+        let queue = builder(&path, &clock).open().await.expect("a fresh queue");
+        Self { clock, queue, path, _folder: folder }
+    }
+}
+
+/// Keeps everything, goes by the clock alone, and does not wait for the disk: what a law says of answers has nothing to do
+/// with it, and there are hundreds of thousands of them.
+fn builder(path: &Path, clock: &VirtualClock) -> SqliteQueueBuilder {
+    let builder = SqliteQueue::builder(path).clock(clock.clone()).poll_interval(NEVER);
+    builder.synchronous(Synchronous::Normal).keep_completed(None).keep_cancelled(None).keep_discarded(None)
+}
+
+#[async_trait]
+impl Fixture for UnderTest {
+    fn queue(&self) -> Arc<dyn Inspect> {
+        Arc::new(self.queue.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.queue.look().await;
+    }
+
+    async fn close(&self) {
+        self.queue.close();
+    }
+
+    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+        let folder = self._folder.as_ref()?;
+        assert!(self.path.starts_with(folder.path()));
+        let queue = builder(&self.path, &self.clock).open().await.expect("the same file again");
+        Some(Arc::new(queue))
+    }
+}
