@@ -54,19 +54,19 @@ impl Performer {
         Self { jobs, worker, world: Arc::new(world) }
     }
 
-    /// Runs one attempt and says how it is to be recorded.
+    /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
     ///
     /// Followups go with a completion only.
     ///
     /// # Cancel safety
     ///
     /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the interrupt.
-    pub async fn run(&self, delivery: &Delivery, interrupt: Interrupt) -> Settlement {
+    pub async fn run(&self, delivery: &Delivery, interrupt: Interrupt) -> Attempted {
         let context = JobContext::new(delivery, interrupt, self.world.clone());
         self.world.observe(|| Event::Started(context.facts().clone()));
 
         let work = caught((*self.worker).work(delivery, &context)).instrument(span(context.facts()));
-        let outcome = interrupted_or(work.await, context.interrupt());
+        let outcome = completed_or(interrupted_or(work.await, context.interrupt()), &context);
 
         report(&outcome, context.facts());
         let now = self.world.clock.now();
@@ -75,9 +75,10 @@ impl Performer {
             outcome: outcome.clone(),
             took: now.since(context.started_at()),
         });
-        let followups = if outcome.kind().is_success() { context.take_followups() } else { Vec::new() };
-        let transition = self.decide(outcome, delivery, now);
-        Settlement { lease: delivery.lease.clone(), transition, followups }
+        let followups = if outcome.kind().is_success() { context.followups() } else { Vec::new() };
+        let transition = self.decide(outcome, delivery, context.backend_now());
+        let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
+        Attempted { settlement, is_recorded: context.is_completed() }
     }
 
     fn decide(&self, outcome: Outcome, job: &Delivery, now: Timestamp) -> Transition {
@@ -98,6 +99,16 @@ impl Performer {
             decide(outcome, &facts, &RetryPolicy::DEFAULT, now)
         })
     }
+}
+
+/// What an attempt has come to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempted {
+    /// How it is recorded.
+    pub settlement: Settlement,
+    /// Whether a unit of work has recorded it, together with the job's effects; then there is nothing left to settle.
+    pub is_recorded: bool,
 }
 
 impl fmt::Debug for Performer {
@@ -232,6 +243,15 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
         },
         (outcome, _) => outcome,
     }
+}
+
+/// A completion that a unit of work has recorded stands, whatever came after it.
+fn completed_or(outcome: Outcome, context: &JobContext) -> Outcome {
+    if context.is_completed() && !outcome.kind().is_success() {
+        tracing::warn!(job.name = %context.name(), ?outcome, "the job's completion had been committed before this; it stands");
+        return Outcome::Success;
+    }
+    outcome
 }
 
 fn failed(cause: FailureCause, message: String) -> Outcome {

@@ -1,6 +1,7 @@
 //! What a job may know of its own attempt, and say.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Timestamp};
 use crate::interrupt::Interrupt;
 use crate::job::{JobId, Meta, NewJob};
-use crate::lease::Fence;
+use crate::lease::{Fence, Lease};
 use crate::name::{JobName, QueueName};
 use crate::observe::{Event, JobFacts, Observer};
 use crate::queue::Delivery;
 use crate::runtime::Blocking;
+use crate::settlement::{Settlement, Transition};
 
 /// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
 ///
@@ -37,6 +39,9 @@ use crate::runtime::Blocking;
 pub struct JobContext(Arc<Shared>);
 
 struct Shared {
+    lease: Lease,
+    /// When the job came to hand, by the worker's clock.
+    received_at: Option<Timestamp>,
     facts: JobFacts,
     max_attempts: u32,
     pushed_at: Timestamp,
@@ -45,6 +50,7 @@ struct Shared {
     meta: Meta,
     interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
+    is_completed: AtomicBool,
     world: Arc<World>,
 }
 
@@ -85,6 +91,8 @@ impl JobContext {
     pub fn new(delivery: &Delivery, interrupt: Interrupt, world: impl Into<Arc<World>>) -> Self {
         let world = world.into();
         Self(Arc::new(Shared {
+            lease: delivery.lease.clone(),
+            received_at: delivery.received_at,
             facts: JobFacts::from(delivery),
             max_attempts: delivery.max_attempts,
             pushed_at: delivery.pushed_at,
@@ -93,6 +101,7 @@ impl JobContext {
             meta: delivery.meta.clone(),
             interrupt,
             followups: Mutex::new(Vec::new()),
+            is_completed: AtomicBool::new(false),
             world,
         }))
     }
@@ -199,10 +208,37 @@ impl JobContext {
         });
     }
 
-    /// Takes the followups out, with identities that are the same however often they are taken.
-    pub(crate) fn take_followups(&self) -> Vec<NewJob> {
-        let mut followups =
-            std::mem::take(&mut *self.0.followups.lock().unwrap_or_else(PoisonError::into_inner));
+    /// How this attempt is recorded if it succeeds, followups and all: for a unit of work that commits the job's effects
+    /// and its completion at once, and then says so by [`note_completed`](Self::note_completed).
+    #[must_use]
+    pub fn completion(&self) -> Settlement {
+        let (lease, followups) = (self.0.lease.clone(), self.followups());
+        Settlement { lease, transition: Transition::Complete, followups }
+    }
+
+    /// Notes that a unit of work has recorded the [`completion`](Self::completion). It stands, whatever comes after.
+    pub fn note_completed(&self) {
+        self.0.is_completed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_completed(&self) -> bool {
+        self.0.is_completed.load(Ordering::SeqCst)
+    }
+
+    /// The present instant by the backend's clock, as far as it can be known here: what its clock said at the claim, and
+    /// what has passed since. So a worker whose clock is wrong by an hour retries no job an hour late.
+    pub(crate) fn backend_now(&self) -> Timestamp {
+        let (lease, now) = (&self.0.lease, self.now());
+        if lease.expires_at == Timestamp::MAX {
+            return now;
+        }
+        let claimed_at = lease.expires_at.saturating_sub(lease.length);
+        claimed_at.saturating_add(now.since(self.0.received_at.unwrap_or(self.0.started_at)))
+    }
+
+    /// Gives the followups, with identities that are the same however often they are asked for.
+    pub(crate) fn followups(&self) -> Vec<NewJob> {
+        let mut followups = self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (nth, followup) in followups.iter_mut().enumerate() {
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }

@@ -41,7 +41,7 @@ pub mod settlement;
 pub mod unique;
 pub mod worker;
 
-pub use attempt::Performer;
+pub use attempt::{Attempted, Performer};
 pub use body::Body;
 pub use clock::{Clock, Timestamp};
 pub use context::{JobContext, World};

@@ -229,6 +229,8 @@ pub struct Delivery {
     pub pushed_at: Timestamp,
     /// When it became ready.
     pub run_at: Timestamp,
+    /// When it came to hand, by the worker's clock; whoever keeps it before it is worked on says so here.
+    pub received_at: Option<Timestamp>,
 }
 
 impl Delivery {
@@ -246,6 +248,7 @@ impl Delivery {
             priority: record.priority,
             pushed_at: record.pushed_at,
             run_at: record.run_at,
+            received_at: None,
         }
     }
 

@@ -114,7 +114,8 @@ mod side_by_side {
         let (one, other) =
             tokio::join!(performer.run(&first, Interrupt::new()), performer.run(&second, Interrupt::new()));
 
-        assert_eq!((one.transition, other.transition), (Transition::Complete, Transition::Complete));
+        let ends = [one, other].map(|attempted| attempted.settlement.transition);
+        assert_eq!(ends, [Transition::Complete, Transition::Complete]);
     }
 
     fn delivery(number: u128) -> Delivery {

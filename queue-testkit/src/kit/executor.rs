@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use queue_core::{
-    Clock as _, Delivery, Demand, Event, Interrupt, InterruptReason, JobFacts, Lease, Observer, Outcome,
-    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
+    Attempted, Clock as _, Delivery, Demand, Event, Interrupt, InterruptReason, JobFacts, Lease, Observer,
+    Outcome, Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::{KitError, TestKit};
@@ -84,18 +84,21 @@ impl TestKit {
         let body = delivery.body.clone();
         let started_at = self.now();
         // What was cancelled while it waited in the hand is not run, as in the hosted loop.
-        let (settlement, outcome) = match interrupt.reason() {
+        let (settlement, is_recorded, outcome) = match interrupt.reason() {
             Some(InterruptReason::Cancelled(reason)) => {
                 let transition = Transition::Cancel { reason: reason.clone() };
-                (Settlement::new(delivery.lease, transition), Outcome::Cancel(reason.clone()))
+                (Settlement::new(delivery.lease, transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
-                let settlement = self.perform(delivery, interrupt).await;
-                (settlement, self.log.take().unwrap_or(Outcome::Interrupted))
+                let Attempted { settlement, is_recorded, .. } = self.perform(delivery, interrupt).await;
+                (settlement, is_recorded, self.log.take().unwrap_or(Outcome::Interrupted))
             }
         };
         let transition = settlement.transition.clone();
-        let settled = self.persist("settle", || self.queue.settle(vec![settlement.clone()])).await?;
+        let settled = match is_recorded {
+            true => vec![Settled::Applied],
+            false => self.persist("settle", || self.queue.settle(vec![settlement.clone()])).await?,
+        };
         self.progress().running = None;
         let report = AttemptReport {
             facts,
@@ -111,7 +114,7 @@ impl TestKit {
     }
 
     /// Runs the attempt through the code that runs it in production.
-    async fn perform(&self, delivery: Delivery, interrupt: Interrupt) -> Settlement {
+    async fn perform(&self, delivery: Delivery, interrupt: Interrupt) -> Attempted {
         let lease = delivery.lease.clone();
         let every = lease.length / 3;
         self.progress().running = Some(InHand { delivery: None, lease, interrupt: interrupt.clone() });
@@ -122,7 +125,7 @@ impl TestKit {
         }
         loop {
             match select(attempt, self.clock.sleep(every)).await {
-                Either::Left((settlement, _)) => return settlement,
+                Either::Left((attempted, _)) => return attempted,
                 Either::Right(((), unfinished)) => attempt = unfinished,
             }
             self.keep_leases();

@@ -11,6 +11,8 @@ use super::hand::{Held, Place};
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
     pub(super) settlement: Settlement,
+    /// Whether it is recorded already, by the job's unit of work.
+    pub(super) is_recorded: bool,
     pub(super) held: Arc<Held>,
     pub(super) place: Place,
 }

@@ -114,7 +114,8 @@ impl Hand {
         self.open.fetch_add(deliveries.len(), Ordering::SeqCst);
         let mut slots = self.lock();
         let was_empty = slots.is_empty();
-        let ticket = |delivery| {
+        let ticket = |mut delivery: Delivery| {
+            delivery.received_at = Some(now);
             let held = Arc::new(Held::new(&delivery, now));
             Box::new(Ticket { place: slots.put(held.clone()), delivery, held })
         };

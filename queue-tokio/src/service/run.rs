@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use queue_core::{Delivery, Demand, Event, InterruptReason, Settlement, Transition};
+use queue_core::{Attempted, Delivery, Demand, Event, InterruptReason, Settlement, Transition};
 
 use super::ended::Ended;
 use super::hand::Ticket;
@@ -141,17 +141,19 @@ impl Shift {
 
     async fn attempt(&self, ticket: Box<Ticket>) {
         ticket.held.start();
-        let settlement = self.performer.run(&ticket.delivery, ticket.held.interrupt.clone()).await;
+        let attempted = self.performer.run(&ticket.delivery, ticket.held.interrupt.clone()).await;
         let Ticket { held, place, .. } = *ticket;
         self.hand.end(&held);
-        self.ended.push(Ended { settlement, held, place });
+        let Attempted { settlement, is_recorded, .. } = attempted;
+        self.ended.push(Ended { settlement, is_recorded, held, place });
     }
 
     /// Ends a job that was not worked on.
     fn end(&self, ticket: Ticket, transition: Transition) {
         let Ticket { delivery, held, place } = ticket;
         self.hand.end(&held);
-        self.ended.push(Ended { settlement: Settlement::new(delivery.lease, transition), held, place });
+        let settlement = Settlement::new(delivery.lease, transition);
+        self.ended.push(Ended { settlement, is_recorded: false, held, place });
     }
 }
 

@@ -30,6 +30,10 @@ impl Shift {
             if room > 0 && !unsettled.is_empty() {
                 unsettled.recv_many(&mut batch, room).await;
             }
+            self.let_go_of_recorded(&mut batch);
+            if batch.is_empty() {
+                continue;
+            }
             match self.settle(&batch).await {
                 Ok(settled) => {
                     trouble.worked(&self.world);
@@ -46,6 +50,15 @@ impl Shift {
                 }
                 Err(error) => batch = self.settle_singly(batch, &error).await,
             }
+        }
+    }
+
+    /// Lets go of jobs whose units of work have recorded how they ended.
+    fn let_go_of_recorded(&self, batch: &mut Vec<Ended>) {
+        if batch.iter().any(|ended| ended.is_recorded) {
+            let recorded: Vec<_> = batch.extract_if(.., |ended| ended.is_recorded).collect();
+            let settled = vec![Settled::Applied; recorded.len()];
+            self.let_go(recorded, &settled);
         }
     }
 

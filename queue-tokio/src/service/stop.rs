@@ -74,7 +74,7 @@ impl Shift {
         self.hand.each(|place, held| {
             if !held.has_ended() {
                 let settlement = Settlement::new(held.lease.clone(), Transition::Release);
-                self.ended.push(Ended { settlement, held: held.clone(), place });
+                self.ended.push(Ended { settlement, is_recorded: false, held: held.clone(), place });
             }
         });
     }
