@@ -1,6 +1,6 @@
 //! The settings of a queue.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,13 +39,13 @@ pub struct SqliteQueueBuilder {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl SqliteQueueBuilder {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         let mut retention = Prune::nothing();
         retention.completed = Some(DAY);
         retention.cancelled = Some(DAY);
         retention.discarded = Some(DAY * 7);
         Self {
-            place: Place::of(&path),
+            place: Place::of(path),
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_millis(25),

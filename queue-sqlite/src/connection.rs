@@ -1,9 +1,12 @@
 //! A connection with the settings that the queue's promises rest on, each read back after it was set.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::config::Synchronous;
 use crate::error::Broken;
@@ -62,4 +65,15 @@ fn require(place: &Place, name: &str, found: &str, wanted: &str) -> Result<(), Q
         place.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
+}
+
+/// Lets nobody end the transaction or begin another while a unit of work makes its writes.
+pub(crate) fn guard_transactions(
+    connection: &mut Connection,
+    is_guarded: Arc<AtomicBool>,
+) -> rusqlite::Result<()> {
+    connection.authorizer(Some(move |request: AuthContext<'_>| match request.action {
+        AuthAction::Transaction { .. } if is_guarded.load(Ordering::Relaxed) => Authorization::Deny,
+        _ => Authorization::Allow,
+    }))
 }

@@ -64,8 +64,10 @@ mod rows;
 mod sql;
 mod table;
 mod transaction;
+mod unit_of_work;
 mod writer;
 
 pub use config::{SqliteQueueBuilder, Synchronous};
 pub use queue::SqliteQueue;
 pub use rusqlite;
+pub use unit_of_work::SqliteUnitOfWork;

@@ -48,7 +48,7 @@ impl SqliteQueue {
 
     /// Starts to open a queue with other settings.
     pub fn builder(path: impl AsRef<Path>) -> SqliteQueueBuilder {
-        SqliteQueueBuilder::new(path.as_ref().to_owned())
+        SqliteQueueBuilder::new(path.as_ref())
     }
 
     pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<Self, QueueError> {

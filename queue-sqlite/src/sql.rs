@@ -1,6 +1,6 @@
 //! Every statement that touches jobs, each with the plan that it's meant to have.
 //!
-//! `tests/it/plans.rs` holds all of them to those plans: a statement of the hot path never scans a table, and none
+//! `sql/plans.rs` holds all of them to those plans: a statement of the hot path never scans a table, and none
 //! looks at finished jobs but those which are about them.
 
 /// The number of a queue: by the unique index on its name.
@@ -176,3 +176,6 @@ pub(crate) const LIST: &str = concat!(
 pub(crate) const COUNTS: &str =
     concat!("select j.line, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
 pub(crate) const LINES: &str = "select line, name, paused from queue_lines order by name";
+
+#[cfg(test)]
+mod plans;

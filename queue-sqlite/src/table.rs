@@ -6,6 +6,7 @@
 //! **Invariant:** an operation that is refused has written nothing.
 
 mod claim;
+mod complete;
 mod lease;
 mod operate;
 mod prune;
@@ -13,6 +14,8 @@ mod push;
 mod settle;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use queue_core::{QueueName, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
@@ -24,33 +27,32 @@ use crate::sql;
 pub(crate) struct Table<'a> {
     connection: &'a Connection,
     now: Timestamp,
-    lines: &'a mut Lines,
-    /// Whether something may have become ready, so that those who wait are to be served.
-    pub(crate) is_fuller: bool,
+    known: &'a mut Known,
 }
 
-/// The numbers of queues that are known: a queue keeps its number for as long as the file lives.
-pub(crate) type Lines = HashMap<QueueName, i64>;
+/// What is kept from one transaction to the next.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The numbers of queues: a queue keeps its number for as long as the file lives.
+    pub(crate) lines: HashMap<QueueName, i64>,
+    /// Set while a unit of work makes its writes; then the connection lets nobody end the transaction.
+    pub(crate) is_guarded: Arc<AtomicBool>,
+}
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(connection: &'a Connection, now: Timestamp, lines: &'a mut Lines) -> Self {
-        Self { connection, now, lines, is_fuller: false }
-    }
-
-    pub(crate) fn connection(&self) -> &'a Connection {
-        self.connection
+    pub(crate) fn new(connection: &'a Connection, now: Timestamp, known: &'a mut Known) -> Self {
+        Self { connection, now, known }
     }
 
     /// Lets time pass: what is due becomes available, and expired leases are void.
     pub(crate) fn advance(&mut self) -> Result<()> {
-        let mut due = self.connection.prepare_cached(sql::MAKE_DUE_AVAILABLE)?;
-        self.is_fuller |= due.execute([self.now.as_micros()])? > 0;
+        self.connection.prepare_cached(sql::MAKE_DUE_AVAILABLE)?.execute([self.now.as_micros()])?;
         self.expire()
     }
 
     /// Gives a queue's number, made at its first use.
     fn line(&mut self, queue: &QueueName) -> Result<i64> {
-        if let Some(line) = self.lines.get(queue) {
+        if let Some(line) = self.known.lines.get(queue) {
             return Ok(*line);
         }
         let mut find = self.connection.prepare_cached(sql::LINE)?;
@@ -61,7 +63,7 @@ impl<'a> Table<'a> {
                 .prepare_cached(sql::NEW_LINE)?
                 .query_row([queue.as_str()], |row| row.get(0))?,
         };
-        self.lines.insert(queue.clone(), line);
+        self.known.lines.insert(queue.clone(), line);
         Ok(line)
     }
 

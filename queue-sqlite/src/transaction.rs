@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use crate::encoded::encode;
 use crate::error::{Broken, Failure};
 use crate::queue::SqliteQueue;
-use crate::table::{Lines, Table};
+use crate::table::{Known, Table};
 
 impl SqliteQueue {
     /// Stores a job in a transaction of the application's own: it is there if and only if that commits.
@@ -63,8 +63,8 @@ impl SqliteQueue {
             ));
         }
         let jobs = encode(jobs, self.limits())?;
-        let mut lines = Lines::new();
-        let pushed = Table::new(tx, self.clock().now(), &mut lines).push(&jobs);
+        let mut known = Known::default();
+        let pushed = Table::new(tx, self.clock().now(), &mut known).push(&jobs);
         let receipts = pushed.map_err(|failure| match failure {
             Failure::Refused(error) => error,
             Failure::Database(error) => Broken::from(error).told(self.path()),

@@ -25,7 +25,7 @@ pub(crate) use handle::WriterHandle;
 use crate::config::SqliteQueueBuilder;
 use crate::error::{Broken, is_busy};
 use crate::handover::Handover;
-use crate::table::{self, Lines, Table};
+use crate::table::{self, Known, Table};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
 use pruning::Pruning;
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
     /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
     handle: handle::WeakHandle,
     waiting: Waiting,
-    lines: Lines,
+    known: Known,
     pruning: Pruning,
     is_closed: bool,
 }
@@ -98,9 +98,11 @@ impl Writer {
             .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
         let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention.clone());
-        let lines = Lines::new();
+        let known = Known::default();
+        let guarded = connection::guard_transactions(&mut connection, known.is_guarded.clone());
+        guarded.map_err(|error| Broken::from(error).told(place.path()))?;
         let writer =
-            Self { settings, connection, messages, handle, waiting, lines, pruning, is_closed: false };
+            Self { settings, connection, messages, handle, waiting, known, pruning, is_closed: false };
         Ok((writer, runtime))
     }
 
@@ -191,7 +193,7 @@ impl Writer {
         let ended = written.and_then(|()| Ok(self.connection.execute_batch("commit")?));
         if let Err(broken) = ended {
             // What was made in this transaction is no more, numbers of queues among it.
-            self.lines.clear();
+            self.known.lines.clear();
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
@@ -216,14 +218,12 @@ impl Writer {
     }
 
     fn within(&mut self, batch: &mut Batch, served: &mut Served) -> Result<(), Broken> {
-        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.lines);
+        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
         table.advance()?;
         for operation in &mut batch.operations {
             operation.run(&mut table)?;
         }
-        if table.is_fuller || self.waiting.has_unserved() {
-            self.waiting.serve(&mut table, served)?;
-        }
+        self.waiting.serve(&mut table, served)?;
         self.pruning.prune(&mut table)?;
         Ok(())
     }

@@ -37,7 +37,6 @@ impl Table<'_> {
             self.note_failure(seq, fence, &rows::lease_expired(attempt, max_attempts, at))?;
             let state = rows::after_expiry(is_to_be_cancelled, attempt, max_attempts);
             self.connection.prepare_cached(sql::EXPIRE)?.execute((seq, state as i64))?;
-            self.is_fuller = true;
         }
         Ok(())
     }

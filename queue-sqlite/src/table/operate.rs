@@ -44,7 +44,6 @@ impl Table<'_> {
             self.take_key_back(id, &job.name, key)?;
         }
         self.connection.prepare_cached(sql::RUN_AGAIN)?.execute((job.seq, self.now.as_micros()))?;
-        self.is_fuller = true;
         Ok(())
     }
 
@@ -60,7 +59,6 @@ impl Table<'_> {
     /// Stops deliveries from a queue, or takes them up again.
     pub(crate) fn pause(&mut self, queue: &QueueName, paused: bool) -> Result<()> {
         self.connection.prepare_cached(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
-        self.is_fuller |= !paused;
         Ok(())
     }
 

@@ -102,7 +102,6 @@ impl Table<'_> {
         ))?;
         let seq = self.connection.last_insert_rowid();
         self.connection.prepare_cached(sql::INSERT_BODY)?.execute((seq, &**payload, meta.as_deref()))?;
-        self.is_fuller = true;
         Ok(())
     }
 
@@ -112,7 +111,6 @@ impl Table<'_> {
         let mut replace = self.connection.prepare_cached(sql::REPLACE_JOB)?;
         replace.execute((seq, state as i64, new.job.priority, run_at.as_micros()))?;
         self.connection.prepare_cached(sql::REPLACE_BODY)?.execute((seq, &*new.payload))?;
-        self.is_fuller = true;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ impl Table<'_> {
     }
 
     /// Moves the job on, if the lease holds; tells whether it did.
-    fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
+    pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
         let (id, fence, now) = (rows::id_bytes(lease.job), rows::count(lease.fence.0), self.now.as_micros());
         let connection = self.connection;
         match transition {
@@ -51,19 +51,16 @@ impl Table<'_> {
                 self.failed(job, fence, error)
             }
             Transition::Retry { at, error } => {
-                self.is_fuller = true;
                 let mut retry = connection.prepare_cached(sql::RETRY)?;
                 let key = (id, fence, now, at.as_micros());
                 let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 self.failed(job, fence, error)
             }
             Transition::Snooze { at } => {
-                self.is_fuller = true;
                 let mut snooze = connection.prepare_cached(sql::SNOOZE)?;
                 Ok(snooze.execute((id, fence, now, at.as_micros()))? > 0)
             }
             Transition::Release => {
-                self.is_fuller = true;
                 Ok(connection.prepare_cached(sql::RELEASE)?.execute((id, fence, now))? > 0)
             }
         }

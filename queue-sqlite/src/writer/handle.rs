@@ -61,7 +61,7 @@ impl WriterHandle {
     ) -> Result<Handover, QueueError> {
         let (reply, answer) = oneshot::channel();
         let is_over = demand.wait.is_some() && over.is_none();
-        let claim = Claim { demand, over, is_over, is_new: true, reply };
+        let claim = Claim { demand, over, is_over, reply };
         self.0.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
     }

@@ -43,8 +43,6 @@ pub(crate) struct Claim {
     /// Ends the wait, if it has an end that is still to come.
     pub(crate) over: Option<BoxFuture<'static, ()>>,
     pub(crate) is_over: bool,
-    /// Whether it was looked for jobs for it before.
-    pub(crate) is_new: bool,
     pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
 }
 

@@ -64,11 +64,6 @@ impl Waiting {
         self.claims.retain(|claim| !claim.reply.is_closed());
     }
 
-    /// Tells whether some claim has not been looked for yet.
-    pub(super) fn has_unserved(&self) -> bool {
-        self.claims.iter().any(|claim| claim.is_new)
-    }
-
     /// Tells whether any queue that is waited for passes.
     pub(super) fn is_anybody_served_by<E>(
         &self,
@@ -82,15 +77,15 @@ impl Waiting {
         Ok(false)
     }
 
-    /// Leases jobs to those who wait, first come, first served.
+    /// Leases jobs to those who wait, first come, first served. It looks for all of them with each transaction: what they
+    /// wait for may come from this one, or from another process, and a look that finds nothing is a few microseconds.
     pub(super) fn serve(
         &mut self,
         table: &mut Table<'_>,
         served: &mut Vec<(Claim, Vec<queue_core::Delivery>)>,
     ) -> rusqlite::Result<()> {
-        for mut claim in std::mem::take(&mut self.claims) {
+        for claim in std::mem::take(&mut self.claims) {
             let deliveries = if claim.reply.is_closed() { Vec::new() } else { table.claim(&claim.demand)? };
-            claim.is_new = false;
             if deliveries.is_empty() {
                 self.claims.push_back(claim);
             } else {
@@ -102,8 +97,7 @@ impl Waiting {
 
     /// Gives those back empty-handed whose wait is over.
     pub(super) fn answer_those_whose_time_is_over(&mut self) {
-        for mut claim in std::mem::take(&mut self.claims) {
-            claim.is_new = false;
+        for claim in std::mem::take(&mut self.claims) {
             if claim.is_over {
                 claim.answer(Ok(Handover::nothing()));
             } else {

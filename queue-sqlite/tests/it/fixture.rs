@@ -5,10 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Clock as _, Inspect, Timestamp};
+use queue_core::{Clock as _, Inspect, Timestamp, background_job};
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
 use queue_testkit::{Fixture, VirtualClock};
 use tempfile::TempDir;
+
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A job like any other.
+#[background_job]
+pub(crate) async fn work(number: u32) {
+    let _: u32 = number;
+}
+
+/// For attempts that need no thread.
+pub(crate) struct NoThreads;
+
+impl queue_core::Blocking for NoThreads {
+    fn run_blocking(&self, _: Box<dyn FnOnce() + Send>) -> queue_core::BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
 
 /// So long that looking for the work of others can't explain that somebody woke.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24);

@@ -1,4 +1,13 @@
 //! Holds the SQLite queue to the laws, and to what its own documentation promises.
 
+mod busy;
 mod conformance;
 mod fixture;
+mod killed;
+mod opening;
+mod reading;
+mod retention;
+mod sharing;
+mod skew;
+mod transactions;
+mod units;

@@ -1,0 +1,84 @@
+//! Holds each statement to the plan that its comment promises, as SQLite itself tells it.
+
+use rusqlite::Connection;
+
+use super::*;
+
+fn schema() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(include_str!("../../migrations/0001_jobs.sql")).unwrap();
+    connection
+}
+
+fn plan(connection: &Connection, statement: &str) -> Vec<String> {
+    let mut explain = connection.prepare(&format!("explain query plan {statement}")).unwrap();
+    let count = explain.parameter_count();
+    let nothing = vec![rusqlite::types::Null; count];
+    let rows = explain.query_map(rusqlite::params_from_iter(nothing), |row| row.get(3)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+/// What is asked of a statement's plan: that it has these steps and no others.
+const PLANS: [(&str, &[&str]); 27] = [
+    (LINE, &["SEARCH queue_lines USING INDEX sqlite_autoindex_queue_lines_1 (name=?)"]),
+    (NEW_LINE, &[]),
+    (KNOWN, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
+    (KEY_HOLDER, &["SEARCH queue_jobs USING INDEX queue_jobs_key (name=? AND unique_key=?)"]),
+    (LET_GO_OF_KEY, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (INSERT_JOB, &[]),
+    (INSERT_BODY, &[]),
+    (REPLACE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (REPLACE_BODY, &["SEARCH queue_bodies USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        READY,
+        &["SEARCH j USING INDEX queue_jobs_ready (line=?)", "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)"],
+    ),
+    (LEASE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        ANY_READY,
+        &[
+            "SEARCH l USING INDEX sqlite_autoindex_queue_lines_1 (name=?)",
+            "SEARCH j USING COVERING INDEX queue_jobs_ready (line=?)",
+        ],
+    ),
+    (MAKE_DUE_AVAILABLE, &["SEARCH queue_jobs USING INDEX queue_jobs_due (run_at<?)"]),
+    (EXPIRED, &["SEARCH queue_jobs USING INDEX queue_jobs_leased (stamp<?)"]),
+    (EXPIRE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (NEXT_DUE, &["SEARCH queue_jobs USING INDEX queue_jobs_due"]),
+    (NEXT_EXPIRY, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_leased"]),
+    (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (COMPLETE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (DISCARD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (CANCEL, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (RETRY, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (SNOOZE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (RELEASE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (FINISHED_FIRST, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_finished (state=? AND stamp<?)"]),
+    (FAILURES, &["SEARCH queue_failures USING PRIMARY KEY (seq=?)"]),
+    (
+        GET,
+        &[
+            "SEARCH j USING INDEX queue_jobs_id (id=?)",
+            "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
+];
+
+#[test]
+fn push_claim_renew_and_settle_go_by_indexes_alone() {
+    let connection = schema();
+    let other = PLANS.iter().filter_map(|(statement, expected)| {
+        let plan = plan(&connection, statement);
+        (plan != *expected).then(|| format!("{statement}\n  is to be {expected:?}\n  and is   {plan:?}"))
+    });
+
+    assert_eq!(other.collect::<Vec<_>>().join("\n"), "");
+}
+
+#[test]
+fn a_list_walks_in_push_order_and_sorts_nothing() {
+    let plan = plan(&schema(), LIST);
+
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+}

@@ -1,0 +1,61 @@
+//! How an attempt ends whose effects are in the same database: with them, or not at all.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use queue_core::error::panic_message;
+use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
+
+use super::Table;
+use crate::encoded::Encoded;
+use crate::error::Failure;
+use crate::unit_of_work::Write;
+
+impl Table<'_> {
+    /// Completes a job, makes its writes and stores its followups: all of it if its lease holds, else nothing.
+    ///
+    /// The transaction is shared with others, so what the writes do is undone to a savepoint if one of them fails.
+    pub(crate) fn complete_with(
+        &mut self,
+        lease: &Lease,
+        writes: Vec<Write>,
+        followups: &[Encoded],
+    ) -> Result<Settled, Failure> {
+        self.check_schedules(followups)?;
+        self.connection.execute_batch("savepoint queue_unit")?;
+        let completed = self.apply(lease, &Transition::Complete)?;
+        let written = if completed { self.written(writes)? } else { Ok(()) };
+        let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
+        self.connection.execute_batch(&format!("{undo}release queue_unit"))?;
+        match written {
+            Err(error) => {
+                Err(QueueError::invalid("a write of the unit of work failed").with_source(error).into())
+            }
+            Ok(()) if completed => {
+                self.store_all(followups)?;
+                Ok(Settled::Applied)
+            }
+            Ok(()) => Ok(Settled::Stale),
+        }
+    }
+
+    /// Makes the writes, up to the first that fails.
+    fn written(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, Failure> {
+        for write in writes {
+            self.known.is_guarded.store(true, Ordering::Relaxed);
+            let written = catch_unwind(AssertUnwindSafe(|| write(self.connection)));
+            self.known.is_guarded.store(false, Ordering::Relaxed);
+            if self.connection.is_autocommit() {
+                return Err(Failure::Lost(
+                    "a write of a unit of work ended the transaction, which it must not do",
+                ));
+            }
+            match written {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Ok(Err(error)),
+                Err(panic) => return Ok(Err(panic_message(&*panic).into())),
+            }
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,186 @@
+//! What opening makes, accepts and refuses (D7, D8, D10).
+
+use std::fs;
+
+use queue_core::error::chain;
+use queue_core::{NewJob, Queue as _, QueueErrorKind, QueueExt as _};
+use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::Connection;
+
+use crate::fixture::{TestResult, work};
+
+/// Opens what can't be opened, and gives the kind of the error with all that it says.
+async fn refused(path: &std::path::Path) -> (QueueErrorKind, String) {
+    let error = SqliteQueue::open(path).await.expect_err("it was opened");
+    (error.kind(), chain(&error))
+}
+
+#[tokio::test]
+async fn a_new_file_is_for_its_owner_alone_and_commits_to_disk() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+
+    let queue = SqliteQueue::open(&path).await?;
+    queue.enqueue(work::new(1)).await?;
+
+    #[cfg(unix)]
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-shm"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(folder.path().join(name))?.permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    let mode: String = Connection::open(&path)?.query_row("pragma journal_mode", [], |row| row.get(0))?;
+    assert_eq!(mode, "wal");
+    Ok(())
+}
+
+/// D7: whoever comes second finds the work done.
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_at_the_same_time_migrates_once() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+
+    let opening: Vec<_> = (0..8).map(|_| tokio::spawn(SqliteQueue::builder(&path).open())).collect();
+    let mut queues = Vec::new();
+    for opened in opening {
+        queues.push(opened.await??);
+    }
+
+    for (number, queue) in (0..).zip(&queues) {
+        queue.enqueue(work::new(number)).await?;
+    }
+    let versions: i64 =
+        Connection::open(&path)?.query_row("select count(*) from queue_schema", [], |row| row.get(0))?;
+    assert_eq!(versions, 1);
+    Ok(())
+}
+
+/// D8
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_both_versions() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    drop(SqliteQueue::open(&path).await?);
+    Connection::open(&path)?.execute("insert into queue_schema (version) values (999)", [])?;
+
+    let (kind, text) = refused(&path).await;
+
+    assert_eq!(kind, QueueErrorKind::Unsupported, "{text}");
+    assert!(text.contains("999") && text.contains("update the program"), "{text}");
+    Ok(())
+}
+
+/// D8
+#[tokio::test]
+async fn a_folder_is_refused_with_a_name_to_use_instead() -> TestResult {
+    let folder = tempfile::tempdir()?;
+
+    let (kind, text) = refused(folder.path()).await;
+
+    assert_eq!(kind, QueueErrorKind::Invalid, "{text}");
+    assert!(text.contains("is a folder") && text.contains("jobs.db"), "{text}");
+    Ok(())
+}
+
+/// D8
+#[tokio::test]
+async fn a_missing_folder_is_named() -> TestResult {
+    let folder = tempfile::tempdir()?;
+
+    let (kind, text) = refused(&folder.path().join("missing").join("jobs.db")).await;
+
+    assert_eq!(kind, QueueErrorKind::Invalid, "{text}");
+    assert!(text.contains("missing") && text.contains("make it first"), "{text}");
+    Ok(())
+}
+
+/// D8
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let garbage = "this is a letter, and no database ".repeat(200);
+    fs::write(&path, &garbage)?;
+
+    let (kind, text) = refused(&path).await;
+
+    assert_eq!(kind, QueueErrorKind::Corrupt, "{text}");
+    assert!(text.contains("backup"), "{text}");
+    assert_eq!(fs::read_to_string(&path)?, garbage);
+    Ok(())
+}
+
+/// D4, D8
+#[tokio::test]
+async fn a_read_only_file_is_refused() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    drop(SqliteQueue::open(&path).await?);
+    let mut permissions = fs::metadata(&path)?.permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&path, permissions)?;
+
+    let (kind, text) = refused(&path).await;
+
+    assert_eq!(kind, QueueErrorKind::Invalid, "{text}");
+    assert!(text.contains("read-only"), "{text}");
+    Ok(())
+}
+
+/// D10: there is one version so far. What it stored, byte for byte, is kept as a file from here on.
+#[tokio::test]
+async fn jobs_of_each_earlier_schema_are_kept() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let connection = Connection::open(&path)?;
+    connection.execute_batch(include_str!("schemas/version_1.sql"))?;
+    drop(connection);
+
+    let queue = SqliteQueue::open(&path).await?;
+
+    let demand = queue_core::Demand::new("mail", 10).wait(std::time::Duration::ZERO);
+    let [delivery] = &*queue.claim(&demand).await? else { panic!("one job was stored") };
+    assert_eq!((delivery.name.as_str(), &*delivery.body.encode()?), ("send_welcome", "{\"user_id\":42}"));
+    assert_eq!((delivery.attempt, delivery.lease.fence.0, delivery.meta.get("tenant")), (2, 2, Some("acme")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_applications_own_tables_and_version_are_left_alone() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("shop.db");
+    let shop = Connection::open(&path)?;
+    shop.execute_batch("create table jobs (id integer primary key); pragma user_version = 7")?;
+
+    drop(SqliteQueue::open(&path).await?);
+
+    let version: i64 = shop.query_row("pragma user_version", [], |row| row.get(0))?;
+    let others = "select count(*) from sqlite_schema where type = 'table' and name not like 'queue_%'
+        and name not like 'sqlite_%'";
+    assert_eq!((version, shop.query_row(others, [], |row| row.get::<_, i64>(0))?), (7, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn queues_in_memory_are_apart() -> TestResult {
+    let (one, other) = (SqliteQueue::open(":memory:").await?, SqliteQueue::open(":memory:").await?);
+
+    one.enqueue(work::new(1)).await?;
+
+    let demand = queue_core::Demand::new("default", 1).wait(std::time::Duration::ZERO);
+    assert_eq!(other.claim(&demand).await?.len(), 0);
+    assert_eq!(one.claim(&demand).await?.len(), 1);
+    Ok(())
+}
+
+/// Q7
+#[tokio::test]
+async fn a_closure_is_refused_with_what_to_use_instead() -> TestResult {
+    let queue = SqliteQueue::open(":memory:").await?;
+
+    let error = queue.push(vec![NewJob::call(async |_| {})]).await.expect_err("a closure was stored");
+
+    assert_eq!(error.kind(), QueueErrorKind::Unsupported);
+    assert!(error.to_string().contains("#[background_job]"), "{error}");
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Finished jobs go by themselves.
+
+use std::time::Duration;
+
+use queue_core::inspect::{Filter, Page};
+use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::Connection;
+use queue_testkit::VirtualClock;
+
+use crate::fixture::{TestResult, work};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+async fn finish(queue: &SqliteQueue, transition: Transition) -> Result<(), queue_core::QueueError> {
+    queue.enqueue(work::new(1)).await?;
+    let deliveries = queue.claim(&Demand::new("default", 1)).await?;
+    let settlements = deliveries.into_iter().map(|job| Settlement::new(job.lease, transition.clone()));
+    queue.settle(settlements.collect()).await?;
+    Ok(())
+}
+
+/// Each kind of end has its own age; what is left of a job that is gone is nothing.
+#[tokio::test]
+async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let clock = VirtualClock::new();
+    let mut queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
+    for transition in [
+        Transition::Complete,
+        Transition::Discard { error: "no".into() },
+        Transition::Cancel { reason: "why".into() },
+    ] {
+        finish(&queue, transition).await?;
+    }
+
+    let mut left = Vec::new();
+    for hours in [23, 2, 24 * 6] {
+        clock.advance(HOUR * hours);
+        // The first transaction of a queue looks for old jobs.
+        queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
+        queue.pause(&"other".into()).await?;
+        left.push(queue.list(&Filter::all(), &Page::first(10)).await?.jobs.len());
+    }
+
+    assert_eq!(left, [3, 1, 0], "completed and cancelled jobs stay a day, discarded ones a week");
+    let connection = Connection::open(&path)?;
+    for table in ["queue_jobs", "queue_bodies", "queue_failures"] {
+        let rows: i64 =
+            connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0))?;
+        assert_eq!(rows, 0, "{table}");
+    }
+    Ok(())
+}

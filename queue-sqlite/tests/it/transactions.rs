@@ -1,0 +1,102 @@
+//! Jobs pushed in the application's own transaction (D11).
+
+use std::time::Duration;
+
+use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
+
+use crate::fixture::TestResult;
+
+#[background_job]
+async fn send_invoice(order: i64) {
+    let _: i64 = order;
+}
+
+struct Shop {
+    queue: SqliteQueue,
+    connection: Connection,
+    _folder: tempfile::TempDir,
+}
+
+async fn shop(poll_interval: Duration) -> Result<Shop, Box<dyn std::error::Error + Send + Sync>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("shop.db");
+    let queue = SqliteQueue::builder(&path).poll_interval(poll_interval).open().await?;
+    let connection = Connection::open(&path)?;
+    connection.execute_batch("create table orders (id integer primary key, item text)")?;
+    Ok(Shop { queue, connection, _folder: folder })
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// D11: a waiting claim wakes for it, although it looks for the work of others once an hour only.
+#[tokio::test]
+async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> TestResult {
+    let mut shop = shop(LONG).await?;
+    let claimer = tokio::spawn({
+        let queue = shop.queue.clone();
+        async move { queue.claim(&Demand::new("default", 1)).await }
+    });
+    let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute("insert into orders (item) values ('tea')", [])?;
+    let receipt = shop.queue.enqueue_in(&tx, send_invoice::new(tx.last_insert_rowid()))?;
+    assert!(matches!(receipt, Receipt::Stored(_)));
+    assert!(shop.queue.get(receipt.id()).await?.is_none(), "it is seen before the commit");
+
+    tx.commit()?;
+    shop.queue.look().await;
+
+    let deliveries = claimer.await??;
+    assert_eq!(deliveries.first().map(queue_core::Delivery::id), Some(receipt.id()));
+    Ok(())
+}
+
+/// D11
+#[tokio::test]
+async fn a_commit_that_follows_soon_is_seen_without_being_asked_for() -> TestResult {
+    let mut shop = shop(LONG).await?;
+    let demand = Demand::new("default", 1);
+    let mut claim = Box::pin(shop.queue.claim(&demand));
+    // It waits from here on.
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    shop.queue.enqueue_in(&tx, send_invoice::new(1))?;
+
+    tx.commit()?;
+
+    assert_eq!(claim.await?.len(), 1);
+    Ok(())
+}
+
+/// D11
+#[tokio::test]
+async fn a_job_is_gone_with_its_transaction() -> TestResult {
+    let mut shop = shop(LONG).await?;
+    let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let receipt = shop.queue.enqueue_in(&tx, in_a_new_queue(1))?;
+
+    tx.rollback()?;
+    shop.queue.look().await;
+
+    assert!(shop.queue.get(receipt.id()).await?.is_none());
+    let deliveries = shop.queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
+    assert_eq!(deliveries.len(), 0);
+    Ok(())
+}
+
+/// In a queue that nobody has used before, so that its number goes with the transaction too.
+fn in_a_new_queue(order: i64) -> queue_core::NewJob {
+    queue_core::NewJob::from(send_invoice::new(order)).queue("invoices")
+}
+
+#[tokio::test]
+async fn a_connection_without_a_transaction_is_refused() -> TestResult {
+    let shop = shop(LONG).await?;
+
+    let error = shop.queue.enqueue_in(&shop.connection, send_invoice::new(1)).expect_err("it was stored");
+
+    assert_eq!(error.kind(), QueueErrorKind::Invalid);
+    assert!(error.to_string().contains("no transaction is open"), "{error}");
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A job's writes and its completion in one commit (D12).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use queue_core::{
+    Event, Inspect as _, JobContext, JobError, JobId, JobRecord, Jobs, NewJob, QueueExt as _, Services,
+    State, Transition, background_job, jobs,
+};
+use queue_sqlite::rusqlite::{self, Connection};
+use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, QueueService, RunningHost};
+
+use crate::fixture::TestResult;
+
+const PAY: &str = "update accounts set cents = cents + 1";
+
+#[background_job]
+async fn receipt(order: i64) {
+    let _: i64 = order;
+}
+
+#[background_job(max_attempts = 1)]
+async fn pay(
+    #[inject] db: &mut SqliteUnitOfWork,
+    #[inject] context: &JobContext,
+    how: &str,
+) -> Result<(), JobError> {
+    db.write(|tx| tx.execute(PAY, []));
+    context.then(NewJob::from(receipt::new(1)).queue("receipts"));
+    match how {
+        "succeed" => {}
+        "fail" => Err("the card was refused")?,
+        "panic" => panic!("the card was eaten"),
+        "write nonsense" => db.write(|tx| tx.execute("insert into nowhere values (1)", [])),
+        "panic in a write" => db.write(|_| -> rusqlite::Result<()> { panic!("the database was eaten") }),
+        other => db.write({
+            let sql = other.to_owned();
+            move |tx| tx.execute_batch(&sql)
+        }),
+    }
+    Ok(())
+}
+
+struct Bank {
+    queue: SqliteQueue,
+    accounts: Connection,
+    recorder: Recorder,
+    _running: RunningHost,
+    _folder: tempfile::TempDir,
+}
+
+impl Bank {
+    async fn open(jobs: Jobs) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("bank.db");
+        let queue = SqliteQueue::open(&path).await?;
+        let accounts = Connection::open(&path)?;
+        accounts.busy_timeout(Duration::from_secs(10))?;
+        accounts.execute_batch("create table accounts (cents integer); insert into accounts values (0)")?;
+        let services = Services::builder()
+            .unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)
+            .singleton(AtomicU32::new(0))
+            .build()?;
+        let recorder = Recorder::with_deadline(Duration::from_secs(60));
+        let service = QueueService::new(queue.clone(), jobs).queues(["default"]).observe(recorder.clone());
+        let running = Host::builder().services(services).service(service).build()?.start().await?;
+        Ok(Self { queue, accounts, recorder, _running: running, _folder: folder })
+    }
+
+    fn cents(&self) -> rusqlite::Result<i64> {
+        self.accounts.query_row("select cents from accounts", [], |row| row.get(0))
+    }
+
+    async fn ended(&self, id: JobId) -> Result<JobRecord, Box<dyn std::error::Error + Send + Sync>> {
+        let is_end = |event: &Event| match event {
+            Event::Settled { job, transition, .. } => {
+                job.id == id && matches!(transition, Transition::Complete | Transition::Discard { .. })
+            }
+            _ => false,
+        };
+        self.recorder.wait_for("the job's end", is_end).await;
+        Ok(self.queue.get(id).await?.ok_or("the job is gone")?)
+    }
+
+    async fn receipts(&self) -> Result<u64, queue_core::QueueError> {
+        let counts = self.queue.counts().await?;
+        Ok(counts.iter().filter(|counts| counts.queue == "receipts").map(|counts| counts.unfinished()).sum())
+    }
+}
+
+/// D12
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_completion_and_followups_are_committed_together() -> TestResult {
+    let bank = Bank::open(jobs![pay]).await?;
+
+    let id = bank.queue.enqueue(pay::new("succeed")).await?.id();
+
+    assert_eq!(bank.ended(id).await?.state, State::Completed);
+    assert_eq!((bank.cents()?, bank.receipts().await?), (1, 1));
+    Ok(())
+}
+
+/// D12
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_writes_nothing_wherever_it_fails() -> TestResult {
+    let bank = Bank::open(jobs![pay]).await?;
+    let table = [
+        ("fail", "the card was refused"),
+        ("panic", "the card was eaten"),
+        ("write nonsense", "no such table: nowhere"),
+        ("panic in a write", "the database was eaten"),
+        ("commit", "not authorized"),
+        ("rollback", "not authorized"),
+        ("insert or rollback into accounts (rowid, cents) values (1, 1)", "ended the transaction"),
+    ];
+
+    for (how, why) in table {
+        let before = bank.cents()?;
+        let id = bank.queue.enqueue(pay::new(how)).await?.id();
+        let job = bank.ended(id).await?;
+        assert_eq!(job.state, State::Discarded, "{how}: {job:?}");
+        let error = &job.errors.last().ok_or("a discarded job says why")?.message;
+        assert!(error.contains(why), "{how}: {error}");
+        assert_eq!((bank.cents()?, bank.receipts().await?), (before, 0), "{how}");
+    }
+    Ok(())
+}
+
+#[background_job(max_attempts = 3, backoff = fixed("1ms"))]
+async fn pay_late(#[inject] db: &mut SqliteUnitOfWork, #[inject] tries: &AtomicU32) -> Result<(), JobError> {
+    db.write(|tx| tx.execute(PAY, []));
+    if tries.fetch_add(1, Ordering::SeqCst) < 2 { Err("not yet")? } else { Ok(()) }
+}
+
+/// D12
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_before_the_last_leave_nothing_behind() -> TestResult {
+    let bank = Bank::open(jobs![pay_late]).await?;
+
+    let id = bank.queue.enqueue(pay_late::new()).await?.id();
+    let job = bank.ended(id).await?;
+
+    assert_eq!((job.state, job.attempt, bank.cents()?), (State::Completed, 3, 1));
+    Ok(())
+}
+
+/// D12: whoever lost the lease writes nothing, however sure it is that it succeeded.
+#[tokio::test]
+async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
+    use queue_core::services::{Factory as _, Scope};
+    use queue_core::{Demand, Interrupt, OutcomeKind, Queue as _, QueueErrorKind, World};
+    let clock = queue_testkit::VirtualClock::new();
+    let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
+    queue.enqueue(receipt::new(1)).await?;
+    let [lost] = &*queue.claim(&Demand::new("default", 1)).await? else { panic!("one job") };
+    let world = World {
+        clock: Arc::new(clock.clone()),
+        blocking: Arc::new(crate::fixture::NoThreads),
+        observer: None,
+    };
+    let context = JobContext::new(lost, Interrupt::new(), world);
+    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
+    let mut unit = queue.unit_of_work().make(&scope).await?;
+    unit.write(|tx| tx.execute_batch("create table written (by text)"));
+    clock.advance(Duration::from_secs(31));
+
+    let error = unit.end(OutcomeKind::Success).await.expect_err("a lost lease completed a job");
+
+    assert_eq!(error.kind(), QueueErrorKind::Conflict, "{error}");
+    let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
+    assert_eq!((job.state, job.attempt), (State::Available, 1));
+    Ok(())
+}
