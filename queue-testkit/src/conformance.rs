@@ -22,8 +22,8 @@
 
 mod capacity;
 mod claim;
+mod clients;
 mod expect;
-mod history;
 mod inspect;
 mod jobs;
 mod lease;

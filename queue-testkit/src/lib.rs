@@ -6,6 +6,7 @@ mod clock;
 pub mod conformance;
 pub mod fault;
 mod fixture;
+pub mod history;
 mod kit;
 mod model_queue;
 mod recorder;

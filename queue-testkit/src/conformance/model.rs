@@ -8,9 +8,10 @@ use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::history;
+use super::clients;
 use super::maker::Maker;
 use super::subject::Subject;
+use crate::history;
 
 /// Calls in each random sequence.
 const LENGTH: usize = 200;
@@ -83,7 +84,7 @@ pub(super) async fn q56_a_history_of_many_clients_obeys_the_contract(subject: &S
     for seed in first..first.saturating_add(ROUNDS) {
         subject.note(format!("many clients at once, seed {seed}"));
         let fixture = subject.maker().make().await;
-        let history = history::record(&fixture, seed).await;
+        let history = clients::record(&fixture, seed).await;
         subject.note(format!("the history of many clients at once, seed {seed}"));
         if let Err(wrong) = history::check(&history) {
             panic!("{wrong} (seed {seed})");

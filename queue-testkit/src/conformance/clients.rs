@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::inspect::{Filter, Page};
-use queue_core::{Delivery, Demand, Inspect, QueueError, Renewal, Settled, Settlement, Transition};
+use queue_core::{Delivery, Demand, Inspect, QueueError, Renewal, Settlement, Transition};
 use tokio::task::{JoinHandle, yield_now};
 
-use super::event::{Event, Fact, History, Span};
+use super::jobs::{SECOND, id, job};
 use crate::Fixture;
-use crate::conformance::jobs::{SECOND, id, job};
+use crate::history::{Event, Fact, History, Moment, Pushed, Span, Standing};
 
 const PUSHERS: u32 = 3;
 const BATCHES: u32 = 12;
@@ -22,7 +22,7 @@ const WORKERS: u64 = 4;
 const PATIENCE: u64 = 3_000;
 
 /// Lets the clients loose on a fresh queue until every job has ended.
-pub(in crate::conformance) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
+pub(super) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
     let journal = Arc::new(Journal {
         fixture: fixture.clone(),
         queue: fixture.queue(),
@@ -65,11 +65,11 @@ async fn pass_time_until_all_is_done(journal: &Journal, pushers: &[JoinHandle<()
     }
 }
 
-async fn listed(queue: &dyn Inspect) -> Vec<(queue_core::JobId, queue_core::State)> {
+async fn listed(queue: &dyn Inspect) -> Vec<Standing> {
     let (mut last, mut page) = (Vec::new(), Page::first(100));
     loop {
         let listing = succeeded("list", queue.list(&Filter::all(), &page).await);
-        last.extend(listing.jobs.iter().map(|record| (record.id, record.state)));
+        last.extend(listing.jobs.iter().map(Standing::from));
         match listing.next {
             Some(cursor) => page = Page::after(cursor, 100),
             None => return last,
@@ -92,12 +92,15 @@ struct Journal {
 impl Journal {
     /// Makes a call, and notes when.
     async fn timed<T>(&self, name: &str, call: impl Future<Output = Result<T, QueueError>>) -> (Span, T) {
-        let start = self.step.fetch_add(1, Ordering::SeqCst);
-        let from = self.fixture.now();
+        let start = Moment { step: self.next_step(), at: self.fixture.now() };
         let answer = succeeded(name, call.await);
-        let to = self.fixture.now();
-        let end = self.step.fetch_add(1, Ordering::SeqCst);
-        (Span { start, end, from, to }, answer)
+        let at = self.fixture.now();
+        let end = Moment { step: self.next_step(), at };
+        (Span::since(start).until(end), answer)
+    }
+
+    fn next_step(&self) -> u64 {
+        self.step.fetch_add(1, Ordering::SeqCst)
     }
 
     fn note(&self, span: Span, facts: impl IntoIterator<Item = Fact>) {
@@ -109,16 +112,16 @@ impl Journal {
 async fn push(journal: Arc<Journal>, pusher: u32, seed: u64) {
     let mut random = Rng::with_seed(seed ^ u64::from(pusher) << 32);
     for batch in 0..BATCHES {
-        let mut facts = Vec::new();
         let jobs = (0..random.u32(1..6)).map(|place| {
             let number = (pusher * BATCHES + batch) * 8 + place;
             let (priority, delay) = (random.i32(-1..=1), SECOND * random.u32(0..6).saturating_sub(3));
-            facts.push(Fact::Pushed { job: id(number), priority, delay, place: place as usize });
             job(number).id(id(number)).priority(priority).delay(delay).max_attempts(4)
         });
-        let jobs = jobs.collect();
-        let (span, _) = journal.timed("push", journal.queue.push(jobs)).await;
-        journal.note(span, facts);
+        let jobs: Vec<_> = jobs.collect();
+        let pushed = Pushed::batch(&jobs);
+        let (span, receipts) = journal.timed("push", journal.queue.push(jobs)).await;
+        let received = pushed.into_iter().zip(receipts).map(|(pushed, receipt)| pushed.received(receipt));
+        journal.note(span, received.map(Fact::Pushed));
         yield_now().await;
     }
 }
@@ -129,6 +132,9 @@ async fn work(journal: Arc<Journal>, seed: u64) {
         let lease = SECOND * random.u32(3..20);
         let demand = Demand::new("default", random.usize(1..4)).lease(lease).wait(SECOND * 2);
         let (span, deliveries) = journal.timed("claim", journal.queue.claim(&demand)).await;
+        if deliveries.is_empty() {
+            journal.note(span, [Fact::Missed { max: demand.max }]);
+        }
         journal.note(
             span,
             deliveries
@@ -180,7 +186,7 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
         span,
         settled.into_iter().map(|settled| {
             let (lease, transition) = (lease.clone(), transition.clone());
-            Fact::Settled { lease, transition, is_applied: settled == Settled::Applied }
+            Fact::Settled { lease, transition, answer: settled.into() }
         }),
     );
 }

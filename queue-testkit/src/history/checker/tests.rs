@@ -1,110 +1,11 @@
 //! Histories that are right, and histories that are wrong in one way each.
 
-use std::time::Duration;
+mod story;
+mod unknown;
 
-use queue_core::{Fence, JobId, Lease, State, Timestamp, Transition};
+use queue_core::{State, Transition};
 
-use super::*;
-use crate::conformance::history::event::Span;
-
-/// Writes a history down, step by step: each call is over before the next begins, unless it is said to overlap.
-#[derive(Default)]
-struct Story {
-    history: History,
-    step: u64,
-    now: u64,
-}
-
-impl Story {
-    fn new() -> Self {
-        Self::default()
-    }
-
-    fn at(mut self, second: u64) -> Self {
-        self.now = second;
-        self
-    }
-
-    fn event(mut self, fact: Fact) -> Self {
-        let now = second(self.now);
-        let span = Span { start: self.step, end: self.step + 1, from: now, to: now };
-        self.step += 2;
-        self.history.events.push(Event { span, fact });
-        self
-    }
-
-    /// Makes the last call begin as early as the one before it.
-    fn overlapping(mut self) -> Self {
-        if let [.., before, last] = &mut *self.history.events {
-            (last.span.start, last.span.from) = (before.span.start, before.span.from);
-        }
-        self
-    }
-
-    fn pushed(self, job: u128) -> Self {
-        self.pushed_with(job, 0, 0)
-    }
-
-    fn pushed_with(self, job: u128, priority: i32, delay: u64) -> Self {
-        let (job, delay) = (JobId::from_u128(job), Duration::from_secs(delay));
-        self.event(Fact::Pushed { job, priority, delay, place: 0 })
-    }
-
-    fn claimed(self, job: u128, fence: u64, attempt: u32) -> Self {
-        let lease = lease(job, fence, self.now + 30);
-        self.event(Fact::Claimed { lease, attempt })
-    }
-
-    fn renewed(self, job: u128, fence: u64) -> Self {
-        let until = second(self.now + 30);
-        self.event(Fact::Renewed { lease: lease(job, fence, 0), held_until: Some(until) })
-    }
-
-    fn settled(self, job: u128, fence: u64, transition: Transition) -> Self {
-        self.event(Fact::Settled { lease: lease(job, fence, 0), transition, is_applied: true })
-    }
-
-    fn stale(self, job: u128, fence: u64) -> Self {
-        self.event(Fact::Settled {
-            lease: lease(job, fence, 0),
-            transition: Transition::Complete,
-            is_applied: false,
-        })
-    }
-
-    fn ends(mut self, job: u128, state: State) -> Self {
-        self.history.last.push((JobId::from_u128(job), state));
-        self
-    }
-
-    #[track_caller]
-    fn passes(self) {
-        assert_eq!(check(&self.history), Ok(()));
-    }
-
-    #[track_caller]
-    fn fails(self, why: &str) {
-        let wrong = check(&self.history).expect_err("the checker took a wrong history for right");
-        assert!(wrong.contains(why), "it is wrong for another reason than `{why}`: {wrong}");
-    }
-}
-
-fn second(second: u64) -> Timestamp {
-    Timestamp::EPOCH.saturating_add(Duration::from_secs(second))
-}
-
-fn lease(job: u128, fence: u64, expires_at: u64) -> Lease {
-    Lease {
-        job: JobId::from_u128(job),
-        fence: Fence(fence),
-        length: Duration::from_secs(30),
-        expires_at: second(expires_at),
-    }
-}
-
-fn retry(at: u64) -> Transition {
-    Transition::Retry { at: second(at), error: "no".into() }
-}
+use story::{Story, retry, second};
 
 #[test]
 fn a_job_that_is_retried_lost_and_released_before_it_completes_passes() {

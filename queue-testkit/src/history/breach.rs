@@ -1,0 +1,46 @@
+//! Why a history can't be.
+
+use std::fmt::{self, Write as _};
+
+use queue_core::JobId;
+
+use super::event::Event;
+
+/// A broken rule, and the whole story of the jobs that show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    rule: String,
+    jobs: Vec<JobId>,
+    story: String,
+}
+
+impl Breach {
+    /// Looks the jobs' story up.
+    pub(super) fn new(rule: String, jobs: &[JobId], events: &[Event]) -> Self {
+        let mut story = String::new();
+        for job in jobs {
+            // Writing to a string does not fail.
+            let _ = write!(story, "\n    what happened to job {job}:");
+            let mut of_job: Vec<_> = events.iter().filter(|event| event.fact.job() == Some(*job)).collect();
+            of_job.sort_by_key(|event| event.span.start.step);
+            for event in of_job {
+                let _ = write!(story, "\n      {event}");
+            }
+        }
+        Self { rule, jobs: jobs.to_vec(), story }
+    }
+
+    /// Tells which jobs show it.
+    #[must_use]
+    pub fn jobs(&self) -> &[JobId] {
+        &self.jobs
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.rule, self.story)
+    }
+}
+
+impl std::error::Error for Breach {}

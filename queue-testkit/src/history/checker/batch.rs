@@ -1,0 +1,60 @@
+//! Whether batches were stored whole or not at all, and followups along with the settlement.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use queue_core::{Fence, JobId};
+
+use super::job::JobHistory;
+use crate::history::answer::Answer;
+use crate::history::pushed::Pushed;
+
+/// A batch of which one job was stored and another not.
+#[derive(Debug)]
+pub(super) struct Torn {
+    pub(super) stored: JobId,
+    pub(super) missing: JobId,
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "half a batch was stored: job {} of it was, and job {} was not", self.stored, self.missing)
+    }
+}
+
+/// Holds batches to all or nothing; a job whose unique key may have been taken tells nothing.
+pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Torn> {
+    let mut batches: BTreeMap<JobId, (JobId, bool)> = BTreeMap::new();
+    for (job, is_stored, pushed) in pushes(jobs) {
+        let (first, was_stored) = *batches.entry(pushed.batch).or_insert((job, is_stored));
+        match (was_stored, is_stored) {
+            (true, false) => return Err(Torn { stored: first, missing: job }),
+            (false, true) => return Err(Torn { stored: job, missing: first }),
+            (true, true) | (false, false) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes from the followups of a settlement without an answer whether it was applied.
+///
+/// What it says is then held to the rules like any other, so that followups of a settlement that had no other effect
+/// are found, and an effect without its followups too.
+pub(super) fn learn_from_followups(jobs: &mut BTreeMap<JobId, JobHistory<'_>>) {
+    let mut learnt: BTreeMap<(JobId, Fence), bool> = BTreeMap::new();
+    for (_, is_stored, pushed) in pushes(jobs) {
+        if let (Some(lease), Answer::Unknown) = (pushed.follows, pushed.answer) {
+            *learnt.entry(lease).or_default() |= is_stored;
+        }
+    }
+    for ((parent, fence), was_applied) in learnt {
+        if let Some(job) = jobs.get_mut(&parent) {
+            job.claim(fence).learn(was_applied);
+        }
+    }
+}
+
+fn pushes<'a>(jobs: &'a BTreeMap<JobId, JobHistory<'_>>) -> impl Iterator<Item = (JobId, bool, &'a Pushed)> {
+    let all = jobs.iter().flat_map(|(id, job)| job.pushes.iter().map(move |(_, pushed)| (*id, job, *pushed)));
+    all.filter(|(_, _, pushed)| !pushed.is_unique).map(|(id, job, pushed)| (id, job.is_stored(), pushed))
+}

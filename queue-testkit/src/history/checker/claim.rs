@@ -1,0 +1,201 @@
+//! One delivery, and whether the next may follow it.
+
+use std::ops::RangeInclusive;
+
+use queue_core::{Fence, Timestamp, Transition};
+
+use super::missed::Missed;
+use crate::history::answer::Answer;
+use crate::history::span::Span;
+
+/// One delivery, and what its holder did.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    pub(super) fence: Fence,
+    /// To whom it was given: when, as which attempt, and until when it held. Once, if all is well.
+    pub(super) claimed: Vec<(Span, u32, Timestamp)>,
+    pub(super) renewals: Vec<(Span, Timestamp)>,
+    /// When it was called lost.
+    pub(super) refusals: Vec<Span>,
+    /// What was applied, or may have been.
+    pub(super) settled: Vec<Settling<'a>>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settling<'a> {
+    pub(super) span: Span,
+    pub(super) transition: &'a Transition,
+    pub(super) is_certain: bool,
+}
+
+impl Settling<'_> {
+    /// Tells whether the job's life is over if this was applied.
+    pub(super) const fn is_end(&self) -> bool {
+        matches!(
+            self.transition,
+            Transition::Complete | Transition::Discard { .. } | Transition::Cancel { .. }
+        )
+    }
+
+    const fn is_counted(&self) -> bool {
+        !matches!(self.transition, Transition::Snooze { .. } | Transition::Release)
+    }
+}
+
+impl<'a> Claim<'a> {
+    pub(super) const fn new(fence: Fence) -> Self {
+        Self { fence, claimed: Vec::new(), renewals: Vec::new(), refusals: Vec::new(), settled: Vec::new() }
+    }
+
+    pub(super) fn settle(&mut self, span: Span, transition: &'a Transition, answer: Answer) {
+        match answer {
+            Answer::Refused => self.refusals.push(span),
+            Answer::Unknown => self.settled.push(Settling { span, transition, is_certain: false }),
+            Answer::Applied => self.settled.push(Settling { span, transition, is_certain: true }),
+        }
+    }
+
+    /// Takes it for certain that an end without an answer was applied, or that it was not.
+    pub(super) fn learn(&mut self, was_applied: bool) {
+        if was_applied
+            && self.applied().is_none()
+            && let Some(settling) = self.settled.first_mut()
+        {
+            settling.is_certain = true;
+        }
+        if was_applied || self.applied().is_none() {
+            self.settled.retain(|settling| settling.is_certain);
+        }
+    }
+
+    /// The end that was applied for certain.
+    pub(super) fn applied(&self) -> Option<&Settling<'a>> {
+        self.settled.iter().find(|settling| settling.is_certain)
+    }
+
+    /// When it was given, as which attempt, and until when it held at first.
+    pub(super) fn given(&self) -> Result<(Span, u32, Timestamp), String> {
+        if self.settled.iter().filter(|settling| settling.is_certain).count() > 1 {
+            return Err(format!("two settlements applied under fence {}", self.fence));
+        }
+        match *self.claimed {
+            [claimed] => Ok(claimed),
+            [] => Err(format!("fence {} was used, and never given to anybody", self.fence)),
+            [..] => Err(format!("two holders were given one lease: fence {}", self.fence)),
+        }
+    }
+
+    /// Holds that the lease was not called lost while it was live.
+    pub(super) fn is_honoured(&self) -> Result<(), String> {
+        for refusal in &self.refusals {
+            let is_settled =
+                self.settled.iter().any(|settling| settling.span.start.step < refusal.last_step());
+            let until = self.held_until(refusal);
+            if !is_settled && until > refusal.latest() {
+                return Err(format!(
+                    "a live lease was refused: fence {} held until {until}, and was called lost at step {}",
+                    self.fence, refusal.start.step
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Until when the lease was known to hold when a call was made.
+    fn held_until(&self, call: &Span) -> Timestamp {
+        let given = self.claimed.iter().map(|(span, _, until)| (span, until));
+        let renewed = self.renewals.iter().map(|(span, until)| (span, until));
+        let known = given.chain(renewed).filter(|(span, _)| span.is_before(call));
+        known.map(|(_, until)| *until).max().unwrap_or(Timestamp::from_micros(i64::MIN))
+    }
+
+    /// When the job is to be delivered again, by its holder's word.
+    ///
+    /// If that word may not have been heard, it's delivered again when the lease is over, should that be earlier.
+    pub(super) fn again_at(&self) -> Option<Timestamp> {
+        let settling = self.applied().or(self.settled.first())?;
+        let (Transition::Retry { at, .. } | Transition::Snooze { at }) = settling.transition else {
+            return None;
+        };
+        if settling.is_certain {
+            return Some(*at);
+        }
+        let given = self.claimed.iter().map(|(_, _, until)| until);
+        let until = given.chain(self.renewals.iter().map(|(_, until)| until)).max()?;
+        Some(*at.min(until))
+    }
+
+    /// Holds that this delivery was over when the next was made, and that the next goes on where it ended.
+    pub(super) fn is_followed_by(
+        &self,
+        next: &Self,
+        max_attempts: u32,
+        missed: &Missed,
+    ) -> Result<(), String> {
+        let ((one, attempt, expires_at), (two, next_attempt, _)) = (self.given()?, next.given()?);
+        let (fence, greater) = (self.fence, next.fence);
+        if two.is_before(&one) {
+            return Err(format!("fences must grow: {greater} was delivered before {fence}"));
+        }
+        if let Some(end) = self.applied().filter(|settling| settling.is_end()) {
+            return Err(format!(
+                "a finished job was delivered again: fence {fence} ended it ({:?}), and {greater} was delivered",
+                end.transition
+            ));
+        }
+        let settled = self.applied().map(|settling| settling.span);
+        let late = settled.into_iter().chain(self.renewals.iter().map(|(span, _)| *span));
+        if let Some(late) = late.into_iter().find(|span| two.is_before(span)) {
+            return Err(format!(
+                "a lost lease was honoured: fence {fence} at step {}, after {greater} was delivered",
+                late.start.step
+            ));
+        }
+        let handed_back = self.handed_back(&two);
+        let until = self.held_until(&two).max(expires_at);
+        if handed_back.is_empty() && until > two.latest() {
+            return Err(format!(
+                "two live holders: fence {fence} held until {until}, and {greater} was delivered before"
+            ));
+        }
+        if handed_back.is_empty() && attempt >= max_attempts {
+            return Err(format!(
+                "a job was delivered after its last attempt: fence {fence} was lost on attempt {attempt} of {max_attempts}"
+            ));
+        }
+        let between = greater.0 - fence.0 - 1;
+        if between > 0 && !missed.is_between(&one, Some(&two)) {
+            return Err(format!(
+                "nobody was given the fences between {fence} and {greater}, and no claim went unanswered"
+            ));
+        }
+        is_due(greater, next_attempt, &self.due(attempt, &handed_back, between))
+    }
+
+    /// The ends by which its holder may have handed the job back before another call's answer.
+    fn handed_back(&self, before: &Span) -> Vec<&Settling<'a>> {
+        let ends = self.settled.iter().filter(|settling| !settling.is_end());
+        ends.filter(|settling| settling.span.start.step < before.last_step()).collect()
+    }
+
+    /// The attempts that may be due after this one, with so many deliveries between that nobody was given.
+    fn due(&self, attempt: u32, handed_back: &[&Settling<'_>], between: u64) -> RangeInclusive<u32> {
+        let may_be_uncounted = handed_back.iter().any(|settling| !settling.is_counted());
+        let may_be_counted = handed_back.iter().all(|settling| !settling.is_certain || settling.is_counted());
+        let least = attempt.saturating_add(u32::from(!may_be_uncounted));
+        let most = attempt.saturating_add(u32::from(may_be_counted));
+        // Each delivery between them was either counted, when its lease expired, or released.
+        least..=most.saturating_add(u32::try_from(between).unwrap_or(u32::MAX))
+    }
+}
+
+/// Holds that an attempt is one of those that were due.
+fn is_due(fence: Fence, attempt: u32, due: &RangeInclusive<u32>) -> Result<(), String> {
+    if due.contains(&attempt) {
+        return Ok(());
+    }
+    let (least, most) = (due.start(), due.end());
+    let due = if least == most { format!("attempt {least}") } else { format!("one of {least} to {most}") };
+    Err(format!("fence {fence} is attempt {attempt}, and {due} was due"))
+}

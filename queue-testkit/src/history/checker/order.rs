@@ -1,0 +1,111 @@
+//! Whether jobs overtook one another that may not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use queue_core::{Fence, JobId, Schedule, Timestamp};
+
+use super::job::JobHistory;
+use crate::history::answer::Answer;
+use crate::history::pushed::Pushed;
+use crate::history::span::Span;
+
+/// A job that was delivered before one which stood in front of it all the while.
+#[derive(Debug)]
+pub(super) struct Overtaken {
+    pub(super) first: JobId,
+    pub(super) second: JobId,
+}
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "order: job {} was ready and stood before job {}, which was delivered first",
+            self.first, self.second
+        )
+    }
+}
+
+/// Looks at first deliveries only: where a job stands after that depends on when others learnt of it.
+pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Overtaken> {
+    let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job)).collect();
+    let mut arrivals: Vec<_> = places.iter().collect();
+    arrivals.sort_by_key(|place| place.span.last_step());
+    let mut arrivals = arrivals.into_iter().peekable();
+    let mut claims: Vec<_> = places.iter().filter_map(|place| Some((place.claimed?, place))).collect();
+    claims.sort_by_key(|(claim, _)| claim.start.step);
+    // Those who may wait, by the step at which they are claimed.
+    let mut waiting: BTreeMap<(u64, JobId), &Place<'_>> = BTreeMap::new();
+    for (claim, overtaker) in claims {
+        while let Some(place) = arrivals.next_if(|place| place.span.is_before(&claim)) {
+            waiting.insert((place.claimed.map_or(u64::MAX, |claimed| claimed.start.step), place.job), place);
+        }
+        waiting = waiting.split_off(&(claim.start.step, JobId::from_u128(0)));
+        let is_overtaken =
+            |place: &&&Place<'_>| place.is_waiting_during(&claim) && place.is_before(overtaker);
+        if let Some(first) = waiting.values().find(is_overtaken) {
+            return Err(Overtaken { first: first.job, second: overtaker.job });
+        }
+    }
+    Ok(())
+}
+
+/// Where a job stands, as far as its pusher can know.
+struct Place<'a> {
+    job: JobId,
+    pushed: &'a Pushed,
+    span: Span,
+    /// Its `run_at` is between these two.
+    earliest: Timestamp,
+    latest: Timestamp,
+    claimed: Option<Span>,
+}
+
+impl<'a> Place<'a> {
+    /// `None` where it's not known when the job was stored, or when it was first delivered.
+    fn of(job: JobId, history: &JobHistory<'a>) -> Option<Self> {
+        let &[(span, pushed)] = history.pushes.as_slice() else { return None };
+        let claimed = match history.claims.first() {
+            Some(claim) if claim.fence == Fence(1) => Some(claim.claimed.first()?.0),
+            Some(_) => return None,
+            None if history.last.iter().any(|standing| standing.fence > Fence(0)) => return None,
+            None => None,
+        };
+        let (earliest, latest) = (pushed.earliest(&span), pushed.latest(&span));
+        (pushed.answer == Answer::Applied).then_some(Self { job, pushed, span, earliest, latest, claimed })
+    }
+
+    /// Tells whether it was ready when the claim began, and nobody's when it ended.
+    fn is_waiting_during(&self, claim: &Span) -> bool {
+        let is_ready = self.span.is_before(claim) && self.latest <= claim.start.at;
+        is_ready && self.claimed.is_none_or(|claimed| claim.is_before(&claimed))
+    }
+
+    fn is_before(&self, other: &Self) -> bool {
+        let (one, two) = (self.pushed, other.pushed);
+        if one.queue != two.queue {
+            return false;
+        }
+        if one.priority != two.priority {
+            return one.priority < two.priority;
+        }
+        let is_of_one_batch = one.batch == two.batch;
+        if is_of_one_batch && let (Some(delay), Some(other)) = (delay(one), delay(two)) {
+            // One batch is stored at one instant, whichever it was.
+            return (delay, one.place) < (other, two.place);
+        }
+        let is_pushed_before =
+            if is_of_one_batch { one.place < two.place } else { self.span.is_before(&other.span) };
+        self.latest < other.earliest || (self.latest <= other.earliest && is_pushed_before)
+    }
+}
+
+fn delay(pushed: &Pushed) -> Option<Duration> {
+    match pushed.schedule {
+        Schedule::Now => Some(Duration::ZERO),
+        Schedule::After(delay) => Some(delay),
+        Schedule::At(_) => None,
+    }
+}

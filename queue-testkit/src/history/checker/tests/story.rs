@@ -1,0 +1,169 @@
+//! Histories, written down call by call.
+
+use std::time::Duration;
+
+use queue_core::{Fence, JobId, Lease, Schedule, State, Timestamp, Transition};
+
+use super::super::check;
+use crate::history::{Answer, Event, Fact, History, Moment, Pushed, Span, Standing};
+
+/// Writes a history down, step by step: each call is over before the next begins, unless it is said to overlap.
+#[derive(Default)]
+pub(super) struct Story {
+    history: History,
+    step: u64,
+    now: u64,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn at(mut self, second: u64) -> Self {
+        self.now = second;
+        self
+    }
+
+    fn event(mut self, fact: Fact) -> Self {
+        let at = second(self.now);
+        let span = Span::since(Moment { step: self.step, at }).until(Moment { step: self.step + 1, at });
+        self.step += 2;
+        self.history.events.push(Event { span, fact });
+        self
+    }
+
+    /// Makes the last call begin as early as the one before it.
+    pub(super) fn overlapping(mut self) -> Self {
+        if let [.., before, last] = &mut *self.history.events {
+            last.span.start = before.span.start;
+        }
+        self
+    }
+
+    pub(super) fn pushed(self, job: u128) -> Self {
+        self.pushed_with(job, 0, 0)
+    }
+
+    pub(super) fn pushed_with(self, job: u128, priority: i32, delay: u64) -> Self {
+        let (schedule, answer) = (Schedule::After(Duration::from_secs(delay)), Answer::Applied);
+        self.event(Fact::Pushed(Pushed { priority, schedule, answer, ..Pushed::new(JobId::from_u128(job)) }))
+    }
+
+    pub(super) fn claimed(self, job: u128, fence: u64, attempt: u32) -> Self {
+        let lease = lease(job, fence, self.now + 30);
+        self.event(Fact::Claimed { lease, attempt })
+    }
+
+    pub(super) fn renewed(self, job: u128, fence: u64) -> Self {
+        let until = second(self.now + 30);
+        self.event(Fact::Renewed { lease: lease(job, fence, 0), held_until: Some(until) })
+    }
+
+    pub(super) fn settled(self, job: u128, fence: u64, transition: Transition) -> Self {
+        self.event(Fact::Settled { lease: lease(job, fence, 0), transition, answer: Answer::Applied })
+    }
+
+    pub(super) fn stale(self, job: u128, fence: u64) -> Self {
+        self.event(Fact::Settled {
+            lease: lease(job, fence, 0),
+            transition: Transition::Complete,
+            answer: Answer::Refused,
+        })
+    }
+
+    /// Takes the answer of the last call away: its client was killed.
+    pub(super) fn unanswered(mut self) -> Self {
+        if let Some(last) = self.history.events.last_mut() {
+            last.span.end = None;
+            match &mut last.fact {
+                Fact::Pushed(Pushed { answer, .. }) | Fact::Settled { answer, .. } => {
+                    *answer = Answer::Unknown;
+                }
+                Fact::Claimed { .. } | Fact::Missed { .. } | Fact::Renewed { .. } => {}
+            }
+        }
+        self
+    }
+
+    /// Pushes two jobs as one batch.
+    pub(super) fn pushed_both(self, jobs: [u128; 2], answer: Answer) -> Self {
+        self.followed_by(None, jobs, answer)
+    }
+
+    /// Stores two jobs along with the settlement of a lease, if it was applied.
+    pub(super) fn followups(self, parent: u128, fence: u64, jobs: [u128; 2], answer: Answer) -> Self {
+        self.followed_by(Some((JobId::from_u128(parent), Fence(fence))), jobs, answer)
+    }
+
+    fn followed_by(self, follows: Option<(JobId, Fence)>, [one, two]: [u128; 2], answer: Answer) -> Self {
+        let batch = JobId::from_u128(one);
+        let first = Pushed { batch, follows, answer, ..Pushed::new(batch) };
+        let second = Pushed { place: 1, job: JobId::from_u128(two), ..first.clone() };
+        self.event(Fact::Pushed(first)).event(Fact::Pushed(second)).overlapping()
+    }
+
+    pub(super) fn pushed_as(self, pushed: Pushed) -> Self {
+        self.event(Fact::Pushed(pushed))
+    }
+
+    pub(super) fn missed(self) -> Self {
+        self.event(Fact::Missed { max: 1 })
+    }
+
+    pub(super) fn not_renewed(self, job: u128, fence: u64) -> Self {
+        self.event(Fact::Renewed { lease: lease(job, fence, 0), held_until: None })
+    }
+
+    /// Claims, completes and lists a job.
+    pub(super) fn done(self, job: u128) -> Self {
+        self.claimed(job, 1, 1).settled(job, 1, Transition::Complete).ends(job, State::Completed)
+    }
+
+    /// Lists the job at the end, as its last delivery left it.
+    pub(super) fn ends(self, job: u128, state: State) -> Self {
+        let given = self.history.events.iter().filter_map(|event| match &event.fact {
+            Fact::Claimed { lease, attempt } if lease.job == JobId::from_u128(job) => {
+                Some((lease.fence.0, *attempt))
+            }
+            _ => None,
+        });
+        let (fence, attempt) = given.max().unwrap_or_default();
+        self.ends_with(job, state, fence, attempt)
+    }
+
+    pub(super) fn ends_with(mut self, job: u128, state: State, fence: u64, attempt: u32) -> Self {
+        let (job, fence) = (JobId::from_u128(job), Fence(fence));
+        self.history.last.push(Standing { job, state, fence, attempt });
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn passes(self) {
+        assert_eq!(check(&self.history), Ok(()));
+    }
+
+    #[track_caller]
+    pub(super) fn fails(self, why: &str) {
+        let wrong = check(&self.history).expect_err("the checker took a wrong history for right");
+        let wrong = wrong.to_string();
+        assert!(wrong.contains(why), "it is wrong for another reason than `{why}`: {wrong}");
+    }
+}
+
+pub(super) fn second(second: u64) -> Timestamp {
+    Timestamp::EPOCH.saturating_add(Duration::from_secs(second))
+}
+
+pub(super) fn lease(job: u128, fence: u64, expires_at: u64) -> Lease {
+    Lease {
+        job: JobId::from_u128(job),
+        fence: Fence(fence),
+        length: Duration::from_secs(30),
+        expires_at: second(expires_at),
+    }
+}
+
+pub(super) fn retry(at: u64) -> Transition {
+    Transition::Retry { at: second(at), error: "no".into() }
+}
