@@ -19,6 +19,7 @@ mod duplicates;
 mod examples;
 mod licences;
 mod loom;
+mod torture;
 
 mod source;
 mod tree;
@@ -31,10 +32,12 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   ci                  every check, in the order of xtask/src/ci.rs
-  test [arguments]    every test: unit, integration, documentation, UI tests and loom models;
+  test [arguments]    every test: unit, integration, documentation, UI tests, loom models and a short torture;
                       with arguments, `cargo test` with those arguments alone
   tidy                the rules of the house: arrows, laws, file length, sleeping tests and more
-  bench [arguments]   the benchmarks in bench/, with the arguments passed on";
+  bench [arguments]   the benchmarks in bench/, with the arguments passed on
+  torture sqlite [--minutes N | --kills N] [--seed S] [--keep]
+                      kills a durable queue's processes at random, fills its disk, spoils its file";
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +46,7 @@ enum Request {
     Test(Vec<String>),
     Tidy,
     Bench(Vec<String>),
+    Torture(Vec<String>),
     Help,
 }
 
@@ -72,6 +76,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Request, String> 
         "tidy" => Request::Tidy,
         "test" => return Ok(Request::Test(rest)),
         "bench" => return Ok(Request::Bench(rest)),
+        "torture" => return Ok(Request::Torture(rest)),
         "help" | "--help" | "-h" => return Ok(Request::Help),
         unknown => return Err(format!("there is no command `{unknown}`")),
     };
@@ -88,6 +93,7 @@ fn answer(request: &Request) -> anyhow::Result<()> {
         Request::Test(arguments) => test::run(&workspace, arguments),
         Request::Tidy => tidy::run(&workspace),
         Request::Bench(arguments) => bench::run(&workspace, arguments),
+        Request::Torture(arguments) => torture::run(&workspace, arguments),
         Request::Help => {
             println!("{USAGE}");
             Ok(())
@@ -104,12 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn arguments_after_test_and_bench_are_passed_on() {
+    fn arguments_after_test_bench_and_torture_are_passed_on() {
         assert_eq!(
             read_words("test -p queue-core"),
             Ok(Request::Test(vec!["-p".into(), "queue-core".into()]))
         );
         assert_eq!(read_words("bench --help"), Ok(Request::Bench(vec!["--help".into()])));
+        assert_eq!(read_words("torture sqlite"), Ok(Request::Torture(vec!["sqlite".into()])));
         assert_eq!(read_words("ci"), Ok(Request::Ci));
     }
 

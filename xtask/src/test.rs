@@ -3,6 +3,7 @@
 use crate::cargo::cargo;
 use crate::loom;
 use crate::steps::{self, Step};
+use crate::torture;
 use crate::workspace::Workspace;
 
 const REMEDY: &str = "the first failure above names the test";
@@ -10,7 +11,7 @@ const REMEDY: &str = "the first failure above names the test";
 /// Runs them, and says so where the arguments leave some out.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
     if !arguments.is_empty() {
-        println!("with arguments, `cargo test` alone is run, without the loom models");
+        println!("with arguments, `cargo test` alone is run, without the loom models and the torture");
     }
     steps::run(steps(arguments), workspace)
 }
@@ -22,7 +23,11 @@ pub(crate) fn steps(arguments: &[String]) -> Vec<Step> {
     let scope = if names_packages { "test --all-features" } else { "test --workspace --all-features" };
     // Unit, integration and documentation tests; the UI tests of the macro are among the integration tests.
     let tests = Step::cargo("tests", cargo(scope).with_arguments(arguments), REMEDY);
-    if arguments.is_empty() { vec![tests, Step::call("loom models", loom::run, REMEDY)] } else { vec![tests] }
+    if arguments.is_empty() {
+        vec![tests, Step::call("loom models", loom::run, REMEDY), torture::step()]
+    } else {
+        vec![tests]
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +40,8 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_the_loom_models_are_run_too() {
-        assert_eq!(names(&[]), ["tests", "loom models"]);
+    fn without_arguments_the_loom_models_and_the_torture_are_run_too() {
+        assert_eq!(names(&[]), ["tests", "loom models", "torture"]);
     }
 
     #[test]

@@ -1,0 +1,130 @@
+//! Pushing until nothing more is taken, and from there on.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use queue_core::{
+    Body, BoxError, Demand, Inspect, JobId, NewJob, QueueError, QueueErrorKind, Receipt, Settled, Settlement,
+    Transition,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::listing;
+use crate::queue;
+use crate::report::Report;
+
+const BATCH: usize = 10;
+
+/// More than any of the disks holds.
+const BATCHES: usize = 10_000;
+
+/// How long a call may take, and how long it may be until the queue goes on.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was pushed: by id, with whether it was acknowledged.
+type Pushed = HashMap<JobId, bool>;
+
+/// Fills the disk, looks at what is there, makes room, and goes on with the same open queue.
+pub(super) async fn run(
+    folder: &Path,
+    make_room: impl Fn() -> Result<(), BoxError>,
+    report: Report,
+) -> Result<Report, BoxError> {
+    let file = folder.join("jobs.db");
+    let queue = queue::open(&file).await?;
+    let mut pushed = Pushed::new();
+    let refusal = push_until_refused(&*queue, &mut pushed).await?;
+    names_the_disk(&refusal)?;
+    let before = pushed.values().filter(|is_acknowledged| **is_acknowledged).count();
+    is_intact(&*queue, &pushed).await?;
+    make_room()?;
+    let waited = go_on(&*queue, &mut pushed).await?;
+    work(&*queue).await?;
+    is_intact(&*queue, &pushed).await?;
+    drop(queue);
+    queue::check_integrity(&file)?;
+    Ok(report
+        .row("refused after", format!("{before} jobs"))
+        .row("said", queue_core::error::chain(&refusal))
+        .row("went on", format!("within {waited:.0?} of the room being made, in the same open queue"))
+        .row("verdict", "what was acknowledged is intact"))
+}
+
+async fn push(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Result<(), QueueError>, BoxError> {
+    let text = format!("\"{}\"", "x".repeat(2_000));
+    let jobs = (0..BATCH).map(|_| Ok(NewJob::new("work", Body::json(text.as_str())?).id(JobId::random())));
+    let jobs: Vec<NewJob> = jobs.collect::<Result<_, QueueError>>()?;
+    let ids: Vec<JobId> = jobs.iter().filter_map(|job| job.id).collect();
+    let answer = timeout(PATIENCE, queue.push(jobs)).await.map_err(|_| "a push on a full disk hangs")?;
+    pushed.extend(ids.iter().map(|id| (*id, answer.is_ok())));
+    Ok(answer.and_then(|receipts| {
+        let is_stored = receipts == ids.into_iter().map(Receipt::Stored).collect::<Vec<_>>();
+        if is_stored { Ok(()) } else { Err(QueueError::invalid("a push of new jobs gave other receipts")) }
+    }))
+}
+
+async fn push_until_refused(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<QueueError, BoxError> {
+    for _ in 0..BATCHES {
+        if let Err(refusal) = push(queue, pushed).await? {
+            return Ok(refusal);
+        }
+    }
+    Err(format!("{} jobs were pushed, and the disk never was full", pushed.len()).into())
+}
+
+/// Holds the error to be one that a caller understands, and may wait out.
+fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
+    let is_clear = refusal.kind() == QueueErrorKind::Unavailable && refusal.to_string().contains("disk");
+    if is_clear {
+        return Ok(());
+    }
+    let text = queue_core::error::chain(refusal);
+    Err(format!(
+        "a push on a full disk must be `Unavailable` and name the disk, and it is {:?}: {text}",
+        refusal.kind()
+    )
+    .into())
+}
+
+/// Holds that what was acknowledged is there, byte for byte, and of each other batch all or nothing.
+async fn is_intact(queue: &dyn Inspect, pushed: &Pushed) -> Result<(), BoxError> {
+    let listed =
+        timeout(PATIENCE, listing::all(queue)).await.map_err(|_| "`list` on a full disk hangs")??;
+    let stored: HashMap<_, _> = listed.iter().map(|record| (record.id, record)).collect();
+    for (id, is_acknowledged) in pushed {
+        let bytes = stored.get(id).map(|record| record.body.encode().map(|text| text.len()));
+        match bytes {
+            Some(Ok(2_002)) => {}
+            None if !is_acknowledged => {}
+            None => return Err(format!("job {id} was acknowledged, and is gone").into()),
+            Some(found) => return Err(format!("job {id} is there with another payload: {found:?}").into()),
+        }
+    }
+    if stored.len() % BATCH == 0 { Ok(()) } else { Err("half a batch is stored".into()) }
+}
+
+/// Pushes until it is taken, and tells how long that took.
+async fn go_on(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Duration, BoxError> {
+    let start = Instant::now();
+    while let Err(refusal) = push(queue, pushed).await? {
+        if start.elapsed() > PATIENCE || !refusal.is_transient() {
+            let text = queue_core::error::chain(&refusal);
+            return Err(format!("there is room again, and the queue does not go on: {text}").into());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(start.elapsed())
+}
+
+/// Claims and completes a job.
+async fn work(queue: &dyn Inspect) -> Result<(), BoxError> {
+    let demand = Demand::new("default", 1).wait(PATIENCE);
+    let delivery = queue.claim(&demand).await?.pop().ok_or("there are jobs, and none is delivered")?;
+    let settled = queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
+    if settled == [Settled::Applied] {
+        Ok(())
+    } else {
+        Err(format!("a completion came back as {settled:?}").into())
+    }
+}

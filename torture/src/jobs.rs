@@ -1,0 +1,72 @@
+//! The jobs of the load. All that they are follows from what a history notes of them, so that a push can be repeated.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::{Body, Delivery, JobId, NewJob, QueueError, Schedule};
+use queue_testkit::history::Pushed;
+
+/// How many unique keys there are; few, so that they are taken now and then.
+const KEYS: u128 = 20;
+
+/// Makes a batch of up to so many jobs.
+pub(crate) fn batch(random: &mut Rng, most: u32) -> Result<Vec<NewJob>, QueueError> {
+    (0..random.u32(1..=most)).map(|_| job(random)).collect()
+}
+
+fn job(random: &mut Rng) -> Result<NewJob, QueueError> {
+    let schedule = match random.u32(0..10) {
+        0 => Schedule::After(Duration::from_millis(random.u64(0..800))),
+        _ => Schedule::Now,
+    };
+    make(&Pushed {
+        priority: random.i32(-2..=2),
+        max_attempts: random.u32(2..=6),
+        is_unique: random.u32(0..40) == 0,
+        schedule,
+        ..Pushed::new(JobId::random())
+    })
+}
+
+/// Makes the job that a history tells of.
+pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
+    let job = NewJob::new("work", Body::json(body_of(pushed.job))?).id(pushed.job);
+    let job = job.queue(&pushed.queue).priority(pushed.priority).max_attempts(pushed.max_attempts);
+    let job = match pushed.schedule {
+        Schedule::Now => job,
+        Schedule::After(delay) => job.delay(delay),
+        Schedule::At(at) => job.at(at),
+    };
+    Ok(if pushed.is_unique { job.unique((pushed.job.as_u128() % KEYS).to_string()) } else { job })
+}
+
+/// Tells whether a delivery carries what its job was pushed with.
+pub(crate) fn is_intact(delivery: &Delivery) -> bool {
+    delivery.body.encode().is_ok_and(|text| *text == body_of(delivery.id()))
+}
+
+/// A text of a length of its own for each job, so that some take several pages of the file.
+fn body_of(job: JobId) -> String {
+    let length = job.as_u128() % 97;
+    let words = if length == 0 { 6_000 } else { length as usize };
+    format!("{{\"job\":\"{job}\",\"words\":\"{}\"}}", "x".repeat(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_made_anew_from_the_history_is_the_same() {
+        let jobs = batch(&mut Rng::with_seed(7), 200).unwrap();
+
+        let pushed = Pushed::batch(&jobs);
+        let again: Vec<NewJob> = pushed.iter().map(|pushed| make(pushed).unwrap()).collect();
+
+        let bodies = |jobs: &[NewJob]| jobs.iter().map(|job| job.body.encode().unwrap()).collect::<Vec<_>>();
+        let keys = |jobs: &[NewJob]| jobs.iter().map(|job| job.unique.clone()).collect::<Vec<_>>();
+        assert_eq!(Pushed::batch(&again), pushed);
+        assert_eq!(bodies(&again), bodies(&jobs));
+        assert_eq!(keys(&again), keys(&jobs));
+    }
+}

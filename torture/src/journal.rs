@@ -1,0 +1,136 @@
+//! What a process writes down: each call before it is made, and again with its answer.
+//!
+//! A line is one `write`, so all but the last line of a process that was killed are whole, and so is what they say:
+//! a call without an answer may have taken effect, or not.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use queue_core::BoxError;
+use queue_testkit::history::{Event, Fact, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::moment;
+
+/// The journal of this process.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+    calls: AtomicU64,
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(crate) struct Call {
+    number: u64,
+    span: Span,
+}
+
+/// What is known of a call; a later line about the same one takes its place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    call: u64,
+    pub(crate) events: Vec<Event>,
+    /// What the queue said, if it failed.
+    pub(crate) failure: Option<String>,
+}
+
+impl Journal {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let file = File::options().create_new(true).append(true).open(path)?;
+        Ok(Self { file, calls: AtomicU64::new(0) })
+    }
+
+    /// Notes a call that is about to be made, with what holds of it if it is never answered.
+    pub(crate) fn begin(&self, facts: impl IntoIterator<Item = Fact>) -> Result<Call, BoxError> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let span = Span::since(moment::now()?);
+        self.write(number, span, facts, None)?;
+        Ok(Call { number, span })
+    }
+
+    /// Notes its answer.
+    #[expect(clippy::needless_pass_by_value, reason = "a call is answered once")]
+    pub(crate) fn end(
+        &self,
+        call: Call,
+        facts: impl IntoIterator<Item = Fact>,
+        failure: Option<String>,
+    ) -> Result<(), BoxError> {
+        let Call { number, span } = call;
+        self.write(number, span.until(moment::now()?), facts, failure)
+    }
+
+    fn write(
+        &self,
+        call: u64,
+        span: Span,
+        facts: impl IntoIterator<Item = Fact>,
+        failure: Option<String>,
+    ) -> Result<(), BoxError> {
+        let events = facts.into_iter().map(|fact| Event { span, fact }).collect();
+        let mut line = serde_json::to_vec(&Line { call, events, failure })?;
+        line.push(b'\n');
+        Ok((&self.file).write_all(&line)?)
+    }
+}
+
+/// Reads a journal: the last that is known of each call, in the order in which they were begun.
+pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
+    let text = fs::read(path)?;
+    // What follows the last line's end was cut off by a kill.
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut calls = BTreeMap::new();
+    for line in text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {
+        if !line.is_empty() {
+            let line: Line = serde_json::from_slice(line)?;
+            calls.insert(line.call, line);
+        }
+    }
+    Ok(calls.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use queue_core::JobId;
+    use queue_testkit::history::{Answer, Pushed};
+
+    use super::*;
+
+    fn pushed(job: u128, answer: Answer) -> Fact {
+        Fact::Pushed(Pushed { answer, ..Pushed::new(JobId::from_u128(job)) })
+    }
+
+    #[test]
+    fn an_answer_takes_the_place_of_what_was_written_before_the_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one");
+        let journal = Journal::create(&path).unwrap();
+
+        let first = journal.begin([pushed(1, Answer::Unknown)]).unwrap();
+        let _second = journal.begin([pushed(2, Answer::Unknown)]).unwrap();
+        journal.end(first, [pushed(1, Answer::Applied)], None).unwrap();
+
+        let events: Vec<Event> = read(&path).unwrap().into_iter().flat_map(|line| line.events).collect();
+        let facts: Vec<_> = events.iter().map(|event| event.fact.clone()).collect();
+        assert_eq!(facts, [pushed(1, Answer::Applied), pushed(2, Answer::Unknown)]);
+        assert_eq!(events.iter().map(|event| event.span.end.is_some()).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn a_line_that_a_kill_cut_off_is_as_if_it_were_never_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one");
+        let journal = Journal::create(&path).unwrap();
+        let call = journal.begin([pushed(1, Answer::Unknown)]).unwrap();
+        journal.end(call, [pushed(1, Answer::Applied)], None).unwrap();
+
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 1]).unwrap();
+
+        assert_eq!(read(&path).unwrap()[0].events[0].fact, pushed(1, Answer::Unknown));
+    }
+}

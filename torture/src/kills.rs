@@ -1,0 +1,106 @@
+//! Processes killed at random, in mid-load, and what became of the jobs.
+
+mod fleet;
+mod judge;
+mod load;
+pub(crate) mod producer;
+pub(crate) mod worker;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use queue_core::{BoxError, Inspect};
+use tokio::time::sleep;
+
+use crate::queue;
+use crate::report::Report;
+use crate::settings::Torture;
+use fleet::Fleet;
+
+/// How long it is from one kill to the next, on average.
+const BETWEEN_KILLS: Duration = Duration::from_millis(500);
+
+/// Out of so many kills, one is of all processes at once.
+const ALL_AT_ONCE: u32 = 30;
+
+/// How long the workers may take over what is left when nobody pushes or kills any more.
+const DRAIN: Duration = Duration::from_secs(120);
+
+/// Lets the processes loose on a fresh file, kills them, and judges their histories.
+pub(crate) async fn run(torture: &Torture, seed: u64) -> Result<Report, BoxError> {
+    let folder = tempfile::Builder::new().prefix("queue-torture-kills-").tempdir()?;
+    let mut random = Rng::with_seed(seed);
+    let ended = torment(torture, folder.path(), &mut random).await;
+    if torture.keep || ended.is_err() {
+        println!("kept: {}", folder.keep().display());
+    }
+    ended
+}
+
+/// Judges what an earlier run left in a folder that was kept.
+pub(crate) async fn judge_again(folder: &Path) -> Result<Report, BoxError> {
+    let file = folder.join("jobs.db");
+    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let mut journals: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
+    journals.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    judge::judge(&file, queue::open(&file).await?, &journals, Report::default()).await
+}
+
+async fn torment(torture: &Torture, folder: &Path, random: &mut Rng) -> Result<Report, BoxError> {
+    let file = folder.join("jobs.db");
+    let start = Instant::now();
+    let mut fleet = Fleet::start(folder, &file, random)?;
+    kill_until_over(torture, &mut fleet, start, random).await?;
+    fleet.stop_producers().await?;
+    let queue = queue::open(&file).await?;
+    let drained = drain(&queue, &mut fleet).await;
+    fleet.stop_workers().await?;
+    drained?;
+    let report = Report::default()
+        .row("minutes", format!("{:.1}", start.elapsed().as_secs_f64() / 60.0))
+        .row("kills of producers", fleet.kills_of(fleet::Kind::Producer))
+        .row("kills of workers", fleet.kills_of(fleet::Kind::Worker))
+        .row("of which all at once", format!("{} times", fleet.kills_of_all()));
+    judge::judge(&file, queue, fleet.journals(), report).await
+}
+
+async fn kill_until_over(
+    torture: &Torture,
+    fleet: &mut Fleet,
+    start: Instant,
+    random: &mut Rng,
+) -> Result<(), BoxError> {
+    let is_over = |fleet: &Fleet| match torture.minutes {
+        Some(minutes) => start.elapsed().as_secs_f64() >= minutes * 60.0,
+        None => fleet.kills() >= torture.kills,
+    };
+    while !is_over(fleet) {
+        // The time to the next of events that know nothing of one another.
+        sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
+        fleet.check()?;
+        if random.u32(0..ALL_AT_ONCE) == 0 {
+            fleet.kill_all(random).await?;
+        } else {
+            fleet.kill_one(random).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until no job is unfinished.
+async fn drain(queue: &Arc<dyn Inspect>, fleet: &mut Fleet) -> Result<(), BoxError> {
+    let deadline = Instant::now() + DRAIN;
+    loop {
+        fleet.check()?;
+        let unfinished: u64 = queue.counts().await?.iter().map(|counts| counts.unfinished()).sum();
+        if unfinished == 0 {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{unfinished} jobs did not end within {DRAIN:?} of the last kill").into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}

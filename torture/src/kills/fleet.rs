@@ -1,0 +1,181 @@
+//! The processes of the load: started, killed, and started again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::BoxError;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+const PRODUCERS: usize = 3;
+const WORKERS: usize = 4;
+
+/// How long a process may take to end by itself once it's told to.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Producer,
+    Worker,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// All processes that live, and the journals of all that ever did.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    folder: PathBuf,
+    file: PathBuf,
+    members: Vec<Member>,
+    journals: Vec<PathBuf>,
+    killed: Vec<Kind>,
+    killed_all: u32,
+}
+
+/// A process. It ends by itself when its standard input does, so it outlives neither us nor our patience.
+#[derive(Debug)]
+struct Member {
+    kind: Kind,
+    child: Child,
+    journal: PathBuf,
+}
+
+impl Fleet {
+    /// Starts all of them at once on a file that isn't there yet.
+    pub(super) fn start(folder: &Path, file: &Path, random: &mut Rng) -> Result<Self, BoxError> {
+        let mut fleet = Self {
+            folder: folder.to_owned(),
+            file: file.to_owned(),
+            members: Vec::new(),
+            journals: Vec::new(),
+            killed: Vec::new(),
+            killed_all: 0,
+        };
+        let kinds = [(Kind::Producer, PRODUCERS), (Kind::Worker, WORKERS)];
+        for kind in kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind, count)) {
+            fleet.launch(kind, None, random)?;
+        }
+        Ok(fleet)
+    }
+
+    /// Fails if a process has ended that nobody killed.
+    pub(super) fn check(&mut self) -> Result<(), BoxError> {
+        for member in &mut self.members {
+            if let Some(status) = member.child.try_wait()? {
+                return Err(member.failure(&status.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills one, and starts another in its place.
+    pub(super) async fn kill_one(&mut self, random: &mut Rng) -> Result<(), BoxError> {
+        let victim = self.members.swap_remove(random.usize(0..self.members.len()));
+        self.replace(vec![victim], random).await
+    }
+
+    /// Kills all, so that nobody has the file open, and starts as many again.
+    pub(super) async fn kill_all(&mut self, random: &mut Rng) -> Result<(), BoxError> {
+        let victims = std::mem::take(&mut self.members);
+        self.killed_all += 1;
+        self.replace(victims, random).await
+    }
+
+    async fn replace(&mut self, mut victims: Vec<Member>, random: &mut Rng) -> Result<(), BoxError> {
+        for victim in &mut victims {
+            victim.child.start_kill()?;
+        }
+        for mut victim in victims {
+            victim.child.wait().await?;
+            self.killed.push(victim.kind);
+            let is_repeated = victim.kind == Kind::Producer && random.bool();
+            self.launch(victim.kind, is_repeated.then_some(victim.journal), random)?;
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, kind: Kind, heir_of: Option<PathBuf>, random: &mut Rng) -> Result<(), BoxError> {
+        let number = self.journals.len();
+        let journal = self.folder.join(format!("{number:04}-{}.jsonl", kind.as_str()));
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(kind.as_str()).arg("--file").arg(&self.file).arg("--journal").arg(&journal);
+        command.arg("--seed").arg(random.u64(..).to_string());
+        if let Some(dead) = heir_of {
+            command.arg("--heir-of").arg(dead);
+        }
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(journal.with_extension("log"))?)
+            .spawn()?;
+        self.journals.push(journal.clone());
+        self.members.push(Member { kind, child, journal });
+        Ok(())
+    }
+
+    /// Tells the producers to end, and waits until they have.
+    pub(super) async fn stop_producers(&mut self) -> Result<(), BoxError> {
+        self.stop(Kind::Producer).await
+    }
+
+    /// Tells the workers to end, and waits until they have.
+    pub(super) async fn stop_workers(&mut self) -> Result<(), BoxError> {
+        self.stop(Kind::Worker).await
+    }
+
+    async fn stop(&mut self, kind: Kind) -> Result<(), BoxError> {
+        let (mut ending, staying) = std::mem::take(&mut self.members)
+            .into_iter()
+            .partition::<Vec<_>, _>(|member| member.kind == kind);
+        self.members = staying;
+        for member in &mut ending {
+            drop(member.child.stdin.take());
+        }
+        for mut member in ending {
+            let Ok(status) = timeout(PATIENCE, member.child.wait()).await else {
+                return Err(member.failure("nothing yet, though its input did"));
+            };
+            let status = status?;
+            if !status.success() {
+                return Err(member.failure(&status.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn kills(&self) -> u32 {
+        u32::try_from(self.killed.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn kills_of(&self, kind: Kind) -> usize {
+        self.killed.iter().filter(|killed| **killed == kind).count()
+    }
+
+    pub(super) const fn kills_of_all(&self) -> u32 {
+        self.killed_all
+    }
+
+    pub(super) fn journals(&self) -> &[PathBuf] {
+        &self.journals
+    }
+}
+
+impl Member {
+    /// Says how the process ended, and what it said last.
+    fn failure(&self, how: &str) -> BoxError {
+        let said = std::fs::read_to_string(self.journal.with_extension("log")).unwrap_or_default();
+        format!("the {} of {} ended with {how}: {}", self.kind.as_str(), self.journal.display(), said.trim())
+            .into()
+    }
+}

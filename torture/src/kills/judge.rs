@@ -1,0 +1,90 @@
+//! What all the journals, and the queue as it stands in the end, say together.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use queue_core::{BoxError, Inspect, JobId, State};
+use queue_testkit::history::{self, Answer, Fact, History, Pushed, Standing};
+
+use crate::journal;
+use crate::listing;
+use crate::queue;
+use crate::report::Report;
+
+/// Merges the journals and holds them to the rules.
+pub(super) async fn judge(
+    file: &Path,
+    queue: Arc<dyn Inspect>,
+    journals: &[PathBuf],
+    report: Report,
+) -> Result<Report, BoxError> {
+    let last: Vec<Standing> = listing::all(&*queue).await?.iter().map(Standing::from).collect();
+    drop(queue);
+    queue::check_integrity(file)?;
+    let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
+    // A process that was killed before it began has no journal.
+    for path in journals.iter().filter(|path| path.exists()) {
+        for line in journal::read(path)? {
+            calls += 1;
+            failures += u32::from(line.failure.is_some());
+            events.extend(line.events);
+        }
+    }
+    let history = History { events, last };
+    let report = told(report.row("calls", calls).row("calls that failed", failures), &history);
+    match history::check(&history) {
+        Ok(()) => Ok(report.row("verdict", "every rule holds")),
+        Err(breach) => {
+            println!("{report}");
+            Err(format!("{breach}").into())
+        }
+    }
+}
+
+fn told(report: Report, history: &History) -> Report {
+    let count = |is_meant: &dyn Fn(&Fact) -> bool| {
+        history.events.iter().filter(|event| is_meant(&event.fact)).count()
+    };
+    let standing = |state| history.last.iter().filter(|standing| standing.state == state).count();
+    let answered = |is_meant: fn(&Pushed) -> bool| {
+        count(&|fact| matches!(fact, Fact::Pushed(pushed) if is_meant(pushed)))
+    };
+    let acknowledged = answered(|pushed| pushed.answer == Answer::Applied && pushed.follows.is_none());
+    let unanswered = unanswered(history);
+    let stored = history.last.iter().filter(|standing| unanswered.contains(&standing.job)).count();
+    let deliveries = count(&|fact| matches!(fact, Fact::Claimed { .. }));
+    let settled =
+        |meant: Answer| count(&|fact| matches!(fact, Fact::Settled { answer, .. } if *answer == meant));
+    let claims: u64 = history.last.iter().map(|standing| standing.fence.0).sum();
+    report
+        .row("jobs acknowledged", acknowledged)
+        .row(
+            "followups acknowledged",
+            answered(|pushed| pushed.answer == Answer::Applied && pushed.follows.is_some()),
+        )
+        .row("jobs never answered for", unanswered.len())
+        .row("of which stored", stored)
+        .row("jobs stored in the end", history.last.len())
+        .row("deliveries", deliveries)
+        .row("deliveries that nobody got", claims.saturating_sub(deliveries as u64))
+        .row("settlements applied", settled(Answer::Applied))
+        .row("settlements stale", settled(Answer::Refused))
+        .row("settlements without an answer", settled(Answer::Unknown))
+        .row("leases lost, by the fences", claims.saturating_sub(settled(Answer::Applied) as u64))
+        .row("completed", standing(State::Completed))
+        .row("discarded", standing(State::Discarded))
+        .row("cancelled", standing(State::Cancelled))
+}
+
+/// The jobs of which no push, nor the settlement that they followed, was ever answered.
+fn unanswered(history: &History) -> HashSet<JobId> {
+    let mut answers: HashMap<JobId, Answer> = HashMap::new();
+    for event in &history.events {
+        if let Fact::Pushed(pushed) = &event.fact {
+            let best = answers.entry(pushed.job).or_insert(pushed.answer);
+            *best = pushed.answer.max(*best);
+        }
+    }
+    answers.into_iter().filter(|(_, answer)| *answer == Answer::Unknown).map(|(job, _)| job).collect()
+}

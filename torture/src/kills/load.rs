@@ -1,0 +1,89 @@
+//! What producers and workers have in common: a queue, a journal, and calls that are written down.
+
+use std::future::Future;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use queue_core::{BoxError, CancellationToken, Inspect, QueueError, QueueErrorKind};
+use queue_testkit::history::{Answer, Fact};
+use tokio::time::sleep;
+
+use crate::journal::Journal;
+use crate::queue;
+use crate::settings::Role;
+
+/// How often a call is repeated whose answer can't be known.
+const TRIES: u32 = 5;
+
+/// A client of the queue that writes down what it does.
+pub(super) struct Load {
+    pub(super) queue: Arc<dyn Inspect>,
+    pub(super) journal: Journal,
+    /// Fires when the process is to end.
+    pub(super) stop: CancellationToken,
+}
+
+impl Load {
+    pub(super) async fn open(role: &Role) -> Result<Self, BoxError> {
+        let stop = stop_at_end_of_input();
+        let journal = Journal::create(&role.journal)?;
+        Ok(Self { queue: queue::open(&role.file).await?, journal, stop })
+    }
+
+    /// Makes a call, writes it down, and repeats it a few times where its answer can't be known.
+    ///
+    /// `intended` is what holds if no answer comes, `told` what an answer tells. `None` after the last try.
+    pub(super) async fn call<T, F>(
+        &self,
+        intended: &[Fact],
+        make: impl Fn() -> F,
+        told: impl Fn(&T) -> Vec<Fact>,
+    ) -> Result<Option<T>, BoxError>
+    where
+        F: Future<Output = Result<T, QueueError>>,
+    {
+        for _ in 0..TRIES {
+            let call = self.journal.begin(intended.iter().cloned())?;
+            match make().await {
+                Ok(answer) => {
+                    self.journal.end(call, told(&answer), None)?;
+                    return Ok(Some(answer));
+                }
+                Err(error) => {
+                    let facts = intended.iter().map(|fact| failed(fact, &error));
+                    self.journal.end(call, facts, Some(queue_core::error::chain(&error)))?;
+                    if error.kind() != QueueErrorKind::Unavailable {
+                        return Err(error.into());
+                    }
+                }
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(None)
+    }
+}
+
+/// What an error tells of a call.
+fn failed(intended: &Fact, error: &QueueError) -> Fact {
+    let mut fact = intended.clone();
+    match &mut fact {
+        Fact::Pushed(pushed) => pushed.answer = Answer::from(error),
+        Fact::Settled { answer, .. } => *answer = Answer::from(error),
+        Fact::Claimed { .. } | Fact::Missed { .. } | Fact::Renewed { .. } => {}
+    }
+    fact
+}
+
+/// Gives a token that fires when the driver closes our input, or is gone.
+fn stop_at_end_of_input() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    thread::spawn(move || {
+        // Nothing is ever written to it; an error ends it as well.
+        drop(std::io::stdin().read(&mut [0]));
+        ended.cancel();
+    });
+    stop
+}

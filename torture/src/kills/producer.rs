@@ -1,0 +1,71 @@
+//! A process that pushes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::{BoxError, NewJob, QueueError};
+use queue_testkit::history::{Answer, Fact, Pushed};
+use tokio::time::sleep;
+
+use super::load::Load;
+use crate::jobs;
+use crate::journal;
+use crate::settings::Role;
+
+/// How many jobs may be unfinished before producers wait for workers.
+const BACKLOG: u64 = 400;
+
+/// Pushes batch after batch, after it has repeated what a dead one may not have got through.
+pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
+    let load = Load::open(role).await?;
+    let mut random = Rng::with_seed(role.seed);
+    if let Some(dead) = &role.heir_of {
+        for batch in unanswered(dead)? {
+            push(&load, batch.iter().map(jobs::make).collect::<Result<_, _>>()?).await?;
+        }
+    }
+    while !load.stop.is_cancelled() {
+        push(&load, jobs::batch(&mut random, 20)?).await?;
+        sleep(Duration::from_millis(random.u64(0..50))).await;
+        while !load.stop.is_cancelled() && unfinished(&load).await? > BACKLOG {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
+
+async fn push(load: &Load, jobs: Vec<NewJob>) -> Result<(), BoxError> {
+    let pushed = Pushed::batch(&jobs);
+    let intended: Vec<_> = pushed.iter().cloned().map(Fact::Pushed).collect();
+    let call = load.call(
+        &intended,
+        || load.queue.push(jobs.clone()),
+        |receipts| {
+            let received = pushed.iter().cloned().zip(receipts);
+            received.map(|(pushed, receipt)| Fact::Pushed(pushed.received(*receipt))).collect()
+        },
+    );
+    call.await.map(drop)
+}
+
+/// How much there is to do; a queue that can't say so now has enough.
+async fn unfinished(load: &Load) -> Result<u64, QueueError> {
+    match load.queue.counts().await {
+        Ok(counts) => Ok(counts.iter().map(|counts| counts.unfinished()).sum()),
+        Err(error) if error.is_transient() => Ok(u64::MAX),
+        Err(error) => Err(error),
+    }
+}
+
+/// The batches of which a journal has no answer.
+fn unanswered(dead: &Path) -> Result<Vec<Vec<Pushed>>, BoxError> {
+    let batches = journal::read(dead)?.into_iter().map(|line| {
+        let pushed = line.events.into_iter().filter_map(|event| match event.fact {
+            Fact::Pushed(pushed) if pushed.answer == Answer::Unknown => Some(pushed),
+            _ => None,
+        });
+        pushed.collect::<Vec<_>>()
+    });
+    Ok(batches.filter(|batch| !batch.is_empty()).collect())
+}

@@ -1,0 +1,124 @@
+//! A process that works, and ends its attempts in every way there is.
+
+mod ending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::{BoxError, Delivery, Demand, Renewal, Settlement};
+use queue_testkit::history::{Answer, Fact};
+use tokio::time::{sleep, timeout};
+
+use super::load::Load;
+use crate::jobs;
+use crate::settings::Role;
+
+/// How many loops claim at once through one handle.
+const LOOPS: u64 = 3;
+
+/// Works until the process is to end.
+pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
+    let load = Arc::new(Load::open(role).await?);
+    let loops: Vec<_> = (0..LOOPS)
+        .map(|number| tokio::spawn(work(load.clone(), Rng::with_seed(role.seed.wrapping_add(number)))))
+        .collect();
+    for ended in loops {
+        ended.await??;
+    }
+    Ok(())
+}
+
+async fn work(load: Arc<Load>, mut random: Rng) -> Result<(), BoxError> {
+    while !load.stop.is_cancelled() {
+        let lease = Duration::from_millis(random.u64(1_000..2_000));
+        let demand =
+            Demand::new("default", random.usize(1..=8)).lease(lease).wait(Duration::from_millis(500));
+        let deliveries = claim(&load, &demand, &mut random).await?;
+        if let Some(spoilt) = deliveries.iter().find(|delivery| !jobs::is_intact(delivery)) {
+            return Err(format!("job {} was delivered with another's payload", spoilt.id()).into());
+        }
+        sleep(Duration::from_millis(random.u64(0..10))).await;
+        let (together, alone): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(|_| random.bool());
+        settle(&load, together, &mut random).await?;
+        for delivery in alone {
+            hold(&load, &delivery, &mut random).await?;
+            settle(&load, vec![delivery], &mut random).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Claims, and now and then drops the call before it answers.
+async fn claim(load: &Load, demand: &Demand, random: &mut Rng) -> Result<Vec<Delivery>, BoxError> {
+    let intended = [Fact::Missed { max: demand.max }];
+    let call = load.call(
+        &intended,
+        || load.queue.claim(demand),
+        |deliveries: &Vec<Delivery>| {
+            if deliveries.is_empty() {
+                return intended.to_vec();
+            }
+            let claimed = deliveries.iter();
+            claimed
+                .map(|delivery| Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt })
+                .collect()
+        },
+    );
+    if random.u32(0..20) > 0 {
+        return Ok(call.await?.unwrap_or_default());
+    }
+    match timeout(Duration::from_micros(random.u64(0..5_000)), call).await {
+        Ok(answer) => Ok(answer?.unwrap_or_default()),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Keeps a job for a while, seldom past its lease, and renews it meanwhile.
+async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), BoxError> {
+    if random.u32(0..60) == 0 {
+        sleep(delivery.lease.length + Duration::from_millis(random.u64(0..300))).await;
+    }
+    for _ in 0..random.u32(0..12).saturating_sub(8) {
+        sleep(Duration::from_millis(random.u64(0..200))).await;
+        let lease = &delivery.lease;
+        let call = load.call(
+            &[],
+            || load.queue.renew(std::slice::from_ref(lease)),
+            |renewals: &Vec<Renewal>| {
+                let renewed = renewals.iter().map(|renewal| {
+                    let held_until = match renewal {
+                        Renewal::Held { expires_at, .. } => Some(*expires_at),
+                        Renewal::Lost => None,
+                    };
+                    Fact::Renewed { lease: lease.clone(), held_until }
+                });
+                renewed.collect()
+            },
+        );
+        call.await?;
+    }
+    Ok(())
+}
+
+/// Ends attempts by one call; some are forgotten, so that their leases expire.
+async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Result<(), BoxError> {
+    let mut endings = Vec::new();
+    for delivery in deliveries {
+        endings.extend(ending::choose(delivery, random)?);
+    }
+    if endings.is_empty() {
+        return Ok(());
+    }
+    let facts = |answers: &mut dyn Iterator<Item = Answer>| -> Vec<Fact> {
+        endings.iter().zip(answers).flat_map(|(ending, answer)| ending.facts(answer)).collect()
+    };
+    let settlements: Vec<Settlement> = endings.iter().map(|ending| ending.settlement.clone()).collect();
+    let intended = facts(&mut std::iter::repeat(Answer::Unknown));
+    let call = load.call(
+        &intended,
+        || load.queue.settle(settlements.clone()),
+        |settled| facts(&mut settled.iter().copied().map(Answer::from)),
+    );
+    call.await.map(drop)
+}

@@ -1,0 +1,54 @@
+//! How an attempt ends: at random, and mostly well.
+
+use std::time::{Duration, SystemTime};
+
+use fastrand::Rng;
+use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
+use queue_testkit::history::{Answer, Fact, Pushed};
+
+use crate::jobs;
+
+/// A settlement, and what a history notes of its followups.
+pub(super) struct Ending {
+    pub(super) settlement: Settlement,
+    followups: Vec<Pushed>,
+}
+
+impl Ending {
+    /// What a history notes of it, given its answer.
+    pub(super) fn facts(&self, answer: Answer) -> Vec<Fact> {
+        let Settlement { lease, transition, .. } = &self.settlement;
+        let settled = Fact::Settled { lease: lease.clone(), transition: transition.clone(), answer };
+        let followups =
+            self.followups.iter().cloned().map(|pushed| Fact::Pushed(Pushed { answer, ..pushed }));
+        std::iter::once(settled).chain(followups).collect()
+    }
+}
+
+/// Chooses how an attempt ends; `None` leaves its lease to expire.
+pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Ending>, QueueError> {
+    let at = Timestamp::from(SystemTime::now()).saturating_add(Duration::from_millis(random.u64(0..600)));
+    let transition = match random.u32(0..100) {
+        0..2 => return Ok(None),
+        2..12 if delivery.attempt < delivery.max_attempts => Transition::Retry { at, error: "no".into() },
+        12..18 => Transition::Snooze { at },
+        18..24 => Transition::Release,
+        24..28 => Transition::Discard { error: "never".into() },
+        28..32 => Transition::Cancel { reason: "given up".into() },
+        _ => Transition::Complete,
+    };
+    let settlement = Settlement::new(delivery.lease, transition);
+    if random.u32(0..12) > 0 {
+        return Ok(Some(Ending { settlement, followups: Vec::new() }));
+    }
+    let jobs: Vec<_> = jobs::batch(random, 2)?.into_iter().map(without_key).collect();
+    let follows = Some((settlement.lease.job, settlement.lease.fence));
+    let followups = Pushed::batch(&jobs).into_iter().map(|pushed| Pushed { follows, ..pushed }).collect();
+    Ok(Some(Ending { settlement: Settlement { followups: jobs, ..settlement }, followups }))
+}
+
+/// A settlement doesn't tell which followups' keys were taken, so these have none.
+fn without_key(mut job: queue_core::NewJob) -> queue_core::NewJob {
+    job.unique = None;
+    job
+}

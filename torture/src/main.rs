@@ -1,0 +1,80 @@
+//! Torture for durable queues: processes killed at random, a full disk, a spoilt file.
+//!
+//! `cargo run --release -p queue-torture -- sqlite` runs three scenarios, each in a folder of its own, and says of each
+//! whether the queue kept what it promised:
+//!
+//! - `kills.rs`: producers and workers are processes, which are killed with SIGKILL at random moments, in mid-load.
+//!   Each writes down what it does and is told, and `queue_testkit::history` judges all of that together.
+//! - `disk_full.rs`: pushes until the disk is full, makes room, and goes on.
+//! - `corrupt_file.rs`: files that are no database any more.
+//!
+//! A seed fixes what the processes mean to do and whom the driver means to kill, not how the machine interleaves them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal prints")]
+
+mod settings;
+
+mod corrupt_file;
+mod disk_full;
+mod kills;
+
+mod jobs;
+mod journal;
+mod listing;
+mod moment;
+mod queue;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use queue_core::BoxError;
+
+use report::Report;
+use settings::{Command, Settings, Torture};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let ended = match Settings::parse().command {
+        Command::Sqlite(torture) => Ok(torment(&torture).await),
+        Command::Judge { folder } => Ok(told("judge", None, kills::judge_again(&folder).await)),
+        Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
+        Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),
+        Command::Fill(fill) => disk_full::run_under_limit(&fill).await.map(|()| true),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", queue_core::error::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs all scenarios, the failed ones notwithstanding, and tells whether the queue stood them.
+async fn torment(torture: &Torture) -> bool {
+    let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("torture of queue-sqlite, seed {seed}\n");
+    let mut stood = true;
+    stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
+    stood &= told("disk-full", None, disk_full::run(torture).await);
+    stood &= told("kills", Some(seed), kills::run(torture, seed).await);
+    println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
+    stood
+}
+
+/// Prints how a scenario ended; what was printed says everything that is needed to look into a failure.
+fn told(name: &str, seed: Option<u64>, ended: Result<Report, BoxError>) -> bool {
+    match ended {
+        Ok(report) => {
+            println!("{name}: passed\n{report}");
+            true
+        }
+        Err(error) => {
+            let seed = seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+            println!("{name}: FAILED{seed}: {}\n", queue_core::error::chain(&*error));
+            false
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Kills the processes of a durable queue at random, fills its disk and spoils its file, and checks what it promised.
+#[derive(Debug, Parser)]
+#[command(name = "queue-torture")]
+pub(crate) struct Settings {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tortures the queue in an SQLite file.
+    Sqlite(Torture),
+    /// Judges the kept folder of an earlier run of kills once more.
+    Judge {
+        /// The folder, with the database and the journals.
+        folder: PathBuf,
+    },
+    /// Pushes jobs, until it is killed or its standard input ends.
+    #[command(hide = true)]
+    Producer(Role),
+    /// Works on jobs, until it is killed or its standard input ends.
+    #[command(hide = true)]
+    Worker(Role),
+    /// Fills a file up to a limit of this process.
+    #[command(hide = true)]
+    Fill(Fill),
+}
+
+/// How long, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Torture {
+    /// Kills for so many minutes.
+    #[arg(long, conflicts_with = "kills")]
+    pub(crate) minutes: Option<f64>,
+    /// Kills so many processes.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) kills: u32,
+    /// Repeats the choices of an earlier run.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Keeps the folders of what passed, too.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Fills the disk by a limit on the size of files, even where a small disk could be mounted.
+    #[arg(long)]
+    pub(crate) no_mount: bool,
+}
+
+/// What a process of the load is told.
+#[derive(Debug, Args)]
+pub(crate) struct Role {
+    /// The database.
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+    /// Where to write down what it does.
+    #[arg(long)]
+    pub(crate) journal: PathBuf,
+    /// The journal of a dead one whose unanswered push it repeats.
+    #[arg(long)]
+    pub(crate) heir_of: Option<PathBuf>,
+    /// What its choices depend on.
+    #[arg(long)]
+    pub(crate) seed: u64,
+}
+
+/// Where to push until nothing more is taken.
+#[derive(Debug, Args)]
+pub(crate) struct Fill {
+    /// The folder of the database.
+    #[arg(long)]
+    pub(crate) folder: PathBuf,
+}

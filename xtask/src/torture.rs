@@ -1,0 +1,52 @@
+//! `cargo xtask torture`: a durable queue's processes killed at random, its disk filled, its file spoilt.
+
+use std::time::Duration;
+
+use crate::cargo::{Cargo, cargo};
+use crate::steps::Step;
+use crate::workspace::Workspace;
+
+/// The form that every change must pass: as many kills as half a minute has room for.
+const SHORT: &str = "sqlite --kills 40";
+
+/// A queue that hangs fails, rather than the whole run with it.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Runs the torture as long as the arguments say, as fast as it can be.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    long(arguments).run(workspace)
+}
+
+/// The short form, built as the tests are.
+pub(crate) fn step() -> Step {
+    let call = cargo(&format!("run --package queue-torture -- {SHORT}")).with_limit(LIMIT);
+    Step::cargo("torture", call, "the output above names the seed, the folder that was kept and the rule")
+}
+
+fn long(arguments: &[String]) -> Cargo {
+    cargo("run --release --package queue-torture --").with_arguments(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// D3, D4, D5, D8: The program that holds a durable queue to them is run with every test.
+    #[test]
+    fn the_short_form_kills_in_mid_load_with_every_test() {
+        let names: Vec<String> = crate::test::steps(&[]).into_iter().map(|step| step.name).collect();
+
+        assert!(names.contains(&step().name), "{names:?}");
+        assert!(SHORT.starts_with("sqlite --kills "), "{SHORT}");
+    }
+
+    #[test]
+    fn the_arguments_are_passed_on_to_a_release_build() {
+        let arguments = ["sqlite", "--minutes", "10"].map(str::to_owned);
+
+        assert_eq!(
+            long(&arguments).to_string(),
+            "cargo run --release --package queue-torture -- sqlite --minutes 10"
+        );
+    }
+}
