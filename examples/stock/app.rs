@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use queue_core::model::Retention;
+use queue_core::inspect::QueueCounts;
 use queue_core::{BoxError, Jobs, Services, ServicesBuilder};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, QueueService};
 
 use crate::data::DataFolder;
 use crate::database::Database;
 use crate::http::{self, HttpService};
 use crate::mailer::Mailer;
+use crate::queues::{QueueKind, Queues};
 use crate::report::Reports;
-use crate::settings::{QueueKind, Settings};
+use crate::settings::Settings;
 use crate::shop::Shop;
 use crate::supplier::{Supplier, stub};
 use crate::tally::Tally;
@@ -40,13 +41,14 @@ impl App {
     /// # Errors
     ///
     /// A port is taken, a file can't be written, an address is none.
-    pub fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave files made.
+    pub async fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
         let (listener, address) = http::listen(settings.port())?;
         let (supplier_listener, supplier_address) = http::listen(0)?;
-        let queue = match settings.queue {
-            // The page shows what was done, so some of it is kept.
-            QueueKind::Memory => TokioQueue::builder().retention(Retention::default().completed(200)).build(),
-        };
+        let queues = Queues::open(&settings.queue, data).await?;
         let database = Database::open(data.database())?;
         let reports = Reports::new(data.reports());
         let mailer = match &settings.smtp {
@@ -54,18 +56,21 @@ impl App {
             None => mailer::to_folder(&data.mail()),
         };
         let supplier = Supplier::new(format!("http://{supplier_address}"));
-        let shop = Shop { database: database.clone(), queue: queue.clone(), handling: settings.handling };
+        let shop = Shop { database: database.clone(), queues: queues.clone(), handling: settings.handling };
         let tally = Tally::default();
 
         let page = web::router(shop.clone(), reports.clone());
         // Closures that take their time have workers of their own, so that they keep nothing else waiting.
-        let handling = QueueService::new(queue.clone(), Jobs::new())
+        let handling = QueueService::new(queues.closures, Jobs::new())
             .named("handling")
             .queues([jobs::HANDLING])
             .concurrency(64)
             .observe(tally.clone());
-        let background =
-            QueueService::new(queue, jobs::all()).named("jobs").concurrency(32).observe(tally.clone());
+        let background = QueueService::new(queues.jobs, jobs::all())
+            .lease(settings.lease)
+            .named("jobs")
+            .concurrency(32)
+            .observe(tally.clone());
         // They stop in reverse: first no more requests come, then the jobs end, and the supplier is there until then.
         let host = Host::builder()
             .services(services(database, reports.clone(), mailer, supplier).build()?)
@@ -93,6 +98,22 @@ pub fn services(
         .unit_of_work(Tx::begin, Tx::end)
 }
 
+/// Says what an earlier run left undone. A queue in memory has forgotten it, so it's enqueued again.
+async fn take_up(shop: &Shop, kind: &QueueKind) -> Result<(), BoxError> {
+    if *kind == QueueKind::Memory {
+        let products = shop.catch_up().await?;
+        if products > 0 {
+            tracing::info!(products, "enqueued again what an earlier run left undone");
+        }
+        return Ok(());
+    }
+    let jobs: u64 = shop.queues.counts().await?.iter().map(QueueCounts::unfinished).sum();
+    if jobs > 0 {
+        tracing::info!(jobs, "going on with what an earlier run left undone");
+    }
+    Ok(())
+}
+
 /// Serves until Ctrl-C, then ends what was begun.
 ///
 /// # Errors
@@ -104,11 +125,8 @@ pub fn services(
 /// Dropping the future ends the work in the middle; what was not committed is rolled back.
 pub async fn serve(settings: &Settings, welcome: impl FnOnce(SocketAddr)) -> Result<(), BoxError> {
     let data = DataFolder::open(settings.data())?;
-    let app = App::new(settings, &data)?;
-    let behind = app.shop.catch_up().await?;
-    if behind > 0 {
-        tracing::info!(products = behind, "taking up work that an earlier run left undone");
-    }
+    let app = App::new(settings, &data).await?;
+    take_up(&app.shop, &settings.queue).await?;
     welcome(app.address);
     let stopped = app.host.run().await?;
     for work in stopped.cut_short {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A folder of ours: the database, the e-mails, the reports.
+/// A folder of ours: the database, the jobs, the e-mails, the reports.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     root: PathBuf,
@@ -45,6 +45,12 @@ impl DataFolder {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.root.join("stock.db")
+    }
+
+    /// Tells where jobs are kept, unless elsewhere.
+    #[must_use]
+    pub fn jobs(&self) -> PathBuf {
+        self.root.join("jobs.db")
     }
 
     /// Tells where e-mails go.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use queue_core::{BoxError, Inspect as _, State};
+use queue_core::{BoxError, State};
 use tokio::time::timeout;
 
 use crate::app::App;
@@ -26,7 +26,7 @@ use crate::settings::Settings;
 pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     let products = import::read(&settings.products())?;
     let data = DataFolder::open_fresh(settings.data())?;
-    let App { host, shop, reports, tally, .. } = App::new(settings, &data)?;
+    let App { host, shop, reports, tally, .. } = App::new(settings, &data).await?;
     let started = Instant::now();
     let running = host.start().await?;
 
@@ -34,12 +34,12 @@ pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     for product in products {
         shop.add(product).await?;
     }
-    timeout(PATIENCE, tally.idle(&shop.queue))
+    timeout(PATIENCE, tally.idle(&shop.queues))
         .await
         .map_err(|_| format!("there is work left after {PATIENCE:?}; the log says which"))??;
 
     let entries = shop.database.run(catalog::list).await?;
-    let counts = shop.queue.counts().await?;
+    let counts = shop.queues.counts().await?;
     let count = |state| counts.iter().map(|queue| queue.of(state)).sum();
     // A server keeps to itself what it was given; a folder can be looked at.
     let mail = settings.smtp.is_none().then(|| data.mail());

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use queue_core::Lease;
+
+use crate::queues::QueueKind;
 
 /// A product catalogue that answers at once and leaves the rest to the background.
 #[derive(Clone, Debug, Parser)]
@@ -16,8 +19,8 @@ pub struct Settings {
     /// The folder for the database, e-mails and reports [default: out/stock, or out/stock-demo for the demo]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// Where jobs are kept
-    #[arg(long, value_enum, default_value_t)]
+    /// Where jobs are kept: `memory`, or `sqlite`, or `sqlite:PATH` [default: sqlite, in the folder for the database]
+    #[arg(long, default_value = "sqlite", hide_default_value = true)]
     pub queue: QueueKind,
     /// The server that sends e-mails, as in smtp://localhost:1025; without one they are files in a folder
     #[arg(long, value_name = "URL")]
@@ -31,15 +34,9 @@ pub struct Settings {
     /// How long somebody handles a new product
     #[arg(skip = Self::HANDLING)]
     pub handling: Duration,
-}
-
-/// The queues to choose from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-#[non_exhaustive]
-pub enum QueueKind {
-    /// In memory: gone when the program ends
-    #[default]
-    Memory,
+    /// After how long the jobs of a process that died are taken up by another
+    #[arg(skip = Lease::DEFAULT_LENGTH)]
+    pub lease: Duration,
 }
 
 impl Settings {
@@ -56,6 +53,7 @@ impl Settings {
             demo: false,
             products: None,
             handling: Self::HANDLING,
+            lease: Lease::DEFAULT_LENGTH,
         }
     }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use queue_core::{NewJob, QueueError, QueueExt as _};
-use queue_tokio::TokioQueue;
 
 use crate::catalog::{self, Revision};
 use crate::database::{Database, DatabaseError};
 use crate::jobs::{HANDLING, SKU, handle, mail_product, report_stock, sync_product};
 use crate::product::Product;
+use crate::queues::Queues;
 
 /// The catalogue with the queue for its background work. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Shop {
     /// What is stored of products.
     pub database: Database,
     /// What is to be done for them.
-    pub queue: TokioQueue,
+    pub queues: Queues,
     /// How long somebody handles a new product.
     pub handling: Duration,
 }
@@ -62,7 +62,7 @@ impl Shop {
             self.enqueue_jobs(&entry.product.sku, revision).await?;
         }
         if reported.unwrap_or_default() < revision {
-            self.queue.enqueue(report_stock::new(revision)).await?;
+            self.queues.jobs.enqueue(report_stock::new(revision)).await?;
         }
         Ok(behind.len())
     }
@@ -70,7 +70,12 @@ impl Shop {
     /// A closure is background work too: it takes what it needs along.
     async fn enqueue_handling(&self, sku: String) -> Result<(), QueueError> {
         let (time, name) = (self.handling, sku.clone());
-        self.queue.enqueue_fn(move |scope| handle(scope, sku, time)).queue(HANDLING).meta(SKU, name).await?;
+        self.queues
+            .closures
+            .enqueue_fn(move |scope| handle(scope, sku, time))
+            .queue(HANDLING)
+            .meta(SKU, name)
+            .await?;
         Ok(())
     }
 
@@ -81,7 +86,7 @@ impl Shop {
             sync_product::new(sku).into(),
             report_stock::new(revision).into(),
         ];
-        self.queue.enqueue_all(jobs.map(|job| job.meta(SKU, sku))).await?;
+        self.queues.jobs.enqueue_all(jobs.map(|job| job.meta(SKU, sku))).await?;
         Ok(())
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use queue_core::{Event, Inspect, Observer, QueueError, Transition};
+use queue_core::{Event, Observer, QueueError, Transition};
 use tokio::sync::Notify;
+
+use crate::queues::Queues;
 
 /// Counts attempts and retries, and wakes those who wait. Cheap to clone; all clones are the same tally.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +32,7 @@ impl Tally {
         self.0.retries.load(Ordering::Relaxed)
     }
 
-    /// Waits until a queue has no unfinished job left.
+    /// Waits until no unfinished job is left.
     ///
     /// # Errors
     ///
@@ -39,11 +41,11 @@ impl Tally {
     /// # Cancel safety
     ///
     /// It may be dropped at any time.
-    pub async fn idle(&self, queue: &impl Inspect) -> Result<(), QueueError> {
+    pub async fn idle(&self, queues: &Queues) -> Result<(), QueueError> {
         loop {
             // Registered before the look, so that what happens in between is not missed.
             let settled = self.0.settled.notified();
-            if queue.counts().await?.iter().all(|counts| counts.unfinished() == 0) {
+            if queues.counts().await?.iter().all(|counts| counts.unfinished() == 0) {
                 return Ok(());
             }
             settled.await;

@@ -15,7 +15,7 @@ pub(crate) struct Program {
 }
 
 /// Every example that is a program.
-pub(crate) const PROGRAMS: [Program; 8] = [
+pub(crate) const PROGRAMS: [Program; 9] = [
     Program { name: "stock", arguments: "--demo" },
     Program { name: "hello", arguments: "" },
     Program { name: "closures", arguments: "" },
@@ -23,6 +23,7 @@ pub(crate) const PROGRAMS: [Program; 8] = [
     Program { name: "retries", arguments: "" },
     Program { name: "middleware", arguments: "" },
     Program { name: "graceful_shutdown", arguments: "--demo" },
+    Program { name: "transactional", arguments: "" },
     Program { name: "own_backend", arguments: "" },
 ];
 

@@ -1,7 +1,9 @@
 //! What the page shows, at one moment.
 
+use std::cmp::Reverse;
+
 use queue_core::inspect::{Filter, Page};
-use queue_core::{Inspect as _, JobRecord, State};
+use queue_core::{Inspect, JobRecord, QueueError, State};
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -36,21 +38,36 @@ pub(super) struct JobView {
 }
 
 impl Snapshot {
-    /// How many jobs are looked at; more than the queue keeps of finished ones.
-    const JOBS: usize = 1_000;
+    /// How many jobs are shown.
+    const SHOWN: usize = 500;
 
     pub(super) async fn take(shop: &Shop) -> Result<Self, Refusal> {
         let stored = |connection: &_| Ok((catalog::list(connection)?, catalog::reported(connection)?));
         let (products, report) = shop.database.run(stored).await?;
-        let listing = shop.queue.list(&Filter::all(), &Page::first(Self::JOBS)).await?;
-        let queues = shop.queue.counts().await?;
+        let mut jobs = listed(&*shop.queues.jobs).await?;
+        jobs.extend(listed(&shop.queues.closures).await?);
+        jobs.sort_by_key(|job| Reverse(job.pushed_at));
+        let queues = shop.queues.counts().await?;
         let count = |state| (state, queues.iter().map(|queue| queue.of(state)).sum());
         Ok(Self {
             products,
-            jobs: listing.jobs.iter().rev().map(JobView::from).collect(),
+            jobs: jobs.iter().take(Self::SHOWN).map(JobView::from).collect(),
             counts: State::ALL.into_iter().map(count).filter(|(_, count)| *count > 0).collect(),
             report,
         })
+    }
+}
+
+/// Lists the jobs of a queue.
+async fn listed(queue: &dyn Inspect) -> Result<Vec<JobRecord>, QueueError> {
+    let (mut jobs, mut page) = (Vec::new(), Page::first(1_000));
+    loop {
+        let listing = queue.list(&Filter::all(), &page).await?;
+        jobs.extend(listing.jobs);
+        match listing.next {
+            Some(cursor) => page = Page::after(cursor, 1_000),
+            None => return Ok(jobs),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Every request gets an answer that says what is wrong and where.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use queue_core::{BoxError, Inspect as _};
+use queue_core::BoxError;
 use queue_tokio::TokioQueue;
 use serde_json::{Value, json};
 use stock::database::Database;
+use stock::queues::Queues;
 use stock::report::Reports;
 use stock::shop::Shop;
 use stock::{http, web};
@@ -19,7 +21,7 @@ use tower::ServiceExt as _;
 /// The routes over an empty catalogue, without anything that works in the background.
 struct Site {
     router: Router,
-    queue: TokioQueue,
+    queues: Queues,
     _folder: TempDir,
 }
 
@@ -27,9 +29,9 @@ impl Site {
     fn new() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let database = Database::open(folder.path().join("stock.db"))?;
-        let queue = TokioQueue::new();
-        let shop = Shop { database, queue: queue.clone(), handling: Duration::ZERO };
-        Ok(Self { router: web::router(shop, Reports::new(folder.path())), queue, _folder: folder })
+        let queues = Queues::over(Arc::new(TokioQueue::new()));
+        let shop = Shop { database, queues: queues.clone(), handling: Duration::ZERO };
+        Ok(Self { router: web::router(shop, Reports::new(folder.path())), queues, _folder: folder })
     }
 
     async fn post(&self, product: &str) -> Result<(StatusCode, Value), BoxError> {
@@ -60,7 +62,7 @@ async fn a_product_is_created_and_its_work_is_enqueued() -> Result<(), BoxError>
 
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(answer["sku"], "TEA");
-    let unfinished: u64 = site.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    let unfinished: u64 = site.queues.counts().await?.iter().map(|queue| queue.unfinished()).sum();
     assert_eq!(unfinished, 4, "a closure, an e-mail, a report and a sync");
     Ok(())
 }
@@ -133,7 +135,7 @@ async fn a_sku_that_is_taken_is_a_conflict_and_enqueues_nothing() -> Result<(), 
 
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(answer, json!({ "error": "there is a product with the SKU TEA already", "field": "sku" }));
-    let unfinished: u64 = site.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    let unfinished: u64 = site.queues.counts().await?.iter().map(|queue| queue.unfinished()).sum();
     assert_eq!(unfinished, 4, "those of the first one");
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use queue_core::BoxError;
 use stock::demo;
+use stock::queues::QueueKind;
 use stock::settings::Settings;
 
 fn settings(folder: &Path) -> Settings {
@@ -18,16 +19,24 @@ fn settings(folder: &Path) -> Settings {
 
 #[tokio::test]
 async fn the_demo_leaves_nothing_undone_and_shows_retries() -> Result<(), BoxError> {
-    let folder = tempfile::tempdir()?;
+    for queue in [QueueKind::Sqlite, QueueKind::Memory] {
+        let folder = tempfile::tempdir()?;
+        let mut settings = settings(folder.path());
+        settings.queue = queue;
+        all_is_done(&settings, folder.path()).await?;
+    }
+    Ok(())
+}
 
-    let summary = demo::run(&settings(folder.path())).await?;
+async fn all_is_done(settings: &Settings, folder: &Path) -> Result<(), BoxError> {
+    let summary = demo::run(settings).await?;
 
     assert_eq!(summary.missing(), Vec::<String>::new());
     assert_eq!((summary.products, summary.completed), (12, 48));
     assert!(summary.retries > 0, "the supplier fails every third request");
     assert_eq!(summary.attempts, summary.completed + summary.retries);
     assert_eq!(summary.mailed, 12, "an e-mail for each product");
-    let table = fs::read_to_string(folder.path().join("reports/stock.csv"))?;
+    let table = fs::read_to_string(folder.join("reports/stock.csv"))?;
     assert_eq!(table.lines().count(), 1 + 12, "the report covers the last product: {table}");
     Ok(())
 }

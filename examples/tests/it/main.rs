@@ -5,5 +5,6 @@ mod demo;
 mod folder;
 mod import;
 mod jobs;
+mod killed;
 mod shop;
 mod transaction;

@@ -1,12 +1,14 @@
 //! What an earlier run left undone is taken up again, and nothing else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{BoxError, Inspect as _};
+use queue_core::BoxError;
 use queue_tokio::TokioQueue;
 use stock::catalog;
 use stock::database::Database;
 use stock::product::ProductForm;
+use stock::queues::Queues;
 use stock::shop::Shop;
 
 #[tokio::test]
@@ -17,7 +19,8 @@ async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), B
     let product = form.check()?;
     database.run(move |connection| catalog::add(connection, &product)).await?;
     // The queue of the earlier run is gone with its jobs.
-    let shop = Shop { database: database.clone(), queue: TokioQueue::new(), handling: Duration::ZERO };
+    let queues = Queues::over(Arc::new(TokioQueue::new()));
+    let shop = Shop { database: database.clone(), queues, handling: Duration::ZERO };
 
     let behind = shop.catch_up().await?;
     database.run(|connection| catalog::note_mail(connection, "TEA", "<1@example>")).await?;
@@ -26,7 +29,7 @@ async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), B
     let behind_then = shop.catch_up().await?;
 
     assert_eq!((behind, behind_then), (1, 0));
-    let unfinished: u64 = shop.queue.counts().await?.iter().map(|queue| queue.unfinished()).sum();
+    let unfinished: u64 = shop.queues.counts().await?.iter().map(|queue| queue.unfinished()).sum();
     assert_eq!(unfinished, 4, "an e-mail, a sync and a report for the product, and one for the catalogue");
     Ok(())
 }

@@ -1,0 +1,100 @@
+//! Where the background's work is kept: the one place that names a kind of queue.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use queue_core::inspect::QueueCounts;
+use queue_core::model::Retention;
+use queue_core::{Inspect, QueueError};
+use queue_sqlite::SqliteQueue;
+use queue_tokio::TokioQueue;
+
+use crate::data::DataFolder;
+
+/// The queues to choose from for the jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueKind {
+    /// In memory: gone when the program ends.
+    Memory,
+    /// In an SQLite file, or in one of the data folder: there when the program is started again.
+    #[default]
+    Sqlite,
+    /// In this SQLite file.
+    SqliteFile(PathBuf),
+}
+
+/// The queues of the application. Cheap to clone.
+#[derive(Clone)]
+pub struct Queues {
+    /// The jobs.
+    pub jobs: Arc<dyn Inspect>,
+    /// Closures, which can't be stored, so that they are in memory whatever the jobs are in.
+    pub closures: TokioQueue,
+}
+
+impl Queues {
+    /// Opens them.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the file made.
+    pub async fn open(kind: &QueueKind, data: &DataFolder) -> Result<Self, QueueError> {
+        let jobs: Arc<dyn Inspect> = match kind {
+            // The page shows what was done, so some of it is kept.
+            QueueKind::Memory => {
+                Arc::new(TokioQueue::builder().retention(Retention::default().completed(200)).build())
+            }
+            QueueKind::Sqlite => Arc::new(SqliteQueue::open(data.jobs()).await?),
+            QueueKind::SqliteFile(path) => Arc::new(SqliteQueue::open(path).await?),
+        };
+        Ok(Self::over(jobs))
+    }
+
+    /// Takes a queue for the jobs.
+    #[must_use]
+    pub fn over(jobs: Arc<dyn Inspect>) -> Self {
+        let closures = TokioQueue::builder().retention(Retention::default().completed(200)).build();
+        Self { jobs, closures }
+    }
+
+    /// Counts the jobs and the closures by state.
+    ///
+    /// # Errors
+    ///
+    /// The queue failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        let mut counts = self.jobs.counts().await?;
+        counts.extend(self.closures.counts().await?);
+        Ok(counts)
+    }
+}
+
+impl FromStr for QueueKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.strip_prefix("sqlite:")) {
+            ("memory", _) => Ok(Self::Memory),
+            ("sqlite", _) => Ok(Self::Sqlite),
+            (_, Some(path)) if !path.is_empty() => Ok(Self::SqliteFile(path.into())),
+            _ => Err("it is `memory`, `sqlite` or `sqlite:PATH`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queues(..)")
+    }
+}
