@@ -3,12 +3,15 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use harness::{Load, WORKERS};
 use serde::{Deserialize, Serialize};
+
+use crate::suite::Suite;
 
 /// A system that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Contender {
-    /// `TokioQueue` and `QueueService` in a `Host`.
+    /// `TokioQueue` or `SqliteQueue`, and `QueueService` in a `Host`.
     Us,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
     Port,
@@ -20,16 +23,26 @@ pub(crate) enum Contender {
     Apalis,
     /// A `Vec` of payloads: what a job weighs before anybody queues it.
     Payload,
+    /// effectum.
+    Effectum,
+    /// apalis with its `SqliteStorage`.
+    ApalisSqlite,
+    /// Statements through `rusqlite`: what SQLite gives at most.
+    Raw,
 }
 
 impl Contender {
-    /// Those that keep jobs until a worker takes them.
+    /// Those that keep jobs in memory until a worker takes them.
     pub(crate) const QUEUES: [Self; 4] = [Self::Us, Self::Port, Self::Mpsc, Self::Apalis];
-    /// Those that run jobs.
+    /// Those that run jobs from memory.
     pub(crate) const RUNNERS: [Self; 5] = [Self::Us, Self::Port, Self::Mpsc, Self::Spawn, Self::Apalis];
-    /// Those that hold jobs, run or not.
+    /// Those that hold jobs in memory, run or not.
     pub(crate) const HOLDERS: [Self; 6] =
         [Self::Us, Self::Port, Self::Mpsc, Self::Spawn, Self::Apalis, Self::Payload];
+    /// Those that keep jobs in an SQLite file.
+    pub(crate) const FILES: [Self; 3] = [Self::Us, Self::Effectum, Self::ApalisSqlite];
+    /// Those, and what SQLite gives at most.
+    pub(crate) const FILES_AND_RAW: [Self; 4] = [Self::Us, Self::Effectum, Self::ApalisSqlite, Self::Raw];
 }
 
 impl fmt::Display for Contender {
@@ -41,48 +54,29 @@ impl fmt::Display for Contender {
             Self::Spawn => "tokio::spawn a job",
             Self::Apalis => "apalis MemoryStorage",
             Self::Payload => "the payloads alone",
+            Self::Effectum => "effectum, its default NORMAL",
+            Self::ApalisSqlite => "apalis-sqlite, its default OFF",
+            Self::Raw => "raw statements",
         })
     }
-}
-
-/// A load that a system is put under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Load {
-    /// So many tasks enqueue at once, and none works.
-    Enqueue { tasks: u32 },
-    /// 64 workers empty a full queue.
-    Drain,
-    /// One task enqueues while 64 workers work; on so many threads, or on one for each core.
-    Stream { threads: Option<usize> },
-    /// Single jobs meet an idle system.
-    Latency,
-    /// Jobs lie and wait.
-    Memory,
-    /// Jobs come and go beside so many that wait.
-    Depth { waiting: u64, waits: Waits },
-}
-
-/// What waiting jobs wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Waits {
-    /// A worker.
-    ForWorker,
-    /// Their time.
-    ForTime,
 }
 
 /// One measurement: a system, a load, and a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Case {
+    pub(crate) suite: Suite,
     pub(crate) load: Load,
     pub(crate) system: Contender,
     pub(crate) jobs: u64,
 }
 
 impl Case {
-    /// The same load on another system.
-    pub(crate) fn on(self, system: Contender) -> Self {
-        Self { system, ..self }
+    /// Names the system, and how it was set where that is not as in the other rows.
+    pub(crate) fn label(&self) -> String {
+        match self.load {
+            Load::Drain { workers } if workers != WORKERS => format!("{}, {workers} workers", self.system),
+            _ => self.system.to_string(),
+        }
     }
 }
 

@@ -5,15 +5,13 @@
 //! CPU time is in another's figures. `README.md` says what each workload is.
 
 mod case;
-mod figures;
+mod peer;
 mod report;
 mod results;
 mod round;
-mod series;
+mod suite;
 mod systems;
-mod tally;
 mod targets;
-mod usage;
 mod workload;
 
 use anyhow::Context as _;
@@ -21,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use case::{Case, Contender};
 use report::Report;
+use suite::Suite;
 use workload::Workload;
 
 /// Measures background-job systems side by side.
@@ -35,6 +34,10 @@ struct Call {
 enum Command {
     /// Measures the systems that keep jobs in memory.
     Memory(Setup),
+    /// Measures the systems that keep jobs in an SQLite file.
+    Sqlite(Setup),
+    /// Measures one after the other.
+    All(Setup),
     /// Makes one measurement in this process and prints it as JSON; what each round calls.
     #[command(hide = true)]
     Measure {
@@ -50,8 +53,10 @@ struct Setup {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How many jobs go through a system in a measurement.
-    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
-    jobs: u64,
+    ///
+    /// By default 2,000,000 in memory and 100,000 in a file, of which each system gets a part or a multiple.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    jobs: Option<u64>,
     /// Measures this system alone; may be repeated.
     #[arg(long, value_name = "SYSTEM")]
     only: Vec<Contender>,
@@ -69,34 +74,45 @@ impl Setup {
         self.only.is_empty() && self.workload.is_empty()
     }
 
-    fn workloads(&self) -> Vec<Workload> {
-        if self.workload.is_empty() { Workload::ALL.to_vec() } else { self.workload.clone() }
+    fn workloads(&self, suite: Suite) -> impl Iterator<Item = Workload> {
+        let is_wanted = |workload: &Workload| self.workload.is_empty() || self.workload.contains(workload);
+        suite.workloads().iter().copied().filter(is_wanted)
     }
 
     /// The cases of a workload, in the order in which they alternate.
-    fn cases(&self, workload: Workload) -> Vec<Case> {
+    fn cases(&self, suite: Suite, workload: Workload) -> Vec<Case> {
         let is_wanted = |case: &Case| self.only.is_empty() || self.only.contains(&case.system);
-        workload.cases(self).into_iter().filter(is_wanted).collect()
+        workload.cases(suite, self).into_iter().filter(is_wanted).collect()
     }
 }
 
 fn main() -> anyhow::Result<()> {
     match Call::parse().command {
-        Command::Memory(setup) => {
-            let results = round::all(&setup)?;
-            let report = Report::new(&results, &setup)?;
-            println!("{}", report.text());
-            if setup.is_complete() {
-                let path = report.write()?;
-                println!("Written to {}.", path.display());
-            } else {
-                println!("Not written: only a run of all systems and workloads is kept.");
+        Command::Memory(setup) => compare(Suite::Memory, &setup)?,
+        Command::Sqlite(setup) => compare(Suite::Sqlite, &setup)?,
+        Command::All(setup) => {
+            for suite in Suite::ALL {
+                compare(suite, &setup)?;
             }
         }
         Command::Measure { case } => {
             let case: Case = serde_json::from_str(&case).context("the case is not one")?;
             println!("{}", serde_json::to_string(&workload::measure(case)?)?);
         }
+    }
+    Ok(())
+}
+
+/// Runs a suite, shows what it found, and keeps it if it's complete.
+fn compare(suite: Suite, setup: &Setup) -> anyhow::Result<()> {
+    let results = round::all(suite, setup)?;
+    let report = Report::new(suite, &results, setup)?;
+    println!("{}", report.text());
+    if setup.is_complete() {
+        let path = report.write()?;
+        println!("Written to {}.", path.display());
+    } else {
+        println!("Not written: only a run of all systems and workloads is kept.");
     }
     Ok(())
 }

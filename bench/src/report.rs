@@ -11,34 +11,36 @@ use std::path::{Path, PathBuf};
 
 use crate::Setup;
 use crate::results::Results;
+use crate::suite::Suite;
 use crate::targets;
 
 use table::Table;
 
-/// What is told of a run, on the terminal and in `RESULTS.md`.
+/// What is told of a run, on the terminal and in the suite's file.
 #[derive(Debug)]
 pub(crate) struct Report {
+    suite: Suite,
     tables: Vec<Table>,
     targets: Table,
     facts: String,
 }
 
 impl Report {
-    pub(crate) fn new(results: &Results, setup: &Setup) -> anyhow::Result<Self> {
+    pub(crate) fn new(suite: Suite, results: &Results, setup: &Setup) -> anyhow::Result<Self> {
         let mut targets = Table::new(
             "targets",
             "Targets",
             "Each is judged by the median of its rounds; the spread is in brackets.",
         );
         targets.header(&["target", "measured", ""]);
-        for target in targets::judge(results) {
+        for target in targets::judge(suite, results) {
             if !target.is_measured() && !setup.is_complete() {
                 continue;
             }
             targets.row([target.text(), target.measured(), target.verdict().to_owned()]);
         }
-        let facts = machine::facts(setup)?;
-        Ok(Self { tables: tables::all(results), targets, facts })
+        let facts = machine::facts(suite, setup)?;
+        Ok(Self { suite, tables: tables::all(suite, results), targets, facts })
     }
 
     /// Gives what the terminal shows.
@@ -47,13 +49,15 @@ impl Report {
         format!("{}\n{}\n{}", tables.join("\n"), self.targets.markdown(), self.facts)
     }
 
-    /// Writes `RESULTS.md` and the charts beside the manifest.
+    /// Writes the suite's file and its charts beside the manifest; those of other suites stay as they are.
     pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let charts = home.join("charts");
         fs::create_dir_all(&charts)?;
         let mut text = format!(
-            "# Results, in memory\n\nWritten by `cargo xtask bench memory`; what is measured is told in [README.md](README.md).\n\n{}\n",
+            "# {}\n\nWritten by `cargo xtask bench {}`; what is measured is told in [README.md](README.md).\n\n{}\n",
+            self.suite.title(),
+            self.suite.word(),
             self.facts
         );
         text.push_str(&self.targets.markdown());
@@ -65,7 +69,7 @@ impl Report {
                 text.push_str(&format!("\n![{}](charts/{file})\n", table.title()));
             }
         }
-        let path = home.join("RESULTS.md");
+        let path = home.join(self.suite.file());
         fs::write(&path, text)?;
         Ok(path)
     }

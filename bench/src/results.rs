@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::Case;
-use crate::figures::{Figures, Metric};
-use crate::series::Series;
+use harness::{Figures, Load, Metric, Series};
+
+use crate::case::{Case, Contender};
 
 /// The figures of each case, one for each round that counts.
 #[derive(Debug, Default)]
@@ -18,6 +18,11 @@ impl Results {
     /// Gives the cases that were measured and pass a test.
     pub(crate) fn cases(&self, test: impl Fn(&Case) -> bool) -> Vec<Case> {
         self.0.keys().copied().filter(test).collect()
+    }
+
+    /// Gives the case of a system under a load, if it was measured.
+    pub(crate) fn find(&self, load: Load, system: Contender) -> Option<Case> {
+        self.0.keys().copied().find(|case| case.load == load && case.system == system)
     }
 
     /// Gives a figure of a case over all rounds; `None` if it was not measured.

@@ -1,19 +1,29 @@
 //! The rounds: each case in turn, again and again, each in a process of its own.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
+use harness::Figures;
 
 use crate::Setup;
 use crate::case::Case;
-use crate::figures::Figures;
+use crate::peer::Peer;
 use crate::results::Results;
+use crate::suite::Suite;
 
 /// Measures all that the setup asks for; what the first round finds is thrown away.
-pub(crate) fn all(setup: &Setup) -> anyhow::Result<Results> {
+pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
+    let workloads: Vec<_> = setup.workloads(suite).map(|workload| setup.cases(suite, workload)).collect();
+    let systems: BTreeSet<_> = workloads.iter().flatten().map(|case| case.system).collect();
+    ensure!(!systems.is_empty(), "no such system or workload is in the suite {}", suite.word());
+    for peer in systems.into_iter().filter_map(Peer::of) {
+        peer.build()?;
+    }
+    harness::sweep()?;
+
     let mut results = Results::default();
-    for workload in setup.workloads() {
-        let cases = setup.cases(workload);
+    for cases in workloads {
         for round in 0..=setup.rounds {
             for case in &cases {
                 let figures = measure(*case).with_context(|| case.to_string())?;
@@ -27,13 +37,19 @@ pub(crate) fn all(setup: &Setup) -> anyhow::Result<Results> {
     Ok(results)
 }
 
-/// Measures one case in a fresh child of this program.
+/// Measures one case in a fresh child.
 fn measure(case: Case) -> anyhow::Result<Figures> {
-    let child = Command::new(std::env::current_exe()?)
-        .arg("measure")
-        .arg(serde_json::to_string(&case)?)
-        .stderr(Stdio::inherit())
-        .output()?;
+    let child = call(case)?.stderr(Stdio::inherit()).output()?;
     ensure!(child.status.success(), "the measurement ended with {}", child.status);
     serde_json::from_slice(&child.stdout).context("the measurement printed no figures")
+}
+
+/// Gives the call that makes one measurement: of this program, or of a peer's.
+fn call(case: Case) -> anyhow::Result<Command> {
+    if let Some(peer) = Peer::of(case.system) {
+        return peer.call(case);
+    }
+    let mut call = Command::new(std::env::current_exe()?);
+    call.arg("measure").arg(serde_json::to_string(&case)?);
+    Ok(call)
 }

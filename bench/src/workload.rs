@@ -1,125 +1,123 @@
 //! The workloads: which cases each compares, and how a case is measured.
-//!
-//! Every measurement waits for a notification, never for time; only the pace of the latency workload is time.
 
 mod depth;
-mod fill;
-mod latency;
-mod passage;
+mod flatness;
 
-use std::thread::available_parallelism;
-
-use anyhow::ensure;
 use clap::ValueEnum;
-use tokio::runtime::{Builder, Runtime};
+use harness::{Figures, LATENCY_JOBS, Load, System, WORKERS, Waits};
 
 use crate::Setup;
-use crate::case::{Case, Contender, Load, Waits};
-use crate::figures::Figures;
-use crate::systems::{Apalis, Mpsc, Payloads, Port, Spawn, System, Us};
+use crate::case::{Case, Contender};
+use crate::suite::Suite;
+use crate::systems::{Apalis, Mpsc, Payloads, Port, Raw, Spawn, Us, UsOnSqlite};
 
-/// A comparison: a table of the report.
+/// A comparison: a table of the report, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
     /// One task, and 32 at once, fill a queue that nobody empties.
     Enqueue,
+    /// One task fills a queue that nobody empties, a thousand jobs a call.
+    Bulk,
     /// 64 workers empty a full queue.
     Drain,
-    /// One task enqueues, 64 workers work, 1,024 jobs at most wait.
+    /// Tasks enqueue, 64 workers work.
     Stream,
     /// 200 jobs, 5 ms apart, meet an idle system.
     Latency,
     /// Jobs lie and wait.
     Memory,
-    /// Ours alone: what a job costs beside 1,000 and up to 10,000,000 others.
+    /// Ours alone: what a job costs beside 1,000 and up to 10,000,000 others, in memory.
     Depth,
     /// Ours alone: the stream on one thread, and on two.
     Threads,
+    /// Ours alone: what a job costs in an empty file, and beside 1,000,000 finished and 1,000,000 scheduled ones.
+    Flatness,
 }
 
 impl Workload {
-    /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Enqueue, Self::Drain, Self::Stream, Self::Latency, Self::Memory, Self::Depth, Self::Threads];
-
     /// Gives what is compared, in the order in which it alternates.
-    pub(crate) fn cases(self, setup: &Setup) -> Vec<Case> {
-        match self {
-            Self::Enqueue => [1, 32]
-                .into_iter()
-                .flat_map(|tasks| on(&Contender::QUEUES, Load::Enqueue { tasks }, setup.jobs))
-                .collect(),
-            Self::Drain => on(&Contender::QUEUES, Load::Drain, setup.jobs),
-            Self::Stream => on(&Contender::RUNNERS, Load::Stream { threads: None }, setup.jobs),
-            Self::Latency => on(&Contender::RUNNERS, Load::Latency, latency::JOBS),
-            Self::Memory => on(&Contender::HOLDERS, Load::Memory, setup.jobs),
-            Self::Depth => depth::depths(setup.full)
+    pub(crate) fn cases(self, suite: Suite, setup: &Setup) -> Vec<Case> {
+        let jobs = setup.jobs.unwrap_or(suite.jobs());
+        let case = |(load, system)| {
+            let jobs = match load {
+                Load::Latency => LATENCY_JOBS,
+                _ => (jobs * suite.percent(system, load) / 100).max(1),
+            };
+            Case { suite, load, system, jobs }
+        };
+        self.pairs(suite, jobs, setup.full).into_iter().map(case).collect()
+    }
+
+    fn pairs(self, suite: Suite, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
+        let (queues, runners) = match suite {
+            Suite::Memory => (&Contender::QUEUES[..], &Contender::RUNNERS[..]),
+            Suite::Sqlite => (&Contender::FILES_AND_RAW[..], &Contender::FILES[..]),
+        };
+        let loads: Vec<(Load, &[Contender])> = match (suite, self) {
+            (Suite::Memory, Self::Enqueue) => {
+                vec![(Load::Enqueue { tasks: 1 }, queues), (Load::Enqueue { tasks: 32 }, queues)]
+            }
+            (Suite::Sqlite, Self::Enqueue) => vec![
+                (Load::Enqueue { tasks: 1 }, queues),
+                (Load::Enqueue { tasks: 32 }, runners),
+                (Load::Enqueue { tasks: 256 }, &[Contender::Us]),
+            ],
+            (_, Self::Bulk) => vec![(Load::Bulk, queues)],
+            (Suite::Memory, Self::Drain) => vec![(Load::Drain { workers: WORKERS }, queues)],
+            (Suite::Sqlite, Self::Drain) => vec![
+                (Load::Drain { workers: WORKERS }, queues),
+                (Load::Drain { workers: 256 }, &[Contender::Us]),
+            ],
+            (Suite::Memory, Self::Stream) => vec![(Load::Stream { tasks: 1, threads: None }, runners)],
+            (Suite::Sqlite, Self::Stream) => vec![(Load::Stream { tasks: 32, threads: None }, runners)],
+            (_, Self::Latency) => vec![(Load::Latency, runners)],
+            (_, Self::Memory) => vec![(Load::Memory, &Contender::HOLDERS)],
+            (_, Self::Depth) => depth::depths(full)
                 .flat_map(|waiting| {
                     [Waits::ForWorker, Waits::ForTime].map(|waits| Load::Depth { waiting, waits })
                 })
-                .flat_map(|load| on(&[Contender::Us], load, setup.jobs / 10))
+                .map(|load| (load, &[Contender::Us][..]))
                 .collect(),
-            Self::Threads => [1, 2]
-                .into_iter()
-                .flat_map(|threads| on(&[Contender::Us], Load::Stream { threads: Some(threads) }, setup.jobs))
-                .collect(),
-        }
+            (_, Self::Threads) => [1, 2]
+                .map(|threads| (Load::Stream { tasks: 1, threads: Some(threads) }, &[Contender::Us][..]))
+                .to_vec(),
+            (_, Self::Flatness) => {
+                // 1,000,000 with as many jobs as are measured by default.
+                [0, jobs * 10].map(|others| (Load::Beside { others }, &[Contender::Us][..])).to_vec()
+            }
+        };
+        let pairs = |(load, systems): (Load, &[Contender])| {
+            systems.iter().map(|&system| (load, system)).collect::<Vec<_>>()
+        };
+        loads.into_iter().flat_map(pairs).collect()
     }
-}
-
-fn on(systems: &[Contender], load: Load, jobs: u64) -> Vec<Case> {
-    systems.iter().map(|&system| Case { load, system, jobs }).collect()
 }
 
 /// Makes one measurement in this process.
 pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
-    let runtime = runtime(case)?;
-    runtime.block_on(async move {
-        match case.system {
-            Contender::Us => match case.load {
+    harness::runtime(case.load)?.block_on(async move {
+        match (case.suite, case.system) {
+            (Suite::Memory, Contender::Us) => match case.load {
                 Load::Depth { waiting, waits } => depth::measure(waiting, waits, case.jobs).await,
-                _ => on_system::<Us>(case).await,
+                _ => on::<Us>(case).await,
             },
-            Contender::Port => on_system::<Port>(case).await,
-            Contender::Mpsc => on_system::<Mpsc>(case).await,
-            Contender::Spawn => on_system::<Spawn>(case).await,
-            Contender::Apalis => on_system::<Apalis>(case).await,
-            Contender::Payload => on_system::<Payloads>(case).await,
+            (Suite::Sqlite, Contender::Us) => match case.load {
+                Load::Beside { others } => flatness::measure(others, case.jobs).await,
+                _ => on::<UsOnSqlite>(case).await,
+            },
+            (_, Contender::Port) => on::<Port>(case).await,
+            (_, Contender::Mpsc) => on::<Mpsc>(case).await,
+            (_, Contender::Spawn) => on::<Spawn>(case).await,
+            (_, Contender::Apalis) => on::<Apalis>(case).await,
+            (_, Contender::Payload) => on::<Payloads>(case).await,
+            (_, Contender::Raw) => on::<Raw>(case).await,
+            (_, Contender::Effectum | Contender::ApalisSqlite) => {
+                anyhow::bail!("{} is measured by a program of its own", case.system)
+            }
         }
     })
 }
 
-async fn on_system<S: System>(case: Case) -> anyhow::Result<Figures> {
-    let jobs = case.jobs;
-    // A tenth goes ahead and doesn't count, so that code, threads and allocator are warm.
-    let ahead = (jobs / 10).max(64);
-    match case.load {
-        Load::Enqueue { tasks } => {
-            fill::rate::<S>(ahead, tasks).await?;
-            fill::rate::<S>(jobs, tasks).await
-        }
-        Load::Drain => {
-            passage::drain::<S>(ahead).await?;
-            passage::drain::<S>(jobs).await
-        }
-        Load::Stream { .. } => {
-            passage::stream::<S>(ahead).await?;
-            passage::stream::<S>(jobs).await
-        }
-        Load::Latency => latency::measure::<S>(jobs).await,
-        Load::Memory => fill::memory::<S>(jobs).await,
-        Load::Depth { .. } => anyhow::bail!("only our queue's depth is measured"),
-    }
-}
-
-/// Makes the runtime that the case asks for: tokio's default, but for the number of threads.
-fn runtime(case: Case) -> anyhow::Result<Runtime> {
-    ensure!(case.jobs > 0, "a measurement of nothing");
-    let threads = match case.load {
-        // Nothing that is spawned may run before it was weighed.
-        Load::Memory => return Ok(Builder::new_current_thread().enable_all().build()?),
-        Load::Stream { threads: Some(threads) } => threads,
-        _ => available_parallelism()?.get(),
-    };
-    Ok(Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
+async fn on<S: System>(case: Case) -> anyhow::Result<Figures> {
+    harness::measure::<S>(case.load, case.jobs).await
 }

@@ -5,26 +5,51 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use crate::Setup;
+use crate::suite::Suite;
 
-/// Whose versions are told.
-const PEERS: [&str; 3] = ["tokio", "apalis", "apalis-core"];
+/// The lock files by which the programs are built.
+const OURS: &str = include_str!("../../Cargo.lock");
+const EFFECTUM: &str = include_str!("../../peers/effectum/Cargo.lock");
+const APALIS_SQLITE: &str = include_str!("../../peers/apalis-sqlite/Cargo.lock");
+
+/// Tells the versions of what a suite measures, and of the SQLite in each.
+fn versions(suite: Suite) -> String {
+    match suite {
+        Suite::Memory => told(OURS, &["tokio", "apalis", "apalis-core"]),
+        Suite::Sqlite => format!(
+            "{}; peers, each with its SQLite: {}; {}",
+            told(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
+            told(EFFECTUM, &["effectum", "rusqlite", "libsqlite3-sys"]),
+            told(APALIS_SQLITE, &["apalis-sqlite", "apalis", "sqlx", "libsqlite3-sys"]),
+        ),
+    }
+}
 
 /// Tells the machine, the compiler, the versions and the size of the run.
-pub(super) fn facts(setup: &Setup) -> anyhow::Result<String> {
-    let versions: Vec<_> =
-        PEERS.into_iter().filter_map(|name| Some(format!("{name} {}", locked(name)?))).collect();
+pub(super) fn facts(suite: Suite, setup: &Setup) -> anyhow::Result<String> {
+    let jobs = setup.jobs.unwrap_or(suite.jobs());
+    let (size, place) = match suite {
+        Suite::Memory => (format!("{jobs} jobs a measurement"), String::new()),
+        Suite::Sqlite => (
+            format!("{jobs} jobs a measurement, or the part or multiple that a table tells"),
+            format!(
+                "- files on {}, a fresh one for each measurement\n- {}\n",
+                harness::filesystem(),
+                suite.note()
+            ),
+        ),
+    };
     Ok(format!(
-        "- {} rounds after one to warm up, {} jobs a measurement, systems alternating\n\
+        "- {} rounds after one to warm up, {size}, systems alternating\n\
          - {} cores of {}, Linux {}\n\
          - {}, the default release profile\n\
-         - {}; ours at commit {}\n",
+         - {}; ours at commit {}\n{place}",
         setup.rounds,
-        setup.jobs,
         available_parallelism()?,
         processor(),
         fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         said_by("rustc", &["--version"]),
-        versions.join(", "),
+        versions(suite),
         commit(),
     ))
 }
@@ -39,14 +64,18 @@ fn processor() -> String {
 fn commit() -> String {
     let at = ["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/..")];
     let commit = said_by("git", &[&at[..], &["rev-parse", "--short", "HEAD"]].concat());
-    let code = ["status", "--porcelain", "--", "queue-core", "queue-tokio", "queue-macros"];
+    let code = ["status", "--porcelain", "--", "queue-core", "queue-tokio", "queue-sqlite", "queue-macros"];
     let changes = said_by("git", &[&at[..], &code].concat());
     if changes.is_empty() { commit } else { format!("{commit} with changes") }
 }
 
-/// Finds the version of a package in the lock file.
-fn locked(name: &str) -> Option<&'static str> {
-    let lock = include_str!("../../Cargo.lock");
+fn told(lock: &str, names: &[&str]) -> String {
+    let versions = names.iter().filter_map(|name| Some(format!("{name} {}", locked(lock, name)?)));
+    versions.collect::<Vec<_>>().join(", ")
+}
+
+/// Finds the version of a package in a lock file.
+fn locked<'lock>(lock: &'lock str, name: &str) -> Option<&'lock str> {
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     rest.split_once('"').map(|(version, _)| version)
 }

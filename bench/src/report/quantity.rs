@@ -1,6 +1,6 @@
 //! How quantities are written.
 
-use crate::series::Series;
+use harness::Series;
 
 /// Writes three digits that count, with a unit for thousands and millions.
 pub(super) fn short(value: f64) -> String {

@@ -1,6 +1,6 @@
 //! A table of the report, with the bars of its chart.
 
-use crate::series::Series;
+use harness::Series;
 
 /// Rows under a header, as Markdown whose columns are aligned, so that it reads on a terminal too.
 #[derive(Debug)]

@@ -15,10 +15,8 @@ use apalis_core::backend::memory::{MemorySink, MemoryStorage, MemoryStorageError
 use futures_channel::mpsc::{SendError, UnboundedSender, unbounded};
 use futures_util::lock::Mutex;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use harness::{Payload, Producer, Site, System, Tally};
 use tokio::task::JoinSet;
-
-use super::{Producer, System, WORKERS};
-use crate::tally::{Payload, Tally};
 
 pub(crate) struct Apalis {
     sender: UnboundedSender<Task<Payload>>,
@@ -27,37 +25,39 @@ pub(crate) struct Apalis {
 }
 
 impl System for Apalis {
-    type Producer = MemorySink<Payload>;
+    type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    fn new(_bound: usize, tally: Tally) -> Self {
+    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
         let (sender, receiver) = unbounded();
         let storage = MemoryStorage::new_with(sink(&sender), receiver.boxed());
-        Self { sender, storage: Some(storage), tally }
+        Ok(Self { sender, storage: Some(storage), tally })
     }
 
-    fn producer(&self) -> MemorySink<Payload> {
-        sink(&self.sender)
+    fn producer(&self) -> Entrance {
+        Entrance(sink(&self.sender))
     }
 
-    async fn start(&mut self) -> anyhow::Result<JoinSet<()>> {
+    async fn start(&mut self, workers: usize) -> anyhow::Result<JoinSet<()>> {
         let tally = self.tally;
         let storage = self.storage.take().context("the one worker is running already")?;
         let job = move |payload: Payload| async move { tally.run(payload.user_id, &payload.template) };
-        let worker = WorkerBuilder::new("welcome").backend(storage).concurrency(WORKERS).build(job);
-        let mut workers = JoinSet::new();
-        workers.spawn(async move {
+        let worker = WorkerBuilder::new("welcome").backend(storage).concurrency(workers).build(job);
+        let mut running = JoinSet::new();
+        running.spawn(async move {
             if let Err(error) = worker.run().await {
                 eprintln!("the worker of apalis ended: {error}");
             }
         });
-        Ok(workers)
+        Ok(running)
     }
 }
 
-impl Producer for MemorySink<Payload> {
+pub(crate) struct Entrance(MemorySink<Payload>);
+
+impl Producer for Entrance {
     async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
-        self.send(Task::new(payload)).await?;
+        self.0.send(Task::new(payload)).await?;
         Ok(())
     }
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
+use harness::{Payload, Producer, Site, System, Tally};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-
-use super::{Producer, System, WORKERS};
-use crate::tally::{Payload, Tally};
 
 pub(crate) struct Mpsc {
     sender: mpsc::Sender<Payload>,
@@ -15,27 +13,29 @@ pub(crate) struct Mpsc {
 }
 
 impl System for Mpsc {
-    type Producer = mpsc::Sender<Payload>;
+    type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    fn new(bound: usize, tally: Tally) -> Self {
-        let (sender, receiver) = mpsc::channel(bound);
-        Self { sender, receiver: Arc::new(Mutex::new(receiver)), tally }
+    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
+        let (sender, receiver) = mpsc::channel(site.bound());
+        Ok(Self { sender, receiver: Arc::new(Mutex::new(receiver)), tally })
     }
 
-    fn producer(&self) -> mpsc::Sender<Payload> {
-        self.sender.clone()
+    fn producer(&self) -> Entrance {
+        Entrance(self.sender.clone())
     }
 
-    async fn start(&mut self) -> anyhow::Result<JoinSet<()>> {
+    async fn start(&mut self, workers: usize) -> anyhow::Result<JoinSet<()>> {
         let worker = || work(self.receiver.clone(), self.tally);
-        Ok(std::iter::repeat_with(worker).take(WORKERS).collect())
+        Ok(std::iter::repeat_with(worker).take(workers).collect())
     }
 }
 
-impl Producer for mpsc::Sender<Payload> {
+pub(crate) struct Entrance(mpsc::Sender<Payload>);
+
+impl Producer for Entrance {
     async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
-        self.send(payload).await?;
+        self.0.send(payload).await?;
         Ok(())
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Producer, System};
-use crate::tally::{Payload, Tally};
+use harness::{Payload, Producer, Site, System, Tally};
 
 #[derive(Clone)]
 pub(crate) struct Payloads(Arc<Mutex<Vec<Payload>>>);
@@ -12,15 +11,15 @@ impl System for Payloads {
     type Producer = Self;
     type Workers = ();
 
-    fn new(bound: usize, _tally: Tally) -> Self {
-        Self(Arc::new(Mutex::new(Vec::with_capacity(bound))))
+    async fn open(site: &Site, _tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Mutex::new(Vec::with_capacity(site.bound())))))
     }
 
     fn producer(&self) -> Self {
         self.clone()
     }
 
-    async fn start(&mut self) -> anyhow::Result<()> {
+    async fn start(&mut self, _workers: usize) -> anyhow::Result<()> {
         Ok(())
     }
 }

@@ -5,12 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use harness::{Payload, Producer, Site, System, Tally};
 use queue_core::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-use super::{Producer, System, WORKERS};
-use crate::tally::{Payload, Tally};
 
 type WorkItem = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -41,16 +39,16 @@ impl System for Port {
     type Producer = Self;
     type Workers = JoinSet<()>;
 
-    fn new(_bound: usize, tally: Tally) -> Self {
+    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
         let shared = Shared { items: Mutex::new(VecDeque::new()), ready: Semaphore::new(0) };
-        Self { shared: Arc::new(shared), tally }
+        Ok(Self { shared: Arc::new(shared), tally })
     }
 
     fn producer(&self) -> Self {
         self.clone()
     }
 
-    async fn start(&mut self) -> anyhow::Result<JoinSet<()>> {
+    async fn start(&mut self, workers: usize) -> anyhow::Result<JoinSet<()>> {
         let worker = || {
             let shared = self.shared.clone();
             async move {
@@ -59,7 +57,7 @@ impl System for Port {
                 }
             }
         };
-        Ok(std::iter::repeat_with(worker).take(WORKERS).collect())
+        Ok(std::iter::repeat_with(worker).take(workers).collect())
     }
 }
 

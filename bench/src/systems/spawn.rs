@@ -3,8 +3,7 @@
 //! It has no bound, and nothing limits how many jobs run at once. It has no queue either, so filling it without running
 //! anything means nothing, but for the memory that a job takes: that is measured before the runtime runs any.
 
-use super::{Producer, System};
-use crate::tally::{Payload, Tally};
+use harness::{Payload, Producer, Site, System, Tally};
 
 #[derive(Clone)]
 pub(crate) struct Spawn(Tally);
@@ -13,15 +12,15 @@ impl System for Spawn {
     type Producer = Self;
     type Workers = ();
 
-    fn new(_bound: usize, tally: Tally) -> Self {
-        Self(tally)
+    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self(tally))
     }
 
     fn producer(&self) -> Self {
         self.clone()
     }
 
-    async fn start(&mut self) -> anyhow::Result<()> {
+    async fn start(&mut self, _workers: usize) -> anyhow::Result<()> {
         Ok(())
     }
 }

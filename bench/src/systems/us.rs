@@ -1,10 +1,8 @@
 //! Our queue, with everything on: a bound, ids, leases, retries, a scope for each job, panics caught, `tracing`.
 
-use queue_core::{QueueExt, Services, background_job, jobs};
+use harness::{Payload, Producer, Site, System, Tally};
+use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, QueueService, RunningHost, TokioQueue};
-
-use super::{Producer, System, WORKERS};
-use crate::tally::{Payload, Tally};
 
 /// Welcomes a user.
 #[background_job]
@@ -24,27 +22,45 @@ pub(crate) struct Us {
 }
 
 impl System for Us {
-    type Producer = TokioQueue;
+    type Producer = Entrance<TokioQueue>;
     type Workers = RunningHost;
 
-    fn new(bound: usize, tally: Tally) -> Self {
-        Self { queue: TokioQueue::bounded(u32::try_from(bound).unwrap_or(u32::MAX)), tally }
+    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
+        let bound = u32::try_from(site.bound()).unwrap_or(u32::MAX);
+        Ok(Self { queue: TokioQueue::bounded(bound), tally })
     }
 
-    fn producer(&self) -> TokioQueue {
-        self.queue.clone()
+    fn producer(&self) -> Entrance<TokioQueue> {
+        Entrance(self.queue.clone())
     }
 
-    async fn start(&mut self) -> anyhow::Result<RunningHost> {
-        let service = QueueService::new(self.queue.clone(), jobs![welcome]).concurrency(WORKERS);
-        let services = Services::builder().singleton(self.tally).build()?;
-        Ok(Host::builder().services(services).service(service).build()?.start().await?)
+    async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
+        host(self.queue.clone(), self.tally, workers).await
     }
 }
 
-impl Producer for TokioQueue {
+/// Runs the jobs of a queue of ours, whatever keeps it.
+pub(super) async fn host(
+    queue: impl Queue + Clone,
+    tally: Tally,
+    workers: usize,
+) -> anyhow::Result<RunningHost> {
+    let service = QueueService::new(queue, jobs![welcome]).concurrency(workers);
+    let services = Services::builder().singleton(tally).build()?;
+    Ok(Host::builder().services(services).service(service).build()?.start().await?)
+}
+
+/// The way into a queue of ours, whatever keeps it.
+pub(crate) struct Entrance<Q>(pub(super) Q);
+
+impl<Q: Queue> Producer for Entrance<Q> {
     async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
-        QueueExt::enqueue(&*self, welcome::from(payload)).await?;
+        self.0.enqueue(welcome::from(payload)).await?;
+        Ok(())
+    }
+
+    async fn enqueue_all(&mut self, payloads: Vec<Payload>) -> anyhow::Result<()> {
+        self.0.enqueue_all(payloads.into_iter().map(welcome::from)).await?;
         Ok(())
     }
 }

@@ -10,16 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use fastrand::Rng;
+use harness::{Figures, Metric, Payload, WORKERS, Waits};
 use queue_core::{
     BoxFuture, Clock, Delivery, Demand, NewJob, Queue as _, QueueExt as _, QueueName, Settlement, Timestamp,
     Transition,
 };
 use queue_tokio::TokioQueue;
 
-use crate::case::Waits;
-use crate::figures::{Figures, Metric};
-use crate::systems::{WORKERS, welcome};
-use crate::tally::Payload;
+use crate::systems::welcome;
 
 /// How many jobs come and go in a turn, about.
 const TURN: u64 = 128;

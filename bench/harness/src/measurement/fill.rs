@@ -5,14 +5,19 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use crate::figures::{Figures, Metric};
-use crate::systems::{Producer as _, System};
+use crate::site::Site;
+use crate::system::{Producer as _, System};
 use crate::tally::{Payload, Tally};
 use crate::usage;
 
+/// How many jobs a call in bulk takes.
+pub const BATCH: u64 = 1_000;
+
 /// Measures how fast so many tasks at once enqueue so many jobs, one call each.
 pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Figures> {
-    let jobs = jobs / u64::from(tasks) * u64::from(tasks);
-    let system = S::new(jobs as usize, Tally::of(jobs));
+    let jobs = share(jobs, tasks) * u64::from(tasks);
+    let site = Site::new(jobs as usize);
+    let system = S::open(&site, Tally::of(jobs)).await?;
 
     let cpu = usage::cpu()?;
     let start = Instant::now();
@@ -20,9 +25,21 @@ pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Fig
     Ok(Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu))
 }
 
+/// Measures how fast one task enqueues so many jobs, [`BATCH`] a call.
+pub(super) async fn bulk<S: System>(jobs: u64) -> anyhow::Result<Figures> {
+    let site = Site::new(jobs as usize);
+    let system = S::open(&site, Tally::of(jobs)).await?;
+
+    let cpu = usage::cpu()?;
+    let start = Instant::now();
+    fill_in_bulk(&system, jobs).await?;
+    Ok(Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu))
+}
+
 /// Measures by how much the process grows for each job that waits.
 pub(super) async fn memory<S: System>(jobs: u64) -> anyhow::Result<Figures> {
-    let system = S::new(jobs as usize, Tally::of(jobs));
+    let site = Site::new(jobs as usize);
+    let system = S::open(&site, Tally::of(jobs)).await?;
     let mut producer = system.producer();
 
     let before = usage::resident()?;
@@ -36,7 +53,7 @@ pub(super) async fn memory<S: System>(jobs: u64) -> anyhow::Result<Figures> {
 
 /// Enqueues jobs from so many tasks, an equal share each.
 pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow::Result<()> {
-    let share = jobs / u64::from(tasks);
+    let share = share(jobs, tasks);
     let mut producers = JoinSet::new();
     for task in 0..u64::from(tasks) {
         let mut producer = system.producer();
@@ -48,4 +65,23 @@ pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow
         });
     }
     producers.join_all().await.into_iter().collect()
+}
+
+/// Enqueues jobs from one task, [`BATCH`] a call.
+pub(super) async fn fill_in_bulk<S: System>(system: &S, jobs: u64) -> anyhow::Result<()> {
+    let mut producer = system.producer();
+    let filling = async move {
+        for first in (0..jobs).step_by(BATCH as usize) {
+            let payloads = (first..jobs.min(first + BATCH)).map(Payload::new).collect();
+            producer.enqueue_all(payloads).await?;
+        }
+        anyhow::Ok(())
+    };
+    // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
+    tokio::spawn(filling).await?
+}
+
+/// How many jobs each of so many tasks enqueues: at least one.
+pub(super) fn share(jobs: u64, tasks: u32) -> u64 {
+    (jobs / u64::from(tasks)).max(1)
 }

@@ -7,25 +7,27 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::figures::{Figures, Metric};
 use crate::series::Series;
-use crate::systems::{Producer, System};
+use crate::site::Site;
+use crate::system::{Producer, System};
 use crate::tally::{Payload, Tally};
 
 /// How many jobs count.
-pub(super) const JOBS: u64 = 200;
+pub const JOBS: u64 = 200;
 /// How many go ahead and don't.
 const AHEAD: u64 = 20;
 const PACE: Duration = Duration::from_millis(5);
 
 /// Measures the time from before the call that enqueues a job to the job's first line.
-pub(super) async fn measure<S: System>(jobs: u64) -> anyhow::Result<Figures> {
+pub(super) async fn measure<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
     let all = AHEAD + jobs;
     let tally = Tally::with_starts(all);
-    let mut system = S::new(1_024, tally);
-    let workers = system.start().await?;
+    let site = Site::new(1_024);
+    let mut system = S::open(&site, tally).await?;
+    let workers = system.start(workers).await?;
 
     // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
     let enqueued = tokio::spawn(enqueue_at_pace(system.producer(), all)).await??;
-    tally.finished().await;
+    tally.finished().await?;
     drop(workers);
 
     let waits = (0..).zip(enqueued).skip(AHEAD as usize).filter_map(|(user_id, enqueued)| {

@@ -3,20 +3,29 @@
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long no job may run before those that are left are given up.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a job carries, in every system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Payload {
-    pub(crate) user_id: u64,
-    pub(crate) template: String,
+pub struct Payload {
+    /// Whom to welcome.
+    pub user_id: u64,
+    /// With what.
+    pub template: String,
 }
 
 impl Payload {
-    pub(crate) fn new(user_id: u64) -> Self {
+    /// Makes the payload of a job.
+    #[must_use]
+    pub fn new(user_id: u64) -> Self {
         Self { user_id, template: "welcome".to_owned() }
     }
 }
@@ -25,7 +34,7 @@ impl Payload {
 ///
 /// It's the same for all systems and lives as long as the process, so that no system pays for counting references to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tally(&'static Counts);
+pub struct Tally(&'static Counts);
 
 #[derive(Debug)]
 struct Counts {
@@ -36,12 +45,14 @@ struct Counts {
 
 impl Tally {
     /// Expects so many runs.
-    pub(crate) fn of(jobs: u64) -> Self {
+    #[must_use]
+    pub fn of(jobs: u64) -> Self {
         Self::new(jobs, 0)
     }
 
     /// Expects so many runs, and notes when each started.
-    pub(crate) fn with_starts(jobs: u64) -> Self {
+    #[must_use]
+    pub fn with_starts(jobs: u64) -> Self {
         Self::new(jobs, jobs as usize)
     }
 
@@ -51,7 +62,8 @@ impl Tally {
     }
 
     /// Does what the job does: next to nothing.
-    pub(crate) fn run(self, user_id: u64, template: &str) {
+    #[inline]
+    pub fn run(self, user_id: u64, template: &str) {
         if let Some(start) = self.0.starts.get(user_id as usize) {
             start.get_or_init(Instant::now);
         }
@@ -61,13 +73,23 @@ impl Tally {
         }
     }
 
-    /// Waits for the last run.
-    pub(crate) async fn finished(self) {
-        self.0.finished.notified().await;
+    /// Waits for the last run, for as long as jobs run at all.
+    ///
+    /// # Errors
+    ///
+    /// No job ran from one look, every 30 s, to the next: those that are left are lost.
+    pub async fn finished(self) -> anyhow::Result<()> {
+        let mut seen = None;
+        while timeout(PATIENCE, self.0.finished.notified()).await.is_err() {
+            let left = self.0.left.load(Ordering::Acquire);
+            ensure!(seen.replace(left) != Some(left), "{left} jobs never ran");
+        }
+        Ok(())
     }
 
     /// Tells when a job started.
-    pub(crate) fn start_of(self, user_id: u64) -> Option<Instant> {
+    #[must_use]
+    pub fn start_of(self, user_id: u64) -> Option<Instant> {
         self.0.starts.get(user_id as usize)?.get().copied()
     }
 }

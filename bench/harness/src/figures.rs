@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a figure is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Metric {
+pub enum Metric {
     /// Jobs a second.
     Rate,
     /// Seconds of CPU time, the system's and the benchmark's own, for 100,000 jobs.
@@ -23,27 +23,36 @@ pub(crate) enum Metric {
     Push,
     /// Nanoseconds to claim a job and settle it.
     ClaimAndSettle,
+    /// Nanoseconds to claim a job.
+    Claim,
+    /// Nanoseconds to settle a job.
+    Settle,
 }
 
 /// The figures of one measurement; what the child process prints.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Figures(BTreeMap<Metric, f64>);
+pub struct Figures(BTreeMap<Metric, f64>);
 
 impl Figures {
     /// Records what so many jobs took of the clock and of the processor.
-    pub(crate) fn of_run(jobs: u64, wall: Duration, cpu: Duration) -> Self {
+    #[must_use]
+    pub fn of_run(jobs: u64, wall: Duration, cpu: Duration) -> Self {
         Self::default()
             .with(Metric::Rate, jobs as f64 / wall.as_secs_f64())
             .with(Metric::Cpu, cpu.as_secs_f64() * 100_000.0 / jobs as f64)
     }
 
-    pub(crate) fn with(mut self, metric: Metric, value: f64) -> Self {
+    /// Adds a figure.
+    #[must_use]
+    pub fn with(mut self, metric: Metric, value: f64) -> Self {
         self.0.insert(metric, value);
         self
     }
 
-    pub(crate) fn value(&self, metric: Metric) -> Option<f64> {
+    /// Gives a figure, if it was taken.
+    #[must_use]
+    pub fn value(&self, metric: Metric) -> Option<f64> {
         self.0.get(&metric).copied()
     }
 }

@@ -1,0 +1,52 @@
+//! What a system is put under.
+
+use serde::{Deserialize, Serialize};
+
+/// A load that a system is put under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Load {
+    /// So many tasks enqueue at once, a job a call, and none works.
+    Enqueue {
+        /// How many tasks.
+        tasks: u32,
+    },
+    /// One task enqueues jobs a thousand a call, and none works.
+    Bulk,
+    /// Workers empty a full queue.
+    Drain {
+        /// How many jobs run at once.
+        workers: usize,
+    },
+    /// Tasks enqueue a job a call while 64 workers work; on so many threads, or on one for each core.
+    Stream {
+        /// How many tasks enqueue.
+        tasks: u32,
+        /// How many threads the runtime has.
+        threads: Option<usize>,
+    },
+    /// Single jobs meet an idle system.
+    Latency,
+    /// Jobs lie and wait.
+    Memory,
+    /// Jobs come and go beside so many that wait, in memory.
+    Depth {
+        /// How many others wait.
+        waiting: u64,
+        /// What they wait for.
+        waits: Waits,
+    },
+    /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, in a file.
+    Beside {
+        /// How many of each sort.
+        others: u64,
+    },
+}
+
+/// What waiting jobs wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Waits {
+    /// A worker.
+    ForWorker,
+    /// Their time.
+    ForTime,
+}

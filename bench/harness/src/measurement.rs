@@ -1,0 +1,68 @@
+//! How a load is put on a system, and measured.
+//!
+//! Every measurement waits for a notification, never for time; only the pace of the latency workload is time.
+
+mod fill;
+mod latency;
+mod passage;
+
+use std::thread::available_parallelism;
+
+use anyhow::ensure;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::figures::Figures;
+use crate::load::Load;
+use crate::system::{System, WORKERS};
+
+pub use fill::BATCH;
+pub use latency::JOBS as LATENCY_JOBS;
+
+/// Measures so many jobs on a system under a load.
+///
+/// # Errors
+///
+/// The system failed, or the load is one that only our own queues are put under.
+pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures> {
+    ensure!(jobs > 0, "a measurement of nothing");
+    // A tenth goes ahead and doesn't count, so that code, threads and allocator are warm.
+    let ahead = (jobs / 10).max(64);
+    match load {
+        Load::Enqueue { tasks } => {
+            fill::rate::<S>(ahead, tasks).await?;
+            fill::rate::<S>(jobs, tasks).await
+        }
+        Load::Bulk => {
+            fill::bulk::<S>(ahead).await?;
+            fill::bulk::<S>(jobs).await
+        }
+        Load::Drain { workers } => {
+            passage::drain::<S>(ahead, workers).await?;
+            passage::drain::<S>(jobs, workers).await
+        }
+        Load::Stream { tasks, .. } => {
+            passage::stream::<S>(ahead, tasks).await?;
+            passage::stream::<S>(jobs, tasks).await
+        }
+        Load::Latency => latency::measure::<S>(jobs, WORKERS).await,
+        Load::Memory => fill::memory::<S>(jobs).await,
+        Load::Depth { .. } | Load::Beside { .. } => {
+            anyhow::bail!("only our own queues are put under {load:?}")
+        }
+    }
+}
+
+/// Makes the runtime that a load asks for: tokio's default, but for the number of threads.
+///
+/// # Errors
+///
+/// There are no threads to be had.
+pub fn runtime(load: Load) -> anyhow::Result<Runtime> {
+    let threads = match load {
+        // Nothing that is spawned may run before it was weighed.
+        Load::Memory => return Ok(Builder::new_current_thread().enable_all().build()?),
+        Load::Stream { threads: Some(threads), .. } => threads,
+        _ => available_parallelism()?.get(),
+    };
+    Ok(Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
+}

@@ -1,0 +1,83 @@
+//! Where a system is set up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context as _, ensure};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+
+/// All sites are below this folder, which is on the file system that the benchmarks lie on.
+const SITES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
+
+/// A fresh place for one system, and how much it is to hold.
+#[derive(Debug)]
+pub struct Site {
+    bound: usize,
+    folder: PathBuf,
+}
+
+impl Site {
+    /// Finds a place where nothing is yet, for so many jobs.
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let place = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { bound, folder: Path::new(SITES).join(format!("{}-{place}", std::process::id())) }
+    }
+
+    /// Tells how many jobs there must be room for, if a system has bounds.
+    #[must_use]
+    pub fn bound(&self) -> usize {
+        self.bound
+    }
+
+    /// Gives a file that doesn't exist yet, on a disk; it's gone with the site.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be made, or lies in memory.
+    pub fn file(&self) -> anyhow::Result<PathBuf> {
+        fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
+        let kind = statfs(&self.folder)?.filesystem_type();
+        ensure!(kind != TMPFS_MAGIC, "{} is in memory: nothing would be written to a disk", SITES);
+        Ok(self.folder.join("jobs.db"))
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // A system may still write while it's torn down: what is left then is swept by the next run.
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Removes what is left of sites whose process was killed.
+///
+/// # Errors
+///
+/// Something can't be removed.
+pub fn sweep() -> anyhow::Result<()> {
+    fs::create_dir_all(SITES)?;
+    fs::remove_dir_all(SITES)?;
+    fs::create_dir_all(SITES)?;
+    Ok(())
+}
+
+/// Names the file system and the device that the sites are on.
+#[must_use]
+pub fn filesystem() -> String {
+    let place = Path::new(SITES).canonicalize().unwrap_or_default();
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?, words.next()?, words.next()?))
+    });
+    // Of the mounts that hold the place, the innermost counts.
+    let innermost =
+        mounts.filter(|(_, point, _)| place.starts_with(point)).max_by_key(|(_, point, _)| point.len());
+    innermost.map_or_else(
+        || "an unknown file system".to_owned(),
+        |(device, _, kind)| format!("{kind} on {device}"),
+    )
+}

@@ -1,0 +1,58 @@
+//! Peers that are programs of their own, since each brings another version of SQLite than ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::ensure;
+
+use crate::case::{Case, Contender};
+
+/// A peer's program, in `peers/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(&'static str);
+
+impl Peer {
+    /// Gives the program that measures a system; `None` if this one does.
+    pub(crate) fn of(system: Contender) -> Option<Self> {
+        match system {
+            Contender::Effectum => Some(Self("effectum")),
+            Contender::ApalisSqlite => Some(Self("apalis-sqlite")),
+            Contender::Us
+            | Contender::Port
+            | Contender::Mpsc
+            | Contender::Spawn
+            | Contender::Apalis
+            | Contender::Payload
+            | Contender::Raw => None,
+        }
+    }
+
+    /// Builds the program, as this one is built: with the release profile as it comes.
+    pub(crate) fn build(self) -> anyhow::Result<()> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(["build", "--release", "--locked", "--manifest-path"])
+            .arg(home().join("peers").join(self.0).join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(target())
+            .status()?;
+        ensure!(status.success(), "{} couldn't be built: {status}", self.0);
+        Ok(())
+    }
+
+    /// Gives the call that makes one measurement.
+    pub(crate) fn call(self, case: Case) -> anyhow::Result<Command> {
+        let mut call = Command::new(target().join("release").join(format!("peer-{}", self.0)));
+        call.arg(serde_json::to_string(&case.load)?).arg(case.jobs.to_string());
+        Ok(call)
+    }
+}
+
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One folder for all peers, so that what they share is built once.
+fn target() -> PathBuf {
+    home().join("target/peers")
+}

@@ -1,0 +1,29 @@
+//! Our queue in an SQLite file, with everything on: `synchronous=FULL`, leases, retries, finished jobs kept for a day.
+
+use harness::{Site, System, Tally};
+use queue_sqlite::SqliteQueue;
+use queue_tokio::RunningHost;
+
+use super::us::{Entrance, host};
+
+pub(crate) struct UsOnSqlite {
+    queue: SqliteQueue,
+    tally: Tally,
+}
+
+impl System for UsOnSqlite {
+    type Producer = Entrance<SqliteQueue>;
+    type Workers = RunningHost;
+
+    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self { queue: SqliteQueue::open(site.file()?).await?, tally })
+    }
+
+    fn producer(&self) -> Entrance<SqliteQueue> {
+        Entrance(self.queue.clone())
+    }
+
+    async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
+        host(self.queue.clone(), self.tally, workers).await
+    }
+}

@@ -1,0 +1,87 @@
+//! Jobs come and go in a file that holds many that are finished, and many whose time has not come: what one costs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use harness::{BATCH, Figures, Metric, Payload, Site, WORKERS};
+use queue_core::{Delivery, Demand, NewJob, Queue as _, QueueName, Settlement, Transition};
+use queue_sqlite::SqliteQueue;
+
+use crate::systems::welcome;
+
+/// A scheduled job waits for so long at least, so that none comes due meanwhile.
+const WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Measures what it costs to push a job, to claim it and to settle it, beside so many of each sort.
+pub(super) async fn measure(others: u64, jobs: u64) -> anyhow::Result<Figures> {
+    let site = Site::new(0);
+    let queue = SqliteQueue::open(site.file()?).await?;
+    for first in (0..others).step_by(BATCH as usize) {
+        let waits = |n| welcome_now(n).delay(WAIT + Duration::from_millis(n));
+        queue.push((first..first + BATCH).map(waits).collect()).await?;
+        queue.push((first..first + BATCH).map(welcome_now).collect()).await?;
+        Costs::default().work_off(&queue, BATCH as usize).await?;
+    }
+
+    // As in the other workloads, a tenth goes ahead and doesn't count.
+    pass(&queue, jobs / 10).await?;
+    Ok(pass(&queue, jobs).await?.figures())
+}
+
+/// Lets so many jobs come and go, a batch at a time.
+async fn pass(queue: &SqliteQueue, jobs: u64) -> anyhow::Result<Costs> {
+    let mut costs = Costs::default();
+    for first in (0..jobs).step_by(BATCH as usize) {
+        let batch: Vec<NewJob> = (first..first + BATCH).map(welcome_now).collect();
+        let start = Instant::now();
+        queue.push(batch).await?;
+        costs.pushing += start.elapsed();
+        costs.work_off(queue, WORKERS).await?;
+    }
+    Ok(costs)
+}
+
+fn welcome_now(user_id: u64) -> NewJob {
+    welcome::from(Payload::new(user_id)).into()
+}
+
+/// What jobs cost, and how many there were.
+#[derive(Default)]
+struct Costs {
+    jobs: u64,
+    pushing: Duration,
+    claiming: Duration,
+    settling: Duration,
+}
+
+impl Costs {
+    /// Claims and settles a batch, so many jobs at once.
+    async fn work_off(&mut self, queue: &SqliteQueue, at_once: usize) -> anyhow::Result<()> {
+        let demand = Demand::new(QueueName::DEFAULT, at_once).wait(Duration::ZERO);
+        let mut left = BATCH;
+        while left > 0 {
+            let start = Instant::now();
+            let deliveries = queue.claim(&demand).await?;
+            self.claiming += start.elapsed();
+            ensure!(!deliveries.is_empty(), "jobs were lost");
+
+            let claimed = deliveries.len() as u64;
+            let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Complete);
+            let settlements = deliveries.into_iter().map(complete).collect();
+            let start = Instant::now();
+            queue.settle(settlements).await?;
+            self.settling += start.elapsed();
+            left -= claimed.min(left);
+            self.jobs += claimed;
+        }
+        Ok(())
+    }
+
+    fn figures(&self) -> Figures {
+        let nanos = |time: Duration| time.as_nanos() as f64 / self.jobs as f64;
+        Figures::default()
+            .with(Metric::Push, nanos(self.pushing))
+            .with(Metric::Claim, nanos(self.claiming))
+            .with(Metric::Settle, nanos(self.settling))
+    }
+}
