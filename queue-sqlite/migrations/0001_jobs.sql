@@ -8,7 +8,7 @@ create table queue_lines (
     paused integer not null default 0
 ) strict;
 
--- What changes while a job lives. Rows are small, since each is written three times: pushed, claimed, settled.
+-- The jobs. A row is written whole three times, when its job is pushed, claimed and settled, so what is large is apart.
 create table queue_jobs (
     seq           integer primary key,
     id            blob    not null,
@@ -22,27 +22,29 @@ create table queue_jobs (
     pushed_at     integer not null,
     run_at        integer not null,
     claimed_at    integer,
-    stamp         integer,             -- when the lease expires, of an executing job; when it finished, of a finished one
+    stamp         integer,             -- when a waiting job is due, a lease expires, a finished job ended; null if available
     unique_key    text,
     key_until     integer,             -- the key is held until then, even if the job has finished
     holds_key     integer,             -- 1 unless a later job has taken the key over
     cancel_reason text,
+    payload       text,                -- JSON, byte for byte as it was pushed
+    meta          text,                -- a JSON object of texts, if there is any
+    has_body      integer,             -- 1 if payload and meta are in `queue_bodies` instead
     partition     text                 -- for limits by tenant; not used yet
 ) strict;
 
 create unique index queue_jobs_id on queue_jobs (id);
--- Each partial index holds the jobs of one stage of life, so none of them grows with the jobs of another.
-create index queue_jobs_ready    on queue_jobs (line, priority, run_at) where state = 1;
-create index queue_jobs_due      on queue_jobs (run_at) where state in (0, 3);
-create index queue_jobs_leased   on queue_jobs (stamp) where state = 2;
-create index queue_jobs_finished on queue_jobs (state, stamp) where state >= 4;
+-- A job is in one of these two: among the ready ones in order, or among those of its state by time. So what is looked for
+-- is always at the beginning of a range, whatever else there is.
+create index queue_jobs_ready on queue_jobs (line, priority, run_at) where state = 1;
+create index queue_jobs_timed on queue_jobs (state, stamp) where stamp is not null;
 create unique index queue_jobs_key on queue_jobs (name, unique_key) where holds_key = 1;
 
--- What a job carries: written once, and apart, since SQLite writes a whole row anew whatever changes in it.
+-- What jobs carry that is more than some hundred bytes: written once.
 create table queue_bodies (
     seq     integer primary key,
-    payload text not null,             -- JSON, byte for byte as it was pushed
-    meta    text                       -- a JSON object of texts, if there is any
+    payload text not null,
+    meta    text
 ) strict;
 
 -- What went wrong, the newest twenty of each job. A claim ends in one failure at most, so the fence tells them apart.

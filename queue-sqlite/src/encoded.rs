@@ -15,6 +15,16 @@ pub(crate) struct Encoded {
     pub(crate) meta: Option<String>,
 }
 
+impl Encoded {
+    /// How many bytes of payload and meta a job's row takes. A row is written three times, so more than that is apart.
+    const SMALL: usize = 512;
+
+    /// Tells whether it fits into the job's own row.
+    pub(crate) fn is_small(&self) -> bool {
+        self.payload.len() + self.meta.as_ref().map_or(0, String::len) <= Self::SMALL
+    }
+}
+
 /// Encodes a batch and holds it to the limits; jobs without an identity are given one.
 ///
 /// # Errors

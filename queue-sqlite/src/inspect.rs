@@ -57,7 +57,7 @@ impl Inspect for SqliteQueue {
 
 fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobRecord>> {
     let mut get = connection.prepare_cached(sql::GET)?;
-    let found = get.query_row([rows::id_bytes(id)], rows::record).optional()?;
+    let found = get.query_row([rows::id_bytes(id)], |row| rows::record(connection, row)).optional()?;
     found.map(|found| shown(connection, found, now)).transpose()
 }
 
@@ -76,7 +76,7 @@ fn list(connection: &Connection, filter: &Filter, page: &Page, now: Timestamp) -
             ":now": now.as_micros(),
             ":limit": limit,
         },
-        rows::record,
+        |row| rows::record(connection, row),
     )?;
     let mut found = found.collect::<Result<Vec<_>>>()?;
     let is_more = found.len() > page.limit;

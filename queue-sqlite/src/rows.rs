@@ -8,7 +8,9 @@ use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
 };
 use rusqlite::types::Type;
-use rusqlite::{Error, Result, Row};
+use rusqlite::{Connection, Error, Result, Row};
+
+use crate::sql;
 
 /// A job's place in push order, which is what the tables know it by.
 pub(crate) type Seq = i64;
@@ -64,12 +66,24 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
     Ok(Meta::from_iter(words))
 }
 
+/// Reads what a job carries, of its row or from where it's apart.
+fn carried(connection: &Connection, row: &Row<'_>, column: usize) -> Result<(Body, Meta)> {
+    let body =
+        |row: &Row<'_>, column| Ok((Body::stored(text::<String>(row, column)?), meta(row, column + 1)?));
+    if row.get(column + 2)? {
+        let seq: Seq = row.get(0)?;
+        return connection.prepare_cached(sql::BODY)?.query_row([seq], |row| body(row, 0));
+    }
+    body(row, column)
+}
+
 fn unreadable(column: usize, what: String) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }
 
 /// Reads a row of `READY` as the delivery that it becomes when it's leased now.
 pub(crate) fn delivery(
+    connection: &Connection,
     row: &Row<'_>,
     queue: &QueueName,
     now: Timestamp,
@@ -77,21 +91,21 @@ pub(crate) fn delivery(
 ) -> Result<(Seq, Delivery)> {
     let fence = Fence(fence(row, 5)?.0 + 1);
     let lease = Lease { job: id(row, 1)?, fence, length: lease, expires_at: now.saturating_add(lease) };
-    let mut record =
-        JobRecord::new(lease.job, text::<JobName>(row, 2)?, Body::stored(text::<String>(row, 9)?));
+    let (body, meta) = carried(connection, row, 9)?;
+    let mut record = JobRecord::new(lease.job, text::<JobName>(row, 2)?, body);
     record.queue = queue.clone();
     record.attempt = row.get::<_, u32>(3)? + 1;
     record.max_attempts = row.get(4)?;
     record.priority = row.get(6)?;
     record.pushed_at = instant(row, 7)?;
     record.run_at = instant(row, 8)?;
-    record.meta = meta(row, 10)?;
+    record.meta = meta;
     Ok((row.get(0)?, Delivery::new(record, lease)))
 }
 
 /// Reads a row of `GET` or `LIST` as it is stored; its errors are in another table.
-pub(crate) fn record(row: &Row<'_>) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
-    let body = Body::stored(text::<String>(row, 15)?);
+pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
+    let (body, meta) = carried(connection, row, 15)?;
     let mut record = JobRecord::new(id(row, 1)?, text::<JobName>(row, 2)?, body);
     record.queue = text::<QueueName>(row, 3)?;
     record.state = state(row, 4)?;
@@ -106,7 +120,7 @@ pub(crate) fn record(row: &Row<'_>) -> Result<(Seq, JobRecord, Option<Timestamp>
     record.finished_at = stamp.filter(|_| record.state.is_finished());
     record.unique = row.get(13)?;
     record.cancel_reason = row.get(14)?;
-    record.meta = meta(row, 16)?;
+    record.meta = meta;
     Ok((row.get(0)?, record, stamp))
 }
 

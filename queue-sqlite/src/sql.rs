@@ -23,24 +23,37 @@ pub(crate) const LET_GO_OF_KEY: &str = "update queue_jobs set holds_key = null w
 /// Stores a job. Its place in push order is one more than the last, so it goes to the end of each tree.
 pub(crate) const INSERT_JOB: &str = "
     insert into queue_jobs
-        (id, line, name, state, priority, max_attempts, pushed_at, run_at, unique_key, key_until, holds_key)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        (id, line, name, state, priority, max_attempts, pushed_at, run_at, stamp, unique_key, key_until, holds_key,
+        payload, meta, has_body)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14)";
 
-/// Stores what a job carries, under the place that the job was given.
+/// Stores what a job carries apart from it, under the place that the job was given.
 pub(crate) const INSERT_BODY: &str = "insert into queue_bodies (seq, payload, meta) values (?1, ?2, ?3)";
 
 /// Replaces what a waiting job carries: both by `seq`.
-pub(crate) const REPLACE_JOB: &str =
-    "update queue_jobs set state = ?2, priority = ?3, run_at = ?4 where seq = ?1";
+pub(crate) const REPLACE_JOB: &str = "
+    update queue_jobs set state = ?2, priority = ?3, run_at = ?4, stamp = case ?2 when 0 then ?4 end where seq = ?1";
+pub(crate) const REPLACE_PAYLOAD: &str =
+    "update queue_jobs set payload = ?2 where seq = ?1 and has_body is null";
 pub(crate) const REPLACE_BODY: &str = "update queue_bodies set payload = ?2 where seq = ?1";
+
+/// Moves what a waiting job carries out of its row, with a payload that is large: both by `seq`.
+pub(crate) const MOVE_BODY: &str =
+    "insert into queue_bodies (seq, payload, meta) select seq, ?2, meta from queue_jobs where seq = ?1";
+pub(crate) const BODY_MOVED: &str =
+    "update queue_jobs set payload = null, meta = null, has_body = 1 where seq = ?1";
 
 /// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs, which ends at the limit.
 /// It needs no sort, since the index is in that order (`seq` is the last column of every index).
 pub(crate) const READY: &str = "
-    select j.seq, j.id, j.name, j.attempt, j.max_attempts, j.fence, j.priority, j.pushed_at, j.run_at, b.payload, b.meta
-    from queue_jobs j cross join queue_bodies b on b.seq = j.seq
+    select j.seq, j.id, j.name, j.attempt, j.max_attempts, j.fence, j.priority, j.pushed_at, j.run_at,
+        j.payload, j.meta, j.has_body is not null
+    from queue_jobs j
     where j.line = ?1 and j.state = 1
     order by j.priority, j.run_at, j.seq limit ?2";
+
+/// What a job carries apart from its row: by `seq`.
+pub(crate) const BODY: &str = "select payload, meta from queue_bodies where seq = ?1";
 
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
@@ -52,21 +65,22 @@ pub(crate) const ANY_READY: &str = "
     select 1 from queue_jobs j join queue_lines l on l.line = j.line
     where l.name = ?1 and l.paused = 0 and j.state = 1 limit 1";
 
-/// Makes what is due available: a walk over the index of waiting jobs, up to now.
+/// Makes the jobs of a waiting state available that are due: a walk over them by time, up to now.
 pub(crate) const MAKE_DUE_AVAILABLE: &str =
-    "update queue_jobs set state = 1 where state in (0, 3) and run_at <= ?1";
+    "update queue_jobs set state = 1, stamp = null where state = ?1 and stamp <= ?2";
 
-/// The leases that have expired: a walk over the index of leased jobs, up to now.
+/// The leases that have expired: a walk over the leased jobs by time, up to now.
 pub(crate) const EXPIRED: &str = "
     select seq, fence, attempt, max_attempts, stamp, cancel_reason is not null from queue_jobs
     where state = 2 and stamp <= ?1 order by stamp";
 
 /// Ends a lease that has expired: by `seq`.
-pub(crate) const EXPIRE: &str = "update queue_jobs set state = ?2 where seq = ?1";
+pub(crate) const EXPIRE: &str =
+    "update queue_jobs set state = ?2, stamp = case ?2 when 1 then null else stamp end where seq = ?1";
 
-/// When time next changes something: the first entry of each of two indexes.
-pub(crate) const NEXT_DUE: &str = "select min(run_at) from queue_jobs where state in (0, 3)";
-pub(crate) const NEXT_EXPIRY: &str = "select min(stamp) from queue_jobs where state = 2";
+/// When time next changes something for the jobs of a state: its first entry by time.
+pub(crate) const NEXT_OF_STATE: &str =
+    "select stamp from queue_jobs where state = ?1 and stamp is not null order by stamp limit 1";
 
 /// Extends a lease that holds: by the job's identity, and then by its fence.
 pub(crate) const RENEW: &str = "
@@ -87,18 +101,21 @@ pub(crate) const RETRY: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 when ?4 > ?3 then 3 else 1 end,
         run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        stamp = ?3
+        stamp = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end
     where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt";
 pub(crate) const SNOOZE: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 when ?4 > ?3 then 0 else 1 end,
         run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        stamp = ?3, attempt = max(attempt - 1, 0)
+        stamp = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end,
+        attempt = max(attempt - 1, 0)
     where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const RELEASE: &str = "
     update queue_jobs set
-        state = case when cancel_reason is not null then 6 else 1 end, stamp = ?3, attempt = max(attempt - 1, 0)
+        state = case when cancel_reason is not null then 6 else 1 end,
+        stamp = case when cancel_reason is not null then ?3 end,
+        attempt = max(attempt - 1, 0)
     where id = ?1 and fence = ?2 and state = 2";
 
 /// Adds to a job's history of errors: by its primary key.
@@ -117,7 +134,7 @@ pub(crate) const ASK_TO_CANCEL: &str = "update queue_jobs set cancel_reason = ?2
 pub(crate) const CANCEL_WAITING: &str =
     "update queue_jobs set state = 6, stamp = ?2, cancel_reason = ?3 where seq = ?1";
 pub(crate) const RUN_AGAIN: &str = "
-    update queue_jobs set state = 1, run_at = ?2, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
+    update queue_jobs set state = 1, run_at = ?2, stamp = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
         holds_key = case when state >= 4 and unique_key is not null then 1 else holds_key end
     where seq = ?1";
 pub(crate) const SET_PAUSED: &str = "
@@ -125,7 +142,7 @@ pub(crate) const SET_PAUSED: &str = "
 
 /// The jobs of one finished state that finished first: a walk from the beginning of that state's part of the index.
 pub(crate) const FINISHED_FIRST: &str = "
-    select seq, stamp from queue_jobs where state = ?1 and state >= 4 and stamp <= ?2 order by stamp, seq limit ?3";
+    select seq, stamp from queue_jobs where state = ?1 and stamp <= ?2 order by stamp, seq limit ?3";
 
 /// Removes a job: three times by `seq`.
 pub(crate) const DELETE_JOB: &str = "delete from queue_jobs where seq = ?1";
@@ -140,8 +157,9 @@ pub(crate) const FAILURES: &str =
 macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, l.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
-            j.run_at, j.claimed_at, j.stamp, j.unique_key, j.cancel_reason, b.payload, b.meta
-        from queue_jobs j cross join queue_lines l on l.line = j.line cross join queue_bodies b on b.seq = j.seq "
+            j.run_at, j.claimed_at, j.stamp, j.unique_key, j.cancel_reason, j.payload,
+            j.meta, j.has_body is not null
+        from queue_jobs j cross join queue_lines l on l.line = j.line "
     };
 }
 

@@ -12,23 +12,29 @@ mod operate;
 mod prune;
 mod push;
 mod settle;
+mod statements;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use queue_core::{QueueName, Timestamp};
+use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
 use crate::rows;
 use crate::sql;
+use statements::Statements;
 
 /// The jobs, at one instant of one transaction.
 pub(crate) struct Table<'a> {
     connection: &'a Connection,
     now: Timestamp,
     known: &'a mut Known,
+    statements: Statements<'a>,
 }
+
+/// The states that time ends.
+const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable];
 
 /// What is kept from one transaction to the next.
 #[derive(Default)]
@@ -41,13 +47,27 @@ pub(crate) struct Known {
 
 impl<'a> Table<'a> {
     pub(crate) fn new(connection: &'a Connection, now: Timestamp, known: &'a mut Known) -> Self {
-        Self { connection, now, known }
+        Self { connection, now, known, statements: Statements::new(connection) }
     }
 
     /// Lets time pass: what is due becomes available, and expired leases are void.
     pub(crate) fn advance(&mut self) -> Result<()> {
-        self.connection.prepare_cached(sql::MAKE_DUE_AVAILABLE)?.execute([self.now.as_micros()])?;
-        self.expire()
+        for state in TIMED {
+            // A look costs little, and mostly there is nothing to do.
+            let find = self.statements.get(sql::NEXT_OF_STATE)?;
+            let next = find.query_row([state as i64], |row| rows::instant(row, 0)).optional()?;
+            if next.is_none_or(|next| next > self.now) {
+                continue;
+            }
+            match state {
+                State::Executing => self.expire()?,
+                waiting => {
+                    let due = self.statements.get(sql::MAKE_DUE_AVAILABLE)?;
+                    due.execute((waiting as i64, self.now.as_micros()))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives a queue's number, made at its first use.
@@ -55,7 +75,7 @@ impl<'a> Table<'a> {
         if let Some(line) = self.known.lines.get(queue) {
             return Ok(*line);
         }
-        let mut find = self.connection.prepare_cached(sql::LINE)?;
+        let find = self.statements.get(sql::LINE)?;
         let line = match find.query_row([queue.as_str()], |row| row.get(0)).optional()? {
             Some(line) => line,
             None => self
@@ -69,25 +89,25 @@ impl<'a> Table<'a> {
 
     /// Adds to a job's history of errors, and keeps the newest.
     fn note_failure(
-        &self,
+        &mut self,
         seq: rows::Seq,
         fence: i64,
         error: &queue_core::inspect::AttemptError,
     ) -> Result<()> {
         use queue_core::inspect::AttemptError;
-        let mut insert = self.connection.prepare_cached(sql::INSERT_FAILURE)?;
+        let insert = self.statements.get(sql::INSERT_FAILURE)?;
         insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
         // Each failure has a fence of its own, so with fewer claims there can't be too many.
         if fence > rows::count(AttemptError::KEPT as u64) {
-            self.connection.prepare_cached(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
+            self.statements.get(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
         }
         Ok(())
     }
 
     /// Removes a job and all that belongs to it.
-    fn remove(&self, seq: rows::Seq) -> Result<()> {
+    fn remove(&mut self, seq: rows::Seq) -> Result<()> {
         for statement in [sql::DELETE_JOB, sql::DELETE_BODY, sql::DELETE_FAILURES] {
-            self.connection.prepare_cached(statement)?.execute([seq])?;
+            self.statements.get(statement)?.execute([seq])?;
         }
         Ok(())
     }
@@ -95,9 +115,10 @@ impl<'a> Table<'a> {
 
 /// Tells when time next changes something: a job becomes due, or a lease expires.
 pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+    let mut find = connection.prepare_cached(sql::NEXT_OF_STATE)?;
     let mut next: Option<i64> = None;
-    for statement in [sql::NEXT_DUE, sql::NEXT_EXPIRY] {
-        let at: Option<i64> = connection.prepare_cached(statement)?.query_row([], |row| row.get(0))?;
+    for state in TIMED {
+        let at = find.query_row([state as i64], |row| row.get(0)).optional()?;
         next = next.into_iter().chain(at).min();
     }
     Ok(next.map(Timestamp::from_micros))

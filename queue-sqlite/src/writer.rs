@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use queue_core::{Delivery, QueueError};
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -34,6 +35,16 @@ use waiting::Waiting;
 /// How many jobs share a transaction at most, roughly: it bounds how long the last of them waits.
 const MOST: usize = 10_000;
 
+/// For how long the thread looks for the next request before it goes to sleep: waking it takes as long as that.
+const ATTENTION: Duration = Duration::from_micros(100);
+
+/// For how long a transaction waits for those who were answered by the one before it: mostly they ask again at once, and
+/// then share it with those who are here already. Who is alone waits for nobody.
+const COMPANY: Duration = Duration::from_micros(100);
+
+/// For how many transactions nobody is waited for once they didn't come.
+const PATIENCE_LOST: u32 = 32;
+
 /// What the writer's thread works with.
 pub(crate) struct Writer {
     settings: SqliteQueueBuilder,
@@ -44,6 +55,10 @@ pub(crate) struct Writer {
     waiting: Waiting,
     known: Known,
     pruning: Pruning,
+    /// How many requests the last transaction had.
+    last: usize,
+    /// For how many transactions nobody is waited for.
+    lonely: u32,
     is_closed: bool,
 }
 
@@ -53,6 +68,8 @@ struct Batch {
     operations: Vec<Box<dyn Operation>>,
     looks: Vec<oneshot::Sender<()>>,
     weight: usize,
+    /// How many requests there are.
+    count: usize,
 }
 
 /// What is answered after the commit.
@@ -101,8 +118,18 @@ impl Writer {
         let known = Known::default();
         let guarded = connection::guard_transactions(&mut connection, known.is_guarded.clone());
         guarded.map_err(|error| Broken::from(error).told(place.path()))?;
-        let writer =
-            Self { settings, connection, messages, handle, waiting, known, pruning, is_closed: false };
+        let writer = Self {
+            settings,
+            connection,
+            messages,
+            handle,
+            waiting,
+            known,
+            pruning,
+            last: 0,
+            lonely: 0,
+            is_closed: false,
+        };
         Ok((writer, runtime))
     }
 
@@ -119,21 +146,49 @@ impl Writer {
     /// whatever else is there. `None` once nobody can ask any more.
     async fn gather(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
-        tokio::select! {
-            biased;
-            message = self.messages.recv() => self.take_in(message?, &mut batch),
-            () = self.waiting.moment(&self.connection) => {}
-            () = self.pruning.is_due() => {}
+        let crowd = self.last + self.messages.len();
+        if self.last > 0 {
+            self.take_in_for(ATTENTION, 1, &mut batch);
         }
-        while batch.weight < MOST
-            && let Ok(message) = self.messages.try_recv()
-        {
-            self.take_in(message, &mut batch);
+        if batch.count == 0 {
+            tokio::select! {
+                biased;
+                message = self.messages.recv() => self.take_in(message?, &mut batch),
+                () = self.waiting.moment(&self.connection) => {}
+                () = self.pruning.is_due() => {}
+            }
         }
+        let expected = if self.lonely > 0 || crowd < 2 { 0 } else { crowd };
+        self.lonely = self.lonely.saturating_sub(1);
+        self.take_in_for(COMPANY, expected, &mut batch);
+        if batch.count * 2 < expected {
+            self.lonely = PATIENCE_LOST;
+        }
+        self.last = batch.count;
         Some(batch)
     }
 
+    /// Takes in what is there, and goes on for a while if that is less than expected.
+    fn take_in_for(&mut self, patience: Duration, expected: usize, batch: &mut Batch) {
+        let mut began = None;
+        while batch.weight < MOST {
+            match self.messages.try_recv() {
+                Ok(message) => self.take_in(message, batch),
+                Err(_) if batch.count >= expected => return,
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {
+                    if began.get_or_insert_with(Instant::now).elapsed() > patience {
+                        return;
+                    }
+                    // Those who are to ask may need this very core.
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
     fn take_in(&mut self, message: Message, batch: &mut Batch) {
+        batch.count += 1;
         match message {
             Message::Do(operation) => {
                 batch.weight += operation.weight();
@@ -190,7 +245,7 @@ impl Writer {
         self.begin().await?;
         let mut served = Vec::new();
         let written = self.within(batch, &mut served);
-        let ended = written.and_then(|()| Ok(self.connection.execute_batch("commit")?));
+        let ended = written.and_then(|()| Ok(self.run_statement("commit")?));
         if let Err(broken) = ended {
             // What was made in this transaction is no more, numbers of queues among it.
             self.known.lines.clear();
@@ -207,7 +262,7 @@ impl Writer {
     async fn begin(&self) -> Result<(), Broken> {
         let began = Instant::now();
         loop {
-            match self.connection.execute_batch("begin immediate") {
+            match self.run_statement("begin immediate") {
                 Err(error) if is_busy(&error) && began.elapsed() < self.settings.busy_timeout => {
                     // By chance, so that processes which wait for one another don't do so in step.
                     tokio::time::sleep(Duration::from_micros(fastrand::u64(50..1_000))).await;
@@ -215,6 +270,10 @@ impl Writer {
                 answer => return Ok(answer?),
             }
         }
+    }
+
+    fn run_statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     fn within(&mut self, batch: &mut Batch, served: &mut Served) -> Result<(), Broken> {

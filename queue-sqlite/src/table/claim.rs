@@ -30,18 +30,18 @@ impl Table<'_> {
         demand: &Demand,
         into: &mut Vec<Delivery>,
     ) -> Result<()> {
-        let mut find = self.connection.prepare_cached(sql::LINE)?;
+        let find = self.statements.get(sql::LINE)?;
         let line = find.query_row([queue.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((line, false)): Option<(i64, bool)> = line else {
             return Ok(());
         };
         // They are read before the first is leased: a walk over an index must not change what it walks over.
-        let mut ready = self.connection.prepare_cached(sql::READY)?;
+        let ready = self.statements.get(sql::READY)?;
         let rows = ready.query_map((line, count(room as u64)), |row| {
-            rows::delivery(row, queue, self.now, demand.lease)
+            rows::delivery(self.connection, row, queue, self.now, demand.lease)
         })?;
         let ready: Vec<_> = rows.collect::<Result<_>>()?;
-        let mut lease = self.connection.prepare_cached(sql::LEASE)?;
+        let lease = self.statements.get(sql::LEASE)?;
         for (seq, delivery) in ready {
             lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros()))?;
             into.push(delivery);

@@ -20,7 +20,7 @@ struct Expired {
 impl Table<'_> {
     /// Extends leases, each by its own length from now.
     pub(crate) fn renew(&mut self, leases: &[Lease]) -> Result<Vec<Renewal>> {
-        let mut renew = self.connection.prepare_cached(sql::RENEW)?;
+        let renew = self.statements.get(sql::RENEW)?;
         let renew_one = |lease: &Lease| {
             let expires_at = self.now.saturating_add(lease.length);
             let key = (rows::id_bytes(lease.job), rows::count(lease.fence.0), expires_at.as_micros());
@@ -36,13 +36,13 @@ impl Table<'_> {
             let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled } = expired;
             self.note_failure(seq, fence, &rows::lease_expired(attempt, max_attempts, at))?;
             let state = rows::after_expiry(is_to_be_cancelled, attempt, max_attempts);
-            self.connection.prepare_cached(sql::EXPIRE)?.execute((seq, state as i64))?;
+            self.statements.get(sql::EXPIRE)?.execute((seq, state as i64))?;
         }
         Ok(())
     }
 
-    fn expired(&self) -> Result<Vec<Expired>> {
-        let mut expired = self.connection.prepare_cached(sql::EXPIRED)?;
+    fn expired(&mut self) -> Result<Vec<Expired>> {
+        let expired = self.statements.get(sql::EXPIRED)?;
         let rows = expired.query_map([self.now.as_micros()], |row| {
             Ok(Expired {
                 seq: row.get(0)?,

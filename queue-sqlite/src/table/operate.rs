@@ -25,10 +25,10 @@ impl Table<'_> {
             return Ok(Cancellation::Finished);
         }
         if job.state == State::Executing {
-            self.connection.prepare_cached(sql::ASK_TO_CANCEL)?.execute((job.seq, reason))?;
+            self.statements.get(sql::ASK_TO_CANCEL)?.execute((job.seq, reason))?;
             return Ok(Cancellation::Requested);
         }
-        let mut cancel = self.connection.prepare_cached(sql::CANCEL_WAITING)?;
+        let cancel = self.statements.get(sql::CANCEL_WAITING)?;
         cancel.execute((job.seq, self.now.as_micros(), reason))?;
         Ok(Cancellation::Cancelled)
     }
@@ -43,7 +43,7 @@ impl Table<'_> {
         if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
             self.take_key_back(id, &job.name, key)?;
         }
-        self.connection.prepare_cached(sql::RUN_AGAIN)?.execute((job.seq, self.now.as_micros()))?;
+        self.statements.get(sql::RUN_AGAIN)?.execute((job.seq, self.now.as_micros()))?;
         Ok(())
     }
 
@@ -58,13 +58,13 @@ impl Table<'_> {
 
     /// Stops deliveries from a queue, or takes them up again.
     pub(crate) fn pause(&mut self, queue: &QueueName, paused: bool) -> Result<()> {
-        self.connection.prepare_cached(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
+        self.statements.get(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
         Ok(())
     }
 
     /// Gives a finished job that is to run again its unique key back.
     fn take_key_back(&mut self, id: JobId, name: &str, key: &str) -> Result<(), Failure> {
-        let mut find = self.connection.prepare_cached(sql::KEY_HOLDER)?;
+        let find = self.statements.get(sql::KEY_HOLDER)?;
         let holder = find.query_row((name, key), |row| {
             let until = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros);
             let is_held = !rows::state(row, 2)?.is_finished() || until.is_some_and(|until| until > self.now);
@@ -76,15 +76,15 @@ impl Table<'_> {
             ))
             .into()),
             Some((seq, holder, _)) if holder != id => {
-                self.connection.prepare_cached(sql::LET_GO_OF_KEY)?.execute([seq])?;
+                self.statements.get(sql::LET_GO_OF_KEY)?.execute([seq])?;
                 Ok(())
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn known(&self, id: JobId) -> Result<Standing, Failure> {
-        let mut find = self.connection.prepare_cached(sql::STANDING)?;
+    fn known(&mut self, id: JobId) -> Result<Standing, Failure> {
+        let find = self.statements.get(sql::STANDING)?;
         let standing = find.query_row([rows::id_bytes(id)], |row| {
             let (seq, name, unique_key) = (row.get(0)?, row.get(2)?, row.get(3)?);
             Ok(Standing { seq, state: rows::state(row, 1)?, name, unique_key })

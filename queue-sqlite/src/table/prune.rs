@@ -15,7 +15,7 @@ impl Table<'_> {
         for state in State::ALL {
             let Some(age) = prune.age(state) else { continue };
             let before = self.now.saturating_sub(age);
-            let mut find = self.connection.prepare_cached(sql::FINISHED_FIRST)?;
+            let find = self.statements.get(sql::FINISHED_FIRST)?;
             let rows = find
                 .query_map((state as i64, before.as_micros(), count(prune.limit as u64)), |row| {
                     Ok((row.get(1)?, row.get(0)?))

@@ -46,7 +46,7 @@ impl Table<'_> {
     }
 
     fn store(&mut self, new: &Encoded) -> Result<Receipt> {
-        if new.is_chosen && self.connection.prepare_cached(sql::KNOWN)?.exists([rows::id_bytes(new.id)])? {
+        if new.is_chosen && self.statements.get(sql::KNOWN)?.exists([rows::id_bytes(new.id)])? {
             return Ok(Receipt::Stored(new.id));
         }
         if let Some(unique) = &new.job.unique
@@ -59,15 +59,15 @@ impl Table<'_> {
                 self.replace(holder.seq, new)?;
                 return Ok(Receipt::Replaced(holder.id));
             }
-            self.connection.prepare_cached(sql::LET_GO_OF_KEY)?.execute([holder.seq])?;
+            self.statements.get(sql::LET_GO_OF_KEY)?.execute([holder.seq])?;
         }
         self.insert(new)?;
         Ok(Receipt::Stored(new.id))
     }
 
-    fn holder(&self, job: &NewJob, unique: &Unique) -> Result<Option<Holder>> {
+    fn holder(&mut self, job: &NewJob, unique: &Unique) -> Result<Option<Holder>> {
         let now = self.now;
-        let mut find = self.connection.prepare_cached(sql::KEY_HOLDER)?;
+        let find = self.statements.get(sql::KEY_HOLDER)?;
         find.query_row((job.name.as_str(), &unique.key), |row| {
             let is_finished = rows::state(row, 2)?.is_finished();
             Ok(Holder {
@@ -82,12 +82,13 @@ impl Table<'_> {
 
     fn insert(&mut self, new: &Encoded) -> Result<()> {
         let Encoded { id, job, payload, meta, .. } = new;
+        let is_small = new.is_small();
         let line = self.line(&job.queue)?;
         let (state, run_at) = self.placed(job.schedule);
         let unique = job.unique.as_ref();
         let until =
             unique.map(|unique| unique.window.map_or(self.now, |window| self.now.saturating_add(window)));
-        self.connection.prepare_cached(sql::INSERT_JOB)?.execute((
+        self.statements.get(sql::INSERT_JOB)?.execute((
             rows::id_bytes(*id),
             line,
             job.name.as_str(),
@@ -99,18 +100,32 @@ impl Table<'_> {
             unique.map(|unique| unique.key.as_str()),
             until.map(Timestamp::as_micros),
             unique.map(|_| 1),
+            is_small.then_some(&**payload),
+            meta.as_deref().filter(|_| is_small),
+            (!is_small).then_some(1),
         ))?;
-        let seq = self.connection.last_insert_rowid();
-        self.connection.prepare_cached(sql::INSERT_BODY)?.execute((seq, &**payload, meta.as_deref()))?;
+        if !is_small {
+            let seq = self.connection.last_insert_rowid();
+            self.statements.get(sql::INSERT_BODY)?.execute((seq, &**payload, meta.as_deref()))?;
+        }
         Ok(())
     }
 
     /// Updates a job that has not started.
     fn replace(&mut self, seq: Seq, new: &Encoded) -> Result<()> {
         let (state, run_at) = self.placed(new.job.schedule);
-        let mut replace = self.connection.prepare_cached(sql::REPLACE_JOB)?;
+        let replace = self.statements.get(sql::REPLACE_JOB)?;
         replace.execute((seq, state as i64, new.job.priority, run_at.as_micros()))?;
-        self.connection.prepare_cached(sql::REPLACE_BODY)?.execute((seq, &*new.payload))?;
+        let is_apart = self.statements.get(sql::REPLACE_BODY)?.execute((seq, &*new.payload))? > 0;
+        if is_apart {
+            return Ok(());
+        }
+        if new.is_small() {
+            self.statements.get(sql::REPLACE_PAYLOAD)?.execute((seq, &*new.payload))?;
+        } else {
+            self.statements.get(sql::MOVE_BODY)?.execute((seq, &*new.payload))?;
+            self.statements.get(sql::BODY_MOVED)?.execute([seq])?;
+        }
         Ok(())
     }
 

@@ -36,37 +36,32 @@ impl Table<'_> {
     /// Moves the job on, if the lease holds; tells whether it did.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
         let (id, fence, now) = (rows::id_bytes(lease.job), rows::count(lease.fence.0), self.now.as_micros());
-        let connection = self.connection;
         match transition {
-            Transition::Complete => {
-                Ok(connection.prepare_cached(sql::COMPLETE)?.execute((id, fence, now))? > 0)
-            }
+            Transition::Complete => Ok(self.statements.get(sql::COMPLETE)?.execute((id, fence, now))? > 0),
             Transition::Cancel { reason } => {
-                Ok(connection.prepare_cached(sql::CANCEL)?.execute((id, fence, now, reason))? > 0)
+                Ok(self.statements.get(sql::CANCEL)?.execute((id, fence, now, reason))? > 0)
             }
             Transition::Discard { error } => {
-                let mut discard = connection.prepare_cached(sql::DISCARD)?;
+                let discard = self.statements.get(sql::DISCARD)?;
                 let job =
                     discard.query_row((id, fence, now), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 self.failed(job, fence, error)
             }
             Transition::Retry { at, error } => {
-                let mut retry = connection.prepare_cached(sql::RETRY)?;
+                let retry = self.statements.get(sql::RETRY)?;
                 let key = (id, fence, now, at.as_micros());
                 let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 self.failed(job, fence, error)
             }
             Transition::Snooze { at } => {
-                let mut snooze = connection.prepare_cached(sql::SNOOZE)?;
+                let snooze = self.statements.get(sql::SNOOZE)?;
                 Ok(snooze.execute((id, fence, now, at.as_micros()))? > 0)
             }
-            Transition::Release => {
-                Ok(connection.prepare_cached(sql::RELEASE)?.execute((id, fence, now))? > 0)
-            }
+            Transition::Release => Ok(self.statements.get(sql::RELEASE)?.execute((id, fence, now))? > 0),
         }
     }
 
-    fn failed(&self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
+    fn failed(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
         if let Some((seq, attempt)) = job {
             let error = AttemptError { attempt, at: self.now, message: message.to_owned() };
             self.note_failure(seq, fence, &error)?;

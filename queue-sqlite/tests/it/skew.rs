@@ -23,7 +23,7 @@ impl Clock for Fast {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.sleep(duration)
+        self.0.sleep(duration) // virtual
     }
 }
 
