@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use queue_core::{Clock, Timestamp};
+use tokio::time::Instant;
 
 /// The machine's wall clock; waits are monotonic, and may be long after a step of it.
 ///
@@ -17,6 +18,13 @@ impl Clock for SystemClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async move { tokio::time::sleep(duration).await })
+        // It begins now, and not when it's first polled. One that is longer than can be told never ends.
+        let until = Instant::now().checked_add(duration);
+        Box::pin(async move {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        })
     }
 }

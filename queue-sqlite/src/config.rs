@@ -63,15 +63,17 @@ impl SqliteQueueBuilder {
 
     /// Waits so long for a file that others keep locked before a call answers `Unavailable`; 30 s by default.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
+        // SQLite counts milliseconds in 31 bits.
+        self.busy_timeout = timeout.min(Duration::from_millis(i32::MAX as u64));
         self
     }
 
     /// Looks so often for jobs of other processes while a claim waits; 25 ms by default.
     ///
-    /// What this process pushes itself is seen at once. One look costs a few microseconds and reads no job.
+    /// What this process pushes itself is seen at once. One look costs a few microseconds and reads no job. The least is
+    /// a millisecond.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval;
+        self.poll_interval = interval.max(Duration::from_millis(1));
         self
     }
 

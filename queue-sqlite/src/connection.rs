@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::Connection;
@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::config::Synchronous;
-use crate::error::Broken;
+use crate::error::{Broken, is_busy};
 use crate::place::Place;
 
 /// Opens a connection and makes its settings.
@@ -25,7 +25,8 @@ pub(crate) fn open(
 ) -> Result<Connection, QueueError> {
     let connection = connect(place, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
     if place.is_file() {
-        let mode = text(&connection, "pragma journal_mode = wal", place)?;
+        let mode =
+            write_ahead(&connection, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
         require(place, "journal_mode", &mode, "wal")?;
     }
     let level = synchronous as i64;
@@ -57,9 +58,17 @@ fn set(connection: &Connection, place: &Place, name: &str, value: i64) -> Result
     if place.is_file() { require(place, name, &found.to_string(), &value.to_string()) } else { Ok(()) }
 }
 
-fn text(connection: &Connection, query: &str, place: &Place) -> Result<String, QueueError> {
-    let answer = connection.query_row(query, [], |row| row.get(0));
-    answer.map_err(|error| Broken::from(error).told(place.path()))
+/// Has commits go to a log first, and gives the mode that the file is in then.
+///
+/// SQLite doesn't wait for a lock here, and whoever opens a new file at the same time holds one for a moment.
+fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
+    let began = Instant::now();
+    loop {
+        match connection.query_row("pragma journal_mode = wal", [], |row| row.get(0)) {
+            Err(error) if is_busy(&error) && began.elapsed() < busy_timeout => std::thread::yield_now(),
+            answer => return answer,
+        }
+    }
 }
 
 fn require(place: &Place, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
@@ -79,7 +88,11 @@ pub(crate) fn guard_transactions(
     is_guarded: Arc<AtomicBool>,
 ) -> rusqlite::Result<()> {
     connection.authorizer(Some(move |request: AuthContext<'_>| match request.action {
-        AuthAction::Transaction { .. } if is_guarded.load(Ordering::Relaxed) => Authorization::Deny,
+        AuthAction::Transaction { .. } | AuthAction::Savepoint { savepoint_name: "queue_unit", .. }
+            if is_guarded.load(Ordering::Relaxed) =>
+        {
+            Authorization::Deny
+        }
         _ => Authorization::Allow,
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use queue_core::{Body, JobId, Limits, NewJob, QueueError, Settlement};
 
 /// A new job with the texts that are stored of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Encoded {
     pub(crate) id: JobId,
     /// Whether the caller chose the identity, so that it may be known.

@@ -62,7 +62,10 @@ pub(crate) fn explained(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError
     let (kind, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
             QueueErrorKind::Unavailable,
-            format!("`{path}` is locked: another connection has held its write lock for too long"),
+            format!(
+                "`{path}` is locked: another connection has held its write lock for too long, or has written since \
+                 this transaction began to read; keep transactions short, and begin those that write as immediate"
+            ),
         ),
         Some(ErrorCode::DiskFull) => (
             QueueErrorKind::Unavailable,
@@ -87,6 +90,16 @@ pub(crate) fn explained(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError
         Some(ErrorCode::SystemIoFailure) => (
             QueueErrorKind::Unavailable,
             format!("the disk failed, or has no room for `{path}`: see the cause"),
+        ),
+        Some(
+            ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::SchemaChanged
+            | ErrorCode::ConstraintViolation,
+        ) => (
+            QueueErrorKind::Unavailable,
+            format!("`{path}` could not be worked with this time: see the cause; the same call may succeed"),
         ),
         // Our statements are right for our schema, so what they don't find was changed by somebody else.
         Some(_) | None => (

@@ -23,8 +23,8 @@
 //!
 //! One thread, the **writer**, has the only connection that writes. What arrives while a transaction is on its way to
 //! disk (pushes, claims, renewals, settlements) shares the next one: a commit to disk costs a hundred times what a job in
-//! it costs. Alone, a call never waits for company. A second thread reads, for [`Inspect`](queue_core::Inspect), and
-//! never waits for the writer.
+//! it costs. A call that is alone waits for no company. A second thread reads, for [`Inspect`](queue_core::Inspect), and
+//! never waits for the writer (in memory, for the moment of its commit).
 //!
 //! How a claim works can be read in `sql.rs`, with the plan of each statement, and in `table/claim.rs`.
 //!
@@ -32,7 +32,7 @@
 //!
 //! Beside `jobs.db` there are `jobs.db-wal`, where commits go first, and `jobs.db-shm`, which the processes that have the
 //! file open share. Both belong to the database: don't delete them, and copy the three together or, better, use SQLite's
-//! `.backup` or `vacuum into`. They go when the last process closes the file. The file must be on a local disk.
+//! `.backup` or `vacuum into`. They may stay when the last process ends, and are taken up by the next. The file must be on a local disk.
 //! It's made readable by its owner alone. Space of jobs that are gone is used again, so the file stays as large as it
 //! was when there was most in it; `vacuum` makes it smaller.
 //!

@@ -64,7 +64,9 @@ impl SqliteQueue {
         }
         let jobs = encode(jobs, self.limits())?;
         let mut known = Known::default();
-        let pushed = Table::new(tx, self.clock().now(), &mut known).push(&jobs);
+        let mut table = Table::new(tx, self.clock().now(), &mut known);
+        // A lease that has expired holds no unique key any more, even if nobody has noted that yet.
+        let pushed = table.advance().map_err(Failure::from).and_then(|()| table.push(&jobs));
         let receipts = pushed.map_err(|failure| match failure {
             Failure::Refused(error) => error,
             Failure::Database(error) => Broken::from(error).told(self.path()),

@@ -36,9 +36,14 @@ use crate::queue::SqliteQueue;
 ///
 /// # What a write may do
 ///
-/// It runs on the queue's writer thread, on the queue's own connection, and everybody's pushes wait for it: it should be
-/// short. It must not end the transaction or begin another. One that fails or panics fails the attempt, and then nothing
-/// of the job was written.
+/// It runs on the queue's writer thread, on the queue's own connection, in a transaction that it shares with no other
+/// call, and everybody's pushes wait for it: it should be short, and must not wait for the queue itself. It can't end the
+/// transaction or begin another. One that fails or panics fails the attempt, and then nothing of the job was written.
+///
+/// # With other services that end with the outcome
+///
+/// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work
+/// then ends before it, and if that fails, nothing is written here.
 pub struct SqliteUnitOfWork {
     queue: SqliteQueue,
     context: JobContext,
@@ -85,9 +90,8 @@ impl SqliteUnitOfWork {
         let Self { queue, context, writes } = self;
         let mut settlements = [context.completion()];
         let followups = encode_followups(&mut settlements, queue.limits())?;
-        let weight = 1 + writes.len() + followups.iter().map(Vec::len).sum::<usize>();
         let [settlement] = settlements;
-        let complete = queue.writer().call(weight, move |table| {
+        let complete = queue.writer().call_alone(move |table| {
             table.complete_with(&settlement.lease, writes, followups.first().map_or(&[], Vec::as_slice))
         });
         match complete.await? {

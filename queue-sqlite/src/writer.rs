@@ -15,7 +15,7 @@ mod waiting;
 
 use std::time::{Duration, Instant};
 
-use queue_core::{Delivery, QueueError};
+use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -66,6 +66,8 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct Batch {
     operations: Vec<Box<dyn Operation>>,
+    /// Operations that share a transaction with no other.
+    alone: Vec<Box<dyn Operation>>,
     looks: Vec<oneshot::Sender<()>>,
     weight: usize,
     /// How many requests there are.
@@ -137,18 +139,21 @@ impl Writer {
     async fn run(mut self) {
         while let Some(batch) = self.gather().await {
             self.turn(batch).await;
+            self.waiting.let_time_pass().await;
         }
-        // It's only to make later openings quicker.
-        drop(self.connection.execute_batch("pragma optimize"));
     }
 
     /// Waits for the first request, or for a moment at which there may be something to do without one, and takes along
     /// whatever else is there. `None` once nobody can ask any more.
     async fn gather(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
-        let crowd = self.last + self.messages.len();
+        let mut crowd = self.last + self.messages.len();
         if self.last > 0 {
             self.take_in_for(ATTENTION, 1, &mut batch);
+        }
+        if batch.count == 0 {
+            // Whoever was answered last has nothing more to ask.
+            crowd = 0;
         }
         if batch.count == 0 {
             tokio::select! {
@@ -161,7 +166,7 @@ impl Writer {
         let expected = if self.lonely > 0 || crowd < 2 { 0 } else { crowd };
         self.lonely = self.lonely.saturating_sub(1);
         self.take_in_for(COMPANY, expected, &mut batch);
-        if batch.count * 2 < expected {
+        if batch.count * 2 <= expected && expected > 0 {
             self.lonely = PATIENCE_LOST;
         }
         self.last = batch.count;
@@ -191,12 +196,16 @@ impl Writer {
         batch.count += 1;
         match message {
             Message::Do(operation) => {
-                batch.weight += operation.weight();
-                batch.operations.push(operation);
+                batch.weight = batch.weight.saturating_add(operation.weight());
+                if operation.is_alone() {
+                    batch.alone.push(operation)
+                } else {
+                    batch.operations.push(operation)
+                }
             }
             Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
             Message::Claim(claim) => {
-                batch.weight += claim.demand.max;
+                batch.weight = batch.weight.saturating_add(claim.demand.max);
                 self.waiting.push(claim);
             }
             Message::Look(look) => batch.looks.push(look),
@@ -209,15 +218,15 @@ impl Writer {
     }
 
     /// Does what has gathered, and serves those who wait.
-    async fn turn(&mut self, mut batch: Batch) {
+    async fn turn(&mut self, batch: Batch) {
         self.waiting.forget_the_gone();
         if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
-            self.waiting.answer_those_whose_time_is_over();
+            self.answer_those_whose_time_is_over();
         } else {
-            match self.write(&mut batch).await {
-                Ok(served) => self.answer(batch.operations, served),
-                Err(broken) => self.fail(batch.operations, &broken),
-            }
+            self.commit(batch.operations).await;
+        }
+        for operation in batch.alone {
+            self.commit(vec![operation]).await;
         }
         self.waiting.set_next_moment(&self.connection);
         for look in batch.looks {
@@ -240,11 +249,22 @@ impl Writer {
         found.unwrap_or(true)
     }
 
-    /// Does everything in one transaction.
-    async fn write(&mut self, batch: &mut Batch) -> Result<Served, Broken> {
+    /// Does these in one transaction, and answers.
+    async fn commit(&mut self, mut operations: Vec<Box<dyn Operation>>) {
+        match self.write(&mut operations).await {
+            Ok(served) => self.answer(operations, served).await,
+            Err(broken) => self.fail(operations, &broken).await,
+        }
+    }
+
+    async fn write(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<Served, Broken> {
+        if !self.connection.is_autocommit() {
+            // An earlier transaction could not even be rolled back; then it's to be done now.
+            self.run_statement("rollback")?;
+        }
         self.begin().await?;
         let mut served = Vec::new();
-        let written = self.within(batch, &mut served);
+        let written = self.within(operations, &mut served);
         let ended = written.and_then(|()| Ok(self.run_statement("commit")?));
         if let Err(broken) = ended {
             // What was made in this transaction is no more, numbers of queues among it.
@@ -252,7 +272,7 @@ impl Writer {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
-            served.into_iter().for_each(|(claim, _)| self.waiting.push_front(claim));
+            served.into_iter().rev().for_each(|(claim, _)| self.waiting.push_front(claim));
             return Err(broken);
         }
         Ok(served)
@@ -276,10 +296,10 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    fn within(&mut self, batch: &mut Batch, served: &mut Served) -> Result<(), Broken> {
+    fn within(&mut self, operations: &mut [Box<dyn Operation>], served: &mut Served) -> Result<(), Broken> {
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
         table.advance()?;
-        for operation in &mut batch.operations {
+        for operation in operations {
             operation.run(&mut table)?;
         }
         self.waiting.serve(&mut table, served)?;
@@ -287,29 +307,63 @@ impl Writer {
         Ok(())
     }
 
-    fn answer(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
+    async fn answer(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
         for operation in operations {
             operation.answer(None);
         }
+        let mut unclaimed = Vec::new();
         for (claim, deliveries) in served {
-            let Some(handle) = self.handle.upgrade() else { return };
-            claim.answer(Ok(Handover::new(deliveries, handle)));
+            match self.handle.upgrade() {
+                Some(handle) => claim.answer(Ok(Handover::new(deliveries, handle))),
+                None => unclaimed.extend(deliveries),
+            }
         }
-        self.waiting.answer_those_whose_time_is_over();
+        self.answer_those_whose_time_is_over();
+        if !unclaimed.is_empty() {
+            self.release(unclaimed).await;
+        }
     }
 
-    fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &Broken) {
+    /// Gives jobs back that were leased for somebody who was gone by then, and the queue's last handle too.
+    async fn release(&mut self, deliveries: Vec<Delivery>) {
+        let release = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Release);
+        let released: Vec<_> = deliveries.into_iter().map(release).collect();
+        let followups = vec![Vec::new(); released.len()];
+        let began = self.begin().await;
+        let released = began.and_then(|()| {
+            let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
+            // Nobody is left to be told; if this fails, the leases expire.
+            drop(table.settle(&released, &followups));
+            drop(table);
+            Ok(self.run_statement("commit")?)
+        });
+        drop(released);
+    }
+
+    fn answer_those_whose_time_is_over(&mut self) {
+        for claim in self.waiting.take_those_whose_time_is_over() {
+            claim.answer(Ok(Handover::nothing()));
+        }
+    }
+
+    async fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &Broken) {
         let path = self.settings.place.path();
         tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
         for operation in operations {
             operation.answer(Some(broken.told(path)));
         }
-        // A lock that others hold will be free some time; anything else is for those who wait to know.
-        if broken.is_busy() {
-            self.waiting.answer_those_whose_time_is_over();
+        // A lock that others hold will be free some time, so those who can wait go on; anything else is for all to know.
+        let told: Vec<_> = if broken.is_busy() {
+            self.waiting.take_those_whose_time_is_over()
         } else {
-            self.waiting.take_all().for_each(|claim| claim.answer(Err(broken.told(path))));
+            self.waiting.take_all().collect()
+        };
+        for claim in told {
+            claim.answer(Err(broken.told(path)));
         }
+        self.waiting.look_again();
         self.pruning.failed();
+        // Whatever is wrong, it's no better at once.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

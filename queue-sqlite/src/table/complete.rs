@@ -14,7 +14,7 @@ use crate::unit_of_work::Write;
 impl Table<'_> {
     /// Completes a job, makes its writes and stores its followups: all of it if its lease holds, else nothing.
     ///
-    /// The transaction is shared with others, so what the writes do is undone to a savepoint if one of them fails.
+    /// What the writes do is undone to a savepoint if one of them fails.
     pub(crate) fn complete_with(
         &mut self,
         lease: &Lease,
@@ -46,6 +46,12 @@ impl Table<'_> {
             let written = catch_unwind(AssertUnwindSafe(|| write(self.connection)));
             self.known.is_guarded.store(false, Ordering::Relaxed);
             if self.connection.is_autocommit() {
+                // A full disk may end it too.
+                if let Ok(Err(error)) = written
+                    && let Ok(error) = error.downcast::<rusqlite::Error>()
+                {
+                    return Err(Failure::Database(*error));
+                }
                 return Err(Failure::Lost(
                     "a write of a unit of work ended the transaction, which it must not do",
                 ));

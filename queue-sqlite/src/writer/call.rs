@@ -9,6 +9,7 @@ use crate::table::Table;
 
 pub(super) struct Call<F, T> {
     pub(super) weight: usize,
+    pub(super) is_alone: bool,
     pub(super) work: Option<F>,
     pub(super) answer: Option<Result<T, QueueError>>,
     pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
@@ -21,6 +22,10 @@ where
 {
     fn weight(&self) -> usize {
         self.weight
+    }
+
+    fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     fn run(&mut self, table: &mut Table<'_>) -> Result<(), Broken> {

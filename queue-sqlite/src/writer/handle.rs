@@ -42,8 +42,33 @@ impl WriterHandle {
         T: Send + 'static,
         W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
     {
+        self.send(weight, false, work)
+    }
+
+    /// Has something done in a transaction of its own, which it may break.
+    pub(crate) fn call_alone<T, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+    {
+        self.send(1, true, work)
+    }
+
+    fn send<T, W>(
+        &self,
+        weight: usize,
+        is_alone: bool,
+        work: W,
+    ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let call = Call { weight, work: Some(work), answer: None, reply };
+        let call = Call { weight, is_alone, work: Some(work), answer: None, reply };
         let is_sent = self.0.send(Message::Do(Box::new(call))).is_ok();
         async move {
             if !is_sent {

@@ -26,6 +26,9 @@ pub(crate) trait Operation: Send {
     /// How many jobs it's about.
     fn weight(&self) -> usize;
 
+    /// Tells whether it must share its transaction with no other, since it may break the commit of it.
+    fn is_alone(&self) -> bool;
+
     /// Does it, and keeps its answer.
     ///
     /// # Errors

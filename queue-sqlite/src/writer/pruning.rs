@@ -7,15 +7,19 @@ use tokio::time::Instant;
 
 use crate::table::Table;
 
-/// How often it's looked for old jobs, where there were fewer than a batch.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// How often it's looked for old jobs where there were fewer than a batch, with a transaction that is made anyway.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it's looked for them where nothing else happens.
+const IDLE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many go with one transaction: as many as it takes to keep up, and few enough to hold nobody up.
 const BATCH: usize = 1_000;
 
 pub(super) struct Pruning {
     what: Option<Prune>,
-    next: Option<Instant>,
+    /// When it's looked for them next, and when that's worth a transaction of its own.
+    next: Option<(Instant, Instant)>,
 }
 
 impl Pruning {
@@ -27,7 +31,7 @@ impl Pruning {
 
     /// Tells whether it is time.
     pub(super) fn is_now(&self) -> bool {
-        self.what.is_some() && self.next.is_some_and(|next| next <= Instant::now())
+        self.what.is_some() && self.next.is_some_and(|(_, alone)| alone <= Instant::now())
     }
 
     /// Waits until it's time.
@@ -37,7 +41,7 @@ impl Pruning {
     /// It may be dropped at any time.
     pub(super) async fn is_due(&self) {
         match (&self.what, self.next) {
-            (Some(_), Some(next)) => tokio::time::sleep_until(next).await,
+            (Some(_), Some((_, alone))) => tokio::time::sleep_until(alone).await,
             // The first time is with the first transaction, so that a queue that is only read stays as it is.
             _ => std::future::pending().await,
         }
@@ -47,17 +51,18 @@ impl Pruning {
     pub(super) fn prune(&mut self, table: &mut Table<'_>) -> rusqlite::Result<()> {
         let Some(what) = &self.what else { return Ok(()) };
         let now = Instant::now();
-        if self.next.is_some_and(|next| next > now) {
+        if self.next.is_some_and(|(next, _)| next > now) {
             return Ok(());
         }
         let pruned = table.prune(what)?;
         let is_behind = usize::try_from(pruned).is_ok_and(|pruned| pruned >= BATCH);
-        self.next = if is_behind { Some(now) } else { now.checked_add(INTERVAL) };
+        self.next = Some(if is_behind { (now, now) } else { (now + INTERVAL, now + IDLE_INTERVAL) });
         Ok(())
     }
 
     /// Puts it off after a transaction that failed.
     pub(super) fn failed(&mut self) {
-        self.next = Instant::now().checked_add(INTERVAL);
+        let now = Instant::now();
+        self.next = Some((now + INTERVAL, now + IDLE_INTERVAL));
     }
 }

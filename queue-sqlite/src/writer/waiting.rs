@@ -11,7 +11,6 @@ use queue_core::{Clock, QueueName};
 use rusqlite::Connection;
 
 use super::message::Claim;
-use crate::handover::Handover;
 use crate::table::{self, Table};
 
 /// A stepped wall clock is noticed after so long at the latest.
@@ -28,13 +27,13 @@ pub(super) struct Waiting {
     due: Option<BoxFuture<'static, ()>>,
     poll_interval: Duration,
     /// The file's version when it was last looked at; it changes with every commit of others.
-    version: i64,
+    version: Option<i64>,
     watch_until: Option<Instant>,
 }
 
 impl Waiting {
     pub(super) fn new(clock: Arc<dyn Clock>, poll_interval: Duration) -> Self {
-        Self { clock, claims: VecDeque::new(), due: None, poll_interval, version: 0, watch_until: None }
+        Self { clock, claims: VecDeque::new(), due: None, poll_interval, version: None, watch_until: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -84,26 +83,49 @@ impl Waiting {
         table: &mut Table<'_>,
         served: &mut Vec<(Claim, Vec<queue_core::Delivery>)>,
     ) -> rusqlite::Result<()> {
-        for claim in std::mem::take(&mut self.claims) {
-            let deliveries = if claim.reply.is_closed() { Vec::new() } else { table.claim(&claim.demand)? };
-            if deliveries.is_empty() {
-                self.claims.push_back(claim);
-            } else {
-                served.push((claim, deliveries));
+        let mut unserved = VecDeque::new();
+        let mut result = Ok(());
+        while let Some(claim) = self.claims.pop_front() {
+            let is_gone = claim.reply.is_closed();
+            match if is_gone { Ok(Vec::new()) } else { table.claim(&claim.demand) } {
+                Ok(deliveries) if deliveries.is_empty() => unserved.push_back(claim),
+                Ok(deliveries) => served.push((claim, deliveries)),
+                Err(error) => {
+                    unserved.push_back(claim);
+                    result = Err(error);
+                    break;
+                }
             }
         }
-        Ok(())
+        // After an error, whoever was not looked for waits on behind them.
+        unserved.append(&mut self.claims);
+        self.claims = unserved;
+        result
     }
 
-    /// Gives those back empty-handed whose wait is over.
-    pub(super) fn answer_those_whose_time_is_over(&mut self) {
-        for claim in std::mem::take(&mut self.claims) {
-            if claim.is_over {
-                claim.answer(Ok(Handover::nothing()));
-            } else {
-                self.claims.push_back(claim);
-            }
+    /// Takes those whose wait is over.
+    pub(super) fn take_those_whose_time_is_over(&mut self) -> Vec<Claim> {
+        let (over, waiting) = std::mem::take(&mut self.claims).into_iter().partition(|claim| claim.is_over);
+        self.claims = waiting;
+        Vec::from(over)
+    }
+
+    /// Lets waits end while requests keep coming: time passes for them only where somebody looks.
+    pub(super) async fn let_time_pass(&mut self) {
+        if self.claims.iter().any(|claim| claim.over.is_some()) {
+            // The timers of this thread's runtime have their turn.
+            tokio::task::yield_now().await;
+            poll_fn(|cx| {
+                let _: Poll<()> = self.poll(cx);
+                Poll::Ready(())
+            })
+            .await;
         }
+    }
+
+    /// Has the file looked at once more at the next interval, whether or not it changes until then.
+    pub(super) fn look_again(&mut self) {
+        self.version = None;
     }
 
     /// Sets the moment at which time next changes something for those who wait.
@@ -146,8 +168,8 @@ impl Waiting {
             if claim.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
                 claim.over = None;
                 claim.is_over = true;
-                is_now = true;
             }
+            is_now |= claim.is_over;
         }
         if is_now { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -168,7 +190,7 @@ impl Waiting {
             .prepare_cached("pragma data_version")
             .and_then(|mut version| version.query_row([], |row| row.get(0)));
         // What can't be read is for the next transaction to say.
-        let version = version.unwrap_or(self.version.wrapping_add(1));
-        std::mem::replace(&mut self.version, version) != version
+        let version: Option<i64> = version.ok();
+        version.is_none() || std::mem::replace(&mut self.version, version) != version
     }
 }

@@ -57,6 +57,7 @@ async fn a_claim_wakes_for_the_push_of_another() -> TestResult {
     let demand = Demand::new("default", 1);
     let mut claim = Box::pin(one.claim(&demand));
     assert!(futures_util::poll!(&mut claim).is_pending());
+    one.look().await;
 
     let pushed = other.enqueue(work::new(1)).await?.id();
 

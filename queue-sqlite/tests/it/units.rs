@@ -59,7 +59,11 @@ impl Bank {
         let queue = SqliteQueue::open(&path).await?;
         let accounts = Connection::open(&path)?;
         accounts.busy_timeout(Duration::from_secs(10))?;
-        accounts.execute_batch("create table accounts (cents integer); insert into accounts values (0)")?;
+        accounts.execute_batch(
+            "create table accounts (cents integer); insert into accounts values (0);
+            create table parents (id integer primary key);
+            create table children (parent integer references parents (id) deferrable initially deferred)",
+        )?;
         let services = Services::builder()
             .unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)
             .singleton(AtomicU32::new(0))
@@ -112,9 +116,11 @@ async fn a_job_that_fails_writes_nothing_wherever_it_fails() -> TestResult {
         ("panic", "the card was eaten"),
         ("write nonsense", "no such table: nowhere"),
         ("panic in a write", "the database was eaten"),
+        ("release queue_unit", "not authorized"),
+        ("insert into children values (99)", "FOREIGN KEY"),
         ("commit", "not authorized"),
         ("rollback", "not authorized"),
-        ("insert or rollback into accounts (rowid, cents) values (1, 1)", "ended the transaction"),
+        ("insert or rollback into accounts (rowid, cents) values (1, 1)", "UNIQUE constraint failed"),
     ];
 
     for (how, why) in table {
@@ -172,5 +178,16 @@ async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
     assert_eq!(error.kind(), QueueErrorKind::Conflict, "{error}");
     let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
     assert_eq!((job.state, job.attempt), (State::Available, 1));
+    // Once it holds a lease again it can write, which shows that the table isn't there yet.
+    let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    let world =
+        World { clock: Arc::new(clock), blocking: Arc::new(crate::fixture::NoThreads), observer: None };
+    let context = JobContext::new(&delivery, Interrupt::new(), world);
+    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
+    let mut unit = queue.unit_of_work().make(&scope).await?;
+    unit.write(|tx| tx.execute_batch("create table written (by text)"));
+    unit.end(OutcomeKind::Success).await?;
+    let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
+    assert_eq!(job.state, State::Completed);
     Ok(())
 }
