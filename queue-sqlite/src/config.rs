@@ -78,6 +78,8 @@ impl SqliteQueueBuilder {
     }
 
     /// Keeps completed jobs for so long; a day by default, `None` for ever.
+    ///
+    /// A job's unique key goes with the job, even within its window; so keep jobs for as long as the longest window.
     pub fn keep_completed(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.completed = age.into();
         self

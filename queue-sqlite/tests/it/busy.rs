@@ -66,3 +66,25 @@ async fn a_waiting_claim_outlives_a_lock() -> TestResult {
     assert_eq!(claim.await?.len(), 1);
     Ok(())
 }
+
+/// D14: what was pushed by another while a lock kept everyone from it is found when that ends, however it ends.
+#[tokio::test]
+async fn a_claim_finds_its_job_after_a_lock_that_ends_without_a_commit() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let builder = SqliteQueue::builder(&path).busy_timeout(Duration::from_millis(20));
+    let queue = builder.poll_interval(Duration::from_millis(5)).open().await?;
+    SqliteQueue::open(&path).await?.enqueue(work::new(1)).await?;
+    let other = Connection::open(&path)?;
+    other.execute_batch("begin immediate")?;
+    let demand = Demand::new("default", 1);
+    let mut claim = Box::pin(queue.claim(&demand));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    // By its answer, the writer has tried to get at the job, and given up for now.
+    queue.enqueue(work::new(2)).await.expect_err("it was stored under another's lock");
+
+    other.execute_batch("rollback")?;
+
+    assert_eq!(claim.await?.len(), 1);
+    Ok(())
+}

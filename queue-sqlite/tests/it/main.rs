@@ -1,5 +1,6 @@
 //! Holds the SQLite queue to the laws, and to what its own documentation promises.
 
+mod bodies;
 mod busy;
 mod conformance;
 mod fixture;

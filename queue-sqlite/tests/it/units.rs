@@ -153,6 +153,26 @@ async fn attempts_before_the_last_leave_nothing_behind() -> TestResult {
     Ok(())
 }
 
+/// D12: a constraint that is checked at the commit breaks nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_of_work_that_breaks_its_commit_breaks_no_other() -> TestResult {
+    let bank = Bank::open(jobs![pay]).await?;
+    let mut broken = Vec::new();
+    for _ in 0..20 {
+        broken.push(bank.queue.enqueue(pay::new("insert into children values (99)")).await?.id());
+        // Pushes and settlements go on beside it.
+        bank.queue.enqueue(NewJob::from(receipt::new(1)).queue("receipts")).await?;
+        bank.queue.enqueue(pay::new("succeed")).await?;
+    }
+
+    for id in broken {
+        assert_eq!(bank.ended(id).await?.state, State::Discarded);
+    }
+    let demand = queue_core::Demand::new("receipts", 100).wait(Duration::ZERO);
+    assert!(queue_core::Queue::claim(&bank.queue, &demand).await?.len() >= 20);
+    Ok(())
+}
+
 /// D12: whoever lost the lease writes nothing, however sure it is that it succeeded.
 #[tokio::test]
 async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
