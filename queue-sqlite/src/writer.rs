@@ -198,9 +198,9 @@ impl Writer {
             Message::Do(operation) => {
                 batch.weight = batch.weight.saturating_add(operation.weight());
                 if operation.is_alone() {
-                    batch.alone.push(operation)
+                    batch.alone.push(operation);
                 } else {
-                    batch.operations.push(operation)
+                    batch.operations.push(operation);
                 }
             }
             Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),

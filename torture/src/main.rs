@@ -8,6 +8,8 @@
 //! - `disk_full.rs`: pushes until the disk is full, makes room, and goes on.
 //! - `corrupt_file.rs`: files that are no database any more.
 //!
+//! `soak` sends millions of jobs through one file instead, and looks whether it grows (`soak.rs`).
+//!
 //! A seed fixes what the processes mean to do and whom the driver means to kill, not how the machine interleaves them.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal prints")]
@@ -24,6 +26,7 @@ mod listing;
 mod moment;
 mod queue;
 mod report;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,7 @@ use settings::{Command, Settings, Torture};
 async fn main() -> ExitCode {
     let ended = match Settings::parse().command {
         Command::Sqlite(torture) => Ok(torment(&torture).await),
+        Command::Soak(soak) => Ok(told("soak", None, soak::run(&soak).await)),
         Command::Judge { folder } => Ok(told("judge", None, kills::judge_again(&folder).await)),
         Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
         Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),

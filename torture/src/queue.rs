@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::{Inspect, QueueError};
 use queue_sqlite::SqliteQueue;
@@ -9,6 +10,12 @@ use queue_sqlite::SqliteQueue;
 /// Opens it as an application does.
 pub(crate) async fn open(file: &Path) -> Result<Arc<dyn Inspect>, QueueError> {
     Ok(Arc::new(SqliteQueue::open(file).await?))
+}
+
+/// Opens one that keeps no finished job.
+pub(crate) async fn open_forgetful(file: &Path) -> Result<Arc<dyn Inspect>, QueueError> {
+    let queue = SqliteQueue::builder(file).keep_completed(Duration::ZERO);
+    Ok(Arc::new(queue.open().await?))
 }
 
 /// Asks SQLite itself whether the file is whole; what it finds is the error.

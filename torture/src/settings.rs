@@ -17,6 +17,8 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     /// Tortures the queue in an SQLite file.
     Sqlite(Torture),
+    /// Sends jobs through an SQLite file, which must not grow with them.
+    Soak(Soak),
     /// Judges the kept folder of an earlier run of kills once more.
     Judge {
         /// The folder, with the database and the journals.
@@ -51,6 +53,14 @@ pub(crate) struct Torture {
     /// Fills the disk by a limit on the size of files, even where a small disk could be mounted.
     #[arg(long)]
     pub(crate) no_mount: bool,
+}
+
+/// How many jobs.
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    /// Sends so many jobs through.
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(crate) jobs: u64,
 }
 
 /// What a process of the load is told.

@@ -1,0 +1,63 @@
+//! Millions of jobs through one file: it must not grow with them, nor must a job's cost.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use queue_core::{BoxError, Demand, Inspect, NewJob, Settlement, Transition};
+
+use crate::queue;
+use crate::report::Report;
+use crate::settings::Soak;
+
+const BATCH: u64 = 1_000;
+
+/// In how many parts the run is measured.
+const PARTS: u64 = 10;
+
+/// How much more the last part may take than the first, in time and in space.
+const GROWTH: f64 = 2.0;
+
+/// Pushes, claims and completes jobs by the thousand, with finished jobs kept for no time at all.
+pub(crate) async fn run(soak: &Soak) -> Result<Report, BoxError> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("jobs.db");
+    let queue = queue::open_forgetful(&file).await?;
+    let batches = (soak.jobs / PARTS / BATCH).max(1);
+    let mut report = Report::default().row("jobs", batches * BATCH * PARTS);
+    let mut parts = Vec::new();
+    for part in 1..=PARTS {
+        let began = Instant::now();
+        for _ in 0..batches {
+            pass(&*queue).await?;
+        }
+        let (took, bytes) = (began.elapsed(), size(&file)?);
+        let each = took / u32::try_from(batches * BATCH)?;
+        report = report.row(format!("part {part}"), format!("{each:?} a job, {} MiB of files", bytes >> 20));
+        parts.push((took, bytes));
+    }
+    // What the first part needed includes the making of the file.
+    let (Some((first, small)), Some((last, large))) = (parts.get(1), parts.last()) else { return Ok(report) };
+    if last.as_secs_f64() > first.as_secs_f64() * GROWTH || *large as f64 > *small as f64 * GROWTH {
+        Err(format!("it grows with the jobs that went through:\n{report}"))?;
+    }
+    Ok(report)
+}
+
+/// Sends a batch through.
+async fn pass(queue: &dyn Inspect) -> Result<(), BoxError> {
+    let body = || queue_core::Body::json(r#"{"user_id": 42, "template": "welcome"}"#);
+    let job = |_| Ok::<_, queue_core::QueueError>(NewJob::new("soak", body()?));
+    queue.push((0..BATCH).map(job).collect::<Result<_, _>>()?).await?;
+    let demand = Demand::new("default", BATCH as usize).wait(Duration::ZERO);
+    let done = queue.claim(&demand).await?.into_iter();
+    let done = done.map(|delivery| Settlement::new(delivery.lease, Transition::Complete));
+    queue.settle(done.collect()).await?;
+    Ok(())
+}
+
+/// How large the database and its log are.
+fn size(file: &Path) -> Result<u64, BoxError> {
+    let log = file.with_extension("db-wal");
+    Ok(fs::metadata(file)?.len() + fs::metadata(log)?.len())
+}
