@@ -10,7 +10,7 @@ const ARROWS: [Arrows; 8] = [
     Arrows { from: "queue-macros", to: &[], in_tests: &["queue-core", "queue-tokio", "queue-testkit"] },
     Arrows { from: "queue-core", to: &["queue-macros"], in_tests: &["queue-testkit"] },
     Arrows { from: "queue-testkit", to: &["queue-core"], in_tests: &["queue-tokio"] },
-    Arrows { from: "queue-tokio", to: &["queue-core"], in_tests: &["queue-testkit"] },
+    Arrows { from: "queue-tokio", to: &["queue-core"], in_tests: &["queue-sqlite", "queue-testkit"] },
     Arrows { from: "queue-sqlite", to: &["queue-core"], in_tests: &["queue-testkit", "queue-tokio"] },
     Arrows {
         from: "queue-examples",
