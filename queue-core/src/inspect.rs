@@ -186,6 +186,42 @@ impl JobRecord {
     }
 }
 
+impl JobRecord {
+    /// Lets time pass for a record as it was stored: what is due is available, and an expired lease is void, whether or not
+    /// anybody has written that down. For backends, which note such things when they next write.
+    #[must_use]
+    pub fn as_of(mut self, lease_expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        match (self.state, lease_expires_at) {
+            (State::Scheduled | State::Retryable, _) if self.run_at <= now => self.state = State::Available,
+            (State::Executing, Some(expired_at)) if expired_at <= now => {
+                if self.errors.len() >= AttemptError::KEPT {
+                    self.errors.remove(0);
+                }
+                self.errors.push(AttemptError::lease_expired(self.attempt, self.max_attempts, expired_at));
+                self.state =
+                    State::after_expiry(self.cancel_reason.is_some(), self.attempt, self.max_attempts);
+                self.finished_at = self.state.is_finished().then_some(expired_at);
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+impl State {
+    /// Tells where a job goes whose lease expired.
+    #[must_use]
+    pub const fn after_expiry(is_to_be_cancelled: bool, attempt: u32, max_attempts: u32) -> Self {
+        if is_to_be_cancelled {
+            Self::Cancelled
+        } else if attempt >= max_attempts {
+            Self::Discarded
+        } else {
+            Self::Available
+        }
+    }
+}
+
 /// What went wrong in one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptError {
@@ -200,6 +236,15 @@ pub struct AttemptError {
 impl AttemptError {
     /// How many errors of a job are kept; the newest are.
     pub const KEPT: usize = 20;
+
+    /// What a job's history says of a lease that expired. The attempt ended when its lease did.
+    #[must_use]
+    pub fn lease_expired(attempt: u32, max_attempts: u32, at: Timestamp) -> Self {
+        let message = format!(
+            "the lease expired on attempt {attempt} of {max_attempts}: the worker died, or could not renew it in time"
+        );
+        Self { attempt, at, message }
+    }
 }
 
 /// Which jobs to list. Nothing set means all.

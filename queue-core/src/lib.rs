@@ -18,6 +18,7 @@ pub mod attempt;
 pub mod body;
 pub mod clock;
 pub mod context;
+pub mod encoded;
 pub mod enqueue;
 pub mod error;
 pub mod inspect;

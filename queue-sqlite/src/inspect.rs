@@ -94,7 +94,7 @@ fn shown(
 ) -> Result<JobRecord> {
     let mut failures = connection.prepare_cached(sql::FAILURES)?;
     record.errors = failures.query_map([seq], rows::failure)?.collect::<Result<_>>()?;
-    Ok(rows::as_of(record, stamp, now))
+    Ok(record.as_of(stamp, now))
 }
 
 fn counts(connection: &Connection, now: Timestamp) -> Result<Vec<QueueCounts>> {

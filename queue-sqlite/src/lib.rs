@@ -52,7 +52,6 @@
 mod clock;
 mod config;
 mod connection;
-mod encoded;
 mod error;
 mod handover;
 mod inspect;

@@ -11,9 +11,9 @@ use queue_core::{
 };
 
 use crate::config::SqliteQueueBuilder;
-use crate::encoded::{encode, encode_followups};
 use crate::reader::Reader;
 use crate::writer::{Writer, WriterHandle};
+use queue_core::encoded::{encode, encode_followups};
 
 /// A queue in an SQLite file.
 ///

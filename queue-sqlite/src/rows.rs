@@ -1,8 +1,8 @@
 //! Rows as jobs: the one place that knows how each value is stored.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use queue_core::error::chain;
 use queue_core::inspect::AttemptError;
 use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
@@ -61,9 +61,7 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
     let Some(words) = row.get_ref(column)?.as_str_or_null()? else {
         return Ok(Meta::new());
     };
-    let words: BTreeMap<String, String> =
-        serde_json::from_str(words).map_err(|error| unreadable(column, error.to_string()))?;
-    Ok(Meta::from_iter(words))
+    Meta::from_json(words).map_err(|error| unreadable(column, chain(&error)))
 }
 
 /// Reads what a job carries, of its row or from where it's apart.
@@ -127,42 +125,4 @@ pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, Job
 /// Reads a row of `FAILURES`.
 pub(crate) fn failure(row: &Row<'_>) -> Result<AttemptError> {
     Ok(AttemptError { attempt: row.get(0)?, at: instant(row, 1)?, message: row.get(2)? })
-}
-
-/// Lets time pass for a record: what is due is available, and an expired lease is void, whether or not that was written
-/// down. `state_now!` in `sql.rs` says the same.
-pub(crate) fn as_of(mut record: JobRecord, stamp: Option<Timestamp>, now: Timestamp) -> JobRecord {
-    match record.state {
-        State::Scheduled | State::Retryable if record.run_at <= now => record.state = State::Available,
-        State::Executing if stamp.is_some_and(|stamp| stamp <= now) => {
-            let error = lease_expired(record.attempt, record.max_attempts, stamp.unwrap_or(now));
-            if record.errors.len() >= AttemptError::KEPT {
-                record.errors.remove(0);
-            }
-            record.errors.push(error);
-            record.state = after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
-            record.finished_at = stamp.filter(|_| record.state.is_finished());
-        }
-        _ => {}
-    }
-    record
-}
-
-/// Tells where a job goes whose lease expired.
-pub(crate) fn after_expiry(is_to_be_cancelled: bool, attempt: u32, max_attempts: u32) -> State {
-    if is_to_be_cancelled {
-        State::Cancelled
-    } else if attempt >= max_attempts {
-        State::Discarded
-    } else {
-        State::Available
-    }
-}
-
-/// What a job's history says of a lease that expired. The attempt ended when its lease did.
-pub(crate) fn lease_expired(attempt: u32, max_attempts: u32, at: Timestamp) -> AttemptError {
-    let message = format!(
-        "the lease expired on attempt {attempt} of {max_attempts}: the worker died, or could not renew it in time"
-    );
-    AttemptError { attempt, at, message }
 }

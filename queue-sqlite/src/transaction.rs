@@ -3,10 +3,10 @@
 use queue_core::{NewJob, QueueError, Receipt};
 use rusqlite::Connection;
 
-use crate::encoded::encode;
 use crate::error::{Broken, Failure};
 use crate::queue::SqliteQueue;
 use crate::table::{Known, Table};
+use queue_core::encoded::encode;
 
 impl SqliteQueue {
     /// Stores a job in a transaction of the application's own: it is there if and only if that commits.

@@ -6,8 +6,8 @@ use queue_core::services::Factory;
 use queue_core::{BoxError, JobContext, OutcomeKind, QueueError, Settled};
 use rusqlite::Connection;
 
-use crate::encoded::encode_followups;
 use crate::queue::SqliteQueue;
+use queue_core::encoded::encode_followups;
 
 /// The writes of a job, which are committed together with its completion and its followups, or not at all.
 ///

@@ -2,7 +2,7 @@
 
 use super::{JobTable, Slot};
 use crate::clock::Timestamp;
-use crate::inspect::State;
+use crate::inspect::{AttemptError, State};
 use crate::lease::{Lease, Renewal};
 
 impl JobTable {
@@ -39,16 +39,10 @@ impl JobTable {
     pub(super) fn expire(&mut self, slot: Slot) {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
         let (attempt, max, expired_at) = (entry.attempt, entry.max_attempts, entry.stamp);
-        entry.note_error(
-            expired_at,
-            format!("the lease expired on attempt {attempt} of {max}: the worker died, or could not renew it in time"),
-        );
-        if entry.cancel_reason().is_some() {
-            self.finish_at(slot, State::Cancelled, expired_at);
-        } else if attempt >= max {
-            self.finish_at(slot, State::Discarded, expired_at);
-        } else {
-            self.enter(slot, State::Available);
+        entry.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
+        match State::after_expiry(entry.cancel_reason().is_some(), attempt, max) {
+            finished if finished.is_finished() => self.finish_at(slot, finished, expired_at),
+            waiting => self.enter(slot, waiting),
         }
     }
 }

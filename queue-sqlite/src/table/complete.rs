@@ -7,9 +7,9 @@ use queue_core::error::panic_message;
 use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
 
 use super::Table;
-use crate::encoded::Encoded;
 use crate::error::Failure;
 use crate::unit_of_work::Write;
+use queue_core::encoded::Encoded;
 
 impl Table<'_> {
     /// Completes a job, makes its writes and stores its followups: all of it if its lease holds, else nothing.

@@ -1,6 +1,7 @@
 //! What becomes of a lease: it's renewed, or it expires.
 
-use queue_core::{Lease, Renewal};
+use queue_core::inspect::AttemptError;
+use queue_core::{Lease, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -34,8 +35,8 @@ impl Table<'_> {
     pub(super) fn expire(&mut self) -> Result<()> {
         for expired in self.expired()? {
             let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled } = expired;
-            self.note_failure(seq, fence, &rows::lease_expired(attempt, max_attempts, at))?;
-            let state = rows::after_expiry(is_to_be_cancelled, attempt, max_attempts);
+            self.note_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, at))?;
+            let state = State::after_expiry(is_to_be_cancelled, attempt, max_attempts);
             self.statements.get(sql::EXPIRE)?.execute((seq, state as i64))?;
         }
         Ok(())

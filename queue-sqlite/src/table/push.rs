@@ -4,10 +4,18 @@ use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::encoded::Encoded;
 use crate::error::Failure;
 use crate::rows::{self, Seq};
 use crate::sql;
+use queue_core::encoded::Encoded;
+
+/// How many bytes of payload and meta a job's row takes. A row is written three times, so more than that is apart.
+const SMALL: usize = 512;
+
+/// Tells whether a job fits into its own row.
+fn is_small(job: &Encoded) -> bool {
+    job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= SMALL
+}
 
 /// The job that holds a unique key.
 struct Holder {
@@ -82,7 +90,7 @@ impl Table<'_> {
 
     fn insert(&mut self, new: &Encoded) -> Result<()> {
         let Encoded { id, job, payload, meta, .. } = new;
-        let is_small = new.is_small();
+        let is_small = is_small(new);
         let line = self.line(&job.queue)?;
         let (state, run_at) = self.placed(job.schedule);
         let unique = job.unique.as_ref();
@@ -120,7 +128,7 @@ impl Table<'_> {
         if is_apart {
             return Ok(());
         }
-        if new.is_small() {
+        if is_small(new) {
             self.statements.get(sql::REPLACE_PAYLOAD)?.execute((seq, &*new.payload))?;
         } else {
             self.statements.get(sql::MOVE_BODY)?.execute((seq, &*new.payload))?;

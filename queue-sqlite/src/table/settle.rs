@@ -5,10 +5,10 @@ use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::encoded::Encoded;
 use crate::error::Failure;
 use crate::rows::{self, Seq};
 use crate::sql;
+use queue_core::encoded::Encoded;
 
 impl Table<'_> {
     /// Ends attempts, each with its followups as one step, independent of one another.

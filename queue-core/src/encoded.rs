@@ -1,0 +1,92 @@
+//! A job whose payload is text: what a backend that stores jobs writes down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::body::Body;
+use crate::error::{QueueError, QueueErrorKind};
+use crate::job::{JobId, Meta, NewJob};
+use crate::limits::Limits;
+use crate::settlement::Settlement;
+
+/// A new job with the texts that are stored of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Encoded {
+    /// Its identity: the caller's, or one that was given here.
+    pub id: JobId,
+    /// Whether the caller chose the identity, so that it may be known.
+    pub is_chosen: bool,
+    /// The job as it was pushed.
+    pub job: NewJob,
+    /// Its payload as JSON text.
+    pub payload: Arc<str>,
+    /// Its meta as a JSON object of texts, if there is any.
+    pub meta: Option<String>,
+}
+
+/// Encodes a batch and holds it to the limits; jobs without an identity are given one.
+///
+/// # Errors
+///
+/// `Unsupported` for a closure, `Invalid` for what is beyond a limit or can't be written as JSON.
+pub fn encode(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, QueueError> {
+    let mut jobs = jobs;
+    for job in &mut jobs {
+        let text = job.body.encode().map_err(|error| error.on_queue(job.queue.clone()))?;
+        job.body = Body::stored(text);
+    }
+    limits.check(&jobs)?;
+    jobs.into_iter().map(encoded).collect()
+}
+
+/// Encodes the followups of a batch of settlements, a list for each.
+///
+/// # Errors
+///
+/// Those of [`encode`].
+pub fn encode_followups(
+    settlements: &mut [Settlement],
+    limits: &Limits,
+) -> Result<Vec<Vec<Encoded>>, QueueError> {
+    settlements
+        .iter_mut()
+        .map(|settlement| encode(std::mem::take(&mut settlement.followups), limits))
+        .collect()
+}
+
+fn encoded(job: NewJob) -> Result<Encoded, QueueError> {
+    let payload = job.body.encode()?;
+    let meta = job.meta.to_json().map_err(|error| error.on_queue(job.queue.clone()))?;
+    let is_chosen = job.id.is_some();
+    Ok(Encoded { id: job.id.unwrap_or_else(JobId::random), is_chosen, job, payload, meta })
+}
+
+impl Meta {
+    /// Gives the words as a JSON object of texts; `None` where there are none.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for what can't be written as JSON.
+    pub fn to_json(&self) -> Result<Option<String>, QueueError> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let words: BTreeMap<_, _> = self.iter().collect();
+        serde_json::to_string(&words)
+            .map(Some)
+            .map_err(|error| QueueError::invalid("`meta` can't be written as JSON").with_source(error))
+    }
+
+    /// Makes the words from the JSON object that was stored of them.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` for what is no JSON object of texts.
+    pub fn from_json(text: &str) -> Result<Self, QueueError> {
+        let words: BTreeMap<String, String> = serde_json::from_str(text).map_err(|error| {
+            QueueError::new(QueueErrorKind::Corrupt, "`meta` is no JSON object of texts").with_source(error)
+        })?;
+        Ok(Self::from_iter(words))
+    }
+}
