@@ -21,6 +21,7 @@ pub mod context;
 pub mod encoded;
 pub mod enqueue;
 pub mod error;
+pub mod handover;
 pub mod inspect;
 pub mod interrupt;
 pub mod job;

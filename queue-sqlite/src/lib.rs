@@ -53,7 +53,6 @@ mod clock;
 mod config;
 mod connection;
 mod error;
-mod handover;
 mod inspect;
 mod migrations;
 mod place;

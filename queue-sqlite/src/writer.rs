@@ -15,6 +15,7 @@ mod waiting;
 
 use std::time::{Duration, Instant};
 
+use queue_core::handover::Handover;
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -25,7 +26,6 @@ pub(crate) use handle::WriterHandle;
 
 use crate::config::SqliteQueueBuilder;
 use crate::error::{Broken, is_busy};
-use crate::handover::Handover;
 use crate::table::{self, Known, Table};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
@@ -314,7 +314,9 @@ impl Writer {
         let mut unclaimed = Vec::new();
         for (claim, deliveries) in served {
             match self.handle.upgrade() {
-                Some(handle) => claim.answer(Ok(Handover::new(deliveries, handle))),
+                Some(handle) => {
+                    claim.answer(Ok(Handover::new(deliveries, move |released| release(&handle, released))));
+                }
                 None => unclaimed.extend(deliveries),
             }
         }
@@ -366,4 +368,11 @@ impl Writer {
         // Whatever is wrong, it's no better at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Gives back what nobody received. If the writer is gone, the leases expire.
+fn release(writer: &WriterHandle, released: Vec<Settlement>) {
+    let followups: Vec<_> = released.iter().map(|_| Vec::new()).collect();
+    // Nobody waits for the answer.
+    drop(writer.call(released.len(), move |table| table.settle(&released, &followups)));
 }

@@ -9,7 +9,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, NodeDep, P
 use crate::workspace::Workspace;
 
 /// What we publish.
-const PUBLISHED: [&str; 5] = ["queue-core", "queue-macros", "queue-tokio", "queue-sqlite", "queue-testkit"];
+const PUBLISHED: [&str; 6] =
+    ["queue-core", "queue-macros", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-testkit"];
 
 /// Judged for one platform, so that the answer is the same on every machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";

@@ -21,6 +21,7 @@ mod licences;
 mod loom;
 mod torture;
 
+mod servers;
 mod source;
 mod tree;
 

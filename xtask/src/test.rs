@@ -2,6 +2,7 @@
 
 use crate::cargo::cargo;
 use crate::loom;
+use crate::servers;
 use crate::steps::{self, Step};
 use crate::torture;
 use crate::workspace::Workspace;
@@ -24,9 +25,9 @@ pub(crate) fn steps(arguments: &[String]) -> Vec<Step> {
     // Unit, integration and documentation tests; the UI tests of the macro are among the integration tests.
     let tests = Step::cargo("tests", cargo(scope).with_arguments(arguments), REMEDY);
     if arguments.is_empty() {
-        vec![tests, Step::call("loom models", loom::run, REMEDY), torture::step()]
+        vec![servers::step(), tests, Step::call("loom models", loom::run, REMEDY), torture::step()]
     } else {
-        vec![tests]
+        vec![servers::step(), tests]
     }
 }
 
@@ -41,11 +42,11 @@ mod tests {
 
     #[test]
     fn without_arguments_the_loom_models_and_the_torture_are_run_too() {
-        assert_eq!(names(&[]), ["tests", "loom models", "torture"]);
+        assert_eq!(names(&[]), ["servers", "tests", "loom models", "torture"]);
     }
 
     #[test]
     fn arguments_narrow_it_to_cargo_test() {
-        assert_eq!(names(&["-p", "queue-core"]), ["tests"]);
+        assert_eq!(names(&["-p", "queue-core"]), ["servers", "tests"]);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 
 use futures_util::future::BoxFuture;
+use queue_core::handover::Handover;
 use queue_core::{Demand, QueueError};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::sync::oneshot;
@@ -11,7 +12,6 @@ use tokio::sync::oneshot;
 use super::call::Call;
 use super::message::{Claim, Message};
 use crate::error::{Failure, writer_gone};
-use crate::handover::Handover;
 use crate::table::Table;
 
 /// Sends requests to the writer, whose thread ends with the last of these.

@@ -1,11 +1,11 @@
 //! What the writer is asked for.
 
 use futures_util::future::BoxFuture;
+use queue_core::handover::Handover;
 use queue_core::{Demand, QueueError};
 use tokio::sync::oneshot;
 
 use crate::error::Broken;
-use crate::handover::Handover;
 use crate::table::Table;
 
 pub(crate) enum Message {

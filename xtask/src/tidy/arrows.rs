@@ -6,23 +6,33 @@ use crate::workspace::{Crate, Dependency, Kind};
 /// What each crate may use of ours.
 ///
 /// Arrows of dev-dependencies may form a cycle, since they are no part of what is published.
-const ARROWS: [Arrows; 8] = [
+const ARROWS: [Arrows; 10] = [
     Arrows { from: "queue-macros", to: &[], in_tests: &["queue-core", "queue-tokio", "queue-testkit"] },
     Arrows { from: "queue-core", to: &["queue-macros"], in_tests: &["queue-testkit"] },
     Arrows { from: "queue-testkit", to: &["queue-core"], in_tests: &["queue-tokio"] },
-    Arrows { from: "queue-tokio", to: &["queue-core"], in_tests: &["queue-sqlite", "queue-testkit"] },
+    Arrows {
+        from: "queue-tokio",
+        to: &["queue-core"],
+        in_tests: &["queue-postgres", "queue-sqlite", "queue-testkit"],
+    },
     Arrows { from: "queue-sqlite", to: &["queue-core"], in_tests: &["queue-testkit", "queue-tokio"] },
     Arrows {
+        from: "queue-postgres",
+        to: &["queue-core"],
+        in_tests: &["queue-testkit", "queue-tokio", "test-servers"],
+    },
+    Arrows { from: "test-servers", to: &[], in_tests: &[] },
+    Arrows {
         from: "queue-examples",
-        to: &["queue-core", "queue-sqlite", "queue-tokio"],
-        in_tests: &["queue-testkit"],
+        to: &["queue-core", "queue-postgres", "queue-sqlite", "queue-tokio"],
+        in_tests: &["queue-testkit", "test-servers"],
     },
     Arrows {
         from: "queue-torture",
-        to: &["queue-core", "queue-sqlite", "queue-tokio", "queue-testkit"],
+        to: &["queue-core", "queue-postgres", "queue-sqlite", "queue-tokio", "queue-testkit", "test-servers"],
         in_tests: &[],
     },
-    Arrows { from: "xtask", to: &[], in_tests: &[] },
+    Arrows { from: "xtask", to: &["test-servers"], in_tests: &[] },
 ];
 
 /// What the little programs that the macro's tests build may use.

@@ -1,0 +1,49 @@
+//! Deliveries on their way from a backend to a claimer, who may be gone by then.
+
+use std::fmt;
+
+use crate::queue::Delivery;
+use crate::settlement::{Settlement, Transition};
+
+/// Leased jobs that nobody has received yet: dropped as such, they are released, uncounted.
+///
+/// A backend that leases on a thread of its own sends this to the claimer, so that a claim may be dropped at any time.
+pub struct Handover {
+    deliveries: Vec<Delivery>,
+    release: Option<Release>,
+}
+
+type Release = Box<dyn FnOnce(Vec<Settlement>) + Send>;
+
+impl Handover {
+    /// Wraps deliveries; `release` settles those that nobody receives.
+    pub fn new(deliveries: Vec<Delivery>, release: impl FnOnce(Vec<Settlement>) + Send + 'static) -> Self {
+        Self { deliveries, release: Some(Box::new(release)) }
+    }
+
+    /// The answer to a claim whose wait is over.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { deliveries: Vec::new(), release: None }
+    }
+
+    /// Gives them to the claimer.
+    #[must_use]
+    pub fn received(mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        let Some(release) = self.release.take().filter(|_| !self.deliveries.is_empty()) else { return };
+        let leases = std::mem::take(&mut self.deliveries).into_iter().map(|delivery| delivery.lease);
+        release(leases.map(|lease| Settlement::new(lease, Transition::Release)).collect());
+    }
+}
+
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover").field("deliveries", &self.deliveries).finish_non_exhaustive()
+    }
+}

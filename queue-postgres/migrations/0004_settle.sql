@@ -1,0 +1,91 @@
+-- How attempts end.
+
+-- Ends attempts, each if its lease holds, and stores the followups of those. Tells which settlements applied, by their
+-- places; or, as a single number below zero, the place of a followup whose delay leads past the end of time.
+-- Kinds: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release. No lease is named twice.
+create function settle(
+    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[],
+    _parents integer[], _new_ids uuid[], _chosen boolean[], _lines integer[], _names text[], _priorities integer[],
+    _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _windows bigint[], _replaces boolean[],
+    _payloads text[], _metas text[], _notify text, _word text
+) returns integer[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+    _now bigint := clock();
+    applied integer[];
+    longest bigint;
+    past integer;
+begin
+    if _kinds is null then
+        -- All are completions, as most are.
+        with gone as (
+            delete from leases e using unnest(_ids, _fences) with ordinality s (id, fence, o)
+            where e.id = s.id and e.fence = s.fence and e.expires_at > _now
+            returning e.seq, e.fence, e.attempt, e.claimed_at, e.line, e.cancel_reason, (s.o - 1)::integer as place),
+        ended as (
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, line, 4, cancel_reason from gone)
+        select array_agg(place) into applied from gone;
+    else
+        if _delays is not null then
+            select (min(o) - 1)::integer into past from unnest(_delays) with ordinality u (delay, o)
+            where delay > 9223372036854775807 - _now;
+            if past is not null then
+                return array[-1 - past];
+            end if;
+        end if;
+        with gone as (
+            delete from leases e using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
+                s (id, fence, kind, time, text, o)
+            where e.id = s.id and e.fence = s.fence and e.expires_at > _now
+            returning e.*, s.kind, s.time, s.text, (s.o - 1)::integer as place),
+        moved as materialized (
+            select seq, fence, claimed_at, line, kind, text, place,
+                case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
+                case when kind = 2 then text else cancel_reason end as reason,
+                -- A cancel that was asked for ends what would have run again.
+                case when kind = 0 then 4 when kind = 1 then 5 when kind = 2 or cancel_reason is not null then 6
+                    when kind = 5 or time <= _now then 1 when kind = 3 then 3 else 0 end as state,
+                greatest(time, _now) as run_at
+            from gone),
+        ended as (
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, line, state, reason from moved where state >= 4),
+        noted as (
+            insert into failures (seq, fence, attempt, at, message)
+            select seq, fence, attempt, _now, text from moved where kind in (1, 3)),
+        back as (
+            update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
+                run_at = case when m.kind = 5 then j.run_at else m.run_at end
+            from moved m where j.seq = m.seq and m.state < 4
+            returning j.line, j.priority, j.run_at, j.seq, m.state),
+        again as (insert into ready select line, priority, run_at, seq from back where state = 1),
+        later as (
+            insert into waiting (due, seq, state, line) select run_at, seq, state, line from back where state <> 1)
+        select array_agg(place), max(fence) filter (where kind in (1, 3)) into applied, longest from moved;
+        if longest > 20 then
+            delete from failures f using (
+                select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
+                from jobs j where id = any (_ids)) t (seq, fence)
+            where f.seq = t.seq and f.fence <= t.fence;
+        end if;
+    end if;
+    if applied is not null and _notify is not null then
+        perform pg_notify(_notify, _word);
+    end if;
+    if applied is not null and _parents is not null then
+        perform push(array_agg(id), array_agg(is_chosen), array_agg(line), array_agg(name), array_agg(priority),
+            array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
+            array_agg(lasting), array_agg(replaces), array_agg(payload), array_agg(meta), null, null)
+        from (
+            select * from unnest(_parents, _new_ids, _chosen, _lines, _names, _priorities, _max_attempts, _delays,
+                _new_times, _keys, _windows, _replaces, _payloads, _metas) with ordinality
+                u (parent, id, is_chosen, line, name, priority, max_attempts, delay, time, key, lasting, replaces,
+                    payload, meta, o)
+            where parent = any (applied) order by o) u
+        having count(*) > 0;
+    end if;
+    return coalesce(applied, '{}');
+end $$;

@@ -1,0 +1,177 @@
+-- What operators do.
+
+-- Takes a job out of the place where it is, and tells what it was there; `state` is null for one that isn't known.
+-- An executing job stays where it is, but nobody else can touch its lease until this transaction ends.
+create function take(_id uuid) returns table (
+    seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, line integer,
+    priority integer, name text, unique_key text
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+#variable_conflict use_column
+declare
+    j jobs;
+    f finished;
+begin
+    loop
+        -- A job that is on its way from one place to the next is looked for until it has arrived.
+        select * into j from jobs where id = _id;
+        if not found then
+            return;
+        end if;
+        seq := j.seq; fence := j.fence; attempt := j.attempt; max_attempts := j.max_attempts;
+        claimed_at := j.claimed_at; line := j.line; priority := j.priority; name := j.name; unique_key := j.unique_key;
+        delete from ready r where r.line = j.line and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq;
+        if found then
+            state := 1;
+            return next;
+            return;
+        end if;
+        delete from waiting w where w.due = j.run_at and w.seq = j.seq returning w.state into state;
+        if found then
+            return next;
+            return;
+        end if;
+        perform 1 from leases e where e.id = _id for update;
+        if found then
+            state := 2;
+            return next;
+            return;
+        end if;
+        delete from finished d where d.seq = j.seq returning * into f;
+        if found then
+            state := f.state; fence := f.fence; attempt := f.attempt; claimed_at := f.claimed_at;
+            return next;
+            return;
+        end if;
+    end loop;
+end $$;
+
+-- Cancels a waiting job, or asks for the end of an executing one: `cancelled`, `requested`, `finished`, or `unknown`.
+create function cancel(_id uuid, _reason text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform advance(_now);
+    if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
+        return 'finished';
+    end if;
+    select * into t from take(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        update leases set cancel_reason = _reason where id = _id;
+        return 'requested';
+    elsif t.state >= 4 then
+        -- It has just finished; this puts it back as it was.
+        raise exception using errcode = 'serialization_failure', message = 'the job has just finished';
+    end if;
+    insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
+    values (t.seq, _now, t.fence, t.attempt, t.claimed_at, t.line, 6, _reason);
+    return 'cancelled';
+end $$;
+
+-- Makes a finished or waiting job available now: `done`, `executing`, `unknown`, or the job that holds its unique key.
+create function retry(_id uuid, _notify text, _word text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+    j jobs;
+    holder keys;
+begin
+    perform advance(_now);
+    select * into j from jobs where id = _id;
+    if j.unique_key is not null and exists (select from finished where seq = j.seq) then
+        insert into keys (name, key) values (j.name, j.unique_key)
+        on conflict (name, key) do update set key = excluded.key
+        returning * into holder;
+        if holder.seq <> j.seq and (
+            not exists (select from finished where seq = holder.seq) and exists (select from jobs where seq = holder.seq)
+            or holder.until > _now)
+        then
+            return holder.id::text;
+        end if;
+        if holder.seq is distinct from j.seq then
+            update keys set seq = j.seq, id = _id, until = coalesce(j.key_until, j.pushed_at) where name = j.name and key = j.unique_key;
+        end if;
+    end if;
+    select * into t from take(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    update jobs set run_at = _now, attempt = t.attempt, fence = t.fence, claimed_at = t.claimed_at,
+        max_attempts = greatest(t.max_attempts, t.attempt + 1)
+    where seq = t.seq;
+    insert into ready values (t.line, t.priority, _now, t.seq);
+    if _notify is not null then
+        perform pg_notify(_notify, _word);
+    end if;
+    return 'done';
+end $$;
+
+-- Removes jobs and what belongs to them, by their places in push order; a key that is held until later stays so.
+create function forget(_seqs bigint[], _now bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    with gone as (delete from jobs where seq = any (_seqs) returning seq, name, unique_key)
+    delete from keys k using gone g
+    where g.unique_key is not null and k.name = g.name and k.key = g.unique_key and k.seq = g.seq and k.until <= _now;
+    delete from failures where seq = any (_seqs);
+end $$;
+
+-- Removes a job: `done`, `executing` or `unknown`. Its key is free then.
+create function remove(_id uuid) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform advance(_now);
+    select * into t from take(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    perform forget(array[t.seq], 9223372036854775807);
+    return 'done';
+end $$;
+
+-- Removes finished jobs that are old enough, the longest finished first, and tells how many. An age that is null keeps
+-- the jobs of that state.
+create function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _now bigint := clock();
+    seqs bigint[];
+begin
+    perform advance(_now);
+    with old as (
+        select * from (select ctid, finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
+            order by finished_at, seq limit _limit for update skip locked) a
+        union all
+        select * from (select ctid, finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
+            order by finished_at, seq limit _limit for update skip locked) a
+        union all
+        select * from (select ctid, finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
+            order by finished_at, seq limit _limit for update skip locked) a),
+    gone as (
+        delete from finished where ctid = any (array(select ctid from old order by finished_at, seq limit _limit))
+        returning seq)
+    select array_agg(seq) into seqs from gone;
+    if seqs is not null then
+        perform forget(seqs, _now);
+    end if;
+    return coalesce(array_length(seqs, 1), 0);
+end $$;

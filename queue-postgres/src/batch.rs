@@ -1,0 +1,138 @@
+//! Jobs as columns: what the statements take a batch as.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use queue_core::encoded::Encoded;
+use queue_core::{OnConflict, QueueError, QueueName, Schedule};
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use uuid::Uuid;
+
+/// The queues' numbers; a queue keeps its number for as long as the schema lives.
+pub(crate) type Lines = HashMap<QueueName, i32>;
+
+/// Jobs by column. A column that says nothing of any job is `None`.
+#[derive(Default)]
+pub(crate) struct Columns {
+    ids: Vec<Uuid>,
+    chosen: Option<Vec<bool>>,
+    lines: Vec<i32>,
+    names: Vec<String>,
+    priorities: Vec<i32>,
+    max_attempts: Vec<i64>,
+    delays: Option<Vec<Option<i64>>>,
+    times: Option<Vec<Option<i64>>>,
+    keys: Option<Vec<Option<String>>>,
+    windows: Option<Vec<Option<i64>>>,
+    replaces: Option<Vec<bool>>,
+    payloads: Vec<String>,
+    metas: Option<Vec<Option<String>>>,
+}
+
+impl Columns {
+    /// Takes the jobs apart. With `are_sent_again`, any of them may be stored already.
+    pub(crate) fn of<'a>(
+        jobs: impl Iterator<Item = &'a Encoded> + Clone,
+        lines: &Lines,
+        are_sent_again: bool,
+    ) -> Self {
+        let mut columns = Self::default();
+        for Encoded { id, job, payload, .. } in jobs.clone() {
+            columns.ids.push(id.as_uuid());
+            // Every queue was entered before; a number that no queue has finds nothing.
+            columns.lines.push(lines.get(&job.queue).copied().unwrap_or(-1));
+            columns.names.push(job.name.as_str().to_owned());
+            columns.priorities.push(job.priority);
+            columns.max_attempts.push(i64::from(job.max_attempts));
+            columns.payloads.push(payload.to_string());
+        }
+        let unique = |job: &'a Encoded| job.job.unique.as_ref();
+        let has_keys = jobs.clone().any(|job| unique(job).is_some());
+        let is_any_chosen = are_sent_again || has_keys || jobs.clone().any(|job| job.is_chosen);
+        columns.chosen =
+            is_any_chosen.then(|| jobs.clone().map(|job| are_sent_again || job.is_chosen).collect());
+        columns.delays = column(jobs.clone(), |job| match job.job.schedule {
+            Schedule::After(delay) => Some(micros(delay)),
+            Schedule::Now | Schedule::At(_) => None,
+        });
+        columns.times = column(jobs.clone(), |job| match job.job.schedule {
+            Schedule::At(at) => Some(at.as_micros()),
+            Schedule::Now | Schedule::After(_) => None,
+        });
+        columns.keys = column(jobs.clone(), |job| unique(job).map(|unique| unique.key.clone()));
+        columns.windows = column(jobs.clone(), |job| unique(job)?.window.map(micros));
+        let replaces = |job| unique(job).is_some_and(|unique| unique.on_conflict == OnConflict::Replace);
+        columns.replaces = has_keys.then(|| jobs.clone().map(replaces).collect());
+        columns.metas = column(jobs, |job| job.meta.clone());
+        columns
+    }
+
+    /// Gives the columns to a statement that takes jobs, in the order in which all of these take them.
+    pub(crate) fn bind<'q>(
+        self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        let query = query.bind(self.ids).bind(self.chosen).bind(self.lines).bind(self.names);
+        let query = query.bind(self.priorities).bind(self.max_attempts).bind(self.delays).bind(self.times);
+        let query = query.bind(self.keys).bind(self.windows).bind(self.replaces);
+        query.bind(self.payloads).bind(self.metas)
+    }
+
+    /// Gives a statement that takes jobs none.
+    pub(crate) fn bind_none<'q>(query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
+        let query = query.bind(None::<Vec<Uuid>>).bind(None::<Vec<bool>>).bind(None::<Vec<i32>>);
+        let query = query.bind(None::<Vec<String>>).bind(None::<Vec<i32>>).bind(None::<Vec<i64>>);
+        let query = query.bind(None::<Vec<i64>>).bind(None::<Vec<i64>>).bind(None::<Vec<String>>);
+        let query = query.bind(None::<Vec<i64>>).bind(None::<Vec<bool>>);
+        query.bind(None::<Vec<String>>).bind(None::<Vec<String>>)
+    }
+}
+
+fn column<'a, T>(
+    jobs: impl Iterator<Item = &'a Encoded> + Clone,
+    value: impl Fn(&'a Encoded) -> Option<T>,
+) -> Option<Vec<Option<T>>> {
+    jobs.clone().any(|job| value(job).is_some()).then(|| jobs.map(value).collect())
+}
+
+/// Writes a duration. What is longer than the column can tell leads past the end of time in any case.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Says which job's delay leads past the end of time, of those of one request.
+pub(crate) fn past_the_end(jobs: &[Encoded], index: usize) -> QueueError {
+    let Some(Encoded { job, .. }) = jobs.get(index) else {
+        return QueueError::invalid("a `delay` leads past the end of time");
+    };
+    let delay = match job.schedule {
+        Schedule::After(delay) => delay,
+        Schedule::Now | Schedule::At(_) => Duration::ZERO,
+    };
+    QueueError::invalid(format!(
+        "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
+        job.name
+    ))
+    .on_queue(job.queue.clone())
+}
+
+/// Fails for a unique key that the server can't store.
+pub(crate) fn check_keys(jobs: &[Encoded]) -> Result<(), QueueError> {
+    for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+        if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
+            let text = format!(
+                "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",
+                job.name
+            );
+            return Err(QueueError::invalid(text).on_queue(job.queue.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Makes words storable: the server takes any character but NUL.
+pub(crate) fn storable(words: &str) -> String {
+    words.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,131 @@
+//! What goes wrong with the server, in the words of the contract.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use queue_core::{QueueError, QueueErrorKind};
+use sqlx::Error;
+
+use crate::place::Place;
+
+/// Gives the server's own code for what went wrong.
+pub(crate) fn code(error: &Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
+}
+
+/// Tells whether the connection is of no use any more.
+pub(crate) fn is_connection_lost(error: &Error) -> bool {
+    match error {
+        // The server ends the session with these: it shuts down, it crashed, an operator ended it, it is a standby now.
+        Error::Database(_) => {
+            let code = code(error);
+            let code = code.as_deref().unwrap_or_default();
+            code.starts_with("57P") || code.starts_with("08") || code == "25006"
+        }
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::Encode(_) | Error::RowNotFound => false,
+        _ => true,
+    }
+}
+
+/// Tells whether the same transaction may simply be run again: the server gave it up in favour of another.
+pub(crate) fn is_contention(error: &Error) -> bool {
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
+}
+
+/// Tells whether it's the request that is wrong, rather than the server or the way to it.
+pub(crate) fn is_about_the_request(error: &QueueError) -> bool {
+    matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Corrupt)
+}
+
+/// Says what is wrong, where, and what to do about it. The password is in none of it.
+pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
+    let (kind, message) = match &error {
+        Error::Database(_) => of_the_server(&error, place),
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) => (
+            QueueErrorKind::Corrupt,
+            format!("schema `{}` of {place} doesn't hold what this program stored there", place.schema),
+        ),
+        Error::Encode(_) => (QueueErrorKind::Invalid, "the server can't be told this value".to_owned()),
+        Error::Tls(_) | Error::Configuration(_) => (
+            QueueErrorKind::Invalid,
+            format!("the settings for {place} don't work: see the cause; TLS needs the feature `rustls`"),
+        ),
+        _ => (
+            QueueErrorKind::Unavailable,
+            format!("{place} can't be reached: see that the server runs, and the address and port"),
+        ),
+    };
+    QueueError::new(kind, message).with_source(error)
+}
+
+/// Says it to each of those who had a part in the call.
+pub(crate) fn shared(error: QueueError) -> impl FnMut() -> QueueError {
+    let error = Arc::new(error);
+    move || QueueError::new(error.kind(), error.to_string()).with_source(Shared(error.clone()))
+}
+
+/// A cause that several have; it stands for what caused the error, which says the same as each of theirs.
+#[derive(Debug)]
+struct Shared(Arc<QueueError>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match std::error::Error::source(&*self.0) {
+            Some(cause) => write!(f, "{cause}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0).and_then(std::error::Error::source)
+    }
+}
+
+fn of_the_server(error: &Error, place: &Place) -> (QueueErrorKind, String) {
+    let code = code(error).unwrap_or_default();
+    let schema = &place.schema;
+    let user = place.options.get_username();
+    let unavailable = |message: String| (QueueErrorKind::Unavailable, message);
+    match &*code {
+        "28P01" | "28000" => unavailable(format!(
+            "{place} refuses the user `{user}`: see the name and the password, and the server's `pg_hba.conf`"
+        )),
+        "3D000" => unavailable(format!("there is no {place}: create it, or see the name")),
+        "42501" => unavailable(format!(
+            "the user `{user}` lacks a permission in schema `{schema}` of {place}: see the cause, and grant what the \
+             documentation of `queue_postgres` lists"
+        )),
+        "53100" => unavailable(format!(
+            "the disk of {place} is full: free some space, and the queue goes on by itself"
+        )),
+        "53300" => unavailable(format!(
+            "{place} has no connection left: raise `max_connections`, or put a pooler before it"
+        )),
+        "57014" => unavailable(format!(
+            "{place} ended the statement: it took longer than `statement_timeout`, or an operator cancelled it"
+        )),
+        "25006" => unavailable(format!("{place} takes no writes: it's a standby, or set to read-only")),
+        "40001" | "40P01" | "55P03" => unavailable(format!(
+            "{place} gave the transaction up in favour of others again and again: see the cause; the same call may \
+             succeed"
+        )),
+        "3F000" | "42P01" | "42883" => (
+            QueueErrorKind::Unsupported,
+            format!(
+                "schema `{schema}` of {place} lacks what this program needs: run `PostgresQueue::migrate`, with a user \
+                 who may"
+            ),
+        ),
+        // The request carries what can't be stored, such as a character that the database's encoding lacks.
+        code if code.starts_with("22") || code == "54000" => {
+            (QueueErrorKind::Invalid, format!("{place} can't store a value of this request: see the cause"))
+        }
+        code if code.starts_with("42") || code.starts_with("23") => (
+            QueueErrorKind::Corrupt,
+            format!("schema `{schema}` of {place} is not as this program made it: see the cause"),
+        ),
+        _ => unavailable(format!("{place} can't serve the call at the moment: see the cause")),
+    }
+}

@@ -1,0 +1,179 @@
+//! The operator's side, over a connection of its own.
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _, query};
+
+use crate::batch::storable;
+use crate::pruning::prune;
+use crate::queue::PostgresQueue;
+use crate::rows;
+use crate::sql::Sql;
+
+#[async_trait]
+impl Inspect for PostgresQueue {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.at_the_desk(move |connection, sql| {
+            let get = query(sql.get.clone()).bind(id.as_uuid());
+            Box::pin(async move {
+                let row = get.fetch_optional(connection).await?;
+                row.map(|row| rows::record(&row).map(|(_, record)| record)).transpose()
+            })
+        })
+        .await
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.at_the_desk(move |connection, sql| {
+            let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
+            // One more than asked for tells whether there is a next page.
+            let limit = rows::count(page.limit as u64).saturating_add(1);
+            let list = query(sql.list.clone())
+                .bind(page.after.map_or(0, |cursor| rows::count(cursor.0)))
+                .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
+                .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
+                .bind(filter.pushed_before.map(Timestamp::as_micros))
+                .bind(states)
+                .bind(limit);
+            let limit = page.limit;
+            Box::pin(async move { listing(&list.fetch_all(connection).await?, limit) })
+        })
+        .await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.at_the_desk(|connection, sql| {
+            let counts = query(sql.counts.clone());
+            Box::pin(async move { read_counts(&counts.fetch_all(connection).await?) })
+        })
+        .await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        let reason = storable(reason);
+        let answer =
+            self.asked_of(move |sql| query(sql.cancel.clone()).bind(id.as_uuid()).bind(reason.clone()));
+        match &*answer.await? {
+            "cancelled" => Ok(Cancellation::Cancelled),
+            "requested" => Ok(Cancellation::Requested),
+            "finished" => Ok(Cancellation::Finished),
+            _ => Err(unknown(id)),
+        }
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        let (channel, word) = (self.common().place.channel(), self.common().word().to_owned());
+        let retry = move |sql: &Sql| {
+            query(sql.retry.clone()).bind(id.as_uuid()).bind(channel.clone()).bind(word.clone())
+        };
+        match &*self.asked_of(retry).await? {
+            "done" => {
+                self.common().wake();
+                Ok(())
+            }
+            "executing" => {
+                Err(QueueError::conflict(format!("job {id} is executing: cancel it, or wait for its end")))
+            }
+            "unknown" => Err(unknown(id)),
+            holder => Err(QueueError::conflict(format!(
+                "the unique key of job {id} is held by job {holder} now: cancel that one first"
+            ))),
+        }
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        match &*self.asked_of(move |sql| query(sql.remove.clone()).bind(id.as_uuid())).await? {
+            "done" => Ok(()),
+            "executing" => Err(QueueError::conflict(format!("job {id} is executing: cancel it first"))),
+            _ => Err(unknown(id)),
+        }
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.set_paused(queue, true).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.set_paused(queue, false).await?;
+        self.common().wake();
+        let (common, io) = (self.common().clone(), self.io());
+        io.run(async move { common.notify(common.word()).await }).await
+    }
+
+    async fn prune(&self, what: &Prune) -> Result<u64, QueueError> {
+        let (common, what) = (self.common().clone(), what.clone());
+        let work = async move { prune(&common, &mut *common.desk.lock().await, &what).await };
+        self.io().run(work).await
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+impl PostgresQueue {
+    /// Asks for something over the connection of those who seldom ask.
+    pub(crate) async fn at_the_desk<T, A>(&self, ask: A) -> Result<T, QueueError>
+    where
+        T: Send + 'static,
+        A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
+    {
+        let common = self.common().clone();
+        let work = async move {
+            let mut desk = common.desk.lock().await;
+            desk.call(&|connection| ask(connection, &common.sql)).await
+        };
+        self.io().run(work).await
+    }
+
+    /// Asks a question that is answered by a word.
+    async fn asked_of(
+        &self,
+        question: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
+    ) -> Result<String, QueueError> {
+        self.at_the_desk(move |connection, sql| {
+            let question = question(sql);
+            Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
+        })
+        .await
+    }
+
+    async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {
+        let queue = queue.as_str().to_owned();
+        self.at_the_desk(move |connection, sql| {
+            let set = query(sql.set_paused.clone()).bind(queue.clone()).bind(paused);
+            Box::pin(async move { set.execute(connection).await.map(drop) })
+        })
+        .await
+    }
+}
+
+fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<Listing> {
+    let mut found = rows.iter().map(rows::record).collect::<sqlx::Result<Vec<_>>>()?;
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().map(|(seq, _)| Cursor(*seq));
+    Ok(Listing { jobs: found.into_iter().map(|(_, job)| job).collect(), next: last.filter(|_| is_more) })
+}
+
+/// Reads a row for each queue and state, those of a queue together; a queue without jobs has one without a state.
+fn read_counts(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
+    let mut all: Vec<QueueCounts> = Vec::new();
+    for row in rows {
+        let queue = QueueName::from(row.try_get::<&str, _>(0)?);
+        if all.last().is_none_or(|last| last.queue != queue) {
+            all.push(QueueCounts::new(queue, row.try_get(1)?));
+        }
+        if let (Some(counts), Some(state)) = (all.last_mut(), row.try_get::<Option<i32>, _>(2)?) {
+            let state = rows::state(state)?;
+            counts.set(state, rows::number(row, 3)?);
+        }
+    }
+    Ok(all)
+}
+
+fn unknown(id: JobId) -> QueueError {
+    QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
+}

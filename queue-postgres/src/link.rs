@@ -1,0 +1,133 @@
+//! One connection to the server, made anew whenever it's lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use queue_core::QueueError;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use tokio::time::{Instant, timeout};
+
+use crate::error::{explained, is_connection_lost, is_contention};
+use crate::place::Place;
+
+/// How often a transaction is run again that the server gave up in favour of another.
+const RETRIES: u32 = 10;
+
+/// A connection that was idle for so long is asked whether it still lives before it's used.
+const IDLE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Link {
+    place: Arc<Place>,
+    connection: Option<PgConnection>,
+    used: Instant,
+}
+
+/// What is asked over a connection: one transaction, which may be asked more than once.
+pub(crate) type Ask<'a, T> =
+    &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
+
+/// Why there is no answer.
+pub(crate) struct Unanswered {
+    pub(crate) error: QueueError,
+    /// Whether it may have been done nevertheless: the connection broke in the middle.
+    pub(crate) is_in_doubt: bool,
+}
+
+impl Link {
+    /// Makes a link that connects when it's first needed.
+    pub(crate) fn new(place: Arc<Place>) -> Self {
+        Self { place, connection: None, used: Instant::now() }
+    }
+
+    /// Asks for something that may be left undone, and told so.
+    pub(crate) async fn call<T>(&mut self, ask: Ask<'_, T>) -> Result<T, QueueError> {
+        self.try_call(ask).await.map_err(|unanswered| unanswered.error)
+    }
+
+    /// Asks, and says what is in doubt if there is no answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connection if it is in use.
+    pub(crate) async fn try_call<T>(&mut self, ask: Ask<'_, T>) -> Result<T, Unanswered> {
+        for retry in 0.. {
+            let known = |error| Unanswered { error, is_in_doubt: false };
+            let mut connection = self.connected().await.map_err(known)?;
+            let answer = timeout(self.place.timeout, asked(&mut connection, self.place.is_pooled, ask)).await;
+            match answer {
+                Ok(Ok(answer)) => {
+                    self.keep(connection);
+                    return Ok(answer);
+                }
+                Ok(Err(error)) if is_connection_lost(&error) => {
+                    return Err(Unanswered { error: explained(error, &self.place), is_in_doubt: true });
+                }
+                Ok(Err(error)) => {
+                    self.keep(connection);
+                    if !is_contention(&error) || retry >= RETRIES {
+                        return Err(known(explained(error, &self.place)));
+                    }
+                    tracing::debug!(place = %self.place, %error, "a transaction is run again");
+                    let pause = Duration::from_millis(fastrand::u64(0..=1 << retry.min(7)));
+                    tokio::time::sleep(pause).await;
+                }
+                Err(_) => {
+                    let text = format!("{} did not answer within {:?}", self.place, self.place.timeout);
+                    return Err(Unanswered { error: QueueError::unavailable(text), is_in_doubt: true });
+                }
+            }
+        }
+        unreachable!("the loop ends with an answer or with the last retry")
+    }
+
+    fn keep(&mut self, connection: PgConnection) {
+        self.used = Instant::now();
+        self.connection = Some(connection);
+    }
+
+    /// Takes the connection out, alive as far as anybody knows; it's put back by `keep` once it has answered.
+    async fn connected(&mut self) -> Result<PgConnection, QueueError> {
+        let place = &self.place;
+        if let Some(mut connection) = self.connection.take() {
+            if self.used.elapsed() < IDLE {
+                return Ok(connection);
+            }
+            if let Ok(Ok(())) = timeout(place.timeout, connection.ping()).await {
+                return Ok(connection);
+            }
+        }
+        let connect = async {
+            let mut connection = PgConnection::connect_with(&place.options).await?;
+            if !place.is_pooled {
+                // The statements count on seeing what others commit meanwhile, whatever the server's default is.
+                raw_sql("set session characteristics as transaction isolation level read committed")
+                    .execute(&mut connection)
+                    .await?;
+            }
+            Ok(connection)
+        };
+        match timeout(place.timeout, connect).await {
+            Ok(connected) => connected.map_err(|error| explained(error, place)),
+            Err(_) => Err(QueueError::unavailable(format!(
+                "{place} can't be reached within {:?}: see the address, the port and the firewalls between",
+                place.timeout
+            ))),
+        }
+    }
+}
+
+/// Asks in one implicit transaction; or, where a pooler may give each statement another connection, in an explicit one.
+async fn asked<T>(connection: &mut PgConnection, is_pooled: bool, ask: Ask<'_, T>) -> sqlx::Result<T> {
+    if !is_pooled {
+        return ask(connection).await;
+    }
+    raw_sql(AssertSqlSafe("begin isolation level read committed")).execute(&mut *connection).await?;
+    let answer = ask(connection).await;
+    let end = if answer.is_ok() { "commit" } else { "rollback" };
+    let ended = raw_sql(AssertSqlSafe(end)).execute(&mut *connection).await;
+    match (answer, ended) {
+        (Ok(answer), Ok(_)) => Ok(answer),
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the jobs are: a server, a database, a schema.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::QueueError;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+
+/// A schema in a database, and the way to it. `Display` names it without what is secret.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) schema: Arc<str>,
+    /// Whether a pooler in transaction mode is on the way, so that nothing may stay with a connection.
+    pub(crate) is_pooled: bool,
+    /// For how long a call is waited for.
+    pub(crate) timeout: Duration,
+}
+
+/// Names are cut at 63 bytes by the server, and ours are made of this one.
+const LONGEST_SCHEMA: usize = 48;
+
+impl Place {
+    /// Reads a URL; what is wrong with it is said without showing it.
+    pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, QueueError> {
+        url.parse::<PgConnectOptions>().map_err(|_| {
+            QueueError::invalid(
+                "the URL of the database can't be read: it's `postgres://user:password@host:port/database`, with what \
+                 is special in the password escaped as `%40`",
+            )
+        })
+    }
+
+    /// Makes the options those that our own connections have.
+    pub(crate) fn prepared(mut self) -> Result<Self, QueueError> {
+        if self.schema.is_empty() || self.schema.len() > LONGEST_SCHEMA || self.schema.contains('\0') {
+            return Err(QueueError::invalid(format!(
+                "the schema's name `{}` has {} bytes: it must have 1 to {LONGEST_SCHEMA}",
+                self.schema,
+                self.schema.len()
+            )));
+        }
+        self.options = self.options.disable_statement_logging();
+        if self.is_pooled {
+            self.options = self.options.statement_cache_capacity(0);
+        }
+        Ok(self)
+    }
+
+    /// The schema as it's written in a statement.
+    pub(crate) fn quoted_schema(&self) -> String {
+        format!("\"{}\"", self.schema.replace('"', "\"\""))
+    }
+
+    /// The channel on which the processes that share the schema tell one another of new jobs.
+    pub(crate) fn channel(&self) -> String {
+        format!("queue_jobs:{}", self.schema)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        // Where none is named, the server takes the user's name.
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        match options.get_socket() {
+            Some(socket) => write!(f, "database `{database}` on `{}`", socket.display()),
+            None => write!(f, "database `{database}` on `{}:{}`", options.get_host(), options.get_port()),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("database", &self.to_string()).field("schema", &self.schema).finish()
+    }
+}

@@ -1,0 +1,285 @@
+//! The queue, as those see it who use it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use queue_core::encoded::{encode, encode_followups};
+use queue_core::{
+    Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Timestamp,
+};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{PgPool, Row as _, query};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, oneshot};
+use uuid::Uuid;
+
+use crate::batch::{check_keys, micros};
+use crate::common::Common;
+use crate::config::{PostgresQueueBuilder, Target};
+use crate::io::{Io, ended};
+use crate::link::Link;
+use crate::listening::Listening;
+use crate::pushing::{Pusher, Request};
+use crate::rows::{count, instant};
+use crate::working::{Claim, Message, PollInterval, Settle, Worker};
+use crate::{migrations, pruning};
+
+/// A queue in a PostgreSQL database.
+///
+/// Cheap to clone; all clones are the same queue. An acknowledged push is committed.
+/// It takes jobs without a bound, brings its own thread for I/O, and works from within any async runtime.
+/// Claimers that wait on one handle and its clones are served first come, first served.
+#[derive(Clone)]
+pub struct PostgresQueue(Arc<Shared>);
+
+struct Shared {
+    pushes: UnboundedSender<Request>,
+    work: UnboundedSender<Message>,
+    io: Io,
+    common: Arc<Common>,
+    renewals: Arc<Mutex<Link>>,
+    units: PgPool,
+    limits: Limits,
+    is_closed: AtomicBool,
+}
+
+/// How many lanes store at once: while one waits for its commit, the next gathers.
+const PUSHERS: usize = 2;
+
+impl PostgresQueue {
+    /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and brings the schema `queue` up to
+    /// date, which is made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PostgresQueueBuilder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the schema made.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, QueueError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Connects as a pool of the application does, and begins [units of work](crate::PgUnitOfWork) in that pool.
+    ///
+    /// The queue's own connections are opened beside the pool, on its own thread, with the pool's connect options: so
+    /// jobs that hog the application's runtime, or take every connection of its pool, keep no lease from being renewed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PostgresQueueBuilder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the schema made.
+    pub async fn from_pool(pool: PgPool) -> Result<Self, QueueError> {
+        Self::pool_builder(pool).connect().await
+    }
+
+    /// Starts to open a queue with other settings.
+    pub fn builder(url: impl Into<String>) -> PostgresQueueBuilder {
+        PostgresQueueBuilder::new(Target::Url(url.into()))
+    }
+
+    /// Starts to open a queue [from a pool](Self::from_pool) with other settings.
+    pub fn pool_builder(pool: PgPool) -> PostgresQueueBuilder {
+        PostgresQueueBuilder::new(Target::Pool(pool))
+    }
+
+    /// Starts to open a queue with the driver's own options, such as certificates.
+    pub fn options_builder(options: PgConnectOptions) -> PostgresQueueBuilder {
+        PostgresQueueBuilder::new(Target::Options(Box::new(options)))
+    }
+
+    /// Brings the schema `queue` of a database up to date without opening the queue, once, however many do so at a time.
+    ///
+    /// [`PostgresQueueBuilder::migrate_now`] does it for another schema. The SQL is in `queue-postgres/migrations` for those
+    /// who run theirs by hand.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PostgresQueueBuilder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves all of it done or nothing.
+    pub async fn migrate(url: impl Into<String>) -> Result<(), QueueError> {
+        Self::builder(url).migrate_now().await
+    }
+
+    pub(crate) async fn start(settings: PostgresQueueBuilder) -> Result<Self, QueueError> {
+        let place = settings.place()?;
+        let units = settings.unit_pool(&place);
+        let (pushes, requests) = unbounded_channel();
+        let (work, messages) = unbounded_channel();
+        let is_listening = Arc::new(AtomicBool::new(false));
+        let poll = PollInterval { interval: settings.poll_interval, is_listening: is_listening.clone() };
+        let common = Arc::new(Common::new(place, work.downgrade()));
+        let io = {
+            let (common, handle) = (common.clone(), work.downgrade());
+            Io::start(move |_| async move {
+                let requests = Arc::new(Mutex::new(requests));
+                let pushers = (0..PUSHERS).map(|_| Pusher::new(requests.clone(), common.clone()).run());
+                let worker = Worker::new(messages, handle, common.clone(), poll).run();
+                // They end when nobody has a handle any more, and have done what was asked for by then.
+                tokio::join!(futures_util::future::join_all(pushers), worker);
+            })?
+        };
+        let opened = {
+            let common = common.clone();
+            let migrates = settings.migrates;
+            async move {
+                if migrates {
+                    migrations::migrate(&common.place).await
+                } else {
+                    migrations::check(&common.place).await
+                }
+            }
+        };
+        io.run(opened).await?;
+        io.keep_running(Listening::new(common.clone(), is_listening, settings.poll_interval).run());
+        io.keep_running(pruning::run(common.clone(), settings.retention.clone()));
+        let renewals = Arc::new(Mutex::new(Link::new(common.place.clone())));
+        let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
+        Ok(Self(Arc::new(Shared { pushes, work, io, common, renewals, units, limits, is_closed })))
+    }
+
+    /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, answer `Closed`; leased jobs
+    /// can still be renewed and settled. What is stored stays stored.
+    pub fn close(&self) {
+        self.0.is_closed.store(true, Ordering::SeqCst);
+        // A lane that has ended serves nobody.
+        drop(self.0.work.send(Message::Close));
+    }
+
+    /// Looks at once for what others have stored and for what has become due, rather than when it's told or at the next
+    /// interval.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops waiting for it.
+    pub async fn look(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.work.send(Message::Look(reply)).is_ok() {
+            // A lane that has ended has nothing to look for.
+            drop(answer.await);
+        }
+    }
+
+    pub(crate) fn check_open(&self) -> Result<(), QueueError> {
+        if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
+    }
+
+    pub(crate) fn common(&self) -> &Arc<Common> {
+        &self.0.common
+    }
+
+    pub(crate) fn io(&self) -> &Io {
+        &self.0.io
+    }
+
+    pub(crate) fn units(&self) -> &PgPool {
+        &self.0.units
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+}
+
+#[async_trait]
+impl Queue for PostgresQueue {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.check_open()?;
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = encode(jobs, self.limits())?;
+        check_keys(&jobs)?;
+        let (reply, answer) = oneshot::channel();
+        self.0.pushes.send(Request { jobs, reply }).map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.check_open()?;
+        if demand.queues.is_empty() {
+            return Err(QueueError::invalid("a demand that names no queue can never be met"));
+        }
+        let (reply, answer) = oneshot::channel();
+        let claim = Claim { demand: demand.clone(), over: None, reply };
+        self.0.work.send(Message::Claim(claim)).map_err(|_| ended())?;
+        Ok(answer.await.map_err(|_| ended())??.received())
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Each is asked for once, however often it's named.
+        let mut distinct: Vec<Lease> = Vec::with_capacity(leases.len());
+        let mut place_of = HashMap::new();
+        let mut places = Vec::with_capacity(leases.len());
+        for lease in leases {
+            let place = *place_of.entry((lease.job, lease.fence)).or_insert_with(|| {
+                distinct.push(lease.clone());
+                distinct.len() - 1
+            });
+            places.push(place);
+        }
+        let (link, common) = (self.0.renewals.clone(), self.0.common.clone());
+        let renew = async move {
+            let renewals = link
+                .lock()
+                .await
+                .call(&|connection| {
+                    let renew = query(common.sql.renew.clone())
+                        .bind(distinct.iter().map(|lease| lease.job.as_uuid()).collect::<Vec<Uuid>>())
+                        .bind(distinct.iter().map(|lease| count(lease.fence.0)).collect::<Vec<_>>())
+                        .bind(distinct.iter().map(|lease| micros(lease.length)).collect::<Vec<_>>());
+                    let count = distinct.len();
+                    Box::pin(async move { renewed(&renew.fetch_all(connection).await?, count) })
+                })
+                .await?;
+            Ok(places.into_iter().filter_map(|place| renewals.get(place).cloned()).collect())
+        };
+        self.io().run(renew).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        if settlements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut settlements = settlements;
+        let followups = encode_followups(&mut settlements, self.limits())?;
+        followups.iter().try_for_each(|followups| check_keys(followups))?;
+        let (reply, answer) = oneshot::channel();
+        let settle = Settle { settlements, followups, reply };
+        self.0.work.send(Message::Settle(settle)).map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}
+
+/// Reads what `renew` answers: a row for each lease that holds.
+fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
+    let mut renewals = vec![Renewal::Lost; count];
+    for row in rows {
+        let place: i32 = row.try_get(0)?;
+        let (expires_at, cancel): (Timestamp, _) = (instant(row, 1)?, row.try_get(2)?);
+        if let Some(renewal) = usize::try_from(place).ok().and_then(|place| renewals.get_mut(place)) {
+            *renewal = Renewal::Held { expires_at, cancel };
+        }
+    }
+    Ok(renewals)
+}
+
+impl fmt::Debug for PostgresQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresQueue").field("place", &self.0.common.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! Rows as jobs: the one place that knows how each value is stored.
+
+use queue_core::inspect::AttemptError;
+use queue_core::{Body, Fence, JobId, JobRecord, Meta, State, Timestamp};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+/// Reads an instant.
+pub(crate) fn instant(row: &PgRow, column: usize) -> sqlx::Result<Timestamp> {
+    row.try_get(column).map(Timestamp::from_micros)
+}
+
+fn maybe_instant(row: &PgRow, column: usize) -> sqlx::Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+}
+
+/// Writes a count that grows without end in practice, and never past the end of its column.
+pub(crate) fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads a count; one below zero, which nobody writes, is none.
+pub(crate) fn number(row: &PgRow, column: usize) -> sqlx::Result<u64> {
+    row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+/// Reads a number of attempts.
+pub(crate) fn attempts(row: &PgRow, column: usize) -> sqlx::Result<u32> {
+    number(row, column).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Reads a state by its number.
+pub(crate) fn state(number: i32) -> sqlx::Result<State> {
+    let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
+    found.copied().ok_or_else(|| sqlx::Error::Decode(format!("there is no state {number}").into()))
+}
+
+/// Reads a row of `get` or `list`, as of the server's present. Gives the job's place in push order too.
+pub(crate) fn record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
+    let id = JobId::from(row.try_get::<Uuid, _>(1)?);
+    let body = Body::stored(row.try_get::<&str, _>(16)?);
+    let mut record = JobRecord::new(id, row.try_get::<&str, _>(2)?.into(), body);
+    record.queue = row.try_get::<&str, _>(3)?.into();
+    record.state = state(row.try_get(4)?)?;
+    record.priority = row.try_get(5)?;
+    record.attempt = attempts(row, 6)?;
+    record.max_attempts = attempts(row, 7)?;
+    record.fence = Fence(number(row, 8)?);
+    record.pushed_at = instant(row, 9)?;
+    record.run_at = instant(row, 10)?;
+    record.claimed_at = maybe_instant(row, 11)?;
+    record.finished_at = maybe_instant(row, 13)?;
+    record.unique = row.try_get(14)?;
+    record.cancel_reason = row.try_get(15)?;
+    if let Some(words) = row.try_get::<Option<&str>, _>(17)? {
+        record.meta = Meta::from_json(words).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    }
+    record.errors = errors(row)?;
+    Ok((number(row, 0)?, record.as_of(maybe_instant(row, 12)?, instant(row, 21)?)))
+}
+
+fn errors(row: &PgRow) -> sqlx::Result<Vec<AttemptError>> {
+    let attempts: Vec<i64> = row.try_get::<Option<_>, _>(18)?.unwrap_or_default();
+    let times: Vec<i64> = row.try_get::<Option<_>, _>(19)?.unwrap_or_default();
+    let messages: Vec<String> = row.try_get::<Option<_>, _>(20)?.unwrap_or_default();
+    let errors = attempts.into_iter().zip(times).zip(messages).map(|((attempt, at), message)| AttemptError {
+        attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+        at: Timestamp::from_micros(at),
+        message,
+    });
+    Ok(errors.collect())
+}

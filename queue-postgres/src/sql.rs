@@ -1,0 +1,108 @@
+//! The statements, each a call of a function of the schema: what they do can be read in `migrations`.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+use crate::place::Place;
+
+/// The statements with the schema's name in them.
+#[derive(Clone)]
+pub(crate) struct Sql {
+    pub(crate) enter: SqlStr,
+    pub(crate) push: SqlStr,
+    pub(crate) work: SqlStr,
+    pub(crate) settle: SqlStr,
+    pub(crate) renew: SqlStr,
+    pub(crate) cancel: SqlStr,
+    pub(crate) retry: SqlStr,
+    pub(crate) remove: SqlStr,
+    pub(crate) prune: SqlStr,
+    pub(crate) set_paused: SqlStr,
+    pub(crate) get: SqlStr,
+    pub(crate) list: SqlStr,
+    pub(crate) counts: SqlStr,
+    pub(crate) notify: SqlStr,
+}
+
+/// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
+const RECORD: &str = "
+    select j.seq, j.id, j.name, l.name, coalesce(f.state, case when e.id is not null then 2 else coalesce(w.state, 1) end),
+        j.priority, coalesce(f.attempt, e.attempt, j.attempt), j.max_attempts, coalesce(f.fence, e.fence, j.fence),
+        j.pushed_at, j.run_at, coalesce(f.claimed_at, e.claimed_at, j.claimed_at), e.expires_at, f.finished_at,
+        j.unique_key, coalesce(f.cancel_reason, e.cancel_reason), j.payload, j.meta,
+        (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
+        (select array_agg(at order by fence) from {s}.failures where seq = j.seq),
+        (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
+        {s}.clock()
+    from {s}.jobs j
+        join {s}.lines l on l.line = j.line
+        left join {s}.finished f on f.seq = j.seq
+        left join {s}.leases e on e.id = j.id
+        left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
+
+/// The state that a job is in now: time passes whether or not somebody has written it down.
+/// `JobRecord::as_of` says the same of a record.
+const STATE_NOW: &str = "
+    case when f.seq is not null then f.state
+        when e.id is not null then case when e.expires_at > {s}.clock() then 2
+            when e.cancel_reason is not null then 6 when e.attempt >= j.max_attempts then 5 else 1 end
+        when w.seq is not null and w.due > {s}.clock() then w.state
+        else 1 end";
+
+/// Jobs in push order. It looks at each job from the cursor on until the page is full, so it's for people.
+const LIST: &str = "
+    where j.seq > $1
+        and ($2::text is null or l.name = $2)
+        and ($3::text is null or j.name = $3)
+        and ($4::bigint is null or j.pushed_at < $4)
+        and ($5 = 0 or (($5 >> (";
+
+/// How many jobs of each queue are in which state, from the narrow tables alone.
+const COUNTS: &str = "
+    with states as (
+        select line, 1 as state, count(*) as count from {s}.ready group by 1
+        union all
+        select line, case when due > {s}.clock() then state else 1 end, count(*) from {s}.waiting group by 1, 2
+        union all
+        select e.line, case when e.expires_at > {s}.clock() then 2 when e.cancel_reason is not null then 6
+            when e.attempt >= (select max_attempts from {s}.jobs where seq = e.seq) then 5 else 1 end, count(*)
+        from {s}.leases e group by 1, 2
+        union all
+        select line, state, count(*) from {s}.finished group by 1, 2)
+    select l.name, l.paused, s.state, sum(s.count)::bigint
+    from {s}.lines l left join states s on s.line = l.line
+    group by 1, 2, 3 order by 1";
+
+impl Sql {
+    pub(crate) fn new(place: &Place) -> Self {
+        let schema = place.quoted_schema();
+        let text = |sql: &str| -> SqlStr {
+            let text: Arc<str> = sql.replace("{s}", &schema).into();
+            AssertSqlSafe(text).into_sql_str()
+        };
+        let call = |function: &str, arguments: usize| {
+            let places: Vec<_> = (1..=arguments).map(|place| format!("${place}")).collect();
+            text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
+        };
+        Self {
+            enter: call("enter", 1),
+            push: call("push", 15),
+            work: call("work", 25),
+            settle: call("settle", 21),
+            renew: call("renew", 3),
+            cancel: call("cancel", 2),
+            retry: call("retry", 3),
+            remove: call("remove", 1),
+            prune: call("prune", 4),
+            set_paused: text(
+                "insert into {s}.lines (name, paused) values ($1, $2) \
+                 on conflict (name) do update set paused = excluded.paused",
+            ),
+            get: text(&format!("{RECORD} where j.id = $1")),
+            list: text(&format!("{RECORD} {LIST} {STATE_NOW} )) & 1) = 1) order by j.seq limit $6")),
+            counts: text(COUNTS),
+            notify: text("select pg_notify($1, $2)"),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Pushing in the application's own transaction.
+
+use queue_core::encoded::encode;
+use queue_core::{NewJob, QueueError, Receipt};
+use sqlx::{Connection as _, PgConnection, Row as _, query};
+
+use crate::batch::{Columns, check_keys, past_the_end};
+use crate::error::explained;
+use crate::pushing::receipt;
+use crate::queue::PostgresQueue;
+
+impl PostgresQueue {
+    /// Stores a job in a transaction of the application's own: it is there if and only if that commits, and wakes workers
+    /// then.
+    ///
+    /// The transaction is one on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`,
+    /// a [`PgUnitOfWork`](crate::PgUnitOfWork) as it is.
+    ///
+    /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait.
+    ///
+    /// ```no_run
+    /// # use queue_core::background_job;
+    /// # use queue_postgres::PostgresQueue;
+    /// #[background_job]
+    /// async fn send_invoice(order: i64) {}
+    ///
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let queue = PostgresQueue::from_pool(pool.clone()).await?;
+    ///
+    /// let mut tx = pool.begin().await?;
+    /// let order = sqlx::query_scalar("insert into orders (item) values ('tea') returning id").fetch_one(&mut *tx).await?;
+    /// queue.enqueue_in(&mut tx, send_invoice::new(order)).await?;
+    /// tx.commit().await?; // the order and its job, or neither
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if no transaction was begun through the driver, and what [`push`](queue_core::Queue::push) answers.
+    /// After one that is the server's own, the transaction can only be rolled back.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if the future is dropped, roll the transaction back.
+    pub async fn enqueue_in(
+        &self,
+        tx: &mut PgConnection,
+        job: impl Into<NewJob>,
+    ) -> Result<Receipt, QueueError> {
+        let receipts = self.push_in(tx, vec![job.into()]).await?;
+        receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+    }
+
+    /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) does a job.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enqueue_in`](Self::enqueue_in).
+    ///
+    /// # Cancel safety
+    ///
+    /// None: if the future is dropped, roll the transaction back.
+    pub async fn push_in(
+        &self,
+        tx: &mut PgConnection,
+        jobs: Vec<NewJob>,
+    ) -> Result<Vec<Receipt>, QueueError> {
+        self.check_open()?;
+        if !tx.is_in_transaction() {
+            return Err(QueueError::invalid(
+                "no transaction was begun on this connection: begin one, or use `enqueue`",
+            ));
+        }
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = encode(jobs, self.limits())?;
+        check_keys(&jobs)?;
+        let common = self.common();
+        // Queues that are new are entered apart, so that nobody who does so too waits for this transaction.
+        let entered = {
+            let (common, jobs) = (common.clone(), jobs.clone());
+            self.io().run(async move { common.lines(&mut *common.desk.lock().await, jobs.iter()).await })
+        };
+        let lines = match common.known_lines(jobs.iter()) {
+            Some(lines) => lines,
+            None => entered.await?,
+        };
+        let push = Columns::of(jobs.iter(), &lines, false).bind(query(common.sql.push.clone()));
+        let push = push.bind(common.place.channel()).bind(format!("{}+", common.word()));
+        let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &common.place))?;
+        let read = |error| explained(error, &common.place);
+        let mut receipts: Vec<_> = jobs.iter().map(|job| Receipt::Stored(job.id)).collect();
+        for row in rows {
+            let (place, kind): (i32, i16) = (row.try_get(0).map_err(read)?, row.try_get(1).map_err(read)?);
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            if kind < 0 {
+                return Err(past_the_end(&jobs, place));
+            }
+            if let Some(slot) = receipts.get_mut(place) {
+                *slot = receipt(kind, row.try_get(2).map_err(read)?);
+            }
+        }
+        Ok(receipts)
+    }
+}

@@ -1,0 +1,147 @@
+//! A job's writes and its completion, in one commit.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use queue_core::encoded::encode_followups;
+use queue_core::services::Factory;
+use queue_core::{JobContext, OutcomeKind, QueueError};
+use sqlx::{PgConnection, Postgres, Row as _, Transaction, query};
+use tokio::sync::oneshot;
+
+use crate::batch::{check_keys, past_the_end};
+use crate::error::explained;
+use crate::queue::PostgresQueue;
+use crate::working::{Settle, bind_settlements};
+
+/// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
+///
+/// For jobs whose effects are in the database that the jobs are in: wherever the process or the server dies, the effects
+/// are there exactly once. It derefs to the connection, so that statements run on `&mut **tx`.
+///
+/// ```no_run
+/// use queue_core::{JobError, Services, background_job};
+/// use queue_postgres::{PgUnitOfWork, PostgresQueue};
+///
+/// #[background_job]
+/// async fn pay(#[inject] tx: &mut PgUnitOfWork, order: i64) -> Result<(), JobError> {
+///     sqlx::query("update orders set paid = paid + 1 where id = $1").bind(order).execute(&mut **tx).await?;
+///     Ok(())
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let queue = PostgresQueue::connect("postgres://localhost/shop").await?;
+/// let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # How long it's open
+///
+/// It begins when the job's dependencies are made and ends with the attempt: so long it takes one connection of the pool,
+/// holds the locks of its writes, and keeps the server from vacuuming. A job that waits long for something else does that
+/// better in a job of its own, which this one follows.
+///
+/// # With other services that end with the outcome
+///
+/// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work
+/// then ends before it, and if that fails, nothing is written here.
+pub struct PgUnitOfWork {
+    queue: PostgresQueue,
+    context: JobContext,
+    tx: Transaction<'static, Postgres>,
+}
+
+impl PostgresQueue {
+    /// Makes the first half of `.unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)`.
+    pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = PgUnitOfWork> + use<> {
+        let queue = self.clone();
+        move |context: JobContext| {
+            let queue = queue.clone();
+            async move {
+                let begun = queue.units().begin().await;
+                let tx = begun.map_err(|error| explained(error, &queue.common().place))?;
+                Ok::<_, QueueError>(PgUnitOfWork { queue, context, tx })
+            }
+        }
+    }
+}
+
+impl PgUnitOfWork {
+    /// Commits the writes and the completion after a success, and rolls them back after anything else.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the lease was lost, `Invalid` if a followup can't be stored, and what else goes wrong with the server.
+    /// Then nothing was written; or, if the connection broke in the middle of the commit, all or nothing, and the job has
+    /// completed if and only if its writes are there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves everything written or nothing.
+    pub async fn end(self, outcome: OutcomeKind) -> Result<(), QueueError> {
+        let Self { queue, context, mut tx } = self;
+        let common = queue.common();
+        let broken = |error| explained(error, &common.place);
+        if !outcome.is_success() {
+            return tx.rollback().await.map_err(broken);
+        }
+        let mut settlements = vec![context.completion()];
+        let followups = encode_followups(&mut settlements, queue.limits())?;
+        let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
+        check_keys(&jobs)?;
+        let lines = match common.known_lines(jobs.iter()) {
+            Some(lines) => lines,
+            None => {
+                let (common, jobs) = (common.clone(), jobs.clone());
+                let enter = async move { common.lines(&mut *common.desk.lock().await, jobs.iter()).await };
+                queue.io().run(enter).await?
+            }
+        };
+        let notice = if jobs.is_empty() {
+            (None, None)
+        } else {
+            (Some(common.place.channel()), Some(common.word().to_owned()))
+        };
+        let (reply, _) = oneshot::channel();
+        let settle = [Settle { settlements, followups, reply }];
+        let settle = bind_settlements(query(common.sql.settle.clone()), &settle, &lines, &notice);
+        let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
+        let applied: Vec<i32> = row.try_get(0).map_err(broken)?;
+        match applied.first() {
+            Some(0) => {
+                tx.commit().await.map_err(broken)?;
+                context.note_completed();
+                common.wake();
+                Ok(())
+            }
+            Some(refused) => {
+                let index = usize::try_from(-1 - i64::from(*refused)).unwrap_or(0);
+                Err(past_the_end(&jobs, index))
+            }
+            None => Err(QueueError::conflict(
+                "the lease was lost before the unit of work could be committed: nothing was written",
+            )),
+        }
+    }
+}
+
+impl Deref for PgUnitOfWork {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for PgUnitOfWork {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+impl fmt::Debug for PgUnitOfWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgUnitOfWork").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! The claims that wait, in the order in which they came, and the moment at which there may be something for them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use queue_core::{Delivery, Timestamp};
+use tokio::time::{Instant, sleep_until};
+
+use super::PollInterval;
+use super::message::Claim;
+
+/// A stepped clock of the server is noticed after so long at the latest.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What is due and was not to be had is in the hands of another at the moment; it's looked for again after so long.
+const OTHERS_TURN: Duration = Duration::from_millis(5);
+
+/// With notifications, it's looked so much less often for what nobody has told of.
+const WITH_NOTIFICATIONS: u32 = 10;
+
+pub(super) struct Waiting {
+    claims: VecDeque<Claim>,
+    poll: PollInterval,
+    /// When something is due, or a wait is over.
+    due: Option<Instant>,
+    /// When it was last looked for jobs.
+    looked: Instant,
+    /// The interval is varied by so much, so that processes don't look all at once.
+    jitter: f64,
+}
+
+impl Waiting {
+    pub(super) fn new(poll: PollInterval) -> Self {
+        Self { claims: VecDeque::new(), poll, due: None, looked: Instant::now(), jitter: 1.0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter()
+    }
+
+    pub(super) fn push(&mut self, claim: Claim) {
+        self.claims.push_back(claim);
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Claim> + use<> {
+        std::mem::take(&mut self.claims).into_iter()
+    }
+
+    /// Drops claims whose futures were dropped.
+    pub(super) fn forget_the_gone(&mut self) {
+        self.claims.retain(|claim| !claim.reply.is_closed());
+    }
+
+    /// Takes those out who are answered: with jobs, or with none since their time is over. There is a list for each.
+    pub(super) fn served(
+        &mut self,
+        deliveries: Vec<Vec<Delivery>>,
+        now: Timestamp,
+    ) -> Vec<(Claim, Vec<Delivery>)> {
+        let mut served = Vec::new();
+        for (mut claim, deliveries) in std::mem::take(&mut self.claims).into_iter().zip(deliveries) {
+            if claim.over.is_none() {
+                claim.over = claim.demand.wait.map(|wait| now.saturating_add(wait));
+            }
+            if deliveries.is_empty() && claim.over.is_none_or(|over| over > now) {
+                self.claims.push_back(claim);
+            } else {
+                served.push((claim, deliveries));
+            }
+        }
+        served
+    }
+
+    /// Sets when it's looked next, after a look at `now` by the server's clock.
+    pub(super) fn set_next_moment(&mut self, now: Timestamp, due: Option<Timestamp>) {
+        self.looked = Instant::now();
+        self.jitter = 0.8 + 0.4 * fastrand::f64();
+        let due = due.map(|due| if due > now { due.since(now) } else { OTHERS_TURN });
+        let over = self.claims.iter().filter_map(|claim| claim.over).map(|over| over.since(now)).min();
+        let next = due.into_iter().chain(over).min();
+        self.due = next.map(|next| self.looked + next.min(LONGEST_WAIT));
+    }
+
+    /// Waits until there may be something for those who wait. Where nobody waits, there is nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub(super) async fn moment(&self) {
+        if self.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            let often = if self.poll.is_listening.load(Ordering::Relaxed) { WITH_NOTIFICATIONS } else { 1 };
+            let interval = self.poll.interval.saturating_mul(often).min(Duration::from_secs(1 << 30));
+            let poll = self.looked + interval.mul_f64(self.jitter);
+            // Whether notifications are heard may change meanwhile.
+            let until = self.due.into_iter().chain([poll]).min().unwrap_or(poll);
+            let now = Instant::now();
+            if until <= now {
+                return;
+            }
+            sleep_until(until.min(now + self.poll.interval.min(LONGEST_WAIT))).await;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A queue in a schema of its own, under a clock that is moved by hand.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{Inspect, Timestamp, background_job};
+use queue_postgres::sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
+use queue_testkit::Fixture;
+use test_servers::{Durability, Postgres};
+use tokio::runtime::{Builder, Runtime};
+
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A job like any other.
+#[background_job]
+pub(crate) async fn work(number: u32) {
+    let _: u32 = number;
+}
+
+/// The server that all tests share which don't stop it.
+static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
+    let settings = ["max_connections=1000", "autovacuum=off"];
+    Postgres::start(Durability::Process, &settings).unwrap_or_else(|error| panic!("{error}"))
+});
+
+static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+
+/// Gives the server's URL.
+pub(crate) fn url() -> String {
+    SERVER.url("postgres")
+}
+
+/// Gives the name of a schema that nobody else has.
+pub(crate) fn schema() -> String {
+    format!("queue_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// So long that looking for the work of others can't explain that somebody woke.
+pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24);
+
+pub(crate) struct UnderTest {
+    queue: PostgresQueue,
+    schema: String,
+    /// Nobody is told what time it is while it changes.
+    now: Mutex<Timestamp>,
+    clock: Arc<tokio::sync::Mutex<PgConnection>>,
+}
+
+/// Moves clocks while everybody waits for it.
+static CLOCKS: LazyLock<Runtime> = LazyLock::new(|| {
+    let clocks = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    clocks.expect("a runtime for clocks")
+});
+
+/// Does something on the clocks' own runtime, and has the thread wait for it.
+fn at_once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let (done, is_done) = std::sync::mpsc::channel();
+    CLOCKS.spawn(async move { done.send(work.await) });
+    is_done.recv().expect("the clocks' runtime does what it's told")
+}
+
+/// When a test begins.
+const BEGINNING: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+/// Sets a schema's clock, which then stands still.
+pub(crate) async fn set_clock(connection: &mut PgConnection, schema: &str, now: Timestamp) -> TestResult {
+    let now = now.as_micros();
+    let clock = format!(
+        "create or replace function {schema}.clock() returns bigint language sql volatile as $$ select {now}::bigint $$"
+    );
+    raw_sql(AssertSqlSafe(clock)).execute(connection).await?;
+    Ok(())
+}
+
+impl UnderTest {
+    pub(crate) async fn fresh() -> Self {
+        let schema = schema();
+        let queue = builder(&schema).connect().await.expect("a fresh queue");
+        let of = schema.clone();
+        let clock = at_once(async move {
+            let mut connection = PgConnection::connect(&url()).await.expect("a connection");
+            set_clock(&mut connection, &of, BEGINNING).await.expect("a clock that stands still");
+            connection
+        });
+        let clock = Arc::new(tokio::sync::Mutex::new(clock));
+        Self { queue, schema, now: Mutex::new(BEGINNING), clock }
+    }
+}
+
+/// Keeps everything, and looks for the work of others only when it's told to.
+fn builder(schema: &str) -> PostgresQueueBuilder {
+    let builder = PostgresQueue::builder(url()).schema(schema).poll_interval(NEVER);
+    builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
+}
+
+#[async_trait]
+impl Fixture for UnderTest {
+    fn queue(&self) -> Arc<dyn Inspect> {
+        Arc::new(self.queue.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        *self.now.lock().expect("a time")
+    }
+
+    async fn advance(&self, by: Duration) {
+        // Whoever waits already does so from before the time moves.
+        self.queue.look().await;
+        {
+            let mut now = self.now.lock().expect("a time");
+            *now = now.saturating_add(by);
+            let (clock, schema, now) = (self.clock.clone(), self.schema.clone(), *now);
+            at_once(async move { set_clock(&mut *clock.lock().await, &schema, now).await })
+                .expect("the time moved");
+        }
+        self.queue.look().await;
+    }
+
+    async fn close(&self) {
+        self.queue.close();
+    }
+
+    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+        let queue = builder(&self.schema).connect().await.expect("the same schema again");
+        Some(Arc::new(queue))
+    }
+}

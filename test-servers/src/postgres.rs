@@ -1,0 +1,151 @@
+//! A PostgreSQL server.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::error::ServerError;
+use crate::process::{Server, as_somebody, children, give, run, signal};
+use crate::programs;
+
+/// What a server does for its commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// All that it does by default: a commit is on disk.
+    Full,
+    /// A commit is with the operating system: it survives the death of the server, and not that of the machine. Faster,
+    /// for tests that kill no machine.
+    Process,
+}
+
+/// A PostgreSQL server with a socket in a temporary folder, and no other way in. It's stopped when it's dropped.
+pub struct Postgres {
+    programs: PathBuf,
+    folder: TempDir,
+    settings: Vec<String>,
+    server: Mutex<Option<Server>>,
+}
+
+/// The only user, who may do everything.
+const USER: &str = "postgres";
+
+/// What the server says when it takes connections.
+const READY: &str = "database system is ready to accept connections";
+
+impl Postgres {
+    /// Makes a server and starts it, with settings beside the default ones, each as `name=value`.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Missing`] says what to install.
+    pub fn start(durability: Durability, settings: &[&str]) -> Result<Self, ServerError> {
+        let programs = programs::postgres()?;
+        let folder = tempfile::Builder::new().prefix("pg").tempdir();
+        let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
+        give(folder.path())?;
+        let data = folder.path().join("data");
+        let mut init = as_somebody(&programs.join("initdb"));
+        run(init.arg("-D").arg(&data).args([
+            "-U",
+            USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        ]))?;
+        let mut settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        settings.push("listen_addresses=".to_owned());
+        settings.push(format!("unix_socket_directories={}", folder.path().display()));
+        if durability == Durability::Process {
+            settings.push("fsync=off".to_owned());
+        }
+        let server = Self { programs, folder, settings, server: Mutex::new(None) };
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Gives the URL of a database; `postgres` is there from the beginning.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        self.url_of(USER, database)
+    }
+
+    /// Gives the URL of a database for another user, who has no password.
+    #[must_use]
+    pub fn url_of(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@localhost/{database}?host={}", self.socket_folder().display())
+    }
+
+    /// Tells where the socket is.
+    #[must_use]
+    pub fn socket_folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Kills the server with all its processes, as the end of the machine would but for the disk.
+    pub fn kill(&self) {
+        let Some(server) = self.running().take() else { return };
+        // First the one that would start others in their place.
+        signal("STOP", &[server.id]);
+        let others = children(server.id);
+        server.end("KILL", &others);
+    }
+
+    /// Stops the server as an operator would: sessions are ended, nothing is lost.
+    pub fn stop(&self) {
+        let Some(server) = self.running().take() else { return };
+        server.end("INT", &[]);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the server again after it was killed or stopped.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn restart(&self) -> Result<(), ServerError> {
+        let mut server = self.running();
+        if server.is_some() {
+            return Ok(());
+        }
+        let mut arguments = vec!["-D".to_owned(), self.folder.path().join("data").display().to_string()];
+        arguments.extend(self.settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
+        let program = self.programs.join("postgres");
+        let start = || Server::start(&program, &arguments, self.folder.path(), READY);
+        // Processes of a server that was killed may hold its memory for a moment; then it says so and ends.
+        let mut started = start();
+        for _ in 0..50 {
+            match &started {
+                Err(ServerError::Failed { said, .. }) if said.contains("still in use") => started = start(),
+                _ => break,
+            }
+        }
+        *server = Some(started?);
+        Ok(())
+    }
+
+    /// Gives the process of the server, if it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.running().as_ref().map(|server| server.id)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("folder", &self.folder.path()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,154 @@
+//! Processes that end with their owner, run by somebody who is not root.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::error::ServerError;
+
+/// Somebody to run servers as, who refuse to be run by root: PostgreSQL's own user, or nobody.
+pub(crate) fn somebody() -> Option<(u32, u32)> {
+    let is_root =
+        std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if !is_root {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = |name: &str| {
+        let mut fields =
+            users.lines().map(|line| line.split(':')).find(|line| line.clone().next() == Some(name))?;
+        let (user, group) = (fields.nth(2)?, fields.next()?);
+        Some((user.parse().ok()?, group.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody"))
+}
+
+/// Makes a folder that they may write in.
+pub(crate) fn give(folder: &Path) -> Result<(), ServerError> {
+    let given = somebody().map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)));
+    given.map_err(ServerError::io(format!("`{}` can't be given away", folder.display())))
+}
+
+/// Prepares a program to be run as somebody.
+pub(crate) fn as_somebody(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    if let Some((user, group)) = somebody() {
+        command.uid(user).gid(group);
+    }
+    command.env("LC_ALL", "C").stdin(Stdio::null());
+    command
+}
+
+/// A server, and a shell beside it that ends it when its owner has ended, however that was: then its input is at an end.
+#[derive(Debug)]
+pub(crate) struct Server {
+    shell: Child,
+    /// The server itself.
+    pub(crate) id: u32,
+}
+
+/// Starts the server given by its arguments, says which process it is, waits for the end of its owner, and cleans up.
+const GUARD: &str = r#"
+folder=$1; shift
+"$@" & server=$!
+echo "process $server" >&2
+exec 2>/dev/null
+read -r _
+kill -QUIT $server; wait $server
+test -z "$folder" || rm -rf "$folder"
+"#;
+
+impl Server {
+    /// Starts a server, and waits for the line that says it's ready. With `folder`, that is removed with its owner.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[String],
+        folder: &Path,
+        ready: &str,
+    ) -> Result<Self, ServerError> {
+        let mut command = as_somebody(Path::new("sh"));
+        command.arg("-c").arg(GUARD).arg("guard").arg(folder).arg(program).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let spawned = command.spawn();
+        let mut shell = spawned.map_err(ServerError::io(format!("`{}` can't be run", program.display())))?;
+        let lines = lines(&mut shell);
+        let (mut said, mut id) = (String::new(), 0);
+        for line in lines {
+            if let Some(process) = line.strip_prefix("process ") {
+                id = process.parse().unwrap_or(0);
+            } else if line.contains(ready) {
+                return Ok(Self { shell, id });
+            } else {
+                said.push_str(&line);
+                said.push('\n');
+            }
+        }
+        // Its output is at an end, so it has ended.
+        drop(shell.kill());
+        drop(shell.wait());
+        Err(ServerError::Failed { program: program.into(), said })
+    }
+
+    /// Ends it with a signal by its name, and waits until it has ended.
+    pub(crate) fn end(mut self, name: &str, others: &[u32]) {
+        signal(name, &[others, &[self.id]].concat());
+        // The shell is killed rather than told, so that it leaves the folder.
+        while children(self.shell.id()).contains(&self.id) {
+            std::thread::yield_now();
+        }
+        drop(self.shell.kill());
+        drop(self.shell.wait());
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Result<(), ServerError> {
+    let program = command.get_program().to_owned();
+    let output =
+        command.output().map_err(ServerError::io(format!("`{}` can't be run", program.display())))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(ServerError::Failed { program: program.into(), said })
+}
+
+/// Reads what a server says, for as long as it says anything, so that it never waits for somebody to read it.
+fn lines(child: &mut Child) -> Receiver<String> {
+    let (sender, lines) = channel();
+    if let Some(output) = child.stderr.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // After the start nobody listens.
+                drop(sender.send(line));
+            }
+        });
+    }
+    lines
+}
+
+/// Sends a signal, by its name, to processes that may have ended.
+pub(crate) fn signal(name: &str, processes: &[u32]) {
+    let processes: Vec<_> = processes.iter().map(u32::to_string).collect();
+    drop(
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{name} {}", processes.join(" ")))
+            .stderr(Stdio::null())
+            .status(),
+    );
+}
+
+/// Finds the children of a process.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let output = Command::new("ps").args(["-A", "-o", "ppid=,pid="]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let pairs = text.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    });
+    pairs.filter(|(its_parent, _)| *its_parent == parent).map(|(_, child)| child).collect()
+}
