@@ -5,27 +5,34 @@ create function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
 
 -- Lets time pass: what is due becomes available, and expired leases are void. A few at a time, so that nobody waits long
--- for a flood; what another does at this moment is left to it. Tells whether it changed anything.
-create function advance(_now bigint) returns boolean
+-- for a flood. What another does at this moment is waited for, or else left to it: whoever holds leases or keys must not
+-- wait, since the other may wait for those. Tells whether everything was done: if not, jobs that are ready are not to be
+-- seen yet.
+create function advance(_now bigint, _waits boolean) returns boolean
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-    is_changed boolean := false;
+    places tid[];
 begin
     if exists (select from waiting where due <= _now) then
-        with due as (
-            delete from waiting where ctid = any (array(
-                select ctid from waiting where due <= _now order by due, seq limit 5000 for update skip locked))
-            returning seq)
+        if _waits then
+            places := array(select ctid from waiting where due <= _now order by due, seq limit 5000 for update);
+        else
+            places := array(
+                select ctid from waiting where due <= _now order by due, seq limit 5000 for update skip locked);
+        end if;
+        with due as (delete from waiting where ctid = any (places) returning seq)
         insert into ready select j.line, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
-        is_changed := true;
     end if;
     if exists (select from leases where expires_at <= _now) then
-        with gone as (
-            delete from leases where ctid = any (array(
-                select ctid from leases where expires_at <= _now order by expires_at limit 5000 for update skip locked))
-            returning *),
+        if _waits then
+            places := array(select ctid from leases where expires_at <= _now order by expires_at limit 5000 for update);
+        else
+            places := array(
+                select ctid from leases where expires_at <= _now order by expires_at limit 5000 for update skip locked);
+        end if;
+        with gone as (delete from leases where ctid = any (places) returning *),
         ended as materialized (
             select g.*, j.max_attempts,
                 case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
@@ -43,9 +50,9 @@ begin
         again as (insert into ready select line, priority, run_at, seq from back)
         insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, line, state, cancel_reason from ended where state > 1;
-        is_changed := true;
     end if;
-    return is_changed;
+    return _waits or not (exists (select from waiting where due <= _now)
+        or exists (select from leases where expires_at <= _now));
 end $$;
 
 -- When time next changes something: a job becomes due or a lease expires.

@@ -99,12 +99,12 @@ begin
         insert into ready select line, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
-    -- A lease that has expired holds no key any more, even if nobody has noted that yet.
-    perform advance(_now);
     -- Whoever holds the row of a key decides about it; all take them in one order.
     insert into keys (name, key)
     select distinct u.name, u.key from unnest(_names, _keys) u (name, key) where u.key is not null order by 1, 2
     on conflict (name, key) do update set key = excluded.key;
+    -- A lease that has expired holds no key any more, even if nobody has noted that yet.
+    perform advance(_now, false);
     for new in
         select o - 1 as place, u.* from unnest(_ids, _chosen, _lines, _names, _priorities, _max_attempts, _delays, _times,
             _keys, _windows, _replaces, _payloads, _metas) with ordinality

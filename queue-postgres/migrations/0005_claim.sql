@@ -1,9 +1,10 @@
 -- How jobs are leased, and leases renewed.
 
 -- Leases ready jobs to those who ask, first come, first served; each has rows of queues in the order in which it names
--- them, and takes up to its room. The places of `ready` before `_from` are passed over.
+-- them, and takes up to its room. Unless it may wait, it leases nothing while another is making jobs ready: the next trip,
+-- which holds nothing, waits for that, and so sees them all in their order.
 create function claim(
-    _claims integer[], _queues text[], _rooms integer[], _lengths bigint[]
+    _claims integer[], _queues text[], _rooms integer[], _lengths bigint[], _waits boolean
 ) returns table (
     claim integer, place integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, expires_at bigint, name text, payload text, meta text
@@ -19,7 +20,9 @@ declare
     current integer := -1;
     got bigint;
 begin
-    perform advance(_now);
+    if not advance(_now, _waits) then
+        return;
+    end if;
     for asked in
         select a.claim, l.line, a.room, a.length, (a.o - 1)::integer as place
         from unnest(_claims, _queues, _rooms, _lengths) with ordinality a (claim, queue, room, length, o)

@@ -55,7 +55,7 @@ declare
     _now bigint := clock();
     t record;
 begin
-    perform advance(_now);
+    perform advance(_now, false);
     if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
         return 'finished';
     end if;
@@ -84,7 +84,7 @@ declare
     j jobs;
     holder keys;
 begin
-    perform advance(_now);
+    perform advance(_now, false);
     select * into j from jobs where id = _id;
     if j.unique_key is not null and exists (select from finished where seq = j.seq) then
         insert into keys (name, key) values (j.name, j.unique_key)
@@ -136,7 +136,7 @@ declare
     _now bigint := clock();
     t record;
 begin
-    perform advance(_now);
+    perform advance(_now, false);
     select * into t from take(_id);
     if t.state is null then
         return 'unknown';
@@ -156,7 +156,7 @@ declare
     _now bigint := clock();
     seqs bigint[];
 begin
-    perform advance(_now);
+    perform advance(_now, false);
     with old as (
         select * from (select ctid, finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
             order by finished_at, seq limit _limit for update skip locked) a

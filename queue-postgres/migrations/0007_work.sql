@@ -23,7 +23,7 @@ begin
             _max_attempts, _delays, _new_times, _keys, _windows, _replaces, _payloads, _metas, _notify, _word);
     end if;
     if _claims is not null then
-        return query select null::integer[], c.* from claim(_claims, _queues, _rooms, _lengths) c;
+        return query select null::integer[], c.* from claim(_claims, _queues, _rooms, _lengths, _ids is null) c;
     end if;
     return query select _applied, -1, -1, null::uuid, 0::bigint, 0::bigint, 0::bigint, 0, clock(), next_due(), 0::bigint,
         null::text, null::text, null::text;

@@ -147,7 +147,16 @@ impl Worker {
                         return;
                     }
                 }
-                Ok(exchanged) => return self.answer(settles, exchanged),
+                Ok(exchanged) => {
+                    // A trip that settles doesn't wait for others who are making jobs ready; this one does.
+                    let is_again =
+                        !settles.is_empty() && exchanged.due.is_some_and(|due| due <= exchanged.now);
+                    self.answer(settles, exchanged);
+                    if !is_again || self.waiting.is_empty() {
+                        return;
+                    }
+                    settles = Vec::new();
+                }
                 Err(error) if settles.len() > 1 && is_about_the_request(&error) => {
                     // One of them is wrong: each goes alone, the last here.
                     let rest = settles.split_off(1);

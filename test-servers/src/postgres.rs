@@ -131,6 +131,15 @@ impl Postgres {
         Ok(())
     }
 
+    /// Gives a folder to the server, so that it may keep files there.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn give(&self, folder: &Path) -> Result<(), ServerError> {
+        give(folder)
+    }
+
     /// Gives the process of the server, if it runs.
     #[must_use]
     pub fn process(&self) -> Option<u32> {

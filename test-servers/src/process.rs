@@ -50,15 +50,18 @@ pub(crate) struct Server {
     pub(crate) id: u32,
 }
 
-/// Starts the server given by its arguments, says which process it is, waits for the end of its owner, and cleans up.
+/// Starts the server given by its arguments, says which process it is, and ends with it. Beside it waits another for the end
+/// of the owner, who then ends the server and has its folder removed.
 const GUARD: &str = r#"
 folder=$1; shift
-"$@" & server=$!
+exec 3<&0
+"$@" <&- 3<&- & server=$!
 echo "process $server" >&2
 exec 2>/dev/null
-read -r _
-kill -QUIT $server; wait $server
-test -z "$folder" || rm -rf "$folder"
+( read -r _ <&3; touch "$folder/.over"; kill -QUIT $server ) & owner=$!
+wait $server
+kill $owner
+if test -e "$folder/.over"; then rm -rf "$folder"; fi
 "#;
 
 impl Server {
@@ -94,13 +97,11 @@ impl Server {
 
     /// Ends it with a signal by its name, and waits until it has ended.
     pub(crate) fn end(mut self, name: &str, others: &[u32]) {
+        // Waiting would close its input, and that is the end of the owner.
+        let input = self.shell.stdin.take();
         signal(name, &[others, &[self.id]].concat());
-        // The shell is killed rather than told, so that it leaves the folder.
-        while children(self.shell.id()).contains(&self.id) {
-            std::thread::yield_now();
-        }
-        drop(self.shell.kill());
         drop(self.shell.wait());
+        drop(input);
     }
 }
 
@@ -142,13 +143,15 @@ pub(crate) fn signal(name: &str, processes: &[u32]) {
     );
 }
 
-/// Finds the children of a process.
+/// Finds the living children of a process.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
-    let output = Command::new("ps").args(["-A", "-o", "ppid=,pid="]).output();
+    let output = Command::new("ps").args(["-A", "-o", "ppid=,pid=,state="]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let pairs = text.lines().filter_map(|line| {
-        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    let living = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let (its_parent, child, state) = (words.next()?, words.next()?, words.next()?);
+        // What has ended stays in the list until its parent asks for it.
+        (!state.starts_with('Z') && its_parent.parse() == Ok(parent)).then(|| child.parse().ok())?
     });
-    pairs.filter(|(its_parent, _)| *its_parent == parent).map(|(_, child)| child).collect()
+    living.collect()
 }

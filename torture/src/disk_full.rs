@@ -8,7 +8,9 @@ mod small_disk;
 use std::path::Path;
 
 use queue_core::BoxError;
+use test_servers::Postgres;
 
+use crate::queue::Place;
 use crate::report::Report;
 use crate::settings::{Fill, Torture};
 
@@ -24,10 +26,11 @@ pub(crate) async fn run(torture: &Torture) -> Result<Report, BoxError> {
 
 #[cfg(target_os = "linux")]
 async fn fill(torture: &Torture, folder: &Path) -> Result<Report, BoxError> {
-    match small_disk::SmallDisk::mount(folder) {
+    match small_disk::SmallDisk::mount(folder, "4m") {
         Ok(disk) if !torture.no_mount => {
             let report = Report::default().row("disk", "a small one, made larger");
-            let ended = filling::run(disk.folder(), || disk.enlarge(), report).await;
+            let ended =
+                filling::run(&Place::File(disk.folder().join("jobs.db")), || disk.enlarge(), report).await;
             if torture.keep || ended.is_err() {
                 disk.save(folder)?;
             }
@@ -42,10 +45,36 @@ async fn fill(_: &Torture, folder: &Path) -> Result<Report, BoxError> {
     limit::in_a_child(folder).await
 }
 
+/// Fills a small disk on which a server keeps the database, and goes on once there is room.
+#[cfg(target_os = "linux")]
+pub(crate) async fn run_on_a_server(torture: &Torture, server: &Postgres) -> Result<Report, BoxError> {
+    let folder = tempfile::Builder::new().prefix("queue-torture-disk-full-").tempdir()?;
+    // The server, who is somebody else, has to get there.
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let disk = match small_disk::SmallDisk::mount(folder.path(), "24m") {
+        Ok(disk) if !torture.no_mount => disk,
+        Ok(_) | Err(_) => {
+            let report = Report::default().row("disk", "none may be mounted here, which takes root");
+            return Ok(report.row("verdict", "nothing was found out"));
+        }
+    };
+    server.give(disk.folder())?;
+    let place = Place::small_database(server, disk.folder()).await?;
+    let report = Report::default().row("disk", "a small one, made larger");
+    filling::run(&place, || disk.enlarge(), report).await
+}
+
+/// The disk of a server can't be made small here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) async fn run_on_a_server(_: &Torture, _: &Postgres) -> Result<Report, BoxError> {
+    let report = Report::default().row("disk", "none may be mounted here, which takes Linux");
+    Ok(report.row("verdict", "nothing was found out"))
+}
+
 /// What the child does: its limit is on the files that it writes, so it has it to itself.
 pub(crate) async fn run_under_limit(fill: &Fill) -> Result<(), BoxError> {
     limit::set()?;
     let report = Report::default().row("disk", "a limit on the size of files, raised");
-    print!("{}", filling::run(&fill.folder, limit::lift, report).await?);
+    print!("{}", filling::run(&Place::File(fill.folder.join("jobs.db")), limit::lift, report).await?);
     Ok(())
 }

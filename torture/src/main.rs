@@ -8,6 +8,8 @@
 //! - `disk_full.rs`: pushes until the disk is full, makes room, and goes on.
 //! - `corrupt_file.rs`: files that are no database any more.
 //!
+//! `postgres` runs the kills and the full disk against a server of its own, which is killed among the processes.
+//!
 //! `soak` sends millions of jobs through one file instead, and looks whether it grows (`soak.rs`).
 //!
 //! A seed fixes what the processes mean to do and whom the driver means to kill, not how the machine interleaves them.
@@ -32,6 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use queue_core::BoxError;
+use test_servers::{Durability, Postgres};
 
 use report::Report;
 use settings::{Command, Settings, Torture};
@@ -40,6 +43,7 @@ use settings::{Command, Settings, Torture};
 async fn main() -> ExitCode {
     let ended = match Settings::parse().command {
         Command::Sqlite(torture) => Ok(torment(&torture).await),
+        Command::Postgres(torture) => torment_with_server(&torture).await,
         Command::Soak(soak) => Ok(told("soak", None, soak::run(&soak).await)),
         Command::Judge { folder } => Ok(told("judge", None, kills::judge_again(&folder).await)),
         Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
@@ -63,9 +67,23 @@ async fn torment(torture: &Torture) -> bool {
     let mut stood = true;
     stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
     stood &= told("disk-full", None, disk_full::run(torture).await);
-    stood &= told("kills", Some(seed), kills::run(torture, seed).await);
+    stood &= told("kills", Some(seed), kills::run(torture, seed, None).await);
     println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
     stood
+}
+
+/// Runs the scenarios that have a server, each on one of its own.
+async fn torment_with_server(torture: &Torture) -> Result<bool, BoxError> {
+    let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("torture of queue-postgres, seed {seed}\n");
+    let mut stood = true;
+    let server = Postgres::start(Durability::Full, &[])?;
+    stood &= told("disk-full", None, disk_full::run_on_a_server(torture, &server).await);
+    drop(server);
+    let server = Postgres::start(Durability::Full, &[])?;
+    stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
+    println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
+    Ok(stood)
 }
 
 /// Prints how a scenario ended; what was printed says everything that is needed to look into a failure.

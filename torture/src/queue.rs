@@ -1,13 +1,83 @@
 //! The queue under torture: the one place that names it.
 
-use std::path::Path;
+mod postgres;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use queue_core::{Inspect, QueueError};
+use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
+use tokio::time::sleep;
 
-/// Opens it as an application does.
+/// Where it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In an SQLite file.
+    File(PathBuf),
+    /// In the PostgreSQL database of this URL.
+    Database(String),
+}
+
+/// How long a server may be away when it's first asked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl std::str::FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(place: &str) -> Result<Self, Self::Err> {
+        let is_url = place.starts_with("postgres://");
+        Ok(if is_url { Self::Database(place.to_owned()) } else { Self::File(place.into()) })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(file) => file.display().fmt(f),
+            Self::Database(url) => url.fmt(f),
+        }
+    }
+}
+
+impl Place {
+    /// Opens it as an application does, one that waits for a server which isn't there yet.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+        let start = Instant::now();
+        loop {
+            let opened: Result<Arc<dyn Inspect>, QueueError> = match self {
+                Self::File(file) => return open(file).await,
+                Self::Database(url) => PostgresQueue::connect(url).await.map(|queue| Arc::new(queue) as _),
+            };
+            match opened {
+                Err(error) if error.is_transient() && start.elapsed() < PATIENCE => {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Makes a database of its own on a disk of a server, so that what fills it is the database alone.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn small_database(
+        server: &test_servers::Postgres,
+        disk: &Path,
+    ) -> Result<Self, queue_core::BoxError> {
+        postgres::make_on(server, disk).await.map(Self::Database)
+    }
+
+    /// Looks whether the store itself is whole; what is found is the error.
+    pub(crate) async fn check_integrity(&self) -> Result<(), String> {
+        match self {
+            Self::File(file) => check_integrity(file),
+            Self::Database(url) => postgres::check_integrity(url).await,
+        }
+    }
+}
+
+/// Opens a file as an application does.
 pub(crate) async fn open(file: &Path) -> Result<Arc<dyn Inspect>, QueueError> {
     Ok(Arc::new(SqliteQueue::open(file).await?))
 }
@@ -19,7 +89,7 @@ pub(crate) async fn open_forgetful(file: &Path) -> Result<Arc<dyn Inspect>, Queu
 }
 
 /// Asks SQLite itself whether the file is whole; what it finds is the error.
-pub(crate) fn check_integrity(file: &Path) -> Result<(), String> {
+fn check_integrity(file: &Path) -> Result<(), String> {
     let found = rusqlite::Connection::open(file).and_then(|database| {
         let mut statement = database.prepare("pragma integrity_check")?;
         let rows = statement.query_map((), |row| row.get::<_, String>(0))?;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::queue::Place;
+
 /// Kills the processes of a durable queue at random, fills its disk and spoils its file, and checks what it promised.
 #[derive(Debug, Parser)]
 #[command(name = "queue-torture")]
@@ -17,6 +19,8 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     /// Tortures the queue in an SQLite file.
     Sqlite(Torture),
+    /// Tortures the queue in PostgreSQL, on a server of its own that is killed as well.
+    Postgres(Torture),
     /// Sends jobs through an SQLite file, which must not grow with them.
     Soak(Soak),
     /// Judges the kept folder of an earlier run of kills once more.
@@ -66,9 +70,9 @@ pub(crate) struct Soak {
 /// What a process of the load is told.
 #[derive(Debug, Args)]
 pub(crate) struct Role {
-    /// The database.
+    /// The file, or the URL of the database.
     #[arg(long)]
-    pub(crate) file: PathBuf,
+    pub(crate) place: Place,
     /// Where to write down what it does.
     #[arg(long)]
     pub(crate) journal: PathBuf,
@@ -83,7 +87,7 @@ pub(crate) struct Role {
 /// Where to push until nothing more is taken.
 #[derive(Debug, Args)]
 pub(crate) struct Fill {
-    /// The folder of the database.
+    /// The folder of the file.
     #[arg(long)]
     pub(crate) folder: PathBuf,
 }

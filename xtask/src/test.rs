@@ -25,7 +25,9 @@ pub(crate) fn steps(arguments: &[String]) -> Vec<Step> {
     // Unit, integration and documentation tests; the UI tests of the macro are among the integration tests.
     let tests = Step::cargo("tests", cargo(scope).with_arguments(arguments), REMEDY);
     if arguments.is_empty() {
-        vec![servers::step(), tests, Step::call("loom models", loom::run, REMEDY), torture::step()]
+        let mut steps = vec![servers::step(), tests, Step::call("loom models", loom::run, REMEDY)];
+        steps.extend(torture::steps());
+        steps
     } else {
         vec![servers::step(), tests]
     }
@@ -42,7 +44,10 @@ mod tests {
 
     #[test]
     fn without_arguments_the_loom_models_and_the_torture_are_run_too() {
-        assert_eq!(names(&[]), ["servers", "tests", "loom models", "torture"]);
+        assert_eq!(
+            names(&[]),
+            ["servers", "tests", "loom models", "torture of sqlite", "torture of postgres"]
+        );
     }
 
     #[test]

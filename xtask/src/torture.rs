@@ -6,8 +6,8 @@ use crate::cargo::{Cargo, cargo};
 use crate::steps::Step;
 use crate::workspace::Workspace;
 
-/// The form that every change must pass: as many kills as half a minute has room for.
-const SHORT: &str = "sqlite --kills 40";
+/// The forms that every change must pass: as many kills as half a minute has room for.
+const SHORT: [&str; 2] = ["sqlite --kills 40", "postgres --kills 40"];
 
 /// A queue that hangs fails, rather than the whole run with it.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -17,10 +17,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result
     long(arguments).run(workspace)
 }
 
-/// The short form, built as the tests are.
-pub(crate) fn step() -> Step {
-    let call = cargo(&format!("run --package queue-torture -- {SHORT}")).with_limit(LIMIT);
-    Step::cargo("torture", call, "the output above names the seed, the folder that was kept and the rule")
+/// The short forms, built as the tests are.
+pub(crate) fn steps() -> impl Iterator<Item = Step> {
+    SHORT.into_iter().map(|form| {
+        let queue = form.split(' ').next().unwrap_or_default();
+        let call = cargo(&format!("run --package queue-torture -- {form}")).with_limit(LIMIT);
+        let remedy = "the output above names the seed, the folder that was kept and the rule";
+        Step::cargo(&format!("torture of {queue}"), call, remedy)
+    })
 }
 
 fn long(arguments: &[String]) -> Cargo {
@@ -31,13 +35,15 @@ fn long(arguments: &[String]) -> Cargo {
 mod tests {
     use super::*;
 
-    /// D3, D4, D5, D8: The program that holds a durable queue to them is run with every test.
+    /// D2, D3, D4, D5, D8: The program that holds durable queues to them is run with every test.
     #[test]
-    fn the_short_form_kills_in_mid_load_with_every_test() {
+    fn the_short_forms_kill_in_mid_load_with_every_test() {
         let names: Vec<String> = crate::test::steps(&[]).into_iter().map(|step| step.name).collect();
 
-        assert!(names.contains(&step().name), "{names:?}");
-        assert!(SHORT.starts_with("sqlite --kills "), "{SHORT}");
+        for step in steps() {
+            assert!(names.contains(&step.name), "{names:?}");
+        }
+        assert!(SHORT.iter().all(|form| form.contains(" --kills ")), "{SHORT:?}");
     }
 
     #[test]

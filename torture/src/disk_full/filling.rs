@@ -1,7 +1,6 @@
 //! Pushing until nothing more is taken, and from there on.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use queue_core::{
@@ -11,7 +10,7 @@ use queue_core::{
 use tokio::time::{sleep, timeout};
 
 use crate::listing;
-use crate::queue;
+use crate::queue::Place;
 use crate::report::Report;
 
 const BATCH: usize = 10;
@@ -27,12 +26,11 @@ type Pushed = HashMap<JobId, bool>;
 
 /// Fills the disk, looks at what is there, makes room, and goes on with the same open queue.
 pub(super) async fn run(
-    folder: &Path,
+    place: &Place,
     make_room: impl Fn() -> Result<(), BoxError>,
     report: Report,
 ) -> Result<Report, BoxError> {
-    let file = folder.join("jobs.db");
-    let queue = queue::open(&file).await?;
+    let queue = place.open().await?;
     let mut pushed = Pushed::new();
     let refusal = push_until_refused(&*queue, &mut pushed).await?;
     names_the_disk(&refusal)?;
@@ -43,7 +41,7 @@ pub(super) async fn run(
     work(&*queue).await?;
     is_intact(&*queue, &pushed).await?;
     drop(queue);
-    queue::check_integrity(&file)?;
+    place.check_integrity().await?;
     Ok(report
         .row("refused after", format!("{before} jobs"))
         .row("said", queue_core::error::chain(&refusal))

@@ -13,11 +13,11 @@ pub(super) struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts it in a folder of its own inside `folder`.
-    pub(super) fn mount(folder: &Path) -> Result<Self, BoxError> {
+    /// Mounts it in a folder of its own inside `folder`, with a size as `mount` takes it.
+    pub(super) fn mount(folder: &Path, size: &str) -> Result<Self, BoxError> {
         let folder = folder.join("disk");
         fs::create_dir_all(&folder)?;
-        mount(Some("none"), &folder, Some("tmpfs"), MsFlags::empty(), Some("size=4m"))?;
+        mount(Some("none"), &folder, Some("tmpfs"), MsFlags::empty(), Some(format!("size={size}").as_str()))?;
         Ok(Self { folder })
     }
 

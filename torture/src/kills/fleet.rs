@@ -10,6 +10,8 @@ use queue_core::BoxError;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::queue::Place;
+
 const PRODUCERS: usize = 3;
 const WORKERS: usize = 4;
 
@@ -36,7 +38,7 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Fleet {
     folder: PathBuf,
-    file: PathBuf,
+    place: Place,
     members: Vec<Member>,
     journals: Vec<PathBuf>,
     killed: Vec<Kind>,
@@ -52,11 +54,11 @@ struct Member {
 }
 
 impl Fleet {
-    /// Starts all of them at once on a file that isn't there yet.
-    pub(super) fn start(folder: &Path, file: &Path, random: &mut Rng) -> Result<Self, BoxError> {
+    /// Starts all of them at once on a place where nothing is yet.
+    pub(super) fn start(folder: &Path, place: &Place, random: &mut Rng) -> Result<Self, BoxError> {
         let mut fleet = Self {
             folder: folder.to_owned(),
-            file: file.to_owned(),
+            place: place.clone(),
             members: Vec::new(),
             journals: Vec::new(),
             killed: Vec::new(),
@@ -109,7 +111,7 @@ impl Fleet {
         let number = self.journals.len();
         let journal = self.folder.join(format!("{number:04}-{}.jsonl", kind.as_str()));
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(kind.as_str()).arg("--file").arg(&self.file).arg("--journal").arg(&journal);
+        command.arg(kind.as_str()).arg("--place").arg(self.place.to_string()).arg("--journal").arg(&journal);
         command.arg("--seed").arg(random.u64(..).to_string());
         if let Some(dead) = heir_of {
             command.arg("--heir-of").arg(dead);

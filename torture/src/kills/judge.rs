@@ -1,7 +1,7 @@
 //! What all the journals, and the queue as it stands in the end, say together.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use queue_core::{BoxError, Inspect, JobId, State};
@@ -9,19 +9,19 @@ use queue_testkit::history::{self, Answer, Fact, History, Pushed, Standing};
 
 use crate::journal;
 use crate::listing;
-use crate::queue;
+use crate::queue::Place;
 use crate::report::Report;
 
 /// Merges the journals and holds them to the rules.
 pub(super) async fn judge(
-    file: &Path,
+    place: &Place,
     queue: Arc<dyn Inspect>,
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {
     let last: Vec<Standing> = listing::all(&*queue).await?.iter().map(Standing::from).collect();
     drop(queue);
-    queue::check_integrity(file)?;
+    place.check_integrity().await?;
     let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
     // A process that was killed before it began has no journal.
     for path in journals.iter().filter(|path| path.exists()) {

@@ -11,11 +11,10 @@ use queue_testkit::history::{Answer, Fact};
 use tokio::time::sleep;
 
 use crate::journal::Journal;
-use crate::queue;
 use crate::settings::Role;
 
 /// How often a call is repeated whose answer can't be known.
-const TRIES: u32 = 5;
+const TRIES: u32 = 200;
 
 /// A client of the queue that writes down what it does.
 pub(super) struct Load {
@@ -29,7 +28,7 @@ impl Load {
     pub(super) async fn open(role: &Role) -> Result<Self, BoxError> {
         let stop = stop_at_end_of_input();
         let journal = Journal::create(&role.journal)?;
-        Ok(Self { queue: queue::open(&role.file).await?, journal, stop })
+        Ok(Self { queue: role.place.open().await?, journal, stop })
     }
 
     /// Makes a call, writes it down, and repeats it a few times where its answer can't be known.
