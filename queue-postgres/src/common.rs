@@ -91,7 +91,7 @@ impl Common {
         }
         let rows = link
             .call(&|connection| {
-                let query = sqlx::query(self.sql.enter.clone()).bind(new.clone());
+                let query = self.sql.enter.query().bind(new.clone());
                 Box::pin(query.fetch_all(connection))
             })
             .await?;
@@ -141,7 +141,7 @@ impl Common {
         let channel = self.place.channel();
         let mut desk = self.desk.lock().await;
         desk.call(&|connection| {
-            let query = sqlx::query(self.sql.notify.clone()).bind(channel.clone()).bind(word.to_owned());
+            let query = self.sql.notify.query().bind(channel.clone()).bind(word.to_owned());
             Box::pin(async move { query.execute(connection).await.map(drop) })
         })
         .await

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _, query};
+use sqlx::{PgConnection, Row as _};
 
 use crate::batch::storable;
 use crate::pruning::prune;
@@ -17,7 +17,7 @@ use crate::sql::Sql;
 impl Inspect for PostgresQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.at_the_desk(move |connection, sql| {
-            let get = query(sql.get.clone()).bind(id.as_uuid());
+            let get = sql.get.query().bind(id.as_uuid());
             Box::pin(async move {
                 let row = get.fetch_optional(connection).await?;
                 row.map(|row| rows::record(&row).map(|(_, record)| record)).transpose()
@@ -32,7 +32,9 @@ impl Inspect for PostgresQueue {
             let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
             // One more than asked for tells whether there is a next page.
             let limit = rows::count(page.limit as u64).saturating_add(1);
-            let list = query(sql.list.clone())
+            let list = sql
+                .list
+                .query()
                 .bind(page.after.map_or(0, |cursor| rows::count(cursor.0)))
                 .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
                 .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
@@ -47,7 +49,7 @@ impl Inspect for PostgresQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.at_the_desk(|connection, sql| {
-            let counts = query(sql.counts.clone());
+            let counts = sql.counts.query();
             Box::pin(async move { read_counts(&counts.fetch_all(connection).await?) })
         })
         .await
@@ -55,8 +57,7 @@ impl Inspect for PostgresQueue {
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         let reason = storable(reason);
-        let answer =
-            self.asked_of(move |sql| query(sql.cancel.clone()).bind(id.as_uuid()).bind(reason.clone()));
+        let answer = self.asked_of(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()));
         match &*answer.await? {
             "cancelled" => Ok(Cancellation::Cancelled),
             "requested" => Ok(Cancellation::Requested),
@@ -67,9 +68,8 @@ impl Inspect for PostgresQueue {
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
         let (channel, word) = (self.common().place.channel(), self.common().word().to_owned());
-        let retry = move |sql: &Sql| {
-            query(sql.retry.clone()).bind(id.as_uuid()).bind(channel.clone()).bind(word.clone())
-        };
+        let retry =
+            move |sql: &Sql| sql.retry.query().bind(id.as_uuid()).bind(channel.clone()).bind(word.clone());
         match &*self.asked_of(retry).await? {
             "done" => {
                 self.common().wake();
@@ -86,7 +86,7 @@ impl Inspect for PostgresQueue {
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        match &*self.asked_of(move |sql| query(sql.remove.clone()).bind(id.as_uuid())).await? {
+        match &*self.asked_of(move |sql| sql.remove.query().bind(id.as_uuid())).await? {
             "done" => Ok(()),
             "executing" => Err(QueueError::conflict(format!("job {id} is executing: cancel it first"))),
             _ => Err(unknown(id)),
@@ -143,7 +143,7 @@ impl PostgresQueue {
     async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {
         let queue = queue.as_str().to_owned();
         self.at_the_desk(move |connection, sql| {
-            let set = query(sql.set_paused.clone()).bind(queue.clone()).bind(paused);
+            let set = sql.set_paused.query().bind(queue.clone()).bind(paused);
             Box::pin(async move { set.execute(connection).await.map(drop) })
         })
         .await

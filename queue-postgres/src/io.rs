@@ -41,6 +41,12 @@ impl Io {
         async move { answer.await.map_err(|_| ended())? }
     }
 
+    /// Does something whose tasks are to be on the thread.
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _within = self.0.enter();
+        work()
+    }
+
     /// Runs something on the thread for as long as that runs.
     pub(crate) fn keep_running(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(work);

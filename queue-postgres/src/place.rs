@@ -25,7 +25,9 @@ const LONGEST_SCHEMA: usize = 48;
 impl Place {
     /// Reads a URL; what is wrong with it is said without showing it.
     pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, QueueError> {
-        url.parse::<PgConnectOptions>().map_err(|_| {
+        let is_ours = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let options = url.parse::<PgConnectOptions>().ok().filter(|_| is_ours);
+        options.ok_or_else(|| {
             QueueError::invalid(
                 "the URL of the database can't be read: it's `postgres://user:password@host:port/database`, with what \
                  is special in the password escaped as `%40`",
@@ -44,7 +46,8 @@ impl Place {
         }
         self.options = self.options.disable_statement_logging();
         if self.is_pooled {
-            self.options = self.options.statement_cache_capacity(0);
+            // Poolers know few of the parameters that a session begins with.
+            self.options = self.options.statement_cache_capacity(0).extra_float_digits(None);
         }
         Ok(self)
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use queue_core::QueueError;
 use queue_core::inspect::Prune;
-use sqlx::query;
 
 use crate::batch::micros;
 use crate::common::Common;
@@ -44,8 +43,7 @@ pub(crate) async fn prune(common: &Common, link: &mut Link, what: &Prune) -> Res
     let limit = i64::try_from(what.limit).unwrap_or(i64::MAX);
     link.call(&move |connection| {
         let [completed, discarded, cancelled] = ages;
-        let prune =
-            query(common.sql.prune.clone()).bind(completed).bind(discarded).bind(cancelled).bind(limit);
+        let prune = common.sql.prune.query().bind(completed).bind(discarded).bind(cancelled).bind(limit);
         Box::pin(async move { crate::rows::number(&prune.fetch_one(connection).await?, 0) })
     })
     .await

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use queue_core::encoded::Encoded;
 use queue_core::{JobId, QueueError, Receipt};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{Row as _, query};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
@@ -160,7 +160,7 @@ impl Pusher {
         self.link
             .try_call(&move |connection| {
                 let columns = Columns::of(jobs.iter().copied(), lines, are_sent_again);
-                let push = columns.bind(query(sql.clone())).bind(notice.0.clone()).bind(notice.1.clone());
+                let push = columns.bind(sql.query()).bind(notice.0.clone()).bind(notice.1.clone());
                 Box::pin(push.fetch_all(connection))
             })
             .await

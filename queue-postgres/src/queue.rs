@@ -12,7 +12,7 @@ use queue_core::{
     Timestamp,
 };
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{PgPool, Row as _, query};
+use sqlx::{PgPool, Row as _};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
@@ -114,7 +114,6 @@ impl PostgresQueue {
 
     pub(crate) async fn start(settings: PostgresQueueBuilder) -> Result<Self, QueueError> {
         let place = settings.place()?;
-        let units = settings.unit_pool(&place);
         let (pushes, requests) = unbounded_channel();
         let (work, messages) = unbounded_channel();
         let is_listening = Arc::new(AtomicBool::new(false));
@@ -130,6 +129,7 @@ impl PostgresQueue {
                 tokio::join!(futures_util::future::join_all(pushers), worker);
             })?
         };
+        let units = io.within(|| settings.unit_pool(&common.place));
         let opened = {
             let common = common.clone();
             let migrates = settings.migrates;
@@ -238,7 +238,10 @@ impl Queue for PostgresQueue {
                 .lock()
                 .await
                 .call(&|connection| {
-                    let renew = query(common.sql.renew.clone())
+                    let renew = common
+                        .sql
+                        .renew
+                        .query()
                         .bind(distinct.iter().map(|lease| lease.job.as_uuid()).collect::<Vec<Uuid>>())
                         .bind(distinct.iter().map(|lease| count(lease.fence.0)).collect::<Vec<_>>())
                         .bind(distinct.iter().map(|lease| micros(lease.length)).collect::<Vec<_>>());

@@ -2,27 +2,44 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr};
 
 use crate::place::Place;
+
+/// A statement.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    text: SqlStr,
+    /// Whether it stays prepared with the connection.
+    is_kept: bool,
+}
+
+impl Statement {
+    /// Gives it to be bound and asked.
+    pub(crate) fn query(&self) -> Query<'static, Postgres, PgArguments> {
+        sqlx::query(self.text.clone()).persistent(self.is_kept)
+    }
+}
 
 /// The statements with the schema's name in them.
 #[derive(Clone)]
 pub(crate) struct Sql {
-    pub(crate) enter: SqlStr,
-    pub(crate) push: SqlStr,
-    pub(crate) work: SqlStr,
-    pub(crate) settle: SqlStr,
-    pub(crate) renew: SqlStr,
-    pub(crate) cancel: SqlStr,
-    pub(crate) retry: SqlStr,
-    pub(crate) remove: SqlStr,
-    pub(crate) prune: SqlStr,
-    pub(crate) set_paused: SqlStr,
-    pub(crate) get: SqlStr,
-    pub(crate) list: SqlStr,
-    pub(crate) counts: SqlStr,
-    pub(crate) notify: SqlStr,
+    pub(crate) enter: Statement,
+    pub(crate) push: Statement,
+    pub(crate) work: Statement,
+    pub(crate) settle: Statement,
+    pub(crate) renew: Statement,
+    pub(crate) cancel: Statement,
+    pub(crate) retry: Statement,
+    pub(crate) remove: Statement,
+    pub(crate) prune: Statement,
+    pub(crate) set_paused: Statement,
+    pub(crate) get: Statement,
+    pub(crate) list: Statement,
+    pub(crate) counts: Statement,
+    pub(crate) notify: Statement,
 }
 
 /// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
@@ -77,9 +94,9 @@ const COUNTS: &str = "
 impl Sql {
     pub(crate) fn new(place: &Place) -> Self {
         let schema = place.quoted_schema();
-        let text = |sql: &str| -> SqlStr {
+        let text = |sql: &str| -> Statement {
             let text: Arc<str> = sql.replace("{s}", &schema).into();
-            AssertSqlSafe(text).into_sql_str()
+            Statement { text: AssertSqlSafe(text).into_sql_str(), is_kept: !place.is_pooled }
         };
         let call = |function: &str, arguments: usize| {
             let places: Vec<_> = (1..=arguments).map(|place| format!("${place}")).collect();

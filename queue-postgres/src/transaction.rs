@@ -2,7 +2,7 @@
 
 use queue_core::encoded::encode;
 use queue_core::{NewJob, QueueError, Receipt};
-use sqlx::{Connection as _, PgConnection, Row as _, query};
+use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::batch::{Columns, check_keys, past_the_end};
 use crate::error::explained;
@@ -87,7 +87,7 @@ impl PostgresQueue {
             Some(lines) => lines,
             None => entered.await?,
         };
-        let push = Columns::of(jobs.iter(), &lines, false).bind(query(common.sql.push.clone()));
+        let push = Columns::of(jobs.iter(), &lines, false).bind(common.sql.push.query());
         let push = push.bind(common.place.channel()).bind(format!("{}+", common.word()));
         let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &common.place))?;
         let read = |error| explained(error, &common.place);

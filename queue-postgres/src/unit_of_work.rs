@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use queue_core::encoded::encode_followups;
 use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
-use sqlx::{PgConnection, Postgres, Row as _, Transaction, query};
+use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 use tokio::sync::oneshot;
 
 use crate::batch::{check_keys, past_the_end};
@@ -40,7 +40,8 @@ use crate::working::{Settle, bind_settlements};
 ///
 /// It begins when the job's dependencies are made and ends with the attempt: so long it takes one connection of the pool,
 /// holds the locks of its writes, and keeps the server from vacuuming. A job that waits long for something else does that
-/// better in a job of its own, which this one follows.
+/// better in a job of its own, which this one follows. It's the queue's to end: a job that sends `commit` or `rollback` as SQL
+/// of its own cuts its completion off from its writes.
 ///
 /// # With other services that end with the outcome
 ///
@@ -105,7 +106,7 @@ impl PgUnitOfWork {
         };
         let (reply, _) = oneshot::channel();
         let settle = [Settle { settlements, followups, reply }];
-        let settle = bind_settlements(query(common.sql.settle.clone()), &settle, &lines, &notice);
+        let settle = bind_settlements(common.sql.settle.query(), &settle, &lines, &notice);
         let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
         let applied: Vec<i32> = row.try_get(0).map_err(broken)?;
         match applied.first() {

@@ -15,7 +15,6 @@ use std::time::Duration;
 use queue_core::encoded::Encoded;
 use queue_core::handover::Handover;
 use queue_core::{Delivery, QueueError, Settled, Settlement};
-use sqlx::query;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
@@ -181,7 +180,7 @@ impl Worker {
         let rows = self
             .link
             .call(&move |connection| {
-                let work = query(sql.clone());
+                let work = sql.query();
                 let work = if settles.is_empty() {
                     bind_nothing(work)
                 } else {

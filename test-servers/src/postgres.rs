@@ -140,6 +140,24 @@ impl Postgres {
         give(folder)
     }
 
+    /// Asks a user, who is there already, for a password from here on.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn ask_for_password(&self, user: &str) -> Result<(), ServerError> {
+        let path = self.folder.path().join("data/pg_hba.conf");
+        let failed = || format!("`{}` can't be changed", path.display());
+        let rules = std::fs::read_to_string(&path).map_err(ServerError::io(failed()))?;
+        // The first rule that fits is the one that counts.
+        std::fs::write(&path, format!("local all {user} scram-sha-256\n{rules}"))
+            .map_err(ServerError::io(failed()))?;
+        if let Some(process) = self.process() {
+            signal("HUP", &[process]);
+        }
+        Ok(())
+    }
+
     /// Gives the process of the server, if it runs.
     #[must_use]
     pub fn process(&self) -> Option<u32> {

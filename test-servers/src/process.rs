@@ -89,9 +89,10 @@ impl Server {
                 said.push('\n');
             }
         }
-        // Its output is at an end, so it has ended.
-        drop(shell.kill());
+        // Its output is at an end, so it has ended, and the shell does.
+        let input = shell.stdin.take();
         drop(shell.wait());
+        drop(input);
         Err(ServerError::Failed { program: program.into(), said })
     }
 

@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Inspect, Timestamp, background_job};
-use queue_postgres::sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use queue_core::{BoxError, Inspect, Timestamp, background_job};
+use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
 use queue_testkit::Fixture;
 use test_servers::{Durability, Postgres};
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type TestResult = Result<(), BoxError>;
 
 /// A job like any other.
 #[background_job]
@@ -126,5 +126,40 @@ impl Fixture for UnderTest {
     async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
         let queue = builder(&self.schema).connect().await.expect("the same schema again");
         Some(Arc::new(queue))
+    }
+}
+
+/// A queue of a test's own with the server's clock, and a connection to look behind it.
+pub(crate) async fn queue() -> Result<(PostgresQueue, PgConnection, String), BoxError> {
+    let schema = schema();
+    let queue = PostgresQueue::builder(url()).schema(&schema).connect().await?;
+    Ok((queue, PgConnection::connect(&url()).await?, schema))
+}
+
+/// Runs statements.
+pub(crate) async fn run(connection: &mut PgConnection, sql: impl Into<String>) -> TestResult {
+    raw_sql(AssertSqlSafe(sql.into())).execute(connection).await?;
+    Ok(())
+}
+
+/// Reads one number.
+pub(crate) async fn number(connection: &mut PgConnection, sql: impl Into<String>) -> Result<i64, BoxError> {
+    Ok(sqlx::query_scalar(AssertSqlSafe(sql.into())).fetch_one(connection).await?)
+}
+
+/// Ends the sessions of a schema's queue whose last statement is like this, as a network does that breaks.
+pub(crate) async fn cut(connection: &mut PgConnection, like: &str) -> Result<i64, BoxError> {
+    let cut = format!(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '{like}' and pid <> pg_backend_pid()"
+    );
+    number(connection, cut).await
+}
+
+/// For attempts that need no thread.
+pub(crate) struct NoThreads;
+
+impl queue_core::Blocking for NoThreads {
+    fn run_blocking(&self, _: Box<dyn FnOnce() + Send>) -> queue_core::BoxFuture<'static, ()> {
+        Box::pin(async {})
     }
 }

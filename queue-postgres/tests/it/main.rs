@@ -1,4 +1,18 @@
 //! Holds the PostgreSQL queue to the laws, and to what its own documentation promises.
 
 mod conformance;
+mod crashes;
 mod fixture;
+mod killed;
+mod logs;
+mod notifications;
+mod opening;
+mod plans;
+mod pooler;
+mod privileges;
+mod retention;
+mod sharing;
+mod skew;
+mod transactions;
+mod trouble;
+mod units;

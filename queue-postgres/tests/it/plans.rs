@@ -1,0 +1,68 @@
+//! No call of the hot path looks at what it isn't about: finished jobs, scheduled ones, those of other queues.
+
+use std::time::Duration;
+
+use queue_core::{BoxError, Demand, NewJob, Queue as _, Settlement, Transition};
+use queue_postgres::sqlx::PgConnection;
+
+use crate::fixture::{TestResult, number, queue, run, work};
+
+/// How many pages and rows were looked at so far, of all tables of a schema.
+async fn looked_at(connection: &mut PgConnection, schema: &str) -> Result<(i64, i64), BoxError> {
+    // What was counted is known once the sessions have told.
+    run(connection, "select pg_stat_clear_snapshot()").await?;
+    let of = |what: &str| {
+        format!(
+            "select coalesce(sum({what}), 0)::bigint from pg_stat_user_tables where schemaname = '{schema}'"
+        )
+    };
+    let scans = number(connection, of("seq_scan")).await?;
+    let rows = number(connection, of("seq_tup_read + idx_tup_fetch")).await?;
+    Ok((scans, rows))
+}
+
+/// With a hundred thousand jobs that have finished and as many that are scheduled, a job's way costs some rows of its own.
+#[tokio::test]
+async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
+    const ROUNDS: i64 = 20;
+    const BATCH: i64 = 10;
+    let (queue, mut connection, schema) = queue().await?;
+    queue.push(vec![work::new(0).into()]).await?;
+    let crowd = format!(
+        "set search_path = {schema};
+        insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
+            select gen_random_uuid(), 1, 'work', 0, 5, 1, 1, '{{}}' from generate_series(1, 100000);
+        insert into finished select seq, 1, 1, 1, 1, 1, 4, null from jobs where pushed_at = 1;
+        insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
+            select gen_random_uuid(), 1, 'work', 0, 5, 2, 9e15, '{{}}' from generate_series(1, 100000);
+        insert into waiting select 9e15, seq, 0, 1 from jobs where pushed_at = 2;
+        analyze"
+    );
+    run(&mut connection, crowd).await?;
+    let (scans, rows) = looked_at(&mut connection, &schema).await?;
+
+    for round in 0..ROUNDS {
+        let job = |number| NewJob::from(work::new(number)).unique(format!("{round} {number}"));
+        queue.push((0..BATCH as u32).map(job).collect()).await?;
+        queue.push((0..BATCH as u32).map(|number| NewJob::from(work::new(number))).collect()).await?;
+        let jobs = queue.claim(&Demand::new("default", 2 * BATCH as usize)).await?;
+        queue.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
+        let ends = jobs.into_iter().zip(0..).map(|(job, number)| {
+            let at = job.run_at.saturating_add(Duration::from_secs(3600));
+            let ends = [Transition::Complete, Transition::Retry { at, error: "no".into() }];
+            Settlement::new(job.lease, ends[number % 2].clone())
+        });
+        queue.settle(ends.collect()).await?;
+    }
+
+    // The sessions tell what they did when they are idle for a while, or end.
+    drop(queue);
+    let mut after = looked_at(&mut connection, &schema).await?;
+    while after.1 - rows < ROUNDS * BATCH {
+        after = looked_at(&mut connection, &schema).await?;
+    }
+    assert_eq!(after.0, scans, "a table was scanned");
+    let each = (after.1 - rows) / (ROUNDS * BATCH * 2);
+    assert!(each < 30, "{each} rows were looked at for each job");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! A role that may do what the documentation lists, and nothing more.
+
+use queue_core::inspect::{Filter, Page, Prune};
+use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition};
+use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{Connection as _, PgConnection};
+use test_servers::{Durability, Postgres};
+
+use crate::fixture::{TestResult, run, work};
+
+/// The list of the documentation, as it stands there.
+const GRANTS: &str = include_str!("../../migrations/grants.sql");
+
+/// What is listed is enough for all that a queue does, and a right that is taken away is named and comes back.
+#[tokio::test]
+async fn the_rights_that_are_listed_are_enough() -> TestResult {
+    let server = Postgres::start(Durability::Process, &[])?;
+    PostgresQueue::migrate(server.url("postgres")).await?;
+    let mut owner = PgConnection::connect(&server.url("postgres")).await?;
+    run(&mut owner, "create role app login; revoke all on schema public from public").await?;
+    run(&mut owner, GRANTS.replace("app_user", "app")).await?;
+    let queue = PostgresQueue::connect(server.url_of("app", "postgres")).await?;
+
+    let kept = queue.enqueue(work::new(1)).unique("key").await?.id();
+    queue.enqueue(work::new(2)).await?;
+    queue.pause(&"default".into()).await?;
+    queue.resume(&"default".into()).await?;
+    let jobs = queue.claim(&Demand::new("default", 2)).await?;
+    queue.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
+    let settle =
+        jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::Discard { error: "no".into() }));
+    queue.settle(settle.collect()).await?;
+    queue.retry(kept).await?;
+    queue.cancel(kept, "why").await?;
+    queue.delete(kept).await?;
+    queue.counts().await?;
+    queue.list(&Filter::all(), &Page::first(10)).await?;
+    assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
+
+    run(&mut owner, "revoke insert on queue.jobs from app").await?;
+    let error = queue.enqueue(work::new(3)).await.expect_err("it was stored without the right to");
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+    assert!(error.to_string().contains("the user `app` lacks a permission in schema `queue`"), "{error}");
+    run(&mut owner, "grant insert on queue.jobs to app").await?;
+    queue.enqueue(work::new(3)).await?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Jobs pushed in the application's own transaction (D11).
+
+use std::time::Duration;
+
+use queue_core::{BoxError, Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{self, PgPool};
+
+use crate::fixture::{NEVER, TestResult, schema, url};
+
+#[background_job]
+async fn send_invoice(order: i64) {
+    let _: i64 = order;
+}
+
+struct Shop {
+    queue: PostgresQueue,
+    pool: PgPool,
+}
+
+/// A shop that looks for jobs only when it's told of them.
+async fn shop() -> Result<Shop, BoxError> {
+    let pool = PgPool::connect(&url()).await?;
+    let queue =
+        PostgresQueue::pool_builder(pool.clone()).schema(schema()).poll_interval(NEVER).connect().await?;
+    Ok(Shop { queue, pool })
+}
+
+/// D11: workers wake at the commit, and see nothing before.
+#[tokio::test]
+async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> TestResult {
+    let shop = shop().await?;
+    let claimer = tokio::spawn({
+        let queue = shop.queue.clone();
+        async move { queue.claim(&Demand::new("default", 1)).await }
+    });
+    let mut tx = shop.pool.begin().await?;
+    let order: i32 = sqlx::query_scalar("select 42").fetch_one(&mut *tx).await?;
+    let receipt = shop.queue.enqueue_in(&mut tx, send_invoice::new(order.into())).await?;
+    assert!(matches!(receipt, Receipt::Stored(_)));
+    shop.queue.look().await;
+    assert!(shop.queue.get(receipt.id()).await?.is_none(), "it is seen before the commit");
+
+    tx.commit().await?;
+
+    let deliveries = claimer.await??;
+    assert_eq!(deliveries.first().map(queue_core::Delivery::id), Some(receipt.id()));
+    Ok(())
+}
+
+/// D11
+#[tokio::test]
+async fn a_job_is_gone_with_its_transaction() -> TestResult {
+    let shop = shop().await?;
+    let mut tx = shop.pool.begin().await?;
+    let receipt = shop.queue.enqueue_in(&mut tx, in_a_new_queue(1)).await?;
+
+    tx.rollback().await?;
+    shop.queue.look().await;
+
+    assert!(shop.queue.get(receipt.id()).await?.is_none());
+    let demand = Demand::new("invoices", 1).wait(Duration::ZERO);
+    assert_eq!(shop.queue.claim(&demand).await?.len(), 0);
+    shop.queue.push(vec![in_a_new_queue(2)]).await?;
+    assert_eq!(shop.queue.claim(&demand).await?.len(), 1);
+    Ok(())
+}
+
+/// D11: a transaction that stays open keeps nobody else from pushing to the queue that it was the first to name.
+#[tokio::test]
+async fn an_open_transaction_holds_up_no_other_push() -> TestResult {
+    let shop = shop().await?;
+    let mut tx = shop.pool.begin().await?;
+    shop.queue.enqueue_in(&mut tx, in_a_new_queue(1)).await?;
+
+    let others = shop.queue.push(vec![in_a_new_queue(2)]);
+
+    assert_eq!(tokio::time::timeout(Duration::from_secs(20), others).await??.len(), 1);
+    tx.commit().await?;
+    assert_eq!(shop.queue.claim(&Demand::new("invoices", 5)).await?.len(), 2);
+    Ok(())
+}
+
+/// D11: a key that is pushed in an open transaction is decided on by that.
+#[tokio::test]
+async fn whoever_pushes_the_same_key_waits_for_the_transaction() -> TestResult {
+    let shop = shop().await?;
+    for is_committed in [true, false] {
+        let keyed =
+            |order| queue_core::NewJob::from(send_invoice::new(order)).unique(format!("{is_committed}"));
+        let mut tx = shop.pool.begin().await?;
+        let first = shop.queue.enqueue_in(&mut tx, keyed(1)).await?;
+        let mut second = Box::pin(shop.queue.push(vec![keyed(2)]));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        shop.queue.get(first.id()).await?;
+
+        if is_committed {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+
+        let second = second.await?.remove(0);
+        assert_eq!(second == Receipt::Existing(first.id()), is_committed, "{second:?}");
+    }
+    Ok(())
+}
+
+/// In a queue that nobody has used before.
+fn in_a_new_queue(order: i64) -> queue_core::NewJob {
+    queue_core::NewJob::from(send_invoice::new(order)).queue("invoices")
+}
+
+#[tokio::test]
+async fn a_connection_without_a_transaction_is_refused() -> TestResult {
+    let shop = shop().await?;
+    let mut connection = shop.pool.acquire().await?;
+
+    let refused = shop.queue.enqueue_in(&mut connection, send_invoice::new(1)).await;
+
+    let error = refused.expect_err("it was stored");
+    assert_eq!(error.kind(), QueueErrorKind::Invalid);
+    assert!(error.to_string().contains("no transaction was begun"), "{error}");
+    Ok(())
+}
+
+/// What is wrong with a job is said before the transaction has seen it.
+#[tokio::test]
+async fn a_refused_job_leaves_the_transaction_as_it_was() -> TestResult {
+    let shop = shop().await?;
+    let mut tx = shop.pool.begin().await?;
+    let wrong = [
+        (queue_core::NewJob::from(send_invoice::new(1)).queue("no queue"), "`queue` has ' ' in it"),
+        (queue_core::NewJob::from(send_invoice::new(1)).delay(Duration::MAX), "leads past the end of time"),
+        (queue_core::NewJob::from(send_invoice::new(1)).unique("a\0b"), "a NUL character"),
+    ];
+    for (job, why) in wrong {
+        let error = shop.queue.enqueue_in(&mut tx, job).await.expect_err("it was stored");
+        assert_eq!(error.kind(), QueueErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+
+    let receipt = shop.queue.enqueue_in(&mut tx, send_invoice::new(2)).await?;
+    tx.commit().await?;
+
+    assert!(shop.queue.get(receipt.id()).await?.is_some());
+    Ok(())
+}

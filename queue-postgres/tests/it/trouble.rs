@@ -1,0 +1,148 @@
+//! A server that is away, slow, unwilling or strange: it's waited for within a bound, said clearly, and made up for
+//! (D4, D14).
+
+use std::time::Duration;
+
+use queue_core::{
+    Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
+};
+use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{Connection as _, PgConnection};
+use queue_tokio::{Host, QueueService};
+use test_servers::{Durability, Postgres};
+
+use crate::fixture::{TestResult, cut, queue, run, schema, url, work};
+
+#[background_job]
+async fn count() {}
+
+/// D4: connections that break in mid-load, and a server that is restarted, cost errors and no job.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loop_recovers_from_broken_connections_and_restarts() -> TestResult {
+    const JOBS: u64 = 300;
+    let server = Postgres::start(Durability::Process, &[])?;
+    let queue = PostgresQueue::connect(server.url("postgres")).await?;
+    let service = QueueService::new(queue.clone(), jobs![count]).concurrency(4).lease(Duration::from_secs(2));
+    let services = Services::builder().build()?;
+    let running = Host::builder().services(services).service(service).build()?.start().await?;
+
+    for number in 0..JOBS {
+        // Whoever pushes repeats what is in doubt, under the same identity.
+        let job = queue_core::NewJob::from(count::new()).id(queue_core::JobId::random());
+        while let Err(error) = queue.push(vec![job.clone()]).await {
+            assert!(error.is_transient(), "{error:?}");
+            tokio::task::yield_now().await;
+        }
+        if number % 100 == 50 {
+            let mut connection = PgConnection::connect(&server.url("postgres")).await?;
+            cut(&mut connection, "%queue%").await?;
+        }
+        if number % 100 == 99 {
+            server.stop();
+            server.restart()?;
+        }
+    }
+
+    let mut completed = 0;
+    while completed < JOBS {
+        let counts = queue.counts().await.unwrap_or_default();
+        completed = counts.iter().map(|counts| counts.of(State::Completed)).sum();
+    }
+    assert_eq!(completed, JOBS);
+    running.stop().await?;
+    Ok(())
+}
+
+/// D14: a lock that others hold is waited for, and no longer than was said.
+#[tokio::test]
+async fn a_locked_table_is_waited_for_within_the_bound() -> TestResult {
+    let schema = schema();
+    let builder = PostgresQueue::builder(url()).schema(&schema);
+    let queue = builder.clone().connect().await?;
+    let hasty = builder.timeout(Duration::from_millis(300)).connect().await?;
+    hasty.enqueue(work::new(0)).await?;
+    let mut connection = PgConnection::connect(&url()).await?;
+    let mut tx = connection.begin().await?;
+    run(&mut tx, format!("lock table {schema}.ready in access exclusive mode")).await?;
+
+    let error = hasty.enqueue(work::new(1)).await.expect_err("it was stored in a locked table");
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+    assert!(error.to_string().contains("did not answer within 300ms"), "{error}");
+    let error =
+        hasty.claim(&Demand::new("default", 1)).await.expect_err("it was claimed from a locked table");
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+
+    let waiting = queue.enqueue(work::new(2));
+    let freed = async {
+        queue.counts().await.map(drop).ok();
+        tx.rollback().await
+    };
+    let (stored, freed) = tokio::join!(waiting, freed);
+    freed?;
+    assert!(queue.get(stored?.id()).await?.is_some());
+    let claimed = hasty.claim(&Demand::new("default", 10)).await?;
+    assert!(claimed.len() >= 2, "{claimed:?}");
+    Ok(())
+}
+
+/// D4: what the server ends by its own settings is said as such.
+#[tokio::test]
+async fn a_statement_that_takes_too_long_for_the_server_says_so() -> TestResult {
+    let server = Postgres::start(Durability::Process, &["statement_timeout=100ms"])?;
+    let queue = PostgresQueue::connect(server.url("postgres")).await?;
+    let mut connection = PgConnection::connect(&server.url("postgres")).await?;
+    let mut tx = connection.begin().await?;
+    run(&mut tx, "lock table queue.ready in access exclusive mode").await?;
+
+    let error = queue.enqueue(work::new(1)).await.expect_err("it was stored in a locked table");
+
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+    assert!(error.to_string().contains("took longer than `statement_timeout`"), "{error}");
+    tx.rollback().await?;
+    queue.enqueue(work::new(1)).await?;
+    Ok(())
+}
+
+/// D4: a server whose default is serializable, where transactions give way to one another, makes no difference.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_serializable_by_default_is_worked_with_all_the_same() -> TestResult {
+    const JOBS: usize = 200;
+    let server = Postgres::start(Durability::Process, &["default_transaction_isolation=serializable"])?;
+    let queues = [
+        PostgresQueue::connect(server.url("postgres")).await?,
+        PostgresQueue::connect(server.url("postgres")).await?,
+    ];
+    let pushes = (0..JOBS).map(|number| {
+        let queue = queues[number % 2].clone();
+        tokio::spawn(async move { queue.enqueue(work::new(1)).unique(format!("{}", number / 2)).await })
+    });
+    for push in pushes.collect::<Vec<_>>() {
+        push.await??;
+    }
+
+    let mut claimed = Vec::new();
+    while claimed.len() < JOBS / 2 {
+        let demand = Demand::new("default", 7);
+        let now = demand.clone().wait(Duration::ZERO);
+        let (one, other) = tokio::join!(queues[0].claim(&demand), queues[1].claim(&now));
+        claimed.extend(one?.into_iter().chain(other?).map(|delivery| delivery.id()));
+    }
+    claimed.sort();
+    claimed.dedup();
+    assert_eq!(claimed.len(), JOBS / 2);
+    Ok(())
+}
+
+/// A row that can't be read fails the call with the place of it, and stops no other queue.
+#[tokio::test]
+async fn what_somebody_else_spoilt_is_said() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    let id = queue.enqueue(work::new(1)).meta("key", "value").await?.id();
+    run(&mut connection, format!("update {schema}.jobs set meta = 'spoilt'")).await?;
+
+    let error = queue.get(id).await.expect_err("it was read");
+
+    assert_eq!(error.kind(), QueueErrorKind::Corrupt);
+    assert!(error.to_string().contains(&format!("schema `{schema}`")), "{error}");
+    Ok(())
+}
