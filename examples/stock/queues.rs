@@ -8,6 +8,7 @@ use std::sync::Arc;
 use queue_core::inspect::QueueCounts;
 use queue_core::model::Retention;
 use queue_core::{Inspect, QueueError};
+use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use queue_tokio::TokioQueue;
 
@@ -24,6 +25,18 @@ pub enum QueueKind {
     Sqlite,
     /// In this SQLite file.
     SqliteFile(PathBuf),
+    /// In the PostgreSQL database of this URL.
+    Postgres(Url),
+}
+
+/// The URL of a database; it has a password in it, so it's shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url(String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Url(..)")
+    }
 }
 
 /// The queues of the application. Cheap to clone.
@@ -40,11 +53,11 @@ impl Queues {
     ///
     /// # Errors
     ///
-    /// The file can't be opened.
+    /// The file can't be opened, or the database can't be reached.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the file made.
+    /// Dropping the future may leave the file or the schema made.
     pub async fn open(kind: &QueueKind, data: &DataFolder) -> Result<Self, QueueError> {
         let jobs: Arc<dyn Inspect> = match kind {
             // The page shows what was done, so some of it is kept.
@@ -53,6 +66,7 @@ impl Queues {
             }
             QueueKind::Sqlite => Arc::new(SqliteQueue::open(data.jobs()).await?),
             QueueKind::SqliteFile(path) => Arc::new(SqliteQueue::open(path).await?),
+            QueueKind::Postgres(Url(url)) => Arc::new(PostgresQueue::connect(url).await?),
         };
         Ok(Self::over(jobs))
     }
@@ -88,7 +102,8 @@ impl FromStr for QueueKind {
             ("memory", _) => Ok(Self::Memory),
             ("sqlite", _) => Ok(Self::Sqlite),
             (_, Some(path)) if !path.is_empty() => Ok(Self::SqliteFile(path.into())),
-            _ => Err("it is `memory`, `sqlite` or `sqlite:PATH`".to_owned()),
+            _ if text.starts_with("postgres://") => Ok(Self::Postgres(Url(text.to_owned()))),
+            _ => Err("it is `memory`, `sqlite`, `sqlite:PATH` or `postgres://...`".to_owned()),
         }
     }
 }

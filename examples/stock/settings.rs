@@ -19,7 +19,7 @@ pub struct Settings {
     /// The folder for the database, e-mails and reports [default: out/stock, or out/stock-demo for the demo]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// Where jobs are kept: `memory`, or `sqlite`, or `sqlite:PATH` [default: sqlite, in the folder for the database]
+    /// Where jobs are kept: `memory`, `sqlite`, `sqlite:PATH` or `postgres://...` [default: sqlite, in the folder for the database]
     #[arg(long, default_value = "sqlite", hide_default_value = true)]
     pub queue: QueueKind,
     /// The server that sends e-mails, as in smtp://localhost:1025; without one they are files in a folder

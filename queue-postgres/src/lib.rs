@@ -1,4 +1,61 @@
 //! A job queue in PostgreSQL: shared by any number of machines, and transactional with your own writes.
+//!
+//! ```no_run
+//! use queue_core::{QueueExt as _, background_job};
+//! use queue_postgres::PostgresQueue;
+//!
+//! #[background_job]
+//! async fn send_welcome(user_id: u64) {}
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), queue_core::QueueError> {
+//! // In place of `TokioQueue::new()`; nothing else changes.
+//! let queue = PostgresQueue::connect("postgres://me:secret@localhost/shop").await?;
+//! queue.enqueue(send_welcome::new(42)).await?; // it's committed when this returns
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! PostgreSQL 13 or later. For TLS, turn on the feature `rustls`, and say `?sslmode=verify-full` in the URL.
+//!
+//! # How it works
+//!
+//! A thread with a small runtime of its own does all I/O. Pushes that arrive while a statement is under way share the next
+//! one, and its commit; settlements and claims share trips the same way. What a job is, is written once; where it is on its
+//! way is a narrow row in one of four tables, which each step moves: see `migrations/0001_tables.sql`. So a claim costs the
+//! same whatever has finished or is scheduled.
+//!
+//! Whoever pushes tells the others by `NOTIFY`, at its commit and at most every 20 ms. Where that isn't heard, because the
+//! connection broke or a pooler is on the way, claims look for jobs at the
+//! [poll interval](PostgresQueueBuilder::poll_interval), and a warning says so once. When a job becomes due is known
+//! without looking.
+//!
+//! All time is the server's. A server that is restarted, fails over or breaks off is connected to anew; the hosted loop goes
+//! on by itself, and a push that was in doubt is sent again under the same identities.
+//!
+//! # In your own transactions
+//!
+//! [`enqueue_in`](PostgresQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
+//! committed together with its completion: see [`PgUnitOfWork`].
+//!
+//! # Who may do what
+//!
+//! Connecting makes the schema `queue`, which takes the right to create one. Where the application's user is to have no
+//! more than it needs, have another run [`PostgresQueue::migrate`], or the files of `migrations` by hand, and grant:
+//!
+//! ```sql
+#![doc = include_str!("../migrations/grants.sql")]
+//! ```
+//!
+//! # Operators
+//!
+//! The view `queue.overview` shows jobs with their states, timestamps and last errors; `PostgresQueue` is an
+//! [`Inspect`](queue_core::Inspect) for the rest. Tables that are emptied as fast as they are filled are set to be vacuumed
+//! early, and finished jobs are deleted after a day, or [as long as you say](PostgresQueueBuilder::keep_completed).
+//!
+//! # Poolers
+//!
+//! With PgBouncer or the like in transaction mode, say so: [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod batch;
 mod common;

@@ -37,8 +37,8 @@ usage: cargo xtask <command>
                       with arguments, `cargo test` with those arguments alone
   tidy                the rules of the house: arrows, laws, file length, sleeping tests and more
   bench [arguments]   the benchmarks in bench/, with the arguments passed on
-  torture sqlite [--minutes N | --kills N] [--seed S] [--keep]
-                      kills a durable queue's processes at random, fills its disk, spoils its file";
+  torture sqlite|postgres [--minutes N | --kills N] [--seed S] [--keep]
+                      kills a durable queue's processes, and its server, at random, fills its disk, spoils its file";
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,29 +12,33 @@ use stock::app::App;
 use stock::catalog;
 use stock::data::DataFolder;
 use stock::product::ProductForm;
+use stock::queues::QueueKind;
 use stock::settings::Settings;
+use test_servers::{Durability, Postgres};
 use tokio::time::timeout;
 
 const FOLDER: &str = "STOCK_FOLDER_OF_A_PROCESS_THAT_IS_KILLED";
+const QUEUE: &str = "STOCK_QUEUE_OF_A_PROCESS_THAT_IS_KILLED";
 
 const PRODUCTS: usize = 5;
 
-fn settings(folder: &Path) -> Settings {
+fn settings(folder: &Path, queue: &str) -> Result<Settings, BoxError> {
     let mut settings = Settings::new();
+    settings.queue = queue.parse::<QueueKind>()?;
     settings.port = Some(0);
     settings.data = Some(folder.to_owned());
     settings.lease = Duration::from_secs(1);
-    settings
+    Ok(settings)
 }
 
 /// The process that is killed: adds products, says so, and goes on working.
 #[tokio::test(flavor = "multi_thread")]
 async fn work_until_killed() -> Result<(), BoxError> {
-    let Ok(folder) = std::env::var(FOLDER) else {
+    let (Ok(folder), Ok(queue)) = (std::env::var(FOLDER), std::env::var(QUEUE)) else {
         // Among the other tests this one has nothing to do.
         return Ok(());
     };
-    let settings = settings(Path::new(&folder));
+    let settings = settings(Path::new(&folder), &queue)?;
     let app = App::new(&settings, &DataFolder::open(settings.data())?).await?;
     let _running = app.host.start().await?;
     for number in 0..PRODUCTS {
@@ -47,10 +51,21 @@ async fn work_until_killed() -> Result<(), BoxError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_left_undone_is_done_by_the_next() -> Result<(), BoxError> {
+    is_done_by_the_next("sqlite").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_on_a_server() -> Result<(), BoxError> {
+    let server = Postgres::start(Durability::Process, &[])?;
+    is_done_by_the_next(&server.url("postgres")).await
+}
+
+async fn is_done_by_the_next(queue: &str) -> Result<(), BoxError> {
     let folder = tempfile::tempdir()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["--exact", "killed::work_until_killed", "--nocapture"])
         .env(FOLDER, folder.path())
+        .env(QUEUE, queue)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
@@ -59,7 +74,7 @@ async fn what_a_killed_process_left_undone_is_done_by_the_next() -> Result<(), B
     child.kill()?;
     child.wait()?;
 
-    let settings = settings(folder.path());
+    let settings = settings(folder.path(), queue)?;
     let App { host, shop, tally, .. } = App::new(&settings, &DataFolder::open(settings.data())?).await?;
     let running = host.start().await?;
     timeout(Duration::from_secs(60), tally.idle(&shop.queues)).await??;
