@@ -11,7 +11,7 @@ use crate::suite::Suite;
 /// A system that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Contender {
-    /// `TokioQueue` or `SqliteQueue`, and `QueueService` in a `Host`.
+    /// `TokioQueue`, `SqliteQueue` or `PostgresQueue`, and `QueueService` in a `Host`.
     Us,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
     Port,
@@ -27,8 +27,18 @@ pub(crate) enum Contender {
     Effectum,
     /// apalis with its `SqliteStorage`.
     ApalisSqlite,
-    /// Statements through `rusqlite`: what SQLite gives at most.
+    /// Statements through the plain driver: what SQLite or PostgreSQL gives at most.
     Raw,
+    /// graphile_worker.
+    GraphileWorker,
+    /// apalis with its `PostgresStorage`.
+    ApalisPostgres,
+    /// underway.
+    Underway,
+    /// sqlxmq.
+    Sqlxmq,
+    /// fang.
+    Fang,
 }
 
 impl Contender {
@@ -43,6 +53,25 @@ impl Contender {
     pub(crate) const FILES: [Self; 3] = [Self::Us, Self::Effectum, Self::ApalisSqlite];
     /// Those, and what SQLite gives at most.
     pub(crate) const FILES_AND_RAW: [Self; 4] = [Self::Us, Self::Effectum, Self::ApalisSqlite, Self::Raw];
+    /// Those that keep jobs in PostgreSQL.
+    pub(crate) const SERVED: [Self; 6] =
+        [Self::Us, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Sqlxmq, Self::Fang];
+    /// Those, and what PostgreSQL gives at most.
+    pub(crate) const SERVED_AND_RAW: [Self; 7] = [
+        Self::Us,
+        Self::GraphileWorker,
+        Self::ApalisPostgres,
+        Self::Underway,
+        Self::Sqlxmq,
+        Self::Fang,
+        Self::Raw,
+    ];
+    /// Those in PostgreSQL that take many jobs in a call.
+    pub(crate) const SERVED_IN_BULK: [Self; 5] =
+        [Self::Us, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Raw];
+    /// Those in PostgreSQL that may keep up with 2,000 jobs a second.
+    pub(crate) const SERVED_SWIFTLY: [Self; 5] =
+        [Self::Us, Self::GraphileWorker, Self::ApalisPostgres, Self::Sqlxmq, Self::Raw];
 }
 
 impl fmt::Display for Contender {
@@ -57,6 +86,11 @@ impl fmt::Display for Contender {
             Self::Effectum => "effectum, its default NORMAL",
             Self::ApalisSqlite => "apalis-sqlite, its default OFF",
             Self::Raw => "raw statements",
+            Self::GraphileWorker => "graphile_worker",
+            Self::ApalisPostgres => "apalis-postgres",
+            Self::Underway => "underway",
+            Self::Sqlxmq => "sqlxmq",
+            Self::Fang => "fang",
         })
     }
 }

@@ -9,6 +9,7 @@ mod peer;
 mod report;
 mod results;
 mod round;
+mod server;
 mod suite;
 mod systems;
 mod targets;
@@ -36,6 +37,8 @@ enum Command {
     Memory(Setup),
     /// Measures the systems that keep jobs in an SQLite file.
     Sqlite(Setup),
+    /// Measures the systems that keep jobs on a PostgreSQL server.
+    Postgres(Setup),
     /// Measures one after the other.
     All(Setup),
     /// Makes one measurement in this process and prints it as JSON; what each round calls.
@@ -54,7 +57,7 @@ struct Setup {
     rounds: u32,
     /// How many jobs go through a system in a measurement.
     ///
-    /// By default 2,000,000 in memory and 100,000 in a file, of which each system gets a part or a multiple.
+    /// By default 2,000,000 in memory and 100,000 in a file or on a server, of which each system gets a part or a multiple.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     jobs: Option<u64>,
     /// Measures this system alone; may be repeated.
@@ -90,6 +93,7 @@ fn main() -> anyhow::Result<()> {
     match Call::parse().command {
         Command::Memory(setup) => compare(Suite::Memory, &setup)?,
         Command::Sqlite(setup) => compare(Suite::Sqlite, &setup)?,
+        Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
         Command::All(setup) => {
             for suite in Suite::ALL {
                 compare(suite, &setup)?;

@@ -1,4 +1,4 @@
-//! Peers that are programs of their own, since each brings another version of SQLite than ours.
+//! Peers that are programs of their own, since they bring another version of SQLite than ours, or much that nobody else needs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,16 +7,26 @@ use anyhow::ensure;
 
 use crate::case::{Case, Contender};
 
-/// A peer's program, in `peers/`.
+/// A peer's program, in a workspace in `peers/` that may hold several.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(&'static str);
+pub(crate) struct Peer {
+    workspace: &'static str,
+    program: &'static str,
+}
 
 impl Peer {
     /// Gives the program that measures a system; `None` if this one does.
     pub(crate) fn of(system: Contender) -> Option<Self> {
         match system {
-            Contender::Effectum => Some(Self("effectum")),
-            Contender::ApalisSqlite => Some(Self("apalis-sqlite")),
+            Contender::Effectum => Some(Self { workspace: "effectum", program: "peer-effectum" }),
+            Contender::ApalisSqlite => {
+                Some(Self { workspace: "apalis-sqlite", program: "peer-apalis-sqlite" })
+            }
+            Contender::GraphileWorker => Some(Self::on_postgres("peer-graphile-worker")),
+            Contender::ApalisPostgres => Some(Self::on_postgres("peer-apalis-postgres")),
+            Contender::Underway => Some(Self::on_postgres("peer-underway")),
+            Contender::Sqlxmq => Some(Self::on_postgres("peer-sqlxmq")),
+            Contender::Fang => Some(Self::on_postgres("peer-fang")),
             Contender::Us
             | Contender::Port
             | Contender::Mpsc
@@ -27,22 +37,27 @@ impl Peer {
         }
     }
 
+    fn on_postgres(program: &'static str) -> Self {
+        Self { workspace: "postgres", program }
+    }
+
     /// Builds the program, as this one is built: with the release profile as it comes.
     pub(crate) fn build(self) -> anyhow::Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
             .args(["build", "--release", "--locked", "--manifest-path"])
-            .arg(home().join("peers").join(self.0).join("Cargo.toml"))
+            .arg(home().join("peers").join(self.workspace).join("Cargo.toml"))
+            .args(["--bin", self.program])
             .arg("--target-dir")
             .arg(target())
             .status()?;
-        ensure!(status.success(), "{} couldn't be built: {status}", self.0);
+        ensure!(status.success(), "{} couldn't be built: {status}", self.program);
         Ok(())
     }
 
     /// Gives the call that makes one measurement.
     pub(crate) fn call(self, case: Case) -> anyhow::Result<Command> {
-        let mut call = Command::new(target().join("release").join(format!("peer-{}", self.0)));
+        let mut call = Command::new(target().join("release").join(self.program));
         call.arg(serde_json::to_string(&case.load)?).arg(case.jobs.to_string());
         Ok(call)
     }

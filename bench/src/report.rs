@@ -39,7 +39,7 @@ impl Report {
             }
             targets.row([target.text(), target.measured(), target.verdict().to_owned()]);
         }
-        let facts = machine::facts(suite, setup)?;
+        let facts = machine::facts(suite, results, setup)?;
         Ok(Self { suite, tables: tables::all(suite, results), targets, facts })
     }
 

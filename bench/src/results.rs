@@ -8,21 +8,25 @@ use crate::case::{Case, Contender};
 
 /// The figures of each case, one for each round that counts.
 #[derive(Debug, Default)]
-pub(crate) struct Results(BTreeMap<Case, Vec<Figures>>);
+pub(crate) struct Results {
+    figures: BTreeMap<Case, Vec<Figures>>,
+    /// The server on which the systems kept their jobs, if there was one.
+    pub(crate) place: String,
+}
 
 impl Results {
     pub(crate) fn add(&mut self, case: Case, figures: Figures) {
-        self.0.entry(case).or_default().push(figures);
+        self.figures.entry(case).or_default().push(figures);
     }
 
     /// Gives the cases that were measured and pass a test.
     pub(crate) fn cases(&self, test: impl Fn(&Case) -> bool) -> Vec<Case> {
-        self.0.keys().copied().filter(test).collect()
+        self.figures.keys().copied().filter(test).collect()
     }
 
     /// Gives the case of a system under a load, if it was measured.
     pub(crate) fn find(&self, load: Load, system: Contender) -> Option<Case> {
-        self.0.keys().copied().find(|case| case.load == load && case.system == system)
+        self.figures.keys().copied().find(|case| case.load == load && case.system == system)
     }
 
     /// Gives a figure of a case over all rounds; `None` if it was not measured.
@@ -39,6 +43,6 @@ impl Results {
     }
 
     fn values(&self, case: Case, metric: Metric) -> impl Iterator<Item = f64> {
-        self.0.get(&case).into_iter().flatten().filter_map(move |figures| figures.value(metric))
+        self.figures.get(&case).into_iter().flatten().filter_map(move |figures| figures.value(metric))
     }
 }

@@ -10,6 +10,7 @@ use crate::Setup;
 use crate::case::Case;
 use crate::peer::Peer;
 use crate::results::Results;
+use crate::server::Server;
 use crate::suite::Suite;
 
 /// Measures all that the setup asks for; what the first round finds is thrown away.
@@ -22,11 +23,15 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     }
     harness::sweep()?;
 
+    let server = suite.is_served().then(Server::start).transpose()?;
     let mut results = Results::default();
+    if let Some(server) = &server {
+        results.place = server.told()?;
+    }
     for cases in workloads {
         for round in 0..=setup.rounds {
             for case in &cases {
-                let figures = measure(*case).with_context(|| case.to_string())?;
+                let figures = measure(*case, server.as_ref()).with_context(|| case.to_string())?;
                 eprintln!("round {round} of {}: {case}: {figures}", setup.rounds);
                 if round > 0 {
                     results.add(*case, figures);
@@ -38,8 +43,13 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
 }
 
 /// Measures one case in a fresh child.
-fn measure(case: Case) -> anyhow::Result<Figures> {
-    let child = call(case)?.stderr(Stdio::inherit()).output()?;
+fn measure(case: Case, server: Option<&Server>) -> anyhow::Result<Figures> {
+    let mut call = call(case)?;
+    if let Some(server) = server {
+        let (name, value) = server.variable()?;
+        call.env(name, value);
+    }
+    let child = call.stderr(Stdio::inherit()).output()?;
     ensure!(child.status.success(), "the measurement ended with {}", child.status);
     serde_json::from_slice(&child.stdout).context("the measurement printed no figures")
 }

@@ -14,17 +14,20 @@ pub(crate) enum Suite {
     Memory,
     /// In an SQLite file.
     Sqlite,
+    /// On a PostgreSQL server.
+    Postgres,
 }
 
 impl Suite {
     /// All of them, in the order in which they're run.
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Sqlite, Self::Postgres];
 
     /// The word that the command line has for it.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -32,6 +35,7 @@ impl Suite {
         match self {
             Self::Memory => "Results, in memory",
             Self::Sqlite => "Results, in an SQLite file",
+            Self::Postgres => "Results, on a PostgreSQL server",
         }
     }
 
@@ -40,7 +44,13 @@ impl Suite {
         match self {
             Self::Memory => "RESULTS.md",
             Self::Sqlite => "RESULTS-sqlite.md",
+            Self::Postgres => "RESULTS-postgres.md",
         }
+    }
+
+    /// Whether they keep them on a server.
+    pub(crate) fn is_served(self) -> bool {
+        self == Self::Postgres
     }
 
     /// What is to be known before the figures are read.
@@ -52,15 +62,21 @@ impl Suite {
                  effectum has its default, NORMAL with a rollback journal, which reaches the disk too. \
                  apalis has its default, OFF, which doesn't wait for the disk at all."
             }
+            Self::Postgres => {
+                "A call of any system returns when the job is on the disk: `fsync` and `synchronous_commit` are on, as they are by default. \
+                 The server is on the same cores as the clients, which reach it by a socket. \
+                 Each measurement has a fresh database, made after a checkpoint."
+            }
         }
     }
 
     /// What it compares, in the order of the report.
     pub(crate) fn workloads(self) -> &'static [Workload] {
-        use Workload::{Bulk, Depth, Drain, Enqueue, Flatness, Latency, Memory, Stream, Threads};
+        use Workload::{Bulk, Depth, Drain, Enqueue, Flatness, Latency, Memory, Steady, Stream, Threads};
         match self {
             Self::Memory => &[Enqueue, Drain, Stream, Latency, Memory, Depth, Threads],
             Self::Sqlite => &[Enqueue, Bulk, Drain, Stream, Latency, Flatness],
+            Self::Postgres => &[Enqueue, Bulk, Drain, Stream, Latency, Steady, Flatness],
         }
     }
 
@@ -68,16 +84,18 @@ impl Suite {
     pub(crate) fn jobs(self) -> u64 {
         match self {
             Self::Memory => 2_000_000,
-            Self::Sqlite => 100_000,
+            Self::Sqlite | Self::Postgres => 100_000,
         }
     }
 
     /// How many of a hundred jobs this system gets under this load.
     ///
-    /// Systems on a disk are so unlike that the same number would take one a moment and another minutes: each is given
+    /// Systems that write to a disk are so unlike that the same number would take one a moment and another minutes: each is given
     /// what takes it a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
-        use Contender::{ApalisSqlite, Effectum};
+        use Contender::{
+            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, Raw, Sqlxmq, Underway, Us,
+        };
         match (self, load, system) {
             (Self::Memory, Load::Depth { .. }, _) => 10,
             (Self::Memory, ..) => 100,
@@ -93,6 +111,23 @@ impl Suite {
             (Self::Sqlite, _, Effectum) => 50,
             (Self::Sqlite, Load::Stream { .. }, _) => 100,
             (Self::Sqlite, ..) => 200,
+            (Self::Postgres, Load::Enqueue { tasks: 1 }, GraphileWorker | Sqlxmq) => 3,
+            (Self::Postgres, Load::Enqueue { tasks: 1 }, _) => 10,
+            (Self::Postgres, Load::Enqueue { tasks: 256 }, _) => 200,
+            (Self::Postgres, Load::Enqueue { .. }, Us) => 100,
+            (Self::Postgres, Load::Enqueue { .. }, Raw) => 50,
+            (Self::Postgres, Load::Enqueue { .. }, Fang) => 20,
+            (Self::Postgres, Load::Enqueue { .. }, _) => 5,
+            (Self::Postgres, Load::Bulk, Raw) => 500,
+            (Self::Postgres, Load::Bulk, Us) => 300,
+            (Self::Postgres, Load::Drain { .. }, Raw | Us) => 200,
+            (Self::Postgres, Load::Beside { .. }, _) => 50,
+            (Self::Postgres, Load::Drain { .. }, ApalisPostgres) => 40,
+            (Self::Postgres, Load::Stream { .. }, GraphileWorker | ApalisPostgres | Sqlxmq) => 5,
+            (Self::Postgres, _, Raw) => 50,
+            (Self::Postgres, _, Sqlxmq) => 10,
+            (Self::Postgres, Load::Drain { .. } | Load::Stream { .. }, Underway | Fang) => 1,
+            (Self::Postgres, ..) => 100,
         }
     }
 }

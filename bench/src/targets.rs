@@ -1,6 +1,7 @@
 //! The targets of the project's benchmarks, and whether they are met.
 
 mod memory;
+mod postgres;
 mod sqlite;
 
 use harness::{Load, Metric, Series};
@@ -67,6 +68,7 @@ pub(crate) fn judge(suite: Suite, results: &Results) -> Vec<Target> {
     match suite {
         Suite::Memory => memory::judge(results),
         Suite::Sqlite => sqlite::judge(results),
+        Suite::Postgres => postgres::judge(results),
     }
 }
 
@@ -78,6 +80,20 @@ fn against(results: &Results, load: Load, peer: Contender, metric: Metric) -> Op
 /// Our rate under one load divided by that under another.
 fn rate_to(results: &Results, load: Load, to: Load) -> Option<Series> {
     ratio(results, (load, Contender::Us), (to, Contender::Us), Metric::Rate)
+}
+
+/// What a claim costs in a place that holds many jobs, as a part of what it costs in an empty one.
+fn flatness(results: &Results, place: &str) -> Target {
+    let others = results.cases(|case| matches!(case.load, Load::Beside { .. })).into_iter();
+    let others = others.filter_map(|case| match case.load {
+        Load::Beside { others } => Some(others),
+        _ => None,
+    });
+    let most = others.max().unwrap_or(1_000_000);
+    let load = |others| (Load::Beside { others }, Contender::Us);
+    let cost = ratio(results, load(most), load(0), Metric::Claim);
+    let figure = format!("claim beside {most} finished and {most} scheduled jobs ÷ in an empty {place}");
+    Target::new(figure, Bound::AtMost(1.3), cost)
 }
 
 fn ratio(

@@ -9,7 +9,9 @@ use harness::{Figures, LATENCY_JOBS, Load, System, WORKERS, Waits};
 use crate::Setup;
 use crate::case::{Case, Contender};
 use crate::suite::Suite;
-use crate::systems::{Apalis, Mpsc, Payloads, Port, Raw, Spawn, Us, UsOnSqlite};
+use crate::systems::{
+    Apalis, Mpsc, Payloads, Port, RawOnPostgres, RawOnSqlite, Spawn, Us, UsOnPostgres, UsOnSqlite,
+};
 
 /// A comparison: a table of the report, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,13 +26,15 @@ pub(crate) enum Workload {
     Stream,
     /// 200 jobs, 5 ms apart, meet an idle system.
     Latency,
+    /// 200 jobs a second, and 2,000, whatever becomes of those before.
+    Steady,
     /// Jobs lie and wait.
     Memory,
     /// Ours alone: what a job costs beside 1,000 and up to 10,000,000 others, in memory.
     Depth,
     /// Ours alone: the stream on one thread, and on two.
     Threads,
-    /// Ours alone: what a job costs in an empty file, and beside 1,000,000 finished and 1,000,000 scheduled ones.
+    /// Ours alone: what a job costs in an empty place, and beside 1,000,000 finished and 1,000,000 scheduled ones.
     Flatness,
 }
 
@@ -41,6 +45,8 @@ impl Workload {
         let case = |(load, system)| {
             let jobs = match load {
                 Load::Latency => LATENCY_JOBS,
+                // For five seconds, if as many jobs are asked for as by default.
+                Load::Steady { rate } => u64::from(rate) * jobs / 20_000,
                 _ => (jobs * suite.percent(system, load) / 100).max(1),
             };
             Case { suite, load, system, jobs }
@@ -52,6 +58,7 @@ impl Workload {
         let (queues, runners) = match suite {
             Suite::Memory => (&Contender::QUEUES[..], &Contender::RUNNERS[..]),
             Suite::Sqlite => (&Contender::FILES_AND_RAW[..], &Contender::FILES[..]),
+            Suite::Postgres => (&Contender::SERVED[..], &Contender::SERVED_AND_RAW[..]),
         };
         let loads: Vec<(Load, &[Contender])> = match (suite, self) {
             (Suite::Memory, Self::Enqueue) => {
@@ -62,15 +69,28 @@ impl Workload {
                 (Load::Enqueue { tasks: 32 }, runners),
                 (Load::Enqueue { tasks: 256 }, &[Contender::Us]),
             ],
+            (Suite::Postgres, Self::Enqueue) => vec![
+                (Load::Enqueue { tasks: 1 }, runners),
+                (Load::Enqueue { tasks: 32 }, runners),
+                (Load::Enqueue { tasks: 256 }, &[Contender::Us]),
+            ],
+            (Suite::Postgres, Self::Bulk) => vec![(Load::Bulk, &Contender::SERVED_IN_BULK)],
             (_, Self::Bulk) => vec![(Load::Bulk, queues)],
             (Suite::Memory, Self::Drain) => vec![(Load::Drain { workers: WORKERS }, queues)],
+            (Suite::Postgres, Self::Drain) => vec![(Load::Drain { workers: WORKERS }, runners)],
             (Suite::Sqlite, Self::Drain) => vec![
                 (Load::Drain { workers: WORKERS }, queues),
                 (Load::Drain { workers: 256 }, &[Contender::Us]),
             ],
             (Suite::Memory, Self::Stream) => vec![(Load::Stream { tasks: 1, threads: None }, runners)],
-            (Suite::Sqlite, Self::Stream) => vec![(Load::Stream { tasks: 32, threads: None }, runners)],
+            (Suite::Sqlite | Suite::Postgres, Self::Stream) => {
+                vec![(Load::Stream { tasks: 32, threads: None }, runners)]
+            }
             (_, Self::Latency) => vec![(Load::Latency, runners)],
+            (_, Self::Steady) => vec![
+                (Load::Steady { rate: 200 }, runners),
+                (Load::Steady { rate: 2_000 }, &Contender::SERVED_SWIFTLY),
+            ],
             (_, Self::Memory) => vec![(Load::Memory, &Contender::HOLDERS)],
             (_, Self::Depth) => depth::depths(full)
                 .flat_map(|waiting| {
@@ -102,16 +122,30 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
                 _ => on::<Us>(case).await,
             },
             (Suite::Sqlite, Contender::Us) => match case.load {
-                Load::Beside { others } => flatness::measure(others, case.jobs).await,
+                Load::Beside { others } => flatness::in_a_file(others, case.jobs).await,
                 _ => on::<UsOnSqlite>(case).await,
             },
+            (Suite::Postgres, Contender::Us) => match case.load {
+                Load::Beside { others } => flatness::on_a_server(others, case.jobs).await,
+                _ => on::<UsOnPostgres>(case).await,
+            },
+            (Suite::Postgres, Contender::Raw) => on::<RawOnPostgres>(case).await,
             (_, Contender::Port) => on::<Port>(case).await,
             (_, Contender::Mpsc) => on::<Mpsc>(case).await,
             (_, Contender::Spawn) => on::<Spawn>(case).await,
             (_, Contender::Apalis) => on::<Apalis>(case).await,
             (_, Contender::Payload) => on::<Payloads>(case).await,
-            (_, Contender::Raw) => on::<Raw>(case).await,
-            (_, Contender::Effectum | Contender::ApalisSqlite) => {
+            (_, Contender::Raw) => on::<RawOnSqlite>(case).await,
+            (
+                _,
+                Contender::Effectum
+                | Contender::ApalisSqlite
+                | Contender::GraphileWorker
+                | Contender::ApalisPostgres
+                | Contender::Underway
+                | Contender::Sqlxmq
+                | Contender::Fang,
+            ) => {
                 anyhow::bail!("{} is measured by a program of its own", case.system)
             }
         }

@@ -17,6 +17,16 @@ pub enum Metric {
     StartMedian,
     /// The same, for the slowest of a hundred.
     StartP99,
+    /// The same, for the slowest of twenty.
+    StartP95,
+    /// Seconds of CPU time that the server's processes took for 100,000 jobs.
+    ServerCpu,
+    /// Bytes that the server logged for a job.
+    Logged,
+    /// Commits for a job, of transactions that only read too.
+    Commits,
+    /// Dead rows that a job has left.
+    DeadTuples,
     /// Bytes of resident memory for a queued job.
     Bytes,
     /// Nanoseconds to enqueue a job.

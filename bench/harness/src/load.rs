@@ -26,6 +26,11 @@ pub enum Load {
     },
     /// Single jobs meet an idle system.
     Latency,
+    /// Single jobs come at a pace, from as many tasks as it takes, whether or not those before are done.
+    Steady {
+        /// How many a second.
+        rate: u32,
+    },
     /// Jobs lie and wait.
     Memory,
     /// Jobs come and go beside so many that wait, in memory.
@@ -35,7 +40,7 @@ pub enum Load {
         /// What they wait for.
         waits: Waits,
     },
-    /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, in a file.
+    /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, on a disk.
     Beside {
         /// How many of each sort.
         others: u64,

@@ -1,10 +1,11 @@
 //! How a load is put on a system, and measured.
 //!
-//! Every measurement waits for a notification, never for time; only the pace of the latency workload is time.
+//! Every measurement waits for a notification, never for time; only the pace of single jobs is time.
 
 mod fill;
 mod latency;
 mod passage;
+mod steady;
 
 use std::thread::available_parallelism;
 
@@ -45,6 +46,7 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
             passage::stream::<S>(jobs, tasks).await
         }
         Load::Latency => latency::measure::<S>(jobs, WORKERS).await,
+        Load::Steady { rate } => steady::measure::<S>(jobs, rate).await,
         Load::Memory => fill::memory::<S>(jobs).await,
         Load::Depth { .. } | Load::Beside { .. } => {
             anyhow::bail!("only our own queues are put under {load:?}")

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, ensure};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use tokio::sync::OnceCell;
+
+use crate::database::Database;
 
 /// All sites are below this folder, which is on the file system that the benchmarks lie on.
 const SITES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
@@ -15,6 +18,7 @@ const SITES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
 pub struct Site {
     bound: usize,
     folder: PathBuf,
+    database: OnceCell<Database>,
 }
 
 impl Site {
@@ -23,7 +27,8 @@ impl Site {
     pub fn new(bound: usize) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let place = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self { bound, folder: Path::new(SITES).join(format!("{}-{place}", std::process::id())) }
+        let folder = Path::new(SITES).join(format!("{}-{place}", std::process::id()));
+        Self { bound, folder, database: OnceCell::new() }
     }
 
     /// Tells how many jobs there must be room for, if a system has bounds.
@@ -39,9 +44,22 @@ impl Site {
     /// The folder can't be made, or lies in memory.
     pub fn file(&self) -> anyhow::Result<PathBuf> {
         fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
-        let kind = statfs(&self.folder)?.filesystem_type();
-        ensure!(kind != TMPFS_MAGIC, "{} is in memory: nothing would be written to a disk", SITES);
+        ensure!(!is_in_memory(&self.folder)?, "{SITES} is in memory: nothing would be written to a disk");
         Ok(self.folder.join("jobs.db"))
+    }
+
+    /// Gives a database that is made when it's first asked for, and stays until another process makes one.
+    ///
+    /// # Errors
+    ///
+    /// The run has no server, or it can't be reached.
+    pub async fn database(&self) -> anyhow::Result<&Database> {
+        self.database.get_or_try_init(Database::create).await
+    }
+
+    /// Gives the database, if the system has asked for one.
+    pub(crate) fn served(&self) -> Option<&Database> {
+        self.database.get()
     }
 }
 
@@ -64,10 +82,25 @@ pub fn sweep() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names the file system and the device that the sites are on.
+/// Names the folder that all sites with files are below.
 #[must_use]
-pub fn filesystem() -> String {
-    let place = Path::new(SITES).canonicalize().unwrap_or_default();
+pub fn sites() -> &'static Path {
+    Path::new(SITES)
+}
+
+/// Tells whether what is written to a folder is written to memory alone.
+///
+/// # Errors
+///
+/// There is no such folder.
+pub fn is_in_memory(folder: &Path) -> anyhow::Result<bool> {
+    Ok(statfs(folder)?.filesystem_type() == TMPFS_MAGIC)
+}
+
+/// Names the file system and the device that a folder is on.
+#[must_use]
+pub fn filesystem(folder: &Path) -> String {
+    let place = folder.canonicalize().unwrap_or_default();
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     let mounts = mounts.lines().filter_map(|line| {
         let mut words = line.split(' ');

@@ -5,14 +5,16 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use crate::Setup;
+use crate::results::Results;
 use crate::suite::Suite;
 
 /// The lock files by which the programs are built.
 const OURS: &str = include_str!("../../Cargo.lock");
 const EFFECTUM: &str = include_str!("../../peers/effectum/Cargo.lock");
 const APALIS_SQLITE: &str = include_str!("../../peers/apalis-sqlite/Cargo.lock");
+const ON_POSTGRES: &str = include_str!("../../peers/postgres/Cargo.lock");
 
-/// Tells the versions of what a suite measures, and of the SQLite in each.
+/// Tells the versions of what a suite measures, and of what brings each to its disk.
 fn versions(suite: Suite) -> String {
     match suite {
         Suite::Memory => told(OURS, &["tokio", "apalis", "apalis-core"]),
@@ -22,22 +24,30 @@ fn versions(suite: Suite) -> String {
             told(EFFECTUM, &["effectum", "rusqlite", "libsqlite3-sys"]),
             told(APALIS_SQLITE, &["apalis-sqlite", "apalis", "sqlx", "libsqlite3-sys"]),
         ),
+        Suite::Postgres => format!(
+            "{}; peers: {}",
+            told(OURS, &["tokio", "tokio-postgres", "sqlx"]),
+            told(
+                ON_POSTGRES,
+                &["graphile_worker", "apalis-postgres", "apalis", "underway", "sqlxmq", "fang"]
+            ),
+        ),
     }
 }
 
 /// Tells the machine, the compiler, the versions and the size of the run.
-pub(super) fn facts(suite: Suite, setup: &Setup) -> anyhow::Result<String> {
+pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::Result<String> {
     let jobs = setup.jobs.unwrap_or(suite.jobs());
     let (size, place) = match suite {
         Suite::Memory => (format!("{jobs} jobs a measurement"), String::new()),
-        Suite::Sqlite => (
-            format!("{jobs} jobs a measurement, or the part or multiple that a table tells"),
-            format!(
-                "- files on {}, a fresh one for each measurement\n- {}\n",
-                harness::filesystem(),
-                suite.note()
-            ),
-        ),
+        Suite::Sqlite => {
+            let disk = harness::filesystem(harness::sites());
+            (
+                parts(jobs),
+                format!("- files on {disk}, a fresh one for each measurement\n- {}\n", suite.note()),
+            )
+        }
+        Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
     };
     Ok(format!(
         "- {} rounds after one to warm up, {size}, systems alternating\n\
@@ -54,6 +64,10 @@ pub(super) fn facts(suite: Suite, setup: &Setup) -> anyhow::Result<String> {
     ))
 }
 
+fn parts(jobs: u64) -> String {
+    format!("{jobs} jobs a measurement, or the part or multiple that a table tells")
+}
+
 fn processor() -> String {
     let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
@@ -64,8 +78,9 @@ fn processor() -> String {
 fn commit() -> String {
     let at = ["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/..")];
     let commit = said_by("git", &[&at[..], &["rev-parse", "--short", "HEAD"]].concat());
-    let code = ["status", "--porcelain", "--", "queue-core", "queue-tokio", "queue-sqlite", "queue-macros"];
-    let changes = said_by("git", &[&at[..], &code].concat());
+    let status = ["status", "--porcelain", "--"];
+    let code = ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-macros"];
+    let changes = said_by("git", &[&at[..], &status, &code].concat());
     if changes.is_empty() { commit } else { format!("{commit} with changes") }
 }
 

@@ -1,6 +1,7 @@
 //! Which tables there are, and what is in them.
 
 mod memory;
+mod postgres;
 mod sqlite;
 
 use harness::{Load, Metric};
@@ -16,6 +17,7 @@ pub(super) fn all(suite: Suite, results: &Results) -> Vec<Table> {
     let tables = match suite {
         Suite::Memory => memory::all(results),
         Suite::Sqlite => sqlite::all(results),
+        Suite::Postgres => postgres::all(results),
     };
     tables.into_iter().filter(|table| !table.is_empty()).collect()
 }
@@ -63,6 +65,28 @@ fn latency(results: &Results, name: &'static str) -> Table {
             spread(slowest.as_ref()),
             against(results, case, Metric::StartP99),
         ]);
+    }
+    table
+}
+
+fn flatness(results: &Results, name: &'static str, place: &str) -> Table {
+    let note = format!(
+        "What a job of ours costs in ns, pushed 1,000 a call, claimed and settled 64 a call, in a {place} that holds so many \
+         finished and so many scheduled ones, and how much that is of its cost in an empty {place}. The chart shows the \
+         claim; shorter is better."
+    );
+    let mut table = Table::new(name, "Cost of a job beside others", note);
+    table.header(&["others", "push", "÷ empty", "claim", "÷ empty", "settle", "÷ empty"]);
+    for case in results.cases(|case| matches!(case.load, Load::Beside { .. })) {
+        let Load::Beside { others } = case.load else { continue };
+        let empty = Case { load: Load::Beside { others: 0 }, ..case };
+        table.bar(format!("{others} of each"), results.series(case, Metric::Claim).as_ref(), true);
+        let mut row = vec![format!("{others} of each")];
+        for metric in [Metric::Push, Metric::Claim, Metric::Settle] {
+            row.push(with_spread(results.series(case, metric).as_ref()));
+            row.push(with_spread(results.ratio(case, empty, metric).as_ref()));
+        }
+        table.row(row);
     }
     table
 }

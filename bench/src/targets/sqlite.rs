@@ -2,7 +2,7 @@
 
 use harness::{Load, Metric, WORKERS};
 
-use super::{Bound, Target, against, ratio};
+use super::{Bound, Target, against, flatness};
 use crate::case::Contender;
 use crate::results::Results;
 
@@ -26,20 +26,6 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         Target::new("stream ÷ that of effectum", AtLeast(5.0), rate(stream, Effectum)),
         Target::new("start p50, µs", AtMost(600.0), start),
     ];
-    targets.push(flatness(results));
+    targets.push(flatness(results, "file"));
     targets
-}
-
-/// What a claim costs in a file that holds many jobs, as a part of what it costs in an empty one.
-fn flatness(results: &Results) -> Target {
-    let others = results.cases(|case| matches!(case.load, Load::Beside { .. })).into_iter();
-    let others = others.filter_map(|case| match case.load {
-        Load::Beside { others } => Some(others),
-        _ => None,
-    });
-    let most = others.max().unwrap_or(1_000_000);
-    let load = |others| (Load::Beside { others }, Contender::Us);
-    let cost = ratio(results, load(most), load(0), Metric::Claim);
-    let figure = format!("claim beside {most} finished and {most} scheduled jobs ÷ in an empty file");
-    Target::new(figure, Bound::AtMost(1.3), cost)
 }

@@ -1,10 +1,11 @@
-//! Jobs come and go in a file that holds many that are finished, and many whose time has not come: what one costs.
+//! Jobs come and go in a place that holds many that are finished, and many whose time has not come: what one costs.
 
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use harness::{BATCH, Figures, Metric, Payload, Site, WORKERS};
-use queue_core::{Delivery, Demand, NewJob, Queue as _, QueueName, Settlement, Transition};
+use queue_core::{Delivery, Demand, NewJob, Queue, QueueName, Settlement, Transition};
+use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 
 use crate::systems::welcome;
@@ -12,8 +13,8 @@ use crate::systems::welcome;
 /// A scheduled job waits for so long at least, so that none comes due meanwhile.
 const WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Measures what it costs to push a job, to claim it and to settle it, beside so many of each sort.
-pub(super) async fn measure(others: u64, jobs: u64) -> anyhow::Result<Figures> {
+/// Measures what it costs to push a job, to claim it and to settle it, beside so many of each sort in an SQLite file.
+pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures> {
     let site = Site::new(0);
     let queue = SqliteQueue::open(site.file()?).await?;
     for first in (0..others).step_by(BATCH as usize) {
@@ -22,14 +23,53 @@ pub(super) async fn measure(others: u64, jobs: u64) -> anyhow::Result<Figures> {
         queue.push((first..first + BATCH).map(welcome_now).collect()).await?;
         Costs::default().work_off(&queue, BATCH as usize).await?;
     }
+    measure(&queue, jobs).await
+}
 
+/// Measures the same on a PostgreSQL server.
+pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figures> {
+    let site = Site::new(0);
+    let database = site.database().await?;
+    let queue = PostgresQueue::connect(database.url()).await?;
+    // The queue has its number by then.
+    queue.push((0..BATCH).map(welcome_now).collect()).await?;
+    Costs::default().work_off(&queue, BATCH as usize).await?;
+    let client = database.connect().await?;
+    let number = i64::try_from(others)?;
+    client.execute(FINISHED, &[&number]).await?;
+    client.execute(SCHEDULED, &[&number, &i64::try_from(WAIT.as_micros())?]).await?;
+    client.batch_execute("vacuum analyze").await?;
+    measure(&queue, jobs).await
+}
+
+/// Stores finished jobs as they would be if they had been run, in a moment rather than in minutes.
+const FINISHED: &str = "
+    with new as (
+        insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
+        select gen_random_uuid(), now, now, max_attempts, line, priority, name, payload
+        from generate_series(1, $1::bigint), (select * from queue.jobs order by seq limit 1) job, queue.clock() now
+        returning seq, pushed_at, line)
+    insert into queue.finished (seq, finished_at, fence, attempt, claimed_at, line, state)
+    select seq, pushed_at, 1, 1, pushed_at, line, 4 from new";
+
+/// Stores jobs that wait for their time, each for another.
+const SCHEDULED: &str = "
+    with new as (
+        insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
+        select gen_random_uuid(), now, now + $2::bigint + place, max_attempts, line, priority, name, payload
+        from generate_series(1, $1::bigint) place, (select * from queue.jobs order by seq limit 1) job, queue.clock() now
+        returning seq, run_at, line)
+    insert into queue.waiting (due, seq, state, line) select run_at, seq, 0, line from new";
+
+/// Measures what a job costs in a queue as it is.
+async fn measure(queue: &impl Queue, jobs: u64) -> anyhow::Result<Figures> {
     // As in the other workloads, a tenth goes ahead and doesn't count.
-    pass(&queue, jobs / 10).await?;
-    Ok(pass(&queue, jobs).await?.figures())
+    pass(queue, jobs / 10).await?;
+    Ok(pass(queue, jobs).await?.figures())
 }
 
 /// Lets so many jobs come and go, a batch at a time.
-async fn pass(queue: &SqliteQueue, jobs: u64) -> anyhow::Result<Costs> {
+async fn pass(queue: &impl Queue, jobs: u64) -> anyhow::Result<Costs> {
     let mut costs = Costs::default();
     for first in (0..jobs).step_by(BATCH as usize) {
         let batch: Vec<NewJob> = (first..first + BATCH).map(welcome_now).collect();
@@ -56,7 +96,7 @@ struct Costs {
 
 impl Costs {
     /// Claims and settles a batch, so many jobs at once.
-    async fn work_off(&mut self, queue: &SqliteQueue, at_once: usize) -> anyhow::Result<()> {
+    async fn work_off(&mut self, queue: &impl Queue, at_once: usize) -> anyhow::Result<()> {
         let demand = Demand::new(QueueName::DEFAULT, at_once).wait(Duration::ZERO);
         let mut left = BATCH;
         while left > 0 {

@@ -1,10 +1,9 @@
 //! Jobs go in, and nobody works: how fast, and how much memory they take.
 
-use std::time::Instant;
-
 use tokio::task::JoinSet;
 
 use crate::figures::{Figures, Metric};
+use crate::meter::Meter;
 use crate::site::Site;
 use crate::system::{Producer as _, System};
 use crate::tally::{Payload, Tally};
@@ -19,10 +18,9 @@ pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Fig
     let site = Site::new(jobs as usize);
     let system = S::open(&site, Tally::of(jobs)).await?;
 
-    let cpu = usage::cpu()?;
-    let start = Instant::now();
+    let meter = Meter::start(&site).await?;
     fill(&system, jobs, tasks).await?;
-    Ok(Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu))
+    meter.stop(jobs).await
 }
 
 /// Measures how fast one task enqueues so many jobs, [`BATCH`] a call.
@@ -30,10 +28,9 @@ pub(super) async fn bulk<S: System>(jobs: u64) -> anyhow::Result<Figures> {
     let site = Site::new(jobs as usize);
     let system = S::open(&site, Tally::of(jobs)).await?;
 
-    let cpu = usage::cpu()?;
-    let start = Instant::now();
+    let meter = Meter::start(&site).await?;
     fill_in_bulk(&system, jobs).await?;
-    Ok(Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu))
+    meter.stop(jobs).await
 }
 
 /// Measures by how much the process grows for each job that waits.

@@ -1,13 +1,12 @@
 //! Jobs go through: out of a full queue, or in at one end while they go out at the other.
 
-use std::time::Instant;
-
 use super::fill::{fill, fill_in_bulk, share};
+use crate::database::Counts;
 use crate::figures::Figures;
+use crate::meter::Meter;
 use crate::site::Site;
 use crate::system::{System, WORKERS};
 use crate::tally::Tally;
-use crate::usage;
 
 /// How many jobs wait at most while a stream passes, where a system has bounds.
 const BOUND: usize = 1_024;
@@ -18,14 +17,19 @@ pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Resul
     let site = Site::new(jobs as usize);
     let mut system = S::open(&site, tally).await?;
     fill_in_bulk(&system, jobs).await?;
+    let mut filled = Counts::default();
+    if let Some(database) = site.served() {
+        drop(system);
+        filled = database.rest().await?;
+        system = S::open(&site, tally).await?;
+    }
 
-    let cpu = usage::cpu()?;
-    let start = Instant::now();
+    let meter = Meter::start(&site).await?;
     let workers = system.start(workers).await?;
     tally.finished().await?;
-    let figures = Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu);
-    drop(workers);
-    Ok(figures)
+    let figures = meter.stop(jobs).await?;
+    drop((workers, system));
+    with_left(&site, figures, filled, jobs).await
 }
 
 /// Measures how fast jobs pass from so many tasks that enqueue them, one call each, through waiting workers.
@@ -36,11 +40,18 @@ pub(super) async fn stream<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<F
     let mut system = S::open(&site, tally).await?;
     let workers = system.start(WORKERS).await?;
 
-    let cpu = usage::cpu()?;
-    let start = Instant::now();
+    let meter = Meter::start(&site).await?;
     fill(&system, jobs, tasks).await?;
     tally.finished().await?;
-    let figures = Figures::of_run(jobs, start.elapsed(), usage::cpu()? - cpu);
-    drop(workers);
-    Ok(figures)
+    let figures = meter.stop(jobs).await?;
+    drop((workers, system));
+    with_left(&site, figures, Counts::default(), jobs).await
+}
+
+/// Adds what a system that has gone has left of its jobs, where it kept them on a server.
+async fn with_left(site: &Site, figures: Figures, since: Counts, jobs: u64) -> anyhow::Result<Figures> {
+    match site.served() {
+        Some(database) => database.add_left(figures, since, jobs).await,
+        None => Ok(figures),
+    }
 }

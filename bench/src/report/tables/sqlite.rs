@@ -1,10 +1,8 @@
 //! The tables of what keeps jobs in an SQLite file.
 
-use harness::{Load, Metric};
+use harness::Load;
 
-use super::{latency, rates};
-use crate::case::Case;
-use crate::report::quantity::with_spread;
+use super::{flatness, latency, rates};
 use crate::report::table::Table;
 use crate::results::Results;
 
@@ -36,26 +34,6 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
             |load| matches!(load, Load::Stream { .. }),
         ),
         latency(results, "sqlite-latency"),
-        flatness(results),
+        flatness(results, "sqlite-flatness", "file"),
     ]
-}
-
-fn flatness(results: &Results) -> Table {
-    let note = "What a job of ours costs in ns, pushed 1,000 a call, claimed and settled 64 a call, in a file that holds so many \
-                finished and so many scheduled ones, and how much that is of its cost in an empty file. The chart shows the \
-                claim; shorter is better.";
-    let mut table = Table::new("sqlite-flatness", "Cost of a job beside others", note);
-    table.header(&["others", "push", "÷ empty", "claim", "÷ empty", "settle", "÷ empty"]);
-    for case in results.cases(|case| matches!(case.load, Load::Beside { .. })) {
-        let Load::Beside { others } = case.load else { continue };
-        let empty = Case { load: Load::Beside { others: 0 }, ..case };
-        table.bar(format!("{others} of each"), results.series(case, Metric::Claim).as_ref(), true);
-        let mut row = vec![format!("{others} of each")];
-        for metric in [Metric::Push, Metric::Claim, Metric::Settle] {
-            row.push(with_spread(results.series(case, metric).as_ref()));
-            row.push(with_spread(results.ratio(case, empty, metric).as_ref()));
-        }
-        table.row(row);
-    }
-    table
 }

@@ -37,12 +37,12 @@ const CLAIM: &str = "
 
 const DELETE: &str = "delete from jobs where id in (select value from json_each(?1))";
 
-pub(crate) struct Raw {
+pub(crate) struct RawOnSqlite {
     connection: Arc<Mutex<Connection>>,
     tally: Tally,
 }
 
-impl System for Raw {
+impl System for RawOnSqlite {
     type Producer = Inserts;
     type Workers = JoinHandle<()>;
 

@@ -1,0 +1,48 @@
+//! What a run takes: of the clock, of the processor, and of the server where there is one.
+
+use std::time::{Duration, Instant};
+
+use crate::database::Database;
+use crate::figures::{Figures, Metric};
+use crate::site::Site;
+use crate::usage;
+
+/// Where all meters stood when a run began.
+#[derive(Debug)]
+pub(crate) struct Meter<'site> {
+    served: Option<Served<'site>>,
+    cpu: Duration,
+    start: Instant,
+}
+
+#[derive(Debug)]
+struct Served<'site> {
+    database: &'site Database,
+    cpu: Duration,
+    logged: u64,
+}
+
+impl<'site> Meter<'site> {
+    /// Starts to measure what is done at a site.
+    pub(crate) async fn start(site: &'site Site) -> anyhow::Result<Self> {
+        let served = match site.served() {
+            Some(database) => {
+                let logged = database.logged().await?;
+                Some(Served { database, cpu: database.server().cpu()?, logged })
+            }
+            None => None,
+        };
+        Ok(Self { served, cpu: usage::cpu()?, start: Instant::now() })
+    }
+
+    /// Tells what so many jobs took.
+    pub(crate) async fn stop(self, jobs: u64) -> anyhow::Result<Figures> {
+        let figures = Figures::of_run(jobs, self.start.elapsed(), usage::cpu()? - self.cpu);
+        let Some(served) = self.served else { return Ok(figures) };
+        let cpu = served.database.server().cpu()?.saturating_sub(served.cpu);
+        let logged = served.database.logged().await?.saturating_sub(served.logged);
+        Ok(figures
+            .with(Metric::ServerCpu, cpu.as_secs_f64() * 100_000.0 / jobs as f64)
+            .with(Metric::Logged, logged as f64 / jobs as f64))
+    }
+}
