@@ -4,6 +4,7 @@
 //! ratio within its round. Each measurement is a child process of its own: nothing of one system's memory, threads or
 //! CPU time is in another's figures. `README.md` says what each workload is.
 
+mod bloat;
 mod case;
 mod peer;
 mod report;
@@ -39,7 +40,10 @@ enum Command {
     Sqlite(Setup),
     /// Measures the systems that keep jobs on a PostgreSQL server.
     Postgres(Setup),
-    /// Measures one after the other.
+    /// Measures whether ours on a PostgreSQL server stays as it is: after many jobs, beside a transaction that stays open,
+    /// and after the server was killed.
+    PostgresBloat(bloat::Setup),
+    /// Measures one suite after the other.
     All(Setup),
     /// Makes one measurement in this process and prints it as JSON; what each round calls.
     #[command(hide = true)]
@@ -94,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Command::Memory(setup) => compare(Suite::Memory, &setup)?,
         Command::Sqlite(setup) => compare(Suite::Sqlite, &setup)?,
         Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
+        Command::PostgresBloat(setup) => bloat::run(&setup)?,
         Command::All(setup) => {
             for suite in Suite::ALL {
                 compare(suite, &setup)?;

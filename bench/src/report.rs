@@ -1,5 +1,6 @@
 //! The report: tables with a chart each, targets, and the machine that it was measured on.
 
+mod bloat;
 mod chart;
 mod machine;
 mod quantity;
@@ -10,19 +11,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Setup;
+use crate::bloat::Outcome;
 use crate::results::Results;
 use crate::suite::Suite;
 use crate::targets;
 
 use table::Table;
 
-/// What is told of a run, on the terminal and in the suite's file.
+/// What is told of a run, on the terminal and in a file.
 #[derive(Debug)]
 pub(crate) struct Report {
-    suite: Suite,
-    tables: Vec<Table>,
-    targets: Table,
+    title: &'static str,
+    /// The word that the command line has for the run.
+    word: &'static str,
+    file: &'static str,
     facts: String,
+    targets: Option<Table>,
+    tables: Vec<Table>,
 }
 
 impl Report {
@@ -39,29 +44,44 @@ impl Report {
             }
             targets.row([target.text(), target.measured(), target.verdict().to_owned()]);
         }
-        let facts = machine::facts(suite, results, setup)?;
-        Ok(Self { suite, tables: tables::all(suite, results), targets, facts })
+        Ok(Self {
+            title: suite.title(),
+            word: suite.word(),
+            file: suite.file(),
+            facts: machine::facts(suite, results, setup)?,
+            targets: Some(targets),
+            tables: tables::all(suite, results),
+        })
+    }
+
+    /// Tells what becomes of our queue on a PostgreSQL server.
+    pub(crate) fn of_bloat(outcome: &Outcome) -> anyhow::Result<Self> {
+        Ok(Self {
+            title: "Results, on a PostgreSQL server in the long run",
+            word: "postgres-bloat",
+            file: "RESULTS-postgres-bloat.md",
+            facts: format!("{}- {}\n", machine::machine(Suite::Postgres)?, outcome.place),
+            targets: None,
+            tables: bloat::all(outcome),
+        })
     }
 
     /// Gives what the terminal shows.
     pub(crate) fn text(&self) -> String {
-        let tables: Vec<_> = self.tables.iter().map(Table::markdown).collect();
-        format!("{}\n{}\n{}", tables.join("\n"), self.targets.markdown(), self.facts)
+        let sections: Vec<_> = self.tables.iter().chain(&self.targets).map(Table::markdown).collect();
+        format!("{}\n{}", sections.join("\n"), self.facts)
     }
 
-    /// Writes the suite's file and its charts beside the manifest; those of other suites stay as they are.
+    /// Writes the file and its charts beside the manifest; those of other runs stay as they are.
     pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let charts = home.join("charts");
         fs::create_dir_all(&charts)?;
         let mut text = format!(
-            "# {}\n\nWritten by `cargo xtask bench {}`; what is measured is told in [README.md](README.md).\n\n{}\n",
-            self.suite.title(),
-            self.suite.word(),
-            self.facts
+            "# {}\n\nWritten by `cargo xtask bench {}`; what is measured is told in [README.md](README.md).\n\n{}",
+            self.title, self.word, self.facts
         );
-        text.push_str(&self.targets.markdown());
-        for table in &self.tables {
+        for table in self.targets.iter().chain(&self.tables) {
             text.push_str(&format!("\n{}", table.markdown()));
             if table.has_bars() {
                 let file = format!("{}.svg", table.name());
@@ -69,7 +89,7 @@ impl Report {
                 text.push_str(&format!("\n![{}](charts/{file})\n", table.title()));
             }
         }
-        let path = home.join(self.suite.file());
+        let path = home.join(self.file);
         fs::write(&path, text)?;
         Ok(path)
     }

@@ -45,6 +45,16 @@ impl Server {
         let disk = harness::filesystem(self.0.socket_folder());
         Ok(format!("PostgreSQL {version} on {disk}, all settings by default but {}", SETTINGS.join(", ")))
     }
+
+    /// Kills it with all its processes.
+    pub(crate) fn kill(&self) {
+        self.0.kill();
+    }
+
+    /// Starts it again, and returns when it takes connections.
+    pub(crate) fn restart(&self) -> anyhow::Result<()> {
+        Ok(self.0.restart()?)
+    }
 }
 
 /// Makes a runtime for what is asked of a server beside the measurements.

@@ -59,28 +59,20 @@ impl Pusher {
 
     async fn gather(&mut self) -> Option<Vec<Request>> {
         let mut requests = self.requests.lock().await;
-        let mut batch = vec![requests.recv().await?];
+        let mut batch = Vec::new();
         let (mut jobs, mut bytes) = (0, 0);
+        let mut next = Some(requests.recv().await?);
         let expected = self.company.expected(requests.len() + 1);
         let mut patience = self.company.patience();
-        loop {
-            if let Some(Request { jobs: last, .. }) = batch.last() {
-                jobs += last.len();
-                bytes += last.iter().map(|job| job.payload.len()).sum::<usize>();
-            }
-            if jobs >= MOST_JOBS || bytes >= MOST_BYTES {
-                break;
-            }
-            match requests.try_recv() {
-                Ok(request) => batch.push(request),
-                Err(_) if batch.len() >= expected => break,
-                Err(_) => {
-                    if !patience.wait().await {
-                        break;
-                    }
-                    // Nothing has come with this turn.
-                    (jobs, bytes) = (0, 0);
+        while jobs < MOST_JOBS && bytes < MOST_BYTES {
+            match next.take().or_else(|| requests.try_recv().ok()) {
+                Some(request) => {
+                    jobs += request.jobs.len();
+                    bytes += request.jobs.iter().map(|job| job.payload.len()).sum::<usize>();
+                    batch.push(request);
                 }
+                None if batch.len() >= expected || !patience.wait().await => break,
+                None => {}
             }
         }
         self.company.came(batch.len(), expected);

@@ -28,14 +28,18 @@ pub(crate) struct Counts {
 }
 
 impl Database {
-    /// Makes a database, and removes those of processes that have ended.
+    /// Makes a database on the server of the run.
+    pub(crate) async fn create() -> anyhow::Result<Self> {
+        Self::on(Server::of_the_run()?).await
+    }
+
+    /// Makes a database on a server, and removes those of processes that have ended.
     ///
     /// # Errors
     ///
     /// The server can't be reached.
-    pub(crate) async fn create() -> anyhow::Result<Self> {
+    pub async fn on(server: Server) -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = Server::of_the_run()?;
         let outside = server.connect(FIRST).await?;
         let ours = format!("{PREFIX}{}_", std::process::id());
         let names = outside.query("select datname::text from pg_database", &[]).await?;
@@ -72,7 +76,9 @@ impl Database {
         self.server.connect(&self.name).await
     }
 
-    pub(crate) fn server(&self) -> &Server {
+    /// Gives the server that it's on.
+    #[must_use]
+    pub fn server(&self) -> &Server {
         &self.server
     }
 
@@ -85,7 +91,11 @@ impl Database {
     }
 
     /// Tells how many bytes the server has logged.
-    pub(crate) async fn logged(&self) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// The server can't be reached.
+    pub async fn logged(&self) -> anyhow::Result<u64> {
         let row = self.outside.0.query_one("select (pg_current_wal_lsn() - '0/0')::bigint", &[]).await?;
         Ok(row.get::<_, i64>(0).unsigned_abs())
     }

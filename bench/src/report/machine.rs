@@ -35,7 +35,7 @@ fn versions(suite: Suite) -> String {
     }
 }
 
-/// Tells the machine, the compiler, the versions and the size of the run.
+/// Tells the size of the run, what it was run on, and where the systems kept their jobs.
 pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::Result<String> {
     let jobs = setup.jobs.unwrap_or(suite.jobs());
     let (size, place) = match suite {
@@ -50,11 +50,18 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
         Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
     };
     Ok(format!(
-        "- {} rounds after one to warm up, {size}, systems alternating\n\
-         - {} cores of {}, Linux {}\n\
-         - {}, the default release profile\n\
-         - {}; ours at commit {}\n{place}",
+        "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}",
         setup.rounds,
+        machine(suite)?,
+    ))
+}
+
+/// Tells the machine, the compiler and the versions.
+pub(super) fn machine(suite: Suite) -> anyhow::Result<String> {
+    Ok(format!(
+        "- {} cores of {}, Linux {}\n\
+         - {}, the default release profile\n\
+         - {}; ours at commit {}\n",
         available_parallelism()?,
         processor(),
         fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
