@@ -22,7 +22,7 @@ const KNOWN: [(&str, &str); 7] = [
     ("crypto-common", SQLX_DIGESTS),
     ("digest", SQLX_DIGESTS),
     ("sha2", SQLX_DIGESTS),
-    ("hashbrown", "sqlx-core 0.9 is a version behind its own indexmap"),
+    ("hashbrown", "hashlink, of rusqlite and sqlx, is a version behind indexmap"),
     ("syn", "sqlx 0.9 takes tracing with its macros, which are a version behind async-trait"),
 ];
 
