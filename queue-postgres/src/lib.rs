@@ -23,7 +23,7 @@
 //! A thread with a small runtime of its own does all I/O. Pushes that arrive while a statement is under way share the next
 //! one, and its commit; settlements and claims share trips the same way. What a job is, is written once; where it is on its
 //! way is a narrow row in one of four tables, which each step moves: see `migrations/0001_tables.sql`. So a claim costs the
-//! same whatever has finished or is scheduled.
+//! same however many have finished or are scheduled.
 //!
 //! Whoever pushes tells the others by `NOTIFY`, at its commit and at most every 20 ms. Where that isn't heard, because the
 //! connection broke or a pooler is on the way, claims look for jobs at the
@@ -52,6 +52,13 @@
 //! The view `queue.overview` shows jobs with their states, timestamps and last errors; `PostgresQueue` is an
 //! [`Inspect`](queue_core::Inspect) for the rest. Tables that are emptied as fast as they are filled are set to be vacuumed
 //! early, and finished jobs are deleted after a day, or [as long as you say](PostgresQueueBuilder::keep_completed).
+//!
+//! # Long transactions
+//!
+//! A claim walks over the entries of jobs that have gone, until vacuum has removed them. So it takes longer between two
+//! vacuums under heavy load, and much longer while a transaction elsewhere in the server is held open for long, since that
+//! holds vacuum back: measured, a tenth of the speed after some hundred thousand jobs. Keep transactions short, or read from
+//! a standby what takes long.
 //!
 //! # Poolers
 //!

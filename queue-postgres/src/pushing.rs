@@ -39,7 +39,7 @@ pub(crate) struct Pusher {
 }
 
 /// What became of a statement.
-enum Pushed {
+pub(crate) enum Pushed {
     Stored(Vec<Receipt>),
     /// This one's delay leads past the end of time; nothing was stored.
     Refused(usize),
@@ -159,7 +159,8 @@ impl Pusher {
     }
 }
 
-fn pushed<'a>(jobs: impl Iterator<Item = &'a Encoded>, rows: &[PgRow]) -> sqlx::Result<Pushed> {
+/// Reads what `push` answers.
+pub(crate) fn pushed<'a>(jobs: impl Iterator<Item = &'a Encoded>, rows: &[PgRow]) -> sqlx::Result<Pushed> {
     // What no row speaks of is stored.
     let mut receipts: Vec<_> = jobs.map(|job| Receipt::Stored(job.id)).collect();
     for row in rows {
@@ -175,8 +176,8 @@ fn pushed<'a>(jobs: impl Iterator<Item = &'a Encoded>, rows: &[PgRow]) -> sqlx::
     Ok(Pushed::Stored(receipts))
 }
 
-/// Reads a receipt as `push` gives it.
-pub(crate) fn receipt(kind: i16, job: Uuid) -> Receipt {
+/// Reads a receipt by its kind.
+fn receipt(kind: i16, job: Uuid) -> Receipt {
     let id = JobId::from(job);
     match kind {
         1 => Receipt::Existing(id),

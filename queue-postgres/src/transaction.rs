@@ -2,11 +2,11 @@
 
 use queue_core::encoded::encode;
 use queue_core::{NewJob, QueueError, Receipt};
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::batch::{Columns, check_keys, past_the_end};
 use crate::error::explained;
-use crate::pushing::receipt;
+use crate::pushing::{Pushed, pushed};
 use crate::queue::PostgresQueue;
 
 impl PostgresQueue {
@@ -90,18 +90,9 @@ impl PostgresQueue {
         let push = Columns::of(jobs.iter(), &lines, false).bind(common.sql.push.query());
         let push = push.bind(common.place.channel()).bind(format!("{}+", common.word()));
         let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &common.place))?;
-        let read = |error| explained(error, &common.place);
-        let mut receipts: Vec<_> = jobs.iter().map(|job| Receipt::Stored(job.id)).collect();
-        for row in rows {
-            let (place, kind): (i32, i16) = (row.try_get(0).map_err(read)?, row.try_get(1).map_err(read)?);
-            let place = usize::try_from(place).unwrap_or(usize::MAX);
-            if kind < 0 {
-                return Err(past_the_end(&jobs, place));
-            }
-            if let Some(slot) = receipts.get_mut(place) {
-                *slot = receipt(kind, row.try_get(2).map_err(read)?);
-            }
+        match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &common.place))? {
+            Pushed::Stored(receipts) => Ok(receipts),
+            Pushed::Refused(index) => Err(past_the_end(&jobs, index)),
         }
-        Ok(receipts)
     }
 }
