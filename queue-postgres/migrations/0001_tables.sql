@@ -6,7 +6,7 @@
 --     set search_path = queue, pg_temp;
 --     \i 0001_tables.sql
 --     ... and so on, in order, and then, so that the program knows up to which of them it was done:
---     insert into versions (version) select generate_series(1, 7);
+--     insert into versions (version) select generate_series(1, 6);
 --     commit;
 --
 -- Instants are microseconds since the Unix epoch, by the clock of the server; `overview` shows them as timestamps.

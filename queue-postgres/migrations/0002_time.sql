@@ -6,31 +6,32 @@ language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000
 
 -- Lets time pass: what is due becomes available, and expired leases are void. A few at a time, so that nobody waits long
 -- for a flood. What another does at this moment is waited for, or else left to it: whoever holds leases or keys must not
--- wait, since the other may wait for those. Tells whether everything was done: if not, jobs that are ready are not to be
--- seen yet.
-create function advance(_now bigint, _waits boolean) returns boolean
+-- wait, since the other may wait for those. It looks at what is due from `_due` on, and expires from `_expiry` on.
+create function advance(
+    _now bigint, _waits boolean, _due bigint default -9223372036854775808, _expiry bigint default -9223372036854775808
+) returns void
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     places tid[];
 begin
-    if exists (select from waiting where due <= _now) then
+    if exists (select from waiting where due between _due and _now) then
         if _waits then
-            places := array(select ctid from waiting where due <= _now order by due, seq limit 5000 for update);
+            places := array(select ctid from waiting where due between _due and _now order by due, seq limit 5000 for update);
         else
             places := array(
-                select ctid from waiting where due <= _now order by due, seq limit 5000 for update skip locked);
+                select ctid from waiting where due between _due and _now order by due, seq limit 5000 for update skip locked);
         end if;
         with due as (delete from waiting where ctid = any (places) returning seq)
         insert into ready select j.line, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
     end if;
-    if exists (select from leases where expires_at <= _now) then
+    if exists (select from leases where expires_at between _expiry and _now) then
         if _waits then
-            places := array(select ctid from leases where expires_at <= _now order by expires_at limit 5000 for update);
+            places := array(select ctid from leases where expires_at between _expiry and _now order by expires_at limit 5000 for update);
         else
             places := array(
-                select ctid from leases where expires_at <= _now order by expires_at limit 5000 for update skip locked);
+                select ctid from leases where expires_at between _expiry and _now order by expires_at limit 5000 for update skip locked);
         end if;
         with gone as (delete from leases where ctid = any (places) returning *),
         ended as materialized (
@@ -51,15 +52,14 @@ begin
         insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, line, state, cancel_reason from ended where state > 1;
     end if;
-    return _waits or not (exists (select from waiting where due <= _now)
-        or exists (select from leases where expires_at <= _now));
 end $$;
 
--- When time next changes something: a job becomes due or a lease expires.
-create function next_due() returns bigint
+-- When time next changes something, as far as it was looked: a job is due or a lease expires.
+create function next_due(_due bigint, _expiry bigint, out due bigint, out expiry bigint)
 language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
 begin
-    return least((select due from waiting order by due limit 1),
-        (select expires_at from leases order by expires_at limit 1));
+    due := (select w.due from waiting w where w.due >= _due order by w.due limit 1);
+    expiry := (select e.expires_at from leases e where e.expires_at >= _expiry order by e.expires_at limit 1);
 end $$;

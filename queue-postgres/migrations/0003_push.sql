@@ -47,7 +47,7 @@ create function push(
 ) returns table (place integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
     new record;

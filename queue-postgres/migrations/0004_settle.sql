@@ -11,7 +11,7 @@ create function settle(
 ) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
     applied integer[];

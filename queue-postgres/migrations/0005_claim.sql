@@ -1,31 +1,43 @@
 -- How jobs are leased, and leases renewed.
 
 -- Leases ready jobs to those who ask, first come, first served; each has rows of queues in the order in which it names
--- them, and takes up to its room. Unless it may wait, it leases nothing while another is making jobs ready: the next trip,
--- which holds nothing, waits for that, and so sees them all in their order.
+-- them, and takes up to its room. Each row but the last is a leased job, with the number of who asked and of the row.
+--
+-- The last row tells what time it is, and when time next changes something. It also tells, in microseconds, how long it
+-- took to look for that, and then for jobs, by row. Where many have come and gone of late, it takes long to walk past them
+-- to the first that is there; whoever knows a place before which there is nothing may begin there: in a queue's order, by
+-- priority, instant and number, and in time, for what is due and for what expires. Null begins at the beginning.
 create function claim(
-    _claims integer[], _queues text[], _rooms integer[], _lengths bigint[], _waits boolean
+    _claims integer[], _queues text[], _rooms integer[], _lengths bigint[], _priorities integer[], _instants bigint[],
+    _seqs bigint[], _due bigint, _expiry bigint
 ) returns table (
     claim integer, place integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
-    pushed_at bigint, run_at bigint, expires_at bigint, name text, payload text, meta text
+    pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
+    now bigint, due bigint, expiry bigint, costs bigint[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     _now bigint := clock();
+    began bigint;
     asked record;
     room integer;
     current integer := -1;
     got bigint;
+    places tid[];
+    took bigint[] := array_fill(0, array[cardinality(_claims)]);
+    _next record;
 begin
-    if not advance(_now, _waits) then
-        return;
-    end if;
+    _due := coalesce(_due, -9223372036854775808);
+    _expiry := coalesce(_expiry, -9223372036854775808);
+    perform advance(_now, true, _due, _expiry);
     for asked in
-        select a.claim, l.line, a.room, a.length, (a.o - 1)::integer as place
-        from unnest(_claims, _queues, _rooms, _lengths) with ordinality a (claim, queue, room, length, o)
+        select a.claim, l.line, a.room, a.length, (a.o - 1)::integer as place, coalesce(a.priority, -2147483648) as priority,
+            coalesce(a.instant, -9223372036854775808) as instant, coalesce(a.seq, 0) as seq
+        from unnest(_claims, _queues, _rooms, _lengths, _priorities, _instants, _seqs) with ordinality
+                a (claim, queue, room, length, priority, instant, seq, o)
             join lines l on l.name = a.queue and not l.paused
         order by a.o
     loop
@@ -34,12 +46,15 @@ begin
             room := asked.room;
         end if;
         continue when room = 0;
+        began := clock();
+        places := array(
+            select ctid from ready r
+            where r.line = asked.line and (r.priority, r.run_at, r.seq) >= (asked.priority, asked.instant, asked.seq)
+            order by r.priority, r.run_at, r.seq limit room for update skip locked);
+        took[asked.place + 1] := clock() - began;
         return query
         with picked as (
-            delete from ready where ctid = any (array(
-                select ctid from ready r where r.line = asked.line
-                order by r.priority, r.run_at, r.seq limit room for update skip locked))
-            returning seq),
+            delete from ready where ctid = any (places) returning seq),
         found as materialized (
             select j.* from picked p join jobs j on j.seq = p.seq),
         leased as (
@@ -48,11 +63,20 @@ begin
                 f.line
             from found f)
         select asked.claim, asked.place, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
-            f.run_at, _now + least(asked.length, 9223372036854775807 - _now), f.name, f.payload, f.meta
+            f.run_at, f.seq, _now + least(asked.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
+            null::bigint, null::bigint, null::bigint, null::bigint[]
         from found f order by f.priority, f.run_at, f.seq;
         get diagnostics got = row_count;
         room := room - got;
     end loop;
+    began := clock();
+    select * into _next from next_due(_due, _expiry);
+    now := clock();
+    due := _next.due;
+    expiry := _next.expiry;
+    costs := (now - began) || took;
+    claim := -1;
+    return next;
 end $$;
 
 -- Extends leases that hold, each by its own length from now.
@@ -60,7 +84,7 @@ create function renew(_ids uuid[], _fences bigint[], _lengths bigint[])
 returns table (place integer, expires_at bigint, cancel_reason text)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     _now bigint := clock();

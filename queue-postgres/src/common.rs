@@ -10,10 +10,10 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
 use crate::batch::Lines;
+use crate::claiming::Message;
 use crate::link::Link;
 use crate::place::Place;
 use crate::sql::Sql;
-use crate::working::Message;
 
 /// How often the other processes are told of new jobs at most: such commits wait for one another in the server.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ pub(crate) struct Common {
     word: String,
     notified: Mutex<Notified>,
     /// To wake the claims that wait in this process. It's weak, so that the lanes end with the queue's last handle.
-    work: WeakUnboundedSender<Message>,
+    claims: WeakUnboundedSender<Message>,
 }
 
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Notified {
 pub(crate) type Notice = (Option<String>, Option<String>);
 
 impl Common {
-    pub(crate) fn new(place: Place, work: WeakUnboundedSender<Message>) -> Self {
+    pub(crate) fn new(place: Place, claims: WeakUnboundedSender<Message>) -> Self {
         let place = Arc::new(place);
         Self {
             sql: Sql::new(&place),
@@ -50,7 +50,7 @@ impl Common {
             lines: RwLock::default(),
             word: uuid::Uuid::now_v7().simple().to_string(),
             notified: Mutex::default(),
-            work,
+            claims,
         }
     }
 
@@ -60,9 +60,9 @@ impl Common {
 
     /// Has the claims that wait in this process look for jobs.
     pub(crate) fn wake(&self) {
-        if let Some(work) = self.work.upgrade() {
+        if let Some(claims) = self.claims.upgrade() {
             // A lane that has ended serves nobody.
-            drop(work.send(Message::Wake));
+            drop(claims.send(Message::Wake));
         }
     }
 

@@ -65,6 +65,7 @@
 //! With PgBouncer or the like in transaction mode, say so: [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod batch;
+mod claiming;
 mod common;
 mod company;
 mod config;
@@ -79,10 +80,11 @@ mod pruning;
 mod pushing;
 mod queue;
 mod rows;
+mod settlements;
+mod settling;
 mod sql;
 mod transaction;
 mod unit_of_work;
-mod working;
 
 pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;

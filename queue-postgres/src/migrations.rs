@@ -7,14 +7,13 @@ use crate::error::explained;
 use crate::place::Place;
 
 /// Every migration, the first one first; its number is its place, from 1.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_time.sql"),
     include_str!("../migrations/0003_push.sql"),
     include_str!("../migrations/0004_settle.sql"),
     include_str!("../migrations/0005_claim.sql"),
     include_str!("../migrations/0006_operate.sql"),
-    include_str!("../migrations/0007_work.sql"),
 ];
 
 /// The version that this program works with.

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
 use crate::batch::{check_keys, micros};
+use crate::claiming::{Claim, Claimer, Message, PollInterval};
 use crate::common::Common;
 use crate::config::{PostgresQueueBuilder, Target};
 use crate::io::{Io, ended};
@@ -25,7 +26,7 @@ use crate::link::Link;
 use crate::listening::Listening;
 use crate::pushing::{Pusher, Request};
 use crate::rows::{count, instant};
-use crate::working::{Claim, Message, PollInterval, Settle, Worker};
+use crate::settling::{Settle, Settler};
 use crate::{migrations, pruning};
 
 /// A queue in a PostgreSQL database.
@@ -38,7 +39,8 @@ pub struct PostgresQueue(Arc<Shared>);
 
 struct Shared {
     pushes: UnboundedSender<Request>,
-    work: UnboundedSender<Message>,
+    claims: UnboundedSender<Message>,
+    settles: UnboundedSender<Settle>,
     io: Io,
     common: Arc<Common>,
     renewals: Arc<Mutex<Link>>,
@@ -115,18 +117,20 @@ impl PostgresQueue {
     pub(crate) async fn start(settings: PostgresQueueBuilder) -> Result<Self, QueueError> {
         let place = settings.place()?;
         let (pushes, requests) = unbounded_channel();
-        let (work, messages) = unbounded_channel();
+        let (claims, messages) = unbounded_channel();
+        let (settles, ends) = unbounded_channel();
         let is_listening = Arc::new(AtomicBool::new(false));
         let poll = PollInterval { interval: settings.poll_interval, is_listening: is_listening.clone() };
-        let common = Arc::new(Common::new(place, work.downgrade()));
+        let common = Arc::new(Common::new(place, claims.downgrade()));
         let io = {
-            let (common, handle) = (common.clone(), work.downgrade());
+            let (common, release) = (common.clone(), settles.downgrade());
             Io::start(move |_| async move {
                 let requests = Arc::new(Mutex::new(requests));
                 let pushers = (0..PUSHERS).map(|_| Pusher::new(requests.clone(), common.clone()).run());
-                let worker = Worker::new(messages, handle, common.clone(), poll).run();
+                let claimer = Claimer::new(messages, release, common.clone(), poll).run();
+                let settler = Settler::new(ends, common.clone()).run();
                 // They end when nobody has a handle any more, and have done what was asked for by then.
-                tokio::join!(futures_util::future::join_all(pushers), worker);
+                tokio::join!(futures_util::future::join_all(pushers), claimer, settler);
             })?
         };
         let units = io.within(|| settings.unit_pool(&common.place));
@@ -146,7 +150,7 @@ impl PostgresQueue {
         io.keep_running(pruning::run(common.clone(), settings.retention.clone()));
         let renewals = Arc::new(Mutex::new(Link::new(common.place.clone())));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { pushes, work, io, common, renewals, units, limits, is_closed })))
+        Ok(Self(Arc::new(Shared { pushes, claims, settles, io, common, renewals, units, limits, is_closed })))
     }
 
     /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, answer `Closed`; leased jobs
@@ -154,7 +158,7 @@ impl PostgresQueue {
     pub fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
         // A lane that has ended serves nobody.
-        drop(self.0.work.send(Message::Close));
+        drop(self.0.claims.send(Message::Close));
     }
 
     /// Looks at once for what others have stored and for what has become due, rather than when it's told or at the next
@@ -165,7 +169,7 @@ impl PostgresQueue {
     /// Dropping the future stops waiting for it.
     pub async fn look(&self) {
         let (reply, answer) = oneshot::channel();
-        if self.0.work.send(Message::Look(reply)).is_ok() {
+        if self.0.claims.send(Message::Look(reply)).is_ok() {
             // A lane that has ended has nothing to look for.
             drop(answer.await);
         }
@@ -213,7 +217,7 @@ impl Queue for PostgresQueue {
         }
         let (reply, answer) = oneshot::channel();
         let claim = Claim { demand: demand.clone(), over: None, reply };
-        self.0.work.send(Message::Claim(claim)).map_err(|_| ended())?;
+        self.0.claims.send(Message::Claim(claim)).map_err(|_| ended())?;
         Ok(answer.await.map_err(|_| ended())??.received())
     }
 
@@ -263,7 +267,7 @@ impl Queue for PostgresQueue {
         followups.iter().try_for_each(|followups| check_keys(followups))?;
         let (reply, answer) = oneshot::channel();
         let settle = Settle { settlements, followups, reply };
-        self.0.work.send(Message::Settle(settle)).map_err(|_| ended())?;
+        self.0.settles.send(settle).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 }

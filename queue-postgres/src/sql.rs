@@ -28,7 +28,7 @@ impl Statement {
 pub(crate) struct Sql {
     pub(crate) enter: Statement,
     pub(crate) push: Statement,
-    pub(crate) work: Statement,
+    pub(crate) claim: Statement,
     pub(crate) settle: Statement,
     pub(crate) renew: Statement,
     pub(crate) cancel: Statement,
@@ -105,7 +105,7 @@ impl Sql {
         Self {
             enter: call("enter", 1),
             push: call("push", 15),
-            work: call("work", 25),
+            claim: call("claim", 9),
             settle: call("settle", 21),
             renew: call("renew", 3),
             cancel: call("cancel", 2),

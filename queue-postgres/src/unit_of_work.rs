@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use crate::batch::{check_keys, past_the_end};
 use crate::error::explained;
 use crate::queue::PostgresQueue;
-use crate::working::{Settle, bind_settlements};
+use crate::settlements::bind_settlements;
+use crate::settling::Settle;
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///

@@ -129,14 +129,13 @@ async fn any_name_may_be_a_schemas() -> TestResult {
 }
 
 /// Every version of the schema, the first one first.
-const VERSIONS: [&str; 7] = [
+const VERSIONS: [&str; 6] = [
     include_str!("../../migrations/0001_tables.sql"),
     include_str!("../../migrations/0002_time.sql"),
     include_str!("../../migrations/0003_push.sql"),
     include_str!("../../migrations/0004_settle.sql"),
     include_str!("../../migrations/0005_claim.sql"),
     include_str!("../../migrations/0006_operate.sql"),
-    include_str!("../../migrations/0007_work.sql"),
 ];
 
 /// D10: from each earlier version, made by hand as the first file says.

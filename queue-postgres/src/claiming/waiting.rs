@@ -60,18 +60,20 @@ impl Waiting {
         self.claims.retain(|claim| !claim.reply.is_closed());
     }
 
-    /// Takes those out who are answered: with jobs, or with none since their time is over. There is a list for each.
+    /// Takes those out who are answered: with jobs, or with none since their time is over, which only a whole look can
+    /// tell. There is a list for each.
     pub(super) fn served(
         &mut self,
         deliveries: Vec<Vec<Delivery>>,
         now: Timestamp,
+        is_whole: bool,
     ) -> Vec<(Claim, Vec<Delivery>)> {
         let mut served = Vec::new();
         for (mut claim, deliveries) in std::mem::take(&mut self.claims).into_iter().zip(deliveries) {
             if claim.over.is_none() {
                 claim.over = claim.demand.wait.map(|wait| now.saturating_add(wait));
             }
-            if deliveries.is_empty() && claim.over.is_none_or(|over| over > now) {
+            if deliveries.is_empty() && !(is_whole && claim.over.is_some_and(|over| over <= now)) {
                 self.claims.push_back(claim);
             } else {
                 served.push((claim, deliveries));
@@ -80,14 +82,25 @@ impl Waiting {
         served
     }
 
-    /// Sets when it's looked next, after a look at `now` by the server's clock.
-    pub(super) fn set_next_moment(&mut self, now: Timestamp, due: Option<Timestamp>) {
+    /// Tells whether the time of any of them is over.
+    pub(super) fn is_any_over(&self, now: Timestamp) -> bool {
+        self.claims.iter().any(|claim| claim.over.is_some_and(|over| over <= now))
+    }
+
+    /// Sets when it's looked next, after a look at `now` by the server's clock: at the latest when the next whole look is.
+    pub(super) fn set_next_moment(
+        &mut self,
+        now: Timestamp,
+        due: Option<Timestamp>,
+        whole_at: Option<Instant>,
+    ) {
         self.looked = Instant::now();
         self.jitter = 0.8 + 0.4 * fastrand::f64();
         let due = due.map(|due| if due > now { due.since(now) } else { OTHERS_TURN });
         let over = self.claims.iter().filter_map(|claim| claim.over).map(|over| over.since(now)).min();
         let next = due.into_iter().chain(over).min();
-        self.due = next.map(|next| self.looked + next.min(LONGEST_WAIT));
+        let next = next.map(|next| self.looked + next.min(LONGEST_WAIT));
+        self.due = next.into_iter().chain(whole_at).min();
     }
 
     /// Waits until there may be something for those who wait. Where nobody waits, there is nothing.

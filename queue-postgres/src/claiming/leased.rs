@@ -1,0 +1,106 @@
+//! One look for jobs: what is asked, and what comes of it.
+
+use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueName, Timestamp};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
+use uuid::Uuid;
+
+use super::marks::{Begin, Place};
+use super::message::Claim;
+use crate::batch::micros;
+use crate::rows::{instant, number};
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// The jobs that were leased, each with the number of the claim that it's for.
+    pub(super) deliveries: Vec<(usize, Delivery)>,
+    /// What was found in each queue of each claim.
+    pub(super) found: Vec<Found>,
+    pub(super) now: Timestamp,
+    /// When the next job is due, and when the next lease expires.
+    pub(super) due: Option<Timestamp>,
+    pub(super) expiry: Option<Timestamp>,
+    /// How long it took, in microseconds, to look for those, and then for jobs, for each queue of each claim.
+    pub(super) costs: Vec<i64>,
+}
+
+/// What was found in a queue: how many jobs, and where the last of them was.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Found {
+    pub(super) count: usize,
+    pub(super) last: Option<Place>,
+}
+
+/// Gives the statement those who wait for jobs, and where to begin to look.
+pub(super) fn bind_claims<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    claims: &[&Claim],
+    begin: &Begin,
+) -> Query<'q, Postgres, PgArguments> {
+    let asked = || {
+        (0_i32..).zip(claims).flat_map(|(number, claim)| {
+            claim.demand.queues.iter().map(move |queue| (number, &claim.demand, queue))
+        })
+    };
+    let room = |max: usize| i32::try_from(max).unwrap_or(i32::MAX);
+    let from = |queue: &QueueName| begin.queues.get(queue);
+    query
+        .bind(asked().map(|(number, ..)| number).collect::<Vec<_>>())
+        .bind(asked().map(|(.., queue)| queue.as_str().to_owned()).collect::<Vec<_>>())
+        .bind(asked().map(|(_, demand, _)| room(demand.max)).collect::<Vec<_>>())
+        .bind(asked().map(|(_, demand, _)| micros(demand.lease)).collect::<Vec<_>>())
+        .bind(asked().map(|(.., queue)| Some(from(queue)?.priority)).collect::<Vec<_>>())
+        .bind(asked().map(|(.., queue)| Some(from(queue)?.run_at)).collect::<Vec<_>>())
+        .bind(asked().map(|(.., queue)| Some(from(queue)?.seq)).collect::<Vec<_>>())
+        .bind(begin.due.map(Timestamp::as_micros))
+        .bind(begin.expiry.map(Timestamp::as_micros))
+}
+
+/// Reads what `claim` answers.
+pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
+    let queues: Vec<&QueueName> = claims.iter().flat_map(|claim| &claim.demand.queues).collect();
+    let mut looked = Looked { found: vec![Found::default(); queues.len()], ..Looked::default() };
+    for row in rows {
+        let claim: i32 = row.try_get(0)?;
+        let Ok(number) = usize::try_from(claim) else {
+            looked.now = instant(row, 14)?;
+            looked.due = row.try_get::<Option<i64>, _>(15)?.map(Timestamp::from_micros);
+            looked.expiry = row.try_get::<Option<i64>, _>(16)?.map(Timestamp::from_micros);
+            looked.costs = row.try_get(17)?;
+            continue;
+        };
+        let place = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
+        if let (Some(claim), Some(queue)) = (claims.get(number), queues.get(place)) {
+            looked.deliveries.push((number, delivery(row, claim, queue)?));
+        }
+        if let Some(found) = looked.found.get_mut(place) {
+            let last = Place { priority: row.try_get(6)?, run_at: row.try_get(8)?, seq: row.try_get(9)? };
+            *found = Found { count: found.count + 1, last: Some(last) };
+        }
+    }
+    Ok(looked)
+}
+
+fn delivery(row: &PgRow, claim: &Claim, queue: &QueueName) -> sqlx::Result<Delivery> {
+    let lease = Lease {
+        job: JobId::from(row.try_get::<Uuid, _>(2)?),
+        fence: Fence(number(row, 3)?),
+        length: claim.demand.lease,
+        expires_at: instant(row, 10)?,
+    };
+    let body = Body::stored(row.try_get::<&str, _>(12)?);
+    let mut record = JobRecord::new(lease.job, row.try_get::<&str, _>(11)?.into(), body);
+    record.queue = queue.clone();
+    record.attempt = crate::rows::attempts(row, 4)?;
+    record.max_attempts = crate::rows::attempts(row, 5)?;
+    record.priority = row.try_get(6)?;
+    record.pushed_at = instant(row, 7)?;
+    record.run_at = instant(row, 8)?;
+    record.meta = match row.try_get::<Option<&str>, _>(13)? {
+        Some(words) => Meta::from_json(words).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        None => Meta::new(),
+    };
+    Ok(Delivery::new(record, lease))
+}

@@ -1,0 +1,203 @@
+//! Where looks begin. What has come and gone leaves rows behind, and each look walks past them to the first that is there,
+//! until they are vacuumed; while any transaction stays open in the database, they can't be.
+//!
+//! So where it took long to look from the very beginning, the next looks begin at the last thing that was found, for so
+//! long that the whole look is a twentieth of the time at most. What belongs before that place waits for the next whole
+//! look: a job of a higher priority, one that was given back, a lease that is shorter than others.
+//!
+//! **Invariant:** until [`MANY`] jobs were leased, and whenever a whole look takes little, each look is a whole one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use queue_core::{QueueName, Timestamp};
+use tokio::time::Instant;
+
+use super::leased::Looked;
+
+/// So few jobs leave nothing behind that is worth the trouble.
+const MANY: u64 = 5_000;
+
+/// A look that took so long, in microseconds, and so much more for each job that it found, walked past what has gone.
+const LONG: i64 = 300;
+const LONG_FOR_A_JOB: i64 = 4;
+
+/// The looks that follow share the cost of a whole one for so many times as long as it took.
+const RARITY: u32 = 20;
+
+/// A job's place in its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) priority: i32,
+    pub(super) run_at: i64,
+    pub(super) seq: i64,
+}
+
+/// Where a look begins; at the very beginning, where nothing is said.
+#[derive(Debug, Default)]
+pub(super) struct Begin {
+    pub(super) queues: HashMap<QueueName, Place>,
+    pub(super) due: Option<Timestamp>,
+    pub(super) expiry: Option<Timestamp>,
+}
+
+impl Begin {
+    /// Tells whether nothing can be missed.
+    pub(super) fn is_whole(&self) -> bool {
+        self.queues.is_empty() && self.due.is_none() && self.expiry.is_none()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Marks {
+    queues: HashMap<QueueName, Mark<Place>>,
+    time: Mark<(Option<Timestamp>, Option<Timestamp>)>,
+}
+
+struct Mark<P> {
+    from: Option<P>,
+    /// When the next look is a whole one.
+    whole_at: Option<Instant>,
+    /// How many jobs were leased since a whole look took little.
+    leased: u64,
+}
+
+impl Marks {
+    /// Tells where to begin to look for jobs of these queues.
+    pub(super) fn begin<'a>(&self, now: Instant, queues: impl Iterator<Item = &'a QueueName>) -> Begin {
+        let from = |queue| self.queues.get(queue)?.begin(now);
+        let places = queues.filter_map(|queue| Some((queue.clone(), from(queue)?)));
+        let (due, expiry) = self.time.begin(now).unwrap_or_default();
+        Begin { queues: places.collect(), due, expiry }
+    }
+
+    /// Notes what a look found that began there, for each queue that was asked for, and how long it took.
+    pub(super) fn note<'a>(
+        &mut self,
+        now: Instant,
+        begin: &Begin,
+        queues: impl Iterator<Item = &'a QueueName>,
+        looked: &Looked,
+    ) {
+        let mut costs = looked.costs.iter().copied();
+        let is_whole = begin.due.is_none() && begin.expiry.is_none();
+        // A lease of this very look may be over sooner than what was found.
+        let own = looked.deliveries.iter().map(|(_, delivery)| delivery.lease.expires_at);
+        let expiry = looked.expiry.into_iter().chain(own).min();
+        let count = looked.deliveries.len();
+        self.time.note(now, is_whole, costs.next().unwrap_or(0), count, 0, Some((looked.due, expiry)));
+        for ((queue, found), cost) in queues.zip(&looked.found).zip(costs) {
+            let is_whole = !begin.queues.contains_key(queue);
+            // A queue is worth a mark once there were jobs in it.
+            if found.count > 0 || self.queues.contains_key(queue) {
+                let mark = self.queues.entry(queue.clone()).or_default();
+                mark.note(now, is_whole, cost, found.count, found.count, found.last);
+            }
+        }
+    }
+
+    /// Tells when the next whole look is due, if there are others meanwhile.
+    pub(super) fn whole_at(&self) -> Option<Instant> {
+        let queues = self.queues.values().filter_map(|mark| mark.whole_at);
+        queues.chain(self.time.whole_at).min()
+    }
+
+    /// Has the next look be a whole one.
+    pub(super) fn forget(&mut self) {
+        self.queues.values_mut().for_each(|mark| mark.whole_at = None);
+        self.time.whole_at = None;
+    }
+}
+
+impl<P: Copy> Mark<P> {
+    fn begin(&self, now: Instant) -> Option<P> {
+        self.from.filter(|_| self.whole_at.is_some_and(|whole_at| now < whole_at))
+    }
+
+    /// Notes a look that leased `leased` jobs and itself found `found`, the last of them there.
+    fn note(
+        &mut self,
+        now: Instant,
+        is_whole: bool,
+        cost: i64,
+        leased: usize,
+        found: usize,
+        last: Option<P>,
+    ) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.leased = self.leased.saturating_add(count(leased).unsigned_abs());
+        self.from = last.or(self.from);
+        if !is_whole {
+            return;
+        }
+        let is_long = cost > LONG.saturating_add(LONG_FOR_A_JOB.saturating_mul(count(found)));
+        if is_long && self.leased >= MANY {
+            self.whole_at = Some(now + Duration::from_micros(cost.unsigned_abs()).saturating_mul(RARITY));
+        } else if !is_long {
+            *self = Self { from: self.from, ..Self::default() };
+        }
+    }
+}
+
+impl<P> Default for Mark<P> {
+    fn default() -> Self {
+        Self { from: None, whole_at: None, leased: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLI: Duration = Duration::from_millis(1);
+
+    /// A look from the beginning that leased so many jobs, up to this place, and took so long.
+    fn whole(mark: &mut Mark<u32>, now: Instant, cost: i64, leased: usize, last: u32) {
+        mark.note(now, true, cost, leased, leased, Some(last));
+    }
+
+    #[test]
+    fn while_few_were_leased_each_look_is_a_whole_one() {
+        let (mut mark, now) = (Mark::default(), Instant::now());
+
+        whole(&mut mark, now, 50_000, 4_999, 7);
+
+        assert_eq!(mark.begin(now), None);
+    }
+
+    #[test]
+    fn after_a_long_look_others_begin_at_the_last_job_until_the_next_whole_one_is_due() {
+        let (mut mark, now) = (Mark::default(), Instant::now());
+
+        whole(&mut mark, now, 50_000, 10_000, 7);
+        assert_eq!(mark.begin(now + 999 * MILLI), Some(7));
+        mark.note(now + 999 * MILLI, false, 100, 10, 10, Some(17));
+        assert_eq!(mark.begin(now + 999 * MILLI), Some(17));
+        mark.note(now + 999 * MILLI, false, 100, 0, 0, None);
+        assert_eq!(mark.begin(now + 999 * MILLI), Some(17), "nothing was found after the last");
+        assert_eq!(mark.begin(now + 1000 * MILLI), None);
+
+        whole(&mut mark, now + 1000 * MILLI, 60_000, 10, 27);
+        assert_eq!(mark.begin(now + 2199 * MILLI), Some(27));
+    }
+
+    #[test]
+    fn once_a_whole_look_takes_little_each_is_a_whole_one_again() {
+        let (mut mark, now) = (Mark::default(), Instant::now());
+        whole(&mut mark, now, 50_000, 10_000, 7);
+
+        whole(&mut mark, now + 1000 * MILLI, 200, 10, 17);
+        assert_eq!(mark.begin(now + 1000 * MILLI), None);
+        whole(&mut mark, now + 1000 * MILLI, 50_000, 10, 27);
+        assert_eq!(mark.begin(now + 1000 * MILLI), None, "few were leased since");
+    }
+
+    #[test]
+    fn a_look_that_finds_much_may_take_its_time() {
+        let (mut mark, now) = (Mark::default(), Instant::now());
+
+        whole(&mut mark, now, 20_000, 5_000, 7);
+
+        assert_eq!(mark.begin(now), None);
+    }
+}

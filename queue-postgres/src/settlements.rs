@@ -1,0 +1,107 @@
+//! Attempts that have ended, as columns: what the statement takes a batch as.
+
+use std::collections::HashSet;
+
+use queue_core::{Lease, Transition};
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use uuid::Uuid;
+
+use crate::batch::{Columns, Lines, storable};
+use crate::common::Notice;
+use crate::rows::count;
+use crate::settling::Settle;
+
+/// Gives the statement `settle` the attempts that have ended.
+pub(crate) fn bind_settlements<'q>(
+    mut query: Query<'q, Postgres, PgArguments>,
+    settles: &[Settle],
+    lines: &Lines,
+    notice: &Notice,
+) -> Query<'q, Postgres, PgArguments> {
+    let settlements = || settles.iter().flat_map(|settle| &settle.settlements);
+    let followups = || settles.iter().flat_map(|settle| &settle.followups);
+    let has_followups = followups().any(|followups| !followups.is_empty());
+    let ids: Vec<Uuid> = settlements().map(|settlement| settlement.lease.job.as_uuid()).collect();
+    let fences = settlements().zip(firsts(settlements().map(|settlement| &settlement.lease)));
+    // No job has a fence below zero, so the second settlement of a lease finds none.
+    let fences: Vec<i64> = fences
+        .map(|(settlement, is_first)| if is_first { count(settlement.lease.fence.0) } else { -1 })
+        .collect();
+    let are_completions = settlements().all(|settlement| settlement.transition == Transition::Complete);
+    query = query.bind(ids).bind(fences);
+    if are_completions && !has_followups {
+        query = query.bind(None::<Vec<i16>>).bind(None::<Vec<i64>>).bind(None::<Vec<String>>);
+    } else {
+        let kinds: Vec<i16> = settlements().map(|settlement| kind(&settlement.transition)).collect();
+        let times: Vec<Option<i64>> = settlements().map(|settlement| time(&settlement.transition)).collect();
+        let texts: Vec<Option<String>> =
+            settlements().map(|settlement| text(&settlement.transition)).collect();
+        query = query.bind(kinds).bind(times).bind(texts);
+    }
+    if has_followups {
+        let parents = (0_i32..).zip(followups()).flat_map(|(parent, jobs)| jobs.iter().map(move |_| parent));
+        query = query.bind(parents.collect::<Vec<_>>());
+        query = Columns::of(followups().flatten(), lines, false).bind(query);
+    } else {
+        query = Columns::bind_none(query.bind(None::<Vec<i32>>));
+    }
+    query.bind(notice.0.clone()).bind(notice.1.clone())
+}
+
+/// Tells of each lease whether it's the first time that it's named: the second settlement of one is stale in any case.
+fn firsts<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    leases.map(|lease| seen.insert((lease.job, lease.fence))).collect()
+}
+
+fn kind(transition: &Transition) -> i16 {
+    match transition {
+        Transition::Complete => 0,
+        Transition::Discard { .. } => 1,
+        Transition::Cancel { .. } => 2,
+        Transition::Retry { .. } => 3,
+        Transition::Snooze { .. } => 4,
+        Transition::Release => 5,
+    }
+}
+
+fn time(transition: &Transition) -> Option<i64> {
+    match transition {
+        Transition::Retry { at, .. } | Transition::Snooze { at } => Some(at.as_micros()),
+        Transition::Complete
+        | Transition::Discard { .. }
+        | Transition::Cancel { .. }
+        | Transition::Release => None,
+    }
+}
+
+fn text(transition: &Transition) -> Option<String> {
+    match transition {
+        Transition::Retry { error, .. } | Transition::Discard { error } => Some(storable(error)),
+        Transition::Cancel { reason } => Some(storable(reason)),
+        Transition::Complete | Transition::Snooze { .. } | Transition::Release => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use queue_core::{Fence, JobId, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_lease_that_is_named_twice_is_settled_once() {
+        let lease = Lease {
+            job: JobId::from_u128(1),
+            fence: Fence(1),
+            length: Duration::ZERO,
+            expires_at: Timestamp::EPOCH,
+        };
+
+        assert_eq!(firsts([&lease, &lease].into_iter()), [true, false]);
+    }
+}
