@@ -7,6 +7,7 @@
 
 mod ended;
 mod hand;
+mod pace;
 mod renew;
 mod rotation;
 mod run;
@@ -75,11 +76,14 @@ impl QueueService {
         self
     }
 
-    /// Claims so many jobs beyond those that can start at once; by default none, so that no job waits here while another
-    /// process is idle. Worth it where jobs are short and the queue is far away.
+    /// Claims so many jobs beyond those that can start at once, each time; zero for none at all.
+    ///
+    /// By default it goes by the pace of the workers: where they are done with a batch sooner than a claim takes, it's up
+    /// to seven jobs for each of them, and none otherwise. What then waits here for 100 ms nevertheless is given back, so
+    /// that no job waits behind a long one while another process is idle.
     #[must_use]
     pub fn prefetch(mut self, jobs: usize) -> Self {
-        self.settings.prefetch = jobs;
+        self.settings.prefetch = Some(jobs);
         self
     }
 

@@ -78,16 +78,20 @@ impl Shift {
         }
     }
 
-    /// Claims as many jobs as there are free workers, for as long as it takes.
+    /// Claims as many jobs as there are free workers, and perhaps some ahead, for as long as it takes.
     async fn claim(&self, lead: &mut Lead) -> Vec<Delivery> {
+        let concurrency = self.settings.concurrency;
         loop {
             // The buffer is empty when somebody leads, so what is open is being worked on.
-            let free = self.settings.concurrency.saturating_sub(self.hand.open()).max(1);
-            let mut demand = Demand::of(lead.rotation.next(), free + self.settings.prefetch);
+            let free = concurrency.saturating_sub(self.hand.open()).max(1);
+            let began = self.runtime.now();
+            let ahead = self.settings.prefetch.unwrap_or_else(|| lead.pace.ahead(concurrency, began));
+            let mut demand = Demand::of(lead.rotation.next(), free.saturating_add(ahead));
             demand.lease = self.settings.lease;
             match self.queue.claim(&demand).await {
                 Ok(deliveries) => {
                     lead.trouble.worked(&self.world);
+                    lead.pace.note(demand.max, deliveries.len(), began, self.runtime.now());
                     return deliveries;
                 }
                 Err(error) => {
@@ -108,8 +112,12 @@ impl Shift {
                 self.observe(|| Event::Claimed((&ticket.delivery).into()));
             }
         }
+        let is_surplus = self.hand.open() > self.settings.concurrency;
         for ticket in tickets {
             self.buffer.push(ticket);
+        }
+        if is_surplus {
+            self.surplus.notify_one();
         }
         // Whoever stops the loop empties the buffer; what came after that is given back here.
         if self.stopping.is_cancelled() {
@@ -118,7 +126,7 @@ impl Shift {
     }
 
     /// Takes a job that waits for a worker.
-    fn buffered(&self) -> Option<Box<Ticket>> {
+    pub(super) fn buffered(&self) -> Option<Box<Ticket>> {
         if self.stopping.is_cancelled() { None } else { self.buffer.pop() }
     }
 
@@ -149,7 +157,7 @@ impl Shift {
     }
 
     /// Ends a job that was not worked on.
-    fn end(&self, ticket: Ticket, transition: Transition) {
+    pub(super) fn end(&self, ticket: Ticket, transition: Transition) {
         let Ticket { delivery, held, place } = ticket;
         self.hand.end(&held);
         let settlement = Settlement::new(delivery.lease, transition);

@@ -7,7 +7,8 @@ use queue_core::{Lease, QueueName};
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) concurrency: usize,
-    pub(super) prefetch: usize,
+    /// How many jobs are claimed ahead; unless that is set, it goes by the pace.
+    pub(super) prefetch: Option<usize>,
     pub(super) queues: Vec<(QueueName, u32)>,
     pub(super) lease: Duration,
     pub(super) grace: Duration,
@@ -17,7 +18,7 @@ impl Settings {
     pub(super) fn new(queues: Vec<QueueName>) -> Self {
         Self {
             concurrency: 16,
-            prefetch: 0,
+            prefetch: None,
             queues: queues.into_iter().map(|queue| (queue, 1)).collect(),
             lease: Lease::DEFAULT_LENGTH,
             grace: Duration::from_secs(5),

@@ -9,11 +9,13 @@ use crossbeam_queue::SegQueue;
 use futures_util::FutureExt as _;
 use queue_core::error::panic_message;
 use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use super::ended::{Ended, EndedAttempts};
 use super::hand::{Hand, Ticket};
+use super::pace::Pace;
 use super::rotation::Rotation;
 use super::settings::Settings;
 use super::trouble::Trouble;
@@ -33,6 +35,8 @@ pub(super) struct Shift {
     pub(super) lead: tokio::sync::Mutex<Lead>,
     /// The jobs that wait for a worker.
     pub(super) buffer: SegQueue<Box<Ticket>>,
+    /// More were claimed than can start at once.
+    pub(super) surplus: Notify,
     pub(super) workers: AtomicUsize,
     /// Workers that lead, or wait to.
     pub(super) idle: AtomicUsize,
@@ -48,6 +52,7 @@ pub(super) struct Shift {
 pub(super) struct Lead {
     pub(super) rotation: Rotation,
     pub(super) trouble: Trouble,
+    pub(super) pace: Pace,
 }
 
 impl Shift {
@@ -67,7 +72,11 @@ impl Shift {
         };
         let performer = Performer::new(jobs, services, queue.clone(), layers, world.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
-        let lead = Lead { rotation: Rotation::new(&settings.queues), trouble: Trouble::with("claim", seed) };
+        let lead = Lead {
+            rotation: Rotation::new(&settings.queues),
+            trouble: Trouble::with("claim", seed),
+            pace: Pace::default(),
+        };
         let (ended, unsettled) = EndedAttempts::new();
         Self {
             queue,
@@ -80,6 +89,7 @@ impl Shift {
             unsettled: Mutex::new(Some(unsettled)),
             lead: tokio::sync::Mutex::new(lead),
             buffer: SegQueue::new(),
+            surplus: Notify::new(),
             workers: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             stopping: CancellationToken::new(),
@@ -88,12 +98,17 @@ impl Shift {
         }
     }
 
-    /// Starts the tasks: a first worker, which is followed by others as there is work, the settling and the renewal.
+    /// Starts the tasks: a first worker, which is followed by others as there is work, the settling, the
+    /// giving back and the renewal.
     pub(super) fn begin(self: &Arc<Self>) {
         self.hire();
         if let Some(unsettled) = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let settling = self.clone();
             self.spawn("settling", async move { settling.settle_all(unsettled).await });
+        }
+        if self.settings.prefetch.is_none() {
+            let giving = self.clone();
+            self.spawn("giving back", async move { giving.give_back().await });
         }
         let renewal = self.clone();
         let watched = self.clone();

@@ -6,6 +6,7 @@ mod conformance;
 mod host;
 mod leases;
 mod memory;
+mod pace;
 mod readme;
 mod running;
 mod side_by_side;

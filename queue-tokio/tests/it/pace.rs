@@ -1,0 +1,78 @@
+//! Holds the hosted loop to what it claims ahead: no job waits behind a long one while others could run it (H4, H13).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use queue_core::{
+    Event, Inspect as _, NewJob, QueueExt as _, Services, State, Transition, background_job, jobs,
+};
+use queue_testkit::{Fault, Faulty, Operation};
+use queue_tokio::TokioClock;
+use tokio::sync::Semaphore;
+
+use crate::world::{TestResult, World, keeping_queue, record};
+
+#[background_job]
+async fn count(#[inject] runs: &AtomicUsize) {
+    runs.fetch_add(1, Ordering::SeqCst);
+}
+
+#[background_job]
+async fn hold(#[inject] gate: &Semaphore) {
+    gate.acquire().await.unwrap().forget();
+}
+
+async fn executing(world: &World) -> u64 {
+    let counts = world.queue.counts().await.unwrap();
+    counts.iter().map(|queue| queue.of(State::Executing)).sum()
+}
+
+/// Jobs that take nothing, over a queue that is far away, are claimed ahead; then come some that take long.
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_ahead_and_finds_no_worker_is_given_back() -> TestResult {
+    let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
+    let queue = keeping_queue();
+    let far = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..1000 {
+        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
+    }
+    queue.enqueue_all((0..47).map(|_| count::new())).await?;
+    let held = queue.enqueue_all((0..40).map(|_| NewJob::from(hold::new()))).await?;
+
+    let world = World::over(queue, far, jobs![count, hold], services, |service| service.concurrency(2)).await;
+    let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    world.recorder.wait_for("a job that is given back", given_back).await;
+
+    while executing(&world).await > 2 {
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 47);
+    gate.add_permits(40);
+    world.recorder.wait_for_settled::<hold>(40).await;
+    for receipt in held {
+        let job = record(&world.queue, receipt.id()).await;
+        assert_eq!(job.attempt, 1, "a job that waited here counts no attempt");
+    }
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// Over a queue that answers at once, and where each job takes its time, as many are claimed as can start.
+#[tokio::test(start_paused = true)]
+async fn jobs_that_take_their_time_are_not_claimed_ahead() -> TestResult {
+    let gate = Arc::new(Semaphore::new(0));
+    let services = Services::builder().singleton_as(gate.clone());
+    let world = World::with(jobs![hold], services, |service| service.concurrency(4)).await;
+    world.queue.enqueue_all((0..100).map(|_| hold::new())).await?;
+
+    for done in 1..=100 {
+        gate.add_permits(1);
+        world.recorder.wait_for_settled::<hold>(done).await;
+        let executing = executing(&world).await;
+        assert!(executing <= 4, "{executing} jobs are claimed for four workers");
+    }
+    world.host.stop().await?;
+    Ok(())
+}
