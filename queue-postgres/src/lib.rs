@@ -21,7 +21,7 @@
 //! # How it works
 //!
 //! A thread with a small runtime of its own does all I/O. Pushes that arrive while a statement is under way share the next
-//! one, and its commit; settlements and claims share trips the same way. What a job is, is written once; where it is on its
+//! one, and its commit; so do settlements, and claims. What a job is, is written once; where it is on its
 //! way is a narrow row in one of four tables, which each step moves: see `migrations/0001_tables.sql`. So a claim costs the
 //! same however many have finished or are scheduled.
 //!
@@ -55,10 +55,11 @@
 //!
 //! # Long transactions
 //!
-//! A claim walks over the entries of jobs that have gone, until vacuum has removed them. So it takes longer between two
-//! vacuums under heavy load, and much longer while a transaction elsewhere in the server is held open for long, since that
-//! holds vacuum back: measured, a tenth of the speed after some hundred thousand jobs. Keep transactions short, or read from
-//! a standby what takes long.
+//! A claim walks over the entries of jobs that have gone, until vacuum has removed them; and while a transaction is open
+//! for long anywhere in the server, vacuum removes nothing. So that claims don't take longer and longer then, most of them
+//! begin where the last one ended, and at least one in every twenty times as long as it takes looks from the beginning. A
+//! job of a higher priority than those that were claimed last is found by that one; it's in order again as soon as vacuum
+//! has caught up. Tables grow meanwhile: keep transactions short, or read from a standby what takes long.
 //!
 //! # Poolers
 //!

@@ -5,6 +5,7 @@ mod crashes;
 mod fixture;
 mod killed;
 mod logs;
+mod marks;
 mod notifications;
 mod opening;
 mod plans;
