@@ -8,6 +8,10 @@ use sqlx::Error;
 
 use crate::place::Place;
 
+/// What else to do about TLS.
+const TLS_ADVICE: &str =
+    if cfg!(feature = "rustls") { "" } else { "; and turn on the feature `rustls` of `queue-postgres`" };
+
 /// Gives the server's own code for what went wrong.
 pub(crate) fn code(error: &Error) -> Option<Cow<'_, str>> {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code)
@@ -37,6 +41,15 @@ pub(crate) fn is_about_the_request(error: &QueueError) -> bool {
     matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Corrupt)
 }
 
+/// Tells whether it went wrong before a word was said: the driver has it from the library for TLS as one or the other.
+fn is_about_tls(error: &Error) -> bool {
+    match error {
+        Error::Tls(_) => true,
+        Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    }
+}
+
 /// Says what is wrong, where, and what to do about it. The password is in none of it.
 pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
     let (kind, message) = match &error {
@@ -46,13 +59,21 @@ pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
             format!("schema `{}` of {place} doesn't hold what this program stored there", place.schema),
         ),
         Error::Encode(_) => (QueueErrorKind::Invalid, "the server can't be told this value".to_owned()),
-        Error::Tls(_) | Error::Configuration(_) => (
-            QueueErrorKind::Invalid,
-            format!("the settings for {place} don't work: see the cause; TLS needs the feature `rustls`"),
+        // It may be the network's fault as well as that of the settings.
+        _ if is_about_tls(&error) => (
+            QueueErrorKind::Unavailable,
+            format!(
+                "{place} can't be reached by TLS: see the cause, the certificates and `sslmode`{TLS_ADVICE}"
+            ),
         ),
+        Error::Configuration(_) => {
+            (QueueErrorKind::Invalid, format!("the settings for {place} don't work: see the cause"))
+        }
         _ => (
             QueueErrorKind::Unavailable,
-            format!("{place} can't be reached: see that the server runs, and the address and port"),
+            format!(
+                "{place} can't be reached: see that the server runs, the address, the port, and files that are named"
+            ),
         ),
     };
     QueueError::new(kind, message).with_source(error)

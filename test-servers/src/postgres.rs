@@ -1,6 +1,9 @@
 //! A PostgreSQL server.
 
 use std::fmt;
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +23,8 @@ pub enum Durability {
     Process,
 }
 
-/// A PostgreSQL server with a socket in a temporary folder, and no other way in. It's stopped when it's dropped.
+/// A PostgreSQL server with a socket in a temporary folder, and no other way in unless it's told so. It's stopped when it's
+/// dropped.
 pub struct Postgres {
     programs: PathBuf,
     folder: TempDir,
@@ -30,6 +34,9 @@ pub struct Postgres {
 
 /// The only user, who may do everything.
 const USER: &str = "postgres";
+
+/// Who is let in where TLS is asked for.
+const TLS_ALONE: &str = "hostssl all all 127.0.0.1/32 trust\n";
 
 /// What the server says when it takes connections.
 const READY: &str = "database system is ready to accept connections";
@@ -41,6 +48,37 @@ impl Postgres {
     ///
     /// [`ServerError::Missing`] says what to install.
     pub fn start(durability: Durability, settings: &[&str]) -> Result<Self, ServerError> {
+        let server = Self::make(durability, settings)?;
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Makes a server and starts it, which is reached by TLS and a port of this machine alone; gives the port too. The
+    /// certificate and its key are in PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Missing`] says what to install.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<(Self, u16), ServerError> {
+        let port = free_port().map_err(ServerError::io("this machine has no free port"))?;
+        let port_setting = format!("port={port}");
+        let mut server = Self::make(
+            Durability::Process,
+            &[&port_setting, "ssl=on", "ssl_cert_file=own.crt", "ssl_key_file=own.key"],
+        )?;
+        server.settings.push("listen_addresses=127.0.0.1".to_owned());
+        for (name, text) in [("own.crt", certificate), ("own.key", key), ("pg_hba.conf", TLS_ALONE)] {
+            let path = server.folder.path().join("data").join(name);
+            let written = std::fs::write(&path, text)
+                .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o600)));
+            written.map_err(ServerError::io(format!("`{}` can't be written", path.display())))?;
+            give(&path)?;
+        }
+        server.restart()?;
+        Ok((server, port))
+    }
+
+    fn make(durability: Durability, settings: &[&str]) -> Result<Self, ServerError> {
         let programs = programs::postgres()?;
         let folder = tempfile::Builder::new().prefix("pg").tempdir();
         let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
@@ -63,9 +101,7 @@ impl Postgres {
         if durability == Durability::Process {
             settings.push("fsync=off".to_owned());
         }
-        let server = Self { programs, folder, settings, server: Mutex::new(None) };
-        server.restart()?;
-        Ok(server)
+        Ok(Self { programs, folder, settings, server: Mutex::new(None) })
     }
 
     /// Gives the URL of a database; `postgres` is there from the beginning.
@@ -163,6 +199,11 @@ impl Postgres {
     pub fn process(&self) -> Option<u32> {
         self.running().as_ref().map(|server| server.id)
     }
+}
+
+/// Gives a port that nobody listens on. Another may take it before the server does, which then says so.
+fn free_port() -> std::io::Result<u16> {
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr().map(|address| address.port())
 }
 
 impl Drop for Postgres {

@@ -14,6 +14,8 @@ mod privileges;
 mod retention;
 mod sharing;
 mod skew;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transactions;
 mod trouble;
 mod units;
