@@ -90,6 +90,23 @@ impl Columns {
     }
 }
 
+/// Tells whether there is no more to a job than the columns that every job has, and it can't be stored already.
+pub(crate) fn is_plain(job: &Encoded) -> bool {
+    !job.is_chosen && job.job.unique.is_none() && job.job.schedule == Schedule::Now
+}
+
+/// Gives a statement that takes one job the columns that every job has.
+pub(crate) fn bind_one<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    job: &Encoded,
+    lines: &Lines,
+) -> Query<'q, Postgres, PgArguments> {
+    let Encoded { id, job, payload, meta, .. } = job;
+    let line = lines.get(&job.queue).copied().unwrap_or(-1);
+    let query = query.bind(id.as_uuid()).bind(line).bind(job.name.as_str().to_owned()).bind(job.priority);
+    query.bind(i64::from(job.max_attempts)).bind(payload.to_string()).bind(meta.clone())
+}
+
 fn column<'a, T>(
     jobs: impl Iterator<Item = &'a Encoded> + Clone,
     value: impl Fn(&'a Encoded) -> Option<T>,

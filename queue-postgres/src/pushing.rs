@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use crate::batch::{Columns, Lines, past_the_end};
+use crate::batch::{Columns, Lines, bind_one, is_plain, past_the_end};
 use crate::common::{Common, Notice};
 use crate::company::Company;
 use crate::error::{explained, is_about_the_request, shared};
@@ -148,12 +148,27 @@ impl Pusher {
         notice: &Notice,
         are_sent_again: bool,
     ) -> Result<Vec<PgRow>, Unanswered> {
+        if let ([job], None, false) = (jobs, &notice.0, are_sent_again)
+            && is_plain(job)
+        {
+            return self.ask_one(job, lines).await.map(|()| Vec::new());
+        }
         let sql = &self.common.sql.push;
         self.link
             .try_call(&move |connection| {
                 let columns = Columns::of(jobs.iter().copied(), lines, are_sent_again);
                 let push = columns.bind(sql.query()).bind(notice.0.clone()).bind(notice.1.clone());
                 Box::pin(push.fetch_all(connection))
+            })
+            .await
+    }
+
+    async fn ask_one(&mut self, job: &Encoded, lines: &Lines) -> Result<(), Unanswered> {
+        let sql = &self.common.sql.push_one;
+        self.link
+            .try_call(&move |connection| {
+                let push = bind_one(sql.query(), job, lines);
+                Box::pin(async move { push.execute(connection).await.map(drop) })
             })
             .await
     }

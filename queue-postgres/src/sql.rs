@@ -28,6 +28,7 @@ impl Statement {
 pub(crate) struct Sql {
     pub(crate) enter: Statement,
     pub(crate) push: Statement,
+    pub(crate) push_one: Statement,
     pub(crate) claim: Statement,
     pub(crate) settle: Statement,
     pub(crate) renew: Statement,
@@ -41,6 +42,14 @@ pub(crate) struct Sql {
     pub(crate) counts: Statement,
     pub(crate) notify: Statement,
 }
+
+/// Stores a job that has no more to it than the columns, as `push` does: alone, it would mostly wait for what that prepares.
+const PUSH_ONE: &str = "
+    with new as (
+        insert into {s}.jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+        select $1, $2, $3, $4, $5, now, now, $6, $7 from {s}.clock() now
+        returning seq, line, priority, run_at)
+    insert into {s}.ready select line, priority, run_at, seq from new";
 
 /// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
 const RECORD: &str = "
@@ -105,6 +114,7 @@ impl Sql {
         Self {
             enter: call("enter", 1),
             push: call("push", 15),
+            push_one: text(PUSH_ONE),
             claim: call("claim", 9),
             settle: call("settle", 21),
             renew: call("renew", 3),
