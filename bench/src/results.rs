@@ -12,6 +12,8 @@ pub(crate) struct Results {
     figures: BTreeMap<Case, Vec<Figures>>,
     /// The server on which the systems kept their jobs, if there was one.
     pub(crate) place: String,
+    /// What went wrong with peers and was measured again.
+    pub(crate) mishaps: Vec<String>,
 }
 
 impl Results {

@@ -31,7 +31,12 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     for cases in workloads {
         for round in 0..=setup.rounds {
             for case in &cases {
-                let figures = measure(*case, server.as_ref()).with_context(|| case.to_string())?;
+                let figures = measure_again(*case, server.as_ref(), |error| {
+                    let mishap = format!("{case}, in round {round}: {error}");
+                    eprintln!("{mishap}; it's measured again");
+                    results.mishaps.push(mishap);
+                });
+                let figures = figures.with_context(|| case.to_string())?;
                 eprintln!("round {round} of {}: {case}: {figures}", setup.rounds);
                 if round > 0 {
                     results.add(*case, figures);
@@ -42,6 +47,25 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     Ok(results)
 }
 
+/// How often a peer is measured that fails. What is ours must not fail at all.
+const TRIES: usize = 3;
+
+/// Measures one case, a peer's again if it failed; tells of each failure that is made good for.
+fn measure_again(
+    case: Case,
+    server: Option<&Server>,
+    mut tell: impl FnMut(anyhow::Error),
+) -> anyhow::Result<Figures> {
+    let tries = if Peer::of(case.system).is_some() { TRIES } else { 1 };
+    for _ in 1..tries {
+        match measure(case, server) {
+            Err(error) => tell(error),
+            measured => return measured,
+        }
+    }
+    measure(case, server)
+}
+
 /// Measures one case in a fresh child.
 fn measure(case: Case, server: Option<&Server>) -> anyhow::Result<Figures> {
     let mut call = call(case)?;
@@ -49,8 +73,11 @@ fn measure(case: Case, server: Option<&Server>) -> anyhow::Result<Figures> {
         let (name, value) = server.variable()?;
         call.env(name, value);
     }
-    let child = call.stderr(Stdio::inherit()).output()?;
-    ensure!(child.status.success(), "the measurement ended with {}", child.status);
+    let child = call.stderr(Stdio::piped()).output()?;
+    let said = String::from_utf8_lossy(&child.stderr);
+    let first = said.lines().find_map(|line| line.strip_prefix("Error: ")).unwrap_or("it said nothing");
+    eprint!("{said}");
+    ensure!(child.status.success(), "the measurement ended with {}: {first}", child.status);
     serde_json::from_slice(&child.stdout).context("the measurement printed no figures")
 }
 

@@ -49,8 +49,10 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
         }
         Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
     };
+    let mishaps: String =
+        results.mishaps.iter().map(|mishap| format!("- Measured again: {mishap}.\n")).collect();
     Ok(format!(
-        "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}",
+        "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}{mishaps}",
         setup.rounds,
         machine(suite)?,
     ))
