@@ -6,6 +6,7 @@
 
 mod bloat;
 mod case;
+mod kept;
 mod peer;
 mod report;
 mod results;
@@ -70,6 +71,9 @@ struct Setup {
     /// Measures this workload alone; may be repeated.
     #[arg(long, value_name = "WORKLOAD")]
     workload: Vec<Workload>,
+    /// Goes on with a run that broke, of the same code and size, where it did.
+    #[arg(long)]
+    resume: bool,
     /// Measures the cost of a job up to 10,000,000 queued ones, rather than 1,000,000.
     #[arg(long)]
     full: bool,

@@ -16,6 +16,7 @@ use crate::results::Results;
 use crate::suite::Suite;
 use crate::targets;
 
+pub(crate) use machine::commit;
 use table::Table;
 
 /// What is told of a run, on the terminal and in a file.

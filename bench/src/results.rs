@@ -17,6 +17,12 @@ pub(crate) struct Results {
 }
 
 impl Results {
+    /// Takes out what was measured of a case that can't be measured to the end, and says why.
+    pub(crate) fn leave_out(&mut self, case: Case, error: &anyhow::Error) {
+        self.figures.remove(&case);
+        self.mishaps.push(format!("{case} is left out: {error}"));
+    }
+
     pub(crate) fn add(&mut self, case: Case, figures: Figures) {
         self.figures.entry(case).or_default().push(figures);
     }

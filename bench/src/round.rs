@@ -8,6 +8,7 @@ use harness::Figures;
 
 use crate::Setup;
 use crate::case::Case;
+use crate::kept::Kept;
 use crate::peer::Peer;
 use crate::results::Results;
 use crate::server::Server;
@@ -28,20 +29,33 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     if let Some(server) = &server {
         results.place = server.told()?;
     }
-    for cases in workloads {
+    let mut kept = Kept::open(suite, setup)?;
+    for mut cases in workloads {
         for round in 0..=setup.rounds {
-            for case in &cases {
-                let figures = measure_again(*case, server.as_ref(), |error| {
-                    let mishap = format!("{case}, in round {round}: {error}");
-                    eprintln!("{mishap}; it's measured again");
-                    results.mishaps.push(mishap);
-                });
-                let figures = figures.with_context(|| case.to_string())?;
+            let mut failed = Vec::new();
+            for &case in &cases {
+                let figures = match kept.find(case, round) {
+                    Some(figures) => figures,
+                    None => match measure_again(case, round, server.as_ref(), &mut results) {
+                        Ok(figures) => figures,
+                        // What is ours, and what is made for the comparison, must not fail.
+                        Err(error) if Peer::of(case.system).is_none() => {
+                            return Err(error.context(case.to_string()));
+                        }
+                        Err(error) => {
+                            results.leave_out(case, &error);
+                            failed.push(case);
+                            continue;
+                        }
+                    },
+                };
+                kept.add(case, round, &figures)?;
                 eprintln!("round {round} of {}: {case}: {figures}", setup.rounds);
                 if round > 0 {
-                    results.add(*case, figures);
+                    results.add(case, figures);
                 }
             }
+            cases.retain(|case| !failed.contains(case));
         }
     }
     Ok(results)
@@ -50,16 +64,21 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
 /// How often a peer is measured that fails. What is ours must not fail at all.
 const TRIES: usize = 3;
 
-/// Measures one case, a peer's again if it failed; tells of each failure that is made good for.
+/// Measures one case, a peer's again if it failed.
 fn measure_again(
     case: Case,
+    round: u32,
     server: Option<&Server>,
-    mut tell: impl FnMut(anyhow::Error),
+    results: &mut Results,
 ) -> anyhow::Result<Figures> {
     let tries = if Peer::of(case.system).is_some() { TRIES } else { 1 };
     for _ in 1..tries {
         match measure(case, server) {
-            Err(error) => tell(error),
+            Err(error) => {
+                let mishap = format!("{case}, in round {round}, was measured again: {error}");
+                eprintln!("{mishap}");
+                results.mishaps.push(mishap);
+            }
             measured => return measured,
         }
     }

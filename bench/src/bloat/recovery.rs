@@ -81,6 +81,12 @@ async fn first_completed(database: &Database, since: SystemTime) -> anyhow::Resu
     let since = i64::try_from(since.duration_since(UNIX_EPOCH)?.as_micros())?;
     let first =
         "select min(finished_at) - $1::bigint from queue.finished where state = 4 and finished_at > $1";
-    let wait: i64 = database.connect().await?.query_one(first, &[&since]).await?.get(0);
-    Ok(Duration::from_micros(wait.unsigned_abs()))
+    let client = database.connect().await?;
+    // Jobs that were in hand have run, and may not be settled yet.
+    loop {
+        if let Some(wait) = client.query_one(first, &[&since]).await?.get::<_, Option<i64>>(0) {
+            return Ok(Duration::from_micros(wait.unsigned_abs()));
+        }
+        sleep(PAUSE).await;
+    }
 }

@@ -49,8 +49,7 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
         }
         Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
     };
-    let mishaps: String =
-        results.mishaps.iter().map(|mishap| format!("- Measured again: {mishap}.\n")).collect();
+    let mishaps: String = results.mishaps.iter().map(|mishap| format!("- {mishap}\n")).collect();
     Ok(format!(
         "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}{mishaps}",
         setup.rounds,
@@ -84,11 +83,12 @@ fn processor() -> String {
     model.map_or("an unknown model", |(_, model)| model.trim()).to_owned()
 }
 
-fn commit() -> String {
+/// Tells the commit that last changed what is measured.
+pub(crate) fn commit() -> String {
     let at = ["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/..")];
-    let commit = said_by("git", &[&at[..], &["rev-parse", "--short", "HEAD"]].concat());
     let status = ["status", "--porcelain", "--"];
     let code = ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-macros"];
+    let commit = said_by("git", &[&at[..], &["log", "-1", "--format=%h", "--"], &code].concat());
     let changes = said_by("git", &[&at[..], &status, &code].concat());
     if changes.is_empty() { commit } else { format!("{commit} with changes") }
 }
