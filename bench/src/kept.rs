@@ -56,6 +56,11 @@ impl Kept {
         Ok(Self { of, there, file })
     }
 
+    /// Tells how many measurements are there from a run that broke.
+    pub(crate) fn count(&self) -> usize {
+        self.there.len()
+    }
+
     /// Gives what was measured before.
     pub(crate) fn find(&self, case: Case, round: u32) -> Option<Figures> {
         self.there.get(&(case.to_string(), round)).cloned()

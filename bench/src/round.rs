@@ -30,6 +30,10 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
         results.place = server.told()?;
     }
     let mut kept = Kept::open(suite, setup)?;
+    if kept.count() > 0 {
+        let went_on = format!("{} measurements are of a run that broke, which this one went on with", kept.count());
+        results.mishaps.push(went_on);
+    }
     for mut cases in workloads {
         for round in 0..=setup.rounds {
             let mut failed = Vec::new();
