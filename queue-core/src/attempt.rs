@@ -136,7 +136,15 @@ impl Worker for JobWorker {
                 None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
             }
         };
-        if scope.close_if_empty() { outcome } else { close(&scope, outcome, context).await }
+        if scope.close_if_empty() {
+            return outcome;
+        }
+        #[cfg(feature = "explore")]
+        crate::explore::step(crate::explore::Step::ScopeCloses);
+        let outcome = close(&scope, outcome, context).await;
+        #[cfg(feature = "explore")]
+        crate::explore::step(crate::explore::Step::ScopeClosed);
+        outcome
     }
 }
 

@@ -21,6 +21,8 @@ pub mod context;
 pub mod encoded;
 pub mod enqueue;
 pub mod error;
+#[cfg(feature = "explore")]
+pub mod explore;
 pub mod handover;
 pub mod inspect;
 pub mod interrupt;

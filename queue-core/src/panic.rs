@@ -27,7 +27,7 @@ pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
     let mut work = pin!(work);
     poll_fn(|cx| {
         panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(failed(&*panic)))
+            .unwrap_or_else(|panic| Poll::Ready(failed(panic)))
     })
     .await
 }
@@ -35,11 +35,15 @@ pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
 /// Runs a call and turns a panic in it to a failure.
 pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
     listen();
-    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| failed(&*panic))
+    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(failed)
 }
 
-fn failed(panic: &(dyn Any + Send)) -> Outcome {
-    let message = panic_message(panic);
+fn failed(panic: Box<dyn Any + Send>) -> Outcome {
+    #[cfg(feature = "explore")]
+    if panic.is::<crate::explore::Crash>() {
+        panic::resume_unwind(panic);
+    }
+    let message = panic_message(&*panic);
     let message = match LOCATION.take() {
         Some(location) => format!("{message}, at {location}"),
         None => message,

@@ -5,6 +5,8 @@ pub use std::sync::Arc;
 pub use futures_util::future::BoxFuture;
 pub use serde;
 
+#[cfg(feature = "explore")]
+pub use crate::explore;
 pub use crate::job::{Job, JobOptions};
 pub use crate::outcome::{IntoOutcome, Outcome};
 pub use crate::retry::RetryPolicy;

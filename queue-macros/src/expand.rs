@@ -22,7 +22,7 @@ pub(crate) use payload::{documentation, stored};
 
 /// Writes the function, the payload beside it, and what makes the payload a job.
 pub(crate) fn expand(job: &Job) -> TokenStream {
-    let function = written(&job.function);
+    let function = function::of_job(job);
     let payload = payload::payload(job);
     let derived = derived::derived(job);
     let constructor = constructor::constructor(job);

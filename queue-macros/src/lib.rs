@@ -10,6 +10,8 @@
 mod diagnostics;
 mod expand;
 mod fallback;
+#[cfg(feature = "explore")]
+mod mark;
 mod model;
 mod parse;
 mod spelling;

@@ -4,12 +4,25 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, FnArg};
 
-use crate::model::Function;
+use crate::model::{Function, Job};
 use crate::validate::misspelt;
+
+/// Writes the function of a job, with the await points of its body marked where the testkit wants them.
+pub(super) fn of_job(job: &Job) -> TokenStream {
+    #[cfg(feature = "explore")]
+    let body = &crate::mark::marked(&job.function.body, job.attribute.private());
+    #[cfg(not(feature = "explore"))]
+    let body = &job.function.body;
+    with_body(&job.function, body)
+}
 
 /// Writes the function without what its parameters say to this macro.
 pub(crate) fn written(function: &Function) -> TokenStream {
-    let Function { attributes, visibility, signature, body } = function;
+    with_body(function, &function.body)
+}
+
+fn with_body(function: &Function, body: &TokenStream) -> TokenStream {
+    let Function { attributes, visibility, signature, .. } = function;
     let mut signature = signature.clone();
     for input in &mut signature.inputs {
         if let FnArg::Typed(input) = input {
