@@ -23,6 +23,7 @@ pub mod enqueue;
 pub mod error;
 #[cfg(feature = "explore")]
 pub mod explore;
+mod exported;
 pub mod handover;
 pub mod inspect;
 pub mod interrupt;

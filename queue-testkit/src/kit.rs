@@ -5,6 +5,7 @@ mod detect;
 mod drive;
 mod error;
 mod executor;
+mod replay;
 mod store;
 
 use std::collections::{HashSet, VecDeque};
@@ -22,6 +23,7 @@ pub use store::KitQueue;
 use executor::{AttemptLog, InHand};
 
 use crate::clock::VirtualClock;
+use crate::explore::Plan;
 use crate::fault::Faults;
 use crate::report::{AttemptReport, Run};
 
@@ -85,6 +87,8 @@ struct Progress {
     /// When leases are to be renewed.
     renew_at: Timestamp,
     attempts: Vec<AttemptReport>,
+    /// Where the worker is to die, if it's explored.
+    plan: Option<Arc<Plan>>,
 }
 
 impl Progress {
@@ -95,6 +99,7 @@ impl Progress {
             running: None,
             renew_at: Timestamp::EPOCH,
             attempts: Vec::new(),
+            plan: None,
         }
     }
 }
@@ -194,6 +199,11 @@ impl TestKit {
     pub fn report(&self) -> Run {
         let attempts = self.progress().attempts.clone();
         Run::new(attempts, self.waiting())
+    }
+
+    /// Has the runs that follow tell what they pass, and crash where the plan says.
+    pub(crate) fn follow(&self, plan: Arc<Plan>) {
+        self.progress().plan = Some(plan);
     }
 
     pub(crate) fn records(&self) -> Vec<JobRecord> {

@@ -4,19 +4,30 @@
 pub mod assert;
 mod clock;
 pub mod conformance;
+pub mod explore;
 pub mod fault;
 mod fixture;
+pub mod fleet;
 pub mod history;
 mod kit;
 mod model_queue;
 mod recorder;
 mod report;
+mod twice;
 
 pub use clock::VirtualClock;
+pub use explore::crash_everywhere;
 pub use fault::{Fault, Faults, Faulty, Operation};
 pub use fixture::{Bounded, Fixture, TryPush};
+pub use fleet::simulate;
 pub use futures_executor::block_on;
 pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};
 pub use model_queue::ModelQueue;
 pub use recorder::Recorder;
 pub use report::{AttemptReport, Run};
+pub use twice::{TwiceError, run_twice};
+
+/// The guide's programs, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+pub struct Guide;

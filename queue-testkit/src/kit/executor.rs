@@ -37,7 +37,7 @@ impl TestKit {
         let next = self.progress().in_hand.pop_front();
         match next {
             Some(InHand { delivery: Some(delivery), interrupt, .. }) => {
-                self.attempt(delivery, interrupt).await.map(Some)
+                self.attempt(delivery, interrupt).await
             }
             Some(InHand { delivery: None, .. }) | None => Ok(None),
         }
@@ -79,7 +79,12 @@ impl TestKit {
         Demand::of(queues, max).wait(Duration::ZERO)
     }
 
-    async fn attempt(&self, delivery: Delivery, interrupt: Interrupt) -> Result<AttemptReport, KitError> {
+    /// Makes an attempt and settles it; `None` if the worker died in it.
+    async fn attempt(
+        &self,
+        delivery: Delivery,
+        interrupt: Interrupt,
+    ) -> Result<Option<AttemptReport>, KitError> {
         let facts = JobFacts::from(&delivery);
         let body = delivery.body.clone();
         let started_at = self.now();
@@ -90,7 +95,11 @@ impl TestKit {
                 (Settlement::new(delivery.lease, transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
-                let Attempted { settlement, is_recorded, .. } = self.perform(delivery, interrupt).await;
+                let Some(Attempted { settlement, is_recorded, .. }) = self.survive(delivery, interrupt).await
+                else {
+                    self.die();
+                    return Ok(None);
+                };
                 (settlement, is_recorded, self.log.take().unwrap_or(Outcome::Interrupted))
             }
         };
@@ -110,7 +119,25 @@ impl TestKit {
             settled: settled.first().copied().unwrap_or(Settled::Stale),
         };
         self.progress().attempts.push(report.clone());
-        Ok(report)
+        Ok(Some(report))
+    }
+
+    /// Runs the attempt, unless the worker is to die in it.
+    async fn survive(&self, delivery: Delivery, interrupt: Interrupt) -> Option<Attempted> {
+        let plan = self.progress().plan.clone();
+        match plan {
+            Some(plan) => plan.attempt(delivery.name.clone(), self.perform(delivery, interrupt)).await,
+            None => Some(self.perform(delivery, interrupt).await),
+        }
+    }
+
+    /// Leaves everything as a worker does that is no more: its leases expire.
+    fn die(&self) {
+        let mut progress = self.progress();
+        progress.running = None;
+        progress.in_hand.clear();
+        drop(progress);
+        drop(self.log.take());
     }
 
     /// Runs the attempt through the code that runs it in production.

@@ -1,5 +1,9 @@
 //! Holds the testkit's queue and the conformance suite to what they promise.
 
 mod broken_queues;
+mod explore;
+mod fleet;
 mod model_queue;
+mod replay;
 mod third_party;
+mod twice;

@@ -1,0 +1,129 @@
+//! A job as JSON, to be taken out of production and run again in a test.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::body::Body;
+use crate::clock::Timestamp;
+use crate::error::QueueError;
+use crate::inspect::{AttemptError, JobRecord};
+use crate::job::{JobId, Meta};
+use crate::name::{JobName, QueueName};
+
+/// The form that is written; another number means another form.
+const FORM: u32 = 1;
+
+/// What is written of a job: what decides how it runs, and what has gone wrong with it.
+#[derive(Serialize, Deserialize)]
+struct Exported {
+    form: u32,
+    /// The version of this framework that wrote it.
+    queue_core: String,
+    id: JobId,
+    name: String,
+    queue: String,
+    payload: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    meta: BTreeMap<String, String>,
+    priority: i32,
+    attempt: u32,
+    max_attempts: u32,
+    pushed_at: Timestamp,
+    run_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<AttemptError>,
+}
+
+impl JobRecord {
+    /// Writes the job as JSON, with its payload, its meta, its attempts and their errors, for
+    /// `queue_testkit::TestKit::replay`. It carries all that the job carries: look at it before you put it into a repository.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a closure, `Invalid` for a payload that is no JSON.
+    pub fn export(&self) -> Result<String, QueueError> {
+        let payload = self.body.encode()?;
+        let invalid = |error| QueueError::invalid("the job can't be written as JSON").with_source(error);
+        let exported = Exported {
+            form: FORM,
+            queue_core: env!("CARGO_PKG_VERSION").to_owned(),
+            id: self.id,
+            name: self.name.to_string(),
+            queue: self.queue.to_string(),
+            payload: RawValue::from_string(payload.to_string()).map_err(invalid)?,
+            meta: self.meta.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            priority: self.priority,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            pushed_at: self.pushed_at,
+            run_at: self.run_at,
+            errors: self.errors.clone(),
+        };
+        serde_json::to_string_pretty(&exported).map_err(invalid)
+    }
+
+    /// Reads what [`export`](Self::export) wrote. The record is available, whatever the job was.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for anything else, and for what a newer version of this framework wrote.
+    pub fn import(text: &str) -> Result<Self, QueueError> {
+        let invalid = |error| QueueError::invalid("this is no exported job").with_source(error);
+        let exported: Exported = serde_json::from_str(text).map_err(invalid)?;
+        if exported.form != FORM {
+            let Exported { form, queue_core, .. } = exported;
+            let text = format!(
+                "this job was exported by queue-core {queue_core}, in form {form}: this version reads form {FORM} alone"
+            );
+            return Err(QueueError::invalid(text));
+        }
+        let body = Body::stored(exported.payload.get());
+        let mut record = Self::new(exported.id, JobName::from(exported.name), body);
+        record.queue = QueueName::from(exported.queue);
+        record.meta = exported.meta.into_iter().collect::<Meta>();
+        record.priority = exported.priority;
+        record.attempt = exported.attempt;
+        record.max_attempts = exported.max_attempts;
+        record.pushed_at = exported.pushed_at;
+        record.run_at = exported.run_at;
+        record.errors = exported.errors;
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_exported_is_read_again() {
+        let mut record = JobRecord::new(
+            JobId::from_u128(7),
+            JobName::from("send_welcome".to_owned()),
+            Body::stored(r#"{"user_id": 42,  "template": "ß"}"#),
+        );
+        record.queue = QueueName::from("mail".to_owned());
+        record.meta.insert("trace", "abc");
+        (record.priority, record.attempt, record.max_attempts) = (-1, 3, 5);
+        (record.pushed_at, record.run_at) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
+        record.errors.push(AttemptError::lease_expired(1, 5, Timestamp::from_micros(3)));
+
+        let read = JobRecord::import(&record.export().unwrap()).unwrap();
+
+        assert_eq!(format!("{read:?}"), format!("{record:?}"));
+        assert_eq!(read.body.encode().unwrap(), record.body.encode().unwrap(), "byte for byte");
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let error = JobRecord::import("{}").unwrap_err();
+        assert_eq!(error.to_string(), "this is no exported job");
+
+        let newer = JobRecord::new(JobId::from_u128(7), JobName::from("a".to_owned()), Body::stored("null"));
+        let newer = newer.export().unwrap().replace("\"form\": 1", "\"form\": 2");
+        let error = JobRecord::import(&newer).unwrap_err();
+        assert!(error.to_string().contains("in form 2"), "{error}");
+    }
+}

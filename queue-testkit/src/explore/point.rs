@@ -1,0 +1,97 @@
+//! Where a worker may die.
+
+use std::fmt;
+
+use queue_core::JobName;
+use queue_core::explore::{Place, Step};
+
+/// A moment in an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Moment {
+    Before(&'static Place),
+    After(&'static Place),
+    /// It waits for what is at the place, if that is known.
+    Suspended(Option<&'static Place>),
+    ScopeCloses,
+    ScopeClosed,
+    /// The attempt has ended, and that isn't recorded yet.
+    Unsettled,
+}
+
+/// A moment in the attempts of a job, the nth time that it came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CrashPoint {
+    pub(super) job: JobName,
+    pub(super) moment: Moment,
+    pub(super) nth: usize,
+}
+
+impl Moment {
+    /// Gives the moment of a step; none for one that this testkit doesn't know.
+    pub(super) fn of(step: Step) -> Option<Self> {
+        match step {
+            Step::Before(place) => Some(Self::Before(place)),
+            Step::After(place) => Some(Self::After(place)),
+            Step::ScopeCloses => Some(Self::ScopeCloses),
+            Step::ScopeClosed => Some(Self::ScopeClosed),
+            _ => None,
+        }
+    }
+}
+
+impl CrashPoint {
+    /// Tells whether it is one of those that break every job whose effects are not safe to repeat: the job has done its
+    /// work, and nobody has recorded that.
+    #[must_use]
+    pub fn is_after_the_work(&self) -> bool {
+        matches!(self.moment, Moment::ScopeClosed | Moment::Unsettled)
+    }
+
+    pub(super) fn is_suspension(&self) -> bool {
+        matches!(self.moment, Moment::Suspended(_))
+    }
+
+    /// Gives the name by which [`only`](super::CrashEverywhere::only) takes it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let Self { job, moment, nth } = self;
+        let at = |word: &str, place: &Place| format!("{word} {}:{}:{}", place.file, place.line, place.column);
+        let moment = match moment {
+            Moment::Before(place) => at("before", place),
+            Moment::After(place) => at("after", place),
+            Moment::Suspended(Some(place)) => at("waiting at", place),
+            Moment::Suspended(None) => "waiting".to_owned(),
+            Moment::ScopeCloses => "scope closes".to_owned(),
+            Moment::ScopeClosed => "scope closed".to_owned(),
+            Moment::Unsettled => "unsettled".to_owned(),
+        };
+        format!("{job} {moment} #{nth}")
+    }
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { job, moment, nth } = self;
+        let mut at = |word: &str, place: &Place| {
+            let Place { file, line, column, text } = place;
+            write!(f, "{file}:{line}:{column}: {word} `{text}`, in `{job}`")
+        };
+        match moment {
+            Moment::Before(place) => at("before", place)?,
+            Moment::After(place) => at("after", place)?,
+            Moment::Suspended(Some(place)) => at("while it waits for", place)?,
+            Moment::Suspended(None) => {
+                write!(f, "while `{job}` waits for something outside of its own body")?;
+            }
+            Moment::ScopeCloses => write!(f, "`{job}` has ended, and its units of work have not committed")?,
+            Moment::ScopeClosed => {
+                write!(f, "the units of work of `{job}` have committed, and it isn't settled")?;
+            }
+            Moment::Unsettled => write!(f, "`{job}` has ended, and it isn't settled")?,
+        }
+        if *nth > 1 {
+            write!(f, " (the {nth}th time)")?;
+        }
+        Ok(())
+    }
+}

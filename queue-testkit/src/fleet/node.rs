@@ -1,0 +1,152 @@
+//! A node of the fleet: a program with its clock, its tasks and its way to the queue.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use queue_core::{
+    Blocking, Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Runtime, Settled,
+    Settlement, Timestamp,
+};
+
+use super::world::World;
+use crate::fault::Operation;
+
+/// For how long a call to a queue that can't be reached waits before it fails.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A program of the fleet, from one start to its death. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    pub(super) world: Arc<World>,
+    pub(super) number: usize,
+    pub(super) is_dead: Arc<AtomicBool>,
+}
+
+impl Node {
+    /// Which node it is, from 0; one that takes the place of a dead one has its number.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The queue, as this node reaches it: calls take their time, fail, and lose their answers.
+    #[must_use]
+    pub fn queue(&self) -> NodeQueue {
+        NodeQueue(self.clone())
+    }
+
+    /// The runtime of this node: virtual time, by a clock that may be wrong, and tasks that end with the node.
+    #[must_use]
+    pub fn runtime(&self) -> NodeRuntime {
+        NodeRuntime(self.clone())
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// What a node runs on.
+#[derive(Clone, Debug)]
+pub struct NodeRuntime(Node);
+
+impl Clock for NodeRuntime {
+    fn now(&self) -> Timestamp {
+        let now = self.0.world.clock.now().as_micros();
+        Timestamp::from_micros(now.saturating_add(self.0.world.skew(self.0.number)))
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.0.world.clock.sleep(duration)
+    }
+}
+
+impl Blocking for NodeRuntime {
+    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { call() })
+    }
+}
+
+impl Runtime for NodeRuntime {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        // What a dying node wants done is not done any more.
+        if !self.0.is_dead.load(Ordering::SeqCst) {
+            self.0.world.executor.spawn(self.0.number, task);
+        }
+    }
+
+    fn spawn_apart(&self, _: &str, task: BoxFuture<'static, ()>) {
+        self.spawn(task);
+    }
+}
+
+/// A node's way to the queue.
+#[derive(Clone, Debug)]
+pub struct NodeQueue(Node);
+
+impl NodeQueue {
+    /// Brings a call to the queue.
+    async fn out(&self, operation: Operation) -> Result<u64, QueueError> {
+        let world = &self.0.world;
+        let nth = world.count(self.0.number, operation);
+        world.clock.sleep(world.latency()).await;
+        if let Some(lasts) = world.slowness(self.0.number, operation, nth) {
+            world.clock.sleep(lasts).await;
+        }
+        if world.is_cut_off(self.0.number) {
+            world.clock.sleep(PATIENCE).await;
+            return Err(unavailable(operation, "the queue can't be reached"));
+        }
+        if world.fails(self.0.number, operation, nth) {
+            return Err(unavailable(operation, "it failed"));
+        }
+        Ok(nth)
+    }
+
+    /// Brings an answer back.
+    async fn back<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
+        let world = &self.0.world;
+        world.clock.sleep(world.latency()).await;
+        if world.loses_answer(self.0.number, operation, nth) || world.is_cut_off(self.0.number) {
+            return Err(unavailable(operation, "the answer was lost"));
+        }
+        Ok(answer)
+    }
+}
+
+fn unavailable(operation: Operation, why: &str) -> QueueError {
+    QueueError::unavailable(format!("{operation:?}: {why}, as the simulation wants it").to_lowercase())
+}
+
+#[async_trait]
+impl Queue for NodeQueue {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let nth = self.out(Operation::Push).await?;
+        let receipts = self.0.world.queue.push(jobs).await?;
+        self.back(Operation::Push, nth, receipts).await
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let nth = self.out(Operation::Claim).await?;
+        let deliveries = self.0.world.queue.claim(demand).await?;
+        self.back(Operation::Claim, nth, deliveries).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        let nth = self.out(Operation::Renew).await?;
+        let renewals = self.0.world.queue.renew(leases).await?;
+        self.back(Operation::Renew, nth, renewals).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        let nth = self.out(Operation::Settle).await?;
+        let settled = self.0.world.queue.settle(settlements).await?;
+        self.back(Operation::Settle, nth, settled).await
+    }
+}

@@ -1,0 +1,166 @@
+//! One run, as its scenario sees it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use queue_core::{BoxError, Clock as _, JobRecord};
+
+use super::node::Node;
+use super::trouble::Trouble;
+use super::world::World;
+use crate::clock::VirtualClock;
+use crate::model_queue::ModelQueue;
+
+/// A run of a fleet: its queue, its clock, and its nodes. Cheap to clone.
+#[derive(Clone)]
+pub struct Sim(Arc<Inner>);
+
+struct Inner {
+    world: Arc<World>,
+    /// Those that live, by their numbers.
+    nodes: Mutex<BTreeMap<usize, Running>>,
+}
+
+struct Running {
+    program: Program,
+    is_dead: Arc<AtomicBool>,
+}
+
+type Program = Arc<dyn Fn(Node) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// The owner of what goes wrong: it's no node, and nobody kills it.
+const FATE: usize = usize::MAX;
+
+/// How often it's looked whether all is done.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long jobs may take once nothing goes wrong any more.
+const HORIZON: Duration = Duration::from_secs(4 * 60 * 60);
+
+impl Sim {
+    pub(super) fn new(world: &Arc<World>) -> Self {
+        let sim = Self(Arc::new(Inner { world: world.clone(), nodes: Mutex::default() }));
+        for trouble in &world.troubles {
+            if let Trouble::Death { node, at, away } = *trouble {
+                let fated = sim.clone();
+                world.executor.spawn(FATE, Box::pin(async move { fated.die(node, at, away).await }));
+            }
+        }
+        sim
+    }
+
+    /// The queue itself, to push to and to look at: nothing goes wrong on the way.
+    #[must_use]
+    pub fn queue(&self) -> &ModelQueue {
+        &self.0.world.queue
+    }
+
+    /// The clock that is right.
+    #[must_use]
+    pub fn clock(&self) -> &VirtualClock {
+        &self.0.world.clock
+    }
+
+    /// Starts a node, and starts it again after each of its deaths: a program that is given its own queue and runtime.
+    pub fn start<P, F>(&self, program: P)
+    where
+        P: Fn(Node) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let program: Program = Arc::new(move |node| Box::pin(program(node)));
+        let number = self.lock().len();
+        self.launch(number, program);
+    }
+
+    fn launch(&self, number: usize, program: Program) {
+        let is_dead = Arc::new(AtomicBool::new(false));
+        let node = Node { world: self.0.world.clone(), number, is_dead: is_dead.clone() };
+        let task = program(node);
+        self.lock().insert(number, Running { program, is_dead });
+        self.0.world.executor.spawn(number, task);
+    }
+
+    async fn die(&self, number: usize, at: Duration, away: Duration) {
+        let clock = &self.0.world.clock;
+        clock.sleep(at).await;
+        let running =
+            self.lock().get(&number).map(|running| (running.program.clone(), running.is_dead.clone()));
+        // One that is dead already dies no second death.
+        let Some((program, is_dead)) = running.filter(|(_, is_dead)| !is_dead.swap(true, Ordering::SeqCst))
+        else {
+            return;
+        };
+        self.0.world.executor.kill(number);
+        drop(is_dead);
+        clock.sleep(away).await;
+        self.launch(number, program);
+    }
+
+    /// Lets time pass.
+    pub async fn sleep(&self, time: Duration) {
+        self.0.world.clock.sleep(time).await;
+    }
+
+    /// Waits until every job has finished and nothing goes wrong any more.
+    ///
+    /// # Errors
+    ///
+    /// There are jobs that haven't finished four hours after the last trouble.
+    pub async fn run_until_finished(&self) -> Result<(), BoxError> {
+        let clock = &self.0.world.clock;
+        let end = self.0.world.end_of_troubles().max(clock.now()).saturating_add(HORIZON);
+        while !self.unfinished().is_empty() {
+            if clock.now() > end {
+                return Err(stuck(&self.unfinished()).into());
+            }
+            clock.sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Lists all jobs that the queue holds, finished ones too, in push order.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobRecord> {
+        self.0.world.queue.records()
+    }
+
+    fn unfinished(&self) -> Vec<JobRecord> {
+        let mut jobs = self.jobs();
+        jobs.retain(|job| !job.state.is_finished());
+        jobs
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, Running>> {
+        self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends everything.
+    pub(super) fn end(&self) {
+        let nodes = std::mem::take(&mut *self.lock());
+        for (number, running) in nodes {
+            running.is_dead.store(true, Ordering::SeqCst);
+            self.0.world.executor.kill(number);
+        }
+        self.0.world.executor.kill(FATE);
+    }
+}
+
+fn stuck(jobs: &[JobRecord]) -> String {
+    let shown: Vec<_> = jobs
+        .iter()
+        .take(5)
+        .map(|job| format!("{} ({}, attempt {})", job.name, job.state, job.attempt))
+        .collect();
+    format!("{} jobs never finish: {}", jobs.len(), shown.join(", "))
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("now", &self.clock().now()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! What goes wrong in a run.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fault::Operation;
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// A node dies, and another is started in its place.
+    Death {
+        /// Which node.
+        node: usize,
+        /// When, from the beginning.
+        at: Duration,
+        /// How long it takes to start the other.
+        away: Duration,
+    },
+    /// A node can't reach the queue.
+    Partition {
+        /// Which node.
+        node: usize,
+        /// When, from the beginning.
+        at: Duration,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// A node's clock is wrong from the beginning.
+    Skew {
+        /// Which node.
+        node: usize,
+        /// By so many milliseconds, backwards if it's below zero.
+        millis: i64,
+    },
+    /// A call takes long.
+    Slow {
+        /// Which node.
+        node: usize,
+        /// Which of its operations.
+        operation: Operation,
+        /// Which call of that, counted from 1.
+        nth: u64,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// A call fails, and nothing was done.
+    Failure {
+        /// Which node.
+        node: usize,
+        /// Which of its operations.
+        operation: Operation,
+        /// Which call of that, counted from 1.
+        nth: u64,
+    },
+    /// A call is done, and its answer is lost.
+    LostAnswer {
+        /// Which node.
+        node: usize,
+        /// Which of its operations.
+        operation: Operation,
+        /// Which call of that, counted from 1.
+        nth: u64,
+    },
+}
+
+const OPERATIONS: [Operation; 4] = [Operation::Push, Operation::Claim, Operation::Renew, Operation::Settle];
+
+/// Makes up to so many troubles for so many nodes.
+pub(super) fn make(random: &mut fastrand::Rng, nodes: usize, most: usize) -> Vec<Trouble> {
+    let count = random.usize(0..=most);
+    (0..count).map(|_| one(random, nodes)).collect()
+}
+
+fn one(random: &mut fastrand::Rng, nodes: usize) -> Trouble {
+    let node = random.usize(0..nodes.max(1));
+    let millis = |random: &mut fastrand::Rng, most: u64| Duration::from_millis(random.u64(0..most));
+    let at = millis(random, 60_000);
+    let operation = random.choice(OPERATIONS).unwrap_or(Operation::Claim);
+    let nth = random.u64(1..20);
+    match random.u8(0..8) {
+        0 | 1 => Trouble::Death { node, at, away: millis(random, 10_000) },
+        2 => Trouble::Partition { node, at, lasts: millis(random, 90_000) },
+        3 => Trouble::Skew { node, millis: random.i64(-3_600_000..3_600_000) },
+        4 => Trouble::Slow { node, operation, nth, lasts: millis(random, 45_000) },
+        5 => Trouble::Failure { node, operation, nth },
+        _ => Trouble::LostAnswer { node, operation, nth },
+    }
+}
+
+impl Trouble {
+    /// The call that it's about: the node, the operation and the number.
+    pub(super) fn call(&self) -> Option<(usize, Operation, u64)> {
+        match self {
+            Self::Slow { node, operation, nth, .. }
+            | Self::Failure { node, operation, nth }
+            | Self::LostAnswer { node, operation, nth } => Some((*node, *operation, *nth)),
+            Self::Death { .. } | Self::Partition { .. } | Self::Skew { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call =
+            |operation: &Operation, nth: &u64| format!("{} {nth}", format!("{operation:?}").to_lowercase());
+        match self {
+            Self::Death { node, at, away } => {
+                write!(f, "node {node} dies after {at:?}, and is back {away:?} later")
+            }
+            Self::Partition { node, at, lasts } => {
+                write!(f, "node {node} can't reach the queue after {at:?}, for {lasts:?}")
+            }
+            Self::Skew { node, millis } => write!(f, "the clock of node {node} is {millis} ms ahead"),
+            Self::Slow { node, operation, nth, lasts } => {
+                write!(f, "{} of node {node} takes {lasts:?}", call(operation, nth))
+            }
+            Self::Failure { node, operation, nth } => {
+                write!(f, "{} of node {node} fails", call(operation, nth))
+            }
+            Self::LostAnswer { node, operation, nth } => {
+                write!(f, "the answer to {} of node {node} is lost", call(operation, nth))
+            }
+        }
+    }
+}

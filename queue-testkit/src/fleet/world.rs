@@ -1,0 +1,100 @@
+//! What all nodes of a run share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use queue_core::{Clock as _, Timestamp};
+
+use super::executor::Executor;
+use super::trouble::Trouble;
+use crate::clock::VirtualClock;
+use crate::fault::Operation;
+use crate::model_queue::ModelQueue;
+
+/// How long a call is on its way at most, there and back each, in microseconds.
+const LATENCY: u64 = 20_000;
+
+pub(crate) struct World {
+    pub(super) clock: VirtualClock,
+    pub(super) executor: Executor,
+    pub(super) queue: ModelQueue,
+    pub(super) troubles: Vec<Trouble>,
+    counts: Mutex<BTreeMap<(usize, Operation), u64>>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, troubles: Vec<Trouble>) -> Arc<Self> {
+        let clock = VirtualClock::new();
+        Arc::new(Self {
+            executor: Executor::new(seed, clock.clone()),
+            queue: ModelQueue::seeded(clock.clone(), seed),
+            clock,
+            troubles,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// How long it has been going on.
+    pub(super) fn age(&self) -> Duration {
+        self.clock.now().since(VirtualClock::START)
+    }
+
+    /// Counts a call of a node's, from 1.
+    pub(super) fn count(&self, node: usize, operation: Operation) -> u64 {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry((node, operation)).or_default();
+        *count += 1;
+        *count
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        Duration::from_micros(self.executor.random(LATENCY))
+    }
+
+    /// By how much a node's clock is wrong, in microseconds.
+    pub(super) fn skew(&self, node: usize) -> i64 {
+        let skew = self.troubles.iter().find_map(|trouble| match trouble {
+            Trouble::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
+            _ => None,
+        });
+        skew.unwrap_or_default()
+    }
+
+    pub(super) fn is_cut_off(&self, node: usize) -> bool {
+        let age = self.age();
+        self.troubles.iter().any(|trouble| match trouble {
+            Trouble::Partition { node: of, at, lasts } => *of == node && (*at..*at + *lasts).contains(&age),
+            _ => false,
+        })
+    }
+
+    pub(super) fn slowness(&self, node: usize, operation: Operation, nth: u64) -> Option<Duration> {
+        self.about(node, operation, nth).find_map(|trouble| match trouble {
+            Trouble::Slow { lasts, .. } => Some(*lasts),
+            _ => None,
+        })
+    }
+
+    pub(super) fn fails(&self, node: usize, operation: Operation, nth: u64) -> bool {
+        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::Failure { .. }))
+    }
+
+    pub(super) fn loses_answer(&self, node: usize, operation: Operation, nth: u64) -> bool {
+        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostAnswer { .. }))
+    }
+
+    fn about(&self, node: usize, operation: Operation, nth: u64) -> impl Iterator<Item = &Trouble> {
+        self.troubles.iter().filter(move |trouble| trouble.call() == Some((node, operation, nth)))
+    }
+
+    /// When the last trouble is over that has a time.
+    pub(super) fn end_of_troubles(&self) -> Timestamp {
+        let ends = self.troubles.iter().map(|trouble| match trouble {
+            Trouble::Death { at, away, .. } => *at + *away,
+            Trouble::Partition { at, lasts, .. } => *at + *lasts,
+            _ => Duration::ZERO,
+        });
+        VirtualClock::START.saturating_add(ends.max().unwrap_or_default())
+    }
+}

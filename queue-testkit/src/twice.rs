@@ -1,0 +1,148 @@
+//! Whether a run is the same each time.
+
+use std::fmt;
+
+use queue_core::inspect::AttemptError;
+use queue_core::{BoxError, JobRecord};
+
+use crate::explore::HasKit;
+use crate::kit::{KitError, TestKit};
+use crate::report::Run;
+
+/// Makes a run twice, each from a set-up of its own, and holds both to be the same: attempts, outcomes, times, and all that
+/// the queue holds in the end. A job that asks the machine for time or randomness is found this way, unless what it was
+/// told happens to be the same both times.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use queue_core::{JobContext, QueueExt as _, background_job, jobs};
+/// use queue_testkit::{TestKit, run_twice};
+///
+/// #[background_job]
+/// async fn note(text: &str) {}
+///
+/// #[background_job]
+/// async fn remind(#[inject] context: &JobContext) {
+///     context.then(note::new(format!("{:?}", SystemTime::now())));
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # queue_testkit::block_on(async {
+/// let setup = async || {
+///     let kit = TestKit::new(jobs![remind, note]).build()?;
+///     kit.queue().enqueue(remind::new()).await?;
+///     Ok(kit)
+/// };
+///
+/// let error = run_twice(setup).await.unwrap_err();
+///
+/// assert!(error.to_string().starts_with("a run is not the same each time: job 2, `note`"), "{error}");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`TwiceError::Differs`] shows where the runs part; the other kinds say why there was none.
+pub async fn run_twice<S, W>(setup: S) -> Result<Run, TwiceError>
+where
+    S: AsyncFn() -> Result<W, BoxError>,
+    W: HasKit,
+{
+    let (first, second) = (run(&setup).await?, run(&setup).await?);
+    let lines = first.lines.iter().map(Some).chain([None]).zip(second.lines.iter().map(Some).chain([None]));
+    match lines.into_iter().find(|(once, again)| once != again) {
+        None => Ok(first.run),
+        Some((once, again)) => Err(TwiceError::differs(once, again)),
+    }
+}
+
+/// Why runs could not be shown to be the same.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum TwiceError {
+    /// They are not.
+    #[error(
+        "a run is not the same each time: {job}\n  once:  {once}\n  again: {again}\n\
+         A job that asks the machine for the time or for randomness can't be run again as it was. Have it take the time from \
+         `JobContext::now` and wait by `JobContext::sleep`, and seed what is random by `JobContext::id`."
+    )]
+    Differs {
+        /// Which job, and what about it.
+        job: String,
+        /// How it was the first time.
+        once: String,
+        /// How it was the second time.
+        again: String,
+    },
+    /// The set-up failed.
+    #[error("the set-up of a run failed: {0}")]
+    SetUp(#[source] BoxError),
+    /// The kit could not run the jobs to their end.
+    #[error("a run could not go on: {0}")]
+    Kit(#[source] KitError),
+}
+
+impl TwiceError {
+    fn differs(once: Option<&Line>, again: Option<&Line>) -> Self {
+        let text = |line: Option<&Line>| line.map_or("there was no such thing", |line| &line.text).to_owned();
+        let job = once.or(again).map_or_else(String::new, |line| line.about.clone());
+        Self::Differs { job, once: text(once), again: text(again) }
+    }
+}
+
+/// The text, since tests that end with an error show its `Debug`.
+impl fmt::Debug for TwiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A fact of a run.
+#[derive(PartialEq, Eq)]
+struct Line {
+    about: String,
+    text: String,
+}
+
+struct Made {
+    run: Run,
+    lines: Vec<Line>,
+}
+
+async fn run<S, W>(setup: &S) -> Result<Made, TwiceError>
+where
+    S: AsyncFn() -> Result<W, BoxError>,
+    W: HasKit,
+{
+    let world = setup().await.map_err(TwiceError::SetUp)?;
+    let run = world.kit().run_until_idle().await.map_err(TwiceError::Kit)?;
+    let lines = lines(world.kit(), &run);
+    Ok(Made { run, lines })
+}
+
+fn lines(kit: &TestKit, run: &Run) -> Vec<Line> {
+    let trace = run.trace();
+    let attempts = trace.lines().zip(run.attempts()).zip(1..).map(|((line, attempt), number)| Line {
+        about: format!("attempt {number}, of `{}`", attempt.facts.name),
+        text: line.to_owned(),
+    });
+    let jobs = kit
+        .jobs()
+        .into_iter()
+        .zip(1..)
+        .map(|(job, number)| Line { about: format!("job {number}, `{}`", job.name), text: shown(&job) });
+    attempts.chain(jobs).collect()
+}
+
+fn shown(job: &JobRecord) -> String {
+    let payload = job.body.encode().map_or_else(|error| error.to_string(), |text| text.to_string());
+    let errors: Vec<_> = job.errors.iter().map(|AttemptError { message, .. }| message.as_str()).collect();
+    let meta: Vec<_> = job.meta.iter().collect();
+    format!(
+        "{} {payload} {} meta {meta:?} run at {} attempt {} errors {errors:?}",
+        job.name, job.state, job.run_at, job.attempt
+    )
+}

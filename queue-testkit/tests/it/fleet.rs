@@ -1,0 +1,120 @@
+//! The fleet simulation runs the real loop, finds what is wrong, and makes a run again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use queue_core::{BoxError, JobContext, JobId, QueueExt as _, Services, State, background_job, jobs};
+use queue_testkit::fleet::{Node, Sim};
+use queue_testkit::simulate;
+use queue_tokio::{HostContext, HostedService as _, QueueService};
+
+/// What jobs did, by job.
+#[derive(Clone, Default)]
+struct Effects(Arc<Mutex<BTreeMap<JobId, u32>>>);
+
+#[background_job]
+async fn act(#[inject] effects: &Effects, #[inject] context: &JobContext) {
+    context.sleep(Duration::from_secs(2)).await; // virtual
+    *effects.0.lock().expect("nobody panics with it").entry(context.id()).or_default() += 1;
+}
+
+async fn serve(node: Node, effects: Effects) {
+    let services = Services::builder().singleton(effects).build().expect("one service");
+    let context = HostContext::new(services, Default::default(), Duration::ZERO);
+    let service = QueueService::new(node.queue(), jobs![act]).concurrency(2);
+    service.runtime(node.runtime()).run(&context).await.expect("a loop that goes on");
+}
+
+/// Three nodes do ten jobs; tells how often each was done.
+async fn work(sim: &Sim) -> Result<BTreeMap<JobId, u32>, BoxError> {
+    let effects = Effects::default();
+    for _ in 0..3 {
+        let effects = effects.clone();
+        sim.start(move |node| serve(node, effects.clone()));
+    }
+    sim.queue().enqueue_all((0..10).map(|_| act::new())).await?;
+    sim.run_until_finished().await?;
+    let done = effects.0.lock().expect("nobody panics with it").clone();
+    Ok(done)
+}
+
+async fn each_is_done_and_recorded(sim: Sim) -> Result<(), BoxError> {
+    let done = work(&sim).await?;
+    for job in sim.jobs() {
+        let is_done = done.contains_key(&job.id);
+        let is_given_up = job.state == State::Discarded && job.attempt == job.max_attempts;
+        assert!(is_given_up || (job.state == State::Completed && is_done), "{job:?}, done: {is_done}");
+    }
+    Ok(())
+}
+
+#[test]
+fn whatever_goes_wrong_each_job_is_done() {
+    let simulated = simulate(each_is_done_and_recorded).runs(300).check().unwrap();
+
+    assert_eq!(simulated.runs, 300);
+    assert!(simulated.troubles > 500, "{simulated:?}");
+}
+
+/// T1: the same seeds go the same way, and others another.
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let course = |seed| simulate(each_is_done_and_recorded).seed(seed).check().unwrap().course;
+
+    let courses: Vec<_> = (0..20).map(course).collect();
+
+    assert_eq!(courses, (0..20).map(course).collect::<Vec<_>>());
+    assert!(courses.windows(2).all(|pair| pair[0] != pair[1]), "{courses:?}");
+}
+
+/// An effect that must happen once happens twice where a worker dies or is cut off: the fewest troubles that do that are
+/// told, and the call that does it again.
+#[test]
+fn a_job_that_must_not_run_twice_is_found_and_the_run_is_made_small() {
+    let once = async |sim: Sim| {
+        let done = work(&sim).await?;
+        match done.iter().find(|(_, count)| **count > 1) {
+            Some((_, count)) => Err(format!("a job was done {count} times").into()),
+            None => Ok(()),
+        }
+    };
+
+    let error = simulate(once).runs(1000).check().unwrap_err();
+
+    assert_eq!(error.message, "a job was done 2 times");
+    assert_eq!(error.troubles.len(), 1, "one trouble is enough: {error}");
+    assert!(error.of > 1, "the seed has more: {error}");
+    let kept = error.troubles.iter().map(|(index, _)| *index);
+    let again = simulate(once).seed(error.seed).keep(kept).check().unwrap_err();
+    assert_eq!(again.to_string(), error.to_string());
+    let without = simulate(once).seed(error.seed).keep([]).check();
+    assert!(without.is_ok(), "{without:?}");
+}
+
+#[test]
+fn what_can_not_go_on_says_so() {
+    let panics = async |sim: Sim| {
+        sim.start(|node| async move { assert!(node.number() > 0, "no node is like me") });
+        sim.run_until_finished().await?;
+        sim.sleep(Duration::from_secs(1)).await; // virtual
+        Ok(())
+    };
+    let error = simulate(panics).runs(1).check().unwrap_err();
+    assert!(error.message.contains("node 0 panicked: no node is like me"), "{error}");
+
+    let waits = async |_: Sim| {
+        std::future::pending::<()>().await;
+        Ok(())
+    };
+    let error = simulate(waits).runs(1).troubles(0).check().unwrap_err();
+    assert!(error.message.starts_with("nobody has anything to do"), "{error}");
+
+    let idle = async |sim: Sim| {
+        sim.queue().enqueue(act::new()).await?;
+        sim.run_until_finished().await
+    };
+    let error = simulate(idle).runs(1).check().unwrap_err();
+    assert!(error.message.starts_with("1 jobs never finish: act (available, attempt 0)"), "{error}");
+    assert!(error.to_string().contains("again: simulate(..).seed(0).keep([]).check()"), "{error}");
+}

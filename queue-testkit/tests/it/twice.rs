@@ -1,0 +1,50 @@
+//! A run that is not the same each time is told, with the job that is to blame.
+
+use std::time::SystemTime;
+
+use queue_core::{BoxError, JobContext, QueueExt as _, background_job, jobs};
+use queue_testkit::{TestKit, TwiceError, block_on, run_twice};
+
+#[background_job]
+async fn note(text: &str) {
+    let _: &str = text;
+}
+
+#[background_job]
+async fn steady(#[inject] context: &JobContext) {
+    context.then(note::new(context.now().to_string()));
+}
+
+#[background_job]
+async fn by_the_wall(#[inject] context: &JobContext) {
+    context.then(note::new(format!("{:?}", SystemTime::now())));
+}
+
+async fn kit<J: queue_core::Job>(job: J) -> Result<TestKit, BoxError> {
+    let kit = TestKit::new(jobs![note, steady, by_the_wall]).build()?;
+    kit.queue().enqueue(job).await?;
+    Ok(kit)
+}
+
+#[test]
+fn a_job_that_takes_its_time_from_its_context_is_the_same_each_time() {
+    let run = block_on(run_twice(async || kit(steady::new()).await)).unwrap();
+
+    assert_eq!(run.attempts_of::<note>(), 1);
+}
+
+#[test]
+fn a_job_that_asks_the_machine_for_the_time_is_named() {
+    let error = block_on(run_twice(async || kit(by_the_wall::new()).await)).unwrap_err();
+
+    let text = error.to_string();
+    assert!(text.contains("job 2, `note`"), "{text}");
+    assert!(text.contains("`JobContext::now`"), "{text}");
+}
+
+#[test]
+fn a_set_up_that_fails_says_so() {
+    let error = block_on(run_twice(async || Err::<TestKit, BoxError>("no bank".into()))).unwrap_err();
+
+    assert!(matches!(&error, TwiceError::SetUp(source) if source.to_string() == "no bank"), "{error}");
+}
