@@ -3,6 +3,8 @@
 pub use std::sync::Arc;
 
 pub use futures_util::future::BoxFuture;
+#[cfg(feature = "explore")]
+pub use queue_macros::kit_test;
 pub use serde;
 
 #[cfg(feature = "explore")]

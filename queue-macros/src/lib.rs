@@ -11,6 +11,8 @@ mod diagnostics;
 mod expand;
 mod fallback;
 #[cfg(feature = "explore")]
+mod kit_test;
+#[cfg(feature = "explore")]
 mod mark;
 mod model;
 mod parse;
@@ -76,6 +78,37 @@ pub fn background_job(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     job(arguments.into(), &item.into()).into()
+}
+
+/// Makes a test of an async function, under virtual time, and hands it a `TestKit` if it takes one.
+///
+/// ```ignore
+/// use queue_testkit::TestKit;
+///
+/// #[queue_testkit::test(jobs = [send_welcome], services = app::services())]
+/// async fn a_welcome_is_sent(kit: TestKit) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     kit.queue().enqueue(send_welcome::new(42, "hello")).await?;
+///     kit.run_until_idle().await?.expect_success();
+///     Ok(())
+/// }
+/// ```
+///
+/// | attribute | what it sets | without it |
+/// | --- | --- | --- |
+/// | `jobs = [a, m::b]` | the jobs of the kit | the test takes none |
+/// | `services = app::services()` | the application's registrations | none |
+/// | `seed = 7` | permutes what a fleet may permute | jobs run in order |
+///
+/// # Panics
+///
+/// A test whose kit can't be built fails with every problem that there is.
+#[cfg(feature = "explore")]
+#[proc_macro_attribute]
+pub fn kit_test(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    kit_test::kit_test(arguments.into(), &item.into()).into()
 }
 
 fn job(arguments: TokenStream, item: &TokenStream) -> TokenStream {

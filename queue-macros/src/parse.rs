@@ -12,6 +12,8 @@ mod template;
 mod unique;
 
 pub(crate) use attribute::attribute;
+#[cfg(feature = "explore")]
+pub(crate) use entries::entries;
 pub(crate) use function::function;
 pub(crate) use inject::inject;
 pub(crate) use name::check as check_name;

@@ -24,10 +24,10 @@ use tokio::time::Instant;
 
 pub(crate) use message::{Claim, Message};
 
-use crate::common::Common;
 use crate::company::Company;
 use crate::error::{explained, shared};
 use crate::link::Link;
+use crate::server::Server;
 use crate::settling::Settle;
 use leased::Looked;
 use marks::{Begin, Marks};
@@ -44,7 +44,7 @@ pub(crate) struct Claimer {
     /// To release what nobody receives.
     settles: WeakUnboundedSender<Settle>,
     link: Link,
-    common: Arc<Common>,
+    server: Arc<Server>,
     waiting: Waiting,
     marks: Marks,
     company: Company,
@@ -73,14 +73,14 @@ impl Claimer {
     pub(crate) fn new(
         messages: UnboundedReceiver<Message>,
         settles: WeakUnboundedSender<Settle>,
-        common: Arc<Common>,
+        server: Arc<Server>,
         poll: PollInterval,
     ) -> Self {
         Self {
             messages,
             settles,
-            link: Link::new(common.place.clone()),
-            common,
+            link: Link::new(server.place.clone()),
+            server,
             waiting: Waiting::new(poll),
             marks: Marks::default(),
             company: Company::new(COMPANY),
@@ -183,18 +183,18 @@ impl Claimer {
 
     async fn look(&mut self, begin: &Begin) -> Result<Looked, QueueError> {
         let claims: Vec<&Claim> = self.waiting.iter().collect();
-        let (sql, asked) = (&self.common.sql.claim, &claims);
+        let (sql, asked) = (&self.server.sql.claim, &claims);
         let rows = self
             .link
             .call(&move |connection| {
                 Box::pin(leased::bind_claims(sql.query(), asked, begin).fetch_all(connection))
             })
             .await?;
-        leased::read(&rows, &claims).map_err(|error| explained(error, &self.common.place))
+        leased::read(&rows, &claims).map_err(|error| explained(error, &self.server.place))
     }
 
     fn fail(&mut self, error: QueueError) {
-        tracing::debug!(place = %self.common.place, ?error, "a look for jobs failed");
+        tracing::debug!(place = %self.server.place, ?error, "a look for jobs failed");
         let mut error = shared(error);
         self.waiting.take_all().for_each(|claim| claim.answer(Err(error())));
     }

@@ -67,12 +67,12 @@ impl Inspect for PostgresQueue {
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        let (channel, word) = (self.common().place.channel(), self.common().word().to_owned());
+        let (channel, word) = (self.server().place.channel(), self.server().word().to_owned());
         let retry =
             move |sql: &Sql| sql.retry.query().bind(id.as_uuid()).bind(channel.clone()).bind(word.clone());
         match &*self.asked_of(retry).await? {
             "done" => {
-                self.common().wake();
+                self.server().wake();
                 Ok(())
             }
             "executing" => {
@@ -99,14 +99,14 @@ impl Inspect for PostgresQueue {
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.set_paused(queue, false).await?;
-        self.common().wake();
-        let (common, io) = (self.common().clone(), self.io());
-        io.run(async move { common.notify(common.word()).await }).await
+        self.server().wake();
+        let (server, io) = (self.server().clone(), self.io());
+        io.run(async move { server.notify(server.word()).await }).await
     }
 
     async fn prune(&self, what: &Prune) -> Result<u64, QueueError> {
-        let (common, what) = (self.common().clone(), what.clone());
-        let work = async move { prune(&common, &mut *common.desk.lock().await, &what).await };
+        let (server, what) = (self.server().clone(), what.clone());
+        let work = async move { prune(&server, &mut *server.desk.lock().await, &what).await };
         self.io().run(work).await
     }
 }
@@ -120,10 +120,10 @@ impl PostgresQueue {
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
     {
-        let common = self.common().clone();
+        let server = self.server().clone();
         let work = async move {
-            let mut desk = common.desk.lock().await;
-            desk.call(&|connection| ask(connection, &common.sql)).await
+            let mut desk = server.desk.lock().await;
+            desk.call(&|connection| ask(connection, &server.sql)).await
         };
         self.io().run(work).await
     }

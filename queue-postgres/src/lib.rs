@@ -67,7 +67,6 @@
 
 mod batch;
 mod claiming;
-mod common;
 mod company;
 mod config;
 mod error;
@@ -81,6 +80,7 @@ mod pruning;
 mod pushing;
 mod queue;
 mod rows;
+mod server;
 mod settlements;
 mod settling;
 mod sql;

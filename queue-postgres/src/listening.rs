@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::time::timeout;
 
-use crate::common::Common;
+use crate::server::Server;
 
 /// How long a notification of our own may take, before it's taken for lost on the way.
 const OWN: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Listening {
-    common: Arc<Common>,
+    server: Arc<Server>,
     is_listening: Arc<AtomicBool>,
     poll_interval: Duration,
     /// Whether it was said that notifications don't come.
@@ -27,13 +27,13 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    pub(crate) fn new(common: Arc<Common>, is_listening: Arc<AtomicBool>, poll_interval: Duration) -> Self {
-        Self { common, is_listening, poll_interval, has_warned: false }
+    pub(crate) fn new(server: Arc<Server>, is_listening: Arc<AtomicBool>, poll_interval: Duration) -> Self {
+        Self { server, is_listening, poll_interval, has_warned: false }
     }
 
     /// Listens for as long as the program runs.
     pub(crate) async fn run(mut self) {
-        if self.common.place.is_pooled {
+        if self.server.place.is_pooled {
             self.warn("a pooler in transaction mode passes none on");
             return;
         }
@@ -46,14 +46,14 @@ impl Listening {
             self.is_listening.store(false, Ordering::Relaxed);
             self.warn(&why);
             // What was pushed meanwhile was told to nobody.
-            self.common.wake();
+            self.server.wake();
             tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     async fn listen(&mut self, pause: &mut Duration) -> sqlx::Result<&'static str> {
-        let place = &self.common.place;
+        let place = &self.server.place;
         let options = PgPoolOptions::new().max_connections(1).acquire_timeout(place.timeout);
         let pool = options.connect_with(place.options.clone()).await?;
         let mut listener = PgListener::connect_with(&pool).await?;
@@ -61,15 +61,15 @@ impl Listening {
         let channel = place.channel();
         listener.listen(&channel).await?;
         // A word of our own shows that words come at all. It differs from that of pushes, which nobody waits for.
-        let own = format!("{}?", self.common.word());
-        if self.common.notify(&own).await.is_err() {
+        let own = format!("{}?", self.server.word());
+        if self.server.notify(&own).await.is_err() {
             return Ok("the connection broke");
         }
         let heard = async {
             loop {
                 match listener.try_recv().await? {
                     Some(word) if word.payload() == own => return Ok(true),
-                    Some(_) => self.common.wake(),
+                    Some(_) => self.server.wake(),
                     None => return sqlx::Result::Ok(false),
                 }
             }
@@ -86,15 +86,15 @@ impl Listening {
         }
         *pause = FIRST_PAUSE;
         if std::mem::take(&mut self.has_warned) {
-            tracing::info!(place = %self.common.place, "notifications of new jobs are heard again");
+            tracing::info!(place = %self.server.place, "notifications of new jobs are heard again");
         }
         self.is_listening.store(true, Ordering::Relaxed);
         // What was pushed before was told to nobody.
-        self.common.wake();
+        self.server.wake();
         loop {
             match listener.try_recv().await? {
-                Some(word) if word.payload() == self.common.word() => {}
-                Some(_) => self.common.wake(),
+                Some(word) if word.payload() == self.server.word() => {}
+                Some(_) => self.server.wake(),
                 None => return Ok("the connection broke"),
             }
         }
@@ -104,7 +104,7 @@ impl Listening {
     fn warn(&mut self, why: &str) {
         if !std::mem::replace(&mut self.has_warned, true) {
             tracing::warn!(
-                place = %self.common.place, why, poll_interval = ?self.poll_interval,
+                place = %self.server.place, why, poll_interval = ?self.poll_interval,
                 "notifications of new jobs are not heard: jobs of other processes are looked for at the poll interval"
             );
         }

@@ -12,10 +12,10 @@ use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
 use crate::batch::{Columns, Lines, bind_one, is_plain, past_the_end};
-use crate::common::{Common, Notice};
 use crate::company::Company;
 use crate::error::{explained, is_about_the_request, shared};
 use crate::link::{Link, Unanswered};
+use crate::server::{Notice, Server};
 
 /// How many jobs, and how many bytes of them, share a statement at most, roughly.
 const MOST_JOBS: usize = 10_000;
@@ -34,7 +34,7 @@ pub(crate) struct Request {
 pub(crate) struct Pusher {
     requests: Arc<Mutex<UnboundedReceiver<Request>>>,
     link: Link,
-    common: Arc<Common>,
+    server: Arc<Server>,
     company: Company,
 }
 
@@ -46,8 +46,8 @@ pub(crate) enum Pushed {
 }
 
 impl Pusher {
-    pub(crate) fn new(requests: Arc<Mutex<UnboundedReceiver<Request>>>, common: Arc<Common>) -> Self {
-        Self { requests, link: Link::new(common.place.clone()), common, company: Company::new(COMPANY) }
+    pub(crate) fn new(requests: Arc<Mutex<UnboundedReceiver<Request>>>, server: Arc<Server>) -> Self {
+        Self { requests, link: Link::new(server.place.clone()), server, company: Company::new(COMPANY) }
     }
 
     /// Stores until nobody can ask for it any more.
@@ -84,7 +84,7 @@ impl Pusher {
         while !batch.is_empty() {
             match self.store(&batch).await {
                 Ok(Pushed::Stored(receipts)) => {
-                    self.common.wake();
+                    self.server.wake();
                     let mut receipts = receipts.into_iter();
                     for Request { jobs, reply } in batch {
                         // Whoever asked may have gone.
@@ -122,8 +122,8 @@ impl Pusher {
 
     async fn store(&mut self, batch: &[Request]) -> Result<Pushed, QueueError> {
         let jobs: Vec<_> = batch.iter().flat_map(|request| &request.jobs).collect();
-        let lines = self.common.lines(&mut self.link, jobs.iter().copied()).await?;
-        let notice = self.common.notice();
+        let lines = self.server.lines(&mut self.link, jobs.iter().copied()).await?;
+        let notice = self.server.notice();
         let is_told = notice.0.is_some();
         // If the connection breaks in the middle, they are sent once more: what was stored is known by its identity.
         let mut are_sent_again = false;
@@ -136,9 +136,9 @@ impl Pusher {
             }
         };
         if !is_told {
-            self.common.notified_late();
+            self.server.notified_late();
         }
-        pushed(jobs.into_iter(), &rows).map_err(|error| explained(error, &self.common.place))
+        pushed(jobs.into_iter(), &rows).map_err(|error| explained(error, &self.server.place))
     }
 
     async fn ask(
@@ -153,7 +153,7 @@ impl Pusher {
         {
             return self.ask_one(job, lines).await.map(|()| Vec::new());
         }
-        let sql = &self.common.sql.push;
+        let sql = &self.server.sql.push;
         self.link
             .try_call(&move |connection| {
                 let columns = Columns::of(jobs.iter().copied(), lines, are_sent_again);
@@ -164,7 +164,7 @@ impl Pusher {
     }
 
     async fn ask_one(&mut self, job: &Encoded, lines: &Lines) -> Result<(), Unanswered> {
-        let sql = &self.common.sql.push_one;
+        let sql = &self.server.sql.push_one;
         self.link
             .try_call(&move |connection| {
                 let push = bind_one(sql.query(), job, lines);

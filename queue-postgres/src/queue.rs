@@ -19,13 +19,13 @@ use uuid::Uuid;
 
 use crate::batch::{check_keys, micros};
 use crate::claiming::{Claim, Claimer, Message, PollInterval};
-use crate::common::Common;
 use crate::config::{PostgresQueueBuilder, Target};
 use crate::io::{Io, ended};
 use crate::link::Link;
 use crate::listening::Listening;
 use crate::pushing::{Pusher, Request};
 use crate::rows::{count, instant};
+use crate::server::Server;
 use crate::settling::{Settle, Settler};
 use crate::{migrations, pruning};
 
@@ -42,7 +42,7 @@ struct Shared {
     claims: UnboundedSender<Message>,
     settles: UnboundedSender<Settle>,
     io: Io,
-    common: Arc<Common>,
+    server: Arc<Server>,
     renewals: Arc<Mutex<Link>>,
     units: PgPool,
     limits: Limits,
@@ -121,36 +121,36 @@ impl PostgresQueue {
         let (settles, ends) = unbounded_channel();
         let is_listening = Arc::new(AtomicBool::new(false));
         let poll = PollInterval { interval: settings.poll_interval, is_listening: is_listening.clone() };
-        let common = Arc::new(Common::new(place, claims.downgrade()));
+        let server = Arc::new(Server::new(place, claims.downgrade()));
         let io = {
-            let (common, release) = (common.clone(), settles.downgrade());
+            let (server, release) = (server.clone(), settles.downgrade());
             Io::start(move |_| async move {
                 let requests = Arc::new(Mutex::new(requests));
-                let pushers = (0..PUSHERS).map(|_| Pusher::new(requests.clone(), common.clone()).run());
-                let claimer = Claimer::new(messages, release, common.clone(), poll).run();
-                let settler = Settler::new(ends, common.clone()).run();
+                let pushers = (0..PUSHERS).map(|_| Pusher::new(requests.clone(), server.clone()).run());
+                let claimer = Claimer::new(messages, release, server.clone(), poll).run();
+                let settler = Settler::new(ends, server.clone()).run();
                 // They end when nobody has a handle any more, and have done what was asked for by then.
                 tokio::join!(futures_util::future::join_all(pushers), claimer, settler);
             })?
         };
-        let units = io.within(|| settings.unit_pool(&common.place));
+        let units = io.within(|| settings.unit_pool(&server.place));
         let opened = {
-            let common = common.clone();
+            let server = server.clone();
             let migrates = settings.migrates;
             async move {
                 if migrates {
-                    migrations::migrate(&common.place).await
+                    migrations::migrate(&server.place).await
                 } else {
-                    migrations::check(&common.place).await
+                    migrations::check(&server.place).await
                 }
             }
         };
         io.run(opened).await?;
-        io.keep_running(Listening::new(common.clone(), is_listening, settings.poll_interval).run());
-        io.keep_running(pruning::run(common.clone(), settings.retention.clone()));
-        let renewals = Arc::new(Mutex::new(Link::new(common.place.clone())));
+        io.keep_running(Listening::new(server.clone(), is_listening, settings.poll_interval).run());
+        io.keep_running(pruning::run(server.clone(), settings.retention.clone()));
+        let renewals = Arc::new(Mutex::new(Link::new(server.place.clone())));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { pushes, claims, settles, io, common, renewals, units, limits, is_closed })))
+        Ok(Self(Arc::new(Shared { pushes, claims, settles, io, server, renewals, units, limits, is_closed })))
     }
 
     /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, answer `Closed`; leased jobs
@@ -179,8 +179,8 @@ impl PostgresQueue {
         if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
     }
 
-    pub(crate) fn common(&self) -> &Arc<Common> {
-        &self.0.common
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.0.server
     }
 
     pub(crate) fn io(&self) -> &Io {
@@ -236,13 +236,13 @@ impl Queue for PostgresQueue {
             });
             places.push(place);
         }
-        let (link, common) = (self.0.renewals.clone(), self.0.common.clone());
+        let (link, server) = (self.0.renewals.clone(), self.0.server.clone());
         let renew = async move {
             let renewals = link
                 .lock()
                 .await
                 .call(&|connection| {
-                    let renew = common
+                    let renew = server
                         .sql
                         .renew
                         .query()
@@ -287,6 +287,6 @@ fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
 
 impl fmt::Debug for PostgresQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresQueue").field("place", &self.0.common.place).finish_non_exhaustive()
+        f.debug_struct("PostgresQueue").field("place", &self.0.server.place).finish_non_exhaustive()
     }
 }

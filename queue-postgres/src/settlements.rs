@@ -9,8 +9,8 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use crate::batch::{Columns, Lines, storable};
-use crate::common::Notice;
 use crate::rows::count;
+use crate::server::Notice;
 use crate::settling::Settle;
 
 /// Gives the statement `settle` the attempts that have ended.

@@ -10,10 +10,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use crate::batch::past_the_end;
-use crate::common::Common;
 use crate::company::Company;
 use crate::error::{explained, is_about_the_request, shared};
 use crate::link::Link;
+use crate::server::Server;
 use crate::settlements::bind_settlements;
 
 /// How many jobs share a statement at most, roughly.
@@ -33,7 +33,7 @@ pub(crate) struct Settle {
 pub(crate) struct Settler {
     requests: UnboundedReceiver<Settle>,
     link: Link,
-    common: Arc<Common>,
+    server: Arc<Server>,
     company: Company,
 }
 
@@ -51,8 +51,8 @@ impl Settle {
 }
 
 impl Settler {
-    pub(crate) fn new(requests: UnboundedReceiver<Settle>, common: Arc<Common>) -> Self {
-        Self { requests, link: Link::new(common.place.clone()), common, company: Company::new(COMPANY) }
+    pub(crate) fn new(requests: UnboundedReceiver<Settle>, server: Arc<Server>) -> Self {
+        Self { requests, link: Link::new(server.place.clone()), server, company: Company::new(COMPANY) }
     }
 
     /// Settles until nobody can ask for it any more.
@@ -89,7 +89,7 @@ impl Settler {
                     Some(refused) if *refused < 0 => refuse(&mut batch, *refused),
                     _ => {
                         if batch.iter().any(Settle::makes_jobs_ready) {
-                            self.common.wake();
+                            self.server.wake();
                         }
                         return answer(batch, &applied);
                     }
@@ -113,10 +113,10 @@ impl Settler {
     /// Tells the places of the settlements that applied, all requests counted through; or below zero, a refused followup.
     async fn ask(&mut self, batch: &[Settle]) -> Result<Vec<i32>, QueueError> {
         let followups = batch.iter().flat_map(|settle| &settle.followups).flatten();
-        let lines = self.common.lines(&mut self.link, followups).await?;
+        let lines = self.server.lines(&mut self.link, followups).await?;
         let changes = batch.iter().any(Settle::makes_jobs_ready);
-        let notice = if changes { self.common.notice() } else { (None, None) };
-        let sql = &self.common.sql.settle;
+        let notice = if changes { self.server.notice() } else { (None, None) };
+        let sql = &self.server.sql.settle;
         let (lines, notice) = (&lines, &notice);
         let row = self
             .link
@@ -125,9 +125,9 @@ impl Settler {
             })
             .await?;
         if changes && notice.0.is_none() {
-            self.common.notified_late();
+            self.server.notified_late();
         }
-        row.try_get(0).map_err(|error| explained(error, &self.common.place))
+        row.try_get(0).map_err(|error| explained(error, &self.server.place))
     }
 }
 

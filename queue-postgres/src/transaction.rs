@@ -77,20 +77,20 @@ impl PostgresQueue {
         }
         let jobs = encode(jobs, self.limits())?;
         check_keys(&jobs)?;
-        let common = self.common();
+        let server = self.server();
         // Queues that are new are entered apart, so that nobody who does so too waits for this transaction.
         let entered = {
-            let (common, jobs) = (common.clone(), jobs.clone());
-            self.io().run(async move { common.lines(&mut *common.desk.lock().await, jobs.iter()).await })
+            let (server, jobs) = (server.clone(), jobs.clone());
+            self.io().run(async move { server.lines(&mut *server.desk.lock().await, jobs.iter()).await })
         };
-        let lines = match common.known_lines(jobs.iter()) {
+        let lines = match server.known_lines(jobs.iter()) {
             Some(lines) => lines,
             None => entered.await?,
         };
-        let push = Columns::of(jobs.iter(), &lines, false).bind(common.sql.push.query());
-        let push = push.bind(common.place.channel()).bind(format!("{}+", common.word()));
-        let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &common.place))?;
-        match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &common.place))? {
+        let push = Columns::of(jobs.iter(), &lines, false).bind(server.sql.push.query());
+        let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
+        let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &server.place))?;
+        match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &server.place))? {
             Pushed::Stored(receipts) => Ok(receipts),
             Pushed::Refused(index) => Err(past_the_end(&jobs, index)),
         }

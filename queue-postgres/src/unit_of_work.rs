@@ -62,7 +62,7 @@ impl PostgresQueue {
             let queue = queue.clone();
             async move {
                 let begun = queue.units().begin().await;
-                let tx = begun.map_err(|error| explained(error, &queue.common().place))?;
+                let tx = begun.map_err(|error| explained(error, &queue.server().place))?;
                 Ok::<_, QueueError>(PgUnitOfWork { queue, context, tx })
             }
         }
@@ -83,8 +83,8 @@ impl PgUnitOfWork {
     /// Dropping the future leaves everything written or nothing.
     pub async fn end(self, outcome: OutcomeKind) -> Result<(), QueueError> {
         let Self { queue, context, mut tx } = self;
-        let common = queue.common();
-        let broken = |error| explained(error, &common.place);
+        let server = queue.server();
+        let broken = |error| explained(error, &server.place);
         if !outcome.is_success() {
             return tx.rollback().await.map_err(broken);
         }
@@ -92,29 +92,29 @@ impl PgUnitOfWork {
         let followups = encode_followups(&mut settlements, queue.limits())?;
         let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
         check_keys(&jobs)?;
-        let lines = match common.known_lines(jobs.iter()) {
+        let lines = match server.known_lines(jobs.iter()) {
             Some(lines) => lines,
             None => {
-                let (common, jobs) = (common.clone(), jobs.clone());
-                let enter = async move { common.lines(&mut *common.desk.lock().await, jobs.iter()).await };
+                let (server, jobs) = (server.clone(), jobs.clone());
+                let enter = async move { server.lines(&mut *server.desk.lock().await, jobs.iter()).await };
                 queue.io().run(enter).await?
             }
         };
         let notice = if jobs.is_empty() {
             (None, None)
         } else {
-            (Some(common.place.channel()), Some(common.word().to_owned()))
+            (Some(server.place.channel()), Some(server.word().to_owned()))
         };
         let (reply, _) = oneshot::channel();
         let settle = [Settle { settlements, followups, reply }];
-        let settle = bind_settlements(common.sql.settle.query(), &settle, &lines, &notice);
+        let settle = bind_settlements(server.sql.settle.query(), &settle, &lines, &notice);
         let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
         let applied: Vec<i32> = row.try_get(0).map_err(broken)?;
         match applied.first() {
             Some(0) => {
                 tx.commit().await.map_err(broken)?;
                 context.note_completed();
-                common.wake();
+                server.wake();
                 Ok(())
             }
             Some(refused) => {

@@ -105,6 +105,10 @@ impl<S> CrashEverywhere<S> {
     ///
     /// [`ExploreError::Broken`] lists the points at which a crash breaks the invariant. The other kinds say why nothing could
     /// be explored: the set-up failed, the invariant is broken without any crash, no job ran, or there is no such point.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the run that is under way.
     pub async fn check<W, V>(self, invariant: impl Fn(&W) -> V) -> Result<Explored, ExploreError>
     where
         S: AsyncFn() -> Result<W, BoxError>,

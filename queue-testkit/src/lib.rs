@@ -11,6 +11,8 @@ pub mod fleet;
 pub mod history;
 mod kit;
 mod model_queue;
+#[doc(hidden)]
+pub mod private;
 mod recorder;
 mod report;
 mod twice;
@@ -23,6 +25,7 @@ pub use fleet::simulate;
 pub use futures_executor::block_on;
 pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};
 pub use model_queue::ModelQueue;
+pub use queue_core::private::kit_test as test;
 pub use recorder::Recorder;
 pub use report::{AttemptReport, Run};
 pub use twice::{TwiceError, run_twice};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use queue_core::error::chain;
 use queue_core::inspect::AttemptError;
 use queue_core::{BoxError, JobRecord};
 
@@ -46,6 +47,10 @@ use crate::report::Run;
 /// # Errors
 ///
 /// [`TwiceError::Differs`] shows where the runs part; the other kinds say why there was none.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the run that is under way.
 pub async fn run_twice<S, W>(setup: S) -> Result<Run, TwiceError>
 where
     S: AsyncFn() -> Result<W, BoxError>,
@@ -78,10 +83,10 @@ pub enum TwiceError {
         again: String,
     },
     /// The set-up failed.
-    #[error("the set-up of a run failed: {0}")]
+    #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
     /// The kit could not run the jobs to their end.
-    #[error("a run could not go on: {0}")]
+    #[error("a run could not go on")]
     Kit(#[source] KitError),
 }
 
@@ -93,10 +98,10 @@ impl TwiceError {
     }
 }
 
-/// The text, since tests that end with an error show its `Debug`.
+/// The text with its causes, since tests that end with an error show its `Debug`.
 impl fmt::Debug for TwiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        write!(f, "{}", chain(self))
     }
 }
 

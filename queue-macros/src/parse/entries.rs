@@ -11,7 +11,7 @@ use crate::spelling::{list, nearest};
 /// Reads every entry and goes on after a mistake, so that all of them are found.
 ///
 /// `read` is called after the key; it gets only keys that are `known`, and each of them once.
-pub(super) fn entries(
+pub(crate) fn entries(
     input: ParseStream<'_>,
     known: &[&str],
     diagnostics: &mut Diagnostics,

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use queue_core::BoxError;
+use queue_core::error::chain;
 
 use super::point::CrashPoint;
 use crate::kit::KitError;
@@ -33,10 +34,10 @@ pub enum ExploreError {
     #[error("the invariant is broken without any crash: {0}")]
     WithoutCrash(String),
     /// The set-up failed.
-    #[error("the set-up of a run failed: {0}")]
+    #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
     /// The kit could not run the jobs to their end.
-    #[error("a run could not go on: {0}")]
+    #[error("a run could not go on")]
     Kit(#[source] KitError),
     /// There was nothing to crash.
     #[error("no job ran, so there is nothing to crash: enqueue one in the set-up")]
@@ -57,10 +58,10 @@ pub enum ExploreError {
     },
 }
 
-/// The text, since tests that end with an error show its `Debug`.
+/// The text with its causes, since tests that end with an error show its `Debug`.
 impl fmt::Debug for ExploreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        write!(f, "{}", chain(self))
     }
 }
 

@@ -102,6 +102,10 @@ impl Sim {
     }
 
     /// Lets time pass.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
     pub async fn sleep(&self, time: Duration) {
         self.0.world.clock.sleep(time).await;
     }
@@ -111,6 +115,10 @@ impl Sim {
     /// # Errors
     ///
     /// There are jobs that haven't finished four hours after the last trouble.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time; nodes and troubles go on.
     pub async fn run_until_finished(&self) -> Result<(), BoxError> {
         let clock = &self.0.world.clock;
         let end = self.0.world.end_of_troubles().max(clock.now()).saturating_add(HORIZON);

@@ -27,6 +27,10 @@ impl TestKit {
     /// # Errors
     ///
     /// The text is no exported job, or the queue refuses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the job in the kit, and its attempt unfinished.
     pub async fn replay(&self, exported: &str) -> Result<AttemptReport, KitError> {
         let refused = |source| KitError::Queue { operation: "replay", source };
         let record = JobRecord::import(exported).map_err(refused)?;

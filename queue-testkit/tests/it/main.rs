@@ -3,6 +3,7 @@
 mod broken_queues;
 mod explore;
 mod fleet;
+mod kit_test;
 mod model_queue;
 mod replay;
 mod third_party;

@@ -1,4 +1,4 @@
-//! What all who talk to the server share.
+//! The server, as all who talk to it know it: its place, the statements, the numbers of the queues, and who was told.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::sql::Sql;
 /// How often the other processes are told of new jobs at most: such commits wait for one another in the server.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 
-pub(crate) struct Common {
+pub(crate) struct Server {
     pub(crate) place: Arc<Place>,
     pub(crate) sql: Sql,
     /// For what seldom happens: operators, numbers of queues, late notifications.
@@ -40,7 +40,7 @@ struct Notified {
 /// What a statement is given that is to notify: the channel and the word, or nothing.
 pub(crate) type Notice = (Option<String>, Option<String>);
 
-impl Common {
+impl Server {
     pub(crate) fn new(place: Place, claims: WeakUnboundedSender<Message>) -> Self {
         let place = Arc::new(place);
         Self {
@@ -123,16 +123,16 @@ impl Common {
         if std::mem::replace(&mut notified.is_one_due, true) {
             return;
         }
-        let common = self.clone();
+        let server = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(NOTIFY_INTERVAL).await;
             let now = Instant::now();
             {
-                let mut notified = common.notified.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut notified = server.notified.lock().unwrap_or_else(PoisonError::into_inner);
                 *notified = Notified { last: Some(now), is_one_due: false };
             }
             // If it can't be sent, others find the jobs when they next look.
-            drop(common.notify(&common.word).await);
+            drop(server.notify(&server.word).await);
         });
     }
 
