@@ -4,7 +4,7 @@
 -- them, and takes up to its room. Each row but the last is a leased job, with the number of who asked and of the row.
 --
 -- The last row tells what time it is, and when time next changes something. It also tells, in microseconds, how long it
--- took to look for that, and then for jobs, by row. Where many have come and gone of late, it takes long to walk past them
+-- took to look for that, and then for jobs, by row; below zero where there was no room left. Where many have come and gone of late, it takes long to walk past them
 -- to the first that is there; whoever knows a place before which there is nothing may begin there: in a queue's order, by
 -- priority, instant and number, and in time, for what is due and for what expires. Null begins at the beginning.
 create function claim(
@@ -45,7 +45,10 @@ begin
             current := asked.claim;
             room := asked.room;
         end if;
-        continue when room = 0;
+        if room = 0 then
+            took[asked.place + 1] := -1;
+            continue;
+        end if;
         began := clock();
         places := array(
             select ctid from ready r

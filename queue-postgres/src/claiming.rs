@@ -6,8 +6,8 @@
 //! **Invariants:** one trip is one transaction, and nobody is answered before its commit. Nobody is told that there is
 //! nothing but after a look from the very beginning.
 
+mod bookmarks;
 mod leased;
-mod marks;
 mod message;
 mod waiting;
 
@@ -29,8 +29,8 @@ use crate::error::{explained, shared};
 use crate::link::Link;
 use crate::server::Server;
 use crate::settling::Settle;
+use bookmarks::{Begin, Bookmarks};
 use leased::Looked;
-use marks::{Begin, Marks};
 use waiting::Waiting;
 
 /// How many jobs a trip is to bring at most, roughly.
@@ -46,7 +46,7 @@ pub(crate) struct Claimer {
     link: Link,
     server: Arc<Server>,
     waiting: Waiting,
-    marks: Marks,
+    bookmarks: Bookmarks,
     company: Company,
     is_closed: bool,
 }
@@ -82,7 +82,7 @@ impl Claimer {
             link: Link::new(server.place.clone()),
             server,
             waiting: Waiting::new(poll),
-            marks: Marks::default(),
+            bookmarks: Bookmarks::default(),
             company: Company::new(COMPANY),
             is_closed: false,
         }
@@ -132,7 +132,7 @@ impl Claimer {
             Message::Look(look) => {
                 batch.is_woken = true;
                 batch.looks.push(look);
-                self.marks.forget();
+                self.bookmarks.forget();
             }
             Message::Close => {
                 self.is_closed = true;
@@ -155,13 +155,13 @@ impl Claimer {
 
     async fn serve(&mut self) {
         let queues = self.waiting.iter().flat_map(|claim| &claim.demand.queues);
-        let begin = self.marks.begin(Instant::now(), queues);
+        let begin = self.bookmarks.begin(Instant::now(), queues);
         let mut looked = match self.look(&begin).await {
             Ok(looked) => looked,
             Err(error) => return self.fail(error),
         };
         let queues = self.waiting.iter().flat_map(|claim| &claim.demand.queues);
-        self.marks.note(Instant::now(), &begin, queues, &looked);
+        self.bookmarks.note(Instant::now(), &begin, queues, &looked);
         let mut deliveries: Vec<Vec<Delivery>> = Vec::new();
         deliveries.resize_with(self.waiting.len(), Vec::new);
         for (claim, delivery) in std::mem::take(&mut looked.deliveries) {
@@ -175,10 +175,12 @@ impl Claimer {
             claim.answer(Ok(Handover::new(deliveries, move |released| release(&settles, released))));
         }
         if !is_whole && self.waiting.is_any_over(looked.now) {
-            self.marks.forget();
+            self.bookmarks.forget();
         }
         let due = looked.due.into_iter().chain(looked.expiry).min();
-        self.waiting.set_next_moment(looked.now, due, self.marks.whole_at());
+        let queues = self.waiting.iter().flat_map(|claim| &claim.demand.queues);
+        let whole_at = self.bookmarks.whole_at(queues);
+        self.waiting.set_next_moment(looked.now, due, whole_at);
     }
 
     async fn look(&mut self, begin: &Begin) -> Result<Looked, QueueError> {

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
-use super::marks::{Begin, Place};
+use super::bookmarks::{Begin, Place};
 use super::message::Claim;
 use crate::batch::micros;
 use crate::rows::{instant, number};

@@ -1,11 +1,11 @@
 //! Holds the PostgreSQL queue to the laws, and to what its own documentation promises.
 
+mod bookmarks;
 mod conformance;
 mod crashes;
 mod fixture;
 mod killed;
 mod logs;
-mod marks;
 mod notifications;
 mod opening;
 mod plans;

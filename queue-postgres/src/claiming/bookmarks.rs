@@ -49,12 +49,12 @@ impl Begin {
 }
 
 #[derive(Default)]
-pub(super) struct Marks {
-    queues: HashMap<QueueName, Mark<Place>>,
-    time: Mark<(Option<Timestamp>, Option<Timestamp>)>,
+pub(super) struct Bookmarks {
+    queues: HashMap<QueueName, Bookmark<Place>>,
+    time: Bookmark<(Option<Timestamp>, Option<Timestamp>)>,
 }
 
-struct Mark<P> {
+struct Bookmark<P> {
     from: Option<P>,
     /// When the next look is a whole one.
     whole_at: Option<Instant>,
@@ -62,7 +62,7 @@ struct Mark<P> {
     leased: u64,
 }
 
-impl Marks {
+impl Bookmarks {
     /// Tells where to begin to look for jobs of these queues.
     pub(super) fn begin<'a>(&self, now: Instant, queues: impl Iterator<Item = &'a QueueName>) -> Begin {
         let from = |queue| self.queues.get(queue)?.begin(now);
@@ -87,29 +87,34 @@ impl Marks {
         let count = looked.deliveries.len();
         self.time.note(now, is_whole, costs.next().unwrap_or(0), count, 0, Some((looked.due, expiry)));
         for ((queue, found), cost) in queues.zip(&looked.found).zip(costs) {
+            // Nobody had room for more when it was this queue's turn.
+            if cost < 0 {
+                continue;
+            }
             let is_whole = !begin.queues.contains_key(queue);
-            // A queue is worth a mark once there were jobs in it.
+            // A queue is worth a bookmark once there were jobs in it.
             if found.count > 0 || self.queues.contains_key(queue) {
-                let mark = self.queues.entry(queue.clone()).or_default();
-                mark.note(now, is_whole, cost, found.count, found.count, found.last);
+                let bookmark = self.queues.entry(queue.clone()).or_default();
+                bookmark.note(now, is_whole, cost, found.count, found.count, found.last);
             }
         }
     }
 
-    /// Tells when the next whole look is due, if there are others meanwhile.
-    pub(super) fn whole_at(&self) -> Option<Instant> {
-        let queues = self.queues.values().filter_map(|mark| mark.whole_at);
+    /// Tells when the next whole look for jobs of these queues is due, if there are others meanwhile. Of other queues it
+    /// would never come, since nobody looks there.
+    pub(super) fn whole_at<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Option<Instant> {
+        let queues = queues.filter_map(|queue| self.queues.get(queue)?.whole_at);
         queues.chain(self.time.whole_at).min()
     }
 
     /// Has the next look be a whole one.
     pub(super) fn forget(&mut self) {
-        self.queues.values_mut().for_each(|mark| mark.whole_at = None);
+        self.queues.values_mut().for_each(|bookmark| bookmark.whole_at = None);
         self.time.whole_at = None;
     }
 }
 
-impl<P: Copy> Mark<P> {
+impl<P: Copy> Bookmark<P> {
     fn begin(&self, now: Instant) -> Option<P> {
         self.from.filter(|_| self.whole_at.is_some_and(|whole_at| now < whole_at))
     }
@@ -139,7 +144,7 @@ impl<P: Copy> Mark<P> {
     }
 }
 
-impl<P> Default for Mark<P> {
+impl<P> Default for Bookmark<P> {
     fn default() -> Self {
         Self { from: None, whole_at: None, leased: 0 }
     }
@@ -147,57 +152,77 @@ impl<P> Default for Mark<P> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::leased::Found;
     use super::*;
 
     const MILLI: Duration = Duration::from_millis(1);
 
     /// A look from the beginning that leased so many jobs, up to this place, and took so long.
-    fn whole(mark: &mut Mark<u32>, now: Instant, cost: i64, leased: usize, last: u32) {
-        mark.note(now, true, cost, leased, leased, Some(last));
+    fn whole(bookmark: &mut Bookmark<u32>, now: Instant, cost: i64, leased: usize, last: u32) {
+        bookmark.note(now, true, cost, leased, leased, Some(last));
     }
 
     #[test]
     fn while_few_were_leased_each_look_is_a_whole_one() {
-        let (mut mark, now) = (Mark::default(), Instant::now());
+        let (mut bookmark, now) = (Bookmark::default(), Instant::now());
 
-        whole(&mut mark, now, 50_000, 4_999, 7);
+        whole(&mut bookmark, now, 50_000, 4_999, 7);
 
-        assert_eq!(mark.begin(now), None);
+        assert_eq!(bookmark.begin(now), None);
     }
 
     #[test]
     fn after_a_long_look_others_begin_at_the_last_job_until_the_next_whole_one_is_due() {
-        let (mut mark, now) = (Mark::default(), Instant::now());
+        let (mut bookmark, now) = (Bookmark::default(), Instant::now());
 
-        whole(&mut mark, now, 50_000, 10_000, 7);
-        assert_eq!(mark.begin(now + 999 * MILLI), Some(7));
-        mark.note(now + 999 * MILLI, false, 100, 10, 10, Some(17));
-        assert_eq!(mark.begin(now + 999 * MILLI), Some(17));
-        mark.note(now + 999 * MILLI, false, 100, 0, 0, None);
-        assert_eq!(mark.begin(now + 999 * MILLI), Some(17), "nothing was found after the last");
-        assert_eq!(mark.begin(now + 1000 * MILLI), None);
+        whole(&mut bookmark, now, 50_000, 10_000, 7);
+        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(7));
+        bookmark.note(now + 999 * MILLI, false, 100, 10, 10, Some(17));
+        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(17));
+        bookmark.note(now + 999 * MILLI, false, 100, 0, 0, None);
+        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(17), "nothing was found after the last");
+        assert_eq!(bookmark.begin(now + 1000 * MILLI), None);
 
-        whole(&mut mark, now + 1000 * MILLI, 60_000, 10, 27);
-        assert_eq!(mark.begin(now + 2199 * MILLI), Some(27));
+        whole(&mut bookmark, now + 1000 * MILLI, 60_000, 10, 27);
+        assert_eq!(bookmark.begin(now + 2199 * MILLI), Some(27));
     }
 
     #[test]
     fn once_a_whole_look_takes_little_each_is_a_whole_one_again() {
-        let (mut mark, now) = (Mark::default(), Instant::now());
-        whole(&mut mark, now, 50_000, 10_000, 7);
+        let (mut bookmark, now) = (Bookmark::default(), Instant::now());
+        whole(&mut bookmark, now, 50_000, 10_000, 7);
 
-        whole(&mut mark, now + 1000 * MILLI, 200, 10, 17);
-        assert_eq!(mark.begin(now + 1000 * MILLI), None);
-        whole(&mut mark, now + 1000 * MILLI, 50_000, 10, 27);
-        assert_eq!(mark.begin(now + 1000 * MILLI), None, "few were leased since");
+        whole(&mut bookmark, now + 1000 * MILLI, 200, 10, 17);
+        assert_eq!(bookmark.begin(now + 1000 * MILLI), None);
+        whole(&mut bookmark, now + 1000 * MILLI, 50_000, 10, 27);
+        assert_eq!(bookmark.begin(now + 1000 * MILLI), None, "few were leased since");
+    }
+
+    /// Else a claim on one queue would look without end for the sake of another that nobody asks for.
+    #[test]
+    fn a_whole_look_is_due_for_queues_that_are_asked_for() {
+        let (busy, quiet) = (QueueName::from("busy"), QueueName::from("quiet"));
+        let mut bookmarks = Bookmarks::default();
+        let found = Found { count: 10_000, last: Some(Place { priority: 0, run_at: 1, seq: 1 }) };
+        let looked = Looked { found: vec![found], costs: vec![0, 50_000], ..Looked::default() };
+        let now = Instant::now();
+
+        bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &looked);
+
+        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 1000 * MILLI));
+        assert_eq!(bookmarks.whole_at([&quiet].into_iter()), None);
+        // A queue that was not looked at for want of room is as it was.
+        let full = Looked { found: vec![Found::default()], costs: vec![0, -1], ..Looked::default() };
+        bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &full);
+        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 1000 * MILLI));
     }
 
     #[test]
     fn a_look_that_finds_much_may_take_its_time() {
-        let (mut mark, now) = (Mark::default(), Instant::now());
+        let (mut bookmark, now) = (Bookmark::default(), Instant::now());
 
-        whole(&mut mark, now, 20_000, 5_000, 7);
+        whole(&mut bookmark, now, 20_000, 5_000, 7);
 
-        assert_eq!(mark.begin(now), None);
+        assert_eq!(bookmark.begin(now), None);
     }
 }

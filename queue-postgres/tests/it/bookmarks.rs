@@ -54,6 +54,6 @@ async fn claims_begin_where_the_last_ended_while_vacuum_is_held_back() -> TestRe
     assert!(entries >= JOBS, "{entries} entries were looked at for {JOBS} jobs");
     run(&mut reader, "rollback").await?;
     let without = JOBS / BATCH * JOBS / 2;
-    assert!(entries < without / 2, "{entries} entries were walked past; without marks it were {without}");
+    assert!(entries < without / 2, "{entries} entries were walked past; without bookmarks it were {without}");
     Ok(())
 }
