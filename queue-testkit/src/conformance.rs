@@ -23,9 +23,8 @@
 mod capacity;
 mod claim;
 mod clients;
-mod expect;
 mod inspect;
-mod jobs;
+pub(crate) mod jobs;
 mod lease;
 mod maker;
 mod model;
@@ -33,7 +32,6 @@ mod operate;
 mod order;
 mod payload;
 mod push;
-mod runner;
 mod schedule;
 mod settle;
 mod subject;
@@ -43,41 +41,19 @@ mod waiter;
 use std::future::Future;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-
 use crate::Fixture;
+use crate::law::{self, LastStep, Law, PATIENCE, Steps, laws};
 use maker::Maker;
 use subject::Subject;
 
-/// Lists the laws by section, and makes both a table of them and the macro that makes a test of each.
-macro_rules! laws {
-    ($($section:ident { $($law:ident,)* })*) => {
-        /// Every law, in order.
-        const LAWS: &[Law] = &[
-            $($(Law { name: stringify!($law), run: |subject| Box::pin($section::$law(subject)) },)*)*
-        ];
-
-        laws!(@conformance ($) $($($law)*)*);
-    };
-    (@conformance ($d:tt) $($law:ident)*) => {
-        /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
-        ///
-        /// The module [`conformance`](mod@crate::conformance) says more.
-        #[macro_export]
-        macro_rules! conformance {
-            ($d maker:expr) => {
-                $(
-                    #[test]
-                    fn $law() {
-                        $d crate::conformance::run(stringify!($law), $d maker);
-                    }
-                )*
-            };
-        }
-    };
-}
+/// How long, in real time, a law may take. Only what hangs takes as long, so slow machines have time.
+const LAW_GUARD: Duration = Duration::from_secs(60);
 
 laws! {
+    /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
+    ///
+    /// The module [`conformance`](mod@crate::conformance) says more.
+    conformance of conformance(Subject) {
     push {
         q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed,
         q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_error_says_why,
@@ -160,16 +136,6 @@ laws! {
         q56_a_history_of_many_clients_obeys_the_contract,
     }
 }
-
-/// One law: a function that panics where a queue breaks it.
-struct Law {
-    name: &'static str,
-    run: for<'a> fn(&'a Subject) -> BoxFuture<'a, ()>,
-}
-
-/// Goes through the names of all laws.
-pub fn laws() -> impl Iterator<Item = &'static str> {
-    LAWS.iter().map(|law| law.name)
 }
 
 /// Holds a queue to one law, by its number (`"q23"`) or its whole name.
@@ -185,7 +151,7 @@ where
     F: Future<Output = Q> + Send + 'static,
     Q: Fixture,
 {
-    check_within(law, runner::PATIENCE, maker)
+    check_within(law, PATIENCE, maker)
 }
 
 /// Holds a queue to one law, and waits for each event for so long, in real time, instead of 20 s.
@@ -199,14 +165,19 @@ where
     F: Future<Output = Q> + Send + 'static,
     Q: Fixture,
 {
-    let is_meant = |candidate: &&Law| {
-        let number = candidate.name.split('_').next().unwrap_or_default();
-        candidate.name == law || number.eq_ignore_ascii_case(law)
-    };
-    match LAWS.iter().find(is_meant) {
-        Some(law) => runner::run(law, patience, Maker::new(maker)),
-        None => Err(format!("there is no law `{law}`; `conformance::laws()` lists them")),
-    }
+    let law = law::find(LAWS, law)?;
+    let step = LastStep::default();
+    let steps = Steps::new(step.clone(), patience);
+    let guard = if takes_its_time(law) { Duration::MAX } else { LAW_GUARD };
+    law::run(law.name, guard, &step, async move {
+        let subject = Subject::new(Maker::new(maker), steps).await;
+        (law.run)(&subject).await;
+    })
+}
+
+/// Tells whether a law runs for as long as it was asked to, and guards its parts itself.
+fn takes_its_time(law: &Law<Subject>) -> bool {
+    law.name.starts_with("q55_")
 }
 
 /// Holds a queue to one law, as a test does.
@@ -223,4 +194,15 @@ where
     if let Err(message) = check(law, maker) {
         panic!("{message}");
     }
+}
+
+/// What the tests do that [`conformance!`](crate::conformance!) makes; all laws are run within the process.
+#[doc(hidden)]
+pub fn run_as<M, F, Q>(_test: &str, law: &str, maker: M)
+where
+    M: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = Q> + Send + 'static,
+    Q: Fixture,
+{
+    run(law, maker);
 }

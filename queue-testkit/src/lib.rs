@@ -4,12 +4,14 @@
 pub mod assert;
 mod clock;
 pub mod conformance;
+pub mod durable;
 pub mod explore;
 pub mod fault;
 mod fixture;
 pub mod fleet;
 pub mod history;
 mod kit;
+mod law;
 mod model_queue;
 #[doc(hidden)]
 pub mod private;

@@ -29,23 +29,6 @@ async fn a_lock_that_is_kept_for_too_long_is_unavailable() -> TestResult {
     Ok(())
 }
 
-/// D14
-#[tokio::test]
-async fn a_lock_that_is_let_go_of_in_time_is_no_error() -> TestResult {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("jobs.db");
-    let queue = SqliteQueue::open(&path).await?;
-    let other = Connection::open(&path)?;
-    other.execute_batch("begin immediate")?;
-    let mut push = Box::pin(queue.push(vec![work::new(1).into()]));
-    assert!(futures_util::poll!(&mut push).is_pending());
-
-    other.execute_batch("commit")?;
-
-    assert_eq!(push.await?.len(), 1);
-    Ok(())
-}
-
 /// D14: a claim that waits goes on waiting while others write.
 #[tokio::test]
 async fn a_waiting_claim_outlives_a_lock() -> TestResult {

@@ -1,14 +1,14 @@
 //! Holds the SQLite queue to the laws, and to what its own documentation promises.
 
 mod bodies;
+mod broken_stores;
 mod busy;
 mod conformance;
+mod durable;
 mod fixture;
-mod killed;
 mod opening;
 mod reading;
 mod retention;
-mod sharing;
-mod skew;
 mod transactions;
 mod units;
+mod waiting;

@@ -1,4 +1,4 @@
-//! What opening makes, accepts and refuses (D7, D8, D10).
+//! What opening makes, accepts and refuses (D8, D10).
 
 use std::fs;
 
@@ -31,27 +31,6 @@ async fn a_new_file_is_for_its_owner_alone_and_commits_to_disk() -> TestResult {
     }
     let mode: String = Connection::open(&path)?.query_row("pragma journal_mode", [], |row| row.get(0))?;
     assert_eq!(mode, "wal");
-    Ok(())
-}
-
-/// D7: whoever comes second finds the work done.
-#[tokio::test(flavor = "multi_thread")]
-async fn opening_at_the_same_time_migrates_once() -> TestResult {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("jobs.db");
-
-    let opening: Vec<_> = (0..8).map(|_| tokio::spawn(SqliteQueue::builder(&path).open())).collect();
-    let mut queues = Vec::new();
-    for opened in opening {
-        queues.push(opened.await??);
-    }
-
-    for (number, queue) in (0..).zip(&queues) {
-        queue.enqueue(work::new(number)).await?;
-    }
-    let versions: i64 =
-        Connection::open(&path)?.query_row("select count(*) from queue_schema", [], |row| row.get(0))?;
-    assert_eq!(versions, 1);
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use queue_core::{QueueErrorKind, QueueName, Receipt, Settled, Settlement, State, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{id, job, jobs};
 use super::subject::Subject;
 use crate::Bounded;
+use crate::law::expect_eq;
 
 /// Gives a queue of this bound; where there is none, holds that the queue takes whatever comes.
 async fn bounded(subject: &Subject, capacity: u32) -> Option<(Subject, Bounded)> {

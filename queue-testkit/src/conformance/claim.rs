@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use queue_core::{Delivery, Demand, Fence, JobId, QueueErrorKind, Renewal, State, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue};
-use super::subject::{Subject, ids_of, is_refused};
+use super::subject::{Subject, ids_of};
 use super::waiter::poll_and_drop;
+use crate::law::expect_eq;
+use crate::law::is_refused;
 
 /// Q16: A claim gives between one and `max` jobs, each `executing`, attempt one more than before, in order.
 pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject) {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use queue_core::inspect::{Filter, Page, Prune};
 use queue_core::{Demand, Fence, JobId, QueueName, Settled, Settlement, State, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, jobs, queue};
 use super::operate::brought_to;
 use super::subject::Subject;
+use crate::law::expect_eq;
 
 /// Q44: `counts` for each queue and state are exact at rest.
 pub(super) async fn q44_counts_are_exact_at_rest(subject: &Subject) {

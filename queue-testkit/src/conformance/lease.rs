@@ -4,9 +4,9 @@ use queue_core::{
     Delivery, Demand, Fence, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
-use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs};
 use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
 
 /// Every way to end an attempt.
 pub(super) fn every_transition(at: Timestamp) -> [Transition; 6] {

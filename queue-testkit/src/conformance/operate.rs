@@ -3,9 +3,9 @@
 use queue_core::inspect::Cancellation;
 use queue_core::{Delivery, Demand, Lease, QueueErrorKind, QueueName, Renewal, State, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, queue};
 use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
 
 /// Pushes a job and brings it into a state; the delivery, where there was one.
 pub(super) async fn brought_to(subject: &Subject, number: u32, state: State) -> Option<Delivery> {

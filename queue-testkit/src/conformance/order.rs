@@ -2,9 +2,9 @@
 
 use queue_core::{Delivery, Demand, QueueName, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, queue};
 use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
 
 /// Q8: One claimer sees equal jobs in push order, also across batches and across a restart.
 pub(super) async fn q8_one_claimer_sees_equal_jobs_in_push_order(subject: &Subject) {

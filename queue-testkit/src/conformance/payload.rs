@@ -2,9 +2,10 @@
 
 use queue_core::{Body, Meta, NewJob, QueueErrorKind};
 
-use super::expect::expect_eq;
 use super::jobs::{job, json, text};
-use super::subject::{Subject, is_refused};
+use super::subject::Subject;
+use crate::law::expect_eq;
+use crate::law::is_refused;
 
 /// Q6: Payloads are JSON text and come back byte for byte, likewise meta keys and values; what is not JSON is `Invalid`.
 pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subject) {

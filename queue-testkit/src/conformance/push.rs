@@ -7,10 +7,10 @@ use queue_core::{
     Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
 };
 
-use super::expect::expect_eq;
 use super::jobs::{SECOND, id, job, jobs, json, text};
 use super::subject::Subject;
 use super::waiter::poll_and_drop;
+use crate::law::expect_eq;
 
 /// Q1: A batch of n jobs returns n receipts in order; `get` finds each with every field as pushed.
 pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed(subject: &Subject) {

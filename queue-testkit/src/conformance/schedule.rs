@@ -5,9 +5,10 @@ use std::time::Duration;
 use queue_core::inspect::Filter;
 use queue_core::{Demand, QueueErrorKind, Schedule, State, Timestamp, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job};
-use super::subject::{Subject, ids_of, is_refused};
+use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
+use crate::law::is_refused;
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 

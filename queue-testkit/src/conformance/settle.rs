@@ -3,10 +3,10 @@
 use queue_core::inspect::AttemptError;
 use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
 
-use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue, text};
 use super::lease::every_transition;
 use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
 
 /// Q31: `Complete` ends the job.
 pub(super) async fn q31_complete_ends_the_job(subject: &Subject) {

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::inspect::{Filter, Page, Prune};
@@ -13,33 +13,31 @@ use queue_core::{
     Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueName,
     Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
-use tokio::time::timeout;
 
-use super::expect::expect_eq;
 use super::maker::Maker;
-use super::runner::LastStep;
 use super::waiter::{self, Claimed, Pushed, Waiter};
 use crate::Fixture;
+use crate::law::Steps;
+use crate::law::expect_eq;
 
 pub(super) struct Subject {
     maker: Maker,
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Inspect>,
-    step: LastStep,
-    patience: Duration,
+    steps: Steps,
 }
 
 impl Subject {
-    pub(super) async fn new(maker: Maker, step: LastStep, patience: Duration) -> Self {
+    pub(super) async fn new(maker: Maker, steps: Steps) -> Self {
         let fixture = maker.make().await;
         let queue = fixture.queue();
-        Self { maker, fixture, queue, step, patience }
+        Self { maker, fixture, queue, steps }
     }
 
     /// Does the same with another handle on the store, or with another queue.
     pub(super) fn with_queue(&self, queue: Arc<dyn Inspect>) -> Self {
         let (maker, fixture) = (self.maker.clone(), self.fixture.clone());
-        Self { maker, fixture, queue, step: self.step.clone(), patience: self.patience }
+        Self { maker, fixture, queue, steps: self.steps.clone() }
     }
 
     pub(super) fn maker(&self) -> &Maker {
@@ -65,7 +63,7 @@ impl Subject {
 
     /// Notes what is done next, for the message of a failure.
     pub(super) fn note(&self, step: impl Into<String>) {
-        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step.into();
+        self.steps.note(step);
     }
 
     /// Takes a step that must come to an end and succeed.
@@ -74,15 +72,7 @@ impl Subject {
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> T {
-        let step = step.into();
-        self.note(step.clone());
-        match timeout(self.patience, call).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
-            }
-            Err(_) => panic!("{step} did not answer within {:?} of real time", self.patience),
-        }
+        self.steps.does(step, call).await
     }
 
     /// Takes a step that must be refused.
@@ -92,12 +82,7 @@ impl Subject {
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> QueueError {
-        let step = step.into();
-        self.note(step.clone());
-        match timeout(self.patience, call).await {
-            Ok(answer) => is_refused(kind, &step, answer),
-            Err(_) => panic!("{step} did not answer within {:?} of real time", self.patience),
-        }
+        self.steps.refuses(kind, step, call).await
     }
 
     pub(super) async fn receipts(&self, jobs: Vec<NewJob>) -> Vec<Receipt> {
@@ -126,13 +111,13 @@ impl Subject {
     /// Starts a claim that may wait.
     pub(super) fn claiming(&self, demand: Demand) -> Waiter<Claimed> {
         self.note(format!("a claim that may wait: {demand:?}"));
-        waiter::claim(&self.queue, self.patience, demand)
+        waiter::claim(&self.queue, self.steps.patience(), demand)
     }
 
     /// Starts a push that may wait.
     pub(super) fn pushing(&self, jobs: Vec<NewJob>) -> Waiter<Pushed> {
         self.note(format!("a push of {} jobs that may wait", jobs.len()));
-        waiter::push(&self.queue, self.patience, jobs)
+        waiter::push(&self.queue, self.steps.patience(), jobs)
     }
 
     /// Claims of what is ready, without waiting.
@@ -262,22 +247,6 @@ impl Subject {
 
     pub(super) async fn prune(&self, prune: &Prune) -> u64 {
         self.does(format!("`prune` of {prune:?}"), self.queue.prune(prune)).await
-    }
-}
-
-/// Holds that a call was refused as this kind of error, and gives the error.
-#[track_caller]
-pub(super) fn is_refused<T: fmt::Debug>(
-    kind: QueueErrorKind,
-    step: &str,
-    answer: Result<T, QueueError>,
-) -> QueueError {
-    match answer {
-        Err(error) if error.kind() == kind => error,
-        Err(error) => {
-            panic!("{step} was to be refused as {kind:?}, and failed as {:?}: {error}", error.kind())
-        }
-        Ok(answer) => panic!("{step} was to be refused as {kind:?}, and it answered {answer:?}"),
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use queue_core::inspect::Filter;
 use queue_core::{Delivery, Lease, NewJob, QueueErrorKind, Receipt, State, Transition, Unique};
 
-use super::expect::expect_eq;
 use super::jobs::{MICROSECOND, SECOND, id, job, text};
 use super::subject::{Subject, ids_of};
+use crate::law::expect_eq;
 
 fn keyed(number: u32, key: &str) -> NewJob {
     job(number).id(id(number)).unique(key)

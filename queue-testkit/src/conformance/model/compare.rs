@@ -12,10 +12,10 @@ use queue_core::{Inspect, JobId, QueueError};
 use tokio::time::timeout;
 
 use super::super::maker::Maker;
-use super::super::runner::{PATIENCE, panic_text};
 use super::Sequence;
 use super::call::{Call, Seen};
 use crate::Fixture;
+use crate::law::{PATIENCE, panic_text};
 use view::{Counted, DeliveryView, RecordView};
 
 /// How a sequence failed.

@@ -3,7 +3,7 @@
 /// Holds that what was found equals what is expected, and says what it is about.
 macro_rules! expect_eq {
     ($found:expr, $expected:expr $(,)?) => {
-        $crate::conformance::expect::expect_eq!($found, $expected, "`{}`", stringify!($found))
+        $crate::law::expect_eq!($found, $expected, "`{}`", stringify!($found))
     };
     ($found:expr, $expected:expr, $($what:tt)+) => {
         match (&$found, &$expected) {
@@ -16,4 +16,4 @@ macro_rules! expect_eq {
     };
 }
 
-pub(super) use expect_eq;
+pub(crate) use expect_eq;

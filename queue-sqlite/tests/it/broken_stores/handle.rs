@@ -1,0 +1,75 @@
+//! A handle on a store with a flaw.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement,
+};
+
+use super::broken::Flaw;
+
+pub(super) struct Handle<F> {
+    pub(super) queue: Arc<dyn Inspect>,
+    pub(super) flaw: F,
+}
+
+#[async_trait]
+impl<F: Flaw> Queue for Handle<F> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.flaw.push(&self.queue, jobs).await
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.flaw.claim(&self.queue, demand).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        self.queue.renew(leases).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.queue.settle(settlements).await
+    }
+}
+
+#[async_trait]
+impl<F: Flaw> Inspect for Handle<F> {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.queue.get(id).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+        self.queue.list(filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.queue.counts().await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.queue.cancel(id, reason).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.queue.retry(id).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.queue.delete(id).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.queue.pause(queue).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.queue.resume(queue).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        self.queue.prune(prune).await
+    }
+}

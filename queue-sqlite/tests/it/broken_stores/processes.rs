@@ -1,0 +1,124 @@
+//! Stores that lose, or make, jobs when processes die or share.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use queue_core::inspect::{Filter, Page};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, Lease, NewJob, QueueError, Receipt, Settlement, State, Transition,
+};
+use queue_sqlite::rusqlite::Connection;
+
+use super::broken::Flaw;
+use crate::durable::OnDisk;
+
+/// Says that jobs are stored, and stores them then.
+pub(super) struct AnswersFirst;
+
+#[async_trait]
+impl Flaw for AnswersFirst {
+    const SAYS: &str = "was acknowledged, and";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let receipts = jobs.iter().map(|job| Receipt::Stored(job.id.unwrap_or_else(JobId::random))).collect();
+        let queue = queue.clone();
+        tokio::spawn(async move { queue.push(jobs).await });
+        Ok(receipts)
+    }
+}
+
+/// Stores each job of a batch by itself.
+pub(super) struct JobByJob;
+
+#[async_trait]
+impl Flaw for JobByJob {
+    const SAYS: &str = "a batch was stored in part";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let mut receipts = Vec::new();
+        for job in jobs {
+            receipts.extend(queue.push(vec![job]).await?);
+        }
+        Ok(receipts)
+    }
+}
+
+/// Ends a job when it's claimed.
+pub(super) struct CompletesAtOnce;
+
+#[async_trait]
+impl Flaw for CompletesAtOnce {
+    const SAYS: &str = "no worker has ever done it";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let deliveries = queue.claim(demand).await?;
+        let done = deliveries.iter().map(|job| Settlement::new(job.lease.clone(), Transition::Complete));
+        queue.settle(done.collect()).await?;
+        Ok(deliveries)
+    }
+}
+
+/// Knows of the jobs that it delivered, and overlooks that others hold some as well.
+pub(super) struct OverlooksOthers(Mutex<BTreeSet<JobId>>);
+
+#[async_trait]
+impl Flaw for OverlooksOthers {
+    const SAYS: &str = "of those who share the queue, and it must go to one";
+
+    fn of(_: &OnDisk) -> Self {
+        Self(Mutex::default())
+    }
+
+    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let held = queue.list(&Filter::all().state(State::Executing), &Page::first(demand.max)).await?.jobs;
+        let mut deliveries = queue.claim(demand).await?;
+        let mut mine = self.0.lock().expect("what was delivered");
+        mine.extend(deliveries.iter().map(Delivery::id));
+        let others = held.into_iter().filter(|job| mine.insert(job.id)).map(|job| {
+            let expires_at = job.run_at.saturating_add(demand.lease);
+            let lease = Lease { job: job.id, fence: job.fence, length: demand.lease, expires_at };
+            Delivery::new(job, lease)
+        });
+        deliveries.extend(others);
+        Ok(deliveries)
+    }
+}
+
+/// Makes its tables when it first needs them, if there were none as it opened.
+pub(super) struct MakesTablesAnew {
+    path: PathBuf,
+    is_first: AtomicBool,
+}
+
+#[async_trait]
+impl Flaw for MakesTablesAnew {
+    const SAYS: &str = "jobs, although all were opened on one store";
+
+    fn of(disk: &OnDisk) -> Self {
+        let is_first = AtomicBool::new(!disk.path().exists());
+        Self { path: disk.path().to_owned(), is_first }
+    }
+
+    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        if self.is_first.swap(false, Ordering::SeqCst) {
+            let connection = Connection::open(&self.path).expect("the same file again");
+            connection.execute_batch("delete from queue_jobs").expect("tables of its own");
+        }
+        queue.push(jobs).await
+    }
+}

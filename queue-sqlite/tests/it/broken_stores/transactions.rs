@@ -1,0 +1,91 @@
+//! Stores whose parts commit apart from each other.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use queue_core::{
+    Inspect, JobContext, JobError, NewJob, QueueError, Receipt, Services, background_job, jobs,
+};
+use queue_sqlite::rusqlite::Connection;
+use queue_testkit::durable::{Bank, Store as _, Transaction};
+
+use super::broken::Flaw;
+use crate::durable::OnDisk;
+use crate::fixture::work;
+
+/// Pushes on a connection of its own, whatever becomes of the transaction.
+pub(super) struct PushesAtOnce;
+
+struct Elsewhere(Arc<dyn Inspect>);
+
+#[async_trait]
+impl Transaction for Elsewhere {
+    async fn push(&mut self, job: NewJob) -> Result<Receipt, QueueError> {
+        Ok(self.0.push(vec![job]).await?.remove(0))
+    }
+
+    async fn commit(self: Box<Self>) {}
+
+    async fn rollback(self: Box<Self>) {}
+}
+
+#[async_trait]
+impl Flaw for PushesAtOnce {
+    const SAYS: &str = "a job is seen before the transaction that pushed it has committed";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
+        Some(Box::new(Elsewhere(disk.open().await.expect("the same file again"))))
+    }
+}
+
+/// A connection of the application's, on which it writes beside its unit of work.
+struct Accounts(std::sync::Mutex<Connection>);
+
+#[background_job(max_attempts = 100, backoff = fixed("1ms"))]
+async fn pay_at_once(
+    #[inject] accounts: &Accounts,
+    #[inject] context: &JobContext,
+    ending: &str,
+) -> Result<(), JobError> {
+    context.then(NewJob::from(work::new(1)).queue("receipts"));
+    accounts.pay();
+    tokio::task::yield_now().await;
+    accounts.pay();
+    tokio::task::yield_now().await;
+    if ending == "success" { Ok(()) } else { Err("the card was refused")? }
+}
+
+impl Accounts {
+    fn pay(&self) {
+        let connection = self.0.lock().expect("a connection");
+        connection.execute("update accounts set cents = cents + 1", []).expect("an account");
+    }
+}
+
+/// Commits what a job writes, and then that the job is done.
+pub(super) struct TwoCommits;
+
+#[async_trait]
+impl Flaw for TwoCommits {
+    const SAYS: &str = "what a job paid that crashed at its poll";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn bank(disk: &OnDisk) -> Option<Bank> {
+        let right = disk.bank().await?;
+        let accounts = Connection::open(disk.path()).expect("the same file again");
+        let services = Services::builder().singleton(Accounts(std::sync::Mutex::new(accounts)));
+        Some(Bank {
+            services: services.build().expect("services"),
+            jobs: jobs![pay_at_once],
+            pay: Box::new(|ending| pay_at_once::new(ending).into()),
+            ..right
+        })
+    }
+}

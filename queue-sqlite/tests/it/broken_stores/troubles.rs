@@ -1,0 +1,139 @@
+//! Stores that don't get over what goes wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt};
+use queue_testkit::durable::{Opening, Store as _};
+
+use super::broken::Flaw;
+use crate::durable::{OnDisk, open};
+
+/// Keeps the connection that broke.
+pub(super) struct NeverRecovers(AtomicBool);
+
+#[async_trait]
+impl Flaw for NeverRecovers {
+    const SAYS: &str = "a push after another program keeps the file locked, tried again until it succeeds";
+
+    fn of(_: &OnDisk) -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        if self.0.load(Ordering::SeqCst) {
+            return Err(QueueError::unavailable("the connection is broken"));
+        }
+        queue.push(jobs).await.inspect_err(|_| self.0.store(true, Ordering::SeqCst))
+    }
+}
+
+/// Takes another file where it can't read the one that it's given.
+pub(super) struct MakesAnew;
+
+#[async_trait]
+impl Flaw for MakesAnew {
+    const SAYS: &str = "a file that is no database was opened, and must be refused";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
+        let mut refusals = disk.refusals().await;
+        for refusal in &mut refusals {
+            if refusal.what == "a file that is no database" {
+                let builder = disk.builder();
+                refusal.open = Box::pin(open(builder));
+            }
+        }
+        refusals
+    }
+}
+
+/// Counts leases by the clock of whoever claims, which is an hour fast.
+pub(super) struct LeasesByTheClient;
+
+#[async_trait]
+impl Flaw for LeasesByTheClient {
+    const SAYS: &str = "was to run again a minute later, by the queue's clock";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let mut deliveries = queue.claim(demand).await?;
+        for delivery in &mut deliveries {
+            let lease = &mut delivery.lease;
+            lease.expires_at = lease.expires_at.saturating_add(Duration::from_secs(60 * 60));
+        }
+        Ok(deliveries)
+    }
+}
+
+/// Forgets a job on its way to a newer version.
+pub(super) struct LosesOnUpgrade;
+
+#[async_trait]
+impl Flaw for LosesOnUpgrade {
+    const SAYS: &str = "of a file of version 1 is gone";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
+        let upgrades = disk.upgrades().await.into_iter();
+        let forgetful = upgrades.map(|upgrade| {
+            let first = upgrade.expected.first().copied();
+            let open = upgrade.open;
+            let open = Box::pin(async move {
+                let queue = open.await?;
+                queue.delete(first.expect("a job")).await?;
+                Ok(queue)
+            });
+            Opening { open, ..upgrade }
+        });
+        forgetful.collect()
+    }
+}
+
+/// Looks for the work of others only when it's told of it.
+pub(super) struct OnlyListens;
+
+#[async_trait]
+impl Flaw for OnlyListens {
+    const SAYS: &str = "a claim that nobody tells of the job did not answer";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Inspect>> {
+        disk.open_deaf(Duration::from_secs(60 * 60)).await
+    }
+}
+
+/// Tries again in the background what it has said that it couldn't do.
+pub(super) struct GoesOn;
+
+#[async_trait]
+impl Flaw for GoesOn {
+    const SAYS: &str = "a push was refused as unavailable, and its jobs are there";
+
+    fn of(_: &OnDisk) -> Self {
+        Self
+    }
+
+    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        let pushed = queue.push(jobs.clone()).await;
+        if pushed.is_err() {
+            let queue = queue.clone();
+            tokio::spawn(async move { while queue.push(jobs.clone()).await.is_err() {} });
+        }
+        pushed
+    }
+}

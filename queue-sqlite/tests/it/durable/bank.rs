@@ -1,0 +1,62 @@
+//! An application that keeps its accounts beside its jobs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
+use queue_sqlite::rusqlite::Connection;
+use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
+use queue_testkit::durable::Bank;
+
+const PAY: &str = "update accounts set cents = cents + 1";
+
+#[background_job]
+async fn receipt(order: i64) {
+    let _: i64 = order;
+}
+
+#[background_job(max_attempts = 100, backoff = fixed("1ms"))]
+async fn pay(
+    #[inject] db: &mut SqliteUnitOfWork,
+    #[inject] context: &JobContext,
+    ending: &str,
+) -> Result<(), JobError> {
+    context.then(NewJob::from(receipt::new(1)).queue("receipts"));
+    db.write(|tx| tx.execute(PAY, []));
+    tokio::task::yield_now().await;
+    db.write(|tx| tx.execute(PAY, []));
+    tokio::task::yield_now().await;
+    match ending {
+        "success" => Ok(()),
+        "failure" => Err("the card was refused")?,
+        _ => panic!("the card was eaten"),
+    }
+}
+
+/// Makes the table of the accounts.
+pub(crate) fn open_accounts(path: &Path) {
+    let accounts = Connection::open(path).expect("the same file again");
+    let table = "create table accounts (cents integer); insert into accounts values (0)";
+    accounts.execute_batch(table).expect("a table");
+}
+
+/// Reads the account.
+fn balance(path: &PathBuf) -> i64 {
+    let accounts = Connection::open(path).expect("the same file again");
+    accounts.query_row("select cents from accounts", [], |row| row.get(0)).expect("an account")
+}
+
+/// Opens it, where no accounts were kept before.
+pub(crate) async fn open(path: &Path) -> Bank {
+    let queue = SqliteQueue::open(path).await.expect("the same file again");
+    open_accounts(path);
+    let services = Services::builder().unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end);
+    let path = path.to_owned();
+    Bank {
+        queue: Arc::new(queue),
+        services: services.build().expect("services"),
+        jobs: jobs![pay],
+        pay: Box::new(|ending| pay::new(ending).into()),
+        balance: Box::new(move || Box::pin(std::future::ready(balance(&path)))),
+    }
+}

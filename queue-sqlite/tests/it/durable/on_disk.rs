@@ -1,0 +1,155 @@
+//! A file under test, on the real clock, and what can befall it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{Inspect, JobId, QueueError};
+use queue_sqlite::rusqlite::Connection;
+use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
+use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
+use tempfile::TempDir;
+
+use super::bank;
+use super::transaction::OnConnection;
+
+/// A file in a folder of its own, or the file that another process made.
+pub(crate) struct OnDisk {
+    path: PathBuf,
+    /// It's gone with it.
+    folder: Option<TempDir>,
+}
+
+/// How long a program waits for the lock of another. A trouble lasts for as long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl OnDisk {
+    pub(crate) fn at(address: Option<String>) -> Self {
+        match address {
+            Some(address) => Self { path: address.into(), folder: None },
+            None => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                Self { path: folder.path().join("jobs.db"), folder: Some(folder) }
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn builder(&self) -> SqliteQueueBuilder {
+        let builder = SqliteQueue::builder(&self.path).busy_timeout(PATIENCE);
+        builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
+    }
+
+    /// Gives a place beside the file.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.folder.as_ref().expect("a process that was started needs none").path().join(name)
+    }
+}
+
+/// Opens a queue, its type forgotten.
+pub(crate) async fn open(builder: SqliteQueueBuilder) -> Result<Arc<dyn Inspect>, QueueError> {
+    let queue: Arc<dyn Inspect> = Arc::new(builder.open().await?);
+    Ok(queue)
+}
+
+/// Opens a file that another was made of.
+fn opening<T>(what: &str, path: &Path, expected: Vec<T>) -> Opening<T> {
+    Opening { what: what.to_owned(), expected, open: Box::pin(open(SqliteQueue::builder(path))) }
+}
+
+#[async_trait]
+impl Store for OnDisk {
+    fn address(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+        open(self.builder()).await
+    }
+
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+        Some(open(self.builder().poll_interval(poll_interval)).await.expect("the same file again"))
+    }
+
+    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
+        // It is kept until somebody has waited for it in vain.
+        vec![Box::new(Lock::on(&self.path))]
+    }
+
+    async fn locked(&self) -> Option<Locked> {
+        let bound = Duration::from_millis(50);
+        let queue = open(self.builder().busy_timeout(bound)).await.expect("the same file again");
+        Some(Locked { queue, bound, lock: Box::new(Lock::on(&self.path)) })
+    }
+
+    async fn refusals(&self) -> Vec<Opening<String>> {
+        let (folder, letter, newer) =
+            (self.beside("folder"), self.beside("letter.db"), self.beside("newer.db"));
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(&letter, "this is a letter, and no database ".repeat(200)).expect("a letter");
+        drop(SqliteQueue::open(&newer).await.expect("a fresh file"));
+        let connection = Connection::open(&newer).expect("the same file again");
+        connection.execute("insert into queue_schema (version) values (999)", []).expect("a newer version");
+        let says = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        vec![
+            opening("a folder", &folder, says(&["is a folder", "jobs.db"])),
+            opening(
+                "a file in a folder that isn't there",
+                &self.beside("no/jobs.db"),
+                says(&["make it first"]),
+            ),
+            opening("a file that is no database", &letter, says(&["backup"])),
+            opening("a file of a newer version", &newer, says(&["999", "update the program"])),
+        ]
+    }
+
+    async fn upgrades(&self) -> Vec<Opening<JobId>> {
+        let path = self.beside("version_1.db");
+        let connection = Connection::open(&path).expect("a file");
+        connection.execute_batch(include_str!("../schemas/version_1.sql")).expect("the first schema");
+        let id = connection.query_row("select id from queue_jobs", [], |row| row.get::<_, Vec<u8>>(0));
+        let id = u128::from_be_bytes(id.expect("a job").try_into().expect("sixteen bytes"));
+        vec![opening("a file of version 1", &path, vec![JobId::from_u128(id)])]
+    }
+
+    async fn begin(&self) -> Option<Box<dyn Transaction>> {
+        Some(Box::new(OnConnection::begin(&self.path).await))
+    }
+
+    async fn bank(&self) -> Option<Bank> {
+        Some(bank::open(&self.path).await)
+    }
+}
+
+/// A lock that another program takes on the whole file.
+pub(crate) struct Lock(Mutex<Connection>);
+
+impl Lock {
+    pub(crate) fn on(path: &Path) -> Self {
+        Self(Mutex::new(Connection::open(path).expect("the same file again")))
+    }
+
+    fn run(&self, sql: &str) {
+        self.0.lock().expect("a connection").execute_batch(sql).expect(sql);
+    }
+}
+
+#[async_trait]
+impl Trouble for Lock {
+    fn name(&self) -> &'static str {
+        "another program keeps the file locked"
+    }
+
+    async fn begin(&self) {
+        self.run("begin immediate");
+    }
+
+    async fn end(&self) {
+        self.run("commit");
+    }
+}

@@ -1,0 +1,38 @@
+//! A transaction on a connection of the application's own.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use queue_core::{NewJob, QueueError, Receipt};
+use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::Connection;
+use queue_testkit::durable::Transaction;
+
+pub(crate) struct OnConnection {
+    queue: SqliteQueue,
+    connection: Connection,
+}
+
+impl OnConnection {
+    pub(crate) async fn begin(path: &Path) -> Self {
+        let queue = SqliteQueue::open(path).await.expect("the same file again");
+        let connection = Connection::open(path).expect("the same file again");
+        connection.execute_batch("begin immediate").expect("a transaction");
+        Self { queue, connection }
+    }
+}
+
+#[async_trait]
+impl Transaction for OnConnection {
+    async fn push(&mut self, job: NewJob) -> Result<Receipt, QueueError> {
+        self.queue.enqueue_in(&self.connection, job)
+    }
+
+    async fn commit(self: Box<Self>) {
+        self.connection.execute_batch("commit").expect("a commit");
+    }
+
+    async fn rollback(self: Box<Self>) {
+        self.connection.execute_batch("rollback").expect("a rollback");
+    }
+}

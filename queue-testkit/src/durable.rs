@@ -1,0 +1,137 @@
+//! The laws that bind every durable queue, as tests that any backend can run.
+//!
+//! [`conformance`](mod@crate::conformance) holds a queue to what its answers say, on a clock that is moved by hand.
+//! These laws are about what befalls a store: processes and servers that are killed, several programs at once, locks,
+//! and lost connections. They run on the real clock, and start processes of their own.
+//!
+//! A backend says what a [`Store`] is, and gets one named test for each law:
+//!
+//! ```ignore
+//! // Makes a fresh store, or finds the one at an address that another process gives.
+//! queue_testkit::durable_conformance!(async |address: Option<String>| OnDisk::at(address));
+//! ```
+//!
+//! The tests run their own program once more as the processes that die: such a process makes its store of the address
+//! that the first one gave, does what it was started for, and says so on its standard error.
+//!
+//! What a store doesn't have, [`Store`] leaves out: a queue without a server has no law of servers.
+//! What takes hundreds of kills, or a disk that is full, is the torture's.
+
+mod killed;
+mod opening;
+mod process;
+mod sharing;
+mod skew;
+mod store;
+mod transaction;
+mod trial;
+mod trouble;
+mod unit;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use store::{Bank, Locked, Open, Opening, Served, Store, Transaction, Trouble};
+
+use crate::law::{self, LastStep, PATIENCE, Steps, laws};
+use trial::{Make, Trial};
+
+/// How long, in real time, a law may take. Only what hangs takes as long.
+const LAW_GUARD: Duration = Duration::from_secs(300);
+
+laws! {
+    /// Makes one test for each law that binds every durable queue.
+    ///
+    /// It takes a closure that makes a fresh [`Store`](crate::durable::Store) of `None`, and finds the one at an address
+    /// of `Some`. The module [`durable`](mod@crate::durable) says more.
+    durable_conformance of durable(Trial) {
+        killed {
+            d1_an_acknowledged_push_survives_kill_9_of_its_process,
+            d2_an_acknowledged_push_survives_kill_9_of_the_server,
+            d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all,
+            d5_workers_killed_in_mid_load_lose_no_job,
+        }
+        trouble {
+            d4_trouble_is_said_and_service_resumes_after_it,
+            d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done,
+        }
+        sharing {
+            d6_any_number_of_processes_share_one_queue,
+            d13_without_notification_jobs_start_within_the_polling_interval,
+        }
+        opening {
+            d7_opening_concurrently_for_the_first_time_migrates_once,
+            d8_what_cannot_be_opened_is_refused_with_what_to_do,
+            d10_upgrading_from_each_earlier_schema_keeps_every_job,
+        }
+        skew {
+            d9_a_client_clock_wrong_by_an_hour_changes_nothing,
+        }
+        transaction {
+            d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_commits,
+        }
+        unit {
+            d12_a_units_effects_and_its_completion_are_one_commit,
+        }
+    }
+}
+
+/// Holds a store to one law, by its number (`"d12"`) or its whole name.
+///
+/// `test` is the whole name of the test that calls, with its crate, such as `it::broken::d1`: the law starts the program
+/// with that test alone as the processes that it needs, where this call does what they are for and doesn't come back.
+///
+/// # Errors
+///
+/// What the law says, and what was found instead. Also if there is no such law.
+pub fn check<M, F, S>(test: &str, law: &str, maker: M) -> Result<(), String>
+where
+    M: Fn(Option<String>) -> F + Send + Sync + 'static,
+    F: Future<Output = S> + Send + 'static,
+    S: Store,
+{
+    check_within(test, law, PATIENCE, maker)
+}
+
+/// Holds a store to one law, and waits for each event for so long, in real time, instead of 20 s.
+///
+/// # Errors
+///
+/// Those of [`check`].
+pub fn check_within<M, F, S>(test: &str, law: &str, patience: Duration, maker: M) -> Result<(), String>
+where
+    M: Fn(Option<String>) -> F + Send + Sync + 'static,
+    F: Future<Output = S> + Send + 'static,
+    S: Store,
+{
+    let make: Arc<Make> = Arc::new(move |address| {
+        let store = maker(address);
+        Box::pin(async move {
+            let store: Arc<dyn Store> = Arc::new(store.await);
+            store
+        })
+    });
+    process::play(&make);
+    let law = law::find(LAWS, law)?;
+    let step = LastStep::default();
+    let steps = Steps::new(step.clone(), patience);
+    let test = test.split_once("::").map_or(test, |(_, test)| test).to_owned();
+    law::run(law.name, LAW_GUARD, &step, async move {
+        let trial = Trial::new(make, test, steps).await;
+        (law.run)(&trial).await;
+    })
+}
+
+/// What the tests do that [`durable_conformance!`](crate::durable_conformance!) makes.
+#[doc(hidden)]
+pub fn run_as<M, F, S>(test: &str, law: &str, maker: M)
+where
+    M: Fn(Option<String>) -> F + Send + Sync + 'static,
+    F: Future<Output = S> + Send + 'static,
+    S: Store,
+{
+    if let Err(message) = check(test, law, maker) {
+        panic!("{message}");
+    }
+}

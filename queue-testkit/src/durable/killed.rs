@@ -1,0 +1,138 @@
+//! Processes and servers that are killed (D1, D2, D3, D5).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use queue_core::{JobId, State};
+
+use super::process::{BATCH, Process, Role, id};
+use super::trial::Trial;
+use crate::conformance::jobs::{job, jobs};
+
+/// How many batches are stored before the process is killed, in each round.
+const ROUNDS: [usize; 12] = [1, 2, 20, 3, 1, 5, 2, 4, 1, 3, 2, 6];
+
+pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(trial: &Trial) {
+    for batches in ROUNDS {
+        let (acknowledged, stored) = push_until_killed(&trial.afresh().await, batches).await;
+        for batch in acknowledged {
+            let missing = (0..BATCH).filter(|place| !stored.contains(&id(batch, *place))).count();
+            assert!(missing == 0, "batch {batch} was acknowledged, and {missing} jobs of it are gone");
+        }
+    }
+}
+
+pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(trial: &Trial) {
+    for batches in ROUNDS {
+        let (_, stored) = push_until_killed(&trial.afresh().await, batches).await;
+        assert!(
+            stored.len().is_multiple_of(BATCH as usize),
+            "a process that pushes batches of {BATCH} was killed, and {} jobs are there: a batch was stored in part",
+            stored.len()
+        );
+    }
+}
+
+/// Kills a process that pushes when it has said so often that a batch is stored.
+///
+/// Gives the batches that it said it of, and the jobs that are there.
+async fn push_until_killed(trial: &Trial, batches: usize) -> (Vec<u32>, BTreeSet<JobId>) {
+    let mut process = trial.start(Role::Push);
+    let mut said = Vec::new();
+    while said.len() < batches {
+        let line = trial.steps().ends("waiting for a batch to be stored", process.says()).await;
+        said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
+    }
+    said.extend(process.kill().await);
+    let acknowledged = said.iter().filter_map(|line| line.strip_prefix("stored ")?.parse().ok()).collect();
+    let queue = trial.open().await;
+    (acknowledged, trial.all(&*queue).await.into_keys().collect())
+}
+
+pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(trial: &Trial) {
+    let Some(served) = trial.store().on_a_server().await else { return };
+    let trial = trial.with_store(served.store);
+    let queue = trial.open().await;
+    let mut pushed = BTreeSet::new();
+    for round in 0..3 {
+        pushed.extend(trial.push(&*queue, (0..10).map(|number| job(round * 10 + number)).collect()).await);
+
+        trial.steps().note("the server was killed straight after an answer, and started again");
+        served.server.begin().await;
+        served.server.end().await;
+
+        let missing = trial.insists("`counts` on the same handle", || queue.counts()).await;
+        drop(missing);
+        let stored: BTreeSet<_> = trial.all(&*trial.open().await).await.into_keys().collect();
+        let gone = pushed.difference(&stored).count();
+        assert!(gone == 0, "{gone} jobs were acknowledged before the server was killed, and are gone");
+    }
+}
+
+/// How many jobs the workers have, and how many of them die.
+const JOBS: u32 = 150;
+const KILLS: u32 = 8;
+
+/// What the workers said.
+#[derive(Default)]
+struct Heard {
+    fences: BTreeMap<JobId, BTreeSet<u64>>,
+    done: BTreeSet<JobId>,
+}
+
+impl Heard {
+    /// Takes a line down; tells whether a job was claimed or done by it.
+    fn note(&mut self, line: &str) -> bool {
+        let mut words = line.split(' ');
+        match (words.next(), words.next().and_then(|id| id.parse().ok()), words.next()) {
+            (Some("claimed"), Some(id), Some(fence)) => {
+                let fence = fence.parse().unwrap_or_default();
+                let is_new = self.fences.entry(id).or_default().insert(fence);
+                assert!(is_new, "job {id} was delivered twice under the fence {fence}");
+            }
+            (Some("done"), Some(id), None) => drop(self.done.insert(id)),
+            _ => return false,
+        }
+        true
+    }
+}
+
+pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(trial: &Trial) {
+    let queue = trial.open().await;
+    let endless = jobs(JOBS).into_iter().map(|job| job.max_attempts(1_000));
+    let pushed = trial.push(&*queue, endless.collect()).await;
+    let mut workers = [trial.start(Role::Work(500)), trial.start(Role::Work(500))];
+    let mut heard = Heard::default();
+    let (mut lines, mut kills) = (0, 0);
+    let is_over = async {
+        while trial.count(&*queue, State::Completed).await < JOBS.into() {
+            let [one, other] = &mut workers;
+            let (at, line) = tokio::select! {
+                biased;
+                line = one.says() => (0, line),
+                line = other.says() => (1, line),
+            };
+            let line = line.unwrap_or_else(|| panic!("a worker ended by itself"));
+            lines += u32::from(heard.note(&line));
+            // By turns it has just claimed something, and has just done it.
+            if lines >= 2 * JOBS / KILLS * (kills + 1) + kills % 2 && kills < KILLS {
+                kills += 1;
+                let dead = std::mem::replace(&mut workers[at], trial.start(Role::Work(500)));
+                hear_out(&mut heard, dead).await;
+            }
+        }
+    };
+    trial.steps().ends("the work of processes of which some are killed", is_over).await;
+    for worker in workers {
+        hear_out(&mut heard, worker).await;
+    }
+    assert!(kills >= KILLS / 2, "{kills} kills are too few: the jobs were over too soon");
+    for id in pushed {
+        assert!(heard.done.contains(&id), "job {id} is completed, and no worker has ever done it");
+    }
+}
+
+async fn hear_out(heard: &mut Heard, process: Process) {
+    for line in process.kill().await {
+        heard.note(&line);
+    }
+}

@@ -1,0 +1,73 @@
+//! What opening makes, refuses and keeps (D7, D8, D10).
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use queue_core::error::chain;
+use queue_core::{Delivery, Demand};
+
+use super::process::{BATCH, Role, id};
+use super::trial::Trial;
+use crate::conformance::jobs::job;
+
+/// How many processes, and how many handles of this one, are the first.
+const PROCESSES: u32 = 3;
+const HANDLES: u32 = 4;
+
+pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(trial: &Trial) {
+    let mut processes: Vec<_> = (0..PROCESSES).map(|number| trial.start(Role::Open(number))).collect();
+    let handles = join_all((0..HANDLES).map(|_| trial.open())).await;
+    for (number, handle) in (PROCESSES..).zip(&handles) {
+        let jobs = (0..BATCH).map(|place| job(number).id(id(number, place))).collect();
+        trial.push(&**handle, jobs).await;
+    }
+    for process in &mut processes {
+        let said = trial.steps().ends("waiting for a process that opens the store", process.says()).await;
+        assert!(said.is_some(), "a process that opened the store with others ended by itself");
+    }
+
+    for handle in handles.iter().chain([&trial.open().await]) {
+        let stored = trial.all(&**handle).await.len();
+        let pushed = ((PROCESSES + HANDLES) * BATCH) as usize;
+        assert!(
+            stored == pushed,
+            "a handle sees {stored} of {pushed} jobs, although all were opened on one store"
+        );
+    }
+}
+
+pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(trial: &Trial) {
+    for refusal in trial.store().refusals().await {
+        let what = refusal.what;
+        match trial.steps().ends(format!("opening {what}"), refusal.open).await {
+            Ok(_) => panic!("{what} was opened, and must be refused"),
+            Err(error) => {
+                let text = chain(&error);
+                for word in refusal.expected {
+                    assert!(
+                        text.contains(&word),
+                        "the error about {what} must say {word:?}, and it says: {text}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(trial: &Trial) {
+    for upgrade in trial.store().upgrades().await {
+        let what = upgrade.what;
+        let queue = trial.steps().does(format!("opening {what}"), upgrade.open).await;
+        let stored = trial.all(&*queue).await;
+        let mut ready = Vec::new();
+        for job in stored.values() {
+            let demand = Demand::new(job.queue.clone(), stored.len()).wait(Duration::ZERO);
+            let claimed = trial.steps().does(format!("a claim from {what}"), queue.claim(&demand)).await;
+            ready.extend(claimed.iter().map(Delivery::id));
+        }
+        for job in upgrade.expected {
+            assert!(stored.contains_key(&job), "job {job} of {what} is gone");
+            assert!(ready.contains(&job), "job {job} of {what} is there and isn't delivered");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A store under test, with what laws do to it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use queue_core::inspect::{Filter, Page};
+use queue_core::{Inspect, JobId, JobRecord, NewJob, QueueError, Receipt, State};
+
+use super::process::{Process, Role};
+use super::store::Store;
+use crate::law::Steps;
+
+/// The closure that a backend hands to the suite, its types forgotten.
+pub(super) type Make = dyn Fn(Option<String>) -> BoxFuture<'static, Arc<dyn Store>> + Send + Sync;
+
+pub(super) struct Trial {
+    make: Arc<Make>,
+    store: Arc<dyn Store>,
+    test: String,
+    steps: Steps,
+}
+
+impl Trial {
+    pub(super) async fn new(make: Arc<Make>, test: String, steps: Steps) -> Self {
+        let store = make(None).await;
+        Self { make, store, test, steps }
+    }
+
+    /// Does the same with another fresh store.
+    pub(super) async fn afresh(&self) -> Self {
+        let store = (self.make)(None).await;
+        self.with_store(store)
+    }
+
+    /// Does the same with another store.
+    pub(super) fn with_store(&self, store: Arc<dyn Store>) -> Self {
+        let (make, test, steps) = (self.make.clone(), self.test.clone(), self.steps.clone());
+        Self { make, store, test, steps }
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    pub(super) async fn open(&self) -> Arc<dyn Inspect> {
+        self.steps.does("opening the store", self.store.open()).await
+    }
+
+    /// Starts a process on the store.
+    pub(super) fn start(&self, role: Role) -> Process {
+        self.steps.note(format!("a process was started to {role}"));
+        Process::start(&self.test, &self.store.address(), role)
+    }
+
+    /// Pushes jobs that must all be stored.
+    pub(super) async fn push(&self, queue: &dyn Inspect, jobs: Vec<NewJob>) -> Vec<JobId> {
+        let step = format!("a push of {} jobs", jobs.len());
+        let receipts = self.steps.does(step, queue.push(jobs)).await;
+        receipts.into_iter().map(Receipt::id).collect()
+    }
+
+    /// Gives every job of the store.
+    pub(super) async fn all(&self, queue: &dyn Inspect) -> BTreeMap<JobId, JobRecord> {
+        let (mut jobs, mut page) = (BTreeMap::new(), Page::first(500));
+        loop {
+            let listing = self.steps.does("`list` of every job", queue.list(&Filter::all(), &page)).await;
+            jobs.extend(listing.jobs.into_iter().map(|job| (job.id, job)));
+            match listing.next {
+                Some(cursor) => page = Page::after(cursor, 500),
+                None => return jobs,
+            }
+        }
+    }
+
+    /// Counts the jobs that are in a state.
+    pub(super) async fn count(&self, queue: &dyn Inspect, state: State) -> u64 {
+        let counts = self.steps.does("`counts`", queue.counts()).await;
+        counts.iter().map(|counts| counts.of(state)).sum()
+    }
+
+    /// Makes a call until it's answered: what is transient is over soon.
+    pub(super) async fn insists<T, F>(&self, step: &str, call: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, QueueError>>,
+    {
+        let answered = async {
+            loop {
+                match call().await {
+                    Ok(answer) => return answer,
+                    Err(error) if error.is_transient() => tokio::task::yield_now().await,
+                    Err(error) => panic!("{step} failed for good: {}", queue_core::error::chain(&error)),
+                }
+            }
+        };
+        self.steps.ends(format!("{step}, tried again until it succeeds,"), answered).await
+    }
+}

@@ -1,0 +1,133 @@
+//! A job's writes and its completion in one commit (D12).
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use queue_core::{
+    BoxFuture, Clock, Delivery, Demand, Interrupt, JobRecord, Performer, State, Timestamp, World,
+};
+
+use super::skew::NoThreads;
+use super::store::Bank;
+use super::trial::Trial;
+use crate::law::expect_eq;
+
+/// The clock of attempts that need none.
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// More polls than a job has that writes twice, however slow its store.
+const POLLS: u32 = 24;
+
+pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial: &Trial) {
+    let Some(bank) = trial.store().bank().await else { return };
+    let world = World { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
+    let (jobs, services) = (bank.jobs.clone(), bank.services.clone());
+    let teller =
+        Teller { trial, performer: Performer::new(jobs, services, bank.queue.clone(), &[], world), bank };
+    let mut crashes = 0;
+    for polls in 0..POLLS {
+        let before = (teller.bank.balance)().await;
+        let delivery = teller.pay("success").await;
+        if teller.crashes_after(polls, &delivery).await {
+            crashes += 1;
+            if teller.job(&delivery).await.state != State::Completed {
+                // Its lease is void soon: then it's delivered again, and goes through.
+                let again = teller.claim(Duration::from_secs(60)).await;
+                teller.crashes_after(u32::MAX, &again).await;
+            }
+        }
+        let job = teller.job(&delivery).await;
+        expect_eq!(
+            job.state,
+            State::Completed,
+            "a job that crashed at its poll {polls} and was run again: {job:?}"
+        );
+        let paid = (teller.bank.balance)().await - before;
+        expect_eq!(paid, 2, "what a job paid that crashed at its poll {polls} and was run again");
+        expect_eq!(teller.receipts().await, 1, "the followups of a job that crashed at its poll {polls}");
+    }
+    assert!(
+        crashes >= 3,
+        "the job was over after {crashes} polls: it must write twice, and be suspended meanwhile"
+    );
+    for ending in ["failure", "panic"] {
+        let before = (teller.bank.balance)().await;
+        let delivery = teller.pay(ending).await;
+        teller.crashes_after(u32::MAX, &delivery).await;
+        let paid = (teller.bank.balance)().await - before;
+        expect_eq!(paid, 0, "what an attempt paid that ended in a {ending}");
+        expect_eq!(teller.receipts().await, 0, "the followups of an attempt that ended in a {ending}");
+        // Otherwise it would fail for ever, in the way of the next.
+        let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as it was to");
+        trial.steps().does("`cancel`", cancel).await;
+    }
+}
+
+/// Makes the attempts.
+struct Teller<'a> {
+    trial: &'a Trial,
+    performer: Performer,
+    bank: Bank,
+}
+
+impl Teller<'_> {
+    /// Pushes a job and claims it, for so short that a crash is over soon.
+    async fn pay(&self, ending: &str) -> Delivery {
+        self.trial.push(&*self.bank.queue, vec![(self.bank.pay)(ending)]).await;
+        self.claim(Duration::from_millis(250)).await
+    }
+
+    async fn claim(&self, lease: Duration) -> Delivery {
+        let demand = Demand::new("default", 1).lease(lease);
+        let deliveries = self.trial.steps().does("a claim", self.bank.queue.claim(&demand)).await;
+        deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits came back empty"))
+    }
+
+    /// Makes an attempt, and drops it after so many polls, as a crash does; tells whether that came before its end.
+    async fn crashes_after(&self, polls: u32, delivery: &Delivery) -> bool {
+        let attempt = async {
+            let attempted = self.performer.run(delivery, Interrupt::new()).await;
+            if !attempted.is_recorded {
+                let settle = self.bank.queue.settle(vec![attempted.settlement]);
+                self.trial.steps().does("a settlement", settle).await;
+            }
+        };
+        dropped_after(polls, attempt).await
+    }
+
+    async fn job(&self, delivery: &Delivery) -> JobRecord {
+        let job = self.trial.steps().does("`get`", self.bank.queue.get(delivery.id())).await;
+        job.unwrap_or_else(|| panic!("job {} is gone", delivery.id()))
+    }
+
+    /// How many receipts were enqueued since this was asked last.
+    async fn receipts(&self) -> usize {
+        let demand = Demand::new("receipts", 10).lease(Duration::from_secs(600)).wait(Duration::ZERO);
+        self.trial.steps().does("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
+    }
+}
+
+/// Polls a future so often at most; tells whether it was dropped before its end.
+async fn dropped_after(polls: u32, future: impl Future<Output = ()>) -> bool {
+    let (mut future, mut left) = (Box::pin(future), polls);
+    poll_fn(move |cx| {
+        if left == 0 {
+            return Poll::Ready(true);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(|()| false)
+    })
+    .await
+}

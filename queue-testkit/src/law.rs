@@ -1,0 +1,69 @@
+//! What the suites of laws have in common: their lists, how one law is run, and the steps that it takes.
+
+mod expect;
+mod runner;
+mod steps;
+
+pub(crate) use expect::expect_eq;
+pub(crate) use runner::{PATIENCE, panic_text, run};
+pub(crate) use steps::{LastStep, Steps, is_refused};
+
+use futures_util::future::BoxFuture;
+
+/// One law: a function that panics where a queue breaks it.
+pub(crate) struct Law<S: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) run: for<'a> fn(&'a S) -> BoxFuture<'a, ()>,
+}
+
+/// Lists a suite's laws by section, and makes both a table of them and the macro that makes a test of each.
+macro_rules! laws {
+    (
+        $(#[$doc:meta])*
+        $suite:ident of $module:ident($subject:ty) {
+            $($section:ident { $($law:ident,)* })*
+        }
+    ) => {
+        /// Every law, in order.
+        const LAWS: &[$crate::law::Law<$subject>] = &[
+            $($($crate::law::Law {
+                name: stringify!($law),
+                run: |subject| Box::pin($section::$law(subject)),
+            },)*)*
+        ];
+
+        /// Goes through the names of all laws.
+        pub fn laws() -> impl Iterator<Item = &'static str> {
+            LAWS.iter().map(|law| law.name)
+        }
+
+        $crate::law::laws!(@suite ($) $(#[$doc])* $suite $module $($($law)*)*);
+    };
+    (@suite ($d:tt) $(#[$doc:meta])* $suite:ident $module:ident $($law:ident)*) => {
+        $(#[$doc])*
+        #[macro_export]
+        macro_rules! $suite {
+            ($d maker:expr) => {
+                $(
+                    #[test]
+                    fn $law() {
+                        let test = concat!(module_path!(), "::", stringify!($law));
+                        $d crate::$module::run_as(test, stringify!($law), $d maker);
+                    }
+                )*
+            };
+        }
+    };
+}
+
+pub(crate) use laws;
+
+/// Finds a law by its number or its whole name.
+pub(crate) fn find<S>(laws: &'static [Law<S>], law: &str) -> Result<&'static Law<S>, String> {
+    let is_meant = |candidate: &&Law<S>| {
+        let number = candidate.name.split('_').next().unwrap_or_default();
+        candidate.name == law || number.eq_ignore_ascii_case(law)
+    };
+    let found = laws.iter().find(is_meant);
+    found.ok_or_else(|| format!("there is no law `{law}`; `laws()` of the suite's module lists them"))
+}

@@ -1,0 +1,87 @@
+//! The steps that a law takes: each is noted before it is taken, and fails with a text that says what was asked and what came.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use queue_core::{QueueError, QueueErrorKind};
+use tokio::time::timeout;
+
+/// What a law did last; it outlives the law, so that a failure can tell.
+pub(crate) type LastStep = Arc<Mutex<String>>;
+
+#[derive(Clone)]
+pub(crate) struct Steps {
+    last: LastStep,
+    patience: Duration,
+}
+
+impl Steps {
+    pub(crate) fn new(last: LastStep, patience: Duration) -> Self {
+        Self { last, patience }
+    }
+
+    /// How long, in real time, one event may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Notes what is done next, for the message of a failure.
+    pub(crate) fn note(&self, step: impl Into<String>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = step.into();
+    }
+
+    /// Takes a step that must come to an end.
+    pub(crate) async fn ends<T>(&self, step: impl Into<String>, call: impl Future<Output = T>) -> T {
+        let step = step.into();
+        self.note(step.clone());
+        match timeout(self.patience, call).await {
+            Ok(answer) => answer,
+            Err(_) => panic!("{step} did not answer within {:?} of real time", self.patience),
+        }
+    }
+
+    /// Takes a step that must come to an end and succeed.
+    pub(crate) async fn does<T>(
+        &self,
+        step: impl Into<String>,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> T {
+        let step = step.into();
+        match self.ends(step.clone(), call).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
+            }
+        }
+    }
+
+    /// Takes a step that must be refused.
+    pub(crate) async fn refuses<T: fmt::Debug>(
+        &self,
+        kind: QueueErrorKind,
+        step: impl Into<String>,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> QueueError {
+        let step = step.into();
+        let answer = self.ends(step.clone(), call).await;
+        is_refused(kind, &step, answer)
+    }
+}
+
+/// Holds that a call was refused as this kind of error, and gives the error.
+#[track_caller]
+pub(crate) fn is_refused<T: fmt::Debug>(
+    kind: QueueErrorKind,
+    step: &str,
+    answer: Result<T, QueueError>,
+) -> QueueError {
+    match answer {
+        Err(error) if error.kind() == kind => error,
+        Err(error) => {
+            panic!("{step} was to be refused as {kind:?}, and failed as {:?}: {error}", error.kind())
+        }
+        Ok(answer) => panic!("{step} was to be refused as {kind:?}, and it answered {answer:?}"),
+    }
+}
