@@ -79,6 +79,9 @@ impl PostgresQueueBuilder {
     }
 
     /// Waits so long for a connection, and for each answer, before a call is `Unavailable`; 30 s by default.
+    ///
+    /// The server is told, and ends what takes longer: a push that was given up isn't stored later. Only where the
+    /// connection itself breaks is it in doubt what was done.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

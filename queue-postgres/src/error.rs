@@ -36,6 +36,11 @@ pub(crate) fn is_contention(error: &Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
 }
 
+/// Tells whether the server ended the statement, because it took too long or because somebody asked for that.
+pub(crate) fn is_cancelled(error: &Error) -> bool {
+    code(error).as_deref() == Some("57014")
+}
+
 /// Tells whether it's the request that is wrong, rather than the server or the way to it.
 pub(crate) fn is_about_the_request(error: &QueueError) -> bool {
     matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Corrupt)

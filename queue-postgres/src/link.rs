@@ -8,7 +8,7 @@ use queue_core::QueueError;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use tokio::time::{Instant, timeout};
 
-use crate::error::{explained, is_connection_lost, is_contention};
+use crate::error::{explained, is_cancelled, is_connection_lost, is_contention};
 use crate::place::Place;
 
 /// How often a transaction is run again that the server gave up in favour of another.
@@ -54,7 +54,8 @@ impl Link {
         for retry in 0.. {
             let known = |error| Unanswered { error, is_in_doubt: false };
             let mut connection = self.connected().await.map_err(known)?;
-            let answer = timeout(self.place.timeout, asked(&mut connection, self.place.is_pooled, ask)).await;
+            let (place, started) = (self.place.clone(), Instant::now());
+            let answer = timeout(patience(place.timeout), asked(&mut connection, &place, ask)).await;
             match answer {
                 Ok(Ok(answer)) => {
                     self.keep(connection);
@@ -65,6 +66,9 @@ impl Link {
                 }
                 Ok(Err(error)) => {
                     self.keep(connection);
+                    if is_cancelled(&error) && started.elapsed() >= place.timeout {
+                        return Err(known(unanswered(&place).with_source(error)));
+                    }
                     if !is_contention(&error) || retry >= RETRIES {
                         return Err(known(explained(error, &self.place)));
                     }
@@ -73,8 +77,7 @@ impl Link {
                     tokio::time::sleep(pause).await;
                 }
                 Err(_) => {
-                    let text = format!("{} did not answer within {:?}", self.place, self.place.timeout);
-                    return Err(Unanswered { error: QueueError::unavailable(text), is_in_doubt: true });
+                    return Err(Unanswered { error: unanswered(&place), is_in_doubt: true });
                 }
             }
         }
@@ -100,10 +103,7 @@ impl Link {
         let connect = async {
             let mut connection = PgConnection::connect_with(&place.options).await?;
             if !place.is_pooled {
-                // The statements count on seeing what others commit meanwhile, whatever the server's default is.
-                raw_sql("set session characteristics as transaction isolation level read committed")
-                    .execute(&mut connection)
-                    .await?;
+                raw_sql(AssertSqlSafe(opening(place.timeout))).execute(&mut connection).await?;
             }
             Ok(connection)
         };
@@ -117,12 +117,43 @@ impl Link {
     }
 }
 
+/// How long an answer is waited for: so long that the server itself says that it ended the statement, and nothing is in
+/// doubt but where the connection is broken.
+fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_add(timeout / 10).saturating_add(Duration::from_millis(100))
+}
+
+fn unanswered(place: &Place) -> QueueError {
+    QueueError::unavailable(format!("{place} did not answer within {:?}", place.timeout))
+}
+
+/// What a connection begins with.
+///
+/// The statements count on seeing what others commit meanwhile, whatever the server's default is; and what this end no
+/// longer waits for isn't to be done later. A bound that the server was given is left, if it's the closer one.
+fn opening(timeout: Duration) -> String {
+    format!(
+        "set session characteristics as transaction isolation level read committed; {}",
+        bound(timeout, "false")
+    )
+}
+
+fn bound(timeout: Duration, is_local: &str) -> String {
+    // The server counts in 32 bits.
+    let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
+    format!(
+        "select set_config('statement_timeout', '{ms}ms', {is_local}) where not \
+         current_setting('statement_timeout')::interval between interval '1us' and interval '{ms}ms'"
+    )
+}
+
 /// Asks in one implicit transaction; or, where a pooler may give each statement another connection, in an explicit one.
-async fn asked<T>(connection: &mut PgConnection, is_pooled: bool, ask: Ask<'_, T>) -> sqlx::Result<T> {
-    if !is_pooled {
+async fn asked<T>(connection: &mut PgConnection, place: &Place, ask: Ask<'_, T>) -> sqlx::Result<T> {
+    if !place.is_pooled {
         return ask(connection).await;
     }
-    raw_sql(AssertSqlSafe("begin isolation level read committed")).execute(&mut *connection).await?;
+    let begin = format!("begin isolation level read committed; {}", bound(place.timeout, "true"));
+    raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
     let answer = ask(connection).await;
     let end = if answer.is_ok() { "commit" } else { "rollback" };
     let ended = raw_sql(AssertSqlSafe(end)).execute(&mut *connection).await;

@@ -154,12 +154,3 @@ pub(crate) async fn cut(connection: &mut PgConnection, like: &str) -> Result<i64
     );
     number(connection, cut).await
 }
-
-/// For attempts that need no thread.
-pub(crate) struct NoThreads;
-
-impl queue_core::Blocking for NoThreads {
-    fn run_blocking(&self, _: Box<dyn FnOnce() + Send>) -> queue_core::BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
-}

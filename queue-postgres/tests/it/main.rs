@@ -3,8 +3,8 @@
 mod bookmarks;
 mod conformance;
 mod crashes;
+mod durable;
 mod fixture;
-mod killed;
 mod logs;
 mod notifications;
 mod opening;
@@ -12,10 +12,9 @@ mod plans;
 mod pooler;
 mod privileges;
 mod retention;
-mod sharing;
-mod skew;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transactions;
 mod trouble;
 mod units;
+mod waiting;

@@ -1,9 +1,9 @@
-//! What connecting makes, accepts and refuses (D7, D8, D10).
+//! What connecting makes, accepts and refuses (D8).
 
 use std::time::Duration;
 
 use queue_core::error::chain;
-use queue_core::{Inspect as _, JobId, QueueErrorKind, QueueExt as _};
+use queue_core::{Inspect as _, QueueErrorKind, QueueExt as _};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
 use test_servers::{Durability, Postgres};
@@ -14,27 +14,6 @@ use crate::fixture::{TestResult, number, queue, run, schema, url, work};
 async fn refused(builder: PostgresQueueBuilder) -> (QueueErrorKind, String) {
     let error = builder.connect().await.expect_err("it was opened");
     (error.kind(), format!("{} {error:?}", chain(&error)))
-}
-
-/// D7: whoever comes second finds the work done.
-#[tokio::test(flavor = "multi_thread")]
-async fn connecting_at_the_same_time_migrates_once() -> TestResult {
-    let schema = schema();
-
-    let connecting: Vec<_> =
-        (0..8).map(|_| tokio::spawn(PostgresQueue::builder(url()).schema(&schema).connect())).collect();
-    let mut queues = Vec::new();
-    for connected in connecting {
-        queues.push(connected.await??);
-    }
-
-    for (number, queue) in (0..).zip(&queues) {
-        queue.enqueue(work::new(number)).await?;
-    }
-    let mut connection = PgConnection::connect(&url()).await?;
-    let versions = format!("select count(*) - count(distinct version) from {schema}.versions");
-    assert_eq!(number(&mut connection, versions).await?, 0);
-    Ok(())
 }
 
 /// D8
@@ -125,46 +104,5 @@ async fn any_name_may_be_a_schemas() -> TestResult {
     drop(queue);
     // Once more: the schema is found as it was made.
     assert!(PostgresQueue::builder(url()).schema(schema).connect().await?.get(id).await?.is_some());
-    Ok(())
-}
-
-/// Every version of the schema, the first one first.
-const VERSIONS: [&str; 6] = [
-    include_str!("../../migrations/0001_tables.sql"),
-    include_str!("../../migrations/0002_time.sql"),
-    include_str!("../../migrations/0003_push.sql"),
-    include_str!("../../migrations/0004_settle.sql"),
-    include_str!("../../migrations/0005_claim.sql"),
-    include_str!("../../migrations/0006_operate.sql"),
-];
-
-/// D10: from each earlier version, made by hand as the first file says.
-#[tokio::test]
-async fn upgrading_from_each_earlier_version_keeps_every_job() -> TestResult {
-    let mut connection = PgConnection::connect(&url()).await?;
-    for version in 1..=VERSIONS.len() {
-        let schema = schema();
-        run(&mut connection, format!("create schema {schema}; set search_path = {schema}, pg_temp")).await?;
-        for file in &VERSIONS[..version] {
-            run(&mut connection, *file).await?;
-        }
-        let mark = format!("insert into versions (version) select generate_series(1, {version})");
-        run(&mut connection, mark).await?;
-        let id = JobId::from_u128(7);
-        let job = format!(
-            "insert into lines (name) values ('default');
-            insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
-                values ('{id}', 1, 'work', 0, 5, 1, 1, '{{\"number\":1}}');
-            insert into ready select line, priority, run_at, seq from jobs"
-        );
-        run(&mut connection, job).await?;
-
-        let queue = PostgresQueue::builder(url()).schema(&schema).connect().await?;
-
-        let job = queue.get(id).await?.ok_or("the job is gone")?;
-        assert_eq!(job.state, queue_core::State::Available, "from version {version}");
-        let claimed = queue_core::Queue::claim(&queue, &queue_core::Demand::new("default", 1)).await?;
-        assert_eq!(claimed.first().map(queue_core::Delivery::id), Some(id), "from version {version}");
-    }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use queue_core::error::chain;
 use queue_core::{Delivery, Demand};
 
@@ -14,9 +14,21 @@ use crate::conformance::jobs::job;
 const PROCESSES: u32 = 3;
 const HANDLES: u32 = 4;
 
+/// How many fresh stores they are the first of: who comes first is a matter of luck.
+const STORES: usize = 6;
+
 pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(trial: &Trial) {
-    let mut processes: Vec<_> = (0..PROCESSES).map(|number| trial.start(Role::Open(number))).collect();
-    let handles = join_all((0..HANDLES).map(|_| trial.open())).await;
+    for _ in 0..STORES {
+        is_opened_by_many(&trial.afresh().await).await;
+    }
+}
+
+async fn is_opened_by_many(trial: &Trial) {
+    // The handles have begun to open by the time that the processes start.
+    let handles = join_all((0..HANDLES).map(|_| trial.open()));
+    let processes =
+        async { (0..PROCESSES).map(|number| trial.start(Role::Open(number))).collect::<Vec<_>>() };
+    let (handles, mut processes) = join(handles, processes).await;
     for (number, handle) in (PROCESSES..).zip(&handles) {
         let jobs = (0..BATCH).map(|place| job(number).id(id(number, place))).collect();
         trial.push(&**handle, jobs).await;

@@ -169,7 +169,8 @@ async fn work(queue: &dyn Inspect, lease: Duration) {
         say("goes on");
         for delivery in queue.claim(&demand).await.unwrap_or_default() {
             say(&format!("claimed {} {}", delivery.id(), delivery.lease.fence.0));
-            tokio::task::yield_now().await;
+            // The job takes a moment, so that a kill may come within it.
+            tokio::time::sleep(Duration::from_millis(2)).await;
             say(&format!("done {}", delivery.id()));
             // An attempt whose lease ran out meanwhile is somebody else's to settle.
             drop(queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await);

@@ -122,7 +122,8 @@ pub trait Transaction: Send {
 
 /// An application whose job pays: it adds two to an account, in two steps, in the unit of work that settles it.
 ///
-/// The job also enqueues one that follows it in the queue `receipts`.
+/// The job also enqueues one that follows it in the queue `receipts`, and yields before, between and after its steps, where
+/// it's crashed.
 /// It may be attempted a hundred times, with a backoff of a millisecond.
 pub struct Bank {
     /// The queue.

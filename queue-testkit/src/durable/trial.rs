@@ -69,7 +69,8 @@ impl Trial {
     pub(super) async fn all(&self, queue: &dyn Inspect) -> BTreeMap<JobId, JobRecord> {
         let (mut jobs, mut page) = (BTreeMap::new(), Page::first(500));
         loop {
-            let listing = self.steps.does("`list` of every job", queue.list(&Filter::all(), &page)).await;
+            let filter = Filter::all();
+            let listing = self.insists("`list` of every job", || queue.list(&filter, &page)).await;
             jobs.extend(listing.jobs.into_iter().map(|job| (job.id, job)));
             match listing.next {
                 Some(cursor) => page = Page::after(cursor, 500),

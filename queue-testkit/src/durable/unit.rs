@@ -60,7 +60,7 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial:
     }
     assert!(
         crashes >= 3,
-        "the job was over after {crashes} polls: it must write twice, and be suspended meanwhile"
+        "the job was over after {crashes} polls: it must yield before, between and after its two steps"
     );
     for ending in ["failure", "panic"] {
         let before = (teller.bank.balance)().await;

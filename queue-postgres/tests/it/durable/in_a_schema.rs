@@ -1,0 +1,150 @@
+//! A schema under test, on the server's clock, and what can befall it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::{Inspect, JobId, QueueError};
+use queue_postgres::sqlx::{Connection as _, PgConnection};
+use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
+use queue_testkit::durable::{Bank, Locked, Opening, Served, Store, Transaction, Trouble};
+use test_servers::{Durability, Postgres};
+
+use super::transaction::OnConnection;
+use super::troubles::{Cut, Killed, Lock};
+use super::{bank, versions};
+use crate::fixture::{run, schema, url};
+
+/// A schema that nobody else has, or the schema that another process made.
+#[derive(Clone)]
+pub(super) struct InASchema {
+    pub(super) url: String,
+    pub(super) schema: String,
+    /// What is added to a URL.
+    options: &'static str,
+    /// It's stopped with the last of these; `None` for the server that all share.
+    _server: Option<Arc<Postgres>>,
+}
+
+impl InASchema {
+    pub(super) fn at(address: Option<String>) -> Self {
+        let (schema, url) = match address {
+            Some(address) => {
+                let (schema, url) = address.split_once(' ').expect("a schema and a URL");
+                (schema.to_owned(), url.to_owned())
+            }
+            None => {
+                let schema = schema();
+                // Its connections bear its name, so that they can be told from others'.
+                let url = format!("{}&application_name={schema}", url());
+                (schema, url)
+            }
+        };
+        Self { url, schema, options: "", _server: None }
+    }
+
+    /// Has the server answer before what it was given is written.
+    pub(super) fn without_waiting_for_commits(mut self) -> Self {
+        self.options = "&options[synchronous_commit]=off";
+        self
+    }
+
+    pub(super) fn builder(&self) -> PostgresQueueBuilder {
+        let builder = PostgresQueue::builder(format!("{}{}", self.url, self.options)).schema(&self.schema);
+        builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
+    }
+
+    pub(super) async fn connection(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.expect("a connection")
+    }
+}
+
+/// Connects, the queue's type forgotten.
+async fn open(builder: PostgresQueueBuilder) -> Result<Arc<dyn Inspect>, QueueError> {
+    let queue: Arc<dyn Inspect> = Arc::new(builder.connect().await?);
+    Ok(queue)
+}
+
+/// Connects to what another was made of.
+pub(super) fn opening<T>(
+    what: impl Into<String>,
+    builder: PostgresQueueBuilder,
+    expected: Vec<T>,
+) -> Opening<T> {
+    Opening { what: what.into(), expected, open: Box::pin(open(builder)) }
+}
+
+#[async_trait]
+impl Store for InASchema {
+    fn address(&self) -> String {
+        format!("{} {}", self.schema, self.url)
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+        open(self.builder()).await
+    }
+
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+        // With a pooler in between, nobody can listen.
+        let builder = self.builder().transaction_pooler(true).poll_interval(poll_interval);
+        Some(open(builder).await.expect("a connection"))
+    }
+
+    async fn on_a_server(&self) -> Option<Served> {
+        let server =
+            Arc::new(Postgres::start(Durability::Full, &[]).unwrap_or_else(|error| panic!("{error}")));
+        let url = server.url("postgres");
+        let store = Self { url, schema: "queue".to_owned(), _server: Some(server.clone()), ..self.clone() };
+        if !self.options.is_empty() {
+            // What is lost is to be jobs, and not the tables.
+            drop(Self { options: "", ..store.clone() }.open().await.expect("a fresh schema"));
+        }
+        Some(Served { store: Arc::new(store), server: Box::new(Killed(server)) })
+    }
+
+    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
+        vec![Box::new(Cut(self.clone()))]
+    }
+
+    async fn locked(&self) -> Option<Locked> {
+        let bound = Duration::from_millis(300);
+        let queue = open(self.builder().timeout(bound)).await.expect("a connection");
+        Some(Locked { queue, bound, lock: Box::new(Lock::of(self).await) })
+    }
+
+    async fn refusals(&self) -> Vec<Opening<String>> {
+        let says = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let newer = Self::at(None);
+        drop(newer.open().await.expect("a fresh schema"));
+        let mark = format!("insert into {}.versions values (99)", newer.schema);
+        run(&mut self.connection().await, mark).await.expect("a newer version");
+        let absent = Self::at(None).builder().migrate(false);
+        let nowhere =
+            PostgresQueue::builder("postgres://me:secret@localhost:1/shop").timeout(Duration::from_secs(10));
+        vec![
+            opening(
+                "a schema of a newer version",
+                newer.builder(),
+                says(&["has version 99", "update the program"]),
+            ),
+            opening("a schema that isn't there", absent, says(&["run `PostgresQueue::migrate`"])),
+            opening(
+                "a server that isn't there",
+                nowhere,
+                says(&["`shop` on `localhost:1` can't be reached"]),
+            ),
+        ]
+    }
+
+    async fn upgrades(&self) -> Vec<Opening<JobId>> {
+        versions::upgrades(self).await
+    }
+
+    async fn begin(&self) -> Option<Box<dyn Transaction>> {
+        Some(Box::new(OnConnection::begin(self).await))
+    }
+
+    async fn bank(&self) -> Option<Bank> {
+        Some(bank::open(self).await)
+    }
+}
