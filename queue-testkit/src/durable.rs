@@ -6,9 +6,41 @@
 //!
 //! A backend says what a [`Store`] is, and gets one named test for each law:
 //!
-//! ```ignore
-//! // Makes a fresh store, or finds the one at an address that another process gives.
-//! queue_testkit::durable_conformance!(async |address: Option<String>| OnDisk::at(address));
+//! ```
+//! # mod tests {
+//! use std::sync::Arc;
+//!
+//! use async_trait::async_trait;
+//! use queue_core::{Inspect, QueueError};
+//! use queue_testkit::durable::Store;
+//! # struct MyQueue;
+//! # impl MyQueue {
+//! #     async fn open(_: &str) -> Result<queue_testkit::ModelQueue, QueueError> {
+//! #         Ok(queue_testkit::ModelQueue::new())
+//! #     }
+//! # }
+//! # fn fresh_place() -> String {
+//! #     String::new()
+//! # }
+//!
+//! struct Place(String);
+//!
+//! #[async_trait]
+//! impl Store for Place {
+//!     fn address(&self) -> String {
+//!         self.0.clone()
+//!     }
+//!
+//!     async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+//!         Ok(Arc::new(MyQueue::open(&self.0).await?))
+//!     }
+//! }
+//!
+//! // Makes a fresh store of `None`, and finds the one at the address that another process gives.
+//! queue_testkit::durable_conformance!(async |address: Option<String>| {
+//!     Place(address.unwrap_or_else(fresh_place))
+//! });
+//! # }
 //! ```
 //!
 //! The tests run their own program once more as the processes that die: such a process makes its store of the address

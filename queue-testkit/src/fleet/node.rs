@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::{
     Blocking, Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Runtime, Settled,
-    Settlement, Timestamp,
+    Settlement, Timestamp, Transition,
 };
 
 use super::world::World;
@@ -109,6 +109,21 @@ impl NodeQueue {
         Ok(nth)
     }
 
+    /// Has others hold these jobs, if that's what happens before this call: they are given back behind the node's back.
+    async fn lose<'a>(
+        &self,
+        operation: Operation,
+        nth: u64,
+        leases: impl Iterator<Item = &'a Lease> + Send,
+    ) -> Result<(), QueueError> {
+        let world = &self.0.world;
+        if !world.loses_leases(self.0.number, operation, nth) {
+            return Ok(());
+        }
+        let releases = leases.map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
+        world.queue.settle(releases).await.map(drop)
+    }
+
     /// Brings an answer back.
     async fn back<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
         let world = &self.0.world;
@@ -140,12 +155,14 @@ impl Queue for NodeQueue {
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
         let nth = self.out(Operation::Renew).await?;
+        self.lose(Operation::Renew, nth, leases.iter()).await?;
         let renewals = self.0.world.queue.renew(leases).await?;
         self.back(Operation::Renew, nth, renewals).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         let nth = self.out(Operation::Settle).await?;
+        self.lose(Operation::Settle, nth, settlements.iter().map(|settlement| &settlement.lease)).await?;
         let settled = self.0.world.queue.settle(settlements).await?;
         self.back(Operation::Settle, nth, settled).await
     }

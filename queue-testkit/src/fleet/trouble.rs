@@ -54,6 +54,15 @@ pub enum Trouble {
         /// Which call of that, counted from 1.
         nth: u64,
     },
+    /// The leases that a call is about are lost to others just before it.
+    LostLease {
+        /// Which node.
+        node: usize,
+        /// Which of its operations: renewals and settlements are about leases.
+        operation: Operation,
+        /// Which call of that, counted from 1.
+        nth: u64,
+    },
     /// A call is done, and its answer is lost.
     LostAnswer {
         /// Which node.
@@ -79,12 +88,16 @@ fn one(random: &mut fastrand::Rng, nodes: usize) -> Trouble {
     let at = millis(random, 60_000);
     let operation = random.choice(OPERATIONS).unwrap_or(Operation::Claim);
     let nth = random.u64(1..20);
-    match random.u8(0..8) {
+    match random.u8(0..9) {
         0 | 1 => Trouble::Death { node, at, away: millis(random, 10_000) },
         2 => Trouble::Partition { node, at, lasts: millis(random, 90_000) },
         3 => Trouble::Skew { node, millis: random.i64(-3_600_000..3_600_000) },
         4 => Trouble::Slow { node, operation, nth, lasts: millis(random, 45_000) },
         5 => Trouble::Failure { node, operation, nth },
+        6 => {
+            let operation = random.choice([Operation::Renew, Operation::Settle]).unwrap_or(Operation::Settle);
+            Trouble::LostLease { node, operation, nth }
+        }
         _ => Trouble::LostAnswer { node, operation, nth },
     }
 }
@@ -95,6 +108,7 @@ impl Trouble {
         match self {
             Self::Slow { node, operation, nth, .. }
             | Self::Failure { node, operation, nth }
+            | Self::LostLease { node, operation, nth }
             | Self::LostAnswer { node, operation, nth } => Some((*node, *operation, *nth)),
             Self::Death { .. } | Self::Partition { .. } | Self::Skew { .. } => None,
         }
@@ -118,6 +132,9 @@ impl fmt::Display for Trouble {
             }
             Self::Failure { node, operation, nth } => {
                 write!(f, "{} of node {node} fails", call(operation, nth))
+            }
+            Self::LostLease { node, operation, nth } => {
+                write!(f, "node {node} has lost its leases before {}", call(operation, nth))
             }
             Self::LostAnswer { node, operation, nth } => {
                 write!(f, "the answer to {} of node {node} is lost", call(operation, nth))

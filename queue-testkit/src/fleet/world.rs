@@ -80,6 +80,10 @@ impl World {
         self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::Failure { .. }))
     }
 
+    pub(super) fn loses_leases(&self, node: usize, operation: Operation, nth: u64) -> bool {
+        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostLease { .. }))
+    }
+
     pub(super) fn loses_answer(&self, node: usize, operation: Operation, nth: u64) -> bool {
         self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostAnswer { .. }))
     }
