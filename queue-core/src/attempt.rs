@@ -15,7 +15,6 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, Either, poll_fn, select};
 use tracing::Instrument as _;
 
-use crate::clock::Timestamp;
 use crate::context::{JobContext, World};
 use crate::error::chain;
 use crate::interrupt::{Interrupt, InterruptReason};
@@ -33,8 +32,9 @@ use crate::worker::{Layer, Worker};
 /// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
 #[derive(Clone)]
 pub struct Performer {
-    jobs: Arc<Jobs>,
-    worker: Arc<dyn Worker>,
+    innermost: Arc<JobWorker>,
+    /// The innermost worker within the middleware, if there is any.
+    layered: Option<Arc<dyn Worker>>,
     world: Arc<World>,
 }
 
@@ -48,10 +48,12 @@ impl Performer {
         layers: &[Arc<dyn Layer>],
         world: World,
     ) -> Self {
-        let jobs = Arc::new(jobs);
-        let innermost: Arc<dyn Worker> = Arc::new(JobWorker { jobs: jobs.clone(), services, queue });
-        let worker = layers.iter().rev().fold(innermost, |inner, layer| layer.wrap(inner));
-        Self { jobs, worker, world: Arc::new(world) }
+        let innermost = Arc::new(JobWorker { jobs, services, queue });
+        let layered = layers.iter().rev().fold(None, |inner, layer| {
+            let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { innermost.clone() });
+            Some(layer.wrap(inner))
+        });
+        Self { innermost, layered, world: Arc::new(world) }
     }
 
     /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
@@ -65,23 +67,35 @@ impl Performer {
         let context = JobContext::new(delivery, interrupt, self.world.clone());
         self.world.observe(|| Event::Started(context.facts().clone()));
 
-        let work = caught((*self.worker).work(delivery, &context)).instrument(span(context.facts()));
+        let work = caught(self.work(delivery, &context)).instrument(span(context.facts()));
         let outcome = completed_or(interrupted_or(work.await, context.interrupt()), &context);
 
         report(&outcome, context.facts());
-        let now = self.world.clock.now();
         self.world.observe(|| Event::Ended {
             job: context.facts().clone(),
             outcome: outcome.clone(),
-            took: now.since(context.started_at()),
+            took: context.now().since(context.started_at()),
         });
         let followups = if outcome.kind().is_success() { context.followups() } else { Vec::new() };
-        let transition = self.decide(outcome, delivery, context.backend_now());
+        let transition = self.decide(outcome, delivery, &context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
         Attempted { settlement, is_recorded: context.is_completed() }
     }
 
-    fn decide(&self, outcome: Outcome, job: &Delivery, now: Timestamp) -> Transition {
+    /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
+    async fn work(&self, delivery: &Delivery, context: &JobContext) -> Outcome {
+        match &self.layered {
+            Some(worker) => worker.work(delivery, context).await,
+            None => self.innermost.work_on(delivery, context).await,
+        }
+    }
+
+    fn decide(&self, outcome: Outcome, job: &Delivery, context: &JobContext) -> Transition {
+        if matches!(outcome, Outcome::Success) {
+            // Most attempts end so, and need not ask for the time.
+            return Transition::Complete;
+        }
+        let now = context.backend_now();
         let facts = AttemptFacts {
             job: job.id(),
             name: &job.name,
@@ -91,7 +105,7 @@ impl Performer {
         if outcome.failure().is_none() {
             return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);
         }
-        let policy = self.jobs.retry_policy(&job.name);
+        let policy = self.innermost.jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
         decided.unwrap_or_else(|_| {
@@ -113,13 +127,13 @@ pub struct Attempted {
 
 impl fmt::Debug for Performer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Performer").field("jobs", &self.jobs).finish_non_exhaustive()
+        f.debug_struct("Performer").field("jobs", &self.innermost.jobs).finish_non_exhaustive()
     }
 }
 
 /// The innermost worker: looks the job up, opens its scope, performs it, and closes the scope with the outcome.
 struct JobWorker {
-    jobs: Arc<Jobs>,
+    jobs: Jobs,
     services: Services,
     queue: Arc<dyn Queue>,
 }
@@ -127,25 +141,38 @@ struct JobWorker {
 #[async_trait]
 impl Worker for JobWorker {
     async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        let scope = Arc::new(Scope::open(self.services.clone(), context.clone(), self.queue.clone()));
-        let outcome = if job.body.is_call() {
-            caught(within(None, context, call(job, &scope, context))).await
-        } else {
-            match self.jobs.find(&job.name) {
-                Some(entry) => perform(entry, job, &scope, context).await,
-                None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
-            }
-        };
-        if scope.close_if_empty() {
-            return outcome;
-        }
-        #[cfg(feature = "explore")]
-        crate::explore::step(crate::explore::Step::ScopeCloses);
-        let outcome = close(&scope, outcome, context).await;
-        #[cfg(feature = "explore")]
-        crate::explore::step(crate::explore::Step::ScopeClosed);
-        outcome
+        self.work_on(job, context).await
     }
+}
+
+impl JobWorker {
+    async fn work_on(&self, job: &Delivery, context: &JobContext) -> Outcome {
+        let scope = Scope::open(self.services.clone(), context.clone(), self.queue.clone());
+        if job.body.is_call() {
+            // A closure may keep its scope.
+            let scope = Arc::new(scope);
+            let outcome = caught(within(None, context, call(job, &scope, context))).await;
+            return ended(&scope, outcome, context).await;
+        }
+        let outcome = match self.jobs.find(&job.name) {
+            Some(entry) => perform(entry, job, &scope, context).await,
+            None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
+        };
+        ended(&scope, outcome, context).await
+    }
+}
+
+/// Ends the scope of an attempt.
+async fn ended(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome {
+    if scope.close_if_empty() {
+        return outcome;
+    }
+    #[cfg(feature = "explore")]
+    crate::explore::step(crate::explore::Step::ScopeCloses);
+    let outcome = close(scope, outcome, context).await;
+    #[cfg(feature = "explore")]
+    crate::explore::step(crate::explore::Step::ScopeClosed);
+    outcome
 }
 
 async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobContext) -> Outcome {

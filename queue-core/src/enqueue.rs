@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::QueueError;
 use crate::job::{JobId, NewJob};
 use crate::name::QueueName;
-use crate::queue::{Queue, Receipt};
+use crate::queue::{AtOnce, Queue, Receipt};
 use crate::unique::Unique;
 
 /// A job about to be stored: chain its options, then `.await` it.
@@ -75,10 +75,10 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
 
 impl<'q, Q: Queue + ?Sized> IntoFuture for Enqueue<'q, Q> {
     type Output = Result<Receipt, QueueError>;
-    type IntoFuture = Enqueuing<'q>;
+    type IntoFuture = Enqueuing<'q, Q>;
 
-    fn into_future(self) -> Enqueuing<'q> {
-        Enqueuing(self.queue.push(vec![self.job]))
+    fn into_future(self) -> Enqueuing<'q, Q> {
+        Enqueuing { queue: self.queue, job: Some(self.job), pushing: None }
     }
 }
 
@@ -89,20 +89,35 @@ impl<Q: ?Sized> fmt::Debug for Enqueue<'_, Q> {
 }
 
 /// A job on its way to the queue.
-pub struct Enqueuing<'q>(BoxFuture<'q, Result<Vec<Receipt>, QueueError>>);
+pub struct Enqueuing<'q, Q: ?Sized> {
+    queue: &'q Q,
+    /// Until it's first polled.
+    job: Option<NewJob>,
+    /// If it can't be done at once.
+    pushing: Option<BoxFuture<'q, Result<Vec<Receipt>, QueueError>>>,
+}
 
-impl Future for Enqueuing<'_> {
+impl<Q: Queue + ?Sized> Future for Enqueuing<'_, Q> {
     type Output = Result<Receipt, QueueError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(|receipts| {
+        if let Some(job) = self.job.take() {
+            match self.queue.push_at_once(job) {
+                AtOnce::Pushed(answer) => return Poll::Ready(answer),
+                AtOnce::NotNow(job) => self.pushing = Some(self.queue.push(vec![job])),
+            }
+        }
+        let Some(pushing) = &mut self.pushing else {
+            return Poll::Ready(Err(QueueError::invalid("a job that was enqueued was polled once more")));
+        };
+        pushing.as_mut().poll(cx).map(|receipts| {
             let missing = || QueueError::unavailable("the queue gave no receipt for the job");
             receipts?.first().copied().ok_or_else(missing)
         })
     }
 }
 
-impl fmt::Debug for Enqueuing<'_> {
+impl<Q: ?Sized> fmt::Debug for Enqueuing<'_, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Enqueuing")
     }

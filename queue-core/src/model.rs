@@ -8,6 +8,7 @@ mod capacity;
 mod claim;
 mod entry;
 mod identity;
+mod index;
 mod lane;
 mod lease;
 mod operate;
@@ -16,8 +17,7 @@ mod retention;
 mod settle;
 mod unique;
 
-use std::collections::{BTreeSet, HashMap};
-
+use rustc_hash::FxHashMap;
 use slab::Slab;
 
 pub use retention::Retention;
@@ -30,6 +30,7 @@ use crate::name::QueueName;
 
 use entry::Entry;
 use identity::Identities;
+use index::{Index, Place};
 use lane::Lane;
 use unique::UniqueKeys;
 
@@ -64,13 +65,13 @@ pub struct JobTable {
     removed: usize,
     identities: Identities,
     lanes: Vec<Lane>,
-    lane_of: HashMap<QueueName, u32>,
+    lane_of: FxHashMap<QueueName, u32>,
     /// Scheduled and retryable jobs by the instant at which they become available.
-    due: BTreeSet<(Timestamp, u64, Slot)>,
+    due: Index,
     /// Executing jobs by the instant at which their lease expires.
-    leases: BTreeSet<(Timestamp, Slot)>,
+    leases: Index,
     /// Finished jobs that are kept, by state, oldest first.
-    finished: [BTreeSet<(Timestamp, u64, Slot)>; State::ALL.len()],
+    finished: [Index; State::ALL.len()],
     unique: UniqueKeys,
     unfinished: u64,
     /// Lanes whose number of ready jobs may have changed.
@@ -92,9 +93,9 @@ impl JobTable {
             entries: Slab::new(),
             removed: 0,
             lanes: Vec::new(),
-            lane_of: HashMap::new(),
-            due: BTreeSet::new(),
-            leases: BTreeSet::new(),
+            lane_of: FxHashMap::default(),
+            due: Index::default(),
+            leases: Index::default(),
             finished: Default::default(),
             unique: UniqueKeys::default(),
             unfinished: 0,
@@ -107,13 +108,13 @@ impl JobTable {
     /// Every method that is told the time does this first.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        while let Some(&(at, _, slot)) = self.due.first() {
+        while let Some(&Place { at, slot, .. }) = self.due.first() {
             if at > self.now {
                 break;
             }
             self.enter(slot, State::Available);
         }
-        while let Some(&(at, slot)) = self.leases.first() {
+        while let Some(&Place { at, slot, .. }) = self.leases.first() {
             if at > self.now {
                 break;
             }
@@ -125,15 +126,15 @@ impl JobTable {
     /// Tells when time next changes something: a job becomes due or a lease expires.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        let due = self.due.first().map(|(at, _, _)| *at);
-        let lease = self.leases.first().map(|(at, _)| *at);
+        let due = self.due.first().map(|place| place.at);
+        let lease = self.leases.first().map(|place| place.at);
         due.into_iter().chain(lease).min()
     }
 
     /// Tells when the next scheduled or retryable job becomes available.
     #[must_use]
     pub fn next_scheduled(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _, _)| *at)
+        self.due.first().map(|place| place.at)
     }
 
     /// Tells how many jobs a claim of this queue would find now.
@@ -196,18 +197,18 @@ impl JobTable {
         lane.count(state, 1);
         match state {
             State::Scheduled | State::Retryable => {
-                self.due.insert((entry.run_at, entry.sequence, slot));
+                self.due.insert(entry.due(slot));
             }
             State::Available => {
-                lane.ready.insert(entry.place(), slot);
+                lane.ready.insert(entry.ready(slot));
                 Self::note_change(&mut self.changed, lane, entry.lane);
             }
             State::Executing => {
-                self.leases.insert((entry.stamp, slot));
+                self.leases.insert(entry.stamped(slot));
             }
             State::Completed | State::Discarded | State::Cancelled => {
                 if let Some(finished) = self.finished.get_mut(state as usize) {
-                    finished.insert((entry.stamp, entry.sequence, slot));
+                    finished.insert(entry.stamped(slot));
                 }
             }
         }
@@ -222,15 +223,15 @@ impl JobTable {
             return;
         };
         let was_there = match entry.state {
-            State::Scheduled | State::Retryable => self.due.remove(&(entry.run_at, entry.sequence, slot)),
+            State::Scheduled | State::Retryable => self.due.remove(&entry.due(slot)),
             State::Available => {
                 Self::note_change(&mut self.changed, lane, entry.lane);
-                lane.ready.remove(&entry.place()).is_some()
+                lane.ready.remove(&entry.ready(slot))
             }
-            State::Executing => self.leases.remove(&(entry.stamp, slot)),
+            State::Executing => self.leases.remove(&entry.stamped(slot)),
             State::Completed | State::Discarded | State::Cancelled => {
                 let finished = self.finished.get_mut(entry.state as usize);
-                finished.is_some_and(|finished| finished.remove(&(entry.stamp, entry.sequence, slot)))
+                finished.is_some_and(|finished| finished.remove(&entry.stamped(slot)))
             }
         };
         // A job that has just been stored is in no index yet.

@@ -38,6 +38,10 @@ pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(failed)
 }
 
+#[cfg_attr(
+    not(feature = "explore"),
+    expect(clippy::needless_pass_by_value, reason = "what the explorer threw goes on from here")
+)]
 fn failed(panic: Box<dyn Any + Send>) -> Outcome {
     #[cfg(feature = "explore")]
     if panic.is::<crate::explore::Crash>() {

@@ -45,6 +45,13 @@ pub trait Queue: Send + Sync + 'static {
     /// Dropping the future leaves the whole batch stored or none of it.
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError>;
 
+    /// Stores one job as [`push`](Queue::push) would, if that takes no waiting, and gives it back otherwise.
+    ///
+    /// It spares a queue in memory a future and two lists for each job. By default every job is given back.
+    fn push_at_once(&self, job: NewJob) -> AtOnce {
+        AtOnce::NotNow(job)
+    }
+
     /// Waits until a job is ready in one of the demand's queues, then leases up to `demand.max` ready ones.
     ///
     /// An empty answer means that `demand.wait` passed; it is not an error.
@@ -130,6 +137,10 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
         (**self).push(jobs).await
     }
 
+    fn push_at_once(&self, job: NewJob) -> AtOnce {
+        (**self).push_at_once(job)
+    }
+
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         (**self).claim(demand).await
     }
@@ -141,6 +152,15 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         (**self).settle(settlements).await
     }
+}
+
+/// What [`Queue::push_at_once`] answers.
+#[derive(Debug)]
+pub enum AtOnce {
+    /// What `push` would have answered.
+    Pushed(Result<Receipt, QueueError>),
+    /// Nothing was done: the job is to be pushed by `push`, which may wait.
+    NotNow(NewJob),
 }
 
 /// What became of a job that was pushed.

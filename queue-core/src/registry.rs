@@ -1,11 +1,11 @@
 //! The jobs that a program knows: from a name to what performs it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use rustc_hash::FxHashMap;
 
 use crate::body::{Body, DecodeError};
 use crate::job::{Job, JobOptions};
@@ -28,7 +28,7 @@ macro_rules! jobs {
 #[derive(Clone, Default)]
 pub struct Jobs {
     entries: Vec<Arc<Entry>>,
-    by_name: HashMap<JobName, usize>,
+    by_name: FxHashMap<JobName, usize>,
     /// Names that were given twice, told when the program starts.
     taken_twice: Vec<(&'static str, &'static str)>,
 }

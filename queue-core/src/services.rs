@@ -16,9 +16,10 @@ mod scope;
 mod unit_of_work;
 mod validate;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 pub use builder::ServicesBuilder;
 pub use call::CallScope;
@@ -61,7 +62,7 @@ use crate::outcome::OutcomeKind;
 pub struct Services(Arc<Shared>);
 
 struct Shared {
-    providers: HashMap<ServiceKey, Provider>,
+    providers: FxHashMap<ServiceKey, Provider>,
     /// Singletons, and what was made for them, in the order of their making.
     made: Mutex<Vec<(ServiceKey, Instance)>>,
 }

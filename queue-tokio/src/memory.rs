@@ -16,7 +16,6 @@ mod operate;
 mod signal;
 mod time;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,9 +24,11 @@ use async_trait::async_trait;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::model::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    AtOnce, Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName,
+    Receipt, Renewal, Settled, Settlement, Timestamp,
 };
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +73,7 @@ struct Shared {
 
 struct State {
     table: JobTable,
-    signals: HashMap<QueueName, Signal>,
+    signals: FxHashMap<QueueName, Signal>,
     room: Signal,
     /// What those who wait take to be due next.
     known_due: Option<Timestamp>,
@@ -152,6 +153,10 @@ impl Queue for TokioQueue {
         }
     }
 
+    fn push_at_once(&self, job: NewJob) -> AtOnce {
+        self.0.push_at_once(job)
+    }
+
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let shared = &*self.0;
         let deliveries = shared.take(demand, None)?;
@@ -194,7 +199,7 @@ impl Shared {
         let grants = state.grant();
         let is_due_earlier = state.is_due_earlier();
         drop(state);
-        for grant in grants.into_iter().flatten() {
+        for grant in grants {
             grant.hand_out();
         }
         if is_due_earlier {
@@ -213,7 +218,7 @@ impl Shared {
             state.check_open()?;
             state.table.advance(now);
             // What has just become due is to be had too; those who wait for it come first.
-            for grant in state.grant().into_iter().flatten() {
+            for grant in state.grant() {
                 grant.hand_out();
             }
             let mut deliveries = Vec::new();
@@ -252,25 +257,27 @@ impl Shared {
 
     /// Stores a batch, unless it has to wait for room.
     fn push_now(&self, jobs: Vec<NewJob>) -> Result<Pushed, QueueError> {
-        if self.capacity.is_some() {
-            self.limits.check(&jobs)?;
-        }
         self.with(|state, now| {
             state.check_open()?;
-            let Some(capacity) = self.capacity else { return state.table.push(now, jobs).map(Pushed::Now) };
-            let needed = state.table.room_needed(now, &jobs);
-            // A batch that never fits is refused by the table.
-            if needed <= capacity as usize {
-                if !state.room.try_take_all(needed) {
-                    return Ok(Pushed::NoRoom(jobs));
-                }
-                state.room.spend(needed);
-                // Permits may be left of room that a followup has taken.
-                if state.table.room().is_some_and(|room| room < needed as u64) {
-                    return Ok(Pushed::NoRoom(jobs));
-                }
+            if state.takes_room(self.capacity, now, &jobs) {
+                return state.table.push(now, jobs).map(Pushed::Now);
             }
-            state.table.push(now, jobs).map(Pushed::Now)
+            // What is refused for good isn't kept waiting.
+            self.limits.check(&jobs)?;
+            Ok(Pushed::NoRoom(jobs))
+        })
+    }
+
+    /// Stores one job, unless it has to wait for room.
+    fn push_at_once(&self, job: NewJob) -> AtOnce {
+        self.with(|state, now| {
+            if let Err(closed) = state.check_open() {
+                return AtOnce::Pushed(Err(closed));
+            }
+            if !state.takes_room(self.capacity, now, std::slice::from_ref(&job)) {
+                return AtOnce::NotNow(job);
+            }
+            AtOnce::Pushed(state.table.push_one(now, job))
         })
     }
 
@@ -305,6 +312,9 @@ impl Shared {
     }
 }
 
+/// Few operations change more than one queue, and the room.
+type Grants = SmallVec<[Grant; 2]>;
+
 /// What became of a push that doesn't wait.
 enum Pushed {
     Now(Vec<Receipt>),
@@ -314,6 +324,23 @@ enum Pushed {
 impl State {
     fn check_open(&self) -> Result<(), QueueError> {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
+    }
+
+    /// Takes the room that a batch needs; `false` if it has to wait for that.
+    fn takes_room(&mut self, capacity: Option<u32>, now: Timestamp, jobs: &[NewJob]) -> bool {
+        let Some(capacity) = capacity else { return true };
+        let needed = self.table.room_needed(now, jobs);
+        // A batch that never fits is refused by the table.
+        if needed > capacity as usize {
+            return true;
+        }
+        if !self.room.try_take_all(needed) {
+            return false;
+        }
+        // What the table then refuses has its room granted anew.
+        self.room.spend(needed);
+        // Permits may be left of room that a followup has taken.
+        self.table.room().is_none_or(|room| room >= needed as u64)
     }
 
     fn signal(&mut self, queue: &QueueName) -> &mut Signal {
@@ -328,18 +355,18 @@ impl State {
     }
 
     /// Grants permits to match the ready jobs and the free room; they are to be handed out.
-    fn grant(&mut self) -> Vec<Option<Grant>> {
+    fn grant(&mut self) -> Grants {
         let Self { table, signals, room, .. } = self;
-        let mut grants = Vec::new();
+        let mut grants = Grants::new();
         for (queue, ready) in table.drain_changed() {
             let signal = match signals.get_mut(queue) {
                 Some(signal) => signal,
                 None => signals.entry(queue.clone()).or_insert_with(Signal::new),
             };
-            grants.push(signal.grant(ready));
+            grants.extend(signal.grant(ready));
         }
         if let Some(free) = table.room() {
-            grants.push(room.grant(usize::try_from(free).unwrap_or(usize::MAX)));
+            grants.extend(room.grant(usize::try_from(free).unwrap_or(usize::MAX)));
         }
         grants
     }

@@ -39,7 +39,7 @@ impl JobTable {
     /// Takes the first ready job out of its lane; it's to be put into another index.
     fn pop_ready(&mut self, index: u32) -> Option<Slot> {
         let lane = self.lanes.get_mut(index as usize).filter(|lane| !lane.is_paused)?;
-        let (_, slot) = lane.ready.pop_first()?;
+        let slot = lane.ready.pop_first()?.slot;
         lane.count(State::Available, -1);
         Self::note_change(&mut self.changed, lane, index);
         Some(slot)

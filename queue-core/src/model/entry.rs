@@ -1,5 +1,7 @@
 //! A job in the table.
 
+use super::Slot;
+use super::index::Place;
 use crate::body::Body;
 use crate::clock::Timestamp;
 use crate::inspect::{AttemptError, JobRecord, State};
@@ -42,8 +44,18 @@ pub(super) struct Extras {
 
 impl Entry {
     /// Where it stands among the ready jobs of its queue.
-    pub(super) fn place(&self) -> (i32, Timestamp, u64) {
-        (self.priority, self.run_at, self.sequence)
+    pub(super) fn ready(&self, slot: Slot) -> Place {
+        Place { rank: self.priority, at: self.run_at, sequence: self.sequence, slot }
+    }
+
+    /// Where it stands among those that wait for their time.
+    pub(super) fn due(&self, slot: Slot) -> Place {
+        Place::at(self.run_at, self.sequence, slot)
+    }
+
+    /// Where it stands among those whose lease expires, or that have finished.
+    pub(super) fn stamped(&self, slot: Slot) -> Place {
+        Place::at(self.stamp, self.sequence, slot)
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras {

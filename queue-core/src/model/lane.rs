@@ -1,9 +1,6 @@
 //! The ready jobs of one queue, in order.
 
-use std::collections::BTreeMap;
-
-use super::Slot;
-use crate::clock::Timestamp;
+use super::index::Index;
 use crate::inspect::{QueueCounts, State};
 use crate::name::QueueName;
 
@@ -13,7 +10,7 @@ pub(super) struct Lane {
     pub(super) is_paused: bool,
     pub(super) is_changed: bool,
     /// By priority, then `run_at`, then push order.
-    pub(super) ready: BTreeMap<(i32, Timestamp, u64), Slot>,
+    pub(super) ready: Index,
     counts: [u64; State::ALL.len()],
 }
 
@@ -23,7 +20,7 @@ impl Lane {
             name,
             is_paused: false,
             is_changed: false,
-            ready: BTreeMap::new(),
+            ready: Index::default(),
             counts: [0; State::ALL.len()],
         }
     }

@@ -17,11 +17,25 @@ impl JobTable {
     ///
     /// `Invalid` where a job is beyond a limit or a batch larger than the bound, `Full` where there is no room now.
     pub fn push(&mut self, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.config.limits.check(&jobs)?;
-        self.advance(now);
-        self.check_schedules(&jobs)?;
-        self.check_capacity(now, &jobs)?;
+        self.check(now, &jobs)?;
         Ok(jobs.into_iter().map(|job| self.store(job)).collect())
+    }
+
+    /// Stores one job, without the lists that a batch takes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push).
+    pub fn push_one(&mut self, now: Timestamp, job: NewJob) -> Result<Receipt, QueueError> {
+        self.check(now, std::slice::from_ref(&job))?;
+        Ok(self.store(job))
+    }
+
+    fn check(&mut self, now: Timestamp, jobs: &[NewJob]) -> Result<(), QueueError> {
+        self.config.limits.check(jobs)?;
+        self.advance(now);
+        self.check_schedules(jobs)?;
+        self.check_capacity(now, jobs)
     }
 
     /// Fails for a delay that leads past the end of time.

@@ -93,11 +93,11 @@ impl JobTable {
         let Some(finished) = self.finished.get_mut(state as usize) else {
             return;
         };
-        finished.insert((entry.stamp, entry.sequence, slot));
+        finished.insert(entry.stamped(slot));
         if finished.len() > kept
-            && let Some((_, _, oldest)) = finished.pop_first()
+            && let Some(oldest) = finished.pop_first()
         {
-            self.drop_entry(oldest);
+            self.drop_entry(oldest.slot);
         }
     }
 
@@ -116,10 +116,10 @@ impl JobTable {
     fn longest_finished(&self, prune: &Prune) -> Option<Slot> {
         let oldest = State::ALL.into_iter().filter_map(|state| {
             let age = prune.age(state)?;
-            let (at, sequence, slot) = *self.finished.get(state as usize)?.first()?;
-            (at.saturating_add(age) <= self.now).then_some((at, sequence, slot))
+            let oldest = *self.finished.get(state as usize)?.first()?;
+            (oldest.at.saturating_add(age) <= self.now).then_some(oldest)
         });
-        oldest.min().map(|(_, _, slot)| slot)
+        oldest.min().map(|oldest| oldest.slot)
     }
 
     /// Removes a job that is in an index.

@@ -2,9 +2,10 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// A type, and a word to tell several services of one type apart.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct ServiceKey {
     type_id: TypeId,
     type_name: &'static str,
@@ -30,6 +31,22 @@ impl ServiceKey {
 
     pub(super) fn is_of<T: ?Sized + 'static>(self) -> bool {
         self.key.is_none() && self.type_id == TypeId::of::<T>()
+    }
+}
+
+/// The name follows from the type, so neither it nor its length costs anything here.
+impl PartialEq for ServiceKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.type_id == other.type_id && self.key == other.key
+    }
+}
+
+impl Eq for ServiceKey {}
+
+impl Hash for ServiceKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.type_id.hash(state);
+        self.key.hash(state);
     }
 }
 

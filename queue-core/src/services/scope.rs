@@ -1,6 +1,5 @@
 //! The services of one attempt.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,11 +21,15 @@ use crate::queue::Queue;
 pub struct Scope {
     services: Services,
     attempt: Option<Attempt>,
-    scoped: Mutex<HashMap<ServiceKey, Arc<OnceCell<Instance>>>>,
+    /// A handful at most, so a list is searched faster than a map is made.
+    scoped: Mutex<Vec<(ServiceKey, Cell)>>,
     /// What is to be disposed, in the order in which it was made.
     made: Mutex<Vec<(ServiceKey, Instance)>>,
     closed: AtomicBool,
 }
+
+/// Where a service is made once.
+type Cell = Arc<OnceCell<Instance>>;
 
 const CLOSED: &str = "the attempt has ended, and its scope with it";
 
@@ -181,8 +184,14 @@ impl Scope {
         is_open
     }
 
-    fn cell(&self, key: ServiceKey) -> Arc<OnceCell<Instance>> {
-        self.scoped.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone()
+    fn cell(&self, key: ServiceKey) -> Cell {
+        let mut scoped = self.scoped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cell)) = scoped.iter().find(|(of, _)| *of == key) {
+            return cell.clone();
+        }
+        let cell = Cell::default();
+        scoped.push((key, cell.clone()));
+        cell
     }
 
     /// What every attempt has without registering it; a registration goes before.

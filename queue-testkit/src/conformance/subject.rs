@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use queue_core::inspect::{Filter, Page, Prune};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueName,
-    Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
+    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueExt as _,
+    QueueName, Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
 use super::maker::Maker;
@@ -103,9 +103,13 @@ impl Subject {
         receipts.into_iter().map(Receipt::id).collect()
     }
 
+    /// Enqueues a job that must be stored, which may go another way than a batch.
     pub(super) async fn push_one(&self, job: NewJob) -> JobId {
-        let ids = self.push(vec![job]).await;
-        ids.into_iter().next().unwrap_or_else(|| panic!("a push of one job gave no receipt"))
+        let enqueued = async { self.queue.enqueue(job).await };
+        match self.does("`enqueue` of a job", enqueued).await {
+            Receipt::Stored(id) => id,
+            other => panic!("a job was to be stored, and the receipt of `enqueue` says {other:?}"),
+        }
     }
 
     /// Starts a claim that may wait.

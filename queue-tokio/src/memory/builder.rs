@@ -1,11 +1,11 @@
 //! The settings of an in-memory queue.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use queue_core::model::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +86,7 @@ impl TokioQueueBuilder {
         }
         let state = State {
             table: JobTable::new(config),
-            signals: HashMap::new(),
+            signals: FxHashMap::default(),
             room,
             known_due: None,
             is_closed: false,

@@ -1,0 +1,173 @@
+//! Jobs in an order, of which most come at its end and go from its beginning.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::Slot;
+use crate::clock::Timestamp;
+
+/// Where a job stands: by rank, then time, then push order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) rank: i32,
+    pub(super) at: Timestamp,
+    pub(super) sequence: u64,
+    pub(super) slot: Slot,
+}
+
+impl Place {
+    /// A place among jobs that have no rank.
+    pub(super) fn at(at: Timestamp, sequence: u64, slot: Slot) -> Self {
+        Self { rank: 0, at, sequence, slot }
+    }
+
+    fn key(&self) -> (i32, Timestamp, u64) {
+        (self.rank, self.at, self.sequence)
+    }
+}
+
+/// A sorted set of places.
+///
+/// A job that comes behind all others, as nearly each does, is put at the end of a line, where it costs a fraction of what
+/// it would in a tree; the others are kept in a tree.
+///
+/// **Invariant:** the line is in order, and neither its first nor its last is one that has gone.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    line: VecDeque<Place>,
+    /// How many in the line have gone.
+    gone: usize,
+    rest: BTreeSet<Place>,
+}
+
+/// What a job leaves in the line when it goes from the middle.
+const GONE: Slot = Slot::MAX;
+
+/// A line that has room for so many gives memory back when it's nearly empty.
+const WORTH_IT: usize = 4096;
+
+impl Index {
+    pub(super) fn len(&self) -> usize {
+        self.line.len() - self.gone + self.rest.len()
+    }
+
+    pub(super) fn insert(&mut self, place: Place) {
+        if self.line.back().is_none_or(|last| *last < place) {
+            self.line.push_back(place);
+        } else {
+            self.rest.insert(place);
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<&Place> {
+        match (self.line.front(), self.rest.first()) {
+            (Some(line), Some(rest)) => Some(line.min(rest)),
+            (line, rest) => line.or(rest),
+        }
+    }
+
+    pub(super) fn pop_first(&mut self) -> Option<Place> {
+        let first = *self.first()?;
+        self.remove(&first);
+        Some(first)
+    }
+
+    /// Removes a place, and tells whether it was there.
+    pub(super) fn remove(&mut self, place: &Place) -> bool {
+        if self.line.front() == Some(place) {
+            self.line.pop_front();
+            self.trim();
+            return true;
+        }
+        let found = self.line.binary_search_by_key(&place.key(), Place::key);
+        if let Some(there) = found.ok().and_then(|at| self.line.get_mut(at))
+            && there.slot != GONE
+        {
+            there.slot = GONE;
+            self.gone += 1;
+            self.trim();
+            return true;
+        }
+        self.rest.remove(place)
+    }
+
+    /// Takes what has gone off the ends, and out of the middle once it's most of the line.
+    fn trim(&mut self) {
+        if self.gone > 0 {
+            while self.line.pop_front_if(|first| first.slot == GONE).is_some() {
+                self.gone -= 1;
+            }
+            while self.line.pop_back_if(|last| last.slot == GONE).is_some() {
+                self.gone -= 1;
+            }
+            if self.gone > self.line.len() / 2 {
+                self.line.retain(|place| place.slot != GONE);
+                self.gone = 0;
+            }
+        }
+        let capacity = self.line.capacity();
+        if capacity > WORTH_IT && self.line.len() < capacity / 8 {
+            self.line.shrink_to(capacity / 4);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    fn place(rank: i32, number: u64) -> Place {
+        Place { rank, at: Timestamp::EPOCH, sequence: number, slot: Slot::try_from(number).unwrap() }
+    }
+
+    #[test]
+    fn whatever_comes_and_goes_it_is_a_sorted_set() {
+        for seed in 0..200 {
+            let mut random = Rng::with_seed(seed);
+            let (mut index, mut model) = (Index::default(), BTreeSet::new());
+            for number in 0..300 {
+                match random.u8(0..8) {
+                    0..4 => {
+                        let rank = if random.u8(0..10) == 0 { random.i32(-2..3) } else { 0 };
+                        let place = place(rank, number);
+                        index.insert(place);
+                        model.insert(place);
+                    }
+                    4 | 5 => assert_eq!(index.pop_first(), model.pop_first()),
+                    _ => {
+                        let gone = random.choice(model.iter()).copied().unwrap_or(place(7, number));
+                        assert_eq!(index.remove(&gone), model.remove(&gone));
+                        assert!(!index.remove(&gone), "it was removed twice");
+                        if random.bool() {
+                            // Given back, it's where it was.
+                            index.insert(gone);
+                            model.insert(gone);
+                        }
+                    }
+                }
+                assert_eq!((index.len(), index.first()), (model.len(), model.first()), "seed {seed}");
+            }
+            while let Some(first) = model.pop_first() {
+                assert_eq!(index.pop_first(), Some(first), "seed {seed}");
+            }
+            assert_eq!((index.pop_first(), index.len()), (None, 0));
+        }
+    }
+
+    #[test]
+    fn what_goes_from_the_middle_and_what_was_a_burst_leave_no_memory_behind() {
+        let mut index = Index::default();
+        for number in 0..100_000 {
+            index.insert(place(0, number));
+        }
+
+        for number in 1..99_999 {
+            index.remove(&place(0, number));
+        }
+
+        assert_eq!(index.len(), 2);
+        assert!(index.line.len() <= 4, "{} places are kept for two jobs", index.line.len());
+        assert!(index.line.capacity() <= 2 * WORTH_IT, "{}", index.line.capacity());
+    }
+}
