@@ -36,7 +36,7 @@ usage: cargo xtask <command>
   test [arguments]    every test: unit, integration, documentation, UI tests, loom models and a short torture;
                       with arguments, `cargo test` with those arguments alone
   tidy                the rules of the house: arrows, laws, file length, sleeping tests and more
-  bench [arguments]   the benchmarks in bench/, with the arguments passed on
+  bench [arguments]   the benchmarks in bench/, with the arguments passed on; `bench micro` is the hot paths alone
   torture sqlite|postgres [--minutes N | --kills N] [--seed S] [--keep]
                       kills a durable queue's processes, and its server, at random, fills its disk, spoils its file";
 
