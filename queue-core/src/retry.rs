@@ -105,6 +105,8 @@ pub fn jittered(ceiling: Duration, random: &mut fastrand::Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn context(name: &JobName, attempt: u32) -> RetryContext<'_> {
@@ -133,5 +135,34 @@ mod tests {
 
         assert_eq!(first, policy.wait(&context(&name, 1)));
         assert_ne!(first, policy.wait(&context(&name, 2)));
+    }
+
+    /// What failed together is not tried again together: each attempt of each job has a wait of its own.
+    #[test]
+    fn jitter_differs_between_the_attempts_of_many_jobs() {
+        let name = JobName::from_static("job");
+        let policy = RetryPolicy::exponential(Duration::from_secs(60), Duration::from_secs(60));
+
+        let waits: HashSet<_> = (0..16)
+            .flat_map(|job| (1..=4).map(move |attempt| (JobId::from_u128(job), attempt)))
+            .map(|(job, attempt)| policy.wait(&RetryContext { job, ..context(&name, attempt) }))
+            .collect();
+
+        assert_eq!(waits.len(), 16 * 4);
+    }
+
+    /// A policy is shown as it is written.
+    #[test]
+    fn a_policy_is_shown_as_it_is_written() {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let table = [
+            (RetryPolicy::fixed(second), "RetryPolicy::fixed(1s)"),
+            (RetryPolicy::exponential(second, hour), "RetryPolicy::exponential(1s, 3600s)"),
+            (RetryPolicy::custom(|_| Duration::ZERO), "RetryPolicy::custom(..)"),
+        ];
+
+        for (policy, shown) in table {
+            assert_eq!(format!("{policy:?}"), shown);
+        }
     }
 }

@@ -6,10 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use queue_core::{JobError, QueueExt as _, Services, background_job, jobs};
-use queue_testkit::Recorder;
+use queue_testkit::{Recorder, TestKit};
 use queue_tokio::{Host, QueueService, TokioQueue};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -24,8 +24,33 @@ async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
     Ok(())
 }
 
+#[background_job(max_attempts = 1)]
+async fn fail_as(how: &str) -> Result<(), JobError> {
+    match how {
+        "pass" => Err("it rained".into()),
+        "for good" => Err(JobError::permanent("it froze")),
+        _ => panic!("it hailed"),
+    }
+}
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// Takes whatever this thread logs from now on.
+    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(self.clone())
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> Result<String, std::string::FromUtf8Error> {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -50,12 +75,7 @@ impl<'a> MakeWriter<'a> for Lines {
 #[tokio::test]
 async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> TestResult {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .with_ansi(false)
-        .with_max_level(tracing::Level::TRACE)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = lines.subscribe();
     let (queue, recorder) = (TokioQueue::new(), Recorder::new());
     let service = QueueService::new(queue.clone(), jobs![leaky]).observe(recorder.clone());
     let services = Services::builder().singleton(7_u32).build()?;
@@ -65,7 +85,7 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
     recorder.wait_for_settled::<leaky>(1).await;
     host.stop().await?;
 
-    let log = String::from_utf8(lines.0.lock().unwrap().clone())?;
+    let log = lines.text()?;
     let within = log.lines().find(|line| line.contains("at work")).expect("the job's own line");
     for field in
         [format!("job.id={id}"), "job.name=leaky".into(), "job.queue=default".into(), "job.attempt=1".into()]
@@ -76,5 +96,26 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(failures[0].contains("WARN") && failures[0].contains("job.name=leaky"), "{}", failures[0]);
     assert!(!log.contains("hunter2") && !log.contains("s3cr3t"), "{log}");
+    Ok(())
+}
+
+/// H19: a failure that may pass is a warning; one that is for good is an error, and so is a panic.
+#[test]
+fn a_failure_is_logged_at_its_level() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![fail_as]).build()?;
+        kit.queue().enqueue_all(["pass", "for good", "panic"].map(fail_as::new)).await?;
+
+        kit.run_until_idle().await?;
+
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    })?;
+    let log = lines.text()?;
+    for (error, level) in [("it rained", "WARN"), ("it froze", "ERROR"), ("it hailed", "ERROR")] {
+        let failures: Vec<_> = log.lines().filter(|line| line.contains(error)).collect();
+        assert!(failures.len() == 1 && failures[0].contains(level), "no {level} of {error}: {failures:?}");
+    }
     Ok(())
 }

@@ -54,3 +54,48 @@ impl Identities {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::{Uuid, Variant};
+
+    use super::*;
+
+    const SEED: u64 = 0xffff_fdbf_dbfd_babc;
+
+    /// An identity that a table makes is a UUID of version 8: its place in push order, and the seed around its slot.
+    #[test]
+    fn a_minted_identity_is_a_uuid_of_its_place_its_slot_and_the_seed() {
+        let identities = Identities::new(SEED);
+
+        let id = identities.mint(0x7_0123_4567_89ab, 0x8000_0003);
+
+        let uuid = Uuid::from_u128(id.as_u128());
+        assert_eq!((uuid.get_version_num(), uuid.get_variant()), (8, Variant::RFC4122));
+        assert_eq!(uuid.to_string(), "01234567-89ab-8abc-a000-0000dbfdbfdb");
+    }
+
+    /// Identities sort by their place in push order, whatever the slots that they name.
+    #[test]
+    fn minted_identities_sort_by_their_place_in_push_order() {
+        let identities = Identities::new(SEED);
+
+        let ids = [(1, 9), (2, 8), (0xffff, 7), (0x1_0000_0000, 0), (0xffff_ffff_ffff, u32::MAX)]
+            .map(|(sequence, slot)| identities.mint(sequence, slot));
+
+        assert!(ids.is_sorted(), "{ids:?}");
+    }
+
+    /// What identities that callers chose have taken goes back with the jobs.
+    #[test]
+    fn chosen_identities_give_their_memory_back() {
+        let mut identities = Identities::new(SEED);
+        let ids = || (0..5000).map(JobId::from_u128);
+        ids().zip(0..).for_each(|(id, slot)| identities.choose(id, slot));
+
+        ids().for_each(|id| identities.forget(id));
+        identities.give_memory_back();
+
+        assert_eq!(identities.chosen.capacity(), 0);
+    }
+}

@@ -152,3 +152,62 @@ impl JobTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Body;
+    use crate::job::NewJob;
+    use crate::lease::Lease;
+    use crate::model::TableConfig;
+    use crate::name::QueueName;
+    use crate::queue::Delivery;
+    use crate::settlement::{Settlement, Transition};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn push(table: &mut JobTable, count: usize) {
+        let jobs = (0..count).map(|_| NewJob::new("job", Body::stored("null"))).collect();
+        table.push(NOW, jobs).expect("there is no bound");
+    }
+
+    fn claim(table: &mut JobTable, count: usize) -> Vec<Delivery> {
+        let mut claimed = Vec::with_capacity(count);
+        table.claim_from(&QueueName::DEFAULT, count, Lease::DEFAULT_LENGTH, &mut claimed);
+        claimed
+    }
+
+    fn complete(table: &mut JobTable, count: usize) {
+        let jobs = claim(table, count).into_iter();
+        let ends = jobs.map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
+        table.settle(NOW, ends).expect("nothing follows");
+    }
+
+    /// Memory goes back when a burst has ended, or once as many jobs have gone as it had room for and few are left.
+    #[test]
+    fn memory_is_given_back_seldom_and_in_the_end() {
+        // How many were stored and how many of them stay, how many came and went later, and how many there is room for.
+        let cases = [
+            (4096, 0, 0, 4096),
+            (8192, 0, 0, 0),
+            (8192, 1, 0, 8192),
+            (8192, 1, 1, 1),
+            (8192, 1023, 1023, 1023),
+            (8192, 1024, 2000, 8192),
+        ];
+
+        for (stored, stay, later, room) in cases {
+            let mut table = JobTable::new(TableConfig::default());
+            push(&mut table, stored);
+            claim(&mut table, stay);
+
+            complete(&mut table, stored - stay);
+            for _ in 0..later {
+                push(&mut table, 1);
+                complete(&mut table, 1);
+            }
+
+            assert_eq!(table.entries.capacity(), room, "{stored} jobs, {stay} of them stay, {later} later");
+        }
+    }
+}

@@ -246,3 +246,26 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S4: a name is near that is spelled alike, or that holds what was wanted, be it ever so much longer.
+    #[test]
+    fn a_name_is_near_that_is_alike_or_holds_what_was_wanted() {
+        let table = [
+            ("dyn Mailer", "dyn Mailers", true),
+            ("dyn Mailer", "SmtpMailerOfTheWholeHouse", true),
+            ("CachedPoolOfConnections", "Pool", true),
+            ("dyn Mailer", "Connections", false),
+            // Two letters are in many names.
+            ("Tx", "TxtRecordsOfTheDomain", false),
+            ("Txt", "TxtRecordsOfTheDomain", true),
+        ];
+
+        for (wanted, name, is_near) in table {
+            assert_eq!(nearest(wanted, [name].into_iter()).is_some(), is_near, "{wanted}, {name}");
+        }
+    }
+}

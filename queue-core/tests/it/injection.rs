@@ -55,10 +55,20 @@ fn each_lifetime_makes_as_many_as_it_says() -> TestResult {
         let made = AtomicU32::new(0);
         move || Counter(made.fetch_add(1, Ordering::SeqCst) + 1)
     };
+    let later = || {
+        let next = next();
+        move || {
+            let counter = next();
+            async { Ok::<_, JobErrorFree>(counter) }
+        }
+    };
     let table = [
         (Services::builder().singleton_fn(next()), ["1 1", "1 1"]),
+        (Services::builder().singleton_with(later()), ["1 1", "1 1"]),
         (Services::builder().scoped_fn(next()), ["1 1", "2 2"]),
+        (Services::builder().scoped(later()), ["1 1", "2 2"]),
         (Services::builder().transient_fn(next()), ["1 2", "3 4"]),
+        (Services::builder().transient(later()), ["1 2", "3 4"]),
     ];
     for (services, expected) in table {
         let log = Arc::new(Log::default());
@@ -371,6 +381,7 @@ fn every_problem_of_the_graph_is_listed_at_once() {
         .build()
         .unwrap_err();
 
+    assert_eq!(error.problems().len(), 5, "{error}");
     let text = error.to_string();
     for expected in [
         "5 problems found before the start:",

@@ -4,8 +4,12 @@
 
 mod attempts;
 mod closures;
+mod disposal;
 mod faults;
+mod graph;
 mod injection;
 mod kit;
 mod limits;
+mod scopes;
+mod shown;
 mod table;

@@ -1,8 +1,10 @@
 //! Holds the job table to what the conformance suite can't see from outside.
 
+use std::time::Duration;
+
 use queue_core::inspect::State;
 use queue_core::model::{JobTable, Retention, TableConfig};
-use queue_core::{Body, Demand, JobId, NewJob, Settlement, Timestamp, Transition};
+use queue_core::{Body, Demand, JobId, NewJob, QueueName, Settlement, Timestamp, Transition, Unique};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -66,4 +68,69 @@ fn a_table_that_is_told_an_earlier_instant_takes_the_latest_it_knows() {
     let id = table.push(Timestamp::EPOCH, jobs(1)).unwrap()[0].id();
 
     assert_eq!(table.get(Timestamp::EPOCH, id).unwrap().pushed_at, NOW);
+}
+
+/// Q53: a job takes room if it is stored: not where its key is held, nor where it replaces what has not started.
+#[test]
+fn only_what_will_be_stored_takes_room() {
+    let mut table = JobTable::new(TableConfig::default());
+    let job = |queue, unique: Unique| NewJob::new("job", Body::stored("null")).queue(queue).unique(unique);
+    table.push(NOW, vec![job("a", "started".into()), job("b", "waiting".into())]).unwrap();
+    table.claim(NOW, &Demand::new("a", 1));
+
+    let mut needed = |unique: Unique| table.room_needed(NOW, &[job("a", unique)]);
+
+    assert_eq!(needed("free".into()), 1);
+    assert_eq!(needed("started".into()), 0, "the holder of the key keeps it out");
+    assert_eq!(needed("waiting".into()), 0, "the holder of the key keeps it out");
+    assert_eq!(needed(Unique::new("waiting").replace()), 0, "it becomes part of the holder");
+    assert_eq!(needed(Unique::new("started").replace()), 1, "it follows the holder");
+}
+
+/// The next scheduled job is told of by itself: an earlier end of a lease makes no job of that queue due.
+#[test]
+fn the_next_scheduled_job_is_told_apart_from_the_next_expiry() {
+    let mut table = JobTable::new(TableConfig::default());
+    let (soon, later) =
+        (NOW.saturating_add(Duration::from_secs(1)), NOW.saturating_add(Duration::from_secs(9)));
+    assert_eq!((table.next_due(), table.next_scheduled()), (None, None));
+    table.push(NOW, jobs(1)).unwrap();
+    table.claim(NOW, &Demand::new("default", 1).lease(Duration::from_secs(1)));
+
+    table.push(NOW, jobs(1).into_iter().map(|job| job.at(later)).collect()).unwrap();
+
+    assert_eq!((table.next_due(), table.next_scheduled()), (Some(soon), Some(later)));
+}
+
+/// Q41: what an operator has run again is unfinished again, and takes room.
+#[test]
+fn a_finished_job_that_is_retried_takes_room_again() {
+    let mut config = TableConfig::default();
+    config.capacity = Some(3);
+    let mut table = JobTable::new(config);
+    table.push(NOW, jobs(2)).unwrap();
+    let ids = settle_all(&mut table, &Transition::Discard { error: "no".into() });
+    assert_eq!((table.unfinished(), table.room()), (0, Some(3)));
+
+    ids.iter().for_each(|id| table.retry(NOW, *id).unwrap());
+
+    assert_eq!((table.unfinished(), table.room()), (2, Some(1)));
+}
+
+/// Q43: ready is what a claim would find now: nothing that waits or is leased, and nothing of a paused queue.
+#[test]
+fn only_what_a_claim_would_find_is_ready() {
+    let mut table = JobTable::new(TableConfig::default());
+    assert_eq!(table.ready(&QueueName::DEFAULT), 0, "of a queue that nobody has used");
+
+    table.push(NOW, jobs(3)).unwrap();
+    assert_eq!(table.ready(&QueueName::DEFAULT), 3, "at once, and not only when time moves on");
+    table.push(NOW, jobs(1).into_iter().map(|job| job.delay(Duration::from_secs(1))).collect()).unwrap();
+    assert_eq!(table.ready(&QueueName::DEFAULT), 3);
+    table.claim(NOW, &Demand::new("default", 1));
+    assert_eq!(table.ready(&QueueName::DEFAULT), 2);
+    table.pause(&QueueName::DEFAULT);
+    assert_eq!(table.ready(&QueueName::DEFAULT), 0);
+    table.resume(&QueueName::DEFAULT);
+    assert_eq!(table.ready(&QueueName::DEFAULT), 2);
 }
