@@ -131,12 +131,6 @@ impl JobTable {
         due.into_iter().chain(lease).min()
     }
 
-    /// Tells when the next scheduled or retryable job becomes available.
-    #[must_use]
-    pub fn next_scheduled(&self) -> Option<Timestamp> {
-        self.due.first().map(|place| place.at)
-    }
-
     /// Tells how many jobs a claim of this queue would find now.
     #[must_use]
     pub fn ready(&self, queue: &QueueName) -> usize {

@@ -87,21 +87,6 @@ fn only_what_will_be_stored_takes_room() {
     assert_eq!(needed(Unique::new("started").replace()), 1, "it follows the holder");
 }
 
-/// The next scheduled job is told of by itself: an earlier end of a lease makes no job of that queue due.
-#[test]
-fn the_next_scheduled_job_is_told_apart_from_the_next_expiry() {
-    let mut table = JobTable::new(TableConfig::default());
-    let (soon, later) =
-        (NOW.saturating_add(Duration::from_secs(1)), NOW.saturating_add(Duration::from_secs(9)));
-    assert_eq!((table.next_due(), table.next_scheduled()), (None, None));
-    table.push(NOW, jobs(1)).unwrap();
-    table.claim(NOW, &Demand::new("default", 1).lease(Duration::from_secs(1)));
-
-    table.push(NOW, jobs(1).into_iter().map(|job| job.at(later)).collect()).unwrap();
-
-    assert_eq!((table.next_due(), table.next_scheduled()), (Some(soon), Some(later)));
-}
-
 /// Q41: what an operator has run again is unfinished again, and takes room.
 #[test]
 fn a_finished_job_that_is_retried_takes_room_again() {
