@@ -5,11 +5,13 @@
 mod attempts;
 mod closures;
 mod disposal;
+mod endings;
 mod faults;
 mod graph;
 mod injection;
 mod kit;
 mod limits;
+mod problems;
 mod scopes;
 mod shown;
 mod table;

@@ -1,0 +1,78 @@
+//! Holds what is found before the start to S4, M9 and H25, and what errors say to their causes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use queue_core::error::chain;
+use queue_core::{CancellationToken, JobContext, Services, background_job, jobs};
+use queue_testkit::TestKit;
+
+struct Audit;
+
+/// S4: what every attempt has by itself lives as long as that, so a singleton can't hold it either.
+#[test]
+fn a_singleton_can_not_hold_the_attempt_itself() {
+    let error = Services::builder()
+        .singleton_fn(|_: JobContext| Audit)
+        .singleton_fn(|_: Arc<u8>| 1_u16)
+        .transient_fn(|_: CancellationToken| 1_u8)
+        .build()
+        .map(drop)
+        .unwrap_err();
+
+    let text = error.to_string();
+    for expected in [
+        "2 problems found before the start:",
+        "the singleton `Audit` would hold `JobContext`, which lives for one attempt: Audit → JobContext",
+        "the singleton `u16` would hold `CancellationToken`, which lives for one attempt: u16 → u8 → CancellationToken",
+    ] {
+        assert!(text.contains(expected), "no {expected:?} in:\n{text}");
+    }
+}
+
+#[background_job]
+async fn one() {}
+
+#[background_job(name = "one")]
+async fn another_one() {}
+
+#[background_job]
+async fn two() {}
+
+/// M9, H25: a name that is taken twice is a problem in whichever of several lists that is, and between them.
+#[test]
+fn a_name_taken_twice_is_found_in_lists_that_are_put_together() {
+    let within = [jobs![two].and(jobs![one, another_one]), jobs![one, another_one].and(jobs![two])];
+    let between = jobs![one, two].and(jobs![another_one]);
+
+    for jobs in within.into_iter().chain([between]) {
+        let error = TestKit::new(jobs.clone()).build().map(drop).unwrap_err();
+
+        assert!(error.to_string().contains("the job name `one` is taken twice"), "{jobs:?}: {error}");
+    }
+}
+
+#[derive(Debug)]
+struct Failed(&'static str, Option<Box<Self>>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.1.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// H19: a chain has each cause, once where an error repeats it at its own end, and also where its words came before.
+#[test]
+fn a_chain_of_errors_leaves_no_cause_out() {
+    let caused = |text, cause| Failed(text, Some(Box::new(Failed(cause, None))));
+
+    assert_eq!(chain(&caused("could not send", "refused")), "could not send: refused");
+    assert_eq!(chain(&caused("could not send: refused", "refused")), "could not send: refused");
+    assert_eq!(chain(&caused("time out of 5 s", "time out")), "time out of 5 s: time out");
+}
