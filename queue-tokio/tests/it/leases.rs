@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Event, InterruptReason, JobContext, JobError, QueueExt as _, Services, Settled, State, background_job,
-    jobs,
+    CancellationToken, Event, InterruptReason, JobContext, JobError, QueueExt as _, Services, Settled, State,
+    background_job, jobs,
 };
 use queue_testkit::{Fault, Faulty, Operation};
-use queue_tokio::{QueueService, TokioClock};
+use queue_tokio::{HostContext, HostedService as _, QueueService, TokioClock};
 use tokio::sync::Semaphore;
 
 use crate::world::{TestResult, World, host, keeping_queue, record};
@@ -139,5 +139,71 @@ fn a_dropped_runtime_renews_nothing() -> TestResult {
     let demand = queue_core::Demand::new("default", 1).wait(Duration::from_secs(20));
     let deliveries = other.block_on(queue_core::Queue::claim(&queue, &demand))?;
     assert_eq!(deliveries.len(), 1, "the lease was to expire");
+    Ok(())
+}
+
+/// H4: a lease lasts from when its renewal was asked for, however long the answer was on its way.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_counts_from_when_it_was_asked_for() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    faulty.faults().on(Operation::Renew, 1, Fault::Delay(Duration::from_secs(9)));
+    for nth in 2..=50 {
+        faulty.faults().on(Operation::Renew, nth, Fault::FailBefore);
+    }
+    let world = World::over(queue, faulty, jobs![stop_when_lost], Services::builder(), |s| s).await;
+    world.queue.enqueue(stop_when_lost::new()).await?;
+    world.recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
+    let began = tokio::time::Instant::now();
+
+    world.recorder.wait_for("the loss", |event| matches!(event, Event::LeaseLost(_))).await;
+
+    // It was asked for after 10 s, and lasted for 30 s; the next try after that finds it over.
+    assert!((40..49).contains(&began.elapsed().as_secs()), "given up after {:?}", began.elapsed());
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H4: an attempt that has ended, and whose settlement's answer was lost, has lost no lease.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_has_ended_loses_no_lease() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..=12 {
+        faulty.faults().on(Operation::Settle, nth, Fault::FailAfter);
+    }
+    let services = Services::builder().singleton(Semaphore::new(1));
+    let world = World::over(queue, faulty, jobs![hold], services, |s| s).await;
+    let began = tokio::time::Instant::now();
+
+    let id = world.queue.enqueue(hold::new()).await?.id();
+    world.recorder.wait_for_settled::<hold>(1).await;
+
+    assert!(began.elapsed() > Duration::from_secs(10), "a renewal came in between");
+    assert_eq!(world.recorder.count(|event| matches!(event, Event::LeaseLost(_))), 0);
+    assert_eq!(record(&world.queue, id).await.state, State::Completed);
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H22: a loop whose future is dropped drops its jobs and hands them back, so that nobody waits for their leases to expire.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_loop_hands_back_what_it_ran() -> TestResult {
+    let (queue, recorder) = (keeping_queue(), queue_testkit::Recorder::new());
+    let services = Services::builder().singleton(Semaphore::new(0)).build()?;
+    let context = HostContext::new(services, CancellationToken::new(), Duration::ZERO);
+    let mut service = QueueService::new(queue.clone(), jobs![hold]).observe(recorder.clone());
+    let id = queue.enqueue(hold::new()).await?.id();
+    tokio::select! {
+        ended = service.run(&context) => panic!("it ended by itself: {ended:?}"),
+        _ = recorder.wait_for("the start", |event| matches!(event, Event::Started(_))) => {}
+    }
+    let began = tokio::time::Instant::now();
+
+    recorder.wait_for_settled::<hold>(1).await;
+
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let job = record(&queue, id).await;
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
     Ok(())
 }

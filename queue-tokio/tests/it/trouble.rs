@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use queue_core::{Event, JobContext, QueueExt as _, Services, State, background_job, jobs};
+use queue_core::{Event, JobContext, NewJob, QueueExt as _, Services, State, background_job, jobs};
 use queue_testkit::{Fault, Faulty, Operation};
 use queue_tokio::TokioClock;
 
@@ -90,6 +90,102 @@ async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
     );
     world.host.stop().await?;
     Ok(())
+}
+
+/// H10: a settlement that fails for a moment while a refused batch is settled one by one is repeated like any other.
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_a_moment_beside_a_wrong_followup_is_repeated() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    // The first is the batch, which the queue refuses; the second is the good job alone.
+    faulty.faults().on(Operation::Settle, 2, Fault::FailBefore);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let services = Services::builder().singleton_as(runs.clone());
+    let receipts = queue.enqueue_all([NewJob::from(count::new()), chain_badly::new().into()]).await?;
+
+    let world = World::over(queue, faulty, jobs![chain_badly, count], services, |s| s).await;
+    world.recorder.wait_for_settled::<count>(1).await;
+
+    assert_eq!(record(&world.queue, receipts[0].id()).await.state, State::Completed);
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H10: once the queue has worked, the next failure is waited out for as short a time as the first.
+#[tokio::test(start_paused = true)]
+async fn backoff_begins_anew_once_the_queue_has_worked() -> TestResult {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let faults: Vec<_> = (1..=8).chain([10]).map(|nth| (Operation::Claim, nth, Fault::FailBefore)).collect();
+    let world = world_with(&faults, &runs).await;
+    world.queue.enqueue(count::new()).await?;
+    world.recorder.wait_for_settled::<count>(1).await;
+    let began = tokio::time::Instant::now();
+
+    world.queue.enqueue(count::new()).await?;
+    world.recorder.wait_for_settled::<count>(2).await;
+
+    assert!(began.elapsed() <= Duration::from_millis(50), "it waited for {:?}", began.elapsed());
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// H10: what the queue refuses to settle for good is let go of, with followups and without: nothing waits for it at a stop.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_settled_at_all_is_let_go_of() -> TestResult {
+    #[background_job]
+    async fn chain_well(#[inject] context: &JobContext) {
+        context.then(count::new());
+    }
+    let queue = keeping_queue();
+    let services = Services::builder().singleton_as(Arc::new(AtomicUsize::new(0)));
+    queue.enqueue_all([NewJob::from(count::new()), chain_well::new().into()]).await?;
+    let refusing = Refusing { queue: queue.clone(), refused: AtomicUsize::new(0) };
+    let refusals = Arc::new(refusing);
+    let world = World::over(queue, Arc::clone(&refusals), jobs![chain_well, count], services, |s| s).await;
+    world.recorder.wait_for_count("ends", 2, |event| matches!(event, Event::Ended { .. })).await;
+    let began = tokio::time::Instant::now();
+
+    world.host.stop().await?;
+
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert!(refusals.refused.load(Ordering::SeqCst) >= 3, "the batch, each alone, and one as discarded");
+    Ok(())
+}
+
+/// A queue that refuses every settlement.
+struct Refusing {
+    queue: queue_tokio::TokioQueue,
+    refused: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl queue_core::Queue for Refusing {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<queue_core::Receipt>, queue_core::QueueError> {
+        self.queue.push(jobs).await
+    }
+
+    async fn claim(
+        &self,
+        demand: &queue_core::Demand,
+    ) -> Result<Vec<queue_core::Delivery>, queue_core::QueueError> {
+        self.queue.claim(demand).await
+    }
+
+    async fn renew(
+        &self,
+        leases: &[queue_core::Lease],
+    ) -> Result<Vec<queue_core::Renewal>, queue_core::QueueError> {
+        self.queue.renew(leases).await
+    }
+
+    async fn settle(
+        &self,
+        _: Vec<queue_core::Settlement>,
+    ) -> Result<Vec<queue_core::Settled>, queue_core::QueueError> {
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        Err(queue_core::QueueError::invalid("no settlement is good enough"))
+    }
 }
 
 /// A queue that a careless author wrote.
