@@ -3,10 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Event, Inspect as _, JobContext, QueueExt as _, Services, State, background_job, jobs};
+use async_trait::async_trait;
+use queue_core::{
+    Delivery, Event, Inspect as _, JobContext, Outcome, QueueExt as _, Services, State, Worker,
+    background_job, jobs,
+};
+use queue_testkit::{Fault, Faulty, Operation};
+use queue_tokio::TokioClock;
 use tokio::sync::Semaphore;
 
-use crate::world::{TestResult, World, record};
+use crate::world::{TestResult, World, keeping_queue, record};
 
 #[background_job]
 async fn hold(#[inject] gate: &Semaphore) {
@@ -101,5 +107,83 @@ async fn nothing_is_claimed_after_a_stop() -> TestResult {
 
     assert_eq!(record(&world.queue, id).await.fence.0, 0);
     assert_eq!(world.queue.counts().await?[0].of(State::Available), 1);
+    Ok(())
+}
+
+/// H14: the last settlements are flushed, also where the queue fails just then.
+#[tokio::test(start_paused = true)]
+async fn the_last_settlements_are_repeated_until_they_are_recorded() -> TestResult {
+    let queue = keeping_queue();
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..=3 {
+        faulty.faults().on(Operation::Settle, nth, Fault::FailBefore);
+    }
+    let services = Services::builder().singleton(Semaphore::new(1));
+    let world = World::over(queue, faulty, jobs![hold], services, |service| service).await;
+    let id = world.queue.enqueue(hold::new()).await?.id();
+    world.recorder.wait_for_ended::<hold>(1).await;
+
+    world.host.stop().await?;
+
+    assert_eq!(record(&world.queue, id).await.state, State::Completed);
+    Ok(())
+}
+
+/// Middleware that never gets to the end of an attempt.
+struct Stuck;
+
+#[async_trait]
+impl Worker for Stuck {
+    async fn work(&self, _: &Delivery, _: &JobContext) -> Outcome {
+        std::future::pending().await
+    }
+}
+
+/// H14: what can't even be dropped, as it's not the job that hangs, is handed back all the same, uncounted.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_dropped_is_handed_back() -> TestResult {
+    let world = World::with(jobs![never_stop], Services::builder(), |service| {
+        service.grace(Duration::from_secs(2)).layer(|_| Stuck)
+    })
+    .await;
+    let id = world.queue.enqueue(never_stop::new()).await?.id();
+    let (count, fits) = started(1);
+    world.recorder.wait_for_count("starts", count, fits).await;
+    let began = tokio::time::Instant::now();
+
+    let stopped = world.host.stop().await?;
+
+    assert_eq!(
+        began.elapsed().as_secs(),
+        5 + 2 + 5,
+        "the shutdown timeout, the grace, and the time to dispose"
+    );
+    assert_eq!(stopped.cut_short.len(), 1);
+    let job = record(&world.queue, id).await;
+    assert_eq!((job.state, job.attempt), (State::Available, 0));
+    Ok(())
+}
+
+#[background_job]
+async fn take_its_time_to_stop(#[inject] context: &JobContext) {
+    context.token().cancelled().await;
+    context.sleep(Duration::from_secs(50)).await; // virtual
+}
+
+/// H14: the host waits for a grace that is longer than all else that a stop may take.
+#[tokio::test(start_paused = true)]
+async fn a_long_grace_is_granted_by_the_host_too() -> TestResult {
+    let world = World::with(jobs![take_its_time_to_stop], Services::builder(), |service| {
+        service.grace(Duration::from_secs(60))
+    })
+    .await;
+    let id = world.queue.enqueue(take_its_time_to_stop::new()).await?.id();
+    let (count, fits) = started(1);
+    world.recorder.wait_for_count("starts", count, fits).await;
+
+    let stopped = world.host.stop().await?;
+
+    assert_eq!(record(&world.queue, id).await.state, State::Completed);
+    assert_eq!(stopped.cut_short.len(), 1, "the job, and not the service: {:?}", stopped.cut_short);
     Ok(())
 }
