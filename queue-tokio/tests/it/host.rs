@@ -153,3 +153,127 @@ fn what_jobs_lack_is_found_by_build() {
          needy → u64"
     );
 }
+
+/// A service that ends as it's told, and that tells when it does and when it's gone.
+struct Ending {
+    error: Option<&'static str>,
+    takes: Duration,
+    clean_up: Duration,
+    ran: Arc<Notify>,
+    gone: Arc<Notify>,
+}
+
+impl Ending {
+    fn failing() -> Self {
+        let mut failing = Self::taking(Duration::ZERO, Duration::ZERO);
+        failing.error = Some("lost the database");
+        failing
+    }
+
+    /// One that takes so long to stop, and says so.
+    fn taking(takes: Duration, clean_up: Duration) -> Self {
+        Self { error: None, takes, clean_up, ran: Arc::default(), gone: Arc::default() }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.gone.notify_one();
+    }
+}
+
+#[async_trait]
+impl HostedService for Ending {
+    fn name(&self) -> &str {
+        "ending"
+    }
+
+    fn clean_up(&self) -> Duration {
+        self.clean_up
+    }
+
+    async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
+        self.ran.notify_one();
+        if let Some(error) = self.error {
+            return Err(error.into());
+        }
+        context.stopping().cancelled().await;
+        tokio::time::sleep(self.takes).await; // virtual
+        Ok(())
+    }
+}
+
+/// H16: a stop tells of a failure, whether or not anybody waited for that.
+#[tokio::test]
+async fn a_stop_tells_of_a_failure_that_nobody_waited_for() -> TestResult {
+    let service = Ending::failing();
+    let gone = service.gone.clone();
+    let running = Host::builder().service(service).build()?.start().await?;
+    gone.notified().await;
+
+    let error = running.stop().await.unwrap_err();
+
+    assert_eq!(error.to_string(), "the service `ending` failed: lost the database");
+    Ok(())
+}
+
+/// H16: a failure is there for everyone who asks, until the stop has told of it.
+#[tokio::test(start_paused = true)]
+async fn a_failure_may_be_waited_for_again() -> TestResult {
+    let mut running = Host::builder().service(Ending::failing()).build()?.start().await?;
+    running.failed().await;
+
+    tokio::time::timeout(Duration::from_secs(1), running.failed()).await?;
+
+    assert!(matches!(running.stop().await, Err(HostError::Failed { .. })));
+    Ok(())
+}
+
+/// H14, H16: a service that waits to be run again needs no time to stop.
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_service_to_be_run_again() -> TestResult {
+    let service = Ending::failing();
+    let ran = service.ran.clone();
+    let hour = Duration::from_secs(3600);
+    let restart = OnFailure::Restart { first: hour, longest: hour };
+    let running = Host::builder().service_with(service, restart).build()?.start().await?;
+    ran.notified().await;
+    let began = tokio::time::Instant::now();
+
+    let stopped = running.stop().await?;
+
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert!(stopped.cut_short.is_empty(), "{:?}", stopped.cut_short);
+    Ok(())
+}
+
+/// H14: a service has the shutdown timeout and its own time to clean up, one after the other.
+#[tokio::test(start_paused = true)]
+async fn a_service_may_take_its_clean_up_beyond_the_timeout() -> TestResult {
+    let second = Duration::from_secs(1);
+    let service = Ending::taking(60 * second, 40 * second);
+    let host = Host::builder().service(service).shutdown_timeout(30 * second).build()?;
+
+    let stopped = host.start().await?.stop().await?;
+
+    assert!(stopped.cut_short.is_empty(), "{:?}", stopped.cut_short);
+    Ok(())
+}
+
+/// H14: a service that takes longer is dropped, and the exit says so.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_stop_is_dropped() -> TestResult {
+    let second = Duration::from_secs(1);
+    let service = Ending::taking(3600 * second, 40 * second);
+    let (ran, gone) = (service.ran.clone(), service.gone.clone());
+    let running = Host::builder().service(service).shutdown_timeout(30 * second).build()?.start().await?;
+    ran.notified().await;
+    let began = tokio::time::Instant::now();
+
+    let stopped = running.stop().await?;
+
+    assert_eq!(stopped.cut_short, ["service `ending`"]);
+    gone.notified().await;
+    assert_eq!(began.elapsed(), 70 * second);
+    Ok(())
+}

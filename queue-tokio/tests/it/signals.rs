@@ -1,12 +1,15 @@
 //! Holds the host to what it does on signals: H17. Unix alone has signals that a test can send.
 #![cfg(unix)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use nix::sys::signal::{Signal, raise};
-use queue_core::{Event, JobContext, QueueExt as _, Services, background_job, jobs};
+use queue_core::{BoxError, Event, JobContext, QueueExt as _, Services, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostError, QueueService, TokioQueue};
+use queue_tokio::{Host, HostContext, HostError, HostedService, QueueService, TokioQueue};
+use tokio::sync::Notify;
 
 use crate::world::TestResult;
 
@@ -25,7 +28,26 @@ fn host(queue: &TokioQueue, recorder: &Recorder, shutdown_timeout: Duration) -> 
         .unwrap()
 }
 
-/// H17: a signal stops gracefully, a second one aborts.
+/// A service that never gets ready.
+struct NeverReady(Arc<Notify>);
+
+#[async_trait]
+impl HostedService for NeverReady {
+    fn name(&self) -> &str {
+        "never ready"
+    }
+
+    async fn start(&mut self, _: &HostContext) -> Result<(), BoxError> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+
+    async fn run(&mut self, _: &HostContext) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// H17: a signal stops gracefully, also before everything has started; a second one aborts.
 ///
 /// One test, since signals are sent to the whole process.
 #[tokio::test]
@@ -53,5 +75,14 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
     raise(Signal::SIGINT)?;
 
     assert!(matches!(running.await?, Err(HostError::Aborted)));
+
+    let starts = Arc::new(Notify::new());
+    let running = tokio::spawn(Host::builder().service(NeverReady(starts.clone())).build()?.run());
+    starts.notified().await;
+
+    raise(Signal::SIGTERM)?;
+
+    let stopped = tokio::time::timeout(Duration::from_secs(10), running).await???;
+    assert!(stopped.cut_short.is_empty(), "nothing ran: {:?}", stopped.cut_short);
     Ok(())
 }
