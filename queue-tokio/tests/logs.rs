@@ -37,14 +37,18 @@ async fn fail_as(how: &str) -> Result<(), JobError> {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// Takes whatever this thread logs from now on.
-    fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+    fn dispatch(&self) -> tracing::Dispatch {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(self.clone())
             .with_ansi(false)
             .with_max_level(tracing::Level::TRACE)
             .finish();
-        tracing::subscriber::set_default(subscriber)
+        tracing::Dispatch::new(subscriber)
+    }
+
+    /// Takes whatever this thread logs from now on.
+    fn subscribe(&self) -> tracing::dispatcher::DefaultGuard {
+        tracing::dispatcher::set_default(&self.dispatch())
     }
 
     fn text(&self) -> Result<String, std::string::FromUtf8Error> {
@@ -117,5 +121,32 @@ fn a_failure_is_logged_at_its_level() -> TestResult {
         let failures: Vec<_> = log.lines().filter(|line| line.contains(error)).collect();
         assert!(failures.len() == 1 && failures[0].contains(level), "no {level} of {error}: {failures:?}");
     }
+    Ok(())
+}
+
+#[background_job(blocking)]
+fn block(#[inject] dispatch: &tracing::Dispatch) {
+    // A subscriber that was set for a test's own thread is not that of others.
+    tracing::dispatcher::with_default(dispatch, || tracing::info!("blocking at work"));
+}
+
+/// H19, H27: what a blocking job logs on its own thread is within its attempt's span.
+#[tokio::test]
+async fn a_blocking_job_logs_within_its_span() -> TestResult {
+    let lines = Lines::default();
+    let dispatch = lines.dispatch();
+    let _guard = tracing::dispatcher::set_default(&dispatch);
+    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let service = QueueService::new(queue.clone(), jobs![block]).observe(recorder.clone());
+    let services = Services::builder().singleton(dispatch).build()?;
+    let host = Host::builder().services(services).service(service).build()?.start().await?;
+
+    let id = queue.enqueue(block::new()).await?.id();
+    recorder.wait_for_settled::<block>(1).await;
+    host.stop().await?;
+
+    let log = lines.text()?;
+    let within = log.lines().find(|line| line.contains("blocking at work")).expect("the job's own line");
+    assert!(within.contains(&format!("job.id={id}")), "{within}");
     Ok(())
 }

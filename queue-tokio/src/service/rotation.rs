@@ -56,4 +56,15 @@ mod tests {
         assert_eq!(firsts.len() - critical, 2, "{firsts:?}");
         assert_eq!(rotation.next().len(), 2, "every claim names every queue");
     }
+
+    /// H20: among several, the least has its share too.
+    #[test]
+    fn the_least_of_several_queues_comes_first_in_its_turn() {
+        let mut rotation = Rotation::new(&[("high".into(), 4), ("middle".into(), 2), ("low".into(), 1)]);
+
+        let firsts: Vec<_> = (0..70).filter_map(|_| rotation.next().into_iter().next()).collect();
+
+        let count = |name: &str| firsts.iter().filter(|queue| **queue == *name).count();
+        assert_eq!([count("high"), count("middle"), count("low")], [40, 20, 10]);
+    }
 }

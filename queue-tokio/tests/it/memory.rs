@@ -122,3 +122,22 @@ async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
     assert_eq!(deliveries.len(), 1);
     Ok(())
 }
+
+/// Q53, Q54: who waits for room has it before those who don't wait, also where less is asked for than there is.
+#[tokio::test]
+async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
+    let queue = TokioQueue::bounded(2);
+    queue.push(vec![job::new().into()]).await?;
+    let mut waiting = std::pin::pin!(queue.push((0..2).map(|_| job::new().into()).collect()));
+    assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+
+    let error = queue.try_enqueue(job::new()).unwrap_err();
+
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (QueueErrorKind::Full, "others wait for the room that there is")
+    );
+    complete_one(&queue).await?;
+    assert_eq!(waiting.await?.len(), 2);
+    Ok(())
+}

@@ -114,6 +114,29 @@ async fn a_cancelled_job_that_does_not_stop_is_dropped() -> TestResult {
     Ok(())
 }
 
+/// H5: a job that is cancelled while it waits for a worker never starts.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_cancelled_before_it_starts_never_does() -> TestResult {
+    let gate = Arc::new(Semaphore::new(0));
+    let services = Services::builder().singleton_as(gate.clone());
+    let world = World::with(jobs![hold, quiet], services, |service| service.concurrency(1).prefetch(1)).await;
+    world.queue.enqueue_all([queue_core::NewJob::from(hold::new()), quiet::new().into()]).await?;
+    let claimed = |event: &Event| matches!(event, Event::Claimed(job) if job.name == "quiet");
+    let Event::Claimed(quiet_one) = world.recorder.wait_for("its claim", claimed).await else {
+        unreachable!()
+    };
+
+    world.queue.cancel(quiet_one.id, "changed my mind").await?;
+    world.recorder.wait_for("the news", |event| matches!(event, Event::CancelRequested { .. })).await;
+    gate.add_permits(1);
+    world.recorder.wait_for_settled::<quiet>(1).await;
+
+    assert_eq!(record(&world.queue, quiet_one.id).await.state, State::Cancelled);
+    assert_eq!(world.recorder.count(|event| matches!(event, Event::Started(job) if job.name == "quiet")), 0);
+    world.host.stop().await?;
+    Ok(())
+}
+
 /// H5, H6: a commit that hangs holds its worker no longer than until the job is cancelled and had its grace.
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_hangs_is_given_up_when_force_is_used() -> TestResult {
@@ -413,13 +436,17 @@ fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
             hogged.store(true, Ordering::SeqCst);
         }
     };
-    let service = queue_tokio::QueueService::new(queue.clone(), jobs![hog])
+    let service = queue_tokio::QueueService::new(queue.clone(), jobs![hog, quiet])
         .lease(Duration::from_secs(3))
+        .concurrency(1)
+        .prefetch(1)
         .observe(recorder.clone())
         .observe(OnEvent(watch));
     runtime.block_on(async {
-        let host = crate::world::host(services, service).start().await?;
         let id = queue.enqueue(hog::new()).await?.id();
+        // This one waits behind it for the worker, and hogs nothing.
+        queue.enqueue(quiet::new()).await?;
+        let host = crate::world::host(services, service).start().await?;
         recorder.wait_for_settled::<hog>(1).await;
         let event = recorder.wait_for("the report", |event| matches!(event, Event::Hogged { .. })).await;
         assert!(matches!(event, Event::Hogged { running } if running == ["hog"]));
