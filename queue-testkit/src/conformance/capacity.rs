@@ -91,6 +91,23 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subje
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Complete).await;
     subject.does("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
+
+    let delivery = subject.claim_one().await;
+    subject.settle(&delivery, Transition::Discard { error: "no".into() }).await;
+    let same = |number| job(number).id(id(number)).unique("same");
+    let receipts =
+        subject.does("`try_push` of one key twice", (bounded.try_push)(vec![same(7), same(8)])).await;
+    expect_eq!(
+        receipts,
+        [Receipt::Stored(id(7)), Receipt::Existing(id(7))],
+        "only what is stored of a batch takes room"
+    );
+    let other = subject.claim_one().await;
+    subject.settle(&other, Transition::Complete).await;
+    subject.does("`retry` of a discarded job", subject.queue().retry(delivery.id())).await;
+    subject
+        .refuses(QueueErrorKind::Full, "`try_push` after a retry took the room", (bounded.try_push)(jobs(1)))
+        .await;
 }
 
 /// Q54: Dropping a waiting push leaks no room; waiting pushes proceed in order.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::inspect::Filter;
-use queue_core::{Demand, QueueErrorKind, Schedule, State, Timestamp, Transition};
+use queue_core::{Demand, QueueErrorKind, Schedule, Settlement, State, Timestamp, Transition};
 
 use super::jobs::{MICROSECOND, SECOND, id, job};
 use super::subject::{Subject, ids_of};
@@ -99,6 +99,20 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
             subject.queue().push(vec![job(2).delay(Duration::MAX)]),
         )
         .await;
+    subject.push(vec![job(6).id(id(6))]).await;
+    let parent = subject.claim_one().await;
+    let mut endless = Settlement::new(parent.lease.clone(), Transition::Complete);
+    endless.followups = vec![job(7).id(id(7)).delay(Duration::MAX)];
+    subject
+        .refuses(
+            QueueErrorKind::Invalid,
+            "a settlement with a followup that has an endless delay",
+            subject.queue().settle(vec![endless]),
+        )
+        .await;
+    subject.is(id(6), State::Executing).await;
+    subject.settle(&parent, Transition::Complete).await;
+
     let mut last = job(3).id(id(3));
     last.schedule = Schedule::At(Timestamp::MAX);
     accepts_or_refuses(subject, "a push for the end of time", subject.queue().push(vec![last]).await);

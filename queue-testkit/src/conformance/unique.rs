@@ -70,6 +70,74 @@ async fn windows_hold(subject: &Subject) {
         [Receipt::Stored(id(11))],
         "pushing the key at the window's end"
     );
+    a_retry_begins_no_window_anew(subject).await;
+    a_window_ends_for_its_own_job_alone(subject).await;
+    a_window_keeps_the_key_from_a_retry_too(subject).await;
+}
+
+fn within(number: u32, key: &str, window: Duration) -> NewJob {
+    job(number).id(id(number)).queue("windows").unique(Unique::new(key).within(window))
+}
+
+async fn complete_windowed(subject: &Subject, number: u32) {
+    let delivery = subject.claim(queue_core::Demand::new("windows", 9)).await.pop();
+    let delivery = delivery.unwrap_or_else(|| panic!("the job is ready"));
+    expect_eq!(delivery.id(), id(number), "the job that is ready");
+    subject.settle(&delivery, Transition::Complete).await;
+}
+
+async fn a_retry_begins_no_window_anew(subject: &Subject) {
+    subject.does("`delete`", subject.queue().delete(id(11))).await;
+    subject.push(vec![within(20, "retried", SECOND * 60)]).await;
+    complete_windowed(subject, 20).await;
+    subject.advance(SECOND * 30).await;
+    subject.does("`retry` of a job within its window", subject.queue().retry(id(20))).await;
+    complete_windowed(subject, 20).await;
+    for (wait, receipt) in
+        [(SECOND * 30 - MICROSECOND, Receipt::Existing(id(20))), (MICROSECOND, Receipt::Stored(id(21)))]
+    {
+        subject.advance(wait).await;
+        expect_eq!(
+            subject.receipts(vec![within(21, "retried", SECOND * 60)]).await,
+            [receipt],
+            "a window lasts from the push, whether or not its job was retried"
+        );
+    }
+    complete_windowed(subject, 21).await;
+}
+
+async fn a_window_ends_for_its_own_job_alone(subject: &Subject) {
+    subject.push(vec![within(30, "followed", SECOND * 60)]).await;
+    complete_windowed(subject, 30).await;
+    let follower = Unique::new("followed").replace();
+    let follower = job(31).id(id(31)).queue("windows").unique(follower).delay(SECOND * 3600);
+    expect_eq!(
+        subject.receipts(vec![follower]).await,
+        [Receipt::Stored(id(31))],
+        "replacing a job that has finished within its window stores a new one"
+    );
+    subject.advance(SECOND * 60).await;
+    expect_eq!(
+        subject.receipts(vec![within(32, "followed", SECOND)]).await,
+        [Receipt::Existing(id(31))],
+        "the new one holds the key beyond the old one's window"
+    );
+}
+
+async fn a_window_keeps_the_key_from_a_retry_too(subject: &Subject) {
+    subject.push(vec![within(40, "taken", SECOND)]).await;
+    complete_windowed(subject, 40).await;
+    subject.advance(SECOND).await;
+    subject.push(vec![within(41, "taken", SECOND * 60)]).await;
+    complete_windowed(subject, 41).await;
+    subject
+        .refuses(
+            QueueErrorKind::Conflict,
+            "`retry` of a job whose key another finished job holds within its window",
+            subject.queue().retry(id(40)),
+        )
+        .await;
+    subject.is(id(40), State::Completed).await;
 }
 
 /// Q49: Exactly one of k concurrent pushes of a key is stored; so too within one batch.
