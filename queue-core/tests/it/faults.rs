@@ -131,3 +131,22 @@ fn a_lease_lost_at_a_renewal_stops_the_job() -> TestResult {
         Ok(())
     })
 }
+
+/// T8: the nth call is counted from when the fault was asked for.
+#[test]
+fn a_fault_is_counted_from_now_on() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = kit(&Arc::default());
+        kit.queue().enqueue_all([count::new(), count::new()]).await?;
+        kit.queue().enqueue(count::new()).await?;
+
+        kit.faults().on(Operation::Push, 2, Fault::FailBefore);
+
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.push(kit.queue().enqueue(count::new()).await.is_ok());
+        }
+        assert_eq!(answers, [true, false, true]);
+        Ok(())
+    })
+}

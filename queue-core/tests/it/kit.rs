@@ -121,6 +121,24 @@ fn a_run_says_what_still_waits() -> TestResult {
     })
 }
 
+/// T3, T4: `run_for` runs what is due at its very end too, and leaves the clock there, whether or not anything was due.
+#[test]
+fn a_run_for_a_time_lasts_for_that_time() -> TestResult {
+    queue_testkit::block_on(async {
+        let minute = Duration::from_secs(60);
+        let kit = TestKit::new(jobs![send_welcome]).build()?;
+        kit.queue().enqueue(send_welcome::new(1, "at the end")).delay(minute).await?;
+        let began = kit.now();
+
+        let run = kit.run_for(minute).await?;
+        assert_eq!((run.attempts().len(), kit.now().since(began)), (1, minute));
+
+        let run = kit.run_for(minute).await?;
+        assert_eq!((run.attempts().len(), kit.now().since(began)), (0, minute * 2));
+        Ok(())
+    })
+}
+
 /// T4: an endless chain is stopped by the limit, with an error that names it.
 #[test]
 fn an_endless_chain_is_stopped() -> TestResult {
@@ -260,6 +278,31 @@ fn expect_success_shows_every_error() -> TestResult {
 
         assert!(text.starts_with("3 of 5 attempts did not succeed:"), "{text}");
         assert_eq!(text.matches("failure: flaky → retry at").count(), 3, "{text}");
+        Ok(())
+    })
+}
+
+/// T15: what was given up or put off has not succeeded either.
+#[test]
+fn expect_success_passes_over_nothing() -> TestResult {
+    #[background_job]
+    async fn end_early(how: &str, #[inject] context: &JobContext) -> Result<(), JobError> {
+        match how {
+            "snooze" if context.fence().0 == 1 => Err(JobError::snooze(Duration::from_secs(1))),
+            "cancel" => Err(JobError::cancel("not needed")),
+            _ => Ok(()),
+        }
+    }
+    queue_testkit::block_on(async {
+        for (how, line) in [("snooze", "snooze for 1s"), ("cancel", "cancel: not needed")] {
+            let kit = TestKit::new(jobs![end_early]).build()?;
+            kit.queue().enqueue(end_early::new(how)).await?;
+            let run = kit.run_until_idle().await?;
+
+            let text = panic_of(|| run.expect_success());
+
+            assert!(text.contains("1 of") && text.contains(line), "{text}");
+        }
         Ok(())
     })
 }

@@ -167,3 +167,35 @@ impl Queue for NodeQueue {
         self.back(Operation::Settle, nth, settled).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join;
+    use queue_core::{Body, QueueErrorKind};
+
+    use super::*;
+    use crate::fleet::trouble::Trouble;
+
+    /// T8: a node that was cut off while it waited for an answer never gets that.
+    #[test]
+    fn a_node_that_is_cut_off_gets_no_answer() {
+        let second = Duration::from_secs(1);
+        let world = World::new(1, vec![Trouble::Partition { node: 0, at: second, lasts: 60 * second }]);
+        let node = Node { world: world.clone(), number: 0, is_dead: Arc::default() };
+        let (queue, demand) = (node.queue(), Demand::new("default", 1));
+        let push = async {
+            world.clock.sleep(30 * second).await; // virtual
+            world.queue.push(vec![NewJob::new("job", Body::stored("null"))]).await
+        };
+
+        let ended = world.executor.run(join(queue.claim(&demand), push));
+
+        let (claimed, pushed) = ended.unwrap_or_else(|stuck| panic!("{stuck:?}"));
+        assert!(pushed.is_ok(), "{pushed:?}");
+        assert_eq!(claimed.map(drop).map_err(|error| error.kind()), Err(QueueErrorKind::Unavailable));
+        assert!(
+            queue.0.world.queue.records().iter().all(|job| job.fence.0 == 1),
+            "it was leased all the same"
+        );
+    }
+}
