@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use queue_core::{
-    Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition, background_job,
+    Body, Demand, Limits, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
+    background_job,
 };
 use queue_tokio::TokioQueue;
 
@@ -139,5 +140,47 @@ async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
     );
     complete_one(&queue).await?;
     assert_eq!(waiting.await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bound_of_zero_is_taken_as_one() -> TestResult {
+    let queue = TokioQueue::bounded(0);
+
+    queue.try_enqueue(job::new())?;
+
+    assert_eq!(queue.try_enqueue(job::new()).unwrap_err().kind(), QueueErrorKind::Full);
+    Ok(())
+}
+
+/// Q2: a queue's own limits bind whatever is stored in it, bounded or not, followups too.
+#[tokio::test]
+async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
+    let builder = || TokioQueue::builder().limits(Limits::default().payload(10));
+    let large = || NewJob::new("job", Body::stored("\"a payload of 25 bytes\""));
+    for queue in [builder().bound(9).build(), builder().unbounded().build()] {
+        queue.push(vec![job::new().into()]).await?;
+        let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+        let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+        settlement.followups = vec![large()];
+
+        let pushed = queue.push(vec![large()]).await.unwrap_err();
+        let settled = queue.settle(vec![settlement]).await.unwrap_err();
+
+        assert_eq!([pushed.kind(), settled.kind()], [QueueErrorKind::Invalid; 2], "{pushed}, {settled}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn queues_of_one_seed_give_the_same_identities() -> TestResult {
+    let mut given = Vec::new();
+    for seed in [7, 7, 8] {
+        let queue = TokioQueue::builder().seed(seed).build();
+        given.push(queue.enqueue(job::new()).await?.id());
+    }
+
+    assert_eq!(given[0], given[1]);
+    assert_ne!(given[0], given[2]);
     Ok(())
 }

@@ -76,3 +76,36 @@ async fn jobs_that_take_their_time_are_not_claimed_ahead() -> TestResult {
     world.host.stop().await?;
     Ok(())
 }
+
+/// What is claimed beside a job that takes long may be no more than there are workers, and still find none.
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_job_of_an_earlier_claim_is_given_back() -> TestResult {
+    let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
+    let queue = keeping_queue();
+    let far = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..1000 {
+        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
+    }
+    queue.enqueue_all((0..47).map(|_| count::new())).await?;
+    let world = World::over(queue, far, jobs![count, hold], services, |service| service.concurrency(2)).await;
+    world.recorder.wait_for_settled::<count>(47).await;
+    world.queue.enqueue(hold::new()).await?;
+    world
+        .recorder
+        .wait_for("the first", |event| matches!(event, Event::Started(job) if job.name == "hold"))
+        .await;
+    // Whoever leads waits again from here on.
+    tokio::time::advance(Duration::from_millis(20)).await;
+
+    world.queue.enqueue_all((0..2).map(|_| hold::new())).await?;
+
+    let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    world.recorder.wait_for("a job that is given back", given_back).await;
+    gate.add_permits(3);
+    world.recorder.wait_for_count("completions", 3, |event| {
+        matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.name == "hold")
+    }).await;
+    world.host.stop().await?;
+    Ok(())
+}
