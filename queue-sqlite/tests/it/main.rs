@@ -10,5 +10,6 @@ mod opening;
 mod reading;
 mod retention;
 mod transactions;
+mod undone;
 mod units;
 mod waiting;

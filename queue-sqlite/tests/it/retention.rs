@@ -53,3 +53,28 @@ async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
     }
     Ok(())
 }
+
+/// However many are old at once, they go one batch after another, without a pause.
+#[tokio::test]
+async fn many_old_jobs_go_at_once() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let clock = VirtualClock::new();
+    let queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
+    queue.enqueue_all((0..2_500).map(work::new)).await?;
+    let claimed = queue.claim(&Demand::new("default", 2_500)).await?;
+    queue
+        .settle(claimed.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect())
+        .await?;
+    drop(queue);
+    clock.advance(HOUR * 25);
+    let queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
+
+    // The first of these is this queue's first transaction.
+    for _ in 0..3 {
+        queue.pause(&"other".into()).await?;
+    }
+
+    assert_eq!(queue.list(&Filter::all(), &Page::first(10)).await?.jobs.len(), 0);
+    Ok(())
+}

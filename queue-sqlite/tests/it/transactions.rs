@@ -5,6 +5,7 @@ use std::time::Duration;
 use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
+use queue_testkit::VirtualClock;
 
 use crate::fixture::TestResult;
 
@@ -102,5 +103,26 @@ async fn a_connection_without_a_transaction_is_refused() -> TestResult {
 
     assert_eq!(error.kind(), QueueErrorKind::Invalid);
     assert!(error.to_string().contains("no transaction is open"), "{error}");
+    Ok(())
+}
+
+/// D11, Q29: a lease that has expired on the last attempt holds no key any more, even if nobody has noted that yet.
+#[tokio::test]
+async fn a_key_is_free_for_a_transaction_once_its_holders_lease_has_expired() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("shop.db");
+    let clock = VirtualClock::new();
+    let queue = SqliteQueue::builder(&path).clock(clock.clone()).poll_interval(LONG).open().await?;
+    let keyed = |order| queue_core::NewJob::from(send_invoice::new(order)).unique("order").max_attempts(1);
+    queue.push(vec![keyed(1)]).await?;
+    let lost = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    clock.advance(lost.lease.length);
+    let mut connection = Connection::open(&path)?;
+
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let receipt = queue.enqueue_in(&tx, keyed(2))?;
+    tx.commit()?;
+
+    assert!(matches!(receipt, Receipt::Stored(id) if id != lost.id()), "{receipt:?}");
     Ok(())
 }

@@ -1,0 +1,97 @@
+//! What a transaction that is undone, or one after another, leaves those who share the writer with it (Q19, D4).
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::poll;
+use queue_core::services::{Factory as _, Scope};
+use queue_core::{
+    BoxError, Demand, Interrupt, JobContext, NewJob, OutcomeKind, Queue as _, QueueExt as _, Services, World,
+};
+use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::Connection;
+use queue_testkit::VirtualClock;
+
+use crate::fixture::{NoThreads, TestResult, work};
+
+fn receipt() -> NewJob {
+    NewJob::from(work::new(1)).queue("receipts")
+}
+
+/// A queue in a file with a constraint that is checked at the commit.
+struct Bank {
+    queue: SqliteQueue,
+    _folder: tempfile::TempDir,
+}
+
+impl Bank {
+    async fn open() -> Result<Self, BoxError> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("bank.db");
+        let queue = SqliteQueue::open(&path).await?;
+        Connection::open(&path)?.execute_batch(
+            "create table parents (id integer primary key);
+            create table children (parent integer references parents (id) deferrable initially deferred)",
+        )?;
+        Ok(Self { queue, _folder: folder })
+    }
+
+    /// Ends a job whose followup is a receipt, by a commit that fails.
+    async fn fail_to_commit(&self) -> TestResult {
+        self.queue.enqueue(work::new(1)).await?;
+        let delivery = self.queue.claim(&Demand::new("default", 1)).await?.remove(0);
+        let clock = Arc::new(VirtualClock::new());
+        let world = World { clock, blocking: Arc::new(NoThreads), observer: None };
+        let context = JobContext::new(&delivery, Interrupt::new(), world);
+        context.then(receipt());
+        let scope = Scope::open(Services::none(), context, Arc::new(self.queue.clone()));
+        let mut unit = self.queue.unit_of_work().make(&scope).await?;
+        unit.write(|tx| tx.execute("insert into children values (99)", []));
+
+        let ended = unit.end(OutcomeKind::Success).await;
+
+        assert!(ended.is_err(), "a child without a parent was committed");
+        Ok(())
+    }
+}
+
+/// D4, D12: a queue whose first job was undone is one that nobody has used yet.
+#[tokio::test]
+async fn a_queue_that_was_new_in_a_transaction_that_failed_is_new_again() -> TestResult {
+    let bank = Bank::open().await?;
+    bank.fail_to_commit().await?;
+
+    bank.queue.push(vec![receipt()]).await?;
+
+    let claimed = bank.queue.claim(&Demand::new("receipts", 9).wait(Duration::ZERO)).await?;
+    assert_eq!(claimed.len(), 1);
+    Ok(())
+}
+
+/// Q19: a wait ends at its time, also while requests keep the writer busy.
+#[tokio::test]
+async fn a_wait_ends_although_requests_keep_coming() -> TestResult {
+    const BATCH: u32 = 10_000;
+    let clock = VirtualClock::new();
+    let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
+    let demand = Demand::new("elsewhere", 1).wait(Duration::from_secs(1));
+    let mut claim = pin!(queue.claim(&demand));
+    assert!(poll!(claim.as_mut()).is_pending());
+    queue.look().await;
+    // Each fills a transaction, and all of them are asked for before the first is done.
+    let mut pushes: Vec<_> =
+        (0..6).map(|_| queue.push((0..BATCH).map(|n| work::new(n).into()).collect())).collect();
+    for push in &mut pushes {
+        assert!(poll!(push.as_mut()).is_pending());
+    }
+    clock.advance(Duration::from_secs(1));
+
+    let last = pushes.pop().ok_or("six pushes")?;
+    match select(claim, last).await {
+        Either::Left((claimed, _)) => assert_eq!(claimed?.len(), 0),
+        Either::Right(_) => panic!("the wait went on until nobody asked for anything"),
+    }
+    Ok(())
+}
