@@ -3,6 +3,7 @@
 mod bookmarks;
 mod conformance;
 mod crashes;
+mod doubt;
 mod durable;
 mod fixture;
 mod logs;
@@ -18,3 +19,4 @@ mod transactions;
 mod trouble;
 mod units;
 mod waiting;
+mod way;

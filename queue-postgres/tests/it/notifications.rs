@@ -1,14 +1,18 @@
 //! Notifications only speed things up (D13).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{BoxError, Demand, Queue as _, QueueExt as _};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use test_servers::{Durability, Postgres};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use crate::fixture::{TestResult, cut, run, work};
+use crate::fixture::{NEVER, TestResult, cut, run, schema, url, work};
 use crate::logs;
+use crate::way::{Mishap, Way};
 
 /// Waits until so many lines have these words.
 async fn said(words: &[&str], times: usize) {
@@ -74,5 +78,48 @@ async fn without_any_notification_jobs_start_within_the_interval() -> TestResult
     said(&[&address, "those that are sent don't arrive"], 2).await;
     is_woken(&one, &other).await?;
     assert_eq!(logs::count(&[&address, "are not heard"]), 2, "each of the two said so once");
+    Ok(())
+}
+
+/// Longer than any notification takes, and much shorter than the interval.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// D6: what is pushed too soon after another for a notification of its own is told of a little later, each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_soon_is_told_of_too() -> TestResult {
+    let schema = schema();
+    let builder = || PostgresQueue::builder(url()).schema(&schema).poll_interval(NEVER);
+    let (one, other) = (builder().connect().await?, builder().connect().await?);
+    let demand = Demand::new("default", 1);
+    for round in 0..5 {
+        let (mut first, mut second) = (Box::pin(one.claim(&demand)), Box::pin(one.claim(&demand)));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        one.look().await;
+
+        for claim in [first, second] {
+            other.enqueue(work::new(round)).await?;
+            assert_eq!(timeout(PATIENCE, claim).await??.len(), 1, "round {round}");
+        }
+    }
+    Ok(())
+}
+
+/// D6: what was pushed between a look for jobs and the beginning of the listening was told to nobody, and is looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pushed_before_anybody_listened_is_found() -> TestResult {
+    let (schema, listens) = (schema(), Arc::new(Semaphore::new(0)));
+    let way = Way::new("LISTEN", Mishap::Waits(listens.clone()))?;
+    let builder = |url: String| PostgresQueue::builder(url).schema(&schema).poll_interval(NEVER);
+    let (one, other) = (builder(way.url()).connect().await?, builder(url()).connect().await?);
+    let demand = Demand::new("default", 1);
+    let mut claim = Box::pin(one.claim(&demand));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    one.look().await;
+    other.enqueue(work::new(1)).await?;
+
+    listens.add_permits(1);
+
+    assert_eq!(timeout(PATIENCE, claim).await??.len(), 1);
     Ok(())
 }

@@ -11,7 +11,7 @@ use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
 
-use crate::fixture::{TestResult, cut, queue, run, schema, url, work};
+use crate::fixture::{TestResult, cut, number, queue, run, schema, url, work};
 
 #[background_job]
 async fn count() {}
@@ -145,5 +145,28 @@ async fn what_somebody_else_spoilt_is_said() -> TestResult {
 
     assert_eq!(error.kind(), QueueErrorKind::Corrupt);
     assert!(error.to_string().contains(&format!("schema `{schema}`")), "{error}");
+    Ok(())
+}
+
+/// D14: a transaction that the server gave up in favour of another is run again, and nobody hears of it.
+#[tokio::test]
+async fn a_transaction_that_gave_way_is_run_again() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    let gives_way = format!(
+        "create sequence {schema}.tries;
+        alter function {schema}.enter(text[]) rename to enter_at_last;
+        create function {schema}.enter(_names text[]) returns table (line integer, name text) language plpgsql as $$
+        begin
+            if nextval('{schema}.tries') <= 3 then
+                raise exception using errcode = 'serialization_failure', message = 'another was first';
+            end if;
+            return query select * from {schema}.enter_at_last(_names);
+        end $$"
+    );
+    run(&mut connection, gives_way).await?;
+
+    queue.enqueue(count::new()).await?;
+
+    assert_eq!(number(&mut connection, format!("select last_value from {schema}.tries")).await?, 4);
     Ok(())
 }
