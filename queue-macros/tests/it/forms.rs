@@ -33,6 +33,7 @@ macro_rules! job_of {
 }
 
 job_of!(made_by_a_macro, Vec<u8>, ::queue_core);
+job_of!(made_with_an_option, Option<u8>, ::queue_core);
 
 #[cfg(any())]
 #[background_job]
@@ -75,6 +76,9 @@ async fn a_job_may_be_written_by_a_macro() {
     let outcome = perform(made_by_a_macro::new(vec![1], None), none()).await;
 
     assert_eq!(outcome.failure().unwrap().message, "[1] None");
+    // A type that a macro was given is the same type, with what goes for it.
+    let missing = serde_json::from_str::<made_with_an_option>("{}").unwrap();
+    assert_eq!(missing, made_with_an_option::new(None, None));
 }
 
 /// M4: nothing is left of a job that is compiled out.

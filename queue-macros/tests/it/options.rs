@@ -22,6 +22,9 @@ async fn detailed() {}
 #[background_job(alias = "old", backoff = fixed("5s"), priority = 2, max_attempts = 1,)]
 async fn fixed() {}
 
+#[background_job(backoff = exponential("5s", "5s"))]
+async fn level() {}
+
 #[background_job(backoff = self::waiting::as_long_as_it_takes)]
 async fn custom() {}
 
@@ -60,6 +63,8 @@ fn each_attribute_sets_what_it_is_named_for() {
     assert!(options.contains("exponential(500ms, 600s)"), "{options}");
     let options = format!("{:?}", fixed::options());
     assert!(options.contains("fixed(5s)"), "{options}");
+    let options = format!("{:?}", level::options());
+    assert!(options.contains("exponential(5s, 5s)"), "{options}");
     assert!(format!("{:?}", custom::options()).contains("custom"));
 }
 

@@ -94,6 +94,8 @@ fn a_field_is_written_as_serde_is_told() {
     let text = serde_json::to_value(&job).unwrap();
 
     assert_eq!(text, json!({ "period": 5 }));
+    assert_ne!(job, wait { period: Duration::from_secs(6), ..job.clone() }, "and compared like any other");
+    assert_ne!(job, wait { cached: None, ..job.clone() }, "as is what isn't written at all");
     assert_eq!(serde_json::from_value::<wait>(text).unwrap(), wait::new(Duration::from_secs(5), None));
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use queue_core::{
     CancellationToken, Exclusive, Job, JobContext, Outcome, OutcomeKind, Queue, Services, background_job,
+    jobs,
 };
 
 use crate::attempt::perform;
@@ -133,6 +134,22 @@ fn a_job_says_beforehand_which_services_it_takes() {
 
     assert_eq!(parameters[..5], ["mailer", "bounded", "replica", "missing", "outbox"]);
     assert_eq!(dependencies.len(), 11);
+}
+
+/// H25, M4: what is taken by a word is missed before anything runs, if it's only there without one.
+#[test]
+fn a_service_with_a_key_is_missed_by_its_key() {
+    #[background_job]
+    async fn read(#[inject("replica")] pool: &u64) {
+        let _: u64 = *pool;
+    }
+    let problems = |services: queue_core::ServicesBuilder| jobs![read].check(&services.build().unwrap());
+
+    let missing = problems(Services::builder().singleton(1_u64));
+    let there = problems(Services::builder().keyed("replica").singleton(1_u64));
+
+    assert_eq!((missing.len(), there.len()), (1, 0), "{missing:?} {there:?}");
+    assert!(missing[0].to_string().contains("replica"), "{missing:?}");
 }
 
 /// M4: a unit of work is lent by `&mut`, and ends with the outcome.
