@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, JobContext, JobError, OutcomeKind, Queue as _, QueueExt as _, Settled, background_job, jobs,
+    BoxError, JobContext, JobError, NewJob, OutcomeKind, Queue as _, QueueExt as _, Settled, background_job,
+    jobs,
 };
 use queue_testkit::explore::{CrashPoint, ExploreError};
 use queue_testkit::{KitQueue, TestKit, block_on, crash_everywhere};
@@ -227,6 +228,35 @@ async fn a_job_dies_at_each_suspension_of_what_it_calls() {
     ];
     assert_eq!(points, expected);
     assert_eq!(crashes, 7, "before and after both awaits, two suspensions, and unsettled");
+}
+
+#[background_job]
+async fn both() {
+    tokio::join!(async { std::future::ready(1).await }, async { std::future::ready(2).await });
+}
+
+#[background_job]
+async fn both_or_neither() -> Result<(), JobError> {
+    tokio::try_join!(async { std::future::ready(Ok::<_, JobError>(1)).await }, async {
+        std::future::ready(Ok::<_, JobError>(2)).await
+    })?;
+    Ok(())
+}
+
+/// T9: what is inside of `try_join!` is explored like what is inside of `join!`.
+#[test]
+fn a_job_dies_inside_of_what_it_joins() {
+    let kit = async |job: NewJob| {
+        let kit = TestKit::new(jobs![both, both_or_neither]).build()?;
+        kit.queue().enqueue(job).await?;
+        Ok(kit)
+    };
+
+    let joined = block_on(crash_everywhere(async || kit(both::new().into()).await).check(|_| ()));
+    let tried = block_on(crash_everywhere(async || kit(both_or_neither::new().into()).await).check(|_| ()));
+
+    assert_eq!(joined.unwrap().crashes, 7, "before and after three awaits, and unsettled");
+    assert_eq!(tried.unwrap().crashes, 7);
 }
 
 #[background_job]

@@ -1,6 +1,7 @@
 //! A run that is not the same each time is told, with the job that is to blame.
 
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use queue_core::{BoxError, JobContext, QueueExt as _, background_job, jobs};
 use queue_testkit::{TestKit, TwiceError, block_on, run_twice};
@@ -47,4 +48,22 @@ fn a_set_up_that_fails_says_so() {
     let error = block_on(run_twice(async || Err::<TestKit, BoxError>("no bank".into()))).unwrap_err();
 
     assert!(matches!(&error, TwiceError::SetUp(source) if source.to_string() == "no bank"), "{error}");
+}
+
+#[test]
+fn a_job_that_is_there_the_second_time_alone_is_a_difference() {
+    let times = AtomicU32::new(0);
+
+    let error = block_on(run_twice(async || {
+        let kit = kit(note::new("the same")).await?;
+        if times.fetch_add(1, Ordering::SeqCst) > 0 {
+            // So far ahead that it isn't run, and is all that differs.
+            kit.queue().enqueue(note::new("more")).delay(Duration::from_secs(100 * 24 * 3600)).await?;
+        }
+        Ok(kit)
+    }))
+    .unwrap_err();
+
+    let text = error.to_string();
+    assert!(text.contains("once:  there was no such thing") && text.contains("more"), "{text}");
 }
