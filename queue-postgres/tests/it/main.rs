@@ -6,6 +6,7 @@ mod crashes;
 mod doubt;
 mod durable;
 mod fixture;
+mod locks;
 mod logs;
 mod notifications;
 mod opening;

@@ -1,0 +1,48 @@
+//! What another holds at the moment is left to it: nobody waits for a claim or an expiry that is under way (D6, Q17).
+
+use std::time::Duration;
+
+use queue_core::{Demand, NewJob, Queue as _, QueueExt as _, Receipt};
+use tokio::time::timeout;
+
+use crate::fixture::{TestResult, number, queue, run, work};
+
+/// Much shorter than a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// D6, Q17: a claim passes over the jobs that another is claiming, and takes those behind them.
+#[tokio::test]
+async fn a_claim_does_not_wait_for_what_another_is_claiming() -> TestResult {
+    let (queue, mut other, schema) = queue().await?;
+    let receipts = queue.enqueue_all((0..2).map(work::new)).await?;
+    let taken = format!("begin; select from {schema}.ready order by seq limit 1 for update");
+    run(&mut other, taken).await?;
+    let demand = Demand::new("default", 9).wait(Duration::ZERO);
+
+    let second = timeout(PATIENCE, queue.claim(&demand)).await??;
+
+    assert_eq!(second.iter().map(queue_core::Delivery::id).collect::<Vec<_>>(), [receipts[1].id()]);
+    run(&mut other, "rollback").await?;
+    let first = queue.claim(&demand).await?;
+    assert_eq!(first.iter().map(queue_core::Delivery::id).collect::<Vec<_>>(), [receipts[0].id()]);
+    Ok(())
+}
+
+/// Q49: whoever holds a unique key waits for nobody who ends leases, since those may wait for the key.
+#[tokio::test]
+async fn a_push_of_a_key_does_not_wait_for_an_expiry_that_is_under_way() -> TestResult {
+    let (queue, mut other, schema) = queue().await?;
+    let keyed = |key: &str| NewJob::from(work::new(1)).unique(key);
+    queue.push(vec![keyed("a")]).await?;
+    let lost = queue.claim(&Demand::new("default", 1).lease(Duration::from_millis(1))).await?;
+    assert_eq!(lost.len(), 1);
+    let expired = format!("select count(*) from {schema}.leases where expires_at <= {schema}.clock()");
+    while number(&mut other, expired.clone()).await? == 0 {}
+    run(&mut other, format!("begin; select from {schema}.leases for update")).await?;
+
+    let receipts = timeout(PATIENCE, queue.push(vec![keyed("b")])).await??;
+
+    assert!(matches!(receipts[..], [Receipt::Stored(_)]), "{receipts:?}");
+    run(&mut other, "rollback").await?;
+    Ok(())
+}
