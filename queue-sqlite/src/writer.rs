@@ -220,13 +220,14 @@ impl Writer {
     /// Does what has gathered, and serves those who wait.
     async fn turn(&mut self, batch: Batch) {
         self.waiting.forget_the_gone();
+        // First, so that whoever waits is served of what they make ready.
+        for operation in batch.alone {
+            self.commit_alone(operation).await;
+        }
         if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
             self.answer_those_whose_time_is_over();
         } else {
             self.commit(batch.operations).await;
-        }
-        for operation in batch.alone {
-            self.commit(vec![operation]).await;
         }
         self.waiting.set_next_moment(&self.connection);
         for look in batch.looks {
@@ -249,22 +250,38 @@ impl Writer {
         found.unwrap_or(true)
     }
 
-    /// Does these in one transaction, and answers.
+    /// Does these in one transaction, in which those who wait are served too, and answers.
     async fn commit(&mut self, mut operations: Vec<Box<dyn Operation>>) {
-        match self.write(&mut operations).await {
+        match self.write(&mut operations, Company::All).await {
             Ok(served) => self.answer(operations, served).await,
             Err(broken) => self.fail(operations, &broken).await,
         }
     }
 
-    async fn write(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<Served, Broken> {
+    /// Does this in a transaction of its own, whose end is nobody else's.
+    async fn commit_alone(&mut self, operation: Box<dyn Operation>) {
+        let mut operation = [operation];
+        let broken = self.write(&mut operation, Company::None).await.err();
+        let path = self.settings.place.path();
+        if let Some(broken) = &broken {
+            tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
+        }
+        let [operation] = operation;
+        operation.answer(broken.map(|broken| broken.told(path)));
+    }
+
+    async fn write(
+        &mut self,
+        operations: &mut [Box<dyn Operation>],
+        company: Company,
+    ) -> Result<Served, Broken> {
         if !self.connection.is_autocommit() {
             // An earlier transaction could not even be rolled back; then it's to be done now.
             self.run_statement("rollback")?;
         }
         self.begin().await?;
         let mut served = Vec::new();
-        let written = self.within(operations, &mut served);
+        let written = self.within(operations, company, &mut served);
         let ended = written.and_then(|()| Ok(self.run_statement("commit")?));
         if let Err(broken) = ended {
             // What was made in this transaction is no more, numbers of queues among it.
@@ -296,14 +313,21 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    fn within(&mut self, operations: &mut [Box<dyn Operation>], served: &mut Served) -> Result<(), Broken> {
+    fn within(
+        &mut self,
+        operations: &mut [Box<dyn Operation>],
+        company: Company,
+        served: &mut Served,
+    ) -> Result<(), Broken> {
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
         table.advance()?;
         for operation in operations {
             operation.run(&mut table)?;
         }
-        self.waiting.serve(&mut table, served)?;
-        self.pruning.prune(&mut table)?;
+        if let Company::All = company {
+            self.waiting.serve(&mut table, served)?;
+            self.pruning.prune(&mut table)?;
+        }
         Ok(())
     }
 
@@ -368,6 +392,14 @@ impl Writer {
         // Whatever is wrong, it's no better at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Who has a part in a transaction beside those who asked for it.
+#[derive(Clone, Copy, Debug)]
+enum Company {
+    /// Claims that wait, and pruning.
+    All,
+    None,
 }
 
 /// Gives back what nobody received. If the writer is gone, the leases expire.

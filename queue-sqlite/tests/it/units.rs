@@ -4,16 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    Event, Inspect as _, JobContext, JobError, JobId, JobRecord, Jobs, NewJob, QueueExt as _, Services,
-    State, Transition, background_job, jobs,
+    BoxError, Delivery, Demand, Event, Inspect as _, Interrupt, JobContext, JobError, JobId, JobRecord, Jobs,
+    NewJob, OutcomeKind, Queue as _, QueueErrorKind, QueueExt as _, Services, State, Transition, World,
+    background_job, jobs,
 };
 use queue_sqlite::rusqlite::{self, Connection};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
-use queue_testkit::Recorder;
+use queue_testkit::{Recorder, VirtualClock};
 use queue_tokio::{Host, QueueService, RunningHost};
 
 use crate::fixture::TestResult;
+
+/// Where a commit can break.
+const FAMILIES: &str = "create table parents (id integer primary key);
+    create table children (parent integer references parents (id) deferrable initially deferred)";
 
 const PAY: &str = "update accounts set cents = cents + 1";
 
@@ -59,11 +65,8 @@ impl Bank {
         let queue = SqliteQueue::open(&path).await?;
         let accounts = Connection::open(&path)?;
         accounts.busy_timeout(Duration::from_secs(10))?;
-        accounts.execute_batch(
-            "create table accounts (cents integer); insert into accounts values (0);
-            create table parents (id integer primary key);
-            create table children (parent integer references parents (id) deferrable initially deferred)",
-        )?;
+        accounts.execute_batch("create table accounts (cents integer); insert into accounts values (0);")?;
+        accounts.execute_batch(FAMILIES)?;
         let services = Services::builder()
             .unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)
             .singleton(AtomicU32::new(0))
@@ -168,45 +171,73 @@ async fn a_unit_of_work_that_breaks_its_commit_breaks_no_other() -> TestResult {
     for id in broken {
         assert_eq!(bank.ended(id).await?.state, State::Discarded);
     }
-    let demand = queue_core::Demand::new("receipts", 100).wait(Duration::ZERO);
-    assert!(queue_core::Queue::claim(&bank.queue, &demand).await?.len() >= 20);
+    let demand = Demand::new("receipts", 100).wait(Duration::ZERO);
+    assert!(bank.queue.claim(&demand).await?.len() >= 20);
+    Ok(())
+}
+
+/// The unit of work of an attempt at this delivery.
+async fn unit(
+    queue: &SqliteQueue,
+    delivery: &Delivery,
+    clock: &VirtualClock,
+) -> Result<SqliteUnitOfWork, BoxError> {
+    let world = World {
+        clock: Arc::new(clock.clone()),
+        blocking: Arc::new(crate::fixture::NoThreads),
+        observer: None,
+    };
+    let context = JobContext::new(delivery, Interrupt::new(), world);
+    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
+    Ok(queue.unit_of_work().make(&scope).await?)
+}
+
+/// D12: what a failed commit undoes is felt by nobody else, a claim that waits and could be served just then included.
+#[tokio::test]
+async fn a_unit_of_work_that_breaks_its_commit_breaks_no_claim_that_waits() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let builder = SqliteQueue::builder(&path).poll_interval(Duration::from_secs(3600));
+    let (queue, other) = (builder.open().await?, SqliteQueue::open(&path).await?);
+    Connection::open(&path)?.execute_batch(FAMILIES)?;
+    queue.enqueue(receipt::new(1)).await?;
+    let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    let rare = Demand::new("rare", 1);
+    let mut claim = Box::pin(queue.claim(&rare));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    queue.look().await;
+    let pushed = other.enqueue(receipt::new(2)).queue("rare").await?.id();
+    let mut unit = unit(&queue, &delivery, &VirtualClock::new()).await?;
+    unit.write(|tx| tx.execute("insert into children values (99)", []));
+
+    let error = unit.end(OutcomeKind::Success).await.expect_err("a child without a parent was committed");
+
+    assert!(queue_core::error::chain(&error).contains("FOREIGN KEY"), "{error}");
+    assert_eq!(claim.await?.first().map(Delivery::id), Some(pushed));
     Ok(())
 }
 
 /// D12: whoever lost the lease writes nothing, however sure it is that it succeeded.
 #[tokio::test]
 async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
-    use queue_core::services::{Factory as _, Scope};
-    use queue_core::{Demand, Interrupt, OutcomeKind, Queue as _, QueueErrorKind, World};
-    let clock = queue_testkit::VirtualClock::new();
+    let clock = VirtualClock::new();
     let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
     queue.enqueue(receipt::new(1)).await?;
     let [lost] = &*queue.claim(&Demand::new("default", 1)).await? else { panic!("one job") };
-    let world = World {
-        clock: Arc::new(clock.clone()),
-        blocking: Arc::new(crate::fixture::NoThreads),
-        observer: None,
-    };
-    let context = JobContext::new(lost, Interrupt::new(), world);
-    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
-    let mut unit = queue.unit_of_work().make(&scope).await?;
-    unit.write(|tx| tx.execute_batch("create table written (by text)"));
+    let mut late = unit(&queue, lost, &clock).await?;
+    late.write(|tx| tx.execute_batch("create table written (by text)"));
     clock.advance(Duration::from_secs(31));
 
-    let error = unit.end(OutcomeKind::Success).await.expect_err("a lost lease completed a job");
+    let error = late.end(OutcomeKind::Success).await.expect_err("a lost lease completed a job");
 
     assert_eq!(error.kind(), QueueErrorKind::Conflict, "{error}");
     let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
     assert_eq!((job.state, job.attempt), (State::Available, 1));
     // Once it holds a lease again it can write, which shows that the table isn't there yet.
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-    let world =
-        World { clock: Arc::new(clock), blocking: Arc::new(crate::fixture::NoThreads), observer: None };
-    let context = JobContext::new(&delivery, Interrupt::new(), world);
-    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
-    let mut unit = queue.unit_of_work().make(&scope).await?;
-    unit.write(|tx| tx.execute_batch("create table written (by text)"));
-    unit.end(OutcomeKind::Success).await?;
+    let mut again = unit(&queue, &delivery, &clock).await?;
+    again.write(|tx| tx.execute_batch("create table written (by text)"));
+    again.end(OutcomeKind::Success).await?;
     let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
     assert_eq!(job.state, State::Completed);
     Ok(())
