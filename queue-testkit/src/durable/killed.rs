@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use queue_core::{JobId, State};
+use queue_core::JobId;
 
 use super::process::{BATCH, Process, Role, id};
 use super::trial::Trial;
@@ -114,7 +114,7 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(trial: &Trial) {
             let line = line.unwrap_or_else(|| panic!("a worker ended by itself"));
             if heard.note(&line) {
                 lines += 1;
-            } else if trial.count(&*queue, State::Completed).await == u64::from(JOBS) {
+            } else if trial.are_completed(&*queue, JOBS).await {
                 // A worker says that it goes on once for each claim.
                 return;
             }

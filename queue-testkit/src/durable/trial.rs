@@ -79,10 +79,12 @@ impl Trial {
         }
     }
 
-    /// Counts the jobs that are in a state.
-    pub(super) async fn count(&self, queue: &dyn Inspect, state: State) -> u64 {
+    /// Tells whether so many jobs are completed, and notes how many are.
+    pub(super) async fn are_completed(&self, queue: &dyn Inspect, jobs: u32) -> bool {
         let counts = self.steps.does("`counts`", queue.counts()).await;
-        counts.iter().map(|counts| counts.of(state)).sum()
+        let completed: u64 = counts.iter().map(|counts| counts.of(State::Completed)).sum();
+        self.steps.note(format!("{completed} of {jobs} jobs are completed"));
+        completed >= jobs.into()
     }
 
     /// Makes a call until it's answered: what is transient is over soon.
