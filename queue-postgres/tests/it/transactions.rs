@@ -43,7 +43,7 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
 
     tx.commit().await?;
 
-    let deliveries = claimer.await??;
+    let deliveries = tokio::time::timeout(Duration::from_secs(30), claimer).await???;
     assert_eq!(deliveries.first().map(queue_core::Delivery::id), Some(receipt.id()));
     Ok(())
 }

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_core::{
+    BoxError, Delivery, Demand, Inspect as _, Queue as _, QueueError, QueueExt as _, Settlement, Transition,
+};
 use queue_postgres::PostgresQueue;
 
 use crate::fixture::{NEVER, TestResult, schema, url, work};
+
+/// Waits for a claim that is to be woken, and no longer than that can take.
+async fn woken(
+    claim: impl Future<Output = Result<Vec<Delivery>, QueueError>>,
+) -> Result<Vec<Delivery>, BoxError> {
+    let claimed = tokio::time::timeout(Duration::from_secs(30), claim).await;
+    Ok(claimed.map_err(|_| "the claim was not woken within 30 s")??)
+}
 
 /// D6: what another process has pushed, or resumed, or retried, wakes a waiting claim by notification.
 #[tokio::test]
@@ -32,7 +42,7 @@ async fn a_claim_wakes_for_what_another_does() -> TestResult {
             }
         }
 
-        let delivery = claim.await?.pop().ok_or(what)?;
+        let delivery = woken(claim).await?.pop().ok_or(what)?;
 
         assert_eq!(Some(&delivery.id()), ids.last(), "{what}");
         other.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
@@ -53,6 +63,6 @@ async fn a_claim_wakes_at_a_due_time_with_no_other_event() -> TestResult {
 
     let pushed = queue.enqueue(work::new(1)).delay(Duration::from_millis(30)).await?.id();
 
-    assert_eq!(claim.await?.first().map(queue_core::Delivery::id), Some(pushed));
+    assert_eq!(woken(claim).await?.first().map(queue_core::Delivery::id), Some(pushed));
     Ok(())
 }
