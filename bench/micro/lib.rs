@@ -1,4 +1,6 @@
 //! What the benchmarks of the hot paths work on.
+//!
+//! What can't be set up is a mistake here, and ends the benchmark with its text.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +71,7 @@ impl Blocking for Idle {
 /// Takes deliveries to settlements, as the hosted loop does.
 #[must_use]
 pub fn performer() -> Performer {
+    // All that the graph needs is registered right here.
     let services = Services::builder()
         .singleton(Tally::default())
         .scoped_fn(|tally: Arc<Tally>| Repo(tally))
@@ -87,12 +90,14 @@ pub fn delivered(job: impl Fn() -> NewJob, count: usize) -> Vec<Delivery> {
         queue.push((0..count).map(|_| job()).collect()).await?;
         queue.claim(&Demand::new("default", count)).await
     });
+    // A queue in memory without a bound refuses only what is wrong with a job.
     claimed.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Turns a delivery to one from a queue that stores text.
 #[must_use]
 pub fn stored(mut delivery: Delivery) -> Delivery {
+    // It's a number and a text, which any JSON can say.
     let text = delivery.body.encode().unwrap_or_else(|error| panic!("{error}"));
     delivery.body = Body::stored(text);
     delivery

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use queue_core::services::Services;
 use queue_core::{
-    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, OutcomeKind, Queue as _,
-    QueueExt as _, State, Transition, background_job, jobs,
+    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, Queue as _, QueueExt as _,
+    State, Transition, background_job, jobs,
 };
 use queue_testkit::TestKit;
 
@@ -233,28 +233,6 @@ fn a_failure_after_a_shutdown_request_is_no_counted_attempt() -> TestResult {
         assert_eq!(attempt.outcome, Outcome::Interrupted);
         let job = kit.jobs().remove(0);
         assert_eq!((job.state, job.attempt, job.fence.0), (State::Available, 0, 1));
-        Ok(())
-    })
-}
-
-#[background_job]
-async fn learn_of_the_stop_and_give_up(#[inject] context: &JobContext) -> Result<(), JobError> {
-    context.interrupt().request(queue_core::InterruptReason::Shutdown);
-    Err(JobError::permanent("there is no such order"))
-}
-
-/// H14: what fails for good has failed, even if it was told to stop before that.
-#[test]
-fn a_failure_for_good_after_a_shutdown_request_is_one() -> TestResult {
-    queue_testkit::block_on(async {
-        let kit = TestKit::new(jobs![learn_of_the_stop_and_give_up]).build()?;
-        kit.queue().enqueue(learn_of_the_stop_and_give_up::new()).await?;
-
-        let attempt = kit.step().await?.unwrap();
-
-        assert_eq!(attempt.outcome.kind(), OutcomeKind::Failure);
-        let job = kit.jobs().remove(0);
-        assert_eq!((job.state, job.attempt), (State::Discarded, 1));
         Ok(())
     })
 }

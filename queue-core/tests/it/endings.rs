@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Blocking, Body, BoxFuture, Clock as _, Delivery, Event, Fence, Interrupt, JobContext, JobError, JobId,
-    JobRecord, Lease, NewJob, Outcome, Performer, Queue as _, QueueExt as _, Services, State, Timestamp,
-    Transition, World, background_job, jobs,
+    Body, Clock as _, Delivery, Event, Fence, Interrupt, JobContext, JobError, JobId, JobRecord, Lease,
+    NewJob, Outcome, Performer, Queue as _, QueueExt as _, Services, State, Timestamp, Transition, World,
+    background_job, jobs,
 };
 use queue_testkit::{ModelQueue, Recorder, TestKit};
+
+use crate::scopes::NoThreads;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -126,13 +128,4 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         assert_eq!(attempted.settlement.transition, Transition::Retry { at, error: "it rained".into() });
         Ok(())
     })
-}
-
-struct NoThreads;
-
-impl Blocking for NoThreads {
-    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
-        call();
-        Box::pin(async {})
-    }
 }

@@ -8,7 +8,7 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-struct NoThreads;
+pub(crate) struct NoThreads;
 
 impl Blocking for NoThreads {
     fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {

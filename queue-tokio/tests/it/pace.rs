@@ -8,7 +8,7 @@ use queue_core::{
     Event, Inspect as _, NewJob, QueueExt as _, Services, State, Transition, background_job, jobs,
 };
 use queue_testkit::{Fault, Faulty, Operation};
-use queue_tokio::TokioClock;
+use queue_tokio::{TokioClock, TokioQueue};
 use tokio::sync::Semaphore;
 
 use crate::world::{TestResult, World, keeping_queue, record};
@@ -28,16 +28,22 @@ async fn executing(world: &World) -> u64 {
     counts.iter().map(|queue| queue.of(State::Executing)).sum()
 }
 
+/// The way to a queue whose claims take 5 ms.
+fn far_away(queue: &TokioQueue) -> Faulty<TokioQueue> {
+    let far = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..1000 {
+        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
+    }
+    far
+}
+
 /// Jobs that take nothing, over a queue that is far away, are claimed ahead; then come some that take long.
 #[tokio::test(start_paused = true)]
 async fn what_was_claimed_ahead_and_finds_no_worker_is_given_back() -> TestResult {
     let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
     let queue = keeping_queue();
-    let far = Faulty::new(queue.clone(), TokioClock::new());
-    for nth in 1..1000 {
-        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
-    }
+    let far = far_away(&queue);
     queue.enqueue_all((0..47).map(|_| count::new())).await?;
     let held = queue.enqueue_all((0..40).map(|_| NewJob::from(hold::new()))).await?;
 
@@ -83,10 +89,7 @@ async fn what_waits_behind_a_job_of_an_earlier_claim_is_given_back() -> TestResu
     let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
     let queue = keeping_queue();
-    let far = Faulty::new(queue.clone(), TokioClock::new());
-    for nth in 1..1000 {
-        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
-    }
+    let far = far_away(&queue);
     queue.enqueue_all((0..47).map(|_| count::new())).await?;
     let world = World::over(queue, far, jobs![count, hold], services, |service| service.concurrency(2)).await;
     world.recorder.wait_for_settled::<count>(47).await;

@@ -16,15 +16,12 @@ use super::broken::Flaw;
 use crate::durable::OnDisk;
 
 /// Says that jobs are stored, and stores them then.
+#[derive(Default)]
 pub(super) struct AnswersFirst;
 
 #[async_trait]
 impl Flaw for AnswersFirst {
     const SAYS: &str = "was acknowledged, and";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let receipts = jobs.iter().map(|job| Receipt::Stored(job.id.unwrap_or_else(JobId::random))).collect();
@@ -35,15 +32,12 @@ impl Flaw for AnswersFirst {
 }
 
 /// Stores each job of a batch by itself.
+#[derive(Default)]
 pub(super) struct JobByJob;
 
 #[async_trait]
 impl Flaw for JobByJob {
     const SAYS: &str = "a batch was stored in part";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let mut receipts = Vec::new();
@@ -55,15 +49,12 @@ impl Flaw for JobByJob {
 }
 
 /// Ends a job when it's claimed.
+#[derive(Default)]
 pub(super) struct CompletesAtOnce;
 
 #[async_trait]
 impl Flaw for CompletesAtOnce {
     const SAYS: &str = "no worker has ever done it";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
@@ -74,15 +65,12 @@ impl Flaw for CompletesAtOnce {
 }
 
 /// Knows of the jobs that it delivered, and overlooks that others hold some as well.
+#[derive(Default)]
 pub(super) struct OverlooksOthers(Mutex<BTreeSet<JobId>>);
 
 #[async_trait]
 impl Flaw for OverlooksOthers {
     const SAYS: &str = "of those who share the queue, and it must go to one";
-
-    fn of(_: &OnDisk) -> Self {
-        Self(Mutex::default())
-    }
 
     async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let held = queue.list(&Filter::all().state(State::Executing), &Page::first(demand.max)).await?.jobs;
@@ -100,6 +88,7 @@ impl Flaw for OverlooksOthers {
 }
 
 /// Makes its tables when it first needs them, if there were none as it opened.
+#[derive(Default)]
 pub(super) struct MakesTablesAnew {
     path: PathBuf,
     is_first: AtomicBool,

@@ -14,6 +14,7 @@ use crate::durable::OnDisk;
 use crate::fixture::work;
 
 /// Pushes on a connection of its own, whatever becomes of the transaction.
+#[derive(Default)]
 pub(super) struct PushesAtOnce;
 
 struct Elsewhere(Arc<dyn Inspect>);
@@ -32,10 +33,6 @@ impl Transaction for Elsewhere {
 #[async_trait]
 impl Flaw for PushesAtOnce {
     const SAYS: &str = "a job is seen before the transaction that pushed it has committed";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
         Some(Box::new(Elsewhere(disk.open().await.expect("the same file again"))))
@@ -68,15 +65,12 @@ impl Accounts {
 }
 
 /// Commits what a job writes, and then that the job is done.
+#[derive(Default)]
 pub(super) struct TwoCommits;
 
 #[async_trait]
 impl Flaw for TwoCommits {
     const SAYS: &str = "what a job paid that crashed at its poll";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn bank(disk: &OnDisk) -> Option<Bank> {
         let right = disk.bank().await?;

@@ -12,15 +12,12 @@ use super::broken::Flaw;
 use crate::durable::{OnDisk, open};
 
 /// Keeps the connection that broke.
+#[derive(Default)]
 pub(super) struct NeverRecovers(AtomicBool);
 
 #[async_trait]
 impl Flaw for NeverRecovers {
     const SAYS: &str = "a push after another program keeps the file locked, tried again until it succeeds";
-
-    fn of(_: &OnDisk) -> Self {
-        Self(AtomicBool::new(false))
-    }
 
     async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::SeqCst) {
@@ -31,15 +28,12 @@ impl Flaw for NeverRecovers {
 }
 
 /// Takes another file where it can't read the one that it's given.
+#[derive(Default)]
 pub(super) struct MakesAnew;
 
 #[async_trait]
 impl Flaw for MakesAnew {
     const SAYS: &str = "a file that is no database was opened, and must be refused";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
         let mut refusals = disk.refusals().await;
@@ -54,15 +48,12 @@ impl Flaw for MakesAnew {
 }
 
 /// Counts leases by the clock of whoever claims, which is an hour fast.
+#[derive(Default)]
 pub(super) struct LeasesByTheClient;
 
 #[async_trait]
 impl Flaw for LeasesByTheClient {
     const SAYS: &str = "was to run again a minute later, by the queue's clock";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let mut deliveries = queue.claim(demand).await?;
@@ -75,15 +66,12 @@ impl Flaw for LeasesByTheClient {
 }
 
 /// Forgets a job on its way to a newer version.
+#[derive(Default)]
 pub(super) struct LosesOnUpgrade;
 
 #[async_trait]
 impl Flaw for LosesOnUpgrade {
     const SAYS: &str = "of a file of version 1 is gone";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
         let upgrades = disk.upgrades().await.into_iter();
@@ -102,15 +90,12 @@ impl Flaw for LosesOnUpgrade {
 }
 
 /// Looks for the work of others only when it's told of it.
+#[derive(Default)]
 pub(super) struct OnlyListens;
 
 #[async_trait]
 impl Flaw for OnlyListens {
     const SAYS: &str = "a claim that nobody tells of the job did not answer";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Inspect>> {
         disk.open_deaf(Duration::from_secs(60 * 60)).await
@@ -118,15 +103,12 @@ impl Flaw for OnlyListens {
 }
 
 /// Tries again in the background what it has said that it couldn't do.
+#[derive(Default)]
 pub(super) struct GoesOn;
 
 #[async_trait]
 impl Flaw for GoesOn {
     const SAYS: &str = "a push was refused as unavailable, and its jobs are there";
-
-    fn of(_: &OnDisk) -> Self {
-        Self
-    }
 
     async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let pushed = queue.push(jobs.clone()).await;
