@@ -15,11 +15,11 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, Either, poll_fn, select};
 use tracing::Instrument as _;
 
-use crate::context::{JobContext, World};
+use crate::context::{Home, JobContext, World};
 use crate::error::chain;
 use crate::interrupt::{Interrupt, InterruptReason};
 use crate::job::NewJob;
-use crate::observe::{Event, JobFacts};
+use crate::observe::Event;
 use crate::outcome::{Failure, FailureCause, Outcome, RetryAdvice};
 use crate::panic::{caught, caught_call};
 use crate::queue::{Delivery, Queue};
@@ -32,10 +32,9 @@ use crate::worker::{Layer, Worker};
 /// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
 #[derive(Clone)]
 pub struct Performer {
-    innermost: Arc<JobWorker>,
+    home: Arc<Home>,
     /// The innermost worker within the middleware, if there is any.
     layered: Option<Arc<dyn Worker>>,
-    world: Arc<World>,
 }
 
 impl Performer {
@@ -48,54 +47,66 @@ impl Performer {
         layers: &[Arc<dyn Layer>],
         world: World,
     ) -> Self {
-        let innermost = Arc::new(JobWorker { jobs, services, queue });
         let layered = layers.iter().rev().fold(None, |inner, layer| {
-            let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { innermost.clone() });
+            let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { Arc::new(Innermost) });
             Some(layer.wrap(inner))
         });
-        Self { innermost, layered, world: Arc::new(world) }
+        Self { home: Arc::new(Home { jobs, services, queue, world }), layered }
+    }
+
+    /// Makes the context of an attempt at this delivery, which is then to be [run](Self::run); its interrupt can be used before.
+    #[must_use]
+    pub fn context(&self, delivery: Delivery) -> JobContext {
+        JobContext::new(delivery, self.home.clone())
+    }
+
+    /// Makes the context of an attempt in the place of one that is spent, and in its memory if nobody else holds it.
+    pub fn context_in(&self, spent: &mut JobContext, delivery: Delivery) {
+        spent.renew(delivery, &self.home);
     }
 
     /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
     ///
-    /// Followups go with a completion only.
+    /// Followups go with a completion only. A context is for one attempt.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the interrupt.
-    pub async fn run(&self, delivery: &Delivery, interrupt: Interrupt) -> Attempted {
-        let context = JobContext::new(delivery, interrupt, self.world.clone());
-        self.world.observe(|| Event::Started(context.facts().clone()));
+    /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the context's
+    /// interrupt.
+    pub async fn run(&self, context: &JobContext) -> Attempted {
+        context.start();
+        let (delivery, world) = (context.delivery(), context.world());
+        world.observe(|| Event::Started(context.facts()));
 
-        let work = caught(self.work(delivery, &context)).instrument(span(context.facts()));
-        let outcome = completed_or(interrupted_or(work.await, context.interrupt()), &context);
+        let work = caught(self.work(context)).instrument(span(delivery));
+        let outcome = completed_or(interrupted_or(work.await, context.interrupt()), context);
 
-        report(&outcome, context.facts());
-        self.world.observe(|| Event::Ended {
-            job: context.facts().clone(),
+        report(&outcome, delivery);
+        world.observe(|| Event::Ended {
+            job: context.facts(),
             outcome: outcome.clone(),
             took: context.now().since(context.started_at()),
         });
         let followups = if outcome.kind().is_success() { context.followups() } else { Vec::new() };
-        let transition = self.decide(outcome, delivery, &context);
+        let transition = self.decide(outcome, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
         Attempted { settlement, is_recorded: context.is_completed() }
     }
 
     /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
-    async fn work(&self, delivery: &Delivery, context: &JobContext) -> Outcome {
+    async fn work(&self, context: &JobContext) -> Outcome {
         match &self.layered {
-            Some(worker) => worker.work(delivery, context).await,
-            None => self.innermost.work_on(delivery, context).await,
+            Some(worker) => worker.work(context.delivery(), context).await,
+            None => work_on(context.delivery(), context).await,
         }
     }
 
-    fn decide(&self, outcome: Outcome, job: &Delivery, context: &JobContext) -> Transition {
+    fn decide(&self, outcome: Outcome, context: &JobContext) -> Transition {
         if matches!(outcome, Outcome::Success) {
             // Most attempts end so, and need not ask for the time.
             return Transition::Complete;
         }
-        let now = context.backend_now();
+        let (job, now) = (context.delivery(), context.backend_now());
         let facts = AttemptFacts {
             job: job.id(),
             name: &job.name,
@@ -105,7 +116,7 @@ impl Performer {
         if outcome.failure().is_none() {
             return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);
         }
-        let policy = self.innermost.jobs.retry_policy(&job.name);
+        let policy = self.home.jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
         decided.unwrap_or_else(|_| {
@@ -127,39 +138,35 @@ pub struct Attempted {
 
 impl fmt::Debug for Performer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Performer").field("jobs", &self.innermost.jobs).finish_non_exhaustive()
+        f.debug_struct("Performer").field("jobs", &self.home.jobs).finish_non_exhaustive()
     }
 }
 
-/// The innermost worker: looks the job up, opens its scope, performs it, and closes the scope with the outcome.
-struct JobWorker {
-    jobs: Jobs,
-    services: Services,
-    queue: Arc<dyn Queue>,
-}
+/// The innermost worker, for middleware.
+struct Innermost;
 
 #[async_trait]
-impl Worker for JobWorker {
+impl Worker for Innermost {
     async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        self.work_on(job, context).await
+        work_on(job, context).await
     }
 }
 
-impl JobWorker {
-    async fn work_on(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        let scope = Scope::open(self.services.clone(), context.clone(), self.queue.clone());
-        if job.body.is_call() {
-            // A closure may keep its scope.
-            let scope = Arc::new(scope);
-            let outcome = caught(within(None, context, call(job, &scope, context))).await;
-            return ended(&scope, outcome, context).await;
-        }
-        let outcome = match self.jobs.find(&job.name) {
-            Some(entry) => perform(entry, job, &scope, context).await,
-            None => failed(FailureCause::UnknownJob, self.jobs.unknown(&job.name)),
-        };
-        ended(&scope, outcome, context).await
+/// Looks the job up, opens its scope, performs it, and closes the scope with the outcome.
+async fn work_on(job: &Delivery, context: &JobContext) -> Outcome {
+    let scope = Scope::open(context.clone());
+    if job.body.is_call() {
+        // A closure may keep its scope.
+        let scope = Arc::new(scope);
+        let outcome = caught(within(None, context, call(job, &scope, context))).await;
+        return ended(&scope, outcome, context).await;
     }
+    let jobs = &context.home().jobs;
+    let outcome = match jobs.find(&job.name) {
+        Some(entry) => perform(entry, job, &scope, context).await,
+        None => failed(FailureCause::UnknownJob, jobs.unknown(&job.name)),
+    };
+    ended(&scope, outcome, context).await
 }
 
 /// Ends the scope of an attempt.
@@ -293,10 +300,10 @@ fn failed(cause: FailureCause, message: String) -> Outcome {
     Outcome::Failure(Failure::new(cause, message))
 }
 
-fn span(job: &JobFacts) -> tracing::Span {
+fn span(job: &Delivery) -> tracing::Span {
     tracing::info_span!(
         "attempt",
-        job.id = %job.id,
+        job.id = %job.id(),
         job.name = %job.name,
         job.queue = %job.queue,
         job.attempt = job.attempt,
@@ -304,8 +311,8 @@ fn span(job: &JobFacts) -> tracing::Span {
 }
 
 /// Logs a failure once, with its chain of errors: as a warning if it may pass, else as an error.
-fn report(outcome: &Outcome, job: &JobFacts) {
-    let JobFacts { id, name, queue, attempt, .. } = job;
+fn report(outcome: &Outcome, job: &Delivery) {
+    let (id, Delivery { name, queue, attempt, .. }) = (job.id(), job);
     match outcome {
         Outcome::Failure(failure)
             if failure.advice == RetryAdvice::Never || failure.cause == FailureCause::Panic =>

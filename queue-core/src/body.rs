@@ -26,6 +26,7 @@ pub struct Body(Repr);
 enum Repr {
     Typed(Arc<dyn Typed>),
     Encoded(Arc<str>),
+    Literal(&'static str),
     Call(Arc<Call>),
 }
 
@@ -35,6 +36,9 @@ enum Repr {
 pub struct DecodeError(String);
 
 impl Body {
+    /// Carries nothing.
+    pub(crate) const NULL: Self = Self(Repr::Literal("null"));
+
     /// Wraps a value that can be encoded when a backend asks for it.
     pub fn typed<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
         Self(Repr::Typed(Arc::new(value)))
@@ -73,6 +77,7 @@ impl Body {
     pub fn encode(&self) -> Result<Arc<str>, QueueError> {
         match &self.0 {
             Repr::Encoded(text) => Ok(text.clone()),
+            Repr::Literal(text) => Ok((*text).into()),
             Repr::Typed(value) => match value.encode() {
                 Ok(text) => Ok(text.into()),
                 Err(error) => {
@@ -91,6 +96,7 @@ impl Body {
     pub fn encoded_len(&self) -> Option<usize> {
         match &self.0 {
             Repr::Encoded(text) => Some(text.len()),
+            Repr::Literal(text) => Some(text.len()),
             Repr::Typed(_) | Repr::Call(_) => None,
         }
     }
@@ -106,7 +112,7 @@ impl Body {
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
         match &self.0 {
             Repr::Typed(value) => value.as_any().downcast_ref(),
-            Repr::Encoded(_) | Repr::Call(_) => None,
+            Repr::Encoded(_) | Repr::Literal(_) | Repr::Call(_) => None,
         }
     }
 
@@ -128,7 +134,7 @@ impl Body {
     pub(crate) fn take_call(&self) -> Option<CallFn> {
         match &self.0 {
             Repr::Call(call) => call.0.lock().unwrap_or_else(PoisonError::into_inner).take(),
-            Repr::Typed(_) | Repr::Encoded(_) => None,
+            Repr::Typed(_) | Repr::Encoded(_) | Repr::Literal(_) => None,
         }
     }
 }
@@ -138,6 +144,7 @@ impl fmt::Debug for Body {
         match &self.0 {
             Repr::Typed(value) => write!(f, "Body(typed {})", value.type_name()),
             Repr::Encoded(text) => write!(f, "Body({} bytes)", text.len()),
+            Repr::Literal(text) => write!(f, "Body({text})"),
             Repr::Call(_) => f.write_str("Body(closure)"),
         }
     }

@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::body::Body;
 use crate::clock::{Clock, Timestamp};
 use crate::interrupt::Interrupt;
 use crate::job::{JobId, Meta, NewJob};
-use crate::lease::{Fence, Lease};
+use crate::lease::Fence;
 use crate::name::{JobName, QueueName};
 use crate::observe::{Event, JobFacts, Observer};
-use crate::queue::Delivery;
+use crate::queue::{Delivery, Queue};
+use crate::registry::Jobs;
 use crate::runtime::Blocking;
+use crate::services::Services;
 use crate::settlement::{Settlement, Transition};
 
 /// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
@@ -39,19 +42,31 @@ use crate::settlement::{Settlement, Transition};
 pub struct JobContext(Arc<Shared>);
 
 struct Shared {
-    lease: Lease,
-    /// When the job came to hand, by the worker's clock.
-    received_at: Option<Timestamp>,
-    facts: JobFacts,
-    max_attempts: u32,
-    pushed_at: Timestamp,
-    run_at: Timestamp,
-    started_at: Timestamp,
-    meta: Meta,
+    delivery: Delivery,
+    started_at: OnceLock<Timestamp>,
     interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
     is_completed: AtomicBool,
-    world: Arc<World>,
+    home: Arc<Home>,
+}
+
+impl Shared {
+    fn clear(&mut self) {
+        self.delivery.body = Body::NULL;
+        self.delivery.meta = Meta::new();
+        self.started_at = OnceLock::new();
+        self.interrupt = Interrupt::default();
+        self.followups = Mutex::default();
+        self.is_completed = AtomicBool::new(false);
+    }
+}
+
+/// Where attempts are made: the jobs that are known, their services, their queue, and the world around them.
+pub(crate) struct Home {
+    pub(crate) jobs: Jobs,
+    pub(crate) services: Services,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) world: World,
 }
 
 /// What an attempt needs from outside: time, threads and someone who looks on.
@@ -86,24 +101,40 @@ impl fmt::Debug for World {
 }
 
 impl JobContext {
-    /// Makes the context of an attempt.
-    #[must_use]
-    pub fn new(delivery: &Delivery, interrupt: Interrupt, world: impl Into<Arc<World>>) -> Self {
-        let world = world.into();
+    /// Makes the context of an attempt at this delivery.
+    pub(crate) fn new(delivery: Delivery, home: Arc<Home>) -> Self {
         Self(Arc::new(Shared {
-            lease: delivery.lease.clone(),
-            received_at: delivery.received_at,
-            facts: JobFacts::from(delivery),
-            max_attempts: delivery.max_attempts,
-            pushed_at: delivery.pushed_at,
-            run_at: delivery.run_at,
-            started_at: world.clock.now(),
-            meta: delivery.meta.clone(),
-            interrupt,
+            delivery,
+            started_at: OnceLock::new(),
+            interrupt: Interrupt::default(),
             followups: Mutex::new(Vec::new()),
             is_completed: AtomicBool::new(false),
-            world,
+            home,
         }))
+    }
+
+    /// Makes this the context of another attempt, in the same memory if nobody else holds it.
+    pub(crate) fn renew(&mut self, delivery: Delivery, home: &Arc<Home>) {
+        match Arc::get_mut(&mut self.0) {
+            Some(shared) if Arc::ptr_eq(&shared.home, home) => {
+                shared.clear();
+                shared.delivery = delivery;
+            }
+            _ => *self = Self::new(delivery, home.clone()),
+        }
+    }
+
+    /// Lets go of what an attempt that has ended leaves: its payload, followups and tokens. Then the context can be
+    /// [used again](crate::attempt::Performer::context_in). `false` if somebody else still holds it, who keeps all that.
+    pub fn clear(&mut self) -> bool {
+        let shared = Arc::get_mut(&mut self.0);
+        shared.map(Shared::clear).is_some()
+    }
+
+    /// What was delivered.
+    #[must_use]
+    pub fn delivery(&self) -> &Delivery {
+        &self.0.delivery
     }
 
     /// The job's identity: the same for every attempt, so a good idempotency key.
@@ -112,67 +143,77 @@ impl JobContext {
     /// are kept outside for long, push with an [`id`](NewJob::id) of your own.
     #[must_use]
     pub fn id(&self) -> JobId {
-        self.0.facts.id
+        self.0.delivery.id()
     }
 
     /// The kind of job.
     #[must_use]
     pub fn name(&self) -> &JobName {
-        &self.0.facts.name
+        &self.0.delivery.name
     }
 
     /// The queue it was in.
     #[must_use]
     pub fn queue(&self) -> &QueueName {
-        &self.0.facts.queue
+        &self.0.delivery.queue
     }
 
     /// The attempt that this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.0.facts.attempt
+        self.0.delivery.attempt
     }
 
     /// How often the job is tried at most.
     #[must_use]
     pub fn max_attempts(&self) -> u32 {
-        self.0.max_attempts
+        self.0.delivery.max_attempts
     }
 
     /// How often the job was claimed, this time included.
     #[must_use]
     pub fn fence(&self) -> Fence {
-        self.0.facts.fence
+        self.0.delivery.lease.fence
     }
 
     /// When the job was stored, by the backend's clock.
     #[must_use]
     pub fn pushed_at(&self) -> Timestamp {
-        self.0.pushed_at
+        self.0.delivery.pushed_at
     }
 
     /// When the job became ready, by the backend's clock.
     #[must_use]
     pub fn run_at(&self) -> Timestamp {
-        self.0.run_at
+        self.0.delivery.run_at
     }
 
     /// When this attempt began, by the worker's clock.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
-        self.0.started_at
+        self.0.started_at.get().copied().unwrap_or_else(|| self.received_at())
+    }
+
+    /// Notes that the attempt begins now.
+    pub(crate) fn start(&self) {
+        self.0.started_at.get_or_init(|| self.now());
+    }
+
+    /// When the job came to hand, by the worker's clock.
+    fn received_at(&self) -> Timestamp {
+        self.0.delivery.received_at.or(self.0.started_at.get().copied()).unwrap_or_else(|| self.now())
     }
 
     /// The present instant, by the worker's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.world.clock.now()
+        self.0.home.world.clock.now()
     }
 
     /// The words that were pushed with the job.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        &self.0.meta
+        &self.0.delivery.meta
     }
 
     /// The token that fires when the job should stop: at shutdown, when it was cancelled, when its lease was lost.
@@ -187,7 +228,7 @@ impl JobContext {
     ///
     /// It may be dropped at any time.
     pub async fn sleep(&self, duration: Duration) {
-        self.0.world.clock.sleep(duration).await;
+        self.0.home.world.clock.sleep(duration).await;
     }
 
     /// Has a job stored in the same atomic step as this one's completion, and not at all if this one fails.
@@ -201,8 +242,8 @@ impl JobContext {
     /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
         let note = note.into();
-        self.0.world.observe(|| Event::Progressed {
-            job: self.0.facts.clone(),
+        self.0.home.world.observe(|| Event::Progressed {
+            job: self.facts(),
             percent: percent.min(100),
             note,
         });
@@ -212,7 +253,7 @@ impl JobContext {
     /// and its completion at once, and then says so by [`note_completed`](Self::note_completed).
     #[must_use]
     pub fn completion(&self) -> Settlement {
-        let (lease, followups) = (self.0.lease.clone(), self.followups());
+        let (lease, followups) = (self.0.delivery.lease.clone(), self.followups());
         Settlement { lease, transition: Transition::Complete, followups }
     }
 
@@ -228,12 +269,12 @@ impl JobContext {
     /// The present instant by the backend's clock, as far as it can be known here: what its clock said at the claim, and
     /// what has passed since. So a worker whose clock is wrong by an hour retries no job an hour late.
     pub(crate) fn backend_now(&self) -> Timestamp {
-        let (lease, now) = (&self.0.lease, self.now());
+        let (lease, now) = (&self.0.delivery.lease, self.now());
         if lease.expires_at == Timestamp::MAX {
             return now;
         }
         let claimed_at = lease.expires_at.saturating_sub(lease.length);
-        claimed_at.saturating_add(now.since(self.0.received_at.unwrap_or(self.0.started_at)))
+        claimed_at.saturating_add(now.since(self.received_at()))
     }
 
     /// Gives the followups, with identities that are the same however often they are asked for.
@@ -251,12 +292,17 @@ impl JobContext {
         &self.0.interrupt
     }
 
-    pub(crate) fn facts(&self) -> &JobFacts {
-        &self.0.facts
+    /// What's told about the job.
+    pub(crate) fn facts(&self) -> JobFacts {
+        JobFacts::from(&self.0.delivery)
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.0.home
     }
 
     pub(crate) fn world(&self) -> &World {
-        &self.0.world
+        &self.0.home.world
     }
 }
 

@@ -1,8 +1,8 @@
 //! The way to cut an attempt off from outside.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,47 +19,38 @@ pub enum InterruptReason {
 
 /// One attempt's interrupt: first a request, which the job may honour, then force, which drops it.
 ///
-/// Cheap to clone; all clones are the same interrupt. The first reason stands.
-#[derive(Clone, Default)]
-pub struct Interrupt(Arc<Shared>);
-
+/// It is part of the attempt's [`JobContext`](crate::JobContext). The first reason stands.
 #[derive(Default)]
-struct Shared {
+pub struct Interrupt {
     reason: OnceLock<InterruptReason>,
     requested: LazyToken,
     forced: LazyToken,
 }
 
 impl Interrupt {
-    /// Makes one that has not fired.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Asks the job to stop: its token fires.
     pub fn request(&self, reason: InterruptReason) {
         // The first reason stands; a later one changes nothing.
-        drop(self.0.reason.set(reason));
-        self.0.requested.fire();
+        drop(self.reason.set(reason));
+        self.requested.fire();
     }
 
     /// Drops the job where it is, whether it was asked before or not. Its scope is still disposed.
     pub fn force(&self, reason: InterruptReason) {
         self.request(reason);
-        self.0.forced.fire();
+        self.forced.fire();
     }
 
     /// Tells why, once it was asked to stop.
     #[must_use]
     pub fn reason(&self) -> Option<&InterruptReason> {
-        self.0.reason.get()
+        self.reason.get()
     }
 
     /// The token that the job sees.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
-        self.0.requested.get()
+        self.requested.get()
     }
 
     /// Waits until force is used.
@@ -68,7 +59,7 @@ impl Interrupt {
     ///
     /// It may be dropped and called again at any time.
     pub async fn forced(&self) {
-        self.0.forced.get().cancelled().await;
+        self.forced.get().cancelled().await;
     }
 }
 
@@ -111,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_asked_for_late_has_fired_all_the_same() {
-        let interrupt = Interrupt::new();
+        let interrupt = Interrupt::default();
 
         interrupt.request(InterruptReason::LeaseLost);
         interrupt.force(InterruptReason::Shutdown);
@@ -122,10 +113,10 @@ mod tests {
 
     #[test]
     fn a_token_that_is_asked_for_early_fires() {
-        let interrupt = Interrupt::new();
+        let interrupt = Interrupt::default();
         let token = interrupt.token().clone();
 
-        interrupt.clone().request(InterruptReason::Shutdown);
+        interrupt.request(InterruptReason::Shutdown);
 
         assert!(token.is_cancelled());
     }

@@ -102,7 +102,7 @@ impl Services {
     fn from_providers(providers: Vec<Provider>) -> Self {
         let made = providers
             .iter()
-            .filter_map(|provider| Some((provider.key, provider.made_singleton()?)))
+            .filter_map(|provider| Some((provider.key, provider.made_singleton()?.clone())))
             .collect();
         let providers = providers.into_iter().map(|provider| (provider.key, provider)).collect();
         Self(Arc::new(Shared { providers, made: Mutex::new(made) }))

@@ -1,12 +1,15 @@
 //! The hosted loop: claims jobs, runs them, renews their leases and settles how they ended.
 //!
-//! One task leads: it claims as many jobs as there are free workers. The moment it has them it hands the lead on and runs
-//! the first itself, so a job starts one wake-up after its push. Whoever has finished a job takes the next from the
-//! buffer, and leads again when that is empty. Results gather while a settlement is on its way and go with the next.
-//! Leases are renewed from a thread apart, which jobs that hog the runtime can't hold up.
+//! One task claims, as many jobs as there are free workers, puts them into a buffer and calls workers to it. A worker takes
+//! one job after the other for as long as there are any, and leaves the buffer to another as soon as its job has to wait
+//! for something: so short jobs are run by as many tasks as there are threads, long ones by as many as may run at once.
+//! Results gather while a settlement is on its way and go with the next. Leases are renewed from a thread apart, which
+//! jobs that hog the runtime can't hold up.
 
+mod claim;
 mod ended;
 mod hand;
+mod held;
 mod pace;
 mod renew;
 mod rotation;

@@ -4,7 +4,7 @@ use divan::{AllocProfiler, Bencher};
 use futures_executor::block_on;
 use micro::{delivered, performer, stored, welcome, welcome_by_repo, welcome_in_context};
 use queue_core::{
-    Body, Delivery, Demand, Interrupt, NewJob, Performer, Queue as _, QueueExt as _, Settlement, Transition,
+    Body, Delivery, Demand, NewJob, Performer, Queue as _, QueueExt as _, Settlement, Transition,
 };
 use queue_tokio::TokioQueue;
 
@@ -59,7 +59,12 @@ fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
 
 /// Runs an attempt of the job again and again.
 fn attempt(bencher: Bencher<'_, '_>, performer: &Performer, delivery: &Delivery) {
-    bencher.bench(|| block_on(performer.run(delivery, Interrupt::new())));
+    // The loop uses its contexts again and again.
+    let mut context = performer.context(delivery.clone());
+    bencher.bench_local(|| {
+        performer.context_in(&mut context, delivery.clone());
+        block_on(performer.run(&context))
+    });
 }
 
 fn one(job: impl Fn() -> NewJob) -> Delivery {

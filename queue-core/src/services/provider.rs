@@ -93,8 +93,8 @@ impl Provider {
         made.await.cloned()
     }
 
-    pub(super) fn made_singleton(&self) -> Option<Instance> {
-        self.singleton.get().cloned()
+    pub(super) fn made_singleton(&self) -> Option<&Instance> {
+        self.singleton.get()
     }
 
     /// Disposes an instance; a panic is an error like another.

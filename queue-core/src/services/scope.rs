@@ -19,8 +19,7 @@ use crate::queue::Queue;
 ///
 /// **Invariant:** nothing is made in a scope that was closed, so no service outlives its attempt unnoticed.
 pub struct Scope {
-    services: Services,
-    attempt: Option<Attempt>,
+    origin: Origin,
     /// A handful at most, so a list is searched faster than a map is made.
     scoped: Mutex<Vec<(ServiceKey, Cell)>>,
     /// What is to be disposed, in the order in which it was made.
@@ -33,27 +32,27 @@ type Cell = Arc<OnceCell<Instance>>;
 
 const CLOSED: &str = "the attempt has ended, and its scope with it";
 
-struct Attempt {
-    context: JobContext,
-    queue: Arc<dyn Queue>,
+/// What a scope is of.
+enum Origin {
+    Attempt(JobContext),
+    /// The process, in which singletons are made.
+    Root(Services),
 }
 
 impl Scope {
     /// Opens the scope of an attempt.
     #[must_use]
-    pub fn open(services: Services, context: JobContext, queue: Arc<dyn Queue>) -> Self {
-        Self { attempt: Some(Attempt { context, queue }), ..Self::root(services) }
+    pub fn open(context: JobContext) -> Self {
+        Self::of(Origin::Attempt(context))
     }
 
     /// The scope in which singletons are made.
     pub(super) fn root(services: Services) -> Self {
-        Self {
-            services,
-            attempt: None,
-            scoped: Mutex::default(),
-            made: Mutex::default(),
-            closed: AtomicBool::new(false),
-        }
+        Self::of(Origin::Root(services))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self { origin, scoped: Mutex::default(), made: Mutex::default(), closed: AtomicBool::new(false) }
     }
 
     /// Disposes what was made, in reverse order and told the outcome, every one even if one fails or panics.
@@ -74,7 +73,7 @@ impl Scope {
         loop {
             let last = self.made.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some((key, instance)) = last else { break };
-            let Some(provider) = self.services.provider(key) else {
+            let Some(provider) = self.services().provider(key) else {
                 continue;
             };
             if let Err(error) = provider.dispose(instance, outcome).await {
@@ -114,10 +113,17 @@ impl Scope {
         &'a self,
         call: impl FnOnce() -> Outcome + Send + 'static,
     ) -> BoxFuture<'a, Outcome> {
-        let Some(attempt) = &self.attempt else {
+        let Origin::Attempt(context) = &self.origin else {
             return Box::pin(async { Outcome::Interrupted });
         };
-        crate::attempt::run_blocking(attempt.context.world(), call)
+        crate::attempt::run_blocking(context.world(), call)
+    }
+
+    fn services(&self) -> &Services {
+        match &self.origin {
+            Origin::Attempt(context) => &context.home().services,
+            Origin::Root(services) => services,
+        }
     }
 
     pub(super) async fn required<T>(&self, key: Option<&'static str>) -> Result<Arc<T>, ServiceError>
@@ -132,8 +138,13 @@ impl Scope {
     where
         T: ?Sized + Send + Sync + 'static,
     {
-        let instance = self.resolve(ServiceKey::of::<T>(key)).await?;
-        Ok(instance.and_then(|instance| instance.downcast_ref::<Arc<T>>().cloned()))
+        let key = ServiceKey::of::<T>(key);
+        let shared = |instance: &Instance| instance.downcast_ref::<Arc<T>>().cloned();
+        match self.singleton(key) {
+            // Its count is shared by all threads, so it's raised once and not twice.
+            Some(made) => Ok(shared(made)),
+            None => Ok(self.resolve(key).await?.as_ref().and_then(shared)),
+        }
     }
 
     pub(super) async fn unit_of_work<T: Send + 'static>(
@@ -146,15 +157,24 @@ impl Scope {
         unit.ok_or_else(|| ServiceError::because(name, "no unit of work of that type is registered"))
     }
 
+    /// Finds a singleton that was made before.
+    fn singleton(&self, key: ServiceKey) -> Option<&Instance> {
+        if self.closed.load(Ordering::SeqCst) {
+            None
+        } else {
+            self.services().provider(key)?.made_singleton()
+        }
+    }
+
     async fn resolve(&self, key: ServiceKey) -> Result<Option<Instance>, ServiceError> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(ServiceError::because(key, CLOSED));
         }
-        let Some(provider) = self.services.provider(key) else {
+        let Some(provider) = self.services().provider(key) else {
             return Ok(self.built_in(key));
         };
         let instance = match provider.lifetime {
-            Lifetime::Singleton => provider.singleton(&self.services).await?,
+            Lifetime::Singleton => provider.singleton(self.services()).await?,
             Lifetime::Transient => self.make(provider).await?,
             Lifetime::Scoped | Lifetime::UnitOfWork => {
                 let cell = self.cell(key);
@@ -196,13 +216,13 @@ impl Scope {
 
     /// What every attempt has without registering it; a registration goes before.
     fn built_in(&self, key: ServiceKey) -> Option<Instance> {
-        let attempt = self.attempt.as_ref()?;
+        let Origin::Attempt(context) = &self.origin else { return None };
         if key.is_of::<JobContext>() {
-            Some(Arc::new(Arc::new(attempt.context.clone())))
+            Some(Arc::new(Arc::new(context.clone())))
         } else if key.is_of::<CancellationToken>() {
-            Some(Arc::new(Arc::new(attempt.context.token().clone())))
+            Some(Arc::new(Arc::new(context.token().clone())))
         } else if key.is_of::<dyn Queue>() {
-            Some(Arc::new(attempt.queue.clone()))
+            Some(Arc::new(context.home().queue.clone()))
         } else {
             None
         }
@@ -216,6 +236,6 @@ pub(super) fn is_built_in(key: ServiceKey) -> bool {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("services", &self.services).finish_non_exhaustive()
+        f.debug_struct("Scope").field("services", self.services()).finish_non_exhaustive()
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Body, Clock as _, Delivery, Event, Fence, Interrupt, JobContext, JobError, JobId, JobRecord, Lease,
-    NewJob, Outcome, Performer, Queue as _, QueueExt as _, Services, State, Timestamp, Transition, World,
-    background_job, jobs,
+    Body, Clock as _, Delivery, Event, Fence, JobContext, JobError, JobId, JobRecord, Lease, NewJob, Outcome,
+    Performer, Queue as _, QueueExt as _, Services, State, Timestamp, Transition, World, background_job,
+    jobs,
 };
 use queue_testkit::{ModelQueue, Recorder, TestKit};
 
@@ -122,7 +122,7 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         delivery.received_at = Some(clock.now());
         clock.advance(second * 5);
 
-        let attempted = performer.run(&delivery, Interrupt::new()).await;
+        let attempted = performer.run(&performer.context(delivery)).await;
 
         let at = claimed_at.saturating_add(second * (5 + 3600));
         assert_eq!(attempted.settlement.transition, Transition::Retry { at, error: "it rained".into() });

@@ -107,8 +107,8 @@ async fn concurrent_first_uses_make_one_singleton() -> TestResult {
 /// Runs two closures whose polls interleave, over one set of services.
 mod side_by_side {
     use queue_core::{
-        Blocking, BoxFuture, CallScope, Delivery, Fence, Interrupt, JobId, JobRecord, Lease, NewJob,
-        Performer, Services, Timestamp, Transition, World,
+        Blocking, BoxFuture, CallScope, Delivery, Fence, JobId, JobRecord, Lease, NewJob, Performer,
+        Services, Timestamp, Transition, World,
     };
     use queue_testkit::ModelQueue;
 
@@ -119,10 +119,9 @@ mod side_by_side {
         let world =
             World { clock: Arc::new(model.clock().clone()), blocking: Arc::new(NoThreads), observer: None };
         let performer = Performer::new(jobs![], services, Arc::new(model), &[], world);
-        let (first, second) = (delivery(1), delivery(2));
+        let [first, second] = [1, 2].map(|user| performer.context(delivery(user)));
 
-        let (one, other) =
-            tokio::join!(performer.run(&first, Interrupt::new()), performer.run(&second, Interrupt::new()));
+        let (one, other) = tokio::join!(performer.run(&first), performer.run(&second));
 
         let ends = [one, other].map(|attempted| attempted.settlement.transition);
         assert_eq!(ends, [Transition::Complete, Transition::Complete]);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use queue_core::{
-    Blocking, BoxFuture, Delivery, Fence, Interrupt, Job, JobContext, JobId, JobRecord, Lease, NewJob, Scope,
-    Services, Timestamp, World,
+    Blocking, BoxFuture, Delivery, Fence, Job, JobId, JobRecord, Lease, NewJob, Performer, Scope, Services,
+    Timestamp, World, jobs,
 };
 use queue_testkit::ModelQueue;
 
@@ -29,6 +29,6 @@ pub(crate) fn open(services: Services, job: impl Job) -> Scope {
     let record = JobRecord::new(JobId::from_u128(7), job.name, job.body);
     let lease =
         Lease { job: record.id, fence: Fence(1), length: Lease::DEFAULT_LENGTH, expires_at: Timestamp::MAX };
-    let context = JobContext::new(&Delivery::new(record, lease), Interrupt::new(), world());
-    Scope::open(services, context, Arc::new(ModelQueue::new()))
+    let performer = Performer::new(jobs![], services, Arc::new(ModelQueue::new()), &[], world());
+    Scope::open(performer.context(Delivery::new(record, lease)))
 }

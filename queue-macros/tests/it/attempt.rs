@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use queue_core::interrupt::Interrupt;
 use queue_core::{
-    Delivery, Demand, Job, JobContext, Outcome, Queue, QueueExt as _, Receipt, Scope, Services, World,
+    Delivery, Demand, Job, JobContext, Outcome, Performer, Queue, QueueExt as _, Receipt, Scope, Services,
+    World, jobs,
 };
 use queue_tokio::{TokioQueue, TokioRuntime};
 
@@ -16,7 +16,7 @@ pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
     let demand = Demand::new("jobs", 1);
     let delivery = queue.claim(&demand).await.unwrap().remove(0);
     let job: J = over_the_wire(&delivery);
-    let scope = Scope::open(services, context(&delivery), Arc::new(queue));
+    let scope = Scope::open(context(delivery, services, queue));
 
     let outcome = job.perform(&scope).await;
 
@@ -28,8 +28,8 @@ fn over_the_wire<J: Job>(delivery: &Delivery) -> J {
     serde_json::from_str(&delivery.body.encode().unwrap()).unwrap()
 }
 
-fn context(delivery: &Delivery) -> JobContext {
+fn context(delivery: Delivery, services: Services, queue: TokioQueue) -> JobContext {
     let runtime = Arc::new(TokioRuntime::current());
     let world = World { clock: runtime.clone(), blocking: runtime, observer: None };
-    JobContext::new(delivery, Interrupt::new(), world)
+    Performer::new(jobs![], services, Arc::new(queue), &[], world).context(delivery)
 }

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use futures_util::poll;
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    BoxError, Demand, Interrupt, JobContext, NewJob, OutcomeKind, Queue as _, QueueExt as _, Services, World,
+    BoxError, Demand, NewJob, OutcomeKind, Performer, Queue as _, QueueExt as _, Services, World, jobs,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -44,9 +44,10 @@ impl Bank {
         let delivery = self.queue.claim(&Demand::new("default", 1)).await?.remove(0);
         let clock = Arc::new(VirtualClock::new());
         let world = World { clock, blocking: Arc::new(NoThreads), observer: None };
-        let context = JobContext::new(&delivery, Interrupt::new(), world);
+        let queue = Arc::new(self.queue.clone());
+        let context = Performer::new(jobs![], Services::none(), queue, &[], world).context(delivery);
         context.then(receipt());
-        let scope = Scope::open(Services::none(), context, Arc::new(self.queue.clone()));
+        let scope = Scope::open(context);
         let mut unit = self.queue.unit_of_work().make(&scope).await?;
         unit.write(|tx| tx.execute("insert into children values (99)", []));
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    BoxError, Delivery, Demand, Event, Inspect as _, Interrupt, JobContext, JobError, JobId, JobRecord, Jobs,
-    NewJob, OutcomeKind, Queue as _, QueueErrorKind, QueueExt as _, Services, State, Transition, World,
+    BoxError, Delivery, Demand, Event, Inspect as _, JobContext, JobError, JobId, JobRecord, Jobs, NewJob,
+    OutcomeKind, Performer, Queue as _, QueueErrorKind, QueueExt as _, Services, State, Transition, World,
     background_job, jobs,
 };
 use queue_sqlite::rusqlite::{self, Connection};
@@ -187,8 +187,8 @@ async fn unit(
         blocking: Arc::new(crate::fixture::NoThreads),
         observer: None,
     };
-    let context = JobContext::new(delivery, Interrupt::new(), world);
-    let scope = Scope::open(Services::builder().build()?, context, Arc::new(queue.clone()));
+    let performer = Performer::new(jobs![], Services::none(), Arc::new(queue.clone()), &[], world);
+    let scope = Scope::open(performer.context(delivery.clone()));
     Ok(queue.unit_of_work().make(&scope).await?)
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use queue_core::{
-    Blocking, BoxFuture, Clock, Demand, Interrupt, JobError, Performer, Services, Settled, State, Timestamp,
-    World, background_job, jobs,
+    Blocking, BoxFuture, Clock, Demand, JobError, Performer, Services, Settled, State, Timestamp, World,
+    background_job, jobs,
 };
 
 use super::trial::Trial;
@@ -66,7 +66,7 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
         expect_eq!([delivery.id()], *pushed, "the one job that is due, to a client whose clock is {clock:?}");
         delivery.received_at = Some(world.clock.now());
 
-        let attempted = performer.run(&delivery, Interrupt::new()).await;
+        let attempted = performer.run(&performer.context(delivery.clone())).await;
         let settled = trial.steps().does("a settlement", queue.settle(vec![attempted.settlement])).await;
 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");

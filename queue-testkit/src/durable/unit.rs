@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use queue_core::{
-    BoxFuture, Clock, Delivery, Demand, Interrupt, JobRecord, Performer, State, Timestamp, World,
-};
+use queue_core::{BoxFuture, Clock, Delivery, Demand, JobRecord, Performer, State, Timestamp, World};
 
 use super::skew::NoThreads;
 use super::store::Bank;
@@ -98,7 +96,7 @@ impl Teller<'_> {
     /// Makes an attempt, and drops it after so many polls, as a crash does; tells whether that came before its end.
     async fn crashes_after(&self, polls: u32, delivery: &Delivery) -> bool {
         let attempt = async {
-            let attempted = self.performer.run(delivery, Interrupt::new()).await;
+            let attempted = self.performer.run(&self.performer.context(delivery.clone())).await;
             if !attempted.is_recorded {
                 let settle = self.bank.queue.settle(vec![attempted.settlement]);
                 self.trial.steps().does("a settlement", settle).await;

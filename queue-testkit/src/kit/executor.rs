@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use queue_core::{
-    Attempted, Clock as _, Delivery, Demand, Event, Interrupt, InterruptReason, JobFacts, Lease, Observer,
-    Outcome, Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
+    Attempted, Clock as _, Demand, Event, InterruptReason, JobContext, JobFacts, Lease, Observer, Outcome,
+    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::{KitError, TestKit};
@@ -26,9 +26,13 @@ const FLEET: usize = 4;
 /// A job that the executor holds, and so renews, as the hosted loop does.
 #[derive(Debug)]
 pub(super) struct InHand {
-    pub(super) delivery: Option<Delivery>,
-    lease: Lease,
-    interrupt: Interrupt,
+    pub(super) context: JobContext,
+}
+
+impl InHand {
+    fn lease(&self) -> &Lease {
+        &self.context.delivery().lease
+    }
 }
 
 impl TestKit {
@@ -36,10 +40,8 @@ impl TestKit {
         self.claim_if_empty().await?;
         let next = self.progress().in_hand.pop_front();
         match next {
-            Some(InHand { delivery: Some(delivery), interrupt, .. }) => {
-                self.attempt(delivery, interrupt).await
-            }
-            Some(InHand { delivery: None, .. }) | None => Ok(None),
+            Some(held) => self.attempt(held.context).await,
+            None => Ok(None),
         }
     }
 
@@ -56,11 +58,8 @@ impl TestKit {
             progress.random.shuffle(&mut deliveries);
         }
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
-        progress.in_hand.extend(deliveries.into_iter().map(|delivery| InHand {
-            lease: delivery.lease.clone(),
-            delivery: Some(delivery),
-            interrupt: Interrupt::new(),
-        }));
+        let contexts = deliveries.into_iter().map(|delivery| self.performer.context(delivery));
+        progress.in_hand.extend(contexts.map(|context| InHand { context }));
         Ok(())
     }
 
@@ -80,23 +79,18 @@ impl TestKit {
     }
 
     /// Makes an attempt and settles it; `None` if the worker died in it.
-    async fn attempt(
-        &self,
-        delivery: Delivery,
-        interrupt: Interrupt,
-    ) -> Result<Option<AttemptReport>, KitError> {
-        let facts = JobFacts::from(&delivery);
-        let body = delivery.body.clone();
+    async fn attempt(&self, context: JobContext) -> Result<Option<AttemptReport>, KitError> {
+        let delivery = context.delivery();
+        let (facts, body) = (JobFacts::from(delivery), delivery.body.clone());
         let started_at = self.now();
         // What was cancelled while it waited in the hand is not run, as in the hosted loop.
-        let (settlement, is_recorded, outcome) = match interrupt.reason() {
+        let (settlement, is_recorded, outcome) = match context.interrupt().reason() {
             Some(InterruptReason::Cancelled(reason)) => {
                 let transition = Transition::Cancel { reason: reason.clone() };
-                (Settlement::new(delivery.lease, transition), false, Outcome::Cancel(reason.clone()))
+                (Settlement::new(delivery.lease.clone(), transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
-                let Some(Attempted { settlement, is_recorded, .. }) = self.survive(delivery, interrupt).await
-                else {
+                let Some(Attempted { settlement, is_recorded, .. }) = self.survive(&context).await else {
                     self.die();
                     return Ok(None);
                 };
@@ -123,11 +117,11 @@ impl TestKit {
     }
 
     /// Runs the attempt, unless the worker is to die in it.
-    async fn survive(&self, delivery: Delivery, interrupt: Interrupt) -> Option<Attempted> {
+    async fn survive(&self, context: &JobContext) -> Option<Attempted> {
         let plan = self.progress().plan.clone();
         match plan {
-            Some(plan) => plan.attempt(delivery.name.clone(), self.perform(delivery, interrupt)).await,
-            None => Some(self.perform(delivery, interrupt).await),
+            Some(plan) => plan.attempt(context.name().clone(), self.perform(context)).await,
+            None => Some(self.perform(context).await),
         }
     }
 
@@ -141,11 +135,10 @@ impl TestKit {
     }
 
     /// Runs the attempt through the code that runs it in production.
-    async fn perform(&self, delivery: Delivery, interrupt: Interrupt) -> Attempted {
-        let lease = delivery.lease.clone();
-        let every = lease.length / 3;
-        self.progress().running = Some(InHand { delivery: None, lease, interrupt: interrupt.clone() });
-        let mut attempt = pin!(self.performer.run(&delivery, interrupt));
+    async fn perform(&self, context: &JobContext) -> Attempted {
+        let every = context.delivery().lease.length / 3;
+        self.progress().running = Some(InHand { context: context.clone() });
+        let mut attempt = pin!(self.performer.run(context));
         if !self.clock.is_tokio() {
             // The kit's own clock renews leases whenever it jumps past the time for that.
             return attempt.await;
@@ -170,7 +163,7 @@ impl TestKit {
         let mut progress = self.progress();
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
         let leases: Vec<_> =
-            progress.in_hand.iter().chain(&progress.running).map(|held| held.lease.clone()).collect();
+            progress.in_hand.iter().chain(&progress.running).map(|held| held.lease().clone()).collect();
         if leases.is_empty() {
             return;
         }
@@ -178,7 +171,7 @@ impl TestKit {
         let mut renewals = renewals.into_iter();
         progress.in_hand.retain(|held| match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                held.interrupt.request(InterruptReason::Cancelled(reason));
+                held.context.interrupt().request(InterruptReason::Cancelled(reason));
                 true
             }
             Some(Renewal::Held { cancel: None, .. }) => true,
@@ -187,9 +180,9 @@ impl TestKit {
         let Some(running) = &progress.running else { return };
         match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                running.interrupt.request(InterruptReason::Cancelled(reason));
+                running.context.interrupt().request(InterruptReason::Cancelled(reason));
             }
-            Some(Renewal::Lost) => running.interrupt.request(InterruptReason::LeaseLost),
+            Some(Renewal::Lost) => running.context.interrupt().request(InterruptReason::LeaseLost),
             Some(Renewal::Held { cancel: None, .. }) | None => {}
         }
     }

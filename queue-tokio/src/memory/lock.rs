@@ -1,11 +1,29 @@
 //! The lock around the table, which loom can put in any order.
 
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::TryLockError;
+
 #[cfg(loom)]
 pub(super) use loom::sync::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub(super) use std::sync::{Mutex, MutexGuard};
 
+/// How often to try before the thread goes to sleep: for some microseconds, as long as a batch takes at most.
+///
+/// To put a thread to sleep and wake it costs both sides more than that.
+#[cfg(not(loom))]
+const TRIES: u32 = 64;
+
 /// Locks. A thread that panicked while it held the lock was between whole steps of the table: its state stands.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    #[cfg(not(loom))]
+    for tries in 0..TRIES {
+        match mutex.try_lock() {
+            Ok(guard) => return guard,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => (0..tries.min(8)).for_each(|_| std::hint::spin_loop()),
+        }
+    }
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -82,16 +82,17 @@ impl Shift {
     fn give_back_the_old(&self) {
         let now = self.runtime.now();
         for _ in 0..self.buffer.len() {
-            let Some(ticket) = self.buffered() else { return };
-            let waited = ticket.delivery.received_at.map(|at| now.since(at));
+            let Some(held) = self.buffered() else { return };
+            let waited = held.context.delivery().received_at.map(|at| now.since(at));
             if waited.is_some_and(|waited| waited < PATIENCE) {
-                self.buffer.push(ticket);
+                self.buffer.push(held);
             } else {
-                self.end(*ticket, Transition::Release);
+                self.end(held, Transition::Release);
             }
         }
+        self.ended.ring();
         // What was put back may have come after the loop was told to stop.
-        if self.stopping.is_cancelled() {
+        if self.is_stopping() {
             self.release_buffer();
         }
     }

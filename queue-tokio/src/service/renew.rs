@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use queue_core::{Event, InterruptReason, JobName, Lease, QueueError, Renewal, Timestamp};
 
-use super::hand::Place;
+use super::held::Place;
 use super::shift::Shift;
 use super::trouble::Trouble;
 
@@ -49,7 +49,7 @@ impl Shift {
         let (mut places, mut leases) = (Vec::new(), Vec::new());
         self.hand.each(|place, held| {
             places.push(place);
-            leases.push(held.lease.clone());
+            leases.push(held.lease().clone());
         });
         let answer = tokio::select! {
             biased;
@@ -80,22 +80,21 @@ impl Shift {
             let Some(((_, lease), renewal)) = answers.next_if(|((asked, _), _)| **asked == place) else {
                 return;
             };
-            if held.lease.fence != lease.fence || held.lease.job != lease.job {
+            if held.lease() != lease {
                 return;
             }
             match renewal {
                 Renewal::Held { cancel, .. } => {
                     held.note_renewal(asked_at);
-                    if let Some(reason) = cancel.filter(|_| held.interrupt.reason().is_none()) {
-                        events
-                            .push(Event::CancelRequested { job: held.facts.clone(), reason: reason.clone() });
+                    if let Some(reason) = cancel.filter(|_| held.interrupted().is_none()) {
+                        events.push(Event::CancelRequested { job: held.facts(), reason: reason.clone() });
                         held.interrupt(InterruptReason::Cancelled(reason), now, self.settings.grace);
                     }
                 }
                 // An attempt that has ended may have been settled a moment ago, and one that was told to stop knows.
-                Renewal::Lost if held.has_ended() || held.interrupt.reason().is_some() => {}
+                Renewal::Lost if held.has_ended() || held.interrupted().is_some() => {}
                 Renewal::Lost => {
-                    events.push(Event::LeaseLost(held.facts.clone()));
+                    events.push(Event::LeaseLost(held.facts()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
                 }
             }
@@ -113,11 +112,11 @@ impl Shift {
         let now = self.runtime.now();
         let mut lost = Vec::new();
         self.hand.each(|_, held| {
-            if now.since(held.renewed_at()) >= held.lease.length
-                && held.interrupt.reason().is_none()
+            if now.since(held.renewed_at()) >= held.lease().length
+                && held.interrupted().is_none()
                 && !held.has_ended()
             {
-                lost.push(held.facts.clone());
+                lost.push(held.facts());
                 held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
             }
         });
@@ -153,8 +152,9 @@ impl HogWatch {
 fn report(shift: &Shift, late: Duration) {
     let mut running: Vec<JobName> = Vec::new();
     shift.hand.each(|_, held| {
-        if held.is_running() && !running.contains(&held.facts.name) {
-            running.push(held.facts.name.clone());
+        let name = held.context.name();
+        if held.is_running() && !running.contains(name) {
+            running.push(name.clone());
         }
     });
     let names: Vec<_> = running.iter().map(JobName::as_str).collect();

@@ -1,22 +1,29 @@
-//! The workers: each takes the next job, and leads when there is none.
+//! The workers: each takes the next job from the buffer, and waits for a call when there is none.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use queue_core::{Attempted, Delivery, Demand, Event, InterruptReason, Settlement, Transition};
+use queue_core::{Attempted, InterruptReason, Settlement, Transition};
 
 use super::ended::Ended;
-use super::hand::Ticket;
-use super::shift::{Lead, Shift};
+use super::held::Held;
+use super::shift::Shift;
 
 /// How many jobs a worker runs before it lets others have the thread, if none of them does.
 const JOBS_A_TURN: usize = 64;
 
 impl Shift {
-    /// Starts one more worker if there may be.
-    pub(super) fn hire(self: &Arc<Self>) {
+    /// Calls a worker to the buffer: one that waits, or else one more if there may be.
+    ///
+    /// If all are at work, whoever is done first looks there anyway.
+    pub(super) fn call(self: &Arc<Self>) {
+        if self.take_waiting() {
+            self.filled.notify_one();
+            return;
+        }
         let one_more = |workers| (workers < self.settings.concurrency).then_some(workers + 1);
         if self.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
             let shift = self.clone();
@@ -24,144 +31,121 @@ impl Shift {
         }
     }
 
+    /// Counts one of those out who wait for a call.
+    fn take_waiting(&self) -> bool {
+        let one_less = |waiting: usize| waiting.checked_sub(1);
+        self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+    }
+
+    /// Calls a worker unless one that was called has yet to come.
+    fn call_along(self: &Arc<Self>) {
+        if !self.is_called.swap(true, Ordering::SeqCst) {
+            self.call();
+        }
+    }
+
     async fn work(self: Arc<Self>) {
+        let mut has_come = true;
         let mut turn = 0;
-        while let Some(ticket) = self.next().await {
-            self.perform(ticket).await;
+        while !self.is_stopping() {
+            if has_come {
+                self.is_called.store(false, Ordering::SeqCst);
+            }
+            let Some(held) = self.buffered() else {
+                has_come = self.wait_for_call().await;
+                turn = 0;
+                continue;
+            };
+            if self.buffer.is_empty() {
+                // The job may take long, and what has ended before it must not wait for it.
+                self.ended.ring();
+            } else if has_come {
+                // Each who comes calls the next while jobs are left, so that jobs which hold their threads hold up no others.
+                self.call_along();
+            }
+            has_come = false;
+            self.perform(held).await;
             turn += 1;
             if turn == JOBS_A_TURN {
                 turn = 0;
+                self.ended.ring();
                 give_way().await;
             }
         }
+        self.ended.ring();
         self.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Takes the next job: from the buffer, or from the queue as the one who leads. `None` once the loop stops.
-    async fn next(self: &Arc<Self>) -> Option<Box<Ticket>> {
-        let next = match self.buffered() {
-            Some(ticket) => Some(ticket),
-            None => {
-                self.idle.fetch_add(1, Ordering::SeqCst);
-                let next = self.lead().await;
-                self.idle.fetch_sub(1, Ordering::SeqCst);
-                next
-            }
-        };
-        // Somebody must take the jobs that are left, and lead when there are none.
-        if next.is_some() && self.idle.load(Ordering::SeqCst) == 0 {
-            self.hire();
+    /// Waits until somebody calls, or the loop stops; `false` if there was no need to.
+    async fn wait_for_call(&self) -> bool {
+        let mut called = pin!(self.filled.notified());
+        // From here on, each call is for somebody who waits: none is lost.
+        called.as_mut().enable();
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        // Whoever filled the buffer before that has seen nobody wait.
+        let is_needed = !self.buffer.is_empty() || self.is_stopping();
+        if is_needed && self.take_waiting() {
+            return false;
         }
-        next
-    }
-
-    async fn lead(self: &Arc<Self>) -> Option<Box<Ticket>> {
-        let mut lead = tokio::select! {
-            biased;
-            () = self.stopping.cancelled() => return None,
-            lead = self.lead.lock() => lead,
-        };
-        loop {
-            if let Some(ticket) = self.buffered() {
-                return Some(ticket);
-            }
-            let deliveries = tokio::select! {
-                biased;
-                () = self.stopping.cancelled() => return None,
-                deliveries = self.claim(&mut lead) => deliveries,
-            };
-            if deliveries.is_empty() {
-                // A queue that answers so although it was to wait must not keep the thread from everyone else.
-                give_way().await;
-            }
-            self.take_in(deliveries);
-        }
-    }
-
-    /// Claims as many jobs as there are free workers, and perhaps some ahead, for as long as it takes.
-    async fn claim(&self, lead: &mut Lead) -> Vec<Delivery> {
-        let concurrency = self.settings.concurrency;
-        loop {
-            // The buffer is empty when somebody leads, so what is open is being worked on.
-            let free = concurrency.saturating_sub(self.hand.open()).max(1);
-            let began = self.runtime.now();
-            let ahead = self.settings.prefetch.unwrap_or_else(|| lead.pace.ahead(concurrency, began));
-            let mut demand = Demand::of(lead.rotation.next(), free.saturating_add(ahead));
-            demand.lease = self.settings.lease;
-            match self.queue.claim(&demand).await {
-                Ok(deliveries) => {
-                    lead.trouble.worked(&self.world);
-                    lead.pace.note(demand.max, deliveries.len(), began, self.runtime.now());
-                    return deliveries;
-                }
-                Err(error) => {
-                    let wait = lead.trouble.failed(&error, &self.world);
-                    self.runtime.sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    fn take_in(&self, deliveries: Vec<Delivery>) {
-        if deliveries.is_empty() {
-            return;
-        }
-        let tickets = self.hand.take(deliveries, self.runtime.now());
-        if self.world.observer.is_some() {
-            for ticket in &tickets {
-                self.observe(|| Event::Claimed((&ticket.delivery).into()));
-            }
-        }
-        let is_surplus = self.hand.open() > self.settings.concurrency;
-        for ticket in tickets {
-            self.buffer.push(ticket);
-        }
-        if is_surplus {
-            self.surplus.notify_one();
-        }
-        // Whoever stops the loop empties the buffer; what came after that is given back here.
-        if self.stopping.is_cancelled() {
-            self.release_buffer();
-        }
+        self.ended.ring();
+        self.hungry.notify_one();
+        called.await;
+        true
     }
 
     /// Takes a job that waits for a worker.
-    pub(super) fn buffered(&self) -> Option<Box<Ticket>> {
-        if self.stopping.is_cancelled() { None } else { self.buffer.pop() }
+    pub(super) fn buffered(&self) -> Option<Arc<Held>> {
+        if self.is_stopping() { None } else { self.buffer.pop() }
     }
 
     /// Gives the jobs that wait for a worker back, unworked.
     pub(super) fn release_buffer(&self) {
-        while let Some(ticket) = self.buffer.pop() {
-            self.end(*ticket, Transition::Release);
+        while let Some(held) = self.buffer.pop() {
+            self.end(held, Transition::Release);
         }
+        self.ended.ring();
     }
 
-    async fn perform(&self, ticket: Box<Ticket>) {
+    async fn perform(self: &Arc<Self>, held: Arc<Held>) {
         // It may have been lost or cancelled while it waited here.
-        let transition = match ticket.held.interrupt.reason() {
-            None => return self.attempt(ticket).await,
+        let transition = match held.interrupted() {
+            None => return self.hand_over_when_suspended(self.attempt(held)).await,
             Some(InterruptReason::Cancelled(reason)) => Transition::Cancel { reason: reason.clone() },
             Some(InterruptReason::Shutdown | InterruptReason::LeaseLost) => Transition::Release,
         };
-        self.end(*ticket, transition);
+        self.end(held, transition);
     }
 
-    async fn attempt(&self, ticket: Box<Ticket>) {
-        ticket.held.start();
-        let attempted = self.performer.run(&ticket.delivery, ticket.held.interrupt.clone()).await;
-        let Ticket { held, place, .. } = *ticket;
+    /// Leaves the buffer to another worker as soon as an attempt has to wait for something.
+    async fn hand_over_when_suspended(self: &Arc<Self>, attempt: impl Future<Output = ()>) {
+        let mut attempt = pin!(attempt);
+        let mut is_first = true;
+        poll_fn(|cx| {
+            let poll = attempt.as_mut().poll(cx);
+            if poll.is_pending() && std::mem::take(&mut is_first) {
+                self.ended.ring();
+                if !self.buffer.is_empty() {
+                    self.call();
+                }
+            }
+            poll
+        })
+        .await;
+    }
+
+    async fn attempt(&self, held: Arc<Held>) {
+        held.start();
+        let attempted = self.performer.run(&held.context).await;
         self.hand.end(&held);
         let Attempted { settlement, is_recorded, .. } = attempted;
-        self.ended.push(Ended { settlement, is_recorded, held, place });
+        self.ended.push(Ended { settlement, is_recorded, held });
     }
 
     /// Ends a job that was not worked on.
-    pub(super) fn end(&self, ticket: Ticket, transition: Transition) {
-        let Ticket { delivery, held, place } = ticket;
+    pub(super) fn end(&self, held: Arc<Held>, transition: Transition) {
         self.hand.end(&held);
-        let settlement = Settlement::new(delivery.lease, transition);
-        self.ended.push(Ended { settlement, is_recorded: false, held, place });
+        let settlement = Settlement::new(held.lease().clone(), transition);
+        self.ended.push(Ended { settlement, is_recorded: false, held });
     }
 }
 

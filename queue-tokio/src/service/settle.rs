@@ -2,9 +2,8 @@
 
 use queue_core::error::chain;
 use queue_core::{Event, QueueError, Settled, Settlement, Transition};
-use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::ended::{Ended, EndedAttempts};
+use super::ended::Ended;
 use super::run::give_way;
 use super::shift::Shift;
 use super::trouble::Trouble;
@@ -13,22 +12,20 @@ impl Shift {
     /// Settles attempts as they end, until the loop is over and nothing is left.
     ///
     /// Nothing is held back: a result waits only while the one before is on its way.
-    pub(super) async fn settle_all(&self, mut unsettled: UnboundedReceiver<Ended>) {
+    pub(super) async fn settle_all(&self) {
         let mut trouble = Trouble::with("settle", 1);
         let mut batch = Vec::new();
         loop {
+            self.ended.take_into(&mut batch);
             if batch.is_empty() {
                 tokio::select! {
                     biased;
-                    _ = unsettled.recv_many(&mut batch, EndedAttempts::BATCH) => {}
+                    () = self.ended.rung() => {}
                     () = self.over.cancelled() => return,
                 }
                 // Others that are ready to run have their turn first, and what they end goes along.
                 give_way().await;
-            }
-            let room = EndedAttempts::BATCH.saturating_sub(batch.len());
-            if room > 0 && !unsettled.is_empty() {
-                unsettled.recv_many(&mut batch, room).await;
+                continue;
             }
             self.let_go_of_recorded(&mut batch);
             if batch.is_empty() {
@@ -89,7 +86,7 @@ impl Shift {
 
     /// Fails a job whose settlement the queue refuses for good: its followups can't be stored.
     async fn settle_refused(&self, ended: Ended, error: &QueueError) -> Option<Ended> {
-        let facts = &ended.held.facts;
+        let facts = ended.held.facts();
         if ended.settlement.followups.is_empty() {
             tracing::error!(job.id = %facts.id, error = %chain(error), "could not settle; the lease will expire");
             self.let_go(vec![ended], &[]);
@@ -103,7 +100,7 @@ impl Shift {
             Ok(settled) => self.let_go(vec![ended], &settled),
             Err(error) if error.is_transient() => return Some(ended),
             Err(error) => {
-                tracing::error!(job.id = %ended.held.facts.id, error = %chain(&error), "could not settle; its lease will expire");
+                tracing::error!(job.id = %facts.id, error = %chain(&error), "could not settle; its lease will expire");
                 self.let_go(vec![ended], &[]);
             }
         }
@@ -111,19 +108,20 @@ impl Shift {
     }
 
     fn let_go(&self, batch: Vec<Ended>, settled: &[Settled]) {
-        self.hand.release(batch.iter().map(|ended| ended.place));
-        for (ended, settled) in batch.into_iter().zip(settled) {
+        for (ended, settled) in batch.iter().zip(settled) {
             if *settled == Settled::Stale {
+                let facts = ended.held.facts();
                 tracing::warn!(
-                    job.id = %ended.held.facts.id, job.name = %ended.held.facts.name, fence = %ended.held.facts.fence,
+                    job.id = %facts.id, job.name = %facts.name, fence = %facts.fence,
                     "the lease was lost before the attempt was settled; its result was not recorded"
                 );
             }
             self.observe(|| Event::Settled {
-                job: ended.held.facts.clone(),
-                transition: ended.settlement.transition,
+                job: ended.held.facts(),
+                transition: ended.settlement.transition.clone(),
                 settled: *settled,
             });
         }
+        self.hand.release(batch.into_iter().map(|ended| ended.held));
     }
 }

@@ -2,23 +2,22 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_queue::SegQueue;
 use futures_util::FutureExt as _;
 use queue_core::error::panic_message;
 use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::ended::{Ended, EndedAttempts};
-use super::hand::{Hand, Ticket};
-use super::pace::Pace;
+use super::claim::Claims;
+use super::ended::EndedAttempts;
+use super::hand::Hand;
+use super::held::Held;
 use super::rotation::Rotation;
 use super::settings::Settings;
-use super::trouble::Trouble;
 
 /// What the tasks of a run share.
 pub(super) struct Shift {
@@ -29,30 +28,29 @@ pub(super) struct Shift {
     pub(super) settings: Settings,
     pub(super) hand: Hand,
     pub(super) ended: EndedAttempts,
-    /// Taken by the task that settles.
-    unsettled: Mutex<Option<UnboundedReceiver<Ended>>>,
-    /// Held by the one worker who claims.
-    pub(super) lead: tokio::sync::Mutex<Lead>,
+    /// Held by the task that claims, for as long as it does.
+    pub(super) claims: tokio::sync::Mutex<Claims>,
     /// The jobs that wait for a worker.
-    pub(super) buffer: SegQueue<Box<Ticket>>,
+    pub(super) buffer: SegQueue<Arc<Held>>,
+    /// Calls workers to the buffer.
+    pub(super) filled: Notify,
+    /// A worker has found the buffer empty.
+    pub(super) hungry: Notify,
     /// More were claimed than can start at once.
     pub(super) surplus: Notify,
     pub(super) workers: AtomicUsize,
-    /// Workers that lead, or wait to.
-    pub(super) idle: AtomicUsize,
+    /// Workers that wait for a call.
+    pub(super) waiting: AtomicUsize,
+    /// A worker that was called by another has yet to come.
+    pub(super) is_called: AtomicBool,
+    /// Whether `stopping` has fired, told without a lock.
+    is_stopping: AtomicBool,
     /// No more claims.
     pub(super) stopping: CancellationToken,
     /// Everything is settled, or given up.
     pub(super) over: CancellationToken,
     /// What a task of the loop itself panicked with, and that it did.
     broken: (OnceLock<String>, CancellationToken),
-}
-
-/// What only the worker who leads needs.
-pub(super) struct Lead {
-    pub(super) rotation: Rotation,
-    pub(super) trouble: Trouble,
-    pub(super) pace: Pace,
 }
 
 impl Shift {
@@ -72,12 +70,7 @@ impl Shift {
         };
         let performer = Performer::new(jobs, services, queue.clone(), layers, world.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
-        let lead = Lead {
-            rotation: Rotation::new(&settings.queues),
-            trouble: Trouble::with("claim", seed),
-            pace: Pace::default(),
-        };
-        let (ended, unsettled) = EndedAttempts::new();
+        let claims = Claims::new(Rotation::new(&settings.queues), seed);
         Self {
             queue,
             performer,
@@ -85,27 +78,28 @@ impl Shift {
             world,
             settings,
             hand: Hand::default(),
-            ended,
-            unsettled: Mutex::new(Some(unsettled)),
-            lead: tokio::sync::Mutex::new(lead),
+            ended: EndedAttempts::default(),
+            claims: tokio::sync::Mutex::new(claims),
             buffer: SegQueue::new(),
+            filled: Notify::new(),
+            hungry: Notify::new(),
             surplus: Notify::new(),
             workers: AtomicUsize::new(0),
-            idle: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            is_called: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             over: CancellationToken::new(),
             broken: Default::default(),
         }
     }
 
-    /// Starts the tasks: a first worker, which is followed by others as there is work, the settling, the
-    /// giving back and the renewal.
+    /// Starts the tasks: the claims, the settling, the giving back and the renewal. Workers come as there is work.
     pub(super) fn begin(self: &Arc<Self>) {
-        self.hire();
-        if let Some(unsettled) = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let settling = self.clone();
-            self.spawn("settling", async move { settling.settle_all(unsettled).await });
-        }
+        let claiming = self.clone();
+        self.spawn("claiming", async move { claiming.claim_all().await });
+        let settling = self.clone();
+        self.spawn("settling", async move { settling.settle_all().await });
         if self.settings.prefetch.is_none() {
             let giving = self.clone();
             self.spawn("giving back", async move { giving.give_back().await });
@@ -138,6 +132,17 @@ impl Shift {
     pub(super) async fn broken(&self) -> String {
         self.broken.1.cancelled().await;
         self.broken.0.get().cloned().unwrap_or_default()
+    }
+
+    /// Has nothing claimed or begun any more.
+    pub(super) fn begin_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.stopping.cancel();
+        self.filled.notify_waiters();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
     }
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {

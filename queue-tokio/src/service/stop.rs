@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Event, InterruptReason, Settlement, Transition};
+use queue_core::{Event, InterruptReason, JobFacts, Settlement, Transition};
 
 use super::ended::Ended;
 use super::shift::Shift;
@@ -23,25 +23,23 @@ impl Shift {
     /// No new claims → unstarted jobs released → `timeout` for running ones → their tokens → a grace → dropped and
     /// handed back → last settlements flushed.
     pub(super) async fn stop(&self, timeout: Duration) -> Vec<String> {
-        self.stopping.cancel();
+        self.begin_to_stop();
         self.observe(|| Event::Stopping);
-        // Whoever leads holds the lead from its claim until the jobs are in hand, and leaves now.
-        drop(self.lead.lock().await);
+        // The task that claims holds this until it has ended.
+        drop(self.claims.lock().await);
         self.release_buffer();
 
         let mut cut_short = Vec::new();
         if !self.is_quiet_within(timeout).await {
             self.hand.each(|_, held| {
                 if !held.has_ended() {
-                    cut_short.push(format!(
-                        "{} ({}, attempt {})",
-                        held.facts.name, held.facts.id, held.facts.attempt
-                    ));
+                    let JobFacts { id, name, attempt, .. } = held.facts();
+                    cut_short.push(format!("{name} ({id}, attempt {attempt})"));
                 }
             });
-            self.hand.each(|_, held| held.interrupt.request(InterruptReason::Shutdown));
+            self.hand.each(|_, held| held.context.interrupt().request(InterruptReason::Shutdown));
             if !self.is_quiet_within(self.settings.grace).await {
-                self.hand.each(|_, held| held.interrupt.force(InterruptReason::Shutdown));
+                self.hand.each(|_, held| held.context.interrupt().force(InterruptReason::Shutdown));
                 if !self.is_quiet_within(DISPOSAL).await {
                     self.hand_back();
                 }
@@ -71,12 +69,13 @@ impl Shift {
 
     /// Hands back what can't even be dropped: jobs that hold a thread. Whatever they come to is stale.
     fn hand_back(&self) {
-        self.hand.each(|place, held| {
+        self.hand.each(|_, held| {
             if !held.has_ended() {
-                let settlement = Settlement::new(held.lease.clone(), Transition::Release);
-                self.ended.push(Ended { settlement, is_recorded: false, held: held.clone(), place });
+                let settlement = Settlement::new(held.lease().clone(), Transition::Release);
+                self.ended.push(Ended { settlement, is_recorded: false, held: held.clone() });
             }
         });
+        self.ended.ring();
     }
 
     /// Waits until everything in hand is settled, or the queue has failed for too long.
@@ -111,15 +110,15 @@ impl Drop for EndOnDrop {
         if self.0.over.is_cancelled() {
             return;
         }
-        self.0.stopping.cancel();
+        self.0.begin_to_stop();
         self.0.release_buffer();
-        self.0.hand.each(|_, held| held.interrupt.force(InterruptReason::Shutdown));
+        self.0.hand.each(|_, held| held.context.interrupt().force(InterruptReason::Shutdown));
         let shift = self.0.clone();
         // The renewal has a thread and a runtime of its own: it must end even if this task is never polled.
         let over = self.0.over.clone().drop_guard();
         self.0.runtime.spawn(Box::pin(async move {
             let _over = over;
-            drop(shift.lead.lock().await);
+            drop(shift.claims.lock().await);
             shift.release_buffer();
             if shift.is_quiet_within(DISPOSAL).await {
                 shift.flush().await;

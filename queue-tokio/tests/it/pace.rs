@@ -98,7 +98,7 @@ async fn what_waits_behind_a_job_of_an_earlier_claim_is_given_back() -> TestResu
         .recorder
         .wait_for("the first", |event| matches!(event, Event::Started(job) if job.name == "hold"))
         .await;
-    // Whoever leads waits again from here on.
+    // Whoever claims waits again from here on.
     tokio::time::advance(Duration::from_millis(20)).await;
 
     world.queue.enqueue_all((0..2).map(|_| hold::new())).await?;

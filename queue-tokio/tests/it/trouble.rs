@@ -236,6 +236,6 @@ async fn a_queue_that_panics_stops_the_host() {
 
     assert_eq!(
         error.unwrap_err().to_string(),
-        "the service `queue` failed: the worker panicked: forgot a case"
+        "the service `queue` failed: the claiming panicked: forgot a case"
     );
 }
