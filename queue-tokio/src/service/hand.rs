@@ -16,8 +16,8 @@ pub(super) struct Hand {
     slots: Mutex<Slots>,
     /// How many jobs have not ended: they run, or wait for a worker.
     open: AtomicUsize,
-    /// Wakes the renewal when the first job comes to hand.
-    pub(super) filled: Notify,
+    /// Wakes the renewal when a job comes to hand while it sleeps.
+    filled: Notify,
     /// Wakes whoever waits for the last job to end, or to be settled.
     pub(super) quieter: Notify,
 }
@@ -29,6 +29,8 @@ struct Slots {
     free: Vec<Free>,
     /// How many of the places are taken.
     taken: usize,
+    /// Whether somebody wants to be woken when the next job comes to hand.
+    is_unwatched: bool,
 }
 
 /// A free place, and what was last held there: its memory is used for the next.
@@ -55,12 +57,12 @@ impl Hand {
         };
         let taken: Vec<_> = deliveries.into_iter().zip(free).map(hold).collect();
         let mut slots = self.lock();
-        let was_empty = slots.is_empty();
         for held in &taken {
             slots.put(held.clone());
         }
+        let is_unwatched = std::mem::take(&mut slots.is_unwatched);
         drop(slots);
-        if was_empty {
+        if is_unwatched {
             self.filled.notify_one();
         }
         taken
@@ -94,6 +96,20 @@ impl Hand {
                 visit(Place(index), held);
             }
         }
+    }
+
+    /// Waits until a job comes to hand, if none is.
+    pub(super) async fn is_filled(&self) {
+        if self.is_unwatched() {
+            self.filled.notified().await;
+        }
+    }
+
+    /// Has whoever takes the next job wake those that wait for it, if no job is in hand.
+    fn is_unwatched(&self) -> bool {
+        let mut slots = self.lock();
+        slots.is_unwatched = slots.is_empty();
+        slots.is_unwatched
     }
 
     /// Tells how many jobs run, or wait for a worker.

@@ -11,7 +11,9 @@ use super::shift::Shift;
 use super::trouble::Trouble;
 
 impl Shift {
-    /// Renews until the loop is over. With no job in hand it sleeps, and uses no CPU.
+    /// Renews until the loop is over. Once it has found no job in hand it sleeps until there is one, and uses no CPU.
+    ///
+    /// While jobs come and go it wakes by time alone, so that none has to wake it.
     pub(super) async fn renew_all(self: Arc<Self>) {
         let mut trouble = Trouble::with("renew", 2);
         let mut next = self.runtime.now().saturating_add(self.settings.renew_every());
@@ -21,10 +23,9 @@ impl Shift {
                 tokio::select! {
                     biased;
                     () = self.over.cancelled() => return,
-                    () = self.hand.filled.notified() => {}
+                    () = self.hand.is_filled() => {}
                 }
                 next = self.runtime.now().saturating_add(self.settings.renew_every());
-                continue;
             }
             let wake = self.hand.next_force().min(next);
             tokio::select! {

@@ -4,7 +4,6 @@ use queue_core::error::chain;
 use queue_core::{Event, QueueError, Settled, Settlement, Transition};
 
 use super::ended::Ended;
-use super::run::give_way;
 use super::shift::Shift;
 use super::trouble::Trouble;
 
@@ -23,8 +22,6 @@ impl Shift {
                     () = self.ended.rung() => {}
                     () = self.over.cancelled() => return,
                 }
-                // Others that are ready to run have their turn first, and what they end goes along.
-                give_way().await;
                 continue;
             }
             self.let_go_of_recorded(&mut batch);
