@@ -20,15 +20,7 @@ use crate::services::CallScope;
 ///
 /// Neither `Debug` nor any error shows what is in it.
 #[derive(Clone)]
-pub struct Body(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Typed(Arc<dyn Typed>),
-    Encoded(Arc<str>),
-    Literal(&'static str),
-    Call(Arc<Call>),
-}
+pub struct Body(Option<Arc<dyn Content>>);
 
 /// Why a body could not be decoded, with the path to the spot: `user.id: invalid type: string "x", expected u64`.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +28,21 @@ enum Repr {
 pub struct DecodeError(String);
 
 impl Body {
-    /// Carries nothing.
-    pub(crate) const NULL: Self = Self(Repr::Literal("null"));
+    /// Carries nothing, which is `null` in JSON.
+    pub(crate) const NULL: Self = Self(None);
 
     /// Wraps a value that can be encoded when a backend asks for it.
     pub fn typed<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
-        Self(Repr::Typed(Arc::new(value)))
+        Self::of(Typed(value))
+    }
+
+    /// Reads from where it's counted who holds it.
+    pub(crate) fn touch(&self) -> usize {
+        self.0.as_ref().map_or(0, Arc::strong_count)
+    }
+
+    fn of(content: impl Content + 'static) -> Self {
+        Self(Some(Arc::new(content)))
     }
 
     /// Wraps JSON text as it is, byte for byte.
@@ -52,7 +53,7 @@ impl Body {
     pub fn json(text: impl Into<Arc<str>>) -> Result<Self, QueueError> {
         let text = text.into();
         match serde_json::from_str::<IgnoredAny>(&text) {
-            Ok(_) => Ok(Self(Repr::Encoded(text))),
+            Ok(_) => Ok(Self::stored(text)),
             Err(error) => {
                 Err(QueueError::invalid(format!("the payload of {} bytes is not JSON", text.len()))
                     .with_source(error))
@@ -62,11 +63,11 @@ impl Body {
 
     /// Wraps JSON text that a backend stored before, without looking at it again.
     pub fn stored(text: impl Into<Arc<str>>) -> Self {
-        Self(Repr::Encoded(text.into()))
+        Self::of(Text(text.into()))
     }
 
     pub(crate) fn call(call: CallFn) -> Self {
-        Self(Repr::Call(Arc::new(Call(Mutex::new(Some(call))))))
+        Self::of(Call(Mutex::new(Some(call))))
     }
 
     /// Gives the JSON text.
@@ -75,45 +76,25 @@ impl Body {
     ///
     /// `Unsupported` for a closure; `Invalid` for a value that serde can't write as JSON.
     pub fn encode(&self) -> Result<Arc<str>, QueueError> {
-        match &self.0 {
-            Repr::Encoded(text) => Ok(text.clone()),
-            Repr::Literal(text) => Ok((*text).into()),
-            Repr::Typed(value) => match value.encode() {
-                Ok(text) => Ok(text.into()),
-                Err(error) => {
-                    Err(QueueError::invalid("the payload can't be written as JSON").with_source(error))
-                }
-            },
-            Repr::Call(_) => Err(QueueError::unsupported(
-                "a closure can't be stored: annotate a function with `#[background_job]` and enqueue that, \
-                 or use an in-memory queue",
-            )),
-        }
+        self.0.as_ref().map_or_else(|| Ok("null".into()), |content| content.encode())
     }
 
     /// Tells the size of the JSON text in bytes, if it is encoded already.
     #[must_use]
     pub fn encoded_len(&self) -> Option<usize> {
-        match &self.0 {
-            Repr::Encoded(text) => Some(text.len()),
-            Repr::Literal(text) => Some(text.len()),
-            Repr::Typed(_) | Repr::Call(_) => None,
-        }
+        self.0.as_ref()?.encoded_len()
     }
 
     /// Tells whether this is a closure.
     #[must_use]
     pub fn is_call(&self) -> bool {
-        matches!(self.0, Repr::Call(_))
+        self.0.as_ref().is_some_and(|content| content.call().is_some())
     }
 
     /// Gives the value where this body carries it as that very type.
     #[must_use]
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
-        match &self.0 {
-            Repr::Typed(value) => value.as_any().downcast_ref(),
-            Repr::Encoded(_) | Repr::Literal(_) | Repr::Call(_) => None,
-        }
+        self.0.as_ref()?.value()?.downcast_ref()
     }
 
     /// Makes the value from the JSON text.
@@ -132,44 +113,91 @@ impl Body {
 
     /// Takes the closure out, if it's one that has not been run.
     pub(crate) fn take_call(&self) -> Option<CallFn> {
-        match &self.0 {
-            Repr::Call(call) => call.0.lock().unwrap_or_else(PoisonError::into_inner).take(),
-            Repr::Typed(_) | Repr::Encoded(_) | Repr::Literal(_) => None,
-        }
+        self.0.as_ref()?.call()?.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Typed(value) => write!(f, "Body(typed {})", value.type_name()),
-            Repr::Encoded(text) => write!(f, "Body({} bytes)", text.len()),
-            Repr::Literal(text) => write!(f, "Body({text})"),
-            Repr::Call(_) => f.write_str("Body(closure)"),
+            Some(content) => write!(f, "Body({})", content.kind()),
+            None => f.write_str("Body(null)"),
         }
     }
 }
 
-trait Typed: Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn type_name(&self) -> &'static str;
-    fn encode(&self) -> Result<String, serde_json::Error>;
+/// What a body carries. It's one pointer to whatever it is, since a queue may hold millions.
+trait Content: Send + Sync {
+    fn encode(&self) -> Result<Arc<str>, QueueError>;
+
+    /// Says what it is, and nothing that is in it.
+    fn kind(&self) -> String;
+
+    fn encoded_len(&self) -> Option<usize> {
+        None
+    }
+
+    fn value(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    fn call(&self) -> Option<&Call> {
+        None
+    }
 }
 
-impl<T: Serialize + Send + Sync + 'static> Typed for T {
-    fn as_any(&self) -> &dyn Any {
-        self
+struct Typed<T>(T);
+
+impl<T: Serialize + Send + Sync + 'static> Content for Typed<T> {
+    fn encode(&self) -> Result<Arc<str>, QueueError> {
+        let unwritable =
+            |error| QueueError::invalid("the payload can't be written as JSON").with_source(error);
+        serde_json::to_string(&self.0).map(Into::into).map_err(unwritable)
     }
 
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<T>()
+    fn kind(&self) -> String {
+        format!("typed {}", std::any::type_name::<T>())
     }
 
-    fn encode(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+    fn value(&self) -> Option<&dyn Any> {
+        Some(&self.0)
+    }
+}
+
+/// JSON text.
+struct Text(Arc<str>);
+
+impl Content for Text {
+    fn encode(&self) -> Result<Arc<str>, QueueError> {
+        Ok(self.0.clone())
+    }
+
+    fn kind(&self) -> String {
+        format!("{} bytes", self.0.len())
+    }
+
+    fn encoded_len(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 
 pub(crate) type CallFn = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Outcome> + Send>;
 
 struct Call(Mutex<Option<CallFn>>);
+
+impl Content for Call {
+    fn encode(&self) -> Result<Arc<str>, QueueError> {
+        Err(QueueError::unsupported(
+            "a closure can't be stored: annotate a function with `#[background_job]` and enqueue that, \
+             or use an in-memory queue",
+        ))
+    }
+
+    fn kind(&self) -> String {
+        "closure".to_owned()
+    }
+
+    fn call(&self) -> Option<&Call> {
+        Some(self)
+    }
+}

@@ -4,6 +4,7 @@
 //! `TokioQueue` is this table behind a lock and two semaphores, the testkit's queue is this table under a virtual clock,
 //! and the conformance suite compares every other backend with it, step by step.
 
+mod calendar;
 mod capacity;
 mod claim;
 mod entry;
@@ -17,8 +18,11 @@ mod retention;
 mod settle;
 mod unique;
 
+use std::hint::black_box;
+
 use rustc_hash::FxHashMap;
 use slab::Slab;
+use smallvec::SmallVec;
 
 pub use retention::Retention;
 
@@ -28,6 +32,7 @@ use crate::job::JobId;
 use crate::limits::Limits;
 use crate::name::QueueName;
 
+use calendar::Calendar;
 use entry::Entry;
 use identity::Identities;
 use index::{Index, Place};
@@ -66,8 +71,10 @@ pub struct JobTable {
     identities: Identities,
     lanes: Vec<Lane>,
     lane_of: FxHashMap<QueueName, u32>,
+    /// The lane that was last asked for.
+    last_lane: u32,
     /// Scheduled and retryable jobs by the instant at which they become available.
-    due: Index,
+    due: Calendar,
     /// Executing jobs by the instant at which their lease expires.
     leases: Index,
     /// Finished jobs that are kept, by state, oldest first.
@@ -77,6 +84,9 @@ pub struct JobTable {
     /// Lanes whose number of ready jobs may have changed.
     changed: Vec<u32>,
 }
+
+/// How many entries are looked at before any of them is moved.
+const AT_ONCE: usize = 64;
 
 /// Where an entry is in the table.
 type Slot = u32;
@@ -94,7 +104,8 @@ impl JobTable {
             removed: 0,
             lanes: Vec::new(),
             lane_of: FxHashMap::default(),
-            due: Index::default(),
+            last_lane: 0,
+            due: Calendar::default(),
             leases: Index::default(),
             finished: Default::default(),
             unique: UniqueKeys::default(),
@@ -108,11 +119,8 @@ impl JobTable {
     /// Every method that is told the time does this first.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        while let Some(&Place { at, slot, .. }) = self.due.first() {
-            if at > self.now {
-                break;
-            }
-            self.enter(slot, State::Available);
+        if self.due.first().is_some_and(|first| first.at <= self.now) {
+            self.make_due_ready();
         }
         while let Some(&Place { at, slot, .. }) = self.leases.first() {
             if at > self.now {
@@ -121,6 +129,31 @@ impl JobTable {
             self.expire(slot);
         }
         self.unique.advance(self.now);
+    }
+
+    /// Makes available what is due, a few at a time.
+    fn make_due_ready(&mut self) {
+        loop {
+            let mut due = SmallVec::<[Slot; AT_ONCE]>::new();
+            while due.len() < AT_ONCE
+                && let Some(first) = self.due.pop_until(self.now)
+            {
+                due.push(first.slot);
+            }
+            // They have lain for long, in any order: memory gives many at once sooner than one after the other.
+            black_box(due.iter().filter_map(|slot| self.entry(*slot)).map(Entry::touch).sum::<usize>());
+            for slot in &due {
+                if let Some(entry) = self.entries.get(*slot as usize)
+                    && let Some(lane) = self.lanes.get_mut(entry.lane as usize)
+                {
+                    lane.count(entry.state, -1);
+                }
+                self.place(*slot, State::Available);
+            }
+            if due.len() < AT_ONCE {
+                return;
+            }
+        }
     }
 
     /// Tells when time next changes something: a job becomes due or a lease expires.
@@ -138,8 +171,9 @@ impl JobTable {
         lane.map_or(0, Lane::deliverable)
     }
 
-    /// Goes through the queues whose number of ready jobs may have changed since this was last called.
-    pub fn drain_changed(&mut self) -> impl Iterator<Item = (&QueueName, usize)> {
+    /// Goes through the queues whose number of ready jobs may have changed since this was last called: by their numbers,
+    /// and how many jobs are ready.
+    pub fn drain_changed(&mut self) -> impl Iterator<Item = (usize, usize)> {
         let Self { changed, lanes, .. } = self;
         for lane in &*changed {
             if let Some(lane) = lanes.get_mut(*lane as usize) {
@@ -147,10 +181,13 @@ impl JobTable {
             }
         }
         let lanes: &Vec<Lane> = lanes;
-        changed
-            .drain(..)
-            .filter_map(|lane| lanes.get(lane as usize))
-            .map(|lane| (&lane.name, lane.deliverable()))
+        let ready = |lane: u32| Some((lane as usize, lanes.get(lane as usize)?.deliverable()));
+        changed.drain(..).filter_map(ready)
+    }
+
+    /// Gives the number of a queue, which it keeps; they are given one after the other, from zero.
+    pub fn number(&mut self, queue: &QueueName) -> usize {
+        self.lane(queue) as usize
     }
 
     /// Finds a job's place.
@@ -164,13 +201,20 @@ impl JobTable {
 
     /// Gives a queue's lane, made at its first use.
     fn lane(&mut self, queue: &QueueName) -> u32 {
-        if let Some(lane) = self.lane_of.get(queue) {
-            return *lane;
+        // Mostly it's the same as last time, which is faster to see than to look up.
+        if self.lanes.get(self.last_lane as usize).is_some_and(|lane| lane.name == *queue) {
+            return self.last_lane;
         }
-        let lane = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
-        self.lanes.push(Lane::new(queue.clone()));
-        self.lane_of.insert(queue.clone(), lane);
-        lane
+        self.last_lane = match self.lane_of.get(queue) {
+            Some(lane) => *lane,
+            None => {
+                let lane = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
+                self.lanes.push(Lane::new(queue.clone()));
+                self.lane_of.insert(queue.clone(), lane);
+                lane
+            }
+        };
+        self.last_lane
     }
 
     /// Moves a job from the index of its state to that of another.
@@ -188,6 +232,7 @@ impl JobTable {
         let Some(lane) = self.lanes.get_mut(entry.lane as usize) else {
             return;
         };
+        lane.is_used = true;
         lane.count(state, 1);
         match state {
             State::Scheduled | State::Retryable => {

@@ -27,7 +27,6 @@ use queue_core::{
     AtOnce, Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName,
     Receipt, Renewal, Settled, Settlement, Timestamp,
 };
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +72,8 @@ struct Shared {
 
 struct State {
     table: JobTable,
-    signals: FxHashMap<QueueName, Signal>,
+    /// That of each queue, by its number.
+    signals: Vec<Signal>,
     room: Signal,
     /// What those who wait take to be due next.
     known_due: Option<Timestamp>,
@@ -225,7 +225,8 @@ impl Shared {
             let mut held = held;
             for queue in &demand.queues {
                 let wanted = demand.max.saturating_sub(deliveries.len());
-                let Some(signal) = state.signals.get_mut(queue) else { continue };
+                let number = state.table.number(queue);
+                let Some(signal) = signal(&mut state.signals, number) else { continue };
                 let own = if wanted > 0 { held.take_if(|(name, _)| name == queue) } else { None };
                 let one = usize::from(own.is_some());
                 if let Some((_, permit)) = own {
@@ -242,8 +243,11 @@ impl Shared {
     /// Waits for a permit of any of the queues.
     async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
         let permits: Vec<_> = self.with(|state, _| {
-            let permit = |queue: &QueueName| (queue.clone(), state.signal(queue).permit());
-            demand.queues.iter().map(permit).collect()
+            let permit = |queue: &QueueName| {
+                let number = state.table.number(queue);
+                Some((queue.clone(), signal(&mut state.signals, number)?.permit()))
+            };
+            demand.queues.iter().filter_map(permit).collect()
         });
         if permits.is_empty() {
             return Err(QueueError::invalid("a demand that names no queue can never be met"));
@@ -343,33 +347,26 @@ impl State {
         self.table.room().is_none_or(|room| room >= needed as u64)
     }
 
-    fn signal(&mut self, queue: &QueueName) -> &mut Signal {
-        let Self { table, signals, .. } = self;
-        signals.entry(queue.clone()).or_insert_with(|| {
-            let mut signal = Signal::new();
-            if let Some(grant) = signal.grant(table.ready(queue)) {
-                grant.hand_out();
-            }
-            signal
-        })
-    }
-
     /// Grants permits to match the ready jobs and the free room; they are to be handed out.
     fn grant(&mut self) -> Grants {
         let Self { table, signals, room, .. } = self;
         let mut grants = Grants::new();
-        for (queue, ready) in table.drain_changed() {
-            let signal = match signals.get_mut(queue) {
-                Some(signal) => signal,
-                None => signals.entry(queue.clone()).or_insert_with(Signal::new),
-            };
-            grants.extend(signal.grant(ready));
+        for (number, ready) in table.drain_changed() {
+            grants.extend(signal(signals, number).and_then(|signal| signal.grant(ready)));
         }
         if let Some(free) = table.room() {
             grants.extend(room.grant(usize::try_from(free).unwrap_or(usize::MAX)));
         }
         grants
     }
+}
+
+/// Gives the signal of a number, made at its first use.
+fn signal(signals: &mut Vec<Signal>, number: usize) -> Option<&mut Signal> {
+    while signals.len() <= number {
+        signals.push(Signal::new());
+    }
+    signals.get_mut(number)
 }
 
 impl Drop for Shared {

@@ -58,6 +58,11 @@ impl Entry {
         Place::at(self.stamp, self.sequence, slot)
     }
 
+    /// Reads from all that moving and leasing it will need.
+    pub(super) fn touch(&self) -> usize {
+        self.body.touch() + self.sequence as usize + self.stamp.as_micros() as usize
+    }
+
     pub(super) fn extras(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
     }

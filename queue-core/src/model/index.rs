@@ -1,6 +1,7 @@
 //! Jobs in an order, of which most come at its end and go from its beginning.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque, btree_set, vec_deque};
+use std::iter::Chain;
 
 use super::Slot;
 use crate::clock::Timestamp;
@@ -108,6 +109,17 @@ impl Index {
         if capacity > WORTH_IT && self.line.len() < capacity / 8 {
             self.line.shrink_to(capacity / 4);
         }
+    }
+}
+
+impl IntoIterator for Index {
+    type Item = Place;
+    type IntoIter = Chain<vec_deque::IntoIter<Place>, btree_set::IntoIter<Place>>;
+
+    /// Gives all places, in no order.
+    fn into_iter(mut self) -> Self::IntoIter {
+        self.line.retain(|place| place.slot != GONE);
+        self.line.into_iter().chain(self.rest)
     }
 }
 

@@ -7,6 +7,8 @@ use crate::name::QueueName;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) name: QueueName,
+    /// Whether somebody has pushed to it or paused it, rather than only waited for its jobs.
+    pub(super) is_used: bool,
     pub(super) is_paused: bool,
     pub(super) is_changed: bool,
     /// By priority, then `run_at`, then push order.
@@ -18,6 +20,7 @@ impl Lane {
     pub(super) fn new(name: QueueName) -> Self {
         Self {
             name,
+            is_used: false,
             is_paused: false,
             is_changed: false,
             ready: Index::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BinaryHeap;
 
+use super::lane::Lane;
 use super::{JobTable, Slot};
 use crate::clock::Timestamp;
 use crate::error::QueueError;
@@ -40,7 +41,8 @@ impl JobTable {
     /// Counts jobs by queue and state.
     pub fn counts(&mut self, now: Timestamp) -> Vec<QueueCounts> {
         self.advance(now);
-        let mut counts: Vec<_> = self.lanes.iter().map(super::lane::Lane::counts).collect();
+        let used = self.lanes.iter().filter(|lane| lane.is_used);
+        let mut counts: Vec<_> = used.map(Lane::counts).collect();
         counts.sort_by(|a, b| a.queue.cmp(&b.queue));
         counts
     }
@@ -139,6 +141,7 @@ impl JobTable {
     fn set_paused(&mut self, queue: &QueueName, paused: bool) {
         let index = self.lane(queue);
         if let Some(lane) = self.lanes.get_mut(index as usize) {
+            lane.is_used = true;
             lane.is_paused = paused;
             Self::note_change(&mut self.changed, lane, index);
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use queue_core::model::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
-use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +85,7 @@ impl TokioQueueBuilder {
         }
         let state = State {
             table: JobTable::new(config),
-            signals: FxHashMap::default(),
+            signals: Vec::new(),
             room,
             known_due: None,
             is_closed: false,
