@@ -1,8 +1,8 @@
 //! What a job may know of its own attempt, and say.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -43,18 +43,22 @@ pub struct JobContext(Arc<Shared>);
 
 struct Shared {
     delivery: Delivery,
-    started_at: OnceLock<Timestamp>,
+    /// In microseconds; [`NOT_YET`] until the attempt begins.
+    started_at: AtomicI64,
     interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
     is_completed: AtomicBool,
     home: Arc<Home>,
 }
 
+/// No attempt began at the beginning of time.
+const NOT_YET: i64 = i64::MIN;
+
 impl Shared {
     fn clear(&mut self) {
         self.delivery.body = Body::NULL;
         self.delivery.meta = Meta::new();
-        self.started_at = OnceLock::new();
+        self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
         self.followups = Mutex::default();
         self.is_completed = AtomicBool::new(false);
@@ -105,7 +109,7 @@ impl JobContext {
     pub(crate) fn new(delivery: Delivery, home: Arc<Home>) -> Self {
         Self(Arc::new(Shared {
             delivery,
-            started_at: OnceLock::new(),
+            started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
             followups: Mutex::new(Vec::new()),
             is_completed: AtomicBool::new(false),
@@ -191,17 +195,22 @@ impl JobContext {
     /// When this attempt began, by the worker's clock.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
-        self.0.started_at.get().copied().unwrap_or_else(|| self.received_at())
+        self.begun_at().unwrap_or_else(|| self.received_at())
     }
 
     /// Notes that the attempt begins now.
     pub(crate) fn start(&self) {
-        self.0.started_at.get_or_init(|| self.now());
+        self.0.started_at.store(self.now().as_micros(), Ordering::Relaxed);
+    }
+
+    fn begun_at(&self) -> Option<Timestamp> {
+        let at = self.0.started_at.load(Ordering::Relaxed);
+        (at != NOT_YET).then(|| Timestamp::from_micros(at))
     }
 
     /// When the job came to hand, by the worker's clock.
     fn received_at(&self) -> Timestamp {
-        self.0.delivery.received_at.or(self.0.started_at.get().copied()).unwrap_or_else(|| self.now())
+        self.0.delivery.received_at.or(self.begun_at()).unwrap_or_else(|| self.now())
     }
 
     /// The present instant, by the worker's clock.

@@ -29,7 +29,6 @@ use queue_core::{
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio_util::sync::CancellationToken;
 
 pub use builder::TokioQueueBuilder;
 
@@ -65,7 +64,6 @@ struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     capacity: Option<u32>,
-    closed: CancellationToken,
     /// Tells those who wait that something is due earlier than they know.
     rearm: Notify,
 }
@@ -109,8 +107,7 @@ impl TokioQueue {
 
     /// Closes the queue: pushes and claims, waiting ones too, answer `Closed`; leased jobs can still be renewed and settled.
     pub fn close(&self) {
-        self.0.with(|state, _| state.is_closed = true);
-        self.0.closed.cancel();
+        self.0.with(|state, _| state.close());
     }
 
     /// Stores a batch if there is room for it now.
@@ -167,7 +164,6 @@ impl Queue for TokioQueue {
         loop {
             let permit = tokio::select! {
                 biased;
-                () = shared.closed.cancelled() => return Err(QueueError::closed()),
                 permit = shared.permit(demand) => permit?,
                 never = shared.keep_time() => match never {},
                 Some(()) = &mut over => return Ok(Vec::new()),
@@ -242,20 +238,25 @@ impl Shared {
 
     /// Waits for a permit of any of the queues.
     async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
-        let permits: Vec<_> = self.with(|state, _| {
+        let mut permits = self.with(|state, _| {
+            // One that is closed has no signal that could end a wait.
+            state.check_open()?;
             let permit = |queue: &QueueName| {
                 let number = state.table.number(queue);
                 Some((queue.clone(), signal(&mut state.signals, number)?.permit()))
             };
-            demand.queues.iter().filter_map(permit).collect()
-        });
-        if permits.is_empty() {
-            return Err(QueueError::invalid("a demand that names no queue can never be met"));
-        }
-        let waiting =
-            permits.into_iter().map(|(queue, permit)| Box::pin(async move { (queue, permit.await) }));
-        let ((queue, permit), _, _) = select_all(waiting).await;
-        // The semaphores are never closed: `closed` is what ends a wait.
+            Ok(demand.queues.iter().filter_map(permit).collect::<SmallVec<[_; 1]>>())
+        })?;
+        let (queue, permit) = match (permits.pop(), permits.is_empty()) {
+            (None, _) => return Err(QueueError::invalid("a demand that names no queue can never be met")),
+            (Some((queue, permit)), true) => (queue, permit.await),
+            (Some(last), false) => {
+                permits.push(last);
+                let waiting =
+                    permits.into_iter().map(|(queue, permit)| Box::pin(async move { (queue, permit.await) }));
+                select_all(waiting).await.0
+            }
+        };
         permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
     }
 
@@ -296,7 +297,6 @@ impl Shared {
             };
             let permit = tokio::select! {
                 biased;
-                () = self.closed.cancelled() => return Err(QueueError::closed()),
                 permit = room.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
                 never = self.keep_time() => match never {},
             };
@@ -326,6 +326,12 @@ enum Pushed {
 }
 
 impl State {
+    /// Ends the waits of those who wait, and begins no other.
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.signals.iter().chain([&self.room]).for_each(Signal::close);
+    }
+
     fn check_open(&self) -> Result<(), QueueError> {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use queue_core::model::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::lock::Mutex;
 use super::signal::Signal;
@@ -95,7 +94,6 @@ impl TokioQueueBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
             limits: self.limits,
             capacity: self.bound,
-            closed: CancellationToken::new(),
             rearm: Notify::new(),
         }))
     }

@@ -66,6 +66,11 @@ impl Signal {
         self.permits.clone().acquire_owned()
     }
 
+    /// Ends the waits of all who wait for permits, with an error.
+    pub(super) fn close(&self) {
+        self.permits.close();
+    }
+
     /// The permits, to wait for several at once.
     pub(super) fn permits(&self) -> Arc<Semaphore> {
         self.permits.clone()
