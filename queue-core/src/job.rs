@@ -296,8 +296,8 @@ pub struct NewJob {
     pub schedule: Schedule,
     /// How often it is tried at most; at least 1.
     pub max_attempts: u32,
-    /// Keeps a second one like it out.
-    pub unique: Option<Unique>,
+    /// Keeps a second one like it out. Boxed, since few jobs have one and all are moved about.
+    pub unique: Option<Box<Unique>>,
     /// Words that travel with it.
     pub meta: Meta,
 }
@@ -382,7 +382,7 @@ impl NewJob {
     /// Keeps a second unfinished job of this name and key out.
     #[must_use]
     pub fn unique(mut self, unique: impl Into<Unique>) -> Self {
-        self.unique = Some(unique.into());
+        self.unique = Some(Box::new(unique.into()));
         self
     }
 
@@ -411,7 +411,7 @@ impl<J: Job> From<J> for NewJob {
             priority: options.priority,
             schedule: Schedule::Now,
             max_attempts: options.max_attempts,
-            unique,
+            unique: unique.map(Box::new),
             meta: Meta::new(),
         }
     }

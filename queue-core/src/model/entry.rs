@@ -36,7 +36,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Extras {
     pub(super) meta: Meta,
-    pub(super) unique: Option<Unique>,
+    pub(super) unique: Option<Box<Unique>>,
     pub(super) errors: Vec<AttemptError>,
     /// Why it was cancelled, or is to be.
     pub(super) cancel_reason: Option<String>,
@@ -76,7 +76,7 @@ impl Entry {
     }
 
     pub(super) fn unique(&self) -> Option<&Unique> {
-        self.extras.as_ref()?.unique.as_ref()
+        self.extras.as_ref()?.unique.as_deref()
     }
 
     /// Adds to the history of errors, and keeps the newest.

@@ -149,7 +149,7 @@ impl JobTable {
     }
 }
 
-fn extras(meta: crate::job::Meta, unique: Option<Unique>) -> Option<Box<Extras>> {
+fn extras(meta: crate::job::Meta, unique: Option<Box<Unique>>) -> Option<Box<Extras>> {
     if meta.is_empty() && unique.is_none() {
         return None;
     }

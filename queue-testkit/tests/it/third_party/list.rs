@@ -121,7 +121,7 @@ impl List {
         record.unique = job.unique.as_ref().map(|unique| unique.key.clone());
         let key = job.unique.map(|unique| {
             let until = unique.window.map_or(now, |window| now.saturating_add(window));
-            Key { unique, is_held: true, until }
+            Key { unique: *unique, is_held: true, until }
         });
         self.last_cursor += 1;
         let mut kept = Kept { cursor: self.last_cursor, record, expires_at: now, key };
