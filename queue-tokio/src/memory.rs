@@ -230,6 +230,7 @@ impl Shared {
                 }
                 let permits = one + signal.try_take(wanted - one);
                 signal.spend(permits);
+                deliveries.reserve(permits);
                 state.table.claim_from(queue, permits, demand.lease, &mut deliveries);
             }
             Ok(deliveries)

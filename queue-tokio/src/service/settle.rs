@@ -31,7 +31,7 @@ impl Shift {
             match self.settle(&batch).await {
                 Ok(settled) => {
                     trouble.worked(&self.world);
-                    self.let_go(std::mem::take(&mut batch), &settled);
+                    self.let_go(&mut batch, &settled);
                 }
                 Err(error) if error.is_transient() => {
                     let wait = trouble.failed(&error, &self.world);
@@ -50,9 +50,9 @@ impl Shift {
     /// Lets go of jobs whose units of work have recorded how they ended.
     fn let_go_of_recorded(&self, batch: &mut Vec<Ended>) {
         if batch.iter().any(|ended| ended.is_recorded) {
-            let recorded: Vec<_> = batch.extract_if(.., |ended| ended.is_recorded).collect();
+            let mut recorded: Vec<_> = batch.extract_if(.., |ended| ended.is_recorded).collect();
             let settled = vec![Settled::Applied; recorded.len()];
-            self.let_go(recorded, &settled);
+            self.let_go(&mut recorded, &settled);
         }
     }
 
@@ -71,7 +71,7 @@ impl Shift {
                 self.settle(std::slice::from_ref(&ended)).await.map_err(Some)
             };
             match answer {
-                Ok(settled) => self.let_go(vec![ended], &settled),
+                Ok(settled) => self.let_go(&mut vec![ended], &settled),
                 Err(Some(error)) if error.is_transient() => again.push(ended),
                 Err(refusal) => {
                     again.extend(self.settle_refused(ended, refusal.as_ref().unwrap_or(error)).await);
@@ -86,7 +86,7 @@ impl Shift {
         let facts = ended.held.facts();
         if ended.settlement.followups.is_empty() {
             tracing::error!(job.id = %facts.id, error = %chain(error), "could not settle; the lease will expire");
-            self.let_go(vec![ended], &[]);
+            self.let_go(&mut vec![ended], &[]);
             return None;
         }
         let refused = format!("its followups can't be stored: {}", chain(error));
@@ -94,17 +94,18 @@ impl Shift {
         let transition = Transition::Discard { error: refused };
         let ended = Ended { settlement: Settlement::new(ended.settlement.lease, transition), ..ended };
         match self.settle(std::slice::from_ref(&ended)).await {
-            Ok(settled) => self.let_go(vec![ended], &settled),
+            Ok(settled) => self.let_go(&mut vec![ended], &settled),
             Err(error) if error.is_transient() => return Some(ended),
             Err(error) => {
                 tracing::error!(job.id = %facts.id, error = %chain(&error), "could not settle; its lease will expire");
-                self.let_go(vec![ended], &[]);
+                self.let_go(&mut vec![ended], &[]);
             }
         }
         None
     }
 
-    fn let_go(&self, batch: Vec<Ended>, settled: &[Settled]) {
+    /// Empties the batch; it keeps its memory for the next.
+    fn let_go(&self, batch: &mut Vec<Ended>, settled: &[Settled]) {
         for (ended, settled) in batch.iter().zip(settled) {
             if *settled == Settled::Stale {
                 let facts = ended.held.facts();
@@ -119,6 +120,6 @@ impl Shift {
                 settled: *settled,
             });
         }
-        self.hand.release(batch.into_iter().map(|ended| ended.held));
+        self.hand.release(batch.drain(..).map(|ended| ended.held));
     }
 }
