@@ -19,6 +19,10 @@ pub enum Metric {
     StartP99,
     /// The same, for the slowest of twenty.
     StartP95,
+    /// The same, for the slowest of a thousand.
+    StartP999,
+    /// The same, for the slowest of all.
+    StartMax,
     /// Seconds of CPU time that the server's processes took for 100,000 jobs.
     ServerCpu,
     /// Bytes that the server logged for a job.

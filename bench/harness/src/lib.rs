@@ -7,6 +7,7 @@ pub mod program;
 
 mod database;
 mod figures;
+mod latencies;
 mod load;
 mod measurement;
 mod meter;
@@ -19,6 +20,7 @@ mod usage;
 
 pub use database::Database;
 pub use figures::{Figures, Metric};
+pub use latencies::Latencies;
 pub use load::{Load, Waits};
 pub use measurement::{BATCH, LATENCY_JOBS, measure, runtime};
 pub use series::Series;

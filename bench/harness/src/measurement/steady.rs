@@ -2,56 +2,70 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use super::fill::share;
 use crate::figures::{Figures, Metric};
+use crate::latencies::Latencies;
 use crate::meter::Meter;
-use crate::series::Series;
 use crate::site::Site;
 use crate::system::{Producer, System, WORKERS};
 use crate::tally::{Payload, Tally};
 
-/// So many tasks take turns, so that a call which takes its time delays nobody else's.
+/// So many tasks take turns at least, so that a call which takes its time delays nobody else's.
 const TASKS: u32 = 32;
+/// So many turns a second a task has at most: a call may take as long as there is from one to the next.
+const TURNS: u32 = 100;
+/// So late a timer may be by its own making: it goes by whole milliseconds, and so does the wait for the next one.
+const LATENESS: Duration = Duration::from_millis(2);
 /// In the first second nothing counts.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// Measures the time from when a job was due to be enqueued to its run, at so many jobs a second.
 pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<Figures> {
     let ahead = u64::from(rate) * AHEAD.as_secs();
-    let all = share(ahead + jobs, TASKS) * u64::from(TASKS);
+    let tasks = TASKS.max(rate / TURNS);
+    let all = share(ahead + jobs, tasks) * u64::from(tasks);
     let tally = Tally::with_starts(all);
     let site = Site::new(all as usize);
     let mut system = S::open(&site, tally).await?;
     let workers = system.start(WORKERS).await?;
 
     let meter = Meter::start(&site).await?;
-    let enqueued = enqueue_at_pace(&system, all, rate).await?;
+    let enqueued = enqueue_at_pace(&system, all, tasks, rate).await?;
     tally.finished().await?;
     let figures = meter.stop(all).await?;
     drop((workers, system));
 
-    let waits =
-        enqueued.into_iter().filter(|(user_id, _)| *user_id >= ahead).filter_map(|(user_id, enqueued)| {
-            Some(tally.start_of(user_id)?.saturating_duration_since(enqueued).as_secs_f64() * 1e6)
-        });
-    let waits = Series::new(waits).context("no job started")?;
+    let mut waits = Latencies::new()?;
+    for (user_id, enqueued) in enqueued.into_iter().filter(|(user_id, _)| *user_id >= ahead) {
+        if let Some(start) = tally.start_of(user_id) {
+            waits.record(start.saturating_duration_since(enqueued));
+        }
+    }
+    ensure!(!waits.is_empty(), "no job started");
     Ok(figures
-        .with(Metric::StartMedian, waits.median())
-        .with(Metric::StartP95, waits.quantile(0.95))
-        .with(Metric::StartP99, waits.quantile(0.99)))
+        .with(Metric::StartMedian, waits.micros(0.5))
+        .with(Metric::StartP95, waits.micros(0.95))
+        .with(Metric::StartP99, waits.micros(0.99))
+        .with(Metric::StartP999, waits.micros(0.999))
+        .with(Metric::StartMax, waits.micros(1.0)))
 }
 
 /// Enqueues jobs, each when it's due, and tells when that was for each.
-async fn enqueue_at_pace<S: System>(system: &S, jobs: u64, rate: u32) -> anyhow::Result<Vec<(u64, Instant)>> {
+async fn enqueue_at_pace<S: System>(
+    system: &S,
+    jobs: u64,
+    tasks: u32,
+    rate: u32,
+) -> anyhow::Result<Vec<(u64, Instant)>> {
     let start = Instant::now();
     let due = move |user_id: u64| start + Duration::from_secs(user_id) / rate;
     let mut producers = JoinSet::new();
-    for task in 0..u64::from(TASKS) {
-        let turns = (task..jobs).step_by(TASKS as usize);
+    for task in 0..u64::from(tasks) {
+        let turns = (task..jobs).step_by(tasks as usize);
         producers.spawn(enqueue_turns(system.producer(), turns, due));
     }
     let turns: anyhow::Result<Vec<_>> = producers.join_all().await.into_iter().collect();
@@ -64,13 +78,16 @@ async fn enqueue_turns(
     due: impl Fn(u64) -> Instant + Send,
 ) -> anyhow::Result<Vec<(u64, Instant)>> {
     let mut enqueued = Vec::new();
+    let mut awake = Instant::now();
     for user_id in turns {
-        let mut begun = due(user_id);
-        // The timer's own lateness, up to a millisecond, is nobody's; that of a task whose last call took too long is.
-        if begun > Instant::now() {
-            sleep_until(begun.into()).await;
-            begun = Instant::now();
+        let due = due(user_id);
+        if due > Instant::now() {
+            sleep_until(due.into()).await;
+            awake = Instant::now().min(due + LATENESS);
         }
+        // The timer's own lateness is nobody's, for all turns that came meanwhile; that of a task whose last call took
+        // too long is the system's.
+        let begun = due.max(awake);
         producer.enqueue(Payload::new(user_id)).await?;
         enqueued.push((user_id, begun));
     }
