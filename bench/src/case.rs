@@ -13,6 +13,8 @@ use crate::suite::Suite;
 pub(crate) enum Contender {
     /// `TokioQueue`, `SqliteQueue` or `PostgresQueue`, and `QueueService` in a `Host`.
     Us,
+    /// `SqliteQueue`, where ours in memory is in the same suite.
+    UsInFile,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
     Port,
     /// A tokio channel with a shared receiver.
@@ -77,6 +79,7 @@ impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Us => "us",
+            Self::UsInFile => "us, in a file",
             Self::Port => "the straightforward port",
             Self::Mpsc => "tokio mpsc, shared receiver",
             Self::Spawn => "tokio::spawn a job",

@@ -41,6 +41,8 @@ enum Command {
     Sqlite(Setup),
     /// Measures the systems that keep jobs on a PostgreSQL server.
     Postgres(Setup),
+    /// Measures what a job costs ours, in memory and in an SQLite file, as something grows.
+    Curves(Setup),
     /// Measures whether ours on a PostgreSQL server stays as it is: after many jobs, beside a transaction that stays open,
     /// and after the server was killed.
     PostgresBloat(bloat::Setup),
@@ -74,7 +76,7 @@ struct Setup {
     /// Goes on with a run that broke, of the same code and size, where it did.
     #[arg(long)]
     resume: bool,
-    /// Measures the cost of a job up to 10,000,000 queued ones, rather than 1,000,000.
+    /// Measures the cost of a job up to 10,000,000 queued or kept ones in memory, rather than 1,000,000.
     #[arg(long)]
     full: bool,
 }
@@ -102,6 +104,7 @@ fn main() -> anyhow::Result<()> {
         Command::Memory(setup) => compare(Suite::Memory, &setup)?,
         Command::Sqlite(setup) => compare(Suite::Sqlite, &setup)?,
         Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
+        Command::Curves(setup) => compare(Suite::Curves, &setup)?,
         Command::PostgresBloat(setup) => bloat::run(&setup)?,
         Command::All(setup) => {
             for suite in Suite::ALL {

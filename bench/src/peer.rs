@@ -28,6 +28,7 @@ impl Peer {
             Contender::Sqlxmq => Some(Self::on_postgres("peer-sqlxmq")),
             Contender::Fang => Some(Self::on_postgres("peer-fang")),
             Contender::Us
+            | Contender::UsInFile
             | Contender::Port
             | Contender::Mpsc
             | Contender::Spawn

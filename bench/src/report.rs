@@ -50,7 +50,7 @@ impl Report {
             word: suite.word(),
             file: suite.file(),
             facts: machine::facts(suite, results, setup)?,
-            targets: Some(targets),
+            targets: (!targets.is_empty()).then_some(targets),
             tables: tables::all(suite, results),
         })
     }

@@ -16,11 +16,13 @@ pub(crate) enum Suite {
     Sqlite,
     /// On a PostgreSQL server.
     Postgres,
+    /// In memory and in an SQLite file, ours alone: what a job costs as something grows.
+    Curves,
 }
 
 impl Suite {
     /// All of them, in the order in which they're run.
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Sqlite, Self::Postgres];
+    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Sqlite, Self::Postgres, Self::Curves];
 
     /// The word that the command line has for it.
     pub(crate) fn word(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Suite {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Curves => "curves",
         }
     }
 
@@ -36,6 +39,7 @@ impl Suite {
             Self::Memory => "Results, in memory",
             Self::Sqlite => "Results, in an SQLite file",
             Self::Postgres => "Results, on a PostgreSQL server",
+            Self::Curves => "Results, by scale",
         }
     }
 
@@ -45,6 +49,7 @@ impl Suite {
             Self::Memory => "RESULTS.md",
             Self::Sqlite => "RESULTS-sqlite.md",
             Self::Postgres => "RESULTS-postgres.md",
+            Self::Curves => "RESULTS-curves.md",
         }
     }
 
@@ -67,16 +72,23 @@ impl Suite {
                  The server is on the same cores as the clients, which reach it by a socket. \
                  Each measurement has a fresh database, made after a checkpoint."
             }
+            Self::Curves => {
+                "In the file a call returns when the job is on the disk (`synchronous=FULL`, a write-ahead log)."
+            }
         }
     }
 
     /// What it compares, in the order of the report.
     pub(crate) fn workloads(self) -> &'static [Workload] {
-        use Workload::{Bulk, Depth, Drain, Enqueue, Flatness, Latency, Memory, Steady, Stream, Threads};
+        use Workload::{
+            Backlog, Batches, Bulk, Depth, Drain, Enqueue, Finished, Flatness, Latency, Memory, Payload,
+            Steady, Stream, Threads,
+        };
         match self {
             Self::Memory => &[Enqueue, Drain, Stream, Latency, Memory, Depth, Threads],
             Self::Sqlite => &[Enqueue, Bulk, Drain, Stream, Latency, Flatness],
             Self::Postgres => &[Enqueue, Bulk, Drain, Stream, Latency, Steady, Flatness],
+            Self::Curves => &[Backlog, Flatness, Finished, Drain, Payload, Batches, Steady],
         }
     }
 
@@ -84,7 +96,7 @@ impl Suite {
     pub(crate) fn jobs(self) -> u64 {
         match self {
             Self::Memory => 2_000_000,
-            Self::Sqlite | Self::Postgres => 100_000,
+            Self::Sqlite | Self::Postgres | Self::Curves => 100_000,
         }
     }
 
@@ -94,7 +106,7 @@ impl Suite {
     /// what takes it a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
-            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, Raw, Sqlxmq, Underway, Us,
+            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, Raw, Sqlxmq, Underway, Us, UsInFile,
         };
         match (self, load, system) {
             (Self::Memory, Load::Depth { .. }, _) => 10,
@@ -128,6 +140,15 @@ impl Suite {
             (Self::Postgres, _, Sqlxmq) => 10,
             (Self::Postgres, Load::Drain { .. } | Load::Stream { .. }, Underway | Fang) => 1,
             (Self::Postgres, ..) => 100,
+            (Self::Curves, Load::Payload { bytes: 4_096 }, _) => 50,
+            (Self::Curves, Load::Payload { bytes: 65_536 }, _) => 5,
+            (Self::Curves, Load::Finished { .. }, _) => 200,
+            (Self::Curves, Load::Behind { .. } | Load::Beside { .. }, _) => 50,
+            (Self::Curves, Load::Batches { of: 1 }, UsInFile) => 10,
+            (Self::Curves, Load::Batches { of: 10 } | Load::Drain { workers: 1 }, UsInFile) => 50,
+            (Self::Curves, Load::Batches { of: 1_000 }, UsInFile) => 500,
+            (Self::Curves, _, UsInFile) => 100,
+            (Self::Curves, ..) => 1_000,
         }
     }
 }

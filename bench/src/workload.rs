@@ -1,6 +1,9 @@
 //! The workloads: which cases each compares, and how a case is measured.
 
+mod backlog;
+mod curves;
 mod depth;
+mod finished;
 mod flatness;
 
 use clap::ValueEnum;
@@ -20,13 +23,13 @@ pub(crate) enum Workload {
     Enqueue,
     /// One task fills a queue that nobody empties, a thousand jobs a call.
     Bulk,
-    /// 64 workers empty a full queue.
+    /// 64 workers empty a full queue; from 1 to 256, where that is a curve.
     Drain,
     /// Tasks enqueue, 64 workers work.
     Stream,
     /// 200 jobs, 5 ms apart, meet an idle system.
     Latency,
-    /// 200 jobs a second, and 2,000, whatever becomes of those before.
+    /// 200 jobs a second, and 2,000 or more, whatever becomes of those before.
     Steady,
     /// Jobs lie and wait.
     Memory,
@@ -36,6 +39,14 @@ pub(crate) enum Workload {
     Threads,
     /// Ours alone: what a job costs in an empty place, and beside 1,000,000 finished and 1,000,000 scheduled ones.
     Flatness,
+    /// Ours alone: what a job costs behind up to 1,000,000 ready ones, in a file.
+    Backlog,
+    /// Ours alone: what a job costs beside up to 1,000,000 finished ones that are kept, in memory.
+    Finished,
+    /// Ours alone: jobs with a text of 16 bytes to 64 KiB.
+    Payload,
+    /// Ours alone: 1 to 1,000 jobs a call.
+    Batches,
 }
 
 impl Workload {
@@ -56,6 +67,7 @@ impl Workload {
 
     fn pairs(self, suite: Suite, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
         let (queues, runners) = match suite {
+            Suite::Curves => return curves::pairs(self, jobs, full),
             Suite::Memory => (&Contender::QUEUES[..], &Contender::RUNNERS[..]),
             Suite::Sqlite => (&Contender::FILES_AND_RAW[..], &Contender::FILES[..]),
             Suite::Postgres => (&Contender::SERVED[..], &Contender::SERVED_AND_RAW[..]),
@@ -105,6 +117,10 @@ impl Workload {
                 // 1,000,000 with as many jobs as are measured by default.
                 [0, jobs * 10].map(|others| (Load::Beside { others }, &[Contender::Us][..])).to_vec()
             }
+            // Only a curve.
+            (Suite::Curves, _) | (_, Self::Backlog | Self::Finished | Self::Payload | Self::Batches) => {
+                Vec::new()
+            }
         };
         let pairs = |(load, systems): (Load, &[Contender])| {
             systems.iter().map(|&system| (load, system)).collect::<Vec<_>>()
@@ -117,11 +133,13 @@ impl Workload {
 pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
     harness::runtime(case.load)?.block_on(async move {
         match (case.suite, case.system) {
-            (Suite::Memory, Contender::Us) => match case.load {
+            (Suite::Memory | Suite::Curves, Contender::Us) => match case.load {
                 Load::Depth { waiting, waits } => depth::measure(waiting, waits, case.jobs).await,
+                Load::Finished { kept } => finished::measure(kept, case.jobs).await,
                 _ => on::<Us>(case).await,
             },
-            (Suite::Sqlite, Contender::Us) => match case.load {
+            (Suite::Sqlite, Contender::Us) | (_, Contender::UsInFile) => match case.load {
+                Load::Behind { others } => flatness::behind_ready(others, case.jobs).await,
                 Load::Beside { others } => flatness::in_a_file(others, case.jobs).await,
                 _ => on::<UsOnSqlite>(case).await,
             },

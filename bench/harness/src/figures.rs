@@ -33,6 +33,8 @@ pub enum Metric {
     DeadTuples,
     /// Bytes of resident memory for a queued job.
     Bytes,
+    /// Nanoseconds of the clock for a job.
+    Wall,
     /// Nanoseconds to enqueue a job.
     Push,
     /// Nanoseconds to claim a job and settle it.
@@ -54,6 +56,7 @@ impl Figures {
     pub fn of_run(jobs: u64, wall: Duration, cpu: Duration) -> Self {
         Self::default()
             .with(Metric::Rate, jobs as f64 / wall.as_secs_f64())
+            .with(Metric::Wall, wall.as_nanos() as f64 / jobs as f64)
             .with(Metric::Cpu, cpu.as_secs_f64() * 100_000.0 / jobs as f64)
     }
 

@@ -12,6 +12,16 @@ pub enum Load {
     },
     /// One task enqueues jobs a thousand a call, and none works.
     Bulk,
+    /// One task enqueues jobs so many a call, and none works.
+    Batches {
+        /// How many jobs a call takes.
+        of: u64,
+    },
+    /// Jobs that carry a text go in, and then 64 workers empty the queue.
+    Payload {
+        /// How long the text is.
+        bytes: usize,
+    },
     /// Workers empty a full queue.
     Drain {
         /// How many jobs run at once.
@@ -39,6 +49,16 @@ pub enum Load {
         waiting: u64,
         /// What they wait for.
         waits: Waits,
+    },
+    /// Jobs come and go beside so many that are finished and kept, in memory.
+    Finished {
+        /// How many are kept.
+        kept: usize,
+    },
+    /// Jobs come and go behind so many that are ready, on a disk.
+    Behind {
+        /// How many are ready.
+        others: u64,
     },
     /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, on a disk.
     Beside {

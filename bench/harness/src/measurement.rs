@@ -5,6 +5,7 @@
 mod fill;
 mod latency;
 mod passage;
+mod payload;
 mod steady;
 
 use std::thread::available_parallelism;
@@ -34,8 +35,16 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
             fill::rate::<S>(jobs, tasks).await
         }
         Load::Bulk => {
-            fill::bulk::<S>(ahead).await?;
-            fill::bulk::<S>(jobs).await
+            fill::bulk::<S>(ahead, BATCH).await?;
+            fill::bulk::<S>(jobs, BATCH).await
+        }
+        Load::Batches { of } => {
+            fill::bulk::<S>(ahead, of).await?;
+            fill::bulk::<S>(jobs, of).await
+        }
+        Load::Payload { bytes } => {
+            payload::measure::<S>(ahead, bytes).await?;
+            payload::measure::<S>(jobs, bytes).await
         }
         Load::Drain { workers } => {
             passage::drain::<S>(ahead, workers).await?;
@@ -48,7 +57,7 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
         Load::Latency => latency::measure::<S>(jobs, WORKERS).await,
         Load::Steady { rate } => steady::measure::<S>(jobs, rate).await,
         Load::Memory => fill::memory::<S>(jobs).await,
-        Load::Depth { .. } | Load::Beside { .. } => {
+        Load::Depth { .. } | Load::Finished { .. } | Load::Behind { .. } | Load::Beside { .. } => {
             anyhow::bail!("only our own queues are put under {load:?}")
         }
     }

@@ -28,6 +28,12 @@ impl Payload {
     pub fn new(user_id: u64) -> Self {
         Self { user_id, template: "welcome".to_owned() }
     }
+
+    /// Makes the payload of a job that carries a text of so many bytes.
+    #[must_use]
+    pub fn of_bytes(user_id: u64, bytes: usize) -> Self {
+        Self { user_id, template: "welcome ".chars().cycle().take(bytes).collect() }
+    }
 }
 
 /// Counts runs and wakes the one who waits for the last.

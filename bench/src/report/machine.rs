@@ -18,6 +18,7 @@ const ON_POSTGRES: &str = include_str!("../../peers/postgres/Cargo.lock");
 fn versions(suite: Suite) -> String {
     match suite {
         Suite::Memory => told(OURS, &["tokio", "apalis", "apalis-core"]),
+        Suite::Curves => told(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
         Suite::Sqlite => format!(
             "{}; peers, each with its SQLite: {}; {}",
             told(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
@@ -40,7 +41,7 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
     let jobs = setup.jobs.unwrap_or(suite.jobs());
     let (size, place) = match suite {
         Suite::Memory => (format!("{jobs} jobs a measurement"), String::new()),
-        Suite::Sqlite => {
+        Suite::Sqlite | Suite::Curves => {
             let disk = harness::filesystem(harness::sites());
             (
                 parts(jobs),

@@ -12,6 +12,7 @@ pub(super) fn short(value: f64) -> String {
     let digits = match value {
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
+        value if value > 0.0 && value < 0.1 => 3,
         _ => 2,
     };
     format!("{value:.digits$}{unit}")
@@ -50,6 +51,7 @@ mod tests {
             (4_567.0, "4567"),
             (12.34, "12.3"),
             (0.5, "0.50"),
+            (0.0123, "0.012"),
         ];
 
         for (value, written) in table {

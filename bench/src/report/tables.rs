@@ -1,5 +1,6 @@
 //! Which tables there are, and what is in them.
 
+mod curves;
 mod memory;
 mod postgres;
 mod sqlite;
@@ -18,6 +19,7 @@ pub(super) fn all(suite: Suite, results: &Results) -> Vec<Table> {
         Suite::Memory => memory::all(results),
         Suite::Sqlite => sqlite::all(results),
         Suite::Postgres => postgres::all(results),
+        Suite::Curves => curves::all(results),
     };
     tables.into_iter().filter(|table| !table.is_empty()).collect()
 }

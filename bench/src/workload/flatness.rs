@@ -1,4 +1,5 @@
-//! Jobs come and go in a place that holds many that are finished, and many whose time has not come: what one costs.
+//! Jobs come and go in a place that holds many that are finished and many whose time has not come, or many that are ready:
+//! what one costs.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,17 @@ pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures>
     measure(&queue, jobs).await
 }
 
-/// Measures the same on a PostgreSQL server.
+/// Measures the same behind so many jobs that are ready, and are claimed first.
+pub(super) async fn behind_ready(others: u64, jobs: u64) -> anyhow::Result<Figures> {
+    let site = Site::new(0);
+    let queue = SqliteQueue::open(site.file()?).await?;
+    for first in (0..others).step_by(BATCH as usize) {
+        queue.push((first..first + BATCH).map(welcome_now).collect()).await?;
+    }
+    measure(&queue, jobs).await
+}
+
+/// Measures what jobs cost beside others on a PostgreSQL server.
 pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figures> {
     let site = Site::new(0);
     let database = site.database().await?;
@@ -95,24 +106,24 @@ struct Costs {
 }
 
 impl Costs {
-    /// Claims and settles a batch, so many jobs at once.
+    /// Claims and settles as many jobs as a batch has, so many at once.
     async fn work_off(&mut self, queue: &impl Queue, at_once: usize) -> anyhow::Result<()> {
-        let demand = Demand::new(QueueName::DEFAULT, at_once).wait(Duration::ZERO);
-        let mut left = BATCH;
+        let mut left = BATCH as usize;
         while left > 0 {
+            let demand = Demand::new(QueueName::DEFAULT, at_once.min(left)).wait(Duration::ZERO);
             let start = Instant::now();
             let deliveries = queue.claim(&demand).await?;
             self.claiming += start.elapsed();
             ensure!(!deliveries.is_empty(), "jobs were lost");
 
-            let claimed = deliveries.len() as u64;
+            let claimed = deliveries.len();
             let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Complete);
             let settlements = deliveries.into_iter().map(complete).collect();
             let start = Instant::now();
             queue.settle(settlements).await?;
             self.settling += start.elapsed();
             left -= claimed.min(left);
-            self.jobs += claimed;
+            self.jobs += claimed as u64;
         }
         Ok(())
     }

@@ -23,13 +23,13 @@ pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Fig
     meter.stop(jobs).await
 }
 
-/// Measures how fast one task enqueues so many jobs, [`BATCH`] a call.
-pub(super) async fn bulk<S: System>(jobs: u64) -> anyhow::Result<Figures> {
+/// Measures how fast one task enqueues so many jobs, a batch a call.
+pub(super) async fn bulk<S: System>(jobs: u64, batch: u64) -> anyhow::Result<Figures> {
     let site = Site::new(jobs as usize);
     let system = S::open(&site, Tally::of(jobs)).await?;
 
     let meter = Meter::start(&site).await?;
-    fill_in_bulk(&system, jobs).await?;
+    fill_in_bulk(&system, jobs, batch).await?;
     meter.stop(jobs).await
 }
 
@@ -64,12 +64,12 @@ pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow
     producers.join_all().await.into_iter().collect()
 }
 
-/// Enqueues jobs from one task, [`BATCH`] a call.
-pub(super) async fn fill_in_bulk<S: System>(system: &S, jobs: u64) -> anyhow::Result<()> {
+/// Enqueues jobs from one task, a batch a call.
+pub(super) async fn fill_in_bulk<S: System>(system: &S, jobs: u64, batch: u64) -> anyhow::Result<()> {
     let mut producer = system.producer();
     let filling = async move {
-        for first in (0..jobs).step_by(BATCH as usize) {
-            let payloads = (first..jobs.min(first + BATCH)).map(Payload::new).collect();
+        for first in (0..jobs).step_by(batch as usize) {
+            let payloads = (first..jobs.min(first + batch)).map(Payload::new).collect();
             producer.enqueue_all(payloads).await?;
         }
         anyhow::Ok(())

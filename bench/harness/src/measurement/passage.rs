@@ -1,6 +1,6 @@
 //! Jobs go through: out of a full queue, or in at one end while they go out at the other.
 
-use super::fill::{fill, fill_in_bulk, share};
+use super::fill::{BATCH, fill, fill_in_bulk, share};
 use crate::database::Counts;
 use crate::figures::Figures;
 use crate::meter::Meter;
@@ -16,7 +16,7 @@ pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Resul
     let tally = Tally::of(jobs);
     let site = Site::new(jobs as usize);
     let mut system = S::open(&site, tally).await?;
-    fill_in_bulk(&system, jobs).await?;
+    fill_in_bulk(&system, jobs, BATCH).await?;
     let mut filled = Counts::default();
     if let Some(database) = site.served() {
         drop(system);

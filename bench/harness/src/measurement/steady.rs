@@ -6,7 +6,6 @@ use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use super::fill::share;
 use crate::figures::{Figures, Metric};
 use crate::latencies::Latencies;
 use crate::meter::Meter;
@@ -27,7 +26,7 @@ const AHEAD: Duration = Duration::from_secs(1);
 pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<Figures> {
     let ahead = u64::from(rate) * AHEAD.as_secs();
     let tasks = TASKS.max(rate / TURNS);
-    let all = share(ahead + jobs, tasks) * u64::from(tasks);
+    let all = (ahead + jobs).next_multiple_of(u64::from(tasks));
     let tally = Tally::with_starts(all);
     let site = Site::new(all as usize);
     let mut system = S::open(&site, tally).await?;

@@ -1,0 +1,62 @@
+//! The curves: ours alone, in memory and in a file, as something grows.
+
+use harness::Load;
+
+use super::Workload;
+use crate::case::Contender::{self, Us, UsInFile};
+
+/// The numbers of workers, one after the other.
+const WORKERS: [usize; 5] = [1, 4, 16, 64, 256];
+/// The lengths of a job's text, in bytes.
+const BYTES: [usize; 4] = [16, 256, 4_096, 65_536];
+/// The numbers of jobs in a call.
+const BATCHES: [u64; 4] = [1, 10, 100, 1_000];
+/// The numbers of jobs that are due each second, in memory and in a file.
+const RATES: [u32; 3] = [1_000, 10_000, 100_000];
+const RATES_IN_FILE: [u32; 3] = [200, 2_000, 10_000];
+
+/// Gives the points of a curve, the one in memory before the one in a file.
+pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
+    // 1,000,000 with as many jobs as are measured by default.
+    let most = jobs * 10;
+    match workload {
+        Workload::Backlog => of(UsInFile, powers(most), |others| Load::Behind { others }),
+        Workload::Flatness => of(UsInFile, powers(most), |others| Load::Beside { others }),
+        Workload::Finished => {
+            let most = if full { most * 10 } else { most };
+            of(Us, powers(most), |kept| Load::Finished { kept: kept as usize })
+        }
+        Workload::Drain => in_both(&WORKERS, |workers| Load::Drain { workers }),
+        Workload::Payload => in_both(&BYTES, |bytes| Load::Payload { bytes }),
+        Workload::Batches => in_both(&BATCHES, |of| Load::Batches { of }),
+        Workload::Steady => {
+            let steady = |rate| Load::Steady { rate };
+            [of(Us, RATES, steady), of(UsInFile, RATES_IN_FILE, steady)].concat()
+        }
+        Workload::Enqueue
+        | Workload::Bulk
+        | Workload::Stream
+        | Workload::Latency
+        | Workload::Memory
+        | Workload::Depth
+        | Workload::Threads => Vec::new(),
+    }
+}
+
+/// Gives none, a thousand, and each power of ten from there to the most.
+fn powers(most: u64) -> impl Iterator<Item = u64> {
+    let powers = (3..).map(|digits| 10_u64.pow(digits));
+    [0].into_iter().chain(powers.take_while(move |&power| power <= most))
+}
+
+fn in_both<T: Copy>(points: &[T], load: impl Fn(T) -> Load + Copy) -> Vec<(Load, Contender)> {
+    [Us, UsInFile].map(|system| of(system, points.iter().copied(), load)).concat()
+}
+
+fn of<T>(
+    system: Contender,
+    points: impl IntoIterator<Item = T>,
+    load: impl Fn(T) -> Load,
+) -> Vec<(Load, Contender)> {
+    points.into_iter().map(|point| (load(point), system)).collect()
+}
