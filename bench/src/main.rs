@@ -12,6 +12,7 @@ mod report;
 mod results;
 mod round;
 mod server;
+mod soak;
 mod suite;
 mod systems;
 mod targets;
@@ -46,6 +47,8 @@ enum Command {
     /// Measures whether ours on a PostgreSQL server stays as it is: after many jobs, beside a transaction that stays open,
     /// and after the server was killed.
     PostgresBloat(bloat::Setup),
+    /// Measures whether ours in memory and in an SQLite file stays as it is while many jobs go through it.
+    Soak(soak::Setup),
     /// Measures one suite after the other.
     All(Setup),
     /// Makes one measurement in this process and prints it as JSON; what each round calls.
@@ -106,6 +109,7 @@ fn main() -> anyhow::Result<()> {
         Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
         Command::Curves(setup) => compare(Suite::Curves, &setup)?,
         Command::PostgresBloat(setup) => bloat::run(&setup)?,
+        Command::Soak(setup) => soak::run(&setup)?,
         Command::All(setup) => {
             for suite in Suite::ALL {
                 compare(suite, &setup)?;

@@ -4,6 +4,7 @@ mod bloat;
 mod chart;
 mod machine;
 mod quantity;
+mod soak;
 mod table;
 mod tables;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::Setup;
 use crate::bloat::Outcome;
 use crate::results::Results;
+use crate::soak::Course;
 use crate::suite::Suite;
 use crate::targets;
 
@@ -64,6 +66,23 @@ impl Report {
             facts: format!("{}- {}\n", machine::machine(Suite::Postgres)?, outcome.place),
             targets: None,
             tables: bloat::all(outcome),
+        })
+    }
+
+    /// Tells what becomes of our queue while many jobs go through it.
+    pub(crate) fn of_soak(courses: &[Course]) -> anyhow::Result<Self> {
+        let disk = harness::filesystem(harness::sites());
+        Ok(Self {
+            title: "Results, in the long run",
+            word: "soak",
+            file: "RESULTS-soak.md",
+            facts: format!(
+                "{}- the file on {disk}\n- {}\n",
+                machine::machine(Suite::Curves)?,
+                Suite::Curves.note()
+            ),
+            targets: None,
+            tables: soak::all(courses),
         })
     }
 

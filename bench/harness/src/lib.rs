@@ -28,3 +28,4 @@ pub use server::Server;
 pub use site::{Site, filesystem, is_in_memory, sites, sweep};
 pub use system::{Producer, System, WORKERS};
 pub use tally::{Payload, Tally};
+pub use usage::{cpu, resident};

@@ -7,13 +7,21 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
 /// Tells the CPU time of all threads so far, user's and system's.
-pub(crate) fn cpu() -> anyhow::Result<Duration> {
+///
+/// # Errors
+///
+/// The system doesn't tell.
+pub fn cpu() -> anyhow::Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     Ok(duration(usage.user_time()) + duration(usage.system_time()))
 }
 
 /// Tells how many bytes are resident.
-pub(crate) fn resident() -> anyhow::Result<u64> {
+///
+/// # Errors
+///
+/// The system doesn't tell.
+pub fn resident() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|rest| rest.split_whitespace().next()).context("no VmRSS in the status")?;

@@ -1,0 +1,92 @@
+//! Many jobs go through a queue, enqueued in bulk and run at once: what each part of them cost.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness::{Site, WORKERS};
+use queue_core::{Queue, Services, jobs};
+use queue_sqlite::SqliteQueue;
+use queue_tokio::{Host, QueueService, TokioQueue};
+
+use super::Place;
+use super::watch::{Watch, pass, stumble};
+
+/// How many parts the jobs are told apart in.
+const PARTS: u64 = 20;
+/// So many jobs a call takes.
+pub(crate) const BATCH: u64 = 100;
+/// So many jobs wait at most.
+pub(crate) const BOUND: u32 = 5_000;
+/// So long finished jobs are kept in a file.
+pub(crate) const KEPT: Duration = Duration::from_secs(2);
+
+/// What a part of the jobs cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// How many have gone through by its end.
+    pub(crate) done: u64,
+    /// Jobs a second.
+    pub(crate) rate: f64,
+    /// Seconds of CPU for 100,000 jobs.
+    pub(crate) cpu: f64,
+    /// How much memory is resident at its end.
+    pub(crate) resident: u64,
+    /// How large the file and its log are at its end, where there is one.
+    pub(crate) file: Option<u64>,
+    /// Microseconds from before the call that enqueues to the job's first line: p50, p99 and p99.9.
+    pub(crate) starts: [f64; 3],
+}
+
+/// Puts so many jobs through a fresh queue.
+pub(super) async fn run(place: Place, jobs: u64) -> anyhow::Result<Vec<Part>> {
+    match place {
+        // A job that has run has left its room, and is settled a little later.
+        Place::Memory => put_through(TokioQueue::bounded(2 * BOUND), None, jobs).await,
+        Place::File => {
+            let site = Site::new(0);
+            let file = site.file()?;
+            let queue = SqliteQueue::builder(&file).keep_completed(KEPT).open().await?;
+            put_through(queue, Some(&file), jobs).await
+        }
+    }
+}
+
+async fn put_through(queue: impl Queue + Clone, file: Option<&Path>, jobs: u64) -> anyhow::Result<Vec<Part>> {
+    let watch = Watch::of(BOUND)?;
+    let service = QueueService::new(queue.clone(), jobs![pass, stumble]).concurrency(WORKERS);
+    let services = Services::builder().singleton(watch.clone()).build()?;
+    let running = Host::builder().services(services).service(service).build()?.start().await?;
+
+    let size = jobs / PARTS / BATCH * BATCH;
+    let mut parts = Vec::new();
+    for part in 1..=PARTS {
+        let (cpu, start) = (harness::cpu()?, Instant::now());
+        for first in (0..size).step_by(BATCH as usize) {
+            watch.enter(BATCH as u32).await?;
+            queue.push((first..first + BATCH).map(|user_id| watch.job(user_id)).collect()).await?;
+        }
+        watch.wait_for(BOUND).await?;
+        let (wall, cpu) = (start.elapsed(), harness::cpu()?.saturating_sub(cpu));
+        let latencies = watch.take_latencies()?;
+        let part = Part {
+            done: part * size,
+            rate: size as f64 / wall.as_secs_f64(),
+            cpu: cpu.as_secs_f64() * 100_000.0 / size as f64,
+            resident: harness::resident()?,
+            file: file.map(bytes).transpose()?,
+            starts: [0.5, 0.99, 0.999].map(|part| latencies.micros(part)),
+        };
+        eprintln!("{part:?}");
+        parts.push(part);
+    }
+    running.stop().await?;
+    Ok(parts)
+}
+
+/// Tells how large a file is with its write-ahead log.
+fn bytes(file: &Path) -> anyhow::Result<u64> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    Ok(fs::metadata(file)?.len() + fs::metadata(log)?.len())
+}
