@@ -67,7 +67,7 @@ struct Setup {
     rounds: u32,
     /// How many jobs go through a system in a measurement.
     ///
-    /// By default 2,000,000 in memory and 100,000 in a file or on a server, of which each system gets a part or a multiple.
+    /// By default 2,000,000 for the systems in memory and 100,000 in the other suites, of which each system gets a part or a multiple.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     jobs: Option<u64>,
     /// Measures this system alone; may be repeated.
