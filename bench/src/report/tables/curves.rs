@@ -102,9 +102,9 @@ impl Curve {
 /// How long jobs take that come at a steady pace.
 fn steady(results: &Results, name: &'static str, title: &str, system: Contender) -> Table {
     let note = "So many jobs are due each second, for 5 s unless fewer jobs are asked for, whether or not those before are \
-                done. From when a job is due to its run, in µs; a timer that is late is charged to nobody, for 2 ms at most, \
-                since it goes by whole milliseconds. Of 1,000 jobs p99.9 is one of the two slowest. The chart shows p99; \
-                shorter is better.";
+                done. From when a job is due to its run, in µs. A timer goes by whole milliseconds: where it's late, by 2 ms at \
+                most, nobody is charged, though at a high rate what keeps the threads busy is the system too. Of 1,000 jobs \
+                p99.9 is one of the two slowest. The chart shows p99; shorter is better.";
     let mut table = Table::new(name, title, note);
     table.header(&["due/s", "run/s", "p50", "spread", "p95", "p99", "spread", "p99.9", "spread", "max"]);
     for case in results.cases(|case| case.system == system) {
