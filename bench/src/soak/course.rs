@@ -19,7 +19,7 @@ pub(crate) const BATCH: u64 = 100;
 /// So many jobs wait at most.
 pub(crate) const BOUND: u32 = 5_000;
 /// So long finished jobs are kept in a file.
-pub(crate) const KEPT: Duration = Duration::from_secs(2);
+pub(crate) const KEPT: Duration = Duration::from_secs(1);
 
 /// What a part of the jobs cost.
 #[derive(Clone, Copy, Debug)]
