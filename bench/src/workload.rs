@@ -5,6 +5,7 @@ mod curves;
 mod depth;
 mod finished;
 mod flatness;
+mod hand_clock;
 
 use clap::ValueEnum;
 use harness::{Figures, LATENCY_JOBS, Load, System, WORKERS, Waits};

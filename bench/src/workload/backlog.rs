@@ -4,8 +4,6 @@
 //! for their time, each waits for a random while, and the queue's clock is moved by hand so that some come due each turn:
 //! what a claim costs then includes making them ready.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -13,11 +11,12 @@ use fastrand::Rng;
 use harness::{Figures, Metric, Payload, WORKERS, Waits};
 use queue_core::model::Retention;
 use queue_core::{
-    BoxFuture, Clock, Delivery, Demand, NewJob, Queue as _, QueueExt as _, QueueName, Settlement, Timestamp,
+    Clock as _, Delivery, Demand, NewJob, Queue as _, QueueExt as _, QueueName, Settlement, Timestamp,
     Transition,
 };
 use queue_tokio::TokioQueue;
 
+use super::hand_clock::HandClock;
 use crate::systems::welcome;
 
 /// How many jobs come and go in a turn, about.
@@ -63,7 +62,7 @@ impl Backlog {
     }
 
     fn new(waiting: u64, waits: Waits, retention: Retention) -> anyhow::Result<Self> {
-        let clock = HandClock(Arc::new(AtomicI64::new(0)));
+        let clock = HandClock::default();
         let bound = u32::try_from(waiting * 2 + TURN)?;
         let queue = TokioQueue::builder().bound(bound).retention(retention).clock(clock.clone()).build();
         let horizon = i64::try_from(waiting)? * 2_000;
@@ -142,26 +141,5 @@ fn job(user_id: u64, run_at: Option<Timestamp>) -> NewJob {
     match run_at {
         Some(run_at) => job.at(run_at),
         None => job,
-    }
-}
-
-/// A clock that stands still until it's moved.
-#[derive(Clone)]
-struct HandClock(Arc<AtomicI64>);
-
-impl HandClock {
-    fn pass(&self, time: Duration) {
-        self.0.fetch_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Is over at once if there's nothing to wait for, and never otherwise: nobody here waits for time.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        if duration.is_zero() { Box::pin(std::future::ready(())) } else { Box::pin(std::future::pending()) }
     }
 }
