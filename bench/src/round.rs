@@ -31,7 +31,8 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     }
     let mut kept = Kept::open(suite, setup)?;
     if kept.count() > 0 {
-        let went_on = format!("{} measurements are of a run that broke, which this one went on with", kept.count());
+        let went_on =
+            format!("{} measurements are of a run that broke, which this one went on with", kept.count());
         results.mishaps.push(went_on);
     }
     for mut cases in workloads {
