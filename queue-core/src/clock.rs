@@ -35,8 +35,7 @@ impl Timestamp {
     /// Adds a duration, rounded down to whole microseconds; `None` past the end of time.
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
-        let micros = i64::try_from(duration.as_micros()).ok()?;
-        self.0.checked_add(micros).map(Self)
+        self.0.checked_add(micros(duration)?).map(Self)
     }
 
     /// Adds a duration and stops at [`Timestamp::MAX`].
@@ -48,8 +47,7 @@ impl Timestamp {
     /// Takes a duration away and stops at the beginning of time.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
-        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros))
+        Self(self.0.saturating_sub(micros(duration).unwrap_or(i64::MAX)))
     }
 
     /// Tells how long after `earlier` this is; zero if it is not after.
@@ -58,6 +56,13 @@ impl Timestamp {
         let micros = i128::from(self.0) - i128::from(earlier.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
+}
+
+/// Counts the whole microseconds of a duration, if there are not too many; without the division of 128 bits that
+/// `as_micros` takes.
+fn micros(duration: Duration) -> Option<i64> {
+    let seconds = i64::try_from(duration.as_secs()).ok()?.checked_mul(1_000_000)?;
+    seconds.checked_add(i64::from(duration.subsec_micros()))
 }
 
 impl From<SystemTime> for Timestamp {

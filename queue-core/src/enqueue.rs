@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::QueueError;
 use crate::job::{JobId, NewJob};
 use crate::name::QueueName;
-use crate::queue::{AtOnce, Queue, Receipt};
+use crate::queue::{Queue, Receipt};
 use crate::unique::Unique;
 
 /// A job about to be stored: chain its options, then `.await` it.
@@ -101,11 +101,13 @@ impl<Q: Queue + ?Sized> Future for Enqueuing<'_, Q> {
     type Output = Result<Receipt, QueueError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.job.is_some()
+            && let Some(answer) = self.queue.push_at_once(&mut self.job)
+        {
+            return Poll::Ready(answer);
+        }
         if let Some(job) = self.job.take() {
-            match self.queue.push_at_once(job) {
-                AtOnce::Pushed(answer) => return Poll::Ready(answer),
-                AtOnce::NotNow(job) => self.pushing = Some(self.queue.push(vec![job])),
-            }
+            self.pushing = Some(self.queue.push(vec![job]));
         }
         let Some(pushing) = &mut self.pushing else {
             return Poll::Ready(Err(QueueError::invalid("a job that was enqueued was polled once more")));

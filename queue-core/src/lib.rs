@@ -60,7 +60,7 @@ pub use limits::Limits;
 pub use name::{JobName, QueueName};
 pub use observe::{Event, JobFacts, Observed, Observer};
 pub use outcome::{Failure, FailureCause, IntoOutcome, JobError, Outcome, OutcomeKind};
-pub use queue::{AtOnce, Delivery, Demand, Queue, QueueExt, Receipt};
+pub use queue::{Delivery, Demand, Queue, QueueExt, Receipt};
 pub use queue_macros::background_job;
 pub use registry::Jobs;
 pub use retry::{RetryContext, RetryPolicy};

@@ -45,11 +45,11 @@ pub trait Queue: Send + Sync + 'static {
     /// Dropping the future leaves the whole batch stored or none of it.
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError>;
 
-    /// Stores one job as [`push`](Queue::push) would, if that takes no waiting, and gives it back otherwise.
+    /// Takes the job and stores it as [`push`](Queue::push) would, if that takes no waiting; leaves it there otherwise.
     ///
-    /// It spares a queue in memory a future and two lists for each job. By default every job is given back.
-    fn push_at_once(&self, job: NewJob) -> AtOnce {
-        AtOnce::NotNow(job)
+    /// It spares a queue in memory a future and two lists for each job. By default every job is left.
+    fn push_at_once(&self, _job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        None
     }
 
     /// Waits until a job is ready in one of the demand's queues, then leases up to `demand.max` ready ones.
@@ -137,7 +137,7 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
         (**self).push(jobs).await
     }
 
-    fn push_at_once(&self, job: NewJob) -> AtOnce {
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
         (**self).push_at_once(job)
     }
 
@@ -152,15 +152,6 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         (**self).settle(settlements).await
     }
-}
-
-/// What [`Queue::push_at_once`] answers.
-#[derive(Debug)]
-pub enum AtOnce {
-    /// What `push` would have answered.
-    Pushed(Result<Receipt, QueueError>),
-    /// Nothing was done: the job is to be pushed by `push`, which may wait.
-    NotNow(NewJob),
 }
 
 /// What became of a job that was pushed.

@@ -21,11 +21,12 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::model::JobTable;
 use queue_core::{
-    AtOnce, Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName,
-    Receipt, Renewal, Settled, Settlement, Timestamp,
+    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -60,7 +61,8 @@ use signal::{Grant, Signal};
 pub struct TokioQueue(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    /// Alone in its lines of the cache: those who wait for the lock don't slow the one who has it.
+    state: CachePadded<Mutex<CachePadded<State>>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     capacity: Option<u32>,
@@ -150,7 +152,7 @@ impl Queue for TokioQueue {
         }
     }
 
-    fn push_at_once(&self, job: NewJob) -> AtOnce {
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
         self.0.push_at_once(job)
     }
 
@@ -275,15 +277,15 @@ impl Shared {
     }
 
     /// Stores one job, unless it has to wait for room.
-    fn push_at_once(&self, job: NewJob) -> AtOnce {
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
         self.with(|state, now| {
             if let Err(closed) = state.check_open() {
-                return AtOnce::Pushed(Err(closed));
+                return Some(Err(closed));
             }
-            if !state.takes_room(self.capacity, now, std::slice::from_ref(&job)) {
-                return AtOnce::NotNow(job);
+            if !state.takes_room(self.capacity, now, job.as_slice()) {
+                return None;
             }
-            AtOnce::Pushed(state.table.push_one(now, job))
+            Some(state.table.push_one(now, job.take()?))
         })
     }
 

@@ -55,6 +55,7 @@ impl JobTable {
     }
 
     /// Stores one job that was checked, unless its identity or its unique key is taken.
+    #[inline]
     pub(super) fn store(&mut self, job: NewJob) -> Receipt {
         if let Some(id) = job.id.filter(|id| self.slot(*id).is_some()) {
             return Receipt::Stored(id);
@@ -77,6 +78,7 @@ impl JobTable {
         entry.is_none_or(|entry| entry.state.is_finished() || entry.attempt > 0)
     }
 
+    #[inline]
     fn insert(&mut self, job: NewJob) -> JobId {
         let run_at = self.run_at(job.schedule);
         let lane = self.lane(&job.queue);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crossbeam_utils::CachePadded;
 use queue_core::model::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
@@ -90,7 +91,7 @@ impl TokioQueueBuilder {
             is_closed: false,
         };
         TokioQueue(Arc::new(Shared {
-            state: Mutex::new(state),
+            state: CachePadded::new(Mutex::new(CachePadded::new(state))),
             clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
             limits: self.limits,
             capacity: self.bound,
