@@ -62,7 +62,7 @@ impl Performer {
 
     /// Makes the context of an attempt in the place of one that is spent, and in its memory if nobody else holds it.
     pub fn context_in(&self, spent: &mut JobContext, delivery: Delivery) {
-        spent.renew(delivery, &self.home);
+        spent.reuse(delivery, &self.home);
     }
 
     /// Runs one attempt and says how it is to be recorded, or that it is recorded already.

@@ -22,7 +22,7 @@ use crate::settlement::{Settlement, Transition};
 
 /// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
 ///
-/// Cheap to clone.
+/// Cheap to clone; whoever keeps it keeps the job's payload in memory.
 ///
 /// ```
 /// use queue_core::{background_job, JobContext};
@@ -118,7 +118,7 @@ impl JobContext {
     }
 
     /// Makes this the context of another attempt, in the same memory if nobody else holds it.
-    pub(crate) fn renew(&mut self, delivery: Delivery, home: &Arc<Home>) {
+    pub(crate) fn reuse(&mut self, delivery: Delivery, home: &Arc<Home>) {
         match Arc::get_mut(&mut self.0) {
             Some(shared) if Arc::ptr_eq(&shared.home, home) => {
                 shared.clear();
@@ -198,9 +198,16 @@ impl JobContext {
         self.begun_at().unwrap_or_else(|| self.received_at())
     }
 
-    /// Notes that the attempt begins now.
-    pub(crate) fn start(&self) {
-        self.0.started_at.store(self.now().as_micros(), Ordering::Relaxed);
+    /// Notes that the attempt begins now, unless it has begun, and tells when it did.
+    ///
+    /// [`Performer::run`](crate::attempt::Performer::run) does this; whoever needs to know the time before does it first.
+    pub fn start(&self) -> Timestamp {
+        if let Some(begun) = self.begun_at() {
+            return begun;
+        }
+        let now = self.now();
+        self.0.started_at.store(now.as_micros(), Ordering::Relaxed);
+        now
     }
 
     fn begun_at(&self) -> Option<Timestamp> {

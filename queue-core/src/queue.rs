@@ -45,10 +45,16 @@ pub trait Queue: Send + Sync + 'static {
     /// Dropping the future leaves the whole batch stored or none of it.
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError>;
 
-    /// Takes the job and stores it as [`push`](Queue::push) would, if that takes no waiting; leaves it there otherwise.
+    /// Takes the job and stores it as [`push`](Queue::push) would, if that takes no waiting.
     ///
+    /// It MUST take the job if it answers, and leave it where it is if it doesn't.
     /// It spares a queue in memory a future and two lists for each job. By default every job is left.
-    fn push_at_once(&self, _job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Queue::push).
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        let _ = job;
         None
     }
 

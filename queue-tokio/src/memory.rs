@@ -242,7 +242,7 @@ impl Shared {
     /// Waits for a permit of any of the queues.
     async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
         let mut permits = self.with(|state, _| {
-            // One that is closed has no signal that could end a wait.
+            // A signal that is made after the close would never end a wait.
             state.check_open()?;
             let permit = |queue: &QueueName| {
                 let number = state.table.number(queue);

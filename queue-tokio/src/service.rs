@@ -2,7 +2,8 @@
 //!
 //! One task claims, as many jobs as there are free workers, puts them into a buffer and calls workers to it. A worker takes
 //! one job after the other for as long as there are any, and leaves the buffer to another as soon as its job has to wait
-//! for something: so short jobs are run by as many tasks as there are threads, long ones by as many as may run at once.
+//! for something; and of those who come, one after the other calls more while jobs are left. So short jobs are run by a
+//! few tasks, without one waking another for each, and long ones by as many as may run at once.
 //! Results gather while a settlement is on its way and go with the next. Leases are renewed from a thread apart, which
 //! jobs that hog the runtime can't hold up.
 

@@ -19,6 +19,8 @@ pub(super) struct Calendar {
     horizon: i64,
     /// A span is this power of two in microseconds, and [`SECOND`] more.
     width: u32,
+    /// With more than so many near, and than [`CROWD`], all but the first span is made far.
+    crowd: usize,
 }
 
 /// The narrowest span, of 2^20 µs.
@@ -27,7 +29,7 @@ const SECOND: u32 = 20;
 /// So many spans at most.
 const SPANS: usize = 4096;
 
-/// With more than so many near, all but the first span is made far.
+/// So many may be near anyway.
 const CROWD: usize = 2 * FEW;
 
 /// What is due in a span of time.
@@ -50,7 +52,7 @@ impl Calendar {
         }
         if span < self.horizon {
             self.near.insert(place);
-            if self.near.len() > CROWD {
+            if self.near.len() > self.crowd.max(CROWD) {
                 self.thin_out();
             }
         } else {
@@ -60,7 +62,7 @@ impl Calendar {
 
     fn put_far(&mut self, span: i64, place: Place) {
         self.far.entry(span).or_default().insert(place);
-        if self.far.len() > SPANS {
+        while self.far.len() > SPANS {
             self.widen();
         }
     }
@@ -69,18 +71,23 @@ impl Calendar {
     fn thin_out(&mut self) {
         let Some(first) = self.near.first().map(|place| self.span(place.at)) else { return };
         let horizon = first.saturating_add(1);
-        if horizon >= self.horizon {
-            return;
-        }
-        self.horizon = horizon;
-        for place in std::mem::take(&mut self.near) {
-            let span = self.span(place.at);
-            if span < self.horizon {
-                self.near.insert(place);
-            } else {
-                self.put_far(span, place);
+        if horizon < self.horizon {
+            self.horizon = horizon;
+            for place in std::mem::take(&mut self.near) {
+                let span = self.span(place.at);
+                if span < self.horizon {
+                    self.near.insert(place);
+                } else {
+                    self.put_far(span, place);
+                }
             }
         }
+        self.note_crowd();
+    }
+
+    /// Notes how many are near, so that they are not moved away again before as many have come.
+    fn note_crowd(&mut self) {
+        self.crowd = 2 * self.near.len();
     }
 
     pub(super) fn first(&self) -> Option<&Place> {
@@ -132,6 +139,12 @@ impl Calendar {
             }
             Span::Many(places) => places.into_iter().for_each(|place| self.near.insert(place)),
         }
+        if self.far.is_empty() {
+            // What comes later is told apart as finely as at first.
+            self.horizon = self.horizon.saturating_mul(1 << self.width);
+            self.width = 0;
+        }
+        self.note_crowd();
     }
 
     /// Makes each span twice as wide.
@@ -270,7 +283,49 @@ mod tests {
         }
     }
 
-    /// A million that are due at one instant can be taken back one by one.
+    /// A crowd that is due at one instant stays near while others come before it and go.
+    #[test]
+    fn a_crowd_is_not_moved_for_each_that_comes_before_it() {
+        let mut calendar = Calendar::default();
+        (0..20_000).for_each(|number| calendar.insert(place(1 << 40, number)));
+        let mut moves = 0;
+
+        for number in 20_000..20_100 {
+            calendar.insert(place(0, number));
+            let is_far = !calendar.far.is_empty();
+            assert!(calendar.remove(&place(0, number)));
+            moves += usize::from(is_far);
+        }
+
+        assert!(moves <= 1, "the crowd was moved {moves} times");
+    }
+
+    /// Jobs that are evenly far from one another make no more spans than there may be.
+    #[test]
+    fn there_are_never_many_spans() {
+        let mut calendar = Calendar::default();
+
+        for number in 0..20_000 {
+            calendar.insert(place(i64::try_from(number).unwrap() << 40, number));
+            assert!(calendar.far.len() <= SPANS, "{} spans of {number} jobs", calendar.far.len());
+        }
+    }
+
+    /// The first and the last instants are as any.
+    #[test]
+    fn time_has_two_ends() {
+        let mut calendar = Calendar::default();
+        let ends = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
+        let places: Vec<_> = ends.into_iter().zip(0..).map(|(at, number)| place(at, number)).collect();
+
+        places.iter().rev().for_each(|place| calendar.insert(*place));
+
+        let now = Timestamp::MAX;
+        let gone: Vec<_> = std::iter::from_fn(|| calendar.pop_until(now)).collect();
+        assert_eq!(gone, places);
+    }
+
+    /// Many that are due at one instant can be taken back one by one.
     #[test]
     fn a_span_of_many_is_in_order() {
         let mut calendar = Calendar::default();

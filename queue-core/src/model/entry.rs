@@ -60,7 +60,7 @@ impl Entry {
 
     /// Reads from all that moving and leasing it will need.
     pub(super) fn touch(&self) -> usize {
-        self.body.touch() + self.sequence as usize + self.stamp.as_micros() as usize
+        self.body.touch() ^ self.sequence as usize ^ self.stamp.as_micros() as usize
     }
 
     pub(super) fn extras(&mut self) -> &mut Extras {

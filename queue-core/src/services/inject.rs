@@ -24,6 +24,11 @@ pub trait FromScope: Sized {
     /// Which service this is, and how it's taken.
     fn dependency(key: Option<&'static str>) -> Dependency;
 
+    /// Gives it as it is in the scope, if it is there already and shared; whoever gets `None` takes it.
+    fn made<'a>(_scope: &'a Scope, _key: Option<&'static str>) -> Option<&'a Self> {
+        None
+    }
+
     /// Takes it, and makes it first where that is due.
     fn from_scope<'a>(
         scope: &'a Scope,
@@ -35,6 +40,10 @@ pub trait FromScope: Sized {
 impl<T: ?Sized + Send + Sync + 'static> FromScope for Arc<T> {
     fn dependency(key: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<T>(key), Need::Required)
+    }
+
+    fn made<'a>(scope: &'a Scope, key: Option<&'static str>) -> Option<&'a Self> {
+        scope.made(key)
     }
 
     fn from_scope<'a>(

@@ -138,13 +138,11 @@ impl Scope {
     where
         T: ?Sized + Send + Sync + 'static,
     {
-        let key = ServiceKey::of::<T>(key);
-        let shared = |instance: &Instance| instance.downcast_ref::<Arc<T>>().cloned();
-        match self.singleton(key) {
-            // Its count is shared by all threads, so it's raised once and not twice.
-            Some(made) => Ok(shared(made)),
-            None => Ok(self.resolve(key).await?.as_ref().and_then(shared)),
+        if let Some(made) = self.made::<T>(key) {
+            return Ok(Some(made.clone()));
         }
+        let instance = self.resolve(ServiceKey::of::<T>(key)).await?;
+        Ok(instance.and_then(|instance| instance.downcast_ref::<Arc<T>>().cloned()))
     }
 
     pub(super) async fn unit_of_work<T: Send + 'static>(
@@ -157,13 +155,15 @@ impl Scope {
         unit.ok_or_else(|| ServiceError::because(name, "no unit of work of that type is registered"))
     }
 
-    /// Finds a singleton that was made before.
-    fn singleton(&self, key: ServiceKey) -> Option<&Instance> {
+    /// Finds a singleton that was made before, without raising its count, which all threads share.
+    pub(super) fn made<T>(&self, key: Option<&'static str>) -> Option<&Arc<T>>
+    where
+        T: ?Sized + Send + Sync + 'static,
+    {
         if self.closed.load(Ordering::SeqCst) {
-            None
-        } else {
-            self.services().provider(key)?.made_singleton()
+            return None;
         }
+        self.services().provider(ServiceKey::of::<T>(key))?.made_singleton()?.downcast_ref()
     }
 
     async fn resolve(&self, key: ServiceKey) -> Result<Option<Instance>, ServiceError> {

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod closures;
+mod contexts;
 mod disposal;
 mod endings;
 mod faults;

@@ -102,6 +102,20 @@ fn a_finished_job_that_is_retried_takes_room_again() {
     assert_eq!((table.unfinished(), table.room()), (2, Some(1)));
 }
 
+/// Q43: a queue is counted once somebody has pushed to it or paused it, and not when somebody has only waited for its jobs.
+#[test]
+fn a_queue_that_was_only_waited_for_is_not_counted() {
+    let mut table = JobTable::new(TableConfig::default());
+    let [waited, paused] = ["waited", "paused"].map(QueueName::from_static);
+
+    let numbers = [table.number(&waited), table.number(&paused), table.number(&waited)];
+    table.pause(&paused);
+
+    assert_eq!(numbers, [0, 1, 0]);
+    let counted: Vec<_> = table.counts(NOW).into_iter().map(|counts| counts.queue).collect();
+    assert_eq!(counted, [paused]);
+}
+
 /// Q43: ready is what a claim would find now: nothing that waits or is leased, and nothing of a paused queue.
 #[test]
 fn only_what_a_claim_would_find_is_ready() {

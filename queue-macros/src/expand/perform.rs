@@ -13,13 +13,13 @@ pub(super) fn perform(job: &Job) -> TokenStream {
     let private = job.attribute.private();
     let scope = Ident::new("__scope", Span::mixed_site());
     let this = Ident::new("self", Span::mixed_site());
-    let resolved = job.services().map(|wanted| service::resolve(wanted, &scope, &job.attribute));
-    let work = if job.attribute.blocking.is_some() {
-        blocking(job, &scope, &this)
+    let (resolve, work): (fn(&_, &_, &_) -> _, _) = if job.attribute.blocking.is_some() {
+        (service::resolve, blocking(job, &scope, &this))
     } else {
         let call = call(job, &this);
-        outcome(job, &quote!(#call.await))
+        (service::borrow, outcome(job, &quote!(#call.await)))
     };
+    let resolved = job.services().map(|wanted| resolve(wanted, &scope, &job.attribute));
     // What is not `Send` is reported here, so this stands at the function's name.
     let span = generated_at(job.function.signature.ident.span());
     let future = quote_spanned! {span=>

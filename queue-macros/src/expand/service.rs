@@ -37,6 +37,33 @@ pub(super) fn resolve(service: &Service, scope: &Ident, attribute: &Attribute) -
     }
 }
 
+/// Writes the statement that borrows the service from the scope if it's shared and made already, and else takes it.
+///
+/// So a singleton costs an attempt no box and no count that all threads share.
+pub(super) fn borrow(service: &Service, scope: &Ident, attribute: &Attribute) -> TokenStream {
+    let resolve = resolve(service, scope, attribute);
+    if !matches!(service.form, Form::Shared(_)) {
+        return resolve;
+    }
+    let injected = injected(service, attribute);
+    let key = key(service);
+    let private = attribute.private_at(generated_at(place(&service.ty)));
+    let variable = variable(&service.name);
+    let taken = format_ident!("{variable}__taken");
+    let span = generated_at(place(&service.ty));
+    quote_spanned! {span=>
+        let #taken;
+        let #variable = match <#injected as #private::FromScope>::made(#scope, #key) {
+            ::core::option::Option::Some(__made) => &**__made,
+            ::core::option::Option::None => {
+                #resolve
+                #taken = #variable;
+                &*#taken
+            }
+        };
+    }
+}
+
 /// Passes the service to the function.
 pub(super) fn passed(service: &Service) -> TokenStream {
     let variable = variable(&service.name);

@@ -9,7 +9,7 @@ pub(super) use loom::sync::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub(super) use std::sync::{Mutex, MutexGuard};
 
-/// How often to try before the thread goes to sleep: for some microseconds, as long as a batch takes at most.
+/// How often to try before the thread goes to sleep: for some ten microseconds, longer than most operations take.
 ///
 /// To put a thread to sleep and wake it costs both sides more than that. The pauses grow, so that the thread that has the
 /// table's lines of the cache gets some more done before they have to go to another core.

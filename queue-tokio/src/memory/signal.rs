@@ -43,6 +43,9 @@ impl Signal {
             if free == 0 || self.try_take_all(free) {
                 return free;
             }
+            if self.permits.is_closed() {
+                return 0;
+            }
             // Somebody who waits has taken one in between; then look again.
         }
     }

@@ -26,7 +26,8 @@ impl Claims {
 impl Shift {
     /// Claims whenever a worker is free, until the loop stops.
     ///
-    /// It is no worker itself, so that a job which holds its thread never keeps it from claiming on another.
+    /// It is no worker itself, so that a job which holds its thread doesn't keep it from claiming on another. One that enqueues
+    /// to a queue in memory and then holds its thread may: tokio keeps a task that is woken for the thread that woke it.
     pub(super) async fn claim_all(self: &Arc<Self>) {
         // Whoever stops the loop waits for this, so that nothing comes to hand once the buffer was given back.
         let mut claims = self.claims.lock().await;
@@ -89,10 +90,10 @@ impl Shift {
         if is_surplus {
             self.surplus.notify_one();
         }
-        self.call();
-        if !is_one {
-            // A scheduler may keep the task that was called last for this thread alone; the first is free to go elsewhere then.
+        if is_one {
             self.call();
+        } else {
+            self.call_two();
         }
         // Whoever stops the loop empties the buffer; what came after that is given back here.
         if self.is_stopping() {

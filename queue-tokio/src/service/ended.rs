@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::held::Held;
 
 /// An attempt that has ended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) settlement: Settlement,
     /// Whether it is recorded already, by the job's unit of work.
@@ -19,8 +19,8 @@ pub(super) struct Ended {
 
 /// Where workers leave the attempts that have ended. It never holds a worker up.
 ///
-/// **Invariant:** whoever leaves one here rings before it waits for anything, and before it begins a job that may be the
-/// last for a while; so results gather only while there is more work at hand.
+/// **Invariant:** whoever leaves one here rings before it waits for anything, after a job that took more than a
+/// millisecond, and before it begins the last job at hand; so results gather only while jobs are short and there are more.
 #[derive(Debug, Default)]
 pub(super) struct EndedAttempts {
     attempts: SegQueue<Ended>,
@@ -35,11 +35,13 @@ impl EndedAttempts {
         self.attempts.push(ended);
     }
 
-    /// Has what was left here settled.
-    pub(super) fn ring(&self) {
-        if !self.attempts.is_empty() {
+    /// Has what was left here settled; `false` if there is nothing.
+    pub(super) fn ring(&self) -> bool {
+        let is_needed = !self.attempts.is_empty();
+        if is_needed {
             self.bell.notify_one();
         }
+        is_needed
     }
 
     /// Waits until somebody rings.
@@ -51,12 +53,13 @@ impl EndedAttempts {
         self.bell.notified().await;
     }
 
-    /// Takes what is here, up to what goes in one settlement with those.
+    /// Takes what is here, up to what goes in one settlement with those; for what is left it rings.
     pub(super) fn take_into(&self, batch: &mut Vec<Ended>) {
         while batch.len() < Self::BATCH
             && let Some(ended) = self.attempts.pop()
         {
             batch.push(ended);
         }
+        self.ring();
     }
 }

@@ -70,14 +70,16 @@ impl Hand {
 
     /// Lets go of jobs that were settled.
     pub(super) fn release(&self, settled: impl IntoIterator<Item = Arc<Held>>) {
+        // What goes with these runs foreign code, a payload's `Drop`, which must not run under the lock.
+        let settled: Vec<_> = settled.into_iter().collect();
         let mut slots = self.lock();
-        let gone: Vec<_> = settled.into_iter().filter_map(|held| slots.let_go(&held)).collect();
+        let gone: Vec<_> = settled.iter().filter_map(|held| slots.let_go(held)).collect();
         let is_empty = slots.is_empty();
         drop(slots);
         if is_empty {
             self.quieter.notify_one();
         }
-        // A payload's `Drop` is foreign code, which must not run under the lock.
+        drop(settled);
         let free: Vec<_> = gone.into_iter().map(Free::of).collect();
         self.lock().free.extend(free);
     }
@@ -99,14 +101,14 @@ impl Hand {
     }
 
     /// Waits until a job comes to hand, if none is.
-    pub(super) async fn is_filled(&self) {
-        if self.is_unwatched() {
+    pub(super) async fn filled_again(&self) {
+        if self.ask_to_be_woken() {
             self.filled.notified().await;
         }
     }
 
-    /// Has whoever takes the next job wake those that wait for it, if no job is in hand.
-    fn is_unwatched(&self) -> bool {
+    /// Has whoever takes the next job wake who waits for that; `false` if a job is in hand.
+    fn ask_to_be_woken(&self) -> bool {
         let mut slots = self.lock();
         slots.is_unwatched = slots.is_empty();
         slots.is_unwatched

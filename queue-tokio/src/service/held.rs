@@ -52,9 +52,10 @@ impl Held {
         self.context.interrupt().reason()
     }
 
-    /// Notes that its attempt begins.
-    pub(super) fn start(&self) {
+    /// Notes that its attempt begins, and tells when.
+    pub(super) fn start(&self) -> Timestamp {
         self.phase.store(RUNNING, Ordering::SeqCst);
+        self.context.start()
     }
 
     pub(super) fn is_running(&self) -> bool {

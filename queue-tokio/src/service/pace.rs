@@ -6,6 +6,7 @@
 //! So what is claimed ahead waits for some milliseconds, and what doesn't pays nothing for it: a job that waits for longer,
 //! behind jobs that took long all of a sudden, is given back for others to run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{Timestamp, Transition};
@@ -38,7 +39,7 @@ struct Claimed {
 }
 
 impl Pace {
-    /// Tells how many jobs to claim ahead, now that all of the last claim were begun.
+    /// Tells how many jobs to claim ahead, now that a worker is free again.
     pub(super) fn ahead(&mut self, concurrency: usize, now: Timestamp) -> usize {
         if let Some(last) = self.last.take() {
             let ran = now.since(last.at);
@@ -62,7 +63,7 @@ impl Pace {
 
 impl Shift {
     /// Gives back what was claimed ahead and finds no worker, until the loop stops.
-    pub(super) async fn give_back(&self) {
+    pub(super) async fn give_back(self: Arc<Self>) {
         loop {
             tokio::select! {
                 biased;
@@ -79,10 +80,10 @@ impl Shift {
         }
     }
 
-    fn give_back_the_old(&self) {
+    fn give_back_the_old(self: &Arc<Self>) {
         let now = self.runtime.now();
         for _ in 0..self.buffer.len() {
-            let Some(held) = self.buffered() else { return };
+            let Some(held) = self.buffered() else { break };
             let waited = held.context.delivery().received_at.map(|at| now.since(at));
             if waited.is_some_and(|waited| waited < PATIENCE) {
                 self.buffer.push(held);
@@ -91,6 +92,11 @@ impl Shift {
             }
         }
         self.ended.ring();
+        // Whoever looked meanwhile has not seen what was put back, and what was given back leaves room for another claim.
+        if !self.buffer.is_empty() {
+            self.call();
+        }
+        self.hungry.notify_one();
         // What was put back may have come after the loop was told to stop.
         if self.is_stopping() {
             self.release_buffer();

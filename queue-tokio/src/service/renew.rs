@@ -23,7 +23,7 @@ impl Shift {
                 tokio::select! {
                     biased;
                     () = self.over.cancelled() => return,
-                    () = self.hand.is_filled() => {}
+                    () = self.hand.filled_again() => {}
                 }
                 next = self.runtime.now().saturating_add(self.settings.renew_every());
             }

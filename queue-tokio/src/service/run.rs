@@ -5,15 +5,39 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
-use queue_core::{Attempted, InterruptReason, Settlement, Transition};
+use queue_core::{Attempted, InterruptReason, Settlement, Timestamp, Transition};
 
 use super::ended::Ended;
 use super::held::Held;
 use super::shift::Shift;
 
-/// How many jobs a worker runs before it lets others have the thread, if none of them does.
-const JOBS_A_TURN: usize = 64;
+/// What a worker runs before it lets others have the thread, if none of its jobs does.
+#[derive(Default)]
+struct Turn {
+    jobs: usize,
+    /// When its last job began.
+    began: Option<Timestamp>,
+}
+
+impl Turn {
+    const JOBS: usize = 64;
+
+    /// After a job that took so long, what has ended doesn't wait for the next one.
+    const LONG: Duration = Duration::from_millis(1);
+
+    /// Notes when the next job begins, and tells whether the one before took long.
+    fn was_long(&mut self, begins: Timestamp) -> bool {
+        self.began.replace(begins).is_some_and(|began| begins.since(began) > Self::LONG)
+    }
+
+    /// Counts a job, and tells whether the turn is over; then another begins.
+    fn is_over(&mut self) -> bool {
+        self.jobs = (self.jobs + 1) % Self::JOBS;
+        self.jobs == 0
+    }
+}
 
 impl Shift {
     /// Calls a worker to the buffer: one that waits, or else one more if there may be.
@@ -37,43 +61,53 @@ impl Shift {
         self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
     }
 
-    /// Calls a worker unless one that was called has yet to come.
-    fn call_along(self: &Arc<Self>) {
-        if !self.is_called.swap(true, Ordering::SeqCst) {
-            self.call();
-        }
+    /// Calls two: a scheduler may keep the task that was called last for this thread alone, whose next job may hold it; the
+    /// first is free to go elsewhere then.
+    pub(super) fn call_two(self: &Arc<Self>) {
+        self.call();
+        self.call();
     }
 
     async fn work(self: Arc<Self>) {
         let mut has_come = true;
-        let mut turn = 0;
+        let mut turn = Turn::default();
         while !self.is_stopping() {
             if has_come {
                 self.is_called.store(false, Ordering::SeqCst);
             }
             let Some(held) = self.buffered() else {
                 has_come = self.wait_for_call().await;
-                turn = 0;
+                turn = Turn::default();
                 continue;
             };
             if self.buffer.is_empty() {
-                // The job may take long, and what has ended before it must not wait for it.
-                self.ended.ring();
-            } else if has_come {
-                // Each who comes calls the next while jobs are left, so that jobs which hold their threads hold up no others.
-                self.call_along();
+                // The job may take long, and what has ended before must not wait for it.
+                self.settle_first().await;
+            } else if std::mem::take(&mut has_come) && !self.is_called.swap(true, Ordering::SeqCst) {
+                // Of those who come, one after the other calls more while jobs are left: jobs that hold their threads hold
+                // up no others.
+                self.call_two();
             }
             has_come = false;
+            if turn.was_long(held.start()) {
+                self.settle_first().await;
+            }
             self.perform(held).await;
-            turn += 1;
-            if turn == JOBS_A_TURN {
-                turn = 0;
+            if turn.is_over() {
                 self.ended.ring();
                 give_way().await;
             }
         }
         self.ended.ring();
         self.workers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Has what has ended settled before this worker goes on.
+    async fn settle_first(&self) {
+        if self.ended.ring() {
+            // The settling may have been woken for this thread alone.
+            give_way().await;
+        }
     }
 
     /// Waits until somebody calls, or the loop stops; `false` if there was no need to.
@@ -134,7 +168,6 @@ impl Shift {
     }
 
     async fn attempt(&self, held: Arc<Held>) {
-        held.start();
         let attempted = self.performer.run(&held.context).await;
         self.hand.end(&held);
         let Attempted { settlement, is_recorded, .. } = attempted;

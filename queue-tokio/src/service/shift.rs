@@ -102,7 +102,7 @@ impl Shift {
         self.spawn("settling", async move { settling.settle_all().await });
         if self.settings.prefetch.is_none() {
             let giving = self.clone();
-            self.spawn("giving back", async move { giving.give_back().await });
+            self.spawn("giving back", giving.give_back());
         }
         let renewal = self.clone();
         let watched = self.clone();

@@ -12,5 +12,6 @@ mod running;
 mod side_by_side;
 mod signals;
 mod stopping;
+mod threads;
 mod trouble;
 mod world;

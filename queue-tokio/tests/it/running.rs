@@ -1,12 +1,12 @@
 //! Holds the hosted loop to how jobs run: H1, H2, H5, H6, H11, H12, H18, H20, H21, H23, H24, H26, H27.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, NewJob, Outcome, OutcomeKind,
+    Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome, OutcomeKind,
     QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use tokio::sync::{Barrier, Notify, Semaphore};
@@ -40,54 +40,6 @@ async fn as_many_jobs_run_at_once_as_concurrency_says() -> TestResult {
 
     assert_eq!(gauge.most.load(Ordering::SeqCst), 8);
     world.host.stop().await?;
-    Ok(())
-}
-
-/// Opens for those that hold a thread while they wait at it.
-#[derive(Default)]
-struct Gate {
-    is_open: Mutex<bool>,
-    opened: Condvar,
-}
-
-#[background_job(max_attempts = 1)]
-async fn hold_a_thread(#[inject] gate: &Gate, #[inject] holds: &Notify) {
-    holds.notify_one();
-    let is_closed = |is_open: &mut bool| !*is_open;
-    let wait =
-        gate.opened.wait_timeout_while(gate.is_open.lock().unwrap(), Duration::from_secs(60), is_closed);
-    assert!(!wait.unwrap().1.timed_out(), "nobody opened the gate");
-}
-
-#[background_job]
-async fn open(#[inject] gate: &Gate) {
-    *gate.is_open.lock().unwrap() = true;
-    gate.opened.notify_all();
-}
-
-/// H1: a job that holds its thread holds up none that was claimed with it, nor any after it, while another thread is free.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_holds_its_thread_holds_up_no_other() -> TestResult {
-    for _ in 0..50 {
-        for comes_along in [true, false] {
-            let holds = shared::<Notify>();
-            let services = Services::builder().singleton(Gate::default()).singleton_as(holds.clone());
-            let world = World::start(jobs![hold_a_thread, open], services).await;
-
-            if comes_along {
-                world.queue.enqueue_all([NewJob::from(hold_a_thread::new()), open::new().into()]).await?;
-            } else {
-                world.queue.enqueue(hold_a_thread::new()).await?;
-                holds.notified().await;
-                world.queue.enqueue(open::new()).await?;
-            }
-            world.recorder.wait_for_settled::<open>(1).await;
-            world.recorder.wait_for_settled::<hold_a_thread>(1).await;
-
-            assert_eq!(world.queue.counts().await?[0].of(State::Completed), 2);
-            world.host.stop().await?;
-        }
-    }
     Ok(())
 }
 

@@ -1,0 +1,76 @@
+//! Holds contexts to being as new when they are used again, and nobody else's.
+
+use std::sync::Arc;
+
+use queue_core::{
+    Delivery, Fence, InterruptReason, JobContext, JobId, JobRecord, Lease, NewJob, Performer, Services,
+    Timestamp, Transition, background_job, jobs,
+};
+use queue_testkit::ModelQueue;
+
+use crate::scopes::world;
+
+#[background_job]
+async fn next(#[inject] context: &JobContext, place: u64) {
+    context.then(next::new(place + 1));
+}
+
+fn performer() -> Performer {
+    Performer::new(jobs![next], Services::none(), Arc::new(ModelQueue::new()), &[], world())
+}
+
+fn delivery(number: u128, job: NewJob) -> Delivery {
+    let record = JobRecord::new(JobId::from_u128(number), job.name, job.body);
+    let lease =
+        Lease { job: record.id, fence: Fence(1), length: Lease::DEFAULT_LENGTH, expires_at: Timestamp::MAX };
+    Delivery::new(record, lease)
+}
+
+/// H24, H5: nothing of an attempt is left for the next one in its memory: neither followups, nor its end, nor its interrupt.
+#[test]
+fn a_context_that_is_used_again_is_as_new() {
+    queue_testkit::block_on(async {
+        let performer = performer();
+        let mut context = performer.context(delivery(1, next::new(1).into()));
+        let first = performer.run(&context).await;
+        assert_eq!(first.settlement.followups.len(), 1);
+        context.note_completed();
+        context.interrupt().force(InterruptReason::LeaseLost);
+
+        performer.context_in(&mut context, delivery(2, next::new(7).into()));
+
+        assert_eq!(context.id(), JobId::from_u128(2));
+        assert!(context.interrupt().reason().is_none() && !context.token().is_cancelled());
+        let second = performer.run(&context).await;
+        assert_eq!((second.settlement.transition, second.is_recorded), (Transition::Complete, false));
+        let followups = second.settlement.followups;
+        let places = followups.iter().map(|job| job.body.downcast_ref::<next>().map(|next| next.place));
+        assert_eq!(places.collect::<Vec<_>>(), [Some(8)]);
+    });
+}
+
+#[test]
+fn a_context_that_somebody_keeps_is_theirs() {
+    let performer = performer();
+    let mut context = performer.context(delivery(1, next::new(1).into()));
+    let kept = context.clone();
+
+    assert!(!context.clear(), "it was cleared in somebody's hands");
+    performer.context_in(&mut context, delivery(2, next::new(2).into()));
+
+    assert_eq!((kept.id(), context.id()), (JobId::from_u128(1), JobId::from_u128(2)));
+    assert_eq!(kept.delivery().body.downcast_ref::<next>(), Some(&next::new(1)));
+}
+
+#[test]
+fn a_context_that_is_cleared_lets_its_payload_go() {
+    let payload = Arc::new(());
+    let inside = payload.clone();
+    let job = NewJob::call(async move |_| drop(inside));
+    let mut context = performer().context(delivery(1, job));
+    assert_eq!(Arc::strong_count(&payload), 2);
+
+    assert!(context.clear());
+
+    assert_eq!(Arc::strong_count(&payload), 1);
+}
