@@ -60,14 +60,8 @@ pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
         runtime()?.block_on(course::run(&Server::start()?, setup.held, course::Elsewhere::Transaction))?;
     let recoveries = runtime()?.block_on(recovery::run(&Server::start()?, setup.kills))?;
 
-    let report = Report::of_bloat(&Outcome { place, steps, held, recoveries })?;
-    println!("{}", report.text());
-    if setup.is_complete() {
-        println!("Written to {}.", report.write()?.display());
-    } else {
-        println!("Not written: only a run with all settings by default is kept.");
-    }
-    Ok(())
+    Report::of_bloat(&Outcome { place, steps, held, recoveries })?
+        .publish(setup.is_complete(), "a run with all settings by default")
 }
 
 /// Makes one for each, so that nothing of one goes on beside the next.

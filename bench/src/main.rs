@@ -127,12 +127,5 @@ fn main() -> anyhow::Result<()> {
 fn compare(suite: Suite, setup: &Setup) -> anyhow::Result<()> {
     let results = round::all(suite, setup)?;
     let report = Report::new(suite, &results, setup)?;
-    println!("{}", report.text());
-    if setup.is_complete() {
-        let path = report.write()?;
-        println!("Written to {}.", path.display());
-    } else {
-        println!("Not written: only a run of all systems and workloads is kept.");
-    }
-    Ok(())
+    report.publish(setup.is_complete(), "a run of all systems and workloads")
 }

@@ -87,13 +87,24 @@ impl Report {
     }
 
     /// Gives what the terminal shows.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         let sections: Vec<_> = self.tables.iter().chain(&self.targets).map(Table::markdown).collect();
         format!("{}\n{}", sections.join("\n"), self.facts)
     }
 
+    /// Shows it, and keeps it if the run was a whole one; `whole` says what that is.
+    pub(crate) fn publish(&self, is_whole: bool, whole: &str) -> anyhow::Result<()> {
+        println!("{}", self.text());
+        if is_whole {
+            println!("Written to {}.", self.write()?.display());
+        } else {
+            println!("Not written: only {whole} is kept.");
+        }
+        Ok(())
+    }
+
     /// Writes the file and its charts beside the manifest; those of other runs stay as they are.
-    pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
+    fn write(&self) -> anyhow::Result<PathBuf> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let charts = home.join("charts");
         fs::create_dir_all(&charts)?;

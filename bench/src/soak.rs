@@ -74,12 +74,5 @@ pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
         courses.push(Course { place, parts });
     }
 
-    let report = Report::of_soak(&courses)?;
-    println!("{}", report.text());
-    if setup.is_complete() {
-        println!("Written to {}.", report.write()?.display());
-    } else {
-        println!("Not written: only a run with all settings by default is kept.");
-    }
-    Ok(())
+    Report::of_soak(&courses)?.publish(setup.is_complete(), "a run with all settings by default")
 }

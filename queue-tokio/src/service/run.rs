@@ -141,8 +141,9 @@ impl Shift {
     }
 
     async fn perform(self: &Arc<Self>, held: Arc<Held>) {
-        // It may have been lost or cancelled while it waited here.
+        // It may have been lost or cancelled while it waited here, or the loop told to stop.
         let transition = match held.interrupted() {
+            None if self.is_stopping() => Transition::Release,
             None => return self.hand_over_when_suspended(self.attempt(held)).await,
             Some(InterruptReason::Cancelled(reason)) => Transition::Cancel { reason: reason.clone() },
             Some(InterruptReason::Shutdown | InterruptReason::LeaseLost) => Transition::Release,
