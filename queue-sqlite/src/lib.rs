@@ -49,6 +49,7 @@
 //! [`enqueue_in`](SqliteQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
 //! committed together with its completion: see [`SqliteUnitOfWork`].
 
+mod attended;
 mod clock;
 mod config;
 mod connection;

@@ -10,6 +10,7 @@ use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
 
+use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::reader::Reader;
 use crate::writer::{Writer, WriterHandle};
@@ -20,12 +21,15 @@ use queue_core::encoded::{encode, encode_followups};
 /// Cheap to clone; all clones are the same queue. An acknowledged push is on disk.
 /// It takes jobs without a bound, needs no async runtime of any kind, and works from within any.
 /// Claimers that wait on one handle and its clones are served first come, first served.
+///
+/// Dropping the last handle does what was asked for before, lets go of the file, and waits for that: some milliseconds, and
+/// at most as long as a busy file is waited for. From then on the file may be moved or deleted.
 #[derive(Clone)]
 pub struct SqliteQueue(Arc<Shared>);
 
 struct Shared {
-    writer: WriterHandle,
-    reader: Reader,
+    writer: Attended<WriterHandle>,
+    reader: Attended<Reader>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     path: Arc<Path>,
@@ -64,7 +68,7 @@ impl SqliteQueue {
     /// can still be renewed and settled. What is stored stays stored.
     pub fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
-        self.0.writer.close();
+        self.writer().close();
     }
 
     /// Looks at once for what others have stored and for what has become due, rather than at the next interval.
@@ -73,7 +77,7 @@ impl SqliteQueue {
     ///
     /// Dropping the future stops waiting for it.
     pub async fn look(&self) {
-        self.0.writer.look().await;
+        self.writer().look().await;
     }
 
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
@@ -81,11 +85,11 @@ impl SqliteQueue {
     }
 
     pub(crate) fn writer(&self) -> &WriterHandle {
-        &self.0.writer
+        self.0.writer.way()
     }
 
     pub(crate) fn reader(&self) -> &Reader {
-        &self.0.reader
+        self.0.reader.way()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -3,20 +3,20 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::thread;
 
 use queue_core::QueueError;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::connection;
 use crate::error::Broken;
 
 type Query = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The way to the reader; its thread ends with the last of these.
-#[derive(Clone, Debug)]
+/// The way to the reader, whose thread ends with it.
+#[derive(Debug)]
 pub(crate) struct Reader {
     queries: mpsc::Sender<Query>,
     path: Arc<Path>,
@@ -24,25 +24,14 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Opens a connection on a thread of its own.
-    pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<Self, QueueError> {
+    pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<Attended<Self>, QueueError> {
         let (queries, waiting) = mpsc::channel::<Query>();
-        let (opened, is_open) = oneshot::channel();
-        let path: Arc<Path> = settings.place.path().into();
         let (place, synchronous, busy) =
             (settings.place.clone(), settings.synchronous, settings.busy_timeout);
-        let read = move || match connection::open(&place, synchronous, busy) {
-            Ok(mut connection) => {
-                drop(opened.send(Ok(())));
-                waiting.into_iter().for_each(|query| query(&mut connection));
-            }
-            Err(error) => drop(opened.send(Err(error))),
-        };
-        thread::Builder::new()
-            .name("queue-sqlite-read".into())
-            .spawn(read)
-            .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
-        is_open.await.map_err(|_| gone())??;
-        Ok(Self { queries, path })
+        let reader = Self { queries, path: place.path().into() };
+        let open = move || connection::open(&place, synchronous, busy);
+        let read = move |mut connection| waiting.into_iter().for_each(|query| query(&mut connection));
+        Attended::start("queue-sqlite-read", reader, open, read).await
     }
 
     /// Runs a query, all of it on one state of the file.

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use handle::WriterHandle;
 
+use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::error::{Broken, is_busy};
 use crate::table::{self, Known, Table};
@@ -79,24 +80,13 @@ type Served = Vec<(Claim, Vec<Delivery>)>;
 
 impl Writer {
     /// Opens and migrates the file on a thread of its own, which then goes on writing.
-    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<WriterHandle, QueueError> {
+    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<Attended<WriterHandle>, QueueError> {
         let (sender, messages) = unbounded_channel();
         let handle = WriterHandle::new(sender);
         let weak = handle.downgrade();
-        let (opened, is_open) = oneshot::channel();
-        let write = move || match Self::open(settings, messages, weak) {
-            Ok((writer, runtime)) => {
-                drop(opened.send(Ok(())));
-                runtime.block_on(writer.run());
-            }
-            Err(error) => drop(opened.send(Err(error))),
-        };
-        std::thread::Builder::new()
-            .name("queue-sqlite-write".into())
-            .spawn(write)
-            .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
-        is_open.await.map_err(|_| crate::error::writer_gone())??;
-        Ok(handle)
+        let open = move || Self::open(settings, messages, weak);
+        let write = |(writer, runtime): (Self, tokio::runtime::Runtime)| runtime.block_on(writer.run());
+        Attended::start("queue-sqlite-write", handle, open, write).await
     }
 
     fn open(

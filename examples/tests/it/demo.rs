@@ -50,6 +50,9 @@ async fn the_demo_starts_afresh_in_its_own_folder() -> Result<(), BoxError> {
     settings.products = Some(products);
 
     demo::run(&settings).await?;
+    let left = fs::read_dir(settings.data())?.map(|entry| Ok(entry?.file_name()));
+    let left: Vec<_> = left.collect::<Result<_, std::io::Error>>()?;
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with("-wal")), "no file is in use: {left:?}");
     let again = demo::run(&settings).await?;
 
     assert_eq!(again.missing(), Vec::<String>::new());

@@ -14,7 +14,8 @@ use super::message::{Claim, Message};
 use crate::error::{Failure, writer_gone};
 use crate::table::Table;
 
-/// Sends requests to the writer, whose thread ends with the last of these.
+/// Sends requests to the writer, whose thread ends with the last of these: the queue has one, and the writer itself makes
+/// others for a moment.
 #[derive(Clone)]
 pub(crate) struct WriterHandle(UnboundedSender<Message>);
 

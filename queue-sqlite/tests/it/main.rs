@@ -6,6 +6,7 @@ mod busy;
 mod conformance;
 mod durable;
 mod fixture;
+mod letting_go;
 mod opening;
 mod reading;
 mod retention;

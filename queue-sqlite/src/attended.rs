@@ -1,0 +1,71 @@
+//! A thread with a connection of its own, which ends with the way to it, and is waited for then.
+
+use std::thread::{self, JoinHandle};
+
+use queue_core::QueueError;
+use tokio::sync::oneshot;
+
+/// The way to a thread, and the thread.
+///
+/// Dropping it waits until the thread has done what it was asked for and closed its connection. SQLite removes the files
+/// beside a database by their names when the last connection closes; one that did so later could remove those of another
+/// database, made meanwhile under the same name.
+///
+/// **Invariant:** nobody else has a way that keeps the thread alive, except for the thread itself.
+#[derive(Debug)]
+pub(crate) struct Attended<W> {
+    // Dropped first, which is what has the thread end.
+    way: W,
+    _thread: Joined,
+}
+
+impl<W> Attended<W> {
+    /// Starts a thread that opens what it works with, and gives the way to it once that is open.
+    ///
+    /// # Errors
+    ///
+    /// No thread could be started, or what it wanted to open can't be.
+    pub(crate) async fn start<T>(
+        name: &str,
+        way: W,
+        open: impl FnOnce() -> Result<T, QueueError> + Send + 'static,
+        work: impl FnOnce(T) + Send + 'static,
+    ) -> Result<Self, QueueError> {
+        let (opened, is_open) = oneshot::channel();
+        let run = move || match open() {
+            Ok(open) => {
+                // Whoever wanted it may have gone; then it ends at once.
+                drop(opened.send(Ok(())));
+                work(open);
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(run);
+        let thread = thread
+            .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
+        let started = Self { way, _thread: Joined(Some(thread)) };
+        is_open
+            .await
+            .map_err(|_| QueueError::unavailable("the thread panicked while it opened the file"))??;
+        Ok(started)
+    }
+
+    pub(crate) fn way(&self) -> &W {
+        &self.way
+    }
+}
+
+/// A thread that is waited for when this is dropped.
+#[derive(Debug)]
+struct Joined(Option<JoinHandle<()>>);
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        // Whatever the thread does for its callers may drop the last of them; it can't wait for itself.
+        let others = |thread: &JoinHandle<()>| thread.thread().id() != thread::current().id();
+        if let Some(thread) = self.0.take().filter(others) {
+            // One that panicked has closed its connection as well.
+            drop(thread.join());
+        }
+    }
+}
