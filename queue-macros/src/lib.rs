@@ -82,8 +82,13 @@ pub fn background_job(
 
 /// Makes a test of an async function, under virtual time, and hands it a `TestKit` if it takes one.
 ///
-/// ```ignore
+/// ```
+/// use queue_core::background_job;
 /// use queue_testkit::TestKit;
+///
+/// # mod app { pub fn services() -> queue_core::ServicesBuilder { queue_core::Services::builder() } }
+/// #[background_job]
+/// async fn send_welcome(user: u64, text: String) {}
 ///
 /// #[queue_testkit::test(jobs = [send_welcome], services = app::services())]
 /// async fn a_welcome_is_sent(kit: TestKit) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
