@@ -12,6 +12,7 @@ mod identity;
 mod index;
 mod lane;
 mod lease;
+mod names;
 mod operate;
 mod push;
 mod retention;
@@ -37,6 +38,7 @@ use entry::Entry;
 use identity::Identities;
 use index::{Index, Place};
 use lane::Lane;
+use names::Names;
 use unique::UniqueKeys;
 
 /// What a table is made with.
@@ -69,6 +71,7 @@ pub struct JobTable {
     /// How many entries were removed since the table last gave memory back.
     removed: usize,
     identities: Identities,
+    names: Names,
     lanes: Vec<Lane>,
     lane_of: FxHashMap<QueueName, u32>,
     /// The lane that was last asked for.
@@ -102,6 +105,7 @@ impl JobTable {
             sequence: 0,
             entries: Slab::new(),
             removed: 0,
+            names: Names::default(),
             lanes: Vec::new(),
             lane_of: FxHashMap::default(),
             last_lane: 0,

@@ -55,7 +55,7 @@ impl JobTable {
         entry.stamp = now.saturating_add(length);
         let delivery = Delivery {
             lease: Lease { job: entry.id, fence: entry.fence, length, expires_at: entry.stamp },
-            name: entry.name.clone(),
+            name: self.names.get(entry.name)?.clone(),
             queue: self.lanes.get(entry.lane as usize)?.name.clone(),
             body: entry.body.clone(),
             meta: entry.meta(),

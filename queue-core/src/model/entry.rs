@@ -16,8 +16,9 @@ pub(super) struct Entry {
     pub(super) id: JobId,
     /// Its place in push order.
     pub(super) sequence: u64,
-    pub(super) name: JobName,
     pub(super) body: Body,
+    /// The number of its name.
+    pub(super) name: u32,
     pub(super) lane: u32,
     pub(super) state: State,
     pub(super) priority: i32,
@@ -89,8 +90,8 @@ impl Entry {
         errors.push(AttemptError { attempt, at, message });
     }
 
-    pub(super) fn record(&self, queue: &QueueName) -> JobRecord {
-        let mut record = JobRecord::new(self.id, self.name.clone(), self.body.clone());
+    pub(super) fn record(&self, name: &JobName, queue: &QueueName) -> JobRecord {
+        let mut record = JobRecord::new(self.id, name.clone(), self.body.clone());
         record.queue = queue.clone();
         record.state = self.state;
         record.priority = self.priority;

@@ -114,9 +114,8 @@ impl JobTable {
         if entry.state == State::Executing {
             return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")));
         }
-        if let Some(unique) = entry.unique().cloned() {
-            let name = entry.name.clone();
-            self.unique.release(&name, &unique, id);
+        if let (Some(unique), Some(name)) = (entry.unique().cloned(), self.names.get(entry.name)) {
+            self.unique.release(name, &unique, id);
         }
         self.remove(slot);
         Ok(())
@@ -152,16 +151,16 @@ impl JobTable {
         let Some(entry) = self.entry(slot) else {
             return Ok(());
         };
-        let Some(unique) = entry.unique().cloned() else {
+        let (Some(unique), Some(name)) = (entry.unique().cloned(), self.names.get(entry.name)) else {
             return Ok(());
         };
-        let (name, id, pushed_at) = (entry.name.clone(), entry.id, entry.pushed_at);
-        match self.unique.holder(&name, &unique) {
+        let (id, pushed_at) = (entry.id, entry.pushed_at);
+        match self.unique.holder(name, &unique) {
             Some(holder) if holder != id => Err(QueueError::conflict(format!(
                 "the unique key of job {id} is held by job {holder} now: cancel that one first"
             ))),
             Some(_) | None => {
-                self.unique.hold(&name, &unique, id, pushed_at);
+                self.unique.hold(name, &unique, id, pushed_at);
                 Ok(())
             }
         }
@@ -171,13 +170,14 @@ impl JobTable {
         let queue = self.lanes.get(entry.lane as usize).map(|lane| &lane.name);
         filter.queue.as_ref().is_none_or(|wanted| Some(wanted) == queue)
             && (filter.states.is_empty() || filter.states.contains(&entry.state))
-            && filter.name.as_ref().is_none_or(|name| *name == entry.name)
+            && filter.name.as_ref().is_none_or(|wanted| Some(wanted) == self.names.get(entry.name))
             && filter.pushed_before.is_none_or(|instant| entry.pushed_at < instant)
     }
 
     fn record(&self, slot: Slot) -> Option<JobRecord> {
         let entry = self.entry(slot)?;
-        self.lanes.get(entry.lane as usize).map(|lane| entry.record(&lane.name))
+        let (name, lane) = (self.names.get(entry.name)?, self.lanes.get(entry.lane as usize)?);
+        Some(entry.record(name, &lane.name))
     }
 
     fn known(&self, id: JobId) -> Result<Slot, QueueError> {

@@ -81,8 +81,8 @@ impl JobTable {
         self.unfinished = self.unfinished.saturating_sub(1);
         entry.stamp = at;
         entry.state = state;
-        if let Some(unique) = entry.extras.as_ref().and_then(|extras| extras.unique.as_ref()) {
-            self.unique.finish(&entry.name, unique, entry.id, self.now);
+        if let (Some(unique), Some(name)) = (entry.unique(), self.names.get(entry.name)) {
+            self.unique.finish(name, unique, entry.id, self.now);
         }
         let kept = self.config.retention.of(state);
         lane.count(state, 1);
