@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -114,6 +115,16 @@ impl Body {
     /// Takes the closure out, if it's one that has not been run.
     pub(crate) fn take_call(&self) -> Option<CallFn> {
         self.0.as_ref()?.call()?.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Letting go of a value runs foreign code, wherever that happens: under a lock, among others that are let go of. If its own
+/// `Drop` panics, the panic hook tells of it and nobody else is harmed.
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(content) = self.0.take() {
+            drop(panic::catch_unwind(AssertUnwindSafe(|| drop(content))));
+        }
     }
 }
 

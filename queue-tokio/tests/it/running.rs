@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Delivery, Event, Failure, FailureCause, Inspect as _, JobContext, JobError, Outcome, OutcomeKind,
-    QueueExt as _, Services, State, Worker, background_job, jobs,
+    Body, Delivery, Event, Failure, FailureCause, Inspect as _, Job as _, JobContext, JobError, NewJob,
+    Outcome, OutcomeKind, QueueExt as _, Services, State, Worker, background_job, jobs,
 };
+use serde::Serialize;
 use tokio::sync::{Barrier, Notify, Semaphore};
 
 use crate::world::{TestResult, World, record, shared};
@@ -64,6 +65,35 @@ async fn a_panic_fails_its_job_and_no_other() -> TestResult {
     let job = record(&world.queue, exploded).await;
     assert_eq!(job.state, State::Discarded);
     assert!(job.errors[0].message.starts_with("panicked: boom, at "), "{:?}", job.errors);
+    world.host.stop().await?;
+    Ok(())
+}
+
+/// A payload like none should be.
+#[derive(Serialize)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// H2: jobs whose payloads panic when they are dropped, many at once, take nobody down.
+#[tokio::test]
+async fn payloads_that_panic_when_dropped_harm_nobody() -> TestResult {
+    let world = World::start(jobs![quiet], Services::builder()).await;
+    let bomb = || NewJob::new(quiet::NAME, Body::typed(Bomb));
+
+    let bombs = world.queue.enqueue_all((0..10).map(|_| bomb())).await?;
+    world.recorder.wait_for_settled::<quiet>(10).await;
+    for receipt in bombs {
+        world.queue.delete(receipt.id()).await?;
+    }
+    world.queue.enqueue(quiet::new()).await?;
+    world.recorder.wait_for_settled::<quiet>(11).await;
+
+    assert_eq!(world.queue.counts().await?[0].of(State::Completed), 1);
     world.host.stop().await?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Jobs that hold their threads hold up no others: H1, H11, H12.
 
+use std::hint;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use queue_core::{
     Event, Inspect as _, NewJob, Observer, QueueExt as _, Services, State, background_job, jobs,
@@ -115,26 +116,52 @@ async fn wait_for_a_settlement(#[inject] settlements: &Mutex<Receiver<()>>) {
     settled.expect("the job before this one was not settled");
 }
 
+#[background_job]
+async fn take_two_milliseconds() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(2) {
+        hint::spin_loop();
+    }
+}
+
 /// H11, H12: the end of a job is recorded although the next one holds the thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_is_settled_although_the_next_job_holds_the_thread() -> TestResult {
     for _ in 0..50 {
-        let queue = keeping_queue();
-        let recorder = Recorder::with_deadline(Duration::from_secs(120));
-        let (told, settlements) = channel();
-        let service = QueueService::new(queue.clone(), jobs![quiet, wait_for_a_settlement])
-            .concurrency(1)
-            .prefetch(1)
-            .observe(recorder.clone())
-            .observe(Settlements(Mutex::new(told)));
-        let services = Services::builder().singleton(Mutex::new(settlements)).build()?;
-        queue.enqueue_all([NewJob::from(quiet::new()), wait_for_a_settlement::new().into()]).await?;
-
-        let host = host(services, service).start().await?;
-
-        recorder.wait_for_settled::<wait_for_a_settlement>(1).await;
-        assert_eq!(queue.counts().await?[0].of(State::Completed), 2);
-        host.stop().await?;
+        settled_in_between([quiet::new().into(), wait_for_a_settlement::new().into()]).await?;
     }
+    Ok(())
+}
+
+/// H11, H12: it is recorded too if more jobs wait, once it took long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_took_long_is_settled_although_more_jobs_wait() -> TestResult {
+    for _ in 0..20 {
+        let first = take_two_milliseconds::new().into();
+        settled_in_between([first, wait_for_a_settlement::new().into(), quiet::new().into()]).await?;
+    }
+    Ok(())
+}
+
+/// Runs jobs one after the other, of which the second waits until the first is settled.
+async fn settled_in_between<const N: usize>(jobs: [NewJob; N]) -> TestResult {
+    let queue = keeping_queue();
+    let recorder = Recorder::with_deadline(Duration::from_secs(120));
+    let (told, settlements) = channel();
+    let known = jobs![quiet, take_two_milliseconds, wait_for_a_settlement];
+    let service = QueueService::new(queue.clone(), known)
+        .concurrency(1)
+        .prefetch(N - 1)
+        .observe(recorder.clone())
+        .observe(Settlements(Mutex::new(told)));
+    let services = Services::builder().singleton(Mutex::new(settlements)).build()?;
+    queue.enqueue_all(jobs).await?;
+
+    let host = host(services, service).start().await?;
+
+    let settled = |event: &Event| matches!(event, Event::Settled { .. });
+    recorder.wait_for_count("settlements", N, settled).await;
+    assert_eq!(queue.counts().await?[0].of(State::Completed), u64::try_from(N)?);
+    host.stop().await?;
     Ok(())
 }
