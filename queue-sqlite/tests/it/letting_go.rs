@@ -73,7 +73,7 @@ impl Clock for Dropping {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.clock.sleep(duration)
+        self.0.clock.sleep(duration) // virtual
     }
 }
 
