@@ -1,6 +1,7 @@
 //! Processes and servers that are killed (D1, D2, D3, D5).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use queue_core::JobId;
 
@@ -13,7 +14,7 @@ const ROUNDS: [usize; 12] = [1, 2, 20, 3, 1, 5, 2, 4, 1, 3, 2, 6];
 
 pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(trial: &Trial) {
     for batches in ROUNDS {
-        let (acknowledged, stored) = push_until_killed(&trial.afresh().await, batches).await;
+        let (acknowledged, stored) = push_until_killed(&trial.afresh().await, batches, 0.0).await;
         for batch in acknowledged {
             let missing = (0..BATCH).filter(|place| !stored.contains(&id(batch, *place))).count();
             assert!(missing == 0, "batch {batch} was acknowledged, and {missing} jobs of it are gone");
@@ -22,8 +23,9 @@ pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(trial
 }
 
 pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(trial: &Trial) {
-    for batches in ROUNDS {
-        let (_, stored) = push_until_killed(&trial.afresh().await, batches).await;
+    for (round, batches) in ROUNDS.into_iter().enumerate() {
+        let share = round as f64 / ROUNDS.len() as f64;
+        let (_, stored) = push_until_killed(&trial.afresh().await, batches, share).await;
         assert!(
             stored.len().is_multiple_of(BATCH as usize),
             "a process that pushes batches of {BATCH} was killed, and {} jobs are there: a batch was stored in part",
@@ -32,15 +34,21 @@ pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(t
     }
 }
 
-/// Kills a process that pushes when it has said so often that a batch is stored.
+/// Kills a process that pushes when it has said so often that a batch is stored, and as much later as this share of what a
+/// batch has taken: where the disk is slow, nothing of the next one would be stored before.
 ///
 /// Gives the batches that it said it of, and the jobs that are there.
-async fn push_until_killed(trial: &Trial, batches: usize) -> (Vec<u32>, BTreeSet<JobId>) {
+async fn push_until_killed(trial: &Trial, batches: usize, share: f64) -> (Vec<u32>, BTreeSet<JobId>) {
     let mut process = trial.start(Role::Push);
     let mut said = Vec::new();
+    let mut first = None;
     while said.len() < batches {
         let line = trial.steps().ends("waiting for a batch to be stored", process.says()).await;
         said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
+        first.get_or_insert_with(Instant::now);
+    }
+    if let (Some(first), Some(others)) = (first, batches.checked_sub(1).filter(|others| *others > 0)) {
+        tokio::time::sleep(first.elapsed().mul_f64(share / others as f64)).await;
     }
     said.extend(process.kill().await);
     let acknowledged = said.iter().filter_map(|line| line.strip_prefix("stored ")?.parse().ok()).collect();
