@@ -83,8 +83,8 @@ impl QueueService {
     /// Claims so many jobs beyond those that can start at once, each time; zero for none at all.
     ///
     /// By default it goes by the pace of the workers: where they are done with a batch sooner than a claim takes, it's up
-    /// to seven jobs for each of them, and none otherwise. What then waits here for 100 ms nevertheless is given back, so
-    /// that no job waits behind a long one while another process is idle.
+    /// to seven jobs for each of them, and none otherwise. What then waits here for 100 to 200 ms nevertheless is given back,
+    /// so that no job waits behind a long one while another process is idle; with a number of your own nothing is.
     #[must_use]
     pub fn prefetch(mut self, jobs: usize) -> Self {
         self.settings.prefetch = Some(jobs);

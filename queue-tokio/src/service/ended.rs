@@ -20,7 +20,8 @@ pub(super) struct Ended {
 /// Where workers leave the attempts that have ended. It never holds a worker up.
 ///
 /// **Invariant:** whoever leaves one here rings before it waits for anything, after a job that took more than a
-/// millisecond, and before it begins the last job at hand; so results gather only while jobs are short and there are more.
+/// millisecond, and before it begins the last job at hand, or any where the service was told how much to claim ahead; so
+/// results gather only while jobs are short and there are more.
 #[derive(Debug, Default)]
 pub(super) struct EndedAttempts {
     attempts: SegQueue<Ended>,

@@ -80,10 +80,15 @@ impl Shift {
                 turn = Turn::default();
                 continue;
             };
-            if self.buffer.is_empty() {
-                // The job may take long, and what has ended before must not wait for it.
+            if self.buffer.is_empty() || self.settings.prefetch.is_some() {
+                // The job may take long, and what has ended before must not wait for it. While there are more, another
+                // worker comes to the last of them soon, unless more were claimed than there are workers.
                 self.settle_first().await;
-            } else if std::mem::take(&mut has_come) && !self.is_called.swap(true, Ordering::SeqCst) {
+            }
+            if !self.buffer.is_empty()
+                && std::mem::take(&mut has_come)
+                && !self.is_called.swap(true, Ordering::SeqCst)
+            {
                 // Of those who come, one after the other calls more while jobs are left: jobs that hold their threads hold
                 // up no others.
                 self.call_two();

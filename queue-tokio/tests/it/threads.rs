@@ -143,6 +143,16 @@ async fn what_took_long_is_settled_although_more_jobs_wait() -> TestResult {
     Ok(())
 }
 
+/// H11: so it is after a job that took no time, where the service was told how much to claim ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_took_no_time_is_settled_although_more_jobs_wait() -> TestResult {
+    for _ in 0..20 {
+        settled_in_between([quiet::new().into(), wait_for_a_settlement::new().into(), quiet::new().into()])
+            .await?;
+    }
+    Ok(())
+}
+
 /// Runs jobs one after the other, of which the second waits until the first is settled.
 async fn settled_in_between<const N: usize>(jobs: [NewJob; N]) -> TestResult {
     let queue = keeping_queue();
