@@ -43,11 +43,11 @@ impl<W> Attended<W> {
         let thread = thread::Builder::new().name(name.into()).spawn(run);
         let thread = thread
             .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
-        let started = Self { way, _thread: Joined(Some(thread)) };
+        // Whoever gives up doesn't wait: until it's open, the thread is left to end by itself.
         is_open
             .await
             .map_err(|_| QueueError::unavailable("the thread panicked while it opened the file"))??;
-        Ok(started)
+        Ok(Self { way, _thread: Joined(Some(thread)) })
     }
 
     pub(crate) fn way(&self) -> &W {

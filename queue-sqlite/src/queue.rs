@@ -22,8 +22,9 @@ use queue_core::encoded::{encode, encode_followups};
 /// It takes jobs without a bound, needs no async runtime of any kind, and works from within any.
 /// Claimers that wait on one handle and its clones are served first come, first served.
 ///
-/// Dropping the last handle does what was asked for before, lets go of the file, and waits for that: some milliseconds, and
-/// at most as long as a busy file is waited for. From then on the file may be moved or deleted.
+/// Dropping the last handle does what was asked for before, lets go of the file, and waits for that: mostly some
+/// milliseconds. What was asked for and not waited for takes its time: a look at a large file its own, and each transaction
+/// as long as a busy file is waited for. From then on the file may be moved or deleted.
 #[derive(Clone)]
 pub struct SqliteQueue(Arc<Shared>);
 
