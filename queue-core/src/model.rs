@@ -12,7 +12,7 @@ mod identity;
 mod index;
 mod lane;
 mod lease;
-mod names;
+mod numbers;
 mod operate;
 mod push;
 mod retention;
@@ -21,7 +21,6 @@ mod unique;
 
 use std::hint::black_box;
 
-use rustc_hash::FxHashMap;
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -31,14 +30,14 @@ use crate::clock::Timestamp;
 use crate::inspect::State;
 use crate::job::JobId;
 use crate::limits::Limits;
-use crate::name::QueueName;
+use crate::name::{JobName, QueueName};
 
 use calendar::Calendar;
 use entry::Entry;
 use identity::Identities;
 use index::{Index, Place};
 use lane::Lane;
-use names::Names;
+use numbers::Numbers;
 use unique::UniqueKeys;
 
 /// What a table is made with.
@@ -71,11 +70,10 @@ pub struct JobTable {
     /// How many entries were removed since the table last gave memory back.
     removed: usize,
     identities: Identities,
-    names: Names,
+    jobs: Numbers<JobName>,
+    queues: Numbers<QueueName>,
+    /// That of each queue, by its number.
     lanes: Vec<Lane>,
-    lane_of: FxHashMap<QueueName, u32>,
-    /// The lane that was last asked for.
-    last_lane: u32,
     /// Scheduled and retryable jobs by the instant at which they become available.
     due: Calendar,
     /// Executing jobs by the instant at which their lease expires.
@@ -105,10 +103,9 @@ impl JobTable {
             sequence: 0,
             entries: Slab::new(),
             removed: 0,
-            names: Names::default(),
+            jobs: Numbers::default(),
+            queues: Numbers::default(),
             lanes: Vec::new(),
-            lane_of: FxHashMap::default(),
-            last_lane: 0,
             due: Calendar::default(),
             leases: Index::default(),
             finished: Default::default(),
@@ -176,7 +173,7 @@ impl JobTable {
     /// Tells how many jobs a claim of this queue would find now.
     #[must_use]
     pub fn ready(&self, queue: &QueueName) -> usize {
-        let lane = self.lane_of.get(queue).and_then(|lane| self.lanes.get(*lane as usize));
+        let lane = self.queues.find(queue).and_then(|lane| self.lanes.get(lane as usize));
         lane.map_or(0, Lane::deliverable)
     }
 
@@ -210,20 +207,11 @@ impl JobTable {
 
     /// Gives a queue's lane, made at its first use.
     fn lane(&mut self, queue: &QueueName) -> u32 {
-        // Mostly it's the same as last time, which is faster to see than to look up.
-        if self.lanes.get(self.last_lane as usize).is_some_and(|lane| lane.name == *queue) {
-            return self.last_lane;
+        let lane = self.queues.number(queue);
+        if lane as usize == self.lanes.len() {
+            self.lanes.push(Lane::new(queue.clone()));
         }
-        self.last_lane = match self.lane_of.get(queue) {
-            Some(lane) => *lane,
-            None => {
-                let lane = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
-                self.lanes.push(Lane::new(queue.clone()));
-                self.lane_of.insert(queue.clone(), lane);
-                lane
-            }
-        };
-        self.last_lane
+        lane
     }
 
     /// Moves a job from the index of its state to that of another.

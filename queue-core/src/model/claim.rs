@@ -25,7 +25,7 @@ impl JobTable {
 
     /// Leases up to `max` jobs of one queue that are ready as of the instant to which time was last advanced.
     pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
-        let Some(&lane) = self.lane_of.get(queue) else {
+        let Some(lane) = self.queues.find(queue) else {
             return;
         };
         for _ in 0..max {
@@ -55,7 +55,7 @@ impl JobTable {
         entry.stamp = now.saturating_add(length);
         let delivery = Delivery {
             lease: Lease { job: entry.id, fence: entry.fence, length, expires_at: entry.stamp },
-            name: self.names.get(entry.name)?.clone(),
+            name: self.jobs.name(entry.name)?.clone(),
             queue: self.lanes.get(entry.lane as usize)?.name.clone(),
             body: entry.body.clone(),
             meta: entry.meta(),

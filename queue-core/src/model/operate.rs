@@ -114,7 +114,7 @@ impl JobTable {
         if entry.state == State::Executing {
             return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")));
         }
-        if let (Some(unique), Some(name)) = (entry.unique().cloned(), self.names.get(entry.name)) {
+        if let (Some(unique), Some(name)) = (entry.unique().cloned(), self.jobs.name(entry.name)) {
             self.unique.release(name, &unique, id);
         }
         self.remove(slot);
@@ -151,7 +151,7 @@ impl JobTable {
         let Some(entry) = self.entry(slot) else {
             return Ok(());
         };
-        let (Some(unique), Some(name)) = (entry.unique().cloned(), self.names.get(entry.name)) else {
+        let (Some(unique), Some(name)) = (entry.unique().cloned(), self.jobs.name(entry.name)) else {
             return Ok(());
         };
         let (id, pushed_at) = (entry.id, entry.pushed_at);
@@ -170,13 +170,13 @@ impl JobTable {
         let queue = self.lanes.get(entry.lane as usize).map(|lane| &lane.name);
         filter.queue.as_ref().is_none_or(|wanted| Some(wanted) == queue)
             && (filter.states.is_empty() || filter.states.contains(&entry.state))
-            && filter.name.as_ref().is_none_or(|wanted| Some(wanted) == self.names.get(entry.name))
+            && filter.name.as_ref().is_none_or(|wanted| Some(wanted) == self.jobs.name(entry.name))
             && filter.pushed_before.is_none_or(|instant| entry.pushed_at < instant)
     }
 
     fn record(&self, slot: Slot) -> Option<JobRecord> {
         let entry = self.entry(slot)?;
-        let (name, lane) = (self.names.get(entry.name)?, self.lanes.get(entry.lane as usize)?);
+        let (name, lane) = (self.jobs.name(entry.name)?, self.lanes.get(entry.lane as usize)?);
         Some(entry.record(name, &lane.name))
     }
 

@@ -93,11 +93,10 @@ impl JobTable {
         if let Some(unique) = &job.unique {
             self.unique.hold(&job.name, unique, id, self.now);
         }
-        let name = self.names.number(job.name);
         vacant.insert(Entry {
             id,
             sequence,
-            name,
+            name: self.jobs.number(&job.name),
             body: job.body,
             lane,
             state: State::Available,

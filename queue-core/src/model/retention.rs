@@ -81,7 +81,7 @@ impl JobTable {
         self.unfinished = self.unfinished.saturating_sub(1);
         entry.stamp = at;
         entry.state = state;
-        if let (Some(unique), Some(name)) = (entry.unique(), self.names.get(entry.name)) {
+        if let (Some(unique), Some(name)) = (entry.unique(), self.jobs.name(entry.name)) {
             self.unique.finish(name, unique, entry.id, self.now);
         }
         let kept = self.config.retention.of(state);

@@ -1,0 +1,69 @@
+//! Numbers for the names of jobs and queues.
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+
+/// Names by number, one after the other from zero, so that each of millions of jobs has a number rather than a name.
+///
+/// A name that was numbered keeps its number for as long as the table lives.
+#[derive(Debug)]
+pub(super) struct Numbers<N> {
+    names: Vec<N>,
+    numbers: FxHashMap<N, u32>,
+    /// The number that was last given.
+    last: u32,
+}
+
+impl<N: Clone + Eq + Hash> Numbers<N> {
+    /// Gives a name's number.
+    pub(super) fn number(&mut self, name: &N) -> u32 {
+        // Mostly it's the same as last time, which is faster to see than to look up.
+        if self.name(self.last) == Some(name) {
+            return self.last;
+        }
+        self.last = match self.find(name) {
+            Some(number) => number,
+            None => {
+                let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                self.names.push(name.clone());
+                self.numbers.insert(name.clone(), number);
+                number
+            }
+        };
+        self.last
+    }
+
+    /// Gives the number of a name that has one.
+    pub(super) fn find(&self, name: &N) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(super) fn name(&self, number: u32) -> Option<&N> {
+        self.names.get(number as usize)
+    }
+}
+
+impl<N> Default for Numbers<N> {
+    fn default() -> Self {
+        Self { names: Vec::new(), numbers: FxHashMap::default(), last: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::JobName;
+
+    #[test]
+    fn a_name_keeps_its_number_whatever_comes_between() {
+        let mut numbers = Numbers::default();
+        let names = ["a", "b", "a", "c", "b", "b"].map(JobName::new);
+
+        let given = names.each_ref().map(|name| numbers.number(name));
+
+        assert_eq!(given, [0, 1, 0, 2, 1, 1]);
+        assert_eq!(given.map(|number| numbers.name(number)), names.each_ref().map(Some));
+        assert_eq!((numbers.find(&names[3]), numbers.find(&JobName::new("d"))), (Some(2), None));
+    }
+}
