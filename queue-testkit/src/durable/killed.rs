@@ -35,20 +35,21 @@ pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(t
 }
 
 /// Kills a process that pushes when it has said so often that a batch is stored, and as much later as this share of what a
-/// batch has taken: where the disk is slow, nothing of the next one would be stored before.
+/// batch has taken: where the disk is slow, nothing of the next one would be stored before. One that is killed after its
+/// first batch is so at once, for what that took is not known.
 ///
 /// Gives the batches that it said it of, and the jobs that are there.
 async fn push_until_killed(trial: &Trial, batches: usize, share: f64) -> (Vec<u32>, BTreeSet<JobId>) {
     let mut process = trial.start(Role::Push);
     let mut said = Vec::new();
-    let mut first = None;
+    let mut began = None;
     while said.len() < batches {
         let line = trial.steps().ends("waiting for a batch to be stored", process.says()).await;
         said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
-        first.get_or_insert_with(Instant::now);
+        began.get_or_insert_with(Instant::now);
     }
-    if let (Some(first), Some(others)) = (first, batches.checked_sub(1).filter(|others| *others > 0)) {
-        tokio::time::sleep(first.elapsed().mul_f64(share / others as f64)).await;
+    if let (Some(began), 2..) = (began, batches) {
+        tokio::time::sleep(began.elapsed().mul_f64(share / (batches - 1) as f64)).await;
     }
     said.extend(process.kill().await);
     let acknowledged = said.iter().filter_map(|line| line.strip_prefix("stored ")?.parse().ok()).collect();
