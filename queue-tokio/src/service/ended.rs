@@ -21,7 +21,8 @@ pub(super) struct Ended {
 ///
 /// **Invariant:** whoever leaves one here rings before it waits for anything, after a job that took more than a
 /// millisecond, and before it begins the last job at hand, or any where the service was told how much to claim ahead; so
-/// results gather only while jobs are short and there are more.
+/// results gather only while jobs are short and there are more. While some were claimed ahead without being told, the loop
+/// rings every two milliseconds.
 #[derive(Debug, Default)]
 pub(super) struct EndedAttempts {
     attempts: SegQueue<Ended>,

@@ -23,6 +23,9 @@ const SOON: Duration = Duration::from_millis(10);
 /// What waits for a worker for so long is given back.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// What has ended waits for no longer, whatever the job after it does to its thread.
+const SETTLED_WITHIN: Duration = Duration::from_millis(2);
+
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     ahead: usize,
@@ -62,7 +65,8 @@ impl Pace {
 }
 
 impl Shift {
-    /// Gives back what was claimed ahead and finds no worker, until the loop stops.
+    /// Sees to it that nothing suffers from what was claimed ahead, until the loop stops: what has ended is settled meanwhile,
+    /// and what finds no worker is given back.
     pub(super) async fn give_back(self: Arc<Self>) {
         loop {
             tokio::select! {
@@ -70,11 +74,18 @@ impl Shift {
                 () = self.stopping.cancelled() => return,
                 () = self.surplus.notified() => {}
             }
+            let mut looked = self.runtime.now();
             while !self.buffer.is_empty() {
                 tokio::select! {
                     biased;
                     () = self.stopping.cancelled() => return,
-                    () = self.runtime.sleep(PATIENCE) => self.give_back_the_old(),
+                    () = self.runtime.sleep(SETTLED_WITHIN) => {}
+                }
+                self.ended.ring();
+                let now = self.runtime.now();
+                if now.since(looked) >= PATIENCE {
+                    looked = now;
+                    self.give_back_the_old();
                 }
             }
         }

@@ -81,8 +81,8 @@ impl Shift {
                 continue;
             };
             if self.buffer.is_empty() || self.settings.prefetch.is_some() {
-                // The job may take long, and what has ended before must not wait for it. While there are more, another
-                // worker comes to the last of them soon, unless more were claimed than there are workers.
+                // The job may take long, and what has ended before must not wait for it. While more wait, a worker that is
+                // free comes to the last of them soon; where more were claimed than that, by its own pace, the loop looks.
                 self.settle_first().await;
             }
             if !self.buffer.is_empty()

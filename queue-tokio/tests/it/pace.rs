@@ -7,11 +7,9 @@ use std::time::Duration;
 use queue_core::{
     Event, Inspect as _, NewJob, QueueExt as _, Services, State, Transition, background_job, jobs,
 };
-use queue_testkit::{Fault, Faulty, Operation};
-use queue_tokio::{TokioClock, TokioQueue};
 use tokio::sync::Semaphore;
 
-use crate::world::{TestResult, World, keeping_queue, record};
+use crate::world::{TestResult, World, far_away, keeping_queue, record};
 
 #[background_job]
 async fn count(#[inject] runs: &AtomicUsize) {
@@ -26,15 +24,6 @@ async fn hold(#[inject] gate: &Semaphore) {
 async fn executing(world: &World) -> u64 {
     let counts = world.queue.counts().await.unwrap();
     counts.iter().map(|queue| queue.of(State::Executing)).sum()
-}
-
-/// The way to a queue whose claims take 5 ms.
-fn far_away(queue: &TokioQueue) -> Faulty<TokioQueue> {
-    let far = Faulty::new(queue.clone(), TokioClock::new());
-    for nth in 1..1000 {
-        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
-    }
-    far
 }
 
 /// Jobs that take nothing, over a queue that is far away, are claimed ahead; then come some that take long.

@@ -1,18 +1,18 @@
 //! Jobs that hold their threads hold up no others: H1, H11, H12.
 
 use std::hint;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    Event, Inspect as _, NewJob, Observer, QueueExt as _, Services, State, background_job, jobs,
+    BoxError, Event, Inspect as _, NewJob, Observer, Queue, QueueExt as _, Services, State, Transition,
+    background_job, jobs,
 };
 use queue_testkit::Recorder;
 use queue_tokio::QueueService;
 use tokio::sync::Notify;
 
-use crate::world::{TestResult, World, host, keeping_queue, shared};
+use crate::world::{TestResult, World, far_away, host, keeping_queue, shared};
 
 /// Opens for those that hold a thread while they wait at it.
 #[derive(Default)]
@@ -98,22 +98,35 @@ async fn as_many_jobs_hold_threads_as_there_are() -> TestResult {
 #[background_job]
 async fn quiet() {}
 
-/// Tells each settlement.
-struct Settlements(Mutex<Sender<()>>);
+/// How many jobs were completed.
+#[derive(Default)]
+struct Completed {
+    count: Mutex<usize>,
+    next: Condvar,
+}
 
-impl Observer for Settlements {
+impl Observer for Counting {
     fn observe(&self, event: &Event) {
-        if matches!(event, Event::Settled { .. }) {
-            // Nobody listens any more once the job is over.
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).send(()).unwrap_or_default();
+        if is_completed(event) {
+            *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            self.0.next.notify_all();
         }
     }
 }
 
+struct Counting(Arc<Completed>);
+
+fn is_completed(event: &Event) -> bool {
+    matches!(event, Event::Settled { transition: Transition::Complete, .. })
+}
+
+/// Holds its thread until so many jobs are completed.
 #[background_job(max_attempts = 1)]
-async fn wait_for_a_settlement(#[inject] settlements: &Mutex<Receiver<()>>) {
-    let settled = settlements.lock().unwrap().recv_timeout(Duration::from_secs(60));
-    settled.expect("the job before this one was not settled");
+async fn wait_until_completed(#[inject] completed: &Completed, jobs: usize) {
+    let are_missing = |count: &mut usize| *count < jobs;
+    let count = completed.count.lock().unwrap();
+    let wait = completed.next.wait_timeout_while(count, Duration::from_secs(60), are_missing);
+    assert!(!wait.unwrap().1.timed_out(), "the jobs before this one have ended, and not all are settled");
 }
 
 #[background_job]
@@ -128,50 +141,69 @@ async fn take_two_milliseconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_is_settled_although_the_next_job_holds_the_thread() -> TestResult {
     for _ in 0..50 {
-        settled_in_between([quiet::new().into(), wait_for_a_settlement::new().into()]).await?;
+        let jobs = vec![quiet::new().into(), wait_until_completed::new(1).into()];
+        all_complete(keeping_queue(), jobs, |service| service.concurrency(1).prefetch(1)).await?;
     }
     Ok(())
 }
 
-/// H11, H12: it is recorded too if more jobs wait, once it took long.
+/// H11: so it is if more jobs wait than there are workers to run them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_took_long_is_settled_although_more_jobs_wait() -> TestResult {
+async fn what_has_ended_is_settled_although_more_jobs_wait() -> TestResult {
+    for _ in 0..50 {
+        let jobs = vec![quiet::new().into(), wait_until_completed::new(1).into(), quiet::new().into()];
+        all_complete(keeping_queue(), jobs, |service| service.concurrency(1).prefetch(2)).await?;
+    }
+    Ok(())
+}
+
+/// H11: so it is after a job that took long, though there is a worker for each that waits, and no thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_took_long_is_settled_although_no_thread_is_free() -> TestResult {
     for _ in 0..20 {
         let first = take_two_milliseconds::new().into();
-        settled_in_between([first, wait_for_a_settlement::new().into(), quiet::new().into()]).await?;
+        let jobs = vec![first, wait_until_completed::new(1).into(), quiet::new().into()];
+        all_complete(keeping_queue(), jobs, |service| service.concurrency(3)).await?;
     }
     Ok(())
 }
 
-/// H11: so it is after a job that took no time, where the service was told how much to claim ahead.
+/// H11: so it is where the loop claims ahead by itself, sooner than what finds no worker is given back, which has it
+/// settled too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_took_no_time_is_settled_although_more_jobs_wait() -> TestResult {
-    for _ in 0..20 {
-        settled_in_between([quiet::new().into(), wait_for_a_settlement::new().into(), quiet::new().into()])
-            .await?;
-    }
+async fn what_has_ended_is_settled_although_more_jobs_were_claimed_ahead() -> TestResult {
+    let job = |before: usize| match before % 5 {
+        4 => wait_until_completed::new(before).into(),
+        _ => quiet::new().into(),
+    };
+    let queue = far_away(&keeping_queue());
+
+    let recorder = all_complete(queue, (0..200).map(job).collect(), |service| service.concurrency(1)).await?;
+
+    let is_given_back =
+        |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    let given_back = recorder.count(is_given_back);
+    assert!(given_back < 20, "behind 40 jobs that held their thread, {given_back} were given back");
     Ok(())
 }
 
-/// Runs jobs one after the other, of which the second waits until the first is settled.
-async fn settled_in_between<const N: usize>(jobs: [NewJob; N]) -> TestResult {
-    let queue = keeping_queue();
+/// Has jobs claimed that are there already, and waits until all are completed.
+async fn all_complete(
+    queue: impl Queue,
+    jobs: Vec<NewJob>,
+    set: impl FnOnce(QueueService) -> QueueService,
+) -> Result<Recorder, BoxError> {
+    let (completed, number) = (shared::<Completed>(), jobs.len());
+    queue.push(jobs).await?;
     let recorder = Recorder::with_deadline(Duration::from_secs(120));
-    let (told, settlements) = channel();
-    let known = jobs![quiet, take_two_milliseconds, wait_for_a_settlement];
-    let service = QueueService::new(queue.clone(), known)
-        .concurrency(1)
-        .prefetch(N - 1)
-        .observe(recorder.clone())
-        .observe(Settlements(Mutex::new(told)));
-    let services = Services::builder().singleton(Mutex::new(settlements)).build()?;
-    queue.enqueue_all(jobs).await?;
+    let known = jobs![quiet, take_two_milliseconds, wait_until_completed];
+    let service =
+        set(QueueService::new(queue, known)).observe(recorder.clone()).observe(Counting(completed.clone()));
+    let services = Services::builder().singleton_as(completed).build()?;
 
     let host = host(services, service).start().await?;
 
-    let settled = |event: &Event| matches!(event, Event::Settled { .. });
-    recorder.wait_for_count("settlements", N, settled).await;
-    assert_eq!(queue.counts().await?[0].of(State::Completed), u64::try_from(N)?);
+    recorder.wait_for_count("completions", number, is_completed).await;
     host.stop().await?;
-    Ok(())
+    Ok(recorder)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{Inspect, Jobs, Queue, Services, ServicesBuilder};
-use queue_testkit::Recorder;
-use queue_tokio::{Host, QueueService, RunningHost, TokioQueue};
+use queue_testkit::{Fault, Faulty, Operation, Recorder};
+use queue_tokio::{Host, QueueService, RunningHost, TokioClock, TokioQueue};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -58,6 +58,15 @@ pub(crate) fn host(services: Services, service: QueueService) -> Host {
 
 pub(crate) fn keeping_queue() -> TokioQueue {
     TokioQueue::builder().retention(queue_core::model::Retention::everything()).build()
+}
+
+/// The way to a queue whose claims take 5 ms.
+pub(crate) fn far_away(queue: &TokioQueue) -> Faulty<TokioQueue> {
+    let far = Faulty::new(queue.clone(), TokioClock::new());
+    for nth in 1..1000 {
+        far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
+    }
+    far
 }
 
 pub(crate) async fn record(queue: &TokioQueue, id: queue_core::JobId) -> queue_core::JobRecord {
