@@ -67,7 +67,7 @@ impl Performer {
 
     /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
     ///
-    /// Followups go with a completion only. A context is for one attempt.
+    /// Followups go with a completion only. A context is for one attempt, and MUST be one that this performer made.
     ///
     /// # Cancel safety
     ///
@@ -116,7 +116,7 @@ impl Performer {
         if outcome.failure().is_none() {
             return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);
         }
-        let policy = self.home.jobs.retry_policy(&job.name);
+        let policy = context.home().jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
         decided.unwrap_or_else(|_| {

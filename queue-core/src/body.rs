@@ -118,8 +118,8 @@ impl Body {
     }
 }
 
-/// Letting go of a value runs foreign code, wherever that happens: under a lock, among others that are let go of. If its own
-/// `Drop` panics, the panic hook tells of it and nobody else is harmed.
+/// Letting go of a value runs foreign code, wherever that happens: under a lock, among others that are let go of. If that
+/// panics, the panic hook tells of it and nobody else is harmed.
 impl Drop for Body {
     fn drop(&mut self) {
         if let Some(content) = self.0.take() {

@@ -22,7 +22,8 @@ use crate::settlement::{Settlement, Transition};
 
 /// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
 ///
-/// Cheap to clone; whoever keeps it keeps the job's payload in memory.
+/// Cheap to clone; whoever keeps it keeps the job's payload, its queue and all services. So a service or a job in memory that
+/// keeps one keeps itself, for ever.
 ///
 /// ```
 /// use queue_core::{background_job, JobContext};
@@ -128,8 +129,10 @@ impl JobContext {
         }
     }
 
-    /// Lets go of what an attempt that has ended leaves: its payload, followups and tokens. Then the context can be
-    /// [used again](crate::attempt::Performer::context_in). `false` if somebody else still holds it, who keeps all that.
+    /// Lets go of what an attempt that has ended leaves: its payload, meta, followups and tokens.
+    ///
+    /// Then the context can be [used again](crate::attempt::Performer::context_in); until then it still tells the old job's
+    /// names, identity and lease. `false` if somebody else still holds it, who keeps all that.
     pub fn clear(&mut self) -> bool {
         let shared = Arc::get_mut(&mut self.0);
         shared.map(Shared::clear).is_some()
@@ -192,7 +195,7 @@ impl JobContext {
         self.0.delivery.run_at
     }
 
-    /// When this attempt began, by the worker's clock.
+    /// When this attempt began, by the worker's clock; before that, when the job came to hand.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         self.begun_at().unwrap_or_else(|| self.received_at())

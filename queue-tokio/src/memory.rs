@@ -43,6 +43,11 @@ use signal::{Grant, Signal};
 ///
 /// Cheap to clone; all clones are the same queue. Claimers that wait are served first come, first served.
 ///
+/// # What it lets go of
+///
+/// A payload is dropped wherever the last who has it lets go of it, which may be the queue in the midst of a call: so a
+/// payload's `Drop`, and that of what a closure has taken, must not call the queue.
+///
 /// # A job that enqueues
 ///
 /// A job that enqueues to its own bounded queue while that's full waits for room that only it can make.
@@ -278,7 +283,7 @@ impl Shared {
 
     /// Stores one job, unless it has to wait for room.
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        self.with(|state, now| {
+        let answer = self.with(|state, now| {
             if let Err(closed) = state.check_open() {
                 return Some(Err(closed));
             }
@@ -286,7 +291,12 @@ impl Shared {
                 return None;
             }
             Some(state.table.push_one(now, job.take()?))
-        })
+        });
+        if answer.is_some() {
+            // That of a closed queue is still there, and is answered like any other.
+            drop(job.take());
+        }
+        answer
     }
 
     async fn push_when_there_is_room(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {

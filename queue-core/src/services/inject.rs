@@ -24,7 +24,7 @@ pub trait FromScope: Sized {
     /// Which service this is, and how it's taken.
     fn dependency(key: Option<&'static str>) -> Dependency;
 
-    /// Gives it as it is in the scope, if it is there already and shared; whoever gets `None` takes it.
+    /// Borrows a singleton that is made already; whoever gets `None` takes it by [`from_scope`](Self::from_scope).
     fn made<'a>(_scope: &'a Scope, _key: Option<&'static str>) -> Option<&'a Self> {
         None
     }
