@@ -87,6 +87,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Each transition and its followups are one atomic step; the settlements of a batch are independent of one another.
     /// Followups never wait for room, and one whose unique key is taken is not stored; that is no error.
     ///
+    /// It MUST NOT wait for a transaction of an application, which may stay open for long: a settlement that needs a job or a
+    /// key which such a transaction holds is [`Settled::Blocked`], and the others of the batch are settled.
+    ///
     /// # Errors
     ///
     /// `Invalid` if a followup is beyond a limit: then nothing of the batch was applied.

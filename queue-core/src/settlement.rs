@@ -66,6 +66,9 @@ pub enum Settled {
     Applied,
     /// Its lease had been lost: nothing changed.
     Stale,
+    /// An open transaction of an application holds the job, or the unique key of a followup: nothing changed. Settle it again
+    /// in a while, for as long as the lease is renewed.
+    Blocked,
 }
 
 /// The facts of an attempt that its settlement depends on.

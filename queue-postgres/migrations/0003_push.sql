@@ -1,15 +1,45 @@
 -- How jobs are stored.
 
--- Gives queues their numbers, made at their first use; a queue keeps its number.
-create function enter(_names text[]) returns table (line integer, name text)
+-- Creates the queues of these names that don't exist.
+create function enter(_names text[]) returns void
 language plpgsql
 set search_path from current as $$
-#variable_conflict use_column
 begin
     insert into lines (name)
     select distinct n from unnest(_names) n where not exists (select from lines l where l.name = n) order by n
     on conflict (name) do nothing;
-    return query select l.line, l.name from lines l where l.name = any (_names);
+end $$;
+
+-- Returns the numbers of the queues of these names, in order; null if one of them doesn't exist.
+create function numbers_of(_queues text[]) returns integer[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _lines integer[];
+begin
+    select array_agg(l.line order by q.o) into _lines
+    from unnest(_queues) with ordinality q (name, o) join lines l on l.name = q.name;
+    if cardinality(_lines) = cardinality(_queues) then
+        return _lines;
+    end if;
+    return null;
+end $$;
+
+-- Returns whether a unique key is held: its job is unfinished, or its window lasts. A job whose lease has expired on its
+-- last attempt, or after a cancel was requested, has finished, whether or not that is stored yet.
+create function holds(_holder keys, _now bigint) returns boolean
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    return _holder.until > _now
+        or exists (select from jobs where seq = _holder.seq)
+        and not exists (select from finished where seq = _holder.seq)
+        and not exists (
+            select from leases e join jobs j on j.seq = e.seq
+            where e.id = _holder.id and e.expires_at <= _now
+                and (e.cancel_reason is not null or e.attempt >= j.max_attempts));
 end $$;
 
 -- Stores one job that was checked. It's ready at `_time`, or now if that is past.
@@ -37,22 +67,24 @@ begin
     return new.seq;
 end $$;
 
--- Stores a batch, whole or not at all. The arrays have an element for each job, or are null where no job has any.
--- A job without keys is `Stored`, whether or not its identity was known; so nothing comes back for it.
--- `kind` is 0 stored, 1 existing, 2 replaced; or -1 alone: a delay leads past the end of time, and nothing is stored.
+-- Stores a batch, whole or not at all. `_queues` are the names of the queues, and `_queue_of` the index of each job's queue
+-- in them, from 1. The other arrays have an element for each job, or are null where no job has any.
+-- A job without keys is `Stored`, whether or not its identity was known; so no row is returned for it.
+-- `kind` is 0 stored, 1 existing, 2 replaced. A single row with a `kind` below zero says that nothing is stored: -1 if the
+-- delay of the job at `place` leads past the end of time, -2 if a queue doesn't exist.
 create function push(
-    _ids uuid[], _chosen boolean[], _lines integer[], _names text[], _priorities integer[], _max_attempts bigint[],
-    _delays bigint[], _times bigint[], _keys text[], _windows bigint[], _replaces boolean[], _payloads text[],
-    _metas text[], _notify text, _word text
+    _queues text[], _ids uuid[], _chosen boolean[], _queue_of integer[], _names text[], _priorities integer[],
+    _max_attempts bigint[], _delays bigint[], _times bigint[], _keys text[], _windows bigint[], _replaces boolean[],
+    _payloads text[], _metas text[], _notify text, _word text
 ) returns table (place integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
+    _lines integer[];
     new record;
     holder keys;
-    attempted bigint;
     is_moving boolean;
     is_held boolean;
     is_started boolean;
@@ -69,16 +101,22 @@ begin
             return;
         end if;
     end if;
+    _lines := numbers_of(_queues);
+    if _lines is null then
+        kind := -2;
+        return next;
+        return;
+    end if;
     if _notify is not null then
         perform pg_notify(_notify, _word);
     end if;
     if _keys is null and _chosen is null then
         with new as (
             insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-            select id, u.line, u.name, u.priority, max_attempts, _now,
+            select id, _lines[u.queue], u.name, u.priority, max_attempts, _now,
                 greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _lines, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, line, name, priority, max_attempts, delay, time, payload, meta)
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
             returning seq, line, priority, run_at),
         later as (
             insert into waiting (due, seq, state, line) select run_at, seq, 0, line from new where run_at > _now)
@@ -88,10 +126,10 @@ begin
     if _keys is null then
         with new as (
             insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-            select id, u.line, u.name, u.priority, max_attempts, _now,
+            select id, _lines[u.queue], u.name, u.priority, max_attempts, _now,
                 greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _lines, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, line, name, priority, max_attempts, delay, time, payload, meta)
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
             on conflict (id) do nothing
             returning seq, line, priority, run_at),
         later as (
@@ -99,23 +137,21 @@ begin
         insert into ready select line, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
-    -- Whoever holds the row of a key decides about it; all take them in one order.
+    -- The transaction that locks the row of a key decides about it. All lock them in one order.
     insert into keys (name, key)
     select distinct u.name, u.key from unnest(_names, _keys) u (name, key) where u.key is not null order by 1, 2
     on conflict (name, key) do update set key = excluded.key;
-    -- A lease that has expired holds no key any more, even if nobody has noted that yet.
-    perform advance(_now, false);
     for new in
-        select o - 1 as place, u.* from unnest(_ids, _chosen, _lines, _names, _priorities, _max_attempts, _delays, _times,
+        select o - 1 as place, u.* from unnest(_ids, _chosen, _queue_of, _names, _priorities, _max_attempts, _delays, _times,
             _keys, _windows, _replaces, _payloads, _metas) with ordinality
-            u (id, is_chosen, line, name, priority, max_attempts, delay, time, key, lasting, replaces, payload, meta, o)
+            u (id, is_chosen, queue, name, priority, max_attempts, delay, time, key, lasting, replaces, payload, meta, o)
     loop
         place := new.place;
         job := new.id;
         kind := 0;
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
-            perform store(_now, new.id, new.line, new.name, new.priority, new.max_attempts, new.time, null, null,
+            perform store(_now, new.id, _lines[new.queue], new.name, new.priority, new.max_attempts, new.time, null, null,
                 new.payload, new.meta);
             continue;
         end if;
@@ -127,31 +163,20 @@ begin
             is_moving := false;
             select * into holder from keys k where k.name = new.name and k.key = new.key;
             exit when holder.seq is null;
-            -- What has finished or is gone has started, and holds its key for as long as it said.
-            is_started := true;
-            is_held := true;
-            select f.attempt into attempted from finished f where f.seq = holder.seq;
-            if found then
-                is_held := holder.until > _now;
-            else
-                select e.attempt into attempted from leases e where e.id = holder.id;
-                if not found then
-                    select * into was from jobs j where j.seq = holder.seq;
-                    if found then
-                        is_started := was.attempt > 0;
-                        -- It's taken out of its place here, so that nobody claims it meanwhile.
-                        if not is_started and new.replaces then
-                            delete from ready r where r.line = was.line and r.priority = was.priority
-                                and r.run_at = was.run_at and r.seq = was.seq;
-                            if not found then
-                                delete from waiting w where w.due = was.run_at and w.seq = was.seq;
-                            end if;
-                            -- Somebody has just moved it: see where it is now.
-                            is_moving := not found;
-                        end if;
-                    else
-                        is_held := holder.until > _now;
+            is_held := holds(holder, _now);
+            if is_held and coalesce(new.replaces, false) then
+                select * into was from jobs j where j.seq = holder.seq;
+                is_started := not found or was.attempt > 0 or exists (select from finished f where f.seq = holder.seq)
+                    or exists (select from leases e where e.id = holder.id);
+                -- A job that has not started is taken out of its place here, so that nobody claims it meanwhile.
+                if not is_started then
+                    delete from ready r where r.line = was.line and r.priority = was.priority
+                        and r.run_at = was.run_at and r.seq = was.seq;
+                    if not found then
+                        delete from waiting w where w.due = was.run_at and w.seq = was.seq;
                     end if;
+                    -- Another transaction has just moved it: read again where it is.
+                    is_moving := not found;
                 end if;
             end if;
             exit when not is_moving;
@@ -170,8 +195,8 @@ begin
             end if;
         else
             _until := _now + least(coalesce(new.lasting, 0), 9223372036854775807 - _now);
-            stored := store(_now, new.id, new.line, new.name, new.priority, new.max_attempts, new.time, new.key, _until,
-                new.payload, new.meta);
+            stored := store(_now, new.id, _lines[new.queue], new.name, new.priority, new.max_attempts, new.time, new.key,
+                _until, new.payload, new.meta);
             if stored is not null then
                 update keys k set seq = stored, id = new.id, until = _until
                 where k.name = new.name and k.key = new.key;

@@ -1,23 +1,48 @@
 -- How attempts end.
 
--- Ends attempts, each if its lease holds, and stores the followups of those. Tells which settlements applied, by their
--- places; or, as a single number below zero, the place of a followup whose delay leads past the end of time.
--- Kinds: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release. No lease is named twice.
+-- Ends attempts, each if its lease holds, and stores the followups of those. No lease is named twice.
+-- Kinds: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
+--
+-- `applied` are the places of the settlements that applied. If `refused` is not null, nothing is stored: it is the place of
+-- a followup whose delay leads past the end of time, or -1 if a queue doesn't exist.
+--
+-- The statement waits for transactions that have locked a lease or a followup's unique key. With `_skips`, it leaves leases
+-- that another transaction has locked, and returns the places of these in `blocked`.
 create function settle(
-    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[],
-    _parents integer[], _new_ids uuid[], _chosen boolean[], _lines integer[], _names text[], _priorities integer[],
-    _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _windows bigint[], _replaces boolean[],
-    _payloads text[], _metas text[], _notify text, _word text
-) returns integer[]
+    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skips boolean,
+    _parents integer[], _queues text[], _new_ids uuid[], _chosen boolean[], _queue_of integer[], _names text[],
+    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _windows bigint[],
+    _replaces boolean[], _payloads text[], _metas text[], _notify text, _word text,
+    out applied integer[], out blocked integer[], out refused integer
+)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
-    applied integer[];
     longest bigint;
-    past integer;
 begin
+    if _delays is not null then
+        select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
+        where delay > 9223372036854775807 - _now;
+        if refused is not null then
+            return;
+        end if;
+    end if;
+    if numbers_of(_queues) is null and _queues is not null then
+        refused := -1;
+        return;
+    end if;
+    if _skips then
+        for place in 1 .. cardinality(_ids) loop
+            perform from leases where id = _ids[place] for update skip locked;
+            if not found and exists (select from leases where id = _ids[place] and fence = _fences[place]) then
+                blocked := blocked || place - 1;
+                -- No lease has a fence below zero, so this one is passed over.
+                _fences[place] := -1;
+            end if;
+        end loop;
+    end if;
     if _kinds is null then
         -- All are completions, as most are.
         with gone as (
@@ -29,13 +54,6 @@ begin
             select seq, _now, fence, attempt, claimed_at, line, 4, cancel_reason from gone)
         select array_agg(place) into applied from gone;
     else
-        if _delays is not null then
-            select (min(o) - 1)::integer into past from unnest(_delays) with ordinality u (delay, o)
-            where delay > 9223372036854775807 - _now;
-            if past is not null then
-                return array[-1 - past];
-            end if;
-        end if;
         with gone as (
             delete from leases e using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
                 s (id, fence, kind, time, text, o)
@@ -76,16 +94,15 @@ begin
         perform pg_notify(_notify, _word);
     end if;
     if applied is not null and _parents is not null then
-        perform push(array_agg(id), array_agg(is_chosen), array_agg(line), array_agg(name), array_agg(priority),
+        perform push(_queues, array_agg(id), array_agg(is_chosen), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
             array_agg(lasting), array_agg(replaces), array_agg(payload), array_agg(meta), null, null)
         from (
-            select * from unnest(_parents, _new_ids, _chosen, _lines, _names, _priorities, _max_attempts, _delays,
+            select * from unnest(_parents, _new_ids, _chosen, _queue_of, _names, _priorities, _max_attempts, _delays,
                 _new_times, _keys, _windows, _replaces, _payloads, _metas) with ordinality
-                u (parent, id, is_chosen, line, name, priority, max_attempts, delay, time, key, lasting, replaces,
+                u (parent, id, is_chosen, queue, name, priority, max_attempts, delay, time, key, lasting, replaces,
                     payload, meta, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;
     end if;
-    return coalesce(applied, '{}');
 end $$;

@@ -3,8 +3,9 @@
 -- Leases ready jobs to those who ask, first come, first served; each has rows of queues in the order in which it names
 -- them, and takes up to its room. Each row but the last is a leased job, with the number of who asked and of the row.
 --
--- The last row tells what time it is, and when time next changes something. It also tells, in microseconds, how long it
--- took to look for that, and then for jobs, by row; below zero where there was no room left. Where many have come and gone of late, it takes long to walk past them
+-- The last row returns the time, the earliest due time and lease expiry (`due`, `expiry`), and the earliest after now
+-- (`next_due`, `next_expiry`): they differ while another transaction has locked what is due. `costs` are microseconds: how
+-- long it took to look for these, and then for jobs, by row; below zero where there was no room left. Where many have come and gone of late, it takes long to walk past them
 -- to the first that is there; whoever knows a place before which there is nothing may begin there: in a queue's order, by
 -- priority, instant and number, and in time, for what is due and for what expires. Null begins at the beginning.
 create function claim(
@@ -13,7 +14,7 @@ create function claim(
 ) returns table (
     claim integer, place integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
-    now bigint, due bigint, expiry bigint, costs bigint[]
+    now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, costs bigint[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -32,7 +33,7 @@ declare
 begin
     _due := coalesce(_due, -9223372036854775808);
     _expiry := coalesce(_expiry, -9223372036854775808);
-    perform advance(_now, true, _due, _expiry);
+    perform advance(_now, _due, _expiry);
     for asked in
         select a.claim, l.line, a.room, a.length, (a.o - 1)::integer as place, coalesce(a.priority, -2147483648) as priority,
             coalesce(a.instant, -9223372036854775808) as instant, coalesce(a.seq, 0) as seq
@@ -67,22 +68,25 @@ begin
             from found f)
         select asked.claim, asked.place, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(asked.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
-            null::bigint, null::bigint, null::bigint, null::bigint[]
+            null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[]
         from found f order by f.priority, f.run_at, f.seq;
         get diagnostics got = row_count;
         room := room - got;
     end loop;
     began := clock();
-    select * into _next from next_due(_due, _expiry);
+    select * into _next from next_due(_now, _due, _expiry);
     now := clock();
     due := _next.due;
     expiry := _next.expiry;
+    next_due := _next.next_due;
+    next_expiry := _next.next_expiry;
     costs := (now - began) || took;
     claim := -1;
     return next;
 end $$;
 
--- Extends leases that hold, each by its own length from now.
+-- Extends leases that hold, each by its own length from now. A lease that another transaction has locked is returned as it
+-- is: nobody else can take the job over before that transaction ends.
 create function renew(_ids uuid[], _fences bigint[], _lengths bigint[])
 returns table (place integer, expires_at bigint, cancel_reason text)
 language plpgsql
@@ -93,8 +97,18 @@ declare
     _now bigint := clock();
 begin
     return query
-    update leases e set expires_at = _now + least(r.length, 9223372036854775807 - _now)
-    from unnest(_ids, _fences, _lengths) with ordinality r (id, fence, length, o)
-    where e.id = r.id and e.fence = r.fence and e.expires_at > _now
-    returning (r.o - 1)::integer, e.expires_at, e.cancel_reason;
+    with asked as (
+        select r.id, r.fence, r.length, (o - 1)::integer as place
+        from unnest(_ids, _fences, _lengths) with ordinality r (id, fence, length, o)),
+    free as materialized (
+        select a.* from asked a join leases e on e.id = a.id where e.fence = a.fence for update of e skip locked),
+    renewed as (
+        update leases e set expires_at = _now + least(f.length, 9223372036854775807 - _now)
+        from free f where e.id = f.id and e.fence = f.fence and e.expires_at > _now
+        returning f.place, e.expires_at, e.cancel_reason)
+    select r.place, r.expires_at, r.cancel_reason from renewed r
+    union all
+    select a.place, e.expires_at, e.cancel_reason
+    from asked a join leases e on e.id = a.id and e.fence = a.fence
+    where not exists (select from free f where f.place = a.place);
 end $$;

@@ -55,7 +55,7 @@ declare
     _now bigint := clock();
     t record;
 begin
-    perform advance(_now, false);
+    perform advance_job(_now, _id);
     if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
         return 'finished';
     end if;
@@ -84,16 +84,13 @@ declare
     j jobs;
     holder keys;
 begin
-    perform advance(_now, false);
+    perform advance_job(_now, _id);
     select * into j from jobs where id = _id;
     if j.unique_key is not null and exists (select from finished where seq = j.seq) then
         insert into keys (name, key) values (j.name, j.unique_key)
         on conflict (name, key) do update set key = excluded.key
         returning * into holder;
-        if holder.seq <> j.seq and (
-            not exists (select from finished where seq = holder.seq) and exists (select from jobs where seq = holder.seq)
-            or holder.until > _now)
-        then
+        if holder.seq <> j.seq and holds(holder, _now) then
             return holder.id::text;
         end if;
         if holder.seq is distinct from j.seq then
@@ -136,7 +133,7 @@ declare
     _now bigint := clock();
     t record;
 begin
-    perform advance(_now, false);
+    perform advance_job(_now, _id);
     select * into t from take(_id);
     if t.state is null then
         return 'unknown';
@@ -147,31 +144,43 @@ begin
     return 'done';
 end $$;
 
--- Removes finished jobs that are old enough, the longest finished first, and tells how many. An age that is null keeps
--- the jobs of that state.
+-- Removes finished jobs that are old enough, the longest finished first, and returns their number. An age that is null keeps
+-- the jobs of that state. Jobs whose rows or unique keys another transaction has locked are left for the next call.
 create function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
     _now bigint := clock();
-    seqs bigint[];
+    _seqs bigint[];
+    _kept bigint[];
 begin
-    perform advance(_now, false);
-    with old as (
-        select * from (select ctid, finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
-            order by finished_at, seq limit _limit for update skip locked) a
-        union all
-        select * from (select ctid, finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
-            order by finished_at, seq limit _limit for update skip locked) a
-        union all
-        select * from (select ctid, finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
-            order by finished_at, seq limit _limit for update skip locked) a),
-    gone as (
-        delete from finished where ctid = any (array(select ctid from old order by finished_at, seq limit _limit))
-        returning seq)
-    select array_agg(seq) into seqs from gone;
-    if seqs is not null then
-        perform forget(seqs, _now);
-    end if;
-    return coalesce(array_length(seqs, 1), 0);
+    -- Leases that ended their jobs so long ago are stored as such first.
+    perform expire(array(
+        select e.ctid from leases e join jobs j on j.seq = e.seq
+        where e.expires_at <= _now - least(_discarded, _cancelled)
+            and (e.cancel_reason is not null or e.attempt >= j.max_attempts)
+        order by e.expires_at limit _limit for update of e skip locked));
+    _seqs := array(
+        select seq from (
+            select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
+                order by finished_at, seq limit _limit for update skip locked) a) old
+        order by finished_at, seq limit _limit);
+    -- A key goes with its job. Where it's locked, both stay.
+    with keyed as (
+        select j.seq, k.name, k.key from jobs j join keys k on k.name = j.name and k.key = j.unique_key and k.seq = j.seq
+        where j.seq = any (_seqs)),
+    free as materialized (
+        select k.seq from keyed y join keys k on k.name = y.name and k.key = y.key for update of k skip locked)
+    select array_agg(seq) into _kept from keyed where seq not in (select seq from free);
+    _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
+    delete from finished where seq = any (_seqs);
+    perform forget(_seqs, _now);
+    return cardinality(_seqs);
 end $$;

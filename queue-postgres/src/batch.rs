@@ -1,6 +1,5 @@
 //! Jobs as columns: what the statements take a batch as.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use queue_core::encoded::Encoded;
@@ -10,15 +9,15 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use uuid::Uuid;
 
-/// The queues' numbers; a queue keeps its number for as long as the schema lives.
-pub(crate) type Lines = HashMap<QueueName, i32>;
-
 /// Jobs by column. A column that says nothing of any job is `None`.
 #[derive(Default)]
 pub(crate) struct Columns {
+    /// The names of the queues, each once.
+    queues: Vec<String>,
     ids: Vec<Uuid>,
     chosen: Option<Vec<bool>>,
-    lines: Vec<i32>,
+    /// Each job's queue, as an index into `queues`, from 1 as SQL counts.
+    queue_of: Vec<i32>,
     names: Vec<String>,
     priorities: Vec<i32>,
     max_attempts: Vec<i64>,
@@ -33,16 +32,12 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// Takes the jobs apart. With `are_sent_again`, any of them may be stored already.
-    pub(crate) fn of<'a>(
-        jobs: impl Iterator<Item = &'a Encoded> + Clone,
-        lines: &Lines,
-        are_sent_again: bool,
-    ) -> Self {
+    pub(crate) fn of<'a>(jobs: impl Iterator<Item = &'a Encoded> + Clone, are_sent_again: bool) -> Self {
         let mut columns = Self::default();
         for Encoded { id, job, payload, .. } in jobs.clone() {
             columns.ids.push(id.as_uuid());
-            // Every queue was entered before; a number that no queue has finds nothing.
-            columns.lines.push(lines.get(&job.queue).copied().unwrap_or(-1));
+            let queue = columns.index_of(&job.queue);
+            columns.queue_of.push(queue);
             columns.names.push(job.name.as_str().to_owned());
             columns.priorities.push(job.priority);
             columns.max_attempts.push(i64::from(job.max_attempts));
@@ -69,12 +64,23 @@ impl Columns {
         columns
     }
 
+    /// Returns the index of a queue's name, which is added if it's new. A batch has few queues, mostly one.
+    fn index_of(&mut self, queue: &QueueName) -> i32 {
+        let known = self.queues.iter().rposition(|known| known == queue.as_str());
+        let index = known.unwrap_or_else(|| {
+            self.queues.push(queue.as_str().to_owned());
+            self.queues.len() - 1
+        });
+        i32::try_from(index + 1).unwrap_or(i32::MAX)
+    }
+
     /// Gives the columns to a statement that takes jobs, in the order in which all of these take them.
     pub(crate) fn bind<'q>(
         self,
         query: Query<'q, Postgres, PgArguments>,
     ) -> Query<'q, Postgres, PgArguments> {
-        let query = query.bind(self.ids).bind(self.chosen).bind(self.lines).bind(self.names);
+        let query = query.bind(self.queues).bind(self.ids).bind(self.chosen).bind(self.queue_of);
+        let query = query.bind(self.names);
         let query = query.bind(self.priorities).bind(self.max_attempts).bind(self.delays).bind(self.times);
         let query = query.bind(self.keys).bind(self.windows).bind(self.replaces);
         query.bind(self.payloads).bind(self.metas)
@@ -82,6 +88,7 @@ impl Columns {
 
     /// Gives a statement that takes jobs none.
     pub(crate) fn bind_none<'q>(query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
+        let query = query.bind(None::<Vec<String>>);
         let query = query.bind(None::<Vec<Uuid>>).bind(None::<Vec<bool>>).bind(None::<Vec<i32>>);
         let query = query.bind(None::<Vec<String>>).bind(None::<Vec<i32>>).bind(None::<Vec<i64>>);
         let query = query.bind(None::<Vec<i64>>).bind(None::<Vec<i64>>).bind(None::<Vec<String>>);
@@ -99,11 +106,13 @@ pub(crate) fn is_plain(job: &Encoded) -> bool {
 pub(crate) fn bind_one<'q>(
     query: Query<'q, Postgres, PgArguments>,
     job: &Encoded,
-    lines: &Lines,
 ) -> Query<'q, Postgres, PgArguments> {
     let Encoded { id, job, payload, meta, .. } = job;
-    let line = lines.get(&job.queue).copied().unwrap_or(-1);
-    let query = query.bind(id.as_uuid()).bind(line).bind(job.name.as_str().to_owned()).bind(job.priority);
+    let query = query
+        .bind(id.as_uuid())
+        .bind(job.queue.as_str().to_owned())
+        .bind(job.name.as_str().to_owned())
+        .bind(job.priority);
     query.bind(i64::from(job.max_attempts)).bind(payload.to_string()).bind(meta.clone())
 }
 

@@ -178,9 +178,10 @@ impl Claimer {
             self.bookmarks.forget();
         }
         let due = looked.due.into_iter().chain(looked.expiry).min();
+        let is_locked = due.is_some_and(|due| due <= looked.now);
         let queues = self.waiting.iter().flat_map(|claim| &claim.demand.queues);
         let whole_at = self.bookmarks.whole_at(queues);
-        self.waiting.set_next_moment(looked.now, due, whole_at);
+        self.waiting.set_next_moment(looked.now, looked.next, is_locked, whole_at);
     }
 
     async fn look(&mut self, begin: &Begin) -> Result<Looked, QueueError> {

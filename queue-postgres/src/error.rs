@@ -36,6 +36,11 @@ pub(crate) fn is_contention(error: &Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
 }
 
+/// Returns whether the statement waited for a lock for as long as it may.
+pub(crate) fn is_lock_timeout(error: &Error) -> bool {
+    code(error).as_deref() == Some("55P03")
+}
+
 /// Tells whether the server ended the statement, because it took too long or because somebody asked for that.
 pub(crate) fn is_cancelled(error: &Error) -> bool {
     code(error).as_deref() == Some("57014")

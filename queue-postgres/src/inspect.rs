@@ -1,17 +1,24 @@
 //! The operator's side, over a connection of its own.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
+use tokio::time::{Instant, sleep};
 
 use crate::batch::storable;
 use crate::pruning::prune;
 use crate::queue::PostgresQueue;
 use crate::rows;
 use crate::sql::Sql;
+
+/// How soon a call is made again that another transaction holds up, and for how long at most.
+const LOCKED_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1 << 30);
 
 #[async_trait]
 impl Inspect for PostgresQueue {
@@ -122,8 +129,20 @@ impl PostgresQueue {
     {
         let server = self.server().clone();
         let work = async move {
-            let mut desk = server.desk.lock().await;
-            desk.call(&|connection| ask(connection, &server.sql)).await
+            let until = Instant::now() + server.place.timeout.min(LONGEST_WAIT);
+            loop {
+                let answer = {
+                    let mut desk = server.desk.lock().await;
+                    desk.try_call(&|connection| ask(connection, &server.sql)).await
+                };
+                match answer {
+                    // Others use the connection while this caller waits for the lock.
+                    Err(unanswered) if unanswered.is_blocked && Instant::now() < until => {
+                        sleep(LOCKED_PAUSE).await
+                    }
+                    answer => return answer.map_err(|unanswered| unanswered.error),
+                }
+            }
         };
         self.io().run(work).await
     }

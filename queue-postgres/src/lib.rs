@@ -66,6 +66,7 @@
 //! With PgBouncer or the like in transaction mode, say so: [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod batch;
+mod blocked;
 mod claiming;
 mod company;
 mod config;

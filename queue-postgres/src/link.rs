@@ -8,7 +8,7 @@ use queue_core::QueueError;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use tokio::time::{Instant, timeout};
 
-use crate::error::{explained, is_cancelled, is_connection_lost, is_contention};
+use crate::error::{explained, is_cancelled, is_connection_lost, is_contention, is_lock_timeout};
 use crate::place::Place;
 
 /// How often a transaction is run again that the server gave up in favour of another.
@@ -17,8 +17,13 @@ const RETRIES: u32 = 10;
 /// A connection that was idle for so long is asked whether it still lives before it's used.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long a statement that others share waits for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
+
 pub(crate) struct Link {
     place: Arc<Place>,
+    /// How long the server lets a statement wait for a lock; `None` waits for as long as the statement may take.
+    lock_timeout: Option<Duration>,
     connection: Option<PgConnection>,
     used: Instant,
 }
@@ -32,12 +37,26 @@ pub(crate) struct Unanswered {
     pub(crate) error: QueueError,
     /// Whether it may have been done nevertheless: the connection broke in the middle.
     pub(crate) is_in_doubt: bool,
+    /// Whether nothing was done because another transaction has locked what it needs. Only an impatient link says so.
+    pub(crate) is_blocked: bool,
+}
+
+impl From<QueueError> for Unanswered {
+    fn from(error: QueueError) -> Self {
+        Self { error, is_in_doubt: false, is_blocked: false }
+    }
 }
 
 impl Link {
     /// Makes a link that connects when it's first needed.
     pub(crate) fn new(place: Arc<Place>) -> Self {
-        Self { place, connection: None, used: Instant::now() }
+        Self { place, lock_timeout: None, connection: None, used: Instant::now() }
+    }
+
+    /// Creates a link whose statements wait for no lock of another transaction: they are [blocked](Unanswered::is_blocked)
+    /// after 20 ms. Statements that many callers share go over such a link.
+    pub(crate) fn impatient(place: Arc<Place>) -> Self {
+        Self { lock_timeout: Some(LOCK_TIMEOUT), ..Self::new(place) }
     }
 
     /// Asks for something that may be left undone, and told so.
@@ -52,22 +71,26 @@ impl Link {
     /// Dropping the future drops the connection if it is in use.
     pub(crate) async fn try_call<T>(&mut self, ask: Ask<'_, T>) -> Result<T, Unanswered> {
         for retry in 0.. {
-            let known = |error| Unanswered { error, is_in_doubt: false };
+            let known = Unanswered::from;
             let mut connection = self.connected().await.map_err(known)?;
             let (place, started) = (self.place.clone(), Instant::now());
-            let answer = timeout(patience(place.timeout), asked(&mut connection, &place, ask)).await;
+            let call = asked(&mut connection, &place, self.lock_timeout, ask);
+            let answer = timeout(patience(place.timeout), call).await;
             match answer {
                 Ok(Ok(answer)) => {
                     self.keep(connection);
                     return Ok(answer);
                 }
                 Ok(Err(error)) if is_connection_lost(&error) => {
-                    return Err(Unanswered { error: explained(error, &self.place), is_in_doubt: true });
+                    return Err(in_doubt(explained(error, &self.place)));
                 }
                 Ok(Err(error)) => {
                     self.keep(connection);
                     if is_cancelled(&error) && started.elapsed() >= place.timeout {
                         return Err(known(unanswered(&place).with_source(error)));
+                    }
+                    if self.lock_timeout.is_some() && is_lock_timeout(&error) {
+                        return Err(Unanswered { is_blocked: true, ..known(explained(error, &self.place)) });
                     }
                     if !is_contention(&error) || retry >= RETRIES {
                         return Err(known(explained(error, &self.place)));
@@ -77,7 +100,7 @@ impl Link {
                     tokio::time::sleep(pause).await;
                 }
                 Err(_) => {
-                    return Err(Unanswered { error: unanswered(&place), is_in_doubt: true });
+                    return Err(in_doubt(unanswered(&place)));
                 }
             }
         }
@@ -103,7 +126,9 @@ impl Link {
         let connect = async {
             let mut connection = PgConnection::connect_with(&place.options).await?;
             if !place.is_pooled {
-                raw_sql(AssertSqlSafe(opening(place.timeout))).execute(&mut connection).await?;
+                raw_sql(AssertSqlSafe(opening(place.timeout, self.lock_timeout)))
+                    .execute(&mut connection)
+                    .await?;
             }
             Ok(connection)
         };
@@ -131,28 +156,45 @@ fn unanswered(place: &Place) -> QueueError {
 ///
 /// The statements count on seeing what others commit meanwhile, whatever the server's default is; and what this end no
 /// longer waits for isn't to be done later. A bound that the server was given is left, if it's the closer one.
-fn opening(timeout: Duration) -> String {
+fn opening(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     format!(
         "set session characteristics as transaction isolation level read committed; {}",
-        bound(timeout, "false")
+        bounds(timeout, lock_timeout, "false")
     )
 }
 
-fn bound(timeout: Duration, is_local: &str) -> String {
-    // The server counts in 32 bits.
-    let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
-    format!(
-        "select set_config('statement_timeout', '{ms}ms', {is_local}) where not \
-         current_setting('statement_timeout')::interval between interval '1us' and interval '{ms}ms'"
-    )
+fn bounds(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
+    let bound = |setting, bound: Duration| {
+        // The server counts in 32 bits.
+        let ms = bound.as_millis().clamp(1, i32::MAX as u128);
+        format!(
+            "select set_config('{setting}', '{ms}ms', {is_local}) where not \
+             current_setting('{setting}')::interval between interval '1us' and interval '{ms}ms'"
+        )
+    };
+    let statement = bound("statement_timeout", timeout);
+    match lock_timeout {
+        Some(lock_timeout) => format!("{statement}; {}", bound("lock_timeout", lock_timeout)),
+        None => statement,
+    }
+}
+
+fn in_doubt(error: QueueError) -> Unanswered {
+    Unanswered { is_in_doubt: true, ..error.into() }
 }
 
 /// Asks in one implicit transaction; or, where a pooler may give each statement another connection, in an explicit one.
-async fn asked<T>(connection: &mut PgConnection, place: &Place, ask: Ask<'_, T>) -> sqlx::Result<T> {
+async fn asked<T>(
+    connection: &mut PgConnection,
+    place: &Place,
+    lock_timeout: Option<Duration>,
+    ask: Ask<'_, T>,
+) -> sqlx::Result<T> {
     if !place.is_pooled {
         return ask(connection).await;
     }
-    let begin = format!("begin isolation level read committed; {}", bound(place.timeout, "true"));
+    let begin =
+        format!("begin isolation level read committed; {}", bounds(place.timeout, lock_timeout, "true"));
     raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
     let answer = ask(connection).await;
     let end = if answer.is_ok() { "commit" } else { "rollback" };

@@ -1,4 +1,9 @@
 //! The lanes that store: pushes that arrive while a statement is under way share the next one.
+//!
+//! **Invariant:** a shared statement waits for no lock of another transaction. A push that needs one goes to the patient
+//! lane, where it delays nobody else.
+
+mod patient;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +12,13 @@ use queue_core::encoded::Encoded;
 use queue_core::{JobId, QueueError, Receipt};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use crate::batch::{Columns, Lines, bind_one, is_plain, past_the_end};
+pub(crate) use patient::Patient;
+
+use crate::batch::{Columns, bind_one, is_plain, past_the_end};
 use crate::company::Company;
 use crate::error::{explained, is_about_the_request, shared};
 use crate::link::{Link, Unanswered};
@@ -24,17 +31,39 @@ const MOST_BYTES: usize = 16 << 20;
 /// For how long a statement waits for those who were answered by the last one.
 const COMPANY: Duration = Duration::from_micros(100);
 
+/// How often a push is sent again because a queue that existed does no longer.
+const ENTRIES: usize = 3;
+
 /// A batch that somebody waits for.
 pub(crate) struct Request {
     pub(crate) jobs: Vec<Encoded>,
     pub(crate) reply: oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
 }
 
-/// One of those who store; each has a connection of its own.
-pub(crate) struct Pusher {
-    requests: Arc<Mutex<UnboundedReceiver<Request>>>,
+impl Request {
+    fn answer(self, answer: Result<Vec<Receipt>, QueueError>) {
+        // The caller may have gone.
+        drop(self.reply.send(answer));
+    }
+
+    /// Returns whether another transaction can hold up this push: it has a unique key, or an id of the caller's.
+    fn may_be_blocked(&self) -> bool {
+        self.jobs.iter().any(|job| job.is_chosen || job.job.unique.is_some())
+    }
+}
+
+/// Stores what is pushed, over a connection of its own.
+pub(crate) struct Storing {
     link: Link,
     server: Arc<Server>,
+}
+
+/// One of those who store what many push.
+pub(crate) struct Pusher {
+    requests: Arc<Mutex<UnboundedReceiver<Request>>>,
+    /// Takes pushes that another transaction holds up.
+    patient: UnboundedSender<Request>,
+    storing: Storing,
     company: Company,
 }
 
@@ -43,11 +72,17 @@ pub(crate) enum Pushed {
     Stored(Vec<Receipt>),
     /// This one's delay leads past the end of time; nothing was stored.
     Refused(usize),
+    /// A queue doesn't exist; nothing was stored.
+    UnknownQueue,
 }
 
 impl Pusher {
-    pub(crate) fn new(requests: Arc<Mutex<UnboundedReceiver<Request>>>, server: Arc<Server>) -> Self {
-        Self { requests, link: Link::new(server.place.clone()), server, company: Company::new(COMPANY) }
+    pub(crate) fn new(
+        requests: Arc<Mutex<UnboundedReceiver<Request>>>,
+        patient: UnboundedSender<Request>,
+        server: Arc<Server>,
+    ) -> Self {
+        Self { requests, patient, storing: Storing::new(server), company: Company::new(COMPANY) }
     }
 
     /// Stores until nobody can ask for it any more.
@@ -66,6 +101,10 @@ impl Pusher {
         let mut patience = self.company.patience();
         while jobs < MOST_JOBS && bytes < MOST_BYTES {
             match next.take().or_else(|| requests.try_recv().ok()) {
+                Some(request) if self.server().blocked.any_of(request.jobs.iter()) => {
+                    // The lane ends after this one.
+                    drop(self.patient.send(request));
+                }
                 Some(request) => {
                     jobs += request.jobs.len();
                     bytes += request.jobs.iter().map(|job| job.payload.len()).sum::<usize>();
@@ -79,99 +118,166 @@ impl Pusher {
         Some(batch)
     }
 
-    /// Stores what has gathered, and answers. A request that can't be stored keeps no other from it.
+    /// Stores a batch, and answers. A request that can't be stored keeps no other from it.
     async fn push(&mut self, mut batch: Vec<Request>) {
         while !batch.is_empty() {
-            match self.store(&batch).await {
-                Ok(Pushed::Stored(receipts)) => {
-                    self.server.wake();
-                    let mut receipts = receipts.into_iter();
-                    for Request { jobs, reply } in batch {
-                        // Whoever asked may have gone.
-                        drop(reply.send(Ok(receipts.by_ref().take(jobs.len()).collect())));
-                    }
-                    return;
-                }
-                Ok(Pushed::Refused(mut index)) => {
-                    let at = batch.iter().position(|request| {
-                        let is_here = index < request.jobs.len();
-                        if !is_here {
-                            index -= request.jobs.len();
-                        }
-                        is_here
-                    });
-                    let Some(at) = at else { return };
-                    let Request { jobs, reply } = batch.remove(at);
-                    drop(reply.send(Err(past_the_end(&jobs, index))));
-                }
-                Err(error) if batch.len() > 1 && is_about_the_request(&error) => {
+            match self.storing.store(&batch).await {
+                Ok(Pushed::Stored(receipts)) => return answer(batch, receipts),
+                Ok(Pushed::Refused(index)) => refuse(&mut batch, index),
+                Ok(Pushed::UnknownQueue) => return fail(batch, lost_queue()),
+                Err(unanswered) if unanswered.is_blocked => return self.push_around(batch).await,
+                Err(Unanswered { error, .. }) if batch.len() > 1 && is_about_the_request(&error) => {
                     // One of them is wrong: each goes alone, the last here.
                     let rest = batch.split_off(1);
                     for request in rest {
                         Box::pin(self.push(vec![request])).await;
                     }
                 }
-                Err(error) => {
-                    let mut error = shared(error);
-                    batch.into_iter().for_each(|request| drop(request.reply.send(Err(error()))));
-                    return;
-                }
+                Err(Unanswered { error, .. }) => return fail(batch, error),
             }
         }
     }
 
-    async fn store(&mut self, batch: &[Request]) -> Result<Pushed, QueueError> {
+    /// Stores a batch of which something is held up by another transaction: the requests that can't be held up first, and
+    /// each of the others alone. One that is alone and held up is left to the patient lane.
+    async fn push_around(&mut self, mut batch: Vec<Request>) {
+        if batch.len() == 1 {
+            for request in batch {
+                self.server().blocked.add(request.jobs.iter());
+                // The lane ends after this one.
+                drop(self.patient.send(request));
+            }
+            return;
+        }
+        let suspects: Vec<_> = batch.extract_if(.., |request| request.may_be_blocked()).collect();
+        if suspects.is_empty() {
+            // A table is locked as a whole: that can hold up each of them.
+            batch.into_iter().for_each(|request| drop(self.patient.send(request)));
+            return;
+        }
+        Box::pin(self.push(batch)).await;
+        for request in suspects {
+            Box::pin(self.push(vec![request])).await;
+        }
+    }
+
+    fn server(&self) -> &Server {
+        &self.storing.server
+    }
+}
+
+impl Storing {
+    fn new(server: Arc<Server>) -> Self {
+        Self { link: Link::impatient(server.place.clone()), server }
+    }
+
+    async fn store(&mut self, batch: &[Request]) -> Result<Pushed, Unanswered> {
         let jobs: Vec<_> = batch.iter().flat_map(|request| &request.jobs).collect();
-        let lines = self.server.lines(&mut self.link, jobs.iter().copied()).await?;
+        let mut pushed = Pushed::UnknownQueue;
+        for _ in 0..ENTRIES {
+            let unknown = self.server.unknown_queues(jobs.iter().copied());
+            self.server.enter(&mut self.link, unknown).await?;
+            pushed = self.store_once(&jobs).await?;
+            match pushed {
+                Pushed::UnknownQueue => self.server.forget_queues(),
+                Pushed::Stored(_) => {
+                    self.server.wake();
+                    break;
+                }
+                Pushed::Refused(_) => break,
+            }
+        }
+        Ok(pushed)
+    }
+
+    async fn store_once(&mut self, jobs: &[&Encoded]) -> Result<Pushed, Unanswered> {
         let notice = self.server.notice();
         let is_told = notice.0.is_some();
         // If the connection breaks in the middle, they are sent once more: what was stored is known by its identity.
         let mut are_sent_again = false;
-        let rows = loop {
-            let asked = self.ask(&jobs, &lines, &notice, are_sent_again).await;
-            match asked {
-                Ok(rows) => break rows,
+        let pushed = loop {
+            match self.ask(jobs, &notice, are_sent_again).await {
+                Ok(pushed) => break pushed,
                 Err(unanswered) if unanswered.is_in_doubt && !are_sent_again => are_sent_again = true,
-                Err(unanswered) => return Err(unanswered.error),
+                Err(unanswered) => return Err(unanswered),
             }
         };
         if !is_told {
             self.server.notified_late();
         }
-        pushed(jobs.into_iter(), &rows).map_err(|error| explained(error, &self.server.place))
+        Ok(pushed)
     }
 
     async fn ask(
         &mut self,
         jobs: &[&Encoded],
-        lines: &Lines,
         notice: &Notice,
         are_sent_again: bool,
-    ) -> Result<Vec<PgRow>, Unanswered> {
+    ) -> Result<Pushed, Unanswered> {
         if let ([job], None, false) = (jobs, &notice.0, are_sent_again)
             && is_plain(job)
         {
-            return self.ask_one(job, lines).await.map(|()| Vec::new());
+            return self.ask_one(job).await;
         }
         let sql = &self.server.sql.push;
-        self.link
+        let rows = self
+            .link
             .try_call(&move |connection| {
-                let columns = Columns::of(jobs.iter().copied(), lines, are_sent_again);
+                let columns = Columns::of(jobs.iter().copied(), are_sent_again);
                 let push = columns.bind(sql.query()).bind(notice.0.clone()).bind(notice.1.clone());
                 Box::pin(push.fetch_all(connection))
             })
-            .await
+            .await?;
+        pushed(jobs.iter().copied(), &rows).map_err(|error| explained(error, &self.server.place).into())
     }
 
-    async fn ask_one(&mut self, job: &Encoded, lines: &Lines) -> Result<(), Unanswered> {
+    async fn ask_one(&mut self, job: &Encoded) -> Result<Pushed, Unanswered> {
         let sql = &self.server.sql.push_one;
-        self.link
+        let stored = self
+            .link
             .try_call(&move |connection| {
-                let push = bind_one(sql.query(), job, lines);
-                Box::pin(async move { push.execute(connection).await.map(drop) })
+                let push = bind_one(sql.query(), job);
+                Box::pin(async move { Ok(push.execute(connection).await?.rows_affected()) })
             })
-            .await
+            .await?;
+        Ok(if stored == 0 { Pushed::UnknownQueue } else { Pushed::Stored(vec![Receipt::Stored(job.id)]) })
     }
+}
+
+fn answer(batch: Vec<Request>, receipts: Vec<Receipt>) {
+    let mut receipts = receipts.into_iter();
+    for request in batch {
+        let receipts = receipts.by_ref().take(request.jobs.len()).collect();
+        request.answer(Ok(receipts));
+    }
+}
+
+fn fail(batch: Vec<Request>, error: QueueError) {
+    let mut error = shared(error);
+    batch.into_iter().for_each(|request| request.answer(Err(error())));
+}
+
+/// Takes the request out whose job of this index has a delay that leads past the end of time, and answers it.
+fn refuse(batch: &mut Vec<Request>, mut index: usize) {
+    let at = batch.iter().position(|request| {
+        let is_here = index < request.jobs.len();
+        if !is_here {
+            index -= request.jobs.len();
+        }
+        is_here
+    });
+    if let Some(at) = at {
+        let request = batch.remove(at);
+        let error = past_the_end(&request.jobs, index);
+        request.answer(Err(error));
+    }
+}
+
+/// The error of a push whose queue was created again and again and did not stay.
+fn lost_queue() -> QueueError {
+    QueueError::unavailable(
+        "the queue was removed while jobs were pushed to it: its tables are being emptied",
+    )
 }
 
 /// Reads what `push` answers.
@@ -179,10 +285,12 @@ pub(crate) fn pushed<'a>(jobs: impl Iterator<Item = &'a Encoded>, rows: &[PgRow]
     // What no row speaks of is stored.
     let mut receipts: Vec<_> = jobs.map(|job| Receipt::Stored(job.id)).collect();
     for row in rows {
-        let (place, kind): (i32, i16) = (row.try_get(0)?, row.try_get(1)?);
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        if kind < 0 {
-            return Ok(Pushed::Refused(place));
+        let (place, kind): (Option<i32>, i16) = (row.try_get(0)?, row.try_get(1)?);
+        let place = place.and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
+        match kind {
+            -2 => return Ok(Pushed::UnknownQueue),
+            -1 => return Ok(Pushed::Refused(place)),
+            _ => {}
         }
         if let Some(receipt) = receipts.get_mut(place) {
             *receipt = self::receipt(kind, row.try_get(2)?);

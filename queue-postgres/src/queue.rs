@@ -23,10 +23,10 @@ use crate::config::{PostgresQueueBuilder, Target};
 use crate::io::{Io, ended};
 use crate::link::Link;
 use crate::listening::Listening;
-use crate::pushing::{Pusher, Request};
+use crate::pushing::{Patient, Pusher, Request};
 use crate::rows::{count, instant};
 use crate::server::Server;
-use crate::settling::{Settle, Settler};
+use crate::settling::{CarefulSettler, Settle, Settler};
 use crate::{migrations, pruning};
 
 /// A queue in a PostgreSQL database.
@@ -119,6 +119,8 @@ impl PostgresQueue {
         let (pushes, requests) = unbounded_channel();
         let (claims, messages) = unbounded_channel();
         let (settles, ends) = unbounded_channel();
+        let (patient, held_up) = unbounded_channel();
+        let (careful, blocked) = unbounded_channel();
         let is_listening = Arc::new(AtomicBool::new(false));
         let poll = PollInterval { interval: settings.poll_interval, is_listening: is_listening.clone() };
         let server = Arc::new(Server::new(place, claims.downgrade()));
@@ -126,11 +128,15 @@ impl PostgresQueue {
             let (server, release) = (server.clone(), settles.downgrade());
             Io::start(move |_| async move {
                 let requests = Arc::new(Mutex::new(requests));
-                let pushers = (0..PUSHERS).map(|_| Pusher::new(requests.clone(), server.clone()).run());
+                let pusher = || Pusher::new(requests.clone(), patient.clone(), server.clone()).run();
+                let pushers: Vec<_> = (0..PUSHERS).map(|_| pusher()).collect();
+                drop(patient);
+                let patient = Patient::new(held_up, server.clone()).run();
                 let claimer = Claimer::new(messages, release, server.clone(), poll).run();
-                let settler = Settler::new(ends, server.clone()).run();
+                let settler = Settler::new(ends, careful, server.clone()).run();
+                let careful = CarefulSettler::new(blocked, server.clone()).run();
                 // They end when nobody has a handle any more, and have done what was asked for by then.
-                tokio::join!(futures_util::future::join_all(pushers), claimer, settler);
+                tokio::join!(futures_util::future::join_all(pushers), patient, claimer, settler, careful);
             })?
         };
         let units = io.within(|| settings.unit_pool(&server.place));

@@ -11,7 +11,8 @@ pub(crate) fn instant(row: &PgRow, column: usize) -> sqlx::Result<Timestamp> {
     row.try_get(column).map(Timestamp::from_micros)
 }
 
-fn maybe_instant(row: &PgRow, column: usize) -> sqlx::Result<Option<Timestamp>> {
+/// Reads an instant that may be missing.
+pub(crate) fn maybe_instant(row: &PgRow, column: usize) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
 }
 

@@ -1,17 +1,17 @@
-//! The server, as all who talk to it know it: its place, the statements, the numbers of the queues, and who was told.
+//! The server, as all who talk to it know it: its place, the statements, the queues that exist, and who was told.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use queue_core::encoded::Encoded;
 use queue_core::{QueueError, QueueName};
-use sqlx::Row as _;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
-use crate::batch::Lines;
+use crate::blocked::BlockedKeys;
 use crate::claiming::Message;
-use crate::link::Link;
+use crate::link::{Link, Unanswered};
 use crate::place::Place;
 use crate::sql::Sql;
 
@@ -21,9 +21,12 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Server {
     pub(crate) place: Arc<Place>,
     pub(crate) sql: Sql,
-    /// For what seldom happens: operators, numbers of queues, late notifications.
+    /// For what seldom happens: operators, new queues, late notifications.
     pub(crate) desk: tokio::sync::Mutex<Link>,
-    lines: RwLock<Arc<Lines>>,
+    /// The unique keys that other transactions hold locked.
+    pub(crate) blocked: BlockedKeys,
+    /// The queues that this process knows to exist. The server may lose them: its answer is what counts.
+    queues: RwLock<HashSet<QueueName>>,
     /// Tells this process's notifications from those of others.
     word: String,
     notified: Mutex<Notified>,
@@ -45,9 +48,10 @@ impl Server {
         let place = Arc::new(place);
         Self {
             sql: Sql::new(&place),
-            desk: tokio::sync::Mutex::new(Link::new(place.clone())),
+            desk: tokio::sync::Mutex::new(Link::impatient(place.clone())),
             place,
-            lines: RwLock::default(),
+            blocked: BlockedKeys::default(),
+            queues: RwLock::default(),
             word: uuid::Uuid::now_v7().simple().to_string(),
             notified: Mutex::default(),
             claims,
@@ -66,44 +70,40 @@ impl Server {
         }
     }
 
-    /// Gives the numbers of the queues that these jobs go to, unless some of them are new.
-    pub(crate) fn known_lines<'a>(&self, mut jobs: impl Iterator<Item = &'a Encoded>) -> Option<Arc<Lines>> {
-        let known = self.lines.read().unwrap_or_else(PoisonError::into_inner).clone();
-        jobs.all(|job| known.contains_key(&job.job.queue)).then_some(known)
-    }
-
-    /// Gives the numbers of the queues that these jobs go to; queues that are new are entered first.
-    pub(crate) async fn lines(
-        &self,
-        link: &mut Link,
-        jobs: impl Iterator<Item = &Encoded>,
-    ) -> Result<Arc<Lines>, QueueError> {
-        let known = self.lines.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut new: Vec<String> = Vec::new();
+    /// Returns the queues of these jobs that this process doesn't know to exist.
+    pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
+        let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown: Vec<String> = Vec::new();
         for job in jobs {
             let queue = &job.job.queue;
-            if !known.contains_key(queue) && !new.iter().any(|name| name == queue.as_str()) {
-                new.push(queue.as_str().to_owned());
+            if !known.contains(queue) && !unknown.iter().any(|name| name == queue.as_str()) {
+                unknown.push(queue.as_str().to_owned());
             }
         }
-        if new.is_empty() {
-            return Ok(known);
+        unknown
+    }
+
+    /// Creates queues that don't exist, in a transaction of their own: no other process waits for the one that stores jobs.
+    pub(crate) async fn enter(&self, link: &mut Link, queues: Vec<String>) -> Result<(), Unanswered> {
+        if queues.is_empty() {
+            return Ok(());
         }
-        let rows = link
-            .call(&|connection| {
-                let query = self.sql.enter.query().bind(new.clone());
-                Box::pin(query.fetch_all(connection))
-            })
-            .await?;
-        let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
-        let mut more = Lines::clone(&lines);
-        for row in rows {
-            let read = row.try_get(0).and_then(|line| Ok((row.try_get::<String, _>(1)?, line)));
-            let (name, line) = read.map_err(|error| crate::error::explained(error, &self.place))?;
-            more.insert(QueueName::from(name), line);
-        }
-        *lines = Arc::new(more);
-        Ok(lines.clone())
+        let names = &queues;
+        link.try_call(&move |connection| {
+            let query = self.sql.enter.query().bind(names.clone());
+            Box::pin(async move { query.execute(connection).await.map(drop) })
+        })
+        .await?;
+        self.queues
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(queues.into_iter().map(QueueName::from));
+        Ok(())
+    }
+
+    /// Forgets which queues exist. The server has lost one: its tables were emptied, restored or made anew.
+    pub(crate) fn forget_queues(&self) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Gives a statement the notification that it's to send at its commit, unless one was sent just now; then

@@ -3,25 +3,25 @@
 use std::collections::HashSet;
 
 use queue_core::{Lease, Transition};
-use sqlx::Postgres;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
-use crate::batch::{Columns, Lines, storable};
+use crate::batch::{Columns, storable};
 use crate::rows::count;
 use crate::server::Notice;
-use crate::settling::Settle;
+use crate::settling::Part;
 
-/// Gives the statement `settle` the attempts that have ended.
+/// Binds finished attempts to the statement `settle`. With `skips`, it leaves leases that another transaction has locked.
 pub(crate) fn bind_settlements<'q>(
     mut query: Query<'q, Postgres, PgArguments>,
-    settles: &[Settle],
-    lines: &Lines,
+    settles: &[Part<'_>],
+    skips: bool,
     notice: &Notice,
 ) -> Query<'q, Postgres, PgArguments> {
-    let settlements = || settles.iter().flat_map(|settle| &settle.settlements);
-    let followups = || settles.iter().flat_map(|settle| &settle.followups);
+    let settlements = || settles.iter().flat_map(|part| part.settlements);
+    let followups = || settles.iter().flat_map(|part| part.followups);
     let has_followups = followups().any(|followups| !followups.is_empty());
     let ids: Vec<Uuid> = settlements().map(|settlement| settlement.lease.job.as_uuid()).collect();
     let fences = settlements().zip(firsts(settlements().map(|settlement| &settlement.lease)));
@@ -40,14 +40,40 @@ pub(crate) fn bind_settlements<'q>(
             settlements().map(|settlement| text(&settlement.transition)).collect();
         query = query.bind(kinds).bind(times).bind(texts);
     }
+    query = query.bind(skips);
     if has_followups {
         let parents = (0_i32..).zip(followups()).flat_map(|(parent, jobs)| jobs.iter().map(move |_| parent));
         query = query.bind(parents.collect::<Vec<_>>());
-        query = Columns::of(followups().flatten(), lines, false).bind(query);
+        query = Columns::of(followups().flatten(), false).bind(query);
     } else {
         query = Columns::bind_none(query.bind(None::<Vec<i32>>));
     }
     query.bind(notice.0.clone()).bind(notice.1.clone())
+}
+
+/// What the statement `settle` answers.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// The places of the settlements that applied, of all that were sent.
+    pub(crate) applied: Vec<i32>,
+    /// The places of those whose leases another transaction has locked.
+    pub(crate) blocked: Vec<i32>,
+    /// The place of a followup whose delay leads past the end of time, of all that were sent; then nothing was done.
+    pub(crate) refused: Option<i32>,
+    /// Whether nothing was done because a followup's queue doesn't exist.
+    pub(crate) is_queue_unknown: bool,
+}
+
+impl Ends {
+    pub(crate) fn read(row: &PgRow) -> sqlx::Result<Self> {
+        let refused: Option<i32> = row.try_get(2)?;
+        Ok(Self {
+            applied: row.try_get::<Option<_>, _>(0)?.unwrap_or_default(),
+            blocked: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(),
+            refused: refused.filter(|place| *place >= 0),
+            is_queue_unknown: refused.is_some_and(|place| place < 0),
+        })
+    }
 }
 
 /// Tells of each lease whether it's the first time that it's named: the second settlement of one is stale in any case.

@@ -47,7 +47,7 @@ pub(crate) struct Sql {
 const PUSH_ONE: &str = "
     with new as (
         insert into {s}.jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-        select $1, $2, $3, $4, $5, now, now, $6, $7 from {s}.clock() now
+        select $1, l.line, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, {s}.lines l where l.name = $2
         returning seq, line, priority, run_at)
     insert into {s}.ready select line, priority, run_at, seq from new";
 
@@ -113,10 +113,10 @@ impl Sql {
         };
         Self {
             enter: call("enter", 1),
-            push: call("push", 15),
+            push: call("push", 16),
             push_one: text(PUSH_ONE),
             claim: call("claim", 9),
-            settle: call("settle", 21),
+            settle: call("settle", 23),
             renew: call("renew", 3),
             cancel: call("cancel", 2),
             retry: call("retry", 3),

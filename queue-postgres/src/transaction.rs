@@ -1,6 +1,6 @@
 //! Pushing in the application's own transaction.
 
-use queue_core::encoded::encode;
+use queue_core::encoded::{Encoded, encode};
 use queue_core::{NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
@@ -16,7 +16,12 @@ impl PostgresQueue {
     /// The transaction is one on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`,
     /// a [`PgUnitOfWork`](crate::PgUnitOfWork) as it is.
     ///
-    /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait.
+    /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait, and
+    /// nobody else does.
+    ///
+    /// In a transaction that is `REPEATABLE READ` or `SERIALIZABLE`, the answer is that of its snapshot:
+    /// [`Existing`](Receipt::Existing) may name a job that has finished since. Push with a unique key before the transaction
+    /// reads anything, or in one that is `READ COMMITTED`.
     ///
     /// ```no_run
     /// # use queue_core::background_job;
@@ -78,21 +83,35 @@ impl PostgresQueue {
         let jobs = encode(jobs, self.limits())?;
         check_keys(&jobs)?;
         let server = self.server();
-        // Queues that are new are entered apart, so that nobody who does so too waits for this transaction.
-        let entered = {
-            let (server, jobs) = (server.clone(), jobs.clone());
-            self.io().run(async move { server.lines(&mut *server.desk.lock().await, jobs.iter()).await })
-        };
-        let lines = match server.known_lines(jobs.iter()) {
-            Some(lines) => lines,
-            None => entered.await?,
-        };
-        let push = Columns::of(jobs.iter(), &lines, false).bind(server.sql.push.query());
-        let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
-        let rows = push.fetch_all(tx).await.map_err(|error| explained(error, &server.place))?;
-        match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &server.place))? {
-            Pushed::Stored(receipts) => Ok(receipts),
-            Pushed::Refused(index) => Err(past_the_end(&jobs, index)),
+        for _ in 0..2 {
+            self.enter(&jobs).await?;
+            let push = Columns::of(jobs.iter(), false).bind(server.sql.push.query());
+            let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
+            let rows = push.fetch_all(&mut *tx).await.map_err(|error| explained(error, &server.place))?;
+            match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &server.place))? {
+                Pushed::Stored(receipts) => return Ok(receipts),
+                Pushed::Refused(index) => return Err(past_the_end(&jobs, index)),
+                Pushed::UnknownQueue => server.forget_queues(),
+            }
         }
+        Err(QueueError::unavailable(
+            "a queue of this push was created after the transaction took its snapshot, which doesn't show it: roll back, \
+             and begin again",
+        ))
+    }
+
+    /// Creates the queues of these jobs that are new, apart from the caller's transaction: no other process that does so too
+    /// waits for it.
+    pub(crate) async fn enter(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
+        let server = self.server().clone();
+        let unknown = server.unknown_queues(jobs.iter());
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let enter = async move {
+            let mut desk = server.desk.lock().await;
+            server.enter(&mut desk, unknown).await.map_err(|unanswered| unanswered.error)
+        };
+        self.io().run(enter).await
     }
 }

@@ -6,14 +6,13 @@ use std::ops::{Deref, DerefMut};
 use queue_core::encoded::encode_followups;
 use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
-use sqlx::{PgConnection, Postgres, Row as _, Transaction};
-use tokio::sync::oneshot;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::batch::{check_keys, past_the_end};
 use crate::error::explained;
 use crate::queue::PostgresQueue;
-use crate::settlements::bind_settlements;
-use crate::settling::Settle;
+use crate::settlements::{Ends, bind_settlements};
+use crate::settling::Part;
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///
@@ -92,39 +91,37 @@ impl PgUnitOfWork {
         let followups = encode_followups(&mut settlements, queue.limits())?;
         let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
         check_keys(&jobs)?;
-        let lines = match server.known_lines(jobs.iter()) {
-            Some(lines) => lines,
-            None => {
-                let (server, jobs) = (server.clone(), jobs.clone());
-                let enter = async move { server.lines(&mut *server.desk.lock().await, jobs.iter()).await };
-                queue.io().run(enter).await?
-            }
-        };
         let notice = if jobs.is_empty() {
             (None, None)
         } else {
             (Some(server.place.channel()), Some(server.word().to_owned()))
         };
-        let (reply, _) = oneshot::channel();
-        let settle = [Settle { settlements, followups, reply }];
-        let settle = bind_settlements(server.sql.settle.query(), &settle, &lines, &notice);
-        let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
-        let applied: Vec<i32> = row.try_get(0).map_err(broken)?;
-        match applied.first() {
-            Some(0) => {
-                tx.commit().await.map_err(broken)?;
-                context.note_completed();
-                server.wake();
-                Ok(())
+        for _ in 0..2 {
+            queue.enter(&jobs).await?;
+            let parts = [Part { settlements: &settlements, followups: &followups }];
+            let settle = bind_settlements(server.sql.settle.query(), &parts, false, &notice);
+            let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
+            let ends = Ends::read(&row).map_err(broken)?;
+            if let Some(place) = ends.refused {
+                return Err(past_the_end(&jobs, usize::try_from(place).unwrap_or(0)));
             }
-            Some(refused) => {
-                let index = usize::try_from(-1 - i64::from(*refused)).unwrap_or(0);
-                Err(past_the_end(&jobs, index))
+            if ends.is_queue_unknown {
+                server.forget_queues();
+                continue;
             }
-            None => Err(QueueError::conflict(
-                "the lease was lost before the unit of work could be committed: nothing was written",
-            )),
+            if ends.applied.is_empty() {
+                return Err(QueueError::conflict(
+                    "the lease was lost before the unit of work could be committed: nothing was written",
+                ));
+            }
+            tx.commit().await.map_err(broken)?;
+            context.note_completed();
+            server.wake();
+            return Ok(());
         }
+        Err(QueueError::unavailable(
+            "the queue of a followup was removed meanwhile: the tables are being emptied",
+        ))
     }
 }
 

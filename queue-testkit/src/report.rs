@@ -111,7 +111,11 @@ impl fmt::Display for AttemptReport {
             Transition::Release => f.write_str(" → released")?,
             Transition::Complete | Transition::Cancel { .. } => {}
         }
-        if self.settled == Settled::Stale { f.write_str(" (stale: not recorded)") } else { Ok(()) }
+        match self.settled {
+            Settled::Applied => Ok(()),
+            Settled::Stale => f.write_str(" (stale: not recorded)"),
+            Settled::Blocked => f.write_str(" (blocked by an open transaction: not recorded)"),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bookmarks::{Begin, Place};
 use super::message::Claim;
 use crate::batch::micros;
-use crate::rows::{instant, number};
+use crate::rows::{instant, maybe_instant, number};
 
 /// What came of it.
 #[derive(Default)]
@@ -19,9 +19,11 @@ pub(super) struct Looked {
     /// What was found in each queue of each claim.
     pub(super) found: Vec<Found>,
     pub(super) now: Timestamp,
-    /// When the next job is due, and when the next lease expires.
+    /// The earliest due time, and the earliest expiry of a lease.
     pub(super) due: Option<Timestamp>,
     pub(super) expiry: Option<Timestamp>,
+    /// The earliest of both after `now`. It differs while another transaction has locked what is due.
+    pub(super) next: Option<Timestamp>,
     /// How long it took, in microseconds, to look for those, and then for jobs, for each queue of each claim.
     pub(super) costs: Vec<i64>,
 }
@@ -66,9 +68,10 @@ pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
         let claim: i32 = row.try_get(0)?;
         let Ok(number) = usize::try_from(claim) else {
             looked.now = instant(row, 14)?;
-            looked.due = row.try_get::<Option<i64>, _>(15)?.map(Timestamp::from_micros);
-            looked.expiry = row.try_get::<Option<i64>, _>(16)?.map(Timestamp::from_micros);
-            looked.costs = row.try_get(17)?;
+            looked.due = maybe_instant(row, 15)?;
+            looked.expiry = maybe_instant(row, 16)?;
+            looked.next = maybe_instant(row, 17)?.into_iter().chain(maybe_instant(row, 18)?).min();
+            looked.costs = row.try_get(19)?;
             continue;
         };
         let place = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);

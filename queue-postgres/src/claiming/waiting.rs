@@ -13,8 +13,10 @@ use super::message::Claim;
 /// A stepped clock of the server is noticed after so long at the latest.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// What is due and was not to be had is in the hands of another at the moment; it's looked for again after so long.
-const OTHERS_TURN: Duration = Duration::from_millis(5);
+/// How soon a job is looked for again that is due and that another transaction has locked: mostly a claim, which is over in
+/// a moment. An application's transaction may stay open for long, so the pause doubles up to the longer one.
+const LOCKED_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_LOCKED_PAUSE: Duration = Duration::from_millis(80);
 
 /// With notifications, it's looked so much less often for what nobody has told of.
 const WITH_NOTIFICATIONS: u32 = 10;
@@ -26,13 +28,22 @@ pub(super) struct Waiting {
     due: Option<Instant>,
     /// When it was last looked for jobs.
     looked: Instant,
+    /// How long to wait for a job that another transaction has locked.
+    locked_pause: Duration,
     /// The interval is varied by so much, so that processes don't look all at once.
     jitter: f64,
 }
 
 impl Waiting {
     pub(super) fn new(poll: PollInterval) -> Self {
-        Self { claims: VecDeque::new(), poll, due: None, looked: Instant::now(), jitter: 1.0 }
+        Self {
+            claims: VecDeque::new(),
+            poll,
+            due: None,
+            looked: Instant::now(),
+            locked_pause: LOCKED_PAUSE,
+            jitter: 1.0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,18 +98,23 @@ impl Waiting {
         self.claims.iter().any(|claim| claim.over.is_some_and(|over| over <= now))
     }
 
-    /// Sets when it's looked next, after a look at `now` by the server's clock: at the latest when the next whole look is.
+    /// Sets when the lane polls next, after a poll at `now` by the server's clock: when the next job is `due`, soon if one is
+    /// due and locked, and at the latest when the next whole look is.
     pub(super) fn set_next_moment(
         &mut self,
         now: Timestamp,
         due: Option<Timestamp>,
+        is_locked: bool,
         whole_at: Option<Instant>,
     ) {
         self.looked = Instant::now();
         self.jitter = 0.8 + 0.4 * fastrand::f64();
-        let due = due.map(|due| if due > now { due.since(now) } else { OTHERS_TURN });
+        let due = due.map(|due| due.since(now));
+        let locked = is_locked.then_some(self.locked_pause);
+        self.locked_pause =
+            if is_locked { (self.locked_pause * 2).min(LONGEST_LOCKED_PAUSE) } else { LOCKED_PAUSE };
         let over = self.claims.iter().filter_map(|claim| claim.over).map(|over| over.since(now)).min();
-        let next = due.into_iter().chain(over).min();
+        let next = due.into_iter().chain(locked).chain(over).min();
         let next = next.map(|next| self.looked + next.min(LONGEST_WAIT));
         self.due = next.into_iter().chain(whole_at).min();
     }
