@@ -49,8 +49,12 @@
 //! What a store doesn't have, [`Store`] leaves out: a queue without a server has no law of servers.
 //! What takes hundreds of kills, or a disk that is full, is the torture's.
 
+mod beside;
+mod held;
+mod hold;
 mod killed;
 mod opening;
+mod operation;
 mod process;
 mod sharing;
 mod skew;
@@ -64,6 +68,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use operation::{Delays, Operation};
 pub use store::{Bank, Locked, Open, Opening, Served, Store, Transaction, Trouble};
 
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
@@ -102,6 +107,10 @@ laws! {
         }
         transaction {
             d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_commits,
+        }
+        held {
+            d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job,
+            d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process,
         }
         unit {
             d12_a_units_effects_and_its_completion_are_one_commit,

@@ -77,4 +77,6 @@ flaws! {
     d13 within 3 s, a_claim_that_only_listens: troubles::OnlyListens;
     /// T10, D14
     d14 within 20 s, a_push_that_goes_on_after_it_failed: troubles::GoesOn;
+    /// T10, D26
+    d26 within 20 s, a_transaction_that_locks_the_file_to_read: transactions::LocksToRead;
 }

@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::{Inspect, JobId, Jobs, NewJob, QueueError, Receipt, Services};
 
+use super::operation::{Delays, Operation};
+
 /// Where a queue keeps its jobs, how it's opened, and what can befall it.
 ///
 /// A store that is made but was never opened holds nothing yet: no file, no schema.
@@ -54,6 +56,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Begins a transaction of the application's own on the store (D11).
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
+        None
+    }
+
+    /// Begins a transaction of the application's own that has read the jobs and goes on reading (D26).
+    async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
         None
     }
 
@@ -112,6 +119,17 @@ pub struct Opening<T> {
 pub trait Transaction: Send {
     /// Pushes a job within it.
     async fn push(&mut self, job: NewJob) -> Result<Receipt, QueueError>;
+
+    /// Runs another operation within it (D26). Returns `false` if an application of the store can't.
+    async fn operate(&mut self, operation: &Operation) -> Result<bool, QueueError> {
+        let _: &Operation = operation;
+        Ok(false)
+    }
+
+    /// Returns whom it delays once it has written (D26). One that only reads delays nobody.
+    fn delays(&self) -> Delays {
+        Delays::SameKeyOrJob
+    }
 
     /// Commits it.
     async fn commit(self: Box<Self>);

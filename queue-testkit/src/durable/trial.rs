@@ -79,6 +79,21 @@ impl Trial {
         }
     }
 
+    /// Waits until a job is in a state. Only the time has to pass for it.
+    pub(super) async fn is_in(&self, queue: &dyn Inspect, id: JobId, state: State) {
+        let is_in = async {
+            loop {
+                match queue.get(id).await {
+                    Ok(Some(job)) if job.state == state => return,
+                    Ok(Some(_)) => tokio::task::yield_now().await,
+                    Ok(None) => panic!("job {id} is gone"),
+                    Err(error) => panic!("`get` failed: {}", queue_core::error::chain(&error)),
+                }
+            }
+        };
+        self.steps.ends(format!("waiting until job {id} is {}", state.as_str()), is_in).await;
+    }
+
     /// Tells whether so many jobs are completed, and notes how many are.
     pub(super) async fn are_completed(&self, queue: &dyn Inspect, jobs: u32) -> bool {
         let counts = self.steps.does("`counts`", queue.counts()).await;

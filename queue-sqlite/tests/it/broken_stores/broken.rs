@@ -47,6 +47,10 @@ pub(super) trait Flaw: Default + Send + Sync + 'static {
         disk.begin().await
     }
 
+    async fn begin_reading(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
+        disk.begin_reading().await
+    }
+
     async fn bank(disk: &OnDisk) -> Option<Bank> {
         disk.bank().await
     }
@@ -95,6 +99,10 @@ impl<F: Flaw> Store for Broken<F> {
 
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
         F::begin(&self.0).await
+    }
+
+    async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
+        F::begin_reading(&self.0).await
     }
 
     async fn bank(&self) -> Option<Bank> {

@@ -39,6 +39,23 @@ impl Flaw for PushesAtOnce {
     }
 }
 
+/// Takes the write lock for a transaction that only reads.
+#[derive(Default)]
+pub(super) struct LocksToRead;
+
+#[async_trait]
+impl Flaw for LocksToRead {
+    const SAYS: &str = "beside an open Reading: a push did not answer within";
+
+    async fn begin_reading(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
+        disk.begin().await
+    }
+
+    async fn begin(_: &OnDisk) -> Option<Box<dyn Transaction>> {
+        None
+    }
+}
+
 /// A connection of the application's, on which it writes beside its unit of work.
 struct Accounts(std::sync::Mutex<Connection>);
 

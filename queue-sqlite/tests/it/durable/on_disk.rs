@@ -121,6 +121,10 @@ impl Store for OnDisk {
         Some(Box::new(OnConnection::begin(&self.path).await))
     }
 
+    async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
+        Some(Box::new(OnConnection::begin_reading(&self.path).await))
+    }
+
     async fn bank(&self) -> Option<Bank> {
         Some(bank::open(&self.path).await)
     }

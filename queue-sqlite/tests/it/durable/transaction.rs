@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use queue_core::{NewJob, QueueError, Receipt};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::Transaction;
+use queue_testkit::durable::{Delays, Transaction};
 
 pub(crate) struct OnConnection {
     queue: SqliteQueue,
@@ -20,12 +20,27 @@ impl OnConnection {
         connection.execute_batch("begin immediate").expect("a transaction");
         Self { queue, connection }
     }
+
+    /// Begins one that reads, and keeps what it sees for as long as it's open.
+    pub(crate) async fn begin_reading(path: &Path) -> Self {
+        let queue = SqliteQueue::open(path).await.expect("the same file again");
+        let connection = Connection::open(path).expect("the same file again");
+        connection.execute_batch("begin deferred").expect("a transaction");
+        let jobs = connection.query_row("select count(*) from queue_jobs", [], |row| row.get::<_, i64>(0));
+        assert!(jobs.expect("a count") > 0, "the transaction has read nothing");
+        Self { queue, connection }
+    }
 }
 
 #[async_trait]
 impl Transaction for OnConnection {
     async fn push(&mut self, job: NewJob) -> Result<Receipt, QueueError> {
         self.queue.enqueue_in(&self.connection, job)
+    }
+
+    fn delays(&self) -> Delays {
+        // A file has one writer at a time.
+        Delays::Writers
     }
 
     async fn commit(self: Box<Self>) {

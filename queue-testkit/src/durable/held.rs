@@ -1,0 +1,206 @@
+//! Transactions of an application that stay open (D26).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use queue_core::error::chain;
+use queue_core::{Demand, Inspect, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition};
+use tokio::time::timeout;
+
+use super::beside::{Beside, Operation, Wrong};
+use super::hold::Hold;
+use super::operation::Delays;
+use super::trial::Trial;
+use crate::conformance::jobs::{id, job};
+use crate::law::expect_eq;
+
+/// How soon an operation is over beside a transaction that is open for as long as the law wants.
+const BOUND: Duration = Duration::from_secs(2);
+
+/// How many operations of a caller may be wrong beside one transaction before the others are left out.
+const ENOUGH: usize = 3;
+
+pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job(trial: &Trial) {
+    let mut wrong = Vec::new();
+    for hold in Hold::ALL {
+        let found = beside(&trial.afresh().await, hold).await;
+        wrong.extend(found.into_iter().map(|found| format!("beside an open {hold:?}: {found}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Makes every operation, of two programs, beside an open transaction. Returns what is wrong with them.
+async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
+    let mut programs = [trial.open().await, trial.open().await];
+    let callers =
+        [Beside::prepare(trial, &*programs[0], 1).await, Beside::prepare(trial, &*programs[1], 2).await];
+    let subject = hold.prepare(trial, &*programs[0]).await;
+    Beside::let_time_pass(trial, &*programs[0], &callers).await;
+    let Some(transaction) = hold.begin(trial, &subject).await else { return Vec::new() };
+    hold.let_time_pass(trial, &*programs[1], &subject).await;
+
+    let is_alone = hold != Hold::Reading && transaction.delays() == Delays::Writers;
+    let mut wrong = Vec::new();
+    if is_alone {
+        let mut waiting = Vec::new();
+        for (caller, program) in callers.iter().zip(&mut programs) {
+            let (reads, writes) = caller.operations().into_iter().partition(|operation| operation.reads);
+            waiting.push(tokio::spawn(all_at_once(writes, program.clone())));
+            wrong.extend(one_by_one(trial, reads, program).await);
+        }
+        trial.steps().ends("the end of the application's transaction", transaction.commit()).await;
+        for waiting in waiting {
+            let answers = trial.steps().ends("operations that waited for the writer", waiting).await;
+            wrong.extend(answers.unwrap_or_else(|error| panic!("the operations: {error}")));
+        }
+    } else {
+        for (caller, program) in callers.iter().zip(&mut programs) {
+            wrong.extend(one_by_one(trial, caller.operations(), program).await);
+        }
+        match timeout(BOUND, trial.store().open()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => wrong.push(format!("opening the store failed: {}", chain(&error))),
+            Err(_) => wrong.push(format!("opening the store did not answer within {BOUND:?}")),
+        }
+        trial.steps().ends("the end of the application's transaction", transaction.commit()).await;
+    }
+    for (caller, program) in callers.iter().zip(&programs) {
+        caller.holds_its_leases(trial, &**program).await;
+    }
+    wrong
+}
+
+/// Makes operations one after the other. A program whose operation was late is followed by another one.
+async fn one_by_one(
+    trial: &Trial,
+    operations: Vec<Operation>,
+    program: &mut Arc<dyn Inspect>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for Operation { what, make, .. } in operations {
+        trial.steps().note(format!("{what} beside an open transaction"));
+        match timeout(BOUND, make(program.clone())).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(Wrong(why))) => wrong.push(format!("{what} {why}")),
+            Err(_) => wrong.push(format!("{what} did not answer within {BOUND:?}")),
+        }
+        if wrong.len() >= ENOUGH {
+            wrong.push("the operations after it were left out".to_owned());
+            break;
+        }
+        *program = trial.open().await;
+    }
+    wrong
+}
+
+async fn all_at_once(operations: Vec<Operation>, program: Arc<dyn Inspect>) -> Vec<String> {
+    let made = operations.into_iter().map(|Operation { what, make, .. }| {
+        make(program.clone()).map(move |made| made.err().map(|Wrong(why)| format!("{what} {why}")))
+    });
+    join_all(made).await.into_iter().flatten().collect()
+}
+
+/// How many callers of one program wait for the key.
+const WAITING: u32 = 8;
+
+pub(super) async fn d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process(trial: &Trial) {
+    for is_committed in [true, false] {
+        behind(&trial.afresh().await, is_committed).await;
+    }
+}
+
+async fn behind(trial: &Trial, is_committed: bool) {
+    let mut program = trial.open().await;
+    let queue = program.clone();
+    let caller = Beside::prepare(trial, &*queue, 1).await;
+    let attempts: Vec<_> = (0..2).map(|number| job(number).id(id(10 + number)).queue("attempts")).collect();
+    trial.push(&*queue, attempts).await;
+    let demand = Demand::new("attempts", 2);
+    let claimed = trial.steps().does("a claim", queue.claim(&demand)).await;
+    let attempts: Vec<_> = claimed.into_iter().map(|delivery| delivery.lease).collect();
+    Beside::let_time_pass(trial, &*queue, std::slice::from_ref(&caller)).await;
+    let Some(mut transaction) = trial.store().begin().await else { return };
+    if transaction.delays() == Delays::Writers {
+        return transaction.rollback().await;
+    }
+    trial.steps().does("a push in a transaction", transaction.push(keyed(0))).await;
+
+    let mut pushes = Vec::new();
+    let mut settlements = Vec::new();
+    for number in 1..=WAITING {
+        pushes.push(asked(push(queue.clone(), keyed(number))).await);
+        if let Some(lease) = attempts.get(settlements.len()) {
+            let mut settlement = Settlement::new(lease.clone(), Transition::Complete);
+            settlement.followups.push(keyed(20 + number));
+            settlements.push(asked(settle(queue.clone(), settlement)).await);
+        }
+        let unrelated = queue.push(vec![job(number).queue("unrelated")]);
+        let step = format!("a push behind {number} that wait for a key, within {BOUND:?},");
+        trial.steps().note(step.clone());
+        let pushed = timeout(BOUND, unrelated).await.unwrap_or_else(|_| panic!("{step} was not answered"));
+        pushed.unwrap_or_else(|error| panic!("{step} failed: {}", chain(&error)));
+    }
+    let wrong = one_by_one(trial, caller.operations(), &mut program).await;
+    assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));
+    let renewed =
+        trial.steps().does("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
+    let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
+    assert!(are_held, "an attempt whose settlement waits for a key has lost its lease: {renewed:?}");
+    for waiting in &mut pushes {
+        let answer = waiting.now_or_never();
+        assert!(
+            answer.is_none(),
+            "a push was answered before the transaction that holds its key: {answer:?}"
+        );
+    }
+
+    if is_committed {
+        transaction.commit().await;
+    } else {
+        transaction.rollback().await;
+    }
+    let mut receipts = Vec::new();
+    for waiting in pushes {
+        receipts.push(trial.steps().does("a push that waited for a key", waiting).await);
+    }
+    for waiting in settlements {
+        let settled = trial.steps().does("a settlement that waited for a key", waiting).await;
+        expect_eq!(settled, Settled::Applied, "a settlement that waited for its followup's key");
+    }
+    let stored = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).count();
+    assert!(
+        stored <= usize::from(!is_committed)
+            && receipts.iter().all(|receipt| receipt.id() == receipts[0].id()),
+        "a key was held by more than one job: {receipts:?}"
+    );
+    if is_committed {
+        expect_eq!(receipts[0].id(), id(0), "the job that holds the key whose transaction has committed");
+    }
+    caller.holds_its_leases(trial, &*queue).await;
+}
+
+fn keyed(number: u32) -> NewJob {
+    job(number).id(id(number)).queue("keyed").unique(Hold::key())
+}
+
+/// Begins a call, so that whatever is asked after it comes behind it.
+async fn asked<T: std::fmt::Debug + Send + 'static>(
+    call: impl Future<Output = Result<T, QueueError>> + Send + 'static,
+) -> BoxFuture<'static, Result<T, QueueError>> {
+    let mut call = call.boxed();
+    let answer = futures_util::poll!(&mut call);
+    assert!(answer.is_pending(), "a call was answered before the transaction that holds its key: {answer:?}");
+    call
+}
+
+async fn push(queue: Arc<dyn Inspect>, job: NewJob) -> Result<Receipt, QueueError> {
+    let receipts = queue.push(vec![job]).await?;
+    receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+}
+
+async fn settle(queue: Arc<dyn Inspect>, settlement: Settlement) -> Result<Settled, QueueError> {
+    let settled = queue.settle(vec![settlement]).await?;
+    settled.into_iter().next().ok_or_else(|| QueueError::invalid("a settlement gave no answer"))
+}

@@ -1,0 +1,181 @@
+//! What an application holds open in a transaction of its own.
+
+use std::time::Duration;
+
+use queue_core::{Demand, Inspect, JobId, Lease, NewJob, QueueError, Settlement, State, Transition, Unique};
+
+use super::operation::Operation;
+use super::store::Transaction;
+use super::trial::Trial;
+use crate::conformance::jobs::{id, job};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// When, after it was stored or claimed, time would change something for the job that is held: while it is held.
+const MEANWHILE: Duration = Duration::from_millis(1_500);
+
+/// The queue of the job that is held.
+pub(super) const QUEUE: &str = "held";
+
+/// What a transaction has done that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    Reading,
+    Push,
+    PushOfANewKey,
+    PushOfAHeldKey,
+    PushThatReplaces,
+    UnitOfWork,
+    Claim,
+    Renewal,
+    Settlement,
+    CancelOfAWaitingJob,
+    CancelOfAnExecutingJob,
+    RetryOfAFinishedJob,
+    RetryOfAWaitingJob,
+    Delete,
+    Prune,
+    Pause,
+}
+
+/// What a hold is about.
+pub(super) struct Subject {
+    id: JobId,
+    lease: Option<Lease>,
+}
+
+impl Hold {
+    pub(super) const ALL: [Self; 16] = [
+        Self::Reading,
+        Self::Push,
+        Self::PushOfANewKey,
+        Self::PushOfAHeldKey,
+        Self::PushThatReplaces,
+        Self::UnitOfWork,
+        Self::Claim,
+        Self::Renewal,
+        Self::Settlement,
+        Self::CancelOfAWaitingJob,
+        Self::CancelOfAnExecutingJob,
+        Self::RetryOfAFinishedJob,
+        Self::RetryOfAWaitingJob,
+        Self::Delete,
+        Self::Prune,
+        Self::Pause,
+    ];
+
+    /// The key of the job that is held.
+    pub(super) fn key() -> Unique {
+        Unique::new("held")
+    }
+
+    fn job() -> NewJob {
+        job(0).id(id(0)).queue(QUEUE).unique(Self::key())
+    }
+
+    /// Stores the job that the transaction is about.
+    pub(super) async fn prepare(self, trial: &Trial, queue: &dyn Inspect) -> Subject {
+        let job = match self {
+            Self::Reading | Self::Push | Self::PushOfANewKey => return Subject { id: id(0), lease: None },
+            Self::PushOfAHeldKey
+            | Self::PushThatReplaces
+            | Self::CancelOfAWaitingJob
+            | Self::RetryOfAWaitingJob
+            | Self::Delete => Self::job().delay(MEANWHILE),
+            Self::UnitOfWork => Self::job().unique("of the job that works"),
+            Self::Claim
+            | Self::Renewal
+            | Self::Settlement
+            | Self::CancelOfAnExecutingJob
+            | Self::RetryOfAFinishedJob
+            | Self::Prune
+            | Self::Pause => Self::job(),
+        };
+        trial.push(queue, vec![job]).await;
+        let length = match self {
+            Self::UnitOfWork | Self::Renewal | Self::Settlement | Self::CancelOfAnExecutingJob => MEANWHILE,
+            Self::RetryOfAFinishedJob | Self::Prune => HOUR,
+            _ => return Subject { id: id(0), lease: None },
+        };
+        let demand = Demand::new(QUEUE, 1).lease(length);
+        let lease =
+            trial.steps().does("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
+        if let (Self::RetryOfAFinishedJob | Self::Prune, Some(lease)) = (self, &lease) {
+            let done = Settlement::new(lease.clone(), Transition::Complete);
+            trial.steps().does("a settlement", queue.settle(vec![done])).await;
+        }
+        Subject { id: id(0), lease }
+    }
+
+    /// Begins the transaction, and does in it what is held; `None` if the store can't.
+    pub(super) async fn begin(self, trial: &Trial, subject: &Subject) -> Option<Box<dyn Transaction>> {
+        if self == Self::Reading {
+            return trial.store().begin_reading().await;
+        }
+        let mut transaction = trial.store().begin().await?;
+        let step = format!("within a transaction: {self:?}");
+        match trial.steps().does(step, self.work(&mut *transaction, subject)).await {
+            true => Some(transaction),
+            false => {
+                transaction.rollback().await;
+                None
+            }
+        }
+    }
+
+    async fn work(self, transaction: &mut dyn Transaction, subject: &Subject) -> Result<bool, QueueError> {
+        let keyed = Self::job();
+        let push = match self {
+            Self::Reading => return Ok(true),
+            Self::Push => job(0).id(id(0)).queue(QUEUE),
+            Self::PushOfANewKey | Self::PushOfAHeldKey => keyed,
+            Self::PushThatReplaces => keyed.unique(Self::key().replace()).delay(HOUR),
+            Self::UnitOfWork => {
+                transaction.push(keyed.id(id(1)).delay(HOUR)).await?;
+                let operation = subject.lease.clone().map(Operation::Settle);
+                return match operation {
+                    Some(operation) => transaction.operate(&operation).await,
+                    None => Ok(false),
+                };
+            }
+            _ => return transaction.operate(&self.operation(subject)).await,
+        };
+        transaction.push(push).await?;
+        Ok(true)
+    }
+
+    fn operation(self, Subject { id, lease }: &Subject) -> Operation {
+        match (self, lease.clone()) {
+            (Self::Renewal, Some(lease)) => Operation::Renew(lease),
+            (Self::Settlement, Some(lease)) => Operation::Settle(lease),
+            (Self::Claim, _) => Operation::Claim(QUEUE.into()),
+            (Self::Delete, _) => Operation::Delete(*id),
+            (Self::Prune, _) => Operation::Prune(Duration::ZERO),
+            (Self::Pause, _) => Operation::Pause(QUEUE.into()),
+            (Self::RetryOfAFinishedJob | Self::RetryOfAWaitingJob, _) => Operation::Retry(*id),
+            _ => Operation::Cancel(*id),
+        }
+    }
+
+    /// Waits until time would have changed something for the job that is held.
+    pub(super) async fn let_time_pass(self, trial: &Trial, queue: &dyn Inspect, subject: &Subject) {
+        match self {
+            Self::PushOfAHeldKey
+            | Self::PushThatReplaces
+            | Self::UnitOfWork
+            | Self::Renewal
+            | Self::Settlement
+            | Self::CancelOfAWaitingJob
+            | Self::CancelOfAnExecutingJob
+            | Self::RetryOfAWaitingJob
+            | Self::Delete => trial.is_in(queue, subject.id, State::Available).await,
+            Self::Reading
+            | Self::Push
+            | Self::PushOfANewKey
+            | Self::Claim
+            | Self::RetryOfAFinishedJob
+            | Self::Prune
+            | Self::Pause => {}
+        }
+    }
+}
