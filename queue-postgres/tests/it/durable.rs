@@ -2,6 +2,7 @@
 
 mod bank;
 mod in_a_schema;
+mod operations;
 mod transaction;
 mod troubles;
 mod versions;

@@ -144,6 +144,10 @@ impl Store for InASchema {
         Some(Box::new(OnConnection::begin(self).await))
     }
 
+    async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
+        Some(Box::new(OnConnection::begin_reading(self).await))
+    }
+
     async fn bank(&self) -> Option<Bank> {
         Some(bank::open(self).await)
     }

@@ -1,0 +1,41 @@
+//! The functions of the schema, as an application calls them that operates the queue in a transaction of its own.
+//!
+//! They are no interface of the queue: this file alone names them, and follows them when they change.
+
+use queue_testkit::durable::Operation;
+
+/// Writes the statement that makes an operation. It returns one row with a number, which is 0 if it did nothing.
+pub(super) fn statement(schema: &str, operation: &Operation) -> String {
+    let done = match operation {
+        Operation::Cancel(id) => format!("{schema}.cancel('{id}', 'it''s no longer wanted') <> 'unknown'"),
+        Operation::Retry(id) => format!("{schema}.retry('{id}', null, null) = 'done'"),
+        Operation::Delete(id) => format!("{schema}.remove('{id}') = 'done'"),
+        Operation::Prune(age) => format!("{schema}.prune({}, null, null, 100) > 0", age.as_micros()),
+        Operation::Pause(queue) => {
+            return format!(
+                "insert into {schema}.lines (name, paused) values ('{queue}', true)
+                    on conflict (name) do update set paused = excluded.paused returning 1::bigint"
+            );
+        }
+        Operation::Claim(queue) => {
+            return format!(
+                "select count(*) from {schema}.claim(array[0], array['{queue}'], array[1], array[60000000], null, null,
+                    null, null, null) where claim >= 0"
+            );
+        }
+        Operation::Renew(lease) => {
+            return format!(
+                "select count(*) from {schema}.renew(array['{}'::uuid], array[{}], array[{}])",
+                lease.job,
+                lease.fence,
+                lease.length.as_micros()
+            );
+        }
+        Operation::Settle(lease) => {
+            let nulls = ", null".repeat(19);
+            format!("{schema}.settle(array['{}'::uuid], array[{}]{nulls}) = array[0]", lease.job, lease.fence)
+        }
+        other => panic!("the store has no statement for {other:?}"),
+    };
+    format!("select ({done})::int::bigint")
+}
