@@ -9,6 +9,7 @@ mod fixture;
 mod locks;
 mod logs;
 mod notifications;
+mod open_transaction;
 mod opening;
 mod plans;
 mod pooler;
