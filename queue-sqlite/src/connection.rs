@@ -11,9 +11,10 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::config::Synchronous;
 use crate::error::{Broken, is_busy};
+use crate::files::Files;
 use crate::place::Place;
 
-/// Opens a connection and makes its settings.
+/// Opens a connection and makes its settings. Returns it with the files that it has open.
 ///
 /// # Errors
 ///
@@ -22,7 +23,7 @@ pub(crate) fn open(
     place: &Place,
     synchronous: Synchronous,
     busy_timeout: Duration,
-) -> Result<Connection, QueueError> {
+) -> Result<(Connection, Files), QueueError> {
     let connection = connect(place, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
     if place.is_file() {
         let mode =
@@ -38,7 +39,10 @@ pub(crate) fn open(
     set(&connection, place, "wal_autocheckpoint", 4_000)?;
     // Once a checkpoint is through, a log that a burst has made large is cut back to this.
     set(&connection, place, "journal_size_limit", 64 << 20)?;
-    Ok(connection)
+    // The files beside the database are made with the first read.
+    let read = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get::<_, i64>(0));
+    read.map_err(|error| Broken::from(error).told(place.path()))?;
+    Ok((connection, Files::of(place)))
 }
 
 fn connect(place: &Place, busy_timeout: Duration) -> rusqlite::Result<Connection> {

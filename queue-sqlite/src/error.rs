@@ -6,6 +6,8 @@ use std::sync::Arc;
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::ErrorCode;
 
+use crate::files::Moved;
+
 /// Why an operation on the table did not come to its end.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -34,6 +36,8 @@ impl From<rusqlite::Error> for Failure {
 pub(crate) enum Broken {
     Database(Arc<rusqlite::Error>),
     Lost(&'static str),
+    /// The file is no longer the one that its name leads to.
+    Moved,
 }
 
 impl Broken {
@@ -42,11 +46,24 @@ impl Broken {
         match self {
             Self::Database(error) => explained(error, path),
             Self::Lost(why) => QueueError::unavailable(*why),
+            Self::Moved => {
+                let path = path.display();
+                QueueError::unavailable(format!(
+                    "`{path}`, or a file beside it, was removed or replaced while this queue had it open: what is \
+                     stored goes to a file that nobody finds any more; put the files back, or open the queue anew"
+                ))
+            }
         }
     }
 
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self, Self::Database(error) if is_busy(error))
+    }
+}
+
+impl From<Moved> for Broken {
+    fn from(Moved: Moved) -> Self {
+        Self::Moved
     }
 }
 

@@ -36,6 +36,11 @@
 //! It's made readable by its owner alone. Space of jobs that are gone is used again, so the file stays as large as it
 //! was when there was most in it; `vacuum` makes it smaller.
 //!
+//! Don't move, remove or replace the files while a program has them open. On Unix an open queue looks for that before each
+//! answer, and refuses everything as `Unavailable` until the files are back or the queue is opened anew. What is copied
+//! *into* an open file (`cp backup.db jobs.db`) can't be noticed, and corrupts it: stop all programs first, or restore
+//! with SQLite's `.restore`.
+//!
 //! # Several processes
 //!
 //! Any number may share the file. A job goes to one of them. Those whose claims wait see what others have pushed within
@@ -54,6 +59,7 @@ mod clock;
 mod config;
 mod connection;
 mod error;
+mod files;
 mod inspect;
 mod migrations;
 mod place;

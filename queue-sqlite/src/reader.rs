@@ -12,8 +12,9 @@ use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::connection;
 use crate::error::Broken;
+use crate::files::Files;
 
-type Query = Box<dyn FnOnce(&mut Connection) + Send>;
+type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
 /// The way to the reader, whose thread ends with it.
 #[derive(Debug)]
@@ -30,7 +31,9 @@ impl Reader {
             (settings.place.clone(), settings.synchronous, settings.busy_timeout);
         let reader = Self { queries, path: place.path().into() };
         let open = move || connection::open(&place, synchronous, busy);
-        let read = move |mut connection| waiting.into_iter().for_each(|query| query(&mut connection));
+        let read = move |(mut connection, files)| {
+            waiting.into_iter().for_each(|query| query(&mut connection, &files));
+        };
         Attended::start("queue-sqlite-read", reader, open, read).await
     }
 
@@ -45,9 +48,10 @@ impl Reader {
     {
         let (reply, answer) = oneshot::channel();
         let path = self.path.clone();
-        let query: Query = Box::new(move |connection| {
-            let answer = consistently(connection, query);
-            drop(reply.send(answer.map_err(|error| Broken::from(error).told(&path))));
+        let query: Query = Box::new(move |connection, files| {
+            let answer = consistently(connection, query).map_err(Broken::from);
+            let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
+            drop(reply.send(answer.map_err(|broken| broken.told(&path))));
         });
         let is_sent = self.queries.send(query).is_ok();
         async move {

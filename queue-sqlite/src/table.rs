@@ -36,10 +36,10 @@ pub(crate) struct Table<'a> {
 /// The states that time ends.
 const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable];
 
-/// What is kept from one transaction to the next.
+/// What the tables of one connection share.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// The numbers of queues: a queue keeps its number for as long as the file lives.
+    /// The numbers of queues, for one transaction: whoever deletes or restores the tables changes them.
     pub(crate) lines: HashMap<QueueName, i64>,
     /// Set while a unit of work makes its writes; then the connection lets nobody end the transaction.
     pub(crate) is_guarded: Arc<AtomicBool>,

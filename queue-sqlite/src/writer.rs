@@ -27,6 +27,7 @@ pub(crate) use handle::WriterHandle;
 use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::error::{Broken, is_busy};
+use crate::files::Files;
 use crate::table::{self, Known, Table};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
@@ -50,6 +51,9 @@ const PATIENCE_LOST: u32 = 32;
 pub(crate) struct Writer {
     settings: SqliteQueueBuilder,
     connection: Connection,
+    files: Files,
+    /// Whether the files have been removed or replaced, as far as it was looked.
+    is_moved: bool,
     messages: UnboundedReceiver<Message>,
     /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
     handle: handle::WeakHandle,
@@ -95,7 +99,7 @@ impl Writer {
         handle: handle::WeakHandle,
     ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {
         let place = &settings.place;
-        let mut connection = connection::open(place, settings.synchronous, settings.busy_timeout)?;
+        let (mut connection, files) = connection::open(place, settings.synchronous, settings.busy_timeout)?;
         migrations::migrate(&mut connection, place)?;
         if place.is_file() {
             // From here on the writer itself waits for the lock, so that it can do so without blocking its timers.
@@ -113,6 +117,8 @@ impl Writer {
         let writer = Self {
             settings,
             connection,
+            files,
+            is_moved: false,
             messages,
             handle,
             waiting,
@@ -149,7 +155,7 @@ impl Writer {
             tokio::select! {
                 biased;
                 message = self.messages.recv() => self.take_in(message?, &mut batch),
-                () = self.waiting.moment(&self.connection) => {}
+                () = self.waiting.moment(&self.connection, &self.files) => {}
                 () = self.pruning.is_due() => {}
             }
         }
@@ -214,7 +220,10 @@ impl Writer {
         for operation in batch.alone {
             self.commit_alone(operation).await;
         }
-        if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
+        if batch.operations.is_empty() && !self.waiting.is_empty() && self.check_files().is_err() {
+            // Nobody else can store what they wait for.
+            self.fail(batch.operations, &Broken::Moved).await;
+        } else if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
             self.answer_those_whose_time_is_over();
         } else {
             self.commit(batch.operations).await;
@@ -269,13 +278,17 @@ impl Writer {
             // An earlier transaction could not even be rolled back; then it's to be done now.
             self.run_statement("rollback")?;
         }
+        if self.is_moved {
+            self.check_files()?;
+        }
         self.begin().await?;
         let mut served = Vec::new();
         let written = self.within(operations, company, &mut served);
-        let ended = written.and_then(|()| Ok(self.run_statement("commit")?));
+        let ended =
+            written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
+        // Until the next transaction, another program may give the numbers of queues to others.
+        self.known.lines.clear();
         if let Err(broken) = ended {
-            // What was made in this transaction is no more, numbers of queues among it.
-            self.known.lines.clear();
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
@@ -283,6 +296,13 @@ impl Writer {
             return Err(broken);
         }
         Ok(served)
+    }
+
+    /// Checks that what was committed is in the file that others find.
+    fn check_files(&mut self) -> Result<(), Broken> {
+        let checked = self.files.check();
+        self.is_moved = checked.is_err();
+        Ok(checked?)
     }
 
     /// Takes the write lock, which one connection has at a time.

@@ -56,6 +56,7 @@ mod killed;
 mod opening;
 mod operation;
 mod process;
+mod replaced;
 mod sharing;
 mod skew;
 mod store;
@@ -111,6 +112,9 @@ laws! {
         held {
             d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job,
             d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process,
+        }
+        replaced {
+            d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store,
         }
         unit {
             d12_a_units_effects_and_its_completion_are_one_commit,

@@ -11,6 +11,7 @@ use queue_core::{Clock, QueueName};
 use rusqlite::Connection;
 
 use super::message::Claim;
+use crate::files::Files;
 use crate::table::{self, Table};
 
 /// A stepped wall clock is noticed after so long at the latest.
@@ -145,7 +146,7 @@ impl Waiting {
     /// # Cancel safety
     ///
     /// It may be dropped at any time.
-    pub(super) async fn moment(&mut self, connection: &Connection) {
+    pub(super) async fn moment(&mut self, connection: &Connection, files: &Files) {
         if self.is_empty() {
             return std::future::pending().await;
         }
@@ -156,7 +157,7 @@ impl Waiting {
                 () = poll_fn(|cx| self.poll(cx)) => return,
                 () = tokio::time::sleep(interval) => {}
             }
-            if self.has_changed(connection) {
+            if self.has_changed(connection) || files.check().is_err() {
                 return;
             }
         }

@@ -79,4 +79,6 @@ flaws! {
     d14 within 20 s, a_push_that_goes_on_after_it_failed: troubles::GoesOn;
     /// T10, D26
     d26 within 20 s, a_transaction_that_locks_the_file_to_read: transactions::LocksToRead;
+    /// T10, D28
+    d28 within 20 s, a_push_to_a_removed_file_that_is_acknowledged: troubles::AnswersAnyway;
 }

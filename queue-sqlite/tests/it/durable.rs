@@ -2,8 +2,10 @@
 
 mod bank;
 mod on_disk;
+mod replacements;
 mod transaction;
 
 pub(crate) use on_disk::{OnDisk, open};
+pub(crate) use replacements::beside;
 
 queue_testkit::durable_conformance!(async |address: Option<String>| OnDisk::at(address));

@@ -7,6 +7,7 @@ mod conformance;
 mod durable;
 mod fixture;
 mod letting_go;
+mod moved;
 mod opening;
 mod reading;
 mod retention;

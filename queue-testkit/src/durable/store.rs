@@ -64,6 +64,13 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// What can put other contents in the place of the store while a program has it open (D28). Each begins once.
+    ///
+    /// It's called when one job is stored, in the queue `images`: a copy that lags behind is made then.
+    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+        Vec::new()
+    }
+
     /// An application that keeps money in the store, with a unit of work that settles (D12).
     async fn bank(&self) -> Option<Bank> {
         None

@@ -105,6 +105,10 @@ impl<F: Flaw> Store for Broken<F> {
         F::begin_reading(&self.0).await
     }
 
+    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+        self.0.replacements().await
+    }
+
     async fn bank(&self) -> Option<Bank> {
         F::bank(&self.0).await
     }

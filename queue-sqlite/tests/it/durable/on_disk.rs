@@ -12,8 +12,8 @@ use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
 use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
 use tempfile::TempDir;
 
-use super::bank;
 use super::transaction::OnConnection;
+use super::{bank, replacements};
 
 /// A file in a folder of its own, or the file that another process made.
 pub(crate) struct OnDisk {
@@ -123,6 +123,10 @@ impl Store for OnDisk {
 
     async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
         Some(Box::new(OnConnection::begin_reading(&self.path).await))
+    }
+
+    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+        replacements::of(&self.path, &self.beside("copy.db"))
     }
 
     async fn bank(&self) -> Option<Bank> {

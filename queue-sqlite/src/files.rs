@@ -1,0 +1,62 @@
+//! The files that an open queue writes to, which must stay where they were opened.
+//!
+//! An open file stays usable after its name was removed, or was given to another file; then what is stored in it is found
+//! by nobody who opens the name. SQLite doesn't notice that, so it's looked after each commit, before the answer: a look
+//! is three calls of `stat`, some microseconds.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::place::Place;
+
+/// Names of files, each with the file that had this name when the queue was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Vec<(PathBuf, Identity)>);
+
+/// A file has been removed or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved;
+
+/// What tells files apart whatever their names: device and inode.
+type Identity = (u64, u64);
+
+impl Files {
+    /// Takes down which files a connection has open that has just read from a place.
+    ///
+    /// A database in memory has no files, and only Unix lets somebody remove a file that is open.
+    pub(crate) fn of(place: &Place) -> Self {
+        let Place::File(path) = place else { return Self::default() };
+        // The program may go to another folder later; and SQLite names the files beside the one that a link leads to.
+        let Ok(path) = std::path::absolute(path) else { return Self::default() };
+        let Ok(real) = fs::canonicalize(&path) else { return Self::default() };
+        let beside = ["-wal", "-shm"].map(|suffix| {
+            let mut name = real.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        let known = [path].into_iter().chain(beside);
+        Self(known.filter_map(|path| identity(&path).map(|identity| (path, identity))).collect())
+    }
+
+    /// Checks that each name still leads to the same file.
+    ///
+    /// # Errors
+    ///
+    /// One was removed or replaced.
+    pub(crate) fn check(&self) -> Result<(), Moved> {
+        let is_there = |(path, known): &(PathBuf, Identity)| identity(path) == Some(*known);
+        if self.0.iter().all(is_there) { Ok(()) } else { Err(Moved) }
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &std::path::Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &std::path::Path) -> Option<Identity> {
+    None
+}

@@ -1,0 +1,119 @@
+//! Stores whose contents are replaced while a program has them open (D28).
+
+use std::time::Duration;
+
+use queue_core::error::chain;
+use queue_core::{
+    Demand, Inspect, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique,
+};
+
+use super::store::Trouble;
+use super::trial::Trial;
+use crate::conformance::jobs::{id, job};
+use crate::law::expect_eq;
+
+/// The queues that the program uses, in the order of their first use. Another program uses them in another one later.
+const IMAGES: &str = "images";
+const PAYMENTS: &str = "payments";
+const REPORTS: &str = "reports";
+const WAITED_FOR: &str = "waited-for";
+
+pub(super) async fn d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store(
+    trial: &Trial,
+) {
+    for place in 0.. {
+        let trial = trial.afresh().await;
+        let queue = trial.open().await;
+        trial.push(&*queue, vec![job(0).queue(IMAGES)]).await;
+        let replacement = trial.store().replacements().await.into_iter().nth(place);
+        let Some(replacement) = replacement else { return };
+        outlives(&trial, queue, &*replacement).await;
+    }
+}
+
+async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Inspect>, replacement: &dyn Trouble) {
+    for name in [PAYMENTS, REPORTS, WAITED_FOR] {
+        trial.push(&*queue, vec![job(0).queue(name)]).await;
+    }
+    let demand = Demand::of([IMAGES, PAYMENTS, REPORTS, WAITED_FOR].map(QueueName::from), 10);
+    trial.steps().does("a claim of all jobs", queue.claim(&demand)).await;
+    let waiting = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.claim(&Demand::new(WAITED_FOR, 1)).await }
+    });
+    trial.steps().note(replacement.name());
+    replacement.begin().await;
+    let other = trial.open().await;
+    let first = vec![job(1).queue(REPORTS).id(id(1)), job(2).queue(PAYMENTS).id(id(2))];
+    trial.push(&*other, first).await;
+
+    let new = |number: u32, name: &str| job(number).queue(name).id(id(number));
+    let batches = [
+        vec![new(10, PAYMENTS)],
+        vec![new(11, IMAGES), new(12, PAYMENTS), new(13, REPORTS)],
+        vec![new(14, PAYMENTS).unique("order-1")],
+        vec![new(15, PAYMENTS).unique(Unique::new("order-1").replace())],
+        vec![new(16, PAYMENTS).delay(Duration::from_millis(1))],
+    ];
+    let what = replacement.name();
+    for jobs in batches {
+        let step = format!("a push by the program that had the store open when {what}");
+        match trial.steps().ends(step, queue.push(jobs.clone())).await {
+            Ok(receipts) => {
+                for (job, receipt) in jobs.into_iter().zip(receipts) {
+                    is_stored(trial, &*other, job, receipt, what).await;
+                }
+            }
+            Err(error) => trial.steps().note(format!("a push was refused: {}", chain(&error))),
+        }
+    }
+    settles(trial, &*queue, &*other, what).await;
+
+    trial.push(&*other, vec![new(30, WAITED_FOR)]).await;
+    let step = format!("a claim that waited when {what}");
+    let claimed =
+        trial.steps().ends(step, waiting).await.unwrap_or_else(|error| panic!("the claim: {error}"));
+    if let Ok(claimed) = claimed {
+        let claimed: Vec<_> =
+            claimed.iter().map(|delivery| (delivery.id(), delivery.queue.clone())).collect();
+        expect_eq!(claimed, [(id(30), WAITED_FOR.into())], "a claim that waited when {what}");
+    }
+    replacement.end().await;
+}
+
+/// Holds that others find a job in the queue that it was pushed to, by its receipt.
+async fn is_stored(trial: &Trial, other: &dyn Inspect, job: NewJob, receipt: Receipt, what: &str) {
+    let stored = trial.steps().does("`get` by another program", other.get(receipt.id())).await;
+    let Some(stored) = stored else {
+        panic!("{what}: a push was acknowledged with {receipt:?}, and other programs don't find the job")
+    };
+    expect_eq!(stored.queue, job.queue, "{what}: the queue of a job that was acknowledged with {receipt:?}");
+    trial.is_in(other, receipt.id(), State::Available).await;
+    let demand = Demand::new(job.queue.clone(), 100);
+    let claimed = trial.steps().does("a claim by another program", other.claim(&demand)).await;
+    assert!(
+        claimed.iter().any(|delivery| delivery.id() == receipt.id()),
+        "{what}: a push to `{}` was acknowledged with {receipt:?}, and a claim finds {claimed:?}",
+        job.queue
+    );
+    let back = claimed.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
+    trial.steps().does("a settlement", other.settle(back.collect())).await;
+}
+
+/// Holds that followups are in their queues that the program settles with.
+async fn settles(trial: &Trial, queue: &dyn Inspect, other: &dyn Inspect, what: &str) {
+    let demand = Demand::new(REPORTS, 1).wait(Duration::ZERO);
+    let step = format!("a claim by the program that had the store open when {what}");
+    let Ok(claimed) = trial.steps().ends(step, queue.claim(&demand)).await else { return };
+    for delivery in claimed {
+        expect_eq!(delivery.queue, QueueName::from(REPORTS), "{what}: the queue of a job that was claimed");
+        let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+        let followup = job(20).queue(PAYMENTS).id(id(20));
+        settlement.followups.push(followup.clone());
+        let step = format!("a settlement by the program that had the store open when {what}");
+        let settled = trial.steps().ends(step, queue.settle(vec![settlement])).await;
+        if settled.is_ok_and(|settled| settled == [Settled::Applied]) {
+            is_stored(trial, other, followup, Receipt::Stored(id(20)), what).await;
+        }
+    }
+}
