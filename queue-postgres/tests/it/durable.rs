@@ -3,6 +3,7 @@
 mod bank;
 mod in_a_schema;
 mod operations;
+mod replacements;
 mod transaction;
 mod troubles;
 mod versions;

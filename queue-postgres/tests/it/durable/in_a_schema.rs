@@ -12,7 +12,7 @@ use test_servers::{Durability, Postgres};
 
 use super::transaction::OnConnection;
 use super::troubles::{Cut, Killed, Lock};
-use super::{bank, versions};
+use super::{bank, replacements, versions};
 use crate::fixture::{run, schema, url};
 
 /// A schema that nobody else has, or the schema that another process made.
@@ -146,6 +146,10 @@ impl Store for InASchema {
 
     async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
         Some(Box::new(OnConnection::begin_reading(self).await))
+    }
+
+    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+        replacements::of(self).await
     }
 
     async fn bank(&self) -> Option<Bank> {

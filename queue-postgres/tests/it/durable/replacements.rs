@@ -1,0 +1,91 @@
+//! What can put other contents in the place of a schema.
+
+use async_trait::async_trait;
+use queue_testkit::durable::{Store as _, Trouble};
+
+use super::in_a_schema::InASchema;
+use crate::fixture::run;
+
+/// What becomes of a schema.
+#[derive(Clone, Copy)]
+enum What {
+    /// It's dropped, and made anew.
+    MadeAnew,
+    /// Its tables are emptied, as tests do, and their numbers begin anew.
+    Truncated,
+    /// Its tables are restored from a copy that lags behind, as a standby does.
+    Restored,
+}
+
+pub(super) struct Replacement {
+    store: InASchema,
+    what: What,
+}
+
+/// Lists what can become of a schema, of which a copy is made now.
+pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Trouble>> {
+    let schema = &store.schema;
+    let copy = format!("create table {schema}_copy.%1$I as select * from {schema}.%1$I");
+    let copy = format!("create schema {schema}_copy; {}", for_each_table(schema, &copy));
+    run(&mut store.connection().await, copy).await.expect("a copy");
+    let replacement = |what| -> Box<dyn Trouble> { Box::new(Replacement { store: store.clone(), what }) };
+    [What::MadeAnew, What::Truncated, What::Restored].map(replacement).into()
+}
+
+/// Writes a block that runs a statement for each table that keeps jobs; `%1$I` in it is the table.
+fn for_each_table(schema: &str, statement: &str) -> String {
+    format!(
+        "do $$ declare t text; begin
+            for t in select tablename from pg_tables where schemaname = '{schema}' and tablename <> 'versions' loop
+                execute format('{statement}', t);
+            end loop;
+        end $$;"
+    )
+}
+
+/// Writes a block that has each identity go on after the greatest that is there.
+fn numbers_go_on(schema: &str) -> String {
+    format!(
+        "do $$ declare c record; begin
+            for c in select table_name t, column_name n from information_schema.columns
+                where table_schema = '{schema}' and is_identity = 'YES'
+            loop
+                execute format('select setval(pg_get_serial_sequence(''{schema}.%1$I'', ''%2$s''),
+                    (select coalesce(max(%2$I), 0) + 1 from {schema}.%1$I), false)', c.t, c.n);
+            end loop;
+        end $$;"
+    )
+}
+
+#[async_trait]
+impl Trouble for Replacement {
+    fn name(&self) -> &str {
+        match self.what {
+            What::MadeAnew => "its schema was dropped and made anew",
+            What::Truncated => "its tables were truncated",
+            What::Restored => "its tables were restored from a copy",
+        }
+    }
+
+    async fn begin(&self) {
+        let schema = &self.store.schema;
+        let mut connection = self.store.connection().await;
+        let truncate = for_each_table(schema, &format!("truncate {schema}.%1$I restart identity"));
+        let sql = match self.what {
+            What::MadeAnew => format!("drop schema {schema} cascade"),
+            What::Truncated => truncate,
+            What::Restored => {
+                let fill = format!(
+                    "insert into {schema}.%1$I overriding system value select * from {schema}_copy.%1$I"
+                );
+                format!("{truncate} {} {}", for_each_table(schema, &fill), numbers_go_on(schema))
+            }
+        };
+        run(&mut connection, sql).await.expect("tables");
+        if let What::MadeAnew = self.what {
+            drop(self.store.open().await.expect("a fresh schema"));
+        }
+    }
+
+    async fn end(&self) {}
+}
