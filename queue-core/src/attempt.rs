@@ -112,6 +112,7 @@ impl Performer {
             name: &job.name,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
+            fence: job.lease.fence,
         };
         if outcome.failure().is_none() {
             return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);

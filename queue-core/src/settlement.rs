@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::job::{JobId, NewJob};
-use crate::lease::Lease;
+use crate::lease::{Fence, Lease};
 use crate::name::JobName;
 use crate::outcome::{FailureCause, Outcome, RetryAdvice};
-use crate::retry::{RetryContext, RetryPolicy};
+use crate::retry::{RetryContext, RetryPolicy, doubled, jittered};
 
 /// The end of an attempt, handed to [`Queue::settle`](crate::Queue::settle).
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub enum Transition {
     Snooze {
         /// When, by the backend's clock.
         at: Timestamp,
+        /// What stood in the way, if anything did; it joins the job's history with the number of the attempt that was not counted.
+        error: Option<String>,
     },
     /// It has failed for good and is kept for inspection.
     Discard {
@@ -82,12 +84,15 @@ pub struct AttemptFacts<'a> {
     pub attempt: u32,
     /// How often it is tried at most.
     pub max_attempts: u32,
+    /// The number of the claim that led to this attempt. It grows with attempts that are not counted, too.
+    pub fence: Fence,
 }
 
 /// Decides where an outcome leads.
 ///
 /// This is the only rule on retries that there is; backends record what it says.
-/// A job that this program doesn't know is tried again whatever its attempts: another version may know it.
+/// A job whose name this program does not know is snoozed, whatever its attempts: another version may know it, and the
+/// attempts are for that one. The wait grows with each claim, from 1 s to 1 min, with full jitter.
 #[must_use]
 pub fn decide(
     outcome: Outcome,
@@ -98,21 +103,33 @@ pub fn decide(
     let failure = match outcome {
         Outcome::Success => return Transition::Complete,
         Outcome::Snooze(wait) => {
-            return Transition::Snooze { at: now.saturating_add(wait) };
+            return Transition::Snooze { at: now.saturating_add(wait), error: None };
         }
         Outcome::Cancel(reason) => return Transition::Cancel { reason },
         Outcome::Interrupted => return Transition::Release,
         Outcome::Failure(failure) => failure,
     };
     let error = failure.message;
-    let exhausted = facts.attempt >= facts.max_attempts && failure.cause != FailureCause::UnknownJob;
+    let is_unknown = failure.cause == FailureCause::UnknownJob;
+    let exhausted = facts.attempt >= facts.max_attempts && !is_unknown;
     let wait = match failure.advice {
         RetryAdvice::Never => return Transition::Discard { error },
         _ if exhausted => return Transition::Discard { error },
         RetryAdvice::In(wait) => wait,
+        RetryAdvice::Policy if is_unknown => unknown_wait(facts),
         RetryAdvice::Policy => policy_wait(policy, facts, &error),
     };
-    Transition::Retry { at: now.saturating_add(wait), error }
+    let at = now.saturating_add(wait);
+    if is_unknown { Transition::Snooze { at, error: Some(error) } } else { Transition::Retry { at, error } }
+}
+
+/// Returns how long a job of an unknown name waits for a program that knows it.
+fn unknown_wait(facts: &AttemptFacts<'_>) -> Duration {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(60);
+    let earlier = u32::try_from(facts.fence.0.saturating_sub(1)).unwrap_or(u32::MAX);
+    let seed = facts.job.seed() ^ facts.fence.0;
+    jittered(doubled(FIRST, earlier).min(LONGEST), &mut fastrand::Rng::with_seed(seed))
 }
 
 fn policy_wait(policy: &RetryPolicy, facts: &AttemptFacts<'_>, error: &str) -> Duration {
@@ -135,7 +152,8 @@ mod tests {
 
     fn decided(outcome: Outcome, attempt: u32) -> Transition {
         let name = JobName::from_static("job");
-        let facts = AttemptFacts { job: JobId::from_u128(1), name: &name, attempt, max_attempts: 3 };
+        let facts =
+            AttemptFacts { job: JobId::from_u128(1), name: &name, attempt, max_attempts: 3, fence: Fence(1) };
         decide(outcome, &facts, &RetryPolicy::fixed(SECOND), NOW)
     }
 
@@ -149,7 +167,7 @@ mod tests {
         let at = |seconds| NOW.saturating_add(SECOND * seconds);
         let table = [
             (Outcome::Success, 1, Transition::Complete),
-            (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4) }),
+            (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4), error: None }),
             (Outcome::Cancel("why".into()), 1, Transition::Cancel { reason: "why".into() }),
             (Outcome::Interrupted, 3, Transition::Release),
             (
@@ -172,10 +190,11 @@ mod tests {
             (failed(FailureCause::Error, RetryAdvice::In(SECOND)), 3, Transition::Discard { error: error() }),
             (failed(FailureCause::Error, RetryAdvice::Never), 1, Transition::Discard { error: error() }),
             (
-                failed(FailureCause::UnknownJob, RetryAdvice::Policy),
+                failed(FailureCause::UnknownJob, RetryAdvice::In(SECOND)),
                 9,
-                Transition::Retry { at: at(1), error: error() },
+                Transition::Snooze { at: at(1), error: Some(error()) },
             ),
+            (failed(FailureCause::UnknownJob, RetryAdvice::Never), 1, Transition::Discard { error: error() }),
         ];
 
         for (outcome, attempt, expected) in table {
@@ -185,6 +204,31 @@ mod tests {
 
     #[test]
     fn a_wait_past_the_end_of_time_stops_there() {
-        assert_eq!(decided(Outcome::Snooze(Duration::MAX), 1), Transition::Snooze { at: Timestamp::MAX });
+        let last = Transition::Snooze { at: Timestamp::MAX, error: None };
+        assert_eq!(decided(Outcome::Snooze(Duration::MAX), 1), last);
+    }
+
+    /// H65
+    #[test]
+    fn the_wait_for_a_program_that_knows_the_name_grows_with_each_claim_up_to_a_minute() {
+        let waits = |fence| {
+            (1..=200).map(move |job| {
+                let job = JobId::from_u128(job);
+                unknown_wait(&AttemptFacts {
+                    job,
+                    name: &JobName::from_static("job"),
+                    attempt: 1,
+                    max_attempts: 1,
+                    fence: Fence(fence),
+                })
+            })
+        };
+
+        for (fence, ceiling) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (u64::MAX, 60)] {
+            let longest = waits(fence).max().unwrap();
+            assert!(longest <= SECOND * ceiling, "claim {fence}: {longest:?}");
+            assert!(longest > SECOND * ceiling * 9 / 10, "claim {fence} of 200 jobs: {longest:?} at most");
+            assert!(waits(fence).min().unwrap() < SECOND * ceiling / 10, "full jitter at claim {fence}");
+        }
     }
 }

@@ -73,7 +73,9 @@ begin
             select seq, _now, fence, attempt, claimed_at, line, state, reason from moved where state >= 4),
         noted as (
             insert into failures (seq, fence, attempt, at, message)
-            select seq, fence, attempt, _now, text from moved where kind in (1, 3)),
+            -- A snooze with a text is of an attempt that is not counted.
+            select seq, fence, case when kind = 4 then attempt + 1 else attempt end, _now, text
+            from moved where kind in (1, 3, 4) and text is not null),
         back as (
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
@@ -82,7 +84,7 @@ begin
         again as (insert into ready select line, priority, run_at, seq from back where state = 1),
         later as (
             insert into waiting (due, seq, state, line) select run_at, seq, state, line from back where state <> 1)
-        select array_agg(place), max(fence) filter (where kind in (1, 3)) into applied, longest from moved;
+        select array_agg(place), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, longest from moved;
         if longest > 20 then
             delete from failures f using (
                 select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)

@@ -95,7 +95,7 @@ fn kind(transition: &Transition) -> i16 {
 
 fn time(transition: &Transition) -> Option<i64> {
     match transition {
-        Transition::Retry { at, .. } | Transition::Snooze { at } => Some(at.as_micros()),
+        Transition::Retry { at, .. } | Transition::Snooze { at, .. } => Some(at.as_micros()),
         Transition::Complete
         | Transition::Discard { .. }
         | Transition::Cancel { .. }
@@ -107,7 +107,8 @@ fn text(transition: &Transition) -> Option<String> {
     match transition {
         Transition::Retry { error, .. } | Transition::Discard { error } => Some(storable(error)),
         Transition::Cancel { reason } => Some(storable(reason)),
-        Transition::Complete | Transition::Snooze { .. } | Transition::Release => None,
+        Transition::Snooze { error, .. } => error.as_deref().map(storable),
+        Transition::Complete | Transition::Release => None,
     }
 }
 

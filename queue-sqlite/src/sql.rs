@@ -110,7 +110,8 @@ pub(crate) const SNOOZE: &str = "
         run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
         stamp = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end,
         attempt = max(attempt - 1, 0)
-    where id = ?1 and fence = ?2 and state = 2";
+    where id = ?1 and fence = ?2 and state = 2
+    returning seq, attempt + 1";
 pub(crate) const RELEASE: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 else 1 end,

@@ -106,7 +106,7 @@ impl fmt::Display for AttemptReport {
         }
         match &self.transition {
             Transition::Retry { at, .. } => write!(f, " → retry at {}", since_start(*at))?,
-            Transition::Snooze { at } => write!(f, " → again at {}", since_start(*at))?,
+            Transition::Snooze { at, .. } => write!(f, " → again at {}", since_start(*at))?,
             Transition::Discard { .. } => f.write_str(" → discarded")?,
             Transition::Release => f.write_str(" → released")?,
             Transition::Complete | Transition::Cancel { .. } => {}

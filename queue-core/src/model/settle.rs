@@ -44,9 +44,13 @@ impl JobTable {
             Transition::Retry { error, .. } | Transition::Discard { error } => {
                 entry.note_error(now, error.clone());
             }
-            Transition::Snooze { .. } | Transition::Release => {
+            Transition::Snooze { error, .. } => {
+                if let Some(error) = error {
+                    entry.note_error(now, error.clone());
+                }
                 entry.attempt = entry.attempt.saturating_sub(1);
             }
+            Transition::Release => entry.attempt = entry.attempt.saturating_sub(1),
             Transition::Complete | Transition::Cancel { .. } => {}
         }
         let cancelled = entry.cancel_reason().is_some();
@@ -62,7 +66,7 @@ impl JobTable {
                 self.finish(slot, State::Cancelled);
             }
             Transition::Retry { at, .. } => self.wait_until(slot, at, State::Retryable),
-            Transition::Snooze { at } => self.wait_until(slot, at, State::Scheduled),
+            Transition::Snooze { at, .. } => self.wait_until(slot, at, State::Scheduled),
             Transition::Release => self.enter(slot, State::Available),
         }
     }

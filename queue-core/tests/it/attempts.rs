@@ -138,25 +138,6 @@ fn an_attempt_past_its_timeout_is_dropped_and_fails() -> TestResult {
     })
 }
 
-/// H7: an unknown name is tried again, with the nearest known name in the error, and never dropped.
-#[test]
-fn an_unknown_job_is_retried_for_as_long_as_it_takes() -> TestResult {
-    queue_testkit::block_on(async {
-        let kit = kit();
-        let mut job = NewJob::new("end_ass", Body::json("null")?);
-        job.max_attempts = 1;
-        kit.queue().push(vec![job]).await?;
-
-        kit.run_for(Duration::from_secs(3600)).await?;
-
-        let job = kit.jobs().remove(0);
-        assert_eq!(job.state, State::Retryable);
-        assert!(job.attempt > 1, "it was tried {} times", job.attempt);
-        assert_eq!(job.errors[0].message, "no job is called `end_ass` here; the nearest known: `end_as`");
-        Ok(())
-    })
-}
-
 /// H8: what can't be decoded is discarded with serde's path, the job's fields, and its bytes.
 #[test]
 fn an_undecodable_payload_is_discarded_with_its_path_and_kept() -> TestResult {

@@ -16,3 +16,4 @@ mod problems;
 mod scopes;
 mod shown;
 mod table;
+mod unknown;

@@ -53,9 +53,14 @@ impl Table<'_> {
                 let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 self.failed(job, fence, error)
             }
-            Transition::Snooze { at } => {
+            Transition::Snooze { at, error } => {
                 let snooze = self.statements.get(sql::SNOOZE)?;
-                Ok(snooze.execute((id, fence, now, at.as_micros()))? > 0)
+                let key = (id, fence, now, at.as_micros());
+                let job = snooze.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                match error {
+                    Some(error) => self.failed(job, fence, error),
+                    None => Ok(job.is_some()),
+                }
             }
             Transition::Release => Ok(self.statements.get(sql::RELEASE)?.execute((id, fence, now))? > 0),
         }

@@ -172,7 +172,8 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
     let transition = match random.u32(0..20) {
         0..9 => Transition::Complete,
         9..12 => Transition::Retry { at, error: "no".into() },
-        12..14 => Transition::Snooze { at },
+        12 => Transition::Snooze { at, error: None },
+        13 => Transition::Snooze { at, error: Some("unknown".into()) },
         14..16 => Transition::Release,
         16 => Transition::Discard { error: "never".into() },
         17 => Transition::Cancel { reason: "given up".into() },

@@ -9,11 +9,12 @@ use super::subject::{Subject, ids_of};
 use crate::law::expect_eq;
 
 /// Every way to end an attempt.
-pub(super) fn every_transition(at: Timestamp) -> [Transition; 6] {
+pub(super) fn every_transition(at: Timestamp) -> [Transition; 7] {
     [
         Transition::Complete,
         Transition::Retry { at, error: "no".into() },
-        Transition::Snooze { at },
+        Transition::Snooze { at, error: None },
+        Transition::Snooze { at, error: Some("unknown".into()) },
         Transition::Discard { error: "never".into() },
         Transition::Cancel { reason: "why".into() },
         Transition::Release,

@@ -50,7 +50,8 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(subj
     let ends = [
         (Some(Transition::Complete), State::Completed),
         (Some(Transition::Retry { at, error: "no".into() }), State::Cancelled),
-        (Some(Transition::Snooze { at }), State::Cancelled),
+        (Some(Transition::Snooze { at, error: None }), State::Cancelled),
+        (Some(Transition::Snooze { at, error: Some("unknown".into()) }), State::Cancelled),
         (Some(Transition::Cancel { reason: "why".into() }), State::Cancelled),
         (Some(Transition::Release), State::Cancelled),
         (None, State::Cancelled),

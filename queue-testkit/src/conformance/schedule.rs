@@ -130,7 +130,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     }
     accepts_or_refuses(subject, "a claim with an endless lease", endless);
     let delivery = subject.claim_one().await;
-    subject.settle(&delivery, Transition::Snooze { at: Timestamp::MAX }).await;
+    subject.settle(&delivery, Transition::Snooze { at: Timestamp::MAX, error: None }).await;
     subject.is(delivery.id(), State::Scheduled).await;
     while !subject.claim_up_to(1).await.is_empty() {}
     let mut waiter = subject.claiming(Demand::new("default", 1).wait(Duration::MAX));

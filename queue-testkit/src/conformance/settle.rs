@@ -67,7 +67,7 @@ pub(super) async fn q33_snooze_delivers_again_at_its_time_with_the_same_attempt(
         );
         let at = subject.now().saturating_add(SECOND * 10);
 
-        subject.settle(&delivery, Transition::Snooze { at }).await;
+        subject.settle(&delivery, Transition::Snooze { at, error: None }).await;
 
         let record = subject.is(id(0), State::Scheduled).await;
         expect_eq!(
@@ -79,6 +79,35 @@ pub(super) async fn q33_snooze_delivers_again_at_its_time_with_the_same_attempt(
         subject.nothing_is_ready().await;
         subject.advance(MICROSECOND).await;
     }
+}
+
+/// Q94: `Snooze { at, error }` with an error adds it to the history and uses up no attempt, however often.
+pub(super) async fn q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt(subject: &Subject) {
+    subject.push(vec![job(0).id(id(0)).max_attempts(3)]).await;
+    let mut expected = Vec::new();
+    for claim in 1..=4 {
+        let delivery = subject.claim_one().await;
+        expect_eq!(delivery.attempt, 1, "the attempt after {} claims that were not counted", claim - 1);
+        subject.advance(SECOND).await;
+        let (at, message) = (subject.now().saturating_add(SECOND), format!("claim {claim}: no such job"));
+        let transition = Transition::Snooze { at, error: Some(message.clone()) };
+        expected.push(AttemptError { attempt: 1, at: subject.now(), message });
+
+        subject.settle(&delivery, transition).await;
+
+        let record = subject.is(id(0), State::Scheduled).await;
+        expect_eq!((record.attempt, record.run_at), (0, at), "counted attempts and `run_at` after a snooze");
+        expect_eq!(record.errors, expected, "the history of errors");
+        subject.advance(SECOND).await;
+    }
+
+    let delivery = subject.claim_one().await;
+    expected.push(AttemptError { attempt: 1, at: subject.now(), message: "no answer".to_owned() });
+    subject.settle(&delivery, Transition::Retry { at: subject.now(), error: "no answer".to_owned() }).await;
+
+    let record = subject.is(id(0), State::Available).await;
+    expect_eq!((record.attempt, record.max_attempts), (1, 3), "the attempt of the first failure that counts");
+    expect_eq!(record.errors, expected, "the history of errors, the counted one last");
 }
 
 /// Q34: `Release` makes the job available at once, attempt uncounted.

@@ -21,7 +21,7 @@ pub(super) struct WrittenLease {
 pub(super) enum WrittenTransition {
     Complete,
     Retry { at: Timestamp, error: String },
-    Snooze { at: Timestamp },
+    Snooze { at: Timestamp, error: Option<String> },
     Discard { error: String },
     Cancel { reason: String },
     Release,

@@ -136,6 +136,10 @@ breaches! {
     q38 followups_of_completed_jobs_only: settle::FollowupsOfCompletedOnly;
     /// T10, Q39
     q39 newest_errors_first: settle::NewestErrorsFirst;
+    /// T10, Q94
+    q94 a_snooze_that_forgets_the_error: settle::SnoozeForgets;
+    /// T10, Q94
+    q94 a_snooze_with_an_error_that_counts: settle::SnoozeWithErrorCounts;
     /// T10, Q40
     q40 a_renewal_that_keeps_the_cancel_to_itself: operate::CancelUntold;
     /// T10, Q41

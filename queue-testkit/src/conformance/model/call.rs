@@ -123,7 +123,10 @@ impl Seen {
         let transition = match random.u32(0..10) {
             0..3 => Transition::Complete,
             3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
-            5..6 => Transition::Snooze { at },
+            5..6 => {
+                let error = random.bool().then(|| format!("unknown {}", random.u8(..)));
+                Transition::Snooze { at, error }
+            }
             6..7 => Transition::Discard { error: "never".into() },
             7..8 => Transition::Cancel { reason: "given up".into() },
             _ => Transition::Release,

@@ -115,7 +115,7 @@ impl<'a> Claim<'a> {
     /// If that word may not have been heard, it's delivered again when the lease is over, should that be earlier.
     pub(super) fn again_at(&self) -> Option<Timestamp> {
         let settling = self.applied().or(self.settled.first())?;
-        let (Transition::Retry { at, .. } | Transition::Snooze { at }) = settling.transition else {
+        let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = settling.transition else {
             return None;
         };
         if settling.is_certain {

@@ -105,7 +105,11 @@ fn fences_that_fall_are_wrong() {
 
 #[test]
 fn attempts_that_are_miscounted_are_wrong() {
-    let snoozed = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Snooze { at: second(0) });
+    let snoozed = Story::new().pushed(1).claimed(1, 1, 1).settled(
+        1,
+        1,
+        Transition::Snooze { at: second(0), error: None },
+    );
     let snoozed = snoozed.claimed(1, 2, 2).settled(1, 2, Transition::Complete);
     snoozed.ends(1, State::Completed).fails("attempt 1 was due");
     let lost =

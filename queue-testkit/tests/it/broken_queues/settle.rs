@@ -29,7 +29,7 @@ impl Breach for ReleaseGoesToTheEnd {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if *transition == Transition::Release {
-                *transition = Transition::Snooze { at: queue.clock().now() };
+                *transition = Transition::Snooze { at: queue.clock().now(), error: None };
             }
         })
         .await
@@ -73,8 +73,39 @@ pub(super) struct SnoozeCounts;
 impl Breach for SnoozeCounts {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
-            if let Transition::Snooze { at } = *transition {
+            if let Transition::Snooze { at, .. } = *transition {
                 *transition = Transition::Retry { at, error: "snoozed".to_owned() };
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct SnoozeForgets;
+
+#[async_trait]
+impl Breach for SnoozeForgets {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if let Transition::Snooze { error, .. } = transition {
+                *error = None;
+            }
+        })
+        .await
+    }
+}
+
+/// Keeps the error of a snooze by making a retry of it.
+#[derive(Default)]
+pub(super) struct SnoozeWithErrorCounts;
+
+#[async_trait]
+impl Breach for SnoozeWithErrorCounts {
+    async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
+        settle_changed(queue, batch, |transition| {
+            if let Transition::Snooze { at, error: Some(error) } = transition {
+                *transition = Transition::Retry { at: *at, error: error.clone() };
             }
         })
         .await

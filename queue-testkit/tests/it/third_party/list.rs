@@ -266,11 +266,14 @@ impl Kept {
     }
 
     fn end(&mut self, transition: Transition, now: Timestamp) {
+        if let Transition::Retry { error, .. }
+        | Transition::Discard { error }
+        | Transition::Snooze { error: Some(error), .. } = &transition
+        {
+            self.note_error(error.clone(), now);
+        }
         if matches!(transition, Transition::Snooze { .. } | Transition::Release) {
             self.record.attempt -= 1;
-        }
-        if let Transition::Retry { error, .. } | Transition::Discard { error } = &transition {
-            self.note_error(error.clone(), now);
         }
         let is_cancelled = self.record.cancel_reason.is_some();
         match transition {
@@ -282,7 +285,7 @@ impl Kept {
             }
             _ if is_cancelled => self.finish(State::Cancelled, now),
             Transition::Retry { at, .. } => self.wait_until(at, State::Retryable, now),
-            Transition::Snooze { at } => self.wait_until(at, State::Scheduled, now),
+            Transition::Snooze { at, .. } => self.wait_until(at, State::Scheduled, now),
             Transition::Release => self.record.state = State::Available,
         }
     }

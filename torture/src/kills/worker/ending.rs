@@ -31,7 +31,8 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Endi
     let transition = match random.u32(0..100) {
         0..2 => return Ok(None),
         2..12 if delivery.attempt < delivery.max_attempts => Transition::Retry { at, error: "no".into() },
-        12..18 => Transition::Snooze { at },
+        12..15 => Transition::Snooze { at, error: None },
+        15..18 => Transition::Snooze { at, error: Some("unknown".into()) },
         18..24 => Transition::Release,
         24..28 => Transition::Discard { error: "never".into() },
         28..32 => Transition::Cancel { reason: "given up".into() },

@@ -78,7 +78,8 @@ fn a_settlement_without_an_answer_may_be_applied_or_not() {
         .ends(1, State::Completed)
         .passes();
     for attempt in [1, 2] {
-        let snoozed = settled(Transition::Snooze { at: second(40) }).at(40).claimed(1, 2, attempt);
+        let snoozed =
+            settled(Transition::Snooze { at: second(40), error: None }).at(40).claimed(1, 2, attempt);
         snoozed.settled(1, 2, Transition::Complete).ends(1, State::Completed).passes();
     }
 }

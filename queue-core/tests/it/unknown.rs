@@ -1,0 +1,84 @@
+//! Holds a job whose name a program does not know to waiting, at no cost, for a program that does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::{
+    Body, Demand, Inspect as _, JobError, Jobs, NewJob, Performer, Queue as _, Services, State, Transition,
+    World, background_job, jobs,
+};
+use queue_testkit::{ModelQueue, TestKit};
+
+use crate::scopes::NoThreads;
+
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+#[background_job(max_attempts = 3)]
+async fn bill() -> Result<(), JobError> {
+    Err("it rained".into())
+}
+
+#[background_job]
+async fn bill_of_old() {}
+
+/// Works on one job, as a worker of a program that knows these jobs.
+async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
+    let clock = Arc::new(queue.clock().clone());
+    let world = World { clock, blocking: Arc::new(NoThreads), observer: None };
+    let performer = Performer::new(jobs, Services::none(), Arc::new(queue.clone()), &[], world);
+    let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    let attempted = performer.run(&performer.context(delivery)).await;
+    queue.settle(vec![attempted.settlement]).await?;
+    Ok(())
+}
+
+/// H65: the claims of an old worker leave a job's attempts to the worker that knows it.
+#[test]
+fn a_job_that_an_old_worker_claimed_four_times_has_all_its_attempts_in_a_new_one() -> TestResult {
+    queue_testkit::block_on(async {
+        let queue = ModelQueue::new();
+        let id = queue.push(vec![bill::new().into()]).await?.remove(0).id();
+        for _ in 0..4 {
+            work_on_one(&queue, jobs![bill_of_old]).await?;
+            queue.clock().advance(Duration::from_secs(60));
+        }
+
+        work_on_one(&queue, jobs![bill]).await?;
+
+        let job = queue.get(id).await?.unwrap();
+        assert_eq!((job.state, job.attempt, job.max_attempts), (State::Retryable, 1, 3));
+        let errors: Vec<_> = job.errors.iter().map(|error| (error.attempt, error.message.as_str())).collect();
+        let unknown = "no job is called `bill` here; the nearest known: `bill_of_old`";
+        let unknown = || (1, unknown);
+        assert_eq!(errors, [unknown(), unknown(), unknown(), unknown(), (1, "it rained")]);
+        Ok(())
+    })
+}
+
+/// H7, H65: an unknown name waits between claims, up to a minute, with the nearest known name in the errors, and is never
+/// discarded.
+#[test]
+fn an_unknown_job_waits_for_as_long_as_it_takes() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![bill_of_old]).build()?;
+        let job = NewJob::new("bill_of_odl", Body::json("null")?).max_attempts(1);
+        kit.queue().push(vec![job]).await?;
+
+        let run = kit.run_for(Duration::from_secs(3600)).await?;
+
+        let job = kit.jobs().remove(0);
+        assert_eq!((job.state, job.attempt), (State::Scheduled, 0));
+        assert_eq!(
+            job.errors[0].message,
+            "no job is called `bill_of_odl` here; the nearest known: `bill_of_old`"
+        );
+        assert!(job.fence.0 >= 60, "it was claimed {} times in an hour", job.fence.0);
+        for attempt in run.attempts() {
+            let Transition::Snooze { at, .. } = &attempt.transition else {
+                panic!("an unknown job was not snoozed: {attempt:?}");
+            };
+            assert!(at.since(attempt.ended_at) <= Duration::from_secs(60), "{attempt:?}");
+        }
+        Ok(())
+    })
+}
