@@ -79,7 +79,9 @@ impl Performer {
         world.observe(|| Event::Started(context.facts()));
 
         let work = caught(self.work(context)).instrument(span(delivery));
-        let outcome = completed_or(interrupted_or(work.await, context.interrupt()), context);
+        // Middleware may have answered with a long text of its own.
+        let outcome = work.await.cut_text();
+        let outcome = completed_or(interrupted_or(outcome, context.interrupt()), context);
 
         report(&outcome, delivery);
         world.observe(|| Event::Ended {
@@ -172,6 +174,7 @@ async fn work_on(job: &Delivery, context: &JobContext) -> Outcome {
 
 /// Ends the scope of an attempt.
 async fn ended(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome {
+    let outcome = outcome.cut_text();
     if scope.close_if_empty() {
         return outcome;
     }

@@ -24,6 +24,24 @@ impl Limits {
     pub const NAME: usize = 128;
     /// The longest unique key, in bytes.
     pub const UNIQUE_KEY: usize = 256;
+    /// The most bytes that are kept of an error's text or of a reason: 8 KiB.
+    pub const TEXT: usize = 8 << 10;
+
+    /// Cuts an error's text or a reason to [`TEXT`](Self::TEXT) bytes, the note `… (cut: 31,457,280 bytes)` at its end included.
+    ///
+    /// The cut is at a character boundary, and the note has the size of the whole. A text within the limit is returned as it is,
+    /// so a text that was cut is not cut again.
+    #[must_use]
+    pub fn cut(mut text: String) -> String {
+        if text.len() <= Self::TEXT {
+            return text;
+        }
+        let note = format!("… (cut: {} bytes)", grouped(text.len()));
+        text.truncate(text.floor_char_boundary(Self::TEXT - note.len()));
+        text.push_str(&note);
+        text.shrink_to_fit();
+        text
+    }
 
     /// Allows payloads of this many bytes instead of 1 MiB.
     #[must_use]
@@ -96,6 +114,19 @@ impl Default for Limits {
     }
 }
 
+/// Writes a number with commas between its thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// Checks one name; the error names the field and what is wrong.
 fn check_name(field: &str, name: &str) -> Result<(), String> {
     if name.is_empty() {
@@ -112,5 +143,34 @@ fn check_name(field: &str, name: &str) -> Result<(), String> {
     match name.chars().find(|c| !(c.is_ascii() && fits(*c as u8))) {
         Some(stranger) => Err(format!("`{field}` has {stranger:?} in it; allowed are `A-Z a-z 0-9 _ . : -`")),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_with_a_note_of_its_size() {
+        for character in ["a", "ü", "→", "🦀"] {
+            let whole = character.repeat(Limits::TEXT + 1);
+
+            let cut = Limits::cut(whole.clone());
+
+            let note = format!("… (cut: {} bytes)", grouped(whole.len()));
+            let start = cut.strip_suffix(&note).unwrap_or_else(|| panic!("no note at the end of {cut}"));
+            assert!(whole.starts_with(start));
+            assert!(cut.len() <= Limits::TEXT && cut.len() > Limits::TEXT - 4, "{} bytes", cut.len());
+            assert_eq!(Limits::cut(cut.clone()), cut, "a text is cut once");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_with_commas() {
+        let table = [(7, "7"), (999, "999"), (8_192, "8,192"), (31_457_280, "31,457,280")];
+
+        for (number, written) in table {
+            assert_eq!(grouped(number), written);
+        }
     }
 }

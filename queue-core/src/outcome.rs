@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{BoxError, chain};
+use crate::limits::Limits;
 use crate::services::ServiceError;
 
 /// How an attempt ended: what a [`Worker`](crate::Worker) answers.
@@ -54,6 +55,17 @@ impl Outcome {
             Self::Snooze(_) => OutcomeKind::Snooze,
             Self::Cancel(_) => OutcomeKind::Cancel,
             Self::Interrupted => OutcomeKind::Interrupted,
+        }
+    }
+
+    /// Cuts the failure's message or the reason as [`Limits::cut`] does, so that a text of megabytes is not carried on.
+    pub(crate) fn cut_text(self) -> Self {
+        match self {
+            Self::Failure(failure) => {
+                Self::Failure(Failure { message: Limits::cut(failure.message), ..failure })
+            }
+            Self::Cancel(reason) => Self::Cancel(Limits::cut(reason)),
+            Self::Success | Self::Snooze(_) | Self::Interrupted => self,
         }
     }
 

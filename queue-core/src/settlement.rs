@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::job::{JobId, NewJob};
 use crate::lease::{Fence, Lease};
+use crate::limits::Limits;
 use crate::name::JobName;
 use crate::outcome::{FailureCause, Outcome, RetryAdvice};
 use crate::retry::{RetryContext, RetryPolicy, doubled, jittered};
@@ -25,6 +26,19 @@ impl Settlement {
     #[must_use]
     pub fn new(lease: Lease, transition: Transition) -> Self {
         Self { lease, transition, followups: Vec::new() }
+    }
+}
+
+impl Transition {
+    /// Cuts its error or its reason as [`Limits::cut`] does, if it has one. Every queue does this before it stores them.
+    pub fn cut_text(&mut self) {
+        match self {
+            Self::Retry { error: text, .. }
+            | Self::Snooze { error: Some(text), .. }
+            | Self::Discard { error: text }
+            | Self::Cancel { reason: text } => *text = Limits::cut(std::mem::take(text)),
+            Self::Complete | Self::Snooze { error: None, .. } | Self::Release => {}
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
-use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
+use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
@@ -63,7 +63,7 @@ impl Inspect for PostgresQueue {
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        let reason = storable(reason);
+        let reason = Limits::cut(storable(reason));
         let answer = self.asked_of(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()));
         match &*answer.await? {
             "cancelled" => Ok(Cancellation::Cancelled),

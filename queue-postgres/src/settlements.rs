@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use queue_core::{Lease, Transition};
+use queue_core::{Lease, Limits, Transition};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
@@ -105,11 +105,16 @@ fn time(transition: &Transition) -> Option<i64> {
 
 fn text(transition: &Transition) -> Option<String> {
     match transition {
-        Transition::Retry { error, .. } | Transition::Discard { error } => Some(storable(error)),
-        Transition::Cancel { reason } => Some(storable(reason)),
-        Transition::Snooze { error, .. } => error.as_deref().map(storable),
+        Transition::Retry { error, .. } | Transition::Discard { error } => Some(kept(error)),
+        Transition::Cancel { reason } => Some(kept(reason)),
+        Transition::Snooze { error, .. } => error.as_deref().map(kept),
         Transition::Complete | Transition::Release => None,
     }
+}
+
+/// Returns an error or a reason as it is stored.
+fn kept(text: &str) -> String {
+    Limits::cut(storable(text))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
-use queue_core::{JobId, JobRecord, QueueError, QueueName, State, Timestamp};
+use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
 use crate::queue::SqliteQueue;
@@ -27,7 +27,7 @@ impl Inspect for SqliteQueue {
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        let reason = reason.to_owned();
+        let reason = Limits::cut(reason.to_owned());
         self.writer().call(1, move |table| table.cancel(id, &reason)).await
     }
 

@@ -140,6 +140,7 @@ impl Queue for SqliteQueue {
             return Ok(Vec::new());
         }
         let mut settlements = settlements;
+        settlements.iter_mut().for_each(|settlement| settlement.transition.cut_text());
         let followups = encode_followups(&mut settlements, self.limits())?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await

@@ -23,6 +23,7 @@
 mod capacity;
 mod claim;
 mod clients;
+mod edges;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
@@ -125,6 +126,9 @@ laws! {
         q49_of_many_pushes_of_a_key_one_is_stored,
         q50_a_key_is_free_after_its_job_finished,
         q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has,
+    }
+    edges {
+        q92_long_texts_are_cut_with_a_note_of_their_size,
     }
     capacity {
         q52_a_bounded_push_waits_for_room,

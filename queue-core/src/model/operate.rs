@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::QueueError;
 use crate::inspect::{Cancellation, Cursor, Filter, JobRecord, Listing, Page, Prune, QueueCounts, State};
 use crate::job::JobId;
+use crate::limits::Limits;
 use crate::name::QueueName;
 
 impl JobTable {
@@ -61,7 +62,7 @@ impl JobTable {
         if entry.state.is_finished() {
             return Ok(Cancellation::Finished);
         }
-        entry.extras().cancel_reason = Some(reason.to_owned());
+        entry.extras().cancel_reason = Some(Limits::cut(reason.to_owned()));
         if entry.state == State::Executing {
             return Ok(Cancellation::Requested);
         }

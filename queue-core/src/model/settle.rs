@@ -35,7 +35,8 @@ impl JobTable {
         Settled::Applied
     }
 
-    fn apply(&mut self, slot: Slot, transition: Transition) {
+    fn apply(&mut self, slot: Slot, mut transition: Transition) {
+        transition.cut_text();
         let now = self.now;
         let Some(entry) = self.entries.get_mut(slot as usize) else {
             return;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use queue_core::services::Services;
 use queue_core::{
-    Body, CancellationToken, FailureCause, JobContext, JobError, NewJob, Outcome, Queue as _, QueueExt as _,
-    State, Transition, background_job, jobs,
+    Body, CancellationToken, Event, Failure, FailureCause, JobContext, JobError, Limits, NewJob, Outcome,
+    Queue as _, QueueExt as _, State, Transition, background_job, jobs,
 };
-use queue_testkit::TestKit;
+use queue_testkit::{Recorder, TestKit};
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -46,6 +46,16 @@ fn block(#[inject] seen: &AtomicU32, by: u32) -> Result<(), JobError> {
     }
     seen.fetch_add(by, Ordering::SeqCst);
     Ok(())
+}
+
+#[background_job(max_attempts = 1)]
+async fn ramble(how: &str) -> Result<(), JobError> {
+    let text = "so ".repeat(1 << 14);
+    match how {
+        "panic" => panic!("{text}"),
+        "cancel" => Err(JobError::cancel(text)),
+        _ => Err(text.into()),
+    }
 }
 
 #[background_job]
@@ -134,6 +144,30 @@ fn an_attempt_past_its_timeout_is_dropped_and_fails() -> TestResult {
         assert_eq!(attempt.outcome.failure().unwrap().cause, FailureCause::Timeout);
         assert_eq!(attempt.outcome.failure().unwrap().message, "timed out after 30s");
         assert_eq!(attempt.ended_at.since(attempt.started_at), Duration::from_secs(30));
+        Ok(())
+    })
+}
+
+/// Q92: a long text is cut by the attempt, so it is neither logged nor carried on.
+#[test]
+fn an_attempt_cuts_a_long_error_before_anything_is_told_of_it() -> TestResult {
+    queue_testkit::block_on(async {
+        let recorder = Recorder::new();
+        let kit = TestKit::new(jobs![ramble]).observe(recorder.clone()).build()?;
+        for how in ["fail", "panic", "cancel"] {
+            kit.queue().enqueue(ramble::new(how)).await?;
+        }
+
+        let run = kit.run_until_idle().await?;
+
+        assert_eq!(run.attempts().len(), 3);
+        for event in recorder.events() {
+            let Event::Ended { outcome, .. } = event else { continue };
+            let (Outcome::Failure(Failure { message: text, .. }) | Outcome::Cancel(text)) = outcome else {
+                panic!("a job that rambled ended otherwise");
+            };
+            assert!(text.len() <= Limits::TEXT && text.ends_with(" bytes)"), "{} bytes", text.len());
+        }
         Ok(())
     })
 }

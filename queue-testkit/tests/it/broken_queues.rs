@@ -2,6 +2,7 @@
 
 mod broken;
 mod claim;
+mod edges;
 mod lease;
 mod operate;
 mod push;
@@ -164,6 +165,10 @@ breaches! {
     q50 keys_held_for_ever: room::KeysHeldForEver;
     /// T10, Q51
     q51 replace_that_keeps: room::ReplaceKeeps;
+    /// T10, Q92
+    q92 long_texts_cut_without_a_note: edges::CutWithoutNote;
+    /// T10, Q92
+    q92 long_texts_refused: edges::LongTextsRefused;
     /// T10, Q52
     q52 a_batch_that_waits_for_room_that_cannot_be: room::TooLargeWaits;
     /// T10, Q53

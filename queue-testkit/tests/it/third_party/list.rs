@@ -265,7 +265,8 @@ impl Kept {
         }
     }
 
-    fn end(&mut self, transition: Transition, now: Timestamp) {
+    fn end(&mut self, mut transition: Transition, now: Timestamp) {
+        transition.cut_text();
         if let Transition::Retry { error, .. }
         | Transition::Discard { error }
         | Transition::Snooze { error: Some(error), .. } = &transition

@@ -27,7 +27,7 @@ impl List {
         if kept.record.state.is_finished() {
             return Ok(Cancellation::Finished);
         }
-        kept.record.cancel_reason = Some(reason.to_owned());
+        kept.record.cancel_reason = Some(queue_core::Limits::cut(reason.to_owned()));
         if kept.record.state == State::Executing {
             return Ok(Cancellation::Requested);
         }

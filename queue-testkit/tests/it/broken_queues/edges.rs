@@ -1,0 +1,46 @@
+//! What can be wrong with values at the edge of what there may be.
+
+use async_trait::async_trait;
+use queue_core::{Limits, Queue as _, QueueError, Settled, Settlement, Transition};
+use queue_testkit::ModelQueue;
+
+use super::broken::Breach;
+
+type Ended = Result<Vec<Settled>, QueueError>;
+
+fn text(transition: &mut Transition) -> Option<&mut String> {
+    match transition {
+        Transition::Retry { error, .. } | Transition::Discard { error } => Some(error),
+        Transition::Snooze { error, .. } => error.as_mut(),
+        Transition::Cancel { reason } => Some(reason),
+        Transition::Complete | Transition::Release => None,
+    }
+}
+
+#[derive(Default)]
+pub(super) struct CutWithoutNote;
+
+#[async_trait]
+impl Breach for CutWithoutNote {
+    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
+        for text in batch.iter_mut().filter_map(|settlement| text(&mut settlement.transition)) {
+            text.truncate(text.floor_char_boundary(Limits::TEXT));
+        }
+        queue.settle(batch).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct LongTextsRefused;
+
+#[async_trait]
+impl Breach for LongTextsRefused {
+    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
+        let mut texts = batch.iter_mut().filter_map(|settlement| text(&mut settlement.transition));
+        if texts.any(|text| text.len() > Limits::TEXT) {
+            return Err(QueueError::invalid("the error is too long"));
+        }
+        drop(texts);
+        queue.settle(batch).await
+    }
+}
