@@ -1,5 +1,7 @@
 //! What a job carries: a typed value, its JSON text, or a call.
 
+mod finite;
+
 use std::any::Any;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -33,8 +35,18 @@ impl Body {
     pub(crate) const NULL: Self = Self(None);
 
     /// Wraps a value that can be encoded when a backend asks for it.
+    ///
+    /// A value with a number in it that is NaN or infinite, which JSON has no text for, is refused by every queue at the push.
     pub fn typed<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
-        Self::of(Typed(value))
+        match finite::not_finite(&value) {
+            None => Self::of(Typed(value)),
+            Some(path) => Self::of(NotFinite { value, path }),
+        }
+    }
+
+    /// Returns why no queue can take this, if that is known before it is encoded.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.0.as_ref()?.refusal()
     }
 
     /// Reads from where it's counted who holds it.
@@ -148,6 +160,11 @@ trait Content: Send + Sync {
         None
     }
 
+    /// Why it is refused at the push, whatever the queue.
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
     fn value(&self) -> Option<&dyn Any> {
         None
     }
@@ -172,6 +189,36 @@ impl<T: Serialize + Send + Sync + 'static> Content for Typed<T> {
 
     fn value(&self) -> Option<&dyn Any> {
         Some(&self.0)
+    }
+}
+
+/// A value with a number that JSON has no text for. It is kept apart, so that others carry no path.
+struct NotFinite<T> {
+    value: T,
+    path: String,
+}
+
+impl<T: Serialize + Send + Sync + 'static> Content for NotFinite<T> {
+    fn encode(&self) -> Result<Arc<str>, QueueError> {
+        Err(QueueError::invalid(self.refused()))
+    }
+
+    fn kind(&self) -> String {
+        format!("typed {}", std::any::type_name::<T>())
+    }
+
+    fn refusal(&self) -> Option<String> {
+        Some(self.refused())
+    }
+
+    fn value(&self) -> Option<&dyn Any> {
+        Some(&self.value)
+    }
+}
+
+impl<T> NotFinite<T> {
+    fn refused(&self) -> String {
+        format!("the number at `{}` of the payload is NaN or infinite, which JSON has no text for", self.path)
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Encoded {
 /// `Unsupported` for a closure, `Invalid` for what is beyond a limit or can't be written as JSON.
 pub fn encode(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, QueueError> {
     let mut jobs = jobs;
+    limits.check(&jobs)?;
     for job in &mut jobs {
         let text = job.body.encode().map_err(|error| error.on_queue(job.queue.clone()))?;
         job.body = Body::stored(text);

@@ -90,6 +90,9 @@ impl Limits {
         if job.max_attempts == 0 {
             return Err("`max_attempts` is 0, the least is 1".to_owned());
         }
+        if let Some(refusal) = job.body.refusal() {
+            return Err(refusal);
+        }
         if let Some(bytes) = job.body.encoded_len().filter(|bytes| *bytes > self.payload) {
             return Err(format!("`payload` has {bytes} bytes, the limit is {}", self.payload));
         }

@@ -128,6 +128,7 @@ laws! {
         q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has,
     }
     edges {
+        q91_numbers_that_are_not_finite_are_refused,
         q92_long_texts_are_cut_with_a_note_of_their_size,
     }
     capacity {

@@ -278,6 +278,8 @@ impl Queue for ModelQueue {
 
 /// Writes payloads as a durable queue would.
 fn encoded(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
+    // What is refused before it is encoded is named by its place in the batch.
+    Limits::default().check(&jobs)?;
     for job in jobs.iter_mut().filter(|job| !job.body.is_call()) {
         job.body = queue_core::Body::stored(job.body.encode()?);
     }

@@ -1,10 +1,67 @@
 //! Laws about values at the edge of what there may be.
 
-use queue_core::{Limits, State, Transition};
+use queue_core::{Body, Limits, NewJob, QueueErrorKind, Settlement, State, Transition};
+use serde::Serialize;
 
-use super::jobs::{SECOND, id, job};
+use super::jobs::{SECOND, id, job, text};
 use super::subject::Subject;
 use crate::law::expect_eq;
+
+/// A payload with numbers in several places.
+#[derive(Clone, Default, Serialize)]
+struct Measured {
+    at: u64,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Default, Serialize)]
+struct Place {
+    celsius: f64,
+    humidity: Option<f32>,
+}
+
+fn measured(celsius: f64, humidity: Option<f32>) -> NewJob {
+    let place = Place { celsius, humidity };
+    NewJob::new("measure", Body::typed(Measured { at: 7, places: vec![Place::default(), place] }))
+}
+
+/// Q91: NaN and infinity anywhere in a payload are refused, and the error names the job, its place and the field.
+pub(super) async fn q91_numbers_that_are_not_finite_are_refused(subject: &Subject) {
+    let table = [
+        (measured(f64::NAN, None), "celsius"),
+        (measured(f64::INFINITY, None), "celsius"),
+        (measured(f64::NEG_INFINITY, Some(1.0)), "celsius"),
+        (measured(1.0, Some(f32::NAN)), "humidity"),
+        (measured(1.0, Some(f32::INFINITY)), "humidity"),
+    ];
+    for (bad, field) in table {
+        let batch = vec![measured(1.5, None), bad.clone()];
+
+        let push = subject.queue().push(batch);
+        let error =
+            subject.refuses(QueueErrorKind::Invalid, "a push of a number that is not finite", push).await;
+
+        for part in ["job 1 of the batch", "`measure`", &format!("`places[1].{field}`")] {
+            assert!(error.to_string().contains(part), "the error must name {part}: {error}");
+        }
+        expect_eq!(subject.total().await, 0, "jobs that were stored of a batch that was refused");
+
+        subject.push(vec![job(1).id(id(1))]).await;
+        let delivery = subject.claim_one().await;
+        let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
+        settlement.followups = vec![bad];
+        let settle = subject.queue().settle(vec![settlement]);
+        subject.refuses(QueueErrorKind::Invalid, "a followup with a number that is not finite", settle).await;
+        subject.is(id(1), State::Executing).await;
+        subject.settle(&delivery, Transition::Complete).await;
+        subject.does("`delete` of a completed job", subject.queue().delete(id(1))).await;
+    }
+    let finite = measured(f64::MAX, Some(f32::MIN_POSITIVE));
+
+    subject.push(vec![finite.clone().id(id(2))]).await;
+
+    expect_eq!(text(&subject.get(id(2)).await.body), text(&finite.body), "a payload of extreme numbers");
+}
 
 /// Q92: Error texts and reasons are kept up to 8 KiB, and a longer one is cut at a character boundary with a note of its size.
 pub(super) async fn q92_long_texts_are_cut_with_a_note_of_their_size(subject: &Subject) {

@@ -165,6 +165,8 @@ breaches! {
     q50 keys_held_for_ever: room::KeysHeldForEver;
     /// T10, Q51
     q51 replace_that_keeps: room::ReplaceKeeps;
+    /// T10, Q91
+    q91 what_is_not_finite_stored_as_null: edges::NotFiniteAsNull;
     /// T10, Q92
     q92 long_texts_cut_without_a_note: edges::CutWithoutNote;
     /// T10, Q92

@@ -1,7 +1,7 @@
 //! What can be wrong with values at the edge of what there may be.
 
 use async_trait::async_trait;
-use queue_core::{Limits, Queue as _, QueueError, Settled, Settlement, Transition};
+use queue_core::{Body, Limits, NewJob, Queue as _, QueueError, Receipt, Settled, Settlement, Transition};
 use queue_testkit::ModelQueue;
 
 use super::broken::Breach;
@@ -14,6 +14,20 @@ fn text(transition: &mut Transition) -> Option<&mut String> {
         Transition::Snooze { error, .. } => error.as_mut(),
         Transition::Cancel { reason } => Some(reason),
         Transition::Complete | Transition::Release => None,
+    }
+}
+
+/// Stores what `serde_json` makes of NaN.
+#[derive(Default)]
+pub(super) struct NotFiniteAsNull;
+
+#[async_trait]
+impl Breach for NotFiniteAsNull {
+    async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        for job in &mut jobs {
+            job.body = Body::stored(job.body.encode().unwrap_or("null".into()));
+        }
+        queue.push(jobs).await
     }
 }
 

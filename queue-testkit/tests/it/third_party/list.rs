@@ -65,6 +65,7 @@ impl List {
 
     /// The jobs of a batch as they will be kept, if all of them may be.
     pub(super) fn checked(&self, mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
+        Limits::default().check(&jobs)?;
         for job in &mut jobs {
             job.body = Body::stored(job.body.encode()?);
         }
