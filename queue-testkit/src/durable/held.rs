@@ -200,7 +200,14 @@ async fn push(queue: Arc<dyn Inspect>, job: NewJob) -> Result<Receipt, QueueErro
     receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
 }
 
+/// Settles as a loop does: again, for as long as another transaction holds it up.
 async fn settle(queue: Arc<dyn Inspect>, settlement: Settlement) -> Result<Settled, QueueError> {
-    let settled = queue.settle(vec![settlement]).await?;
-    settled.into_iter().next().ok_or_else(|| QueueError::invalid("a settlement gave no answer"))
+    loop {
+        let settled = queue.settle(vec![settlement.clone()]).await?;
+        match settled.into_iter().next() {
+            Some(Settled::Blocked) => tokio::task::yield_now().await,
+            Some(settled) => return Ok(settled),
+            None => return Err(QueueError::invalid("a settlement gave no answer")),
+        }
+    }
 }

@@ -17,12 +17,6 @@ pub(super) fn statement(schema: &str, operation: &Operation) -> String {
                     on conflict (name) do update set paused = excluded.paused returning 1::bigint"
             );
         }
-        Operation::Claim(queue) => {
-            return format!(
-                "select count(*) from {schema}.claim(array[0], array['{queue}'], array[1], array[60000000], null, null,
-                    null, null, null) where claim >= 0"
-            );
-        }
         Operation::Renew(lease) => {
             return format!(
                 "select count(*) from {schema}.renew(array['{}'::uuid], array[{}], array[{}])",
@@ -32,8 +26,11 @@ pub(super) fn statement(schema: &str, operation: &Operation) -> String {
             );
         }
         Operation::Settle(lease) => {
-            let nulls = ", null".repeat(19);
-            format!("{schema}.settle(array['{}'::uuid], array[{}]{nulls}) = array[0]", lease.job, lease.fence)
+            let nulls = ", null".repeat(21);
+            return format!(
+                "select count(*) from {schema}.settle(array['{}'::uuid], array[{}]{nulls}) where applied = array[0]",
+                lease.job, lease.fence
+            );
         }
         other => panic!("the store has no statement for {other:?}"),
     };
