@@ -49,7 +49,7 @@ impl Queue for LockedQueue {
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let patience = demand.wait.map(|wait| Instant::now() + wait);
-        loop {
+        while !demand.is_stopped() {
             // Made before the look, so that what is pushed in between is not missed.
             let changed = self.changed.notified();
             let wake_at = {
@@ -64,9 +64,11 @@ impl Queue for LockedQueue {
             // Nothing is claimed across this wait, so a future that is dropped here loses nothing.
             tokio::select! {
                 () = changed => {}
+                () = demand.stopped() => {}
                 () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {}
             }
         }
+        Ok(Vec::new())
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {

@@ -43,6 +43,7 @@ pub mod retry;
 pub mod runtime;
 pub mod services;
 pub mod settlement;
+pub mod stop;
 pub mod unique;
 pub mod worker;
 
@@ -70,6 +71,7 @@ pub use services::{
     Services, ServicesBuilder,
 };
 pub use settlement::{Settled, Settlement, Transition};
+pub use stop::StopSignal;
 pub use tokio_util::sync::CancellationToken;
 pub use unique::{OnConflict, Unique};
 pub use worker::{Layer, Worker, worker_fn};

@@ -1,6 +1,7 @@
 //! The storage contract.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::job::{JobId, Meta, NewJob};
 use crate::lease::{Lease, Renewal};
 use crate::name::{JobName, QueueName};
 use crate::settlement::{Settled, Settlement};
+use crate::stop::StopSignal;
 
 /// Stores jobs, orders them, leases them and wakes those who wait for them.
 ///
@@ -60,7 +62,13 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Waits until a job is ready in one of the demand's queues, then leases up to `demand.max` ready ones.
     ///
-    /// An empty answer means that `demand.wait` passed; it is not an error.
+    /// An empty answer means that `demand.wait` passed, or that the claim was stopped; it is not an error.
+    ///
+    /// When [`demand.stop`](Demand::stop) fires, the claim MUST answer without waiting any longer: with the jobs that it has
+    /// leased by then, or with none. A claim that begins after that MUST lease nothing. A claimer that ends awaits this
+    /// answer instead of dropping the future, so that it knows of every lease and can release it before it returns.
+    /// Wait for [`Demand::stopped`] beside everything else that the claim waits for, or check [`Demand::is_stopped`] at least
+    /// every few milliseconds. A decorator passes the demand on and has nothing else to do.
     ///
     /// # Errors
     ///
@@ -69,6 +77,7 @@ pub trait Queue: Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: what was leased and never received is released, not left to expire.
+    /// The release may happen after the drop has returned.
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError>;
 
     /// Extends leases, each by its own length from now, and says of each whether it still holds.
@@ -196,6 +205,8 @@ pub struct Demand {
     pub lease: Duration,
     /// How long to wait for a job; `None` waits for ever, zero doesn't wait.
     pub wait: Option<Duration>,
+    /// Ends the claim when it fires; `None` means that nothing does.
+    pub stop: Option<StopSignal>,
 }
 
 impl Demand {
@@ -207,7 +218,7 @@ impl Demand {
     /// Asks for up to `max` jobs of several queues, in that order. A `max` of zero is taken as one.
     pub fn of(queues: impl IntoIterator<Item = QueueName>, max: usize) -> Self {
         let queues = queues.into_iter().collect();
-        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None }
+        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None, stop: None }
     }
 
     /// Sets the length of the leases.
@@ -222,6 +233,40 @@ impl Demand {
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self
+    }
+
+    /// Sets the signal that ends the claim.
+    #[must_use]
+    pub fn stop(mut self, signal: &StopSignal) -> Self {
+        self.stop = Some(signal.clone());
+        self
+    }
+
+    /// Returns whether the claimer has asked the claim to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|signal| {
+            signal.note_listener();
+            signal.has_fired()
+        })
+    }
+
+    /// Waits until the claimer asks the claim to end; for ever, if the demand has no signal. The future owns what it needs.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped and called again at any time.
+    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stopped = self.stop.as_ref().map(|signal| {
+            signal.note_listener();
+            signal.fired()
+        });
+        async move {
+            match stopped {
+                Some(stopped) => stopped.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 }
 

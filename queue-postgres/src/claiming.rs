@@ -122,6 +122,7 @@ impl Claimer {
     fn take_in(&mut self, message: Message, batch: &mut Batch) {
         match message {
             Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
+            Message::Claim(claim) if claim.demand.is_stopped() => claim.answer(Ok(Handover::nothing())),
             Message::Claim(claim) => {
                 batch.count += 1;
                 batch.weight += claim.demand.max.min(1_000);
@@ -133,6 +134,12 @@ impl Claimer {
                 batch.is_woken = true;
                 batch.looks.push(look);
                 self.bookmarks.forget();
+            }
+            Message::Stop => {
+                self.waiting
+                    .take_stopped()
+                    .into_iter()
+                    .for_each(|claim| claim.answer(Ok(Handover::nothing())));
             }
             Message::Close => {
                 self.is_closed = true;

@@ -221,9 +221,15 @@ impl Queue for PostgresQueue {
         if demand.queues.is_empty() {
             return Err(QueueError::invalid("a demand that names no queue can never be met"));
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let claim = Claim { demand: demand.clone(), over: None, reply };
         self.0.claims.send(Message::Claim(claim)).map_err(|_| ended())?;
+        tokio::select! {
+            biased;
+            answered = &mut answer => return Ok(answered.map_err(|_| ended())??.received()),
+            () = demand.stopped() => self.0.claims.send(Message::Stop).map_err(|_| ended())?,
+        }
+        // The trip that is under way may have leased jobs for this claim: its answer is awaited, never dropped.
         Ok(answer.await.map_err(|_| ended())??.received())
     }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, select};
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
@@ -122,8 +124,17 @@ impl Queue for SqliteQueue {
         if demand.queues.is_empty() {
             return Err(QueueError::invalid("a demand that names no queue can never be met"));
         }
+        if demand.is_stopped() {
+            return Ok(Vec::new());
+        }
         // A wait begins now, and not when the writer comes to it.
-        let over = demand.wait.filter(|wait| !wait.is_zero()).map(|wait| self.clock().sleep(wait));
+        let wait = demand.wait.map(|wait| (!wait.is_zero()).then(|| self.clock().sleep(wait)));
+        let over: Option<BoxFuture<'static, ()>> = match (wait, demand.stop.is_some()) {
+            (Some(None), _) | (None, false) => None,
+            (Some(Some(over)), false) => Some(over),
+            (None, true) => Some(Box::pin(demand.stopped())),
+            (Some(Some(over)), true) => Some(Box::pin(select(over, Box::pin(demand.stopped())).map(drop))),
+        };
         Ok(self.writer().claim(demand.clone(), over).await?.received())
     }
 

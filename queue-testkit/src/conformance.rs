@@ -86,6 +86,7 @@ laws! {
         q20_pushes_wake_as_many_waiters_as_needed_first_come_first_served,
         q21_a_claim_on_several_queues_wakes_for_any_of_them,
         q22_after_close_pushes_and_claims_are_refused_and_leases_still_settle,
+        q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lease,
     }
     lease {
         q23_past_its_expiry_a_lease_is_void,

@@ -242,6 +242,9 @@ impl Queue for ModelQueue {
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        if demand.is_stopped() {
+            return Ok(Vec::new());
+        }
         let until = demand.wait.map(|wait| self.0.clock.now().saturating_add(wait));
         let ticket = self.change(|state, _| {
             state.check_open()?;
@@ -255,13 +258,17 @@ impl Queue for ModelQueue {
                 }
             });
         });
-        self.wait_for(|state, now| match state.claims.answer(ticket) {
+        let answer = pin!(self.wait_for(|state, now| match state.claims.answer(ticket) {
             Some(deliveries) => Look::Answer(Ok(deliveries)),
             None if state.is_closed => Look::Answer(Err(QueueError::closed())),
             None if until.is_some_and(|until| until <= now) => Look::Answer(Ok(Vec::new())),
             None => Look::Wait(state.table.next_due().into_iter().chain(until).min()),
-        })
-        .await
+        }));
+        match select(answer, pin!(demand.stopped())).await {
+            Either::Left((answer, _)) => answer,
+            // The line is left, and what was given meanwhile goes to the next.
+            Either::Right(((), _)) => Ok(Vec::new()),
+        }
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {

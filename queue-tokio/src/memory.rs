@@ -163,14 +163,20 @@ impl Queue for TokioQueue {
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let shared = &*self.0;
+        if demand.is_stopped() {
+            return Ok(Vec::new());
+        }
         let deliveries = shared.take(demand, None)?;
         if !deliveries.is_empty() {
             return Ok(deliveries);
         }
         let mut over = pin!(OptionFuture::from(demand.wait.map(|wait| shared.clock.sleep(wait))));
+        let mut stopped = pin!(demand.stopped());
         loop {
             let permit = tokio::select! {
                 biased;
+                // A permit that came at the same time is passed on to the next who waits.
+                () = &mut stopped => return Ok(Vec::new()),
                 permit = shared.permit(demand) => permit?,
                 never = shared.keep_time() => match never {},
                 Some(()) = &mut over => return Ok(Vec::new()),

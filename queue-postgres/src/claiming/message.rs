@@ -11,6 +11,8 @@ pub(crate) enum Message {
     Wake,
     /// To look at once for jobs and for what has become due, and to say so.
     Look(oneshot::Sender<()>),
+    /// The stop signal of a claim has fired: such claims are answered with nothing.
+    Stop,
     /// To end the claims that wait, and those that come.
     Close,
 }

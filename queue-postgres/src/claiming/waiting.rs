@@ -66,6 +66,14 @@ impl Waiting {
         std::mem::take(&mut self.claims).into_iter()
     }
 
+    /// Takes the claims whose stop signal has fired.
+    pub(super) fn take_stopped(&mut self) -> VecDeque<Claim> {
+        let claims = std::mem::take(&mut self.claims).into_iter();
+        let (stopped, waiting) = claims.partition(|claim| claim.demand.is_stopped());
+        self.claims = waiting;
+        stopped
+    }
+
     /// Drops claims whose futures were dropped.
     pub(super) fn forget_the_gone(&mut self) {
         self.claims.retain(|claim| !claim.reply.is_closed());

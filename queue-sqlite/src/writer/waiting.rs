@@ -87,7 +87,7 @@ impl Waiting {
         let mut unserved = VecDeque::new();
         let mut result = Ok(());
         while let Some(claim) = self.claims.pop_front() {
-            let is_gone = claim.reply.is_closed();
+            let is_gone = claim.reply.is_closed() || claim.demand.is_stopped();
             match if is_gone { Ok(Vec::new()) } else { table.claim(&claim.demand) } {
                 Ok(deliveries) if deliveries.is_empty() => unserved.push_back(claim),
                 Ok(deliveries) => served.push((claim, deliveries)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use queue_core::{Delivery, Demand, Fence, JobId, QueueErrorKind, Renewal, State, Transition};
+use queue_core::{Delivery, Demand, Fence, JobId, QueueErrorKind, Renewal, State, StopSignal, Transition};
 
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue};
 use super::subject::{Subject, ids_of};
@@ -241,6 +241,69 @@ pub(super) async fn q21_a_claim_on_several_queues_wakes_for_any_of_them(subject:
         let of: Vec<_> = deliveries.iter().map(|delivery| &delivery.queue).collect();
         expect_eq!(of, [name], "the queue of the job that was pushed");
         other.waits(&**subject.queue()).await;
+    }
+}
+
+/// Q61: A claim whose stop signal fires answers at once, with what it has leased or with nothing; no lease goes astray.
+pub(super) async fn q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lease(subject: &Subject) {
+    let stop = StopSignal::new();
+    let mut waiter = subject.claiming(Demand::new("default", 1).stop(&stop));
+    let mut other = subject.claiming(Demand::new("default", 1));
+    waiter.waits(&**subject.queue()).await;
+    other.waits(&**subject.queue()).await;
+
+    stop.fire();
+
+    let deliveries = subject.does("a claim whose stop signal has fired", waiter.wakes()).await;
+    expect_eq!(ids_of(&deliveries), [], "a claim that is stopped while nothing is ready");
+    other.waits(&**subject.queue()).await;
+    subject.push(jobs(1)).await;
+    let deliveries = subject.does("the claim beside it", other.wakes()).await;
+    expect_eq!(deliveries.len(), 1, "the job goes to the claim that was not stopped");
+    for delivery in &deliveries {
+        subject.settle(delivery, Transition::Complete).await;
+    }
+    let id = subject.push_one(job(0)).await;
+    let late = subject.claiming(Demand::new("default", 1).stop(&stop));
+    let deliveries = subject.does("a claim that begins after its stop", late.wakes()).await;
+    expect_eq!(ids_of(&deliveries), [], "a claim that begins after its stop signal leases nothing");
+    expect_eq!(subject.is(id, State::Available).await.fence.0, 0, "the job was never leased");
+    expect_eq!(ids_of(&subject.claim_up_to(1).await), [id], "the job is there for others");
+    stops_at_random_lose_nothing(subject).await;
+}
+
+/// Fires stops while jobs are pushed: whatever is executing then is in the hands of a claimer.
+async fn stops_at_random_lose_nothing(subject: &Subject) {
+    const ROUNDS: u64 = 60;
+    subject.note("claims that are stopped while jobs are pushed");
+    let mut received = 0;
+    for round in 0..ROUNDS {
+        let stop = StopSignal::new();
+        let claimers: Vec<_> = (0..2)
+            .map(|_| {
+                let (queue, demand) = (subject.queue().clone(), Demand::new("q61", 3).stop(&stop));
+                tokio::spawn(async move { queue.claim(&demand).await })
+            })
+            .collect();
+        let stopper = tokio::spawn(async move {
+            for _ in 0..fastrand::Rng::with_seed(round).usize(0..8) {
+                tokio::task::yield_now().await;
+            }
+            stop.fire();
+        });
+        let pushed = subject.push(vec![job(0).queue("q61"), job(1).queue("q61")]).await.len();
+        assert_eq!(pushed, 2);
+        drop(stopper.await);
+        for claimer in claimers {
+            let claimed = async { claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")) };
+            received += subject.does("a claim that was stopped", claimed).await.len() as u64;
+        }
+        let executing = subject.count(&queue("q61"), State::Executing).await;
+        expect_eq!(
+            executing,
+            received,
+            "every job that is leased was received when all claims have answered"
+        );
     }
 }
 

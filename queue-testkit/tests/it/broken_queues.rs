@@ -101,6 +101,10 @@ breaches! {
     q21 a_claim_that_waits_on_its_first_queue: claim::WaitsOnTheFirst;
     /// T10, Q22
     q22 a_close_that_wakes_nobody: claim::CloseWakesNobody;
+    /// T10, Q61
+    q61 a_claim_that_is_deaf_to_its_stop: claim::DeafToStops;
+    /// T10, Q61
+    q61 a_stop_that_leaves_a_lease_behind: claim::StopLeavesALease;
     /// T10, Q23
     q23 leases_that_never_expire: lease::NeverExpires;
     /// T10, Q24

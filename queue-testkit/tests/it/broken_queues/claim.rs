@@ -169,6 +169,37 @@ impl Breach for WaitsOnTheFirst {
     }
 }
 
+/// Answers a claim that is stopped, and leases on in its name.
+#[derive(Default)]
+pub(super) struct StopLeavesALease;
+
+#[async_trait]
+impl Breach for StopLeavesALease {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let (queue, mut on) = (queue.clone(), demand.clone());
+        on.stop = None;
+        let claim = tokio::spawn(async move { queue.claim(&on).await });
+        tokio::select! {
+            biased;
+            () = demand.stopped() => Ok(Vec::new()),
+            claimed = claim => claimed.expect("the queue does not panic"),
+        }
+    }
+}
+
+/// Does not listen to the stop signal.
+#[derive(Default)]
+pub(super) struct DeafToStops;
+
+#[async_trait]
+impl Breach for DeafToStops {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        let mut demand = demand.clone();
+        demand.stop = None;
+        queue.claim(&demand).await
+    }
+}
+
 #[derive(Default)]
 pub(super) struct CloseWakesNobody(AtomicBool);
 

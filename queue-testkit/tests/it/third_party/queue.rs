@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use queue_core::{
     Clock as _, Delivery, Demand, Inspect, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
     Renewal, Settled, Settlement, Timestamp,
@@ -160,11 +160,16 @@ impl Queue for ListQueue {
             if state.is_closed {
                 return Some(Err(QueueError::closed()));
             }
-            let deliveries = if is_turn { state.list.lease(demand) } else { Vec::new() };
-            let is_over = end.is_some_and(|end| end <= state.list.now);
+            let deliveries =
+                if is_turn && !demand.is_stopped() { state.list.lease(demand) } else { Vec::new() };
+            let is_over = demand.is_stopped() || end.is_some_and(|end| end <= state.list.now);
             (is_over || !deliveries.is_empty()).then_some(Ok(deliveries))
         };
-        self.until(end, look).await
+        let answer = pin!(self.until(end, look));
+        match select(answer, pin!(demand.stopped())).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), _)) => Ok(Vec::new()),
+        }
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
