@@ -1,17 +1,15 @@
 //! A connection with the settings that the queue's promises rest on, each read back after it was set.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::config::Synchronous;
 use crate::error::{Broken, is_busy};
 use crate::files::Files;
+use crate::guard::CHECKPOINT_PAGES;
 use crate::place::Place;
 
 /// Opens a connection and makes its settings. Returns it with the files that it has open.
@@ -35,8 +33,7 @@ pub(crate) fn open(
     // 4 MiB of pages: the inner ones of the trees of millions of jobs, and not so many that each commit, which may look
     // through all of them, takes long.
     set(&connection, place, "cache_size", -4_096)?;
-    // A page that many commits change is copied to the file once, so it pays to let some gather: 16 MiB of them.
-    set(&connection, place, "wal_autocheckpoint", 4_000)?;
+    set(&connection, place, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Once a checkpoint is through, a log that a burst has made large is cut back to this.
     set(&connection, place, "journal_size_limit", 64 << 20)?;
     // The files beside the database are made with the first read.
@@ -84,19 +81,4 @@ fn require(place: &Place, name: &str, found: &str, wanted: &str) -> Result<(), Q
         place.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
-}
-
-/// Lets nobody end the transaction or begin another while a unit of work makes its writes.
-pub(crate) fn guard_transactions(
-    connection: &mut Connection,
-    is_guarded: Arc<AtomicBool>,
-) -> rusqlite::Result<()> {
-    connection.authorizer(Some(move |request: AuthContext<'_>| match request.action {
-        AuthAction::Transaction { .. } | AuthAction::Savepoint { savepoint_name: "queue_unit", .. }
-            if is_guarded.load(Ordering::Relaxed) =>
-        {
-            Authorization::Deny
-        }
-        _ => Authorization::Allow,
-    }))
 }

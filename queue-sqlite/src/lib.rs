@@ -60,6 +60,7 @@ mod config;
 mod connection;
 mod error;
 mod files;
+mod guard;
 mod inspect;
 mod migrations;
 mod place;

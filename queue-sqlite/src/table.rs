@@ -15,12 +15,11 @@ mod settle;
 mod statements;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
+use crate::guard::Guard;
 use crate::rows;
 use crate::sql;
 use statements::Statements;
@@ -41,8 +40,8 @@ const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable]
 pub(crate) struct Known {
     /// The numbers of queues, for one transaction: whoever deletes or restores the tables changes them.
     pub(crate) lines: HashMap<QueueName, i64>,
-    /// Set while a unit of work makes its writes; then the connection lets nobody end the transaction.
-    pub(crate) is_guarded: Arc<AtomicBool>,
+    /// Watches over the writes of units of work.
+    pub(crate) guard: Guard,
 }
 
 impl<'a> Table<'a> {

@@ -40,6 +40,10 @@ use queue_core::encoded::encode_followups;
 /// call, and everybody's pushes wait for it: it should be short, and must not wait for the queue itself. It can't end the
 /// transaction or begin another. One that fails or panics fails the attempt, and then nothing of the job was written.
 ///
+/// It can't leave anything behind in the connection either: pragmas that set something, `attach`, `detach`, and temporary
+/// tables, views, indexes and triggers are refused. Hooks and a busy timeout that it sets through the connection's methods
+/// last until the write ends.
+///
 /// # With other services that end with the outcome
 ///
 /// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work

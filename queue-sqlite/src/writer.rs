@@ -28,6 +28,7 @@ use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::error::{Broken, is_busy};
 use crate::files::Files;
+use crate::guard::Guard;
 use crate::table::{self, Known, Table};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
@@ -111,8 +112,9 @@ impl Writer {
             .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
         let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention.clone());
-        let known = Known::default();
-        let guarded = connection::guard_transactions(&mut connection, known.is_guarded.clone());
+        let own_timeout = if place.is_file() { Duration::ZERO } else { settings.busy_timeout };
+        let known = Known { guard: Guard::new(own_timeout), ..Known::default() };
+        let guarded = known.guard.install(&connection);
         guarded.map_err(|error| Broken::from(error).told(place.path()))?;
         let writer = Self {
             settings,

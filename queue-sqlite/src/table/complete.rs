@@ -1,7 +1,6 @@
 //! How an attempt ends whose effects are in the same database: with them, or not at all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 
 use queue_core::error::panic_message;
 use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
@@ -42,9 +41,8 @@ impl Table<'_> {
     /// Makes the writes, up to the first that fails.
     fn written(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, Failure> {
         for write in writes {
-            self.known.is_guarded.store(true, Ordering::Relaxed);
-            let written = catch_unwind(AssertUnwindSafe(|| write(self.connection)));
-            self.known.is_guarded.store(false, Ordering::Relaxed);
+            let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
+            let (written, refused) = self.known.guard.watch(self.connection, write)?;
             if self.connection.is_autocommit() {
                 // A full disk may end it too.
                 if let Ok(Err(error)) = written
@@ -58,6 +56,11 @@ impl Table<'_> {
             }
             match written {
                 Ok(Ok(())) => {}
+                Ok(Err(error)) if refused.is_some() => {
+                    let refused = refused.unwrap_or_default();
+                    let error = QueueError::invalid(refused).with_source(error);
+                    return Ok(Err(error.into()));
+                }
                 Ok(Err(error)) => return Ok(Err(error)),
                 Err(panic) => return Ok(Err(panic_message(&*panic).into())),
             }

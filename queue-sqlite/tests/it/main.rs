@@ -6,6 +6,7 @@ mod busy;
 mod conformance;
 mod durable;
 mod fixture;
+mod guard;
 mod letting_go;
 mod moved;
 mod opening;

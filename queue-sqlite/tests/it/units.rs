@@ -177,7 +177,7 @@ async fn a_unit_of_work_that_breaks_its_commit_breaks_no_other() -> TestResult {
 }
 
 /// The unit of work of an attempt at this delivery.
-async fn unit(
+pub(crate) async fn unit(
     queue: &SqliteQueue,
     delivery: &Delivery,
     clock: &VirtualClock,
