@@ -7,6 +7,7 @@
 //! Results gather while a settlement is on its way and go with the next. Leases are renewed from a thread apart, which
 //! jobs that hog the runtime can't hold up.
 
+mod blocked;
 mod claim;
 mod ended;
 mod hand;

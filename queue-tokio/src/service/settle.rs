@@ -35,7 +35,7 @@ impl Shift {
             match self.settle(&batch).await {
                 Ok(settled) => {
                     trouble.worked(&self.world);
-                    self.let_go(&mut batch, &settled);
+                    self.let_go(&mut batch, settled);
                     // A queue in memory never waits, and the next may have rung already.
                     turn = (turn + 1) % BATCHES_A_TURN;
                     if turn == 0 {
@@ -61,11 +61,11 @@ impl Shift {
         if batch.iter().any(|ended| ended.is_recorded) {
             let mut recorded: Vec<_> = batch.extract_if(.., |ended| ended.is_recorded).collect();
             let settled = vec![Settled::Applied; recorded.len()];
-            self.let_go(&mut recorded, &settled);
+            self.let_go(&mut recorded, settled);
         }
     }
 
-    async fn settle(&self, batch: &[Ended]) -> Result<Vec<Settled>, QueueError> {
+    pub(super) async fn settle(&self, batch: &[Ended]) -> Result<Vec<Settled>, QueueError> {
         self.queue.settle(batch.iter().map(|ended| ended.settlement.clone()).collect()).await
     }
 
@@ -80,7 +80,7 @@ impl Shift {
                 self.settle(std::slice::from_ref(&ended)).await.map_err(Some)
             };
             match answer {
-                Ok(settled) => self.let_go(&mut vec![ended], &settled),
+                Ok(settled) => self.let_go(&mut vec![ended], settled),
                 Err(Some(error)) if error.is_transient() => again.push(ended),
                 Err(refusal) => {
                     again.extend(self.settle_refused(ended, refusal.as_ref().unwrap_or(error)).await);
@@ -95,7 +95,7 @@ impl Shift {
         let facts = ended.held.facts();
         if ended.settlement.followups.is_empty() {
             tracing::error!(job.id = %facts.id, error = %chain(error), "could not settle; the lease will expire");
-            self.let_go(&mut vec![ended], &[]);
+            self.let_go(&mut vec![ended], Vec::new());
             return None;
         }
         let refused = format!("its followups can't be stored: {}", chain(error));
@@ -103,19 +103,22 @@ impl Shift {
         let transition = Transition::Discard { error: refused };
         let ended = Ended { settlement: Settlement::new(ended.settlement.lease, transition), ..ended };
         match self.settle(std::slice::from_ref(&ended)).await {
-            Ok(settled) => self.let_go(&mut vec![ended], &settled),
+            Ok(settled) => self.let_go(&mut vec![ended], settled),
             Err(error) if error.is_transient() => return Some(ended),
             Err(error) => {
                 tracing::error!(job.id = %facts.id, error = %chain(&error), "could not settle; its lease will expire");
-                self.let_go(&mut vec![ended], &[]);
+                self.let_go(&mut vec![ended], Vec::new());
             }
         }
         None
     }
 
-    /// Empties the batch; it keeps its memory for the next.
-    fn let_go(&self, batch: &mut Vec<Ended>, settled: &[Settled]) {
-        for (ended, settled) in batch.iter().zip(settled) {
+    /// Empties the batch, which keeps its memory for the next. What is blocked stays in hand.
+    pub(super) fn let_go(&self, batch: &mut Vec<Ended>, mut settled: Vec<Settled>) {
+        if settled.contains(&Settled::Blocked) {
+            self.blocked.take_from(batch, &mut settled);
+        }
+        for (ended, settled) in batch.iter().zip(&settled) {
             if *settled == Settled::Stale {
                 let facts = ended.held.facts();
                 tracing::warn!(

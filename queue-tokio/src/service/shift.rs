@@ -12,6 +12,7 @@ use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Servic
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::blocked::Blocked;
 use super::claim::Claims;
 use super::ended::EndedAttempts;
 use super::hand::Hand;
@@ -28,6 +29,7 @@ pub(super) struct Shift {
     pub(super) settings: Settings,
     pub(super) hand: Hand,
     pub(super) ended: EndedAttempts,
+    pub(super) blocked: Blocked,
     /// Held by the task that claims, for as long as it does.
     pub(super) claims: tokio::sync::Mutex<Claims>,
     /// The jobs that wait for a worker.
@@ -79,6 +81,7 @@ impl Shift {
             settings,
             hand: Hand::default(),
             ended: EndedAttempts::default(),
+            blocked: Blocked::default(),
             claims: tokio::sync::Mutex::new(claims),
             buffer: SegQueue::new(),
             filled: Notify::new(),
@@ -100,6 +103,8 @@ impl Shift {
         self.spawn("claiming", async move { claiming.claim_all().await });
         let settling = self.clone();
         self.spawn("settling", async move { settling.settle_all().await });
+        let blocked = self.clone();
+        self.spawn("settling of what is blocked", blocked.settle_blocked());
         if self.settings.prefetch.is_none() {
             let giving = self.clone();
             self.spawn("giving back", giving.give_back());
