@@ -10,8 +10,10 @@ mod pgbouncer;
 mod postgres;
 mod process;
 mod programs;
+mod proxy;
 
 pub use error::ServerError;
 pub use pgbouncer::PgBouncer;
-pub use postgres::{Durability, Postgres};
+pub use postgres::{Backup, Durability, Postgres};
 pub use programs::{Missing, missing};
+pub use proxy::{Connection, Fault, Proxy};

@@ -32,6 +32,10 @@ pub struct Postgres {
     server: Mutex<Option<Server>>,
 }
 
+/// All data of a server at one moment; removed when it's dropped, and with the server.
+#[derive(Debug)]
+pub struct Backup(TempDir);
+
 /// The only user, who may do everything.
 const USER: &str = "postgres";
 
@@ -165,6 +169,69 @@ impl Postgres {
         }
         *server = Some(started?);
         Ok(())
+    }
+
+    /// Suspends all processes of the server: connections stay up, and nothing is answered until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        let Some(server) = self.process() else { return };
+        // First the one that would start others.
+        signal("STOP", &[server]);
+        signal("STOP", &children(server));
+    }
+
+    /// Resumes the processes of a paused server.
+    pub fn resume(&self) {
+        let Some(server) = self.process() else { return };
+        signal("CONT", &[children(server), vec![server]].concat());
+    }
+
+    /// Stops the server, copies all of its data, and starts it again.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system or the server says.
+    pub fn backup(&self) -> Result<Backup, ServerError> {
+        self.stop();
+        let folder = tempfile::Builder::new().prefix("backup").tempdir_in(self.folder.path());
+        let folder = folder.map_err(ServerError::io("no folder for a backup could be made"))?;
+        give(folder.path())?;
+        run(as_somebody(Path::new("cp")).arg("-a").arg(self.data()).arg(folder.path()))?;
+        self.restart()?;
+        Ok(Backup(folder))
+    }
+
+    /// Kills the server, puts its data back to what they were at a backup, and starts it again. What was committed since
+    /// is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system or the server says.
+    pub fn restore(&self, backup: &Backup) -> Result<(), ServerError> {
+        self.kill();
+        let data = self.data();
+        std::fs::remove_dir_all(&data)
+            .map_err(ServerError::io(format!("`{}` can't be removed", data.display())))?;
+        run(as_somebody(Path::new("cp"))
+            .arg("-a")
+            .arg(backup.0.path().join("data"))
+            .arg(self.folder.path()))?;
+        self.restart()
+    }
+
+    /// Creates a database whose texts are stored in this encoding, such as `LATIN1`, and returns its URL.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn create_database(&self, name: &str, encoding: &str) -> Result<String, ServerError> {
+        let mut create = as_somebody(&programs::beside(&self.programs, "createdb"));
+        create.arg("-h").arg(self.socket_folder()).args(["-U", USER, "-T", "template0", "--locale=C", "-E"]);
+        run(create.arg(encoding).arg(name))?;
+        Ok(self.url(name))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Gives a folder to the server, so that it may keep files there.

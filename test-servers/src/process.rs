@@ -51,14 +51,14 @@ pub(crate) struct Server {
 }
 
 /// Starts the server given by its arguments, says which process it is, and ends with it. Beside it waits another for the end
-/// of the owner, who then ends the server and has its folder removed.
+/// of the owner, who then ends the server, a paused one too, and has its folder removed.
 const GUARD: &str = r#"
 folder=$1; shift
 exec 3<&0
 "$@" <&- 3<&- & server=$!
 echo "process $server" >&2
 exec 2>/dev/null
-( read -r _ <&3; touch "$folder/.over"; kill -QUIT $server ) & owner=$!
+( read -r _ <&3; touch "$folder/.over"; kill -QUIT $server; kill -CONT $server ) & owner=$!
 wait $server
 kill $owner
 if test -e "$folder/.over"; then rm -rf "$folder"; fi

@@ -52,6 +52,13 @@ pub(crate) fn postgres() -> Result<PathBuf, ServerError> {
     }
 }
 
+/// Returns the path of another program of PostgreSQL. A folder may have links to the server's programs alone.
+pub(crate) fn beside(folder: &Path, program: &str) -> PathBuf {
+    let server = folder.join("postgres").canonicalize();
+    let parent = server.ok().and_then(|server| server.parent().map(Path::to_owned));
+    parent.unwrap_or_else(|| folder.to_owned()).join(program)
+}
+
 /// Finds PgBouncer.
 pub(crate) fn pgbouncer() -> Result<PathBuf, ServerError> {
     let mut folders = on_the_path("pgbouncer");
