@@ -1,6 +1,7 @@
 //! What a job carries: a typed value, its JSON text, or a call.
 
 mod finite;
+pub(crate) mod mismatch;
 
 use std::any::Any;
 use std::fmt;
@@ -25,7 +26,9 @@ use crate::services::CallScope;
 #[derive(Clone)]
 pub struct Body(Option<Arc<dyn Content>>);
 
-/// Why a body could not be decoded, with the path to the spot: `user.id: invalid type: string "x", expected u64`.
+/// Why a body could not be decoded, with the path to the spot: `user.id: invalid type: string, expected u64 at line 1 column 12`.
+///
+/// It has the kind of what was found, and nothing of the value itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(String);
@@ -69,7 +72,7 @@ impl Body {
             Ok(_) => Ok(Self::stored(text)),
             Err(error) => {
                 Err(QueueError::invalid(format!("the payload of {} bytes is not JSON", text.len()))
-                    .with_source(error))
+                    .with_source(mismatch::flaw(&error)))
             }
         }
     }
@@ -114,14 +117,10 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// What serde says, with the path to the spot.
+    /// What kind of value was found and what was expected, with the path to the spot.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let text = self.encode().map_err(|error| DecodeError(error.to_string()))?;
-        let mut json = serde_json::Deserializer::from_str(&text);
-        let value =
-            serde_path_to_error::deserialize(&mut json).map_err(|error| DecodeError(error.to_string()))?;
-        json.end().map_err(|error| DecodeError(error.to_string()))?;
-        Ok(value)
+        mismatch::read(&text).map_err(DecodeError)
     }
 
     /// Takes the closure out, if it's one that has not been run.
@@ -178,9 +177,9 @@ struct Typed<T>(T);
 
 impl<T: Serialize + Send + Sync + 'static> Content for Typed<T> {
     fn encode(&self) -> Result<Arc<str>, QueueError> {
-        let unwritable =
-            |error| QueueError::invalid("the payload can't be written as JSON").with_source(error);
-        serde_json::to_string(&self.0).map(Into::into).map_err(unwritable)
+        serde_json::to_string(&self.0).map(Into::into).map_err(|error| {
+            QueueError::invalid("the payload can't be written as JSON").with_source(mismatch::flaw(&error))
+        })
     }
 
     fn kind(&self) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::body::Body;
+use crate::body::mismatch::{flaw, read};
 use crate::error::{QueueError, QueueErrorKind};
 use crate::job::{JobId, Meta, NewJob};
 use crate::limits::Limits;
@@ -76,7 +77,7 @@ impl Meta {
         let words: BTreeMap<_, _> = self.iter().collect();
         serde_json::to_string(&words)
             .map(Some)
-            .map_err(|error| QueueError::invalid("`meta` can't be written as JSON").with_source(error))
+            .map_err(|error| QueueError::invalid("`meta` can't be written as JSON").with_source(flaw(&error)))
     }
 
     /// Makes the words from the JSON object that was stored of them.
@@ -85,7 +86,7 @@ impl Meta {
     ///
     /// `Corrupt` for what is no JSON object of texts.
     pub fn from_json(text: &str) -> Result<Self, QueueError> {
-        let words: BTreeMap<String, String> = serde_json::from_str(text).map_err(|error| {
+        let words: BTreeMap<String, String> = read(text).map_err(|error| {
             QueueError::new(QueueErrorKind::Corrupt, "`meta` is no JSON object of texts").with_source(error)
         })?;
         Ok(Self::from_iter(words))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::body::Body;
+use crate::body::mismatch::{flaw, read};
 use crate::clock::Timestamp;
 use crate::error::QueueError;
 use crate::inspect::{AttemptError, JobRecord};
@@ -45,7 +46,9 @@ impl JobRecord {
     /// `Unsupported` for a closure, `Invalid` for a payload that is no JSON.
     pub fn export(&self) -> Result<String, QueueError> {
         let payload = self.body.encode()?;
-        let invalid = |error| QueueError::invalid("the job can't be written as JSON").with_source(error);
+        let invalid = |error: serde_json::Error| {
+            QueueError::invalid("the job can't be written as JSON").with_source(flaw(&error))
+        };
         let exported = Exported {
             form: FORM,
             queue_core: env!("CARGO_PKG_VERSION").to_owned(),
@@ -70,8 +73,8 @@ impl JobRecord {
     ///
     /// `Invalid` for anything else, and for what a newer version of this framework wrote.
     pub fn import(text: &str) -> Result<Self, QueueError> {
-        let invalid = |error| QueueError::invalid("this is no exported job").with_source(error);
-        let exported: Exported = serde_json::from_str(text).map_err(invalid)?;
+        let invalid = |error: String| QueueError::invalid("this is no exported job").with_source(error);
+        let exported: Exported = read(text).map_err(invalid)?;
         if exported.form != FORM {
             let Exported { form, queue_core, .. } = exported;
             let text = format!(

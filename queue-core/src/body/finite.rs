@@ -42,12 +42,12 @@ enum Step {
 }
 
 /// Why the walk ended early: at a number, with the way to it; or for a reason of the type's own.
-struct Found(Option<Box<Vec<Step>>>);
+struct Found(Option<Vec<Step>>);
 
 impl Found {
     #[cold]
     fn number() -> Self {
-        Self(Some(Box::default()))
+        Self(Some(Vec::new()))
     }
 
     #[cold]

@@ -185,7 +185,7 @@ fn an_undecodable_payload_is_discarded_with_its_path_and_kept() -> TestResult {
         assert_eq!(job.state, State::Discarded);
         assert_eq!(
             job.errors[0].message,
-            "the payload is not what `end_as` takes: how: invalid type: integer `7`, expected a string at line 1 \
+            "the payload is not what `end_as` takes: how: invalid type: integer, expected a string at line 1 \
              column 8; it takes { how: String }"
         );
         assert_eq!(&*job.body.encode()?, r#"{"how":7}"#);

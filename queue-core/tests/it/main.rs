@@ -14,6 +14,7 @@ mod kit;
 mod limits;
 mod problems;
 mod scopes;
+mod secrets;
 mod shown;
 mod table;
 mod unknown;
