@@ -48,6 +48,7 @@ struct Shared {
     started_at: AtomicI64,
     interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
+    is_completing: AtomicBool,
     is_completed: AtomicBool,
     home: Arc<Home>,
 }
@@ -62,6 +63,7 @@ impl Shared {
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
         self.followups = Mutex::default();
+        self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
     }
 }
@@ -113,6 +115,7 @@ impl JobContext {
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
             followups: Mutex::new(Vec::new()),
+            is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             home,
         }))
@@ -272,6 +275,7 @@ impl JobContext {
     /// and its completion at once, and then says so by [`note_completed`](Self::note_completed).
     #[must_use]
     pub fn completion(&self) -> Settlement {
+        self.0.is_completing.store(true, Ordering::SeqCst);
         let (lease, followups) = (self.0.delivery.lease.clone(), self.followups());
         Settlement { lease, transition: Transition::Complete, followups }
     }
@@ -281,7 +285,15 @@ impl JobContext {
         self.0.is_completed.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn is_completed(&self) -> bool {
+    /// Returns whether a unit of work has asked for the [`completion`](Self::completion), to record it.
+    #[must_use]
+    pub fn is_completing(&self) -> bool {
+        self.0.is_completing.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether a unit of work has recorded the [`completion`](Self::completion).
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
         self.0.is_completed.load(Ordering::SeqCst)
     }
 

@@ -1,5 +1,6 @@
 //! The jobs that a program knows: from a name to what performs it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -87,6 +88,25 @@ impl Jobs {
         queues.sort_unstable();
         queues.dedup();
         queues
+    }
+
+    /// Returns a sentence for each queue that jobs go to by default and that is not among those that are served.
+    #[must_use]
+    pub fn unserved(&self, served: &[QueueName]) -> Vec<String> {
+        let mut jobs: BTreeMap<&QueueName, Vec<&str>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| !served.contains(&entry.options.queue)) {
+            jobs.entry(&entry.options.queue).or_default().push(entry.name);
+        }
+        let sentence = |(queue, jobs): (&QueueName, Vec<&str>)| {
+            let near = nearest(queue.as_str(), served.iter().map(QueueName::as_str));
+            let near =
+                near.map(|near| format!(" (the nearest that is served: `{near}`)")).unwrap_or_default();
+            format!(
+                "`{}` waits for ever: no service of this host serves its queue `{queue}`{near}",
+                jobs.join("`, `")
+            )
+        };
+        jobs.into_iter().map(sentence).collect()
     }
 
     /// Finds everything that would go wrong with these jobs and these services.

@@ -7,6 +7,7 @@
 mod builder;
 mod call;
 mod dependency;
+mod disposal;
 mod error;
 mod factory;
 mod inject;
@@ -18,6 +19,7 @@ mod validate;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -37,6 +39,7 @@ pub(crate) use validate::nearest;
 
 use provider::{Instance, Provider};
 
+use crate::clock::Clock;
 use crate::outcome::OutcomeKind;
 
 /// All registered services, checked and ready to be given to jobs. Cheap to clone.
@@ -97,6 +100,28 @@ impl Services {
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// Disposes every singleton that was made, as [`dispose`](Self::dispose) does, and gives up what is not disposed after
+    /// `limit`.
+    ///
+    /// The order is reverse for the first half of the time. Then the rest is disposed at once, so that one that hangs does not
+    /// keep the others from being disposed.
+    ///
+    /// # Errors
+    ///
+    /// What each of those that failed said, and which took too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the rest undisposed.
+    pub async fn dispose_within(&self, limit: Duration, clock: &dyn Clock) -> Result<(), Vec<ServiceError>> {
+        let made = std::mem::take(&mut *self.0.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let disposals = made.into_iter().rev().filter_map(|(key, instance)| {
+            let provider = self.provider(key)?;
+            Some((key, provider.dispose(instance, OutcomeKind::Success)))
+        });
+        disposal::dispose_all(disposals, limit, clock).await
     }
 
     fn from_providers(providers: Vec<Provider>) -> Self {

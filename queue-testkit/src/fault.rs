@@ -35,6 +35,8 @@ pub enum Fault {
     FailAfter,
     /// The answer takes so long.
     Delay(Duration),
+    /// The call is never answered, and nothing was done. Callers that do not bound the call wait for ever.
+    NoAnswer,
     /// The jobs of this claim are delivered a second time by the next, under the same leases.
     DeliverTwice,
     /// The leases that the call is about are lost to others just before it (after it, for a claim).
@@ -136,6 +138,7 @@ impl<Q: Queue> Faulty<Q> {
                 self.clock.sleep(delay).await;
                 Ok(None)
             }
+            Some(Fault::NoAnswer) => std::future::pending().await,
             other => Ok(other),
         }
     }

@@ -4,13 +4,15 @@ mod error;
 mod signals;
 mod supervise;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
 use queue_core::services::Services;
-use queue_core::{BuildError, ServiceError};
+use queue_core::{BuildError, ServiceError, StopSignal};
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use error::HostError;
 pub use supervise::OnFailure;
@@ -18,6 +20,7 @@ pub use supervise::OnFailure;
 use signals::Signals;
 use supervise::{Failure, Supervised};
 
+use crate::clock::TokioClock;
 use crate::hosted::{HostContext, HostedService};
 
 /// Runs hosted services for as long as the application lives: the counterpart of .NET's generic host.
@@ -52,6 +55,9 @@ impl Host {
     /// How long running work may take to end by itself where nothing else is said.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// How long the disposal of all singletons may take at the end.
+    const DISPOSAL: Duration = Duration::from_secs(10);
+
     /// Starts to put a host together.
     pub fn builder() -> HostBuilder {
         HostBuilder {
@@ -75,18 +81,11 @@ impl Host {
     /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
     pub async fn run(self) -> Result<Stopped, HostError> {
         let mut signals = Signals::listen()?;
-        let mut running = tokio::select! {
-            biased;
-            signal = signals.next() => {
-                tracing::info!(signal, "stopping before everything has started");
-                return Ok(Stopped { cut_short: Vec::new(), undisposed: Vec::new() });
-            }
-            running = self.start() => running?,
-        };
+        let mut running = self.begin();
         tokio::select! {
             biased;
             signal = signals.next() => tracing::info!(signal, "stopping; a second signal aborts"),
-            () = running.failed() => {}
+            () = running.run() => {}
         }
         tokio::select! {
             biased;
@@ -97,6 +96,8 @@ impl Host {
 
     /// Starts the services and runs until the future ends or a service fails; then stops gracefully.
     ///
+    /// If the future ends while services still start, the start ends too, and what was started is stopped.
+    ///
     /// # Errors
     ///
     /// What could not start, or which service failed.
@@ -105,11 +106,11 @@ impl Host {
     ///
     /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
     pub async fn run_until(self, end: impl Future<Output = ()> + Send) -> Result<Stopped, HostError> {
-        let mut running = self.start().await?;
+        let mut running = self.begin();
         tokio::select! {
             biased;
             () = end => {}
-            () = running.failed() => {}
+            () = running.run() => {}
         }
         running.stop().await
     }
@@ -118,34 +119,39 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Which one could not start. Those that were started already are stopped, in reverse.
+    /// Which one could not start, or failed meanwhile. Those that were started already are stopped, in reverse.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future stops what was started.
     pub async fn start(self) -> Result<RunningHost, HostError> {
+        let mut running = self.begin();
+        running.start_all().await;
+        match running.failure {
+            // The stop returns the failure.
+            Some(_) => Err(running.stop().await.err().unwrap_or(HostError::Aborted)),
+            None => Ok(running),
+        }
+    }
+
+    /// Begins with no service started.
+    fn begin(self) -> RunningHost {
+        let served: Vec<_> = self.hosted.iter().flat_map(Supervised::queues).collect();
+        for unserved in self.hosted.iter().flat_map(|hosted| hosted.unserved(&served)) {
+            tracing::warn!("{unserved}");
+        }
         let (failed, failures) = mpsc::unbounded_channel();
         let all = CancellationToken::new();
         let context = HostContext::new(self.services, all.clone(), self.shutdown_timeout);
-        let mut running = RunningHost {
+        RunningHost {
+            stop_on_drop: EndOnDrop { draining: context.draining().clone(), all },
             context,
+            unstarted: self.hosted.into(),
             started: Vec::new(),
+            failed,
             failures,
             failure: None,
-            _stop_on_drop: all.drop_guard(),
-        };
-        for hosted in self.hosted {
-            let name = hosted.name();
-            match hosted.start(&running.context, failed.clone()).await {
-                Ok(started) => running.started.push(started),
-                Err(message) => {
-                    tracing::error!(service = name, error = %message, "a service could not start");
-                    running.stop().await?;
-                    return Err(HostError::Start { service: name, message });
-                }
-            }
         }
-        Ok(running)
     }
 }
 
@@ -176,7 +182,8 @@ impl HostBuilder {
         self
     }
 
-    /// Sets how long running work may take to end by itself: 30 s by default.
+    /// Sets how long running work may take to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
+    /// for ever.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -202,14 +209,39 @@ impl HostBuilder {
 #[derive(Debug)]
 pub struct RunningHost {
     context: HostContext,
+    unstarted: VecDeque<Supervised>,
     started: Vec<supervise::Started>,
+    /// For services that are to be started.
+    failed: mpsc::UnboundedSender<Failure>,
     failures: mpsc::UnboundedReceiver<Failure>,
-    failure: Option<Failure>,
-    _stop_on_drop: DropGuard,
+    failure: Option<HostError>,
+    stop_on_drop: EndOnDrop,
+}
+
+/// Tells all services to stop when the host is dropped.
+#[derive(Debug)]
+struct EndOnDrop {
+    draining: StopSignal,
+    all: CancellationToken,
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.draining.fire();
+        self.all.cancel();
+    }
 }
 
 impl RunningHost {
     /// Stops the services in reverse, then disposes the singletons.
+    ///
+    /// All services are told at once to begin no more work. Then one after the other is told to stop and waited for. The
+    /// shutdown timeout counts once for all of them; when it has passed, all are told to stop, and each has its
+    /// [clean-up](HostedService::clean_up). So the stop takes no longer than the shutdown timeout, the longest clean-up, one
+    /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
+    ///
+    /// If no error is returned and [`Stopped::cut_short`] names no service, this process holds no lease any more that it knows
+    /// of, unless a queue failed until the end; that is logged.
     ///
     /// # Errors
     ///
@@ -219,15 +251,35 @@ impl RunningHost {
     ///
     /// Dropping the future lets the stop go on in the background, for as long as the runtime lives.
     pub async fn stop(mut self) -> Result<Stopped, HostError> {
-        while let Some(started) = self.started.pop() {
-            started.stop(&self.context).await;
+        let began = Instant::now();
+        self.context.draining().fire();
+        if !self.unstarted.is_empty() {
+            tracing::info!(unstarted = self.unstarted.len(), "stopping before every service has started");
         }
-        let undisposed = self.context.services().dispose().await.err().unwrap_or_default();
+        let (all, context, started) = (&self.stop_on_drop.all, &self.context, &mut self.started);
+        let stop_in_order = async {
+            while let Some(started) = started.pop() {
+                started.stop(context, began).await;
+            }
+        };
+        let stop_all = async {
+            tokio::time::sleep(context.shutdown_timeout()).await;
+            all.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = stop_in_order => {}
+            () = stop_all => {}
+        }
+        let services = self.context.services();
+        let disposed = services.dispose_within(Host::DISPOSAL, &TokioClock::new()).await;
+        let undisposed = disposed.err().unwrap_or_default();
         for error in &undisposed {
             tracing::error!(error = %queue_core::error::chain(error), "a singleton could not be disposed");
         }
-        match self.failure.take().or_else(|| self.failures.try_recv().ok()) {
-            Some(Failure { service, message }) => Err(HostError::Failed { service, message }),
+        match self.failure.take().or_else(|| self.failures.try_recv().ok().map(HostError::from)) {
+            Some(error) => Err(error),
             None => Ok(Stopped { cut_short: self.context.cut_short(), undisposed }),
         }
     }
@@ -240,13 +292,39 @@ impl RunningHost {
     ///
     /// It may be dropped and called again.
     pub async fn failed(&mut self) {
-        if self.failure.is_some() {
-            return;
-        }
-        self.failure = self.failures.recv().await;
         if self.failure.is_none() {
-            // No service can fail any more, as none is left.
-            std::future::pending::<()>().await;
+            self.failure = self.failures.recv().await.map(HostError::from);
+        }
+    }
+
+    /// Starts the services and waits until one could not start or has failed.
+    async fn run(&mut self) {
+        self.start_all().await;
+        self.failed().await;
+    }
+
+    /// Starts the services, each after the one before is ready, until one can't start or one that was started fails.
+    ///
+    /// Dropping the future drops the service that is being started; those before it go on.
+    async fn start_all(&mut self) {
+        while let Some(hosted) = self.unstarted.pop_front() {
+            let name = hosted.name();
+            let started = tokio::select! {
+                biased;
+                Some(failure) = self.failures.recv() => {
+                    self.failure = Some(failure.into());
+                    return;
+                }
+                started = hosted.start(&self.context, self.failed.clone()) => started,
+            };
+            match started {
+                Ok(started) => self.started.push(started),
+                Err(message) => {
+                    tracing::error!(service = name, error = %message, "a service could not start");
+                    self.failure = Some(HostError::Start { service: name, message });
+                    return;
+                }
+            }
         }
     }
 }

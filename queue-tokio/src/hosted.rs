@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{BoxError, Problem, Services};
+use queue_core::{BoxError, Problem, QueueName, Services, StopSignal};
 use tokio_util::sync::CancellationToken;
 
 /// Something that runs for as long as the application does: the counterpart of .NET's `BackgroundService`.
@@ -42,7 +42,20 @@ pub trait HostedService: Send + 'static {
         Vec::new()
     }
 
+    /// Returns the queues that it takes jobs from: none by default.
+    fn queues(&self) -> Vec<QueueName> {
+        Vec::new()
+    }
+
+    /// Returns the jobs of this service that wait for ever, as their queues are not among those that the host's services
+    /// serve: none by default. The host logs each as a warning when it starts.
+    fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
+        let _: &[QueueName] = served;
+        Vec::new()
+    }
+
     /// How long it may take to clean up beyond the shutdown timeout, before it is dropped: 30 s by default.
+    /// `Duration::MAX` means that it is never dropped.
     fn clean_up(&self) -> Duration {
         Duration::from_secs(30)
     }
@@ -57,7 +70,8 @@ pub trait HostedService: Send + 'static {
         Ok(())
     }
 
-    /// Runs until `context.stopping()` fires, then cleans up and returns.
+    /// Runs until `context.stopping()` fires, then cleans up and returns. A service that takes up work by itself begins none
+    /// once `context.draining()` has fired, and may return then.
     ///
     /// To return, or to panic, earlier is a failure of the service: the host stops, or it is run again, as was set.
     ///
@@ -71,6 +85,7 @@ pub trait HostedService: Send + 'static {
 #[derive(Clone, Debug)]
 pub struct HostContext {
     services: Services,
+    draining: StopSignal,
     stopping: CancellationToken,
     shutdown_timeout: Duration,
     cut_short: Arc<Mutex<Vec<String>>>,
@@ -80,7 +95,7 @@ impl HostContext {
     /// Makes the context of a service that runs without a host, as in a test.
     #[must_use]
     pub fn new(services: Services, stopping: CancellationToken, shutdown_timeout: Duration) -> Self {
-        Self { services, stopping, shutdown_timeout, cut_short: Arc::default() }
+        Self { services, draining: StopSignal::new(), stopping, shutdown_timeout, cut_short: Arc::default() }
     }
 
     /// The services of the host.
@@ -89,13 +104,21 @@ impl HostContext {
         &self.services
     }
 
-    /// Fires when this service is to stop.
+    /// Fires when the host is to stop, at once for all services: from then on no work begins. Services are still stopped in
+    /// reverse order, so what this service uses of others is there until it has ended.
+    #[must_use]
+    pub fn draining(&self) -> &StopSignal {
+        &self.draining
+    }
+
+    /// Fires when this service is to stop: after the services that were started later have ended, or once the shutdown timeout
+    /// has passed.
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// How long running work may take to end by itself once the service is to stop.
+    /// How long running work may take to end by itself, counted from [`draining`](Self::draining), once for all services.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
         self.shutdown_timeout
@@ -110,6 +133,20 @@ impl HostContext {
     #[must_use]
     pub fn cut_short(&self) -> Vec<String> {
         self.cut_short.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns whether the host stops, or this service alone.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.draining.has_fired() || self.stopping.is_cancelled()
+    }
+
+    /// Waits until the host stops, or this service alone.
+    pub(crate) async fn ending(&self) {
+        tokio::select! {
+            biased;
+            () = self.draining.fired() => {}
+            () = self.stopping.cancelled() => {}
+        }
     }
 
     /// The same context with a token of its own.

@@ -43,7 +43,6 @@ use shift::Shift;
 ///
 /// A job that panics fails; the loop goes on.
 pub struct QueueService {
-    name: String,
     queue: Arc<dyn Queue>,
     jobs: Jobs,
     layers: Vec<Arc<dyn Layer>>,
@@ -57,7 +56,6 @@ impl QueueService {
     pub fn new(queue: impl Queue, jobs: Jobs) -> Self {
         let settings = Settings::new(jobs.queues());
         Self {
-            name: "queue".to_owned(),
             queue: Arc::new(queue),
             jobs,
             layers: Vec::new(),
@@ -70,11 +68,12 @@ impl QueueService {
     /// Names the service in logs, for programs with several.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.settings.name = name.into();
         self
     }
 
-    /// Runs so many jobs at once at most; zero is taken as one.
+    /// Runs so many jobs at once at most; zero is taken as one. There is no upper limit, but one claim asks for at most 10,000
+    /// jobs.
     #[must_use]
     pub fn concurrency(mut self, jobs: usize) -> Self {
         self.settings.concurrency = jobs.max(1);
@@ -86,6 +85,7 @@ impl QueueService {
     /// By default it goes by the pace of the workers: where they are done with a batch sooner than a claim takes, it's up
     /// to seven jobs for each of them, and none otherwise. What then waits here for 100 to 200 ms nevertheless is given back,
     /// so that no job waits behind a long one while another process is idle; with a number of your own nothing is.
+    /// One claim asks for at most 10,000 jobs in all.
     #[must_use]
     pub fn prefetch(mut self, jobs: usize) -> Self {
         self.settings.prefetch = Some(jobs);
@@ -108,7 +108,8 @@ impl QueueService {
         self
     }
 
-    /// Sets how long leases are; they are renewed at a third of that.
+    /// Sets how long leases are; they are renewed at a third of that. Less than 3 ms is a problem that `build` reports. With
+    /// `Duration::MAX` they never expire, and a job whose worker dies is lost to its queue until an operator deletes it.
     #[must_use]
     pub fn lease(mut self, length: Duration) -> Self {
         self.settings.lease = length;
@@ -116,6 +117,7 @@ impl QueueService {
     }
 
     /// Sets how long a job may take to stop once its token has fired, before it is dropped: 5 s by default.
+    /// `Duration::MAX` means that a job is never dropped.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
@@ -148,14 +150,14 @@ impl QueueService {
         self
     }
 
-    fn shift(&self, services: &Services) -> Arc<Shift> {
+    fn shift(&self, context: &HostContext) -> Arc<Shift> {
         let runtime = self.runtime.clone().unwrap_or_else(|| Arc::new(TokioRuntime::current()));
         let observer: Option<Arc<dyn Observer>> =
             if self.observers.is_empty() { None } else { Some(Arc::new(self.observers.clone())) };
         Arc::new(Shift::new(
             self.queue.clone(),
             self.jobs.clone(),
-            services.clone(),
+            context,
             &self.layers,
             runtime,
             observer,
@@ -167,7 +169,7 @@ impl QueueService {
 #[async_trait]
 impl HostedService for QueueService {
     fn name(&self) -> &str {
-        &self.name
+        &self.settings.name
     }
 
     fn check(&self, services: &Services) -> Vec<Problem> {
@@ -176,13 +178,27 @@ impl HostedService for QueueService {
             let lease = self.settings.lease;
             problems.push(Problem::new(format!(
                 "the service `{}` has leases of {lease:?}: 3 ms is the least",
-                self.name
+                self.settings.name
             )));
         }
         if self.settings.queues.is_empty() {
-            problems.push(Problem::new(format!("the service `{}` names no queue to serve", self.name)));
+            problems
+                .push(Problem::new(format!("the service `{}` names no queue to serve", self.settings.name)));
         }
         problems
+    }
+
+    fn queues(&self) -> Vec<QueueName> {
+        self.settings.queues.iter().map(|(queue, _)| queue.clone()).collect()
+    }
+
+    fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
+        let unserved = self.jobs.unserved(served).into_iter();
+        unserved
+            .map(|unserved| {
+                Problem::new(format!("{unserved}: add the queue to `QueueService::queues` of the service `{}`, or to another service", self.settings.name))
+            })
+            .collect()
     }
 
     fn clean_up(&self) -> Duration {
@@ -190,12 +206,12 @@ impl HostedService for QueueService {
     }
 
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
-        let shift = self.shift(context.services());
+        let shift = self.shift(context);
         let _guard = stop::EndOnDrop::new(shift.clone());
         shift.begin();
         tokio::select! {
             biased;
-            () = context.stopping().cancelled() => {}
+            () = context.ending() => {}
             broken = shift.broken() => return Err(broken.into()),
         }
         for job in shift.stop(context.shutdown_timeout()).await {
@@ -208,7 +224,6 @@ impl HostedService for QueueService {
 impl fmt::Debug for QueueService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueueService")
-            .field("name", &self.name)
             .field("jobs", &self.jobs)
             .field("settings", &self.settings)
             .finish_non_exhaustive()

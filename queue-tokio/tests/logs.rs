@@ -8,9 +8,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use queue_core::{JobError, QueueExt as _, Services, background_job, jobs};
-use queue_testkit::{Recorder, TestKit};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_core::{Event, JobContext, JobError, Queue as _, QueueExt as _, Services, background_job, jobs};
+use queue_testkit::{Fault, Faulty, Operation, Recorder, TestKit};
+use queue_tokio::{Host, QueueService, TokioClock, TokioQueue};
 use tracing_subscriber::fmt::MakeWriter;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -148,5 +148,123 @@ async fn a_blocking_job_logs_within_its_span() -> TestResult {
     let log = lines.text()?;
     let within = log.lines().find(|line| line.contains("blocking at work")).expect("the job's own line");
     assert!(within.contains(&format!("job.id={id}")), "{within}");
+    Ok(())
+}
+
+#[background_job(queue = "imges")]
+async fn resize() {}
+
+#[background_job(queue = "imges")]
+async fn crop() {}
+
+/// H71: a job whose queue no service of the host serves is named once at the start, with the nearest queue and the service.
+#[tokio::test]
+async fn a_job_whose_queue_nobody_serves_is_named_at_the_start() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let service = |name: &str, queues: &[&str]| {
+        let queues: Vec<_> = queues.iter().map(|queue| queue_core::QueueName::from(*queue)).collect();
+        QueueService::new(TokioQueue::new(), jobs![resize, crop]).named(name).queues(queues)
+    };
+    let host = Host::builder().service(service("pictures", &["images", "default"])).build()?;
+    host.start().await?.stop().await?;
+    let warned = lines.text()?;
+    let both = [service("a", &["images"]), service("b", &["imges", "default"])];
+    let host = both.into_iter().fold(Host::builder(), queue_tokio::HostBuilder::service).build()?;
+    host.start().await?.stop().await?;
+
+    let warnings: Vec<_> = warned.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let said = "`resize`, `crop` waits for ever: no service of this host serves its queue `imges` (the nearest that is \
+                served: `images`): add the queue to `QueueService::queues` of the service `pictures`, or to another service";
+    assert!(warnings[0].contains(said), "{}", warnings[0]);
+    let after = lines.text()?;
+    assert!(!after[warned.len()..].contains("WARN"), "another service of the host serves the queue: {after}");
+    Ok(())
+}
+
+/// H10: a failing queue is said once for each service and operation, with the service's name, and so is its recovery.
+#[tokio::test(start_paused = true)]
+async fn a_failing_queue_is_said_once_for_each_service_with_its_name() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let queue = TokioQueue::new();
+    let recorder = Recorder::new();
+    let mut builder = Host::builder().services(Services::builder().singleton(7_u32).build()?);
+    for name in ["mails", "bills"] {
+        let faulty = Faulty::new(queue.clone(), TokioClock::new());
+        for nth in 1..=3 {
+            faulty.faults().on(Operation::Claim, nth, Fault::FailBefore);
+        }
+        builder =
+            builder.service(QueueService::new(faulty, jobs![fail_as]).named(name).observe(recorder.clone()));
+    }
+    let host = builder.build()?.start().await?;
+    let recovered = |event: &Event| matches!(event, Event::QueueRecovered { .. });
+    queue.enqueue(fail_as::new("pass")).await?;
+    recorder.wait_for_count("recoveries", 1, recovered).await;
+    queue.enqueue(fail_as::new("pass")).await?;
+    recorder.wait_for_settled::<fail_as>(2).await;
+    host.stop().await?;
+
+    let log = lines.text()?;
+    for name in ["mails", "bills"] {
+        let failed: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("ERROR") && line.contains(&format!("service=\"{name}\"")))
+            .collect();
+        assert_eq!(failed.len(), 1, "{failed:?}");
+        assert!(failed[0].contains("queue operation failed, retrying with backoff"), "{failed:?}");
+    }
+    Ok(())
+}
+
+/// A unit of work of its own: it records the completion, and learns of that late.
+struct Recording(JobContext);
+
+#[background_job]
+async fn record_late(#[inject] recording: &mut Recording) {
+    let _: &Recording = recording;
+}
+
+/// H4: no lease is said to be lost of a job that its own unit of work has just completed.
+#[tokio::test(start_paused = true)]
+async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (queue, recorder) = (TokioQueue::new(), Recorder::with_deadline(std::time::Duration::from_secs(120)));
+    let (settles, is_after) = (queue.clone(), std::sync::atomic::AtomicBool::new(false));
+    let services = Services::builder()
+        .unit_of_work(
+            async |context: Arc<JobContext>| Ok::<_, std::io::Error>(Recording((*context).clone())),
+            move |unit: Recording, _: queue_core::OutcomeKind| {
+                let (queue, context) = (settles.clone(), unit.0);
+                let is_after = is_after.fetch_xor(true, std::sync::atomic::Ordering::SeqCst);
+                async move {
+                    queue.settle(vec![context.completion()]).await?;
+                    if is_after {
+                        context.note_completed();
+                    }
+                    context.sleep(std::time::Duration::from_secs(15)).await; // virtual
+                    context.note_completed();
+                    Ok::<(), queue_core::QueueError>(())
+                }
+            },
+        )
+        .build()?;
+    let service = QueueService::new(queue.clone(), jobs![record_late]).observe(recorder.clone());
+    let host = Host::builder().services(services).service(service).build()?.start().await?;
+
+    for count in 1..=2 {
+        queue.enqueue(record_late::new()).await?;
+        recorder.wait_for_settled::<record_late>(count).await;
+    }
+
+    host.stop().await?;
+    assert_eq!(recorder.count(|event| matches!(event, Event::LeaseLost(_))), 0);
+    let log = lines.text()?;
+    let warnings: Vec<_> =
+        log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+    assert_eq!(warnings, [""; 0]);
     Ok(())
 }

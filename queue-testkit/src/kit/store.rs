@@ -46,7 +46,7 @@ impl KitQueue {
     /// Renews without waiting; nothing is known if that is to fail.
     pub(super) fn renew_now(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
         match self.faults().next(Operation::Renew) {
-            Some(Fault::FailBefore) => return None,
+            Some(Fault::FailBefore | Fault::NoAnswer) => return None,
             Some(Fault::FailAfter) => {
                 self.model.renew_now(leases);
                 return None;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use queue_core::error::{chain, panic_message};
 use queue_core::retry::doubled;
-use queue_core::{BoxError, Problem, Services};
+use queue_core::{BoxError, Problem, QueueName, Services};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::hosted::{HostContext, HostedService};
@@ -21,7 +22,10 @@ use crate::hosted::{HostContext, HostedService};
 pub enum OnFailure {
     /// The host stops, and says why.
     StopHost,
-    /// The service is run again after a while that doubles from `first` to `longest`.
+    /// The service is run again after a pause that doubles from `first` to `longest`.
+    ///
+    /// Once a run has lasted for at least `longest`, the next pause is `first` again.
+    /// A pause of `Duration::MAX` means that the service is not run again.
     Restart {
         /// How long to wait the first time.
         first: Duration,
@@ -65,6 +69,14 @@ impl Supervised {
         self.service.check(services)
     }
 
+    pub(super) fn queues(&self) -> Vec<QueueName> {
+        self.service.queues()
+    }
+
+    pub(super) fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
+        self.service.unserved(served)
+    }
+
     /// Gets the service ready and starts to run it.
     pub(super) async fn start(
         mut self,
@@ -84,12 +96,13 @@ impl Supervised {
     }
 
     async fn run(mut self, context: &HostContext, failed: &UnboundedSender<Failure>) {
-        let mut failures = 0;
+        let mut failures: u32 = 0;
         loop {
+            let began = Instant::now();
             let ended = AssertUnwindSafe(self.service.run(context)).catch_unwind().await;
             let message = how(ended);
             let service = self.name();
-            if context.stopping().is_cancelled() {
+            if context.is_ending() {
                 if let Some(message) = message {
                     tracing::error!(service, "while stopping, the service {message}");
                 }
@@ -102,11 +115,14 @@ impl Supervised {
                 drop(failed.send(Failure { service, message }));
                 return;
             };
+            if began.elapsed() >= longest {
+                failures = 0;
+            }
             let wait = doubled(first, failures).min(longest);
-            failures += 1;
+            failures = failures.saturating_add(1);
             tokio::select! {
                 biased;
-                () = context.stopping().cancelled() => return,
+                () = context.ending() => return,
                 () = tokio::time::sleep(wait) => tracing::info!(service, failures, "running the service again"),
             }
         }
@@ -114,10 +130,12 @@ impl Supervised {
 }
 
 impl Started {
-    /// Stops the service and waits for its end.
-    pub(super) async fn stop(mut self, context: &HostContext) {
+    /// Stops the service and waits for its end, until the shutdown timeout of a stop that began then and its own clean-up
+    /// have passed.
+    pub(super) async fn stop(mut self, context: &HostContext, began: Instant) {
         self.stopping.cancel();
         let limit = context.shutdown_timeout().saturating_add(self.clean_up);
+        let limit = limit.saturating_sub(began.elapsed());
         if tokio::time::timeout(limit, &mut self.task).await.is_err() {
             tracing::error!(service = self.name, "the service did not stop in time and is dropped");
             context.note_cut_short(format!("service `{}`", self.name));
@@ -143,5 +161,11 @@ fn how(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<Strin
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("failed: {}", chain(error.as_ref()))),
         Err(panic) => Some(panic_message(panic.as_ref())),
+    }
+}
+
+impl From<Failure> for super::HostError {
+    fn from(Failure { service, message }: Failure) -> Self {
+        Self::Failed { service, message }
     }
 }

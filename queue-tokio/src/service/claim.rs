@@ -1,14 +1,31 @@
 //! The claims: one task, which brings jobs for as many workers as are free.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use queue_core::{Delivery, Demand, Event};
+use queue_core::{Delivery, Demand, Event, QueueError};
 
 use super::pace::Pace;
 use super::rotation::Rotation;
 use super::run::give_way;
+use super::settings::Settings;
 use super::shift::Shift;
 use super::trouble::Trouble;
+
+/// A claim waits for a job for at most this long, and is then repeated: an answer that got lost costs a worker no more.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// The time within which a backend answers once the wait of a claim is over.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The time within which a claim that was told to stop answers. What it has leased by then is released.
+const END: Duration = Duration::from_secs(10);
+
+/// The same for a backend that does not listen to the stop signal: time for an answer that is on its way.
+const END_UNHEARD: Duration = Duration::from_millis(250);
+
+/// A claim asks for at most this many jobs.
+const MOST: usize = 10_000;
 
 /// What only the task that claims needs.
 pub(super) struct Claims {
@@ -18,8 +35,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn new(rotation: Rotation, seed: u64) -> Self {
-        Self { rotation, trouble: Trouble::with("claim", seed), pace: Pace::default() }
+    pub(super) fn new(settings: &Settings, rotation: Rotation, seed: u64) -> Self {
+        Self { rotation, trouble: Trouble::with(&settings.name, "claim", seed), pace: Pace::default() }
     }
 }
 
@@ -31,46 +48,72 @@ impl Shift {
     pub(super) async fn claim_all(self: &Arc<Self>) {
         // Whoever stops the loop waits for this, so that nothing comes to hand once the buffer was given back.
         let mut claims = self.claims.lock().await;
-        let claiming = async {
-            loop {
-                while self.hand.open() >= self.settings.concurrency {
-                    self.hungry.notified().await;
+        while !self.is_stopping() {
+            if self.hand.open() >= self.settings.concurrency {
+                tokio::select! {
+                    biased;
+                    () = self.hungry.notified() => {}
+                    () = self.stopping.fired() => {}
                 }
-                let deliveries = self.claim(&mut claims).await;
-                if deliveries.is_empty() {
-                    // A queue that answers so although it was to wait must not keep the thread from everyone else.
-                    give_way().await;
-                }
-                self.take_in(deliveries);
+                continue;
             }
-        };
-        tokio::select! {
-            biased;
-            () = self.stopping.cancelled() => {}
-            () = claiming => {}
+            // A stop ends the claim itself, which then answers: dropped here, it might leave a lease behind.
+            let deliveries = self.claim(&mut claims).await;
+            if deliveries.is_empty() {
+                // A queue that answers so although it was to wait must not keep the thread from everyone else.
+                give_way().await;
+            }
+            self.take_in(deliveries);
         }
     }
 
-    /// Claims as many jobs as there are free workers, and perhaps some ahead, for as long as it takes.
+    /// Claims as many jobs as there are free workers, and perhaps some ahead. Returns none if the loop stops meanwhile.
     async fn claim(&self, claims: &mut Claims) -> Vec<Delivery> {
         let concurrency = self.settings.concurrency;
         loop {
             let free = concurrency.saturating_sub(self.hand.open()).max(1);
             let began = self.runtime.now();
             let ahead = self.settings.prefetch.unwrap_or_else(|| claims.pace.ahead(concurrency, began));
-            let mut demand = Demand::of(claims.rotation.next(), free.saturating_add(ahead));
-            demand.lease = self.settings.lease;
-            match self.queue.claim(&demand).await {
+            let most = free.saturating_add(ahead).min(MOST);
+            let demand = Demand::of(claims.rotation.next(), most).wait(LONGEST_WAIT).stop(&self.stopping);
+            let demand = demand.lease(self.settings.lease);
+            match self.answer_of_claim(&demand).await {
                 Ok(deliveries) => {
                     claims.trouble.worked(&self.world);
                     claims.pace.note(demand.max, deliveries.len(), began, self.runtime.now());
                     return deliveries;
                 }
                 Err(error) => {
+                    if self.is_stopping() {
+                        return Vec::new();
+                    }
                     let wait = claims.trouble.failed(&error, &self.world);
-                    self.runtime.sleep(wait).await;
+                    tokio::select! {
+                        biased;
+                        () = self.runtime.sleep(wait) => {}
+                        () = self.stopping.fired() => return Vec::new(),
+                    }
                 }
             }
+        }
+    }
+
+    /// Claims, and gives the claim up if it does not answer in time.
+    async fn answer_of_claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let overdue = async {
+            tokio::select! {
+                biased;
+                () = self.runtime.sleep(LONGEST_WAIT.saturating_add(ANSWER)) => {}
+                () = self.stopping.fired() => {
+                    let end = if self.stopping.has_listener() { END } else { END_UNHEARD };
+                    self.runtime.sleep(end).await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = self.queue.claim(demand) => answer,
+            () = overdue => Err(QueueError::unavailable("the queue did not answer in time")),
         }
     }
 

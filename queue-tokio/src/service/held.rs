@@ -1,6 +1,6 @@
 //! A job in hand.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use queue_core::{InterruptReason, JobContext, JobFacts, Lease, Timestamp};
@@ -15,6 +15,8 @@ pub(super) struct Held {
     renewed_at: AtomicI64,
     /// When it is dropped if it has not stopped by then, in microseconds; the end of time for never.
     force_at: AtomicI64,
+    /// Whether a renewal found no lease while a unit of work was committing.
+    is_doubtful: AtomicBool,
 }
 
 const WAITING: u8 = 0;
@@ -29,6 +31,7 @@ impl Held {
             phase: AtomicU8::new(WAITING),
             renewed_at: AtomicI64::new(now.as_micros()),
             force_at: AtomicI64::new(i64::MAX),
+            is_doubtful: AtomicBool::new(false),
         }
     }
 
@@ -37,6 +40,7 @@ impl Held {
         self.phase = AtomicU8::new(WAITING);
         self.renewed_at = AtomicI64::new(now.as_micros());
         self.force_at = AtomicI64::new(i64::MAX);
+        self.is_doubtful = AtomicBool::new(false);
     }
 
     pub(super) fn lease(&self) -> &Lease {
@@ -50,6 +54,11 @@ impl Held {
     /// Why its attempt was told to stop, if it was.
     pub(super) fn interrupted(&self) -> Option<&InterruptReason> {
         self.context.interrupt().reason()
+    }
+
+    /// Returns whether a missing lease may be due to a completion that is being committed; once for each attempt.
+    pub(super) fn doubt_completion(&self) -> bool {
+        self.context.is_completing() && !self.is_doubtful.swap(true, Ordering::SeqCst)
     }
 
     /// Notes that its attempt begins, and tells when.

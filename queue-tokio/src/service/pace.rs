@@ -71,14 +71,14 @@ impl Shift {
         loop {
             tokio::select! {
                 biased;
-                () = self.stopping.cancelled() => return,
+                () = self.stopping.fired() => return,
                 () = self.surplus.notified() => {}
             }
             let mut looked = self.runtime.now();
             while !self.buffer.is_empty() {
                 tokio::select! {
                     biased;
-                    () = self.stopping.cancelled() => return,
+                    () = self.stopping.fired() => return,
                     () = self.runtime.sleep(SETTLED_WITHIN) => {}
                 }
                 self.ended.ring();

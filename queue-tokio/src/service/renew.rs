@@ -15,7 +15,7 @@ impl Shift {
     ///
     /// While jobs come and go it wakes by time alone, so that none has to wake it.
     pub(super) async fn renew_all(self: Arc<Self>) {
-        let mut trouble = Trouble::with("renew", 2);
+        let mut trouble = Trouble::with(&self.settings.name, "renew", 2);
         let mut next = self.runtime.now().saturating_add(self.settings.renew_every());
         let mut hog = HogWatch::default();
         loop {
@@ -94,6 +94,9 @@ impl Shift {
                 }
                 // An attempt that has ended may have been settled a moment ago, and one that was told to stop knows.
                 Renewal::Lost if held.has_ended() || held.interrupted().is_some() => {}
+                // A unit of work is committing the completion, or has: the settlement says how that ended. Where the commit
+                // takes as long as from one renewal to the next, the lease counts as lost.
+                Renewal::Lost if held.context.is_completed() || held.doubt_completion() => {}
                 Renewal::Lost => {
                     events.push(Event::LeaseLost(held.facts()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
@@ -102,7 +105,10 @@ impl Shift {
         });
         for event in events {
             if let Event::LeaseLost(job) = &event {
-                tracing::warn!(job.id = %job.id, job.name = %job.name, fence = %job.fence, "the lease was lost; the attempt is told to stop");
+                tracing::warn!(
+                    service = self.settings.name, job.id = %job.id, job.name = %job.name, fence = %job.fence,
+                    "the lease was lost; the attempt is told to stop"
+                );
             }
             self.observe(|| event);
         }
@@ -122,7 +128,10 @@ impl Shift {
             }
         });
         for job in lost {
-            tracing::warn!(job.id = %job.id, job.name = %job.name, "the lease could not be renewed in time; the attempt is told to stop");
+            tracing::warn!(
+                service = self.settings.name, job.id = %job.id, job.name = %job.name,
+                "the lease could not be renewed in time; the attempt is told to stop"
+            );
             self.observe(|| Event::LeaseLost(job));
         }
     }
@@ -160,7 +169,7 @@ fn report(shift: &Shift, late: Duration) {
     });
     let names: Vec<_> = running.iter().map(JobName::as_str).collect();
     tracing::warn!(
-        running = %names.join(", "), late = ?late,
+        service = shift.settings.name, running = %names.join(", "), late = ?late,
         "jobs hog the runtime's threads: mark those that block with `#[background_job(blocking)]`"
     );
     shift.observe(|| Event::Hogged { running });

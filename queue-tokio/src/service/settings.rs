@@ -6,6 +6,8 @@ use queue_core::{Lease, QueueName};
 
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
+    /// The service's name, which each of its log lines carries.
+    pub(super) name: String,
     pub(super) concurrency: usize,
     /// How many jobs are claimed ahead; unless that is set, it goes by the pace.
     pub(super) prefetch: Option<usize>,
@@ -17,6 +19,7 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn new(queues: Vec<QueueName>) -> Self {
         Self {
+            name: "queue".to_owned(),
             concurrency: 16,
             prefetch: None,
             queues: queues.into_iter().map(|queue| (queue, 1)).collect(),

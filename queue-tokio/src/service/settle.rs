@@ -1,5 +1,7 @@
 //! The settling: one task, which takes along whatever has gathered since it last went.
 
+use std::time::Duration;
+
 use queue_core::error::chain;
 use queue_core::{Event, QueueError, Settled, Settlement, Transition};
 
@@ -7,6 +9,9 @@ use super::ended::Ended;
 use super::run::give_way;
 use super::shift::Shift;
 use super::trouble::Trouble;
+
+/// The time within which a settlement is answered. After that it is repeated.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// How many batches are settled before others have the thread, if nothing has to be waited for.
 const BATCHES_A_TURN: u32 = 16;
@@ -16,7 +21,7 @@ impl Shift {
     ///
     /// A result waits while the one before is on its way, and as the [`EndedAttempts`](super::ended::EndedAttempts) say.
     pub(super) async fn settle_all(&self) {
-        let mut trouble = Trouble::with("settle", 1);
+        let mut trouble = Trouble::with(&self.settings.name, "settle", 1);
         let mut batch = Vec::new();
         let mut turn = 0;
         loop {
@@ -32,7 +37,12 @@ impl Shift {
             if batch.is_empty() {
                 continue;
             }
-            match self.settle(&batch).await {
+            let answer = tokio::select! {
+                biased;
+                answer = self.settle(&batch) => answer,
+                () = self.over.cancelled() => return,
+            };
+            match answer {
                 Ok(settled) => {
                     trouble.worked(&self.world);
                     self.let_go(&mut batch, settled);
@@ -66,7 +76,12 @@ impl Shift {
     }
 
     pub(super) async fn settle(&self, batch: &[Ended]) -> Result<Vec<Settled>, QueueError> {
-        self.queue.settle(batch.iter().map(|ended| ended.settlement.clone()).collect()).await
+        let settlements = batch.iter().map(|ended| ended.settlement.clone()).collect();
+        tokio::select! {
+            biased;
+            answer = self.queue.settle(settlements) => answer,
+            () = async { self.runtime.sleep(ANSWER).await } => Err(QueueError::unavailable("the queue did not answer in time")),
+        }
     }
 
     /// Settles a refused batch one by one, so that one wrong followup holds up no other job; gives what is to be repeated.
@@ -94,19 +109,28 @@ impl Shift {
     async fn settle_refused(&self, ended: Ended, error: &QueueError) -> Option<Ended> {
         let facts = ended.held.facts();
         if ended.settlement.followups.is_empty() {
-            tracing::error!(job.id = %facts.id, error = %chain(error), "could not settle; the lease will expire");
+            tracing::error!(
+                service = self.settings.name, job.id = %facts.id, error = %chain(error),
+                "could not settle; the lease will expire"
+            );
             self.let_go(&mut vec![ended], Vec::new());
             return None;
         }
         let refused = format!("its followups can't be stored: {}", chain(error));
-        tracing::error!(job.id = %facts.id, job.name = %facts.name, error = %refused, "attempt discarded");
+        tracing::error!(
+            service = self.settings.name, job.id = %facts.id, job.name = %facts.name, error = %refused,
+            "attempt discarded"
+        );
         let transition = Transition::Discard { error: refused };
         let ended = Ended { settlement: Settlement::new(ended.settlement.lease, transition), ..ended };
         match self.settle(std::slice::from_ref(&ended)).await {
             Ok(settled) => self.let_go(&mut vec![ended], settled),
             Err(error) if error.is_transient() => return Some(ended),
             Err(error) => {
-                tracing::error!(job.id = %facts.id, error = %chain(&error), "could not settle; its lease will expire");
+                tracing::error!(
+                    service = self.settings.name, job.id = %facts.id, error = %chain(&error),
+                    "could not settle; its lease will expire"
+                );
                 self.let_go(&mut vec![ended], Vec::new());
             }
         }
@@ -122,6 +146,7 @@ impl Shift {
             if *settled == Settled::Stale {
                 let facts = ended.held.facts();
                 tracing::warn!(
+                    service = self.settings.name,
                     job.id = %facts.id, job.name = %facts.name, fence = %facts.fence,
                     "the lease was lost before the attempt was settled; its result was not recorded"
                 );

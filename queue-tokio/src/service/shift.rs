@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_queue::SegQueue;
 use futures_util::FutureExt as _;
 use queue_core::error::panic_message;
-use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, Services, World};
+use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, StopSignal, World};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use super::hand::Hand;
 use super::held::Held;
 use super::rotation::Rotation;
 use super::settings::Settings;
+use crate::hosted::HostContext;
 
 /// What the tasks of a run share.
 pub(super) struct Shift {
@@ -45,10 +46,10 @@ pub(super) struct Shift {
     pub(super) waiting: AtomicUsize,
     /// A worker that was called by another has yet to come.
     pub(super) is_called: AtomicBool,
-    /// Whether `stopping` has fired, told without a lock.
-    is_stopping: AtomicBool,
-    /// No more claims.
-    pub(super) stopping: CancellationToken,
+    /// The stop of the host: from then on nothing begins, even before this loop is told to stop.
+    draining: StopSignal,
+    /// The stop of this loop, which ends its claims too.
+    pub(super) stopping: StopSignal,
     /// Everything is settled, or given up.
     pub(super) over: CancellationToken,
     /// What a task of the loop itself panicked with, and that it did.
@@ -59,7 +60,7 @@ impl Shift {
     pub(super) fn new(
         queue: Arc<dyn Queue>,
         jobs: Jobs,
-        services: Services,
+        context: &HostContext,
         layers: &[Arc<dyn Layer>],
         runtime: Arc<dyn Runtime>,
         observer: Option<Arc<dyn Observer>>,
@@ -70,9 +71,10 @@ impl Shift {
             blocking: Arc::new(OnRuntime(runtime.clone())),
             observer,
         };
-        let performer = Performer::new(jobs, services, queue.clone(), layers, world.clone());
+        let performer =
+            Performer::new(jobs, context.services().clone(), queue.clone(), layers, world.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
-        let claims = Claims::new(Rotation::new(&settings.queues), seed);
+        let claims = Claims::new(&settings, Rotation::new(&settings.queues), seed);
         Self {
             queue,
             performer,
@@ -90,8 +92,8 @@ impl Shift {
             workers: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             is_called: AtomicBool::new(false),
-            is_stopping: AtomicBool::new(false),
-            stopping: CancellationToken::new(),
+            draining: context.draining().clone(),
+            stopping: StopSignal::new(),
             over: CancellationToken::new(),
             broken: Default::default(),
         }
@@ -141,13 +143,12 @@ impl Shift {
 
     /// Has nothing claimed or begun any more.
     pub(super) fn begin_to_stop(&self) {
-        self.is_stopping.store(true, Ordering::SeqCst);
-        self.stopping.cancel();
+        self.stopping.fire();
         self.filled.notify_waiters();
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::SeqCst)
+        self.stopping.has_fired() || self.draining.has_fired()
     }
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use queue_core::{Event, InterruptReason, JobFacts, Settlement, Transition};
 
 use super::ended::Ended;
@@ -20,19 +21,41 @@ const FLUSH: Duration = Duration::from_secs(10);
 impl Shift {
     /// Stops the loop and tells which jobs were cut short.
     ///
-    /// No new claims → unstarted jobs released → `timeout` for running ones → their tokens → a grace → dropped and
-    /// handed back → last settlements flushed.
+    /// 1. Nothing is claimed or begun any more: the claim that is under way is told to answer.
+    /// 2. Unstarted jobs are released, those too that this last claim brings.
+    /// 3. Running jobs have `timeout`; then their tokens fire; after a grace they are dropped and handed back.
+    /// 4. The last settlements are flushed.
+    ///
+    /// Each step has a bound: the last claim ends beside step 3, and all together take at most `timeout`, the grace and
+    /// [`CLEAN_UP`].
     pub(super) async fn stop(&self, timeout: Duration) -> Vec<String> {
         self.begin_to_stop();
         self.observe(|| Event::Stopping);
-        // The task that claims holds this until it has ended.
-        drop(self.claims.lock().await);
         self.release_buffer();
 
+        // The task that claims holds this until its last claim has been answered, or was given up.
+        let last_claim = async { drop(self.claims.lock().await) };
+        let ((), cut_short) = join(last_claim, self.end_jobs(timeout)).await;
+
+        self.release_buffer();
+        self.flush().await;
+        self.over.cancel();
+        self.observe(|| Event::Stopped);
+        if !cut_short.is_empty() {
+            tracing::warn!(
+                service = self.settings.name, jobs = %cut_short.join(", "),
+                "jobs were cut short by the stop"
+            );
+        }
+        cut_short
+    }
+
+    /// Waits for the running jobs, first by asking, then by force, and tells which were cut short.
+    async fn end_jobs(&self, timeout: Duration) -> Vec<String> {
         let mut cut_short = Vec::new();
         if !self.is_quiet_within(timeout).await {
             self.hand.each(|_, held| {
-                if !held.has_ended() {
+                if held.is_running() {
                     let JobFacts { id, name, attempt, .. } = held.facts();
                     cut_short.push(format!("{name} ({id}, attempt {attempt})"));
                 }
@@ -44,12 +67,6 @@ impl Shift {
                     self.hand_back();
                 }
             }
-        }
-        self.flush().await;
-        self.over.cancel();
-        self.observe(|| Event::Stopped);
-        if !cut_short.is_empty() {
-            tracing::warn!(jobs = %cut_short.join(", "), "jobs were cut short by the stop");
         }
         cut_short
     }
@@ -89,7 +106,7 @@ impl Shift {
             biased;
             () = flushed => {}
             () = self.runtime.sleep(FLUSH) => {
-                tracing::error!("the last settlements could not be recorded; those leases will expire");
+                tracing::error!(service = self.settings.name, "the last settlements could not be recorded; those leases will expire");
             }
         }
     }

@@ -135,6 +135,49 @@ async fn a_service_may_be_run_again() -> TestResult {
     Ok(())
 }
 
+/// A service that fails at once, or after it ran for a while.
+struct Flaky {
+    runs: Vec<Duration>,
+    ended: Arc<Notify>,
+}
+
+#[async_trait]
+impl HostedService for Flaky {
+    fn name(&self) -> &str {
+        "flaky"
+    }
+
+    async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
+        let Some(run) = self.runs.pop() else {
+            self.ended.notify_one();
+            context.stopping().cancelled().await;
+            return Ok(());
+        };
+        tokio::time::sleep(run).await; // virtual
+        Err("again".into())
+    }
+}
+
+/// H69: after a run as long as the longest pause, the next pause is the first one again; a shorter run changes nothing.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_ran_well_for_a_while_is_run_again_soon() -> TestResult {
+    for (run, pause) in [(59, 8), (60, 1), (3600, 1)] {
+        let ended = Arc::new(Notify::new());
+        let runs = [0, run, 0, 0].map(Duration::from_secs);
+        let flaky = Flaky { runs: runs.to_vec(), ended: ended.clone() };
+        let restart = OnFailure::Restart { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+        let began = tokio::time::Instant::now();
+
+        let host = Host::builder().service_with(flaky, restart).build()?;
+        host.run_until(ended.notified()).await?;
+
+        // Two failures at once, the run, and one more failure after the pause in question.
+        let expected = if pause == 8 { 1 + 2 + run + 4 + 8 } else { 1 + 2 + run + 1 + 2 };
+        assert_eq!(began.elapsed().as_secs(), expected, "after a run of {run} s");
+    }
+    Ok(())
+}
+
 #[background_job]
 async fn needy(#[inject] number: &u64) {
     let _ = number;

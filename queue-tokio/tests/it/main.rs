@@ -4,6 +4,8 @@
 
 mod blocked;
 mod conformance;
+mod draining;
+mod extremes;
 mod host;
 mod leases;
 mod memory;
@@ -12,6 +14,7 @@ mod readme;
 mod running;
 mod side_by_side;
 mod signals;
+mod starting;
 mod stopping;
 mod threads;
 mod trouble;

@@ -319,9 +319,9 @@ async fn no_queue_starves_another() -> TestResult {
     Ok(())
 }
 
-/// H21: an idle loop does nothing: a day passes without it asking the queue anything.
+/// H21: an idle loop does nothing but to repeat its claim every five minutes, whatever happened to the answer of the last.
 #[tokio::test(start_paused = true)]
-async fn an_idle_loop_asks_the_queue_nothing() -> TestResult {
+async fn an_idle_loop_asks_the_queue_once_in_five_minutes() -> TestResult {
     let world = World::start(jobs![quiet], Services::builder()).await;
     world.queue.enqueue(quiet::new()).await?;
     world.recorder.wait_for_settled::<quiet>(1).await;
@@ -335,8 +335,9 @@ async fn an_idle_loop_asks_the_queue_nothing() -> TestResult {
         tokio::time::advance(Duration::from_secs(3600)).await;
     }
 
-    assert_eq!(calls.load(Ordering::SeqCst), at_first);
     assert_eq!(at_first, 1, "one claim waits");
+    let calls = calls.load(Ordering::SeqCst);
+    assert!((2..=24 * 12 + 1).contains(&calls), "{calls} calls in a day");
     world.host.stop().await?;
     idle.host.stop().await?;
     Ok(())

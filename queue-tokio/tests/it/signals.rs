@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use nix::sys::signal::{Signal, raise};
-use queue_core::{BoxError, Event, JobContext, QueueExt as _, Services, background_job, jobs};
+use queue_core::{Event, JobContext, QueueExt as _, Services, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostContext, HostError, HostedService, QueueService, TokioQueue};
+use queue_tokio::{Host, HostError, QueueService, TokioQueue};
 use tokio::sync::Notify;
 
+use crate::starting::NeverReady;
 use crate::world::TestResult;
 
 #[background_job]
@@ -28,26 +28,7 @@ fn host(queue: &TokioQueue, recorder: &Recorder, shutdown_timeout: Duration) -> 
         .unwrap()
 }
 
-/// A service that never gets ready.
-struct NeverReady(Arc<Notify>);
-
-#[async_trait]
-impl HostedService for NeverReady {
-    fn name(&self) -> &str {
-        "never ready"
-    }
-
-    async fn start(&mut self, _: &HostContext) -> Result<(), BoxError> {
-        self.0.notify_one();
-        std::future::pending().await
-    }
-
-    async fn run(&mut self, _: &HostContext) -> Result<(), BoxError> {
-        Ok(())
-    }
-}
-
-/// H17: a signal stops gracefully, also before everything has started; a second one aborts.
+/// H17, H64: a signal stops gracefully, also before everything has started; a second one aborts.
 ///
 /// One test, since signals are sent to the whole process.
 #[tokio::test]
@@ -76,13 +57,23 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
 
     assert!(matches!(running.await?, Err(HostError::Aborted)));
 
-    let starts = Arc::new(Notify::new());
-    let running = tokio::spawn(Host::builder().service(NeverReady(starts.clone())).build()?.run());
+    let (queue, recorder, starts) = (TokioQueue::new(), Recorder::new(), Arc::new(Notify::new()));
+    let service = QueueService::new(queue.clone(), jobs![wait_for_token]).observe(recorder.clone());
+    let builder = Host::builder().shutdown_timeout(Duration::ZERO).service(service);
+    let running = tokio::spawn(builder.service(NeverReady(starts.clone())).build()?.run());
     starts.notified().await;
+    queue.enqueue(wait_for_token::new()).await?;
+    recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
 
     raise(Signal::SIGTERM)?;
 
     let stopped = tokio::time::timeout(Duration::from_secs(10), running).await???;
-    assert!(stopped.cut_short.is_empty(), "nothing ran: {:?}", stopped.cut_short);
+    assert_eq!(
+        stopped.cut_short.len(),
+        1,
+        "the job of the service that had started: {:?}",
+        stopped.cut_short
+    );
+    recorder.wait_for_settled::<wait_for_token>(1).await;
     Ok(())
 }

@@ -13,7 +13,7 @@ const ARROWS: [Arrows; 10] = [
     Arrows {
         from: "queue-tokio",
         to: &["queue-core"],
-        in_tests: &["queue-postgres", "queue-sqlite", "queue-testkit"],
+        in_tests: &["queue-postgres", "queue-sqlite", "queue-testkit", "test-servers"],
     },
     Arrows { from: "queue-sqlite", to: &["queue-core"], in_tests: &["queue-testkit", "queue-tokio"] },
     Arrows {

@@ -1,0 +1,117 @@
+//! Holds every builder of this crate to bearing the least and the most of what its types allow.
+
+use std::time::Duration;
+
+use queue_core::{Inspect as _, OutcomeKind, QueueExt as _, Services, State, background_job, jobs};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, HostBuilder, OnFailure, QueueService, TokioQueue};
+
+use crate::world::{TestResult, keeping_queue};
+
+#[background_job]
+async fn quick() {}
+
+const ENDS: [Duration; 3] = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+
+/// Runs a job in a host, and stops that.
+async fn works(
+    what: &str,
+    queue: TokioQueue,
+    build: impl FnOnce(HostBuilder, QueueService) -> HostBuilder,
+) -> TestResult {
+    let recorder = Recorder::new();
+    let service = QueueService::new(queue.clone(), jobs![quick]).observe(recorder.clone());
+    let running = build(Host::builder(), service).build()?.start().await?;
+    let id = queue.enqueue(quick::new()).await?.id();
+    recorder.wait_for_settled::<quick>(1).await;
+    let stopped = running.stop().await?;
+
+    assert_eq!(stopped.cut_short, [""; 0], "{what}");
+    assert_eq!(stopped.undisposed.len(), 0, "{what}");
+    let job = queue.get(id).await?;
+    assert!(job.is_none_or(|job| job.state == State::Completed), "{what}");
+    Ok(())
+}
+
+/// No duration and no number that a builder takes makes the loop or the host panic or stand still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_extremes_of_every_setting_are_borne() -> TestResult {
+    for end in ENDS {
+        let name = |setting: &str| format!("{setting} of {end:?}");
+        works(&name("shutdown timeout"), keeping_queue(), |host, service| {
+            host.shutdown_timeout(end.max(Duration::from_secs(1))).service(service)
+        })
+        .await?;
+        works(&name("grace"), keeping_queue(), |host, service| host.service(service.grace(end))).await?;
+        let lease = end.max(Duration::from_millis(3));
+        works(&name("lease"), keeping_queue(), |host, service| host.service(service.lease(lease))).await?;
+        works(&name("restart"), keeping_queue(), |host, service| {
+            host.service_with(service, OnFailure::Restart { first: end, longest: Duration::MAX })
+        })
+        .await?;
+    }
+    for end in [0, 1, usize::MAX] {
+        works(&format!("concurrency of {end}"), keeping_queue(), |host, service| {
+            host.service(service.concurrency(end))
+        })
+        .await?;
+        works(&format!("prefetch of {end}"), keeping_queue(), |host, service| {
+            host.service(service.prefetch(end).concurrency(end))
+        })
+        .await?;
+    }
+    for weight in [0, u32::MAX] {
+        works(&format!("weight of {weight}"), keeping_queue(), |host, service| {
+            host.service(service.weighted_queues([("default", weight), ("other", u32::MAX)]))
+        })
+        .await?;
+    }
+    for bound in [0, 1, u32::MAX] {
+        works(&format!("bound of {bound}"), TokioQueue::bounded(bound), |host, service| {
+            host.service(service)
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// A lease too short to be renewed is a problem that `build` reports.
+#[test]
+fn a_lease_too_short_to_be_renewed_is_found_by_build() {
+    for lease in [Duration::ZERO, Duration::from_millis(2)] {
+        let service = QueueService::new(TokioQueue::new(), jobs![quick]).lease(lease);
+
+        let error = Host::builder().service(service).build().unwrap_err().to_string();
+
+        assert!(error.contains("3 ms is the least"), "{error}");
+    }
+}
+
+#[background_job(timeout = "100000000000d")]
+async fn unhurried() {}
+
+/// The longest timeout of a job, and the longest lease, hold on every backend.
+#[tokio::test]
+async fn a_job_may_have_all_the_time_in_the_world() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let server = test_servers::Postgres::start(test_servers::Durability::Process, &[])?;
+    let sqlite = queue_sqlite::SqliteQueue::open(folder.path().join("jobs.db")).await?;
+    let postgres = queue_postgres::PostgresQueue::connect(server.url("postgres")).await?;
+    let queues: [std::sync::Arc<dyn queue_core::Queue>; 3] =
+        [std::sync::Arc::new(keeping_queue()), std::sync::Arc::new(sqlite), std::sync::Arc::new(postgres)];
+    for queue in queues {
+        let recorder = Recorder::new();
+        let service = QueueService::new(queue.clone(), jobs![unhurried]).lease(Duration::MAX);
+        let service = service.concurrency(usize::MAX).prefetch(usize::MAX).observe(recorder.clone());
+        let services = Services::builder().build()?;
+        let running = Host::builder().services(services).service(service).build()?.start().await?;
+
+        queue.enqueue(unhurried::new()).await?;
+        recorder.wait_for_settled::<unhurried>(1).await;
+
+        let succeeded = |event: &queue_core::Event| matches!(event, queue_core::Event::Ended { outcome, .. } if outcome.kind() == OutcomeKind::Success);
+        assert_eq!(recorder.count(succeeded), 1);
+        running.stop().await?;
+    }
+    Ok(())
+}
