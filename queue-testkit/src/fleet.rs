@@ -28,7 +28,7 @@ use world::World;
 /// `QueueService::new(node.queue(), jobs![..]).runtime(node.runtime())`.
 ///
 /// Nodes die and are started anew; they lose the way to the queue for a while; their clocks are wrong; calls take long, fail,
-/// or are done and their answers are lost. So leases are lost, jobs run twice, settlements come too late. A run that breaks
+/// are done and their answers are lost, or are never answered. So leases are lost, jobs run twice, settlements come too late. A run that breaks
 /// is made again with fewer and fewer of its troubles, as long as it breaks.
 ///
 /// A job under simulation must wait by [`JobContext::sleep`](queue_core::JobContext::sleep) and not by `tokio::time`: there
@@ -39,7 +39,7 @@ pub fn simulate<S>(scenario: S) -> Simulation<S>
 where
     S: AsyncFn(Sim) -> Result<(), BoxError>,
 {
-    Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, keep: None }
+    Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, with: Vec::new(), keep: None }
 }
 
 /// Runs of a scenario; made by [`simulate`], run by [`check`](Self::check).
@@ -50,6 +50,7 @@ pub struct Simulation<S> {
     seeds: std::ops::Range<u64>,
     nodes: usize,
     most: usize,
+    with: Vec<Trouble>,
     keep: Option<Vec<usize>>,
 }
 
@@ -98,6 +99,12 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     /// Has up to so many things go wrong in a run: six by default.
     pub fn troubles(mut self, most: usize) -> Self {
         self.most = most;
+        self
+    }
+
+    /// Adds these troubles to those that each run has by chance.
+    pub fn with(mut self, troubles: impl IntoIterator<Item = Trouble>) -> Self {
+        self.with.extend(troubles);
         self
     }
 
@@ -161,7 +168,9 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     fn troubles_of(&self, seed: u64) -> Vec<Trouble> {
         // Another stream than that of the turns, so that a run with fewer troubles takes the same turns for longer.
         let mut random = fastrand::Rng::with_seed(seed ^ 0x7472_6f75_626c_6573);
-        trouble::make(&mut random, self.nodes, self.most)
+        let mut troubles = trouble::make(&mut random, self.nodes, self.most);
+        troubles.extend(self.with.iter().cloned());
+        troubles
     }
 
     fn run(&self, seed: u64, all: &[Trouble], kept: &[usize]) -> Result<u64, Broken> {

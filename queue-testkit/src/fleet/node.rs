@@ -99,6 +99,9 @@ impl NodeQueue {
         if let Some(lasts) = world.slowness(self.0.number, operation, nth) {
             world.clock.sleep(lasts).await;
         }
+        if world.silence(self.0.number, operation, nth) == Some(false) {
+            std::future::pending::<()>().await;
+        }
         if world.is_cut_off(self.0.number) {
             world.clock.sleep(PATIENCE).await;
             return Err(unavailable(operation, "the queue can't be reached"));
@@ -128,6 +131,9 @@ impl NodeQueue {
     async fn back<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
         let world = &self.0.world;
         world.clock.sleep(world.latency()).await;
+        if world.silence(self.0.number, operation, nth).is_some() {
+            std::future::pending::<()>().await;
+        }
         if world.loses_answer(self.0.number, operation, nth) || world.is_cut_off(self.0.number) {
             return Err(unavailable(operation, "the answer was lost"));
         }

@@ -72,6 +72,17 @@ pub enum Trouble {
         /// Which call of that, counted from 1.
         nth: u64,
     },
+    /// A call is never answered. Nodes that do not bound the call wait for ever.
+    NoAnswer {
+        /// Which node.
+        node: usize,
+        /// Which of its operations.
+        operation: Operation,
+        /// Which call of that, counted from 1.
+        nth: u64,
+        /// Whether the queue does what the call asks for.
+        is_done: bool,
+    },
 }
 
 const OPERATIONS: [Operation; 4] = [Operation::Push, Operation::Claim, Operation::Renew, Operation::Settle];
@@ -88,7 +99,7 @@ fn one(random: &mut fastrand::Rng, nodes: usize) -> Trouble {
     let at = millis(random, 60_000);
     let operation = random.choice(OPERATIONS).unwrap_or(Operation::Claim);
     let nth = random.u64(1..20);
-    match random.u8(0..9) {
+    match random.u8(0..11) {
         0 | 1 => Trouble::Death { node, at, away: millis(random, 10_000) },
         2 => Trouble::Partition { node, at, lasts: millis(random, 90_000) },
         3 => Trouble::Skew { node, millis: random.i64(-3_600_000..3_600_000) },
@@ -98,7 +109,8 @@ fn one(random: &mut fastrand::Rng, nodes: usize) -> Trouble {
             let operation = random.choice([Operation::Renew, Operation::Settle]).unwrap_or(Operation::Settle);
             Trouble::LostLease { node, operation, nth }
         }
-        _ => Trouble::LostAnswer { node, operation, nth },
+        7 | 8 => Trouble::LostAnswer { node, operation, nth },
+        _ => Trouble::NoAnswer { node, operation, nth, is_done: random.bool() },
     }
 }
 
@@ -109,7 +121,8 @@ impl Trouble {
             Self::Slow { node, operation, nth, .. }
             | Self::Failure { node, operation, nth }
             | Self::LostLease { node, operation, nth }
-            | Self::LostAnswer { node, operation, nth } => Some((*node, *operation, *nth)),
+            | Self::LostAnswer { node, operation, nth }
+            | Self::NoAnswer { node, operation, nth, .. } => Some((*node, *operation, *nth)),
             Self::Death { .. } | Self::Partition { .. } | Self::Skew { .. } => None,
         }
     }
@@ -138,6 +151,10 @@ impl fmt::Display for Trouble {
             }
             Self::LostAnswer { node, operation, nth } => {
                 write!(f, "the answer to {} of node {node} is lost", call(operation, nth))
+            }
+            Self::NoAnswer { node, operation, nth, is_done } => {
+                let done = if *is_done { "is done" } else { "is not done" };
+                write!(f, "{} of node {node} {done}, and is never answered", call(operation, nth))
             }
         }
     }

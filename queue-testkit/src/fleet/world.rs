@@ -88,6 +88,14 @@ impl World {
         self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostAnswer { .. }))
     }
 
+    /// Returns whether the queue does what a call asks for that is never answered; `None` if the call is answered.
+    pub(super) fn silence(&self, node: usize, operation: Operation, nth: u64) -> Option<bool> {
+        self.about(node, operation, nth).find_map(|trouble| match trouble {
+            Trouble::NoAnswer { is_done, .. } => Some(*is_done),
+            _ => None,
+        })
+    }
+
     fn about(&self, node: usize, operation: Operation, nth: u64) -> impl Iterator<Item = &Trouble> {
         self.troubles.iter().filter(move |trouble| trouble.call() == Some((node, operation, nth)))
     }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use queue_core::{BoxError, JobContext, JobId, QueueExt as _, Services, State, background_job, jobs};
-use queue_testkit::fleet::{Node, Sim};
-use queue_testkit::simulate;
+use queue_core::{
+    BoxError, Demand, JobContext, JobId, Queue as _, QueueExt as _, Services, Settlement, State, Transition,
+    background_job, jobs,
+};
+use queue_testkit::fleet::{Node, Sim, Trouble};
+use queue_testkit::{Operation, simulate};
 use queue_tokio::{HostContext, HostedService as _, QueueService};
 
 /// What jobs did, by job.
@@ -55,6 +58,63 @@ fn whatever_goes_wrong_each_job_is_done() {
 
     assert_eq!(simulated.runs, 300);
     assert!(simulated.troubles > 500, "{simulated:?}");
+}
+
+/// The calls of a loop, each answered never, by a queue that does what they ask for and by one that does not.
+fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<Trouble>> {
+    let operations = [Operation::Claim, Operation::Renew, Operation::Settle];
+    let kinds = operations.into_iter().flat_map(|operation| [(operation, true), (operation, false)]);
+    kinds
+        .map(|(operation, is_done)| {
+            let of_node =
+                |node| nths.clone().map(move |nth| Trouble::NoAnswer { node, operation, nth, is_done });
+            (0..nodes).flat_map(of_node).collect()
+        })
+        .collect()
+}
+
+/// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time and no job.
+#[test]
+fn a_fleet_survives_calls_that_are_never_answered() {
+    for troubles in silences(3, 1..=3) {
+        let simulated = simulate(each_is_done_and_recorded).troubles(2).with(troubles).runs(20).check();
+
+        assert!(simulated.is_ok(), "{simulated:?}");
+    }
+}
+
+/// A loop that bounds no call.
+async fn serve_without_bounds(node: Node) {
+    let (queue, demand) = (node.queue(), Demand::new("default", 1));
+    loop {
+        for delivery in queue.claim(&demand).await.unwrap_or_default() {
+            let settlement = Settlement::new(delivery.lease, Transition::Complete);
+            drop(queue.settle(vec![settlement]).await);
+        }
+    }
+}
+
+/// T21: a loop that waits for an answer for ever is found, with the call that was never answered.
+#[test]
+fn a_loop_that_waits_for_an_answer_for_ever_is_found() {
+    let waits_for_ever = async |sim: Sim| {
+        sim.start(serve_without_bounds);
+        sim.queue().enqueue_all((0..10).map(|_| act::new())).await?;
+        sim.run_until_finished().await
+    };
+
+    for silence in
+        silences(1, 2..=2).into_iter().filter(|troubles| troubles[0].to_string().find("renew").is_none())
+    {
+        let error =
+            simulate(waits_for_ever).nodes(1).troubles(0).with(silence.clone()).runs(1).check().unwrap_err();
+
+        assert!(error.message.contains("jobs never finish"), "{error}");
+        assert_eq!(error.troubles.len(), 1, "{error}");
+        assert!(error.to_string().contains("is never answered"), "{error}");
+    }
+    let error = simulate(waits_for_ever).nodes(1).runs(1000).check().unwrap_err();
+    assert!(matches!(error.troubles[..], [(_, Trouble::NoAnswer { .. })]), "found by chance too: {error}");
 }
 
 /// T1: the same seeds go the same way, and others another.
