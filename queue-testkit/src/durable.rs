@@ -60,6 +60,7 @@ mod replaced;
 mod sharing;
 mod skew;
 mod store;
+mod text;
 mod transaction;
 mod trial;
 mod trouble;
@@ -115,6 +116,9 @@ laws! {
         }
         replaced {
             d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store,
+        }
+        text {
+            d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements,
         }
         unit {
             d12_a_units_effects_and_its_completion_are_one_commit,

@@ -81,4 +81,6 @@ flaws! {
     d26 within 20 s, a_transaction_that_locks_the_file_to_read: transactions::LocksToRead;
     /// T10, D28
     d28 within 20 s, a_push_to_a_removed_file_that_is_acknowledged: troubles::AnswersAnyway;
+    /// T10, D31
+    d31 within 20 s, a_settlement_that_is_refused_for_its_text: troubles::KnowsAsciiOnly;
 }

@@ -71,6 +71,11 @@ pub trait Store: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Makes fresh stores that hold fewer characters than there are, such as a database in LATIN1 (D31).
+    async fn with_fewer_characters(&self) -> Vec<Arc<dyn Store>> {
+        Vec::new()
+    }
+
     /// An application that keeps money in the store, with a unit of work that settles (D12).
     async fn bank(&self) -> Option<Bank> {
         None

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt};
+use queue_core::{Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
 use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
 
 use super::handle::Handle;
@@ -29,6 +29,14 @@ pub(super) trait Flaw: Default + Send + Sync + 'static {
 
     async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         queue.claim(demand).await
+    }
+
+    async fn settle(
+        &self,
+        queue: &Arc<dyn Inspect>,
+        settlements: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        queue.settle(settlements).await
     }
 
     async fn deaf(disk: &OnDisk, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {

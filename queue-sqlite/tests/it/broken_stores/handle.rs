@@ -31,7 +31,7 @@ impl<F: Flaw> Queue for Handle<F> {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        self.queue.settle(settlements).await
+        self.flaw.settle(&self.queue, settlements).await
     }
 }
 

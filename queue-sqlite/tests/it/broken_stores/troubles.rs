@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt};
+use queue_core::{
+    Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
+};
 use queue_testkit::durable::{Opening, Store as _};
 
 use super::broken::Flaw;
@@ -99,6 +101,30 @@ impl Flaw for OnlyListens {
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Inspect>> {
         disk.open_deaf(Duration::from_secs(60 * 60)).await
+    }
+}
+
+/// Refuses a settlement whose text has a character that it doesn't know.
+#[derive(Default)]
+pub(super) struct KnowsAsciiOnly;
+
+#[async_trait]
+impl Flaw for KnowsAsciiOnly {
+    const SAYS: &str = "a settlement with the text";
+
+    async fn settle(
+        &self,
+        queue: &Arc<dyn Inspect>,
+        settlements: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let is_unknown = |settlement: &Settlement| match &settlement.transition {
+            Transition::Retry { error, .. } | Transition::Discard { error } => !error.is_ascii(),
+            _ => false,
+        };
+        if settlements.iter().any(is_unknown) {
+            return Err(QueueError::invalid("a text has a character that the store doesn't know"));
+        }
+        queue.settle(settlements).await
     }
 }
 

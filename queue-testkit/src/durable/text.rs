@@ -1,0 +1,91 @@
+//! Texts that a store may not be able to hold (D31).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use queue_core::inspect::Cancellation;
+use queue_core::{Demand, Inspect, JobRecord, Settled, Settlement, State, Timestamp, Transition};
+
+use super::trial::Trial;
+use crate::conformance::jobs::{id, job};
+use crate::law::expect_eq;
+
+/// What is hard to hold, each within a text that is not.
+const HARD: [&str; 9] = [
+    "\0",
+    "\u{fffe}",
+    "\u{ffff}",
+    "\u{feff}",
+    "job → Repo → Pool",
+    "naïve £",
+    "ὠ日本語",
+    "😀\u{10ffff}",
+    "\u{1b}[31m\u{7f}\u{85}\u{2028}",
+];
+
+pub(super) async fn d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements(trial: &Trial) {
+    are_recorded(trial, true).await;
+    for store in trial.store().with_fewer_characters().await {
+        are_recorded(&trial.with_store(store), false).await;
+    }
+}
+
+/// Holds that every failure is recorded, exactly so if the store can hold each character but NUL.
+async fn are_recorded(trial: &Trial, holds_all: bool) {
+    let queue = trial.open().await;
+    for (number, hard) in (0..).zip(HARD) {
+        let text = format!("the card was refused: {hard} (code 51)");
+        let recorded = |found: Option<&str>, what: &str| {
+            let Some(found) = found else { panic!("{what} because of {text:?} has left no text") };
+            let is_kept = found.starts_with("the card was refused: ") && found.ends_with(" (code 51)");
+            assert!(is_kept, "{what} because of {text:?} was recorded as {found:?}");
+            if holds_all && !hard.contains('\0') {
+                expect_eq!(found, text, "the text of {what}");
+            }
+        };
+        let endings = [
+            ("a retry", State::Retryable, Transition::Retry { at: far(), error: text.clone() }),
+            ("a discard", State::Discarded, Transition::Discard { error: text.clone() }),
+            ("a cancel", State::Cancelled, Transition::Cancel { reason: text.clone() }),
+        ];
+        for (place, (what, state, transition)) in (0..).zip(endings) {
+            let job = ends(trial, &queue, number * 10 + place, transition, &text).await;
+            expect_eq!(job.state, state, "the state after {what} because of {text:?}");
+            match state {
+                State::Cancelled => recorded(job.cancel_reason.as_deref(), what),
+                _ => recorded(job.errors.last().map(|error| &*error.message), what),
+            }
+        }
+        let waiting = id(number * 10 + 5);
+        trial.push(&*queue, vec![job(0).id(waiting).queue("waiting")]).await;
+        let cancelled = trial.steps().does("`cancel`", queue.cancel(waiting, &text)).await;
+        expect_eq!(cancelled, Cancellation::Cancelled, "a cancel because of {text:?}");
+        let job = trial.steps().does("`get`", queue.get(waiting)).await;
+        recorded(job.and_then(|job| job.cancel_reason).as_deref(), "a cancel by an operator");
+    }
+}
+
+/// An instant that no law waits for.
+fn far() -> Timestamp {
+    Timestamp::from(SystemTime::now()).saturating_add(Duration::from_secs(24 * 60 * 60))
+}
+
+/// Ends an attempt at a job, and returns the job.
+async fn ends(
+    trial: &Trial,
+    queue: &Arc<dyn Inspect>,
+    number: u32,
+    transition: Transition,
+    text: &str,
+) -> JobRecord {
+    trial.push(&**queue, vec![job(number).id(id(number))]).await;
+    let demand = Demand::new("default", 1);
+    let claimed = trial.steps().does("a claim", queue.claim(&demand)).await;
+    let Some(delivery) = claimed.into_iter().next() else { panic!("a claim that waits came back empty") };
+    let step = format!("a settlement with the text {text:?}");
+    let settlement = Settlement::new(delivery.lease, transition);
+    let settled = trial.steps().does(step, queue.settle(vec![settlement])).await;
+    expect_eq!(settled, [Settled::Applied], "a settlement with the text {text:?}");
+    let job = trial.steps().does("`get`", queue.get(id(number))).await;
+    job.unwrap_or_else(|| panic!("the job is gone that ended with the text {text:?}"))
+}
