@@ -5,6 +5,8 @@ use std::thread::{self, JoinHandle};
 use queue_core::QueueError;
 use tokio::sync::oneshot;
 
+use crate::process::Process;
+
 /// The way to a thread, and the thread.
 ///
 /// Dropping it waits until the thread has done what it was asked for and closed its connection. SQLite removes the files
@@ -47,7 +49,7 @@ impl<W> Attended<W> {
         is_open
             .await
             .map_err(|_| QueueError::unavailable("the thread panicked while it opened the file"))??;
-        Ok(Self { way, _thread: Joined(Some(thread)) })
+        Ok(Self { way, _thread: Joined(Some(thread), Process::current()) })
     }
 
     pub(crate) fn way(&self) -> &W {
@@ -57,15 +59,43 @@ impl<W> Attended<W> {
 
 /// A thread that is waited for when this is dropped.
 #[derive(Debug)]
-struct Joined(Option<JoinHandle<()>>);
+struct Joined(Option<JoinHandle<()>>, Process);
 
 impl Drop for Joined {
     fn drop(&mut self) {
         // Whatever the thread does for its callers may drop the last of them; it can't wait for itself.
-        let others = |thread: &JoinHandle<()>| thread.thread().id() != thread::current().id();
-        if let Some(thread) = self.0.take().filter(others) {
+        let others = |thread: &JoinHandle<()>| {
+            // Nor can a forked process, which doesn't have the thread.
+            thread.thread().id() != thread::current().id() && self.1.check().is_ok()
+        };
+        let thread = self.0.take();
+        if let Some(thread) = thread.filter(others) {
             // One that panicked has closed its connection as well.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_forked_process_waits_for_no_thread() {
+        let (end, is_to_end) = channel::<()>();
+        let (ended, has_ended) = channel();
+        let thread = thread::spawn(move || {
+            // It ends as soon as the other end is dropped.
+            assert!(is_to_end.recv().is_err());
+            ended.send(()).expect("somebody who waits");
+        });
+
+        drop(Joined(Some(thread), Process::other()));
+
+        assert!(has_ended.try_recv().is_err(), "the thread was waited for");
+        drop(end);
+        has_ended.recv().expect("the thread's end");
     }
 }

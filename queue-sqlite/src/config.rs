@@ -36,6 +36,16 @@ pub struct SqliteQueueBuilder {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// The largest payload and the largest meta that SQLite stores in one row, which has a billion bytes at most.
+const LARGEST_PAYLOAD: usize = 900_000_000;
+const LARGEST_META: usize = 50_000_000;
+
+fn storable(mut limits: Limits) -> Limits {
+    limits.payload = limits.payload.min(LARGEST_PAYLOAD);
+    limits.meta = limits.meta.min(LARGEST_META);
+    limits
+}
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl SqliteQueueBuilder {
@@ -98,8 +108,11 @@ impl SqliteQueueBuilder {
     }
 
     /// Sets other limits than the default ones.
+    ///
+    /// SQLite stores at most a billion bytes in a row, so a payload has at most 900 MB, and meta at most 50 MB, whatever
+    /// the limits are.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = storable(limits);
         self
     }
 
@@ -131,5 +144,21 @@ impl std::fmt::Debug for SqliteQueueBuilder {
             .field("synchronous", &self.synchronous)
             .field("retention", &self.retention)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_those_that_sqlite_can_store() {
+        let mut raised = Limits::default().payload(usize::MAX);
+        raised.meta = usize::MAX;
+
+        let limits = storable(raised);
+
+        assert!(limits.payload + limits.meta < 1_000_000_000, "{limits:?}");
+        assert_eq!(storable(Limits::default()), Limits::default());
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn open(
 ) -> Result<(Connection, Files), QueueError> {
     let connection = connect(place, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
     if place.is_file() {
+        check_encoding(&connection, place)?;
         let mode =
             write_ahead(&connection, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
         require(place, "journal_mode", &mode, "wal")?;
@@ -49,6 +50,21 @@ fn connect(place: &Place, busy_timeout: Duration) -> rusqlite::Result<Connection
     // A plan must not depend on what is bound, else a statement is planned anew whenever that changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
+}
+
+/// Refuses a file whose texts are UTF-16: SQLite converts them, and changes U+FFFE on the way.
+fn check_encoding(connection: &Connection, place: &Place) -> Result<(), QueueError> {
+    let found = connection.pragma_query_value(None, "encoding", |row| row.get::<_, String>(0));
+    let found = found.map_err(|error| Broken::from(error).told(place.path()))?;
+    if found == "UTF-8" {
+        return Ok(());
+    }
+    let text = format!(
+        "`{}` stores its texts as {found}, and some characters would be changed: make a new file with `pragma encoding = \
+         'UTF-8'` and copy the tables to it, or keep the jobs in a file of their own",
+        place.path().display()
+    );
+    Err(QueueError::new(QueueErrorKind::Unsupported, text))
 }
 
 fn set(connection: &Connection, place: &Place, name: &str, value: i64) -> Result<(), QueueError> {

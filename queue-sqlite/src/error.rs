@@ -84,6 +84,10 @@ pub(crate) fn explained(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError
                  this transaction began to read; keep transactions short, and begin those that write as immediate"
             ),
         ),
+        Some(ErrorCode::TooBig) => (
+            QueueErrorKind::Invalid,
+            "a text is larger than SQLite can store, which is a billion bytes at most".to_owned(),
+        ),
         Some(ErrorCode::DiskFull) => (
             QueueErrorKind::Unavailable,
             format!(
@@ -135,4 +139,21 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
 /// What every call answers once the writer's thread is gone.
 pub(crate) fn writer_gone() -> QueueError {
     QueueError::unavailable("the queue's writer thread has ended: open the queue anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_big_to_be_stored_is_invalid() {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None);
+
+        let explained = Broken::from(error).told(Path::new("jobs.db"));
+
+        assert_eq!(explained.kind(), QueueErrorKind::Invalid);
+        assert!(explained.to_string().contains("billion bytes"), "{explained}");
+    }
 }

@@ -46,7 +46,15 @@
 //! Any number may share the file. A job goes to one of them. Those whose claims wait see what others have pushed within
 //! the [poll interval](SqliteQueueBuilder::poll_interval): they look at SQLite's `data_version`, a number in shared
 //! memory that changes with every commit of others, and read nothing else while it stays the same.
-//! They go by one clock, the machine's.
+//! They go by one clock, the machine's. When a job is due and when a lease ends are instants by it, also for
+//! [`delay`](queue_core::NewJob::delay). So a clock that is set back by an hour delays by an hour what was scheduled
+//! before, and the jobs of workers that died before; jobs that are ready or new, and workers that live, go on, and what is
+//! pushed after the step comes before what was pushed in the hour before it. A clock that is set forward by an hour runs
+//! at once what is due by then, and takes jobs from workers that have not renewed since. Whoever waits notices a step
+//! within 30 s. Keep the clock right with a service that slews it, as all do by default.
+//!
+//! A process must open the queue itself: one that was forked from a process that had opened it has none of its threads,
+//! and every call is answered with an error.
 //!
 //! # In your own database
 //!
@@ -64,6 +72,7 @@ mod guard;
 mod inspect;
 mod migrations;
 mod place;
+mod process;
 mod queue;
 mod reader;
 mod rows;

@@ -13,6 +13,7 @@ use crate::config::SqliteQueueBuilder;
 use crate::connection;
 use crate::error::Broken;
 use crate::files::Files;
+use crate::process::Process;
 
 type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
@@ -21,6 +22,7 @@ type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 pub(crate) struct Reader {
     queries: mpsc::Sender<Query>,
     path: Arc<Path>,
+    process: Process,
 }
 
 impl Reader {
@@ -29,7 +31,7 @@ impl Reader {
         let (queries, waiting) = mpsc::channel::<Query>();
         let (place, synchronous, busy) =
             (settings.place.clone(), settings.synchronous, settings.busy_timeout);
-        let reader = Self { queries, path: place.path().into() };
+        let reader = Self { queries, path: place.path().into(), process: Process::current() };
         let open = move || connection::open(&place, synchronous, busy);
         let read = move |(mut connection, files)| {
             waiting.into_iter().for_each(|query| query(&mut connection, &files));
@@ -53,8 +55,10 @@ impl Reader {
             let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
             drop(reply.send(answer.map_err(|broken| broken.told(&path))));
         });
-        let is_sent = self.queries.send(query).is_ok();
+        let checked = self.process.check();
+        let is_sent = checked.is_ok() && self.queries.send(query).is_ok();
         async move {
+            checked?;
             if !is_sent {
                 return Err(gone());
             }

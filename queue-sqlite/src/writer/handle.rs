@@ -12,23 +12,30 @@ use tokio::sync::oneshot;
 use super::call::Call;
 use super::message::{Claim, Message};
 use crate::error::{Failure, writer_gone};
+use crate::process::Process;
 use crate::table::Table;
 
 /// Sends requests to the writer, whose thread ends with the last of these: the queue has one, and the writer itself makes
 /// others for a moment.
 #[derive(Clone)]
-pub(crate) struct WriterHandle(UnboundedSender<Message>);
+pub(crate) struct WriterHandle {
+    messages: UnboundedSender<Message>,
+    process: Process,
+}
 
 /// A handle that keeps no thread alive.
-pub(super) struct WeakHandle(WeakUnboundedSender<Message>);
+pub(super) struct WeakHandle {
+    messages: WeakUnboundedSender<Message>,
+    process: Process,
+}
 
 impl WriterHandle {
     pub(super) fn new(messages: UnboundedSender<Message>) -> Self {
-        Self(messages)
+        Self { messages, process: Process::current() }
     }
 
     pub(super) fn downgrade(&self) -> WeakHandle {
-        WeakHandle(self.0.downgrade())
+        WeakHandle { messages: self.messages.downgrade(), process: self.process }
     }
 
     /// Has something done in the next transaction, and gives the answer once that is committed.
@@ -70,8 +77,10 @@ impl WriterHandle {
     {
         let (reply, answer) = oneshot::channel();
         let call = Call { weight, is_alone, work: Some(work), answer: None, reply };
-        let is_sent = self.0.send(Message::Do(Box::new(call))).is_ok();
+        let checked = self.process.check();
+        let is_sent = checked.is_ok() && self.messages.send(Message::Do(Box::new(call))).is_ok();
         async move {
+            checked?;
             if !is_sent {
                 return Err(writer_gone());
             }
@@ -85,17 +94,18 @@ impl WriterHandle {
         demand: Demand,
         over: Option<BoxFuture<'static, ()>>,
     ) -> Result<Handover, QueueError> {
+        self.process.check()?;
         let (reply, answer) = oneshot::channel();
         let is_over = demand.wait.is_some() && over.is_none();
         let claim = Claim { demand, over, is_over, reply };
-        self.0.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
+        self.messages.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
     }
 
     /// Has the writer look for what others have stored, and waits until it has.
     pub(crate) async fn look(&self) {
         let (reply, answer) = oneshot::channel();
-        if self.0.send(Message::Look(reply)).is_ok() {
+        if self.process.check().is_ok() && self.messages.send(Message::Look(reply)).is_ok() {
             // A writer that is gone has nothing to look for.
             drop(answer.await);
         }
@@ -104,23 +114,53 @@ impl WriterHandle {
     /// Has the writer look more often for a while.
     pub(crate) fn watch(&self) {
         // A writer that is gone serves nobody.
-        drop(self.0.send(Message::Watch));
+        drop(self.messages.send(Message::Watch));
     }
 
     pub(crate) fn close(&self) {
         // A writer that is gone serves nobody.
-        drop(self.0.send(Message::Close));
+        drop(self.messages.send(Message::Close));
     }
 }
 
 impl WeakHandle {
     pub(super) fn upgrade(&self) -> Option<WriterHandle> {
-        self.0.upgrade().map(WriterHandle)
+        let messages = self.messages.upgrade()?;
+        Some(WriterHandle { messages, process: self.process })
     }
 }
 
 impl fmt::Debug for WriterHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WriterHandle(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+    use queue_core::QueueErrorKind;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[test]
+    fn a_forked_process_is_refused_at_once() {
+        // Nobody receives, as in a forked process, and nobody says so.
+        let (messages, _receiver) = unbounded_channel();
+        let forked = WriterHandle { messages, process: Process::other() };
+
+        let called = forked.call(1, |_| Ok(())).now_or_never().expect("an answer at once");
+        let demand = Demand::new("default", 1).wait(Duration::ZERO);
+        let claimed = forked.claim(demand, None).now_or_never().expect("an answer at once");
+        forked.look().now_or_never().expect("an answer at once");
+
+        for error in [called.err(), claimed.map(drop).err()] {
+            let error = error.expect("an error");
+            assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+            assert!(error.to_string().contains("open the queue in this process"), "{error}");
+        }
     }
 }

@@ -3,8 +3,10 @@
 mod bodies;
 mod broken_stores;
 mod busy;
+mod clock;
 mod conformance;
 mod durable;
+mod extremes;
 mod fixture;
 mod guard;
 mod letting_go;

@@ -95,6 +95,9 @@ impl Store for OnDisk {
         drop(SqliteQueue::open(&newer).await.expect("a fresh file"));
         let connection = Connection::open(&newer).expect("the same file again");
         connection.execute("insert into queue_schema (version) values (999)", []).expect("a newer version");
+        let utf_16 = self.beside("utf_16.db");
+        let tables = "pragma encoding = 'UTF-16le'; create table accounts (cents integer)";
+        Connection::open(&utf_16).expect("a file").execute_batch(tables).expect("a table");
         let says = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         vec![
             opening("a folder", &folder, says(&["is a folder", "jobs.db"])),
@@ -104,6 +107,7 @@ impl Store for OnDisk {
                 says(&["make it first"]),
             ),
             opening("a file that is no database", &letter, says(&["backup"])),
+            opening("a file of texts in UTF-16", &utf_16, says(&["UTF-16le", "copy the tables"])),
             opening("a file of a newer version", &newer, says(&["999", "update the program"])),
         ]
     }

@@ -1,0 +1,93 @@
+//! The extremes of every setting: each opens a queue that works, or is refused with what to do.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use queue_core::{
+    Demand, Inspect as _, Limits, Queue as _, QueueErrorKind, QueueExt as _, Renewal, Settled, Settlement,
+    State, Transition,
+};
+use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
+
+use crate::fixture::{TestResult, work};
+
+/// Changes a setting.
+type Set = fn(SqliteQueueBuilder) -> SqliteQueueBuilder;
+
+/// The extremes of every method of the builder, but those which limit what is stored.
+const EXTREMES: [(&str, Set); 14] = [
+    ("no busy timeout", |queue| queue.busy_timeout(Duration::ZERO)),
+    ("the shortest busy timeout", |queue| queue.busy_timeout(Duration::from_nanos(1))),
+    ("the longest busy timeout", |queue| queue.busy_timeout(Duration::MAX)),
+    ("no poll interval", |queue| queue.poll_interval(Duration::ZERO)),
+    ("the longest poll interval", |queue| queue.poll_interval(Duration::MAX)),
+    ("completed jobs kept for ever", |queue| queue.keep_completed(None)),
+    ("completed jobs kept for longest", |queue| queue.keep_completed(Duration::MAX)),
+    ("cancelled jobs kept for longest", |queue| queue.keep_cancelled(Duration::MAX)),
+    ("cancelled jobs not kept", |queue| queue.keep_cancelled(Duration::ZERO)),
+    ("discarded jobs kept for longest", |queue| queue.keep_discarded(Duration::MAX)),
+    ("discarded jobs not kept", |queue| queue.keep_discarded(Duration::ZERO)),
+    ("the largest limit", |queue| queue.limits(Limits::default().payload(usize::MAX))),
+    ("commits to disk", |queue| queue.synchronous(Synchronous::Full)),
+    ("commits to the system", |queue| queue.synchronous(Synchronous::Normal)),
+];
+
+#[tokio::test]
+async fn a_queue_works_with_the_extremes_of_every_setting() -> TestResult {
+    for in_memory in [false, true] {
+        for (what, set) in EXTREMES {
+            let folder = tempfile::tempdir()?;
+            let path = if in_memory { ":memory:".into() } else { folder.path().join("jobs.db") };
+            let queue = set(SqliteQueue::builder(path)).open().await?;
+            let receipt = queue.enqueue(work::new(1)).await?;
+            let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+            assert_eq!(delivery.id(), receipt.id(), "{what}");
+            let done = Settlement::new(delivery.lease, Transition::Complete);
+            assert_eq!(queue.settle(vec![done]).await?, [Settled::Applied], "{what}");
+            let none = queue.claim(&Demand::new("default", 1).wait(Duration::from_millis(1))).await?;
+            assert_eq!(none.len(), 0, "{what}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn completed_jobs_that_are_not_kept_are_gone() -> TestResult {
+    let queue = SqliteQueue::builder(":memory:").keep_completed(Duration::ZERO).open().await?;
+    let receipt = queue.enqueue(work::new(1)).await?;
+    let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+
+    queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
+
+    let job = queue.get(receipt.id()).await?;
+    assert!(job.is_none_or(|job| job.state == State::Completed));
+    Ok(())
+}
+
+/// No payload at all fits, and the error says so rather than that the file is corrupt.
+#[tokio::test]
+async fn the_smallest_limit_refuses_each_payload() -> TestResult {
+    let queue = SqliteQueue::builder(":memory:").limits(Limits::default().payload(0)).open().await?;
+
+    let error = queue.enqueue(work::new(1)).await.expect_err("a payload of more than no bytes");
+
+    assert_eq!(error.kind(), QueueErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("the limit is 0"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn leases_and_waits_have_no_longest() -> TestResult {
+    let queue = SqliteQueue::open(":memory:").await?;
+    queue.enqueue(work::new(1)).await?;
+    let longest =
+        Demand::new("default", NonZero::<usize>::MAX.get()).lease(Duration::MAX).wait(Duration::MAX);
+
+    let delivery = queue.claim(&longest).await?.remove(0);
+
+    let renewed = queue.renew(std::slice::from_ref(&delivery.lease)).await?;
+    assert!(matches!(renewed[..], [Renewal::Held { .. }]), "{renewed:?}");
+    let retry = Transition::Retry { at: delivery.lease.expires_at, error: "later".to_owned() };
+    assert_eq!(queue.settle(vec![Settlement::new(delivery.lease, retry)]).await?, [Settled::Applied]);
+    Ok(())
+}
