@@ -217,6 +217,7 @@ async fn within(
     let mut work = pin!(work);
     let mut forced = pin!(context.interrupt().forced());
     let mut over = timeout.map(|timeout| context.world().clock.sleep(timeout));
+    let mut granted = Duration::ZERO;
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
             return Poll::Ready(outcome);
@@ -224,17 +225,37 @@ async fn within(
         if forced.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Outcome::Interrupted);
         }
-        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => {
+        while let Some(time) = &mut over {
+            if time.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let more = owed(context.waited(), granted);
+            if more.is_zero() {
+                break;
+            }
+            granted = granted.saturating_add(more);
+            *time = context.world().clock.sleep(more);
+        }
+        match over {
+            Some(_) => {
                 // Threads and tasks that the job left behind are told too.
                 context.token().cancel();
                 let message = format!("timed out after {:?}", timeout.unwrap_or_default());
                 Poll::Ready(failed(FailureCause::Timeout, message))
             }
-            Some(Poll::Pending) | None => Poll::Pending,
+            None => Poll::Pending,
         }
     })
     .await
+}
+
+/// While an attempt waits for a resource, its timeout is put off by at least this time.
+const WHILE_WAITING: Duration = Duration::from_millis(100);
+
+/// Returns the time that an attempt is still owed for its waits, of which it was granted some before.
+fn owed((waited, is_waiting): (Duration, bool), granted: Duration) -> Duration {
+    let owed = waited.saturating_sub(granted);
+    if is_waiting { owed.max(WHILE_WAITING) } else { owed }
 }
 
 /// How long services may take to be disposed once force was used against the attempt.

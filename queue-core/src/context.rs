@@ -50,7 +50,18 @@ struct Shared {
     followups: Mutex<Vec<NewJob>>,
     is_completing: AtomicBool,
     is_completed: AtomicBool,
+    waits: Mutex<Waits>,
     home: Arc<Home>,
+}
+
+/// The time that the attempt has waited for resources.
+#[derive(Default)]
+struct Waits {
+    /// The number of waits that go on, and the beginning of the first of them.
+    open: usize,
+    since: Timestamp,
+    /// The time of those that are over.
+    over: Duration,
 }
 
 /// No attempt began at the beginning of time.
@@ -65,6 +76,7 @@ impl Shared {
         self.followups = Mutex::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
+        self.waits = Mutex::default();
     }
 }
 
@@ -117,6 +129,7 @@ impl JobContext {
             followups: Mutex::new(Vec::new()),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
+            waits: Mutex::default(),
             home,
         }))
     }
@@ -253,6 +266,28 @@ impl JobContext {
         self.0.home.world.clock.sleep(duration).await;
     }
 
+    /// Waits for a resource, such as a connection of a pool, while the attempt's timeout stands still.
+    ///
+    /// A service that a job depends on uses it, so that a wait for other jobs is not taken for slow work of this one. It does
+    /// not end the wait: bound it, and end it when the [`token`](Self::token) fires.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `future`. The timeout goes on when the wait ends, whether it is over or dropped.
+    pub async fn waiting<T>(&self, future: impl Future<Output = T>) -> T {
+        let _wait = Wait::begin(self);
+        future.await
+    }
+
+    /// Returns the time that the attempt has waited so far, and whether it waits now.
+    pub(crate) fn waited(&self) -> (Duration, bool) {
+        let waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        match waits.open {
+            0 => (waits.over, false),
+            _ => (waits.over.saturating_add(self.now().since(waits.since)), true),
+        }
+    }
+
     /// Has a job stored in the same atomic step as this one's completion, and not at all if this one fails.
     ///
     /// Use this rather than to enqueue from inside a job: it can neither lose nor double the next link of a chain,
@@ -334,6 +369,32 @@ impl JobContext {
 
     pub(crate) fn world(&self) -> &World {
         &self.0.home.world
+    }
+}
+
+/// A wait for a resource, which is over when this is dropped.
+struct Wait<'a>(&'a JobContext);
+
+impl<'a> Wait<'a> {
+    fn begin(context: &'a JobContext) -> Self {
+        let now = context.now();
+        let mut waits = context.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        if waits.open == 0 {
+            waits.since = now;
+        }
+        waits.open += 1;
+        Self(context)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        let mut waits = self.0.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.open = waits.open.saturating_sub(1);
+        if waits.open == 0 {
+            waits.over = waits.over.saturating_add(now.since(waits.since));
+        }
     }
 }
 

@@ -310,3 +310,36 @@ fn the_token_fires_at_the_timeout() -> TestResult {
         Ok(())
     })
 }
+
+#[background_job(timeout = "30s", max_attempts = 1)]
+async fn wait_then_work(#[inject] context: &JobContext, waits: u64, works: u64) {
+    for _ in 0..2 {
+        let wait = context.sleep(Duration::from_secs(waits / 2)); // virtual
+        context.waiting(wait).await;
+        context.sleep(Duration::from_secs(works / 2)).await; // virtual
+    }
+}
+
+/// H66: what a job waits for a resource is no part of its timeout; what it works is.
+#[test]
+fn the_timeout_stands_still_while_a_job_waits_for_a_resource() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![wait_then_work]).build()?;
+        let table = [(0, 28, None), (600, 28, None), (0, 32, Some(30)), (600, 32, Some(630))];
+        for (waits, works, times_out) in table {
+            kit.queue().enqueue(wait_then_work::new(waits, works)).await?;
+
+            let attempt = kit.step().await?.unwrap();
+
+            let took = attempt.ended_at.since(attempt.started_at);
+            let cause = attempt.outcome.failure().map(|failure| failure.cause);
+            assert_eq!(cause, times_out.map(|_| FailureCause::Timeout), "{waits} s and {works} s: {took:?}");
+            let late = times_out.map(|at| took.saturating_sub(Duration::from_secs(at)));
+            assert!(
+                late.is_none_or(|late| late < Duration::from_secs(1)),
+                "{waits} s and {works} s: {took:?}"
+            );
+        }
+        Ok(())
+    })
+}
