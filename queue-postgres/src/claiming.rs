@@ -12,7 +12,6 @@ mod message;
 mod waiting;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use queue_core::encoded::Encoded;
@@ -26,7 +25,8 @@ pub(crate) use message::{Claim, Message};
 
 use crate::company::Company;
 use crate::error::{explained, shared};
-use crate::link::Link;
+use crate::hearing::Hearing;
+use crate::link::{Link, Pace};
 use crate::server::Server;
 use crate::settling::Settle;
 use bookmarks::{Begin, Bookmarks};
@@ -56,7 +56,7 @@ pub(crate) struct Claimer {
 pub(crate) struct PollInterval {
     pub(crate) interval: Duration,
     /// Whether notifications of others are heard; then it's looked much less often.
-    pub(crate) is_listening: Arc<AtomicBool>,
+    pub(crate) hearing: Arc<Hearing>,
 }
 
 /// What has gathered for one trip.
@@ -79,7 +79,7 @@ impl Claimer {
         Self {
             messages,
             settles,
-            link: Link::new(server.place.clone()),
+            link: Link::paced(server.place.clone(), Pace::of_claims(poll.interval)),
             server,
             waiting: Waiting::new(poll),
             bookmarks: Bookmarks::default(),
@@ -196,7 +196,7 @@ impl Claimer {
         let (sql, asked) = (&self.server.sql.claim, &claims);
         let rows = self
             .link
-            .call(&move |connection| {
+            .call_again(&move |connection| {
                 Box::pin(leased::bind_claims(sql.query(), asked, begin).fetch_all(connection))
             })
             .await?;

@@ -1,21 +1,25 @@
 //! The settings of a queue.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::inspect::Prune;
-use queue_core::{Limits, QueueError};
+use queue_core::{BoxError, Limits, QueueError};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::place::Place;
+use crate::io::Io;
+use crate::place::{MakeOptions, Place, Source};
 use crate::queue::PostgresQueue;
+use crate::unit_connection::Units;
 
 /// Settings of a [`PostgresQueue`]; made by [`PostgresQueue::builder`].
 #[must_use = "a queue is opened by `connect`"]
 #[derive(Clone)]
 pub struct PostgresQueueBuilder {
     pub(crate) target: Target,
+    pub(crate) make_options: Option<MakeOptions>,
     pub(crate) schema: String,
     pub(crate) migrates: bool,
     pub(crate) is_pooled: bool,
@@ -39,6 +43,12 @@ pub(crate) enum Target {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The server counts milliseconds in 32 bits.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
+/// The driver reserves memory for each connection that a pool may have.
+const MOST_UNIT_CONNECTIONS: u32 = 10_000;
+
 impl PostgresQueueBuilder {
     pub(crate) fn new(target: Target) -> Self {
         let mut retention = Prune::nothing();
@@ -47,6 +57,7 @@ impl PostgresQueueBuilder {
         retention.discarded = Some(DAY * 7);
         Self {
             target,
+            make_options: None,
             schema: "queue".to_owned(),
             migrates: true,
             is_pooled: false,
@@ -78,12 +89,45 @@ impl PostgresQueueBuilder {
         self
     }
 
+    /// Changes the connect options for each new connection, for credentials that change while the program runs.
+    ///
+    /// `options` is called with the options that the builder was made with, whenever a connection is about to be opened, and
+    /// returns those to open it with. It must not block, and it should answer from a cache: a burst of jobs may open several
+    /// connections at once. An error of it is `Unavailable`, and the queue tries again as if the server were away.
+    ///
+    /// A queue [from a pool](PostgresQueue::pool_builder) needs none: it uses the options that the pool has at the time, so
+    /// call [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
+    ///
+    /// ```no_run
+    /// # use queue_postgres::PostgresQueue;
+    /// # async fn fresh_token() -> Result<String, queue_core::BoxError> { Ok(String::new()) }
+    /// # async fn example() -> Result<(), queue_core::QueueError> {
+    /// let queue = PostgresQueue::builder("postgres://worker@db.example.com/shop")
+    ///     .connect_options_with(|options| async move { Ok(options.password(&fresh_token().await?)) })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connect_options_with<F, O>(mut self, options: F) -> Self
+    where
+        F: Fn(PgConnectOptions) -> O + Send + Sync + 'static,
+        O: Future<Output = Result<PgConnectOptions, BoxError>> + Send + 'static,
+    {
+        self.make_options = Some(Arc::new(move |of| Box::pin(options(of))));
+        self
+    }
+
     /// Waits so long for a connection, and for each answer, before a call is `Unavailable`; 30 s by default.
     ///
     /// The server is told, and ends what takes longer: a push that was given up isn't stored later. Only where the
     /// connection itself breaks is it in doubt what was done.
+    ///
+    /// A connection that is dead without having been closed is noticed sooner: a statement that takes longer than 1.5 s is
+    /// asked about over another connection, and given up if the server does not work on it. Renewals are bounded by a part
+    /// of the leases that they renew. Times above 24 days are taken for 24 days.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -99,10 +143,11 @@ impl PostgresQueueBuilder {
     /// Opens so many connections at most for [units of work](crate::PgUnitOfWork), 10 by default; of a queue
     /// [from a pool](PostgresQueue::from_pool) they use that one. So many jobs with one run at once; others wait.
     ///
-    /// The queue's own connections are few, whatever the load: two that store, one that works, one that renews, one that
-    /// listens, one that prunes, and one for what seldom happens; each is opened when it's first needed.
+    /// The queue's own connections are few, whatever the load: two that store, one that claims, one that settles, one or two
+    /// that renew, one that listens, one that notifies, one that prunes, and one for operators; each is opened when it's
+    /// first needed. The number is at least 1 and at most 10,000.
     pub fn unit_connections(mut self, connections: u32) -> Self {
-        self.unit_connections = connections.max(1);
+        self.unit_connections = connections.clamp(1, MOST_UNIT_CONNECTIONS);
         self
     }
 
@@ -157,8 +202,7 @@ impl PostgresQueueBuilder {
     /// Dropping the future leaves each version whole or absent.
     pub async fn migrate_now(self) -> Result<(), QueueError> {
         let place = self.place()?;
-        let io = crate::io::Io::start(|_| std::future::pending());
-        io?.run(async move { crate::migrations::migrate(&place).await }).await
+        Io::run_apart(async move { crate::migrations::migrate(&place).await }).await
     }
 
     pub(crate) fn place(&self) -> Result<Place, QueueError> {
@@ -167,19 +211,28 @@ impl PostgresQueueBuilder {
             Target::Pool(pool) => (*pool.connect_options()).clone(),
             Target::Options(options) => (**options).clone(),
         };
+        let source = match (&self.make_options, &self.target) {
+            (Some(make), _) => Source::Made(make.clone()),
+            (None, Target::Pool(pool)) => Source::Pool(pool.clone()),
+            (None, Target::Url(_) | Target::Options(_)) => Source::Fixed,
+        };
         let (schema, is_pooled, timeout) = (self.schema.as_str().into(), self.is_pooled, self.timeout);
-        Place { options, schema, is_pooled, timeout }.prepared()
+        Place { options, source, schema, is_pooled, timeout, alarm: Arc::default() }.prepared()
     }
 
-    /// Gives the pool that units of work are begun in, on the application's runtime; it connects when it's first used.
-    pub(crate) fn unit_pool(&self, place: &Place) -> PgPool {
-        match &self.target {
-            Target::Pool(pool) => pool.clone(),
-            Target::Url(_) | Target::Options(_) => PgPoolOptions::new()
-                .max_connections(self.unit_connections)
-                .acquire_timeout(self.timeout)
-                .connect_lazy_with(place.options.clone()),
-        }
+    /// Returns the pool that units of work are begun in; one of the queue's own connects when it's first used.
+    pub(crate) fn units(&self, place: &Arc<Place>, io: &Io) -> Units {
+        let (pool, is_ours) = match &self.target {
+            Target::Pool(pool) => (pool.clone(), false),
+            Target::Url(_) | Target::Options(_) => {
+                // A connection is tested by the transaction that begins on it, and a wait for one is no news.
+                let options =
+                    PgPoolOptions::new().max_connections(self.unit_connections).test_before_acquire(false);
+                let options = options.acquire_timeout(self.timeout).acquire_slow_threshold(LONGEST_TIMEOUT);
+                (options.connect_lazy_with(place.options.clone()), true)
+            }
+        };
+        Units { pool, is_ours, place: place.clone(), io: io.clone() }
     }
 }
 

@@ -31,6 +31,16 @@ pub(crate) fn is_connection_lost(error: &Error) -> bool {
     }
 }
 
+/// Returns whether it's an answer of the server, rather than of the way to it.
+pub(crate) fn is_of_the_server(error: &Error) -> bool {
+    matches!(error, Error::Database(_))
+}
+
+/// Returns whether the server had ended the session because it was idle, before it read the statement.
+pub(crate) fn was_ended_idle(error: &Error) -> bool {
+    code(error).as_deref() == Some("57P05")
+}
+
 /// Tells whether the same transaction may simply be run again: the server gave it up in favour of another.
 pub(crate) fn is_contention(error: &Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
@@ -44,6 +54,12 @@ pub(crate) fn is_lock_timeout(error: &Error) -> bool {
 /// Tells whether the server ended the statement, because it took too long or because somebody asked for that.
 pub(crate) fn is_cancelled(error: &Error) -> bool {
     code(error).as_deref() == Some("57014")
+}
+
+/// Returns whether the server may have no room for a notification. Other limits of the server have the same code.
+pub(crate) fn is_notification_refused(error: &QueueError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
+    cause.is_some_and(|cause| code(cause).as_deref() == Some("54000"))
 }
 
 /// Tells whether it's the request that is wrong, rather than the server or the way to it.
@@ -87,6 +103,17 @@ pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
         ),
     };
     QueueError::new(kind, message).with_source(error)
+}
+
+/// Explains what ended a connection that had been open when the call was sent.
+pub(crate) fn broken(error: Error, place: &Place) -> QueueError {
+    if is_of_the_server(&error) {
+        return explained(error, place);
+    }
+    let text = format!(
+        "a connection to {place} broke before the answer came: whether the call was done is not known"
+    );
+    QueueError::unavailable(text).with_source(error)
 }
 
 /// Says it to each of those who had a part in the call.

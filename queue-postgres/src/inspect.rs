@@ -11,9 +11,11 @@ use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
 use crate::batch::storable;
+use crate::error::is_notification_refused;
 use crate::pruning::prune;
 use crate::queue::PostgresQueue;
 use crate::rows;
+use crate::server::Notice;
 use crate::sql::Sql;
 
 /// How soon a call is made again that another transaction holds up, and for how long at most.
@@ -74,10 +76,20 @@ impl Inspect for PostgresQueue {
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        let (channel, word) = (self.server().place.channel(), self.server().word().to_owned());
-        let retry =
-            move |sql: &Sql| sql.retry.query().bind(id.as_uuid()).bind(channel.clone()).bind(word.clone());
-        match &*self.asked_of(retry).await? {
+        let retry = |notice: Notice| {
+            self.asked_of(move |sql: &Sql| {
+                sql.retry.query().bind(id.as_uuid()).bind(notice.0.clone()).bind(notice.1.clone())
+            })
+        };
+        let notice = (Some(self.server().place.channel()), Some(self.server().word().to_owned()));
+        let answer = match retry(notice).await {
+            Err(error) if is_notification_refused(&error) => {
+                self.server().note_refused();
+                retry((None, None)).await?
+            }
+            answer => answer?,
+        };
+        match &*answer {
             "done" => {
                 self.server().wake();
                 Ok(())
@@ -107,8 +119,13 @@ impl Inspect for PostgresQueue {
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.set_paused(queue, false).await?;
         self.server().wake();
-        let (server, io) = (self.server().clone(), self.io());
-        io.run(async move { server.notify(server.word()).await }).await
+        let server = self.server().clone();
+        let notified = async move { server.notify(server.word()).await };
+        if let Err(error) = self.io().run(notified).await {
+            // Other processes find the jobs when they next poll.
+            tracing::debug!(place = %self.server().place, ?error, "a resumed queue was told to no other process");
+        }
+        Ok(())
     }
 
     async fn prune(&self, what: &Prune) -> Result<u64, QueueError> {
@@ -121,7 +138,7 @@ impl Inspect for PostgresQueue {
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 impl PostgresQueue {
-    /// Asks for something over the connection of those who seldom ask.
+    /// Asks for something that may be done twice, over the connection of those who seldom ask.
     pub(crate) async fn at_the_desk<T, A>(&self, ask: A) -> Result<T, QueueError>
     where
         T: Send + 'static,
@@ -133,7 +150,7 @@ impl PostgresQueue {
             loop {
                 let answer = {
                     let mut desk = server.desk.lock().await;
-                    desk.try_call(&|connection| ask(connection, &server.sql)).await
+                    desk.call_again(&|connection| ask(connection, &server.sql)).await
                 };
                 match answer {
                     // Others use the connection while this caller waits for the lock.
@@ -152,11 +169,16 @@ impl PostgresQueue {
         &self,
         question: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
     ) -> Result<String, QueueError> {
-        self.at_the_desk(move |connection, sql| {
-            let question = question(sql);
-            Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
-        })
-        .await
+        let server = self.server().clone();
+        let work = async move {
+            let mut desk = server.desk.lock().await;
+            desk.call(&|connection| {
+                let question = question(&server.sql);
+                Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
+            })
+            .await
+        };
+        self.io().run(work).await
     }
 
     async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {

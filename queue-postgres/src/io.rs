@@ -27,6 +27,19 @@ impl Io {
         Ok(io)
     }
 
+    /// Runs something on a thread of its own, which ends with it.
+    pub(crate) async fn run_apart<T, W>(work: W) -> Result<T, QueueError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, QueueError>> + Send + 'static,
+    {
+        let (done, is_done) = oneshot::channel::<()>();
+        let io = Self::start(|_| async move { drop(is_done.await) })?;
+        let answer = io.run(work).await;
+        drop(done);
+        answer
+    }
+
     /// Runs something on the thread, to its end even if nobody waits for it any more.
     pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where

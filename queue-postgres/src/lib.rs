@@ -33,6 +33,10 @@
 //! All time is the server's. A server that is restarted, fails over or breaks off is connected to anew; the hosted loop goes
 //! on by itself, and a push that was in doubt is sent again under the same identities.
 //!
+//! A connection can also die without being closed, as when a firewall forgets it. Then the server is asked over another
+//! connection whether it still works on the statement; if it doesn't, the connection is replaced, and a warning says so once.
+//! Renewals use another connection after a sixth of the lease, so that no lease is lost.
+//!
 //! # In your own transactions
 //!
 //! [`enqueue_in`](PostgresQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
@@ -71,6 +75,7 @@ mod claiming;
 mod company;
 mod config;
 mod error;
+mod hearing;
 mod inspect;
 mod io;
 mod link;
@@ -78,14 +83,17 @@ mod listening;
 mod migrations;
 mod place;
 mod pruning;
+mod pulse;
 mod pushing;
 mod queue;
+mod renewing;
 mod rows;
 mod server;
 mod settlements;
 mod settling;
 mod sql;
 mod transaction;
+mod unit_connection;
 mod unit_of_work;
 
 pub use config::PostgresQueueBuilder;

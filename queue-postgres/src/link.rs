@@ -1,21 +1,53 @@
 //! One connection to the server, made anew whenever it's lost.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 use queue_core::QueueError;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use tokio::time::{Instant, timeout};
 
-use crate::error::{explained, is_cancelled, is_connection_lost, is_contention, is_lock_timeout};
+use crate::error::{
+    broken, explained, is_cancelled, is_connection_lost, is_contention, is_lock_timeout, was_ended_idle,
+};
 use crate::place::Place;
+use crate::pulse::{Backend, Waited, watched};
 
 /// How often a transaction is run again that the server gave up in favour of another.
 const RETRIES: u32 = 10;
 
-/// A connection that was idle for so long is asked whether it still lives before it's used.
-const IDLE: Duration = Duration::from_secs(1);
+/// How soon a connection is suspected.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// A connection that was idle for this time is asked whether it still lives before it's used.
+    pub(crate) idle: Duration,
+    /// If it has not answered for this time, another is opened.
+    pub(crate) ping: Duration,
+    /// A statement that has not answered for this time is asked about.
+    pub(crate) check: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let ms = Duration::from_millis;
+        Self { idle: ms(1_000), ping: ms(250), check: ms(1_500) }
+    }
+}
+
+impl Pace {
+    /// Returns the pace of claims, which must find jobs within twice the poll interval.
+    pub(crate) fn of_claims(poll_interval: Duration) -> Self {
+        let pace = Self::default();
+        let quarter = (poll_interval / 4).max(Duration::from_millis(50));
+        Self {
+            idle: quarter.min(pace.idle),
+            ping: quarter.min(pace.ping),
+            check: (quarter * 2).min(pace.check),
+        }
+    }
+}
 
 /// How long a statement that others share waits for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
@@ -24,8 +56,16 @@ pub(crate) struct Link {
     place: Arc<Place>,
     /// How long the server lets a statement wait for a lock; `None` waits for as long as the statement may take.
     lock_timeout: Option<Duration>,
-    connection: Option<PgConnection>,
+    session: Option<Session>,
     used: Instant,
+    pace: Pace,
+}
+
+/// An open connection.
+struct Session {
+    connection: PgConnection,
+    /// The server's process behind it; a pooler has others from time to time.
+    backend: Option<Backend>,
 }
 
 /// What is asked over a connection: one transaction, which may be asked more than once.
@@ -47,10 +87,21 @@ impl From<QueueError> for Unanswered {
     }
 }
 
+impl From<Unanswered> for QueueError {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.error
+    }
+}
+
 impl Link {
     /// Makes a link that connects when it's first needed.
     pub(crate) fn new(place: Arc<Place>) -> Self {
-        Self { place, lock_timeout: None, connection: None, used: Instant::now() }
+        Self::paced(place, Pace::default())
+    }
+
+    /// Makes a link that suspects its connections sooner or later than others.
+    pub(crate) fn paced(place: Arc<Place>, pace: Pace) -> Self {
+        Self { place, lock_timeout: None, session: None, used: Instant::now(), pace }
     }
 
     /// Creates a link whose statements wait for no lock of another transaction: they are [blocked](Unanswered::is_blocked)
@@ -64,30 +115,56 @@ impl Link {
         self.try_call(ask).await.map_err(|unanswered| unanswered.error)
     }
 
+    /// Asks for something that may be done twice: if the connection breaks in the middle, it is asked once more over
+    /// another.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`try_call`](Self::try_call).
+    pub(crate) async fn call_again<T>(&mut self, ask: Ask<'_, T>) -> Result<T, Unanswered> {
+        match self.try_call(ask).await {
+            Err(unanswered) if unanswered.is_in_doubt => self.try_call(ask).await,
+            answer => answer,
+        }
+    }
+
     /// Asks, and says what is in doubt if there is no answer.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future drops the connection if it is in use.
     pub(crate) async fn try_call<T>(&mut self, ask: Ask<'_, T>) -> Result<T, Unanswered> {
+        self.try_call_within(self.place.timeout, ask).await
+    }
+
+    /// Asks as [`try_call`](Self::try_call) does, with a bound of its own that isn't longer than the timeout.
+    pub(crate) async fn try_call_within<T>(
+        &mut self,
+        bound: Duration,
+        ask: Ask<'_, T>,
+    ) -> Result<T, Unanswered> {
+        let known = Unanswered::from;
         for retry in 0.. {
-            let known = Unanswered::from;
-            let mut connection = self.connected().await.map_err(known)?;
+            let is_kept = self.session.is_some();
+            let mut session = self.connected(bound).await.map_err(known)?;
             let (place, started) = (self.place.clone(), Instant::now());
-            let call = asked(&mut connection, &place, self.lock_timeout, ask);
-            let answer = timeout(patience(place.timeout), call).await;
-            match answer {
-                Ok(Ok(answer)) => {
-                    self.keep(connection);
+            let patience = if bound < place.timeout { bound } else { patience(bound) };
+            let (connection, backend) = (&mut session.connection, session.backend.as_ref());
+            let call = asked(connection, &place, self.lock_timeout, ask);
+            match watched(&place, backend, self.pace.check, patience, call).await {
+                Waited::Answered(Ok(answer)) => {
+                    self.keep(session);
                     return Ok(answer);
                 }
-                Ok(Err(error)) if is_connection_lost(&error) => {
-                    return Err(in_doubt(explained(error, &self.place)));
+                // The server had ended the session before it read this; a new one is used instead.
+                Waited::Answered(Err(error)) if is_kept && was_ended_idle(&error) => {}
+                Waited::Answered(Err(error)) if is_connection_lost(&error) => {
+                    return Err(in_doubt(broken(error, &self.place)));
                 }
-                Ok(Err(error)) => {
-                    self.keep(connection);
+                Waited::Answered(Err(error)) => {
+                    self.keep(session);
                     if is_cancelled(&error) && started.elapsed() >= place.timeout {
-                        return Err(known(unanswered(&place).with_source(error)));
+                        return Err(known(unanswered(&place, bound).with_source(error)));
                     }
                     if self.lock_timeout.is_some() && is_lock_timeout(&error) {
                         return Err(Unanswered { is_blocked: true, ..known(explained(error, &self.place)) });
@@ -99,46 +176,85 @@ impl Link {
                     let pause = Duration::from_millis(fastrand::u64(0..=1 << retry.min(7)));
                     tokio::time::sleep(pause).await;
                 }
-                Err(_) => {
-                    return Err(in_doubt(unanswered(&place)));
+                Waited::TooLong => {
+                    abandon(session, place.clone());
+                    return Err(in_doubt(unanswered(&place, bound)));
+                }
+                Waited::Dead => {
+                    abandon(session, place.clone());
+                    return Err(in_doubt(died(&place)));
                 }
             }
         }
         unreachable!("the loop ends with an answer or with the last retry")
     }
 
-    fn keep(&mut self, connection: PgConnection) {
+    fn keep(&mut self, session: Session) {
         self.used = Instant::now();
-        self.connection = Some(connection);
+        self.session = Some(session);
     }
 
-    /// Takes the connection out, alive as far as anybody knows; it's put back by `keep` once it has answered.
-    async fn connected(&mut self) -> Result<PgConnection, QueueError> {
-        let place = &self.place;
-        if let Some(mut connection) = self.connection.take() {
-            if self.used.elapsed() < IDLE {
-                return Ok(connection);
-            }
-            if let Ok(Ok(())) = timeout(place.timeout, connection.ping()).await {
-                return Ok(connection);
-            }
-        }
-        let connect = async {
-            let mut connection = PgConnection::connect_with(&place.options).await?;
-            if !place.is_pooled {
-                raw_sql(AssertSqlSafe(opening(place.timeout, self.lock_timeout)))
-                    .execute(&mut connection)
-                    .await?;
-            }
-            Ok(connection)
+    /// Takes the session out, alive as far as anybody knows; it's put back by `keep` once it has answered.
+    async fn connected(&mut self, bound: Duration) -> Result<Session, QueueError> {
+        let (place, lock_timeout) = (&self.place, self.lock_timeout);
+        let open = async {
+            timeout(bound, Session::open(place, lock_timeout))
+                .await
+                .unwrap_or_else(|_| Err(place.unreachable(bound)))
         };
-        match timeout(place.timeout, connect).await {
-            Ok(connected) => connected.map_err(|error| explained(error, place)),
-            Err(_) => Err(QueueError::unavailable(format!(
-                "{place} can't be reached within {:?}: see the address, the port and the firewalls between",
-                place.timeout
-            ))),
+        let Some(mut session) = self.session.take() else { return open.await };
+        if self.used.elapsed() < self.pace.idle {
+            return Ok(session);
         }
+        // Another is opened if it does not answer soon, and it's dead if the other is there first: a slow server is slow for
+        // both.
+        let first = {
+            let mut pong = pin!(session.connection.ping());
+            match timeout(self.pace.ping, &mut pong).await {
+                Ok(pinged) => Either::Left(pinged),
+                Err(_) => match select(pong, pin!(open)).await {
+                    Either::Left((pinged, _)) => Either::Left(pinged),
+                    Either::Right((opened, _)) => Either::Right(opened),
+                },
+            }
+        };
+        match first {
+            Either::Left(Ok(())) => Ok(session),
+            Either::Left(Err(error)) => {
+                tracing::debug!(%place, %error, "an idle connection was closed; it's made anew");
+                timeout(bound, Session::open(place, lock_timeout))
+                    .await
+                    .unwrap_or_else(|_| Err(place.unreachable(bound)))
+            }
+            Either::Right(opened) => {
+                if opened.is_ok() {
+                    place.alarm.raise(place);
+                }
+                abandon(session, place.clone());
+                opened
+            }
+        }
+    }
+}
+
+impl Session {
+    async fn open(place: &Place, lock_timeout: Option<Duration>) -> Result<Self, QueueError> {
+        let mut connection = place.connect().await?;
+        if place.is_pooled {
+            return Ok(Self { connection, backend: None });
+        }
+        let opened =
+            raw_sql(AssertSqlSafe(opening(place.timeout, lock_timeout))).fetch_all(&mut connection).await;
+        let backend = opened.and_then(|rows| rows.last().map(Backend::read).transpose());
+        let backend = backend.map_err(|error| explained(error, place))?;
+        Ok(Self { connection, backend })
+    }
+}
+
+/// Drops a connection that did not answer, and has the server end its session.
+fn abandon(session: Session, place: Arc<Place>) {
+    if let Some(backend) = session.backend {
+        tokio::spawn(async move { backend.signal(&place, "pg_terminate_backend").await });
     }
 }
 
@@ -148,20 +264,32 @@ fn patience(timeout: Duration) -> Duration {
     timeout.saturating_add(timeout / 10).saturating_add(Duration::from_millis(100))
 }
 
-fn unanswered(place: &Place) -> QueueError {
-    QueueError::unavailable(format!("{place} did not answer within {:?}", place.timeout))
+pub(crate) fn unanswered(place: &Place, bound: Duration) -> QueueError {
+    QueueError::unavailable(format!("{place} did not answer within {bound:?}"))
+}
+
+pub(crate) fn died(place: &Place) -> QueueError {
+    QueueError::unavailable(format!(
+        "a connection to {place} stopped answering without being closed: whether the call was done is not known"
+    ))
 }
 
 /// What a connection begins with.
 ///
 /// The statements count on seeing what others commit meanwhile, whatever the server's default is; and what this end no
-/// longer waits for isn't to be done later. A bound that the server was given is left, if it's the closer one.
+/// longer waits for isn't to be done later. A bound that the server was given is left, if it's the closer one. The server
+/// notices soon that this end has gone.
 fn opening(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     format!(
-        "set session characteristics as transaction isolation level read committed; {}",
-        bounds(timeout, lock_timeout, "false")
+        "set session characteristics as transaction isolation level read committed; {}; {KEEPALIVES}; {}",
+        bounds(timeout, lock_timeout, "false"),
+        Backend::IDENTIFY
     )
 }
+
+/// The driver sets no keepalives at this end of a connection, so the server does at its own.
+pub(crate) const KEEPALIVES: &str = "select set_config('tcp_keepalives_idle', '30', false), \
+    set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)";
 
 fn bounds(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
     let bound = |setting, bound: Duration| {

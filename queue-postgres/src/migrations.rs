@@ -22,7 +22,7 @@ const LATEST: usize = MIGRATIONS.len();
 /// Fails unless the schema is the one that this program works with.
 pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
-    let mut connection = PgConnection::connect_with(&place.options).await.map_err(broken)?;
+    let mut connection = place.connect().await?;
     let found = version(&mut connection, place).await.map_err(broken)?;
     let closed = connection.close().await;
     drop(closed);
@@ -43,7 +43,7 @@ pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
 /// Brings the schema up to date, once, however many do so at the same time.
 pub(crate) async fn migrate(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
-    let mut connection = PgConnection::connect_with(&place.options).await.map_err(broken)?;
+    let mut connection = place.connect().await?;
     let found = version(&mut connection, place).await.map_err(broken)?;
     if found > LATEST {
         return Err(newer(place, found));

@@ -20,7 +20,7 @@ pub(crate) use patient::Patient;
 
 use crate::batch::{Columns, bind_one, is_plain, past_the_end};
 use crate::company::Company;
-use crate::error::{explained, is_about_the_request, shared};
+use crate::error::{explained, is_about_the_request, is_notification_refused, shared};
 use crate::link::{Link, Unanswered};
 use crate::server::{Notice, Server};
 
@@ -191,14 +191,18 @@ impl Storing {
     }
 
     async fn store_once(&mut self, jobs: &[&Encoded]) -> Result<Pushed, Unanswered> {
-        let notice = self.server.notice();
-        let is_told = notice.0.is_some();
+        let mut notice = self.server.notice();
+        let mut is_told = notice.0.is_some();
         // If the connection breaks in the middle, they are sent once more: what was stored is known by its identity.
         let mut are_sent_again = false;
         let pushed = loop {
             match self.ask(jobs, &notice, are_sent_again).await {
                 Ok(pushed) => break pushed,
                 Err(unanswered) if unanswered.is_in_doubt && !are_sent_again => are_sent_again = true,
+                Err(unanswered) if notice.0.is_some() && is_notification_refused(&unanswered.error) => {
+                    self.server.note_refused();
+                    (notice, is_told) = ((None, None), false);
+                }
                 Err(unanswered) => return Err(unanswered),
             }
         };

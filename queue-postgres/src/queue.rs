@@ -20,13 +20,15 @@ use uuid::Uuid;
 use crate::batch::{check_keys, micros};
 use crate::claiming::{Claim, Claimer, Message, PollInterval};
 use crate::config::{PostgresQueueBuilder, Target};
+use crate::hearing::Hearing;
 use crate::io::{Io, ended};
-use crate::link::Link;
 use crate::listening::Listening;
 use crate::pushing::{Patient, Pusher, Request};
+use crate::renewing::Renewals;
 use crate::rows::{count, instant};
 use crate::server::Server;
 use crate::settling::{CarefulSettler, Settle, Settler};
+use crate::unit_connection::Units;
 use crate::{migrations, pruning};
 
 /// A queue in a PostgreSQL database.
@@ -43,8 +45,8 @@ struct Shared {
     settles: UnboundedSender<Settle>,
     io: Io,
     server: Arc<Server>,
-    renewals: Arc<Mutex<Link>>,
-    units: PgPool,
+    renewals: Arc<Renewals>,
+    units: Units,
     limits: Limits,
     is_closed: AtomicBool,
 }
@@ -121,8 +123,8 @@ impl PostgresQueue {
         let (settles, ends) = unbounded_channel();
         let (patient, held_up) = unbounded_channel();
         let (careful, blocked) = unbounded_channel();
-        let is_listening = Arc::new(AtomicBool::new(false));
-        let poll = PollInterval { interval: settings.poll_interval, is_listening: is_listening.clone() };
+        let hearing = Arc::new(Hearing::new(settings.poll_interval));
+        let poll = PollInterval { interval: settings.poll_interval, hearing: hearing.clone() };
         let server = Arc::new(Server::new(place, claims.downgrade()));
         let io = {
             let (server, release) = (server.clone(), settles.downgrade());
@@ -139,7 +141,7 @@ impl PostgresQueue {
                 tokio::join!(futures_util::future::join_all(pushers), patient, claimer, settler, careful);
             })?
         };
-        let units = io.within(|| settings.unit_pool(&server.place));
+        let units = io.within(|| settings.units(&server.place, &io));
         let opened = {
             let server = server.clone();
             let migrates = settings.migrates;
@@ -152,9 +154,9 @@ impl PostgresQueue {
             }
         };
         io.run(opened).await?;
-        io.keep_running(Listening::new(server.clone(), is_listening, settings.poll_interval).run());
+        io.keep_running(Listening::new(server.clone(), hearing, settings.poll_interval).run());
         io.keep_running(pruning::run(server.clone(), settings.retention.clone()));
-        let renewals = Arc::new(Mutex::new(Link::new(server.place.clone())));
+        let renewals = Arc::new(Renewals::new(server.place.clone()));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
         Ok(Self(Arc::new(Shared { pushes, claims, settles, io, server, renewals, units, limits, is_closed })))
     }
@@ -193,7 +195,7 @@ impl PostgresQueue {
         &self.0.io
     }
 
-    pub(crate) fn units(&self) -> &PgPool {
+    pub(crate) fn units(&self) -> &Units {
         &self.0.units
     }
 
@@ -248,12 +250,11 @@ impl Queue for PostgresQueue {
             });
             places.push(place);
         }
-        let (link, server) = (self.0.renewals.clone(), self.0.server.clone());
+        let (connections, server) = (self.0.renewals.clone(), self.0.server.clone());
+        let shortest = leases.iter().map(|lease| lease.length).min().unwrap_or_default();
         let renew = async move {
-            let renewals = link
-                .lock()
-                .await
-                .call(&|connection| {
+            let renewals = connections
+                .call(shortest, &|connection| {
                     let renew = server
                         .sql
                         .renew

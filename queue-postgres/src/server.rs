@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::blocked::BlockedKeys;
 use crate::claiming::Message;
+use crate::error::is_notification_refused;
 use crate::link::{Link, Unanswered};
 use crate::place::Place;
 use crate::sql::Sql;
@@ -21,12 +22,14 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Server {
     pub(crate) place: Arc<Place>,
     pub(crate) sql: Sql,
-    /// For what seldom happens: operators, new queues, late notifications.
+    /// For what seldom happens: operators, new queues.
     pub(crate) desk: tokio::sync::Mutex<Link>,
     /// The unique keys that other transactions hold locked.
     pub(crate) blocked: BlockedKeys,
     /// The queues that this process knows to exist. The server may lose them: its answer is what counts.
     queues: RwLock<HashSet<QueueName>>,
+    /// For notifications, which must not wait for an operator's statement that waits for a lock.
+    bell: tokio::sync::Mutex<Link>,
     /// Tells this process's notifications from those of others.
     word: String,
     notified: Mutex<Notified>,
@@ -34,10 +37,21 @@ pub(crate) struct Server {
     claims: WeakUnboundedSender<Message>,
 }
 
+/// How long nothing is sent after the server had no room for a notification.
+const MUTED: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
 struct Notified {
     last: Option<Instant>,
     is_one_due: bool,
+    /// When the server last had no room for one.
+    refused: Option<Instant>,
+}
+
+impl Notified {
+    fn is_muted(&self) -> bool {
+        self.refused.is_some_and(|refused| refused.elapsed() < MUTED)
+    }
 }
 
 /// What a statement is given that is to notify: the channel and the word, or nothing.
@@ -49,6 +63,7 @@ impl Server {
         Self {
             sql: Sql::new(&place),
             desk: tokio::sync::Mutex::new(Link::impatient(place.clone())),
+            bell: tokio::sync::Mutex::new(Link::new(place.clone())),
             place,
             blocked: BlockedKeys::default(),
             queues: RwLock::default(),
@@ -110,17 +125,29 @@ impl Server {
     /// [`notified_late`](Self::notified_late) follows.
     pub(crate) fn notice(&self) -> Notice {
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
-        if notified.last.is_some_and(|last| last.elapsed() < NOTIFY_INTERVAL) {
+        if notified.is_muted() || notified.last.is_some_and(|last| last.elapsed() < NOTIFY_INTERVAL) {
             return (None, None);
         }
         notified.last = Some(Instant::now());
         (Some(self.place.channel()), Some(self.word.clone()))
     }
 
+    /// Notes that the server has no room for notifications, and sends none for a while: a statement must not fail by them.
+    pub(crate) fn note_refused(&self) {
+        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        if notified.refused.replace(Instant::now()).is_none() {
+            tracing::warn!(
+                place = %self.place,
+                "the server has no room for notifications: jobs of other processes are looked for at the poll interval; \
+                 see `pg_notification_queue_usage()` and end sessions that listen and are idle in a transaction"
+            );
+        }
+    }
+
     /// Sends, in a while and once for all, the notification of what was committed without one.
     pub(crate) fn notified_late(self: &Arc<Self>) {
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut notified.is_one_due, true) {
+        if notified.is_muted() || std::mem::replace(&mut notified.is_one_due, true) {
             return;
         }
         let server = self.clone();
@@ -129,21 +156,24 @@ impl Server {
             let now = Instant::now();
             {
                 let mut notified = server.notified.lock().unwrap_or_else(PoisonError::into_inner);
-                *notified = Notified { last: Some(now), is_one_due: false };
+                *notified = Notified { last: Some(now), is_one_due: false, refused: notified.refused };
             }
             // If it can't be sent, others find the jobs when they next look.
-            drop(server.notify(&server.word).await);
+            if server.notify(&server.word).await.is_err_and(|error| is_notification_refused(&error)) {
+                server.note_refused();
+            }
         });
     }
 
     /// Sends a notification.
     pub(crate) async fn notify(&self, word: &str) -> Result<(), QueueError> {
         let channel = self.place.channel();
-        let mut desk = self.desk.lock().await;
-        desk.call(&|connection| {
+        let mut bell = self.bell.lock().await;
+        bell.call_again(&|connection| {
             let query = self.sql.notify.query().bind(channel.clone()).bind(word.to_owned());
             Box::pin(async move { query.execute(connection).await.map(drop) })
         })
         .await
+        .map_err(QueueError::from)
     }
 }

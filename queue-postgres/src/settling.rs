@@ -18,9 +18,9 @@ pub(crate) use request::{Part, Settle};
 
 use crate::batch::past_the_end;
 use crate::company::Company;
-use crate::error::{explained, is_about_the_request, shared};
+use crate::error::{explained, is_about_the_request, is_notification_refused, shared};
 use crate::link::{Link, Unanswered};
-use crate::server::Server;
+use crate::server::{Notice, Server};
 use crate::settlements::{Ends, bind_settlements};
 
 /// How many jobs share a statement at most, roughly.
@@ -144,13 +144,20 @@ impl Settling {
     async fn ask_once(&mut self, parts: &[Part<'_>], skips: bool) -> Result<Ends, Unanswered> {
         let changes = parts.iter().any(Part::makes_jobs_ready);
         let notice = if changes { self.server.notice() } else { (None, None) };
-        let (sql, notice) = (&self.server.sql.settle, &notice);
-        let row = self
-            .link
-            .try_call(&move |connection| {
+        let sql = &self.server.sql.settle;
+        let settle = async |link: &mut Link, notice: &Notice| {
+            link.call_again(&move |connection| {
                 Box::pin(bind_settlements(sql.query(), parts, skips, notice).fetch_one(connection))
             })
-            .await?;
+            .await
+        };
+        let row = match settle(&mut self.link, &notice).await {
+            Err(unanswered) if notice.0.is_some() && is_notification_refused(&unanswered.error) => {
+                self.server.note_refused();
+                settle(&mut self.link, &(None, None)).await?
+            }
+            row => row?,
+        };
         if changes && notice.0.is_none() {
             self.server.notified_late();
         }

@@ -28,9 +28,13 @@ impl Statement {
 pub(crate) struct Sql {
     pub(crate) enter: Statement,
     pub(crate) push: Statement,
+    /// `push` in a transaction of others, which a full queue of notifications must not fail.
+    pub(crate) push_in: Statement,
     pub(crate) push_one: Statement,
     pub(crate) claim: Statement,
     pub(crate) settle: Statement,
+    /// `settle` in a transaction of others, likewise.
+    pub(crate) settle_in: Statement,
     pub(crate) renew: Statement,
     pub(crate) cancel: Statement,
     pub(crate) retry: Statement,
@@ -111,12 +115,25 @@ impl Sql {
             let places: Vec<_> = (1..=arguments).map(|place| format!("${place}")).collect();
             text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
         };
+        // The channel and the word come last. The server says only at the commit that it has no room for a notification.
+        let call_in = |function: &str, arguments: usize| {
+            let place = |place: usize| match place + 1 {
+                channel if channel == arguments => {
+                    format!("case when pg_notification_queue_usage() < 0.9 then ${place}::text end")
+                }
+                _ => format!("${place}"),
+            };
+            let places: Vec<_> = (1..=arguments).map(place).collect();
+            text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
+        };
         Self {
             enter: call("enter", 1),
             push: call("push", 16),
+            push_in: call_in("push", 16),
             push_one: text(PUSH_ONE),
             claim: call("claim", 9),
             settle: call("settle", 23),
+            settle_in: call_in("settle", 23),
             renew: call("renew", 3),
             cancel: call("cancel", 2),
             retry: call("retry", 3),

@@ -85,7 +85,7 @@ impl PostgresQueue {
         let server = self.server();
         for _ in 0..2 {
             self.enter(&jobs).await?;
-            let push = Columns::of(jobs.iter(), false).bind(server.sql.push.query());
+            let push = Columns::of(jobs.iter(), false).bind(server.sql.push_in.query());
             let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
             let rows = push.fetch_all(&mut *tx).await.map_err(|error| explained(error, &server.place))?;
             match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &server.place))? {

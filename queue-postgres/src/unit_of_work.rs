@@ -6,13 +6,14 @@ use std::ops::{Deref, DerefMut};
 use queue_core::encoded::encode_followups;
 use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
 use crate::batch::{check_keys, past_the_end};
 use crate::error::explained;
 use crate::queue::PostgresQueue;
 use crate::settlements::{Ends, bind_settlements};
 use crate::settling::Part;
+use crate::unit_connection::UnitConnection;
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///
@@ -39,7 +40,9 @@ use crate::settling::Part;
 /// # How long it's open
 ///
 /// It begins when the job's dependencies are made and ends with the attempt: so long it takes one connection of the pool,
-/// holds the locks of its writes, and keeps the server from vacuuming. A job that waits long for something else does that
+/// holds the locks of its writes, and keeps the server from vacuuming. While other jobs have all connections, a job waits for
+/// one; that takes nothing of its timeout. If a job fails or times out in the middle of a statement, the statement is
+/// cancelled. A job that waits long for something else does that
 /// better in a job of its own, which this one follows. It's the queue's to end: a job that sends `commit` or `rollback` as SQL
 /// of its own cuts its completion off from its writes.
 ///
@@ -50,7 +53,7 @@ use crate::settling::Part;
 pub struct PgUnitOfWork {
     queue: PostgresQueue,
     context: JobContext,
-    tx: Transaction<'static, Postgres>,
+    tx: UnitConnection,
 }
 
 impl PostgresQueue {
@@ -60,8 +63,7 @@ impl PostgresQueue {
         move |context: JobContext| {
             let queue = queue.clone();
             async move {
-                let begun = queue.units().begin().await;
-                let tx = begun.map_err(|error| explained(error, &queue.server().place))?;
+                let tx = queue.units().begin(&context).await?;
                 Ok::<_, QueueError>(PgUnitOfWork { queue, context, tx })
             }
         }
@@ -82,60 +84,75 @@ impl PgUnitOfWork {
     /// Dropping the future leaves everything written or nothing.
     pub async fn end(self, outcome: OutcomeKind) -> Result<(), QueueError> {
         let Self { queue, context, mut tx } = self;
-        let server = queue.server();
-        let broken = |error| explained(error, &server.place);
         if !outcome.is_success() {
-            return tx.rollback().await.map_err(broken);
-        }
-        let mut settlements = vec![context.completion()];
-        let followups = encode_followups(&mut settlements, queue.limits())?;
-        let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
-        check_keys(&jobs)?;
-        let notice = if jobs.is_empty() {
-            (None, None)
-        } else {
-            (Some(server.place.channel()), Some(server.word().to_owned()))
-        };
-        for _ in 0..2 {
-            queue.enter(&jobs).await?;
-            let parts = [Part { settlements: &settlements, followups: &followups }];
-            let settle = bind_settlements(server.sql.settle.query(), &parts, false, &notice);
-            let row = settle.fetch_one(&mut *tx).await.map_err(broken)?;
-            let ends = Ends::read(&row).map_err(broken)?;
-            if let Some(place) = ends.refused {
-                return Err(past_the_end(&jobs, usize::try_from(place).unwrap_or(0)));
-            }
-            if ends.is_queue_unknown {
-                server.forget_queues();
-                continue;
-            }
-            if ends.applied.is_empty() {
-                return Err(QueueError::conflict(
-                    "the lease was lost before the unit of work could be committed: nothing was written",
-                ));
-            }
-            tx.commit().await.map_err(broken)?;
-            context.note_completed();
-            server.wake();
+            tx.roll_back().await;
             return Ok(());
         }
-        Err(QueueError::unavailable(
-            "the queue of a followup was removed meanwhile: the tables are being emptied",
-        ))
+        match complete(&queue, &context, &mut tx).await {
+            Ok(()) => {
+                tx.commit().await?;
+                context.note_completed();
+                queue.server().wake();
+                Ok(())
+            }
+            Err(error) => {
+                tx.roll_back().await;
+                Err(error)
+            }
+        }
     }
+}
+
+/// Settles the job as completed, in its transaction.
+async fn complete(
+    queue: &PostgresQueue,
+    context: &JobContext,
+    tx: &mut UnitConnection,
+) -> Result<(), QueueError> {
+    let server = queue.server();
+    let mut settlements = vec![context.completion()];
+    let followups = encode_followups(&mut settlements, queue.limits())?;
+    let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
+    check_keys(&jobs)?;
+    let notice = if jobs.is_empty() {
+        (None, None)
+    } else {
+        (Some(server.place.channel()), Some(server.word().to_owned()))
+    };
+    for _ in 0..2 {
+        queue.enter(&jobs).await?;
+        let parts = [Part { settlements: &settlements, followups: &followups }];
+        let settle = bind_settlements(server.sql.settle_in.query(), &parts, false, &notice);
+        let row = tx.ask(|connection| Box::pin(settle.fetch_one(connection))).await?;
+        let ends = Ends::read(&row).map_err(|error| explained(error, &server.place))?;
+        if let Some(place) = ends.refused {
+            return Err(past_the_end(&jobs, usize::try_from(place).unwrap_or(0)));
+        }
+        if !ends.is_queue_unknown {
+            return if ends.applied.is_empty() { Err(lost()) } else { Ok(()) };
+        }
+        server.forget_queues();
+    }
+    Err(QueueError::unavailable(
+        "the queue of a followup was removed meanwhile: the tables are being emptied",
+    ))
+}
+
+fn lost() -> QueueError {
+    QueueError::conflict("the lease was lost before the unit of work could be committed: nothing was written")
 }
 
 impl Deref for PgUnitOfWork {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.tx
+        self.tx.connection()
     }
 }
 
 impl DerefMut for PgUnitOfWork {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.tx
+        self.tx.connection_mut()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The claims that wait, in the order in which they came, and the moment at which there may be something for them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use queue_core::{Delivery, Timestamp};
@@ -136,17 +135,21 @@ impl Waiting {
         if self.is_empty() {
             return std::future::pending().await;
         }
+        self.poll.hearing.want();
         loop {
-            let often = if self.poll.is_listening.load(Ordering::Relaxed) { WITH_NOTIFICATIONS } else { 1 };
-            let interval = self.poll.interval.saturating_mul(often).min(Duration::from_secs(1 << 30));
+            let interval = self.poll.interval.min(Duration::from_secs(1 << 30));
             let poll = self.looked + interval.mul_f64(self.jitter);
-            // Whether notifications are heard may change meanwhile.
+            let rare = self.looked + interval.saturating_mul(WITH_NOTIFICATIONS).mul_f64(self.jitter);
+            // It's polled rarely for as long as notifications are known to be heard.
+            let poll = self.poll.hearing.fresh_until().map_or(poll, |fresh| fresh.clamp(poll, rare));
             let until = self.due.into_iter().chain([poll]).min().unwrap_or(poll);
             let now = Instant::now();
             if until <= now {
                 return;
             }
-            sleep_until(until.min(now + self.poll.interval.min(LONGEST_WAIT))).await;
+            // They may be known to be heard again meanwhile.
+            sleep_until(until.min(now + LONGEST_WAIT)).await;
+            self.poll.hearing.want();
         }
     }
 }

@@ -12,6 +12,7 @@ use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
 
 use crate::fixture::{TestResult, cut, number, queue, run, schema, url, work};
+use crate::logs;
 
 #[background_job]
 async fn count() {}
@@ -174,5 +175,36 @@ async fn a_transaction_that_gave_way_is_run_again() -> TestResult {
     queue.enqueue(count::new()).await?;
 
     assert_eq!(number(&mut connection, format!("select last_value from {schema}.tries")).await?, 4);
+    Ok(())
+}
+
+/// D27: a session that the server ends because it was idle is no trouble: it's made anew when it's needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_are_ended_idle_are_made_anew_in_silence() -> TestResult {
+    logs::keep();
+    let server = Postgres::start(Durability::Process, &["idle_session_timeout=200ms"])?;
+    let address = server.socket_folder().display().to_string();
+    let queue = PostgresQueue::builder(server.url("postgres")).poll_interval(Duration::from_millis(500));
+    let queue = queue.connect().await?;
+    let services = Services::builder().build()?;
+    let service = QueueService::new(queue.clone(), jobs![count]);
+    let running = Host::builder().services(services).service(service).build()?.start().await?;
+    let mut connection = PgConnection::connect(&server.url("postgres")).await?;
+    run(&mut connection, "set idle_session_timeout = 0").await?;
+
+    // Statistics come late.
+    let ended = "select sessions_fatal from pg_stat_database where datname = 'postgres'";
+    while number(&mut connection, ended).await? < 6 {
+        let before = number(&mut connection, ended).await?;
+        queue.enqueue(count::new()).await?;
+        while number(&mut connection, ended).await? == before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    running.stop().await?;
+    for said in ["WARN", "ERROR"] {
+        assert_eq!(logs::count(&[said, &address]), 0, "{said}");
+    }
     Ok(())
 }

@@ -1,0 +1,63 @@
+//! The least and the greatest that each setting takes.
+
+use std::time::Duration;
+
+use queue_core::{
+    Demand, Event, Queue as _, QueueErrorKind, QueueExt as _, Services, Transition, background_job, jobs,
+};
+use queue_postgres::{PgUnitOfWork, PostgresQueue, PostgresQueueBuilder};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, QueueService};
+
+use crate::fixture::{TestResult, schema, url};
+
+#[background_job(max_attempts = 1)]
+async fn write(#[inject] _tx: &mut PgUnitOfWork) {}
+
+/// D27: whatever a builder is given, a queue works or refuses; it never panics or hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_setting_takes_its_extremes() -> TestResult {
+    type Change = fn(PostgresQueueBuilder) -> PostgresQueueBuilder;
+    let table: [(&str, Change); 10] = [
+        ("the longest timeout", |builder| builder.timeout(Duration::MAX)),
+        ("the longest poll interval", |builder| builder.poll_interval(Duration::MAX)),
+        ("the shortest poll interval", |builder| builder.poll_interval(Duration::ZERO)),
+        ("the most connections", |builder| builder.unit_connections(u32::MAX)),
+        ("no connection", |builder| builder.unit_connections(0)),
+        ("completed jobs for ever", |builder| builder.keep_completed(Duration::MAX)),
+        ("cancelled jobs for ever", |builder| builder.keep_cancelled(Duration::MAX)),
+        ("discarded jobs for ever", |builder| builder.keep_discarded(Duration::MAX)),
+        ("no job for any time", |builder| {
+            builder
+                .keep_completed(Duration::ZERO)
+                .keep_cancelled(Duration::ZERO)
+                .keep_discarded(Duration::ZERO)
+        }),
+        ("the longest name", |builder| {
+            let name = schema();
+            builder.schema(format!("{name}{}", "x".repeat(48 - name.len())))
+        }),
+    ];
+
+    for (what, change) in table {
+        let queue = change(PostgresQueue::builder(url()).schema(schema())).connect().await?;
+        let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+        let recorder = Recorder::with_deadline(Duration::from_secs(60));
+        let service = QueueService::new(queue.clone(), jobs![write]).observe(recorder.clone());
+        let running = Host::builder().services(services).service(service).build()?.start().await?;
+
+        queue.enqueue(write::new()).await?;
+
+        let end = recorder.wait_for("the end", |event| matches!(event, Event::Settled { .. })).await;
+        let is_complete = matches!(&end, Event::Settled { transition: Transition::Complete, .. });
+        assert!(is_complete, "{what}: {end:?}");
+        running.stop().await?;
+    }
+    let error = PostgresQueue::builder(url()).schema(schema()).timeout(Duration::ZERO).connect().await;
+    assert_eq!(error.map(drop).map_err(|error| error.kind()), Err(QueueErrorKind::Unavailable), "no time");
+    let queue = PostgresQueue::builder(url()).schema(schema()).connect().await?;
+    let mut demand = Demand::new("default", usize::MAX).wait(Duration::ZERO);
+    demand.lease = Duration::MAX;
+    assert!(queue.claim(&demand).await?.is_empty());
+    Ok(())
+}
