@@ -83,14 +83,14 @@ impl Performer {
         let outcome = work.await.cut_text();
         let outcome = completed_or(interrupted_or(outcome, context.interrupt()), context);
 
-        report(&outcome, delivery);
         world.observe(|| Event::Ended {
             job: context.facts(),
             outcome: outcome.clone(),
             took: context.now().since(context.started_at()),
         });
         let followups = if outcome.kind().is_success() { context.followups() } else { Vec::new() };
-        let transition = self.decide(outcome, context);
+        let transition = self.decide(&outcome, context);
+        report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
         Attempted { settlement, is_recorded: context.is_completed() }
     }
@@ -103,7 +103,7 @@ impl Performer {
         }
     }
 
-    fn decide(&self, outcome: Outcome, context: &JobContext) -> Transition {
+    fn decide(&self, outcome: &Outcome, context: &JobContext) -> Transition {
         if matches!(outcome, Outcome::Success) {
             // Most attempts end so, and need not ask for the time.
             return Transition::Complete;
@@ -117,14 +117,14 @@ impl Performer {
             fence: job.lease.fence,
         };
         if outcome.failure().is_none() {
-            return decide(outcome, &facts, &RetryPolicy::DEFAULT, now);
+            return decide(outcome.clone(), &facts, &RetryPolicy::DEFAULT, now);
         }
         let policy = context.home().jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
         decided.unwrap_or_else(|_| {
             tracing::error!(job.name = %job.name, "the retry policy panicked; the default one is used instead");
-            decide(outcome, &facts, &RetryPolicy::DEFAULT, now)
+            decide(outcome.clone(), &facts, &RetryPolicy::DEFAULT, now)
         })
     }
 }
@@ -335,17 +335,33 @@ fn span(job: &Delivery) -> tracing::Span {
     )
 }
 
-/// Logs a failure once, with its chain of errors: as a warning if it may pass, else as an error.
-fn report(outcome: &Outcome, job: &Delivery) {
-    let (id, Delivery { name, queue, attempt, .. }) = (job.id(), job);
+/// Logs how the attempt ended: a failure once, with its chain of errors and what comes of it.
+///
+/// A failure that ends the job is an error, and so is a panic; one after which the job runs again is a warning.
+fn report(outcome: &Outcome, transition: &Transition, context: &JobContext) {
+    let job = context.delivery();
+    let (id, Delivery { name, queue, attempt, max_attempts, .. }) = (job.id(), job);
     match outcome {
-        Outcome::Failure(failure)
-            if failure.advice == RetryAdvice::Never || failure.cause == FailureCause::Panic =>
-        {
-            tracing::error!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, error = %failure, "attempt failed");
-        }
         Outcome::Failure(failure) => {
-            tracing::warn!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, error = %failure, "attempt failed");
+            let (is_permanent, wait) = (failure.advice == RetryAdvice::Never, || wait(transition, context));
+            let line = match transition {
+                Transition::Discard { .. } if is_permanent => {
+                    format!("discarded at attempt {attempt} of {max_attempts}: {failure}")
+                }
+                Transition::Discard { .. } => {
+                    format!("discarded after {attempt} of {max_attempts} attempts: {failure}")
+                }
+                Transition::Snooze { .. } => {
+                    format!("attempt not counted, running again in {}: {failure}", wait())
+                }
+                _ => format!("attempt {attempt} of {max_attempts} failed, retrying in {}: {failure}", wait()),
+            };
+            let is_end = matches!(transition, Transition::Discard { .. });
+            if is_end || failure.cause == FailureCause::Panic {
+                tracing::error!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, "{line}");
+            } else {
+                tracing::warn!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, "{line}");
+            }
         }
         Outcome::Cancel(_) | Outcome::Interrupted => {
             tracing::info!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt cut short");
@@ -353,6 +369,19 @@ fn report(outcome: &Outcome, job: &Delivery) {
         Outcome::Success | Outcome::Snooze(_) => {
             tracing::debug!(job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt ended");
         }
+    }
+}
+
+/// Writes how long the job waits until it runs again: `350 ms`, `4 s`, `12m 5s`.
+fn wait(transition: &Transition, context: &JobContext) -> String {
+    let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = transition else {
+        return "0 ms".to_owned();
+    };
+    let wait = at.since(context.backend_now());
+    match wait.as_secs() {
+        0 => format!("{} ms", wait.as_millis()),
+        1..120 => format!("{:.0} s", wait.as_secs_f64()),
+        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
     }
 }
 

@@ -129,14 +129,14 @@ impl fmt::Display for QueueError {
     }
 }
 
+/// Writes the text, the kind and the causes in one line, since a `main` that returns this error prints it so.
 impl fmt::Debug for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueueError")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("queue", &self.0.queue)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{self} [{}]", self.0.kind)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {}", chain(source.as_ref())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -168,4 +168,22 @@ pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("(a panic without a message)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_main_returns_is_readable() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "connection refused");
+        let error = QueueError::unavailable("the server can't be reached").on_queue("mail");
+
+        assert_eq!(format!("{error:?}"), "the server can't be reached (queue `mail`) [unavailable]");
+        let error = error.with_source(QueueError::closed().with_source(refused));
+        assert_eq!(
+            format!("{error:#?}"),
+            "the server can't be reached (queue `mail`) [unavailable]: the queue was closed by this program: connection refused"
+        );
+    }
 }

@@ -38,6 +38,18 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
+    /// Returns the name of the end: a label for metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Snooze => "snooze",
+            Self::Cancel => "cancel",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// Tells whether this is the success after which a unit of work commits.
     #[must_use]
     pub const fn is_success(self) -> bool {
@@ -45,7 +57,19 @@ impl OutcomeKind {
     }
 }
 
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl Outcome {
+    /// Returns the name of the end, without its details: a label for metrics.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
     /// Tells which end this is.
     #[must_use]
     pub const fn kind(&self) -> OutcomeKind {

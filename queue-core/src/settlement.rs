@@ -1,5 +1,6 @@
 //! How an attempt's end is recorded, and the rule that decides it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -30,6 +31,19 @@ impl Settlement {
 }
 
 impl Transition {
+    /// Returns the name of the transition, without its details: a label for metrics.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Retry { .. } => "retry",
+            Self::Snooze { .. } => "snooze",
+            Self::Discard { .. } => "discard",
+            Self::Cancel { .. } => "cancel",
+            Self::Release => "release",
+        }
+    }
+
     /// Cuts its error or its reason as [`Limits::cut`] does, if it has one. Every queue does this before it stores them.
     pub fn cut_text(&mut self) {
         match self {
@@ -73,6 +87,13 @@ pub enum Transition {
     },
     /// It is given back unworked; this attempt is not counted and it keeps its place.
     Release,
+}
+
+/// Writes the name of the transition, without its details.
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// What became of a settlement.
@@ -213,6 +234,23 @@ mod tests {
 
         for (outcome, attempt, expected) in table {
             assert_eq!(decided(outcome.clone(), attempt), expected, "{outcome:?} at attempt {attempt} of 3");
+        }
+    }
+
+    #[test]
+    fn outcomes_and_transitions_have_labels_without_details() {
+        let labels = [
+            (failed(FailureCause::Error, RetryAdvice::Policy), "failure", "retry"),
+            (failed(FailureCause::Error, RetryAdvice::Never), "failure", "discard"),
+            (Outcome::Success, "success", "complete"),
+            (Outcome::Snooze(SECOND), "snooze", "snooze"),
+            (Outcome::Cancel("why".into()), "cancel", "cancel"),
+            (Outcome::Interrupted, "interrupted", "release"),
+        ];
+
+        for (outcome, kind, transition) in labels {
+            assert_eq!((outcome.as_str(), outcome.kind().to_string().as_str()), (kind, kind));
+            assert_eq!(decided(outcome, 1).to_string(), transition);
         }
     }
 

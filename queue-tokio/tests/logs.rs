@@ -24,7 +24,7 @@ async fn leaky(#[inject] number: &u32, secret: &str) -> Result<(), JobError> {
     Ok(())
 }
 
-#[background_job(max_attempts = 1)]
+#[background_job(max_attempts = 2, backoff = fixed("4s"))]
 async fn fail_as(how: &str) -> Result<(), JobError> {
     match how {
         "pass" => Err("it rained".into()),
@@ -98,12 +98,13 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
     }
     let failures: Vec<_> = log.lines().filter(|line| line.contains("it rained")).collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(failures[0].contains("WARN") && failures[0].contains("job.name=leaky"), "{}", failures[0]);
+    assert!(failures[0].contains("ERROR") && failures[0].contains("job.name=leaky"), "{}", failures[0]);
     assert!(!log.contains("hunter2") && !log.contains("s3cr3t"), "{log}");
     Ok(())
 }
 
-/// H19: a failure that may pass is a warning; one that is for good is an error, and so is a panic.
+/// H19, H68: a failure that may pass is a warning; one that is for good is an error, and so is a panic. Each line says which
+/// attempt it was and what comes of it.
 #[test]
 fn a_failure_is_logged_at_its_level() -> TestResult {
     let lines = Lines::default();
@@ -113,13 +114,30 @@ fn a_failure_is_logged_at_its_level() -> TestResult {
         kit.queue().enqueue_all(["pass", "for good", "panic"].map(fail_as::new)).await?;
 
         kit.run_until_idle().await?;
+        kit.queue().push(vec![queue_core::NewJob::new("fail_sa", queue_core::Body::json("null")?)]).await?;
+        kit.step().await?;
 
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     })?;
     let log = lines.text()?;
-    for (error, level) in [("it rained", "WARN"), ("it froze", "ERROR"), ("it hailed", "ERROR")] {
-        let failures: Vec<_> = log.lines().filter(|line| line.contains(error)).collect();
-        assert!(failures.len() == 1 && failures[0].contains(level), "no {level} of {error}: {failures:?}");
+    let expected = [
+        ("it rained", "WARN", "attempt 1 of 2 failed, retrying in 4 s: it rained"),
+        ("it rained", "ERROR", "discarded after 2 of 2 attempts: it rained"),
+        ("it froze", "ERROR", "discarded at attempt 1 of 2: it froze"),
+        ("it hailed", "ERROR", "attempt 1 of 2 failed, retrying in 4 s: panicked: it hailed"),
+        ("it hailed", "ERROR", "discarded after 2 of 2 attempts: panicked: it hailed"),
+        ("fail_sa", "WARN", "attempt not counted, running again in "),
+    ];
+    for (error, level, line) in expected {
+        let of_error = log.lines().filter(|line| line.contains(error));
+        let failures: Vec<_> = of_error.filter(|found| found.contains(line)).collect();
+        assert!(
+            failures.len() == 1 && failures[0].contains(level),
+            "no {level} of {line}: {failures:?} in\n{log}"
+        );
+    }
+    for (error, times) in [("it rained", 2), ("it froze", 1)] {
+        assert_eq!(log.lines().filter(|line| line.contains(error)).count(), times, "lines with {error}");
     }
     Ok(())
 }
