@@ -51,7 +51,8 @@ impl Performer {
             let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { Arc::new(Innermost) });
             Some(layer.wrap(inner))
         });
-        Self { home: Arc::new(Home { jobs, services, queue, world }), layered }
+        let is_layered = layered.is_some();
+        Self { home: Arc::new(Home { jobs, services, queue, world, is_layered }), layered }
     }
 
     /// Makes the context of an attempt at this delivery, which is then to be [run](Self::run); its interrupt can be used before.
@@ -98,7 +99,7 @@ impl Performer {
     /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
     async fn work(&self, context: &JobContext) -> Outcome {
         match &self.layered {
-            Some(worker) => worker.work(context.delivery(), context).await,
+            Some(worker) => bounded(context, worker.work(context.delivery(), context)).await,
             None => work_on(context.delivery(), context).await,
         }
     }
@@ -180,7 +181,9 @@ async fn ended(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome
     }
     #[cfg(feature = "explore")]
     crate::explore::step(crate::explore::Step::ScopeCloses);
+    context.note_closing(true);
     let outcome = close(scope, outcome, context).await;
+    context.note_closing(false);
     #[cfg(feature = "explore")]
     crate::explore::step(crate::explore::Step::ScopeClosed);
     outcome
@@ -216,8 +219,14 @@ async fn within(
 ) -> Outcome {
     let mut work = pin!(work);
     let mut forced = pin!(context.interrupt().forced());
-    let mut over = timeout.map(|timeout| context.world().clock.sleep(timeout));
-    let mut granted = Duration::ZERO;
+    let mut over = timeout.map(|timeout| -> BoxFuture<'_, ()> {
+        // Middleware shares the job's time, so there it is counted from outside.
+        if context.home().is_layered {
+            Box::pin(context.interrupt().expired())
+        } else {
+            Box::pin(time_over(context, timeout))
+        }
+    });
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
             return Poll::Ready(outcome);
@@ -225,25 +234,80 @@ async fn within(
         if forced.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Outcome::Interrupted);
         }
-        while let Some(time) = &mut over {
-            if time.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            let more = owed(context.waited(), granted);
-            if more.is_zero() {
-                break;
-            }
-            granted = granted.saturating_add(more);
-            *time = context.world().clock.sleep(more);
-        }
-        match over {
-            Some(_) => {
+        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
                 // Threads and tasks that the job left behind are told too.
                 context.token().cancel();
-                let message = format!("timed out after {:?}", timeout.unwrap_or_default());
-                Poll::Ready(failed(FailureCause::Timeout, message))
+                Poll::Ready(timed_out(timeout))
             }
-            None => Poll::Pending,
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until the attempt's time is over. The time that it waits for resources does not count.
+async fn time_over(context: &JobContext, timeout: Duration) {
+    let clock = &context.world().clock;
+    clock.sleep(timeout).await;
+    let mut granted = Duration::ZERO;
+    loop {
+        let more = owed(context.waited(), granted);
+        if more.is_zero() {
+            return;
+        }
+        granted = granted.saturating_add(more);
+        clock.sleep(more).await;
+    }
+}
+
+fn timed_out(timeout: Option<Duration>) -> Outcome {
+    failed(FailureCause::Timeout, format!("timed out after {:?}", timeout.unwrap_or_default()))
+}
+
+/// How long middleware may go on after the attempt's time is over, or after force was used.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs middleware and what is within it until it ends, or a grace after its time is over or force was used.
+///
+/// The job's time is counted here, from the attempt's begin. When it is over, or force is used, the job within ends and its
+/// services are disposed; middleware sees that outcome and has the grace to answer. Disposal is not cut short here.
+async fn bounded(context: &JobContext, work: impl Future<Output = Outcome>) -> Outcome {
+    let (clock, interrupt, name) = (&context.world().clock, context.interrupt(), context.name());
+    let timeout = context.home().jobs.find(name).and_then(|entry| entry.options.timeout);
+    let grace = || async {
+        clock.sleep(GRACE).await;
+        while context.is_closing() {
+            clock.sleep(GRACE).await;
+        }
+    };
+    let mut work = pin!(work);
+    let mut forced = pin!(async {
+        interrupt.forced().await;
+        grace().await;
+    });
+    let mut over = timeout.map(|timeout| {
+        Box::pin(async move {
+            time_over(context, timeout).await;
+            interrupt.expire();
+            grace().await;
+        })
+    });
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        if forced.as_mut().poll(cx).is_ready() {
+            tracing::error!(job.name = %name, "middleware did not end after force was used, and is dropped");
+            return Poll::Ready(Outcome::Interrupted);
+        }
+        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                context.token().cancel();
+                tracing::error!(job.name = %name, "middleware did not end after the timeout, and is dropped");
+                Poll::Ready(timed_out(timeout))
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
         }
     })
     .await

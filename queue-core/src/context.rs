@@ -51,6 +51,8 @@ struct Shared {
     is_completing: AtomicBool,
     is_completed: AtomicBool,
     waits: Mutex<Waits>,
+    /// Whether its services are being disposed.
+    is_closing: AtomicBool,
     home: Arc<Home>,
 }
 
@@ -77,6 +79,7 @@ impl Shared {
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Mutex::default();
+        self.is_closing = AtomicBool::new(false);
     }
 }
 
@@ -86,6 +89,8 @@ pub(crate) struct Home {
     pub(crate) services: Services,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) world: World,
+    /// Whether middleware stands around the jobs.
+    pub(crate) is_layered: bool,
 }
 
 /// What an attempt needs from outside: time, threads and someone who looks on.
@@ -130,6 +135,7 @@ impl JobContext {
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Mutex::default(),
+            is_closing: AtomicBool::new(false),
             home,
         }))
     }
@@ -318,6 +324,15 @@ impl JobContext {
     /// Notes that a unit of work has recorded the [`completion`](Self::completion). It stands, whatever comes after.
     pub fn note_completed(&self) {
         self.0.is_completed.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes whether the services of the attempt are being disposed.
+    pub(crate) fn note_closing(&self, is_closing: bool) {
+        self.0.is_closing.store(is_closing, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.is_closing.load(Ordering::SeqCst)
     }
 
     /// Returns whether a unit of work has asked for the [`completion`](Self::completion), to record it.

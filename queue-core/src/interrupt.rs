@@ -25,6 +25,8 @@ pub struct Interrupt {
     reason: OnceLock<InterruptReason>,
     requested: LazyToken,
     forced: LazyToken,
+    /// Fires when the attempt's time is over, where middleware stands around the job.
+    overdue: LazyToken,
 }
 
 impl Interrupt {
@@ -51,6 +53,16 @@ impl Interrupt {
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.requested.get()
+    }
+
+    /// Notes that the attempt's time is over.
+    pub(crate) fn expire(&self) {
+        self.overdue.fire();
+    }
+
+    /// Waits until the attempt's time is over.
+    pub(crate) async fn expired(&self) {
+        self.overdue.get().cancelled().await;
     }
 
     /// Waits until force is used.

@@ -93,7 +93,7 @@ impl JobOptions {
         self
     }
 
-    /// Bounds each attempt, the making of its services included.
+    /// Bounds each attempt, the making of its services and middleware included.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -20,7 +20,8 @@ pub trait Worker: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is never dropped before its end while the program lives; interrupts come through the context.
+    /// Interrupts come through the context, and the innermost worker ends by them. The future is dropped before its end only if it
+    /// goes on for a second after the job's timeout has passed, or after force was used, and no service is being disposed.
     async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome;
 }
 
@@ -34,7 +35,7 @@ impl<W: Worker + ?Sized> Worker for Arc<W> {
 /// Middleware: wraps a worker in another.
 ///
 /// It sees every outcome, panics and timeouts included, since the innermost worker has turned them to outcomes by then,
-/// and may answer with another one.
+/// and may answer with another one. The job's timeout bounds middleware, too, and is counted from the attempt's begin.
 ///
 /// ```
 /// use queue_core::{Delivery, JobContext, Layer, Outcome, Worker};

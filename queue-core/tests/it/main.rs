@@ -12,6 +12,7 @@ mod graph;
 mod injection;
 mod kit;
 mod limits;
+mod middleware;
 mod problems;
 mod scopes;
 mod secrets;
