@@ -286,3 +286,24 @@ async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
     assert_eq!(warnings, [""; 0]);
     Ok(())
 }
+
+/// H10: a settlement that was applied, and whose answer was lost, is not said to be unrecorded.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_whose_answer_was_lost_is_not_said_to_be_unrecorded() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let faulty = Faulty::new(queue.clone(), TokioClock::new());
+    faulty.faults().on(Operation::Settle, 1, Fault::FailAfter);
+    let service = QueueService::new(faulty, jobs![fail_as]).observe(recorder.clone());
+    let host = Host::builder().service(service).build()?.start().await?;
+
+    queue.enqueue(fail_as::new("pass")).await?;
+    recorder.wait_for_settled::<fail_as>(1).await;
+    host.stop().await?;
+
+    let log = lines.text()?;
+    assert!(!log.contains("was not recorded"), "{log}");
+    assert!(log.contains("a repeated settlement is stale"), "{log}");
+    Ok(())
+}

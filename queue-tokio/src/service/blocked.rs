@@ -66,6 +66,7 @@ impl Shift {
         match self.settle(&batch).await {
             Ok(settled) => self.let_go(&mut batch, settled),
             Err(_) => {
+                batch.iter().for_each(|ended| ended.held.repeat_settlement());
                 batch.into_iter().for_each(|ended| self.ended.push(ended));
                 self.ended.ring();
             }

@@ -17,6 +17,8 @@ pub(super) struct Held {
     force_at: AtomicI64,
     /// Whether a renewal found no lease while a unit of work was committing.
     is_doubtful: AtomicBool,
+    /// Whether a settlement of it got no answer, and may have been applied.
+    is_settlement_repeated: AtomicBool,
 }
 
 const WAITING: u8 = 0;
@@ -32,6 +34,7 @@ impl Held {
             renewed_at: AtomicI64::new(now.as_micros()),
             force_at: AtomicI64::new(i64::MAX),
             is_doubtful: AtomicBool::new(false),
+            is_settlement_repeated: AtomicBool::new(false),
         }
     }
 
@@ -41,6 +44,7 @@ impl Held {
         self.renewed_at = AtomicI64::new(now.as_micros());
         self.force_at = AtomicI64::new(i64::MAX);
         self.is_doubtful = AtomicBool::new(false);
+        self.is_settlement_repeated = AtomicBool::new(false);
     }
 
     pub(super) fn lease(&self) -> &Lease {
@@ -59,6 +63,14 @@ impl Held {
     /// Returns whether a missing lease may be due to a completion that is being committed; once for each attempt.
     pub(super) fn doubt_completion(&self) -> bool {
         self.context.is_completing() && !self.is_doubtful.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn repeat_settlement(&self) {
+        self.is_settlement_repeated.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_settlement_repeated(&self) -> bool {
+        self.is_settlement_repeated.load(Ordering::SeqCst)
     }
 
     /// Notes that its attempt begins, and tells when.

@@ -53,6 +53,7 @@ impl Shift {
                     }
                 }
                 Err(error) if error.is_transient() => {
+                    batch.iter().for_each(|ended| ended.held.repeat_settlement());
                     let wait = trouble.failed(&error, &self.world);
                     tokio::select! {
                         biased;
@@ -96,7 +97,10 @@ impl Shift {
             };
             match answer {
                 Ok(settled) => self.let_go(&mut vec![ended], settled),
-                Err(Some(error)) if error.is_transient() => again.push(ended),
+                Err(Some(error)) if error.is_transient() => {
+                    ended.held.repeat_settlement();
+                    again.push(ended);
+                }
                 Err(refusal) => {
                     again.extend(self.settle_refused(ended, refusal.as_ref().unwrap_or(error)).await);
                 }
@@ -125,7 +129,10 @@ impl Shift {
         let ended = Ended { settlement: Settlement::new(ended.settlement.lease, transition), ..ended };
         match self.settle(std::slice::from_ref(&ended)).await {
             Ok(settled) => self.let_go(&mut vec![ended], settled),
-            Err(error) if error.is_transient() => return Some(ended),
+            Err(error) if error.is_transient() => {
+                ended.held.repeat_settlement();
+                return Some(ended);
+            }
             Err(error) => {
                 tracing::error!(
                     service = self.settings.name, job.id = %facts.id, error = %chain(&error),
@@ -145,11 +152,19 @@ impl Shift {
         for (ended, settled) in batch.iter().zip(&settled) {
             if *settled == Settled::Stale {
                 let facts = ended.held.facts();
-                tracing::warn!(
-                    service = self.settings.name,
-                    job.id = %facts.id, job.name = %facts.name, fence = %facts.fence,
-                    "the lease was lost before the attempt was settled; its result was not recorded"
-                );
+                if ended.held.is_settlement_repeated() {
+                    tracing::info!(
+                        service = self.settings.name,
+                        job.id = %facts.id, job.name = %facts.name, fence = %facts.fence,
+                        "a repeated settlement is stale: the first one, whose answer was lost, may have been applied"
+                    );
+                } else {
+                    tracing::warn!(
+                        service = self.settings.name,
+                        job.id = %facts.id, job.name = %facts.name, fence = %facts.fence,
+                        "the lease was lost before the attempt was settled; its result was not recorded"
+                    );
+                }
             }
             self.observe(|| Event::Settled {
                 job: ended.held.facts(),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Inspect as _, OutcomeKind, QueueExt as _, Services, State, background_job, jobs};
+use queue_core::{BoxError, Inspect as _, OutcomeKind, QueueExt as _, Services, State, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostBuilder, OnFailure, QueueService, TokioQueue};
+use queue_tokio::{Host, HostBuilder, HostContext, HostedService, OnFailure, QueueService, TokioQueue};
 
 use crate::world::{TestResult, keeping_queue};
 
@@ -33,6 +33,25 @@ async fn works(
     Ok(())
 }
 
+/// A service that has this time to clean up.
+struct Cleaning(Duration);
+
+#[async_trait::async_trait]
+impl HostedService for Cleaning {
+    fn name(&self) -> &str {
+        "cleaning"
+    }
+
+    fn clean_up(&self) -> Duration {
+        self.0
+    }
+
+    async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
+        context.stopping().cancelled().await;
+        Ok(())
+    }
+}
+
 /// No duration and no number that a builder takes makes the loop or the host panic or stand still.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_extremes_of_every_setting_are_borne() -> TestResult {
@@ -43,6 +62,10 @@ async fn the_extremes_of_every_setting_are_borne() -> TestResult {
         })
         .await?;
         works(&name("grace"), keeping_queue(), |host, service| host.service(service.grace(end))).await?;
+        works(&name("clean-up"), keeping_queue(), |host, service| {
+            host.service(Cleaning(end)).service(service)
+        })
+        .await?;
         let lease = end.max(Duration::from_millis(3));
         works(&name("lease"), keeping_queue(), |host, service| host.service(service.lease(lease))).await?;
         works(&name("restart"), keeping_queue(), |host, service| {
