@@ -7,6 +7,7 @@ mod broken;
 mod handle;
 mod processes;
 mod transactions;
+mod trips;
 mod troubles;
 
 use std::time::Duration;
@@ -30,7 +31,8 @@ macro_rules! flaws {
                 });
 
                 let message = found.expect_err("the suite took the broken store for a right one");
-                let named = format!("the queue breaks law {}: ", stringify!($law).to_uppercase());
+                let number = stringify!($law).split('_').next().unwrap_or_default().to_uppercase();
+                let named = format!("the queue breaks law {number}: ");
                 assert!(message.starts_with(&named), "the message must name the law: {message}");
                 assert!(message.contains(<$flaw as broken::Flaw>::SAYS), "the message must say what is wrong: {message}");
             }
@@ -79,6 +81,9 @@ flaws! {
     d14 within 20 s, a_push_that_goes_on_after_it_failed: troubles::GoesOn;
     /// T10, D26
     d26 within 20 s, a_transaction_that_locks_the_file_to_read: transactions::LocksToRead;
+    /// T10, D26
+    d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process within 20 s,
+        a_trip_that_waits_for_a_key_with_all_that_shares_it: trips::SharesTrips;
     /// T10, D28
     d28 within 20 s, a_push_to_a_removed_file_that_is_acknowledged: troubles::AnswersAnyway;
     /// T10, D31
