@@ -291,6 +291,10 @@ fn opening(timeout: Duration, lock_timeout: Option<Duration>) -> String {
 pub(crate) const KEEPALIVES: &str = "select set_config('tcp_keepalives_idle', '30', false), \
     set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)";
 
+/// The same for a transaction on a connection that others use after it.
+pub(crate) const KEEPALIVES_OF_A_TRANSACTION: &str = "select set_config('tcp_keepalives_idle', '30', true), \
+    set_config('tcp_keepalives_interval', '10', true), set_config('tcp_keepalives_count', '3', true)";
+
 fn bounds(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
     let bound = |setting, bound: Duration| {
         // The server counts in 32 bits.

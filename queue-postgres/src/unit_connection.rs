@@ -8,13 +8,13 @@ use futures_util::future::{BoxFuture, join_all};
 use queue_core::{JobContext, QueueError};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgTransactionManager};
-use sqlx::{Connection as _, Error, PgConnection, Postgres, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, Error, PgConnection, Postgres, raw_sql};
 use sqlx_core::transaction::TransactionManager as _;
 use tokio::time::{sleep, timeout};
 
 use crate::error::{broken, explained, is_connection_lost, is_of_the_server};
 use crate::io::Io;
-use crate::link::{Pace, died, unanswered};
+use crate::link::{KEEPALIVES_OF_A_TRANSACTION, Pace, died, unanswered};
 use crate::place::{Place, Source};
 use crate::pulse::{Backend, Waited, watched};
 
@@ -136,8 +136,9 @@ impl Units {
 impl UnitConnection {
     async fn start(&mut self) -> sqlx::Result<()> {
         PgTransactionManager::begin(&mut self.connection, None).await?;
-        let row = raw_sql(Backend::IDENTIFY).fetch_one(&mut *self.connection).await?;
-        self.backend = Some(Backend::read(&row)?);
+        let begin = format!("{KEEPALIVES_OF_A_TRANSACTION}; {}", Backend::IDENTIFY);
+        let rows = raw_sql(AssertSqlSafe(begin)).fetch_all(&mut *self.connection).await?;
+        self.backend = rows.last().map(Backend::read).transpose()?;
         Ok(())
     }
 

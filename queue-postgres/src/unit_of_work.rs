@@ -46,6 +46,9 @@ use crate::unit_connection::UnitConnection;
 /// better in a job of its own, which this one follows. It's the queue's to end: a job that sends `commit` or `rollback` as SQL
 /// of its own cuts its completion off from its writes.
 ///
+/// A statement of the job's own waits for as long as the server takes, or for ever if the connection has died without being
+/// closed: give such a job a `timeout`.
+///
 /// # With other services that end with the outcome
 ///
 /// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work

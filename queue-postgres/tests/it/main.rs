@@ -4,6 +4,7 @@ mod bookmarks;
 mod conformance;
 mod crashes;
 mod credentials;
+mod dead_connections;
 mod doubt;
 mod durable;
 mod extremes;
