@@ -16,10 +16,12 @@
 -- So a step costs no copy of the payload, no update of an index but those of two small tables, and what is looked for is
 -- always at the beginning of one, whatever else there is.
 
--- Which of these files were run.
+-- Which of these files were run. `min_program_version` is the lowest version of a program that still works with the schema
+-- after that file; null stands for the file's own version. The greatest of all rows counts.
 create table versions (
-    version integer     not null primary key,
-    at      timestamptz not null default now()
+    version             integer     not null primary key,
+    at                  timestamptz not null default now(),
+    min_program_version integer
 );
 
 -- The queues by name. A row is made at a queue's first use and stays.

@@ -1,4 +1,7 @@
 //! The versions of the schema, and the way from each to the next. There is no way back.
+//!
+//! A program's version is that of the newest schema that it knows. The schema stores the lowest version of a program that
+//! still works with it, so that old and new programs work side by side while a new one is deployed.
 
 use queue_core::{QueueError, QueueErrorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
@@ -19,21 +22,43 @@ const MIGRATIONS: [&str; 6] = [
 /// The version that this program works with.
 const LATEST: usize = MIGRATIONS.len();
 
-/// Fails unless the schema is the one that this program works with.
+/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every migration that is
+/// not here needs a program of its own version.
+const ADDITIVE: [(i32, i32); 0] = [];
+
+/// Which schema there is, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Found {
+    /// The version; 0 if there is none.
+    version: usize,
+    /// The lowest version of a program that works with it.
+    min_program_version: usize,
+}
+
+impl Found {
+    const NONE: Self = Self { version: 0, min_program_version: 0 };
+
+    /// Returns whether a program works with the schema that needs no migration for it.
+    const fn suits(self, program: usize) -> bool {
+        self.version >= program && self.min_program_version <= program
+    }
+}
+
+/// Fails unless this program works with the schema.
 pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
     let mut connection = place.connect().await?;
-    let found = version(&mut connection, place).await.map_err(broken)?;
+    let found = find(&mut connection, place).await.map_err(broken)?;
     let closed = connection.close().await;
     drop(closed);
-    if found == LATEST {
+    if found.suits(LATEST) {
         return Ok(());
     }
-    if found < LATEST {
+    if found.version < LATEST {
         let text = format!(
-            "schema `{}` of {place} has version {found}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
+            "schema `{}` of {place} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
              with a user who may, or the files of `queue-postgres/migrations`",
-            place.schema
+            place.schema, found.version
         );
         return Err(QueueError::new(QueueErrorKind::Unsupported, text));
     }
@@ -44,11 +69,11 @@ pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
 pub(crate) async fn migrate(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
     let mut connection = place.connect().await?;
-    let found = version(&mut connection, place).await.map_err(broken)?;
-    if found > LATEST {
+    let found = find(&mut connection, place).await.map_err(broken)?;
+    if found.version >= LATEST && !found.suits(LATEST) {
         return Err(newer(place, found));
     }
-    if found < LATEST {
+    if found.version < LATEST {
         apply(&mut connection, place).await.map_err(broken)?;
     }
     connection.close().await.map_err(broken)
@@ -60,7 +85,7 @@ async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()>
     // Whoever comes second waits here, and then finds that it's done.
     let lock = "select pg_advisory_xact_lock(hashtextextended('queue_postgres:' || $1, 0))";
     sqlx::query(lock).bind(&*place.schema).execute(&mut *tx).await?;
-    let found = version(&mut tx, place).await?;
+    let found = find(&mut tx, place).await?.version;
     if found == 0 {
         // It may have been made by somebody with the right to do so.
         let exists = "select 1 from pg_namespace where nspname = $1";
@@ -73,27 +98,39 @@ async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()>
     raw_sql(AssertSqlSafe(path)).execute(&mut *tx).await?;
     for (number, migration) in (1_i32..).zip(MIGRATIONS).skip(found) {
         raw_sql(migration).execute(&mut *tx).await?;
-        sqlx::query("insert into versions (version) values ($1)").bind(number).execute(&mut *tx).await?;
+        let insert = "insert into versions (version, min_program_version) values ($1, $2)";
+        sqlx::query(insert).bind(number).bind(min_program_version(number)).execute(&mut *tx).await?;
     }
     tx.commit().await
 }
 
-/// Tells which version there is; 0 where there is none. It needs no prepared statement, which a pooler might lose.
-async fn version(connection: &mut PgConnection, place: &Place) -> sqlx::Result<usize> {
+/// Returns the lowest version of a program that works with the schema after this migration.
+fn min_program_version(migration: i32) -> i32 {
+    let additive = ADDITIVE.iter().find(|(version, _)| *version == migration);
+    additive.map_or(migration, |(_, program)| *program)
+}
+
+/// Finds the schema. It needs no prepared statement, which a pooler might lose.
+async fn find(connection: &mut PgConnection, place: &Place) -> sqlx::Result<Found> {
     let schema = place.schema.replace('\'', "''");
     let exists = format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'versions'");
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
-        return Ok(0);
+        return Ok(Found::NONE);
     }
-    let newest = format!("select coalesce(max(version), 0) from {}.versions", place.quoted_schema());
-    let version: i32 = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?.try_get(0)?;
-    Ok(usize::try_from(version).unwrap_or(0))
+    let newest = format!(
+        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) from {}.versions",
+        place.quoted_schema()
+    );
+    let row = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?;
+    let number = |column: usize| row.try_get(column).map(|number: i32| usize::try_from(number).unwrap_or(0));
+    Ok(Found { version: number(0)?, min_program_version: number(1)? })
 }
 
-fn newer(place: &Place, found: usize) -> QueueError {
+fn newer(place: &Place, found: Found) -> QueueError {
     let text = format!(
-        "schema `{}` of {place} has version {found}, and this program knows up to {LATEST}: update the program",
-        place.schema
+        "schema `{}` of {place} has version {} and works with programs that know version {} or later, and this program \
+         knows up to {LATEST}: update the program",
+        place.schema, found.version, found.min_program_version
     );
     QueueError::new(QueueErrorKind::Unsupported, text)
 }

@@ -1,4 +1,7 @@
 //! The versions of the schema, and the way from each to the next. There is no way back.
+//!
+//! A program's version is that of the newest schema that it knows. The schema stores the lowest version of a program that
+//! still works with it, so that old and new programs work side by side while a new one is deployed.
 
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -15,6 +18,23 @@ const LATEST: usize = MIGRATIONS.len();
 /// Where the version is kept; an application's own `user_version` is left alone.
 const VERSIONS: &str = "create table if not exists queue_schema (version integer primary key) strict";
 
+/// The lowest version of a program that still works with the schema after that migration; null stands for the migration's own
+/// version. The greatest of all rows counts. The column is added with the first migration of a program that knows of it.
+const MINIMUM: &str = "alter table queue_schema add column min_program_version integer";
+
+/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every migration that is
+/// not here needs a program of its own version.
+const ADDITIVE: [(i64, i64); 0] = [];
+
+/// Which schema there is, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Found {
+    /// The version; 0 if there is none.
+    version: usize,
+    /// The lowest version of a program that works with it.
+    min_program_version: usize,
+}
+
 /// Brings the schema up to date, once, however many do so at the same time.
 ///
 /// # Errors
@@ -22,39 +42,67 @@ const VERSIONS: &str = "create table if not exists queue_schema (version integer
 /// `Unsupported` for a schema that is newer than this program.
 pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), QueueError> {
     let broken = |error| Broken::from(error).told(place.path());
-    if version(connection).map_err(broken)? == LATEST {
+    if suits(find(connection).map_err(broken)?) {
         return Ok(());
     }
     // Whoever comes second waits here, and then finds that it's done.
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(broken)?;
-    let found = version(&transaction).map_err(broken)?;
-    if found > LATEST {
+    let found = find(&transaction).map_err(broken)?;
+    if suits(found) {
+        return Ok(());
+    }
+    if found.version >= LATEST {
         let text = format!(
-            "`{}` has version {found} of the schema, and this program knows up to {LATEST}: update the program",
-            place.path().display()
+            "`{}` has version {} of the schema and works with programs that know version {} or later, and this program \
+             knows up to {LATEST}: update the program",
+            place.path().display(),
+            found.version,
+            found.min_program_version
         );
         return Err(QueueError::new(QueueErrorKind::Unsupported, text));
     }
-    apply(&transaction, found).map_err(broken)?;
+    apply(&transaction, found.version).map_err(broken)?;
     transaction.commit().map_err(broken)
 }
 
 fn apply(transaction: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
     transaction.execute(VERSIONS, [])?;
+    if !has_minimum(transaction)? {
+        transaction.execute(MINIMUM, [])?;
+    }
     for (number, migration) in (1..).zip(MIGRATIONS).skip(from) {
         transaction.execute_batch(migration)?;
-        transaction.execute("insert into queue_schema (version) values (?1)", [number])?;
+        let insert = "insert into queue_schema (version, min_program_version) values (?1, ?2)";
+        transaction.execute(insert, [number, min_program_version(number)])?;
     }
     Ok(())
 }
 
-/// Tells which version there is; 0 where there is none.
-fn version(connection: &Connection) -> rusqlite::Result<usize> {
+/// Returns the lowest version of a program that works with the schema after this migration.
+fn min_program_version(migration: i64) -> i64 {
+    let additive = ADDITIVE.iter().find(|(version, _)| *version == migration);
+    additive.map_or(migration, |(_, program)| *program)
+}
+
+/// Returns whether this program works with the schema and need not migrate it.
+const fn suits(found: Found) -> bool {
+    found.version >= LATEST && found.min_program_version <= LATEST
+}
+
+fn has_minimum(connection: &Connection) -> rusqlite::Result<bool> {
+    let columns = "select count(*) from pragma_table_info('queue_schema') where name = 'min_program_version'";
+    connection.query_row(columns, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+}
+
+fn find(connection: &Connection) -> rusqlite::Result<Found> {
     let exists = "select count(*) from sqlite_schema where name = 'queue_schema'";
     if connection.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-        return Ok(0);
+        return Ok(Found { version: 0, min_program_version: 0 });
     }
-    let newest = "select coalesce(max(version), 0) from queue_schema";
-    let version: i64 = connection.query_row(newest, [], |row| row.get(0))?;
-    Ok(usize::try_from(version).unwrap_or(0))
+    let minimum = if has_minimum(connection)? { "coalesce(min_program_version, version)" } else { "version" };
+    let newest = format!("select coalesce(max(version), 0), coalesce(max({minimum}), 0) from queue_schema");
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
+    connection.query_row(&newest, [], |row| {
+        Ok(Found { version: number(row.get(0)?), min_program_version: number(row.get(1)?) })
+    })
 }

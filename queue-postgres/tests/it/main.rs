@@ -26,5 +26,6 @@ mod transactions;
 mod trouble;
 mod unit_connections;
 mod units;
+mod versions;
 mod waiting;
 mod way;

@@ -17,4 +17,5 @@ mod retention;
 mod transactions;
 mod undone;
 mod units;
+mod versions;
 mod waiting;
