@@ -16,7 +16,7 @@ use futures_util::future::{BoxFuture, Either, poll_fn, select};
 use tracing::Instrument as _;
 
 use crate::context::{Home, JobContext, World};
-use crate::error::chain;
+use crate::error::{QueueError, QueueErrorKind, chain};
 use crate::interrupt::{Interrupt, InterruptReason};
 use crate::job::NewJob;
 use crate::observe::Event;
@@ -345,11 +345,27 @@ async fn close(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome
     };
     let message = errors.iter().map(|error: &ServiceError| chain(error)).collect::<Vec<_>>().join("; ");
     if outcome.kind().is_success() {
-        failed(FailureCause::Disposal, format!("could not end {message}"))
+        let failure = Failure::new(FailureCause::Disposal, format!("could not end {message}"));
+        let is_refused = errors.iter().any(is_refused_for_good);
+        Outcome::Failure(if is_refused { failure.permanent() } else { failure })
     } else {
         tracing::warn!(error = %message, "could not dispose a service after an attempt that did not succeed");
         outcome
     }
+}
+
+/// Tells whether a queue refused the end of a unit of work, so that another attempt would be refused, too: a followup that can't
+/// be stored, for example.
+fn is_refused_for_good(error: &ServiceError) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<QueueError>().map(QueueError::kind);
+        if matches!(kind, Some(QueueErrorKind::Invalid | QueueErrorKind::Unsupported)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Puts the job in front of the chain of services, so that it reads `job → Repo → Pool: connection refused`.

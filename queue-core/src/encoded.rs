@@ -32,28 +32,33 @@ pub struct Encoded {
 ///
 /// `Unsupported` for a closure, `Invalid` for what is beyond a limit or can't be written as JSON.
 pub fn encode(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, QueueError> {
+    limits.check_batch(&jobs)?;
+    encode_each(jobs, limits)
+}
+
+fn encode_each(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, QueueError> {
     let mut jobs = jobs;
-    limits.check(&jobs)?;
+    limits.check_each(&jobs)?;
     for job in &mut jobs {
         let text = job.body.encode().map_err(|error| error.on_queue(job.queue.clone()))?;
         job.body = Body::stored(text);
     }
-    limits.check(&jobs)?;
+    limits.check_each(&jobs)?;
     jobs.into_iter().map(encoded).collect()
 }
 
-/// Encodes the followups of a batch of settlements, a list for each.
+/// Encodes the followups of a batch of settlements, a list for each. Their number has no limit.
 ///
 /// # Errors
 ///
-/// Those of [`encode`].
+/// Those of [`encode`], apart from the number of jobs.
 pub fn encode_followups(
     settlements: &mut [Settlement],
     limits: &Limits,
 ) -> Result<Vec<Vec<Encoded>>, QueueError> {
     settlements
         .iter_mut()
-        .map(|settlement| encode(std::mem::take(&mut settlement.followups), limits))
+        .map(|settlement| encode_each(std::mem::take(&mut settlement.followups), limits))
         .collect()
 }
 

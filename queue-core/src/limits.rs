@@ -56,6 +56,12 @@ impl Limits {
     ///
     /// `Invalid`, with the job's place in the batch (from 0), the field, its size and the limit.
     pub fn check(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
+        self.check_batch(jobs)?;
+        self.check_each(jobs)
+    }
+
+    /// Checks the number of jobs in a batch.
+    pub(crate) fn check_batch(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         if jobs.len() > self.batch {
             return Err(QueueError::invalid(format!(
                 "the batch has {} jobs, the limit is {}: push it in parts",
@@ -63,6 +69,11 @@ impl Limits {
                 self.batch
             )));
         }
+        Ok(())
+    }
+
+    /// Checks each job of a list, whatever their number.
+    pub(crate) fn check_each(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         for (index, job) in jobs.iter().enumerate() {
             if let Err(breach) = self.check_job(job) {
                 return Err(QueueError::invalid(format!(
@@ -75,13 +86,13 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks the followups of a batch of settlements.
+    /// Checks the followups of a batch of settlements. Their number has no limit, since a job can't settle in parts.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check), apart from the number of jobs.
     pub fn check_followups(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
-        settlements.iter().try_for_each(|settlement| self.check(&settlement.followups))
+        settlements.iter().try_for_each(|settlement| self.check_each(&settlement.followups))
     }
 
     fn check_job(&self, job: &NewJob) -> Result<(), String> {

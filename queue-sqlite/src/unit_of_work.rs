@@ -81,8 +81,8 @@ impl SqliteUnitOfWork {
     ///
     /// # Errors
     ///
-    /// `Conflict` if the lease was lost, `Invalid` if a write failed or a followup can't be stored, and what else goes wrong
-    /// with the file. Then nothing was written.
+    /// `Conflict` if the lease was lost or a write failed, `Invalid` if a followup can't be stored, after which the job is
+    /// discarded, and what else goes wrong with the file. Then nothing was written.
     ///
     /// # Cancel safety
     ///

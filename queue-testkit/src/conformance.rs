@@ -131,6 +131,7 @@ laws! {
     edges {
         q91_numbers_that_are_not_finite_are_refused,
         q92_long_texts_are_cut_with_a_note_of_their_size,
+        q93_the_longest_durations_are_no_error_and_no_panic,
     }
     capacity {
         q52_a_bounded_push_waits_for_room,

@@ -276,17 +276,22 @@ impl Queue for ModelQueue {
     }
 
     async fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        Limits::default().check_followups(&settlements)?;
         for settlement in &mut settlements {
-            settlement.followups = encoded(std::mem::take(&mut settlement.followups))?;
+            settlement.followups = written(std::mem::take(&mut settlement.followups))?;
         }
         self.change(|state, now| state.table.settle(now, settlements))
     }
 }
 
-/// Writes payloads as a durable queue would.
-fn encoded(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
+fn encoded(jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
     // What is refused before it is encoded is named by its place in the batch.
     Limits::default().check(&jobs)?;
+    written(jobs)
+}
+
+/// Writes payloads as a durable queue would.
+fn written(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
     for job in jobs.iter_mut().filter(|job| !job.body.is_call()) {
         job.body = queue_core::Body::stored(job.body.encode()?);
     }

@@ -8,6 +8,7 @@ mod contexts;
 mod disposal;
 mod endings;
 mod faults;
+mod followups;
 mod graph;
 mod injection;
 mod kit;

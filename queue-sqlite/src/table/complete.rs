@@ -28,7 +28,8 @@ impl Table<'_> {
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;
         match written {
             Err(error) => {
-                Err(QueueError::invalid("a write of the unit of work failed").with_source(error).into())
+                // No `Invalid`, after which the job would not be tried again.
+                Err(QueueError::conflict("a write of the unit of work failed").with_source(error).into())
             }
             Ok(()) if completed => {
                 self.store_all(followups)?;

@@ -1,11 +1,73 @@
 //! Laws about values at the edge of what there may be.
 
-use queue_core::{Body, Limits, NewJob, QueueErrorKind, Settlement, State, Transition};
+use std::time::Duration;
+
+use queue_core::inspect::Prune;
+use queue_core::{
+    Body, Demand, Limits, NewJob, QueueErrorKind, Receipt, Renewal, Settlement, State, Timestamp, Transition,
+    Unique,
+};
 use serde::Serialize;
 
 use super::jobs::{SECOND, id, job, text};
 use super::subject::Subject;
 use crate::law::expect_eq;
+
+/// Q93: The longest durations are no error and no panic: as a lease, a wait, a delay, a window, a retention.
+pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(subject: &Subject) {
+    subject.push(vec![job(1).id(id(1)).max_attempts(u32::MAX).priority(i32::MIN)]).await;
+
+    let demand = Demand::new("default", usize::MAX).lease(Duration::MAX).wait(Duration::MAX);
+    let delivery = subject.claim(demand.clone()).await.pop().unwrap_or_else(|| panic!("a delivery"));
+
+    let renewal = subject.renew(&delivery.lease).await;
+    assert!(matches!(renewal, Renewal::Held { .. }), "a lease that never ends must hold: {renewal:?}");
+    subject.advance(SECOND * 1_000_000).await;
+    subject.settle(&delivery, Transition::Complete).await;
+    subject.is(id(1), State::Completed).await;
+
+    // A wait without an end is a wait, and ends by a push.
+    let mut waiter = subject.claiming(demand);
+    waiter.waits(&**subject.queue()).await;
+    subject.push(vec![job(2).id(id(2))]).await;
+    let delivery = subject.does("a claim that waits for ever", waiter.wakes()).await.pop();
+    let delivery = delivery.unwrap_or_else(|| panic!("a delivery"));
+    subject.settle(&delivery, Transition::Retry { at: Timestamp::MAX, error: "no".into() }).await;
+    let record = subject.is(id(2), State::Retryable).await;
+    expect_eq!(record.run_at, Timestamp::MAX, "`run_at` of a job that waits for the end of time");
+
+    // No time at all is no lease and no wait.
+    subject.push(vec![job(3).id(id(3))]).await;
+    let demand = Demand::new("default", 0).lease(Duration::ZERO).wait(Duration::ZERO);
+    let delivery = subject.claim(demand).await.pop();
+    let delivery = delivery.unwrap_or_else(|| panic!("a claim of 0 jobs is one of 1"));
+    expect_eq!(subject.renew(&delivery.lease).await, Renewal::Lost, "a lease without length");
+    let delivery = subject.claim_one().await;
+    subject.settle(&delivery, Transition::Cancel { reason: "done".into() }).await;
+
+    let push = subject.queue().push(vec![job(4).delay(Duration::MAX)]);
+    subject.refuses(QueueErrorKind::Invalid, "a delay past the end of time", push).await;
+    subject
+        .push(vec![
+            job(5).id(id(5)).at(Timestamp::MAX),
+            job(6).id(id(6)).at(Timestamp::from_micros(i64::MIN)),
+        ])
+        .await;
+    subject.is(id(5), State::Scheduled).await;
+    let delivery = subject.claim_one().await;
+    subject.settle(&delivery, Transition::Complete).await;
+
+    let unique = |number| job(number).unique(Unique::new("key").within(Duration::MAX));
+    subject.push(vec![unique(7).id(id(7))]).await;
+    let delivery = subject.claim_one().await;
+    subject.settle(&delivery, Transition::Complete).await;
+    subject.advance(SECOND * 1_000_000).await;
+    let receipts = subject.receipts(vec![unique(8)]).await;
+    expect_eq!(receipts, [Receipt::Existing(id(7))], "a push within a window without end");
+
+    let keep_all = Prune::older_than(Duration::MAX);
+    expect_eq!(subject.prune(&keep_all).await, 0, "jobs that are older than all time");
+}
 
 /// A payload with numbers in several places.
 #[derive(Clone, Default, Serialize)]

@@ -175,6 +175,8 @@ breaches! {
     q92 long_texts_cut_without_a_note: edges::CutWithoutNote;
     /// T10, Q92
     q92 long_texts_refused: edges::LongTextsRefused;
+    /// T10, Q93
+    q93 an_endless_lease_that_overflows: edges::LeaseOverflows;
     /// T10, Q52
     q52 a_batch_that_waits_for_room_that_cannot_be: room::TooLargeWaits;
     /// T10, Q53

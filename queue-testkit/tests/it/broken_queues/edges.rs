@@ -1,7 +1,11 @@
 //! What can be wrong with values at the edge of what there may be.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use queue_core::{Body, Limits, NewJob, Queue as _, QueueError, Receipt, Settled, Settlement, Transition};
+use queue_core::{
+    Body, Delivery, Demand, Limits, NewJob, Queue as _, QueueError, Receipt, Settled, Settlement, Transition,
+};
 use queue_testkit::ModelQueue;
 
 use super::broken::Breach;
@@ -28,6 +32,18 @@ impl Breach for NotFiniteAsNull {
             job.body = Body::stored(job.body.encode().unwrap_or("null".into()));
         }
         queue.push(jobs).await
+    }
+}
+
+/// Counts the microseconds of a lease in 64 bits, and takes what does not fit for nothing.
+#[derive(Default)]
+pub(super) struct LeaseOverflows;
+
+#[async_trait]
+impl Breach for LeaseOverflows {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let micros = u64::try_from(demand.lease.as_micros()).unwrap_or(0);
+        queue.claim(&demand.clone().lease(Duration::from_micros(micros))).await
     }
 }
 

@@ -1,0 +1,79 @@
+//! Holds followups to being stored whatever their number, and to failing a job at once if they can't be.
+
+use std::time::Duration;
+
+use queue_core::{
+    Body, JobContext, NewJob, OutcomeKind, QueueError, QueueErrorKind, QueueExt as _, Services, State,
+    background_job, jobs,
+};
+use queue_testkit::TestKit;
+
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// One more than a batch may have.
+const MANY: u32 = 10_001;
+
+#[background_job]
+async fn fan_out(#[inject] context: &JobContext) {
+    for number in 0..MANY {
+        let body = Body::stored(number.to_string());
+        context.then(NewJob::new("part", body).queue("parts").delay(Duration::from_secs(1_000_000)));
+    }
+}
+
+#[derive(Debug)]
+struct Unit;
+
+#[background_job(backoff = fixed("1s"))]
+async fn refused_as(#[inject] _unit: &mut Unit, kind: u8) {
+    let _ = kind;
+}
+
+/// H72: a job that has more followups than a batch may have stores them all.
+#[test]
+fn a_job_may_have_more_followups_than_a_batch() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![fan_out]).build()?;
+        kit.queue().enqueue(fan_out::new()).await?;
+
+        kit.step().await?;
+
+        let jobs = kit.jobs();
+        let parts = jobs.iter().filter(|job| job.name.as_str() == "part").count();
+        let parent = jobs.iter().find(|job| job.name.as_str() == "fan_out").unwrap();
+        assert_eq!((parent.state, parts), (State::Completed, MANY as usize), "{:?}", parent.errors);
+        Ok(())
+    })
+}
+
+/// H72: an end of a unit of work that is refused for good discards the job at its first attempt; any other is tried again.
+#[test]
+fn a_refused_end_of_a_unit_of_work_is_a_permanent_failure() -> TestResult {
+    let table = [
+        (QueueErrorKind::Invalid, State::Discarded),
+        (QueueErrorKind::Unsupported, State::Discarded),
+        (QueueErrorKind::Conflict, State::Retryable),
+        (QueueErrorKind::Unavailable, State::Retryable),
+    ];
+    for (kind, state) in table {
+        queue_testkit::block_on(async {
+            let services =
+                Services::builder().unit_of_work(
+                    async || Ok::<_, QueueError>(Unit),
+                    move |_: Unit, _: OutcomeKind| async move {
+                        Err::<(), _>(QueueError::new(kind, "not stored"))
+                    },
+                );
+            let kit = TestKit::new(jobs![refused_as]).services(services).build()?;
+            kit.queue().enqueue(refused_as::new(0)).await?;
+
+            kit.step().await?;
+
+            let job = kit.jobs().remove(0);
+            assert_eq!((job.state, job.attempt), (state, 1), "{kind}: {:?}", job.errors);
+            assert!(job.errors[0].message.ends_with("not stored"), "{:?}", job.errors);
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })?;
+    }
+    Ok(())
+}
