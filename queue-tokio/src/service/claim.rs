@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::error::chain;
 use queue_core::{Delivery, Demand, Event, QueueError};
 
 use super::pace::Pace;
@@ -85,6 +86,12 @@ impl Shift {
                 }
                 Err(error) => {
                     if self.is_stopping() {
+                        if error.is_transient() && self.stopping.has_listener() {
+                            tracing::warn!(
+                                service = self.settings.name, error = %chain(&error),
+                                "the last claim failed; what it may have leased is released by the queue, or expires"
+                            );
+                        }
                         return Vec::new();
                     }
                     let wait = claims.trouble.failed(&error, &self.world);
