@@ -8,9 +8,12 @@ use queue_core::{BoxError, Event, JobContext, QueueExt as _, State, background_j
 use queue_testkit::Recorder;
 use queue_tokio::{Host, HostContext, HostError, HostedService, QueueService};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::world::{TestResult, keeping_queue, record};
+
+/// Longer than any stop takes, of virtual time.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A service that never gets ready.
 pub(crate) struct NeverReady(pub(crate) Arc<Notify>);
@@ -56,7 +59,7 @@ async fn a_stop_while_services_start_ends_the_start_and_stops_what_had_started()
     };
     let began = Instant::now();
 
-    let stopped = host.run_until(ready).await?;
+    let stopped = timeout(PATIENCE, host.run_until(ready)).await??;
 
     assert_eq!(record(&queue, receipts[0].id()).await.state, State::Completed);
     assert_eq!(record(&queue, receipts[1].id()).await.state, State::Available);
@@ -86,9 +89,9 @@ async fn a_failure_while_services_start_ends_the_start() -> TestResult {
         let host = Host::builder().service(Failing).service(NeverReady(Arc::default())).build()?;
 
         let ended = if is_run {
-            host.run_until(std::future::pending()).await.err()
+            timeout(PATIENCE, host.run_until(std::future::pending())).await?.err()
         } else {
-            host.start().await.err()
+            timeout(PATIENCE, host.start()).await?.err()
         };
 
         assert!(matches!(ended, Some(HostError::Failed { .. })), "{ended:?}");
