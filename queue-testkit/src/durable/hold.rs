@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use queue_core::{Demand, Inspect, JobId, Lease, NewJob, QueueError, Settlement, State, Transition, Unique};
 
-use super::operation::Operation;
+use super::operation::{Delays, Operation};
 use super::store::Transaction;
 use super::trial::Trial;
 use crate::conformance::jobs::{id, job};
@@ -12,7 +12,7 @@ use crate::conformance::jobs::{id, job};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// When, after it was stored or claimed, time would change something for the job that is held: while it is held.
-const MEANWHILE: Duration = Duration::from_millis(1_500);
+const MEANWHILE: Duration = Duration::from_secs(2);
 
 /// The queue of the job that is held.
 pub(super) const QUEUE: &str = "held";
@@ -107,12 +107,32 @@ impl Hold {
         Subject { id: id(0), lease }
     }
 
-    /// Begins the transaction, and does in it what is held; `None` if the store can't.
-    pub(super) async fn begin(self, trial: &Trial, subject: &Subject) -> Option<Box<dyn Transaction>> {
+    /// Begins the transaction before the jobs are stored that time is to change, since that may take long. Returns
+    /// also whether it keeps others from writing; then it's begun again after them. `None` if the store can't.
+    pub(super) async fn begin_early(self, trial: &Trial) -> Option<(Option<Box<dyn Transaction>>, bool)> {
         if self == Self::Reading {
-            return trial.store().begin_reading().await;
+            return Some((None, false));
         }
-        let mut transaction = trial.store().begin().await?;
+        let transaction = trial.store().begin().await?;
+        if transaction.delays() == Delays::SameKeyOrJob {
+            return Some((Some(transaction), false));
+        }
+        transaction.rollback().await;
+        Some((None, true))
+    }
+
+    /// Does in the transaction what is held; `None` if the store can't.
+    pub(super) async fn begin(
+        self,
+        trial: &Trial,
+        begun: Option<Box<dyn Transaction>>,
+        subject: &Subject,
+    ) -> Option<Box<dyn Transaction>> {
+        let mut transaction = match begun {
+            _ if self == Self::Reading => return trial.store().begin_reading().await,
+            Some(begun) => begun,
+            None => trial.store().begin().await?,
+        };
         let step = format!("within a transaction: {self:?}");
         match trial.steps().does(step, self.work(&mut *transaction, subject)).await {
             true => Some(transaction),
