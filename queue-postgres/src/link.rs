@@ -18,6 +18,9 @@ use crate::pulse::{Backend, Waited, watched};
 /// How often a transaction is run again that the server gave up in favour of another.
 const RETRIES: u32 = 10;
 
+/// An idle connection through a pooler may wait for its turn before it answers.
+const POOLED_PING: Duration = Duration::from_secs(5);
+
 /// How soon a connection is suspected.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
@@ -210,7 +213,8 @@ impl Link {
         // both.
         let first = {
             let mut pong = pin!(session.connection.ping());
-            match timeout(self.pace.ping, &mut pong).await {
+            let soon = if place.is_pooled { POOLED_PING } else { self.pace.ping };
+            match timeout(soon, &mut pong).await {
                 Ok(pinged) => Either::Left(pinged),
                 Err(_) => match select(pong, pin!(open)).await {
                     Either::Left((pinged, _)) => Either::Left(pinged),

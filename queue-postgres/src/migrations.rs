@@ -7,6 +7,7 @@ use queue_core::{QueueError, QueueErrorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
 use crate::error::explained;
+use crate::link::unanswered;
 use crate::place::Place;
 
 /// Every migration, the first one first; its number is its place, from 1.
@@ -48,7 +49,8 @@ impl Found {
 pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
     let mut connection = place.connect().await?;
-    let found = find(&mut connection, place).await.map_err(broken)?;
+    let found = tokio::time::timeout(place.timeout, find(&mut connection, place)).await;
+    let found = found.map_err(|_| unanswered(place, place.timeout))?.map_err(broken)?;
     let closed = connection.close().await;
     drop(closed);
     if found.suits(LATEST) {

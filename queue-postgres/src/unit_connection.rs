@@ -18,7 +18,7 @@ use crate::link::{KEEPALIVES_OF_A_TRANSACTION, Pace, died, unanswered};
 use crate::place::{Place, Source};
 use crate::pulse::{Backend, Waited, watched};
 
-/// The bound of a transaction's beginning, which waits for nothing.
+/// The bound of a transaction's beginning, which waits for nothing; twice the time at the next try.
 const BEGIN: Duration = Duration::from_secs(1);
 
 /// A rollback that takes longer waits for a statement that the job left behind, which is then cancelled.
@@ -27,8 +27,8 @@ const ROLLBACK: Duration = Duration::from_millis(250);
 /// The bound of the rollback after that; then the connection is closed.
 const CANCELLED_ROLLBACK: Duration = Duration::from_secs(1);
 
-/// The number of connections that may be dead without having been closed, before a unit of work gives up.
-const DEAD: u32 = 3;
+/// After this number of connections that did not answer soon, it may be the server that is slow.
+const SILENT: u32 = 3;
 
 /// The pool that units of work are begun in.
 #[derive(Clone)]
@@ -58,26 +58,31 @@ impl Units {
     ///
     /// Dropping the future closes the connection or puts it back.
     pub(crate) async fn begin(&self, context: &JobContext) -> Result<UnitConnection, QueueError> {
-        let mut dead = 0;
+        let (mut closed, mut silent) = (0, 0);
         loop {
             let connection = self.acquire(context).await?;
             let (place, io) = (self.place.clone(), self.io.clone());
             let mut unit = UnitConnection { connection, backend: None, has_ended: false, place, io };
-            // A pooler may let it wait for its turn.
-            let bound = if self.place.is_pooled { self.place.timeout } else { BEGIN };
+            // A pooler may let it wait for its turn, and a server may be slow for all.
+            let is_patient = self.place.is_pooled || silent >= SILENT;
+            let bound = if is_patient { self.place.timeout } else { BEGIN * (1 << silent) };
             match timeout(bound, unit.start()).await {
-                Ok(Ok(())) => return Ok(unit),
-                Ok(Err(error)) if is_connection_lost(&error) && dead <= self.pool.size() => {
+                Ok(Ok(())) => {
+                    if silent > 0 {
+                        self.place.alarm.raise(&self.place);
+                    }
+                    return Ok(unit);
+                }
+                Ok(Err(error)) if is_connection_lost(&error) && closed <= self.pool.size() => {
                     tracing::debug!(place = %self.place, %error, "an idle connection was closed; another is used");
-                    dead += 1;
+                    closed += 1;
                 }
                 Ok(Err(error)) => return Err(explained(error, &self.place)),
-                Err(_) if dead < DEAD && !self.place.is_pooled => {
-                    dead += 1;
-                    self.place.alarm.raise(&self.place);
+                Err(_) if is_patient => return Err(unanswered(&self.place, bound)),
+                Err(_) => {
+                    silent += 1;
                     self.test_idle().await;
                 }
-                Err(_) => return Err(unanswered(&self.place, bound)),
             }
         }
     }
