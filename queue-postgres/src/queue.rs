@@ -71,8 +71,9 @@ impl PostgresQueue {
 
     /// Connects as a pool of the application does, and begins [units of work](crate::PgUnitOfWork) in that pool.
     ///
-    /// The queue's own connections are opened beside the pool, on its own thread, with the pool's connect options: so
-    /// jobs that hog the application's runtime, or take every connection of its pool, keep no lease from being renewed.
+    /// The queue's own connections are opened beside the pool, on its own thread, each with the connect options that the pool
+    /// has at the time, so that changed credentials arrive: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
+    /// So jobs that hog the application's runtime, or take every connection of its pool, keep no lease from being renewed.
     ///
     /// # Errors
     ///

@@ -1,14 +1,22 @@
 //! Credentials that change while the program runs (D30).
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use queue_core::{BoxError, Inspect as _, QueueErrorKind, QueueExt as _};
-use queue_postgres::PostgresQueue;
+use queue_core::{
+    BoxError, Event, Inspect as _, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
+};
 use queue_postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
+use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_testkit::Recorder;
+use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
 
 use crate::fixture::{TestResult, cut, run, work};
+
+#[background_job(max_attempts = 1)]
+async fn write(#[inject] _tx: &mut PgUnitOfWork) {}
 
 /// A server with a user whose password can be changed.
 async fn server() -> Result<(Postgres, PgConnection, PgConnectOptions), BoxError> {
@@ -61,6 +69,19 @@ async fn a_new_connection_takes_the_options_that_are_made_for_it() -> TestResult
         .connect()
         .await?;
     queue.enqueue(work::new(1)).await?;
+    let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+    let recorder = Recorder::with_deadline(Duration::from_secs(60));
+    let service = QueueService::new(queue.clone(), jobs![write]).queues(["units"]).observe(recorder.clone());
+    let running = Host::builder().services(services).service(service).build()?.start().await?;
+    let ended = |count: usize| {
+        let recorder = recorder.clone();
+        async move {
+            let is_end = |event: &Event| matches!(event, Event::Settled { .. });
+            recorder.wait_for("an end", |_| recorder.count(is_end) >= count).await
+        }
+    };
+    queue.enqueue(write::new()).queue("units").await?;
+    ended(1).await;
 
     change(&mut connection, "second").await?;
     *password.lock().expect("a password") = None;
@@ -70,5 +91,9 @@ async fn a_new_connection_takes_the_options_that_are_made_for_it() -> TestResult
     *password.lock().expect("a password") = Some("second");
 
     queue.enqueue(work::new(3)).await?;
+    let id = queue.enqueue(write::new()).queue("units").await?.id();
+    ended(2).await;
+    assert_eq!(queue.get(id).await?.map(|job| job.state), Some(State::Completed));
+    running.stop().await?;
     Ok(())
 }
