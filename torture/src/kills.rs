@@ -1,10 +1,12 @@
 //! Processes killed at random, in mid-load, and what became of the jobs.
 
+pub(crate) mod application;
 mod fleet;
 mod judge;
 mod load;
 pub(crate) mod producer;
 pub(crate) mod worker;
+mod world;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,9 @@ use crate::queue::Place;
 use crate::report::Report;
 use crate::settings::Torture;
 use fleet::Fleet;
+use world::World;
+
+pub(crate) use load::stop_at_end_of_input;
 
 /// How long it is from one kill to the next, on average.
 const BETWEEN_KILLS: Duration = Duration::from_millis(500);
@@ -26,21 +31,25 @@ const BETWEEN_KILLS: Duration = Duration::from_millis(500);
 /// Out of so many kills, one is of all processes at once.
 const ALL_AT_ONCE: u32 = 30;
 
-/// Out of so many kills, one is of the server, where there is one.
-const SERVER: u32 = 12;
+/// Out of so many blows, one is the world's, where there is a server.
+const WORLD: u32 = 5;
 
 /// How long the workers may take over what is left when nobody pushes or kills any more.
 const DRAIN: Duration = Duration::from_secs(120);
 
-/// Lets the processes loose on a fresh queue, kills them, and judges their histories. With a server, that is killed too.
+/// Lets the processes loose on a fresh queue, kills them, and judges their histories. With a server, that is killed too, and the
+/// world does to the connections what it does.
 pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-kills-").tempdir()?;
     let mut random = Rng::with_seed(seed);
-    let place = match server {
-        Some(server) => Place::Database(server.url("postgres")),
-        None => Place::File(folder.path().join("jobs.db")),
+    let (mut world, place) = match server {
+        Some(server) => {
+            let (world, place) = World::new(server, &mut random)?;
+            (Some(world), place)
+        }
+        None => (None, Place::File(folder.path().join("jobs.db"))),
     };
-    let ended = torment(torture, folder.path(), &place, server, &mut random).await;
+    let ended = torment(torture, folder.path(), &place, world.as_mut(), &mut random).await;
     if torture.keep || ended.is_err() {
         println!("kept: {}", folder.keep().display());
     }
@@ -60,12 +69,16 @@ async fn torment(
     torture: &Torture,
     folder: &Path,
     place: &Place,
-    server: Option<&Postgres>,
+    mut world: Option<&mut World<'_>>,
     random: &mut Rng,
 ) -> Result<Report, BoxError> {
     let start = Instant::now();
-    let mut fleet = Fleet::start(folder, place, random)?;
-    let server_kills = kill_until_over(torture, &mut fleet, server, start, random).await?;
+    let way = world.as_ref().map_or_else(|| place.clone(), |world| world.by_proxy());
+    let mut fleet = Fleet::start(folder, &way, random)?;
+    kill_until_over(torture, &mut fleet, world.as_deref_mut(), start, random).await?;
+    if let Some(world) = &world {
+        world.calm();
+    }
     fleet.stop_producers().await?;
     let queue = place.open().await?;
     let drained = drain(&queue, &mut fleet).await;
@@ -74,21 +87,24 @@ async fn torment(
     let report = Report::default()
         .row("minutes", format!("{:.1}", start.elapsed().as_secs_f64() / 60.0))
         .row("kills of producers", fleet.kills_of(fleet::Kind::Producer))
+        .row("kills of applications", fleet.kills_of(fleet::Kind::Application))
         .row("kills of workers", fleet.kills_of(fleet::Kind::Worker))
         .row("of which all at once", format!("{} times", fleet.kills_of_all()));
-    let report = if server.is_some() { report.row("kills of the server", server_kills) } else { report };
+    let report = match world {
+        Some(world) => world.told(report),
+        None => report,
+    };
     judge::judge(place, queue, fleet.journals(), report).await
 }
 
-/// Kills until there were enough kills, and tells how many of them were of the server.
+/// Kills until there were enough kills, while the world does its part.
 async fn kill_until_over(
     torture: &Torture,
     fleet: &mut Fleet,
-    server: Option<&Postgres>,
+    mut world: Option<&mut World<'_>>,
     start: Instant,
     random: &mut Rng,
-) -> Result<u32, BoxError> {
-    let mut server_kills = 0;
+) -> Result<(), BoxError> {
     let is_over = |fleet: &Fleet| match torture.minutes {
         Some(minutes) => start.elapsed().as_secs_f64() >= minutes * 60.0,
         None => fleet.kills() >= torture.kills,
@@ -97,19 +113,15 @@ async fn kill_until_over(
         // The time to the next of events that know nothing of one another.
         sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
         fleet.check()?;
-        if let Some(server) = server.filter(|_| random.u32(0..SERVER) == 0) {
-            server_kills += 1;
-            server.kill();
-            // It's away for a while, at times too long for calls to be repeated within one.
-            sleep(Duration::from_millis(random.u64(0..1_000))).await;
-            server.restart()?;
+        if let Some(world) = world.as_mut().filter(|_| random.u32(0..WORLD) == 0) {
+            world.strike(random).await?;
         } else if random.u32(0..ALL_AT_ONCE) == 0 {
             fleet.kill_all(random).await?;
         } else {
             fleet.kill_one(random).await?;
         }
     }
-    Ok(server_kills)
+    Ok(())
 }
 
 /// Waits until no job is unfinished.

@@ -29,6 +29,7 @@ mod moment;
 mod queue;
 mod report;
 mod soak;
+mod stops;
 
 use std::process::ExitCode;
 
@@ -45,8 +46,11 @@ async fn main() -> ExitCode {
         Command::Sqlite(torture) => Ok(torment(&torture).await),
         Command::Postgres(torture) => torment_with_server(&torture).await,
         Command::Soak(soak) => Ok(told("soak", None, soak::run(&soak).await)),
+        Command::Stops(stops) => Ok(told("stops", None, stops::run(&stops).await)),
+        Command::Serve(serve) => stops::worker::run(&serve).await.map(|()| true),
         Command::Judge { folder } => Ok(told("judge", None, kills::judge_again(&folder).await)),
         Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
+        Command::Application(role) => kills::application::run(&role).await.map(|()| true),
         Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),
         Command::Fill(fill) => disk_full::run_under_limit(&fill).await.map(|()| true),
     };
@@ -68,6 +72,7 @@ async fn torment(torture: &Torture) -> bool {
     stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
     stood &= told("disk-full", None, disk_full::run(torture).await);
     stood &= told("kills", Some(seed), kills::run(torture, seed, None).await);
+    stood &= told("stops", Some(seed), stops::of(torture.stops, seed, None).await);
     println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
     stood
 }
@@ -82,6 +87,7 @@ async fn torment_with_server(torture: &Torture) -> Result<bool, BoxError> {
     drop(server);
     let server = Postgres::start(Durability::Full, &[])?;
     stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
+    stood &= told("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
     println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
     Ok(stood)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::queue::Place;
 
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Postgres(Torture),
     /// Sends jobs through an SQLite file, which must not grow with them.
     Soak(Soak),
+    /// Stops workers by SIGTERM under load; each must leave no job leased, and none discarded unrun.
+    Stops(Stops),
     /// Judges the kept folder of an earlier run of kills once more.
     Judge {
         /// The folder, with the database and the journals.
@@ -31,9 +33,15 @@ pub(crate) enum Command {
     /// Pushes jobs, until it is killed or its standard input ends.
     #[command(hide = true)]
     Producer(Role),
+    /// Uses the database as an application does, until it is killed or its standard input ends.
+    #[command(hide = true)]
+    Application(Role),
     /// Works on jobs, until it is killed or its standard input ends.
     #[command(hide = true)]
     Worker(Role),
+    /// Works on one queue, until SIGTERM or until its standard input ends.
+    #[command(hide = true)]
+    Serve(Serve),
     /// Fills a file up to a limit of this process.
     #[command(hide = true)]
     Fill(Fill),
@@ -51,6 +59,9 @@ pub(crate) struct Torture {
     /// Repeats the choices of an earlier run.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Stops workers by SIGTERM this many times.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) stops: u32,
     /// Keeps the folders of what passed, too.
     #[arg(long)]
     pub(crate) keep: bool,
@@ -82,6 +93,39 @@ pub(crate) struct Role {
     /// What its choices depend on.
     #[arg(long)]
     pub(crate) seed: u64,
+}
+
+/// A durable queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// In an SQLite file.
+    Sqlite,
+    /// In PostgreSQL, on a server of its own.
+    Postgres,
+}
+
+/// How many stops, of which queue.
+#[derive(Debug, Args)]
+pub(crate) struct Stops {
+    /// The queue.
+    pub(crate) backend: Backend,
+    /// Stops workers this many times.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) stops: u32,
+    /// Repeats the choices of an earlier run.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// Which queue a worker serves.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The file, or the URL of the database.
+    #[arg(long)]
+    pub(crate) place: Place,
+    /// The name of the queue.
+    #[arg(long)]
+    pub(crate) queue: String,
 }
 
 /// Where to push until nothing more is taken.

@@ -14,6 +14,7 @@ use crate::queue::Place;
 
 const PRODUCERS: usize = 3;
 const WORKERS: usize = 4;
+const APPLICATIONS: usize = 2;
 
 /// How long a process may take to end by itself once it's told to.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) enum Kind {
     Producer,
     Worker,
+    Application,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
         match self {
             Self::Producer => "producer",
             Self::Worker => "worker",
+            Self::Application => "application",
         }
     }
 }
@@ -64,7 +67,7 @@ impl Fleet {
             killed: Vec::new(),
             killed_all: 0,
         };
-        let kinds = [(Kind::Producer, PRODUCERS), (Kind::Worker, WORKERS)];
+        let kinds = [(Kind::Producer, PRODUCERS), (Kind::Worker, WORKERS), (Kind::Application, APPLICATIONS)];
         for kind in kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind, count)) {
             fleet.launch(kind, None, random)?;
         }
@@ -126,8 +129,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Tells the producers to end, and waits until they have.
+    /// Tells the producers and the applications, which push as well, to end, and waits until they have.
     pub(super) async fn stop_producers(&mut self) -> Result<(), BoxError> {
+        self.stop(Kind::Application).await?;
         self.stop(Kind::Producer).await
     }
 

@@ -76,7 +76,7 @@ fn failed(intended: &Fact, error: &QueueError) -> Fact {
 }
 
 /// Gives a token that fires when the driver closes our input, or is gone.
-fn stop_at_end_of_input() -> CancellationToken {
+pub(crate) fn stop_at_end_of_input() -> CancellationToken {
     let stop = CancellationToken::new();
     let ended = stop.clone();
     thread::spawn(move || {

@@ -1,0 +1,165 @@
+//! A process of an application that shares the database: it pushes within transactions of its own and holds them open, and
+//! in SQLite it reads for long, checkpoints and makes backups too.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fastrand::Rng;
+use queue_core::{BoxError, NewJob, QueueErrorKind, Receipt};
+use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{Connection as _, PgConnection};
+use queue_sqlite::SqliteQueue;
+use queue_testkit::history::{Answer, Fact, Pushed};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::time::sleep;
+
+use super::load::Load;
+use crate::jobs;
+use crate::queue::Place;
+use crate::settings::Role;
+
+/// What a transaction came to, if it has an end that is known.
+enum End {
+    Committed(Vec<Receipt>),
+    RolledBack,
+}
+
+/// Works with the database until the process is to end.
+pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
+    let load = Load::open(role).await?;
+    let mut random = Rng::with_seed(role.seed);
+    match &role.place {
+        Place::Database(url) => {
+            let queue = loop {
+                match PostgresQueue::builder(url).migrate(false).connect().await {
+                    Ok(queue) => break queue,
+                    Err(error) if error.is_transient() && !load.stop.is_cancelled() => {
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                    Err(_) if load.stop.is_cancelled() => return Ok(()),
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            while !load.stop.is_cancelled() {
+                let hold = Duration::from_millis(random.u64(0..2_000));
+                let (jobs, commits) = (jobs::batch(&mut random, 5)?, random.u32(0..4) > 0);
+                let pushed = Pushed::batch(&jobs);
+                noted(&load, &pushed, in_postgres(&queue, url, jobs, hold, commits)).await?;
+            }
+        }
+        Place::File(file) => {
+            let queue = SqliteQueue::open(file).await?;
+            while !load.stop.is_cancelled() {
+                match random.u32(0..8) {
+                    0 => read_for_long(file, &mut random).await?,
+                    1 => checkpoint(file)?,
+                    2 => back_up(file, &role.journal.with_extension("backup"))?,
+                    _ => {
+                        let hold = Duration::from_millis(random.u64(0..300));
+                        let (jobs, commits) = (jobs::batch(&mut random, 5)?, random.u32(0..4) > 0);
+                        let pushed = Pushed::batch(&jobs);
+                        noted(&load, &pushed, in_sqlite(&queue, file, jobs, hold, commits)).await?;
+                    }
+                }
+                sleep(Duration::from_millis(random.u64(0..200))).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs a transaction that pushes, and writes down what is known of its jobs.
+async fn noted(
+    load: &Load,
+    pushed: &[Pushed],
+    transaction: impl Future<Output = Result<End, BoxError>>,
+) -> Result<(), BoxError> {
+    let call = load.journal.begin(pushed.iter().cloned().map(Fact::Pushed))?;
+    let ended = transaction.await;
+    let answered =
+        |answer: Answer| pushed.iter().cloned().map(move |job| Fact::Pushed(Pushed { answer, ..job }));
+    match ended {
+        Ok(End::Committed(receipts)) => {
+            let received = pushed.iter().cloned().zip(&receipts);
+            load.journal.end(call, received.map(|(job, receipt)| Fact::Pushed(job.received(*receipt))), None)
+        }
+        Ok(End::RolledBack) => load.journal.end(call, answered(Answer::Refused), None),
+        Err(error) => {
+            let text = queue_core::error::chain(&*error);
+            load.journal.end(call, answered(Answer::Unknown), Some(text))?;
+            let queue = error.downcast_ref::<queue_core::QueueError>();
+            match queue.is_some_and(|error| error.kind() != QueueErrorKind::Unavailable) {
+                true => Err(error),
+                false => Ok(()),
+            }
+        }
+    }
+}
+
+async fn in_postgres(
+    queue: &PostgresQueue,
+    url: &str,
+    jobs: Vec<NewJob>,
+    hold: Duration,
+    commits: bool,
+) -> Result<End, BoxError> {
+    let mut connection = PgConnection::connect(url).await?;
+    let mut tx = connection.begin().await?;
+    let receipts = queue.push_in(&mut tx, jobs).await?;
+    sleep(hold).await;
+    if commits {
+        tx.commit().await?;
+        return Ok(End::Committed(receipts));
+    }
+    tx.rollback().await?;
+    Ok(End::RolledBack)
+}
+
+fn open(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::from_secs(30))?;
+    Ok(connection)
+}
+
+async fn in_sqlite(
+    queue: &SqliteQueue,
+    file: &Path,
+    jobs: Vec<NewJob>,
+    hold: Duration,
+    commits: bool,
+) -> Result<End, BoxError> {
+    let mut connection = open(file)?;
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let receipts = queue.push_in(&tx, jobs)?;
+    sleep(hold).await;
+    if commits {
+        tx.commit()?;
+        return Ok(End::Committed(receipts));
+    }
+    tx.rollback()?;
+    Ok(End::RolledBack)
+}
+
+/// Keeps a snapshot for a while, so that the log can't be begun anew.
+async fn read_for_long(file: &Path, random: &mut Rng) -> Result<(), BoxError> {
+    let mut connection = open(file)?;
+    let tx = connection.transaction()?;
+    let count =
+        |tx: &Connection| tx.query_row("select count(*) from queue_jobs", (), |row| row.get::<_, i64>(0));
+    let before = count(&tx)?;
+    sleep(Duration::from_millis(random.u64(0..2_000))).await;
+    if count(&tx)? == before { Ok(()) } else { Err("a read transaction saw later commits".into()) }
+}
+
+fn checkpoint(file: &Path) -> Result<(), BoxError> {
+    open(file)?.query_row("pragma wal_checkpoint(passive)", (), |_| Ok(()))?;
+    Ok(())
+}
+
+/// Copies the database while it's written to; the copy must be whole.
+fn back_up(file: &Path, copy: &Path) -> Result<(), BoxError> {
+    open(file)?.execute("vacuum into ?1", [copy.display().to_string()])?;
+    let found: String = open(copy)?.query_row("pragma integrity_check", (), |row| row.get(0))?;
+    std::fs::remove_file(copy)?;
+    if found == "ok" { Ok(()) } else { Err(format!("a backup is broken: {found}").into()) }
+}
