@@ -155,7 +155,7 @@ impl PostgresQueue {
                 match answer {
                     // Others use the connection while this caller waits for the lock.
                     Err(unanswered) if unanswered.is_blocked && Instant::now() < until => {
-                        sleep(LOCKED_PAUSE).await
+                        sleep(LOCKED_PAUSE).await;
                     }
                     answer => return answer.map_err(|unanswered| unanswered.error),
                 }
