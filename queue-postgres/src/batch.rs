@@ -144,8 +144,23 @@ pub(crate) fn past_the_end(jobs: &[Encoded], index: usize) -> QueueError {
     .on_queue(job.queue.clone())
 }
 
-/// Fails for a unique key that the server can't store.
-pub(crate) fn check_keys(jobs: &[Encoded]) -> Result<(), QueueError> {
+/// How many bytes of payloads and meta one batch, or the followups of one job, may have: 256 MiB. The server takes no value
+/// of a gibibyte, and has each of them several times while it stores it.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Returns the bytes of payloads and meta of these jobs.
+pub(crate) fn bytes_of(jobs: &[Encoded]) -> usize {
+    jobs.iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
+}
+
+/// Fails for a unique key, or a batch, that the server can't store.
+pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
+    let bytes = bytes_of(jobs);
+    if bytes > MOST_BYTES {
+        return Err(QueueError::invalid(format!(
+            "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MOST_BYTES} at once: push it in parts"
+        )));
+    }
     for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(

@@ -62,6 +62,12 @@ pub(crate) fn is_notification_refused(error: &QueueError) -> bool {
     cause.is_some_and(|cause| code(cause).as_deref() == Some("54000"))
 }
 
+/// Returns whether the request has a character that the encoding of the database lacks.
+pub(crate) fn is_untranslatable(error: &QueueError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
+    cause.is_some_and(|cause| code(cause).as_deref() == Some("22P05"))
+}
+
 /// Tells whether it's the request that is wrong, rather than the server or the way to it.
 pub(crate) fn is_about_the_request(error: &QueueError) -> bool {
     matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Corrupt)
@@ -176,7 +182,14 @@ fn of_the_server(error: &Error, place: &Place) -> (QueueErrorKind, String) {
                  who may"
             ),
         ),
-        // The request carries what can't be stored, such as a character that the database's encoding lacks.
+        "22P05" => (
+            QueueErrorKind::Invalid,
+            format!(
+                "{place} can't store a character of this request, which its encoding lacks: use a database in UTF8, or \
+                 write the payload with JSON's escapes"
+            ),
+        ),
+        // The request carries what can't be stored.
         code if code.starts_with("22") || code == "54000" => {
             (QueueErrorKind::Invalid, format!("{place} can't store a value of this request: see the cause"))
         }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
-use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, Timestamp};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
-use crate::batch::storable;
-use crate::error::is_notification_refused;
+use crate::error::{is_notification_refused, is_untranslatable};
 use crate::pruning::prune;
 use crate::queue::PostgresQueue;
 use crate::rows;
 use crate::server::Notice;
+use crate::settlements::kept;
 use crate::sql::Sql;
 
 /// How soon a call is made again that another transaction holds up, and for how long at most.
@@ -65,9 +65,15 @@ impl Inspect for PostgresQueue {
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        let reason = Limits::cut(storable(reason));
-        let answer = self.asked_of(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()));
-        match &*answer.await? {
+        let cancel = |escapes| {
+            let reason = kept(reason, escapes);
+            self.asked_of(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()))
+        };
+        let answer = match cancel(false).await {
+            Err(error) if is_untranslatable(&error) => cancel(true).await?,
+            answer => answer?,
+        };
+        match &*answer {
             "cancelled" => Ok(Cancellation::Cancelled),
             "requested" => Ok(Cancellation::Requested),
             "finished" => Ok(Cancellation::Finished),

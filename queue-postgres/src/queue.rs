@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use crate::batch::{check_keys, micros};
+use crate::batch::{check_storable, micros};
 use crate::claiming::{Claim, Claimer, Message, PollInterval};
 use crate::config::{PostgresQueueBuilder, Target};
 use crate::hearing::Hearing;
@@ -27,7 +27,7 @@ use crate::pushing::{Patient, Pusher, Request};
 use crate::renewing::Renewals;
 use crate::rows::{count, instant};
 use crate::server::Server;
-use crate::settling::{CarefulSettler, Settle, Settler};
+use crate::settling::{CarefulSettler, Settle, Settler, parts_of};
 use crate::unit_connection::Units;
 use crate::{migrations, pruning};
 
@@ -213,7 +213,7 @@ impl Queue for PostgresQueue {
             return Ok(Vec::new());
         }
         let jobs = encode(jobs, self.limits())?;
-        check_keys(&jobs)?;
+        check_storable(&jobs)?;
         let (reply, answer) = oneshot::channel();
         self.0.pushes.send(Request { jobs, reply }).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
@@ -278,11 +278,18 @@ impl Queue for PostgresQueue {
         }
         let mut settlements = settlements;
         let followups = encode_followups(&mut settlements, self.limits())?;
-        followups.iter().try_for_each(|followups| check_keys(followups))?;
-        let (reply, answer) = oneshot::channel();
-        let settle = Settle { settlements, followups, reply };
-        self.0.settles.send(settle).map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        followups.iter().try_for_each(|followups| check_storable(followups))?;
+        let mut answers = Vec::new();
+        for (settlements, followups) in parts_of(settlements, followups) {
+            let (reply, answer) = oneshot::channel();
+            self.0.settles.send(Settle { settlements, followups, reply }).map_err(|_| ended())?;
+            answers.push(answer);
+        }
+        let mut settled = Vec::new();
+        for answer in answers {
+            settled.extend(answer.await.map_err(|_| ended())??);
+        }
+        Ok(settled)
     }
 }
 

@@ -13,11 +13,20 @@ use crate::rows::count;
 use crate::server::Notice;
 use crate::settling::Part;
 
-/// Binds finished attempts to the statement `settle`. With `skips`, it leaves leases that another transaction has locked.
+/// How settlements are sent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// Whether leases that another transaction has locked are left.
+    pub(crate) skips: bool,
+    /// Whether errors and reasons are written in ASCII: the database's encoding lacks a character of theirs.
+    pub(crate) escapes: bool,
+}
+
+/// Binds finished attempts to the statement `settle`.
 pub(crate) fn bind_settlements<'q>(
     mut query: Query<'q, Postgres, PgArguments>,
     settles: &[Part<'_>],
-    skips: bool,
+    manner: Manner,
     notice: &Notice,
 ) -> Query<'q, Postgres, PgArguments> {
     let settlements = || settles.iter().flat_map(|part| part.settlements);
@@ -37,10 +46,10 @@ pub(crate) fn bind_settlements<'q>(
         let kinds: Vec<i16> = settlements().map(|settlement| kind(&settlement.transition)).collect();
         let times: Vec<Option<i64>> = settlements().map(|settlement| time(&settlement.transition)).collect();
         let texts: Vec<Option<String>> =
-            settlements().map(|settlement| text(&settlement.transition)).collect();
+            settlements().map(|settlement| text(&settlement.transition, manner.escapes)).collect();
         query = query.bind(kinds).bind(times).bind(texts);
     }
-    query = query.bind(skips);
+    query = query.bind(manner.skips);
     if has_followups {
         let parents = (0_i32..).zip(followups()).flat_map(|(parent, jobs)| jobs.iter().map(move |_| parent));
         query = query.bind(parents.collect::<Vec<_>>());
@@ -103,18 +112,26 @@ fn time(transition: &Transition) -> Option<i64> {
     }
 }
 
-fn text(transition: &Transition) -> Option<String> {
+fn text(transition: &Transition, escapes: bool) -> Option<String> {
     match transition {
-        Transition::Retry { error, .. } | Transition::Discard { error } => Some(kept(error)),
-        Transition::Cancel { reason } => Some(kept(reason)),
-        Transition::Snooze { error, .. } => error.as_deref().map(kept),
+        Transition::Retry { error, .. } | Transition::Discard { error } => Some(kept(error, escapes)),
+        Transition::Cancel { reason } => Some(kept(reason, escapes)),
+        Transition::Snooze { error, .. } => error.as_deref().map(|error| kept(error, escapes)),
         Transition::Complete | Transition::Release => None,
     }
 }
 
-/// Returns an error or a reason as it is stored.
-fn kept(text: &str) -> String {
-    Limits::cut(storable(text))
+/// Returns an error or a reason as it is stored: `\u{2192}` stands for a character that the database may lack.
+pub(crate) fn kept(text: &str, escapes: bool) -> String {
+    let text = storable(text);
+    if !escapes {
+        return Limits::cut(text);
+    }
+    let escaped =
+        text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
+    let cut = Limits::cut(escaped.collect());
+    // The note of a cut has a character beyond ASCII of its own.
+    cut.replace('\u{2026}', "...")
 }
 
 #[cfg(test)]

@@ -11,20 +11,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{QueueError, Settled};
+use sqlx::postgres::PgRow;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub(crate) use careful::CarefulSettler;
-pub(crate) use request::{Part, Settle};
+pub(crate) use request::{Part, Settle, parts_of};
 
 use crate::batch::past_the_end;
 use crate::company::Company;
-use crate::error::{explained, is_about_the_request, is_notification_refused, shared};
+use crate::error::{explained, is_about_the_request, is_notification_refused, is_untranslatable, shared};
 use crate::link::{Link, Unanswered};
 use crate::server::{Notice, Server};
-use crate::settlements::{Ends, bind_settlements};
+use crate::settlements::{Ends, Manner, bind_settlements};
 
-/// How many jobs share a statement at most, roughly.
+/// How many jobs, and how many bytes of followups, share a statement at most, roughly.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 16 << 20;
 
 /// For how long a statement waits for those who were answered by the last one.
 const COMPANY: Duration = Duration::from_micros(50);
@@ -65,16 +67,17 @@ impl Settler {
     async fn gather(&mut self) -> Option<Vec<Settle>> {
         let mut next = Some(self.requests.recv().await?);
         let mut batch = Vec::new();
-        let mut weight = 0;
+        let (mut weight, mut bytes) = (0, 0);
         let expected = self.company.expected(1 + self.requests.len());
         let mut patience = self.company.patience();
-        while weight < MOST {
+        while weight < MOST && bytes < MOST_BYTES {
             match next.take().or_else(|| self.requests.try_recv().ok()) {
                 Some(settle) if self.settling.server.blocked.any_of(settle.followups.iter().flatten()) => {
                     self.hand_over(settle);
                 }
                 Some(settle) => {
                     weight += settle.weight();
+                    bytes += settle.bytes();
                     batch.push(settle);
                 }
                 None if batch.len() >= expected || !patience.wait().await => break,
@@ -143,25 +146,39 @@ impl Settling {
 
     async fn ask_once(&mut self, parts: &[Part<'_>], skips: bool) -> Result<Ends, Unanswered> {
         let changes = parts.iter().any(Part::makes_jobs_ready);
-        let notice = if changes { self.server.notice() } else { (None, None) };
-        let sql = &self.server.sql.settle;
-        let settle = async |link: &mut Link, notice: &Notice| {
-            link.call_again(&move |connection| {
-                Box::pin(bind_settlements(sql.query(), parts, skips, notice).fetch_one(connection))
-            })
-            .await
-        };
-        let row = match settle(&mut self.link, &notice).await {
-            Err(unanswered) if notice.0.is_some() && is_notification_refused(&unanswered.error) => {
-                self.server.note_refused();
-                settle(&mut self.link, &(None, None)).await?
+        let mut notice = if changes { self.server.notice() } else { (None, None) };
+        let mut manner = Manner { skips, escapes: false };
+        let row = loop {
+            match self.send(parts, manner, &notice).await {
+                Ok(row) => break row,
+                Err(Unanswered { error, .. }) if notice.0.is_some() && is_notification_refused(&error) => {
+                    self.server.note_refused();
+                    notice = (None, None);
+                }
+                Err(Unanswered { error, .. }) if !manner.escapes && is_untranslatable(&error) => {
+                    manner.escapes = true;
+                }
+                Err(unanswered) => return Err(unanswered),
             }
-            row => row?,
         };
         if changes && notice.0.is_none() {
             self.server.notified_late();
         }
         Ends::read(&row).map_err(|error| explained(error, &self.server.place).into())
+    }
+
+    async fn send(
+        &mut self,
+        parts: &[Part<'_>],
+        manner: Manner,
+        notice: &Notice,
+    ) -> Result<PgRow, Unanswered> {
+        let sql = &self.server.sql.settle;
+        self.link
+            .try_call(&move |connection| {
+                Box::pin(bind_settlements(sql.query(), parts, manner, notice).fetch_one(connection))
+            })
+            .await
     }
 }
 

@@ -4,7 +4,7 @@ use queue_core::encoded::{Encoded, encode};
 use queue_core::{NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::batch::{Columns, check_keys, past_the_end};
+use crate::batch::{Columns, check_storable, past_the_end};
 use crate::error::explained;
 use crate::pushing::{Pushed, pushed};
 use crate::queue::PostgresQueue;
@@ -81,7 +81,7 @@ impl PostgresQueue {
             return Ok(Vec::new());
         }
         let jobs = encode(jobs, self.limits())?;
-        check_keys(&jobs)?;
+        check_storable(&jobs)?;
         let server = self.server();
         for _ in 0..2 {
             self.enter(&jobs).await?;

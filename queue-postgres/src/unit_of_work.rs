@@ -8,10 +8,10 @@ use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;
 
-use crate::batch::{check_keys, past_the_end};
+use crate::batch::{check_storable, past_the_end};
 use crate::error::explained;
 use crate::queue::PostgresQueue;
-use crate::settlements::{Ends, bind_settlements};
+use crate::settlements::{Ends, Manner, bind_settlements};
 use crate::settling::Part;
 use crate::unit_connection::UnitConnection;
 
@@ -116,7 +116,7 @@ async fn complete(
     let mut settlements = vec![context.completion()];
     let followups = encode_followups(&mut settlements, queue.limits())?;
     let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
-    check_keys(&jobs)?;
+    check_storable(&jobs)?;
     let notice = if jobs.is_empty() {
         (None, None)
     } else {
@@ -125,7 +125,7 @@ async fn complete(
     for _ in 0..2 {
         queue.enter(&jobs).await?;
         let parts = [Part { settlements: &settlements, followups: &followups }];
-        let settle = bind_settlements(server.sql.settle_in.query(), &parts, false, &notice);
+        let settle = bind_settlements(server.sql.settle_in.query(), &parts, Manner::default(), &notice);
         let row = tx.ask(|connection| Box::pin(settle.fetch_one(connection))).await?;
         let ends = Ends::read(&row).map_err(|error| explained(error, &server.place))?;
         if let Some(place) = ends.refused {

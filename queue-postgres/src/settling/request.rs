@@ -4,6 +4,9 @@ use queue_core::encoded::Encoded;
 use queue_core::{QueueError, Settled, Settlement, Transition};
 use tokio::sync::oneshot;
 
+use super::MOST_BYTES;
+use crate::batch::bytes_of;
+
 /// Settlements that a caller waits for.
 pub(crate) struct Settle {
     pub(crate) settlements: Vec<Settlement>,
@@ -25,6 +28,11 @@ impl Settle {
         self.settlements.len() + self.followups.iter().map(Vec::len).sum::<usize>()
     }
 
+    /// Returns the bytes of payloads and meta of its followups.
+    pub(super) fn bytes(&self) -> usize {
+        self.followups.iter().map(|followups| bytes_of(followups)).sum()
+    }
+
     pub(super) fn whole(&self) -> Part<'_> {
         Part { settlements: &self.settlements, followups: &self.followups }
     }
@@ -33,6 +41,30 @@ impl Settle {
         // The caller may have gone.
         drop(self.reply.send(answer));
     }
+}
+
+/// Splits settlements with the followups of each into requests, so that the followups of one have about 16 MiB at most.
+pub(crate) fn parts_of(
+    settlements: Vec<Settlement>,
+    followups: Vec<Vec<Encoded>>,
+) -> Vec<(Vec<Settlement>, Vec<Vec<Encoded>>)> {
+    if followups.iter().all(Vec::is_empty) {
+        return vec![(settlements, followups)];
+    }
+    let mut parts: Vec<(Vec<Settlement>, Vec<Vec<Encoded>>)> = Vec::new();
+    let mut bytes = MOST_BYTES;
+    for (settlement, followups) in settlements.into_iter().zip(followups) {
+        if bytes >= MOST_BYTES {
+            parts.push((Vec::new(), Vec::new()));
+            bytes = 0;
+        }
+        bytes += bytes_of(&followups);
+        if let Some((settlements, all)) = parts.last_mut() {
+            settlements.push(settlement);
+            all.push(followups);
+        }
+    }
+    parts
 }
 
 impl Part<'_> {

@@ -20,6 +20,7 @@ mod plans;
 mod pooler;
 mod privileges;
 mod retention;
+mod sizes;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transactions;

@@ -140,6 +140,16 @@ impl Store for InASchema {
         versions::upgrades(self).await
     }
 
+    async fn with_fewer_characters(&self) -> Vec<Arc<dyn Store>> {
+        let schema = schema();
+        let latin = format!(
+            "create database {schema} encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'"
+        );
+        run(&mut self.connection().await, latin).await.expect("a database in LATIN1");
+        let url = self.url.replace("/postgres?", &format!("/{schema}?"));
+        vec![Arc::new(Self { url, schema, ..self.clone() })]
+    }
+
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
         Some(Box::new(OnConnection::begin(self).await))
     }
