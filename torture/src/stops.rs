@@ -79,6 +79,7 @@ async fn stop_under_load(
     for _ in 0..stops {
         sleep(Duration::from_millis(random.u64(20..400))).await;
         let Some(worker) = workers.get_mut(random.usize(0..WORKERS)) else { break };
+        worker.wait_until_working(&*queue).await?;
         worker.stop(&*queue, &mut found).await?;
         *worker = Worker::start(place, folder, worker.queue.clone())?;
     }
@@ -143,6 +144,26 @@ impl Worker {
         Ok(Self { queue, child, _input: input })
     }
 
+    /// Waits until it holds a job: only then is it known to listen for signals, and is stopped under load.
+    async fn wait_until_working(&self, queue: &dyn Inspect) -> Result<(), BoxError> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.leased(queue).await? == 0 {
+            if Instant::now() > deadline {
+                return Err(
+                    format!("the worker of `{}` claimed nothing within {PATIENCE:?}", self.queue).into()
+                );
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    async fn leased(&self, queue: &dyn Inspect) -> Result<u64, BoxError> {
+        let counts = queue.counts().await?;
+        let of_it = counts.iter().filter(|counts| counts.queue == *self.queue);
+        Ok(of_it.map(|counts| counts.of(State::Executing)).sum())
+    }
+
     /// Sends SIGTERM, waits for the end, and counts what is still leased then.
     async fn stop(&mut self, queue: &dyn Inspect, found: &mut Found) -> Result<(), BoxError> {
         let id = self.child.id().ok_or("the worker has ended by itself")?;
@@ -154,9 +175,7 @@ impl Worker {
         if !status.success() {
             return Err(format!("the worker of `{}` ended with {status}", self.queue).into());
         }
-        let counts = queue.counts().await?;
-        let of_it = counts.iter().filter(|counts| counts.queue == *self.queue);
-        found.left += of_it.map(|counts| counts.of(State::Executing)).sum::<u64>();
+        found.left += self.leased(queue).await?;
         Ok(())
     }
 }

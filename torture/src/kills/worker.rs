@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::{BoxError, Delivery, Demand, Renewal, Settlement};
+use queue_core::{BoxError, Delivery, Demand, Renewal, Settled, Settlement};
 use queue_testkit::history::{Answer, Fact};
 use tokio::time::{sleep, timeout};
+
+use ending::Ending;
 
 use super::load::Load;
 use crate::jobs;
@@ -107,18 +109,28 @@ async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Res
     for delivery in deliveries {
         endings.extend(ending::choose(delivery, random)?);
     }
-    if endings.is_empty() {
-        return Ok(());
+    while !endings.is_empty() {
+        endings = settle_once(load, endings).await?;
+        if !endings.is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
     }
-    let facts = |answers: &mut dyn Iterator<Item = Answer>| -> Vec<Fact> {
-        endings.iter().zip(answers).flat_map(|(ending, answer)| ending.facts(answer)).collect()
-    };
+    Ok(())
+}
+
+/// Settles by one call, and returns the endings that an application's open transaction holds up. Nothing is known of those.
+async fn settle_once(load: &Load, endings: Vec<Ending>) -> Result<Vec<Ending>, BoxError> {
     let settlements: Vec<Settlement> = endings.iter().map(|ending| ending.settlement.clone()).collect();
-    let intended = facts(&mut std::iter::repeat(Answer::Unknown));
+    let intended: Vec<Fact> = endings.iter().flat_map(|ending| ending.facts(Answer::Unknown)).collect();
     let call = load.call(
         &intended,
         || load.queue.settle(settlements.clone()),
-        |settled| facts(&mut settled.iter().copied().map(Answer::from)),
+        |settled| {
+            let told = endings.iter().zip(settled).filter(|(_, settled)| **settled != Settled::Blocked);
+            told.flat_map(|(ending, settled)| ending.facts(Answer::from(*settled))).collect()
+        },
     );
-    call.await.map(drop)
+    let settled = call.await?.unwrap_or_default();
+    let blocked = endings.into_iter().zip(settled).filter(|(_, settled)| *settled == Settled::Blocked);
+    Ok(blocked.map(|(ending, _)| ending).collect())
 }

@@ -49,7 +49,8 @@ pub(crate) async fn run(serve: &Serve) -> Result<(), BoxError> {
     let service = service.concurrency(8).grace(Duration::from_millis(200));
     let host = Host::builder().service(service).shutdown_timeout(SHUTDOWN_TIMEOUT).build()?;
     tokio::select! {
-        stopped = host.run() => Ok(drop(stopped?)),
-        () = orphaned.cancelled() => Ok(()),
+        stopped = host.run() => drop(stopped?),
+        () = orphaned.cancelled() => {}
     }
+    Ok(())
 }
