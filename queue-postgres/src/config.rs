@@ -118,7 +118,8 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Waits so long for a connection, and for each answer, before a call is `Unavailable`; 30 s by default.
+    /// Sets how long a call waits for its answer before it is `Unavailable`: 30 s by default. Opening the queue waits as long
+    /// for its first connection, and a call an eighth of it for one: 3.75 s by default.
     ///
     /// The server is told, and ends what takes longer: a push that was given up isn't stored later. Only where the
     /// connection itself breaks is it in doubt what was done.

@@ -55,8 +55,18 @@ impl Pace {
 /// How long a statement that others share waits for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
+/// The bounds of connecting, as parts of the timeout: as a rule, and in place of a connection that died under a statement. With
+/// the time that it takes to notice that, a call is answered or refused within 5 s of the default 30 s, whatever has died.
+const CONNECT: u32 = 8;
+const CONNECT_AFTER_DEATH: u32 = 25;
+
+/// The least bound of connecting.
+const LEAST_CONNECT: Duration = Duration::from_secs(1);
+
 pub(crate) struct Link {
     place: Arc<Place>,
+    /// Whether the last connection died under a statement.
+    has_died: bool,
     /// How long the server lets a statement wait for a lock; `None` waits for as long as the statement may take.
     lock_timeout: Option<Duration>,
     session: Option<Session>,
@@ -104,7 +114,7 @@ impl Link {
 
     /// Makes a link that suspects its connections sooner or later than others.
     pub(crate) fn paced(place: Arc<Place>, pace: Pace) -> Self {
-        Self { place, lock_timeout: None, session: None, used: Instant::now(), pace }
+        Self { place, has_died: false, lock_timeout: None, session: None, used: Instant::now(), pace }
     }
 
     /// Creates a link whose statements wait for no lock of another transaction: they are [blocked](Unanswered::is_blocked)
@@ -184,6 +194,7 @@ impl Link {
                     return Err(in_doubt(unanswered(&place, bound)));
                 }
                 Waited::Dead => {
+                    self.has_died = true;
                     abandon(session, place.clone());
                     return Err(in_doubt(died(&place)));
                 }
@@ -200,12 +211,18 @@ impl Link {
     /// Takes the session out, alive as far as anybody knows; it's put back by `keep` once it has answered.
     async fn connected(&mut self, bound: Duration) -> Result<Session, QueueError> {
         let (place, lock_timeout) = (&self.place, self.lock_timeout);
-        let open = async {
+        let open = async |bound| {
             timeout(bound, Session::open(place, lock_timeout))
                 .await
                 .unwrap_or_else(|_| Err(place.unreachable(bound)))
         };
-        let Some(mut session) = self.session.take() else { return open.await };
+        let Some(mut session) = self.session.take() else {
+            let has_died = std::mem::take(&mut self.has_died);
+            let part = if has_died { CONNECT_AFTER_DEATH } else { CONNECT };
+            return open(bound.min(LEAST_CONNECT.max(place.timeout / part))).await;
+        };
+        let bound = bound.min(LEAST_CONNECT.max(place.timeout / CONNECT));
+        let replacement = open(bound);
         if self.used.elapsed() < self.pace.idle {
             return Ok(session);
         }
@@ -216,7 +233,7 @@ impl Link {
             let soon = if place.is_pooled { POOLED_PING } else { self.pace.ping };
             match timeout(soon, &mut pong).await {
                 Ok(pinged) => Either::Left(pinged),
-                Err(_) => match select(pong, pin!(open)).await {
+                Err(_) => match select(pong, pin!(replacement)).await {
                     Either::Left((pinged, _)) => Either::Left(pinged),
                     Either::Right((opened, _)) => Either::Right(opened),
                 },
@@ -226,9 +243,7 @@ impl Link {
             Either::Left(Ok(())) => Ok(session),
             Either::Left(Err(error)) => {
                 tracing::debug!(%place, %error, "an idle connection was closed; it's made anew");
-                timeout(bound, Session::open(place, lock_timeout))
-                    .await
-                    .unwrap_or_else(|_| Err(place.unreachable(bound)))
+                open(bound).await
             }
             Either::Right(opened) => {
                 if opened.is_ok() {

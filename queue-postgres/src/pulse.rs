@@ -47,8 +47,9 @@ pub(crate) enum Waited<T> {
 #[derive(PartialEq)]
 enum State {
     Working,
-    /// Nothing, or nobody could say.
     Idle,
+    /// The server did not answer, over a new connection either.
+    Unreachable,
     /// The server refused to say.
     Unknown,
 }
@@ -81,10 +82,10 @@ impl Backend {
                 Ok(true) => State::Working,
                 Ok(false) => State::Idle,
                 Err(error) if is_of_the_server(&error) => State::Unknown,
-                Err(_) => State::Idle,
+                Err(_) => State::Unreachable,
             }
         };
-        timeout(CHECK_TIMEOUT, asked).await.unwrap_or(State::Idle)
+        timeout(CHECK_TIMEOUT, asked).await.unwrap_or(State::Unreachable)
     }
 
     fn condition(&self) -> String {
@@ -138,11 +139,14 @@ pub(crate) async fn watched<T>(
             return Waited::Answered(answer);
         }
         let check = async {
-            if backend.state(place).await != State::Idle {
-                return true;
+            match backend.state(place).await {
+                State::Working | State::Unknown => true,
+                State::Unreachable => false,
+                State::Idle => {
+                    tokio::time::sleep(BETWEEN).await;
+                    matches!(backend.state(place).await, State::Working | State::Unknown)
+                }
             }
-            tokio::time::sleep(BETWEEN).await;
-            backend.state(place).await != State::Idle
         };
         tokio::select! {
             biased;

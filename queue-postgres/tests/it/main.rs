@@ -21,6 +21,7 @@ mod pooler;
 mod privileges;
 mod retention;
 mod sizes;
+mod standing_still;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transactions;

@@ -30,7 +30,9 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Endi
     let at = Timestamp::from(SystemTime::now()).saturating_add(Duration::from_millis(random.u64(0..600)));
     let transition = match random.u32(0..100) {
         0..2 => return Ok(None),
-        2..12 if delivery.attempt < delivery.max_attempts => Transition::Retry { at, error: "no → not yet".into() },
+        2..12 if delivery.attempt < delivery.max_attempts => {
+            Transition::Retry { at, error: "no → not yet".into() }
+        }
         12..15 => Transition::Snooze { at, error: None },
         15..18 => Transition::Snooze { at, error: Some("unknown".into()) },
         18..24 => Transition::Release,
