@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::job::JobId;
+use crate::name::JobName;
 
 /// How often a job was claimed, this claim included.
 ///
@@ -39,6 +40,16 @@ pub struct Lease {
 impl Lease {
     /// How long a lease is where nothing else is said.
     pub const DEFAULT_LENGTH: Duration = Duration::from_secs(30);
+}
+
+/// Logs that a job was discarded because its lease expired on its last attempt (H68).
+///
+/// No worker is left to say so: the backend that notices the expiry calls this once for each such job.
+pub fn log_discard(job: JobId, name: &JobName, attempts: u32) {
+    tracing::error!(
+        job.id = %job, job.name = %name, job.attempt = attempts,
+        "discarded after {attempts} of {attempts} attempts: the lease expired, since the worker died or could not renew it"
+    );
 }
 
 /// What became of a lease at its renewal.

@@ -84,6 +84,8 @@ pub struct JobTable {
     unfinished: u64,
     /// Lanes whose number of ready jobs may have changed.
     changed: Vec<u32>,
+    /// The jobs that were discarded because their leases expired, until somebody takes them to log them.
+    discarded: Vec<(JobId, JobName, u32)>,
 }
 
 /// How many entries are looked at before any of them is moved.
@@ -112,6 +114,7 @@ impl JobTable {
             unique: UniqueKeys::default(),
             unfinished: 0,
             changed: Vec::new(),
+            discarded: Vec::new(),
         }
     }
 

@@ -5,15 +5,17 @@ create function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
 
 -- Ends the leases in these rows, which the caller has locked. A job with an attempt left is ready again; otherwise it's
--- discarded, or cancelled if that was requested.
-create function expire(_rows tid[]) returns void
+-- discarded, or cancelled if that was requested. Returns the discarded ones, each as its id, name and number of attempts.
+create function expire(_rows tid[]) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    discarded text[];
 begin
     with gone as (delete from leases where ctid = any (_rows) returning *),
     ended as materialized (
-        select g.*, j.max_attempts,
+        select g.*, j.max_attempts, j.name,
             case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
         from gone g join jobs j on j.seq = g.seq),
     noted as (
@@ -26,15 +28,18 @@ begin
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
         from ended e where j.seq = e.seq and e.state = 1
         returning j.line, j.priority, j.run_at, j.seq),
-    again as (insert into ready select line, priority, run_at, seq from back)
-    insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
-    select seq, expires_at, fence, attempt, claimed_at, line, state, cancel_reason from ended where state > 1;
+    again as (insert into ready select line, priority, run_at, seq from back),
+    over as (
+        insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
+        select seq, expires_at, fence, attempt, claimed_at, line, state, cancel_reason from ended where state > 1)
+    select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
+    return discarded;
 end $$;
 
 -- Lets time pass: due jobs become ready, and expired leases end. It handles at most 5,000 of each, so that a flood holds
 -- nobody up, and leaves rows that another transaction has locked to that transaction. It reads due jobs from `_due` on, and
--- leases from `_expiry` on.
-create function advance(_now bigint, _due bigint, _expiry bigint) returns void
+-- leases from `_expiry` on. Returns the discarded jobs, as `expire` does.
+create function advance(_now bigint, _due bigint, _expiry bigint) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -51,8 +56,9 @@ begin
         _rows := array(
             select ctid from leases where expires_at between _expiry and _now
             order by expires_at limit 5000 for update skip locked);
-        perform expire(_rows);
+        return expire(_rows);
     end if;
+    return null;
 end $$;
 
 -- Ends the lease of one job if it has expired. It waits for a transaction that has locked that very lease.

@@ -5,7 +5,7 @@
 --
 -- The last row returns the time, the earliest due time and lease expiry (`due`, `expiry`), and the earliest after now
 -- (`next_due`, `next_expiry`): they differ while another transaction has locked what is due. `costs` are microseconds: how
--- long it took to look for these, and then for jobs, by row; below zero where there was no room left. Where many have come and gone of late, it takes long to walk past them
+-- long it took to look for these, and then for jobs, by row; below zero where there was no room left. `discarded` are the jobs whose leases expired on their last attempts. Where many have come and gone of late, it takes long to walk past them
 -- to the first that is there; whoever knows a place before which there is nothing may begin there: in a queue's order, by
 -- priority, instant and number, and in time, for what is due and for what expires. Null begins at the beginning.
 create function claim(
@@ -14,7 +14,8 @@ create function claim(
 ) returns table (
     claim integer, place integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
-    now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, costs bigint[]
+    now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, costs bigint[],
+    discarded text[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -30,10 +31,11 @@ declare
     places tid[];
     took bigint[] := array_fill(0, array[cardinality(_claims)]);
     _next record;
+    _discarded text[];
 begin
     _due := coalesce(_due, -9223372036854775808);
     _expiry := coalesce(_expiry, -9223372036854775808);
-    perform advance(_now, _due, _expiry);
+    _discarded := advance(_now, _due, _expiry);
     for asked in
         select a.claim, l.line, a.room, a.length, (a.o - 1)::integer as place, coalesce(a.priority, -2147483648) as priority,
             coalesce(a.instant, -9223372036854775808) as instant, coalesce(a.seq, 0) as seq
@@ -68,7 +70,8 @@ begin
             from found f)
         select asked.claim, asked.place, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(asked.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
-            null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[]
+            null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+            null::text[]
         from found f order by f.priority, f.run_at, f.seq;
         get diagnostics got = row_count;
         room := room - got;
@@ -81,6 +84,7 @@ begin
     next_due := _next.next_due;
     next_expiry := _next.next_expiry;
     costs := (now - began) || took;
+    discarded := _discarded;
     claim := -1;
     return next;
 end $$;

@@ -71,7 +71,7 @@ pub(crate) const MAKE_DUE_AVAILABLE: &str =
 
 /// The leases that have expired: a walk over the leased jobs by time, up to now.
 pub(crate) const EXPIRED: &str = "
-    select seq, fence, attempt, max_attempts, stamp, cancel_reason is not null from queue_jobs
+    select seq, fence, attempt, max_attempts, stamp, cancel_reason is not null, id, name from queue_jobs
     where state = 2 and stamp <= ?1 order by stamp";
 
 /// Ends a lease that has expired: by `seq`.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
+use queue_core::lease::log_discard;
 use queue_core::model::JobTable;
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
@@ -207,7 +208,11 @@ impl Shared {
         let answer = work(&mut state, now);
         let grants = state.grant();
         let is_due_earlier = state.is_due_earlier();
+        let discarded = state.table.take_discarded();
         drop(state);
+        for (id, name, attempts) in discarded {
+            log_discard(id, &name, attempts);
+        }
         for grant in grants {
             grant.hand_out();
         }

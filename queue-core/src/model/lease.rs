@@ -3,7 +3,9 @@
 use super::{JobTable, Slot};
 use crate::clock::Timestamp;
 use crate::inspect::{AttemptError, State};
+use crate::job::JobId;
 use crate::lease::{Lease, Renewal};
+use crate::name::JobName;
 
 impl JobTable {
     /// Extends leases, each by its own length from now.
@@ -27,6 +29,12 @@ impl JobTable {
         Renewal::Held { expires_at, cancel }
     }
 
+    /// Removes and returns the jobs that were discarded since the last call because their leases expired, each with its name
+    /// and its number of attempts: for [`log_discard`](crate::lease::log_discard), once no lock is held.
+    pub fn take_discarded(&mut self) -> Vec<(JobId, JobName, u32)> {
+        std::mem::take(&mut self.discarded)
+    }
+
     /// Finds the job of a lease that still holds.
     pub(super) fn held(&self, lease: &Lease) -> Option<Slot> {
         let slot = self.slot(lease.job)?;
@@ -41,7 +49,13 @@ impl JobTable {
         let (attempt, max, expired_at) = (entry.attempt, entry.max_attempts, entry.stamp);
         entry.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
         match State::after_expiry(entry.cancel_reason().is_some(), attempt, max) {
-            finished if finished.is_finished() => self.finish_at(slot, finished, expired_at),
+            finished if finished.is_finished() => {
+                let (id, name) = (entry.id, entry.name);
+                if let (State::Discarded, Some(name)) = (finished, self.jobs.name(name)) {
+                    self.discarded.push((id, name.clone(), attempt));
+                }
+                self.finish_at(slot, finished, expired_at);
+            }
             waiting => self.enter(slot, waiting),
         }
     }

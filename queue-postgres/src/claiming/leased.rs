@@ -1,5 +1,6 @@
 //! One look for jobs: what is asked, and what comes of it.
 
+use queue_core::lease::log_discard;
 use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueName, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -72,6 +73,7 @@ pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
             looked.expiry = maybe_instant(row, 16)?;
             looked.next = maybe_instant(row, 17)?.into_iter().chain(maybe_instant(row, 18)?).min();
             looked.costs = row.try_get(19)?;
+            row.try_get::<Option<Vec<String>>, _>(20)?.unwrap_or_default().iter().for_each(|job| log(job));
             continue;
         };
         let place = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
@@ -84,6 +86,17 @@ pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
         }
     }
     Ok(looked)
+}
+
+/// Logs a job that was discarded when its lease expired, by its id, name and number of attempts.
+fn log(job: &str) {
+    let mut words = job.split(' ');
+    let id = words.next().and_then(|id| id.parse().ok());
+    let name = words.next();
+    let attempts = words.next().and_then(|attempts| attempts.parse().ok());
+    if let (Some(id), Some(name), Some(attempts)) = (id, name, attempts) {
+        log_discard(id, &name.into(), attempts);
+    }
 }
 
 fn delivery(row: &PgRow, claim: &Claim, queue: &QueueName) -> sqlx::Result<Delivery> {

@@ -1,7 +1,8 @@
 //! What becomes of a lease: it's renewed, or it expires.
 
 use queue_core::inspect::AttemptError;
-use queue_core::{Lease, Renewal, State};
+use queue_core::lease::log_discard;
+use queue_core::{JobId, JobName, Lease, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -16,6 +17,8 @@ struct Expired {
     max_attempts: u32,
     at: queue_core::Timestamp,
     is_to_be_cancelled: bool,
+    id: JobId,
+    name: JobName,
 }
 
 impl Table<'_> {
@@ -34,9 +37,12 @@ impl Table<'_> {
     /// Takes jobs back from workers that are presumed dead. Their attempts count, and ended when their leases did.
     pub(super) fn expire(&mut self) -> Result<()> {
         for expired in self.expired()? {
-            let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled } = expired;
+            let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled, id, name } = expired;
             self.note_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, at))?;
             let state = State::after_expiry(is_to_be_cancelled, attempt, max_attempts);
+            if state == State::Discarded {
+                log_discard(id, &name, attempt);
+            }
             self.statements.get(sql::EXPIRE)?.execute((seq, state as i64))?;
         }
         Ok(())
@@ -52,6 +58,8 @@ impl Table<'_> {
                 max_attempts: row.get(3)?,
                 at: rows::instant(row, 4)?,
                 is_to_be_cancelled: row.get(5)?,
+                id: rows::id(row, 6)?,
+                name: row.get::<_, String>(7)?.into(),
             })
         })?;
         rows.collect()
