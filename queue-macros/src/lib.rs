@@ -55,6 +55,7 @@ use model::Job;
 /// All others are payload and stored with the job, so their types need `Debug`, `Clone`, `PartialEq`, `Serialize` and
 /// `Deserialize`. What is borrowed is stored owned: `&str` as `String`, `&[T]` as `Vec<T>`, `&T` as `T`,
 /// and the same inside an `Option`. `#[serde(default)]` and other attributes of serde go to the payload's field.
+/// `new` takes a `String`, and what is stored owned, as `impl Into<…>`, so a literal will do; the rest by its own type.
 ///
 /// # Attributes
 ///

@@ -5,9 +5,9 @@ use quote::{quote, quote_spanned};
 
 use super::payload::stored;
 use super::{generated_at, unlinted};
-use crate::model::{Field, Job, Storage};
+use crate::model::{Field, Job};
 
-/// Writes `new`, which takes each field by its own type, and what is borrowed by whatever makes it owned.
+/// Writes `new`, which takes each field by its own type, and a `String` or what is borrowed as `impl Into<…>`.
 pub(super) fn constructor(job: &Job) -> TokenStream {
     let conditions = job.function.conditions();
     let visibility = &job.function.visibility;
@@ -17,12 +17,11 @@ pub(super) fn constructor(job: &Job) -> TokenStream {
     let parameters = job.fields().map(accepted);
     let values = job.fields().map(|field| {
         let name = &field.name;
-        match field.storage {
-            Storage::Value => quote!(#name),
-            Storage::Owned(_) | Storage::Optional(_) | Storage::OptionalDeref(_) => {
-                let span = generated_at(name.span());
-                quote_spanned!(span=> #name: ::core::convert::Into::into(#name))
-            }
+        if field.is_converted() {
+            let span = generated_at(name.span());
+            quote_spanned!(span=> #name: ::core::convert::Into::into(#name))
+        } else {
+            quote!(#name)
         }
     });
     quote! {
@@ -43,10 +42,5 @@ pub(super) fn constructor(job: &Job) -> TokenStream {
 pub(crate) fn accepted(field: &Field) -> TokenStream {
     let name = &field.name;
     let ty = stored(field);
-    match field.storage {
-        Storage::Value => quote!(#name: #ty),
-        Storage::Owned(_) | Storage::Optional(_) | Storage::OptionalDeref(_) => {
-            quote!(#name: impl ::core::convert::Into<#ty>)
-        }
-    }
+    if field.is_converted() { quote!(#name: impl ::core::convert::Into<#ty>) } else { quote!(#name: #ty) }
 }

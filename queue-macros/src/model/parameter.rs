@@ -1,6 +1,6 @@
 //! What the function takes.
 
-use syn::{Attribute, Ident, LitStr, Type};
+use syn::{Attribute, Ident, LitStr, PathArguments, Type};
 
 /// One parameter of the function.
 #[derive(Clone)]
@@ -32,6 +32,28 @@ impl Field {
     /// Tells whether the parameter has a doc comment of its own.
     pub(crate) fn is_documented(&self) -> bool {
         self.attributes.iter().any(|attribute| attribute.path().is_ident("doc"))
+    }
+
+    /// Returns whether `new` takes the field as `impl Into<…>`: a `String`, and what the function takes borrowed.
+    pub(crate) fn is_converted(&self) -> bool {
+        match self.storage {
+            Storage::Value => is_string(&self.ty),
+            Storage::Owned(_) | Storage::Optional(_) | Storage::OptionalDeref(_) => true,
+        }
+    }
+}
+
+/// Returns whether a type is a `String`, by any path.
+fn is_string(ty: &Type) -> bool {
+    match ty {
+        Type::Paren(paren) => is_string(&paren.elem),
+        Type::Group(group) => is_string(&group.elem),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "String" && matches!(last.arguments, PathArguments::None)),
+        _ => false,
     }
 }
 

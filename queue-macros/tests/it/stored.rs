@@ -72,6 +72,21 @@ fn new_takes_what_is_stored_owned_by_anything_that_makes_it() {
     assert_eq!(job.number, 42);
 }
 
+#[background_job]
+async fn naming(id: u32, name: String, full_path: std::string::String, maybe: Option<String>) {
+    drop((id, name, full_path, maybe));
+}
+
+/// M3: a `String` parameter is made of whatever converts to one, and the others still infer.
+#[test]
+fn new_takes_a_string_as_a_literal_too() {
+    let job = naming::new(42, "a", 'b', None);
+
+    assert_eq!(job, naming { id: 42, name: "a".to_owned(), full_path: "b".to_owned(), maybe: None });
+    assert_eq!(job.name, naming::new(42, String::from("a"), "b", None).name);
+    assert_eq!(["a", "b"].map(|name| naming::new(1, name, name, None)).map(|job| job.name), ["a", "b"]);
+}
+
 /// M3: each borrowed form is passed by reference when the job is performed.
 #[tokio::test]
 async fn what_is_stored_is_lent_to_the_function() {
