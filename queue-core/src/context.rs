@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Body;
 use crate::clock::{Clock, Timestamp};
 use crate::interrupt::Interrupt;
-use crate::job::{JobId, Meta, NewJob};
+use crate::job::{IntoJob, JobId, Meta, NewJob};
 use crate::lease::Fence;
 use crate::name::{JobName, QueueName};
 use crate::observe::{Event, JobFacts, Observer};
@@ -298,8 +298,8 @@ impl JobContext {
     ///
     /// Use this rather than to enqueue from inside a job: it can neither lose nor double the next link of a chain,
     /// and it never waits for room in a bounded queue.
-    pub fn then(&self, job: impl Into<NewJob>) {
-        self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into());
+    pub fn then(&self, job: impl IntoJob) {
+        self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into_job());
     }
 
     /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.

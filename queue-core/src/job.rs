@@ -25,7 +25,8 @@ use crate::unique::{OnConflict, Unique};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a background job",
     label = "not a background job",
-    note = "annotate the function with `#[background_job]` and bring its name into scope: `use module::{Self};`"
+    note = "a job is `function::new(..)`, where the function is annotated with `#[background_job]`; `function(..)` calls it",
+    note = "if the function is annotated, bring its name into scope: `use module::function;`"
 )]
 pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + Send + Sync + 'static {
     /// What this kind of job is called, everywhere and for as long as such jobs are stored.
@@ -414,5 +415,25 @@ impl<J: Job> From<J> for NewJob {
             unique: unique.map(Box::new),
             meta: Meta::new(),
         }
+    }
+}
+
+/// A value that `enqueue`, `enqueue_all`, `enqueue_in` and `then` take: a [`Job`], or a [`NewJob`].
+///
+/// It is implemented for everything that converts to a [`NewJob`]; nobody need implement it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job: `function(..)` calls the function, a job is `function::new(..)`",
+    label = "not a job: if this calls the function, write `::new` after its name",
+    note = "a job is made of a function that is annotated with `#[background_job]`; a `NewJob` is a job, too"
+)]
+pub trait IntoJob {
+    /// Returns the job to be stored.
+    fn into_job(self) -> NewJob;
+}
+
+#[diagnostic::do_not_recommend]
+impl<J: Into<NewJob>> IntoJob for J {
+    fn into_job(self) -> NewJob {
+        self.into()
     }
 }

@@ -55,7 +55,7 @@ pub use error::{BoxError, QueueError, QueueErrorKind};
 pub use futures_util::future::BoxFuture;
 pub use inspect::{Inspect, JobRecord, State};
 pub use interrupt::{Interrupt, InterruptReason};
-pub use job::{Job, JobId, JobOptions, Meta, NewJob, Schedule};
+pub use job::{IntoJob, Job, JobId, JobOptions, Meta, NewJob, Schedule};
 pub use lease::{Fence, Lease, Renewal};
 pub use limits::Limits;
 pub use name::{JobName, QueueName};

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::enqueue::{Enqueue, EnqueueAll};
 use crate::error::QueueError;
 use crate::inspect::JobRecord;
-use crate::job::{JobId, Meta, NewJob};
+use crate::job::{IntoJob, JobId, Meta, NewJob};
 use crate::lease::{Lease, Renewal};
 use crate::name::{JobName, QueueName};
 use crate::settlement::{Settled, Settlement};
@@ -130,8 +130,8 @@ pub trait QueueExt: Queue {
     /// # Errors
     ///
     /// Those of [`Queue::push`].
-    fn enqueue(&self, job: impl Into<NewJob>) -> Enqueue<'_, Self> {
-        Enqueue::new(self, job.into())
+    fn enqueue(&self, job: impl IntoJob) -> Enqueue<'_, Self> {
+        Enqueue::new(self, job.into_job())
     }
 
     /// Stores a batch of jobs, all or nothing.
@@ -141,8 +141,8 @@ pub trait QueueExt: Queue {
     /// # Errors
     ///
     /// Those of [`Queue::push`].
-    fn enqueue_all<J: Into<NewJob>>(&self, jobs: impl IntoIterator<Item = J>) -> EnqueueAll<'_, Self> {
-        EnqueueAll::new(self, jobs.into_iter().map(Into::into).collect())
+    fn enqueue_all<J: IntoJob>(&self, jobs: impl IntoIterator<Item = J>) -> EnqueueAll<'_, Self> {
+        EnqueueAll::new(self, jobs.into_iter().map(IntoJob::into_job).collect())
     }
 }
 

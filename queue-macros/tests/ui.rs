@@ -1,4 +1,4 @@
-//! Holds `#[background_job]` to M4 to M8: what compiles, and what each mistake is told.
+//! Holds `#[background_job]` to M4 to M8 and M10: what compiles, and what each mistake is told.
 //!
 //! The messages are pinned to the toolchain of `rust-toolchain.toml`; `TRYBUILD=overwrite` writes them anew.
 
@@ -8,7 +8,7 @@ fn every_supported_form_compiles() {
     trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
 }
 
-/// M5, M6, M7, M8: every mistake is told at its place, with what to write instead.
+/// M5, M6, M7, M8, M10: every mistake is told at its place, with what to write instead.
 #[test]
 fn every_mistake_is_told_at_its_place_with_what_to_write_instead() {
     trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");

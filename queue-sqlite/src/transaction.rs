@@ -1,6 +1,6 @@
 //! Pushing in the application's own transaction.
 
-use queue_core::{NewJob, QueueError, Receipt};
+use queue_core::{IntoJob, NewJob, QueueError, Receipt};
 use rusqlite::Connection;
 
 use crate::error::{Broken, Failure};
@@ -45,8 +45,8 @@ impl SqliteQueue {
     /// # Errors
     ///
     /// `Invalid` if no transaction is open on the connection, and what [`push`](queue_core::Queue::push) answers.
-    pub fn enqueue_in(&self, tx: &Connection, job: impl Into<NewJob>) -> Result<Receipt, QueueError> {
-        let receipts = self.push_in(tx, vec![job.into()])?;
+    pub fn enqueue_in(&self, tx: &Connection, job: impl IntoJob) -> Result<Receipt, QueueError> {
+        let receipts = self.push_in(tx, vec![job.into_job()])?;
         receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
     }
 

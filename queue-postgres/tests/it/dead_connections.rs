@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    BoxError, Event, Inspect as _, JobContext, JobError, NewJob, QueueError, QueueErrorKind, QueueExt as _,
+    BoxError, Event, Inspect as _, IntoJob, JobContext, JobError, QueueError, QueueErrorKind, QueueExt as _,
     Services, State, Transition, background_job, jobs,
 };
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -92,7 +92,7 @@ impl Programs {
     }
 
     /// Has the other program push a job, and returns how long it takes to start.
-    async fn starts(&self, job: impl Into<NewJob>) -> Result<Duration, BoxError> {
+    async fn starts(&self, job: impl IntoJob) -> Result<Duration, BoxError> {
         let id = self.other.enqueue(job).await?.id();
         let began = Instant::now();
         self.recorder.wait_for("a start", |event| matches!(event, Event::Started(job) if job.id == id)).await;

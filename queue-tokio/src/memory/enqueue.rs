@@ -3,7 +3,9 @@
 use std::future::Future;
 
 use queue_core::enqueue::Enqueue;
-use queue_core::{CallScope, IntoOutcome, NewJob, QueueError, QueueErrorKind, QueueExt as _, Receipt};
+use queue_core::{
+    CallScope, IntoJob, IntoOutcome, NewJob, QueueError, QueueErrorKind, QueueExt as _, Receipt,
+};
 
 use super::TokioQueue;
 
@@ -44,8 +46,8 @@ impl TokioQueue {
     /// # Errors
     ///
     /// `Full` if there isn't, and what [`Queue::push`](queue_core::Queue::push) answers.
-    pub fn try_enqueue(&self, job: impl Into<NewJob>) -> Result<Receipt, QueueError> {
-        let receipts = self.try_push(vec![job.into()])?;
+    pub fn try_enqueue(&self, job: impl IntoJob) -> Result<Receipt, QueueError> {
+        let receipts = self.try_push(vec![job.into_job()])?;
         let missing =
             || QueueError::new(QueueErrorKind::Unavailable, "the queue gave no receipt for the job");
         receipts.first().copied().ok_or_else(missing)
