@@ -265,6 +265,9 @@ impl JobContext {
 
     /// Waits, by the clock that bounds this attempt, so that a test needn't wait.
     ///
+    /// With `Duration::ZERO`, it ends at once. With `Duration::MAX`, it ends with the attempt: at its timeout, or when it is cut
+    /// short.
+    ///
     /// # Cancel safety
     ///
     /// It may be dropped at any time.

@@ -27,7 +27,7 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         Self { queue, job }
     }
 
-    /// Makes the job ready so long after it is stored.
+    /// Makes the job ready so long after it is stored. A delay that leads past the end of time is refused as `Invalid`.
     pub fn delay(self, delay: Duration) -> Self {
         self.with(|job| job.delay(delay))
     }
@@ -47,7 +47,7 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         self.with(|job| job.queue(queue))
     }
 
-    /// Sets how often the job is tried at most.
+    /// Sets how often the job is tried at most. Zero is refused as `Invalid`.
     pub fn max_attempts(self, attempts: u32) -> Self {
         self.with(|job| job.max_attempts(attempts))
     }

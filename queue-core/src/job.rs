@@ -87,7 +87,7 @@ impl JobOptions {
         self
     }
 
-    /// Sets how often a job is tried at most.
+    /// Sets how often a job is tried at most. Zero is refused as `Invalid` when the job is pushed.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
@@ -95,6 +95,8 @@ impl JobOptions {
     }
 
     /// Bounds each attempt, the making of its services and middleware included.
+    ///
+    /// With `Duration::ZERO`, only an attempt that never waits succeeds. `Duration::MAX` is no bound.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -353,6 +355,8 @@ impl NewJob {
     }
 
     /// Makes the job ready so long after it is stored.
+    ///
+    /// A delay that leads past the end of time, such as `Duration::MAX`, is refused as `Invalid` when the job is pushed.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.schedule = Schedule::After(delay);
@@ -373,7 +377,7 @@ impl NewJob {
         self
     }
 
-    /// Sets how often the job is tried at most.
+    /// Sets how often the job is tried at most. Zero is refused as `Invalid` when the job is pushed.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;

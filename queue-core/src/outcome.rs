@@ -198,11 +198,17 @@ impl JobError {
     }
 
     /// Fails the attempt and asks for the next one after exactly `wait`.
+    ///
+    /// With `Duration::ZERO`, the next attempt is due at once. With a wait that leads past the end of time, such as
+    /// `Duration::MAX`, the job stays `Retryable` until an operator retries it.
     pub fn retry_in(wait: Duration, error: impl Into<BoxError>) -> Self {
         Self::failed(error, RetryAdvice::In(wait))
     }
 
     /// Asks to be run again after `wait`, without this counting as an attempt.
+    ///
+    /// With `Duration::ZERO`, the job is due at once. With a wait that leads past the end of time, such as `Duration::MAX`, the
+    /// job stays `Scheduled` until an operator retries it.
     #[must_use]
     pub fn snooze(wait: Duration) -> Self {
         Self(Outcome::Snooze(wait))

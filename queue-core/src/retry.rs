@@ -41,6 +41,9 @@ impl RetryPolicy {
         Self(Backoff::Exponential { first: Duration::from_secs(1), max: Duration::from_secs(3600) });
 
     /// Waits the same time before each retry.
+    ///
+    /// With `Duration::ZERO`, the next attempt is due at once. With a wait that leads past the end of time, such as
+    /// `Duration::MAX`, the job stays `Retryable` until an operator retries it.
     #[must_use]
     pub const fn fixed(wait: Duration) -> Self {
         Self(Backoff::Fixed(wait))
@@ -49,6 +52,9 @@ impl RetryPolicy {
     /// Doubles from `first` up to `max`, with full jitter: somewhere between nothing and that.
     ///
     /// The jitter is seeded from the job and the attempt, so the same retry always waits the same time.
+    ///
+    /// If `first` is zero, every wait is. If `max` is less than `first`, it is the ceiling of every wait. `Duration::MAX` as
+    /// `max` sets no ceiling; the longest wait is 584,942 years.
     #[must_use]
     pub const fn exponential(first: Duration, max: Duration) -> Self {
         Self(Backoff::Exponential { first, max })
@@ -94,7 +100,17 @@ impl fmt::Debug for RetryPolicy {
 /// Doubles `first` `times` times and stops at the longest duration.
 #[must_use]
 pub fn doubled(first: Duration, times: u32) -> Duration {
-    2_u32.checked_pow(times).and_then(|factor| first.checked_mul(factor)).unwrap_or(Duration::MAX)
+    const SECOND: u128 = 1_000_000_000;
+    let nanos = first.as_nanos();
+    if nanos == 0 {
+        return first;
+    }
+    if times >= nanos.leading_zeros() {
+        return Duration::MAX;
+    }
+    let nanos = nanos << times;
+    let subsec = u32::try_from(nanos % SECOND).unwrap_or_default();
+    u64::try_from(nanos / SECOND).map_or(Duration::MAX, |seconds| Duration::new(seconds, subsec))
 }
 
 /// Picks a duration between nothing and `ceiling`, in whole microseconds.
@@ -123,6 +139,45 @@ mod tests {
                 policy.wait(&context(&name, attempt)) <= Duration::from_secs(ceiling),
                 "attempt {attempt}"
             );
+        }
+    }
+
+    /// The ceiling is doubled whatever the attempt: nothing stays nothing, and a short time does not jump to the longest.
+    #[test]
+    fn a_duration_is_doubled_up_to_the_longest_and_not_beyond() {
+        let nano = Duration::from_nanos(1);
+        let table = [
+            (Duration::ZERO, u32::MAX, Duration::ZERO),
+            (nano, 0, nano),
+            (nano, 32, Duration::from_nanos(1 << 32)),
+            (nano, 63, Duration::from_nanos(1 << 63)),
+            (nano, 94, Duration::MAX),
+            (nano, u32::MAX, Duration::MAX),
+            (Duration::from_secs(1), 63, Duration::from_secs(1 << 63)),
+            (Duration::from_secs(1), 64, Duration::MAX),
+            (Duration::MAX, 0, Duration::MAX),
+            (Duration::MAX, 1, Duration::MAX),
+        ];
+
+        for (first, times, expected) in table {
+            assert_eq!(doubled(first, times), expected, "{first:?} doubled {times} times");
+        }
+    }
+
+    /// No ceiling and no attempt is too large, and no wait is longer than its ceiling.
+    #[test]
+    fn a_policy_at_the_ends_of_its_types_waits_at_most_its_ceiling() {
+        const ENDS: [Duration; 4] =
+            [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(1), Duration::MAX];
+        let name = JobName::from_static("job");
+
+        for attempt in [0, 1, 2, 32, 33, u32::MAX] {
+            for (first, max) in ENDS.into_iter().flat_map(|first| ENDS.map(|max| (first, max))) {
+                let wait = RetryPolicy::exponential(first, max).wait(&context(&name, attempt));
+                assert!(wait <= max, "{wait:?} of {first:?} to {max:?} at attempt {attempt}");
+                assert!(!first.is_zero() || wait.is_zero(), "{wait:?} of {first:?} to {max:?}");
+                assert_eq!(RetryPolicy::fixed(max).wait(&context(&name, attempt)), max);
+            }
         }
     }
 

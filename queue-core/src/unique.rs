@@ -44,6 +44,8 @@ impl Unique {
     }
 
     /// Holds the key for `window` after the push, even if the job finishes earlier.
+    ///
+    /// With `Duration::ZERO`, the key is held as without a window. A window of `Duration::MAX` never ends.
     #[must_use]
     pub fn within(mut self, window: Duration) -> Self {
         self.window = Some(window);

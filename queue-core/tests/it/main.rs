@@ -7,6 +7,7 @@ mod closures;
 mod contexts;
 mod disposal;
 mod endings;
+mod extremes;
 mod faults;
 mod followups;
 mod graph;
