@@ -8,7 +8,11 @@
 //! - `disk_full.rs`: pushes until the disk is full, makes room, and goes on.
 //! - `corrupt_file.rs`: files that are no database any more.
 //!
-//! `postgres` runs the kills and the full disk against a server of its own, which is killed among the processes.
+//! `postgres` runs the kills and the full disk against a server of its own, which is killed among the processes. Two more
+//! scenarios have servers of their own, and their load in this process (`hosted.rs`):
+//!
+//! - `credentials.rs`: a password that is changed under load, while every session is cut.
+//! - `restores.rs`: a server that is put back to a backup under load.
 //!
 //! `soak` sends millions of jobs through one file instead, and looks whether it grows (`soak.rs`).
 //!
@@ -19,9 +23,12 @@
 mod settings;
 
 mod corrupt_file;
+mod credentials;
 mod disk_full;
 mod kills;
+mod restores;
 
+mod hosted;
 mod jobs;
 mod journal;
 mod listing;
@@ -38,7 +45,7 @@ use queue_core::BoxError;
 use test_servers::{Durability, Postgres};
 
 use report::Report;
-use settings::{Command, Settings, Torture};
+use settings::{Command, Scenario, Settings, Torture};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -69,10 +76,18 @@ async fn torment(torture: &Torture) -> bool {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-sqlite, seed {seed}\n");
     let mut stood = true;
-    stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
-    stood &= told("disk-full", None, disk_full::run(torture).await);
-    stood &= told("kills", Some(seed), kills::run(torture, seed, None).await);
-    stood &= told("stops", Some(seed), stops::of(torture.stops, seed, None).await);
+    if torture.includes(Scenario::CorruptFile) {
+        stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
+    }
+    if torture.includes(Scenario::DiskFull) {
+        stood &= told("disk-full", None, disk_full::run(torture).await);
+    }
+    if torture.includes(Scenario::Kills) {
+        stood &= told("kills", Some(seed), kills::run(torture, seed, None).await);
+    }
+    if torture.includes(Scenario::Stops) {
+        stood &= told("stops", Some(seed), stops::of(torture.stops, seed, None).await);
+    }
     println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
     stood
 }
@@ -82,12 +97,24 @@ async fn torment_with_server(torture: &Torture) -> Result<bool, BoxError> {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-postgres, seed {seed}\n");
     let mut stood = true;
-    let server = Postgres::start(Durability::Full, &[])?;
-    stood &= told("disk-full", None, disk_full::run_on_a_server(torture, &server).await);
-    drop(server);
-    let server = Postgres::start(Durability::Full, &[])?;
-    stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
-    stood &= told("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
+    if torture.includes(Scenario::DiskFull) {
+        let server = Postgres::start(Durability::Full, &[])?;
+        stood &= told("disk-full", None, disk_full::run_on_a_server(torture, &server).await);
+    }
+    if torture.includes(Scenario::Credentials) {
+        stood &= told("credentials", Some(seed), credentials::run(torture.rotations, seed).await);
+    }
+    if torture.includes(Scenario::Restores) {
+        stood &= told("restores", Some(seed), restores::run(torture.restores, seed).await);
+    }
+    if torture.includes(Scenario::Kills) {
+        let server = Postgres::start(Durability::Full, &[])?;
+        stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
+    }
+    if torture.includes(Scenario::Stops) {
+        let server = Postgres::start(Durability::Full, &[])?;
+        stood &= told("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
+    }
     println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
     Ok(stood)
 }

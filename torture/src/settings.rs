@@ -62,12 +62,45 @@ pub(crate) struct Torture {
     /// Stops workers by SIGTERM this many times.
     #[arg(long, default_value_t = 20)]
     pub(crate) stops: u32,
+    /// Changes the password of a queue in PostgreSQL this many times.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rotations: u32,
+    /// Restores a server from a backup this many times.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) restores: u32,
+    /// Runs one scenario instead of all that the queue has.
+    #[arg(long)]
+    pub(crate) only: Option<Scenario>,
     /// Keeps the folders of what passed, too.
     #[arg(long)]
     pub(crate) keep: bool,
     /// Fills the disk by a limit on the size of files, even where a small disk could be mounted.
     #[arg(long)]
     pub(crate) no_mount: bool,
+}
+
+impl Torture {
+    /// Returns whether a scenario is to be run.
+    pub(crate) fn includes(&self, scenario: Scenario) -> bool {
+        self.only.is_none_or(|only| only == scenario)
+    }
+}
+
+/// What can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// Files that are no database; SQLite alone.
+    CorruptFile,
+    /// A disk that is full.
+    DiskFull,
+    /// A password that is changed; PostgreSQL alone.
+    Credentials,
+    /// A server that is restored from a backup; PostgreSQL alone.
+    Restores,
+    /// Processes that are killed.
+    Kills,
+    /// Workers that are stopped by SIGTERM.
+    Stops,
 }
 
 /// How many jobs.
