@@ -3,6 +3,7 @@
 pub use std::sync::Arc;
 
 pub use futures_util::future::BoxFuture;
+pub use queue_macros::jobs;
 #[cfg(feature = "explore")]
 pub use queue_macros::kit_test;
 pub use serde;
@@ -14,6 +15,23 @@ pub use crate::outcome::{IntoOutcome, Outcome};
 pub use crate::retry::RetryPolicy;
 pub use crate::services::{Dependency, Exclusive, FromScope, Scope, ServiceError};
 pub use crate::unique::Unique;
+
+/// A job that may stand in `jobs![…]`: any [`Job`], with a message of its own for what is none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a background job: annotate the function with `#[background_job]`",
+    label = "not annotated with `#[background_job]`, or not in scope by this path",
+    note = "a job is listed by its function's name: `jobs![module::function]`"
+)]
+pub trait Listed: Job {}
+
+#[diagnostic::do_not_recommend]
+impl<J: Job> Listed for J {}
+
+/// Adds a job to a list.
+#[must_use]
+pub fn listed<J: Listed>(jobs: crate::Jobs) -> crate::Jobs {
+    jobs.with::<J>()
+}
 
 /// A type that can be stored as a payload's field.
 ///

@@ -20,8 +20,8 @@ use crate::services::{Dependency, Problem, Scope, Services, nearest};
 /// Each is a function annotated with `#[background_job]`.
 #[macro_export]
 macro_rules! jobs {
-    ($($job:path),* $(,)?) => {
-        $crate::Jobs::new()$(.with::<$job>())*
+    ($($job:tt)*) => {
+        $crate::private::jobs! { [$crate] $($job)* }
     };
 }
 

@@ -10,6 +10,7 @@
 mod diagnostics;
 mod expand;
 mod fallback;
+mod jobs;
 #[cfg(feature = "explore")]
 mod kit_test;
 #[cfg(feature = "explore")]
@@ -79,6 +80,13 @@ pub fn background_job(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     job(arguments.into(), &item.into()).into()
+}
+
+/// Lists jobs, for `queue_core::jobs!`, which passes the way to its crate in brackets.
+#[doc(hidden)]
+#[proc_macro]
+pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    jobs::jobs(input.into()).into()
 }
 
 /// Makes a test of an async function, under virtual time, and hands it a `TestKit` if it takes one.
