@@ -39,7 +39,7 @@ impl IntoResponse for Refusal {
                 json!({
                     "error": error,
                     "field": field,
-                    "problem": source.to_string(),
+                    "problem": problem(source),
                     "line": source.line(),
                     "column": source.column(),
                 }),
@@ -62,5 +62,18 @@ impl IntoResponse for Refusal {
             }
         };
         (status, Json(answer)).into_response()
+    }
+}
+
+/// Returns what is wrong with the JSON: where, of which kind, and what was expected, without the value.
+fn problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // As in `invalid type: string "…", expected i64 at line 1 column 9`.
+    match (text.find(['"', '`']), text.rfind(", expected ")) {
+        (Some(value), Some(expected)) if text.starts_with("invalid ") && value < expected => {
+            let (kind, expected) = (text.get(..value), text.get(expected..));
+            format!("{}{}", kind.unwrap_or_default().trim_end(), expected.unwrap_or_default())
+        }
+        _ => text,
     }
 }

@@ -97,6 +97,9 @@ async fn a_field_of_the_wrong_kind_is_named() -> Result<(), BoxError> {
 
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(answer["field"], "price_cents", "{answer}");
+    let problem = answer["problem"].to_string();
+    assert!(problem.contains("invalid type: string, expected i64 at line"), "{answer}");
+    assert!(!answer.to_string().contains("cheap"), "the value stays out: {answer}");
     Ok(())
 }
 
