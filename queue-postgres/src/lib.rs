@@ -99,4 +99,5 @@ mod unit_of_work;
 pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;
 pub use sqlx;
+pub use transaction::InTransaction;
 pub use unit_of_work::PgUnitOfWork;

@@ -1,7 +1,7 @@
 //! Pushing in the application's own transaction.
 
 use queue_core::encoded::{Encoded, encode};
-use queue_core::{NewJob, QueueError, Receipt};
+use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::batch::{Columns, check_storable, past_the_end};
@@ -9,12 +9,80 @@ use crate::error::explained;
 use crate::pushing::{Pushed, pushed};
 use crate::queue::PostgresQueue;
 
+/// A connection with an open transaction, as [`PostgresQueue::enqueue_in`] takes it.
+///
+/// It is implemented for `&mut` of a `sqlx::Transaction`, a [`PgUnitOfWork`](crate::PgUnitOfWork), and a connection on which a transaction was begun.
+/// It cannot be implemented elsewhere: a type of the application's own that wraps one of these is passed as `&mut **wrapper`.
+///
+/// A pool is none, and the compiler says what to do: "begin a transaction: `let mut tx = pool.begin().await?`, and pass
+/// `&mut tx`".
+///
+/// ```compile_fail,E0277
+/// # use queue_core::{NewJob, QueueError};
+/// # use queue_postgres::{PostgresQueue, sqlx::PgPool};
+/// async fn push(queue: &PostgresQueue, pool: &PgPool, job: NewJob) -> Result<(), QueueError> {
+///     queue.enqueue_in(pool, job).await?; // error: `&Pool<Postgres>` is not an open transaction
+///     Ok(())
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an open transaction",
+    label = "begin a transaction: `let mut tx = pool.begin().await?`, and pass `&mut tx`",
+    note = "a `PgUnitOfWork` is passed as it is; to push outside of a transaction, use `enqueue` or `push`"
+)]
+pub trait InTransaction: connected::Connected + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: connected::Connected + Send> InTransaction for T {}
+
+mod connected {
+    use sqlx::pool::PoolConnection;
+    use sqlx::{PgConnection, Postgres, Transaction};
+
+    use crate::unit_of_work::PgUnitOfWork;
+
+    /// A way to a connection.
+    pub trait Connected {
+        fn connection(&mut self) -> &mut PgConnection;
+    }
+
+    impl Connected for &mut PgConnection {
+        fn connection(&mut self) -> &mut PgConnection {
+            self
+        }
+    }
+
+    impl Connected for &mut Transaction<'_, Postgres> {
+        fn connection(&mut self) -> &mut PgConnection {
+            self
+        }
+    }
+
+    impl Connected for &mut PoolConnection<Postgres> {
+        fn connection(&mut self) -> &mut PgConnection {
+            self
+        }
+    }
+
+    impl Connected for &mut PgUnitOfWork {
+        fn connection(&mut self) -> &mut PgConnection {
+            self
+        }
+    }
+
+    impl<T: Connected> Connected for &mut T {
+        fn connection(&mut self) -> &mut PgConnection {
+            (**self).connection()
+        }
+    }
+}
+
 impl PostgresQueue {
     /// Stores a job in a transaction of the application's own: it is there if and only if that commits, and wakes workers
     /// then.
     ///
     /// The transaction is one on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`,
-    /// a [`PgUnitOfWork`](crate::PgUnitOfWork) as it is.
+    /// a [`PgUnitOfWork`](crate::PgUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
     ///
     /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait, and
     /// nobody else does.
@@ -48,13 +116,17 @@ impl PostgresQueue {
     /// # Cancel safety
     ///
     /// None: if the future is dropped, roll the transaction back.
-    pub async fn enqueue_in(
-        &self,
-        tx: &mut PgConnection,
-        job: impl Into<NewJob>,
-    ) -> Result<Receipt, QueueError> {
-        let receipts = self.push_in(tx, vec![job.into()]).await?;
-        receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+    pub fn enqueue_in<'a>(
+        &'a self,
+        tx: impl InTransaction + 'a,
+        job: impl IntoJob,
+    ) -> BoxFuture<'a, Result<Receipt, QueueError>> {
+        // Boxed, since rustc reports a wrong `tx` three times if it is part of the future's type.
+        let pushing = self.push_in(tx, vec![job.into_job()]);
+        Box::pin(async move {
+            let receipt = pushing.await?.into_iter().next();
+            receipt.ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+        })
     }
 
     /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) does a job.
@@ -66,11 +138,15 @@ impl PostgresQueue {
     /// # Cancel safety
     ///
     /// None: if the future is dropped, roll the transaction back.
-    pub async fn push_in(
-        &self,
-        tx: &mut PgConnection,
+    pub fn push_in<'a>(
+        &'a self,
+        mut tx: impl InTransaction + 'a,
         jobs: Vec<NewJob>,
-    ) -> Result<Vec<Receipt>, QueueError> {
+    ) -> BoxFuture<'a, Result<Vec<Receipt>, QueueError>> {
+        Box::pin(async move { self.push_on(tx.connection(), jobs).await })
+    }
+
+    async fn push_on(&self, tx: &mut PgConnection, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check_open()?;
         if !tx.is_in_transaction() {
             return Err(QueueError::invalid(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use queue_core::{BoxError, Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
 use queue_postgres::PostgresQueue;
-use queue_postgres::sqlx::{self, PgPool};
+use queue_postgres::sqlx::{self, Connection as _, PgPool, Postgres, Transaction};
 
 use crate::fixture::{NEVER, TestResult, schema, url};
 
@@ -45,6 +45,35 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
 
     let deliveries = tokio::time::timeout(Duration::from_secs(30), claimer).await???;
     assert_eq!(deliveries.first().map(queue_core::Delivery::id), Some(receipt.id()));
+    Ok(())
+}
+
+/// D11: whatever has a transaction open is taken as it is, and may be used again.
+#[tokio::test]
+async fn every_form_of_an_open_transaction_is_taken() -> TestResult {
+    let shop = shop().await?;
+    let queue = &shop.queue;
+    let mut tx = shop.pool.begin().await?;
+    queue.enqueue_in(&mut tx, send_invoice::new(1)).await?;
+    queue.enqueue_in(&mut *tx, send_invoice::new(2)).await?;
+    in_a_function(queue, &mut tx).await?;
+    queue.push_in(&mut tx, vec![send_invoice::new(6).into()]).await?;
+    tx.commit().await?;
+    let mut pooled = shop.pool.acquire().await?;
+    let mut tx = pooled.begin().await?;
+    queue.enqueue_in(&mut tx, send_invoice::new(7)).await?;
+    tx.commit().await?;
+
+    let claimed = queue.claim(&Demand::new("default", 10)).await?;
+
+    assert_eq!(claimed.len(), 7);
+    Ok(())
+}
+
+async fn in_a_function(queue: &PostgresQueue, mut tx: &mut Transaction<'_, Postgres>) -> TestResult {
+    queue.enqueue_in(&mut **tx, send_invoice::new(3)).await?;
+    queue.enqueue_in(&mut tx, send_invoice::new(4)).await?;
+    queue.enqueue_in(tx, send_invoice::new(5)).await?;
     Ok(())
 }
 
