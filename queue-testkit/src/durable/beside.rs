@@ -246,6 +246,27 @@ impl Beside {
     }
 
     /// Holds that no lease was lost that the operations have left alone.
+    /// Renews leases of its own in one call with another one, which a transaction may hold. Returns what is wrong.
+    pub(super) async fn is_renewed_beside(
+        &self,
+        held: Option<Lease>,
+        queue: &dyn Inspect,
+        bound: Duration,
+    ) -> Option<String> {
+        let leases: Vec<_> = held.into_iter().chain((16..19).map(|place| self.lease(place))).collect();
+        let what = "a renewal of leases, the held one among them,";
+        let own = 3;
+        match tokio::time::timeout(bound, queue.renew(&leases)).await {
+            Ok(Ok(renewed)) => {
+                let held = renewed.iter().rev().take(own);
+                let are_held = held.clone().all(|renewal| matches!(renewal, Renewal::Held { .. }));
+                (!are_held || held.len() < own).then(|| format!("{what} lost others: {renewed:?}"))
+            }
+            Ok(Err(error)) => Some(format!("{what} failed: {}", queue_core::error::chain(&error))),
+            Err(_) => Some(format!("{what} did not answer within {bound:?}")),
+        }
+    }
+
     pub(super) async fn holds_its_leases(&self, trial: &Trial, queue: &dyn Inspect) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
         let renewed = trial.steps().does("a renewal", queue.renew(&leases)).await;

@@ -62,6 +62,9 @@ async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
             wrong.extend(answers.unwrap_or_else(|error| panic!("the operations: {error}")));
         }
     } else {
+        // A worker renews all that it has in one call, the job that the transaction holds among them.
+        let held = subject.lease().cloned();
+        wrong.extend(callers[0].is_renewed_beside(held, &*programs[0], BOUND).await);
         for (caller, program) in callers.iter().zip(&mut programs) {
             wrong.extend(one_by_one(trial, caller.operations(), program).await);
         }

@@ -44,6 +44,13 @@ pub(super) struct Subject {
     lease: Option<Lease>,
 }
 
+impl Subject {
+    /// The lease of the job that is held, if it's executing.
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+}
+
 impl Hold {
     pub(super) const ALL: [Self; 16] = [
         Self::Reading,
