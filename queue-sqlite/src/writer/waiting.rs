@@ -26,6 +26,8 @@ pub(super) struct Waiting {
     claims: VecDeque<Claim>,
     /// Ends when something is due.
     due: Option<BoxFuture<'static, ()>>,
+    /// Something has become due since `due` was set.
+    is_due: bool,
     poll_interval: Duration,
     /// The file's version when it was last looked at; it changes with every commit of others.
     version: Option<i64>,
@@ -34,7 +36,15 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(clock: Arc<dyn Clock>, poll_interval: Duration) -> Self {
-        Self { clock, claims: VecDeque::new(), due: None, poll_interval, version: None, watch_until: None }
+        Self {
+            clock,
+            claims: VecDeque::new(),
+            due: None,
+            is_due: false,
+            poll_interval,
+            version: None,
+            watch_until: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -132,6 +142,7 @@ impl Waiting {
     /// Sets the moment at which time next changes something for those who wait.
     pub(super) fn set_next_moment(&mut self, connection: &Connection) {
         self.due = None;
+        self.is_due = false;
         if self.is_empty() {
             return;
         }
@@ -164,7 +175,12 @@ impl Waiting {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut is_now = self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready());
+        if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
+            // `let_time_pass` and `moment` both poll: what has ended is not polled again, and neither misses it.
+            self.due = None;
+            self.is_due = true;
+        }
+        let mut is_now = self.is_due;
         for claim in &mut self.claims {
             if claim.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
                 claim.over = None;

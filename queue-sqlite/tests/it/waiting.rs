@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use queue_core::{Demand, Queue as _, QueueExt as _};
+use queue_core::{BoxFuture, Clock, Demand, Queue as _, QueueExt as _, Timestamp};
 use queue_sqlite::SqliteQueue;
 
 use crate::fixture::{TestResult, work};
@@ -46,5 +46,33 @@ async fn a_wait_ends_while_others_keep_the_writer_busy() -> TestResult {
         pusher.await??;
     }
     assert_eq!(deliveries??.len(), 0);
+    Ok(())
+}
+
+/// A clock whose sleeps end at once, and so before the writer begins to wait.
+struct Hurried;
+
+impl Clock for Hurried {
+    fn now(&self) -> Timestamp {
+        std::time::SystemTime::now().into()
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// Q12: the due time comes between two requests, while the writer looks whether a wait is over.
+#[tokio::test]
+async fn a_due_time_that_comes_before_the_writer_waits_is_noticed() -> TestResult {
+    let queue = SqliteQueue::builder(":memory:").clock(Hurried).open().await?;
+    queue.enqueue(work::new(1)).delay(Duration::from_secs(3600)).await?;
+
+    let demand = Demand::new("default", 1).wait(Duration::from_millis(50));
+    let deliveries = tokio::time::timeout(Duration::from_secs(30), queue.claim(&demand)).await??;
+
+    assert_eq!(deliveries.len(), 0);
+    queue.enqueue(work::new(2)).await?;
+    assert_eq!(queue.claim(&demand).await?.len(), 1);
     Ok(())
 }
