@@ -19,7 +19,8 @@
 //! - Fences grow, each is given once, and one that nobody was given is a claim's that gave its caller nothing.
 //! - A job ends as its last holder said, or is discarded when its last attempt's lease was lost.
 //! - Jobs are delivered for the first time in the order of their priority, their time and their push, as far as the
-//!   clients can know it.
+//!   clients can know it. A delayed job counts from half a second after it was due: until then another claim may be about
+//!   to make it ready.
 //!
 //! Operators' calls have no facts here: a history in which somebody cancels, retries, pauses or deletes fails.
 

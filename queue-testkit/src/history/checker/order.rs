@@ -11,6 +11,10 @@ use crate::history::answer::Answer;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
+/// The time for which another claim may have a job in hand that it makes ready and does not take. Others do not see the job
+/// before that claim has committed.
+const IN_FLIGHT: Duration = Duration::from_millis(500);
+
 /// A job that was delivered before one which stood in front of it all the while.
 #[derive(Debug)]
 pub(super) struct Overtaken {
@@ -79,7 +83,9 @@ impl<'a> Place<'a> {
 
     /// Tells whether it was ready when the claim began, and nobody's when it ended.
     fn is_waiting_during(&self, claim: &Span) -> bool {
-        let is_ready = self.span.is_before(claim) && self.latest <= claim.start.at;
+        let in_flight = if self.pushed.schedule == Schedule::Now { Duration::ZERO } else { IN_FLIGHT };
+        let seen_from = self.latest.saturating_add(in_flight);
+        let is_ready = self.span.is_before(claim) && seen_from <= claim.start.at;
         is_ready && self.claimed.is_none_or(|claimed| claim.is_before(&claimed))
     }
 

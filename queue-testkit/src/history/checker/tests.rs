@@ -145,4 +145,8 @@ fn overtaking_fails_unless_it_was_at_once() {
     end(end(pushed(0, 0).claimed(2, 1, 1).claimed(1, 1, 1).overlapping(), 1), 2).passes();
     let delayed = Story::new().pushed_with(1, 0, 5).pushed(2).at(4);
     end(end(delayed.claimed(2, 1, 1).at(5).claimed(1, 1, 1), 1), 2).passes();
+    // What has just become due may be in the hands of a claim that makes it ready.
+    let due = |at| Story::new().pushed_with(1, -1, 1).pushed(2).at(at).claimed(2, 1, 1).claimed(1, 1, 1);
+    end(end(due(1), 1), 2).passes();
+    end(end(due(2), 1), 2).fails("order");
 }
