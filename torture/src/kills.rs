@@ -5,6 +5,7 @@ mod fleet;
 mod judge;
 mod load;
 pub(crate) mod producer;
+mod sales;
 pub(crate) mod worker;
 mod world;
 
@@ -74,6 +75,7 @@ async fn torment(
 ) -> Result<Report, BoxError> {
     let start = Instant::now();
     let way = world.as_ref().map_or_else(|| place.clone(), |world| world.by_proxy());
+    sales::prepare(place).await?;
     let mut fleet = Fleet::start(folder, &way, random)?;
     kill_until_over(torture, &mut fleet, world.as_deref_mut(), start, random).await?;
     if let Some(world) = &world {
@@ -89,7 +91,8 @@ async fn torment(
         .row("kills of producers", fleet.kills_of(fleet::Kind::Producer))
         .row("kills of applications", fleet.kills_of(fleet::Kind::Application))
         .row("kills of workers", fleet.kills_of(fleet::Kind::Worker))
-        .row("of which all at once", format!("{} times", fleet.kills_of_all()));
+        .row("workers that SIGTERM stopped", fleet.stops())
+        .row("of the kills all at once", format!("{} times", fleet.kills_of_all()));
     let report = match world {
         Some(world) => world.told(report),
         None => report,

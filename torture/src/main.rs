@@ -108,7 +108,7 @@ async fn torment_with_server(torture: &Torture) -> Result<bool, BoxError> {
         stood &= told("restores", Some(seed), restores::run(torture.restores, seed).await);
     }
     if torture.includes(Scenario::Kills) {
-        let server = Postgres::start(Durability::Full, &[])?;
+        let server = Postgres::start(Durability::Full, &["max_connections=300"])?;
         stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
     }
     if torture.includes(Scenario::Stops) {

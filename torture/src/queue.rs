@@ -41,14 +41,38 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// An open queue whose backend matters, because units of work are the backend's own.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Sqlite(SqliteQueue),
+    Postgres(PostgresQueue),
+}
+
+impl Store {
+    /// Returns the queue as what every backend is.
+    pub(crate) fn inspect(&self) -> Arc<dyn Inspect> {
+        match self {
+            Self::Sqlite(queue) => Arc::new(queue.clone()),
+            Self::Postgres(queue) => Arc::new(queue.clone()),
+        }
+    }
+}
+
 impl Place {
     /// Opens it as an application does, one that waits for a server which isn't there yet.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+        Ok(self.open_store().await?.inspect())
+    }
+
+    /// Opens it likewise, for an application that has units of work.
+    pub(crate) async fn open_store(&self) -> Result<Store, QueueError> {
         let start = Instant::now();
         loop {
-            let opened: Result<Arc<dyn Inspect>, QueueError> = match self {
-                Self::File(file) => return open(file).await,
-                Self::Database(url) => PostgresQueue::connect(url).await.map(|queue| Arc::new(queue) as _),
+            let opened = match self {
+                Self::File(file) => return SqliteQueue::open(file).await.map(Store::Sqlite),
+                Self::Database(url) => {
+                    PostgresQueue::builder(url).unit_connections(4).connect().await.map(Store::Postgres)
+                }
             };
             match opened {
                 Err(error) if error.is_transient() && start.elapsed() < PATIENCE => {

@@ -14,6 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::sleep;
 
 use super::load::Load;
+use super::sales::{self, Notes};
 use crate::jobs;
 use crate::queue::Place;
 use crate::settings::Role;
@@ -27,6 +28,7 @@ enum End {
 /// Works with the database until the process is to end.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
+    let notes = Notes::create(&role.journal)?;
     let mut random = Rng::with_seed(role.seed);
     match &role.place {
         Place::Database(url) => {
@@ -42,9 +44,15 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
             };
             while !load.stop.is_cancelled() {
                 let hold = Duration::from_millis(random.u64(0..2_000));
-                let (jobs, commits) = (jobs::batch(&mut random, 5)?, random.u32(0..4) > 0);
+                let commits = random.u32(0..4) > 0;
+                let transaction = |jobs| in_postgres(&queue, url, jobs, hold, commits);
+                if random.bool() {
+                    sold(&notes, sales::batch(&role.place, &mut random), transaction).await?;
+                    continue;
+                }
+                let jobs = jobs::batch(&mut random, 5)?;
                 let pushed = Pushed::batch(&jobs);
-                noted(&load, &pushed, in_postgres(&queue, url, jobs, hold, commits)).await?;
+                noted(&load, &pushed, transaction(jobs)).await?;
             }
         }
         Place::File(file) => {
@@ -56,9 +64,15 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                     2 => back_up(file, &role.journal.with_extension("backup"))?,
                     _ => {
                         let hold = Duration::from_millis(random.u64(0..300));
-                        let (jobs, commits) = (jobs::batch(&mut random, 5)?, random.u32(0..4) > 0);
-                        let pushed = Pushed::batch(&jobs);
-                        noted(&load, &pushed, in_sqlite(&queue, file, jobs, hold, commits)).await?;
+                        let commits = random.u32(0..4) > 0;
+                        let transaction = |jobs| in_sqlite(&queue, file, jobs, hold, commits);
+                        if random.u32(0..3) > 0 {
+                            sold(&notes, sales::batch(&role.place, &mut random), transaction).await?;
+                        } else {
+                            let jobs = jobs::batch(&mut random, 5)?;
+                            let pushed = Pushed::batch(&jobs);
+                            noted(&load, &pushed, transaction(jobs)).await?;
+                        }
                     }
                 }
                 sleep(Duration::from_millis(random.u64(0..200))).await;
@@ -91,6 +105,29 @@ async fn noted(
             match queue.is_some_and(|error| error.kind() != QueueErrorKind::Unavailable) {
                 true => Err(error),
                 false => Ok(()),
+            }
+        }
+    }
+}
+
+/// Runs a transaction that pushes jobs of the application, and notes what is known of it.
+async fn sold<F>(
+    notes: &Notes,
+    jobs: Vec<NewJob>,
+    transaction: impl FnOnce(Vec<NewJob>) -> F,
+) -> Result<(), BoxError>
+where
+    F: Future<Output = Result<End, BoxError>>,
+{
+    let pushes = notes.begin(&jobs)?;
+    match transaction(jobs).await {
+        Ok(End::Committed(receipts)) => notes.committed(&pushes, &receipts),
+        Ok(End::RolledBack) => notes.rolled_back(&pushes),
+        Err(error) => {
+            match error.downcast_ref::<queue_core::QueueError>().map(queue_core::QueueError::kind) {
+                // A server may end one of two transactions that wait for each other.
+                None | Some(QueueErrorKind::Unavailable | QueueErrorKind::Conflict) => Ok(()),
+                Some(_) => Err(error),
             }
         }
     }

@@ -1,11 +1,14 @@
 //! The processes of the load: started, killed, and started again.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use fastrand::Rng;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use queue_core::BoxError;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -46,6 +49,7 @@ pub(super) struct Fleet {
     journals: Vec<PathBuf>,
     killed: Vec<Kind>,
     killed_all: u32,
+    stopped: u32,
 }
 
 /// A process. It ends by itself when its standard input does, so it outlives neither us nor our patience.
@@ -66,6 +70,7 @@ impl Fleet {
             journals: Vec::new(),
             killed: Vec::new(),
             killed_all: 0,
+            stopped: 0,
         };
         let kinds = [(Kind::Producer, PRODUCERS), (Kind::Worker, WORKERS), (Kind::Application, APPLICATIONS)];
         for kind in kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind, count)) {
@@ -84,10 +89,30 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills one, and starts another in its place.
+    /// Kills one, and starts another in its place. Some workers are told to stop instead, as in a rolling deployment.
     pub(super) async fn kill_one(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let victim = self.members.swap_remove(random.usize(0..self.members.len()));
+        if victim.kind == Kind::Worker && random.u32(0..3) == 0 {
+            return self.roll(victim, random).await;
+        }
         self.replace(vec![victim], random).await
+    }
+
+    /// Stops a worker by SIGTERM once another is there.
+    async fn roll(&mut self, mut worker: Member, random: &mut Rng) -> Result<(), BoxError> {
+        self.launch(Kind::Worker, None, random)?;
+        let id = worker.child.id().ok_or_else(|| worker.failure("nobody having stopped it"))?;
+        kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
+        let Ok(status) = timeout(PATIENCE, worker.child.wait()).await else {
+            return Err(worker.failure("nothing yet, though it was sent SIGTERM"));
+        };
+        let status = status?;
+        // One that had not begun to listen is killed by it.
+        if !status.success() && status.signal() != Some(Signal::SIGTERM as i32) {
+            return Err(worker.failure(&status.to_string()));
+        }
+        self.stopped += 1;
+        Ok(())
     }
 
     /// Kills all, so that nobody has the file open, and starts as many again.
@@ -160,12 +185,17 @@ impl Fleet {
         Ok(())
     }
 
+    /// Returns the number of processes that were killed or stopped.
     pub(super) fn kills(&self) -> u32 {
-        u32::try_from(self.killed.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.killed.len()).unwrap_or(u32::MAX).saturating_add(self.stopped)
     }
 
     pub(super) fn kills_of(&self, kind: Kind) -> usize {
         self.killed.iter().filter(|killed| **killed == kind).count()
+    }
+
+    pub(super) const fn stops(&self) -> u32 {
+        self.stopped
     }
 
     pub(super) const fn kills_of_all(&self) -> u32 {

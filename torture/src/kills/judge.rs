@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use queue_core::{BoxError, Inspect, JobId, State};
+use queue_core::{BoxError, Inspect, JobId, JobRecord, State};
 use queue_testkit::history::{self, Answer, Fact, History, Pushed, Standing};
 
+use super::sales;
 use crate::journal;
 use crate::listing;
 use crate::queue::Place;
@@ -19,9 +20,12 @@ pub(super) async fn judge(
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {
-    let last: Vec<Standing> = listing::all(&*queue).await?.iter().map(Standing::from).collect();
+    let listed = listing::all(&*queue).await?;
     drop(queue);
     place.check_integrity().await?;
+    let (of_sales, of_history): (Vec<&JobRecord>, Vec<&JobRecord>) =
+        listed.iter().partition(|record| record.queue == *sales::QUEUE);
+    let last: Vec<Standing> = of_history.into_iter().map(Standing::from).collect();
     let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
     // A process that was killed before it began has no journal.
     for path in journals.iter().filter(|path| path.exists()) {
@@ -34,7 +38,10 @@ pub(super) async fn judge(
     let history = History { events, last };
     let report = told(report.row("calls", calls).row("calls that failed", failures), &history);
     match history::check(&history) {
-        Ok(()) => Ok(report.row("verdict", "every rule holds")),
+        Ok(()) => {
+            let report = sales::judge(place, &of_sales, journals, report).await?;
+            Ok(report.row("verdict", "every rule holds"))
+        }
         Err(breach) => {
             println!("{report}");
             Err(format!("{breach}").into())

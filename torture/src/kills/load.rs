@@ -11,6 +11,7 @@ use queue_testkit::history::{Answer, Fact};
 use tokio::time::sleep;
 
 use crate::journal::Journal;
+use crate::queue::Store;
 use crate::settings::Role;
 
 /// How often a call is repeated whose answer can't be known.
@@ -19,6 +20,7 @@ const TRIES: u32 = 200;
 /// A client of the queue that writes down what it does.
 pub(super) struct Load {
     pub(super) queue: Arc<dyn Inspect>,
+    pub(super) store: Store,
     pub(super) journal: Journal,
     /// Fires when the process is to end.
     pub(super) stop: CancellationToken,
@@ -28,7 +30,8 @@ impl Load {
     pub(super) async fn open(role: &Role) -> Result<Self, BoxError> {
         let stop = stop_at_end_of_input();
         let journal = Journal::create(&role.journal)?;
-        Ok(Self { queue: role.place.open().await?, journal, stop })
+        let store = role.place.open_store().await?;
+        Ok(Self { queue: store.inspect(), store, journal, stop })
     }
 
     /// Makes a call, writes it down, and repeats it a few times where its answer can't be known.

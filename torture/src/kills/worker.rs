@@ -1,4 +1,4 @@
-//! A process that works, and ends its attempts in every way there is.
+//! A process that works, and ends its attempts in every way there is. Beside them it hosts the jobs of `sales.rs`.
 
 mod ending;
 
@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::{BoxError, Delivery, Demand, Renewal, Settled, Settlement};
+use queue_core::{BoxError, CancellationToken, Delivery, Demand, Renewal, Settled, Settlement};
 use queue_testkit::history::{Answer, Fact};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use ending::Ending;
 
 use super::load::Load;
+use super::sales;
 use crate::jobs;
 use crate::settings::Role;
 
@@ -22,12 +24,22 @@ const LOOPS: u64 = 3;
 /// Works until the process is to end.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Arc::new(Load::open(role).await?);
+    tokio::spawn(stop_at_sigterm(load.stop.clone()));
+    let hosted = tokio::spawn(sales::work(load.store.clone(), load.stop.clone()));
     let loops: Vec<_> = (0..LOOPS)
         .map(|number| tokio::spawn(work(load.clone(), Rng::with_seed(role.seed.wrapping_add(number)))))
         .collect();
     for ended in loops {
         ended.await??;
     }
+    hosted.await?
+}
+
+/// Ends the process in good order when it is told to stop.
+async fn stop_at_sigterm(stop: CancellationToken) -> Result<(), BoxError> {
+    let mut told = signal(SignalKind::terminate())?;
+    told.recv().await;
+    stop.cancel();
     Ok(())
 }
 
