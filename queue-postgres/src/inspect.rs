@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
 use crate::error::{is_notification_refused, is_untranslatable};
+use crate::link::Ask;
 use crate::pruning::prune;
 use crate::queue::PostgresQueue;
 use crate::rows;
@@ -150,13 +151,24 @@ impl PostgresQueue {
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
     {
+        self.call_at_the_desk(true, ask).await
+    }
+
+    /// Calls at the desk, again for as long as another transaction holds the call up, within the queue's timeout. If the
+    /// connection breaks in the middle, the call is made once more if `is_repeatable`.
+    async fn call_at_the_desk<T, A>(&self, is_repeatable: bool, ask: A) -> Result<T, QueueError>
+    where
+        T: Send + 'static,
+        A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
+    {
         let server = self.server().clone();
         let work = async move {
             let until = Instant::now() + server.place.timeout.min(LONGEST_WAIT);
             loop {
                 let answer = {
                     let mut desk = server.desk.lock().await;
-                    desk.call_again(&|connection| ask(connection, &server.sql)).await
+                    let ask: Ask<'_, T> = &|connection| ask(connection, &server.sql);
+                    if is_repeatable { desk.call_again(ask).await } else { desk.try_call(ask).await }
                 };
                 match answer {
                     // Others use the connection while this caller waits for the lock.
@@ -175,16 +187,11 @@ impl PostgresQueue {
         &self,
         question: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
     ) -> Result<String, QueueError> {
-        let server = self.server().clone();
-        let work = async move {
-            let mut desk = server.desk.lock().await;
-            desk.call(&|connection| {
-                let question = question(&server.sql);
-                Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
-            })
-            .await
-        };
-        self.io().run(work).await
+        self.call_at_the_desk(false, move |connection, sql| {
+            let question = question(sql);
+            Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
+        })
+        .await
     }
 
     async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {

@@ -10,6 +10,7 @@ mod durable;
 mod extremes;
 mod fixture;
 mod full_of_notifications;
+mod held_up;
 mod leaks;
 mod locks;
 mod logs;
