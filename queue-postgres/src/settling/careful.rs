@@ -13,6 +13,10 @@ use super::{Settling, mark};
 use crate::batch::past_the_end;
 use crate::server::Server;
 
+/// The number of settlements of one request that are found held up, each alone, before the rest is answered so untried: the
+/// caller waits for the answers of all.
+const MOST_HELD_UP: usize = 16;
+
 /// Settles requests one by one, over a connection of its own.
 pub(crate) struct CarefulSettler {
     requests: UnboundedReceiver<Settle>,
@@ -32,20 +36,28 @@ impl CarefulSettler {
         }
     }
 
-    /// Settles the settlements whose followups have no keys together, and each of the others alone.
+    /// Settles the settlements whose followups have no keys together, and then each of the others alone, in an order that
+    /// differs from call to call, until [`MOST_HELD_UP`] of these were held up.
     async fn settle(&mut self, settle: &Settle) -> Result<Vec<Settled>, QueueError> {
         let mut settled = vec![Settled::Stale; settle.settlements.len()];
         let parts = settle.settlements.iter().zip(&settle.followups).map(|(settlement, followups)| Part {
             settlements: std::slice::from_ref(settlement),
             followups: std::slice::from_ref(followups),
         });
-        let (keyed, plain): (Vec<_>, Vec<_>) = parts.enumerate().partition(|(_, part)| part.has_keys());
+        let (mut keyed, plain): (Vec<_>, Vec<_>) = parts.enumerate().partition(|(_, part)| part.has_keys());
         let (places, parts): (Vec<usize>, Vec<Part<'_>>) = plain.into_iter().unzip();
         if !parts.is_empty() {
             self.settle_parts(&places, &parts, &mut settled).await?;
         }
+        fastrand::shuffle(&mut keyed);
+        let mut held_up = 0;
         for (place, part) in keyed {
-            self.settle_parts(&[place], &[part], &mut settled).await?;
+            if held_up < MOST_HELD_UP {
+                self.settle_parts(&[place], &[part], &mut settled).await?;
+            } else if let Some(settled) = settled.get_mut(place) {
+                *settled = Settled::Blocked;
+            }
+            held_up += usize::from(settled.get(place) == Some(&Settled::Blocked));
         }
         Ok(settled)
     }
