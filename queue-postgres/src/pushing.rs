@@ -203,6 +203,10 @@ impl Storing {
                     self.server.note_refused();
                     (notice, is_told) = ((None, None), false);
                 }
+                // Commits that notify wait for one another, in all of the database: the notification goes alone.
+                Err(unanswered) if notice.0.is_some() && unanswered.is_blocked => {
+                    (notice, is_told) = ((None, None), false);
+                }
                 Err(unanswered) => return Err(unanswered),
             }
         };

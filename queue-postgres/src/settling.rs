@@ -155,6 +155,8 @@ impl Settling {
                     self.server.note_refused();
                     notice = (None, None);
                 }
+                // Commits that notify wait for one another, in all of the database: the notification goes alone.
+                Err(unanswered) if notice.0.is_some() && unanswered.is_blocked => notice = (None, None),
                 Err(Unanswered { error, .. }) if !manner.escapes && is_untranslatable(&error) => {
                     manner.escapes = true;
                 }
