@@ -110,9 +110,15 @@ begin
         update leases e set expires_at = _now + least(f.length, 9223372036854775807 - _now)
         from free f where e.id = f.id and e.fence = f.fence and e.expires_at > _now
         returning f.place, e.expires_at, e.cancel_reason)
-    select r.place, r.expires_at, r.cancel_reason from renewed r
-    union all
-    select a.place, e.expires_at, e.cancel_reason
-    from asked a join leases e on e.id = a.id and e.fence = a.fence
-    where not exists (select from free f where f.place = a.place);
+    -- Of the rows of one lease, the first counts: renewed, expired and free, locked by another transaction.
+    select first.place, first.expires_at, first.cancel_reason from (
+        select distinct on (all_of.place) all_of.* from (
+            select r.place, r.expires_at, r.cancel_reason, 1 as rank from renewed r
+            union all
+            select f.place, null, null, 2 from free f
+            union all
+            select a.place, e.expires_at, e.cancel_reason, 3
+            from asked a join leases e on e.id = a.id and e.fence = a.fence) all_of
+        order by all_of.place, all_of.rank) first
+    where first.expires_at is not null;
 end $$;
