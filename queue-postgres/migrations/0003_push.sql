@@ -26,20 +26,29 @@ begin
     return null;
 end $$;
 
--- Returns whether a unique key is held: its job is unfinished, or its window lasts. A job whose lease has expired on its
--- last attempt, or after a cancel was requested, has finished, whether or not that is stored yet.
+-- Returns whether a unique key is held: its job is unfinished, or its window lasts. A lease that has expired on its job's last
+-- attempt, or after a cancel was requested, is ended here, and with it the job. If another transaction has locked that lease,
+-- the job counts as unfinished: that transaction may be a settlement that began in time and keeps the job.
 create function holds(_holder keys, _now bigint) returns boolean
 language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
-set plan_cache_mode = force_generic_plan as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _rows tid[];
 begin
-    return _holder.until > _now
-        or exists (select from jobs where seq = _holder.seq)
-        and not exists (select from finished where seq = _holder.seq)
-        and not exists (
-            select from leases e join jobs j on j.seq = e.seq
-            where e.id = _holder.id and e.expires_at <= _now
-                and (e.cancel_reason is not null or e.attempt >= j.max_attempts));
+    if _holder.until > _now then
+        return true;
+    end if;
+    _rows := array(
+        select e.ctid from leases e join jobs j on j.seq = e.seq
+        where e.id = _holder.id and e.expires_at <= _now
+            and (e.cancel_reason is not null or e.attempt >= j.max_attempts)
+        for update of e skip locked);
+    if cardinality(_rows) > 0 then
+        perform expire(_rows);
+    end if;
+    return exists (select from jobs where seq = _holder.seq)
+        and not exists (select from finished where seq = _holder.seq);
 end $$;
 
 -- Stores one job that was checked. It's ready at `_time`, or now if that is past.
