@@ -354,7 +354,7 @@ async fn close(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome
     }
 }
 
-/// Tells whether a queue refused the end of a unit of work, so that another attempt would be refused, too: a followup that can't
+/// Returns whether a queue refused the end of a unit of work, so that another attempt would be refused, too: a followup that can't
 /// be stored, for example.
 fn is_refused_for_good(error: &ServiceError) -> bool {
     let mut cause = std::error::Error::source(error);

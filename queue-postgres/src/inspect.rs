@@ -145,7 +145,7 @@ impl Inspect for PostgresQueue {
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 impl PostgresQueue {
-    /// Asks for something that may be done twice, over the connection of those who seldom ask.
+    /// Asks for something that may be done twice, over the connection for operators.
     pub(crate) async fn at_the_desk<T, A>(&self, ask: A) -> Result<T, QueueError>
     where
         T: Send + 'static,

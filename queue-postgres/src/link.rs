@@ -112,7 +112,7 @@ impl Link {
         Self::paced(place, Pace::default())
     }
 
-    /// Makes a link that suspects its connections sooner or later than others.
+    /// Creates a link with its own pace of suspecting connections.
     pub(crate) fn paced(place: Arc<Place>, pace: Pace) -> Self {
         Self { place, has_died: false, lock_timeout: None, session: None, used: Instant::now(), pace }
     }

@@ -58,7 +58,7 @@ pub(crate) struct Storing {
     server: Arc<Server>,
 }
 
-/// One of those who store what many push.
+/// A lane that stores the pushes of many callers.
 pub(crate) struct Pusher {
     requests: Arc<Mutex<UnboundedReceiver<Request>>>,
     /// Takes pushes that another transaction holds up.

@@ -1,4 +1,4 @@
-//! The server, as all who talk to it know it: its place, the statements, the queues that exist, and who was told.
+//! What the lanes share about the server: its place, the statements, the queues that exist, and the notifications sent.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

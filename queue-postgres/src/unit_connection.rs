@@ -95,7 +95,7 @@ impl Units {
         tokio::select! {
             biased;
             () = context.token().cancelled() => Err(QueueError::unavailable(
-                "the attempt was told to stop while it waited for a connection for its unit of work",
+                "the attempt was interrupted while it waited for a connection for its unit of work",
             )),
             connection = context.waiting(self.wait()) => connection,
         }

@@ -47,7 +47,7 @@ use crate::unit_connection::UnitConnection;
 /// of its own cuts its completion off from its writes.
 ///
 /// A statement of the job's own waits for as long as the server takes, or for ever if the connection has died without being
-/// closed: give such a job a `timeout`.
+/// closed: set a `timeout` for such a job.
 ///
 /// # With other services that end with the outcome
 ///

@@ -53,7 +53,7 @@ struct State {
 }
 
 impl Guard {
-    /// Makes the guard of a connection that itself waits this long for a lock.
+    /// Creates the guard of a connection whose own lock timeout is this long.
     pub(crate) fn new(busy_timeout: Duration) -> Self {
         Self(Arc::new(State { busy_timeout, ..State::default() }))
     }
@@ -110,7 +110,7 @@ impl Guard {
     }
 }
 
-/// Tells what is wrong with a request, if it's forbidden.
+/// Returns what is wrong with a request, if it's forbidden.
 fn forbidden(request: &AuthContext<'_>) -> Option<String> {
     match request.action {
         AuthAction::Transaction { .. } => Some("it may not end the transaction, or begin another".to_owned()),

@@ -2,7 +2,7 @@
 
 use queue_core::QueueError;
 
-/// Tells a process from those that are forked of it: they have the queue's memory, and none of its threads.
+/// Distinguishes a process from its forks: they have the queue's memory, and none of its threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 

@@ -218,7 +218,7 @@ pub struct RunningHost {
     stop_on_drop: EndOnDrop,
 }
 
-/// Tells all services to stop when the host is dropped.
+/// Stops all services when the host is dropped.
 #[derive(Debug)]
 struct EndOnDrop {
     draining: StopSignal,
@@ -235,8 +235,8 @@ impl Drop for EndOnDrop {
 impl RunningHost {
     /// Stops the services in reverse, then disposes the singletons.
     ///
-    /// All services are told at once to begin no more work. Then one after the other is told to stop and waited for. The
-    /// shutdown timeout counts once for all of them; when it has passed, all are told to stop, and each has its
+    /// The host first signals all services to begin no more work. Then it stops one after the other and waits for each. The
+    /// shutdown timeout counts once for all of them; when it has passed, the host stops all, and each has its
     /// [clean-up](HostedService::clean_up). So the stop takes no longer than the shutdown timeout, the longest clean-up, one
     /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
     ///

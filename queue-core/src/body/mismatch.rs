@@ -1,4 +1,4 @@
-//! Says why JSON text is not what a type takes, with nothing of what the text holds.
+//! Describes why a type cannot be read from JSON text, with no value of the text.
 //!
 //! Serde's messages quote values: `unknown variant `4111-…``, `invalid type: string "jane@example.com"`. So a text that could
 //! not be read is read once more here, with an error type that keeps the kind of mismatch and what was expected, and drops
@@ -19,7 +19,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| explained::<T>(text, &error))
 }
 
-/// Says what is wrong with text that is no JSON, or in writing it, without any value.
+/// Describes text that is no JSON, or a failure to write it, without any value.
 pub(crate) fn flaw(error: &serde_json::Error) -> String {
     match error.classify() {
         // These have fixed messages of `serde_json`.

@@ -19,7 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The time within which a backend answers once the wait of a claim is over.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// The time within which a claim that was told to stop answers. What it has leased by then is released.
+/// The time within which a claim answers after its stop signal. The loop releases what the claim has leased by then.
 const END: Duration = Duration::from_secs(10);
 
 /// The same for a backend that does not listen to the stop signal: time for an answer that is on its way.
@@ -105,7 +105,7 @@ impl Shift {
         }
     }
 
-    /// Claims, and gives the claim up if it does not answer in time.
+    /// Claims, and drops the claim if it does not answer in time.
     async fn answer_of_claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let overdue = async {
             tokio::select! {

@@ -46,7 +46,7 @@ pub(super) struct Shift {
     pub(super) waiting: AtomicUsize,
     /// A worker that was called by another has yet to come.
     pub(super) is_called: AtomicBool,
-    /// The stop of the host: from then on nothing begins, even before this loop is told to stop.
+    /// The stop of the host: from then on nothing begins, even before this loop stops.
     draining: StopSignal,
     /// The stop of this loop, which ends its claims too.
     pub(super) stopping: StopSignal,

@@ -21,9 +21,9 @@ const FLUSH: Duration = Duration::from_secs(10);
 impl Shift {
     /// Stops the loop and tells which jobs were cut short.
     ///
-    /// 1. Nothing is claimed or begun any more: the claim that is under way is told to answer.
+    /// 1. Nothing is claimed or begun any more: the claim in flight ends by the stop signal.
     /// 2. Unstarted jobs are released, those too that this last claim brings.
-    /// 3. Running jobs have `timeout`; then their tokens fire; after a grace they are dropped and handed back.
+    /// 3. Running jobs have `timeout`; then their tokens fire; after a grace they are dropped and released.
     /// 4. The last settlements are flushed.
     ///
     /// Each step has a bound: the last claim ends beside step 3, and all together take at most `timeout`, the grace and
@@ -50,7 +50,7 @@ impl Shift {
         cut_short
     }
 
-    /// Waits for the running jobs, first by asking, then by force, and tells which were cut short.
+    /// Ends the running jobs, first by their tokens, then by force. Returns the names of those that were cut short.
     async fn end_jobs(&self, timeout: Duration) -> Vec<String> {
         let mut cut_short = Vec::new();
         if !self.is_quiet_within(timeout).await {
