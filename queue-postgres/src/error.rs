@@ -36,9 +36,11 @@ pub(crate) fn is_of_the_server(error: &Error) -> bool {
     matches!(error, Error::Database(_))
 }
 
-/// Returns whether the server had ended the session because it was idle, before it read the statement.
+/// Returns whether the server had ended the session before it read the request: it says so, or the socket was closed when the
+/// request was written. In both cases nothing was done.
 pub(crate) fn was_ended_idle(error: &Error) -> bool {
-    code(error).as_deref() == Some("57P05")
+    let is_closed = matches!(error, Error::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
+    is_closed || code(error).as_deref() == Some("57P05")
 }
 
 /// Tells whether the same transaction may simply be run again: the server gave it up in favour of another.
