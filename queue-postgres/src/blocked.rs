@@ -15,12 +15,21 @@ use tokio::time::Instant;
 /// How long a key counts as locked after it was last found so.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
+/// How often the keys that count no longer are removed, at most.
+const SWEEP: Duration = Duration::from_millis(100);
+
 /// The keys that were found locked, and when.
 #[derive(Default)]
 pub(crate) struct BlockedKeys {
     /// Whether there is any, read without the lock.
     is_any: AtomicBool,
-    keys: Mutex<HashMap<(JobName, String), Instant>>,
+    keys: Mutex<Keys>,
+}
+
+#[derive(Default)]
+struct Keys {
+    found: HashMap<(JobName, String), Instant>,
+    swept: Option<Instant>,
 }
 
 impl BlockedKeys {
@@ -30,17 +39,21 @@ impl BlockedKeys {
             return false;
         }
         let mut keys = self.lock();
-        keys.retain(|_, found| found.elapsed() < REMEMBERED);
-        self.is_any.store(!keys.is_empty(), Ordering::Relaxed);
-        jobs.any(|job| key_of(job).is_some_and(|key| keys.contains_key(&key)))
+        if keys.swept.is_none_or(|swept| swept.elapsed() > SWEEP) {
+            keys.found.retain(|_, found| found.elapsed() < REMEMBERED);
+            keys.swept = Some(Instant::now());
+            self.is_any.store(!keys.found.is_empty(), Ordering::Relaxed);
+        }
+        let is_locked = |key| keys.found.get(&key).is_some_and(|found| found.elapsed() < REMEMBERED);
+        jobs.any(|job| key_of(job).is_some_and(is_locked))
     }
 
     /// Remembers that one of these jobs' keys is locked. Which one is not known.
     pub(crate) fn add<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) {
         let now = Instant::now();
         let mut keys = self.lock();
-        keys.extend(jobs.filter_map(key_of).map(|key| (key, now)));
-        self.is_any.store(!keys.is_empty(), Ordering::Relaxed);
+        keys.found.extend(jobs.filter_map(key_of).map(|key| (key, now)));
+        self.is_any.store(!keys.found.is_empty(), Ordering::Relaxed);
     }
 
     /// Forgets the keys of these jobs: they were locked here just now.
@@ -48,12 +61,12 @@ impl BlockedKeys {
         if self.is_any.load(Ordering::Relaxed) {
             let mut keys = self.lock();
             for key in jobs.filter_map(key_of) {
-                keys.remove(&key);
+                keys.found.remove(&key);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(JobName, String), Instant>> {
+    fn lock(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

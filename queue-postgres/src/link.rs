@@ -223,6 +223,7 @@ impl Link {
         };
         let bound = bound.min(LEAST_CONNECT.max(place.timeout / CONNECT));
         let replacement = open(bound);
+        let began = Instant::now();
         if self.used.elapsed() < self.pace.idle {
             return Ok(session);
         }
@@ -235,6 +236,13 @@ impl Link {
                 Ok(pinged) => Either::Left(pinged),
                 Err(_) => match select(pong, pin!(replacement)).await {
                     Either::Left((pinged, _)) => Either::Left(pinged),
+                    // The server may have no room for another connection.
+                    Either::Right((Err(error), pong)) => {
+                        match timeout(bound.saturating_sub(began.elapsed()), pong).await {
+                            Ok(pinged) => Either::Left(pinged),
+                            Err(_) => Either::Right(Err(error)),
+                        }
+                    }
                     Either::Right((opened, _)) => Either::Right(opened),
                 },
             }
@@ -334,6 +342,9 @@ fn in_doubt(error: QueueError) -> Unanswered {
     Unanswered { is_in_doubt: true, ..error.into() }
 }
 
+/// Ends the transaction of a client that stands still between two of its statements, and so the locks of the rows.
+const FROZEN_CLIENT: &str = "select set_config('idle_in_transaction_session_timeout', '10s', true)";
+
 /// Asks in one implicit transaction; or, where a pooler may give each statement another connection, in an explicit one.
 async fn asked<T>(
     connection: &mut PgConnection,
@@ -344,8 +355,10 @@ async fn asked<T>(
     if !place.is_pooled {
         return ask(connection).await;
     }
-    let begin =
-        format!("begin isolation level read committed; {}", bounds(place.timeout, lock_timeout, "true"));
+    let begin = format!(
+        "begin isolation level read committed; {FROZEN_CLIENT}; {}",
+        bounds(place.timeout, lock_timeout, "true")
+    );
     raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
     let answer = ask(connection).await;
     let end = if answer.is_ok() { "commit" } else { "rollback" };

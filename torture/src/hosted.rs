@@ -25,7 +25,7 @@ const BACKLOG: u64 = 200;
 /// The bound of everything that must happen once the server can be reached.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The table of the application that [`write`] writes to. It has no key, so that it shows what was written twice.
+/// The table of the application that [`struct@write`] writes to. It has no key, so that it shows what was written twice.
 pub(crate) const TABLE: &str = "create table written (job uuid not null)";
 
 /// Runs for some milliseconds in the queue that it was pushed to.

@@ -54,7 +54,11 @@ impl Shift {
                 }
                 let batch = self.blocked.take_batch();
                 let count = batch.len();
-                self.settle_again(batch).await;
+                tokio::select! {
+                    biased;
+                    () = self.over.cancelled() => return,
+                    () = self.settle_again(batch) => {}
+                }
                 let are_all_left = self.blocked.attempts.len() >= count;
                 pause = if are_all_left { (pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
             }
