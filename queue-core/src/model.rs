@@ -84,7 +84,7 @@ pub struct JobTable {
     unfinished: u64,
     /// Lanes whose number of ready jobs may have changed.
     changed: Vec<u32>,
-    /// The jobs that were discarded because their leases expired, until somebody takes them to log them.
+    /// The jobs that were discarded because their leases expired and that no caller has logged yet.
     discarded: Vec<(JobId, JobName, u32)>,
 }
 
