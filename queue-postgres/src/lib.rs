@@ -60,10 +60,10 @@
 //! # Long transactions
 //!
 //! A claim walks over the entries of jobs that have gone, until vacuum has removed them; and while a transaction is open
-//! for long anywhere in the server, vacuum removes nothing. So that claims don't take longer and longer then, most of them
-//! begin where the last one ended, and at least one in every twenty times as long as it takes looks from the beginning. A
-//! job of a higher priority than those that were claimed last is found by that one; it's in order again as soon as vacuum
-//! has caught up. Tables grow meanwhile: keep transactions short, or read from a standby what takes long.
+//! for long anywhere in the server, vacuum removes nothing. To keep claims fast meanwhile, most scans start where the last
+//! one ended; a full scan runs at least every 250 ms, or as often as a full scan takes, if that is longer. Until the next
+//! full scan, a job of a higher priority, or one that becomes due, may wait. Order is exact again once vacuum has caught up.
+//! Tables grow meanwhile: keep transactions short, or read from a standby what takes long.
 //!
 //! # Poolers
 //!

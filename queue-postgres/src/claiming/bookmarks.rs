@@ -1,9 +1,10 @@
 //! Where looks begin. What has come and gone leaves rows behind, and each look walks past them to the first that is there,
 //! until they are vacuumed; while any transaction stays open in the database, they can't be.
 //!
-//! So where it took long to look from the very beginning, the next looks begin at the last thing that was found, for so
-//! long that the whole look is a twentieth of the time at most. What belongs before that place waits for the next whole
-//! look: a job of a higher priority, one that was given back, a lease that is shorter than others.
+//! So after a slow look from the very beginning, the next looks begin at the last thing that was found. The next whole look
+//! is due 20 times its duration later, so that whole looks take at most a twentieth of the time, but at most 250 ms later or
+//! its duration, whichever is longer. What belongs before that place waits until then: a job of a higher priority, one that
+//! was released or became due, a lease that is shorter than others.
 //!
 //! **Invariant:** until [`MANY`] jobs were leased, and whenever a whole look takes little, each look is a whole one.
 
@@ -22,8 +23,11 @@ const MANY: u64 = 5_000;
 const LONG: i64 = 300;
 const LONG_FOR_A_JOB: i64 = 4;
 
-/// The looks that follow share the cost of a whole one for so many times as long as it took.
+/// After a slow whole look, the next one is due this many times its duration later.
 const RARITY: u32 = 20;
+
+/// The longest time between two whole looks, unless a whole look takes longer than that: so long a job may be overtaken.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// A job's place in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +141,8 @@ impl<P: Copy> Bookmark<P> {
         }
         let is_long = cost > LONG.saturating_add(LONG_FOR_A_JOB.saturating_mul(count(found)));
         if is_long && self.leased >= MANY {
-            self.whole_at = Some(now + Duration::from_micros(cost.unsigned_abs()).saturating_mul(RARITY));
+            let cost = Duration::from_micros(cost.unsigned_abs());
+            self.whole_at = Some(now + cost.saturating_mul(RARITY).min(LONGEST.max(cost)));
         } else if !is_long {
             *self = Self { from: self.from, ..Self::default() };
         }
@@ -175,16 +180,25 @@ mod tests {
     fn after_a_long_look_others_begin_at_the_last_job_until_the_next_whole_one_is_due() {
         let (mut bookmark, now) = (Bookmark::default(), Instant::now());
 
-        whole(&mut bookmark, now, 50_000, 10_000, 7);
-        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(7));
-        bookmark.note(now + 999 * MILLI, false, 100, 10, 10, Some(17));
-        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(17));
-        bookmark.note(now + 999 * MILLI, false, 100, 0, 0, None);
-        assert_eq!(bookmark.begin(now + 999 * MILLI), Some(17), "nothing was found after the last");
-        assert_eq!(bookmark.begin(now + 1000 * MILLI), None);
+        whole(&mut bookmark, now, 5_000 + 40_000, 10_000, 7);
+        assert_eq!(bookmark.begin(now + 249 * MILLI), Some(7));
+        bookmark.note(now + 249 * MILLI, false, 100, 10, 10, Some(17));
+        assert_eq!(bookmark.begin(now + 249 * MILLI), Some(17));
+        bookmark.note(now + 249 * MILLI, false, 100, 0, 0, None);
+        assert_eq!(bookmark.begin(now + 249 * MILLI), Some(17), "nothing was found after the last");
+        assert_eq!(bookmark.begin(now + 250 * MILLI), None);
+    }
 
-        whole(&mut bookmark, now + 1000 * MILLI, 60_000, 10, 27);
-        assert_eq!(bookmark.begin(now + 2199 * MILLI), Some(27));
+    #[test]
+    fn the_next_whole_look_is_due_by_the_duration_of_the_last() {
+        let now = Instant::now();
+        for (cost, due) in [(1_000, 20), (10_000, 200), (13_000, 250), (240_000, 250), (2_000_000, 2_000)] {
+            let mut bookmark = Bookmark { leased: MANY, ..Bookmark::default() };
+
+            whole(&mut bookmark, now, cost, 0, 7);
+
+            assert_eq!(bookmark.whole_at, Some(now + due * MILLI), "after a look of {cost} µs");
+        }
     }
 
     #[test]
@@ -209,12 +223,12 @@ mod tests {
 
         bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &looked);
 
-        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 1000 * MILLI));
+        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 250 * MILLI));
         assert_eq!(bookmarks.whole_at([&quiet].into_iter()), None);
         // A queue that was not looked at for want of room is as it was.
         let full = Looked { found: vec![Found::default()], costs: vec![0, -1], ..Looked::default() };
         bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &full);
-        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 1000 * MILLI));
+        assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 250 * MILLI));
     }
 
     #[test]
