@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{BoxError, CallScope, Jobs, Services};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 /// What the closure asks its scope for.
@@ -15,7 +15,7 @@ struct Greeting(&'static str);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let host = Host::builder()
         .services(Services::builder().singleton(Greeting("hello")).build()?)
         .service(QueueService::new(queue.clone(), Jobs::new()))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{BoxError, CancellationToken, JobContext, QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 /// Ends by itself within the shutdown timeout.
@@ -29,7 +29,7 @@ async fn endless(#[inject] begun: &Notify, #[inject] token: CancellationToken) {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let begun = Arc::new(Notify::new());
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let host = Host::builder()
         .services(Services::builder().singleton_as(begun.clone()).build()?)
         .service(QueueService::new(queue.clone(), jobs![short, endless]))

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use queue_core::{QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 
 /// Greets somebody.
 #[background_job(max_attempts = 3)]
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // The function is as it was written: a plain call.
     greet("direct caller", 1).await;
 
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let host = Host::builder()
         .services(Services::builder().build()?)
         .service(QueueService::new(queue.clone(), jobs![greet]))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::{BoxError, Delivery, JobContext, Outcome, QueueExt as _, Worker, background_job, jobs};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 #[background_job]
@@ -43,7 +43,7 @@ impl Worker for OnlyOnce {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     // The first one is outermost.
     let service = QueueService::new(queue.clone(), jobs![divide]).layer(Told).layer(OnlyOnce).concurrency(1);
     queue.enqueue_all([divide::new(6, 2), divide::new(6, 0)]).await?;

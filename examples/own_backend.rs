@@ -3,7 +3,7 @@
 //! `cargo run --example own_backend`
 //!
 //! The rules (order, leases, fences, unique keys, retention) are the table's. What is left to a backend is to keep it
-//! somewhere, to tell the time, and to wake those who wait. One that people are to operate implements `Inspect` too, and
+//! somewhere, to tell the time, and to wake those who wait. One that people are to operate implements `Admin` too, and
 //! then `queue_testkit::conformance!` holds it to the contract, law by law.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use queue_core::model::{JobTable, TableConfig};
+use queue_core::table::{JobTable, TableConfig};
 use queue_core::{
     BoxError, Delivery, Demand, Lease, NewJob, Queue, QueueError, QueueExt as _, Receipt, Renewal, Services,
     Settled, Settlement, Timestamp, background_job, jobs,

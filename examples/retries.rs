@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue_core::{
     BoxError, Event, JobContext, JobError, Observer, QueueExt as _, Transition, background_job, jobs,
 };
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Any error converts by `?` to one that is tried again by the policy: here 10 ms, doubling, with jitter.
@@ -36,7 +36,7 @@ impl Observer for Ends {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let (sender, mut ends) = unbounded_channel();
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let service = QueueService::new(queue.clone(), jobs![call]).observe(Ends(sender));
     let running = Host::builder().service(service).build()?.start().await?;
 

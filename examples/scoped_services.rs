@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use queue_core::{BoxError, JobContext, OutcomeKind, QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 
 /// One for the process; asked for as a trait, so that a test can put another in its place.
 trait Clerk: Send + Sync {
@@ -56,7 +56,7 @@ async fn main() -> Result<(), BoxError> {
         )
         // What is missing, goes in circles or lives too long is found here, all of it, before anything runs.
         .build()?;
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let host =
         Host::builder().services(services).service(QueueService::new(queue.clone(), jobs![book])).build()?;
     let running = host.start().await?;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Inspect as _, JobError, Services, State, background_job, jobs};
+use queue_core::{Admin as _, JobError, Services, State, background_job, jobs};
 use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
 use queue_tokio::{Host, QueueService};

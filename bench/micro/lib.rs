@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    Blocking, Body, BoxFuture, Clock, Delivery, Demand, JobContext, NewJob, Performer, Queue as _, Services,
-    Timestamp, World, background_job, jobs,
+    Blocking, Body, BoxFuture, Clock, Delivery, Demand, JobContext, NewJob, AttemptRunner, Queue as _, Services,
+    Timestamp, Environment, background_job, jobs,
 };
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 /// Counts what it's told, so that no job is optimized away.
 #[derive(Debug, Default)]
@@ -70,22 +70,22 @@ impl Blocking for Idle {
 
 /// Takes deliveries to settlements, as the hosted loop does.
 #[must_use]
-pub fn performer() -> Performer {
+pub fn runner() -> AttemptRunner {
     // All that the graph needs is registered right here.
     let services = Services::builder()
         .singleton(Tally::default())
         .scoped_fn(|tally: Arc<Tally>| Repo(tally))
         .build()
         .unwrap_or_else(|error| panic!("{error}"));
-    let world = World { clock: Arc::new(Idle), blocking: Arc::new(Idle), observer: None };
+    let environment = Environment { clock: Arc::new(Idle), blocking: Arc::new(Idle), observer: None };
     let jobs = jobs![welcome, welcome_by_repo, welcome_in_context];
-    Performer::new(jobs, services, Arc::new(TokioQueue::unbounded()), &[], world)
+    AttemptRunner::new(jobs, services, Arc::new(MemoryQueue::unbounded()), &[], environment)
 }
 
 /// Gives so many deliveries of a job, as a queue in memory hands them out.
 #[must_use]
 pub fn delivered(job: impl Fn() -> NewJob, count: usize) -> Vec<Delivery> {
-    let queue = TokioQueue::unbounded();
+    let queue = MemoryQueue::unbounded();
     let claimed = futures_executor::block_on(async {
         queue.push((0..count).map(|_| job()).collect()).await?;
         queue.claim(&Demand::new("default", count)).await

@@ -11,7 +11,7 @@ use crate::suite::Suite;
 /// A system that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Contender {
-    /// `TokioQueue`, `SqliteQueue` or `PostgresQueue`, and `QueueService` in a `Host`.
+    /// `MemoryQueue`, `SqliteQueue` or `PostgresQueue`, and `QueueService` in a `Host`.
     Us,
     /// `SqliteQueue`, where ours in memory is in the same suite.
     UsInFile,

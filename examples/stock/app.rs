@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use queue_core::inspect::QueueCounts;
+use queue_core::admin::QueueCounts;
 use queue_core::{BoxError, Jobs, Services, ServicesBuilder};
 use queue_tokio::{Host, QueueService};
 

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use queue_core::inspect::QueueCounts;
-use queue_core::model::Retention;
-use queue_core::{Inspect, QueueError};
+use queue_core::admin::QueueCounts;
+use queue_core::table::Retention;
+use queue_core::{Admin, QueueError};
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 use crate::data::DataFolder;
 
@@ -43,9 +43,9 @@ impl fmt::Debug for Url {
 #[derive(Clone)]
 pub struct Queues {
     /// The jobs.
-    pub jobs: Arc<dyn Inspect>,
+    pub jobs: Arc<dyn Admin>,
     /// Closures, which can't be stored, so that they are in memory whatever the jobs are in.
-    pub closures: TokioQueue,
+    pub closures: MemoryQueue,
 }
 
 impl Queues {
@@ -59,10 +59,10 @@ impl Queues {
     ///
     /// Dropping the future may leave the file or the schema made.
     pub async fn open(kind: &QueueKind, data: &DataFolder) -> Result<Self, QueueError> {
-        let jobs: Arc<dyn Inspect> = match kind {
+        let jobs: Arc<dyn Admin> = match kind {
             // The page shows what was done, so some of it is kept.
             QueueKind::Memory => {
-                Arc::new(TokioQueue::builder().retention(Retention::default().completed(200)).build())
+                Arc::new(MemoryQueue::builder().retention(Retention::default().completed(200)).build())
             }
             QueueKind::Sqlite => Arc::new(SqliteQueue::open(data.jobs()).await?),
             QueueKind::SqliteFile(path) => Arc::new(SqliteQueue::open(path).await?),
@@ -73,8 +73,8 @@ impl Queues {
 
     /// Takes a queue for the jobs.
     #[must_use]
-    pub fn over(jobs: Arc<dyn Inspect>) -> Self {
-        let closures = TokioQueue::builder().retention(Retention::default().completed(200)).build();
+    pub fn over(jobs: Arc<dyn Admin>) -> Self {
+        let closures = MemoryQueue::builder().retention(Retention::default().completed(200)).build();
         Self { jobs, closures }
     }
 

@@ -1,6 +1,6 @@
 //! One attempt, from delivery to settlement: the only place where a job is performed.
 //!
-//! The hosted loop and the testkit's inline executor both call [`Performer::run`]; there is no second implementation.
+//! The hosted loop and the testkit's inline executor both call [`AttemptRunner::run`]; there is no second implementation.
 //! It spawns nothing, touches no queue and reads no global clock.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, Either, poll_fn, select};
 use tracing::Instrument as _;
 
-use crate::context::{Home, JobContext, World};
+use crate::context::{Environment, Home, JobContext};
 use crate::error::{QueueError, QueueErrorKind, chain};
 use crate::interrupt::{Interrupt, InterruptReason};
 use crate::job::NewJob;
@@ -31,13 +31,13 @@ use crate::worker::{Layer, Worker};
 
 /// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
 #[derive(Clone)]
-pub struct Performer {
+pub struct AttemptRunner {
     home: Arc<Home>,
     /// The innermost worker within the middleware, if there is any.
     layered: Option<Arc<dyn Worker>>,
 }
 
-impl Performer {
+impl AttemptRunner {
     /// Makes one of the jobs that are known, their services, the queue that they may enqueue to, and middleware, outermost first.
     #[must_use]
     pub fn new(
@@ -45,14 +45,14 @@ impl Performer {
         services: Services,
         queue: Arc<dyn Queue>,
         layers: &[Arc<dyn Layer>],
-        world: World,
+        environment: Environment,
     ) -> Self {
         let layered = layers.iter().rev().fold(None, |inner, layer| {
             let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { Arc::new(Innermost) });
             Some(layer.wrap(inner))
         });
         let is_layered = layered.is_some();
-        Self { home: Arc::new(Home { jobs, services, queue, world, is_layered }), layered }
+        Self { home: Arc::new(Home { jobs, services, queue, environment, is_layered }), layered }
     }
 
     /// Makes the context of an attempt at this delivery, which is then to be [run](Self::run); its interrupt can be used before.
@@ -68,23 +68,23 @@ impl Performer {
 
     /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
     ///
-    /// Followups go with a completion only. A context is for one attempt, and MUST be one that this performer made.
+    /// Followups go with a completion only. A context is for one attempt, and MUST be one that this runner made.
     ///
     /// # Cancel safety
     ///
     /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the context's
     /// interrupt.
-    pub async fn run(&self, context: &JobContext) -> Attempted {
+    pub async fn run(&self, context: &JobContext) -> AttemptResult {
         context.start();
-        let (delivery, world) = (context.delivery(), context.world());
-        world.observe(|| Event::Started(context.facts()));
+        let (delivery, environment) = (context.delivery(), context.environment());
+        environment.observe(|| Event::Started(context.facts()));
 
         let work = caught(self.work(context)).instrument(span(delivery));
         // Middleware may have answered with a long text of its own.
         let outcome = work.await.cut_text();
         let outcome = completed_or(interrupted_or(outcome, context.interrupt()), context);
 
-        world.observe(|| Event::Ended {
+        environment.observe(|| Event::Ended {
             job: context.facts(),
             outcome: outcome.clone(),
             took: context.now().since(context.started_at()),
@@ -93,7 +93,7 @@ impl Performer {
         let transition = self.decide(&outcome, context);
         report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
-        Attempted { settlement, is_recorded: context.is_completed() }
+        AttemptResult { settlement, is_recorded: context.is_completed() }
     }
 
     /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
@@ -133,16 +133,16 @@ impl Performer {
 /// What an attempt has come to.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Attempted {
+pub struct AttemptResult {
     /// How it is recorded.
     pub settlement: Settlement,
     /// Whether a unit of work has recorded it, together with the job's effects; then there is nothing left to settle.
     pub is_recorded: bool,
 }
 
-impl fmt::Debug for Performer {
+impl fmt::Debug for AttemptRunner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Performer").field("jobs", &self.home.jobs).finish_non_exhaustive()
+        f.debug_struct("AttemptRunner").field("jobs", &self.home.jobs).finish_non_exhaustive()
     }
 }
 
@@ -248,7 +248,7 @@ async fn within(
 
 /// Waits until the attempt's time is over. The time that it waits for resources does not count.
 async fn time_over(context: &JobContext, timeout: Duration) {
-    let clock = &context.world().clock;
+    let clock = &context.environment().clock;
     clock.sleep(timeout).await;
     let mut granted = Duration::ZERO;
     loop {
@@ -273,7 +273,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The job's time is counted here, from the attempt's begin. When it is over, or force is used, the job within ends and its
 /// services are disposed; middleware sees that outcome and has the grace to answer. Disposal is not cut short here.
 async fn bounded(context: &JobContext, work: impl Future<Output = Outcome>) -> Outcome {
-    let (clock, interrupt, name) = (&context.world().clock, context.interrupt(), context.name());
+    let (clock, interrupt, name) = (&context.environment().clock, context.interrupt(), context.name());
     let timeout = context.home().jobs.find(name).and_then(|entry| entry.options.timeout);
     let grace = || async {
         clock.sleep(GRACE).await;
@@ -333,7 +333,7 @@ async fn close(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome
     let closing = Box::pin(scope.close(outcome.kind()));
     let given_up = Box::pin(async {
         context.interrupt().forced().await;
-        context.world().clock.sleep(DISPOSAL).await;
+        context.environment().clock.sleep(DISPOSAL).await;
     });
     let errors = match select(closing, given_up).await {
         Either::Left((Ok(()), _)) => return outcome,
@@ -467,13 +467,13 @@ fn wait(transition: &Transition, context: &JobContext) -> String {
 
 /// Runs a blocking job on a thread of its own and waits for its outcome.
 pub(crate) fn run_blocking(
-    world: &World,
+    environment: &Environment,
     call: impl FnOnce() -> Outcome + Send + 'static,
 ) -> BoxFuture<'static, Outcome> {
     let outcome = Arc::new(OnceLock::new());
     let answer = outcome.clone();
     let span = tracing::Span::current();
-    let running = world.blocking.run_blocking(Box::new(move || {
+    let running = environment.blocking.run_blocking(Box::new(move || {
         let ended = span.in_scope(|| caught_call(call));
         // Nobody else sets it.
         drop(answer.set(ended));

@@ -83,19 +83,19 @@ impl Shared {
     }
 }
 
-/// Where attempts are made: the jobs that are known, their services, their queue, and the world around them.
+/// Where attempts are made: the jobs that are known, their services, their queue, and the environment.
 pub(crate) struct Home {
     pub(crate) jobs: Jobs,
     pub(crate) services: Services,
     pub(crate) queue: Arc<dyn Queue>,
-    pub(crate) world: World,
+    pub(crate) environment: Environment,
     /// Whether middleware stands around the jobs.
     pub(crate) is_layered: bool,
 }
 
 /// What an attempt needs from outside: time, threads and someone who looks on.
 #[derive(Clone)]
-pub struct World {
+pub struct Environment {
     /// Tells the time and bounds attempts.
     pub clock: Arc<dyn Clock>,
     /// Runs blocking jobs.
@@ -104,7 +104,7 @@ pub struct World {
     pub observer: Option<Arc<dyn Observer>>,
 }
 
-impl World {
+impl Environment {
     /// Tells the observer, if there is one, a fact that is put together only then.
     ///
     /// An observer that panics is cut off from that fact and from nothing else.
@@ -118,9 +118,9 @@ impl World {
     }
 }
 
-impl fmt::Debug for World {
+impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").finish_non_exhaustive()
+        f.debug_struct("Environment").finish_non_exhaustive()
     }
 }
 
@@ -153,7 +153,7 @@ impl JobContext {
 
     /// Lets go of what an attempt that has ended leaves: its payload, meta, followups and tokens.
     ///
-    /// Then the context can be [used again](crate::attempt::Performer::context_in); until then it still tells the old job's
+    /// Then the context can be [used again](crate::attempt::AttemptRunner::context_in); until then it still tells the old job's
     /// names, identity and lease. `false` if somebody else still holds it, who keeps all that.
     pub fn clear(&mut self) -> bool {
         let shared = Arc::get_mut(&mut self.0);
@@ -225,7 +225,7 @@ impl JobContext {
 
     /// Notes that the attempt begins now, unless it has begun, and tells when it did.
     ///
-    /// [`Performer::run`](crate::attempt::Performer::run) does this; whoever needs to know the time before does it first.
+    /// [`AttemptRunner::run`](crate::attempt::AttemptRunner::run) does this; whoever needs to know the time before does it first.
     pub fn start(&self) -> Timestamp {
         if let Some(begun) = self.begun_at() {
             return begun;
@@ -248,7 +248,7 @@ impl JobContext {
     /// The present instant, by the worker's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.home.world.clock.now()
+        self.0.home.environment.clock.now()
     }
 
     /// The words that were pushed with the job.
@@ -272,7 +272,7 @@ impl JobContext {
     ///
     /// It may be dropped at any time.
     pub async fn sleep(&self, duration: Duration) {
-        self.0.home.world.clock.sleep(duration).await;
+        self.0.home.environment.clock.sleep(duration).await;
     }
 
     /// Waits for a resource, such as a connection of a pool, while the attempt's timeout stands still.
@@ -308,7 +308,7 @@ impl JobContext {
     /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
         let note = note.into();
-        self.0.home.world.observe(|| Event::Progressed {
+        self.0.home.environment.observe(|| Event::Progressed {
             job: self.facts(),
             percent: percent.min(100),
             note,
@@ -385,8 +385,8 @@ impl JobContext {
         &self.0.home
     }
 
-    pub(crate) fn world(&self) -> &World {
-        &self.0.home.world
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.home.environment
     }
 }
 

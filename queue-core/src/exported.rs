@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::admin::{AttemptError, JobRecord};
 use crate::body::Body;
 use crate::body::mismatch::{flaw, read};
 use crate::clock::Timestamp;
 use crate::error::QueueError;
-use crate::inspect::{AttemptError, JobRecord};
 use crate::job::{JobId, Meta};
 use crate::name::{JobName, QueueName};
 

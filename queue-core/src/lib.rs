@@ -9,11 +9,12 @@
 //! costs more than what is carried on it. It is object-safe, so `Arc<dyn Queue>` is the only type that a program names.
 //! A queue is dumb: it stores, orders, leases, fences and wakes. Whether a failed job is tried again is decided in
 //! [`settlement::decide`], a pure function, once for all queues. What all of this means, step by step, is
-//! [`model::JobTable`]: a queue without I/O, clock or threads, which every other queue is compared with.
+//! [`table::JobTable`]: a queue without I/O, clock or threads, which every other queue is compared with.
 //!
 //! Modules in reading order: [`job`] and [`body`], [`queue`] and [`lease`], [`attempt`], [`outcome`] and
-//! [`settlement`], [`services`], [`inspect`], [`model`].
+//! [`settlement`], [`services`], [`admin`], [`table`].
 
+pub mod admin;
 pub mod attempt;
 pub mod body;
 pub mod clock;
@@ -25,12 +26,10 @@ pub mod error;
 pub mod explore;
 mod exported;
 pub mod handover;
-pub mod inspect;
 pub mod interrupt;
 pub mod job;
 pub mod lease;
 pub mod limits;
-pub mod model;
 pub mod name;
 pub mod observe;
 pub mod outcome;
@@ -44,16 +43,17 @@ pub mod runtime;
 pub mod services;
 pub mod settlement;
 pub mod stop;
+pub mod table;
 pub mod unique;
 pub mod worker;
 
-pub use attempt::{Attempted, Performer};
+pub use admin::{Admin, JobRecord, State};
+pub use attempt::{AttemptResult, AttemptRunner};
 pub use body::Body;
 pub use clock::{Clock, Timestamp};
-pub use context::{JobContext, World};
+pub use context::{Environment, JobContext};
 pub use error::{BoxError, QueueError, QueueErrorKind};
 pub use futures_util::future::BoxFuture;
-pub use inspect::{Inspect, JobRecord, State};
 pub use interrupt::{Interrupt, InterruptReason};
 pub use job::{IntoJob, Job, JobId, JobOptions, Meta, NewJob, Schedule};
 pub use lease::{Fence, Lease, Renewal};

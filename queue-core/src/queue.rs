@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::admin::JobRecord;
 use crate::body::Body;
 use crate::clock::Timestamp;
 use crate::enqueue::{Enqueue, EnqueueAll};
 use crate::error::QueueError;
-use crate::inspect::JobRecord;
 use crate::job::{IntoJob, JobId, Meta, NewJob};
 use crate::lease::{Lease, Renewal};
 use crate::name::{JobName, QueueName};

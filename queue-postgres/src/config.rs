@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 use queue_core::{BoxError, Limits, QueueError};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -141,7 +141,7 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Opens so many connections at most for [units of work](crate::PgUnitOfWork), 10 by default; of a queue
+    /// Opens so many connections at most for [units of work](crate::PostgresUnitOfWork), 10 by default; of a queue
     /// [from a pool](PostgresQueue::from_pool) they use that one. So many jobs with one run at once; others wait.
     ///
     /// The queue's own connections are few, whatever the load: two that store, one that claims, one that settles, one or two

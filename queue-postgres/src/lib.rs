@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), queue_core::QueueError> {
-//! // In place of `TokioQueue::new()`; nothing else changes.
+//! // In place of `MemoryQueue::new()`; nothing else changes.
 //! let queue = PostgresQueue::connect("postgres://me:secret@localhost/shop").await?;
 //! queue.enqueue(send_welcome::new(42)).await?; // it's committed when this returns
 //! # Ok(())
@@ -40,7 +40,7 @@
 //! # In your own transactions
 //!
 //! [`enqueue_in`](PostgresQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
-//! committed together with its completion: see [`PgUnitOfWork`].
+//! committed together with its completion: see [`PostgresUnitOfWork`].
 //!
 //! # Who may do what
 //!
@@ -54,7 +54,7 @@
 //! # Operators
 //!
 //! The view `queue.overview` shows jobs with their states, timestamps and last errors; `PostgresQueue` is an
-//! [`Inspect`](queue_core::Inspect) for the rest. Tables that are emptied as fast as they are filled are set to be vacuumed
+//! [`Admin`](queue_core::Admin) for the rest. Tables that are emptied as fast as they are filled are set to be vacuumed
 //! early, and finished jobs are deleted after a day, or [as long as you say](PostgresQueueBuilder::keep_completed).
 //!
 //! # Long transactions
@@ -69,6 +69,7 @@
 //!
 //! With PgBouncer or the like in transaction mode, say so: [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
+mod admin;
 mod batch;
 mod blocked;
 mod claiming;
@@ -76,7 +77,6 @@ mod company;
 mod config;
 mod error;
 mod hearing;
-mod inspect;
 mod io;
 mod link;
 mod listening;
@@ -100,4 +100,4 @@ pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;
 pub use sqlx;
 pub use transaction::InTransaction;
-pub use unit_of_work::PgUnitOfWork;
+pub use unit_of_work::PostgresUnitOfWork;

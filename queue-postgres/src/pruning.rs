@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::QueueError;
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 
 use crate::batch::micros;
 use crate::link::Link;

@@ -69,7 +69,7 @@ impl PostgresQueue {
         Self::builder(url).connect().await
     }
 
-    /// Connects as a pool of the application does, and begins [units of work](crate::PgUnitOfWork) in that pool.
+    /// Connects as a pool of the application does, and begins [units of work](crate::PostgresUnitOfWork) in that pool.
     ///
     /// The queue's own connections are opened beside the pool, on its own thread, each with the connect options that the pool
     /// has at the time, so that changed credentials arrive: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
@@ -176,7 +176,7 @@ impl PostgresQueue {
     /// # Cancel safety
     ///
     /// Dropping the future stops waiting for it.
-    pub async fn look(&self) {
+    pub async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
         if self.0.claims.send(Message::Look(reply)).is_ok() {
             // A lane that has ended has nothing to look for.

@@ -1,6 +1,6 @@
 //! Rows as jobs: the one place that knows how each value is stored.
 
-use queue_core::inspect::AttemptError;
+use queue_core::admin::AttemptError;
 use queue_core::{Body, Fence, JobId, JobRecord, Meta, State, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;

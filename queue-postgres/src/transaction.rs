@@ -11,7 +11,7 @@ use crate::queue::PostgresQueue;
 
 /// A connection with an open transaction, as [`PostgresQueue::enqueue_in`] takes it.
 ///
-/// It is implemented for `&mut` of a `sqlx::Transaction`, a [`PgUnitOfWork`](crate::PgUnitOfWork), and a connection on which a transaction was begun.
+/// It is implemented for `&mut` of a `sqlx::Transaction`, a [`PostgresUnitOfWork`](crate::PostgresUnitOfWork), and a connection on which a transaction was begun.
 /// It cannot be implemented elsewhere: a type of the application's own that wraps one of these is passed as `&mut **wrapper`.
 ///
 /// A pool is none, and the compiler says what to do: "begin a transaction: `let mut tx = pool.begin().await?`, and pass
@@ -28,7 +28,7 @@ use crate::queue::PostgresQueue;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an open transaction",
     label = "begin a transaction: `let mut tx = pool.begin().await?`, and pass `&mut tx`",
-    note = "a `PgUnitOfWork` is passed as it is; to push outside of a transaction, use `enqueue` or `push`"
+    note = "a `PostgresUnitOfWork` is passed as it is; to push outside of a transaction, use `enqueue` or `push`"
 )]
 pub trait InTransaction: connected::Connected + Send {}
 
@@ -39,7 +39,7 @@ mod connected {
     use sqlx::pool::PoolConnection;
     use sqlx::{PgConnection, Postgres, Transaction};
 
-    use crate::unit_of_work::PgUnitOfWork;
+    use crate::unit_of_work::PostgresUnitOfWork;
 
     /// A way to a connection.
     pub trait Connected {
@@ -64,7 +64,7 @@ mod connected {
         }
     }
 
-    impl Connected for &mut PgUnitOfWork {
+    impl Connected for &mut PostgresUnitOfWork {
         fn connection(&mut self) -> &mut PgConnection {
             self
         }
@@ -82,7 +82,7 @@ impl PostgresQueue {
     /// then.
     ///
     /// The transaction is one on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`,
-    /// a [`PgUnitOfWork`](crate::PgUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
+    /// a [`PostgresUnitOfWork`](crate::PostgresUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
     ///
     /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait, and
     /// nobody else does.

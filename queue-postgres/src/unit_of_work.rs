@@ -22,17 +22,17 @@ use crate::unit_connection::UnitConnection;
 ///
 /// ```no_run
 /// use queue_core::{JobError, Services, background_job};
-/// use queue_postgres::{PgUnitOfWork, PostgresQueue};
+/// use queue_postgres::{PostgresUnitOfWork, PostgresQueue};
 ///
 /// #[background_job]
-/// async fn pay(#[inject] tx: &mut PgUnitOfWork, order: i64) -> Result<(), JobError> {
+/// async fn pay(#[inject] tx: &mut PostgresUnitOfWork, order: i64) -> Result<(), JobError> {
 ///     sqlx::query("update orders set paid = paid + 1 where id = $1").bind(order).execute(&mut **tx).await?;
 ///     Ok(())
 /// }
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// let queue = PostgresQueue::connect("postgres://localhost/shop").await?;
-/// let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+/// let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -53,27 +53,27 @@ use crate::unit_connection::UnitConnection;
 ///
 /// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work
 /// then ends before it, and if that fails, nothing is written here.
-pub struct PgUnitOfWork {
+pub struct PostgresUnitOfWork {
     queue: PostgresQueue,
     context: JobContext,
     tx: UnitConnection,
 }
 
 impl PostgresQueue {
-    /// Makes the first half of `.unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)`.
-    pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = PgUnitOfWork> + use<> {
+    /// Makes the first half of `.unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)`.
+    pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = PostgresUnitOfWork> + use<> {
         let queue = self.clone();
         move |context: JobContext| {
             let queue = queue.clone();
             async move {
                 let tx = queue.units().begin(&context).await?;
-                Ok::<_, QueueError>(PgUnitOfWork { queue, context, tx })
+                Ok::<_, QueueError>(PostgresUnitOfWork { queue, context, tx })
             }
         }
     }
 }
 
-impl PgUnitOfWork {
+impl PostgresUnitOfWork {
     /// Commits the writes and the completion after a success, and rolls them back after anything else.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ fn lost() -> QueueError {
     QueueError::conflict("the lease was lost before the unit of work could be committed: nothing was written")
 }
 
-impl Deref for PgUnitOfWork {
+impl Deref for PostgresUnitOfWork {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -153,14 +153,14 @@ impl Deref for PgUnitOfWork {
     }
 }
 
-impl DerefMut for PgUnitOfWork {
+impl DerefMut for PostgresUnitOfWork {
     fn deref_mut(&mut self) -> &mut PgConnection {
         self.tx.connection_mut()
     }
 }
 
-impl fmt::Debug for PgUnitOfWork {
+impl fmt::Debug for PostgresUnitOfWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgUnitOfWork").field("queue", &self.queue).finish_non_exhaustive()
+        f.debug_struct("PostgresUnitOfWork").field("queue", &self.queue).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 use queue_core::{Clock, Limits, QueueError};
 
 use crate::clock::SystemClock;

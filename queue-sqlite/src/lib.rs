@@ -1,7 +1,7 @@
 //! A job queue in an SQLite file: jobs survive the process, and there is no server to run.
 //!
 //! ```
-//! use queue_core::{Inspect as _, QueueExt as _, State, background_job};
+//! use queue_core::{Admin as _, QueueExt as _, State, background_job};
 //! use queue_sqlite::SqliteQueue;
 //!
 //! #[background_job]
@@ -11,7 +11,7 @@
 //! # async fn main() -> Result<(), queue_core::QueueError> {
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("jobs.db");
-//! let queue = SqliteQueue::open(path).await?; // in place of `TokioQueue::new()`; nothing else changes
+//! let queue = SqliteQueue::open(path).await?; // in place of `MemoryQueue::new()`; nothing else changes
 //! let receipt = queue.enqueue(send_welcome::new(42)).await?; // it's on disk when this returns
 //! # let job = queue.get(receipt.id()).await?.unwrap();
 //! # assert_eq!(job.state, State::Available);
@@ -23,7 +23,7 @@
 //!
 //! One thread, the **writer**, has the only connection that writes. What arrives while a transaction is on its way to
 //! disk (pushes, claims, renewals, settlements) shares the next one: a commit to disk costs a hundred times what a job in
-//! it costs. A call that is alone waits for no company. A second thread reads, for [`Inspect`](queue_core::Inspect), and
+//! it costs. A call that is alone waits for no company. A second thread reads, for [`Admin`](queue_core::Admin), and
 //! never waits for the writer (in memory, for the moment of its commit).
 //!
 //! How a claim works can be read in `sql.rs`, with the plan of each statement, and in `table/claim.rs`.
@@ -62,6 +62,7 @@
 //! [`enqueue_in`](SqliteQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
 //! committed together with its completion: see [`SqliteUnitOfWork`].
 
+mod admin;
 mod attended;
 mod clock;
 mod config;
@@ -69,7 +70,6 @@ mod connection;
 mod error;
 mod files;
 mod guard;
-mod inspect;
 mod migrations;
 mod place;
 mod process;

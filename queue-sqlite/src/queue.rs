@@ -79,7 +79,7 @@ impl SqliteQueue {
     /// # Cancel safety
     ///
     /// Dropping the future stops waiting for it.
-    pub async fn look(&self) {
+    pub async fn poll_now(&self) {
         self.writer().look().await;
     }
 

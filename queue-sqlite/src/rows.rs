@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use queue_core::admin::AttemptError;
 use queue_core::error::chain;
-use queue_core::inspect::AttemptError;
 use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
 };

@@ -1,14 +1,14 @@
-//! The jobs in the file, as a queue: the rules of `queue_core::model::JobTable` over SQL.
+//! The jobs in the file, as a queue: the rules of `queue_core::table::JobTable` over SQL.
 //!
 //! Everything here happens within a transaction that somebody else began and will commit, at one instant. The files in
 //! the folder are named as those of the model are, and each does the same as its namesake.
 //!
 //! **Invariant:** an operation that is refused has written nothing.
 
+mod admin;
 mod claim;
 mod complete;
 mod lease;
-mod operate;
 mod prune;
 mod push;
 mod settle;
@@ -91,9 +91,9 @@ impl<'a> Table<'a> {
         &mut self,
         seq: rows::Seq,
         fence: i64,
-        error: &queue_core::inspect::AttemptError,
+        error: &queue_core::admin::AttemptError,
     ) -> Result<()> {
-        use queue_core::inspect::AttemptError;
+        use queue_core::admin::AttemptError;
         let insert = self.statements.get(sql::INSERT_FAILURE)?;
         insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
         // Each failure has a fence of its own, so with fewer claims there can't be too many.

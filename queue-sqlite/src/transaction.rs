@@ -13,7 +13,7 @@ impl SqliteQueue {
     ///
     /// The connection is one to the file that this queue was opened on. A `rusqlite::Transaction` or `Savepoint`
     /// is passed as `&tx`. Workers of this process wake within a millisecond or two of the commit if it follows soon, else
-    /// within the poll interval, as those of other processes do; [`look`](Self::look) after the commit wakes them at once.
+    /// within the poll interval, as those of other processes do; [`poll_now`](Self::poll_now) after the commit wakes them at once.
     ///
     /// Begin the transaction with `TransactionBehavior::Immediate`: one that begins by reading fails as busy if somebody
     /// else has written before it does.

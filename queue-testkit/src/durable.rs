@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! use async_trait::async_trait;
-//! use queue_core::{Inspect, QueueError};
+//! use queue_core::{Admin, QueueError};
 //! use queue_testkit::durable::Store;
 //! # struct MyQueue;
 //! # impl MyQueue {
@@ -31,7 +31,7 @@
 //!         self.0.clone()
 //!     }
 //!
-//!     async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+//!     async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
 //!         Ok(Arc::new(MyQueue::open(&self.0).await?))
 //!     }
 //! }

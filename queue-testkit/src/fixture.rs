@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::{Inspect, NewJob, QueueError, Receipt, Timestamp};
+use queue_core::{Admin, NewJob, QueueError, Receipt, Timestamp};
 
 /// A fresh, empty queue and the means to move its time.
 ///
@@ -14,7 +14,7 @@ use queue_core::{Inspect, NewJob, QueueError, Receipt, Timestamp};
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
     /// The queue under test; every call gives a handle on the same one.
-    fn queue(&self) -> Arc<dyn Inspect>;
+    fn queue(&self) -> Arc<dyn Admin>;
 
     /// The present instant of the queue's own clock.
     fn now(&self) -> Timestamp;
@@ -26,7 +26,7 @@ pub trait Fixture: Send + Sync + 'static {
     async fn close(&self);
 
     /// Opens the same store anew, as a restarted program would; `None` for a queue that lives in memory only.
-    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+    async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         None
     }
 
@@ -40,7 +40,7 @@ pub trait Fixture: Send + Sync + 'static {
 /// A bounded queue under test.
 pub struct Bounded {
     /// The queue.
-    pub queue: Arc<dyn Inspect>,
+    pub queue: Arc<dyn Admin>,
     /// Its push that doesn't wait for room.
     pub try_push: TryPush,
 }

@@ -14,7 +14,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use queue_core::{Clock as _, Job, JobId, JobRecord, Jobs, Performer, Timestamp};
+use queue_core::{AttemptRunner, Clock as _, Job, JobId, JobRecord, Jobs, Timestamp};
 
 pub use builder::TestKitBuilder;
 pub use error::KitError;
@@ -68,7 +68,7 @@ use crate::report::{AttemptReport, Run};
 pub struct TestKit {
     queue: KitQueue,
     clock: VirtualClock,
-    performer: Performer,
+    runner: AttemptRunner,
     jobs: Jobs,
     limit: usize,
     horizon: Duration,

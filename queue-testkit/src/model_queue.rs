@@ -1,7 +1,7 @@
 //! The testkit's own queue: the executable contract behind a lock, under virtual time.
 
+mod admin;
 mod fixture;
-mod inspect;
 mod sync;
 mod turn;
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
-use queue_core::model::{JobTable, Retention, TableConfig};
+use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
     Clock as _, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal,
     Settled, Settlement, Timestamp,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use queue_core::admin::AttemptError;
 use queue_core::error::chain;
-use queue_core::inspect::AttemptError;
 use queue_core::{BoxError, JobRecord};
 
 use crate::explore::HasKit;

@@ -27,12 +27,12 @@ use crate::hosted::{HostContext, HostedService};
 ///
 /// ```
 /// # use queue_core::{background_job, jobs, QueueExt as _, Services};
-/// # use queue_tokio::{Host, QueueService, TokioQueue};
+/// # use queue_tokio::{Host, QueueService, MemoryQueue};
 /// # #[background_job]
 /// # async fn greet(name: &str) { println!("hello, {name}"); }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-/// let queue = TokioQueue::new();
+/// let queue = MemoryQueue::new();
 /// let host = Host::builder()
 ///     .services(Services::builder().build()?)
 ///     .service(QueueService::new(queue.clone(), jobs![greet]))

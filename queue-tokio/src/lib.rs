@@ -1,6 +1,6 @@
 //! The in-memory queue, the hosted loop and the host, on tokio.
 //!
-//! [`TokioQueue`] keeps jobs, [`QueueService`] runs them, [`Host`] runs the service for as long as the program lives.
+//! [`MemoryQueue`] keeps jobs, [`QueueService`] runs them, [`Host`] runs the service for as long as the program lives.
 
 mod clock;
 mod host;
@@ -12,7 +12,7 @@ mod service;
 pub use clock::TokioClock;
 pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, Stopped};
 pub use hosted::{HostContext, HostedService};
-pub use memory::{TokioQueue, TokioQueueBuilder};
+pub use memory::{MemoryQueue, MemoryQueueBuilder};
 pub use runtime::TokioRuntime;
 pub use service::QueueService;
 

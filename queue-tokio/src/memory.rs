@@ -7,12 +7,12 @@
 //! granted as many permits as there are ready jobs; they are handed out right after. A permit that somebody holds
 //! already while its job has been taken away (cancelled, paused) finds nothing; its holder looks again.
 
+mod admin;
 mod builder;
 mod enqueue;
 mod lock;
 #[cfg(all(test, loom))]
 mod loom;
-mod operate;
 mod signal;
 mod time;
 
@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::lease::log_discard;
-use queue_core::model::JobTable;
+use queue_core::table::JobTable;
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
     Renewal, Settled, Settlement, Timestamp,
@@ -32,7 +32,7 @@ use queue_core::{
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-pub use builder::TokioQueueBuilder;
+pub use builder::MemoryQueueBuilder;
 
 use lock::Mutex;
 use signal::{Grant, Signal};
@@ -64,7 +64,7 @@ use signal::{Grant, Signal};
 /// }
 /// ```
 #[derive(Clone)]
-pub struct TokioQueue(Arc<Shared>);
+pub struct MemoryQueue(Arc<Shared>);
 
 struct Shared {
     /// Alone in its lines of the cache: those who wait for the lock don't slow the one who has it.
@@ -86,7 +86,7 @@ struct State {
     is_closed: bool,
 }
 
-impl TokioQueue {
+impl MemoryQueue {
     /// How many unfinished jobs a queue takes where nothing else is said.
     pub const DEFAULT_BOUND: u32 = 100_000;
 
@@ -109,8 +109,8 @@ impl TokioQueue {
     }
 
     /// Starts to make a queue with other settings.
-    pub fn builder() -> TokioQueueBuilder {
-        TokioQueueBuilder::new()
+    pub fn builder() -> MemoryQueueBuilder {
+        MemoryQueueBuilder::new()
     }
 
     /// Closes the queue: pushes and claims, waiting ones too, answer `Closed`; leased jobs can still be renewed and settled.
@@ -139,14 +139,14 @@ impl TokioQueue {
     }
 }
 
-impl Default for TokioQueue {
+impl Default for MemoryQueue {
     fn default() -> Self {
         Self::new()
     }
 }
 
 #[async_trait]
-impl Queue for TokioQueue {
+impl Queue for MemoryQueue {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if jobs.is_empty() {
             return self.0.with(|state, _| state.check_open()).map(|()| Vec::new());
@@ -408,8 +408,8 @@ impl Drop for Shared {
     }
 }
 
-impl fmt::Debug for TokioQueue {
+impl fmt::Debug for MemoryQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokioQueue").field("capacity", &self.0.capacity).finish_non_exhaustive()
+        f.debug_struct("MemoryQueue").field("capacity", &self.0.capacity).finish_non_exhaustive()
     }
 }

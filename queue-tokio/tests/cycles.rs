@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use queue_core::{QueueExt as _, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -19,7 +19,7 @@ fn count(what: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count()
 }
 
-async fn cycle(queue: &TokioQueue) -> TestResult {
+async fn cycle(queue: &MemoryQueue) -> TestResult {
     let recorder = Recorder::new();
     let service = QueueService::new(queue.clone(), jobs![quick]).observe(recorder.clone());
     let running = Host::builder().service(service).build()?.start().await?;
@@ -32,7 +32,7 @@ async fn cycle(queue: &TokioQueue) -> TestResult {
 /// H63: after twenty starts and stops the process has the threads and the descriptors that it had before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_has_stopped_leaves_no_thread_and_no_descriptor_behind() -> TestResult {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     cycle(&queue).await?;
     let before = (count("task"), count("fd"));
 

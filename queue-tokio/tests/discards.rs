@@ -6,10 +6,10 @@ use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use queue_core::{BoxError, Demand, Inspect, QueueExt as _, State, background_job};
+use queue_core::{Admin, BoxError, Demand, QueueExt as _, State, background_job};
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 use test_servers::{Durability, Postgres};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -47,7 +47,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 /// Lets the lease of a job's only attempt expire, and looks for the line that says what became of the job.
-async fn is_logged(queue: impl Inspect) -> TestResult {
+async fn is_logged(queue: impl Admin) -> TestResult {
     LazyLock::force(&INSTALLED);
     let id = queue.enqueue(kills_its_worker::new()).await?.id();
     let claimed = queue.claim(&Demand::new("default", 1).lease(Duration::from_millis(1))).await?;
@@ -70,7 +70,7 @@ async fn is_logged(queue: impl Inspect) -> TestResult {
 /// H68: a discard by an expired lease is logged by the queue in memory.
 #[tokio::test]
 async fn a_discard_by_an_expired_lease_is_logged_in_memory() -> TestResult {
-    is_logged(TokioQueue::new()).await
+    is_logged(MemoryQueue::new()).await
 }
 
 /// H68: a discard by an expired lease is logged by the program that has the file open.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use cap::Cap;
-use queue_core::{Inspect as _, QueueExt as _, Services, State, background_job, jobs};
-use queue_tokio::{Host, QueueService, RunningHost, TokioQueue};
+use queue_core::{Admin as _, QueueExt as _, Services, State, background_job, jobs};
+use queue_tokio::{Host, MemoryQueue, QueueService, RunningHost};
 use tokio::sync::Notify;
 
 #[global_allocator]
@@ -41,7 +41,7 @@ fn tally() -> Arc<Tally> {
 }
 
 async fn start(
-    queue: &TokioQueue,
+    queue: &MemoryQueue,
     tally: &Arc<Tally>,
 ) -> Result<RunningHost, Box<dyn std::error::Error + Send + Sync>> {
     let services = Services::builder().singleton_as(tally.clone()).build()?;
@@ -49,14 +49,14 @@ async fn start(
     Ok(Host::builder().services(services).service(service).build()?.start().await?)
 }
 
-async fn push_all(queue: &TokioQueue) -> TestResult {
+async fn push_all(queue: &MemoryQueue) -> TestResult {
     for batch in 0..JOBS / 1000 {
         queue.enqueue_all((0..1000).map(|n| tick::new(batch * 1000 + n))).await?;
     }
     Ok(())
 }
 
-async fn each_ran_once(queue: &TokioQueue, tally: &Tally) -> TestResult {
+async fn each_ran_once(queue: &MemoryQueue, tally: &Tally) -> TestResult {
     let wrong = tally.runs.iter().filter(|runs| runs.load(Ordering::Relaxed) != 1).count();
     assert_eq!(wrong, 0, "jobs lost or run twice");
     let counts = &queue.counts().await?[0];
@@ -67,7 +67,7 @@ async fn each_ran_once(queue: &TokioQueue, tally: &Tally) -> TestResult {
 /// Both ways in one test: what one allocates would be counted against the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult {
-    let (queue, counted) = (TokioQueue::unbounded(), tally());
+    let (queue, counted) = (MemoryQueue::unbounded(), tally());
     let before = ALLOCATED.allocated();
     push_all(&queue).await?;
     let a_job = (ALLOCATED.allocated() - before) / JOBS;
@@ -80,7 +80,7 @@ async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult
     assert!(kept < SLACK, "{kept} bytes kept of {JOBS} jobs that are done");
     drop(queue);
 
-    let (queue, counted) = (TokioQueue::bounded(1024), tally());
+    let (queue, counted) = (MemoryQueue::bounded(1024), tally());
     let host = start(&queue, &counted).await?;
     let before = ALLOCATED.allocated();
     let watched = queue.clone();
@@ -94,7 +94,7 @@ async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult
 
 /// Pushes as room comes, and tells how much memory was taken at the most.
 async fn push_in_turn(
-    queue: &TokioQueue,
+    queue: &MemoryQueue,
     before: usize,
 ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
     let mut most = 0;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use queue_core::{Event, JobContext, JobError, Queue as _, QueueExt as _, Services, background_job, jobs};
 use queue_testkit::{Fault, Faulty, Operation, Recorder, TestKit};
-use queue_tokio::{Host, QueueService, TokioClock, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService, TokioClock};
 use tracing_subscriber::fmt::MakeWriter;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -80,7 +80,7 @@ impl<'a> MakeWriter<'a> for Lines {
 async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
     let service = QueueService::new(queue.clone(), jobs![leaky]).observe(recorder.clone());
     let services = Services::builder().singleton(7_u32).build()?;
     let host = Host::builder().services(services).service(service).build()?.start().await?;
@@ -154,7 +154,7 @@ async fn a_blocking_job_logs_within_its_span() -> TestResult {
     let lines = Lines::default();
     let dispatch = lines.dispatch();
     let _guard = tracing::dispatcher::set_default(&dispatch);
-    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
     let service = QueueService::new(queue.clone(), jobs![block]).observe(recorder.clone());
     let services = Services::builder().singleton(dispatch).build()?;
     let host = Host::builder().services(services).service(service).build()?.start().await?;
@@ -182,7 +182,7 @@ async fn a_job_whose_queue_nobody_serves_is_named_at_the_start() -> TestResult {
     let _guard = lines.subscribe();
     let service = |name: &str, queues: &[&str]| {
         let queues: Vec<_> = queues.iter().map(|queue| queue_core::QueueName::from(*queue)).collect();
-        QueueService::new(TokioQueue::new(), jobs![resize, crop]).named(name).queues(queues)
+        QueueService::new(MemoryQueue::new(), jobs![resize, crop]).named(name).queues(queues)
     };
     let host = Host::builder().service(service("pictures", &["images", "default"])).build()?;
     host.start().await?.stop().await?;
@@ -206,7 +206,7 @@ async fn a_job_whose_queue_nobody_serves_is_named_at_the_start() -> TestResult {
 async fn a_failing_queue_is_said_once_for_each_service_with_its_name() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let recorder = Recorder::new();
     let mut builder = Host::builder().services(Services::builder().singleton(7_u32).build()?);
     for name in ["mails", "bills"] {
@@ -250,7 +250,8 @@ async fn record_late(#[inject] recording: &mut Recording) {
 async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let (queue, recorder) = (TokioQueue::new(), Recorder::with_deadline(std::time::Duration::from_secs(120)));
+    let (queue, recorder) =
+        (MemoryQueue::new(), Recorder::with_deadline(std::time::Duration::from_secs(120)));
     let (settles, is_after) = (queue.clone(), std::sync::atomic::AtomicBool::new(false));
     let services = Services::builder()
         .unit_of_work(
@@ -292,7 +293,7 @@ async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
 async fn a_settlement_whose_answer_was_lost_is_not_said_to_be_unrecorded() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
-    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
     let faulty = Faulty::new(queue.clone(), TokioClock::new());
     faulty.faults().on(Operation::Settle, 1, Fault::FailAfter);
     let service = QueueService::new(faulty, jobs![fail_as]).observe(recorder.clone());

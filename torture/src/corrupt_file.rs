@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::{Body, BoxError, Demand, Inspect, NewJob, QueueError, QueueErrorKind};
+use queue_core::{Admin, Body, BoxError, Demand, NewJob, QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
 use crate::listing;
@@ -109,7 +109,7 @@ async fn refusal(file: &Path) -> Result<(&'static str, QueueError), BoxError> {
     Err("it was opened, read and written as if nothing were wrong".into())
 }
 
-async fn make(call: &str, queue: &dyn Inspect) -> Result<(), QueueError> {
+async fn make(call: &str, queue: &dyn Admin) -> Result<(), QueueError> {
     match call {
         "`counts`" => queue.counts().await.map(drop),
         "`list`" => listing::all(queue).await.map(drop),

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use queue_core::{
-    BoxError, Inspect as _, JobContext, JobError, JobId, NewJob, Queue as _, QueueError, Receipt, Services,
+    Admin as _, BoxError, JobContext, JobError, JobId, NewJob, Queue as _, QueueError, Receipt, Services,
     background_job, jobs,
 };
-use queue_postgres::{PgUnitOfWork, PostgresQueue, sqlx};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork, sqlx};
 use queue_tokio::{Host, QueueService, RunningHost};
 use tokio::time::sleep;
 
@@ -38,7 +38,7 @@ async fn note(#[inject] context: &JobContext, #[inject] ledger: &Ledger, queue: 
 /// Writes a row with its id, in one commit with its completion.
 #[background_job(max_attempts = 1000, backoff = fixed("50ms"), timeout = "20s")]
 async fn write(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     #[inject] ledger: &Ledger,
     queue: &str,
@@ -59,7 +59,7 @@ pub(crate) async fn work(
 ) -> Result<RunningHost, BoxError> {
     let services = Services::builder()
         .singleton_as(ledger.clone())
-        .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+        .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
         .build()?;
     let service = QueueService::new(queue.clone(), jobs![note, write]).queues(names);
     let service = service.concurrency(8).lease(Duration::from_secs(2));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use queue_core::{BoxError, Inspect};
+use queue_core::{Admin, BoxError};
 use test_servers::Postgres;
 use tokio::time::sleep;
 
@@ -128,7 +128,7 @@ async fn kill_until_over(
 }
 
 /// Waits until no job is unfinished.
-async fn drain(queue: &Arc<dyn Inspect>, fleet: &mut Fleet) -> Result<(), BoxError> {
+async fn drain(queue: &Arc<dyn Admin>, fleet: &mut Fleet) -> Result<(), BoxError> {
     let deadline = Instant::now() + DRAIN;
     loop {
         fleet.check()?;

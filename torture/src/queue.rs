@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use queue_core::{Inspect, QueueError};
+use queue_core::{Admin, QueueError};
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use tokio::time::sleep;
@@ -50,7 +50,7 @@ pub(crate) enum Store {
 
 impl Store {
     /// Returns the queue as what every backend is.
-    pub(crate) fn inspect(&self) -> Arc<dyn Inspect> {
+    pub(crate) fn admin(&self) -> Arc<dyn Admin> {
         match self {
             Self::Sqlite(queue) => Arc::new(queue.clone()),
             Self::Postgres(queue) => Arc::new(queue.clone()),
@@ -60,8 +60,8 @@ impl Store {
 
 impl Place {
     /// Opens it as an application does, one that waits for a server which isn't there yet.
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
-        Ok(self.open_store().await?.inspect())
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
+        Ok(self.open_store().await?.admin())
     }
 
     /// Opens it likewise, for an application that has units of work.
@@ -102,12 +102,12 @@ impl Place {
 }
 
 /// Opens a file as an application does.
-pub(crate) async fn open(file: &Path) -> Result<Arc<dyn Inspect>, QueueError> {
+pub(crate) async fn open(file: &Path) -> Result<Arc<dyn Admin>, QueueError> {
     Ok(Arc::new(SqliteQueue::open(file).await?))
 }
 
 /// Opens one that keeps no finished job.
-pub(crate) async fn open_forgetful(file: &Path) -> Result<Arc<dyn Inspect>, QueueError> {
+pub(crate) async fn open_forgetful(file: &Path) -> Result<Arc<dyn Admin>, QueueError> {
     let queue = SqliteQueue::builder(file).keep_completed(Duration::ZERO);
     Ok(Arc::new(queue.open().await?))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use queue_core::{BoxError, Demand, Inspect, NewJob, Settlement, Transition};
+use queue_core::{Admin, BoxError, Demand, NewJob, Settlement, Transition};
 
 use crate::queue;
 use crate::report::Report;
@@ -45,7 +45,7 @@ pub(crate) async fn run(soak: &Soak) -> Result<Report, BoxError> {
 }
 
 /// Sends a batch through.
-async fn pass(queue: &dyn Inspect) -> Result<(), BoxError> {
+async fn pass(queue: &dyn Admin) -> Result<(), BoxError> {
     let body = || queue_core::Body::json(r#"{"user_id": 42, "template": "welcome"}"#);
     let job = |_| Ok::<_, queue_core::QueueError>(NewJob::new("soak", body()?));
     queue.push((0..BATCH).map(job).collect::<Result<_, _>>()?).await?;

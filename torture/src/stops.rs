@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use queue_core::{BoxError, Inspect, NewJob, State};
+use queue_core::{Admin, BoxError, NewJob, State};
 use test_servers::{Durability, Postgres};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
@@ -102,7 +102,7 @@ struct Found {
 }
 
 impl Found {
-    async fn judge(mut self, queue: &dyn Inspect, pushed: u64) -> Result<Report, BoxError> {
+    async fn judge(mut self, queue: &dyn Admin, pushed: u64) -> Result<Report, BoxError> {
         let (completed, discarded) =
             (total(queue, State::Completed).await?, total(queue, State::Discarded).await?);
         self.took.sort();
@@ -145,7 +145,7 @@ impl Worker {
     }
 
     /// Waits until it holds a job: only then is it known to listen for signals, and is stopped under load.
-    async fn wait_until_working(&self, queue: &dyn Inspect) -> Result<(), BoxError> {
+    async fn wait_until_working(&self, queue: &dyn Admin) -> Result<(), BoxError> {
         let deadline = Instant::now() + PATIENCE;
         while self.leased(queue).await? == 0 {
             if Instant::now() > deadline {
@@ -158,14 +158,14 @@ impl Worker {
         Ok(())
     }
 
-    async fn leased(&self, queue: &dyn Inspect) -> Result<u64, BoxError> {
+    async fn leased(&self, queue: &dyn Admin) -> Result<u64, BoxError> {
         let counts = queue.counts().await?;
         let of_it = counts.iter().filter(|counts| counts.queue == *self.queue);
         Ok(of_it.map(|counts| counts.of(State::Executing)).sum())
     }
 
     /// Sends SIGTERM, waits for the end, and counts what is still leased then.
-    async fn stop(&mut self, queue: &dyn Inspect, found: &mut Found) -> Result<(), BoxError> {
+    async fn stop(&mut self, queue: &dyn Admin, found: &mut Found) -> Result<(), BoxError> {
         let id = self.child.id().ok_or("the worker has ended by itself")?;
         let start = Instant::now();
         kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
@@ -190,7 +190,7 @@ fn start(place: &Place, folder: &Path, queue: &str) -> Result<Child, BoxError> {
 
 /// Keeps a queue filled with jobs of all kinds.
 async fn produce(
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     name: String,
     mut random: Rng,
     is_over: Arc<AtomicBool>,
@@ -214,7 +214,7 @@ async fn produce(
 }
 
 /// Waits until no job is unfinished.
-async fn drain(queue: &dyn Inspect) -> Result<(), BoxError> {
+async fn drain(queue: &dyn Admin) -> Result<(), BoxError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let unfinished: u64 = queue.counts().await?.iter().map(|counts| counts.unfinished()).sum();
@@ -228,6 +228,6 @@ async fn drain(queue: &dyn Inspect) -> Result<(), BoxError> {
     }
 }
 
-async fn total(queue: &dyn Inspect, state: State) -> Result<u64, BoxError> {
+async fn total(queue: &dyn Admin, state: State) -> Result<u64, BoxError> {
     Ok(queue.counts().await?.iter().map(|counts| counts.of(state)).sum())
 }

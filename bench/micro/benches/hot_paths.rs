@@ -2,11 +2,11 @@
 
 use divan::{AllocProfiler, Bencher};
 use futures_executor::block_on;
-use micro::{delivered, performer, stored, welcome, welcome_by_repo, welcome_in_context};
+use micro::{delivered, runner, stored, welcome, welcome_by_repo, welcome_in_context};
 use queue_core::{
-    Body, Delivery, Demand, NewJob, Performer, Queue as _, QueueExt as _, Settlement, Transition,
+    Body, Delivery, Demand, NewJob, AttemptRunner, Queue as _, QueueExt as _, Settlement, Transition,
 };
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -29,21 +29,21 @@ fn make_a_job(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn enqueue(bencher: Bencher<'_, '_>) {
-    let queue = TokioQueue::unbounded();
+    let queue = MemoryQueue::unbounded();
     bencher.with_inputs(job).bench_values(|job| block_on(async { queue.enqueue(job).await }));
     drop(block_on(queue.claim(&Demand::new("default", usize::MAX))));
 }
 
 #[divan::bench]
 fn push_a_batch_of_64(bencher: Bencher<'_, '_>) {
-    let queue = TokioQueue::unbounded();
+    let queue = MemoryQueue::unbounded();
     let batch = || (0..BATCH).map(|_| job()).collect::<Vec<_>>();
     bencher.counter(BATCH).with_inputs(batch).bench_values(|jobs| block_on(queue.push(jobs)));
 }
 
 #[divan::bench]
 fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
-    let queue = TokioQueue::unbounded();
+    let queue = MemoryQueue::unbounded();
     let demand = Demand::new("default", BATCH);
     bencher
         .counter(BATCH)
@@ -58,12 +58,12 @@ fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
 }
 
 /// Runs an attempt of the job again and again.
-fn attempt(bencher: Bencher<'_, '_>, performer: &Performer, delivery: &Delivery) {
+fn attempt(bencher: Bencher<'_, '_>, runner: &AttemptRunner, delivery: &Delivery) {
     // The loop uses its contexts again and again.
-    let mut context = performer.context(delivery.clone());
+    let mut context = runner.context(delivery.clone());
     bencher.bench_local(|| {
-        performer.context_in(&mut context, delivery.clone());
-        block_on(performer.run(&context))
+        runner.context_in(&mut context, delivery.clone());
+        block_on(runner.run(&context))
     });
 }
 
@@ -73,22 +73,22 @@ fn one(job: impl Fn() -> NewJob) -> Delivery {
 
 #[divan::bench]
 fn attempt_with_a_singleton(bencher: Bencher<'_, '_>) {
-    attempt(bencher, &performer(), &one(job));
+    attempt(bencher, &runner(), &one(job));
 }
 
 #[divan::bench]
 fn attempt_with_a_scoped_service(bencher: Bencher<'_, '_>) {
-    attempt(bencher, &performer(), &one(|| welcome_by_repo::new(7, "welcome").into()));
+    attempt(bencher, &runner(), &one(|| welcome_by_repo::new(7, "welcome").into()));
 }
 
 #[divan::bench]
 fn attempt_with_its_context(bencher: Bencher<'_, '_>) {
-    attempt(bencher, &performer(), &one(|| welcome_in_context::new(7, "welcome").into()));
+    attempt(bencher, &runner(), &one(|| welcome_in_context::new(7, "welcome").into()));
 }
 
 #[divan::bench]
 fn attempt_of_a_stored_job(bencher: Bencher<'_, '_>) {
-    attempt(bencher, &performer(), &stored(one(job)));
+    attempt(bencher, &runner(), &stored(one(job)));
 }
 
 #[divan::bench]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use harness::{Site, WORKERS};
 use queue_core::{Queue, Services, jobs};
 use queue_sqlite::SqliteQueue;
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, QueueService, MemoryQueue};
 
 use super::Place;
 use super::watch::{Watch, pass, stumble};
@@ -42,7 +42,7 @@ pub(crate) struct Part {
 pub(super) async fn run(place: Place, jobs: u64) -> anyhow::Result<Vec<Part>> {
     match place {
         // A job that has run has left its room, and is settled a little later.
-        Place::Memory => put_through(TokioQueue::bounded(2 * BOUND), None, jobs).await,
+        Place::Memory => put_through(MemoryQueue::bounded(2 * BOUND), None, jobs).await,
         Place::File => {
             let site = Site::new(0);
             let file = site.file()?;

@@ -2,7 +2,7 @@
 
 use harness::{Payload, Producer, Site, System, Tally};
 use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, RunningHost, TokioQueue};
+use queue_tokio::{Host, QueueService, RunningHost, MemoryQueue};
 
 /// Welcomes a user.
 #[background_job]
@@ -17,20 +17,20 @@ impl From<Payload> for welcome {
 }
 
 pub(crate) struct Us {
-    queue: TokioQueue,
+    queue: MemoryQueue,
     tally: Tally,
 }
 
 impl System for Us {
-    type Producer = Entrance<TokioQueue>;
+    type Producer = Entrance<MemoryQueue>;
     type Workers = RunningHost;
 
     async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
         let bound = u32::try_from(site.bound()).unwrap_or(u32::MAX);
-        Ok(Self { queue: TokioQueue::bounded(bound), tally })
+        Ok(Self { queue: MemoryQueue::bounded(bound), tally })
     }
 
-    fn producer(&self) -> Entrance<TokioQueue> {
+    fn producer(&self) -> Entrance<MemoryQueue> {
         Entrance(self.queue.clone())
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use fastrand::Rng;
 use harness::{Figures, Metric, Payload, WORKERS, Waits};
-use queue_core::model::Retention;
+use queue_core::table::Retention;
 use queue_core::{
     Clock as _, Delivery, Demand, NewJob, Queue as _, QueueExt as _, QueueName, Settlement, Timestamp,
     Transition,
 };
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 use super::hand_clock::HandClock;
 use crate::systems::welcome;
@@ -28,7 +28,7 @@ const AHEAD: u64 = 50_000;
 
 /// A queue in which jobs wait, and a clock that is moved by hand.
 pub(super) struct Backlog {
-    queue: TokioQueue,
+    queue: MemoryQueue,
     clock: HandClock,
     waits: Waits,
     /// The longest wait, where jobs wait for their time; half of it is the mean.
@@ -64,7 +64,7 @@ impl Backlog {
     fn new(waiting: u64, waits: Waits, retention: Retention) -> anyhow::Result<Self> {
         let clock = HandClock::default();
         let bound = u32::try_from(waiting * 2 + TURN)?;
-        let queue = TokioQueue::builder().bound(bound).retention(retention).clock(clock.clone()).build();
+        let queue = MemoryQueue::builder().bound(bound).retention(retention).clock(clock.clone()).build();
         let horizon = i64::try_from(waiting)? * 2_000;
         Ok(Self { queue, clock, waits, horizon, missing: TURN, random: Rng::with_seed(waiting) })
     }

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use queue_core::inspect::{Filter, Page};
-use queue_core::{Inspect, JobRecord, QueueError, State};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin, JobRecord, QueueError, State};
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -59,13 +59,13 @@ impl Snapshot {
 }
 
 /// Lists the jobs of a queue.
-async fn listed(queue: &dyn Inspect) -> Result<Vec<JobRecord>, QueueError> {
-    let (mut jobs, mut page) = (Vec::new(), Page::first(1_000));
+async fn listed(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
+    let (mut jobs, mut page) = (Vec::new(), PageRequest::first(1_000));
     loop {
         let listing = queue.list(&Filter::all(), &page).await?;
         jobs.extend(listing.jobs);
         match listing.next {
-            Some(cursor) => page = Page::after(cursor, 1_000),
+            Some(cursor) => page = PageRequest::after(cursor, 1_000),
             None => return Ok(jobs),
         }
     }

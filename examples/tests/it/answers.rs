@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use queue_core::BoxError;
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 use serde_json::{Value, json};
 use stock::database::Database;
 use stock::queues::Queues;
@@ -29,7 +29,7 @@ impl Site {
     fn new() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let database = Database::open(folder.path().join("stock.db"))?;
-        let queues = Queues::over(Arc::new(TokioQueue::new()));
+        let queues = Queues::over(Arc::new(MemoryQueue::new()));
         let shop = Shop { database, queues: queues.clone(), handling: Duration::ZERO };
         Ok(Self { router: web::router(shop, Reports::new(folder.path())), queues, _folder: folder })
     }

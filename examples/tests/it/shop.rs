@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::BoxError;
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 use stock::catalog;
 use stock::database::Database;
 use stock::product::ProductForm;
@@ -19,7 +19,7 @@ async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), B
     let product = form.check()?;
     database.run(move |connection| catalog::add(connection, &product)).await?;
     // The queue of the earlier run is gone with its jobs.
-    let queues = Queues::over(Arc::new(TokioQueue::new()));
+    let queues = Queues::over(Arc::new(MemoryQueue::new()));
     let shop = Shop { database: database.clone(), queues, handling: Duration::ZERO };
 
     let behind = shop.catch_up().await?;

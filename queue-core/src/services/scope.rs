@@ -116,7 +116,7 @@ impl Scope {
         let Origin::Attempt(context) = &self.origin else {
             return Box::pin(async { Outcome::Interrupted });
         };
-        crate::attempt::run_blocking(context.world(), call)
+        crate::attempt::run_blocking(context.environment(), call)
     }
 
     fn services(&self) -> &Services {

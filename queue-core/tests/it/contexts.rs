@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use queue_core::{
-    Delivery, Fence, InterruptReason, JobContext, JobId, JobRecord, Lease, NewJob, Performer, Services,
+    AttemptRunner, Delivery, Fence, InterruptReason, JobContext, JobId, JobRecord, Lease, NewJob, Services,
     Timestamp, Transition, background_job, jobs,
 };
 use queue_testkit::ModelQueue;
 
-use crate::scopes::world;
+use crate::scopes::environment;
 
 #[background_job]
 async fn next(#[inject] context: &JobContext, place: u64) {
     context.then(next::new(place + 1));
 }
 
-fn performer() -> Performer {
-    Performer::new(jobs![next], Services::none(), Arc::new(ModelQueue::new()), &[], world())
+fn runner() -> AttemptRunner {
+    AttemptRunner::new(jobs![next], Services::none(), Arc::new(ModelQueue::new()), &[], environment())
 }
 
 fn delivery(number: u128, job: NewJob) -> Delivery {
@@ -30,18 +30,18 @@ fn delivery(number: u128, job: NewJob) -> Delivery {
 #[test]
 fn a_context_that_is_used_again_is_as_new() {
     queue_testkit::block_on(async {
-        let performer = performer();
-        let mut context = performer.context(delivery(1, next::new(1).into()));
-        let first = performer.run(&context).await;
+        let runner = runner();
+        let mut context = runner.context(delivery(1, next::new(1).into()));
+        let first = runner.run(&context).await;
         assert_eq!(first.settlement.followups.len(), 1);
         context.note_completed();
         context.interrupt().force(InterruptReason::LeaseLost);
 
-        performer.context_in(&mut context, delivery(2, next::new(7).into()));
+        runner.context_in(&mut context, delivery(2, next::new(7).into()));
 
         assert_eq!(context.id(), JobId::from_u128(2));
         assert!(context.interrupt().reason().is_none() && !context.token().is_cancelled());
-        let second = performer.run(&context).await;
+        let second = runner.run(&context).await;
         assert_eq!((second.settlement.transition, second.is_recorded), (Transition::Complete, false));
         let followups = second.settlement.followups;
         let places = followups.iter().map(|job| job.body.downcast_ref::<next>().map(|next| next.place));
@@ -51,12 +51,12 @@ fn a_context_that_is_used_again_is_as_new() {
 
 #[test]
 fn a_context_that_somebody_keeps_is_theirs() {
-    let performer = performer();
-    let mut context = performer.context(delivery(1, next::new(1).into()));
+    let runner = runner();
+    let mut context = runner.context(delivery(1, next::new(1).into()));
     let kept = context.clone();
 
     assert!(!context.clear(), "it was cleared in somebody's hands");
-    performer.context_in(&mut context, delivery(2, next::new(2).into()));
+    runner.context_in(&mut context, delivery(2, next::new(2).into()));
 
     assert_eq!((kept.id(), context.id()), (JobId::from_u128(1), JobId::from_u128(2)));
     assert_eq!(kept.delivery().body.downcast_ref::<next>(), Some(&next::new(1)));
@@ -67,7 +67,7 @@ fn a_context_that_is_cleared_lets_its_payload_go() {
     let payload = Arc::new(());
     let inside = payload.clone();
     let job = NewJob::call(async move |_| drop(inside));
-    let mut context = performer().context(delivery(1, job));
+    let mut context = runner().context(delivery(1, job));
     assert_eq!(Arc::strong_count(&payload), 2);
 
     assert!(context.clear());

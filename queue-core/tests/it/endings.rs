@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Body, Clock as _, Delivery, Event, Fence, JobContext, JobError, JobId, JobRecord, Lease, NewJob, Outcome,
-    Performer, Queue as _, QueueExt as _, Services, State, Timestamp, Transition, World, background_job,
-    jobs,
+    AttemptRunner, Body, Clock as _, Delivery, Environment, Event, Fence, JobContext, JobError, JobId,
+    JobRecord, Lease, NewJob, Outcome, Queue as _, QueueExt as _, Services, State, Timestamp, Transition,
+    background_job, jobs,
 };
 use queue_testkit::{ModelQueue, Recorder, TestKit};
 
@@ -110,8 +110,9 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         let second = Duration::from_secs(1);
         let model = ModelQueue::new();
         let clock = model.clock().clone();
-        let world = World { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
-        let performer = Performer::new(jobs![fail], Services::none(), Arc::new(model), &[], world);
+        let environment =
+            Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
+        let runner = AttemptRunner::new(jobs![fail], Services::none(), Arc::new(model), &[], environment);
         // The queue's clock is nowhere near the worker's.
         let claimed_at = Timestamp::from_micros(7_000_000);
         let job = NewJob::from(fail::new());
@@ -122,7 +123,7 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         delivery.received_at = Some(clock.now());
         clock.advance(second * 5);
 
-        let attempted = performer.run(&performer.context(delivery)).await;
+        let attempted = runner.run(&runner.context(delivery)).await;
 
         let at = claimed_at.saturating_add(second * (5 + 3600));
         assert_eq!(attempted.settlement.transition, Transition::Retry { at, error: "it rained".into() });

@@ -107,8 +107,8 @@ async fn concurrent_first_uses_make_one_singleton() -> TestResult {
 /// Runs two closures whose polls interleave, over one set of services.
 mod side_by_side {
     use queue_core::{
-        Blocking, BoxFuture, CallScope, Delivery, Fence, JobId, JobRecord, Lease, NewJob, Performer,
-        Services, Timestamp, Transition, World,
+        AttemptRunner, Blocking, BoxFuture, CallScope, Delivery, Environment, Fence, JobId, JobRecord, Lease,
+        NewJob, Services, Timestamp, Transition,
     };
     use queue_testkit::ModelQueue;
 
@@ -116,12 +116,15 @@ mod side_by_side {
 
     pub(super) async fn two_closures(services: Services) {
         let model = ModelQueue::new();
-        let world =
-            World { clock: Arc::new(model.clock().clone()), blocking: Arc::new(NoThreads), observer: None };
-        let performer = Performer::new(jobs![], services, Arc::new(model), &[], world);
-        let [first, second] = [1, 2].map(|user| performer.context(delivery(user)));
+        let environment = Environment {
+            clock: Arc::new(model.clock().clone()),
+            blocking: Arc::new(NoThreads),
+            observer: None,
+        };
+        let runner = AttemptRunner::new(jobs![], services, Arc::new(model), &[], environment);
+        let [first, second] = [1, 2].map(|user| runner.context(delivery(user)));
 
-        let (one, other) = tokio::join!(performer.run(&first), performer.run(&second));
+        let (one, other) = tokio::join!(runner.run(&first), runner.run(&second));
 
         let ends = [one, other].map(|attempted| attempted.settlement.transition);
         assert_eq!(ends, [Transition::Complete, Transition::Complete]);

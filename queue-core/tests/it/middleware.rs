@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Clock, Delivery, Demand, FailureCause, InterruptReason, JobContext, Outcome, Performer, Queue as _,
-    QueueExt as _, Services, Transition, Worker, World, background_job, jobs,
+    AttemptRunner, Clock, Delivery, Demand, Environment, FailureCause, InterruptReason, JobContext, Outcome,
+    Queue as _, QueueExt as _, Services, Transition, Worker, background_job, jobs,
 };
 use queue_testkit::{ModelQueue, TestKit};
 
@@ -73,13 +73,18 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
             let queue = ModelQueue::new();
             queue.push(vec![stuck::new().into()]).await?;
             let clock = queue.clock().clone();
-            let world =
-                World { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
+            let environment =
+                Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
             let layer = move |inner| -> Arc<dyn Worker> { Arc::new(Stuck(stops, inner)) };
             let layers: [Arc<dyn queue_core::Layer>; 1] = [Arc::new(layer)];
-            let performer =
-                Performer::new(jobs![stuck], Services::none(), Arc::new(queue.clone()), &layers, world);
-            let context = performer.context(queue.claim(&Demand::new("default", 1)).await?.remove(0));
+            let runner = AttemptRunner::new(
+                jobs![stuck],
+                Services::none(),
+                Arc::new(queue.clone()),
+                &layers,
+                environment,
+            );
+            let context = runner.context(queue.claim(&Demand::new("default", 1)).await?.remove(0));
             let begun = clock.now();
 
             let forced = async {
@@ -89,7 +94,7 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
                     clock.advance(SECOND / 10);
                 }
             };
-            let (attempted, ()) = tokio::join!(performer.run(&context), forced);
+            let (attempted, ()) = tokio::join!(runner.run(&context), forced);
 
             assert_eq!(attempted.settlement.transition, Transition::Release, "{stops:?}");
             assert!(clock.now().since(begun) <= SECOND * 2);

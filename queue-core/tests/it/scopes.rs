@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use queue_core::{
-    Blocking, BoxFuture, Delivery, Fence, Job, JobId, JobRecord, Lease, NewJob, Performer, Scope, Services,
-    Timestamp, World, jobs,
+    AttemptRunner, Blocking, BoxFuture, Delivery, Environment, Fence, Job, JobId, JobRecord, Lease, NewJob,
+    Scope, Services, Timestamp, jobs,
 };
 use queue_testkit::ModelQueue;
 
@@ -17,10 +17,10 @@ impl Blocking for NoThreads {
     }
 }
 
-/// A world whose clock stands still, and whose blocking jobs run where they are.
-pub(crate) fn world() -> World {
+/// A environment whose clock stands still, and whose blocking jobs run where they are.
+pub(crate) fn environment() -> Environment {
     let clock = Arc::new(ModelQueue::new().clock().clone());
-    World { clock, blocking: Arc::new(NoThreads), observer: None }
+    Environment { clock, blocking: Arc::new(NoThreads), observer: None }
 }
 
 /// The scope of an attempt at this job.
@@ -29,6 +29,6 @@ pub(crate) fn open(services: Services, job: impl Job) -> Scope {
     let record = JobRecord::new(JobId::from_u128(7), job.name, job.body);
     let lease =
         Lease { job: record.id, fence: Fence(1), length: Lease::DEFAULT_LENGTH, expires_at: Timestamp::MAX };
-    let performer = Performer::new(jobs![], services, Arc::new(ModelQueue::new()), &[], world());
-    Scope::open(performer.context(Delivery::new(record, lease)))
+    let runner = AttemptRunner::new(jobs![], services, Arc::new(ModelQueue::new()), &[], environment());
+    Scope::open(runner.context(Delivery::new(record, lease)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use queue_core::{
-    CallScope, Exclusive, FromScope as _, Key, Keyed, NewJob, OutcomeKind, Performer, QueueExt as _,
+    AttemptRunner, CallScope, Exclusive, FromScope as _, Key, Keyed, NewJob, OutcomeKind, QueueExt as _,
     Services, ServicesBuilder, background_job, jobs,
 };
 use queue_testkit::{ModelQueue, TestKit};
@@ -41,11 +41,11 @@ fn what_performs_jobs_shows_their_names() -> TestResult {
     let services = registered().build()?;
 
     let queue = Arc::new(ModelQueue::new());
-    let performer = Performer::new(jobs![send], services.clone(), queue, &[], scopes::world());
+    let runner = AttemptRunner::new(jobs![send], services.clone(), queue, &[], scopes::environment());
 
     assert_eq!(shown(&registered()), r#"ServicesBuilder([Pool, Pool("replica"), Tx])"#);
     assert_eq!(shown(&services), r#"Services(["Pool", "Pool(\"replica\")", "Tx"])"#);
-    assert_eq!(shown(&performer), r#"Performer { jobs: Jobs(["send"]), .. }"#);
+    assert_eq!(shown(&runner), r#"AttemptRunner { jobs: Jobs(["send"]), .. }"#);
     Ok(())
 }
 

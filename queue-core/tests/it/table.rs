@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::State;
-use queue_core::model::{JobTable, Retention, TableConfig};
+use queue_core::admin::State;
+use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Body, Demand, JobId, NewJob, QueueName, Settlement, Timestamp, Transition, Unique};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Body, Demand, Inspect as _, JobError, Jobs, NewJob, Performer, Queue as _, Services, State, Transition,
-    World, background_job, jobs,
+    Admin as _, AttemptRunner, Body, Demand, Environment, JobError, Jobs, NewJob, Queue as _, Services,
+    State, Transition, background_job, jobs,
 };
 use queue_testkit::{ModelQueue, TestKit};
 
@@ -24,10 +24,10 @@ async fn bill_of_old() {}
 /// Works on one job, as a worker of a program that knows these jobs.
 async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
     let clock = Arc::new(queue.clock().clone());
-    let world = World { clock, blocking: Arc::new(NoThreads), observer: None };
-    let performer = Performer::new(jobs, Services::none(), Arc::new(queue.clone()), &[], world);
+    let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
+    let runner = AttemptRunner::new(jobs, Services::none(), Arc::new(queue.clone()), &[], environment);
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-    let attempted = performer.run(&performer.context(delivery)).await;
+    let attempted = runner.run(&runner.context(delivery)).await;
     queue.settle(vec![attempted.settlement]).await?;
     Ok(())
 }

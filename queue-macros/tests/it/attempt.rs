@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use queue_core::{
-    Delivery, Demand, Job, JobContext, Outcome, Performer, Queue, QueueExt as _, Receipt, Scope, Services,
-    World, jobs,
+    AttemptRunner, Delivery, Demand, Environment, Job, JobContext, Outcome, Queue, QueueExt as _, Receipt,
+    Scope, Services, jobs,
 };
-use queue_tokio::{TokioQueue, TokioRuntime};
+use queue_tokio::{MemoryQueue, TokioRuntime};
 
 /// Runs one attempt and gives its outcome, after its scope was closed with it.
 pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let receipt = queue.enqueue(job).queue("jobs").await.unwrap();
     assert!(matches!(receipt, Receipt::Stored(_)), "nothing else is in the queue");
     let demand = Demand::new("jobs", 1);
@@ -28,8 +28,8 @@ fn over_the_wire<J: Job>(delivery: &Delivery) -> J {
     serde_json::from_str(&delivery.body.encode().unwrap()).unwrap()
 }
 
-fn context(delivery: Delivery, services: Services, queue: TokioQueue) -> JobContext {
+fn context(delivery: Delivery, services: Services, queue: MemoryQueue) -> JobContext {
     let runtime = Arc::new(TokioRuntime::current());
-    let world = World { clock: runtime.clone(), blocking: runtime, observer: None };
-    Performer::new(jobs![], services, Arc::new(queue), &[], world).context(delivery)
+    let environment = Environment { clock: runtime.clone(), blocking: runtime, observer: None };
+    AttemptRunner::new(jobs![], services, Arc::new(queue), &[], environment).context(delivery)
 }

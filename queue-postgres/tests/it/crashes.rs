@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Inspect as _, JobContext, JobError, NewJob, Queue as _, Services, State, background_job, jobs,
+    Admin as _, BoxError, JobContext, JobError, NewJob, Queue as _, Services, State, background_job, jobs,
 };
 use queue_postgres::sqlx::{Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
 
@@ -16,7 +16,7 @@ use crate::units::{add_a_cent, open_accounts, receipt};
 
 #[background_job(max_attempts = 100, backoff = fixed("1ms"))]
 async fn pay(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     schema: &str,
 ) -> Result<(), JobError> {
@@ -63,7 +63,7 @@ impl Drop for Worker {
 /// A worker as an application has it, with leases that are soon void when it has died.
 async fn host(place: &str) -> Result<Host, BoxError> {
     let queue = PostgresQueue::connect(place).await?;
-    let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+    let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?;
     let service = QueueService::new(queue, jobs![pay]).queues(["default"]).concurrency(8);
     let service = service.lease(Duration::from_secs(1));
     Ok(Host::builder().services(services).service(service).build()?)

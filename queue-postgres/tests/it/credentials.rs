@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Event, Inspect as _, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
+    Admin as _, BoxError, Event, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
 };
 use queue_postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
@@ -16,7 +16,7 @@ use test_servers::{Durability, Postgres};
 use crate::fixture::{TestResult, cut, run, work};
 
 #[background_job(max_attempts = 1)]
-async fn write(#[inject] _tx: &mut PgUnitOfWork) {}
+async fn write(#[inject] _tx: &mut PostgresUnitOfWork) {}
 
 /// A server with a user whose password can be changed.
 async fn server() -> Result<(Postgres, PgConnection, PgConnectOptions), BoxError> {
@@ -69,7 +69,7 @@ async fn a_new_connection_takes_the_options_that_are_made_for_it() -> TestResult
         .connect()
         .await?;
     queue.enqueue(work::new(1)).await?;
-    let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+    let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?;
     let recorder = Recorder::with_deadline(Duration::from_secs(60));
     let service = QueueService::new(queue.clone(), jobs![write]).queues(["units"]).observe(recorder.clone());
     let running = Host::builder().services(services).service(service).build()?.start().await?;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    BoxError, Event, Inspect as _, IntoJob, JobContext, JobError, QueueError, QueueErrorKind, QueueExt as _,
+    Admin as _, BoxError, Event, IntoJob, JobContext, JobError, QueueError, QueueErrorKind, QueueExt as _,
     Services, State, Transition, background_job, jobs,
 };
 use queue_postgres::sqlx::{Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService, RunningHost};
 use test_servers::{Durability, Fault, Postgres, Proxy};
@@ -33,7 +33,7 @@ async fn quick(number: u32) {
 }
 
 #[background_job]
-async fn write(#[inject] tx: &mut PgUnitOfWork, number: i32) -> Result<(), JobError> {
+async fn write(#[inject] tx: &mut PostgresUnitOfWork, number: i32) -> Result<(), JobError> {
     queue_postgres::sqlx::query("insert into written values ($1)").bind(number).execute(&mut **tx).await?;
     Ok(())
 }
@@ -41,7 +41,7 @@ async fn write(#[inject] tx: &mut PgUnitOfWork, number: i32) -> Result<(), JobEr
 /// Writes, waits until it's let go, and commits.
 #[background_job(max_attempts = 2, backoff = fixed("1ms"))]
 async fn write_and_hold(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     #[inject] ends: &Ends,
 ) -> Result<(), JobError> {
@@ -80,7 +80,7 @@ impl Programs {
         let ends = Arc::new(Semaphore::new(0));
         let services = Services::builder()
             .singleton(Ends(ends.clone()))
-            .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+            .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
             .build()?;
         let recorder = Recorder::with_deadline(Duration::from_secs(60));
         let service = QueueService::new(queue.clone(), jobs![hold, quick, write, write_and_hold])

@@ -1,7 +1,7 @@
 //! A push whose answer is lost on its way back: it was stored, and whoever pushed can't know (D3, D4).
 
-use queue_core::inspect::{Filter, Page};
-use queue_core::{Inspect as _, QueueExt as _};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin as _, QueueExt as _};
 use queue_postgres::PostgresQueue;
 
 use crate::fixture::{TestResult, schema, work};
@@ -20,7 +20,7 @@ async fn a_push_whose_answer_is_lost_is_stored_once() -> TestResult {
     let receipt = queue.enqueue(work::new(424_242)).await?;
 
     assert!(way.has_happened(), "the answer was to be lost");
-    let jobs = queue.list(&Filter::all(), &Page::first(100)).await?.jobs;
+    let jobs = queue.list(&Filter::all(), &PageRequest::first(100)).await?.jobs;
     assert_eq!(jobs.len(), 21);
     assert_eq!(jobs.last().map(|job| job.id), Some(receipt.id()));
     Ok(())

@@ -5,14 +5,14 @@ use std::time::Duration;
 use queue_core::{
     Demand, Event, Queue as _, QueueErrorKind, QueueExt as _, Services, Transition, background_job, jobs,
 };
-use queue_postgres::{PgUnitOfWork, PostgresQueue, PostgresQueueBuilder};
+use queue_postgres::{PostgresQueue, PostgresQueueBuilder, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService};
 
 use crate::fixture::{TestResult, schema, url};
 
 #[background_job(max_attempts = 1)]
-async fn write(#[inject] _tx: &mut PgUnitOfWork) {}
+async fn write(#[inject] _tx: &mut PostgresUnitOfWork) {}
 
 /// D27: whatever a builder is given, a queue works or refuses; it never panics or hangs.
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,8 @@ async fn every_setting_takes_its_extremes() -> TestResult {
 
     for (what, change) in table {
         let queue = change(PostgresQueue::builder(url()).schema(schema())).connect().await?;
-        let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?;
+        let services =
+            Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?;
         let recorder = Recorder::with_deadline(Duration::from_secs(60));
         let service = QueueService::new(queue.clone(), jobs![write]).observe(recorder.clone());
         let running = Host::builder().services(services).service(service).build()?.start().await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{BoxError, Inspect, Timestamp, background_job};
+use queue_core::{Admin, BoxError, Timestamp, background_job};
 use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
 use queue_testkit::Fixture;
@@ -98,7 +98,7 @@ fn builder(schema: &str) -> PostgresQueueBuilder {
 
 #[async_trait]
 impl Fixture for UnderTest {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.queue.clone())
     }
 
@@ -108,7 +108,7 @@ impl Fixture for UnderTest {
 
     async fn advance(&self, by: Duration) {
         // Whoever waits already does so from before the time moves.
-        self.queue.look().await;
+        self.queue.poll_now().await;
         {
             let mut now = self.now.lock().expect("a time");
             *now = now.saturating_add(by);
@@ -116,14 +116,14 @@ impl Fixture for UnderTest {
             at_once(async move { set_clock(&mut *clock.lock().await, &schema, now).await })
                 .expect("the time moved");
         }
-        self.queue.look().await;
+        self.queue.poll_now().await;
     }
 
     async fn close(&self) {
         self.queue.close();
     }
 
-    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+    async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         let queue = builder(&self.schema).connect().await.expect("the same schema again");
         Some(Arc::new(queue))
     }

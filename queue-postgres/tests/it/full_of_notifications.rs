@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use queue_core::{
-    Demand, Event, Inspect as _, JobContext, Queue as _, QueueExt as _, Services, Settled, Settlement,
+    Admin as _, Demand, Event, JobContext, Queue as _, QueueExt as _, Services, Settled, Settlement,
     Transition, background_job, jobs,
 };
 use queue_postgres::sqlx::{Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService};
 use test_servers::{Durability, Postgres};
@@ -16,7 +16,7 @@ use crate::fixture::{TestResult, run, work};
 use crate::logs;
 
 #[background_job(max_attempts = 1)]
-async fn go_on(#[inject] _tx: &mut PgUnitOfWork, #[inject] context: &JobContext) {
+async fn go_on(#[inject] _tx: &mut PostgresUnitOfWork, #[inject] context: &JobContext) {
     context.then(queue_core::NewJob::from(work::new(7)).queue("later"));
 }
 
@@ -61,7 +61,8 @@ async fn what_cannot_be_notified_is_done_all_the_same() -> TestResult {
     tx.commit().await?;
     assert_eq!(settles.claim(&Demand::new("default", 10)).await?.len(), 2);
 
-    let services = Services::builder().unit_of_work(pushes.unit_of_work(), PgUnitOfWork::end).build()?;
+    let services =
+        Services::builder().unit_of_work(pushes.unit_of_work(), PostgresUnitOfWork::end).build()?;
     let recorder = Recorder::with_deadline(Duration::from_secs(60));
     let service = QueueService::new(pushes.clone(), jobs![go_on]).queues(["units"]).observe(recorder.clone());
     let running = Host::builder().services(services).service(service).build()?.start().await?;

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use queue_core::inspect::Cancellation;
+use queue_core::admin::Cancellation;
 use queue_core::{
-    Demand, Inspect as _, NewJob, Queue as _, QueueExt as _, Receipt, Renewal, Settled, Settlement,
-    Transition,
+    Admin as _, Demand, NewJob, Queue as _, QueueExt as _, Receipt, Renewal, Settled, Settlement, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection, PgPool};

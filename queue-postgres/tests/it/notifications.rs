@@ -95,7 +95,7 @@ async fn what_follows_soon_is_told_of_too() -> TestResult {
         let (mut first, mut second) = (Box::pin(one.claim(&demand)), Box::pin(one.claim(&demand)));
         assert!(futures_util::poll!(&mut first).is_pending());
         assert!(futures_util::poll!(&mut second).is_pending());
-        one.look().await;
+        one.poll_now().await;
 
         for claim in [first, second] {
             other.enqueue(work::new(round)).await?;
@@ -115,7 +115,7 @@ async fn what_was_pushed_before_anybody_listened_is_found() -> TestResult {
     let demand = Demand::new("default", 1);
     let mut claim = Box::pin(one.claim(&demand));
     assert!(futures_util::poll!(&mut claim).is_pending());
-    one.look().await;
+    one.poll_now().await;
     other.enqueue(work::new(1)).await?;
 
     listens.add_permits(1);

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use queue_core::{
-    Demand, Inspect as _, NewJob, Queue as _, Receipt, Settlement, State, Timestamp, Transition, Unique,
+    Admin as _, Demand, NewJob, Queue as _, Receipt, Settlement, State, Timestamp, Transition, Unique,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::PgPool;

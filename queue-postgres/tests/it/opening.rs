@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::error::chain;
-use queue_core::{Inspect as _, QueueErrorKind, QueueExt as _};
+use queue_core::{Admin as _, QueueErrorKind, QueueExt as _};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
 use test_servers::{Durability, Postgres};

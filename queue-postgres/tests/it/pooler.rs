@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, Settlement, State, Transition};
+use queue_core::{Admin as _, Demand, Queue as _, QueueExt as _, Settlement, State, Transition};
 use queue_postgres::PostgresQueue;
 use test_servers::{Durability, PgBouncer, Postgres};
 

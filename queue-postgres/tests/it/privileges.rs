@@ -1,7 +1,7 @@
 //! A role that may do what the documentation lists, and nothing more.
 
-use queue_core::inspect::{Filter, Page, Prune};
-use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition};
+use queue_core::admin::{Filter, PageRequest, Prune};
+use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use test_servers::{Durability, Postgres};
@@ -34,7 +34,7 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.cancel(kept, "why").await?;
     queue.delete(kept).await?;
     queue.counts().await?;
-    queue.list(&Filter::all(), &Page::first(10)).await?;
+    queue.list(&Filter::all(), &PageRequest::first(10)).await?;
     assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
 
     run(&mut owner, "revoke insert on queue.jobs from app").await?;

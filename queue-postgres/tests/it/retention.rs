@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_core::{Admin as _, Demand, Queue as _, QueueExt as _, Settlement, Transition};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 
@@ -50,7 +50,7 @@ async fn finished_jobs_that_are_kept_no_longer_go() -> TestResult {
 /// A window outlives its job.
 #[tokio::test]
 async fn a_key_is_held_for_its_window_even_when_its_job_has_gone() -> TestResult {
-    use queue_core::inspect::Prune;
+    use queue_core::admin::Prune;
     use queue_core::{Receipt, Unique};
     let queue = PostgresQueue::builder(url()).schema(schema()).connect().await?;
     let unique = || Unique::new("once").within(Duration::from_secs(3600));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::{
-    Body, Demand, Inspect as _, Limits, NewJob, Queue as _, QueueErrorKind, Settled, Settlement, State,
+    Admin as _, Body, Demand, Limits, NewJob, Queue as _, QueueErrorKind, Settled, Settlement, State,
     Transition,
 };
 use queue_postgres::PostgresQueue;

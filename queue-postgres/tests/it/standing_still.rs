@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    BoxError, Event, Inspect as _, JobError, QueueErrorKind, QueueExt as _, Services, State, background_job,
+    Admin as _, BoxError, Event, JobError, QueueErrorKind, QueueExt as _, Services, State, background_job,
     jobs,
 };
 use queue_postgres::PostgresQueue;

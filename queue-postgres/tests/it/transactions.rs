@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{BoxError, Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_core::{Admin as _, BoxError, Demand, Queue as _, QueueErrorKind, Receipt, background_job};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, Connection as _, PgPool, Postgres, Transaction};
 
@@ -38,7 +38,7 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
     let order: i32 = sqlx::query_scalar("select 42").fetch_one(&mut *tx).await?;
     let receipt = shop.queue.enqueue_in(&mut tx, send_invoice::new(order.into())).await?;
     assert!(matches!(receipt, Receipt::Stored(_)));
-    shop.queue.look().await;
+    shop.queue.poll_now().await;
     assert!(shop.queue.get(receipt.id()).await?.is_none(), "it is seen before the commit");
 
     tx.commit().await?;
@@ -85,7 +85,7 @@ async fn a_job_is_gone_with_its_transaction() -> TestResult {
     let receipt = shop.queue.enqueue_in(&mut tx, in_a_new_queue(1)).await?;
 
     tx.rollback().await?;
-    shop.queue.look().await;
+    shop.queue.poll_now().await;
 
     assert!(shop.queue.get(receipt.id()).await?.is_none());
     let demand = Demand::new("invoices", 1).wait(Duration::ZERO);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use queue_core::{
-    Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
+    Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};

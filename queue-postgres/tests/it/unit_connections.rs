@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    BoxError, Event, Inspect as _, JobError, NewJob, Queue as _, QueueExt as _, Services, State, Transition,
+    Admin as _, BoxError, Event, JobError, NewJob, Queue as _, QueueExt as _, Services, State, Transition,
     background_job, jobs,
 };
 use queue_postgres::sqlx::postgres::PgPoolOptions;
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue, PostgresQueueBuilder};
+use queue_postgres::{PostgresQueue, PostgresQueueBuilder, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService, RunningHost};
 
@@ -17,14 +17,17 @@ use crate::fixture::{TestResult, number, run, schema, url};
 
 /// Takes a tenth of its timeout, at the server.
 #[background_job(max_attempts = 1, timeout = "3s")]
-async fn take_a_while(#[inject] tx: &mut PgUnitOfWork, #[inject] runs: &AtomicU32) -> Result<(), JobError> {
+async fn take_a_while(
+    #[inject] tx: &mut PostgresUnitOfWork,
+    #[inject] runs: &AtomicU32,
+) -> Result<(), JobError> {
     runs.fetch_add(1, Ordering::SeqCst);
     sqlx::query("select pg_sleep(0.3)").execute(&mut **tx).await?;
     Ok(())
 }
 
 #[background_job(max_attempts = 1, timeout = "1s")]
-async fn take_too_long(#[inject] tx: &mut PgUnitOfWork, schema: &str) -> Result<(), JobError> {
+async fn take_too_long(#[inject] tx: &mut PostgresUnitOfWork, schema: &str) -> Result<(), JobError> {
     let lock = format!("lock table {schema}.accounts in access exclusive mode");
     sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut **tx).await?;
     sqlx::query("select pg_sleep(60)").execute(&mut **tx).await?;
@@ -37,7 +40,7 @@ async fn start(
 ) -> Result<(PostgresQueue, Recorder, RunningHost), BoxError> {
     let queue = builder.connect().await?;
     let services = Services::builder()
-        .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+        .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
         .singleton(AtomicU32::new(0))
         .build()?;
     let recorder = Recorder::with_deadline(Duration::from_secs(120));
@@ -85,7 +88,7 @@ async fn a_job_that_waits_for_a_connection_ends_with_a_stop_uncounted() -> TestR
     let schema = schema();
     let queue = PostgresQueue::pool_builder(pool).schema(&schema).connect().await?;
     let services = Services::builder()
-        .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+        .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
         .singleton(AtomicU32::new(0))
         .build()?;
     let recorder = Recorder::with_deadline(Duration::from_secs(60));

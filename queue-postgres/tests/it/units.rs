@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Event, Inspect as _, JobContext, JobError, JobId, JobRecord, Jobs, NewJob, QueueExt as _,
+    Admin as _, BoxError, Event, JobContext, JobError, JobId, JobRecord, Jobs, NewJob, QueueExt as _,
     Services, State, Transition, background_job, jobs,
 };
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 use queue_testkit::Recorder;
 use queue_tokio::{Host, QueueService, RunningHost};
 
@@ -27,7 +27,7 @@ pub(crate) async fn add_a_cent(tx: &mut PgConnection, schema: &str) -> Result<()
 
 #[background_job(max_attempts = 1)]
 async fn pay(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     schema: &str,
     how: &str,
@@ -72,7 +72,7 @@ impl Bank {
         let mut connection = PgConnection::connect(&url()).await?;
         open_accounts(&mut connection, &schema).await?;
         let services = Services::builder()
-            .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+            .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
             .singleton(AtomicU32::new(0))
             .build()?;
         let recorder = Recorder::with_deadline(Duration::from_secs(60));
@@ -141,7 +141,7 @@ async fn a_job_that_fails_writes_nothing_wherever_it_fails() -> TestResult {
 
 #[background_job(max_attempts = 3, backoff = fixed("1ms"))]
 async fn pay_late(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] tries: &AtomicU32,
     schema: &str,
 ) -> Result<(), JobError> {
@@ -162,7 +162,10 @@ async fn attempts_before_the_last_leave_nothing_behind() -> TestResult {
 }
 
 #[background_job]
-async fn order(#[inject] tx: &mut PgUnitOfWork, #[inject] queue: &PostgresQueue) -> Result<(), JobError> {
+async fn order(
+    #[inject] tx: &mut PostgresUnitOfWork,
+    #[inject] queue: &PostgresQueue,
+) -> Result<(), JobError> {
     queue.enqueue_in(tx, NewJob::from(receipt::new(7)).queue("receipts")).await?;
     Ok(())
 }
@@ -174,7 +177,7 @@ async fn a_unit_of_work_is_a_transaction_to_push_in() -> TestResult {
     let queue = PostgresQueue::builder(url()).schema(&schema).connect().await?;
     let services = Services::builder()
         .singleton(queue.clone())
-        .unit_of_work(queue.unit_of_work(), PgUnitOfWork::end)
+        .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
         .build()?;
     let recorder = Recorder::with_deadline(Duration::from_secs(60));
     let service =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use queue_core::error::chain;
 use queue_core::{
-    BoxError, Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
+    Admin as _, BoxError, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Delivery, Demand, Inspect as _, Queue as _, QueueError, QueueExt as _, Settlement, Transition,
+    Admin as _, BoxError, Delivery, Demand, Queue as _, QueueError, QueueExt as _, Settlement, Transition,
 };
 use queue_postgres::PostgresQueue;
 
@@ -32,7 +32,7 @@ async fn a_claim_wakes_for_what_another_does() -> TestResult {
         }
         let mut claim = Box::pin(one.claim(&demand));
         assert!(futures_util::poll!(&mut claim).is_pending());
-        one.look().await;
+        one.poll_now().await;
         match what {
             "push" => ids.push(other.enqueue(work::new(1)).await?.id()),
             "resume" => other.resume(&"default".into()).await?,
@@ -59,7 +59,7 @@ async fn a_claim_wakes_at_a_due_time_with_no_other_event() -> TestResult {
     let demand = Demand::new("default", 1);
     let mut claim = Box::pin(queue.claim(&demand));
     assert!(futures_util::poll!(&mut claim).is_pending());
-    queue.look().await;
+    queue.poll_now().await;
 
     let pushed = queue.enqueue(work::new(1)).delay(Duration::from_millis(30)).await?.id();
 

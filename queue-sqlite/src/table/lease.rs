@@ -1,6 +1,6 @@
 //! What becomes of a lease: it's renewed, or it expires.
 
-use queue_core::inspect::AttemptError;
+use queue_core::admin::AttemptError;
 use queue_core::lease::log_discard;
 use queue_core::{JobId, JobName, Lease, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};

@@ -1,7 +1,7 @@
 //! How finished jobs go.
 
 use queue_core::State;
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 use rusqlite::Result;
 
 use super::Table;

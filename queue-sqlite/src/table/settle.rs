@@ -1,6 +1,6 @@
 //! How attempts end.
 
-use queue_core::inspect::AttemptError;
+use queue_core::admin::AttemptError;
 use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result};
 

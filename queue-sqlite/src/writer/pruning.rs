@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 use tokio::time::Instant;
 
 use crate::table::Table;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Body, Demand, Inspect as _, NewJob, Queue as _, Receipt, Unique};
+use queue_core::{Admin as _, Body, Demand, NewJob, Queue as _, Receipt, Unique};
 use queue_sqlite::SqliteQueue;
 
 use crate::fixture::TestResult;

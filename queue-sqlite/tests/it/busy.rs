@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::error::chain;
-use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, QueueExt as _};
+use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
 
@@ -23,7 +23,8 @@ async fn a_lock_that_is_kept_for_too_long_is_unavailable() -> TestResult {
     assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{error}");
     assert!(chain(&error).contains("locked"), "{}", chain(&error));
     other.execute_batch("commit")?;
-    let ids = queue.list(&queue_core::inspect::Filter::all(), &queue_core::inspect::Page::first(10)).await?;
+    let ids =
+        queue.list(&queue_core::admin::Filter::all(), &queue_core::admin::PageRequest::first(10)).await?;
     assert_eq!(ids.jobs.len(), 0);
     queue.enqueue(work::new(2)).await?;
     Ok(())

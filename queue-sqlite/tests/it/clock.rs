@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    BoxFuture, Clock, Delivery, Demand, Inspect as _, NewJob, Queue as _, QueueExt as _, Renewal, Settled,
+    Admin as _, BoxFuture, Clock, Delivery, Demand, NewJob, Queue as _, QueueExt as _, Renewal, Settled,
     Settlement, State, Timestamp, Transition,
 };
 use queue_sqlite::SqliteQueue;

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use queue_core::{
-    Demand, Inspect as _, Limits, Queue as _, QueueErrorKind, QueueExt as _, Renewal, Settled, Settlement,
+    Admin as _, Demand, Limits, Queue as _, QueueErrorKind, QueueExt as _, Renewal, Settled, Settlement,
     State, Transition,
 };
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};

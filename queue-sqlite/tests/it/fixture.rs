@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Clock as _, Inspect, Timestamp, background_job};
+use queue_core::{Admin, Clock as _, Timestamp, background_job};
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
 use queue_testkit::{Fixture, VirtualClock};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ fn builder(path: &Path, clock: &VirtualClock) -> SqliteQueueBuilder {
 
 #[async_trait]
 impl Fixture for UnderTest {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.queue.clone())
     }
 
@@ -77,14 +77,14 @@ impl Fixture for UnderTest {
 
     async fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        self.queue.look().await;
+        self.queue.poll_now().await;
     }
 
     async fn close(&self) {
         self.queue.close();
     }
 
-    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+    async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         let folder = self._folder.as_ref()?;
         assert!(self.path.starts_with(folder.path()));
         let queue = builder(&self.path, &self.clock).open().await.expect("the same file again");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use queue_core::{BoxFuture, Clock, Inspect as _, QueueError, QueueExt as _, State, Timestamp};
+use queue_core::{Admin as _, BoxFuture, Clock, QueueError, QueueExt as _, State, Timestamp};
 use queue_sqlite::SqliteQueue;
 use queue_testkit::VirtualClock;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use queue_core::{
-    Demand, Inspect as _, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
+    Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
 };
 use queue_sqlite::SqliteQueue;
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, State};
+use queue_core::{Admin as _, Demand, Queue as _, QueueExt as _, State};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::VirtualClock;

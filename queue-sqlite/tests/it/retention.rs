@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::{Filter, Page};
-use queue_core::{Demand, Inspect as _, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin as _, Demand, Queue as _, QueueExt as _, Settlement, Transition};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::VirtualClock;
@@ -41,7 +41,7 @@ async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
         // The first transaction of a queue looks for old jobs.
         queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
         queue.pause(&"other".into()).await?;
-        left.push(queue.list(&Filter::all(), &Page::first(10)).await?.jobs.len());
+        left.push(queue.list(&Filter::all(), &PageRequest::first(10)).await?.jobs.len());
     }
 
     assert_eq!(left, [3, 1, 0], "completed and cancelled jobs stay a day, discarded ones a week");
@@ -75,6 +75,6 @@ async fn many_old_jobs_go_at_once() -> TestResult {
         queue.pause(&"other".into()).await?;
     }
 
-    assert_eq!(queue.list(&Filter::all(), &Page::first(10)).await?.jobs.len(), 0);
+    assert_eq!(queue.list(&Filter::all(), &PageRequest::first(10)).await?.jobs.len(), 0);
     Ok(())
 }

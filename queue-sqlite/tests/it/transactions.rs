@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect as _, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, Receipt, background_job};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
 use queue_testkit::VirtualClock;
@@ -46,7 +46,7 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
     assert!(shop.queue.get(receipt.id()).await?.is_none(), "it is seen before the commit");
 
     tx.commit()?;
-    shop.queue.look().await;
+    shop.queue.poll_now().await;
 
     let deliveries = claimer.await??;
     assert_eq!(deliveries.first().map(queue_core::Delivery::id), Some(receipt.id()));
@@ -61,7 +61,7 @@ async fn a_commit_that_follows_soon_is_seen_without_being_asked_for() -> TestRes
     let mut claim = Box::pin(shop.queue.claim(&demand));
     // It waits from here on.
     assert!(futures_util::poll!(&mut claim).is_pending());
-    shop.queue.look().await;
+    shop.queue.poll_now().await;
     let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     shop.queue.enqueue_in(&tx, send_invoice::new(1))?;
 
@@ -79,7 +79,7 @@ async fn a_job_is_gone_with_its_transaction() -> TestResult {
     let receipt = shop.queue.enqueue_in(&tx, in_a_new_queue(1))?;
 
     tx.rollback()?;
-    shop.queue.look().await;
+    shop.queue.poll_now().await;
 
     assert!(shop.queue.get(receipt.id()).await?.is_none());
     let demand = Demand::new("invoices", 1).wait(Duration::ZERO);

@@ -8,7 +8,8 @@ use futures_util::future::{Either, select};
 use futures_util::poll;
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    BoxError, Demand, NewJob, OutcomeKind, Performer, Queue as _, QueueExt as _, Services, World, jobs,
+    AttemptRunner, BoxError, Demand, Environment, NewJob, OutcomeKind, Queue as _, QueueExt as _, Services,
+    jobs,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -43,9 +44,10 @@ impl Bank {
         self.queue.enqueue(work::new(1)).await?;
         let delivery = self.queue.claim(&Demand::new("default", 1)).await?.remove(0);
         let clock = Arc::new(VirtualClock::new());
-        let world = World { clock, blocking: Arc::new(NoThreads), observer: None };
+        let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
         let queue = Arc::new(self.queue.clone());
-        let context = Performer::new(jobs![], Services::none(), queue, &[], world).context(delivery);
+        let context =
+            AttemptRunner::new(jobs![], Services::none(), queue, &[], environment).context(delivery);
         context.then(receipt());
         let scope = Scope::open(context);
         let mut unit = self.queue.unit_of_work().make(&scope).await?;
@@ -80,7 +82,7 @@ async fn a_wait_ends_although_requests_keep_coming() -> TestResult {
     let demand = Demand::new("elsewhere", 1).wait(Duration::from_secs(1));
     let mut claim = pin!(queue.claim(&demand));
     assert!(poll!(claim.as_mut()).is_pending());
-    queue.look().await;
+    queue.poll_now().await;
     // Each fills a transaction, and all of them are asked for before the first is done.
     let mut pushes: Vec<_> =
         (0..6).map(|_| queue.push((0..BATCH).map(|n| work::new(n).into()).collect())).collect();

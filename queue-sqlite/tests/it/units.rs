@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    BoxError, Delivery, Demand, Event, Inspect as _, JobContext, JobError, JobId, JobRecord, Jobs, NewJob,
-    OutcomeKind, Performer, Queue as _, QueueErrorKind, QueueExt as _, Services, State, Transition, World,
-    background_job, jobs,
+    Admin as _, AttemptRunner, BoxError, Delivery, Demand, Environment, Event, JobContext, JobError, JobId,
+    JobRecord, Jobs, NewJob, OutcomeKind, Queue as _, QueueErrorKind, QueueExt as _, Services, State,
+    Transition, background_job, jobs,
 };
 use queue_sqlite::rusqlite::{self, Connection};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
@@ -182,13 +182,13 @@ pub(crate) async fn unit(
     delivery: &Delivery,
     clock: &VirtualClock,
 ) -> Result<SqliteUnitOfWork, BoxError> {
-    let world = World {
+    let environment = Environment {
         clock: Arc::new(clock.clone()),
         blocking: Arc::new(crate::fixture::NoThreads),
         observer: None,
     };
-    let performer = Performer::new(jobs![], Services::none(), Arc::new(queue.clone()), &[], world);
-    let scope = Scope::open(performer.context(delivery.clone()));
+    let runner = AttemptRunner::new(jobs![], Services::none(), Arc::new(queue.clone()), &[], environment);
+    let scope = Scope::open(runner.context(delivery.clone()));
     Ok(queue.unit_of_work().make(&scope).await?)
 }
 
@@ -204,7 +204,7 @@ async fn a_unit_of_work_that_breaks_its_commit_breaks_no_claim_that_waits() -> T
     let rare = Demand::new("rare", 1);
     let mut claim = Box::pin(queue.claim(&rare));
     assert!(futures_util::poll!(&mut claim).is_pending());
-    queue.look().await;
+    queue.poll_now().await;
     let mut unit = unit(&queue, &delivery, &VirtualClock::new()).await?;
     unit.write(|tx| tx.execute("insert into children values (99)", []));
 

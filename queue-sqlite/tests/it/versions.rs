@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use queue_core::error::chain;
 use queue_core::{
-    Demand, Inspect as _, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
+    Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;

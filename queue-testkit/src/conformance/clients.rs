@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::inspect::{Filter, Page};
-use queue_core::{Delivery, Demand, Inspect, QueueError, Renewal, Settlement, Transition};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin, Delivery, Demand, QueueError, Renewal, Settlement, Transition};
 use tokio::task::{JoinHandle, yield_now};
 
 use super::jobs::{SECOND, id, job};
@@ -65,13 +65,13 @@ async fn pass_time_until_all_is_done(journal: &Journal, pushers: &[JoinHandle<()
     }
 }
 
-async fn listed(queue: &dyn Inspect) -> Vec<Standing> {
-    let (mut last, mut page) = (Vec::new(), Page::first(100));
+async fn listed(queue: &dyn Admin) -> Vec<Standing> {
+    let (mut last, mut page) = (Vec::new(), PageRequest::first(100));
     loop {
         let listing = succeeded("list", queue.list(&Filter::all(), &page).await);
         last.extend(listing.jobs.iter().map(Standing::from));
         match listing.next {
-            Some(cursor) => page = Page::after(cursor, 100),
+            Some(cursor) => page = PageRequest::after(cursor, 100),
             None => return last,
         }
     }
@@ -83,7 +83,7 @@ fn succeeded<T>(call: &str, answer: Result<T, QueueError>) -> T {
 
 struct Journal {
     fixture: Arc<dyn Fixture>,
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     step: AtomicU64,
     events: Mutex<Vec<Event>>,
     is_over: AtomicBool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::Prune;
+use queue_core::admin::Prune;
 use queue_core::{
     Body, Demand, Limits, NewJob, QueueErrorKind, Receipt, Renewal, Settlement, State, Timestamp, Transition,
     Unique,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use queue_core::inspect::{Filter, Page, Prune};
+use queue_core::admin::{Filter, PageRequest, Prune};
 use queue_core::{Demand, Fence, JobId, QueueName, Settled, Settlement, State, Transition};
 
 use super::jobs::{SECOND, id, job, jobs, queue};
@@ -97,7 +97,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
         }
     }
 
-    let (mut listed, mut page, mut number) = (BTreeMap::new(), Page::first(3), 100);
+    let (mut listed, mut page, mut number) = (BTreeMap::new(), PageRequest::first(3), 100);
     loop {
         let listing =
             subject.does("`list` while others push", subject.queue().list(&Filter::all(), &page)).await;
@@ -119,7 +119,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
         }
         number += 1;
         match listing.next {
-            Some(cursor) => page = Page::after(cursor, 3),
+            Some(cursor) => page = PageRequest::after(cursor, 3),
             None => break,
         }
     }

@@ -1,6 +1,6 @@
 //! Laws about what operators do.
 
-use queue_core::inspect::Cancellation;
+use queue_core::admin::Cancellation;
 use queue_core::{Delivery, Demand, Lease, QueueErrorKind, QueueName, Renewal, State, Transition};
 
 use super::jobs::{SECOND, id, job, queue};

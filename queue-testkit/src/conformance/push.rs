@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::Filter;
+use queue_core::admin::Filter;
 use queue_core::{
     Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
 };

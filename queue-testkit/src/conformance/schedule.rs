@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::Filter;
+use queue_core::admin::Filter;
 use queue_core::{Demand, QueueErrorKind, Schedule, Settlement, State, Timestamp, Transition};
 
 use super::jobs::{MICROSECOND, SECOND, id, job};

@@ -1,6 +1,6 @@
 //! Laws about the ends of attempts.
 
-use queue_core::inspect::AttemptError;
+use queue_core::admin::AttemptError;
 use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
 
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue, text};

@@ -8,9 +8,9 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::inspect::{Filter, Page, Prune};
+use queue_core::admin::{Filter, PageRequest, Prune};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueExt as _,
+    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueExt as _,
     QueueName, Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
@@ -23,7 +23,7 @@ use crate::law::expect_eq;
 pub(super) struct Subject {
     maker: Maker,
     fixture: Arc<dyn Fixture>,
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     steps: Steps,
 }
 
@@ -35,7 +35,7 @@ impl Subject {
     }
 
     /// Does the same with another handle on the store, or with another queue.
-    pub(super) fn with_queue(&self, queue: Arc<dyn Inspect>) -> Self {
+    pub(super) fn with_queue(&self, queue: Arc<dyn Admin>) -> Self {
         let (maker, fixture) = (self.maker.clone(), self.fixture.clone());
         Self { maker, fixture, queue, steps: self.steps.clone() }
     }
@@ -48,7 +48,7 @@ impl Subject {
         &*self.fixture
     }
 
-    pub(super) fn queue(&self) -> &Arc<dyn Inspect> {
+    pub(super) fn queue(&self) -> &Arc<dyn Admin> {
         &self.queue
     }
 
@@ -216,7 +216,7 @@ impl Subject {
 
     /// Lists all jobs that pass a filter, by pages of this size.
     pub(super) async fn list(&self, filter: &Filter, size: usize) -> Vec<JobRecord> {
-        let (mut jobs, mut page) = (Vec::new(), Page::first(size));
+        let (mut jobs, mut page) = (Vec::new(), PageRequest::first(size));
         loop {
             let listing =
                 self.does(format!("`list` of {filter:?}, {page:?}"), self.queue.list(filter, &page)).await;
@@ -227,7 +227,7 @@ impl Subject {
             );
             jobs.extend(listing.jobs);
             match listing.next {
-                Some(cursor) => page = Page::after(cursor, size),
+                Some(cursor) => page = PageRequest::after(cursor, size),
                 None => return jobs,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::inspect::Filter;
+use queue_core::admin::Filter;
 use queue_core::{Delivery, Lease, NewJob, QueueErrorKind, Receipt, State, Transition, Unique};
 
 use super::jobs::{MICROSECOND, SECOND, id, job, text};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use queue_core::{Delivery, Demand, Inspect, NewJob, QueueError, Receipt};
+use queue_core::{Admin, Delivery, Demand, NewJob, QueueError, Receipt};
 use tokio::time::timeout;
 
 /// What a waiting claim answers.
@@ -50,7 +50,7 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
 
     /// Holds that the call waits, and goes on waiting while the queue does other things.
     #[track_caller]
-    pub(super) fn waits<'a>(&'a mut self, queue: &'a dyn Inspect) -> impl Future<Output = ()> + 'a {
+    pub(super) fn waits<'a>(&'a mut self, queue: &'a dyn Admin) -> impl Future<Output = ()> + 'a {
         let place = Location::caller();
         async move {
             for _ in 0..LOOKS {
@@ -89,14 +89,14 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
 }
 
 /// Starts a claim that may wait.
-pub(super) fn claim(queue: &Arc<dyn Inspect>, patience: Duration, demand: Demand) -> Waiter<Claimed> {
+pub(super) fn claim(queue: &Arc<dyn Admin>, patience: Duration, demand: Demand) -> Waiter<Claimed> {
     let what = format!("a claim of up to {} of {:?}", demand.max, demand.queues);
     let queue = queue.clone();
     Waiter::new(what, patience, async move { queue.claim(&demand).await })
 }
 
 /// Starts a push that may wait.
-pub(super) fn push(queue: &Arc<dyn Inspect>, patience: Duration, jobs: Vec<NewJob>) -> Waiter<Pushed> {
+pub(super) fn push(queue: &Arc<dyn Admin>, patience: Duration, jobs: Vec<NewJob>) -> Waiter<Pushed> {
     let what = format!("a push of {} jobs", jobs.len());
     let queue = queue.clone();
     Waiter::new(what, patience, async move { queue.push(jobs).await })

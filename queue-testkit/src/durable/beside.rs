@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use queue_core::admin::{Cancellation, Filter, PageRequest, Prune};
 use queue_core::error::chain;
-use queue_core::inspect::{Cancellation, Filter, Page, Prune};
 use queue_core::{
-    Demand, Inspect, JobId, Lease, NewJob, QueueError, QueueName, Renewal, Settled, Settlement, State,
+    Admin, Demand, JobId, Lease, NewJob, QueueError, QueueName, Renewal, Settled, Settlement, State,
     Transition, Unique,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct Operation {
     /// Whether it only reads.
     pub(super) reads: bool,
     /// Makes it on a handle, and checks its answer.
-    pub(super) make: Box<dyn FnOnce(Arc<dyn Inspect>) -> Made + Send>,
+    pub(super) make: Box<dyn FnOnce(Arc<dyn Admin>) -> Made + Send>,
 }
 
 /// The jobs of one caller.
@@ -56,7 +56,7 @@ const BUSY: u32 = 12;
 
 impl Beside {
     /// Stores the jobs that the operations of a caller are about. No two callers of a store have the same number.
-    pub(super) async fn prepare(trial: &Trial, queue: &dyn Inspect, number: u32) -> Self {
+    pub(super) async fn prepare(trial: &Trial, queue: &dyn Admin, number: u32) -> Self {
         let mut caller = Self { number, leases: Vec::new() };
         let waiting = (1..=3).map(|place| caller.job(place, "waiting").delay(HOUR));
         let replaced = caller.job(4, "waiting").delay(HOUR).unique(format!("replaced-{number}"));
@@ -83,7 +83,7 @@ impl Beside {
 
     /// Stores a job for each caller that is due, and one whose lease has expired, and waits until they are so.
     /// Nobody has looked for them since.
-    pub(super) async fn let_time_pass(trial: &Trial, queue: &dyn Inspect, callers: &[Self]) {
+    pub(super) async fn let_time_pass(trial: &Trial, queue: &dyn Admin, callers: &[Self]) {
         let expired: Vec<_> = callers.iter().map(|caller| caller.job(5, EXPIRED).queue(EXPIRED)).collect();
         let due: Vec<_> = callers.iter().map(|caller| caller.job(6, DUE).queue(DUE).delay(SOON)).collect();
         let all: Vec<_> = expired.iter().chain(&due).filter_map(|job| job.id).collect();
@@ -235,7 +235,7 @@ impl Beside {
                 is(&state, &Some(State::Executing))
             }),
             reads("`list`", move |queue| async move {
-                let found = queue.list(&filter, &Page::first(100)).await?.jobs;
+                let found = queue.list(&filter, &PageRequest::first(100)).await?.jobs;
                 is(&found.iter().any(|job| job.id == executing), &true)
             }),
             reads("`counts`", |queue| async move {
@@ -250,7 +250,7 @@ impl Beside {
     pub(super) async fn is_renewed_beside(
         &self,
         held: Option<Lease>,
-        queue: &dyn Inspect,
+        queue: &dyn Admin,
         bound: Duration,
     ) -> Option<String> {
         let leases: Vec<_> = held.into_iter().chain((16..19).map(|place| self.lease(place))).collect();
@@ -267,7 +267,7 @@ impl Beside {
         }
     }
 
-    pub(super) async fn holds_its_leases(&self, trial: &Trial, queue: &dyn Inspect) {
+    pub(super) async fn holds_its_leases(&self, trial: &Trial, queue: &dyn Admin) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
         let renewed = trial.steps().does("a renewal", queue.renew(&leases)).await;
         let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
@@ -277,7 +277,7 @@ impl Beside {
 
 fn operation<F, W>(what: &'static str, reads: bool, make: F) -> Operation
 where
-    F: FnOnce(Arc<dyn Inspect>) -> W + Send + 'static,
+    F: FnOnce(Arc<dyn Admin>) -> W + Send + 'static,
     W: Future<Output = Result<(), Wrong>> + Send + 'static,
 {
     Operation { what, reads, make: Box::new(move |queue| Box::pin(make(queue))) }
@@ -285,7 +285,7 @@ where
 
 fn writes<F, W>(what: &'static str, make: F) -> Operation
 where
-    F: FnOnce(Arc<dyn Inspect>) -> W + Send + 'static,
+    F: FnOnce(Arc<dyn Admin>) -> W + Send + 'static,
     W: Future<Output = Result<(), Wrong>> + Send + 'static,
 {
     operation(what, false, make)
@@ -293,7 +293,7 @@ where
 
 fn reads<F, W>(what: &'static str, make: F) -> Operation
 where
-    F: FnOnce(Arc<dyn Inspect>) -> W + Send + 'static,
+    F: FnOnce(Arc<dyn Admin>) -> W + Send + 'static,
     W: Future<Output = Result<(), Wrong>> + Send + 'static,
 {
     operation(what, true, make)
@@ -307,17 +307,17 @@ fn is<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Result<(), Wro
     Err(Wrong(format!("answered {found:?}, and {expected:?} is right")))
 }
 
-async fn push(queue: Arc<dyn Inspect>, job: NewJob) -> Result<(), Wrong> {
+async fn push(queue: Arc<dyn Admin>, job: NewJob) -> Result<(), Wrong> {
     let receipts = queue.push(vec![job]).await?;
     is(&receipts.len(), &1)
 }
 
-async fn claim(queue: Arc<dyn Inspect>, from: QueueName) -> Result<(), Wrong> {
+async fn claim(queue: Arc<dyn Admin>, from: QueueName) -> Result<(), Wrong> {
     let claimed = queue.claim(&Demand::new(from.clone(), 1).lease(HOUR)).await?;
     let queues: Vec<_> = claimed.into_iter().map(|delivery| delivery.queue).collect();
     is(&queues, &vec![from])
 }
 
-async fn settle(queue: &dyn Inspect, settlement: Settlement) -> Result<(), Wrong> {
+async fn settle(queue: &dyn Admin, settlement: Settlement) -> Result<(), Wrong> {
     is(&queue.settle(vec![settlement]).await?, &vec![Settled::Applied])
 }

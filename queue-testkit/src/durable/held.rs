@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use queue_core::error::chain;
-use queue_core::{Demand, Inspect, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition};
+use queue_core::{Admin, Demand, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition};
 use tokio::time::timeout;
 
 use super::beside::{Beside, Operation, Wrong};
@@ -82,11 +82,7 @@ async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
 }
 
 /// Makes operations one after the other. A program whose operation was late is followed by another one.
-async fn one_by_one(
-    trial: &Trial,
-    operations: Vec<Operation>,
-    program: &mut Arc<dyn Inspect>,
-) -> Vec<String> {
+async fn one_by_one(trial: &Trial, operations: Vec<Operation>, program: &mut Arc<dyn Admin>) -> Vec<String> {
     let mut wrong = Vec::new();
     for Operation { what, make, .. } in operations {
         trial.steps().note(format!("{what} beside an open transaction"));
@@ -104,7 +100,7 @@ async fn one_by_one(
     wrong
 }
 
-async fn all_at_once(operations: Vec<Operation>, program: Arc<dyn Inspect>) -> Vec<String> {
+async fn all_at_once(operations: Vec<Operation>, program: Arc<dyn Admin>) -> Vec<String> {
     let made = operations.into_iter().map(|Operation { what, make, .. }| {
         make(program.clone()).map(move |made| made.err().map(|Wrong(why)| format!("{what} {why}")))
     });
@@ -204,13 +200,13 @@ async fn asked<T: std::fmt::Debug + Send + 'static>(
     call
 }
 
-async fn push(queue: Arc<dyn Inspect>, job: NewJob) -> Result<Receipt, QueueError> {
+async fn push(queue: Arc<dyn Admin>, job: NewJob) -> Result<Receipt, QueueError> {
     let receipts = queue.push(vec![job]).await?;
     receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
 }
 
 /// Settles as a loop does: again, for as long as another transaction holds it up.
-async fn settle(queue: Arc<dyn Inspect>, settlement: Settlement) -> Result<Settled, QueueError> {
+async fn settle(queue: Arc<dyn Admin>, settlement: Settlement) -> Result<Settled, QueueError> {
     loop {
         let settled = queue.settle(vec![settlement.clone()]).await?;
         match settled.into_iter().next() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect, JobId, Lease, NewJob, QueueError, Settlement, State, Transition, Unique};
+use queue_core::{Admin, Demand, JobId, Lease, NewJob, QueueError, Settlement, State, Transition, Unique};
 
 use super::operation::{Delays, Operation};
 use super::store::Transaction;
@@ -81,7 +81,7 @@ impl Hold {
     }
 
     /// Stores the job that the transaction is about.
-    pub(super) async fn prepare(self, trial: &Trial, queue: &dyn Inspect) -> Subject {
+    pub(super) async fn prepare(self, trial: &Trial, queue: &dyn Admin) -> Subject {
         let job = match self {
             Self::Reading | Self::Push | Self::PushOfANewKey => return Subject { id: id(0), lease: None },
             Self::PushOfAHeldKey
@@ -185,7 +185,7 @@ impl Hold {
     }
 
     /// Waits until time would have changed something for the job that is held.
-    pub(super) async fn let_time_pass(self, trial: &Trial, queue: &dyn Inspect, subject: &Subject) {
+    pub(super) async fn let_time_pass(self, trial: &Trial, queue: &dyn Admin, subject: &Subject) {
         match self {
             Self::PushOfAHeldKey
             | Self::PushThatReplaces

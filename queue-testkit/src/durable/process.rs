@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect, JobId, Settlement, Transition};
+use queue_core::{Admin, Demand, JobId, Settlement, Transition};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -154,7 +154,7 @@ pub(super) fn play(make: &Arc<Make>) {
     std::process::exit(0);
 }
 
-async fn push(queue: &dyn Inspect, batch: u32) {
+async fn push(queue: &dyn Admin, batch: u32) {
     let jobs = (0..BATCH).map(|place| job(batch).id(id(batch, place))).collect();
     let pushed = queue.push(jobs).await;
     pushed.unwrap_or_else(|error| panic!("a push failed: {}", queue_core::error::chain(&error)));
@@ -162,7 +162,7 @@ async fn push(queue: &dyn Inspect, batch: u32) {
 }
 
 /// Works until it's killed. What fails is done again after it was delivered again.
-async fn work(queue: &dyn Inspect, lease: Duration) {
+async fn work(queue: &dyn Admin, lease: Duration) {
     let demand = Demand::new("default", 5).lease(lease).wait(Duration::from_secs(1));
     loop {
         // Somebody must listen for it to go on.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use queue_core::error::chain;
-use queue_core::{
-    Demand, Inspect, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique,
-};
+use queue_core::{Admin, Demand, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique};
 
 use super::store::Trouble;
 use super::trial::Trial;
@@ -31,7 +29,7 @@ pub(super) async fn d28_a_stored_job_is_in_the_queue_that_its_receipt_names_what
     }
 }
 
-async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Inspect>, replacement: &dyn Trouble) {
+async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: &dyn Trouble) {
     for name in [PAYMENTS, REPORTS, WAITED_FOR] {
         trial.push(&*queue, vec![job(0).queue(name)]).await;
     }
@@ -82,7 +80,7 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Inspect>, replacement
 }
 
 /// Holds that others find a job in the queue that it was pushed to, by its receipt.
-async fn is_stored(trial: &Trial, other: &dyn Inspect, job: NewJob, receipt: Receipt, what: &str) {
+async fn is_stored(trial: &Trial, other: &dyn Admin, job: NewJob, receipt: Receipt, what: &str) {
     let stored = trial.steps().does("`get` by another program", other.get(receipt.id())).await;
     let Some(stored) = stored else {
         panic!("{what}: a push was acknowledged with {receipt:?}, and other programs don't find the job")
@@ -109,7 +107,7 @@ async fn is_stored(trial: &Trial, other: &dyn Inspect, job: NewJob, receipt: Rec
 }
 
 /// Holds that followups are in their queues that the program settles with.
-async fn settles(trial: &Trial, queue: &dyn Inspect, other: &dyn Inspect, what: &str) {
+async fn settles(trial: &Trial, queue: &dyn Admin, other: &dyn Admin, what: &str) {
     let demand = Demand::new(REPORTS, 1).wait(Duration::ZERO);
     let step = format!("a claim by the program that had the store open when {what}");
     let Ok(claimed) = trial.steps().ends(step, queue.claim(&demand)).await else { return };

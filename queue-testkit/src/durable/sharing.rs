@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use queue_core::{Demand, Inspect, JobId, Settlement, Transition};
+use queue_core::{Admin, Demand, JobId, Settlement, Transition};
 
 use super::process::Role;
 use super::trial::Trial;
@@ -55,7 +55,7 @@ pub(super) async fn d6_any_number_of_processes_share_one_queue(trial: &Trial) {
     }
 }
 
-async fn claim_until(queue: Arc<dyn Inspect>, is_over: Arc<AtomicBool>) -> Vec<JobId> {
+async fn claim_until(queue: Arc<dyn Admin>, is_over: Arc<AtomicBool>) -> Vec<JobId> {
     let demand = Demand::new("default", 3).lease(Duration::from_secs(60)).wait(Duration::from_millis(200));
     let mut claimed = Vec::new();
     while !is_over.load(Ordering::Relaxed) {

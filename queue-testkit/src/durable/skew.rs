@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use queue_core::{
-    Blocking, BoxFuture, Clock, Demand, JobError, Performer, Services, Settled, State, Timestamp, World,
-    background_job, jobs,
+    AttemptRunner, Blocking, BoxFuture, Clock, Demand, Environment, JobError, Services, Settled, State,
+    Timestamp, background_job, jobs,
 };
 
 use super::trial::Trial;
@@ -52,9 +52,11 @@ async fn wait_a_minute() -> Result<(), JobError> {
 pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &Trial) {
     let queue = trial.open().await;
     for clock in [Wrong::Fast, Wrong::Slow] {
-        let world = World { clock: Arc::new(clock), blocking: Arc::new(NoThreads), observer: None };
+        let environment =
+            Environment { clock: Arc::new(clock), blocking: Arc::new(NoThreads), observer: None };
         let services = Services::builder().build().unwrap_or_else(|error| panic!("no services: {error}"));
-        let performer = Performer::new(jobs![wait_a_minute], services, queue.clone(), &[], world.clone());
+        let runner =
+            AttemptRunner::new(jobs![wait_a_minute], services, queue.clone(), &[], environment.clone());
         // A second that this process waits is one of the queue's, whatever its clock says.
         let started = std::time::Instant::now();
         let pushed = trial.push(&*queue, vec![wait_a_minute::new().into()]).await;
@@ -64,9 +66,9 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
             panic!("a claim that waits came back empty")
         };
         expect_eq!([delivery.id()], *pushed, "the one job that is due, to a client whose clock is {clock:?}");
-        delivery.received_at = Some(world.clock.now());
+        delivery.received_at = Some(environment.clock.now());
 
-        let attempted = performer.run(&performer.context(delivery.clone())).await;
+        let attempted = runner.run(&runner.context(delivery.clone())).await;
         let settled = trial.steps().does("a settlement", queue.settle(vec![attempted.settlement])).await;
 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");

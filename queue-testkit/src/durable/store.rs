@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::{Inspect, JobId, Jobs, NewJob, QueueError, Receipt, Services};
+use queue_core::{Admin, JobId, Jobs, NewJob, QueueError, Receipt, Services};
 
 use super::operation::{Delays, Operation};
 
@@ -21,10 +21,10 @@ pub trait Store: Send + Sync + 'static {
     fn address(&self) -> String;
 
     /// Opens it as a program does that starts. No two handles share anything but the store.
-    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError>;
+    async fn open(&self) -> Result<Arc<dyn Admin>, QueueError>;
 
     /// Opens it where nothing tells of others' work, so that it has to be looked for at this interval (D13).
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         let _: Duration = poll_interval;
         None
     }
@@ -106,7 +106,7 @@ pub trait Trouble: Send + Sync {
 /// A lock on a store.
 pub struct Locked {
     /// A handle on the store that waits for others' locks for `bound` at most.
-    pub queue: Arc<dyn Inspect>,
+    pub queue: Arc<dyn Admin>,
     /// The handle's bound.
     pub bound: Duration,
     /// Takes the lock, and lets go of it.
@@ -114,7 +114,7 @@ pub struct Locked {
 }
 
 /// Opens a queue.
-pub type Open = BoxFuture<'static, Result<Arc<dyn Inspect>, QueueError>>;
+pub type Open = BoxFuture<'static, Result<Arc<dyn Admin>, QueueError>>;
 
 /// A place that is opened, and what is expected of that.
 pub struct Opening<T> {
@@ -157,7 +157,7 @@ pub trait Transaction: Send {
 /// It may be attempted a hundred times, with a backoff of a millisecond.
 pub struct Bank {
     /// The queue.
-    pub queue: Arc<dyn Inspect>,
+    pub queue: Arc<dyn Admin>,
     /// Services, the unit of work among them.
     pub services: Services,
     /// The job that pays.

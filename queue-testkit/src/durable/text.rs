@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use queue_core::inspect::Cancellation;
-use queue_core::{Demand, Inspect, JobRecord, Settled, Settlement, State, Timestamp, Transition};
+use queue_core::admin::Cancellation;
+use queue_core::{Admin, Demand, JobRecord, Settled, Settlement, State, Timestamp, Transition};
 
 use super::trial::Trial;
 use crate::conformance::jobs::{id, job};
@@ -73,7 +73,7 @@ fn far() -> Timestamp {
 /// Ends an attempt at a job, and returns the job.
 async fn ends(
     trial: &Trial,
-    queue: &Arc<dyn Inspect>,
+    queue: &Arc<dyn Admin>,
     number: u32,
     transition: Transition,
     text: &str,

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use queue_core::inspect::{Filter, Page};
-use queue_core::{Inspect, JobId, JobRecord, NewJob, QueueError, Receipt, State};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin, JobId, JobRecord, NewJob, QueueError, Receipt, State};
 
 use super::process::{Process, Role};
 use super::store::Store;
@@ -48,7 +48,7 @@ impl Trial {
         &self.steps
     }
 
-    pub(super) async fn open(&self) -> Arc<dyn Inspect> {
+    pub(super) async fn open(&self) -> Arc<dyn Admin> {
         self.steps.does("opening the store", self.store.open()).await
     }
 
@@ -59,28 +59,28 @@ impl Trial {
     }
 
     /// Pushes jobs that must all be stored.
-    pub(super) async fn push(&self, queue: &dyn Inspect, jobs: Vec<NewJob>) -> Vec<JobId> {
+    pub(super) async fn push(&self, queue: &dyn Admin, jobs: Vec<NewJob>) -> Vec<JobId> {
         let step = format!("a push of {} jobs", jobs.len());
         let receipts = self.steps.does(step, queue.push(jobs)).await;
         receipts.into_iter().map(Receipt::id).collect()
     }
 
     /// Gives every job of the store.
-    pub(super) async fn all(&self, queue: &dyn Inspect) -> BTreeMap<JobId, JobRecord> {
-        let (mut jobs, mut page) = (BTreeMap::new(), Page::first(500));
+    pub(super) async fn all(&self, queue: &dyn Admin) -> BTreeMap<JobId, JobRecord> {
+        let (mut jobs, mut page) = (BTreeMap::new(), PageRequest::first(500));
         loop {
             let filter = Filter::all();
             let listing = self.insists("`list` of every job", || queue.list(&filter, &page)).await;
             jobs.extend(listing.jobs.into_iter().map(|job| (job.id, job)));
             match listing.next {
-                Some(cursor) => page = Page::after(cursor, 500),
+                Some(cursor) => page = PageRequest::after(cursor, 500),
                 None => return jobs,
             }
         }
     }
 
     /// Waits until a job is in a state. Only the time has to pass for it.
-    pub(super) async fn is_in(&self, queue: &dyn Inspect, id: JobId, state: State) {
+    pub(super) async fn is_in(&self, queue: &dyn Admin, id: JobId, state: State) {
         let is_in = async {
             loop {
                 match queue.get(id).await {
@@ -95,7 +95,7 @@ impl Trial {
     }
 
     /// Tells whether so many jobs are completed, and notes how many are.
-    pub(super) async fn are_completed(&self, queue: &dyn Inspect, jobs: u32) -> bool {
+    pub(super) async fn are_completed(&self, queue: &dyn Admin, jobs: u32) -> bool {
         let counts = self.steps.does("`counts`", queue.counts()).await;
         let completed: u64 = counts.iter().map(|counts| counts.of(State::Completed)).sum();
         self.steps.note(format!("{completed} of {jobs} jobs are completed"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use queue_core::error::chain;
-use queue_core::{Demand, Inspect, QueueError, QueueErrorKind, Receipt};
+use queue_core::{Admin, Demand, QueueError, QueueErrorKind, Receipt};
 
 use super::process::{BATCH, id};
 use super::store::Trouble;
@@ -25,7 +25,7 @@ pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(trial: &Tria
 }
 
 /// Pushes before a trouble, in it and after it, and holds that the queue is then as whoever pushed was told.
-async fn outlives(trial: &Trial, queue: &Arc<dyn Inspect>, trouble: &dyn Trouble, round: u32) {
+async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, round: u32) {
     let [before, within, after] = [0, 1, 2].map(|part| round * 3 + part);
     push(queue, before).await.unwrap_or_else(|error| panic!("a push before the trouble failed: {error}"));
     trial.steps().note(format!("trouble: {}", trouble.name()));
@@ -65,7 +65,7 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Inspect>, trouble: &dyn Trouble
     }
 }
 
-async fn push(queue: &Arc<dyn Inspect>, batch: u32) -> Result<Vec<Receipt>, QueueError> {
+async fn push(queue: &Arc<dyn Admin>, batch: u32) -> Result<Vec<Receipt>, QueueError> {
     queue.push((0..BATCH).map(|place| job(batch).id(id(batch, place))).collect()).await
 }
 

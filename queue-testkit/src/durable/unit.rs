@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use queue_core::{BoxFuture, Clock, Delivery, Demand, JobRecord, Performer, State, Timestamp, World};
+use queue_core::{
+    AttemptRunner, BoxFuture, Clock, Delivery, Demand, Environment, JobRecord, State, Timestamp,
+};
 
 use super::skew::NoThreads;
 use super::store::Bank;
@@ -30,10 +32,13 @@ const POLLS: u32 = 24;
 
 pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial: &Trial) {
     let Some(bank) = trial.store().bank().await else { return };
-    let world = World { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
+    let environment = Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
     let (jobs, services) = (bank.jobs.clone(), bank.services.clone());
-    let teller =
-        Teller { trial, performer: Performer::new(jobs, services, bank.queue.clone(), &[], world), bank };
+    let teller = Teller {
+        trial,
+        runner: AttemptRunner::new(jobs, services, bank.queue.clone(), &[], environment),
+        bank,
+    };
     let mut crashes = 0;
     for polls in 0..POLLS {
         let before = (teller.bank.balance)().await;
@@ -76,7 +81,7 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial:
 /// Makes the attempts.
 struct Teller<'a> {
     trial: &'a Trial,
-    performer: Performer,
+    runner: AttemptRunner,
     bank: Bank,
 }
 
@@ -96,7 +101,7 @@ impl Teller<'_> {
     /// Makes an attempt, and drops it after so many polls, as a crash does; tells whether that came before its end.
     async fn crashes_after(&self, polls: u32, delivery: &Delivery) -> bool {
         let attempt = async {
-            let attempted = self.performer.run(&self.performer.context(delivery.clone())).await;
+            let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
             if !attempted.is_recorded {
                 let settle = self.bank.queue.settle(vec![attempted.settlement]);
                 self.trial.steps().does("a settlement", settle).await;

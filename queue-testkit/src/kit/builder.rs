@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use queue_core::{
-    Blocking, BuildError, Jobs, Layer, Observer, Performer, Services, ServicesBuilder, Worker, World,
+    AttemptRunner, Blocking, BuildError, Environment, Jobs, Layer, Observer, Services, ServicesBuilder,
+    Worker,
 };
 
 use super::detect;
@@ -114,17 +115,22 @@ impl TestKitBuilder {
         let log = Arc::new(AttemptLog::default());
         let mut observers = self.observers;
         observers.push(log.clone());
-        let world = World {
+        let environment = Environment {
             clock: Arc::new(clock.clone()),
             blocking: Arc::new(Inline),
             observer: Some(Arc::new(observers)),
         };
-        let performer =
-            Performer::new(self.jobs.clone(), services, Arc::new(queue.clone()), &self.layers, world);
+        let runner = AttemptRunner::new(
+            self.jobs.clone(),
+            services,
+            Arc::new(queue.clone()),
+            &self.layers,
+            environment,
+        );
         Ok(TestKit {
             queue,
             clock,
-            performer,
+            runner,
             jobs: self.jobs,
             limit: self.limit,
             horizon: self.horizon,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use queue_core::{
-    Attempted, Clock as _, Demand, Event, InterruptReason, JobContext, JobFacts, Lease, Observer, Outcome,
-    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
+    AttemptResult, Clock as _, Demand, Event, InterruptReason, JobContext, JobFacts, Lease, Observer,
+    Outcome, Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::{KitError, TestKit};
@@ -58,7 +58,7 @@ impl TestKit {
             progress.random.shuffle(&mut deliveries);
         }
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
-        let contexts = deliveries.into_iter().map(|delivery| self.performer.context(delivery));
+        let contexts = deliveries.into_iter().map(|delivery| self.runner.context(delivery));
         progress.in_hand.extend(contexts.map(|context| InHand { context }));
         Ok(())
     }
@@ -90,7 +90,7 @@ impl TestKit {
                 (Settlement::new(delivery.lease.clone(), transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
-                let Some(Attempted { settlement, is_recorded, .. }) = self.survive(&context).await else {
+                let Some(AttemptResult { settlement, is_recorded, .. }) = self.survive(&context).await else {
                     self.die();
                     return Ok(None);
                 };
@@ -117,7 +117,7 @@ impl TestKit {
     }
 
     /// Runs the attempt, unless the worker is to die in it.
-    async fn survive(&self, context: &JobContext) -> Option<Attempted> {
+    async fn survive(&self, context: &JobContext) -> Option<AttemptResult> {
         let plan = self.progress().plan.clone();
         match plan {
             Some(plan) => plan.attempt(context.name().clone(), self.perform(context)).await,
@@ -135,10 +135,10 @@ impl TestKit {
     }
 
     /// Runs the attempt through the code that runs it in production.
-    async fn perform(&self, context: &JobContext) -> Attempted {
+    async fn perform(&self, context: &JobContext) -> AttemptResult {
         let every = context.delivery().lease.length / 3;
         self.progress().running = Some(InHand { context: context.clone() });
-        let mut attempt = pin!(self.performer.run(context));
+        let mut attempt = pin!(self.runner.run(context));
         if !self.clock.is_tokio() {
             // The kit's own clock renews leases whenever it jumps past the time for that.
             return attempt.await;

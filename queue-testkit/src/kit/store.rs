@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
+    Settled, Settlement, Timestamp,
 };
 
 use crate::clock::VirtualClock;
@@ -78,12 +78,12 @@ impl Queue for KitQueue {
 }
 
 #[async_trait]
-impl Inspect for KitQueue {
+impl Admin for KitQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.model.get(id).await
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.model.list(filter, page).await
     }
 

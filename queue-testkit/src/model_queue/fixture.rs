@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::{Clock as _, Inspect, Timestamp};
+use queue_core::{Admin, Clock as _, Timestamp};
 
 use super::ModelQueue;
 use crate::{Bounded, Fixture};
@@ -13,7 +13,7 @@ use crate::{Bounded, Fixture};
 /// The queue itself is all that the conformance suite needs.
 #[async_trait]
 impl Fixture for ModelQueue {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.clone())
     }
 

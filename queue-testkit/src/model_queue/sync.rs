@@ -1,6 +1,6 @@
 //! What the kit asks of its queue without waiting.
 
-use queue_core::inspect::{Filter, Page};
+use queue_core::admin::{Filter, PageRequest};
 use queue_core::{JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
 
 use super::ModelQueue;
@@ -8,7 +8,7 @@ use super::ModelQueue;
 impl ModelQueue {
     /// Lists all jobs, finished ones too, in push order.
     pub(crate) fn records(&self) -> Vec<JobRecord> {
-        self.look(|state, now| state.table.list(now, &Filter::all(), &Page::first(usize::MAX)).jobs)
+        self.look(|state, now| state.table.list(now, &Filter::all(), &PageRequest::first(usize::MAX)).jobs)
     }
 
     /// Lists the queues that were ever pushed to, sorted.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use queue_core::model::JobTable;
+use queue_core::table::JobTable;
 use queue_core::{Delivery, Demand, NewJob, QueueError, Receipt, Settlement, Timestamp, Transition};
 
 /// A place in a line.

@@ -1,6 +1,6 @@
 //! A job that failed in production fails in a test (T11).
 
-use queue_core::{Inspect as _, JobContext, JobError, NewJob, QueueExt as _, background_job, jobs};
+use queue_core::{Admin as _, JobContext, JobError, NewJob, QueueExt as _, background_job, jobs};
 use queue_testkit::{KitError, TestKit, block_on};
 
 #[background_job(max_attempts = 3)]

@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
-use queue_core::model::{JobTable, Retention, TableConfig};
+use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
 
 use super::lock::Mutex;
 use super::signal::Signal;
-use super::{Shared, State, TokioQueue};
+use super::{MemoryQueue, Shared, State};
 use crate::clock::TokioClock;
 
-/// Settings of a [`TokioQueue`]; made by [`TokioQueue::builder`].
+/// Settings of a [`MemoryQueue`]; made by [`MemoryQueue::builder`].
 #[must_use = "a queue is made by `build`"]
-pub struct TokioQueueBuilder {
+pub struct MemoryQueueBuilder {
     bound: Option<u32>,
     retention: Retention,
     limits: Limits,
@@ -23,10 +23,10 @@ pub struct TokioQueueBuilder {
     clock: Option<Arc<dyn Clock>>,
 }
 
-impl TokioQueueBuilder {
+impl MemoryQueueBuilder {
     pub(super) fn new() -> Self {
         Self {
-            bound: Some(TokioQueue::DEFAULT_BOUND),
+            bound: Some(MemoryQueue::DEFAULT_BOUND),
             retention: Retention::default(),
             limits: Limits::default(),
             seed: None,
@@ -73,7 +73,7 @@ impl TokioQueueBuilder {
 
     /// Makes the queue.
     #[must_use]
-    pub fn build(self) -> TokioQueue {
+    pub fn build(self) -> MemoryQueue {
         let mut config = TableConfig::default();
         config.capacity = self.bound;
         config.retention = self.retention;
@@ -90,7 +90,7 @@ impl TokioQueueBuilder {
             known_due: None,
             is_closed: false,
         };
-        TokioQueue(Arc::new(Shared {
+        MemoryQueue(Arc::new(Shared {
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),
             clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
             limits: self.limits,
@@ -100,8 +100,8 @@ impl TokioQueueBuilder {
     }
 }
 
-impl fmt::Debug for TokioQueueBuilder {
+impl fmt::Debug for MemoryQueueBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokioQueueBuilder").field("bound", &self.bound).finish_non_exhaustive()
+        f.debug_struct("MemoryQueueBuilder").field("bound", &self.bound).finish_non_exhaustive()
     }
 }

@@ -7,18 +7,18 @@ use queue_core::{
     CallScope, IntoJob, IntoOutcome, NewJob, QueueError, QueueErrorKind, QueueExt as _, Receipt,
 };
 
-use super::TokioQueue;
+use super::MemoryQueue;
 
-impl TokioQueue {
+impl MemoryQueue {
     /// Enqueues a closure, which gets a token and a scope of its own, like any job.
     ///
     /// It is run once: a closure that fails is discarded with its error.
     ///
     /// ```
     /// # use queue_core::QueueError;
-    /// # use queue_tokio::TokioQueue;
+    /// # use queue_tokio::MemoryQueue;
     /// # use std::time::Duration;
-    /// # async fn example(queue: TokioQueue) -> Result<(), QueueError> {
+    /// # async fn example(queue: MemoryQueue) -> Result<(), QueueError> {
     /// queue.enqueue_fn(async move |scope| {
     ///     tokio::select! {
     ///         () = tokio::time::sleep(Duration::from_secs(5)) => println!("done"),

@@ -11,7 +11,7 @@ use loom::future::block_on;
 use loom::thread;
 use queue_core::{Body, Clock, Demand, NewJob, Queue as _, Timestamp};
 
-use super::TokioQueue;
+use super::MemoryQueue;
 
 /// Time stands still: no job here waits for it.
 struct NoTime;
@@ -26,8 +26,8 @@ impl Clock for NoTime {
     }
 }
 
-fn queue(bound: Option<u32>) -> TokioQueue {
-    let builder = TokioQueue::builder().clock(NoTime).seed(1);
+fn queue(bound: Option<u32>) -> MemoryQueue {
+    let builder = MemoryQueue::builder().clock(NoTime).seed(1);
     match bound {
         Some(bound) => builder.bound(bound).build(),
         None => builder.unbounded().build(),

@@ -80,7 +80,7 @@ impl Shift {
             let demand = demand.lease(self.settings.lease);
             match self.answer_of_claim(&demand).await {
                 Ok(deliveries) => {
-                    claims.trouble.worked(&self.world);
+                    claims.trouble.worked(&self.environment);
                     claims.pace.note(demand.max, deliveries.len(), began, self.runtime.now());
                     return deliveries;
                 }
@@ -94,7 +94,7 @@ impl Shift {
                         }
                         return Vec::new();
                     }
-                    let wait = claims.trouble.failed(&error, &self.world);
+                    let wait = claims.trouble.failed(&error, &self.environment);
                     tokio::select! {
                         biased;
                         () = self.runtime.sleep(wait) => {}
@@ -129,7 +129,7 @@ impl Shift {
             return;
         }
         let is_one = deliveries.len() == 1;
-        let taken = self.hand.take(deliveries, &self.performer, self.runtime.now());
+        let taken = self.hand.take(deliveries, &self.runner, self.runtime.now());
         for held in &taken {
             self.observe(|| Event::Claimed(held.facts()));
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use queue_core::{Delivery, Performer, Timestamp};
+use queue_core::{AttemptRunner, Delivery, Timestamp};
 use tokio::sync::Notify;
 
 use super::held::{Held, Place};
@@ -45,7 +45,7 @@ impl Hand {
     pub(super) fn take(
         &self,
         deliveries: Vec<Delivery>,
-        performer: &Performer,
+        runner: &AttemptRunner,
         now: Timestamp,
     ) -> Vec<Arc<Held>> {
         self.open.fetch_add(deliveries.len(), Ordering::SeqCst);
@@ -53,7 +53,7 @@ impl Hand {
         let free = self.lock().take_free(deliveries.len());
         let hold = |(mut delivery, free): (Delivery, Free)| {
             delivery.received_at = Some(now);
-            free.hold(delivery, performer, now)
+            free.hold(delivery, runner, now)
         };
         let taken: Vec<_> = deliveries.into_iter().zip(free).map(hold).collect();
         let mut slots = self.lock();
@@ -174,14 +174,14 @@ impl Free {
         Self { place, spent: is_spent.then_some(gone) }
     }
 
-    fn hold(self, delivery: Delivery, performer: &Performer, now: Timestamp) -> Arc<Held> {
+    fn hold(self, delivery: Delivery, runner: &AttemptRunner, now: Timestamp) -> Arc<Held> {
         if let Some(mut spent) = self.spent
             && let Some(held) = Arc::get_mut(&mut spent)
         {
-            performer.context_in(&mut held.context, delivery);
+            runner.context_in(&mut held.context, delivery);
             held.begin(now);
             return spent;
         }
-        Arc::new(Held::new(performer.context(delivery), self.place, now))
+        Arc::new(Held::new(runner.context(delivery), self.place, now))
     }
 }

@@ -59,12 +59,12 @@ impl Shift {
         };
         match answer {
             Ok(renewals) => {
-                trouble.worked(&self.world);
+                trouble.worked(&self.environment);
                 self.take_note(&places, &leases, renewals, now);
                 self.settings.renew_every()
             }
             Err(error) => {
-                let wait = trouble.failed(&error, &self.world);
+                let wait = trouble.failed(&error, &self.environment);
                 self.give_up_expired();
                 wait.min(self.settings.renew_every())
             }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use queue_core::{Attempted, InterruptReason, Settlement, Timestamp, Transition};
+use queue_core::{AttemptResult, InterruptReason, Settlement, Timestamp, Transition};
 
 use super::ended::Ended;
 use super::held::Held;
@@ -174,9 +174,9 @@ impl Shift {
     }
 
     async fn attempt(&self, held: Arc<Held>) {
-        let attempted = self.performer.run(&held.context).await;
+        let attempted = self.runner.run(&held.context).await;
         self.hand.end(&held);
-        let Attempted { settlement, is_recorded, .. } = attempted;
+        let AttemptResult { settlement, is_recorded, .. } = attempted;
         self.ended.push(Ended { settlement, is_recorded, held });
     }
 

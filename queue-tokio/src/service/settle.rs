@@ -44,7 +44,7 @@ impl Shift {
             };
             match answer {
                 Ok(settled) => {
-                    trouble.worked(&self.world);
+                    trouble.worked(&self.environment);
                     self.let_go(&mut batch, settled);
                     // A queue in memory never waits, and the next may have rung already.
                     turn = (turn + 1) % BATCHES_A_TURN;
@@ -54,7 +54,7 @@ impl Shift {
                 }
                 Err(error) if error.is_transient() => {
                     batch.iter().for_each(|ended| ended.held.repeat_settlement());
-                    let wait = trouble.failed(&error, &self.world);
+                    let wait = trouble.failed(&error, &self.environment);
                     tokio::select! {
                         biased;
                         () = self.runtime.sleep(wait) => {}

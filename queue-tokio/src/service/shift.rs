@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_queue::SegQueue;
 use futures_util::FutureExt as _;
 use queue_core::error::panic_message;
-use queue_core::{Event, Jobs, Layer, Observer, Performer, Queue, Runtime, StopSignal, World};
+use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, Observer, Queue, Runtime, StopSignal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +24,9 @@ use crate::hosted::HostContext;
 /// What the tasks of a run share.
 pub(super) struct Shift {
     pub(super) queue: Arc<dyn Queue>,
-    pub(super) performer: Performer,
+    pub(super) runner: AttemptRunner,
     pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) world: World,
+    pub(super) environment: Environment,
     pub(super) settings: Settings,
     pub(super) hand: Hand,
     pub(super) ended: EndedAttempts,
@@ -66,20 +66,20 @@ impl Shift {
         observer: Option<Arc<dyn Observer>>,
         settings: Settings,
     ) -> Self {
-        let world = World {
+        let environment = Environment {
             clock: Arc::new(OnRuntime(runtime.clone())),
             blocking: Arc::new(OnRuntime(runtime.clone())),
             observer,
         };
-        let performer =
-            Performer::new(jobs, context.services().clone(), queue.clone(), layers, world.clone());
+        let runner =
+            AttemptRunner::new(jobs, context.services().clone(), queue.clone(), layers, environment.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
         let claims = Claims::new(&settings, Rotation::new(&settings.queues), seed);
         Self {
             queue,
-            performer,
+            runner,
             runtime,
-            world,
+            environment,
             settings,
             hand: Hand::default(),
             ended: EndedAttempts::default(),
@@ -152,7 +152,7 @@ impl Shift {
     }
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {
-        self.world.observe(event);
+        self.environment.observe(event);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use queue_core::error::chain;
 use queue_core::retry::{doubled, jittered};
-use queue_core::{Event, QueueError, World};
+use queue_core::{Environment, Event, QueueError};
 
 /// One operation's run of failures.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ impl Trouble {
     }
 
     /// Notes a failure, logs it if it's another than the last, and tells how long to wait.
-    pub(super) fn failed(&mut self, error: &QueueError, world: &World) -> Duration {
+    pub(super) fn failed(&mut self, error: &QueueError, environment: &Environment) -> Duration {
         let text = chain(error);
         if self.last.as_ref() != Some(&text) {
             tracing::error!(
                 service = self.service, operation = self.operation, error = %text,
                 "queue operation failed, retrying with backoff"
             );
-            world.observe(|| Event::QueueFailed { operation: self.operation, error: text.clone() });
+            environment.observe(|| Event::QueueFailed { operation: self.operation, error: text.clone() });
             self.last = Some(text);
         }
         let ceiling = doubled(Self::FIRST_WAIT, self.failures).min(Self::LONGEST_WAIT);
@@ -43,7 +43,7 @@ impl Trouble {
     }
 
     /// Notes that it works, and says so if it had failed.
-    pub(super) fn worked(&mut self, world: &World) {
+    pub(super) fn worked(&mut self, environment: &Environment) {
         if self.last.take().is_some() {
             tracing::info!(
                 service = self.service,
@@ -51,7 +51,7 @@ impl Trouble {
                 failures = self.failures,
                 "queue operation works again"
             );
-            world.observe(|| Event::QueueRecovered { operation: self.operation });
+            environment.observe(|| Event::QueueRecovered { operation: self.operation });
             self.failures = 0;
         }
     }

@@ -9,7 +9,7 @@ use queue_core::{
     Delivery, Demand, JobContext, Lease, NewJob, Queue, QueueError, QueueExt as _, Receipt, Renewal,
     Services, Settled, Settlement, State, background_job, jobs,
 };
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 use crate::world::{TestResult, World, keeping_queue, record};
 
@@ -27,7 +27,7 @@ async fn followed(#[inject] runs: &AtomicUsize, #[inject] context: &JobContext) 
 /// A queue in which an open transaction holds what each settlement with followups needs.
 #[derive(Clone)]
 struct Held {
-    queue: TokioQueue,
+    queue: MemoryQueue,
     is_open: Arc<AtomicBool>,
 }
 

@@ -4,28 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::model::Retention;
-use queue_core::{Clock as _, Inspect, Timestamp};
+use queue_core::table::Retention;
+use queue_core::{Admin, Clock as _, Timestamp};
 use queue_testkit::{Bounded, Fixture, VirtualClock};
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 struct InMemory {
     clock: VirtualClock,
-    queue: TokioQueue,
+    queue: MemoryQueue,
 }
 
 impl InMemory {
     fn fresh() -> Self {
         let clock = VirtualClock::new();
-        let queue =
-            TokioQueue::builder().unbounded().retention(Retention::everything()).clock(clock.clone()).build();
+        let queue = MemoryQueue::builder()
+            .unbounded()
+            .retention(Retention::everything())
+            .clock(clock.clone())
+            .build();
         Self { clock, queue }
     }
 }
 
 #[async_trait]
 impl Fixture for InMemory {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.queue.clone())
     }
 
@@ -42,7 +45,7 @@ impl Fixture for InMemory {
     }
 
     async fn bounded(&self, capacity: u32) -> Option<Bounded> {
-        let queue = TokioQueue::builder()
+        let queue = MemoryQueue::builder()
             .bound(capacity)
             .retention(Retention::everything())
             .clock(self.clock.clone())

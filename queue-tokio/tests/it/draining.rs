@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    BoxError, Delivery, Demand, Event, Inspect, JobContext, Lease, NewJob, OutcomeKind, Queue, QueueError,
+    Admin, BoxError, Delivery, Demand, Event, JobContext, Lease, NewJob, OutcomeKind, Queue, QueueError,
     QueueExt as _, Receipt, Renewal, Services, Settled, Settlement, State, background_job, jobs,
 };
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostContext, HostedService, QueueService, TokioQueue};
+use queue_tokio::{Host, HostContext, HostedService, MemoryQueue, QueueService};
 use test_servers::{Durability, Postgres};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ async fn quick() {
 }
 
 /// Stops a host twenty times while jobs are pushed, and looks after each stop for jobs that are still leased.
-async fn no_job_is_leased_after_a_stop(queue: impl Inspect + Clone) -> TestResult {
+async fn no_job_is_leased_after_a_stop(queue: impl Admin + Clone) -> TestResult {
     let pusher = {
         let queue = queue.clone();
         tokio::spawn(async move {
@@ -55,15 +55,15 @@ async fn no_job_is_leased_after_a_stop(queue: impl Inspect + Clone) -> TestResul
     Ok(())
 }
 
-async fn count(queue: &impl Inspect, state: State) -> Result<u64, QueueError> {
+async fn count(queue: &impl Admin, state: State) -> Result<u64, QueueError> {
     Ok(queue.counts().await?.iter().map(|counts| counts.of(state)).sum())
 }
 
 /// H61: when the stop has returned, no job of a queue in memory is leased.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_stop_under_load_no_job_in_memory_is_leased() -> TestResult {
-    let retention = queue_core::model::Retention::everything();
-    no_job_is_leased_after_a_stop(TokioQueue::builder().bound(2_000).retention(retention).build()).await
+    let retention = queue_core::table::Retention::everything();
+    no_job_is_leased_after_a_stop(MemoryQueue::builder().bound(2_000).retention(retention).build()).await
 }
 
 /// H61: when the stop has returned, no job in an SQLite file is leased.
@@ -95,7 +95,7 @@ enum Oddity {
 
 /// A queue of a stranger's, over one in memory.
 struct Odd {
-    queue: TokioQueue,
+    queue: MemoryQueue,
     oddity: Oddity,
     leased: Arc<Notify>,
 }
@@ -186,7 +186,7 @@ async fn long(#[inject] context: &JobContext) {
 #[tokio::test(start_paused = true)]
 async fn once_a_stop_was_asked_for_no_job_begins_in_any_service() -> TestResult {
     let (first, second, recorder) = (keeping_queue(), keeping_queue(), Recorder::new());
-    let service = |queue: &TokioQueue| {
+    let service = |queue: &MemoryQueue| {
         QueueService::new(queue.clone(), jobs![quick, long]).concurrency(2).observe(recorder.clone())
     };
     let host = Host::builder().service(service(&first)).service(service(&second)).build()?;
@@ -341,7 +341,7 @@ async fn a_stop_gives_up_calls_that_are_never_answered() -> TestResult {
 async fn the_jobs_of_all_services_are_ended_at_the_same_time() -> TestResult {
     let (first, second, recorder) = (keeping_queue(), keeping_queue(), Recorder::new());
     let service =
-        |queue: &TokioQueue| QueueService::new(queue.clone(), jobs![never_stop]).observe(recorder.clone());
+        |queue: &MemoryQueue| QueueService::new(queue.clone(), jobs![never_stop]).observe(recorder.clone());
     let builder = Host::builder().shutdown_timeout(5 * SECOND).service(service(&first));
     let running = builder.service(service(&second)).build()?.start().await?;
     for queue in [&first, &second] {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{BoxError, Inspect as _, OutcomeKind, QueueExt as _, Services, State, background_job, jobs};
+use queue_core::{Admin as _, BoxError, OutcomeKind, QueueExt as _, Services, State, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostBuilder, HostContext, HostedService, OnFailure, QueueService, TokioQueue};
+use queue_tokio::{Host, HostBuilder, HostContext, HostedService, MemoryQueue, OnFailure, QueueService};
 
 use crate::world::{TestResult, keeping_queue};
 
@@ -16,7 +16,7 @@ const ENDS: [Duration; 3] = [Duration::ZERO, Duration::from_nanos(1), Duration::
 /// Runs a job in a host, and stops that.
 async fn works(
     what: &str,
-    queue: TokioQueue,
+    queue: MemoryQueue,
     build: impl FnOnce(HostBuilder, QueueService) -> HostBuilder,
 ) -> TestResult {
     let recorder = Recorder::new();
@@ -90,7 +90,7 @@ async fn the_extremes_of_every_setting_are_borne() -> TestResult {
         .await?;
     }
     for bound in [0, 1, u32::MAX] {
-        works(&format!("bound of {bound}"), TokioQueue::bounded(bound), |host, service| {
+        works(&format!("bound of {bound}"), MemoryQueue::bounded(bound), |host, service| {
             host.service(service)
         })
         .await?;
@@ -102,7 +102,7 @@ async fn the_extremes_of_every_setting_are_borne() -> TestResult {
 #[test]
 fn a_lease_too_short_to_be_renewed_is_found_by_build() {
     for lease in [Duration::ZERO, Duration::from_millis(2)] {
-        let service = QueueService::new(TokioQueue::new(), jobs![quick]).lease(lease);
+        let service = QueueService::new(MemoryQueue::new(), jobs![quick]).lease(lease);
 
         let error = Host::builder().service(service).build().unwrap_err().to_string();
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{BoxError, OutcomeKind, Services, background_job, jobs};
-use queue_tokio::{Host, HostContext, HostError, HostedService, OnFailure, QueueService, TokioQueue};
+use queue_tokio::{Host, HostContext, HostError, HostedService, MemoryQueue, OnFailure, QueueService};
 use tokio::sync::Notify;
 
 use crate::world::TestResult;
@@ -186,7 +186,7 @@ async fn needy(#[inject] number: &u64) {
 /// H25: what jobs lack is one readable error, before anything starts.
 #[test]
 fn what_jobs_lack_is_found_by_build() {
-    let service = QueueService::new(TokioQueue::new(), jobs![needy]);
+    let service = QueueService::new(MemoryQueue::new(), jobs![needy]);
 
     let error = Host::builder().service(service).build().unwrap_err();
 

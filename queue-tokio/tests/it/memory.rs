@@ -6,7 +6,7 @@ use queue_core::{
     Body, Demand, Limits, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
     background_job,
 };
-use queue_tokio::TokioQueue;
+use queue_tokio::MemoryQueue;
 
 use crate::world::TestResult;
 
@@ -15,7 +15,7 @@ async fn job() {}
 
 #[tokio::test(start_paused = true)]
 async fn try_enqueue_answers_full_at_once() -> TestResult {
-    let queue = TokioQueue::bounded(1);
+    let queue = MemoryQueue::bounded(1);
     queue.try_enqueue(job::new())?;
 
     let error = queue.try_enqueue(job::new()).unwrap_err();
@@ -28,7 +28,7 @@ async fn try_enqueue_answers_full_at_once() -> TestResult {
 /// Q12: a delayed job wakes the claimer by the clock, with nothing else going on.
 #[tokio::test(start_paused = true)]
 async fn a_delayed_job_wakes_its_claimer_by_the_clock() -> TestResult {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     queue.enqueue(job::new()).delay(Duration::from_secs(90)).await?;
     let began = tokio::time::Instant::now();
 
@@ -41,14 +41,14 @@ async fn a_delayed_job_wakes_its_claimer_by_the_clock() -> TestResult {
 
 #[tokio::test]
 async fn a_demand_without_a_queue_is_refused_rather_than_waited_for() {
-    let error = TokioQueue::new().claim(&Demand::of([], 1)).await.unwrap_err();
+    let error = MemoryQueue::new().claim(&Demand::of([], 1)).await.unwrap_err();
 
     assert_eq!(error.kind(), QueueErrorKind::Invalid);
 }
 
 #[tokio::test]
 async fn a_job_needs_nothing_but_a_name_and_a_body() -> TestResult {
-    let queue = TokioQueue::unbounded();
+    let queue = MemoryQueue::unbounded();
     let jobs = (0..3).map(|_| NewJob::from(job::new())).collect();
 
     let receipts = queue.push(jobs).await?;
@@ -62,7 +62,7 @@ fn keyed(key: &str) -> NewJob {
     NewJob::from(job::new()).unique(key)
 }
 
-async fn complete_one(queue: &TokioQueue) -> TestResult {
+async fn complete_one(queue: &MemoryQueue) -> TestResult {
     let deliveries = queue.claim(&Demand::new("default", 1)).await?;
     let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
     queue.settle(done).await?;
@@ -72,7 +72,7 @@ async fn complete_one(queue: &TokioQueue) -> TestResult {
 /// Q52: a batch that comes to need more than the bound while it waits is refused, and holds up nobody.
 #[tokio::test]
 async fn a_batch_that_outgrows_the_bound_while_it_waits_is_refused() -> TestResult {
-    let queue = TokioQueue::bounded(2);
+    let queue = MemoryQueue::bounded(2);
     queue.push(vec![keyed("held"), job::new().into()]).await?;
     let waiting = queue.clone();
     let batch = vec![keyed("held"), job::new().into(), job::new().into()];
@@ -90,7 +90,7 @@ async fn a_batch_that_outgrows_the_bound_while_it_waits_is_refused() -> TestResu
 /// Q52, Q54: permits that a dropped push leaves of room that followups have taken give nobody room.
 #[tokio::test]
 async fn room_that_followups_took_is_waited_for() -> TestResult {
-    let queue = TokioQueue::bounded(4);
+    let queue = MemoryQueue::bounded(4);
     queue.push((0..2).map(|_| job::new().into()).collect()).await?;
     let mut jobs = queue.claim(&Demand::new("default", 2)).await?;
     {
@@ -112,7 +112,7 @@ async fn room_that_followups_took_is_waited_for() -> TestResult {
 /// Q12: one who waits and is not polled stops nobody else's time.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     queue.enqueue(NewJob::from(job::new()).queue("late")).delay(Duration::from_secs(5)).await?;
     let elsewhere = Demand::new("elsewhere", 1);
     let mut idle = std::pin::pin!(queue.claim(&elsewhere));
@@ -127,7 +127,7 @@ async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
 /// Q53, Q54: who waits for room has it before those who don't wait, also where less is asked for than there is.
 #[tokio::test]
 async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
-    let queue = TokioQueue::bounded(2);
+    let queue = MemoryQueue::bounded(2);
     queue.push(vec![job::new().into()]).await?;
     let mut waiting = std::pin::pin!(queue.push((0..2).map(|_| job::new().into()).collect()));
     assert!(futures_util::poll!(waiting.as_mut()).is_pending());
@@ -145,7 +145,7 @@ async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
 
 #[tokio::test]
 async fn a_bound_of_zero_is_taken_as_one() -> TestResult {
-    let queue = TokioQueue::bounded(0);
+    let queue = MemoryQueue::bounded(0);
 
     queue.try_enqueue(job::new())?;
 
@@ -156,7 +156,7 @@ async fn a_bound_of_zero_is_taken_as_one() -> TestResult {
 /// Q2: a queue's own limits bind whatever is stored in it, bounded or not, followups too.
 #[tokio::test]
 async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
-    let builder = || TokioQueue::builder().limits(Limits::default().payload(10));
+    let builder = || MemoryQueue::builder().limits(Limits::default().payload(10));
     let large = || NewJob::new("job", Body::stored("\"a payload of 25 bytes\""));
     for queue in [builder().bound(9).build(), builder().unbounded().build()] {
         queue.push(vec![job::new().into()]).await?;
@@ -176,7 +176,7 @@ async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
 async fn queues_of_one_seed_give_the_same_identities() -> TestResult {
     let mut given = Vec::new();
     for seed in [7, 7, 8] {
-        let queue = TokioQueue::builder().seed(seed).build();
+        let queue = MemoryQueue::builder().seed(seed).build();
         given.push(queue.enqueue(job::new()).await?.id());
     }
 

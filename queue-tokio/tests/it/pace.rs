@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    Event, Inspect as _, NewJob, QueueExt as _, Services, State, Transition, background_job, jobs,
+    Admin as _, Event, NewJob, QueueExt as _, Services, State, Transition, background_job, jobs,
 };
 use tokio::sync::Semaphore;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 use crate::world::TestResult;
@@ -69,7 +69,7 @@ async fn the_program_of_the_design_runs_as_it_is_written() -> TestResult {
         .scoped(async |pool: Arc<Pool>| pool.begin().await) // async, fallible, one for each attempt
         .build()?; // missing, cyclic, captive: all listed
 
-    let queue = TokioQueue::new();
+    let queue = MemoryQueue::new();
     let host = Host::builder()
         .services(services)
         .service(QueueService::new(queue.clone(), jobs![send_welcome, build_report]).concurrency(16))

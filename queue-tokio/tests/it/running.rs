@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Body, Delivery, Event, Failure, FailureCause, Inspect as _, Job as _, JobContext, JobError, NewJob,
+    Admin as _, Body, Delivery, Event, Failure, FailureCause, Job as _, JobContext, JobError, NewJob,
     Outcome, OutcomeKind, QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use serde::Serialize;
@@ -345,7 +345,7 @@ async fn an_idle_loop_asks_the_queue_once_in_five_minutes() -> TestResult {
 
 /// Counts what is asked of a queue.
 struct Counting {
-    queue: queue_tokio::TokioQueue,
+    queue: queue_tokio::MemoryQueue,
     calls: Arc<AtomicUsize>,
 }
 
@@ -411,7 +411,7 @@ async fn first_page(#[inject] context: &JobContext, pages: u32) {
 /// H24, Q57: a chain in a queue bounded at one never waits for its own room.
 #[tokio::test]
 async fn a_chain_does_not_wait_for_its_own_queue() -> TestResult {
-    let queue = queue_tokio::TokioQueue::bounded(1);
+    let queue = queue_tokio::MemoryQueue::bounded(1);
     let world = World::over(queue.clone(), queue, jobs![first_page], Services::builder(), |s| s).await;
 
     world.queue.enqueue(first_page::new(5)).await?;

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use queue_core::inspect::{Filter, Page};
-use queue_core::{
-    Inspect, JobContext, JobError, NewJob, QueueExt as _, Services, State, background_job, jobs,
-};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin, JobContext, JobError, NewJob, QueueExt as _, Services, State, background_job, jobs};
 use queue_testkit::TestKit;
 
 use crate::world::{TestResult, World};
@@ -40,9 +38,9 @@ async fn follow_plan(#[inject] context: &JobContext, number: u32, plan: &[u8]) -
 
 type Ends = BTreeMap<u32, Vec<(State, u32, u64, Vec<String>)>>;
 
-async fn ends(queue: &dyn Inspect) -> Ends {
+async fn ends(queue: &dyn Admin) -> Ends {
     let mut ends = Ends::new();
-    for job in queue.list(&Filter::all(), &Page::first(usize::MAX)).await.unwrap().jobs {
+    for job in queue.list(&Filter::all(), &PageRequest::first(usize::MAX)).await.unwrap().jobs {
         let number = job.body.decode::<follow_plan>().unwrap().number;
         // Where a panic happened is told by one hook for the whole process, and other tests may panic too.
         let errors =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, raise};
 use queue_core::{Event, JobContext, QueueExt as _, Services, background_job, jobs};
 use queue_testkit::Recorder;
-use queue_tokio::{Host, HostError, QueueService, TokioQueue};
+use queue_tokio::{Host, HostError, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 use crate::starting::NeverReady;
@@ -18,7 +18,7 @@ async fn wait_for_token(#[inject] context: &JobContext) {
     context.token().cancelled().await;
 }
 
-fn host(queue: &TokioQueue, recorder: &Recorder, shutdown_timeout: Duration) -> Host {
+fn host(queue: &MemoryQueue, recorder: &Recorder, shutdown_timeout: Duration) -> Host {
     let service = QueueService::new(queue.clone(), jobs![wait_for_token]).observe(recorder.clone());
     Host::builder()
         .services(Services::none())
@@ -34,7 +34,7 @@ fn host(queue: &TokioQueue, recorder: &Recorder, shutdown_timeout: Duration) -> 
 #[tokio::test]
 async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+        let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
         let running = tokio::spawn(host(&queue, &recorder, Duration::ZERO).run());
         queue.enqueue(wait_for_token::new()).await?;
         recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
@@ -46,7 +46,7 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
         recorder.wait_for_settled::<wait_for_token>(1).await;
     }
 
-    let (queue, recorder) = (TokioQueue::new(), Recorder::new());
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
     let running = tokio::spawn(host(&queue, &recorder, Duration::from_secs(3600)).run());
     queue.enqueue(wait_for_token::new()).await?;
     recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
@@ -57,7 +57,7 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
 
     assert!(matches!(running.await?, Err(HostError::Aborted)));
 
-    let (queue, recorder, starts) = (TokioQueue::new(), Recorder::new(), Arc::new(Notify::new()));
+    let (queue, recorder, starts) = (MemoryQueue::new(), Recorder::new(), Arc::new(Notify::new()));
     let service = QueueService::new(queue.clone(), jobs![wait_for_token]).observe(recorder.clone());
     let builder = Host::builder().shutdown_timeout(Duration::ZERO).service(service);
     let running = tokio::spawn(builder.service(NeverReady(starts.clone())).build()?.run());

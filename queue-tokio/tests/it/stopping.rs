@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Delivery, Event, Inspect as _, JobContext, Outcome, QueueExt as _, Services, State, Worker,
-    background_job, jobs,
+    Admin as _, Delivery, Event, JobContext, Outcome, QueueExt as _, Services, State, Worker, background_job,
+    jobs,
 };
 use queue_testkit::{Fault, Faulty, Operation};
 use queue_tokio::TokioClock;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    BoxError, Event, Inspect as _, NewJob, Observer, Queue, QueueExt as _, Services, State, Transition,
+    Admin as _, BoxError, Event, NewJob, Observer, Queue, QueueExt as _, Services, State, Transition,
     background_job, jobs,
 };
 use queue_testkit::Recorder;

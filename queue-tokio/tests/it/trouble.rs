@@ -155,7 +155,7 @@ async fn what_can_not_be_settled_at_all_is_let_go_of() -> TestResult {
 
 /// A queue that refuses every settlement.
 struct Refusing {
-    queue: queue_tokio::TokioQueue,
+    queue: queue_tokio::MemoryQueue,
     refused: AtomicUsize,
 }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Inspect, Jobs, Queue, Services, ServicesBuilder};
+use queue_core::{Admin, Jobs, Queue, Services, ServicesBuilder};
 use queue_testkit::{Fault, Faulty, Operation, Recorder};
-use queue_tokio::{Host, QueueService, RunningHost, TokioClock, TokioQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService, RunningHost, TokioClock};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// A hosted loop under test.
 pub(crate) struct World {
-    pub(crate) queue: TokioQueue,
+    pub(crate) queue: MemoryQueue,
     pub(crate) recorder: Recorder,
     pub(crate) host: RunningHost,
 }
@@ -34,7 +34,7 @@ impl World {
 
     /// The same with a loop over another queue, mostly one around the first.
     pub(crate) async fn over(
-        queue: TokioQueue,
+        queue: MemoryQueue,
         served: impl Queue,
         jobs: Jobs,
         services: ServicesBuilder,
@@ -56,12 +56,12 @@ pub(crate) fn host(services: Services, service: QueueService) -> Host {
         .unwrap()
 }
 
-pub(crate) fn keeping_queue() -> TokioQueue {
-    TokioQueue::builder().retention(queue_core::model::Retention::everything()).build()
+pub(crate) fn keeping_queue() -> MemoryQueue {
+    MemoryQueue::builder().retention(queue_core::table::Retention::everything()).build()
 }
 
 /// The way to a queue whose claims take 5 ms.
-pub(crate) fn far_away(queue: &TokioQueue) -> Faulty<TokioQueue> {
+pub(crate) fn far_away(queue: &MemoryQueue) -> Faulty<MemoryQueue> {
     let far = Faulty::new(queue.clone(), TokioClock::new());
     for nth in 1..1000 {
         far.faults().on(Operation::Claim, nth, Fault::Delay(Duration::from_millis(5)));
@@ -69,7 +69,7 @@ pub(crate) fn far_away(queue: &TokioQueue) -> Faulty<TokioQueue> {
     far
 }
 
-pub(crate) async fn record(queue: &TokioQueue, id: queue_core::JobId) -> queue_core::JobRecord {
+pub(crate) async fn record(queue: &MemoryQueue, id: queue_core::JobId) -> queue_core::JobRecord {
     queue.get(id).await.unwrap().expect("the job is there")
 }
 

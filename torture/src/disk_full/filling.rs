@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use queue_core::{
-    Body, BoxError, Demand, Inspect, JobId, NewJob, QueueError, QueueErrorKind, Receipt, Settled, Settlement,
+    Admin, Body, BoxError, Demand, JobId, NewJob, QueueError, QueueErrorKind, Receipt, Settled, Settlement,
     Transition,
 };
 use tokio::time::{sleep, timeout};
@@ -49,7 +49,7 @@ pub(super) async fn run(
         .row("verdict", "what was acknowledged is intact"))
 }
 
-async fn push(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Result<(), QueueError>, BoxError> {
+async fn push(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Result<(), QueueError>, BoxError> {
     let text = format!("\"{}\"", "x".repeat(2_000));
     let jobs = (0..BATCH).map(|_| Ok(NewJob::new("work", Body::json(text.as_str())?).id(JobId::random())));
     let jobs: Vec<NewJob> = jobs.collect::<Result<_, QueueError>>()?;
@@ -62,7 +62,7 @@ async fn push(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Result<(), Que
     }))
 }
 
-async fn push_until_refused(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<QueueError, BoxError> {
+async fn push_until_refused(queue: &dyn Admin, pushed: &mut Pushed) -> Result<QueueError, BoxError> {
     for _ in 0..BATCHES {
         if let Err(refusal) = push(queue, pushed).await? {
             return Ok(refusal);
@@ -86,7 +86,7 @@ fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
 }
 
 /// Holds that what was acknowledged is there, byte for byte, and of each other batch all or nothing.
-async fn is_intact(queue: &dyn Inspect, pushed: &Pushed) -> Result<(), BoxError> {
+async fn is_intact(queue: &dyn Admin, pushed: &Pushed) -> Result<(), BoxError> {
     let listed =
         timeout(PATIENCE, listing::all(queue)).await.map_err(|_| "`list` on a full disk hangs")??;
     let stored: HashMap<_, _> = listed.iter().map(|record| (record.id, record)).collect();
@@ -103,7 +103,7 @@ async fn is_intact(queue: &dyn Inspect, pushed: &Pushed) -> Result<(), BoxError>
 }
 
 /// Pushes until it is taken, and tells how long that took.
-async fn go_on(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Duration, BoxError> {
+async fn go_on(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Duration, BoxError> {
     let start = Instant::now();
     while let Err(refusal) = push(queue, pushed).await? {
         if start.elapsed() > PATIENCE || !refusal.is_transient() {
@@ -116,7 +116,7 @@ async fn go_on(queue: &dyn Inspect, pushed: &mut Pushed) -> Result<Duration, Box
 }
 
 /// Claims and completes a job.
-async fn work(queue: &dyn Inspect) -> Result<(), BoxError> {
+async fn work(queue: &dyn Admin) -> Result<(), BoxError> {
     let demand = Demand::new("default", 1).wait(PATIENCE);
     let delivery = queue.claim(&demand).await?.pop().ok_or("there are jobs, and none is delivered")?;
     let settled = queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use queue_core::{BoxError, Inspect, JobId, JobRecord, State};
+use queue_core::{Admin, BoxError, JobId, JobRecord, State};
 use queue_testkit::history::{self, Answer, Fact, History, Pushed, Standing};
 
 use super::sales;
@@ -16,7 +16,7 @@ use crate::report::Report;
 /// Merges the journals and holds them to the rules.
 pub(super) async fn judge(
     place: &Place,
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use queue_core::{BoxError, CancellationToken, Inspect, QueueError, QueueErrorKind};
+use queue_core::{Admin, BoxError, CancellationToken, QueueError, QueueErrorKind};
 use queue_testkit::history::{Answer, Fact};
 use tokio::time::sleep;
 
@@ -19,7 +19,7 @@ const TRIES: u32 = 200;
 
 /// A client of the queue that writes down what it does.
 pub(super) struct Load {
-    pub(super) queue: Arc<dyn Inspect>,
+    pub(super) queue: Arc<dyn Admin>,
     pub(super) store: Store,
     pub(super) journal: Journal,
     /// Fires when the process is to end.
@@ -31,7 +31,7 @@ impl Load {
         let stop = stop_at_end_of_input();
         let journal = Journal::create(&role.journal)?;
         let store = role.place.open_store().await?;
-        Ok(Self { queue: store.inspect(), store, journal, stop })
+        Ok(Self { queue: store.admin(), store, journal, stop })
     }
 
     /// Makes a call, writes it down, and repeats it a few times where its answer can't be known.

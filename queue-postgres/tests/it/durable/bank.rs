@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
-use queue_postgres::PgUnitOfWork;
+use queue_postgres::PostgresUnitOfWork;
 use queue_testkit::durable::Bank;
 
 use super::in_a_schema::InASchema;
@@ -12,7 +12,7 @@ use crate::units::{add_a_cent, open_accounts, receipt};
 
 #[background_job(max_attempts = 100, backoff = fixed("1ms"))]
 async fn pay_twice(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     schema: &str,
     ending: &str,
@@ -34,7 +34,7 @@ async fn pay_twice(
 pub(super) async fn open(store: &InASchema) -> Bank {
     let queue = store.builder().connect().await.expect("a connection");
     open_accounts(&mut store.connection().await, &store.schema).await.expect("a table");
-    let services = Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end);
+    let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end);
     let (schema, store) = (store.schema.clone(), store.clone());
     Bank {
         queue: Arc::new(queue),

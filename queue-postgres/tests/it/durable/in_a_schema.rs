@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Inspect, JobId, QueueError};
+use queue_core::{Admin, JobId, QueueError};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
 use queue_testkit::durable::{Bank, Locked, Opening, Served, Store, Transaction, Trouble};
@@ -60,8 +60,8 @@ impl InASchema {
 }
 
 /// Connects, the queue's type forgotten.
-async fn open(builder: PostgresQueueBuilder) -> Result<Arc<dyn Inspect>, QueueError> {
-    let queue: Arc<dyn Inspect> = Arc::new(builder.connect().await?);
+async fn open(builder: PostgresQueueBuilder) -> Result<Arc<dyn Admin>, QueueError> {
+    let queue: Arc<dyn Admin> = Arc::new(builder.connect().await?);
     Ok(queue)
 }
 
@@ -80,11 +80,11 @@ impl Store for InASchema {
         format!("{} {}", self.schema, self.url)
     }
 
-    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+    async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
         open(self.builder()).await
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         // With a pooler in between, nobody can listen.
         let builder = self.builder().transaction_pooler(true).poll_interval(poll_interval);
         Some(open(builder).await.expect("a connection"))

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Event, Inspect as _, JobId, Jobs, QueueExt as _, Services, Transition, background_job, jobs,
+    Admin as _, BoxError, Event, JobId, Jobs, QueueExt as _, Services, Transition, background_job, jobs,
 };
 use queue_postgres::PostgresQueue;
 use queue_testkit::Recorder;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
+use queue_core::{Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
 use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
 
 use super::handle::Handle;
@@ -23,23 +23,23 @@ pub(super) trait Flaw: Default + Send + Sync + 'static {
         Self::default()
     }
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         queue.push(jobs).await
     }
 
-    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         queue.claim(demand).await
     }
 
     async fn settle(
         &self,
-        queue: &Arc<dyn Inspect>,
+        queue: &Arc<dyn Admin>,
         settlements: Vec<Settlement>,
     ) -> Result<Vec<Settled>, QueueError> {
         queue.settle(settlements).await
     }
 
-    async fn deaf(disk: &OnDisk, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn deaf(disk: &OnDisk, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         disk.open_deaf(poll_interval).await
     }
 
@@ -78,12 +78,12 @@ impl<F: Flaw> Store for Broken<F> {
         self.0.address()
     }
 
-    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+    async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
         let flaw = F::of(&self.0);
         Ok(Arc::new(Handle { queue: self.0.open().await?, flaw }))
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         F::deaf(&self.0, poll_interval).await
     }
 

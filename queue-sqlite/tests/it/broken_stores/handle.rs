@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement,
+    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
+    Settled, Settlement,
 };
 
 use super::broken::Flaw;
 
 pub(super) struct Handle<F> {
-    pub(super) queue: Arc<dyn Inspect>,
+    pub(super) queue: Arc<dyn Admin>,
     pub(super) flaw: F,
 }
 
@@ -36,12 +36,12 @@ impl<F: Flaw> Queue for Handle<F> {
 }
 
 #[async_trait]
-impl<F: Flaw> Inspect for Handle<F> {
+impl<F: Flaw> Admin for Handle<F> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.queue.get(id).await
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.queue.list(filter, page).await
     }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use queue_core::inspect::{Filter, Page};
+use queue_core::admin::{Filter, PageRequest};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, Lease, NewJob, QueueError, Receipt, Settlement, State, Transition,
+    Admin, Delivery, Demand, JobId, Lease, NewJob, QueueError, Receipt, Settlement, State, Transition,
 };
 use queue_sqlite::rusqlite::Connection;
 
@@ -23,7 +23,7 @@ pub(super) struct AnswersFirst;
 impl Flaw for AnswersFirst {
     const SAYS: &str = "was acknowledged, and";
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let receipts = jobs.iter().map(|job| Receipt::Stored(job.id.unwrap_or_else(JobId::random))).collect();
         let queue = queue.clone();
         tokio::spawn(async move { queue.push(jobs).await });
@@ -39,7 +39,7 @@ pub(super) struct JobByJob;
 impl Flaw for JobByJob {
     const SAYS: &str = "a batch was stored in part";
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let mut receipts = Vec::new();
         for job in jobs {
             receipts.extend(queue.push(vec![job]).await?);
@@ -56,7 +56,7 @@ pub(super) struct CompletesAtOnce;
 impl Flaw for CompletesAtOnce {
     const SAYS: &str = "no worker has ever done it";
 
-    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
         let done = deliveries.iter().map(|job| Settlement::new(job.lease.clone(), Transition::Complete));
         queue.settle(done.collect()).await?;
@@ -72,8 +72,9 @@ pub(super) struct OverlooksOthers(Mutex<BTreeSet<JobId>>);
 impl Flaw for OverlooksOthers {
     const SAYS: &str = "of those who share the queue, and it must go to one";
 
-    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        let held = queue.list(&Filter::all().state(State::Executing), &Page::first(demand.max)).await?.jobs;
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        let held =
+            queue.list(&Filter::all().state(State::Executing), &PageRequest::first(demand.max)).await?.jobs;
         let mut deliveries = queue.claim(demand).await?;
         let mut mine = self.0.lock().expect("what was delivered");
         mine.extend(deliveries.iter().map(Delivery::id));
@@ -103,7 +104,7 @@ impl Flaw for MakesTablesAnew {
         Self { path: disk.path().to_owned(), is_first }
     }
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.is_first.swap(false, Ordering::SeqCst) {
             let connection = Connection::open(&self.path).expect("the same file again");
             connection.execute_batch("delete from queue_jobs").expect("tables of its own");

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::{
-    Inspect, JobContext, JobError, NewJob, QueueError, Receipt, Services, background_job, jobs,
-};
+use queue_core::{Admin, JobContext, JobError, NewJob, QueueError, Receipt, Services, background_job, jobs};
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::durable::{Bank, Store as _, Transaction};
 
@@ -17,7 +15,7 @@ use crate::fixture::work;
 #[derive(Default)]
 pub(super) struct PushesAtOnce;
 
-struct Elsewhere(Arc<dyn Inspect>);
+struct Elsewhere(Arc<dyn Admin>);
 
 #[async_trait]
 impl Transaction for Elsewhere {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use queue_core::{Inspect, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
+use queue_core::{Admin, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
 use queue_testkit::durable::{Store as _, Transaction};
 use tokio::sync::watch;
 
@@ -40,7 +40,7 @@ impl SharesTrips {
 
 /// A transaction that stores its jobs when it commits, and holds their keys until then.
 struct Keys {
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     path: PathBuf,
     jobs: Vec<NewJob>,
     held: watch::Sender<()>,
@@ -83,7 +83,7 @@ impl Flaw for SharesTrips {
         Self { path: disk.path().to_owned(), ..Self::default() }
     }
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let _trip = self.trip.lock().await;
         self.wait_for_keys(jobs.iter()).await;
         queue.push(jobs).await
@@ -91,7 +91,7 @@ impl Flaw for SharesTrips {
 
     async fn settle(
         &self,
-        queue: &Arc<dyn Inspect>,
+        queue: &Arc<dyn Admin>,
         settlements: Vec<Settlement>,
     ) -> Result<Vec<Settled>, QueueError> {
         self.wait_for_keys(settlements.iter().flat_map(|settlement| &settlement.followups)).await;

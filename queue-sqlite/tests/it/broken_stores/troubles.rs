@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
+    Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
 };
 use queue_testkit::durable::{Opening, Store as _};
 
@@ -21,7 +21,7 @@ pub(super) struct NeverRecovers(AtomicBool);
 impl Flaw for NeverRecovers {
     const SAYS: &str = "a push after another program keeps the file locked, tried again until it succeeds";
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::SeqCst) {
             return Err(QueueError::unavailable("the connection is broken"));
         }
@@ -57,7 +57,7 @@ pub(super) struct LeasesByTheClient;
 impl Flaw for LeasesByTheClient {
     const SAYS: &str = "was to run again a minute later, by the queue's clock";
 
-    async fn claim(&self, queue: &Arc<dyn Inspect>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let mut deliveries = queue.claim(demand).await?;
         for delivery in &mut deliveries {
             let lease = &mut delivery.lease;
@@ -99,7 +99,7 @@ pub(super) struct OnlyListens;
 impl Flaw for OnlyListens {
     const SAYS: &str = "a claim that nobody tells of the job did not answer";
 
-    async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Admin>> {
         disk.open_deaf(Duration::from_secs(60 * 60)).await
     }
 }
@@ -114,7 +114,7 @@ impl Flaw for KnowsAsciiOnly {
 
     async fn settle(
         &self,
-        queue: &Arc<dyn Inspect>,
+        queue: &Arc<dyn Admin>,
         settlements: Vec<Settlement>,
     ) -> Result<Vec<Settled>, QueueError> {
         let is_unknown = |settlement: &Settlement| match &settlement.transition {
@@ -136,7 +136,7 @@ pub(super) struct AnswersAnyway;
 impl Flaw for AnswersAnyway {
     const SAYS: &str = "and other programs don't find the job";
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let known: Vec<_> = jobs.iter().map(|job| job.id.unwrap_or_else(JobId::random)).collect();
         let pushed = queue.push(jobs).await;
         Ok(pushed.unwrap_or_else(|_| known.into_iter().map(Receipt::Stored).collect()))
@@ -151,7 +151,7 @@ pub(super) struct GoesOn;
 impl Flaw for GoesOn {
     const SAYS: &str = "a push was refused as unavailable, and its jobs are there";
 
-    async fn push(&self, queue: &Arc<dyn Inspect>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let pushed = queue.push(jobs.clone()).await;
         if pushed.is_err() {
             let queue = queue.clone();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::{Inspect, JobId, QueueError};
+use queue_core::{Admin, JobId, QueueError};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
 use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
@@ -52,8 +52,8 @@ impl OnDisk {
 }
 
 /// Opens a queue, its type forgotten.
-pub(crate) async fn open(builder: SqliteQueueBuilder) -> Result<Arc<dyn Inspect>, QueueError> {
-    let queue: Arc<dyn Inspect> = Arc::new(builder.open().await?);
+pub(crate) async fn open(builder: SqliteQueueBuilder) -> Result<Arc<dyn Admin>, QueueError> {
+    let queue: Arc<dyn Admin> = Arc::new(builder.open().await?);
     Ok(queue)
 }
 
@@ -68,11 +68,11 @@ impl Store for OnDisk {
         self.path.display().to_string()
     }
 
-    async fn open(&self) -> Result<Arc<dyn Inspect>, QueueError> {
+    async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
         open(self.builder()).await
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Inspect>> {
+    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         Some(open(self.builder().poll_interval(poll_interval)).await.expect("the same file again"))
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::inspect::{Filter, Prune};
+use queue_core::admin::{Filter, Prune};
 use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
 
 use super::super::jobs::{id, json};

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::inspect::{Filter, Page};
-use queue_core::model::{JobTable, Retention, TableConfig};
-use queue_core::{Inspect, JobId, QueueError};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::table::{JobTable, Retention, TableConfig};
+use queue_core::{Admin, JobId, QueueError};
 use tokio::time::timeout;
 
 use super::super::maker::Maker;
@@ -52,7 +52,7 @@ pub(super) async fn run(maker: &Maker, sequence: Sequence) -> Result<(), Failure
 /// A queue and the model, side by side.
 struct Pair {
     fixture: Arc<dyn Fixture>,
-    queue: Arc<dyn Inspect>,
+    queue: Arc<dyn Admin>,
     model: JobTable,
     seen: Seen,
 }
@@ -145,15 +145,15 @@ impl Pair {
     }
 
     async fn list(&mut self, filter: &Filter, size: usize) -> Result<(), String> {
-        let everything = Page::first(usize::MAX >> 1);
+        let everything = PageRequest::first(usize::MAX >> 1);
         let expected = self.model.list(self.fixture.now(), filter, &everything).jobs;
-        let (mut found, mut page) = (Vec::new(), Page::first(size));
+        let (mut found, mut page) = (Vec::new(), PageRequest::first(size));
         loop {
             let listing =
                 self.queue.list(filter, &page).await.map_err(|error| format!("`list` failed: {error}"))?;
             found.extend(listing.jobs);
             match listing.next {
-                Some(cursor) if found.len() <= expected.len() => page = Page::after(cursor, size),
+                Some(cursor) if found.len() <= expected.len() => page = PageRequest::after(cursor, size),
                 Some(_) | None => break,
             }
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Delivery, Demand, Inspect, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
+    Settled, Settlement, Timestamp,
 };
 use queue_testkit::{Bounded, Fixture, ModelQueue, VirtualClock};
 
@@ -38,7 +38,12 @@ pub(super) trait Breach: Default + Send + Sync + 'static {
         queue.get(id).await
     }
 
-    async fn list(&self, queue: &ModelQueue, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(
+        &self,
+        queue: &ModelQueue,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<JobPage, QueueError> {
         queue.list(filter, page).await
     }
 
@@ -108,12 +113,12 @@ impl<B: Breach> Queue for Broken<B> {
 }
 
 #[async_trait]
-impl<B: Breach> Inspect for Broken<B> {
+impl<B: Breach> Admin for Broken<B> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.breach.get(&self.queue, id).await
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.breach.list(&self.queue, filter, page).await
     }
 
@@ -148,7 +153,7 @@ impl<B: Breach> Inspect for Broken<B> {
 
 #[async_trait]
 impl<B: Breach> Fixture for Broken<B> {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.clone())
     }
 

@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::inspect::{Filter, Page};
-use queue_core::{
-    Clock as _, Delivery, Demand, Inspect as _, NewJob, Queue as _, QueueError, Receipt, State,
-};
+use queue_core::admin::{Filter, PageRequest};
+use queue_core::{Admin as _, Clock as _, Delivery, Demand, NewJob, Queue as _, QueueError, Receipt, State};
 use queue_testkit::ModelQueue;
 use tokio::sync::Notify;
 
@@ -40,7 +38,7 @@ pub(super) struct Oversleeps;
 #[async_trait]
 impl Breach for Oversleeps {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
-        let scheduled = queue.list(&Filter::all().state(State::Scheduled), &Page::first(100)).await?;
+        let scheduled = queue.list(&Filter::all().state(State::Scheduled), &PageRequest::first(100)).await?;
         let Some(first) = scheduled.jobs.iter().map(|job| job.run_at).min() else {
             return queue.claim(demand).await;
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Clock as _, Delivery, Demand, Fence, Inspect as _, Lease, NewJob, Queue as _, QueueError, Receipt,
-    Renewal, Settled, Settlement,
+    Admin as _, Clock as _, Delivery, Demand, Fence, Lease, NewJob, Queue as _, QueueError, Receipt, Renewal,
+    Settled, Settlement,
 };
 use queue_testkit::ModelQueue;
 

@@ -1,9 +1,9 @@
 //! What can be wrong with what operators see and do.
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cursor, Filter, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Inspect as _, JobId, JobRecord, Lease, Queue as _, QueueError, QueueErrorKind, QueueName, Renewal, State,
+    Admin as _, JobId, JobRecord, Lease, Queue as _, QueueError, QueueErrorKind, QueueName, Renewal, State,
 };
 use queue_testkit::ModelQueue;
 
@@ -91,13 +91,18 @@ pub(super) struct PagesByOffset;
 
 #[async_trait]
 impl Breach for PagesByOffset {
-    async fn list(&self, queue: &ModelQueue, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(
+        &self,
+        queue: &ModelQueue,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<JobPage, QueueError> {
         let skipped = page.after.map_or(0, |cursor| cursor.0);
-        let all = queue.list(filter, &Page::first(10_000)).await?.jobs;
+        let all = queue.list(filter, &PageRequest::first(10_000)).await?.jobs;
         let jobs: Vec<_> =
             all.into_iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(page.limit).collect();
         let next = (jobs.len() == page.limit).then(|| Cursor(skipped + page.limit as u64));
-        Ok(Listing { jobs, next })
+        Ok(JobPage { jobs, next })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be wrong with a push.
 
 use async_trait::async_trait;
-use queue_core::{Body, Clock as _, Inspect as _, Limits, NewJob, Queue as _, QueueError, Receipt, Schedule};
+use queue_core::{Admin as _, Body, Clock as _, Limits, NewJob, Queue as _, QueueError, Receipt, Schedule};
 use queue_testkit::ModelQueue;
 use std::time::Duration;
 

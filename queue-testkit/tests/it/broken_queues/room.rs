@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use queue_core::inspect::{Filter, Page};
+use queue_core::admin::{Filter, PageRequest};
 use queue_core::{
-    Inspect as _, JobId, NewJob, OnConflict, Queue as _, QueueError, QueueErrorKind, Receipt, Settled,
+    Admin as _, JobId, NewJob, OnConflict, Queue as _, QueueError, QueueErrorKind, Receipt, Settled,
     Settlement,
 };
 use queue_testkit::ModelQueue;
@@ -37,7 +37,7 @@ pub(super) struct KeysLookedUpBefore;
 #[async_trait]
 impl Breach for KeysLookedUpBefore {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
-        let there = queue.list(&Filter::all().unfinished(), &Page::first(10_000)).await?.jobs;
+        let there = queue.list(&Filter::all().unfinished(), &PageRequest::first(10_000)).await?.jobs;
         for unique in jobs.iter_mut().filter_map(|job| job.unique.take()) {
             if let Some(holder) = there.iter().find(|job| job.unique.as_ref() == Some(&unique.key)) {
                 return Ok(vec![Receipt::Existing(holder.id); jobs.len()]);

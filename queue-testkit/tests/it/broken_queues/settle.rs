@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use queue_core::{
-    Body, Clock as _, Inspect as _, JobId, JobRecord, Lease, Queue as _, QueueError, Renewal, Settled,
+    Admin as _, Body, Clock as _, JobId, JobRecord, Lease, Queue as _, QueueError, Renewal, Settled,
     Settlement, State, Transition,
 };
 use queue_testkit::ModelQueue;

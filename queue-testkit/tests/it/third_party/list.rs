@@ -1,6 +1,6 @@
 //! Jobs in a list, looked through from end to end for everything.
 
-use queue_core::inspect::AttemptError;
+use queue_core::admin::AttemptError;
 use queue_core::{
     Body, Delivery, Demand, JobId, JobRecord, Lease, Limits, NewJob, OnConflict, QueueError, QueueName,
     Receipt, Renewal, Schedule, Settled, Settlement, State, Timestamp, Transition, Unique,

@@ -1,8 +1,8 @@
 //! The operator's side of the list.
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Cursor, Filter, Listing, Page, Prune, QueueCounts};
-use queue_core::{Inspect, JobId, JobRecord, QueueError, QueueName, State};
+use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::{Admin, JobId, JobRecord, QueueError, QueueName, State};
 
 use super::list::{Kept, List};
 use super::queue::ListQueue;
@@ -62,12 +62,12 @@ impl List {
         counts
     }
 
-    fn page(&self, filter: &Filter, page: &Page) -> Listing {
+    fn page(&self, filter: &Filter, page: &PageRequest) -> JobPage {
         let after = page.after.map_or(0, |cursor| cursor.0);
         let later = self.jobs.iter().filter(|kept| kept.cursor > after && passes(filter, &kept.record));
         let shown: Vec<_> = later.take(page.limit).collect();
         let next = shown.last().map(|kept| Cursor(kept.cursor));
-        Listing { jobs: shown.into_iter().map(|kept| kept.record.clone()).collect(), next }
+        JobPage { jobs: shown.into_iter().map(|kept| kept.record.clone()).collect(), next }
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -95,12 +95,12 @@ fn passes(filter: &Filter, record: &JobRecord) -> bool {
 }
 
 #[async_trait]
-impl Inspect for ListQueue {
+impl Admin for ListQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.read(|list| list.find(id).map(|kept| kept.record.clone())))
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         Ok(self.read(|list| list.page(filter, page)))
     }
 

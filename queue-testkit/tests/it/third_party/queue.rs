@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use queue_core::{
-    Clock as _, Delivery, Demand, Inspect, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
+    Admin, Clock as _, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
     Renewal, Settled, Settlement, Timestamp,
 };
 use queue_testkit::{Bounded, Fixture, VirtualClock};
@@ -191,7 +191,7 @@ impl Queue for ListQueue {
 
 #[async_trait]
 impl Fixture for ListQueue {
-    fn queue(&self) -> Arc<dyn Inspect> {
+    fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.clone())
     }
 
@@ -209,7 +209,7 @@ impl Fixture for ListQueue {
     }
 
     /// The list outlives its handles here, so that the laws about restarts have something to hold on to.
-    async fn reopen(&self) -> Option<Arc<dyn Inspect>> {
+    async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         Some(Arc::new(self.clone()))
     }
 

@@ -2,14 +2,14 @@
 
 use queue_core::{BoxError, JobContext, JobError, Jobs, Services, background_job, jobs};
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
-use queue_postgres::{PgUnitOfWork, PostgresQueue};
+use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
 
 use super::{draft, receipt};
 
 /// Writes a row, and keeps its transaction open for a while.
 #[background_job(max_attempts = 1000, backoff = fixed("100ms"), timeout = "10s")]
 pub(super) async fn sell(
-    #[inject] tx: &mut PgUnitOfWork,
+    #[inject] tx: &mut PostgresUnitOfWork,
     #[inject] context: &JobContext,
     millis: u64,
 ) -> Result<(), JobError> {
@@ -23,7 +23,7 @@ pub(super) fn jobs() -> Jobs {
 }
 
 pub(super) fn services(queue: &PostgresQueue) -> Result<Services, BoxError> {
-    Ok(Services::builder().unit_of_work(queue.unit_of_work(), PgUnitOfWork::end).build()?)
+    Ok(Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?)
 }
 
 /// Makes the table, which has no key, so that it shows what was written twice.

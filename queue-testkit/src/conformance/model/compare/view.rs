@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use queue_core::inspect::{AttemptError, QueueCounts};
+use queue_core::admin::{AttemptError, QueueCounts};
 use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
 };

@@ -4,9 +4,11 @@ use std::collections::BinaryHeap;
 
 use super::lane::Lane;
 use super::{JobTable, Slot};
+use crate::admin::{
+    Cancellation, Cursor, Filter, JobPage, JobRecord, PageRequest, Prune, QueueCounts, State,
+};
 use crate::clock::Timestamp;
 use crate::error::QueueError;
-use crate::inspect::{Cancellation, Cursor, Filter, JobRecord, Listing, Page, Prune, QueueCounts, State};
 use crate::job::JobId;
 use crate::limits::Limits;
 use crate::name::QueueName;
@@ -19,7 +21,7 @@ impl JobTable {
     }
 
     /// Shows a page of jobs, in push order. It looks at every job, so it's for people rather than for programs.
-    pub fn list(&mut self, now: Timestamp, filter: &Filter, page: &Page) -> Listing {
+    pub fn list(&mut self, now: Timestamp, filter: &Filter, page: &PageRequest) -> JobPage {
         self.advance(now);
         let after = page.after.map_or(0, |cursor| cursor.0);
         // The first `limit` jobs of the page, by a heap that drops the last whenever it holds one too many.
@@ -36,7 +38,7 @@ impl JobTable {
         }
         let places = first.into_sorted_vec();
         let next = places.last().filter(|_| is_more).map(|(sequence, _)| Cursor(*sequence));
-        Listing { jobs: places.into_iter().filter_map(|(_, slot)| self.record(slot)).collect(), next }
+        JobPage { jobs: places.into_iter().filter_map(|(_, slot)| self.record(slot)).collect(), next }
     }
 
     /// Counts jobs by queue and state.

@@ -220,7 +220,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::model::Slot;
+    use crate::table::Slot;
 
     fn place(at: i64, number: u64) -> Place {
         Place::at(Timestamp::from_micros(at), number, Slot::try_from(number).unwrap())

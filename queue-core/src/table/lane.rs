@@ -1,7 +1,7 @@
 //! The ready jobs of one queue, in order.
 
 use super::index::Index;
-use crate::inspect::{QueueCounts, State};
+use crate::admin::{QueueCounts, State};
 use crate::name::QueueName;
 
 #[derive(Debug)]

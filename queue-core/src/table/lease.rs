@@ -1,8 +1,8 @@
 //! What becomes of a lease: it's renewed, or it expires.
 
 use super::{JobTable, Slot};
+use crate::admin::{AttemptError, State};
 use crate::clock::Timestamp;
-use crate::inspect::{AttemptError, State};
 use crate::job::JobId;
 use crate::lease::{Lease, Renewal};
 use crate::name::JobName;

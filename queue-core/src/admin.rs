@@ -19,14 +19,14 @@ use crate::queue::Queue;
 /// Dashboards, command lines and the testkit's assertions stand on this alone.
 /// Where a method names a job that the queue doesn't know, the error is `Invalid`.
 #[async_trait]
-pub trait Inspect: Queue {
+pub trait Admin: Queue {
     /// Shows one job; `None` if the queue doesn't know it (any more).
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError>;
 
     /// Shows a page of the jobs that pass the filter, in push order.
     ///
     /// Going from page to page neither misses nor repeats a job that was there throughout.
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError>;
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError>;
 
     /// Counts the jobs of each queue by state; exact at rest.
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError>;
@@ -307,14 +307,14 @@ impl Filter {
 /// Which part of a listing to show.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Page {
+pub struct PageRequest {
     /// Where the last page ended.
     pub after: Option<Cursor>,
     /// How many jobs at most.
     pub limit: usize,
 }
 
-impl Page {
+impl PageRequest {
     /// Shows the first jobs.
     #[must_use]
     pub const fn first(limit: usize) -> Self {
@@ -335,7 +335,7 @@ pub struct Cursor(pub u64);
 
 /// A page of jobs.
 #[derive(Clone, Debug)]
-pub struct Listing {
+pub struct JobPage {
     /// The jobs, in push order.
     pub jobs: Vec<JobRecord>,
     /// Where the next page starts, if there may be one.

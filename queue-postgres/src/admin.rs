@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Admin, Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -24,7 +24,7 @@ const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1 << 30);
 
 #[async_trait]
-impl Inspect for PostgresQueue {
+impl Admin for PostgresQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.at_the_desk(move |connection, sql| {
             let get = sql.get.query().bind(id.as_uuid());
@@ -36,7 +36,7 @@ impl Inspect for PostgresQueue {
         .await
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let (filter, page) = (filter.clone(), page.clone());
         self.at_the_desk(move |connection, sql| {
             let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
@@ -204,12 +204,12 @@ impl PostgresQueue {
     }
 }
 
-fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<Listing> {
+fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
     let mut found = rows.iter().map(rows::record).collect::<sqlx::Result<Vec<_>>>()?;
     let is_more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().map(|(seq, _)| Cursor(*seq));
-    Ok(Listing { jobs: found.into_iter().map(|(_, job)| job).collect(), next: last.filter(|_| is_more) })
+    Ok(JobPage { jobs: found.into_iter().map(|(_, job)| job).collect(), next: last.filter(|_| is_more) })
 }
 
 /// Reads a row for each queue and state, those of a queue together; a queue without jobs has one without a state.

@@ -1,8 +1,8 @@
 //! How many finished jobs are kept.
 
 use super::{JobTable, Slot};
+use crate::admin::{Prune, State};
 use crate::clock::Timestamp;
-use crate::inspect::{Prune, State};
 
 /// How many finished jobs of each state a table keeps; of more, the oldest go.
 ///
@@ -159,10 +159,10 @@ mod tests {
     use crate::body::Body;
     use crate::job::NewJob;
     use crate::lease::Lease;
-    use crate::model::TableConfig;
     use crate::name::QueueName;
     use crate::queue::Delivery;
     use crate::settlement::{Settlement, Transition};
+    use crate::table::TableConfig;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 

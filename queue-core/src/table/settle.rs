@@ -1,9 +1,9 @@
 //! How attempts end.
 
 use super::{JobTable, Slot};
+use crate::admin::State;
 use crate::clock::Timestamp;
 use crate::error::QueueError;
-use crate::inspect::State;
 use crate::settlement::{Settled, Settlement, Transition};
 
 impl JobTable {

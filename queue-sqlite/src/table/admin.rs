@@ -1,6 +1,6 @@
 //! What operators do.
 
-use queue_core::inspect::Cancellation;
+use queue_core::admin::Cancellation;
 use queue_core::{JobId, QueueError, QueueName, State, Timestamp};
 use rusqlite::{OptionalExtension as _, Result};
 

@@ -2,9 +2,9 @@
 
 use super::entry::{Entry, Extras};
 use super::{JobTable, Slot};
+use crate::admin::State;
 use crate::clock::Timestamp;
 use crate::error::QueueError;
-use crate::inspect::State;
 use crate::job::{JobId, NewJob, Schedule};
 use crate::lease::Fence;
 use crate::queue::Receipt;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{JobTable, Slot};
+use crate::admin::State;
 use crate::clock::Timestamp;
-use crate::inspect::State;
 use crate::lease::{Fence, Lease};
 use crate::name::QueueName;
 use crate::queue::{Delivery, Demand};

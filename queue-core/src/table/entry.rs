@@ -2,9 +2,9 @@
 
 use super::Slot;
 use super::index::Place;
+use crate::admin::{AttemptError, JobRecord, State};
 use crate::body::Body;
 use crate::clock::Timestamp;
-use crate::inspect::{AttemptError, JobRecord, State};
 use crate::job::{JobId, Meta};
 use crate::lease::Fence;
 use crate::name::{JobName, QueueName};

@@ -1,7 +1,7 @@
 //! The operator's side: reads go to the reader, which waits for nobody, and requests to the writer.
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Cursor, Filter, Inspect, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Admin, Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
@@ -10,13 +10,13 @@ use crate::rows::{self, Seq};
 use crate::sql;
 
 #[async_trait]
-impl Inspect for SqliteQueue {
+impl Admin for SqliteQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         let now = self.clock().now();
         self.reader().call(move |connection| get(connection, id, now)).await
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let (filter, page, now) = (filter.clone(), page.clone(), self.clock().now());
         self.reader().call(move |connection| list(connection, &filter, &page, now)).await
     }
@@ -61,7 +61,7 @@ fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobR
     found.map(|found| shown(connection, found, now)).transpose()
 }
 
-fn list(connection: &Connection, filter: &Filter, page: &Page, now: Timestamp) -> Result<Listing> {
+fn list(connection: &Connection, filter: &Filter, page: &PageRequest, now: Timestamp) -> Result<JobPage> {
     let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
     // One more than asked for tells whether there is a next page.
     let limit = rows::count(page.limit as u64).saturating_add(1);
@@ -83,7 +83,7 @@ fn list(connection: &Connection, filter: &Filter, page: &Page, now: Timestamp) -
     found.truncate(page.limit);
     let last = found.last().map(|(seq, ..)| Cursor(u64::try_from(*seq).unwrap_or(0)));
     let jobs = found.into_iter().map(|found| shown(connection, found, now)).collect::<Result<_>>()?;
-    Ok(Listing { jobs, next: last.filter(|_| is_more) })
+    Ok(JobPage { jobs, next: last.filter(|_| is_more) })
 }
 
 /// Adds a record's errors, and shows it as of now.

@@ -1,18 +1,18 @@
 //! The operator's side of the testkit's queue.
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Filter, Listing, Page, Prune, QueueCounts};
-use queue_core::{Inspect, JobId, JobRecord, QueueError, QueueName};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::{Admin, JobId, JobRecord, QueueError, QueueName};
 
 use super::ModelQueue;
 
 #[async_trait]
-impl Inspect for ModelQueue {
+impl Admin for ModelQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.look(|state, now| state.table.get(now, id)))
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         Ok(self.look(|state, now| state.table.list(now, filter, page)))
     }
 

@@ -1,18 +1,18 @@
 //! The operator's side of the in-memory queue.
 
 use async_trait::async_trait;
-use queue_core::inspect::{Cancellation, Filter, Inspect, Listing, Page, Prune, QueueCounts};
+use queue_core::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName};
 
-use super::TokioQueue;
+use super::MemoryQueue;
 
 #[async_trait]
-impl Inspect for TokioQueue {
+impl Admin for MemoryQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.0.with(|state, now| state.table.get(now, id)))
     }
 
-    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, QueueError> {
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         Ok(self.0.with(|state, now| state.table.list(now, filter, page)))
     }
 

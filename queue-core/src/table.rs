@@ -1,9 +1,10 @@
 //! The executable contract: a queue as a pure, synchronous state machine.
 //!
 //! No I/O, no clock, no threads: the present instant is an argument of everything that depends on it.
-//! `TokioQueue` is this table behind a lock and two semaphores, the testkit's queue is this table under a virtual clock,
+//! `MemoryQueue` is this table behind a lock and two semaphores, the testkit's queue is this table under a virtual clock,
 //! and the conformance suite compares every other backend with it, step by step.
 
+mod admin;
 mod calendar;
 mod capacity;
 mod claim;
@@ -13,7 +14,6 @@ mod index;
 mod lane;
 mod lease;
 mod numbers;
-mod operate;
 mod push;
 mod retention;
 mod settle;
@@ -26,8 +26,8 @@ use smallvec::SmallVec;
 
 pub use retention::Retention;
 
+use crate::admin::State;
 use crate::clock::Timestamp;
-use crate::inspect::State;
 use crate::job::JobId;
 use crate::limits::Limits;
 use crate::name::{JobName, QueueName};
