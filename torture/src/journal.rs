@@ -79,8 +79,13 @@ impl Journal {
 }
 
 /// Reads a journal: the last that is known of each call, in the order in which they were begun.
+///
+/// A process that was killed before it created its journal has made no call.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
-    let text = fs::read(path)?;
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text?,
+    };
     // What follows the last line's end was cut off by a kill.
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut calls = BTreeMap::new();
@@ -102,6 +107,13 @@ mod tests {
 
     fn pushed(job: u128, answer: Answer) -> Fact {
         Fact::Pushed(Pushed { answer, ..Pushed::new(JobId::from_u128(job)) })
+    }
+
+    #[test]
+    fn a_process_that_died_before_its_journal_made_no_call() {
+        let folder = tempfile::tempdir().unwrap();
+
+        assert!(read(&folder.path().join("0001-producer.jsonl")).unwrap().is_empty());
     }
 
     #[test]
