@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::{BoxError, Delivery, JobContext, Outcome, QueueExt as _, Worker, background_job, jobs};
+use queue_core::{BoxError, JobContext, Outcome, QueueExt as _, Worker, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
@@ -20,10 +20,14 @@ struct Told(Arc<dyn Worker>);
 
 #[async_trait]
 impl Worker for Told {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        println!("{} begins", job.name);
-        let outcome = self.0.work(job, context).await;
-        println!("{} ends after {:?}: {outcome:?}", job.name, context.now().since(context.started_at()));
+    async fn work(&self, context: &JobContext) -> Outcome {
+        println!("{} begins", context.name());
+        let outcome = self.0.work(context).await;
+        println!(
+            "{} ends after {:?}: {outcome:?}",
+            context.name(),
+            context.now().since(context.started_at())
+        );
         outcome
     }
 }
@@ -33,8 +37,8 @@ struct OnlyOnce(Arc<dyn Worker>);
 
 #[async_trait]
 impl Worker for OnlyOnce {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        match self.0.work(job, context).await {
+    async fn work(&self, context: &JobContext) -> Outcome {
+        match self.0.work(context).await {
             Outcome::Failure(failure) => Outcome::Failure(failure.permanent()),
             other => other,
         }

@@ -17,7 +17,7 @@ use crate::queue::Queue;
 /// Shows what a queue holds, and lets an operator step in.
 ///
 /// Dashboards, command lines and the testkit's assertions stand on this alone.
-/// Where a method names a job that the queue doesn't know, the error is `Invalid`.
+/// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
 #[async_trait]
 pub trait Admin: Queue {
     /// Shows one job; `None` if the queue doesn't know it (any more).
@@ -26,6 +26,10 @@ pub trait Admin: Queue {
     /// Shows a page of the jobs that pass the filter, in push order.
     ///
     /// Going from page to page neither misses nor repeats a job that was there throughout.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the page's cursor is not one that this queue returned.
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError>;
 
     /// Counts the jobs of each queue by state; exact at rest.
@@ -328,18 +332,75 @@ impl PageRequest {
     }
 }
 
-/// A place in push order; a backend's own number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Where a page ended: text that only the backend that returned it understands.
+///
+/// Pass it on as it is, in a link or a command line for example.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Cursor(pub u64);
+pub struct Cursor(String);
+
+impl Cursor {
+    /// Creates a cursor from the text of one, or a backend's own from a text of its choice.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the position in push order that [`JobPage::of`] stored.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the text is not such a position.
+    pub fn position(&self) -> Result<u64, QueueError> {
+        let unreadable = |_| {
+            let text = format!(
+                "`{}` is not a cursor of this queue: use the one that the page before returned",
+                self.0
+            );
+            QueueError::invalid(text)
+        };
+        self.0.parse().map_err(unreadable)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
 
 /// A page of jobs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JobPage {
     /// The jobs, in push order.
     pub jobs: Vec<JobRecord>,
     /// Where the next page starts, if there may be one.
     pub next: Option<Cursor>,
+}
+
+impl JobPage {
+    /// Creates a page; `next` is the cursor of a backend's own.
+    #[must_use]
+    pub const fn new(jobs: Vec<JobRecord>, next: Option<Cursor>) -> Self {
+        Self { jobs, next }
+    }
+
+    /// Creates the page of a backend that numbers its jobs in push order.
+    ///
+    /// `found` has the jobs after the last page, each with its number, and one more than `limit` if there are more.
+    #[must_use]
+    pub fn of(mut found: Vec<(u64, JobRecord)>, limit: usize) -> Self {
+        let is_more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| is_more).map(|(position, _)| Cursor::new(position.to_string()));
+        Self { jobs: found.into_iter().map(|(_, job)| job).collect(), next }
+    }
 }
 
 /// How many jobs of a queue are in which state.

@@ -26,7 +26,7 @@ use crate::queue::{Delivery, Queue};
 use crate::registry::{Entry, Jobs};
 use crate::retry::RetryPolicy;
 use crate::services::{CallScope, Scope, ServiceError, Services};
-use crate::settlement::{AttemptFacts, Settlement, Transition, decide};
+use crate::settlement::{Settlement, Transition, decide};
 use crate::worker::{Layer, Worker};
 
 /// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
@@ -44,12 +44,12 @@ impl AttemptRunner {
         jobs: Jobs,
         services: Services,
         queue: Arc<dyn Queue>,
-        layers: &[Arc<dyn Layer>],
+        layers: &[Layer],
         environment: Environment,
     ) -> Self {
         let layered = layers.iter().rev().fold(None, |inner, layer| {
             let inner = inner.unwrap_or_else(|| -> Arc<dyn Worker> { Arc::new(Innermost) });
-            Some(layer.wrap(inner))
+            Some(layer(inner))
         });
         let is_layered = layered.is_some();
         Self { home: Arc::new(Home { jobs, services, queue, environment, is_layered }), layered }
@@ -99,8 +99,8 @@ impl AttemptRunner {
     /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
     async fn work(&self, context: &JobContext) -> Outcome {
         match &self.layered {
-            Some(worker) => bounded(context, worker.work(context.delivery(), context)).await,
-            None => work_on(context.delivery(), context).await,
+            Some(worker) => bounded(context, worker.work(context)).await,
+            None => work_on(context).await,
         }
     }
 
@@ -110,22 +110,15 @@ impl AttemptRunner {
             return Transition::Complete;
         }
         let (job, now) = (context.delivery(), context.backend_now());
-        let facts = AttemptFacts {
-            job: job.id(),
-            name: &job.name,
-            attempt: job.attempt,
-            max_attempts: job.max_attempts,
-            fence: job.lease.fence,
-        };
         if outcome.failure().is_none() {
-            return decide(outcome.clone(), &facts, &RetryPolicy::DEFAULT, now);
+            return decide(outcome.clone(), job, &RetryPolicy::DEFAULT, now);
         }
         let policy = context.home().jobs.retry_policy(&job.name);
         // A policy of the user's own may panic; the job is tried again all the same.
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), &facts, &policy, now)));
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), job, &policy, now)));
         decided.unwrap_or_else(|_| {
             tracing::error!(job.name = %job.name, "the retry policy panicked; the default one is used instead");
-            decide(outcome.clone(), &facts, &RetryPolicy::DEFAULT, now)
+            decide(outcome.clone(), job, &RetryPolicy::DEFAULT, now)
         })
     }
 }
@@ -151,13 +144,14 @@ struct Innermost;
 
 #[async_trait]
 impl Worker for Innermost {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
-        work_on(job, context).await
+    async fn work(&self, context: &JobContext) -> Outcome {
+        work_on(context).await
     }
 }
 
 /// Looks the job up, opens its scope, performs it, and closes the scope with the outcome.
-async fn work_on(job: &Delivery, context: &JobContext) -> Outcome {
+async fn work_on(context: &JobContext) -> Outcome {
+    let job = context.delivery();
     let scope = Scope::open(context.clone());
     if job.body.is_call() {
         // A closure may keep its scope.

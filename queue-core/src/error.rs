@@ -2,7 +2,9 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
+use crate::job::JobId;
 use crate::name::QueueName;
 
 /// An error of any type, boxed.
@@ -20,6 +22,8 @@ pub enum QueueErrorKind {
     Closed,
     /// The store can't be reached, or its answer can't be known. The same call may succeed later.
     Unavailable,
+    /// The queue has no job of this id.
+    NotFound,
     /// The job's state doesn't allow the request.
     Conflict,
     /// What is stored can't be read.
@@ -35,6 +39,7 @@ impl QueueErrorKind {
             Self::Full => "full",
             Self::Closed => "closed",
             Self::Unavailable => "unavailable",
+            Self::NotFound => "not found",
             Self::Conflict => "conflict",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",
@@ -50,43 +55,67 @@ impl fmt::Display for QueueErrorKind {
 
 /// A request that a queue did not carry out.
 ///
-/// Its text says what was wrong and on which queue, and leaves the cause to [`source`](std::error::Error::source).
-pub struct QueueError(Box<Repr>);
+/// Its text says what was wrong and on which queue, and leaves the cause to [`source`](std::error::Error::source). Cheap to
+/// clone: all callers of a failed batch get the same error.
+#[derive(Clone)]
+pub struct QueueError(Arc<Repr>);
 
+#[derive(Clone)]
 struct Repr {
     kind: QueueErrorKind,
     message: String,
     queue: Option<QueueName>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl QueueError {
-    /// Makes an error of a kind; the message is lowercase and has no full stop.
+    /// Creates an error of a kind; the message is lowercase and has no full stop.
     pub fn new(kind: QueueErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Repr { kind, message: message.into(), queue: None, source: None }))
+        Self(Arc::new(Repr { kind, message: message.into(), queue: None, source: None }))
     }
 
-    /// Makes an [`Invalid`](QueueErrorKind::Invalid) error.
+    /// Creates an [`Invalid`](QueueErrorKind::Invalid) error.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(QueueErrorKind::Invalid, message)
     }
 
-    /// Makes a [`Conflict`](QueueErrorKind::Conflict) error.
+    /// Creates a [`Conflict`](QueueErrorKind::Conflict) error.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(QueueErrorKind::Conflict, message)
     }
 
-    /// Makes an [`Unsupported`](QueueErrorKind::Unsupported) error; the message says what to use instead.
+    /// Creates an [`Unsupported`](QueueErrorKind::Unsupported) error; the message says what to use instead.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(QueueErrorKind::Unsupported, message)
     }
 
-    /// Makes an [`Unavailable`](QueueErrorKind::Unavailable) error.
+    /// Creates an [`Unavailable`](QueueErrorKind::Unavailable) error.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(QueueErrorKind::Unavailable, message)
     }
 
-    /// Makes a [`Closed`](QueueErrorKind::Closed) error.
+    /// Creates a [`NotFound`](QueueErrorKind::NotFound) error for a job that the queue does not have.
+    #[must_use]
+    pub fn unknown_job(id: JobId) -> Self {
+        let text = format!("there is no job {id}: it was never stored here, or it was pruned or deleted");
+        Self::new(QueueErrorKind::NotFound, text)
+    }
+
+    /// Creates a [`Conflict`](QueueErrorKind::Conflict) error for a request that an executing job does not allow.
+    #[must_use]
+    pub fn executing_job(id: JobId) -> Self {
+        Self::conflict(format!("job {id} is executing: cancel it, or wait until it ends"))
+    }
+
+    /// Creates a [`Conflict`](QueueErrorKind::Conflict) error for a retry of a job whose unique key `holder` has taken.
+    #[must_use]
+    pub fn unique_key_taken(id: JobId, holder: impl fmt::Display) -> Self {
+        Self::conflict(format!(
+            "the unique key of job {id} is held by job {holder} now: cancel that one first"
+        ))
+    }
+
+    /// Creates a [`Closed`](QueueErrorKind::Closed) error.
     #[must_use]
     pub fn closed() -> Self {
         Self::new(QueueErrorKind::Closed, "the queue was closed by this program")
@@ -95,24 +124,24 @@ impl QueueError {
     /// Adds the queue that was asked.
     #[must_use]
     pub fn on_queue(mut self, queue: impl Into<QueueName>) -> Self {
-        self.0.queue = Some(queue.into());
+        Arc::make_mut(&mut self.0).queue = Some(queue.into());
         self
     }
 
     /// Adds what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        Arc::make_mut(&mut self.0).source = Some(source.into().into());
         self
     }
 
-    /// Tells the kind.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> QueueErrorKind {
         self.0.kind
     }
 
-    /// Tells whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.0.kind, QueueErrorKind::Full | QueueErrorKind::Unavailable)

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
-use crate::error::QueueError;
-use crate::job::{JobId, NewJob};
-use crate::lease::{Fence, Lease, Renewal};
+use crate::job::JobId;
+use crate::lease::Fence;
 use crate::name::{JobName, QueueName};
 use crate::outcome::Outcome;
-use crate::queue::{Delivery, Demand, Queue, Receipt};
-use crate::settlement::{Settled, Settlement, Transition};
+use crate::queue::Delivery;
+use crate::settlement::{Settled, Transition};
 
 /// Is told facts, and changes nothing.
 ///
@@ -74,15 +71,6 @@ impl From<&Delivery> for JobFacts {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A job was pushed through an [`Observed`] queue.
-    Pushed {
-        /// What became of it.
-        receipt: Receipt,
-        /// Its kind.
-        name: JobName,
-        /// Its queue.
-        queue: QueueName,
-    },
     /// A worker holds the job.
     Claimed(JobFacts),
     /// The attempt begins.
@@ -144,42 +132,4 @@ pub enum Event {
     Stopping,
     /// A hosted loop has ended.
     Stopped,
-}
-
-/// A queue that tells an observer what is pushed to it.
-#[derive(Debug)]
-pub struct Observed<Q, O> {
-    queue: Q,
-    observer: O,
-}
-
-impl<Q: Queue, O: Observer> Observed<Q, O> {
-    /// Wraps a queue.
-    pub const fn new(queue: Q, observer: O) -> Self {
-        Self { queue, observer }
-    }
-}
-
-#[async_trait]
-impl<Q: Queue, O: Observer> Queue for Observed<Q, O> {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        let named: Vec<_> = jobs.iter().map(|job| (job.name.clone(), job.queue.clone())).collect();
-        let receipts = self.queue.push(jobs).await?;
-        for (receipt, (name, queue)) in receipts.iter().zip(named) {
-            self.observer.observe(&Event::Pushed { receipt: *receipt, name, queue });
-        }
-        Ok(receipts)
-    }
-
-    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        self.queue.claim(demand).await
-    }
-
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.queue.renew(leases).await
-    }
-
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        self.queue.settle(settlements).await
-    }
 }

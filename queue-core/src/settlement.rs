@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::job::{JobId, NewJob};
-use crate::lease::{Fence, Lease};
+use crate::job::NewJob;
+use crate::lease::Lease;
 use crate::limits::Limits;
-use crate::name::JobName;
 use crate::outcome::{FailureCause, Outcome, RetryAdvice};
+use crate::queue::Delivery;
 use crate::retry::{RetryContext, RetryPolicy, doubled, jittered};
 
 /// The end of an attempt, handed to [`Queue::settle`](crate::Queue::settle).
@@ -108,33 +108,13 @@ pub enum Settled {
     Blocked,
 }
 
-/// The facts of an attempt that its settlement depends on.
-#[derive(Clone, Debug)]
-pub struct AttemptFacts<'a> {
-    /// The job.
-    pub job: JobId,
-    /// Its kind.
-    pub name: &'a JobName,
-    /// The attempt that ended, from 1.
-    pub attempt: u32,
-    /// How often it is tried at most.
-    pub max_attempts: u32,
-    /// The number of the claim that led to this attempt. It grows with attempts that are not counted, too.
-    pub fence: Fence,
-}
-
 /// Decides where an outcome leads.
 ///
 /// This is the only rule on retries that there is; backends record what it says.
 /// A job whose name this program does not know is snoozed, whatever its attempts: another version may know it, and the
 /// attempts are for that one. The wait grows with each claim, from 1 s to 1 min, with full jitter.
 #[must_use]
-pub fn decide(
-    outcome: Outcome,
-    facts: &AttemptFacts<'_>,
-    policy: &RetryPolicy,
-    now: Timestamp,
-) -> Transition {
+pub fn decide(outcome: Outcome, delivery: &Delivery, policy: &RetryPolicy, now: Timestamp) -> Transition {
     let failure = match outcome {
         Outcome::Success => return Transition::Complete,
         Outcome::Snooze(wait) => {
@@ -146,33 +126,34 @@ pub fn decide(
     };
     let error = failure.message;
     let is_unknown = failure.cause == FailureCause::UnknownJob;
-    let exhausted = facts.attempt >= facts.max_attempts && !is_unknown;
+    let exhausted = delivery.attempt >= delivery.max_attempts && !is_unknown;
     let wait = match failure.advice {
         RetryAdvice::Never => return Transition::Discard { error },
         _ if exhausted => return Transition::Discard { error },
         RetryAdvice::In(wait) => wait,
-        RetryAdvice::Policy if is_unknown => unknown_wait(facts),
-        RetryAdvice::Policy => policy_wait(policy, facts, &error),
+        RetryAdvice::Policy if is_unknown => unknown_wait(delivery),
+        RetryAdvice::Policy => policy_wait(policy, delivery, &error),
     };
     let at = now.saturating_add(wait);
     if is_unknown { Transition::Snooze { at, error: Some(error) } } else { Transition::Retry { at, error } }
 }
 
 /// Returns how long a job of an unknown name waits for a program that knows it.
-fn unknown_wait(facts: &AttemptFacts<'_>) -> Duration {
+fn unknown_wait(delivery: &Delivery) -> Duration {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(60);
-    let earlier = u32::try_from(facts.fence.0.saturating_sub(1)).unwrap_or(u32::MAX);
-    let seed = facts.job.seed() ^ facts.fence.0;
+    let fence = delivery.lease.fence.0;
+    let earlier = u32::try_from(fence.saturating_sub(1)).unwrap_or(u32::MAX);
+    let seed = delivery.id().seed() ^ fence;
     jittered(doubled(FIRST, earlier).min(LONGEST), &mut fastrand::Rng::with_seed(seed))
 }
 
-fn policy_wait(policy: &RetryPolicy, facts: &AttemptFacts<'_>, error: &str) -> Duration {
+fn policy_wait(policy: &RetryPolicy, delivery: &Delivery, error: &str) -> Duration {
     policy.wait(&RetryContext {
-        job: facts.job,
-        name: facts.name,
-        attempt: facts.attempt,
-        max_attempts: facts.max_attempts,
+        job: delivery.id(),
+        name: &delivery.name,
+        attempt: delivery.attempt,
+        max_attempts: delivery.max_attempts,
         error,
     })
 }
@@ -180,16 +161,25 @@ fn policy_wait(policy: &RetryPolicy, facts: &AttemptFacts<'_>, error: &str) -> D
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::JobRecord;
+    use crate::body::Body;
+    use crate::job::JobId;
+    use crate::lease::Fence;
+    use crate::name::JobName;
     use crate::outcome::Failure;
 
     const SECOND: Duration = Duration::from_secs(1);
     const NOW: Timestamp = Timestamp::from_micros(5_000_000);
 
     fn decided(outcome: Outcome, attempt: u32) -> Transition {
-        let name = JobName::from_static("job");
-        let facts =
-            AttemptFacts { job: JobId::from_u128(1), name: &name, attempt, max_attempts: 3, fence: Fence(1) };
-        decide(outcome, &facts, &RetryPolicy::fixed(SECOND), NOW)
+        decide(outcome, &delivered(JobId::from_u128(1), attempt, 1), &RetryPolicy::fixed(SECOND), NOW)
+    }
+
+    fn delivered(job: JobId, attempt: u32, fence: u64) -> Delivery {
+        let mut record = JobRecord::new(job, JobName::from_static("job"), Body::NULL);
+        (record.attempt, record.max_attempts) = (attempt, 3);
+        let (length, expires_at) = (Lease::DEFAULT_LENGTH, Timestamp::MAX);
+        Delivery::new(record, Lease { job, fence: Fence(fence), length, expires_at })
     }
 
     fn failed(cause: FailureCause, advice: RetryAdvice) -> Outcome {
@@ -263,18 +253,8 @@ mod tests {
     /// H65
     #[test]
     fn the_wait_for_a_program_that_knows_the_name_grows_with_each_claim_up_to_a_minute() {
-        let waits = |fence| {
-            (1..=200).map(move |job| {
-                let job = JobId::from_u128(job);
-                unknown_wait(&AttemptFacts {
-                    job,
-                    name: &JobName::from_static("job"),
-                    attempt: 1,
-                    max_attempts: 1,
-                    fence: Fence(fence),
-                })
-            })
-        };
+        let waits =
+            |fence| (1..=200).map(move |job| unknown_wait(&delivered(JobId::from_u128(job), 1, fence)));
 
         for (fence, ceiling) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (u64::MAX, 60)] {
             let longest = waits(fence).max().unwrap();

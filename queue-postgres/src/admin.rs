@@ -37,21 +37,21 @@ impl Admin for PostgresQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, page) = (filter.clone(), page.clone());
+        let (filter, limit) = (filter.clone(), page.limit);
+        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         self.at_the_desk(move |connection, sql| {
             let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
             // One more than asked for tells whether there is a next page.
-            let limit = rows::count(page.limit as u64).saturating_add(1);
+            let rows = rows::count(limit as u64).saturating_add(1);
             let list = sql
                 .list
                 .query()
-                .bind(page.after.map_or(0, |cursor| rows::count(cursor.0)))
+                .bind(rows::count(after))
                 .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
                 .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
                 .bind(filter.pushed_before.map(Timestamp::as_micros))
                 .bind(states)
-                .bind(limit);
-            let limit = page.limit;
+                .bind(rows);
             Box::pin(async move { listing(&list.fetch_all(connection).await?, limit) })
         })
         .await
@@ -78,7 +78,7 @@ impl Admin for PostgresQueue {
             "cancelled" => Ok(Cancellation::Cancelled),
             "requested" => Ok(Cancellation::Requested),
             "finished" => Ok(Cancellation::Finished),
-            _ => Err(unknown(id)),
+            _ => Err(QueueError::unknown_job(id)),
         }
     }
 
@@ -101,21 +101,17 @@ impl Admin for PostgresQueue {
                 self.server().wake();
                 Ok(())
             }
-            "executing" => {
-                Err(QueueError::conflict(format!("job {id} is executing: cancel it, or wait for its end")))
-            }
-            "unknown" => Err(unknown(id)),
-            holder => Err(QueueError::conflict(format!(
-                "the unique key of job {id} is held by job {holder} now: cancel that one first"
-            ))),
+            "executing" => Err(QueueError::executing_job(id)),
+            "unknown" => Err(QueueError::unknown_job(id)),
+            holder => Err(QueueError::unique_key_taken(id, holder)),
         }
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         match &*self.asked_of(move |sql| sql.remove.query().bind(id.as_uuid())).await? {
             "done" => Ok(()),
-            "executing" => Err(QueueError::conflict(format!("job {id} is executing: cancel it first"))),
-            _ => Err(unknown(id)),
+            "executing" => Err(QueueError::executing_job(id)),
+            _ => Err(QueueError::unknown_job(id)),
         }
     }
 
@@ -205,11 +201,7 @@ impl PostgresQueue {
 }
 
 fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
-    let mut found = rows.iter().map(rows::record).collect::<sqlx::Result<Vec<_>>>()?;
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().map(|(seq, _)| Cursor(*seq));
-    Ok(JobPage { jobs: found.into_iter().map(|(_, job)| job).collect(), next: last.filter(|_| is_more) })
+    Ok(JobPage::of(rows.iter().map(rows::record).collect::<sqlx::Result<_>>()?, limit))
 }
 
 /// Reads a row for each queue and state, those of a queue together; a queue without jobs has one without a state.
@@ -226,8 +218,4 @@ fn read_counts(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
         }
     }
     Ok(all)
-}
-
-fn unknown(id: JobId) -> QueueError {
-    QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
 }

@@ -17,8 +17,9 @@ impl Admin for SqliteQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, page, now) = (filter.clone(), page.clone(), self.clock().now());
-        self.reader().call(move |connection| list(connection, &filter, &page, now)).await
+        let (filter, limit, now) = (filter.clone(), page.limit, self.clock().now());
+        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
+        self.reader().call(move |connection| list(connection, &filter, after, limit, now)).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
@@ -61,29 +62,34 @@ fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobR
     found.map(|found| shown(connection, found, now)).transpose()
 }
 
-fn list(connection: &Connection, filter: &Filter, page: &PageRequest, now: Timestamp) -> Result<JobPage> {
+fn list(
+    connection: &Connection,
+    filter: &Filter,
+    after: u64,
+    limit: usize,
+    now: Timestamp,
+) -> Result<JobPage> {
     let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
     // One more than asked for tells whether there is a next page.
-    let limit = rows::count(page.limit as u64).saturating_add(1);
+    let rows = rows::count(limit as u64).saturating_add(1);
     let mut list = connection.prepare_cached(sql::LIST)?;
     let found = list.query_map(
         named_params! {
-            ":after": page.after.map_or(0, |cursor| rows::count(cursor.0)),
+            ":after": rows::count(after),
             ":queue": filter.queue.as_ref().map(QueueName::as_str),
             ":name": filter.name.as_ref().map(queue_core::JobName::as_str),
             ":before": filter.pushed_before.map(Timestamp::as_micros),
             ":states": states,
             ":now": now.as_micros(),
-            ":limit": limit,
+            ":limit": rows,
         },
         |row| rows::record(connection, row),
     )?;
-    let mut found = found.collect::<Result<Vec<_>>>()?;
-    let is_more = found.len() > page.limit;
-    found.truncate(page.limit);
-    let last = found.last().map(|(seq, ..)| Cursor(u64::try_from(*seq).unwrap_or(0)));
-    let jobs = found.into_iter().map(|found| shown(connection, found, now)).collect::<Result<_>>()?;
-    Ok(JobPage { jobs, next: last.filter(|_| is_more) })
+    let found = found.collect::<Result<Vec<_>>>()?.into_iter().map(|found| {
+        let position = u64::try_from(found.0).unwrap_or(0);
+        Ok((position, shown(connection, found, now)?))
+    });
+    Ok(JobPage::of(found.collect::<Result<_>>()?, limit))
 }
 
 /// Adds a record's errors, and shows it as of now.

@@ -45,7 +45,7 @@ use shift::Shift;
 pub struct QueueService {
     queue: Arc<dyn Queue>,
     jobs: Jobs,
-    layers: Vec<Arc<dyn Layer>>,
+    layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
     runtime: Option<Arc<dyn Runtime>>,
     settings: Settings,

@@ -21,24 +21,31 @@ impl JobTable {
     }
 
     /// Shows a page of jobs, in push order. It looks at every job, so it's for people rather than for programs.
-    pub fn list(&mut self, now: Timestamp, filter: &Filter, page: &PageRequest) -> JobPage {
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the cursor is not one of this table.
+    pub fn list(
+        &mut self,
+        now: Timestamp,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<JobPage, QueueError> {
         self.advance(now);
-        let after = page.after.map_or(0, |cursor| cursor.0);
-        // The first `limit` jobs of the page, by a heap that drops the last whenever it holds one too many.
+        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
+        // The first jobs of the page and one more, by a heap that drops the last whenever it holds one too many.
         let mut first: BinaryHeap<(u64, Slot)> = BinaryHeap::new();
-        let mut is_more = false;
         for (slot, entry) in &self.entries {
             if entry.sequence > after && self.passes(filter, entry) {
                 first.push((entry.sequence, Slot::try_from(slot).unwrap_or(Slot::MAX)));
-                if first.len() > page.limit {
+                if first.len() > page.limit.saturating_add(1) {
                     first.pop();
-                    is_more = true;
                 }
             }
         }
-        let places = first.into_sorted_vec();
-        let next = places.last().filter(|_| is_more).map(|(sequence, _)| Cursor(*sequence));
-        JobPage { jobs: places.into_iter().filter_map(|(_, slot)| self.record(slot)).collect(), next }
+        let found = first.into_sorted_vec();
+        let record = |(sequence, slot): (u64, Slot)| Some((sequence, self.record(slot)?));
+        Ok(JobPage::of(found.into_iter().filter_map(record).collect(), page.limit))
     }
 
     /// Counts jobs by queue and state.
@@ -54,12 +61,12 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a job that isn't known.
+    /// `NotFound` if there is no such job.
     pub fn cancel(&mut self, now: Timestamp, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
         let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return Err(unknown(id));
+            return Err(QueueError::unknown_job(id));
         };
         if entry.state.is_finished() {
             return Ok(Cancellation::Finished);
@@ -76,17 +83,15 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Conflict` if it is executing or another job holds its unique key; `Invalid` if it isn't known.
+    /// `Conflict` if it is executing or another job holds its unique key; `NotFound` if there is no such job.
     pub fn retry(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
         let Some(entry) = self.entry(slot) else {
-            return Err(unknown(id));
+            return Err(QueueError::unknown_job(id));
         };
         if entry.state == State::Executing {
-            return Err(QueueError::conflict(format!(
-                "job {id} is executing: cancel it, or wait for its end"
-            )));
+            return Err(QueueError::executing_job(id));
         }
         let was_finished = entry.state.is_finished();
         if was_finished {
@@ -107,15 +112,15 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Conflict` if it is executing; `Invalid` if it isn't known.
+    /// `Conflict` if it is executing; `NotFound` if there is no such job.
     pub fn delete(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
         let Some(entry) = self.entry(slot) else {
-            return Err(unknown(id));
+            return Err(QueueError::unknown_job(id));
         };
         if entry.state == State::Executing {
-            return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")));
+            return Err(QueueError::executing_job(id));
         }
         if let (Some(unique), Some(name)) = (entry.unique().cloned(), self.jobs.name(entry.name)) {
             self.unique.release(name, &unique, id);
@@ -159,9 +164,7 @@ impl JobTable {
         };
         let (id, pushed_at) = (entry.id, entry.pushed_at);
         match self.unique.holder(name, &unique) {
-            Some(holder) if holder != id => Err(QueueError::conflict(format!(
-                "the unique key of job {id} is held by job {holder} now: cancel that one first"
-            ))),
+            Some(holder) if holder != id => Err(QueueError::unique_key_taken(id, holder)),
             Some(_) | None => {
                 self.unique.hold(name, &unique, id, pushed_at);
                 Ok(())
@@ -184,10 +187,6 @@ impl JobTable {
     }
 
     fn known(&self, id: JobId) -> Result<Slot, QueueError> {
-        self.slot(id).ok_or_else(|| unknown(id))
+        self.slot(id).ok_or_else(|| QueueError::unknown_job(id))
     }
-}
-
-fn unknown(id: JobId) -> QueueError {
-    QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    AttemptRunner, Clock, Delivery, Demand, Environment, FailureCause, InterruptReason, JobContext, Outcome,
+    AttemptRunner, Clock, Demand, Environment, FailureCause, InterruptReason, JobContext, Outcome,
     Queue as _, QueueExt as _, Services, Transition, Worker, background_job, jobs,
 };
 use queue_testkit::{ModelQueue, TestKit};
@@ -35,9 +35,9 @@ struct Stuck(Stops, Arc<dyn Worker>);
 
 #[async_trait]
 impl Worker for Stuck {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+    async fn work(&self, context: &JobContext) -> Outcome {
         if matches!(self.0, Stops::After) {
-            self.1.work(job, context).await;
+            self.1.work(context).await;
         }
         std::future::pending().await
     }
@@ -76,7 +76,7 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
             let environment =
                 Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
             let layer = move |inner| -> Arc<dyn Worker> { Arc::new(Stuck(stops, inner)) };
-            let layers: [Arc<dyn queue_core::Layer>; 1] = [Arc::new(layer)];
+            let layers: [queue_core::Layer; 1] = [Arc::new(layer)];
             let runner = AttemptRunner::new(
                 jobs![stuck],
                 Services::none(),
@@ -109,9 +109,9 @@ struct Slow(Arc<dyn Worker>, Arc<Mutex<Vec<Outcome>>>);
 
 #[async_trait]
 impl Worker for Slow {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+    async fn work(&self, context: &JobContext) -> Outcome {
         context.sleep(SECOND * 20).await; // virtual
-        let outcome = self.0.work(job, context).await;
+        let outcome = self.0.work(context).await;
         self.1.lock().unwrap().push(outcome);
         Outcome::Success
     }

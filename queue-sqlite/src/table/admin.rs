@@ -37,8 +37,7 @@ impl Table<'_> {
     pub(crate) fn retry(&mut self, id: JobId) -> Result<(), Failure> {
         let job = self.known(id)?;
         if job.state == State::Executing {
-            let text = format!("job {id} is executing: cancel it, or wait for its end");
-            return Err(QueueError::conflict(text).into());
+            return Err(QueueError::executing_job(id).into());
         }
         if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
             self.take_key_back(id, &job.name, key)?;
@@ -51,7 +50,7 @@ impl Table<'_> {
     pub(crate) fn delete(&mut self, id: JobId) -> Result<(), Failure> {
         let job = self.known(id)?;
         if job.state == State::Executing {
-            return Err(QueueError::conflict(format!("job {id} is executing: cancel it first")).into());
+            return Err(QueueError::executing_job(id).into());
         }
         Ok(self.remove(job.seq)?)
     }
@@ -71,10 +70,7 @@ impl Table<'_> {
             Ok((row.get::<_, Seq>(0)?, rows::id(row, 1)?, is_held))
         });
         match holder.optional()? {
-            Some((_, holder, true)) if holder != id => Err(QueueError::conflict(format!(
-                "the unique key of job {id} is held by job {holder} now: cancel that one first"
-            ))
-            .into()),
+            Some((_, holder, true)) if holder != id => Err(QueueError::unique_key_taken(id, holder).into()),
             Some((seq, holder, _)) if holder != id => {
                 self.statements.get(sql::LET_GO_OF_KEY)?.execute([seq])?;
                 Ok(())
@@ -89,9 +85,6 @@ impl Table<'_> {
             let (seq, name, unique_key) = (row.get(0)?, row.get(2)?, row.get(3)?);
             Ok(Standing { seq, state: rows::state(row, 1)?, name, unique_key })
         });
-        let unknown = || {
-            QueueError::invalid(format!("no job {id} is known: it never was, or it was pruned or deleted"))
-        };
-        Ok(standing.optional()?.ok_or_else(unknown)?)
+        Ok(standing.optional()?.ok_or_else(|| QueueError::unknown_job(id))?)
     }
 }

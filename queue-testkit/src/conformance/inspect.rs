@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest, Prune};
-use queue_core::{Demand, Fence, JobId, QueueName, Settled, Settlement, State, Transition};
+use queue_core::admin::{Cursor, Filter, PageRequest, Prune};
+use queue_core::{Demand, Fence, JobId, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
 
 use super::jobs::{SECOND, id, job, jobs, queue};
 use super::operate::brought_to;
@@ -131,6 +131,10 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
         );
     }
     assert!(listed.values().all(|times| *times == 1), "no job is listed twice: {listed:?}");
+
+    let foreign = PageRequest::after(Cursor::new("page two"), 3);
+    let listing = async { subject.queue().list(&Filter::all(), &foreign).await };
+    subject.refuses(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
 }
 
 /// Q47: `prune` removes finished jobs older than the given age for each state, in bounded batches, and never an unfinished one.

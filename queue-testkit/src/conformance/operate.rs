@@ -81,7 +81,7 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(subj
         "no job that was cancelled is delivered again"
     );
     subject
-        .refuses(QueueErrorKind::Invalid, "`cancel` of an unknown job", subject.queue().cancel(id(99), "x"))
+        .refuses(QueueErrorKind::NotFound, "`cancel` of an unknown job", subject.queue().cancel(id(99), "x"))
         .await;
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(
     let woken = subject.does("a claim that waited for a job to be retried", waiter.wakes()).await;
     expect_eq!(ids_of(&woken), [id(0)], "a claim that waits wakes for a job that is retried");
     subject
-        .refuses(QueueErrorKind::Invalid, "`retry` of an unknown job", subject.queue().retry(id(99)))
+        .refuses(QueueErrorKind::NotFound, "`retry` of an unknown job", subject.queue().retry(id(99)))
         .await;
 }
 
@@ -151,7 +151,7 @@ pub(super) async fn q42_delete_removes_any_job_but_an_executing_one(subject: &Su
         assert!(record.is_none(), "a job that was {state} is there after `delete`: {record:?}");
         subject
             .refuses(
-                QueueErrorKind::Invalid,
+                QueueErrorKind::NotFound,
                 "`delete` of an unknown job",
                 subject.queue().delete(id(number)),
             )

@@ -19,7 +19,7 @@ use super::{KitQueue, Progress, TestKit};
 pub struct TestKitBuilder {
     jobs: Jobs,
     services: ServicesBuilder,
-    layers: Vec<Arc<dyn Layer>>,
+    layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
     seed: Option<u64>,
     limit: usize,

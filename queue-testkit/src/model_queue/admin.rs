@@ -13,7 +13,7 @@ impl Admin for ModelQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        Ok(self.look(|state, now| state.table.list(now, filter, page)))
+        self.look(|state, now| state.table.list(now, filter, page))
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {

@@ -8,7 +8,12 @@ use super::ModelQueue;
 impl ModelQueue {
     /// Lists all jobs, finished ones too, in push order.
     pub(crate) fn records(&self) -> Vec<JobRecord> {
-        self.look(|state, now| state.table.list(now, &Filter::all(), &PageRequest::first(usize::MAX)).jobs)
+        self.look(|state, now| {
+            state
+                .table
+                .list(now, &Filter::all(), &PageRequest::first(usize::MAX))
+                .map_or_else(|_| Vec::new(), |page| page.jobs)
+        })
     }
 
     /// Lists the queues that were ever pushed to, sorted.

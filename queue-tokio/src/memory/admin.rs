@@ -13,7 +13,7 @@ impl Admin for MemoryQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        Ok(self.0.with(|state, now| state.table.list(now, filter, page)))
+        self.0.with(|state, now| state.table.list(now, filter, page))
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {

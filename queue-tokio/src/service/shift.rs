@@ -61,16 +61,12 @@ impl Shift {
         queue: Arc<dyn Queue>,
         jobs: Jobs,
         context: &HostContext,
-        layers: &[Arc<dyn Layer>],
+        layers: &[Layer],
         runtime: Arc<dyn Runtime>,
         observer: Option<Arc<dyn Observer>>,
         settings: Settings,
     ) -> Self {
-        let environment = Environment {
-            clock: Arc::new(OnRuntime(runtime.clone())),
-            blocking: Arc::new(OnRuntime(runtime.clone())),
-            observer,
-        };
+        let environment = Environment { clock: runtime.clone(), blocking: runtime.clone(), observer };
         let runner =
             AttemptRunner::new(jobs, context.services().clone(), queue.clone(), layers, environment.clone());
         let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
@@ -153,24 +149,5 @@ impl Shift {
 
     pub(super) fn observe(&self, event: impl FnOnce() -> Event) {
         self.environment.observe(event);
-    }
-}
-
-/// A runtime as the clock and the threads that it has.
-struct OnRuntime(Arc<dyn Runtime>);
-
-impl queue_core::Clock for OnRuntime {
-    fn now(&self) -> queue_core::Timestamp {
-        self.0.now()
-    }
-
-    fn sleep(&self, duration: std::time::Duration) -> queue_core::BoxFuture<'static, ()> {
-        self.0.sleep(duration)
-    }
-}
-
-impl queue_core::Blocking for OnRuntime {
-    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> queue_core::BoxFuture<'static, ()> {
-        self.0.run_blocking(call)
     }
 }

@@ -250,9 +250,9 @@ struct Note {
 
 #[async_trait]
 impl Worker for Note {
-    async fn work(&self, job: &Delivery, context: &JobContext) -> Outcome {
+    async fn work(&self, context: &JobContext) -> Outcome {
         self.notes.0.lock().unwrap().push(format!("{} before", self.name));
-        let outcome = self.inner.work(job, context).await;
+        let outcome = self.inner.work(context).await;
         let kind = outcome.failure().map(|failure| failure.cause);
         self.notes.0.lock().unwrap().push(format!("{} after {kind:?}", self.name));
         match outcome {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, Delivery, Event, JobContext, Outcome, QueueExt as _, Services, State, Worker, background_job,
-    jobs,
+    Admin as _, Event, JobContext, Outcome, QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use queue_testkit::{Fault, Faulty, Operation};
 use queue_tokio::TokioClock;
@@ -134,7 +133,7 @@ struct Stuck;
 
 #[async_trait]
 impl Worker for Stuck {
-    async fn work(&self, _: &Delivery, _: &JobContext) -> Outcome {
+    async fn work(&self, _: &JobContext) -> Outcome {
         std::future::pending().await
     }
 }

@@ -146,7 +146,8 @@ impl Pair {
 
     async fn list(&mut self, filter: &Filter, size: usize) -> Result<(), String> {
         let everything = PageRequest::first(usize::MAX >> 1);
-        let expected = self.model.list(self.fixture.now(), filter, &everything).jobs;
+        let expected = self.model.list(self.fixture.now(), filter, &everything).map(|page| page.jobs);
+        let expected = expected.map_err(|error| format!("the model refuses to list: {error}"))?;
         let (mut found, mut page) = (Vec::new(), PageRequest::first(size));
         loop {
             let listing =

@@ -97,12 +97,12 @@ impl Breach for PagesByOffset {
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<JobPage, QueueError> {
-        let skipped = page.after.map_or(0, |cursor| cursor.0);
+        let skipped = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         let all = queue.list(filter, &PageRequest::first(10_000)).await?.jobs;
         let jobs: Vec<_> =
             all.into_iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(page.limit).collect();
-        let next = (jobs.len() == page.limit).then(|| Cursor(skipped + page.limit as u64));
-        Ok(JobPage { jobs, next })
+        let next = (jobs.len() == page.limit).then(|| Cursor::new((skipped + page.limit as u64).to_string()));
+        Ok(JobPage::new(jobs, next))
     }
 }
 

@@ -9,7 +9,7 @@ use super::queue::ListQueue;
 
 impl List {
     fn known(&mut self, id: JobId) -> Result<&mut Kept, QueueError> {
-        self.find(id).ok_or_else(|| QueueError::invalid(format!("job {id} is not in the list")))
+        self.find(id).ok_or_else(|| QueueError::unknown_job(id))
     }
 
     fn known_and_idle(&mut self, id: JobId) -> Result<&mut Kept, QueueError> {
@@ -62,12 +62,12 @@ impl List {
         counts
     }
 
-    fn page(&self, filter: &Filter, page: &PageRequest) -> JobPage {
-        let after = page.after.map_or(0, |cursor| cursor.0);
+    fn page(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
+        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         let later = self.jobs.iter().filter(|kept| kept.cursor > after && passes(filter, &kept.record));
         let shown: Vec<_> = later.take(page.limit).collect();
-        let next = shown.last().map(|kept| Cursor(kept.cursor));
-        JobPage { jobs: shown.into_iter().map(|kept| kept.record.clone()).collect(), next }
+        let next = shown.last().map(|kept| Cursor::new(kept.cursor.to_string()));
+        Ok(JobPage::new(shown.into_iter().map(|kept| kept.record.clone()).collect(), next))
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -101,7 +101,7 @@ impl Admin for ListQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        Ok(self.read(|list| list.page(filter, page)))
+        self.read(|list| list.page(filter, page))
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
