@@ -11,8 +11,8 @@ use crate::history::answer::Answer;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
-/// The time for which another claim may have a job in hand that it makes ready and does not take. Others do not see the job
-/// before that claim has committed.
+/// How long the transaction of a claim may be in flight that makes a due job ready and does not take it. Other claims do not
+/// see the job before that transaction commits.
 const IN_FLIGHT: Duration = Duration::from_millis(500);
 
 /// A job that was delivered before one which stood in front of it all the while.
@@ -32,9 +32,10 @@ impl fmt::Display for Overtaken {
     }
 }
 
-/// Looks at first deliveries only: where a job stands after that depends on when others learnt of it.
+/// Checks first deliveries only: where a job stands after that depends on when others learnt of it.
 pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Overtaken> {
-    let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job)).collect();
+    let answers = ClaimAnswers::of(jobs);
+    let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job, &answers)).collect();
     let mut arrivals: Vec<_> = places.iter().collect();
     arrivals.sort_by_key(|place| place.span.last_step());
     let mut arrivals = arrivals.into_iter().peekable();
@@ -64,12 +65,14 @@ struct Place<'a> {
     /// Its `run_at` is between these two.
     earliest: Timestamp,
     latest: Timestamp,
+    /// When every claim sees the job as ready.
+    seen_from: Timestamp,
     claimed: Option<Span>,
 }
 
 impl<'a> Place<'a> {
-    /// `None` where it's not known when the job was stored, or when it was first delivered.
-    fn of(job: JobId, history: &JobHistory<'a>) -> Option<Self> {
+    /// `None` if it's not known when the job was stored, or when it was first delivered.
+    fn of(job: JobId, history: &JobHistory<'a>, answers: &ClaimAnswers) -> Option<Self> {
         let &[(span, pushed)] = history.pushes.as_slice() else { return None };
         let claimed = match history.claims.first() {
             Some(claim) if claim.fence == Fence(1) => Some(claim.claimed.first()?.0),
@@ -78,14 +81,16 @@ impl<'a> Place<'a> {
             None => None,
         };
         let (earliest, latest) = (pushed.earliest(&span), pushed.latest(&span));
-        (pushed.answer == Answer::Applied).then_some(Self { job, pushed, span, earliest, latest, claimed })
+        let is_ready_at_once = delay(pushed) == Some(Duration::ZERO);
+        let first_answer = || answers.first_after(latest).saturating_add(IN_FLIGHT);
+        let seen_from = if is_ready_at_once { latest } else { first_answer() };
+        let place = Self { job, pushed, span, earliest, latest, seen_from, claimed };
+        (pushed.answer == Answer::Applied).then_some(place)
     }
 
-    /// Tells whether it was ready when the claim began, and nobody's when it ended.
+    /// Returns whether it was ready when the claim began, and unclaimed when the claim ended.
     fn is_waiting_during(&self, claim: &Span) -> bool {
-        let in_flight = if self.pushed.schedule == Schedule::Now { Duration::ZERO } else { IN_FLIGHT };
-        let seen_from = self.latest.saturating_add(in_flight);
-        let is_ready = self.span.is_before(claim) && seen_from <= claim.start.at;
+        let is_ready = self.span.is_before(claim) && self.seen_from <= claim.start.at;
         is_ready && self.claimed.is_none_or(|claimed| claim.is_before(&claimed))
     }
 
@@ -105,6 +110,34 @@ impl<'a> Place<'a> {
         let is_pushed_before =
             if is_of_one_batch { one.place < two.place } else { self.span.is_before(&other.span) };
         self.latest < other.earliest || (self.latest <= other.earliest && is_pushed_before)
+    }
+}
+
+/// When claims that brought jobs began and were answered.
+///
+/// A job that becomes due is made ready by the next claim, of whichever queue. While the server is down, that may be long after.
+struct ClaimAnswers(BTreeMap<Timestamp, Timestamp>);
+
+impl ClaimAnswers {
+    fn of(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Self {
+        let claims = jobs.values().flat_map(|job| &job.claims).flat_map(|claim| &claim.claimed);
+        let mut answers = BTreeMap::new();
+        for (span, ..) in claims {
+            let answer = answers.entry(span.start.at).or_insert(Timestamp::MAX);
+            *answer = span.latest().min(*answer);
+        }
+        // By start, the first answer of that claim and of all later ones.
+        let mut first = Timestamp::MAX;
+        for answer in answers.values_mut().rev() {
+            first = first.min(*answer);
+            *answer = first;
+        }
+        Self(answers)
+    }
+
+    /// Returns when the first claim was answered that began at this instant or later.
+    fn first_after(&self, instant: Timestamp) -> Timestamp {
+        self.0.range(instant..).next().map_or(Timestamp::MAX, |(_, answer)| *answer)
     }
 }
 

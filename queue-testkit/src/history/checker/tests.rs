@@ -145,8 +145,16 @@ fn overtaking_fails_unless_it_was_at_once() {
     end(end(pushed(0, 0).claimed(2, 1, 1).claimed(1, 1, 1).overlapping(), 1), 2).passes();
     let delayed = Story::new().pushed_with(1, 0, 5).pushed(2).at(4);
     end(end(delayed.claimed(2, 1, 1).at(5).claimed(1, 1, 1), 1), 2).passes();
-    // What has just become due may be in the hands of a claim that makes it ready.
-    let due = |at| Story::new().pushed_with(1, -1, 1).pushed(2).at(at).claimed(2, 1, 1).claimed(1, 1, 1);
-    end(end(due(1), 1), 2).passes();
-    end(end(due(2), 1), 2).fails("order");
+}
+
+/// The first claim after a job became due makes it ready, or finds that another transaction is about to.
+#[test]
+fn overtaking_a_due_job_fails_half_a_second_after_the_first_claim_that_made_it_ready() {
+    let pushed = || Story::new().pushed_with(1, -1, 1).pushed(2).pushed(3);
+    let end = |story: Story, job| story.settled(job, 1, Transition::Complete).ends(job, State::Completed);
+    let all = |story: Story| end(end(end(story.claimed(1, 1, 1), 1), 2), 3);
+
+    all(pushed().at(9).claimed(2, 1, 1).claimed(3, 1, 1)).passes();
+    all(pushed().at(8).claimed(2, 1, 1).at(9).claimed(3, 1, 1)).fails("order");
+    all(pushed().claimed(2, 1, 1).at(9).claimed(3, 1, 1)).passes();
 }
