@@ -68,6 +68,7 @@ pub trait Admin: Queue {
 /// Where a job is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum State {
     /// Waits for its time.
     Scheduled,
@@ -228,6 +229,7 @@ impl State {
 
 /// What went wrong in one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AttemptError {
     /// The attempt, from 1.
     pub attempt: u32,
@@ -238,6 +240,11 @@ pub struct AttemptError {
 }
 
 impl AttemptError {
+    /// Creates the error of an attempt that ended at `at`.
+    pub fn new(attempt: u32, at: Timestamp, message: impl Into<String>) -> Self {
+        Self { attempt, at, message: message.into() }
+    }
+
     /// How many errors of a job are kept; the newest are.
     pub const KEPT: usize = 20;
 
@@ -443,6 +450,7 @@ impl QueueCounts {
 
 /// What became of a request to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cancellation {
     /// The job was waiting and is cancelled.
     Cancelled,

@@ -208,7 +208,9 @@ impl fmt::Debug for JobId {
 }
 
 /// When a job becomes ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Schedule {
     /// As soon as it is stored.
     #[default]

@@ -25,7 +25,8 @@ impl fmt::Display for Fence {
 /// The right to work on a job until an instant of the backend's clock.
 ///
 /// Its holder renews it for as long as the work takes. Whoever holds an older fence than the job's newest holds nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Lease {
     /// The job.
     pub job: JobId,
@@ -40,6 +41,12 @@ pub struct Lease {
 impl Lease {
     /// How long a lease is where nothing else is said.
     pub const DEFAULT_LENGTH: Duration = Duration::from_secs(30);
+
+    /// Creates the lease of one claim of a job.
+    #[must_use]
+    pub const fn new(job: JobId, fence: Fence, length: Duration, expires_at: Timestamp) -> Self {
+        Self { job, fence, length, expires_at }
+    }
 }
 
 /// Logs that a job was discarded because its lease expired on its last attempt (H68).
@@ -54,8 +61,10 @@ pub fn log_discard(job: JobId, name: &JobName, attempts: u32) {
 
 /// What became of a lease at its renewal.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Renewal {
     /// It holds until this new instant.
+    #[non_exhaustive]
     Held {
         /// When it becomes void now.
         expires_at: Timestamp,
@@ -64,4 +73,12 @@ pub enum Renewal {
     },
     /// It was lost before: somebody else may hold the job, or it has ended.
     Lost,
+}
+
+impl Renewal {
+    /// Creates the answer for a lease that holds until `expires_at`; `cancel` is why the job is to stop, if somebody asked for that.
+    #[must_use]
+    pub const fn held(expires_at: Timestamp, cancel: Option<String>) -> Self {
+        Self::Held { expires_at, cancel }
+    }
 }

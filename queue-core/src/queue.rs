@@ -174,6 +174,7 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
 
 /// What became of a job that was pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Receipt {
     /// It is stored.
     Stored(JobId),

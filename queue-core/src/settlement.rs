@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::job::NewJob;
 use crate::lease::Lease;
@@ -13,6 +15,7 @@ use crate::retry::{RetryContext, RetryPolicy, doubled, jittered};
 
 /// The end of an attempt, handed to [`Queue::settle`](crate::Queue::settle).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settlement {
     /// The right under which the attempt ran.
     pub lease: Lease,
@@ -27,6 +30,13 @@ impl Settlement {
     #[must_use]
     pub fn new(lease: Lease, transition: Transition) -> Self {
         Self { lease, transition, followups: Vec::new() }
+    }
+
+    /// Sets the followups.
+    #[must_use]
+    pub fn followups(mut self, followups: Vec<NewJob>) -> Self {
+        self.followups = followups;
+        self
     }
 }
 
@@ -57,7 +67,9 @@ impl Transition {
 }
 
 /// Which state a job goes to at the end of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Transition {
     /// It is done.
     Complete,
@@ -98,6 +110,7 @@ impl fmt::Display for Transition {
 
 /// What became of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Settled {
     /// It was recorded, followups and all.
     Applied,

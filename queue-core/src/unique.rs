@@ -20,6 +20,7 @@ pub struct Unique {
 
 /// What pushing a key that is held does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnConflict {
     /// Stores nothing and answers with the job that holds the key.
     #[default]

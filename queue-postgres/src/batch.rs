@@ -50,11 +50,11 @@ impl Columns {
             is_any_chosen.then(|| jobs.clone().map(|job| are_sent_again || job.is_chosen).collect());
         columns.delays = column(jobs.clone(), |job| match job.job.schedule {
             Schedule::After(delay) => Some(micros(delay)),
-            Schedule::Now | Schedule::At(_) => None,
+            _ => None,
         });
         columns.times = column(jobs.clone(), |job| match job.job.schedule {
             Schedule::At(at) => Some(at.as_micros()),
-            Schedule::Now | Schedule::After(_) => None,
+            _ => None,
         });
         columns.keys = column(jobs.clone(), |job| unique(job).map(|unique| unique.key.clone()));
         columns.windows = column(jobs.clone(), |job| unique(job)?.window.map(micros));
@@ -135,7 +135,7 @@ pub(crate) fn past_the_end(jobs: &[Encoded], index: usize) -> QueueError {
     };
     let delay = match job.schedule {
         Schedule::After(delay) => delay,
-        Schedule::Now | Schedule::At(_) => Duration::ZERO,
+        _ => Duration::ZERO,
     };
     QueueError::invalid(format!(
         "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
@@ -162,6 +162,11 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
         )));
     }
     for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+        if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
+            let text =
+                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
+            return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
+        }
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(
                 "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",

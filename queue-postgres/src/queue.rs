@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use queue_core::encoded::{encode, encode_followups};
 use queue_core::{
     Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
-    Timestamp,
+    Timestamp, Transition,
 };
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{PgPool, Row as _};
@@ -277,6 +277,7 @@ impl Queue for PostgresQueue {
             return Ok(Vec::new());
         }
         let mut settlements = settlements;
+        check_supported(&settlements)?;
         let followups = encode_followups(&mut settlements, self.limits())?;
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();
@@ -300,10 +301,30 @@ fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
         let place: i32 = row.try_get(0)?;
         let (expires_at, cancel): (Timestamp, _) = (instant(row, 1)?, row.try_get(2)?);
         if let Some(renewal) = usize::try_from(place).ok().and_then(|place| renewals.get_mut(place)) {
-            *renewal = Renewal::Held { expires_at, cancel };
+            *renewal = Renewal::held(expires_at, cancel);
         }
     }
     Ok(renewals)
+}
+
+/// Fails for a transition that this backend is too old for.
+fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
+    for settlement in settlements {
+        match &settlement.transition {
+            Transition::Complete
+            | Transition::Retry { .. }
+            | Transition::Snooze { .. }
+            | Transition::Discard { .. }
+            | Transition::Cancel { .. }
+            | Transition::Release => {}
+            newer => {
+                return Err(QueueError::unsupported(format!(
+                    "this backend is older than the transition `{newer}`"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for PostgresQueue {

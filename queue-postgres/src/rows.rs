@@ -65,10 +65,9 @@ fn errors(row: &PgRow) -> sqlx::Result<Vec<AttemptError>> {
     let attempts: Vec<i64> = row.try_get::<Option<_>, _>(18)?.unwrap_or_default();
     let times: Vec<i64> = row.try_get::<Option<_>, _>(19)?.unwrap_or_default();
     let messages: Vec<String> = row.try_get::<Option<_>, _>(20)?.unwrap_or_default();
-    let errors = attempts.into_iter().zip(times).zip(messages).map(|((attempt, at), message)| AttemptError {
-        attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
-        at: Timestamp::from_micros(at),
-        message,
+    let errors = attempts.into_iter().zip(times).zip(messages).map(|((attempt, at), message)| {
+        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+        AttemptError::new(attempt, Timestamp::from_micros(at), message)
     });
     Ok(errors.collect())
 }

@@ -98,17 +98,14 @@ fn kind(transition: &Transition) -> i16 {
         Transition::Cancel { .. } => 2,
         Transition::Retry { .. } => 3,
         Transition::Snooze { .. } => 4,
-        Transition::Release => 5,
+        _ => 5,
     }
 }
 
 fn time(transition: &Transition) -> Option<i64> {
     match transition {
         Transition::Retry { at, .. } | Transition::Snooze { at, .. } => Some(at.as_micros()),
-        Transition::Complete
-        | Transition::Discard { .. }
-        | Transition::Cancel { .. }
-        | Transition::Release => None,
+        _ => None,
     }
 }
 
@@ -117,7 +114,7 @@ fn text(transition: &Transition, escapes: bool) -> Option<String> {
         Transition::Retry { error, .. } | Transition::Discard { error } => Some(kept(error, escapes)),
         Transition::Cancel { reason } => Some(kept(reason, escapes)),
         Transition::Snooze { error, .. } => error.as_deref().map(|error| kept(error, escapes)),
-        Transition::Complete | Transition::Release => None,
+        _ => None,
     }
 }
 
@@ -144,12 +141,7 @@ mod tests {
 
     #[test]
     fn a_lease_that_is_named_twice_is_settled_once() {
-        let lease = Lease {
-            job: JobId::from_u128(1),
-            fence: Fence(1),
-            length: Duration::ZERO,
-            expires_at: Timestamp::EPOCH,
-        };
+        let lease = Lease::new(JobId::from_u128(1), Fence(1), Duration::ZERO, Timestamp::EPOCH);
 
         assert_eq!(firsts([&lease, &lease].into_iter()), [true, false]);
     }

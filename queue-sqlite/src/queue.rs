@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, select};
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Transition,
 };
 
 use crate::attended::Attended;
@@ -152,10 +153,31 @@ impl Queue for SqliteQueue {
         }
         let mut settlements = settlements;
         settlements.iter_mut().for_each(|settlement| settlement.transition.cut_text());
+        check_supported(&settlements)?;
         let followups = encode_followups(&mut settlements, self.limits())?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
     }
+}
+
+/// Fails for a transition that this backend is too old for.
+fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
+    for settlement in settlements {
+        match &settlement.transition {
+            Transition::Complete
+            | Transition::Retry { .. }
+            | Transition::Snooze { .. }
+            | Transition::Discard { .. }
+            | Transition::Cancel { .. }
+            | Transition::Release => {}
+            newer => {
+                return Err(QueueError::unsupported(format!(
+                    "this backend is older than the transition `{newer}`"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for SqliteQueue {

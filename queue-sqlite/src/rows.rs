@@ -88,7 +88,7 @@ pub(crate) fn delivery(
     lease: Duration,
 ) -> Result<(Seq, Delivery)> {
     let fence = Fence(fence(row, 5)?.0 + 1);
-    let lease = Lease { job: id(row, 1)?, fence, length: lease, expires_at: now.saturating_add(lease) };
+    let lease = Lease::new(id(row, 1)?, fence, lease, now.saturating_add(lease));
     let (body, meta) = carried(connection, row, 9)?;
     let mut record = JobRecord::new(lease.job, text::<JobName>(row, 2)?, body);
     record.queue = queue.clone();
@@ -124,5 +124,5 @@ pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, Job
 
 /// Reads a row of `FAILURES`.
 pub(crate) fn failure(row: &Row<'_>) -> Result<AttemptError> {
-    Ok(AttemptError { attempt: row.get(0)?, at: instant(row, 1)?, message: row.get(2)? })
+    Ok(AttemptError::new(row.get(0)?, instant(row, 1)?, row.get::<_, String>(2)?))
 }

@@ -103,7 +103,7 @@ impl SqliteUnitOfWork {
                 context.note_completed();
                 Ok(())
             }
-            Settled::Stale | Settled::Blocked => Err(QueueError::conflict(
+            _ => Err(QueueError::conflict(
                 "the lease was lost before the unit of work could be committed: nothing was written",
             )),
         }

@@ -30,7 +30,6 @@ mod checker;
 mod event;
 mod pushed;
 mod span;
-mod written;
 
 use queue_core::{Fence, JobId, JobRecord, State};
 use serde::{Deserialize, Serialize};

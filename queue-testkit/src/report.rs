@@ -109,12 +109,13 @@ impl fmt::Display for AttemptReport {
             Transition::Snooze { at, .. } => write!(f, " → again at {}", since_start(*at))?,
             Transition::Discard { .. } => f.write_str(" → discarded")?,
             Transition::Release => f.write_str(" → released")?,
-            Transition::Complete | Transition::Cancel { .. } => {}
+            _ => {}
         }
         match self.settled {
             Settled::Applied => Ok(()),
             Settled::Stale => f.write_str(" (stale: not recorded)"),
             Settled::Blocked => f.write_str(" (blocked by an open transaction: not recorded)"),
+            other => write!(f, " ({other:?})"),
         }
     }
 }

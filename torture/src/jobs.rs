@@ -36,6 +36,11 @@ pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
         Schedule::Now => job,
         Schedule::After(delay) => job.delay(delay),
         Schedule::At(at) => job.at(at),
+        other => {
+            return Err(QueueError::unsupported(format!(
+                "no history has a job that is scheduled by {other:?}"
+            )));
+        }
     };
     Ok(if pushed.is_unique { job.unique((pushed.job.as_u128() % KEYS).to_string()) } else { job })
 }

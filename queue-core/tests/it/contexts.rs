@@ -21,8 +21,7 @@ fn runner() -> AttemptRunner {
 
 fn delivery(number: u128, job: NewJob) -> Delivery {
     let record = JobRecord::new(JobId::from_u128(number), job.name, job.body);
-    let lease =
-        Lease { job: record.id, fence: Fence(1), length: Lease::DEFAULT_LENGTH, expires_at: Timestamp::MAX };
+    let lease = Lease::new(record.id, Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
     Delivery::new(record, lease)
 }
 

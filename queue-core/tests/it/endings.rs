@@ -118,7 +118,7 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         let job = NewJob::from(fail::new());
         let record = JobRecord::new(JobId::from_u128(1), job.name, job.body);
         let expires_at = claimed_at.saturating_add(second * 30);
-        let lease = Lease { job: record.id, fence: Fence(1), length: second * 30, expires_at };
+        let lease = Lease::new(record.id, Fence(1), second * 30, expires_at);
         let mut delivery = Delivery::new(record, lease);
         delivery.received_at = Some(clock.now());
         clock.advance(second * 5);

@@ -133,12 +133,7 @@ mod side_by_side {
     fn delivery(number: u128) -> Delivery {
         let job = NewJob::call(async |scope: CallScope| scope.service::<Pool>().await.map(drop));
         let record = JobRecord::new(JobId::from_u128(number), job.name, job.body);
-        let lease = Lease {
-            job: record.id,
-            fence: Fence(1),
-            length: Lease::DEFAULT_LENGTH,
-            expires_at: Timestamp::MAX,
-        };
+        let lease = Lease::new(record.id, Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
         Delivery::new(record, lease)
     }
 

@@ -100,12 +100,12 @@ fn log(job: &str) {
 }
 
 fn delivery(row: &PgRow, claim: &Claim, queue: &QueueName) -> sqlx::Result<Delivery> {
-    let lease = Lease {
-        job: JobId::from(row.try_get::<Uuid, _>(2)?),
-        fence: Fence(number(row, 3)?),
-        length: claim.demand.lease,
-        expires_at: instant(row, 10)?,
-    };
+    let lease = Lease::new(
+        JobId::from(row.try_get::<Uuid, _>(2)?),
+        Fence(number(row, 3)?),
+        claim.demand.lease,
+        instant(row, 10)?,
+    );
     let body = Body::stored(row.try_get::<&str, _>(12)?);
     let mut record = JobRecord::new(lease.job, row.try_get::<&str, _>(11)?.into(), body);
     record.queue = queue.clone();

@@ -51,7 +51,7 @@ async fn use_it(queue: &PostgresQueue) -> TestResult {
     queue.renew(&leases).await?;
     let settled = leases.into_iter().map(|lease| {
         let settlement = Settlement::new(lease, Transition::Complete);
-        Settlement { followups: vec![queue_core::NewJob::from(work::new(5)).queue("next")], ..settlement }
+        settlement.followups(vec![queue_core::NewJob::from(work::new(5)).queue("next")])
     });
     queue.settle(settled.collect()).await?;
     for id in batch.iter().map(|pushed| pushed.id()).chain([lone]) {

@@ -29,7 +29,7 @@ impl Table<'_> {
             let expires_at = self.now.saturating_add(lease.length);
             let key = (rows::id_bytes(lease.job), rows::count(lease.fence.0), expires_at.as_micros());
             let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
-            Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::Held { expires_at, cancel }))
+            Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
         };
         leases.iter().map(renew_one).collect()
     }

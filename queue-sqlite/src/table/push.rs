@@ -35,6 +35,13 @@ impl Table<'_> {
     /// Fails for a delay that leads past the end of time.
     pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+            if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
+                let text = format!(
+                    "job {index} of the batch (`{}`): this backend is older than its schedule",
+                    job.name
+                );
+                return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
+            }
             if let Schedule::After(delay) = job.schedule
                 && self.now.checked_add(delay).is_none()
             {
@@ -140,9 +147,9 @@ impl Table<'_> {
     /// Tells when a job becomes ready, and where it is until then. A time that is past means now.
     fn placed(&self, schedule: Schedule) -> (State, Timestamp) {
         let at = match schedule {
-            Schedule::Now => self.now,
             Schedule::After(delay) => self.now.saturating_add(delay),
             Schedule::At(at) => at.max(self.now),
+            _ => self.now,
         };
         (if at > self.now { State::Scheduled } else { State::Available }, at)
     }

@@ -62,13 +62,13 @@ impl Table<'_> {
                     None => Ok(job.is_some()),
                 }
             }
-            Transition::Release => Ok(self.statements.get(sql::RELEASE)?.execute((id, fence, now))? > 0),
+            _ => Ok(self.statements.get(sql::RELEASE)?.execute((id, fence, now))? > 0),
         }
     }
 
     fn failed(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
         if let Some((seq, attempt)) = job {
-            let error = AttemptError { attempt, at: self.now, message: message.to_owned() };
+            let error = AttemptError::new(attempt, self.now, message);
             self.note_failure(seq, fence, &error)?;
         }
         Ok(job.is_some())

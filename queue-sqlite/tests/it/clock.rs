@@ -61,7 +61,7 @@ async fn a_clock_that_is_set_back_delays_no_ready_job_and_no_worker_that_lives()
 
     let renewed = queue.renew(std::slice::from_ref(&held.lease)).await?;
     let expires_at = clock.now().saturating_add(MINUTE);
-    assert_eq!(renewed, [Renewal::Held { expires_at, cancel: None }]);
+    assert_eq!(renewed, [Renewal::held(expires_at, None)]);
     let delivered = claimed(&queue).await?;
     assert_eq!(delivered.iter().map(Delivery::id).collect::<Vec<_>>(), [ready]);
     let done = [&held, &delivered[0]].map(|job| Settlement::new(job.lease.clone(), Transition::Complete));

@@ -158,7 +158,7 @@ async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
             renewals.into_iter().map(|renewal| {
                 let held_until = match renewal {
                     Renewal::Held { expires_at, .. } => Some(expires_at),
-                    Renewal::Lost => None,
+                    _ => None,
                 };
                 Fact::Renewed { lease: lease.clone(), held_until }
             }),

@@ -53,11 +53,7 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subj
         subject.advance(SECOND * 20).await;
         let expires_at = subject.now().saturating_add(Lease::DEFAULT_LENGTH);
         let renewal = subject.renew(&delivery.lease).await;
-        expect_eq!(
-            renewal,
-            Renewal::Held { expires_at, cancel: None },
-            "a renewal after 20 s of a lease of 30 s"
-        );
+        expect_eq!(renewal, Renewal::held(expires_at, None), "a renewal after 20 s of a lease of 30 s");
         subject.nothing_is_ready().await;
     }
     let mut waiter = subject.claiming(Demand::new("default", 1));
@@ -88,7 +84,8 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(subjec
     for lease in leases {
         expect_eq!(subject.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
     }
-    let unknown = Lease { job: id(99), ..second.lease };
+    let mut unknown = second.lease;
+    unknown.job = id(99);
     expect_eq!(subject.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
     subject.is(id(0), State::Completed).await;
 }
@@ -105,7 +102,8 @@ pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing
 
     subject.settle(&holder, Transition::Complete).await;
     stale(subject, &lost, "of a job that has ended").await;
-    let unknown = Lease { job: id(98), ..lost.lease };
+    let mut unknown = lost.lease;
+    unknown.job = id(98);
     stale_settlements(subject, &unknown, "of a job that nobody knows").await;
 }
 

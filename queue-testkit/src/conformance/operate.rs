@@ -20,6 +20,7 @@ pub(super) async fn brought_to(subject: &Subject, number: u32, state: State) -> 
         State::Completed => Some(Transition::Complete),
         State::Discarded => Some(Transition::Discard { error: "never".into() }),
         State::Cancelled => Some(Transition::Cancel { reason: "why".into() }),
+        other => panic!("no law says how a job becomes {other}"),
     };
     let delivery = subject.claim(Demand::new("states", 1)).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("job {number} was to be ready in queue `states`"));

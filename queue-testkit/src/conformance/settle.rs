@@ -37,7 +37,7 @@ pub(super) async fn q32_retry_delivers_again_at_its_time_and_keeps_the_error(sub
         subject.advance(SECOND).await;
         let (at, error) =
             (subject.now().saturating_add(SECOND * 10), format!("try {attempt}: no answer\nfrom ü"));
-        expected.push(AttemptError { attempt, at: subject.now(), message: error.clone() });
+        expected.push(AttemptError::new(attempt, subject.now(), error.clone()));
 
         subject.settle(&delivery, Transition::Retry { at, error }).await;
 
@@ -91,7 +91,7 @@ pub(super) async fn q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt(s
         subject.advance(SECOND).await;
         let (at, message) = (subject.now().saturating_add(SECOND), format!("claim {claim}: no such job"));
         let transition = Transition::Snooze { at, error: Some(message.clone()) };
-        expected.push(AttemptError { attempt: 1, at: subject.now(), message });
+        expected.push(AttemptError::new(1, subject.now(), message));
 
         subject.settle(&delivery, transition).await;
 
@@ -102,7 +102,7 @@ pub(super) async fn q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt(s
     }
 
     let delivery = subject.claim_one().await;
-    expected.push(AttemptError { attempt: 1, at: subject.now(), message: "no answer".to_owned() });
+    expected.push(AttemptError::new(1, subject.now(), "no answer"));
     subject.settle(&delivery, Transition::Retry { at: subject.now(), error: "no answer".to_owned() }).await;
 
     let record = subject.is(id(0), State::Available).await;

@@ -74,7 +74,7 @@ impl Beside {
         for finished in [10, 11] {
             // Discarded, so that a prune of completed jobs is not about these.
             let transition = Transition::Discard { error: "no".to_owned() };
-            settle(queue, Settlement { transition, ..caller.ends(finished) })
+            settle(queue, Settlement::new(caller.lease(finished), transition))
                 .await
                 .unwrap_or_else(|Wrong(why)| panic!("a settlement {why}"));
         }

@@ -19,7 +19,7 @@ impl From<Settled> for Answer {
     fn from(settled: Settled) -> Self {
         match settled {
             Settled::Applied => Self::Applied,
-            Settled::Stale | Settled::Blocked => Self::Refused,
+            _ => Self::Refused,
         }
     }
 }

@@ -48,7 +48,7 @@ use missed::Missed;
 ///
 /// // Had it been delivered and completed, and were it still listed, all would be well.
 /// let length = Duration::from_secs(30);
-/// let lease = Lease { job, fence: Fence(1), length, expires_at: Timestamp::EPOCH.saturating_add(length) };
+/// let lease = Lease::new(job, Fence(1), length, Timestamp::EPOCH.saturating_add(length));
 /// history.events.push(call(2, Fact::Claimed { lease: lease.clone(), attempt: 1 }));
 /// let (transition, answer) = (Transition::Complete, Answer::Applied);
 /// history.events.push(call(4, Fact::Settled { lease, transition, answer }));

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use super::pushed::Pushed;
 use super::span::Span;
-use super::written::{WrittenLease, WrittenTransition};
 
 /// One call, as far as one job is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +27,6 @@ pub enum Fact {
     /// A job was delivered.
     Claimed {
         /// The right to work on it.
-        #[serde(with = "WrittenLease")]
         lease: Lease,
         /// The attempt that this is, from 1.
         attempt: u32,
@@ -43,7 +41,6 @@ pub enum Fact {
     /// A lease was renewed, or was lost before. A renewal without an answer needs no note: it can do no harm.
     Renewed {
         /// The lease.
-        #[serde(with = "WrittenLease")]
         lease: Lease,
         /// Until when it holds now; `None` if it was lost.
         held_until: Option<Timestamp>,
@@ -51,10 +48,8 @@ pub enum Fact {
     /// An attempt was ended.
     Settled {
         /// The right under which it ran.
-        #[serde(with = "WrittenLease")]
         lease: Lease,
         /// Which state the job was to go to.
-        #[serde(with = "WrittenTransition")]
         transition: Transition,
         /// Whether it did.
         answer: Answer,

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::span::Span;
-use super::written::WrittenSchedule;
 
 /// One job of a push, or one followup of a settlement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +20,6 @@ pub struct Pushed {
     /// Lower runs first.
     pub priority: i32,
     /// When it becomes ready.
-    #[serde(with = "WrittenSchedule")]
     pub schedule: Schedule,
     /// How often it is tried at most.
     pub max_attempts: u32,
@@ -95,6 +93,7 @@ impl Pushed {
             Schedule::Now => stored_at,
             Schedule::After(delay) => stored_at.saturating_add(delay),
             Schedule::At(at) => at.max(stored_at),
+            other => panic!("no history says when a job is ready that was scheduled by {other:?}"),
         }
     }
 }

@@ -175,7 +175,7 @@ impl TestKit {
                 true
             }
             Some(Renewal::Held { cancel: None, .. }) => true,
-            Some(Renewal::Lost) | None => false,
+            _ => false,
         });
         let Some(running) = &progress.running else { return };
         match renewals.next() {
@@ -183,7 +183,7 @@ impl TestKit {
                 running.context.interrupt().request(InterruptReason::Cancelled(reason));
             }
             Some(Renewal::Lost) => running.context.interrupt().request(InterruptReason::LeaseLost),
-            Some(Renewal::Held { cancel: None, .. }) | None => {}
+            _ => {}
         }
     }
 

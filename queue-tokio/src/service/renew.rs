@@ -101,6 +101,8 @@ impl Shift {
                     events.push(Event::LeaseLost(held.facts()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
                 }
+                // An answer of a newer contract: the lease is renewed again in time.
+                _ => {}
             }
         });
         for event in events {

@@ -103,7 +103,7 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
                 let renewed = renewals.iter().map(|renewal| {
                     let held_until = match renewal {
                         Renewal::Held { expires_at, .. } => Some(*expires_at),
-                        Renewal::Lost => None,
+                        _ => None,
                     };
                     Fact::Renewed { lease: lease.clone(), held_until }
                 });

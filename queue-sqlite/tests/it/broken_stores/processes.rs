@@ -80,7 +80,7 @@ impl Flaw for OverlooksOthers {
         mine.extend(deliveries.iter().map(Delivery::id));
         let others = held.into_iter().filter(|job| mine.insert(job.id)).map(|job| {
             let expires_at = job.run_at.saturating_add(demand.lease);
-            let lease = Lease { job: job.id, fence: job.fence, length: demand.lease, expires_at };
+            let lease = Lease::new(job.id, job.fence, demand.lease, expires_at);
             Delivery::new(job, lease)
         });
         deliveries.extend(others);

@@ -65,7 +65,7 @@ fn end_of(settling: &Settling<'_>) -> Option<State> {
         Transition::Complete => Some(State::Completed),
         Transition::Discard { .. } => Some(State::Discarded),
         Transition::Cancel { .. } => Some(State::Cancelled),
-        Transition::Retry { .. } | Transition::Snooze { .. } | Transition::Release => None,
+        _ => None,
     }
 }
 

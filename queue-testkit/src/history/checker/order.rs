@@ -145,6 +145,6 @@ fn delay(pushed: &Pushed) -> Option<Duration> {
     match pushed.schedule {
         Schedule::Now => Some(Duration::ZERO),
         Schedule::After(delay) => Some(delay),
-        Schedule::At(_) => None,
+        _ => None,
     }
 }

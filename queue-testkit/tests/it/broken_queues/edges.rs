@@ -17,7 +17,7 @@ fn text(transition: &mut Transition) -> Option<&mut String> {
         Transition::Retry { error, .. } | Transition::Discard { error } => Some(error),
         Transition::Snooze { error, .. } => error.as_mut(),
         Transition::Cancel { reason } => Some(reason),
-        Transition::Complete | Transition::Release => None,
+        _ => None,
     }
 }
 

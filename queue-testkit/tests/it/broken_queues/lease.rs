@@ -58,8 +58,7 @@ pub(super) struct RenewsNothing;
 impl Breach for RenewsNothing {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
         let now = queue.clock().now();
-        let held =
-            |lease: &Lease| Renewal::Held { expires_at: now.saturating_add(lease.length), cancel: None };
+        let held = |lease: &Lease| Renewal::held(now.saturating_add(lease.length), None);
         Ok(leases.iter().map(held).collect())
     }
 }
@@ -72,8 +71,8 @@ impl Breach for NeverLost {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
         let expires_at = queue.clock().now().saturating_add(Lease::DEFAULT_LENGTH);
         let held = |renewal| match renewal {
-            Renewal::Lost => Renewal::Held { expires_at, cancel: None },
-            held @ Renewal::Held { .. } => held,
+            Renewal::Lost => Renewal::held(expires_at, None),
+            held => held,
         };
         Ok(queue.renew(leases).await?.into_iter().map(held).collect())
     }

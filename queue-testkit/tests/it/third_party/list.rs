@@ -99,9 +99,9 @@ impl List {
         }
         let now = self.now;
         let run_at = match job.schedule {
-            Schedule::Now => now,
             Schedule::After(delay) => now.saturating_add(delay),
             Schedule::At(at) => at.max(now),
+            _ => now,
         };
         let holder = job.unique.as_ref().and_then(|unique| self.holder(job.name.as_str(), &unique.key));
         if let (Some(holder), Some(unique)) = (holder, &job.unique) {
@@ -189,12 +189,7 @@ impl List {
             record.attempt += 1;
             record.fence.0 += 1;
             record.claimed_at = Some(now);
-            let lease = Lease {
-                job: record.id,
-                fence: record.fence,
-                length: demand.lease,
-                expires_at: kept.expires_at,
-            };
+            let lease = Lease::new(record.id, record.fence, demand.lease, kept.expires_at);
             Delivery::new(record.clone(), lease)
         };
         ready.into_iter().map(|at| lease(&mut self.jobs[at])).collect()
@@ -211,7 +206,7 @@ impl List {
         match self.held(lease) {
             Some(kept) => {
                 kept.expires_at = expires_at;
-                Renewal::Held { expires_at, cancel: kept.record.cancel_reason.clone() }
+                Renewal::held(expires_at, kept.record.cancel_reason.clone())
             }
             None => Renewal::Lost,
         }
@@ -249,7 +244,7 @@ impl Kept {
 
     fn note_error(&mut self, message: String, now: Timestamp) {
         let errors = &mut self.record.errors;
-        errors.push(AttemptError { attempt: self.record.attempt, at: now, message });
+        errors.push(AttemptError::new(self.record.attempt, now, message));
         errors.drain(..errors.len().saturating_sub(AttemptError::KEPT));
     }
 
@@ -288,7 +283,7 @@ impl Kept {
             _ if is_cancelled => self.finish(State::Cancelled, now),
             Transition::Retry { at, .. } => self.wait_until(at, State::Retryable, now),
             Transition::Snooze { at, .. } => self.wait_until(at, State::Scheduled, now),
-            Transition::Release => self.record.state = State::Available,
+            _ => self.record.state = State::Available,
         }
     }
 }

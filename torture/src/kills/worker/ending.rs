@@ -47,7 +47,7 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Endi
     let jobs: Vec<_> = jobs::batch(random, 2)?.into_iter().map(without_key).collect();
     let follows = Some((settlement.lease.job, settlement.lease.fence));
     let followups = Pushed::batch(&jobs).into_iter().map(|pushed| Pushed { follows, ..pushed }).collect();
-    Ok(Some(Ending { settlement: Settlement { followups: jobs, ..settlement }, followups }))
+    Ok(Some(Ending { settlement: settlement.followups(jobs), followups }))
 }
 
 /// A settlement doesn't tell which followups' keys were taken, so these have none.

@@ -156,12 +156,7 @@ pub(super) fn second(second: u64) -> Timestamp {
 }
 
 pub(super) fn lease(job: u128, fence: u64, expires_at: u64) -> Lease {
-    Lease {
-        job: JobId::from_u128(job),
-        fence: Fence(fence),
-        length: Duration::from_secs(30),
-        expires_at: second(expires_at),
-    }
+    Lease::new(JobId::from_u128(job), Fence(fence), Duration::from_secs(30), second(expires_at))
 }
 
 pub(super) fn retry(at: u64) -> Transition {
