@@ -8,13 +8,13 @@ pub use queue_macros::jobs;
 pub use queue_macros::kit_test;
 pub use serde;
 
+pub use crate::attempt::outcome::{IntoOutcome, Outcome};
+pub use crate::attempt::retry::RetryPolicy;
+pub use crate::contract::unique::Unique;
 #[cfg(feature = "explore")]
 pub use crate::explore;
-pub use crate::job::{Job, JobOptions};
-pub use crate::outcome::{IntoOutcome, Outcome};
-pub use crate::retry::RetryPolicy;
+pub use crate::runner::kind::{Job, JobOptions};
 pub use crate::services::{Dependency, Exclusive, FromScope, Scope, ServiceError};
-pub use crate::unique::Unique;
 
 /// A job that may stand in `jobs![…]`: any [`Job`], with a message of its own for what is none.
 #[diagnostic::on_unimplemented(

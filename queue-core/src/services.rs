@@ -6,6 +6,7 @@
 
 mod builder;
 mod call;
+pub(crate) mod closure;
 mod dependency;
 mod disposal;
 mod error;
@@ -39,8 +40,8 @@ pub(crate) use validate::nearest;
 
 use provider::{Instance, Provider};
 
-use crate::clock::Clock;
-use crate::outcome::OutcomeKind;
+use crate::attempt::outcome::OutcomeKind;
+use crate::contract::clock::Clock;
 
 /// All registered services, checked and ready to be given to jobs. Cheap to clone.
 ///

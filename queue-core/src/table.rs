@@ -26,11 +26,11 @@ use smallvec::SmallVec;
 
 pub use retention::Retention;
 
-use crate::admin::State;
-use crate::clock::Timestamp;
-use crate::job::JobId;
-use crate::limits::Limits;
-use crate::name::{JobName, QueueName};
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::limits::Limits;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::State;
 
 use calendar::Calendar;
 use entry::Entry;

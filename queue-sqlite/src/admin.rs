@@ -1,7 +1,8 @@
 //! The operator's side: reads go to the reader, which waits for nobody, and requests to the writer.
 
 use async_trait::async_trait;
-use queue_core::admin::{Admin, Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::Admin;
+use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 

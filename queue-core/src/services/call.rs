@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{Scope, ServiceError};
-use crate::context::JobContext;
+use crate::attempt::context::JobContext;
 
 /// A closure's attempt: its context, and the services of a scope of its own.
 ///

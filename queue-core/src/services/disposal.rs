@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{ServiceError, ServiceKey};
-use crate::clock::Clock;
+use crate::contract::clock::Clock;
 
 /// Awaits disposals one after the other for half of the limit, and the rest of them together for the other half.
 pub(super) async fn dispose_all<F>(

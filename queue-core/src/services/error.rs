@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::ServiceKey;
-use crate::error::BoxError;
+use crate::attempt::outcome::{Failure, FailureCause, Outcome};
+use crate::contract::error::{BoxError, chain};
 
 /// A service that could not be made or disposed, with the chain of what was being built: `Repo → Pool`.
 #[derive(Debug)]
@@ -48,5 +49,12 @@ impl fmt::Display for ServiceError {
 impl std::error::Error for ServiceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<ServiceError> for Outcome {
+    /// A service that can't be made is a transient failure: the database may be back in a minute.
+    fn from(error: ServiceError) -> Self {
+        Self::Failure(Failure::new(FailureCause::Dependency, chain(&error)))
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{Dependency, FromScope, Scope, ServiceError};
-use crate::error::BoxError;
-use crate::outcome::OutcomeKind;
+use crate::attempt::outcome::OutcomeKind;
+use crate::contract::error::BoxError;
 
 /// An async, fallible function that makes a service: `async |pool: Arc<Pool>| pool.begin().await`.
 ///

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::{Dependency, Need, Scope, ServiceError, ServiceKey};
-use crate::context::JobContext;
+use crate::attempt::context::JobContext;
 
 /// A value that a scope can give.
 #[diagnostic::on_unimplemented(

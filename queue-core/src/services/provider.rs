@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::{Dependency, Scope, ServiceError, ServiceKey, Services};
-use crate::error::{BoxError, panic_message};
-use crate::outcome::OutcomeKind;
+use crate::attempt::outcome::OutcomeKind;
+use crate::contract::error::{BoxError, panic_message};
 
 /// How long a service lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::provider::{Instance, Lifetime, Provider};
 use super::unit_of_work::Unit;
 use super::{ServiceError, ServiceKey, Services};
-use crate::context::JobContext;
-use crate::outcome::{Outcome, OutcomeKind};
-use crate::queue::Queue;
+use crate::attempt::context::JobContext;
+use crate::attempt::outcome::{Outcome, OutcomeKind};
+use crate::contract::queue::Queue;
 
 /// The services of one attempt: made when first asked for, disposed in reverse order when the attempt ends.
 ///
@@ -34,7 +34,7 @@ const CLOSED: &str = "the attempt has ended, and its scope with it";
 
 /// What a scope is of.
 enum Origin {
-    Attempt(JobContext),
+    Attempt(JobContext, Services),
     /// The process, in which singletons are made.
     Root(Services),
 }
@@ -42,8 +42,8 @@ enum Origin {
 impl Scope {
     /// Opens the scope of an attempt.
     #[must_use]
-    pub fn open(context: JobContext) -> Self {
-        Self::of(Origin::Attempt(context))
+    pub fn open(context: JobContext, services: Services) -> Self {
+        Self::of(Origin::Attempt(context, services))
     }
 
     /// The scope in which singletons are made.
@@ -113,16 +113,15 @@ impl Scope {
         &'a self,
         call: impl FnOnce() -> Outcome + Send + 'static,
     ) -> BoxFuture<'a, Outcome> {
-        let Origin::Attempt(context) = &self.origin else {
+        let Origin::Attempt(context, _) = &self.origin else {
             return Box::pin(async { Outcome::Interrupted });
         };
-        crate::attempt::run_blocking(context.environment(), call)
+        crate::attempt::blocking::run_blocking(context.environment(), call)
     }
 
     fn services(&self) -> &Services {
         match &self.origin {
-            Origin::Attempt(context) => &context.home().services,
-            Origin::Root(services) => services,
+            Origin::Attempt(_, services) | Origin::Root(services) => services,
         }
     }
 
@@ -216,7 +215,7 @@ impl Scope {
 
     /// What every attempt has without registering it; a registration goes before.
     fn built_in(&self, key: ServiceKey) -> Option<Instance> {
-        let Origin::Attempt(context) = &self.origin else { return None };
+        let Origin::Attempt(context, _) = &self.origin else { return None };
         if key.is_of::<JobContext>() {
             Some(Arc::new(Arc::new(context.clone())))
         } else if key.is_of::<CancellationToken>() {

@@ -4,14 +4,13 @@ use std::collections::BinaryHeap;
 
 use super::lane::Lane;
 use super::{JobTable, Slot};
-use crate::admin::{
-    Cancellation, Cursor, Filter, JobPage, JobRecord, PageRequest, Prune, QueueCounts, State,
-};
-use crate::clock::Timestamp;
-use crate::error::QueueError;
-use crate::job::JobId;
-use crate::limits::Limits;
-use crate::name::QueueName;
+use crate::contract::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::limits::Limits;
+use crate::contract::name::QueueName;
+use crate::contract::record::{JobRecord, State};
 
 impl JobTable {
     /// Shows one job.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{Index, Place};
-use crate::clock::Timestamp;
+use crate::contract::clock::Timestamp;
 
 /// A sorted set of places, of which only the nearest are kept in order.
 ///

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::JobTable;
-use crate::clock::Timestamp;
-use crate::error::{QueueError, QueueErrorKind};
-use crate::job::NewJob;
+use crate::contract::clock::Timestamp;
+use crate::contract::error::{QueueError, QueueErrorKind};
+use crate::contract::job::NewJob;
 
 impl JobTable {
     /// Counts the unfinished jobs: those that take up room.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{JobTable, Slot};
-use crate::admin::State;
-use crate::clock::Timestamp;
-use crate::lease::{Fence, Lease};
-use crate::name::QueueName;
-use crate::queue::{Delivery, Demand};
+use crate::contract::clock::Timestamp;
+use crate::contract::lease::{Fence, Lease};
+use crate::contract::name::QueueName;
+use crate::contract::queue::{Delivery, Demand};
+use crate::contract::record::State;
 
 impl JobTable {
     /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.

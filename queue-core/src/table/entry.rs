@@ -2,13 +2,14 @@
 
 use super::Slot;
 use super::index::Place;
-use crate::admin::{AttemptError, JobRecord, State};
-use crate::body::Body;
-use crate::clock::Timestamp;
-use crate::job::{JobId, Meta};
-use crate::lease::Fence;
-use crate::name::{JobName, QueueName};
-use crate::unique::Unique;
+use crate::contract::body::Body;
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::job::Meta;
+use crate::contract::lease::Fence;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::{AttemptError, JobRecord, State};
+use crate::contract::unique::Unique;
 
 /// A job as the table keeps it; what few jobs have is apart, since there may be millions.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Slot;
-use crate::job::JobId;
+use crate::contract::id::JobId;
 
 /// Finds jobs by identity.
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque, btree_set, vec_deque};
 use std::iter::Chain;
 
 use super::Slot;
-use crate::clock::Timestamp;
+use crate::contract::clock::Timestamp;
 
 /// Where a job stands: by rank, then time, then push order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

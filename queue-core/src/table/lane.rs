@@ -1,8 +1,9 @@
 //! The ready jobs of one queue, in order.
 
 use super::index::Index;
-use crate::admin::{QueueCounts, State};
-use crate::name::QueueName;
+use crate::contract::admin::QueueCounts;
+use crate::contract::name::QueueName;
+use crate::contract::record::State;
 
 #[derive(Debug)]
 pub(super) struct Lane {

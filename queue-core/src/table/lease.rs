@@ -1,11 +1,11 @@
 //! What becomes of a lease: it's renewed, or it expires.
 
 use super::{JobTable, Slot};
-use crate::admin::{AttemptError, State};
-use crate::clock::Timestamp;
-use crate::job::JobId;
-use crate::lease::{Lease, Renewal};
-use crate::name::JobName;
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::lease::{Lease, Renewal};
+use crate::contract::name::JobName;
+use crate::contract::record::{AttemptError, State};
 
 impl JobTable {
     /// Extends leases, each by its own length from now.
@@ -30,7 +30,7 @@ impl JobTable {
     }
 
     /// Removes and returns the jobs that were discarded since the last call because their leases expired, each with its name
-    /// and its number of attempts: for [`log_discard`](crate::lease::log_discard), once no lock is held.
+    /// and its number of attempts: for [`log_discard`](crate::contract::lease::log_discard), once no lock is held.
     pub fn take_discarded(&mut self) -> Vec<(JobId, JobName, u32)> {
         std::mem::take(&mut self.discarded)
     }

@@ -53,7 +53,7 @@ impl<N> Default for Numbers<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::JobName;
+    use crate::contract::name::JobName;
 
     #[test]
     fn a_name_keeps_its_number_whatever_comes_between() {

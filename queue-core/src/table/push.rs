@@ -2,13 +2,14 @@
 
 use super::entry::{Entry, Extras};
 use super::{JobTable, Slot};
-use crate::admin::State;
-use crate::clock::Timestamp;
-use crate::error::QueueError;
-use crate::job::{JobId, NewJob, Schedule};
-use crate::lease::Fence;
-use crate::queue::Receipt;
-use crate::unique::Unique;
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::job::{NewJob, Schedule};
+use crate::contract::lease::Fence;
+use crate::contract::queue::Receipt;
+use crate::contract::record::State;
+use crate::contract::unique::Unique;
 
 impl JobTable {
     /// Stores a batch, all of it or nothing.
@@ -151,7 +152,7 @@ impl JobTable {
     }
 }
 
-fn extras(meta: crate::job::Meta, unique: Option<Box<Unique>>) -> Option<Box<Extras>> {
+fn extras(meta: crate::contract::job::Meta, unique: Option<Box<Unique>>) -> Option<Box<Extras>> {
     if meta.is_empty() && unique.is_none() {
         return None;
     }

@@ -1,8 +1,9 @@
 //! How many finished jobs are kept.
 
 use super::{JobTable, Slot};
-use crate::admin::{Prune, State};
-use crate::clock::Timestamp;
+use crate::contract::admin::Prune;
+use crate::contract::clock::Timestamp;
+use crate::contract::record::State;
 
 /// How many finished jobs of each state a table keeps; of more, the oldest go.
 ///
@@ -156,12 +157,12 @@ impl JobTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body::Body;
-    use crate::job::NewJob;
-    use crate::lease::Lease;
-    use crate::name::QueueName;
-    use crate::queue::Delivery;
-    use crate::settlement::{Settlement, Transition};
+    use crate::contract::body::Body;
+    use crate::contract::job::NewJob;
+    use crate::contract::lease::Lease;
+    use crate::contract::name::QueueName;
+    use crate::contract::queue::Delivery;
+    use crate::contract::settlement::{Settlement, Transition};
     use crate::table::TableConfig;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);

@@ -1,10 +1,10 @@
 //! How attempts end.
 
 use super::{JobTable, Slot};
-use crate::admin::State;
-use crate::clock::Timestamp;
-use crate::error::QueueError;
-use crate::settlement::{Settled, Settlement, Transition};
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::record::State;
+use crate::contract::settlement::{Settled, Settlement, Transition};
 
 impl JobTable {
     /// Ends attempts, each with its followups as one step, independent of one another.
@@ -30,7 +30,7 @@ impl JobTable {
         self.apply(slot, settlement.transition);
         for followup in settlement.followups {
             // A followup whose unique key is taken is not stored, and that is no error.
-            let _: crate::queue::Receipt = self.store(followup);
+            let _: crate::contract::queue::Receipt = self.store(followup);
         }
         Settled::Applied
     }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::clock::Timestamp;
-use crate::job::JobId;
-use crate::name::JobName;
-use crate::unique::Unique;
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::name::JobName;
+use crate::contract::unique::Unique;
 
 /// A key belongs to a kind of job.
 type Key = (JobName, String);

@@ -28,6 +28,7 @@ pub(crate) fn open(services: Services, job: impl Job) -> Scope {
     let job = NewJob::from(job);
     let record = JobRecord::new(JobId::from_u128(7), job.name, job.body);
     let lease = Lease::new(record.id, Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
-    let runner = AttemptRunner::new(jobs![], services, Arc::new(ModelQueue::new()), &[], environment());
-    Scope::open(runner.context(Delivery::new(record, lease)))
+    let runner =
+        AttemptRunner::new(jobs![], services.clone(), Arc::new(ModelQueue::new()), &[], environment());
+    Scope::open(runner.context(Delivery::new(record, lease)), services)
 }

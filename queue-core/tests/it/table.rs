@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::admin::State;
+use queue_core::State;
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Body, Demand, JobId, NewJob, QueueName, Settlement, Timestamp, Transition, Unique};
 

@@ -16,7 +16,7 @@ pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
     let demand = Demand::new("jobs", 1);
     let delivery = queue.claim(&demand).await.unwrap().remove(0);
     let job: J = over_the_wire(&delivery);
-    let scope = Scope::open(context(delivery, services, queue));
+    let scope = Scope::open(context(delivery, services.clone(), queue), services);
 
     let outcome = job.perform(&scope).await;
 

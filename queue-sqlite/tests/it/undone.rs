@@ -49,7 +49,7 @@ impl Bank {
         let context =
             AttemptRunner::new(jobs![], Services::none(), queue, &[], environment).context(delivery);
         context.then(receipt());
-        let scope = Scope::open(context);
+        let scope = Scope::open(context, Services::none());
         let mut unit = self.queue.unit_of_work().make(&scope).await?;
         unit.write(|tx| tx.execute("insert into children values (99)", []));
 

@@ -1,6 +1,6 @@
 //! A job that somebody pushed.
 
-use queue_core::{Fence, JobId, JobOptions, NewJob, QueueName, Receipt, Schedule, Timestamp};
+use queue_core::{Fence, JobId, NewJob, QueueName, Receipt, Schedule, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
@@ -42,7 +42,7 @@ impl Pushed {
             queue: QueueName::DEFAULT,
             priority: 0,
             schedule: Schedule::Now,
-            max_attempts: JobOptions::MAX_ATTEMPTS,
+            max_attempts: NewJob::MAX_ATTEMPTS,
             is_unique: false,
             follows: None,
             answer: Answer::Unknown,

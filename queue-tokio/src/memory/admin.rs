@@ -1,7 +1,8 @@
 //! The operator's side of the in-memory queue.
 
 use async_trait::async_trait;
-use queue_core::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::Admin;
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName};
 
 use super::MemoryQueue;

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::job::JobId;
-use crate::name::QueueName;
+use crate::contract::id::JobId;
+use crate::contract::name::QueueName;
 
 /// An error of any type, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::body::Body;
-use crate::body::mismatch::{flaw, read};
-use crate::error::{QueueError, QueueErrorKind};
-use crate::job::{JobId, Meta, NewJob};
-use crate::limits::Limits;
-use crate::settlement::Settlement;
+use crate::contract::body::Body;
+use crate::contract::body::mismatch::{flaw, read};
+use crate::contract::error::{QueueError, QueueErrorKind};
+use crate::contract::id::JobId;
+use crate::contract::job::{Meta, NewJob};
+use crate::contract::limits::Limits;
+use crate::contract::settlement::Settlement;
 
 /// A new job with the texts that are stored of it.
 #[derive(Clone, Debug)]

@@ -1,8 +1,7 @@
 //! The sizes that every queue keeps to.
 
-use crate::error::QueueError;
-use crate::job::NewJob;
-use crate::settlement::Settlement;
+use crate::contract::error::QueueError;
+use crate::contract::job::NewJob;
 
 /// How large names, payloads, meta and batches may be.
 ///
@@ -84,15 +83,6 @@ impl Limits {
             }
         }
         Ok(())
-    }
-
-    /// Checks the followups of a batch of settlements. Their number has no limit, since a job can't settle in parts.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check), apart from the number of jobs.
-    pub fn check_followups(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
-        settlements.iter().try_for_each(|settlement| self.check_each(&settlement.followups))
     }
 
     fn check_job(&self, job: &NewJob) -> Result<(), String> {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::job::JobId;
-use crate::name::JobName;
+use crate::contract::id::JobId;
+use crate::contract::name::JobName;
 
 /// What a retry policy may decide by.
 #[derive(Clone, Debug)]

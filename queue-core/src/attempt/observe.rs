@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::job::JobId;
-use crate::lease::Fence;
-use crate::name::{JobName, QueueName};
-use crate::outcome::Outcome;
-use crate::queue::Delivery;
-use crate::settlement::{Settled, Transition};
+use crate::attempt::outcome::Outcome;
+use crate::contract::id::JobId;
+use crate::contract::lease::Fence;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::queue::Delivery;
+use crate::contract::settlement::{Settled, Transition};
 
 /// Is told facts, and changes nothing.
 ///

@@ -8,13 +8,10 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::error::QueueError;
-use crate::outcome::Outcome;
-use crate::services::CallScope;
+use crate::contract::error::QueueError;
 
 /// The body of a job, opaque to queues.
 ///
@@ -82,7 +79,8 @@ impl Body {
         Self::of(Text(text.into()))
     }
 
-    pub(crate) fn call(call: CallFn) -> Self {
+    /// Wraps what a closure is run from, which can be taken out once.
+    pub(crate) fn once(call: Box<dyn Any + Send>) -> Self {
         Self::of(Call(Mutex::new(Some(call))))
     }
 
@@ -124,7 +122,7 @@ impl Body {
     }
 
     /// Takes the closure out, if it's one that has not been run.
-    pub(crate) fn take_call(&self) -> Option<CallFn> {
+    pub(crate) fn take_once(&self) -> Option<Box<dyn Any + Send>> {
         self.0.as_ref()?.call()?.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -238,9 +236,7 @@ impl Content for Text {
     }
 }
 
-pub(crate) type CallFn = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Outcome> + Send>;
-
-struct Call(Mutex<Option<CallFn>>);
+struct Call(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl Content for Call {
     fn encode(&self) -> Result<Arc<str>, QueueError> {

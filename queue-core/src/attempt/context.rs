@@ -7,18 +7,17 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::body::Body;
-use crate::clock::{Clock, Timestamp};
-use crate::interrupt::Interrupt;
-use crate::job::{IntoJob, JobId, Meta, NewJob};
-use crate::lease::Fence;
-use crate::name::{JobName, QueueName};
-use crate::observe::{Event, JobFacts, Observer};
-use crate::queue::{Delivery, Queue};
-use crate::registry::Jobs;
-use crate::runtime::Blocking;
-use crate::services::Services;
-use crate::settlement::{Settlement, Transition};
+use crate::attempt::interrupt::Interrupt;
+use crate::attempt::observe::{Event, JobFacts, Observer};
+use crate::attempt::runtime::Blocking;
+use crate::contract::body::Body;
+use crate::contract::clock::{Clock, Timestamp};
+use crate::contract::id::JobId;
+use crate::contract::job::{IntoJob, Meta, NewJob};
+use crate::contract::lease::Fence;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::queue::{Delivery, Queue};
+use crate::contract::settlement::{Settlement, Transition};
 
 /// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
 ///
@@ -83,10 +82,8 @@ impl Shared {
     }
 }
 
-/// Where attempts are made: the jobs that are known, their services, their queue, and the environment.
+/// What all attempts of a runner share.
 pub(crate) struct Home {
-    pub(crate) jobs: Jobs,
-    pub(crate) services: Services,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) environment: Environment,
     /// Whether middleware stands around the jobs.
@@ -153,7 +150,7 @@ impl JobContext {
 
     /// Lets go of what an attempt that has ended leaves: its payload, meta, followups and tokens.
     ///
-    /// Then the context can be [used again](crate::attempt::AttemptRunner::context_in); until then it still tells the old job's
+    /// Then the context can be [used again](crate::AttemptRunner::context_in); until then it still tells the old job's
     /// names, identity and lease. `false` if somebody else still holds it, who keeps all that.
     pub fn clear(&mut self) -> bool {
         let shared = Arc::get_mut(&mut self.0);
@@ -225,7 +222,7 @@ impl JobContext {
 
     /// Notes that the attempt begins now, unless it has begun, and tells when it did.
     ///
-    /// [`AttemptRunner::run`](crate::attempt::AttemptRunner::run) does this; whoever needs to know the time before does it first.
+    /// [`AttemptRunner::run`](crate::AttemptRunner::run) does this; whoever needs to know the time before does it first.
     pub fn start(&self) -> Timestamp {
         if let Some(begun) = self.begun_at() {
             return begun;

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::clock::Clock;
+use crate::contract::clock::Clock;
 
 /// Runs a call that blocks on a thread where that does no harm.
 pub trait Blocking: Send + Sync + 'static {

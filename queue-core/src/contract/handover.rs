@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::queue::Delivery;
-use crate::settlement::{Settlement, Transition};
+use crate::contract::queue::Delivery;
+use crate::contract::settlement::{Settlement, Transition};
 
 /// Leased jobs that nobody has received yet: dropped as such, they are released, uncounted.
 ///

@@ -10,8 +10,8 @@ use std::task::Poll;
 
 use futures_util::future::poll_fn;
 
-use crate::error::panic_message;
-use crate::outcome::{Failure, FailureCause, Outcome};
+use crate::attempt::outcome::{Failure, FailureCause, Outcome};
+use crate::contract::error::panic_message;
 
 thread_local! {
     /// Where the panic that is being caught on this thread happened.
@@ -44,7 +44,7 @@ pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
 )]
 fn failed(panic: Box<dyn Any + Send>) -> Outcome {
     #[cfg(feature = "explore")]
-    if panic.is::<crate::explore::Crash>() {
+    if panic.is::<crate::attempt::explore::Crash>() {
         panic::resume_unwind(panic);
     }
     let message = panic_message(&*panic);

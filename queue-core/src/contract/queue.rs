@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::admin::JobRecord;
-use crate::body::Body;
-use crate::clock::Timestamp;
-use crate::enqueue::{Enqueue, EnqueueAll};
-use crate::error::QueueError;
-use crate::job::{IntoJob, JobId, Meta, NewJob};
-use crate::lease::{Lease, Renewal};
-use crate::name::{JobName, QueueName};
-use crate::settlement::{Settled, Settlement};
-use crate::stop::StopSignal;
+use crate::contract::body::Body;
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::job::{Meta, NewJob};
+use crate::contract::lease::{Lease, Renewal};
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::JobRecord;
+use crate::contract::settlement::{Settled, Settlement};
+use crate::contract::stop::StopSignal;
 
 /// Stores jobs, orders them, leases them and wakes those who wait for them.
 ///
@@ -109,44 +109,6 @@ pub trait Queue: Send + Sync + 'static {
     /// Dropping the future may or may not have applied them, each as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
 }
-
-/// What everybody may do with a queue: the same on every backend.
-pub trait QueueExt: Queue {
-    /// Stores a job, after its options were chained to it.
-    ///
-    /// ```
-    /// # use queue_core::{background_job, Queue, QueueExt as _};
-    /// # use std::time::Duration;
-    /// #[background_job]
-    /// async fn send_welcome(user_id: u64) {}
-    ///
-    /// # async fn example(queue: &dyn Queue) -> Result<(), queue_core::QueueError> {
-    /// queue.enqueue(send_welcome::new(42)).await?;
-    /// queue.enqueue(send_welcome::new(43)).delay(Duration::from_secs(300)).priority(-1).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Queue::push`].
-    fn enqueue(&self, job: impl IntoJob) -> Enqueue<'_, Self> {
-        Enqueue::new(self, job.into_job())
-    }
-
-    /// Stores a batch of jobs, all or nothing.
-    ///
-    /// Jobs of several kinds go into one batch as [`NewJob`]s.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Queue::push`].
-    fn enqueue_all<J: IntoJob>(&self, jobs: impl IntoIterator<Item = J>) -> EnqueueAll<'_, Self> {
-        EnqueueAll::new(self, jobs.into_iter().map(IntoJob::into_job).collect())
-    }
-}
-
-impl<Q: Queue + ?Sized> QueueExt for Q {}
 
 /// A shared queue is a queue.
 #[async_trait]

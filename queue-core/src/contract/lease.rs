@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
-use crate::job::JobId;
-use crate::name::JobName;
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::name::JobName;
 
 /// How often a job was claimed, this claim included.
 ///

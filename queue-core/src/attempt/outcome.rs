@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{BoxError, chain};
-use crate::limits::Limits;
-use crate::services::ServiceError;
+use crate::contract::error::{BoxError, chain};
+use crate::contract::limits::Limits;
 
 /// How an attempt ended: what a [`Worker`](crate::Worker) answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,12 +261,5 @@ impl<E: Into<JobError>> IntoOutcome for Result<(), E> {
             Ok(()) => Outcome::Success,
             Err(error) => error.into().0,
         }
-    }
-}
-
-impl From<ServiceError> for Outcome {
-    /// A service that can't be made is a transient failure: the database may be back in a minute.
-    fn from(error: ServiceError) -> Self {
-        Self::Failure(Failure::new(FailureCause::Dependency, chain(&error)))
     }
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use rustc_hash::FxHashMap;
 
-use crate::body::{Body, DecodeError};
-use crate::job::{Job, JobOptions};
-use crate::name::{JobName, QueueName};
-use crate::outcome::Outcome;
-use crate::retry::RetryPolicy;
+use crate::attempt::outcome::Outcome;
+use crate::attempt::retry::RetryPolicy;
+use crate::contract::body::{Body, DecodeError};
+use crate::contract::name::{JobName, QueueName};
+use crate::runner::kind::{Job, JobOptions};
 use crate::services::{Dependency, Problem, Scope, Services, nearest};
 
 /// Lists jobs: `jobs![send_welcome, reports::build_report]`.

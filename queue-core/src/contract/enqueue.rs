@@ -8,12 +8,51 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::clock::Timestamp;
-use crate::error::QueueError;
-use crate::job::{JobId, NewJob};
-use crate::name::QueueName;
-use crate::queue::{Queue, Receipt};
-use crate::unique::Unique;
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::job::{IntoJob, NewJob};
+use crate::contract::name::QueueName;
+use crate::contract::queue::{Queue, Receipt};
+use crate::contract::unique::Unique;
+
+/// What everybody may do with a queue: the same on every backend.
+pub trait QueueExt: Queue {
+    /// Stores a job, after its options were chained to it.
+    ///
+    /// ```
+    /// # use queue_core::{background_job, Queue, QueueExt as _};
+    /// # use std::time::Duration;
+    /// #[background_job]
+    /// async fn send_welcome(user_id: u64) {}
+    ///
+    /// # async fn example(queue: &dyn Queue) -> Result<(), queue_core::QueueError> {
+    /// queue.enqueue(send_welcome::new(42)).await?;
+    /// queue.enqueue(send_welcome::new(43)).delay(Duration::from_secs(300)).priority(-1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Queue::push`].
+    fn enqueue(&self, job: impl IntoJob) -> Enqueue<'_, Self> {
+        Enqueue::new(self, job.into_job())
+    }
+
+    /// Stores a batch of jobs, all or nothing.
+    ///
+    /// Jobs of several kinds go into one batch as [`NewJob`]s.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Queue::push`].
+    fn enqueue_all<J: IntoJob>(&self, jobs: impl IntoIterator<Item = J>) -> EnqueueAll<'_, Self> {
+        EnqueueAll::new(self, jobs.into_iter().map(IntoJob::into_job).collect())
+    }
+}
+
+impl<Q: Queue + ?Sized> QueueExt for Q {}
 
 /// A job about to be stored: chain its options, then `.await` it.
 #[must_use = "nothing is stored until this is awaited"]

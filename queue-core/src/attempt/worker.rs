@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::context::JobContext;
-use crate::outcome::Outcome;
+use crate::attempt::context::JobContext;
+use crate::attempt::outcome::Outcome;
 
 /// Works on a claimed job.
 ///

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::admin::{AttemptError, JobRecord};
-use crate::body::Body;
-use crate::body::mismatch::{flaw, read};
-use crate::clock::Timestamp;
-use crate::error::QueueError;
-use crate::job::{JobId, Meta};
-use crate::name::{JobName, QueueName};
+use crate::contract::body::Body;
+use crate::contract::body::mismatch::{flaw, read};
+use crate::contract::clock::Timestamp;
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::job::Meta;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::{AttemptError, JobRecord};
 
 /// The form that is written; another number means another form.
 const FORM: u32 = 1;

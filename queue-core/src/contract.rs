@@ -1,0 +1,20 @@
+//! What a queue stores and promises, as plain data: nothing here knows of outcomes, retries or services.
+
+pub(crate) mod admin;
+pub(crate) mod body;
+pub(crate) mod clock;
+pub(crate) mod encoded;
+pub(crate) mod enqueue;
+pub(crate) mod error;
+pub(crate) mod export;
+pub(crate) mod handover;
+pub(crate) mod id;
+pub(crate) mod job;
+pub(crate) mod lease;
+pub(crate) mod limits;
+pub(crate) mod name;
+pub(crate) mod queue;
+pub(crate) mod record;
+pub(crate) mod settlement;
+pub(crate) mod stop;
+pub(crate) mod unique;

@@ -1,0 +1,9 @@
+//! Runs attempts: the jobs that a program knows, their services, and the middleware around them. It uses all other layers but
+//! the table.
+
+pub(crate) mod attempt_runner;
+mod base_worker;
+mod bounds;
+pub(crate) mod kind;
+pub(crate) mod registry;
+mod report;

@@ -1,0 +1,126 @@
+//! What bounds an attempt: its timeout, and the abort of an interrupt.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, poll_fn};
+
+use crate::attempt::context::JobContext;
+use crate::attempt::outcome::{Failure, FailureCause, Outcome};
+
+/// Runs the work until it ends, its time is over, or force is used against it, whichever is first.
+pub(super) async fn within(
+    timeout: Option<Duration>,
+    context: &JobContext,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    let mut work = pin!(work);
+    let mut forced = pin!(context.interrupt().forced());
+    let mut over = timeout.map(|timeout| -> BoxFuture<'_, ()> {
+        // Middleware shares the job's time, so there it is counted from outside.
+        if context.home().is_layered {
+            Box::pin(context.interrupt().expired())
+        } else {
+            Box::pin(time_over(context, timeout))
+        }
+    });
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        if forced.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Outcome::Interrupted);
+        }
+        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                // Threads and tasks that the job left behind are told too.
+                context.token().cancel();
+                Poll::Ready(timed_out(timeout))
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until the attempt's time is over. The time that it waits for resources does not count.
+async fn time_over(context: &JobContext, timeout: Duration) {
+    let clock = &context.environment().clock;
+    clock.sleep(timeout).await;
+    let mut granted = Duration::ZERO;
+    loop {
+        let more = owed(context.waited(), granted);
+        if more.is_zero() {
+            return;
+        }
+        granted = granted.saturating_add(more);
+        clock.sleep(more).await;
+    }
+}
+
+fn timed_out(timeout: Option<Duration>) -> Outcome {
+    let message = format!("timed out after {:?}", timeout.unwrap_or_default());
+    Outcome::Failure(Failure::new(FailureCause::Timeout, message))
+}
+
+/// How long middleware may go on after the attempt's time is over, or after force was used.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs middleware and what is within it until it ends, or a grace after its time is over or force was used.
+///
+/// The job's time is counted here, from the attempt's begin. When it is over, or force is used, the job within ends and its
+/// services are disposed; middleware sees that outcome and has the grace to answer. Disposal is not cut short here.
+pub(super) async fn bounded(
+    context: &JobContext,
+    timeout: Option<Duration>,
+    work: impl Future<Output = Outcome>,
+) -> Outcome {
+    let (clock, interrupt, name) = (&context.environment().clock, context.interrupt(), context.name());
+    let grace = || async {
+        clock.sleep(GRACE).await;
+        while context.is_closing() {
+            clock.sleep(GRACE).await;
+        }
+    };
+    let mut work = pin!(work);
+    let mut forced = pin!(async {
+        interrupt.forced().await;
+        grace().await;
+    });
+    let mut over = timeout.map(|timeout| {
+        Box::pin(async move {
+            time_over(context, timeout).await;
+            interrupt.expire();
+            grace().await;
+        })
+    });
+    poll_fn(|cx| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        if forced.as_mut().poll(cx).is_ready() {
+            tracing::error!(job.name = %name, "middleware did not end after force was used, and is dropped");
+            return Poll::Ready(Outcome::Interrupted);
+        }
+        match over.as_mut().map(|over| over.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                context.token().cancel();
+                tracing::error!(job.name = %name, "middleware did not end after the timeout, and is dropped");
+                Poll::Ready(timed_out(timeout))
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// While an attempt waits for a resource, its timeout is put off by at least this time.
+const WHILE_WAITING: Duration = Duration::from_millis(100);
+
+/// Returns the time that an attempt is still owed for its waits, of which it was granted some before.
+fn owed((waited, is_waiting): (Duration, bool), granted: Duration) -> Duration {
+    let owed = waited.saturating_sub(granted);
+    if is_waiting { owed.max(WHILE_WAITING) } else { owed }
+}
