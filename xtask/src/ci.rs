@@ -2,7 +2,7 @@
 
 use crate::cargo::cargo;
 use crate::steps::Step;
-use crate::{duplicates, examples, licences, test, tidy};
+use crate::{examples, test, tidy, tools};
 
 /// The list of checks: the quick ones first, so that a slip costs seconds.
 pub(crate) fn steps() -> Vec<Step> {
@@ -13,14 +13,9 @@ pub(crate) fn steps() -> Vec<Step> {
         Step::cargo("format", cargo("fmt --all --check"), "run `cargo fmt --all`"),
         Step::call("tidy", tidy::run, "each problem above says what to do"),
         Step::call(
-            "licences",
-            licences::run,
-            "use another crate, or allow the licence in xtask/src/licences.rs",
-        ),
-        Step::call(
-            "duplicates",
-            duplicates::run,
-            "align the versions, or give a reason in xtask/src/duplicates.rs",
+            "dependencies",
+            tools::deny,
+            "use another crate or version, or give a reason in deny.toml",
         ),
         Step::cargo("clippy", clippy, "mend each warning above"),
         Step::cargo("documentation", documentation, "mend each warning above"),

@@ -15,14 +15,13 @@ mod ci;
 mod test;
 mod tidy;
 
-mod duplicates;
 mod examples;
-mod licences;
 mod loom;
 mod torture;
 
 mod servers;
 mod source;
+mod tools;
 mod tree;
 
 use std::process::ExitCode;
@@ -35,7 +34,7 @@ usage: cargo xtask <command>
   ci                  every check, in the order of xtask/src/ci.rs
   test [arguments]    every test: unit, integration, documentation, UI tests, loom models and a short torture;
                       with arguments, `cargo test` with those arguments alone
-  tidy                the rules of the house: arrows, laws, file length, sleeping tests and more
+  tidy                the rules that no tool checks: laws, file length, sleeping tests and more
   bench [arguments]   the benchmarks in bench/, with the arguments passed on; `bench micro` is the hot paths alone
   torture sqlite|postgres [--minutes N | --kills N] [--seed S] [--keep]
                       kills a durable queue's processes, and its server, at random, fills its disk, spoils its file";

@@ -3,7 +3,6 @@
 //! A rule takes the project as data and gives the list of its problems, each with the place and what to do there.
 //! Every rule has tests on small samples, a bad one among them: a rule which cannot fail is no rule.
 
-mod arrows;
 mod examples;
 mod laws;
 mod length;
@@ -20,8 +19,7 @@ use crate::tree::Tree;
 use crate::workspace::{Crate, Workspace};
 
 /// The rules, in the order in which their problems are listed.
-const RULES: [Rule; 8] = [
-    Rule { name: "arrows", check: arrows::check },
+const RULES: [Rule; 7] = [
     Rule { name: "manifests", check: manifests::check },
     Rule { name: "length", check: length::check },
     Rule { name: "sleeping", check: sleeping::check },

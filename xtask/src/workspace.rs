@@ -28,18 +28,10 @@ pub(crate) struct Crate {
 #[derive(Debug)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    /// Whether it is a dev-dependency.
+    pub(crate) is_for_tests: bool,
     pub(crate) has_path: bool,
     pub(crate) has_version: bool,
-}
-
-/// When a dependency is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// With the crate itself, or with its build script.
-    Normal,
-    /// With its tests and examples.
-    Development,
 }
 
 impl Workspace {
@@ -51,11 +43,6 @@ impl Workspace {
             .exec()
             .with_context(|| format!("could not read the workspace of {}", manifest.display()))?;
         Ok(Self { metadata })
-    }
-
-    /// All that cargo says, the crates of others included.
-    pub(crate) fn metadata(&self) -> &Metadata {
-        &self.metadata
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -96,11 +83,9 @@ impl Crate {
 
 impl Dependency {
     fn new(dependency: &cargo_metadata::Dependency) -> Self {
-        let kind =
-            if dependency.kind == DependencyKind::Development { Kind::Development } else { Kind::Normal };
         Self {
             name: dependency.name.clone(),
-            kind,
+            is_for_tests: dependency.kind == DependencyKind::Development,
             has_path: dependency.path.is_some(),
             has_version: !dependency.req.comparators.is_empty(),
         }
