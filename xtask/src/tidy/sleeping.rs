@@ -6,17 +6,14 @@ use crate::tree::is_test_path;
 
 const CALLS: [&str; 2] = ["sleep(", "sleep_until("];
 
-/// Finds sleeping in tests, and threads that sleep anywhere.
+/// Finds sleeping in tests. Clippy finds threads that sleep anywhere.
 pub(super) fn check(project: &Project) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, source) in project.tree.sources() {
         let mut line_before: Option<&Line> = None;
         for (number, line) in source.lines() {
             let is_test = line.in_test || is_test_path(path);
-            if sleeps_a_thread(&line.code) {
-                let message = "a thread that sleeps cannot be tested or stopped: wait on a channel, a condition or the `Clock`";
-                problems.push(Problem::new(path, number, message));
-            } else if is_test && sleeps(&line.code) && !is_virtual(line, line_before) {
+            if is_test && sleeps(&line.code) && !is_virtual(line, line_before) {
                 let message = "a test does not sleep: wait for the event (`Recorder`) or move the clock; \
                                if the time here is virtual, say so with `// virtual`";
                 problems.push(Problem::new(path, number, message));
@@ -25,11 +22,6 @@ pub(super) fn check(project: &Project) -> Vec<Problem> {
         }
     }
     problems
-}
-
-fn sleeps_a_thread(code: &str) -> bool {
-    let imported = code.contains("thread::{") && find_word(code, "sleep").is_some();
-    imported || find_word(code, "thread::sleep").is_some()
 }
 
 /// Whether the line calls a `sleep`; defining one, as a clock does, is no sleeping.
@@ -78,12 +70,6 @@ mod tests {
     fn programs_may_sleep_by_their_clock_and_clocks_may_define_it() {
         assert_eq!(found("a/src/x.rs", "clock.sleep(d).await;"), [""; 0]);
         assert_eq!(found("a/tests/it/x.rs", "async fn sleep(&self) {}\nfn no_sleep() {}"), [""; 0]);
-    }
-
-    #[test]
-    fn no_thread_sleeps_anywhere() {
-        assert_eq!(found("a/src/x.rs", "std::thread::sleep(d); // virtual"), ["a/src/x.rs:1"]);
-        assert_eq!(found("a/src/x.rs", "use std::thread::{self, sleep};"), ["a/src/x.rs:1"]);
     }
 
     #[test]
