@@ -11,7 +11,7 @@ mod admin;
 mod builder;
 mod enqueue;
 mod lock;
-#[cfg(all(test, loom))]
+#[cfg(all(test, queue_loom))]
 mod loom;
 mod signal;
 mod time;

@@ -16,7 +16,6 @@ mod test;
 mod tidy;
 
 mod examples;
-mod loom;
 mod torture;
 
 mod servers;

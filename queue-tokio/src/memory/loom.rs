@@ -1,6 +1,6 @@
 //! Models of the signal: every order in which pushes, claims and cancellations can meet.
 //!
-//! Run by `cargo xtask test`, with this crate alone compiled under `--cfg loom`.
+//! `cargo xtask test` runs them with `RUSTFLAGS="--cfg queue_loom"`, up to the preemptions in `.cargo/config.toml`.
 
 use std::pin::pin;
 use std::task::Poll;
