@@ -17,6 +17,7 @@ pub(crate) fn steps() -> Vec<Step> {
             tools::deny,
             "use another crate or version, or give a reason in deny.toml",
         ),
+        Step::call("unused", tools::shear, "delete what is listed, or reach the file by a `mod` line"),
         Step::cargo("clippy", clippy, "mend each warning above"),
         Step::cargo("documentation", documentation, "mend each warning above"),
     ];

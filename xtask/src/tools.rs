@@ -16,6 +16,8 @@ struct Tool {
 
 const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
+const SHEAR: Tool = Tool { name: "cargo-shear", version: "1.13.0" };
+
 /// Checks licences, sources, duplicate versions and layers, as `deny.toml` states them.
 pub(crate) fn deny(workspace: &Workspace) -> anyhow::Result<()> {
     DENY.run(workspace, "check licenses sources")?;
@@ -23,6 +25,11 @@ pub(crate) fn deny(workspace: &Workspace) -> anyhow::Result<()> {
     let graph = "--exclude-dev --target x86_64-unknown-linux-gnu";
     let stale = "--deny unnecessary-skip --deny unmatched-skip --deny unused-wrapper";
     DENY.run(workspace, &format!("{graph} check {stale} bans"))
+}
+
+/// Finds dependencies that no code uses, and source files that no `mod` line reaches.
+pub(crate) fn shear(workspace: &Workspace) -> anyhow::Result<()> {
+    SHEAR.run(workspace, "--deny-warnings")
 }
 
 impl Tool {
