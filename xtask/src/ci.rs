@@ -1,11 +1,19 @@
 //! `cargo xtask ci`: every check that a change must pass, in this order.
 
-use crate::cargo::cargo;
-use crate::steps::Step;
-use crate::{examples, test, tidy, tools};
+use std::time::Duration;
 
-/// The list of checks: the quick ones first, so that a slip costs seconds.
-pub(crate) fn steps() -> Vec<Step> {
+use crate::steps::{Step, cargo};
+use crate::workspace::Workspace;
+use crate::{test, tidy, tools};
+
+/// Examples that end by themselves with `--demo`; the others do so without.
+const DEMOS: [&str; 2] = ["stock", "graceful_shutdown"];
+
+/// A program that hangs fails, rather than the whole run with it.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Returns the list of checks: the quick ones first, so that a slip costs seconds.
+pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
     let clippy = cargo("clippy --workspace --all-targets --all-features -- -D warnings");
     let documentation =
         cargo("doc --workspace --no-deps --all-features").with_variable("RUSTDOCFLAGS", "-D warnings");
@@ -23,8 +31,15 @@ pub(crate) fn steps() -> Vec<Step> {
     ];
     // Exactly what `cargo xtask test` runs.
     steps.extend(test::steps(&[]));
-    steps.extend(examples::steps());
+    steps.extend(workspace.examples().iter().map(|name| example(name)));
     steps
+}
+
+/// Runs an example by the line that the README tells a reader to type.
+fn example(name: &str) -> Step {
+    let demo = if DEMOS.contains(&name) { " -- --demo" } else { "" };
+    let call = cargo(&format!("run --example {name}{demo}")).with_limit(LIMIT);
+    Step::cargo(&format!("example {name}"), call, "an example ends by itself, and with success")
 }
 
 #[cfg(test)]
@@ -32,22 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_has_a_name_of_its_own() {
-        let mut names: Vec<String> = steps().into_iter().map(|step| step.name).collect();
-        let count = names.len();
-
-        names.sort();
-        names.dedup();
-
-        assert_eq!(names.len(), count);
-    }
-
-    #[test]
-    fn the_tests_are_those_of_the_test_command() {
-        let names = |steps: Vec<Step>| steps.into_iter().map(|step| step.name).collect::<Vec<_>>();
-        let all = names(steps());
-        let tests = names(test::steps(&[]));
+    fn every_test_and_every_example_that_is_a_program_is_a_step_of_its_own() {
+        let titles = |steps: &[Step]| steps.iter().map(|step| step.title()).collect::<Vec<_>>();
+        let all = titles(&steps(&Workspace::load().unwrap()));
+        let tests = titles(&test::steps(&[]));
 
         assert!(all.windows(tests.len()).any(|window| window == tests), "{all:?} has no {tests:?}");
+        let has = |title: &str| all.iter().filter(|other| other.contains(title)).count();
+        assert_eq!(has("example hello: cargo run --example hello"), 1);
+        assert_eq!(has("example stock: cargo run --example stock -- --demo"), 1);
+        assert_eq!(has("example testing"), 0, "`cargo test` runs it");
     }
 }

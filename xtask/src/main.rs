@@ -1,63 +1,57 @@
 //! `cargo xtask`: the project's checks, each by one command.
 //!
-//! What a check consists of is a table or a rule in a file of its own: the steps of `ci` in `ci.rs`, the rules of
-//! `tidy` in `tidy/`, the examples in `examples.rs`.
-//! This file only finds out which was asked for.
+//! The steps of `ci` are a table in `ci.rs`, the tools that they install are in `tools.rs`, and the rules of `tidy`
+//! are in `tidy/`. This file reads the command line.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal prints")]
 
-mod cargo;
 mod steps;
 mod workspace;
 
-mod bench;
 mod ci;
 mod test;
 mod tidy;
 
-mod examples;
-mod torture;
-
 mod servers;
-mod source;
 mod tools;
-mod tree;
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
+use crate::steps::cargo;
 use crate::workspace::Workspace;
 
-const USAGE: &str = "\
-usage: cargo xtask <command>
-
-  ci                  every check, in the order of xtask/src/ci.rs
-  test [arguments]    every test: unit, integration, documentation, UI tests, loom models and a short torture;
-                      with arguments, `cargo test` with those arguments alone
-  tidy                the rules that no tool checks: laws, file length, sleeping tests and more
-  bench [arguments]   the benchmarks in bench/, with the arguments passed on; `bench micro` is the hot paths alone
-  torture sqlite|postgres [--minutes N | --kills N] [--seed S] [--keep]
-                      kills a durable queue's processes, and its server, at random, fills its disk, spoils its file";
-
-/// What was asked for.
-#[derive(Debug, PartialEq, Eq)]
-enum Request {
+/// The project's checks, each by one command.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+enum Command {
+    /// Runs every check, in the order of xtask/src/ci.rs.
     Ci,
-    Test(Vec<String>),
+    /// Runs every test, the loom models and a short torture; with arguments, `cargo test` with those alone.
+    #[command(disable_help_flag = true)]
+    Test(Rest),
+    /// Checks the rules that no standard tool checks: laws, file length, sleeping tests and more.
     Tidy,
-    Bench(Vec<String>),
-    Torture(Vec<String>),
-    Help,
+    /// Runs the benchmarks in bench/ with the arguments; `bench micro` is the hot paths alone.
+    #[command(disable_help_flag = true)]
+    Bench(Rest),
+    /// Kills a durable queue's processes and its server at random, fills its disk, spoils its file.
+    ///
+    /// Usage: `torture sqlite|postgres [--minutes N | --kills N] [--seed S] [--keep]`.
+    #[command(disable_help_flag = true)]
+    Torture(Rest),
+}
+
+/// What another program reads.
+#[derive(Debug, clap::Args)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 fn main() -> ExitCode {
-    let request = match read(std::env::args().skip(1)) {
-        Ok(request) => request,
-        Err(mistake) => {
-            eprintln!("error: {mistake}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match answer(&request) {
+    match run(&Command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -66,37 +60,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line; a mistake comes back as what to say about it.
-fn read(mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
-    let command = arguments.next().ok_or("a command is missing")?;
-    let rest: Vec<String> = arguments.collect();
-    let request = match command.as_str() {
-        "ci" => Request::Ci,
-        "tidy" => Request::Tidy,
-        "test" => return Ok(Request::Test(rest)),
-        "bench" => return Ok(Request::Bench(rest)),
-        "torture" => return Ok(Request::Torture(rest)),
-        "help" | "--help" | "-h" => return Ok(Request::Help),
-        unknown => return Err(format!("there is no command `{unknown}`")),
-    };
-    match rest.first() {
-        None => Ok(request),
-        Some(argument) => Err(format!("`{command}` takes no arguments, and got `{argument}`")),
+fn run(command: &Command) -> anyhow::Result<()> {
+    let workspace = Workspace::load()?;
+    match command {
+        Command::Ci => steps::run(&ci::steps(&workspace), &workspace),
+        Command::Test(Rest { arguments }) => test::run(&workspace, arguments),
+        Command::Tidy => tidy::run(&workspace),
+        Command::Bench(Rest { arguments }) => bench(&workspace, arguments),
+        Command::Torture(Rest { arguments }) => test::torture(arguments).run(&workspace),
     }
 }
 
-fn answer(request: &Request) -> anyhow::Result<()> {
-    let workspace = Workspace::load()?;
-    match request {
-        Request::Ci => steps::run(ci::steps(), &workspace),
-        Request::Test(arguments) => test::run(&workspace, arguments),
-        Request::Tidy => tidy::run(&workspace),
-        Request::Bench(arguments) => bench::run(&workspace, arguments),
-        Request::Torture(arguments) => torture::run(&workspace, arguments),
-        Request::Help => {
-            println!("{USAGE}");
-            Ok(())
+/// Runs the benchmarks, a workspace of its own so that no other build waits for the peers.
+fn bench(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
+    match arguments {
+        [first, rest @ ..] if first == "micro" => {
+            cargo("bench --manifest-path bench/micro/Cargo.toml --").with_arguments(rest).run(workspace)
         }
+        all => cargo("run --release --manifest-path bench/Cargo.toml --").with_arguments(all).run(workspace),
     }
 }
 
@@ -104,25 +85,16 @@ fn answer(request: &Request) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn read_words(line: &str) -> Result<Request, String> {
-        read(line.split_whitespace().map(str::to_owned))
-    }
-
     #[test]
-    fn arguments_after_test_bench_and_torture_are_passed_on() {
-        assert_eq!(
-            read_words("test -p queue-core"),
-            Ok(Request::Test(vec!["-p".into(), "queue-core".into()]))
-        );
-        assert_eq!(read_words("bench --help"), Ok(Request::Bench(vec!["--help".into()])));
-        assert_eq!(read_words("torture sqlite"), Ok(Request::Torture(vec!["sqlite".into()])));
-        assert_eq!(read_words("ci"), Ok(Request::Ci));
-    }
+    fn arguments_of_other_programs_are_passed_on() {
+        for line in ["test -p queue-core", "bench --help", "torture sqlite --minutes 1"] {
+            let words: Vec<&str> = line.split(' ').collect();
+            let command = Command::parse_from([&["xtask"], &*words].concat());
 
-    #[test]
-    fn a_mistake_names_what_was_wrong() {
-        assert_eq!(read_words(""), Err("a command is missing".into()));
-        assert_eq!(read_words("tset"), Err("there is no command `tset`".into()));
-        assert_eq!(read_words("tidy --fix"), Err("`tidy` takes no arguments, and got `--fix`".into()));
+            let (Command::Test(rest) | Command::Bench(rest) | Command::Torture(rest)) = command else {
+                panic!("{command:?}");
+            };
+            assert_eq!(rest.arguments, words[1..]);
+        }
     }
 }

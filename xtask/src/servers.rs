@@ -1,29 +1,22 @@
-//! What the tests need of the machine: found, or installed where that may be done, or asked for.
+//! The servers that the tests start: found on the machine, or installed as root, or asked for.
 
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use test_servers::{Missing, missing};
 
-use crate::steps::Step;
 use crate::workspace::Workspace;
 
-/// The step that comes before every test.
-pub(crate) fn step() -> Step {
-    Step::call("servers", ensure_installed, "the error says what to install")
-}
-
-fn ensure_installed(_: &Workspace) -> anyhow::Result<()> {
+/// Installs the missing servers, or fails with the command that does.
+pub(crate) fn ensure_installed(_: &Workspace) -> anyhow::Result<()> {
     let missing = missing();
     if missing.is_empty() {
         return Ok(());
     }
+    ensure!(may_install(), "{}", asked_for(&missing));
     let packages: Vec<_> = missing.iter().map(|missing| missing.package).collect();
-    if !may_install() {
-        bail!("{}", asked_for(&missing));
-    }
     println!("installing {}", packages.join(" "));
-    // It's no failure that the lists can't be brought up to date, if they name the packages already.
+    // The lists may name the packages already, so a failure to refresh them decides nothing.
     apt(&["update"]).ok();
     apt(&[&["install", "-y", "--no-install-recommends"], &*packages].concat())?;
     let left = test_servers::missing();
@@ -40,7 +33,7 @@ fn asked_for(missing: &[Missing]) -> String {
     lines.chain([command]).collect::<Vec<_>>().join("\n")
 }
 
-/// Tells whether this is root on a machine with Debian's package manager.
+/// Returns whether this is root on a machine with Debian's package manager.
 fn may_install() -> bool {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
     is_root && Command::new("apt-get").arg("--version").output().is_ok_and(|output| output.status.success())

@@ -1,19 +1,20 @@
 //! A check as a list of steps: each is named and timed, and the first that fails ends the run.
 
-use std::fmt::Write as _;
+use std::ffi::OsString;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
+use wait_timeout::ChildExt as _;
 
-use crate::cargo::Cargo;
 use crate::workspace::Workspace;
 
 /// One step of a check.
 pub(crate) struct Step {
     pub(crate) name: String,
-    action: Action,
     /// What to do when it fails.
     remedy: &'static str,
+    action: Action,
 }
 
 enum Action {
@@ -22,92 +23,126 @@ enum Action {
 }
 
 impl Step {
-    /// A step that is a call of cargo.
+    /// Creates a step that calls cargo.
     pub(crate) fn cargo(name: &str, call: Cargo, remedy: &'static str) -> Self {
-        Self { name: name.to_owned(), action: Action::Cargo(call), remedy }
+        Self { name: name.to_owned(), remedy, action: Action::Cargo(call) }
     }
 
-    /// A step that is a function of ours.
+    /// Creates a step that calls a function.
     pub(crate) fn call(name: &str, call: fn(&Workspace) -> anyhow::Result<()>, remedy: &'static str) -> Self {
-        Self { name: name.to_owned(), action: Action::Call(call), remedy }
+        Self { name: name.to_owned(), remedy, action: Action::Call(call) }
     }
 
-    fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
+    /// Returns the line that announces the step.
+    pub(crate) fn title(&self) -> String {
         match &self.action {
-            Action::Cargo(call) => call.run(workspace),
-            Action::Call(call) => call(workspace),
-        }
-    }
-
-    /// The line that announces the step.
-    fn title(&self, number: usize, count: usize) -> String {
-        match &self.action {
-            Action::Cargo(call) => format!("[{number}/{count}] {}: {call}", self.name),
-            Action::Call(_) => format!("[{number}/{count}] {}", self.name),
+            Action::Cargo(call) => format!("{}: {call}", self.name),
+            Action::Call(_) => self.name.clone(),
         }
     }
 }
 
-/// Runs the steps in order, up to the first that fails, and says how long each took.
-pub(crate) fn run(steps: Vec<Step>, workspace: &Workspace) -> anyhow::Result<()> {
-    let count = steps.len();
-    let mut times: Vec<(String, Duration)> = Vec::new();
+/// Runs the steps in order, up to the first that fails, and prints how long each took.
+pub(crate) fn run(steps: &[Step], workspace: &Workspace) -> anyhow::Result<()> {
+    let (begin, count) = (Instant::now(), steps.len());
     for (number, step) in (1..).zip(steps) {
-        println!("\n{}", step.title(number, count));
+        println!("\n[{number}/{count}] {}", step.title());
         let start = Instant::now();
-        let result = step.run(workspace);
-        let took = start.elapsed();
-        println!("[{number}/{count}] {} took {}", step.name, seconds(took));
-        if result.is_err() {
-            print!("\n{}", summary(&times));
-        }
+        let result = match &step.action {
+            Action::Cargo(call) => call.run(workspace),
+            Action::Call(call) => call(workspace),
+        };
+        let (took, total) = (start.elapsed().as_secs_f64(), begin.elapsed().as_secs_f64());
+        println!("[{number}/{count}] {} took {took:.1} s of {total:.1} s", step.name);
         result.with_context(|| format!("step `{}` failed ({})", step.name, step.remedy))?;
-        times.push((step.name, took));
     }
-    print!("\n{}", summary(&times));
     Ok(())
 }
 
-/// The steps that passed, each with its time, and their sum.
-fn summary(times: &[(String, Duration)]) -> String {
-    let mut text = String::new();
-    let total: Duration = times.iter().map(|(_, took)| took).sum();
-    let rows = times.iter().map(|(name, took)| (name.as_str(), *took)).chain([("all that passed", total)]);
-    for (name, took) in rows {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{:>10}  {name}", seconds(took));
-    }
-    text
+/// A call of cargo at the root of the workspace.
+pub(crate) struct Cargo {
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
+    limit: Option<Duration>,
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+/// Creates a call with the words of `line`.
+pub(crate) fn cargo(line: &str) -> Cargo {
+    let arguments = line.split_whitespace().map(str::to_owned).collect();
+    Cargo { arguments, environment: Vec::new(), limit: None }
+}
+
+impl Cargo {
+    /// Adds arguments as they are, blanks included.
+    pub(crate) fn with_arguments(mut self, arguments: &[String]) -> Self {
+        self.arguments.extend_from_slice(arguments);
+        self
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Sets the time after which the call is killed and fails.
+    pub(crate) fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Runs the call with the cargo that runs this program.
+    pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
+        let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        let mut command = Command::new(program);
+        command.args(&self.arguments).envs(self.environment.iter().copied()).current_dir(workspace.root());
+        let mut child = command.spawn().with_context(|| format!("could not start `{self}`"))?;
+        let limit = self.limit.unwrap_or(Duration::MAX);
+        let Some(status) = child.wait_timeout(limit)? else {
+            child.kill()?;
+            child.wait()?;
+            bail!("`{self}` did not end within {} s, and was killed", limit.as_secs());
+        };
+        ensure!(status.success(), "`{self}` ended with {status}");
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Cargo {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, value) in &self.environment {
+            write!(formatter, "{name}=\"{value}\" ")?;
+        }
+        write!(formatter, "cargo {}", self.arguments.join(" "))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::bail;
 
     #[test]
-    fn the_first_step_that_fails_ends_the_run_with_its_name_and_remedy() {
-        let workspace = Workspace::load().unwrap();
-        let steps = vec![
-            Step::call("one", |_| Ok(()), ""),
-            Step::call("two", |_| bail!("it is broken"), "mend it"),
-            Step::call("three", |_| panic!("a step after a failed one was run"), ""),
-        ];
+    fn a_call_prints_as_the_line_that_repeats_it() {
+        let call = cargo("doc --no-deps").with_variable("RUSTDOCFLAGS", "-D warnings");
+        let call = call.with_arguments(&["--open".to_owned()]);
 
-        let error = run(steps, &workspace).unwrap_err();
-
-        assert_eq!(format!("{error:#}"), "step `two` failed (mend it): it is broken");
+        assert_eq!(call.to_string(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --open");
     }
 
     #[test]
-    fn the_summary_has_a_row_for_each_step_and_their_sum() {
-        let times =
-            [("one".to_owned(), Duration::from_millis(1500)), ("two".to_owned(), Duration::from_secs(100))];
+    fn the_first_step_that_fails_ends_the_run_with_its_name_and_remedy() {
+        let steps = [
+            Step::call("one", |_| Ok(()), ""),
+            Step::cargo("two", cargo("no-such-command"), "mend it"),
+            Step::call("three", |_| panic!("a step after a failed one was run"), ""),
+        ];
 
-        assert_eq!(summary(&times), "     1.5 s  one\n   100.0 s  two\n   101.5 s  all that passed\n");
+        let error = run(&steps, &Workspace::load().unwrap()).unwrap_err();
+
+        let text = format!("{error:#}");
+        assert!(
+            text.starts_with("step `two` failed (mend it): `cargo no-such-command` ended with"),
+            "{text}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use crate::cargo::cargo;
+use crate::steps::cargo;
 use crate::workspace::Workspace;
 
 /// A cargo subcommand from crates.io.

@@ -1,108 +1,70 @@
-//! What each manifest of the project says, which no tool checks.
+//! What each manifest of the project says, which no standard tool checks.
 
-use super::{Problem, Project};
-use crate::workspace::{Crate, Dependency};
+use super::Problem;
+use super::files::{File, regex};
 
-/// Finds members without the workspace's lints, and dev-dependencies that would stop a release.
-pub(super) fn check(project: &Project) -> Vec<Problem> {
-    let mut problems = without_lints(project);
-    problems.extend(versioned(project));
+/// Programs of users, and of peers.
+const FIXTURES: [&str; 2] = ["queue-macros/tests/crates/", "bench/peers/"];
+
+/// Finds crates without the workspace's lints, and dev-dependencies that would stop a release.
+pub(super) fn check(files: &[File]) -> Vec<Problem> {
+    let manifests = files.iter().filter(|file| file.path.ends_with("Cargo.toml"));
+    let takes_lints = regex(r"(?m)^(?:\[lints\]\s*\nworkspace|lints\.workspace)\s*=\s*true");
+    let mut problems = Vec::new();
+    let is_fixture = |path: &str| FIXTURES.iter().any(|fixture| path.starts_with(fixture));
+    for File { path, text, .. } in manifests.filter(|file| !is_fixture(&file.path)) {
+        if text.contains("[package]") && !takes_lints.is_match(text) {
+            let message = "the workspace's lints do not hold here: add `[lints]` with `workspace = true`";
+            problems.push(Problem::new(path, 1, message));
+        }
+        problems.extend(versioned(text).into_iter().map(|line| {
+            let message = "a dev-dependency on a crate of the project has a path and no version: \
+                           `queue-x = { path = \"../queue-x\" }`";
+            Problem::new(path, line, message)
+        }));
+    }
     problems
 }
 
-/// Finds members whose manifest does not say `[lints] workspace = true`: cargo warns of none.
-fn without_lints(project: &Project) -> Vec<Problem> {
-    let members = project.crates.iter().filter(|krate| !krate.is_fixture());
-    let without = members.filter(|krate| {
-        let text = project.tree.get(&krate.manifest).map_or("", |file| file.text.as_str());
-        !takes_lints(text)
-    });
-    let message = "the workspace's lints do not hold here: add `[lints]` with `workspace = true`";
-    without.map(|krate| Problem::new(&krate.manifest, 1, message)).collect()
-}
-
-/// Finds dev-dependencies on crates of the project that carry a version.
+/// Finds the lines of dev-dependencies on published crates of the project that carry a version.
 ///
 /// They form cycles. Cargo leaves out those without a version when it publishes, and so publishes each crate alone.
-fn versioned(project: &Project) -> Vec<Problem> {
-    let is_ours = |dependency: &&Dependency| project.crates.iter().any(|krate| krate.name == dependency.name);
-    let problems_of = |krate: &Crate| {
-        let dependencies = krate.dependencies.iter().filter(|dependency| dependency.is_for_tests);
-        let versioned =
-            dependencies.filter(is_ours).filter(|dependency| !dependency.has_path || dependency.has_version);
-        let problems = versioned.map(|Dependency { name, .. }| {
-            let message = format!(
-                "a dev-dependency on a crate of the project has a path and no version: write `{name} = {{ path = \"../{name}\" }}`"
-            );
-            Problem::new(&krate.manifest, 1, message)
-        });
-        problems.collect::<Vec<_>>()
-    };
-    project.crates.iter().flat_map(problems_of).collect()
-}
-
-fn takes_lints(manifest: &str) -> bool {
+fn versioned(manifest: &str) -> Vec<usize> {
     let mut section = "";
-    for line in manifest.lines() {
-        let line = line.split('#').next().unwrap_or("").trim();
+    let mut lines = Vec::new();
+    for (number, line) in (1..).zip(manifest.lines()) {
         if line.starts_with('[') {
             section = line;
         }
-        let words: String = line.split_whitespace().collect();
-        if (section == "[lints]" && words == "workspace=true") || words == "lints.workspace=true" {
-            return true;
+        let is_ours = section.contains("dev-dependencies") && line.contains("queue-");
+        if is_ours && (!line.contains("path = ") || line.contains("version")) {
+            lines.push(number);
         }
     }
-    false
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tidy::places;
-    use crate::workspace::Crate;
-
-    fn krate(manifest: &str, dependencies: Vec<Dependency>) -> Crate {
-        Crate { name: "a".to_owned(), manifest: manifest.to_owned(), dependencies, examples: Vec::new() }
-    }
-
-    fn found(manifest: &str, text: &str) -> Vec<String> {
-        let mut project = Project::of(&[(manifest, text)]);
-        project.crates = vec![krate(manifest, Vec::new())];
-        places(&check(&project))
-    }
-
-    fn found_in_tests(has_path: bool, has_version: bool) -> usize {
-        let mut project = Project::of(&[("a/Cargo.toml", "lints.workspace = true")]);
-        let dependency = Dependency { name: "a".to_owned(), is_for_tests: true, has_path, has_version };
-        project.crates = vec![krate("a/Cargo.toml", vec![dependency])];
-        check(&project).len()
-    }
 
     #[test]
-    fn a_manifest_that_takes_the_lints_is_fine() {
-        assert_eq!(found("a/Cargo.toml", "[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n"), [""; 0]);
-        assert_eq!(found("a/Cargo.toml", "lints.workspace = true\n"), [""; 0]);
-    }
+    fn a_manifest_without_the_lints_is_a_problem_save_a_fixture() {
+        let found = |path: &str, text: &str| places(check, &[(path, &format!("[package]\n{text}"))]).len();
 
-    #[test]
-    fn a_manifest_without_them_is_a_problem() {
-        assert_eq!(found("a/Cargo.toml", "[package]\nname = \"a\"\n"), ["a/Cargo.toml:1"]);
-        assert_eq!(
-            found("a/Cargo.toml", "[lints]\n# workspace = true\n[x]\nworkspace = true"),
-            ["a/Cargo.toml:1"]
-        );
-    }
-
-    #[test]
-    fn a_fixture_needs_none() {
-        assert_eq!(found("queue-macros/tests/crates/a/Cargo.toml", ""), [""; 0]);
+        assert_eq!(found("a/Cargo.toml", "name = \"a\"\n\n[lints]\nworkspace = true\n"), 0);
+        assert_eq!(found("a/Cargo.toml", "lints.workspace = true\n"), 0);
+        assert_eq!(found("a/Cargo.toml", "name = \"a\"\n"), 1);
+        assert_eq!(found("a/Cargo.toml", "[lints]\n# workspace = true\n[x]\nworkspace = true"), 1);
+        assert_eq!(found("queue-macros/tests/crates/a/Cargo.toml", ""), 0);
     }
 
     #[test]
     fn a_dev_dependency_with_a_version_is_a_problem() {
-        assert_eq!(found_in_tests(true, false), 0);
-        assert_eq!(found_in_tests(true, true), 1);
-        assert_eq!(found_in_tests(false, true), 1);
+        let manifest = "queue-core = \"1\"\n[dev-dependencies]\nqueue-a = { path = \"../queue-a\" }\n\
+                        queue-b.workspace = true\nc = { package = \"queue-c\", path = \"..\", version = \"1\" }\n";
+
+        assert_eq!(places(check, &[("a/Cargo.toml", manifest)]), ["a/Cargo.toml:4", "a/Cargo.toml:5"]);
     }
 }
