@@ -17,6 +17,8 @@ pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
     let clippy = cargo("clippy --workspace --all-targets --all-features -- -D warnings");
     let documentation =
         cargo("doc --workspace --no-deps --all-features").with_variable("RUSTDOCFLAGS", "-D warnings");
+    // As most users build the crates. All other steps have every feature, and the testkit turns one on for itself.
+    let no_features = cargo("check --package queue-tokio --package queue-sqlite --package queue-postgres");
     let mut steps = vec![
         Step::cargo("format", cargo("fmt --all --check"), "run `cargo fmt --all`"),
         Step::call("tidy", tidy::run, "each problem above says what to do"),
@@ -27,6 +29,7 @@ pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
         ),
         Step::call("unused", tools::shear, "delete what is listed, or reach the file by a `mod` line"),
         Step::cargo("clippy", clippy, "mend each warning above"),
+        Step::cargo("no features", no_features, "something needs a feature that is off: see the error above"),
         Step::cargo("documentation", documentation, "mend each warning above"),
     ];
     // Exactly what `cargo xtask test` runs.
