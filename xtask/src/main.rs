@@ -43,7 +43,7 @@ enum Command {
     Torture(Rest),
 }
 
-/// What another program reads.
+/// The arguments of another program.
 #[derive(Debug, clap::Args)]
 struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

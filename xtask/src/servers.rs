@@ -24,7 +24,7 @@ pub(crate) fn ensure_installed(_: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what is missing, and the very command that installs it.
+/// Returns the missing programs and the command that installs them.
 fn asked_for(missing: &[Missing]) -> String {
     let lines = missing.iter().map(|missing| format!("`{}` is missing: {}", missing.program, missing.remedy));
     let packages: Vec<_> = missing.iter().map(|missing| missing.package).collect();

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// One step of a check.
 pub(crate) struct Step {
     pub(crate) name: String,
-    /// What to do when it fails.
+    /// The advice when it fails.
     remedy: &'static str,
     action: Action,
 }

@@ -7,6 +7,7 @@ mod files;
 mod laws;
 mod length;
 mod manifests;
+mod prose;
 mod sleeping;
 mod test_files;
 mod words;
@@ -21,13 +22,14 @@ use crate::workspace::Workspace;
 type Rule = fn(&[File]) -> Vec<Problem>;
 
 /// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 6] = [
+const RULES: [(&str, Rule); 7] = [
     ("manifests", manifests::check),
     ("length", length::check),
     ("sleeping", sleeping::check),
     ("test files", test_files::check),
     ("laws", laws::check),
     ("words", words::check),
+    ("prose", prose::check),
 ];
 
 /// A place that breaks a rule, with what to do about it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use cargo_metadata::{Metadata, MetadataCommand};
 
-/// What `cargo metadata` says of the workspace.
+/// The output of `cargo metadata` for the workspace.
 pub(crate) struct Workspace {
     metadata: Metadata,
 }
@@ -26,7 +26,7 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// Where cargo builds.
+    /// The directory that cargo builds in.
     pub(crate) fn target(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
     }

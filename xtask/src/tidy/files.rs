@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use regex::Regex;
 
 /// Everything else is data.
-const EXTENSIONS: [&str; 5] = ["rs", "md", "sql", "toml", "stderr"];
+const EXTENSIONS: [&str; 6] = ["rs", "md", "sql", "toml", "txt", "stderr"];
 
 /// Folders that programs write to.
 const GENERATED: [&str; 2] = ["out", "target"];
 
-/// Where the tests at the end of a file begin. Clippy refuses items behind them (`items_after_test_module`).
+/// The beginning of the tests at the end of a file. Clippy refuses items behind them (`items_after_test_module`).
 const TESTS: &str = r"(?m)^#\[cfg\((?:all\()?test\b[^\]]*\]\s+(?:#\[.*\]\s+)*mod tests \{";
 
 /// The line that declares a file which only tests compile.
@@ -51,7 +51,7 @@ pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<File>> {
     Ok(files(texts))
 }
 
-/// Makes files of texts by path.
+/// Returns files from texts by path.
 pub(crate) fn files(texts: BTreeMap<String, String>) -> Vec<File> {
     let (tests, test_module) = (regex(TESTS), regex(TEST_MODULE));
     let mut test_files = HashSet::new();
@@ -74,13 +74,13 @@ pub(crate) fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a regular expression")
 }
 
-/// Where the modules lie that a file declares.
+/// Returns the folder of the modules that a file declares.
 fn folder_of(path: &str) -> &str {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     if ["lib.rs", "main.rs"].contains(&name) { folder } else { path.trim_end_matches(".rs") }
 }
 
-/// Whether a file is nothing but tests by its place.
+/// Returns whether the place of a file says that it is all tests.
 fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "benches")
         || path.starts_with("queue-testkit/src/conformance")

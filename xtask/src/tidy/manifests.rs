@@ -1,4 +1,4 @@
-//! What each manifest of the project says, which no standard tool checks.
+//! The rules for manifests that no standard tool checks.
 
 use super::Problem;
 use super::files::{File, regex};

@@ -1,4 +1,4 @@
-//! What every test file has. That a `mod` line of its test reaches it is cargo-shear's to check.
+//! The form of test files. cargo-shear checks that a `mod` line reaches each.
 
 use super::Problem;
 use super::files::File;
