@@ -10,6 +10,7 @@ mod manifests;
 mod prose;
 mod sleeping;
 mod test_files;
+mod type_names;
 mod words;
 
 use std::fmt;
@@ -22,13 +23,14 @@ use crate::workspace::Workspace;
 type Rule = fn(&[File]) -> Vec<Problem>;
 
 /// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 7] = [
+const RULES: [(&str, Rule); 8] = [
     ("manifests", manifests::check),
     ("length", length::check),
     ("sleeping", sleeping::check),
     ("test files", test_files::check),
     ("laws", laws::check),
     ("words", words::check),
+    ("type names", type_names::check),
     ("prose", prose::check),
 ];
 
