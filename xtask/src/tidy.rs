@@ -5,6 +5,7 @@
 
 mod files;
 mod laws;
+mod layers;
 mod length;
 mod manifests;
 mod prose;
@@ -23,12 +24,13 @@ use crate::workspace::Workspace;
 type Rule = fn(&[File]) -> Vec<Problem>;
 
 /// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
     ("manifests", manifests::check),
     ("length", length::check),
     ("sleeping", sleeping::check),
     ("test files", test_files::check),
     ("laws", laws::check),
+    ("layers", layers::check),
     ("words", words::check),
     ("type names", type_names::check),
     ("prose", prose::check),
