@@ -96,12 +96,12 @@ fn list(
 /// Adds a record's errors, and shows it as of now.
 fn shown(
     connection: &Connection,
-    (seq, mut record, stamp): (Seq, JobRecord, Option<Timestamp>),
+    (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<JobRecord> {
     let mut failures = connection.prepare_cached(sql::FAILURES)?;
     record.errors = failures.query_map([seq], rows::failure)?.collect::<Result<_>>()?;
-    Ok(record.as_of(stamp, now))
+    Ok(record.as_of(state_time, now))
 }
 
 fn counts(connection: &Connection, now: Timestamp) -> Result<Vec<QueueCounts>> {

@@ -15,12 +15,12 @@ const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_jobs.sql")];
 /// The version that this program works with.
 const LATEST: usize = MIGRATIONS.len();
 
-/// Where the version is kept; an application's own `user_version` is left alone.
-const VERSIONS: &str = "create table if not exists queue_schema (version integer primary key) strict";
-
-/// The lowest version of a program that still works with the schema after that migration; null stands for the migration's own
-/// version. The greatest of all rows counts. The column is added with the first migration of a program that knows of it.
-const MINIMUM: &str = "alter table queue_schema add column min_program_version integer";
+/// The table of the migrations that were applied; an application's own `user_version` is left alone.
+///
+/// `min_program_version` is the lowest version of a program that works with the schema after that migration; null stands
+/// for the migration's own version. The greatest of all rows counts.
+const VERSIONS: &str = "create table if not exists queue_schema_migrations
+    (version integer primary key, min_program_version integer) strict";
 
 /// Additive migrations, each with the lowest version of a program that works with the schema after it. Every migration that is
 /// not here needs a program of its own version.
@@ -67,12 +67,9 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), 
 
 fn apply(transaction: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
     transaction.execute(VERSIONS, [])?;
-    if !has_minimum(transaction)? {
-        transaction.execute(MINIMUM, [])?;
-    }
     for (number, migration) in (1..).zip(MIGRATIONS).skip(from) {
         transaction.execute_batch(migration)?;
-        let insert = "insert into queue_schema (version, min_program_version) values (?1, ?2)";
+        let insert = "insert into queue_schema_migrations (version, min_program_version) values (?1, ?2)";
         transaction.execute(insert, [number, min_program_version(number)])?;
     }
     Ok(())
@@ -89,20 +86,15 @@ const fn suits(found: Found) -> bool {
     found.version >= LATEST && found.min_program_version <= LATEST
 }
 
-fn has_minimum(connection: &Connection) -> rusqlite::Result<bool> {
-    let columns = "select count(*) from pragma_table_info('queue_schema') where name = 'min_program_version'";
-    connection.query_row(columns, [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
-}
-
 fn find(connection: &Connection) -> rusqlite::Result<Found> {
-    let exists = "select count(*) from sqlite_schema where name = 'queue_schema'";
+    let exists = "select count(*) from sqlite_schema where name = 'queue_schema_migrations'";
     if connection.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
         return Ok(Found { version: 0, min_program_version: 0 });
     }
-    let minimum = if has_minimum(connection)? { "coalesce(min_program_version, version)" } else { "version" };
-    let newest = format!("select coalesce(max(version), 0), coalesce(max({minimum}), 0) from queue_schema");
+    let newest = "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0)
+        from queue_schema_migrations";
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
-    connection.query_row(&newest, [], |row| {
+    connection.query_row(newest, [], |row| {
         Ok(Found { version: number(row.get(0)?), min_program_version: number(row.get(1)?) })
     })
 }

@@ -114,12 +114,12 @@ pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, Job
     record.pushed_at = instant(row, 9)?;
     record.run_at = instant(row, 10)?;
     record.claimed_at = row.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros);
-    let stamp = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
-    record.finished_at = stamp.filter(|_| record.state.is_finished());
+    let state_time = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
+    record.finished_at = state_time.filter(|_| record.state.is_finished());
     record.unique = row.get(13)?;
     record.cancel_reason = row.get(14)?;
     record.meta = meta;
-    Ok((row.get(0)?, record, stamp))
+    Ok((row.get(0)?, record, state_time))
 }
 
 /// Reads a row of `FAILURES`.

@@ -4,124 +4,122 @@
 //! looks at finished jobs but those which are about them.
 
 /// The number of a queue: by the unique index on its name.
-pub(crate) const LINE: &str = "select line, paused from queue_lines where name = ?1";
+pub(crate) const LINE: &str = "select queue_id, paused from queue_names where name = ?1";
 
 /// A queue at its first use.
-pub(crate) const NEW_LINE: &str = "insert into queue_lines (name) values (?1) returning line";
+pub(crate) const NEW_LINE: &str = "insert into queue_names (name) values (?1) returning queue_id";
 
 /// Whether an identity is known: by the unique index on it.
 pub(crate) const KNOWN: &str = "select seq from queue_jobs where id = ?1";
 
 /// Who holds a unique key: by the partial index of the keys that are held.
 pub(crate) const KEY_HOLDER: &str = "
-    select seq, id, state, attempt, key_until from queue_jobs
-    where name = ?1 and unique_key = ?2 and holds_key = 1";
+    select seq, id, state, attempt, unique_until from queue_jobs
+    where name = ?1 and unique_key = ?2 and owns_unique_key = 1";
 
 /// Takes a unique key from its holder: by `seq`.
-pub(crate) const LET_GO_OF_KEY: &str = "update queue_jobs set holds_key = null where seq = ?1";
+pub(crate) const LET_GO_OF_KEY: &str = "update queue_jobs set owns_unique_key = null where seq = ?1";
 
 /// Stores a job. Its place in push order is one more than the last, so it goes to the end of each tree.
 pub(crate) const INSERT_JOB: &str = "
     insert into queue_jobs
-        (id, line, name, state, priority, max_attempts, pushed_at, run_at, stamp, unique_key, key_until, holds_key,
-        payload, meta, has_body)
+        (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
+        owns_unique_key, payload, meta, payload_is_external)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 /// Stores what a job carries apart from it, under the place that the job was given.
-pub(crate) const INSERT_BODY: &str = "insert into queue_bodies (seq, payload, meta) values (?1, ?2, ?3)";
+pub(crate) const INSERT_BODY: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
 
 /// Replaces what a waiting job carries: both by `seq`.
 pub(crate) const REPLACE_JOB: &str = "
-    update queue_jobs set state = ?2, priority = ?3, run_at = ?4, stamp = case ?2 when 0 then ?4 end where seq = ?1";
+    update queue_jobs set state = ?2, priority = ?3, run_at = ?4, state_time = case ?2 when 0 then ?4 end where seq = ?1";
 pub(crate) const REPLACE_PAYLOAD: &str =
-    "update queue_jobs set payload = ?2 where seq = ?1 and has_body is null";
-pub(crate) const REPLACE_BODY: &str = "update queue_bodies set payload = ?2 where seq = ?1";
+    "update queue_jobs set payload = ?2 where seq = ?1 and payload_is_external is null";
+pub(crate) const REPLACE_BODY: &str = "update queue_payloads set payload = ?2 where seq = ?1";
 
 /// Moves what a waiting job carries out of its row, with a payload that is large: both by `seq`.
 pub(crate) const MOVE_BODY: &str =
-    "insert into queue_bodies (seq, payload, meta) select seq, ?2, meta from queue_jobs where seq = ?1";
+    "insert into queue_payloads (seq, payload, meta) select seq, ?2, meta from queue_jobs where seq = ?1";
 pub(crate) const BODY_MOVED: &str =
-    "update queue_jobs set payload = null, meta = null, has_body = 1 where seq = ?1";
+    "update queue_jobs set payload = null, meta = null, payload_is_external = 1 where seq = ?1";
 
 /// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs, which ends at the limit.
 /// It needs no sort, since the index is in that order (`seq` is the last column of every index).
 pub(crate) const READY: &str = "
     select j.seq, j.id, j.name, j.attempt, j.max_attempts, j.fence, j.priority, j.pushed_at, j.run_at,
-        j.payload, j.meta, j.has_body is not null
+        j.payload, j.meta, j.payload_is_external is not null
     from queue_jobs j
-    where j.line = ?1 and j.state = 1
+    where j.queue_id = ?1 and j.state = 1
     order by j.priority, j.run_at, j.seq limit ?2";
 
 /// What a job carries apart from its row: by `seq`.
-pub(crate) const BODY: &str = "select payload, meta from queue_bodies where seq = ?1";
+pub(crate) const BODY: &str = "select payload, meta from queue_payloads where seq = ?1";
 
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
-    update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, stamp = ?3
+    update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3
     where seq = ?1";
 
 /// Whether a queue has a ready job: one look at the index of ready jobs.
 pub(crate) const ANY_READY: &str = "
-    select 1 from queue_jobs j join queue_lines l on l.line = j.line
-    where l.name = ?1 and l.paused = 0 and j.state = 1 limit 1";
+    select 1 from queue_jobs j join queue_names q on q.queue_id = j.queue_id
+    where q.name = ?1 and q.paused = 0 and j.state = 1 limit 1";
 
 /// Makes the jobs of a waiting state available that are due: a walk over them by time, up to now.
 pub(crate) const MAKE_DUE_AVAILABLE: &str =
-    "update queue_jobs set state = 1, stamp = null where state = ?1 and stamp <= ?2";
+    "update queue_jobs set state = 1, state_time = null where state = ?1 and state_time <= ?2";
 
 /// The leases that have expired: a walk over the leased jobs by time, up to now.
 pub(crate) const EXPIRED: &str = "
-    select seq, fence, attempt, max_attempts, stamp, cancel_reason is not null, id, name from queue_jobs
-    where state = 2 and stamp <= ?1 order by stamp";
+    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name from queue_jobs
+    where state = 2 and state_time <= ?1 order by state_time";
 
 /// Ends a lease that has expired: by `seq`.
-pub(crate) const EXPIRE: &str =
-    "update queue_jobs set state = ?2, stamp = case ?2 when 1 then null else stamp end where seq = ?1";
+pub(crate) const EXPIRE: &str = "update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
 
 /// When time next changes something for the jobs of a state: its first entry by time.
-pub(crate) const NEXT_OF_STATE: &str =
-    "select stamp from queue_jobs where state = ?1 and stamp is not null order by stamp limit 1";
+pub(crate) const NEXT_OF_STATE: &str = "select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
 
 /// Extends a lease that holds: by the job's identity, and then by its fence.
 pub(crate) const RENEW: &str = "
-    update queue_jobs set stamp = ?3 where id = ?1 and fence = ?2 and state = 2
+    update queue_jobs set state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
 // The six ends of an attempt. Each finds the job by its identity and applies only under its newest fence.
 // Three of them would have the job run again; a cancel that was asked for makes them its end.
 
 pub(crate) const COMPLETE: &str =
-    "update queue_jobs set state = 4, stamp = ?3 where id = ?1 and fence = ?2 and state = 2";
+    "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const DISCARD: &str = "
-    update queue_jobs set state = 5, stamp = ?3 where id = ?1 and fence = ?2 and state = 2
+    update queue_jobs set state = 5, state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt";
 pub(crate) const CANCEL: &str = "
-    update queue_jobs set state = 6, stamp = ?3, cancel_reason = ?4 where id = ?1 and fence = ?2 and state = 2";
+    update queue_jobs set state = 6, state_time = ?3, cancel_reason = ?4 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const RETRY: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 when ?4 > ?3 then 3 else 1 end,
         run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        stamp = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end
+        state_time = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end
     where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt";
 pub(crate) const SNOOZE: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 when ?4 > ?3 then 0 else 1 end,
         run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        stamp = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end,
+        state_time = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end,
         attempt = max(attempt - 1, 0)
     where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt + 1";
 pub(crate) const RELEASE: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 else 1 end,
-        stamp = case when cancel_reason is not null then ?3 end,
+        state_time = case when cancel_reason is not null then ?3 end,
         attempt = max(attempt - 1, 0)
     where id = ?1 and fence = ?2 and state = 2";
 
 /// Adds to a job's history of errors: by its primary key.
 pub(crate) const INSERT_FAILURE: &str =
-    "insert into queue_failures (seq, fence, attempt, at, message) values (?1, ?2, ?3, ?4, ?5)";
+    "insert into queue_failures (seq, fence, attempt, failed_at, message) values (?1, ?2, ?3, ?4, ?5)";
 
 /// Keeps the newest errors of a job: two short walks over its own.
 pub(crate) const TRIM_FAILURES: &str = "
@@ -130,37 +128,38 @@ pub(crate) const TRIM_FAILURES: &str = "
 
 /// What an operator's request depends on: by identity.
 pub(crate) const STANDING: &str = "
-    select seq, state, name, unique_key, key_until from queue_jobs where id = ?1";
+    select seq, state, name, unique_key, unique_until from queue_jobs where id = ?1";
 pub(crate) const ASK_TO_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";
 pub(crate) const CANCEL_WAITING: &str =
-    "update queue_jobs set state = 6, stamp = ?2, cancel_reason = ?3 where seq = ?1";
+    "update queue_jobs set state = 6, state_time = ?2, cancel_reason = ?3 where seq = ?1";
 pub(crate) const RUN_AGAIN: &str = "
-    update queue_jobs set state = 1, run_at = ?2, stamp = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
-        holds_key = case when state >= 4 and unique_key is not null then 1 else holds_key end
+    update queue_jobs set
+        state = 1, run_at = ?2, state_time = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
+        owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end
     where seq = ?1";
 pub(crate) const SET_PAUSED: &str = "
-    insert into queue_lines (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
+    insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
 
 /// The jobs of one finished state that finished first: a walk from the beginning of that state's part of the index.
 pub(crate) const FINISHED_FIRST: &str = "
-    select seq, stamp from queue_jobs where state = ?1 and stamp <= ?2 order by stamp, seq limit ?3";
+    select seq, state_time from queue_jobs where state = ?1 and state_time <= ?2 order by state_time, seq limit ?3";
 
 /// Removes a job: three times by `seq`.
 pub(crate) const DELETE_JOB: &str = "delete from queue_jobs where seq = ?1";
-pub(crate) const DELETE_BODY: &str = "delete from queue_bodies where seq = ?1";
+pub(crate) const DELETE_BODY: &str = "delete from queue_payloads where seq = ?1";
 pub(crate) const DELETE_FAILURES: &str = "delete from queue_failures where seq = ?1";
 
 /// A job's errors, oldest first: a walk over its own.
 pub(crate) const FAILURES: &str =
-    "select attempt, at, message from queue_failures where seq = ?1 order by fence";
+    "select attempt, failed_at, message from queue_failures where seq = ?1 order by fence";
 
 /// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
 macro_rules! record {
     () => {
-        "select j.seq, j.id, j.name, l.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
-            j.run_at, j.claimed_at, j.stamp, j.unique_key, j.cancel_reason, j.payload,
-            j.meta, j.has_body is not null
-        from queue_jobs j cross join queue_lines l on l.line = j.line "
+        "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
+            j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
+            j.meta, j.payload_is_external is not null
+        from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }
 
@@ -169,7 +168,7 @@ macro_rules! record {
 macro_rules! state_now {
     () => {
         "case when j.state in (0, 3) and j.run_at <= :now then 1
-            when j.state = 2 and j.stamp <= :now then case
+            when j.state = 2 and j.state_time <= :now then case
                 when j.cancel_reason is not null then 6 when j.attempt >= j.max_attempts then 5 else 1 end
             else j.state end"
     };
@@ -182,7 +181,7 @@ pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
 pub(crate) const LIST: &str = concat!(
     record!(),
     "where j.seq > :after
-        and (:queue is null or l.name = :queue)
+        and (:queue is null or q.name = :queue)
         and (:name is null or j.name = :name)
         and (:before is null or j.pushed_at < :before)
         and (:states = 0 or (:states >> (",
@@ -193,8 +192,8 @@ pub(crate) const LIST: &str = concat!(
 
 /// How many jobs of each queue are in which state. It looks at every job, so it's for people.
 pub(crate) const COUNTS: &str =
-    concat!("select j.line, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
-pub(crate) const LINES: &str = "select line, name, paused from queue_lines order by name";
+    concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
+pub(crate) const LINES: &str = "select queue_id, name, paused from queue_names order by name";
 
 #[cfg(test)]
 mod plans;

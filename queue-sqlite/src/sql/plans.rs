@@ -20,7 +20,7 @@ fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 
 /// What is asked of a statement's plan: that it has these steps and no others.
 const PLANS: [(&str, &[&str]); 30] = [
-    (LINE, &["SEARCH queue_lines USING INDEX sqlite_autoindex_queue_lines_1 (name=?)"]),
+    (LINE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (NEW_LINE, &[]),
     (KNOWN, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
     (KEY_HOLDER, &["SEARCH queue_jobs USING INDEX queue_jobs_key (name=? AND unique_key=?)"]),
@@ -28,9 +28,9 @@ const PLANS: [(&str, &[&str]); 30] = [
     (INSERT_JOB, &[]),
     (INSERT_BODY, &[]),
     (REPLACE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (REPLACE_BODY, &["SEARCH queue_bodies USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (READY, &["SEARCH j USING INDEX queue_jobs_ready (line=?)"]),
-    (BODY, &["SEARCH queue_bodies USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (REPLACE_BODY, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (READY, &["SEARCH j USING INDEX queue_jobs_ready (queue_id=?)"]),
+    (BODY, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
     (REPLACE_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (MOVE_BODY, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (BODY_MOVED, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
@@ -38,14 +38,14 @@ const PLANS: [(&str, &[&str]); 30] = [
     (
         ANY_READY,
         &[
-            "SEARCH l USING INDEX sqlite_autoindex_queue_lines_1 (name=?)",
-            "SEARCH j USING COVERING INDEX queue_jobs_ready (line=?)",
+            "SEARCH q USING INDEX sqlite_autoindex_queue_names_1 (name=?)",
+            "SEARCH j USING COVERING INDEX queue_jobs_ready (queue_id=?)",
         ],
     ),
-    (MAKE_DUE_AVAILABLE, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND stamp<?)"]),
-    (EXPIRED, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND stamp<?)"]),
+    (MAKE_DUE_AVAILABLE, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)"]),
+    (EXPIRED, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)"]),
     (EXPIRE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (NEXT_OF_STATE, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND stamp>?)"]),
+    (NEXT_OF_STATE, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)"]),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (COMPLETE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (DISCARD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
@@ -53,9 +53,9 @@ const PLANS: [(&str, &[&str]); 30] = [
     (RETRY, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (SNOOZE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RELEASE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (FINISHED_FIRST, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND stamp<?)"]),
+    (FINISHED_FIRST, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time<?)"]),
     (FAILURES, &["SEARCH queue_failures USING PRIMARY KEY (seq=?)"]),
-    (GET, &["SEARCH j USING INDEX queue_jobs_id (id=?)", "SEARCH l USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (GET, &["SEARCH j USING INDEX queue_jobs_id (id=?)", "SEARCH q USING INTEGER PRIMARY KEY (rowid=?)"]),
 ];
 
 #[test]

@@ -76,7 +76,7 @@ async fn sql_that_leaves_something_behind_is_refused() -> TestResult {
         (&other, "attached"),
         ("detach main", "detached"),
         ("create temp table queue_jobs (id)", "temporary"),
-        ("create table temp.queue_lines (id)", "temporary"),
+        ("create table temp.queue_names (id)", "temporary"),
         ("create temporary table queue_jobs as select 1 as id", "temporary"),
         ("create temp view queue_jobs as select 1 as id", "temporary"),
         ("create temp trigger t after insert on queue_jobs begin delete from queue_jobs; end", "temporary"),

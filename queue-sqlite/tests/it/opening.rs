@@ -40,7 +40,7 @@ async fn a_newer_schema_is_refused_with_both_versions() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     drop(SqliteQueue::open(&path).await?);
-    Connection::open(&path)?.execute("insert into queue_schema (version) values (999)", [])?;
+    Connection::open(&path)?.execute("insert into queue_schema_migrations (version) values (999)", [])?;
 
     let (kind, text) = refused(&path).await;
 

@@ -46,7 +46,7 @@ async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
 
     assert_eq!(left, [3, 1, 0], "completed and cancelled jobs stay a day, discarded ones a week");
     let connection = Connection::open(&path)?;
-    for table in ["queue_jobs", "queue_bodies", "queue_failures"] {
+    for table in ["queue_jobs", "queue_payloads", "queue_failures"] {
         let rows: i64 =
             connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0))?;
         assert_eq!(rows, 0, "{table}");

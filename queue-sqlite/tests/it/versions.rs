@@ -17,8 +17,8 @@ fn migrate_additively(path: &Path) -> TestResult {
     Connection::open(path)?.execute_batch(
         "begin immediate;
         alter table queue_jobs add column tenant text default 'none';
-        insert into queue_schema (version, min_program_version)
-            select max(version) + 1, max(version) from queue_schema;
+        insert into queue_schema_migrations (version, min_program_version)
+            select max(version) + 1, max(version) from queue_schema_migrations;
         commit",
     )?;
     Ok(())
@@ -67,9 +67,9 @@ async fn a_program_below_the_minimum_is_refused_with_the_versions_and_what_to_do
     migrate_additively(&path)?;
     // The next one is not additive, and the one after it is, for programs that know the last.
     Connection::open(&path)?.execute_batch(
-        "insert into queue_schema (version) select max(version) + 1 from queue_schema;
-        insert into queue_schema (version, min_program_version)
-            select max(version) + 1, max(version) from queue_schema",
+        "insert into queue_schema_migrations (version) select max(version) + 1 from queue_schema_migrations;
+        insert into queue_schema_migrations (version, min_program_version)
+            select max(version) + 1, max(version) from queue_schema_migrations",
     )?;
 
     let error = SqliteQueue::open(&path).await.expect_err("it was opened");

@@ -94,7 +94,9 @@ impl Store for OnDisk {
         fs::write(&letter, "this is a letter, and no database ".repeat(200)).expect("a letter");
         drop(SqliteQueue::open(&newer).await.expect("a fresh file"));
         let connection = Connection::open(&newer).expect("the same file again");
-        connection.execute("insert into queue_schema (version) values (999)", []).expect("a newer version");
+        connection
+            .execute("insert into queue_schema_migrations (version) values (999)", [])
+            .expect("a newer version");
         let utf_16 = self.beside("utf_16.db");
         let tables = "pragma encoding = 'UTF-16le'; create table accounts (cents integer)";
         Connection::open(&utf_16).expect("a file").execute_batch(tables).expect("a table");

@@ -8,7 +8,7 @@ use queue_sqlite::rusqlite::Connection;
 use queue_testkit::durable::Trouble;
 
 /// The tables of a queue.
-const TABLES: [&str; 4] = ["queue_lines", "queue_jobs", "queue_bodies", "queue_failures"];
+const TABLES: [&str; 4] = ["queue_names", "queue_jobs", "queue_payloads", "queue_failures"];
 
 /// What becomes of a file at `path`.
 pub(crate) enum Replacement {
