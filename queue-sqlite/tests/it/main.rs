@@ -12,6 +12,7 @@ mod guard;
 mod letting_go;
 mod moved;
 mod opening;
+mod overview;
 mod reading;
 mod retention;
 mod transactions;

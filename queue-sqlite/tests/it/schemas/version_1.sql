@@ -1,5 +1,19 @@
 -- A file as version 1 of the schema created it, with a job that waits for its second attempt. This text never changes.
 
+-- The states of a job. This is the one list of their numbers.
+create table queue_states (
+    state integer primary key,
+    name  text    not null unique
+) strict;
+insert into queue_states (state, name) values
+    (0, 'scheduled'),   -- waits until `state_time`
+    (1, 'available'),   -- ready for a worker
+    (2, 'executing'),   -- leased to a worker until `state_time`
+    (3, 'retryable'),   -- failed; waits until `state_time` for the next attempt
+    (4, 'completed'),   -- finished at `state_time`, like the two below
+    (5, 'discarded'),   -- failed for good
+    (6, 'cancelled');
+
 -- The queues by name. A row is inserted at the first use of its queue, and stays.
 create table queue_names (
     queue_id integer primary key,
@@ -13,7 +27,7 @@ create table queue_jobs (
     id                  blob    not null,    -- the 16 bytes of the UUID
     queue_id            integer not null,
     name                text    not null,
-    state               integer not null,    -- 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled
+    state               integer not null,    -- see `queue_states`
     priority            integer not null,
     attempt             integer not null default 0,
     max_attempts        integer not null,
@@ -54,6 +68,40 @@ create table queue_failures (
     message   text    not null,
     primary key (seq, fence)
 ) strict, without rowid;
+
+-- The jobs for operators: states by name, UUIDs and times (ISO 8601, UTC) as text, and the last error. States are those
+-- that are stored: the writer applies due times and expired leases in its next transaction. A time after the year 9999
+-- is shown as null, since SQLite has no text for it.
+create view queue_overview as
+select
+    lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' || substr(hex(j.id), 13, 4) || '-'
+        || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) as id,
+    j.name,
+    q.name as queue,
+    s.name as state,
+    j.priority,
+    j.attempt,
+    j.max_attempts,
+    strftime('%Y-%m-%dT%H:%M:%S', j.pushed_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', j.pushed_at % 1000000) as pushed_at,
+    strftime('%Y-%m-%dT%H:%M:%S', j.run_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', j.run_at % 1000000) as run_at,
+    strftime('%Y-%m-%dT%H:%M:%S', j.claimed_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', j.claimed_at % 1000000) as claimed_at,
+    case when j.state = 2 then strftime('%Y-%m-%dT%H:%M:%S', j.state_time / 1000000, 'unixepoch')
+        || printf('.%06dZ', j.state_time % 1000000) end as lease_expires_at,
+    case when j.state in (4, 5, 6) then strftime('%Y-%m-%dT%H:%M:%S', j.state_time / 1000000, 'unixepoch')
+        || printf('.%06dZ', j.state_time % 1000000) end as finished_at,
+    j.cancel_reason,
+    (select f.message from queue_failures f where f.seq = j.seq order by f.fence desc limit 1) as last_error,
+    j.unique_key,
+    case when j.payload_is_external then p.payload else j.payload end as payload,
+    case when j.payload_is_external then p.meta else j.meta end as meta,
+    j.seq
+from queue_jobs j
+    left join queue_names q on q.queue_id = j.queue_id
+    left join queue_states s on s.state = j.state
+    left join queue_payloads p on p.seq = j.seq;
 
 create table queue_schema_migrations (version integer primary key, min_program_version integer) strict;
 insert into queue_schema_migrations (version, min_program_version) values (1, 1);
