@@ -8,7 +8,7 @@ use queue_core::admin::Prune;
 use queue_core::{Clock, Limits, QueueError};
 
 use crate::clock::SystemClock;
-use crate::place::Place;
+use crate::location::Location;
 use crate::queue::SqliteQueue;
 
 /// When a commit counts as done.
@@ -27,7 +27,7 @@ pub enum Synchronous {
 #[must_use = "a queue is opened by `open`"]
 #[derive(Clone)]
 pub struct SqliteQueueBuilder {
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) poll_interval: Duration,
@@ -55,7 +55,7 @@ impl SqliteQueueBuilder {
         retention.cancelled = Some(DAY);
         retention.discarded = Some(DAY * 7);
         Self {
-            place: Place::of(path),
+            location: Location::from_path(path),
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_millis(25),
@@ -140,7 +140,7 @@ impl SqliteQueueBuilder {
 impl std::fmt::Debug for SqliteQueueBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteQueueBuilder")
-            .field("place", &self.place)
+            .field("location", &self.location)
             .field("synchronous", &self.synchronous)
             .field("retention", &self.retention)
             .finish_non_exhaustive()

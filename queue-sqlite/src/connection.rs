@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::config::Synchronous;
-use crate::error::{Broken, is_busy};
+use crate::error::{TxError, is_busy};
 use crate::files::Files;
 use crate::guard::CHECKPOINT_PAGES;
-use crate::place::Place;
+use crate::location::Location;
 
 /// Opens a connection and makes its settings. Returns it with the files that it has open.
 ///
@@ -18,33 +18,34 @@ use crate::place::Place;
 ///
 /// The file can't be opened, is no database, or can't be set as it must be.
 pub(crate) fn open(
-    place: &Place,
+    location: &Location,
     synchronous: Synchronous,
     busy_timeout: Duration,
 ) -> Result<(Connection, Files), QueueError> {
-    let connection = connect(place, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
-    if place.is_file() {
-        check_encoding(&connection, place)?;
-        let mode =
-            write_ahead(&connection, busy_timeout).map_err(|error| Broken::from(error).told(place.path()))?;
-        require(place, "journal_mode", &mode, "wal")?;
+    let connection = connect(location, busy_timeout)
+        .map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
+    if location.is_file() {
+        check_encoding(&connection, location)?;
+        let mode = write_ahead(&connection, busy_timeout)
+            .map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
+        require(location, "journal_mode", &mode, "wal")?;
     }
     let level = synchronous as i64;
-    set(&connection, place, "synchronous", level)?;
+    set(&connection, location, "synchronous", level)?;
     // 4 MiB of pages: the inner ones of the trees of millions of jobs, and not so many that each commit, which may look
     // through all of them, takes long.
-    set(&connection, place, "cache_size", -4_096)?;
-    set(&connection, place, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    set(&connection, location, "cache_size", -4_096)?;
+    set(&connection, location, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Once a checkpoint is through, a log that a burst has made large is cut back to this.
-    set(&connection, place, "journal_size_limit", 64 << 20)?;
+    set(&connection, location, "journal_size_limit", 64 << 20)?;
     // The files beside the database are made with the first read.
     let read = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get::<_, i64>(0));
-    read.map_err(|error| Broken::from(error).told(place.path()))?;
-    Ok((connection, Files::of(place)))
+    read.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
+    Ok((connection, Files::of(location)))
 }
 
-fn connect(place: &Place, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    let connection = place.connect()?;
+fn connect(location: &Location, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let connection = location.connect()?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(64);
     // A plan must not depend on what is bound, else a statement is planned anew whenever that changes.
@@ -53,26 +54,26 @@ fn connect(place: &Place, busy_timeout: Duration) -> rusqlite::Result<Connection
 }
 
 /// Refuses a file whose texts are UTF-16: SQLite converts them, and changes U+FFFE on the way.
-fn check_encoding(connection: &Connection, place: &Place) -> Result<(), QueueError> {
+fn check_encoding(connection: &Connection, location: &Location) -> Result<(), QueueError> {
     let found = connection.pragma_query_value(None, "encoding", |row| row.get::<_, String>(0));
-    let found = found.map_err(|error| Broken::from(error).told(place.path()))?;
+    let found = found.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
     if found == "UTF-8" {
         return Ok(());
     }
     let text = format!(
         "`{}` stores its texts as {found}, and some characters would be changed: make a new file with `pragma encoding = \
          'UTF-8'` and copy the tables to it, or keep the jobs in a file of their own",
-        place.path().display()
+        location.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
 }
 
-fn set(connection: &Connection, place: &Place, name: &str, value: i64) -> Result<(), QueueError> {
-    let broken = |error| Broken::from(error).told(place.path());
+fn set(connection: &Connection, location: &Location, name: &str, value: i64) -> Result<(), QueueError> {
+    let broken = |error| TxError::from(error).to_queue_error(location.path());
     connection.pragma_update(None, name, value).map_err(broken)?;
     let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(broken)?;
     // A database in memory has no log to limit.
-    if place.is_file() { require(place, name, &found.to_string(), &value.to_string()) } else { Ok(()) }
+    if location.is_file() { require(location, name, &found.to_string(), &value.to_string()) } else { Ok(()) }
 }
 
 /// Has commits go to a log first, and gives the mode that the file is in then.
@@ -88,13 +89,13 @@ fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Res
     }
 }
 
-fn require(place: &Place, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
+fn require(location: &Location, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
     if found == wanted {
         return Ok(());
     }
     let text = format!(
         "`{}` can't be used: its `{name}` was set to {wanted} and is {found}; a queue needs a local disk",
-        place.path().display()
+        location.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
 }

@@ -10,22 +10,22 @@ use crate::files::Moved;
 
 /// Why an operation on the table did not come to its end.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum OpError {
     /// The request was refused before anything was written; what else is in the transaction goes on.
     Refused(QueueError),
     /// The database failed, and the whole transaction with it.
     Database(rusqlite::Error),
     /// The transaction is gone, for this reason.
-    Lost(&'static str),
+    TransactionLost(&'static str),
 }
 
-impl From<QueueError> for Failure {
+impl From<QueueError> for OpError {
     fn from(error: QueueError) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for OpError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
     }
@@ -33,20 +33,20 @@ impl From<rusqlite::Error> for Failure {
 
 /// What ended a transaction, for all who had a part in it.
 #[derive(Clone, Debug)]
-pub(crate) enum Broken {
+pub(crate) enum TxError {
     Database(Arc<rusqlite::Error>),
-    Lost(&'static str),
+    TransactionLost(&'static str),
     /// The file is no longer the one that its name leads to.
-    Moved,
+    FilesMoved,
 }
 
-impl Broken {
+impl TxError {
     /// Says it to one of them.
-    pub(crate) fn told(&self, path: &Path) -> QueueError {
+    pub(crate) fn to_queue_error(&self, path: &Path) -> QueueError {
         match self {
-            Self::Database(error) => explained(error, path),
-            Self::Lost(why) => QueueError::unavailable(*why),
-            Self::Moved => {
+            Self::Database(error) => describe(error, path),
+            Self::TransactionLost(why) => QueueError::unavailable(*why),
+            Self::FilesMoved => {
                 let path = path.display();
                 QueueError::unavailable(format!(
                     "`{path}`, or a file beside it, was removed or replaced while this queue had it open: what is \
@@ -61,20 +61,20 @@ impl Broken {
     }
 }
 
-impl From<Moved> for Broken {
+impl From<Moved> for TxError {
     fn from(Moved: Moved) -> Self {
-        Self::Moved
+        Self::FilesMoved
     }
 }
 
-impl From<rusqlite::Error> for Broken {
+impl From<rusqlite::Error> for TxError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(Arc::new(error))
     }
 }
 
 /// Says what is wrong with the file, and what to do about it.
-pub(crate) fn explained(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError {
+pub(crate) fn describe(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError {
     let path = path.display();
     let (kind, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
@@ -151,7 +151,7 @@ mod tests {
     fn what_is_too_big_to_be_stored_is_invalid() {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None);
 
-        let explained = Broken::from(error).told(Path::new("jobs.db"));
+        let explained = TxError::from(error).to_queue_error(Path::new("jobs.db"));
 
         assert_eq!(explained.kind(), QueueErrorKind::Invalid);
         assert!(explained.to_string().contains("billion bytes"), "{explained}");

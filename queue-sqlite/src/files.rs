@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::place::Place;
+use crate::location::Location;
 
 /// Names of files, each with the file that had this name when the queue was opened.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ impl Files {
     /// Takes down which files a connection has open that has just read from a place.
     ///
     /// A database in memory has no files, and only Unix lets somebody remove a file that is open.
-    pub(crate) fn of(place: &Place) -> Self {
-        let Place::File(path) = place else { return Self::default() };
+    pub(crate) fn of(location: &Location) -> Self {
+        let Location::File(path) = location else { return Self::default() };
         // The program may go to another folder later; and SQLite names the files beside the one that a link leads to.
         let Ok(path) = std::path::absolute(path) else { return Self::default() };
         let Ok(real) = fs::canonicalize(&path) else { return Self::default() };

@@ -63,15 +63,15 @@
 //! committed together with its completion: see [`SqliteUnitOfWork`].
 
 mod admin;
-mod attended;
 mod clock;
 mod config;
 mod connection;
 mod error;
 mod files;
 mod guard;
+mod joined_thread;
+mod location;
 mod migrations;
-mod place;
 mod process;
 mod queue;
 mod reader;

@@ -6,8 +6,8 @@
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::Broken;
-use crate::place::Place;
+use crate::error::TxError;
+use crate::location::Location;
 
 /// Every migration, the first one first; its number is its place, from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_jobs.sql")];
@@ -40,8 +40,8 @@ struct Found {
 /// # Errors
 ///
 /// `Unsupported` for a schema that is newer than this program.
-pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), QueueError> {
-    let broken = |error| Broken::from(error).told(place.path());
+pub(crate) fn migrate(connection: &mut Connection, location: &Location) -> Result<(), QueueError> {
+    let broken = |error| TxError::from(error).to_queue_error(location.path());
     if suits(find(connection).map_err(broken)?) {
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<(), 
         let text = format!(
             "`{}` has version {} of the schema and works with programs that know version {} or later, and this program \
              knows up to {LATEST}: update the program",
-            place.path().display(),
+            location.path().display(),
             found.version,
             found.min_program_version
         );

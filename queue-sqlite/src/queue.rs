@@ -13,8 +13,8 @@ use queue_core::{
     Transition,
 };
 
-use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
+use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
 use crate::writer::{Writer, WriterHandle};
 use queue_core::encoded::{encode, encode_followups};
@@ -32,8 +32,8 @@ use queue_core::encoded::{encode, encode_followups};
 pub struct SqliteQueue(Arc<Shared>);
 
 struct Shared {
-    writer: Attended<WriterHandle>,
-    reader: Attended<Reader>,
+    writer: JoinOnDrop<WriterHandle>,
+    reader: JoinOnDrop<Reader>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     path: Arc<Path>,
@@ -60,8 +60,8 @@ impl SqliteQueue {
     }
 
     pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<Self, QueueError> {
-        settings.place.prepare()?;
-        let path: Arc<Path> = settings.place.path().into();
+        settings.location.prepare()?;
+        let path: Arc<Path> = settings.location.path().into();
         let (clock, limits) = (settings.clock.clone(), settings.limits);
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
@@ -89,11 +89,11 @@ impl SqliteQueue {
     }
 
     pub(crate) fn writer(&self) -> &WriterHandle {
-        self.0.writer.way()
+        self.0.writer.handle()
     }
 
     pub(crate) fn reader(&self) -> &Reader {
-        self.0.reader.way()
+        self.0.reader.handle()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

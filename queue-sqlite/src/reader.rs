@@ -8,11 +8,11 @@ use queue_core::QueueError;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
 use crate::connection;
-use crate::error::Broken;
+use crate::error::TxError;
 use crate::files::Files;
+use crate::joined_thread::JoinOnDrop;
 use crate::process::Process;
 
 type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
@@ -27,16 +27,16 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Opens a connection on a thread of its own.
-    pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<Attended<Self>, QueueError> {
+    pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<JoinOnDrop<Self>, QueueError> {
         let (queries, waiting) = mpsc::channel::<Query>();
-        let (place, synchronous, busy) =
-            (settings.place.clone(), settings.synchronous, settings.busy_timeout);
-        let reader = Self { queries, path: place.path().into(), process: Process::current() };
-        let open = move || connection::open(&place, synchronous, busy);
+        let (location, synchronous, busy) =
+            (settings.location.clone(), settings.synchronous, settings.busy_timeout);
+        let reader = Self { queries, path: location.path().into(), process: Process::current() };
+        let open = move || connection::open(&location, synchronous, busy);
         let read = move |(mut connection, files)| {
             waiting.into_iter().for_each(|query| query(&mut connection, &files));
         };
-        Attended::start("queue-sqlite-read", reader, open, read).await
+        JoinOnDrop::start("queue-sqlite-read", reader, open, read).await
     }
 
     /// Runs a query, all of it on one state of the file.
@@ -51,9 +51,9 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         let path = self.path.clone();
         let query: Query = Box::new(move |connection, files| {
-            let answer = consistently(connection, query).map_err(Broken::from);
+            let answer = consistently(connection, query).map_err(TxError::from);
             let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
-            drop(reply.send(answer.map_err(|broken| broken.told(&path))));
+            drop(reply.send(answer.map_err(|broken| broken.to_queue_error(&path))));
         });
         let checked = self.process.check();
         let is_sent = checked.is_ok() && self.queries.send(query).is_ok();

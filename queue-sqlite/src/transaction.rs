@@ -3,7 +3,7 @@
 use queue_core::{IntoJob, NewJob, QueueError, Receipt};
 use rusqlite::Connection;
 
-use crate::error::{Broken, Failure};
+use crate::error::{OpError, TxError};
 use crate::queue::SqliteQueue;
 use crate::table::{Known, Table};
 use queue_core::encoded::encode;
@@ -66,11 +66,11 @@ impl SqliteQueue {
         let mut known = Known::default();
         let mut table = Table::new(tx, self.clock().now(), &mut known);
         // A lease that has expired holds no unique key any more, even if nobody has noted that yet.
-        let pushed = table.advance().map_err(Failure::from).and_then(|()| table.push(&jobs));
+        let pushed = table.advance().map_err(OpError::from).and_then(|()| table.push(&jobs));
         let receipts = pushed.map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Database(error) => Broken::from(error).told(self.path()),
-            Failure::Lost(why) => QueueError::unavailable(why),
+            OpError::Refused(error) => error,
+            OpError::Database(error) => TxError::from(error).to_queue_error(self.path()),
+            OpError::TransactionLost(why) => QueueError::unavailable(why),
         })?;
         self.writer().watch();
         Ok(receipts)

@@ -24,11 +24,11 @@ use tokio::sync::oneshot;
 
 pub(crate) use handle::WriterHandle;
 
-use crate::attended::Attended;
 use crate::config::SqliteQueueBuilder;
-use crate::error::{Broken, is_busy};
+use crate::error::{TxError, is_busy};
 use crate::files::Files;
 use crate::guard::Guard;
+use crate::joined_thread::JoinOnDrop;
 use crate::table::{self, Known, Table};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
@@ -85,13 +85,13 @@ type Served = Vec<(Claim, Vec<Delivery>)>;
 
 impl Writer {
     /// Opens and migrates the file on a thread of its own, which then goes on writing.
-    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<Attended<WriterHandle>, QueueError> {
+    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
         let (sender, messages) = unbounded_channel();
         let handle = WriterHandle::new(sender);
         let weak = handle.downgrade();
         let open = move || Self::open(settings, messages, weak);
         let write = |(writer, runtime): (Self, tokio::runtime::Runtime)| runtime.block_on(writer.run());
-        Attended::start("queue-sqlite-write", handle, open, write).await
+        JoinOnDrop::start("queue-sqlite-write", handle, open, write).await
     }
 
     fn open(
@@ -99,23 +99,24 @@ impl Writer {
         messages: UnboundedReceiver<Message>,
         handle: handle::WeakHandle,
     ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {
-        let place = &settings.place;
-        let (mut connection, files) = connection::open(place, settings.synchronous, settings.busy_timeout)?;
-        migrations::migrate(&mut connection, place)?;
-        if place.is_file() {
+        let location = &settings.location;
+        let (mut connection, files) =
+            connection::open(location, settings.synchronous, settings.busy_timeout)?;
+        migrations::migrate(&mut connection, location)?;
+        if location.is_file() {
             // From here on the writer itself waits for the lock, so that it can do so without blocking its timers.
             let unset = connection.busy_timeout(Duration::ZERO);
-            unset.map_err(|error| Broken::from(error).told(place.path()))?;
+            unset.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime
             .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
         let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention.clone());
-        let own_timeout = if place.is_file() { Duration::ZERO } else { settings.busy_timeout };
+        let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
         let known = Known { guard: Guard::new(own_timeout), ..Known::default() };
         let guarded = known.guard.install(&connection);
-        guarded.map_err(|error| Broken::from(error).told(place.path()))?;
+        guarded.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         let writer = Self {
             settings,
             connection,
@@ -224,7 +225,7 @@ impl Writer {
         }
         if batch.operations.is_empty() && !self.waiting.is_empty() && self.check_files().is_err() {
             // Nobody else can store what they wait for.
-            self.fail(batch.operations, &Broken::Moved).await;
+            self.fail(batch.operations, &TxError::FilesMoved).await;
         } else if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
             self.answer_those_whose_time_is_over();
         } else {
@@ -263,19 +264,19 @@ impl Writer {
     async fn commit_alone(&mut self, operation: Box<dyn Operation>) {
         let mut operation = [operation];
         let broken = self.write(&mut operation, Company::None).await.err();
-        let path = self.settings.place.path();
+        let path = self.settings.location.path();
         if let Some(broken) = &broken {
             tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
         }
         let [operation] = operation;
-        operation.answer(broken.map(|broken| broken.told(path)));
+        operation.answer(broken.map(|broken| broken.to_queue_error(path)));
     }
 
     async fn write(
         &mut self,
         operations: &mut [Box<dyn Operation>],
         company: Company,
-    ) -> Result<Served, Broken> {
+    ) -> Result<Served, TxError> {
         if !self.connection.is_autocommit() {
             // An earlier transaction could not even be rolled back; then it's to be done now.
             self.run_statement("rollback")?;
@@ -301,14 +302,14 @@ impl Writer {
     }
 
     /// Checks that what was committed is in the file that others find.
-    fn check_files(&mut self) -> Result<(), Broken> {
+    fn check_files(&mut self) -> Result<(), TxError> {
         let checked = self.files.check();
         self.is_moved = checked.is_err();
         Ok(checked?)
     }
 
     /// Takes the write lock, which one connection has at a time.
-    async fn begin(&self) -> Result<(), Broken> {
+    async fn begin(&self) -> Result<(), TxError> {
         let began = Instant::now();
         loop {
             match self.run_statement("begin immediate") {
@@ -330,7 +331,7 @@ impl Writer {
         operations: &mut [Box<dyn Operation>],
         company: Company,
         served: &mut Served,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), TxError> {
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
         table.advance()?;
         for operation in operations {
@@ -384,11 +385,11 @@ impl Writer {
         }
     }
 
-    async fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &Broken) {
-        let path = self.settings.place.path();
+    async fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &TxError) {
+        let path = self.settings.location.path();
         tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
         for operation in operations {
-            operation.answer(Some(broken.told(path)));
+            operation.answer(Some(broken.to_queue_error(path)));
         }
         // A lock that others hold will be free some time, so those who can wait go on; anything else is for all to know.
         let told: Vec<_> = if broken.is_busy() {
@@ -397,7 +398,7 @@ impl Writer {
             self.waiting.take_all().collect()
         };
         for claim in told {
-            claim.answer(Err(broken.told(path)));
+            claim.answer(Err(broken.to_queue_error(path)));
         }
         self.waiting.look_again();
         self.pruning.failed();

@@ -5,7 +5,7 @@ use queue_core::{JobId, QueueError, QueueName, State, Timestamp};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
 
@@ -19,7 +19,7 @@ struct Standing {
 
 impl Table<'_> {
     /// Cancels a waiting job, or asks for the end of an executing one.
-    pub(crate) fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, Failure> {
+    pub(crate) fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, OpError> {
         let job = self.known(id)?;
         if job.state.is_finished() {
             return Ok(Cancellation::Finished);
@@ -34,7 +34,7 @@ impl Table<'_> {
     }
 
     /// Makes a finished or waiting job available now, with at least one attempt left.
-    pub(crate) fn retry(&mut self, id: JobId) -> Result<(), Failure> {
+    pub(crate) fn retry(&mut self, id: JobId) -> Result<(), OpError> {
         let job = self.known(id)?;
         if job.state == State::Executing {
             return Err(QueueError::executing_job(id).into());
@@ -47,7 +47,7 @@ impl Table<'_> {
     }
 
     /// Removes a job.
-    pub(crate) fn delete(&mut self, id: JobId) -> Result<(), Failure> {
+    pub(crate) fn delete(&mut self, id: JobId) -> Result<(), OpError> {
         let job = self.known(id)?;
         if job.state == State::Executing {
             return Err(QueueError::executing_job(id).into());
@@ -62,7 +62,7 @@ impl Table<'_> {
     }
 
     /// Gives a finished job that is to run again its unique key back.
-    fn take_key_back(&mut self, id: JobId, name: &str, key: &str) -> Result<(), Failure> {
+    fn take_key_back(&mut self, id: JobId, name: &str, key: &str) -> Result<(), OpError> {
         let find = self.statements.get(sql::KEY_HOLDER)?;
         let holder = find.query_row((name, key), |row| {
             let until = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros);
@@ -79,7 +79,7 @@ impl Table<'_> {
         }
     }
 
-    fn known(&mut self, id: JobId) -> Result<Standing, Failure> {
+    fn known(&mut self, id: JobId) -> Result<Standing, OpError> {
         let find = self.statements.get(sql::STANDING)?;
         let standing = find.query_row([rows::id_bytes(id)], |row| {
             let (seq, name, unique_key) = (row.get(0)?, row.get(2)?, row.get(3)?);

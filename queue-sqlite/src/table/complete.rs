@@ -6,7 +6,7 @@ use queue_core::error::panic_message;
 use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
 
 use super::Table;
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::unit_of_work::Write;
 use queue_core::encoded::Encoded;
 
@@ -19,7 +19,7 @@ impl Table<'_> {
         lease: &Lease,
         writes: Vec<Write>,
         followups: &[Encoded],
-    ) -> Result<Settled, Failure> {
+    ) -> Result<Settled, OpError> {
         self.check_schedules(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
         let completed = self.apply(lease, &Transition::Complete)?;
@@ -40,7 +40,7 @@ impl Table<'_> {
     }
 
     /// Makes the writes, up to the first that fails.
-    fn written(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, Failure> {
+    fn written(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
         for write in writes {
             let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
             let (written, refused) = self.known.guard.watch(self.connection, write)?;
@@ -49,9 +49,9 @@ impl Table<'_> {
                 if let Ok(Err(error)) = written
                     && let Ok(error) = error.downcast::<rusqlite::Error>()
                 {
-                    return Err(Failure::Database(*error));
+                    return Err(OpError::Database(*error));
                 }
-                return Err(Failure::Lost(
+                return Err(OpError::TransactionLost(
                     "a write of a unit of work ended the transaction, which it must not do",
                 ));
             }

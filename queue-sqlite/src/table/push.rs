@@ -4,7 +4,7 @@ use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
 use queue_core::encoded::Encoded;
@@ -27,7 +27,7 @@ struct Holder {
 
 impl Table<'_> {
     /// Stores a batch, and answers with a receipt for each job.
-    pub(crate) fn push(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>, Failure> {
+    pub(crate) fn push(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>, OpError> {
         self.check_schedules(jobs)?;
         Ok(self.store_all(jobs)?)
     }

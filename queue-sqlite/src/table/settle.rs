@@ -5,7 +5,7 @@ use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::error::Failure;
+use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
 use queue_core::encoded::Encoded;
@@ -16,7 +16,7 @@ impl Table<'_> {
         &mut self,
         settlements: &[Settlement],
         followups: &[Vec<Encoded>],
-    ) -> Result<Vec<Settled>, Failure> {
+    ) -> Result<Vec<Settled>, OpError> {
         followups.iter().try_for_each(|followups| self.check_schedules(followups))?;
         let pairs = settlements.iter().zip(followups);
         Ok(pairs

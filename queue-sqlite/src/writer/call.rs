@@ -4,7 +4,7 @@ use queue_core::QueueError;
 use tokio::sync::oneshot;
 
 use super::message::Operation;
-use crate::error::{Broken, Failure, writer_gone};
+use crate::error::{OpError, TxError, writer_gone};
 use crate::table::Table;
 
 pub(super) struct Call<F, T> {
@@ -17,7 +17,7 @@ pub(super) struct Call<F, T> {
 
 impl<F, T> Operation for Call<F, T>
 where
-    F: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send,
+    F: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send,
     T: Send,
 {
     fn weight(&self) -> usize {
@@ -28,13 +28,13 @@ where
         self.is_alone
     }
 
-    fn run(&mut self, table: &mut Table<'_>) -> Result<(), Broken> {
+    fn run(&mut self, table: &mut Table<'_>) -> Result<(), TxError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         self.answer = Some(match work(table) {
             Ok(answer) => Ok(answer),
-            Err(Failure::Refused(error)) => Err(error),
-            Err(Failure::Database(error)) => return Err(error.into()),
-            Err(Failure::Lost(why)) => return Err(Broken::Lost(why)),
+            Err(OpError::Refused(error)) => Err(error),
+            Err(OpError::Database(error)) => return Err(error.into()),
+            Err(OpError::TransactionLost(why)) => return Err(TxError::TransactionLost(why)),
         });
         Ok(())
     }

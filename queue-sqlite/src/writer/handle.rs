@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::call::Call;
 use super::message::{Claim, Message};
-use crate::error::{Failure, writer_gone};
+use crate::error::{OpError, writer_gone};
 use crate::process::Process;
 use crate::table::Table;
 
@@ -48,7 +48,7 @@ impl WriterHandle {
     ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where
         T: Send + 'static,
-        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
         self.send(weight, false, work)
     }
@@ -60,7 +60,7 @@ impl WriterHandle {
     ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where
         T: Send + 'static,
-        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
         self.send(1, true, work)
     }
@@ -73,7 +73,7 @@ impl WriterHandle {
     ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where
         T: Send + 'static,
-        W: FnOnce(&mut Table<'_>) -> Result<T, Failure> + Send + 'static,
+        W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let call = Call { weight, is_alone, work: Some(work), answer: None, reply };

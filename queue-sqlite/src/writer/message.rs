@@ -5,7 +5,7 @@ use queue_core::handover::Handover;
 use queue_core::{Demand, QueueError};
 use tokio::sync::oneshot;
 
-use crate::error::Broken;
+use crate::error::TxError;
 use crate::table::Table;
 
 pub(crate) enum Message {
@@ -34,7 +34,7 @@ pub(crate) trait Operation: Send {
     /// # Errors
     ///
     /// The database's own: then the transaction is over. A refusal is an answer.
-    fn run(&mut self, table: &mut Table<'_>) -> Result<(), Broken>;
+    fn run(&mut self, table: &mut Table<'_>) -> Result<(), TxError>;
 
     /// Sends the answer: its own after the commit, or why there was none.
     fn answer(self: Box<Self>, failed: Option<QueueError>);

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 /// What a path that was given stands for.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     File(PathBuf),
     /// A database that the connections of one queue share, and that is gone with the last of them.
     Memory {
@@ -17,11 +17,11 @@ pub(crate) enum Place {
     },
 }
 
-impl Place {
+impl Location {
     /// The path that means memory, as everywhere in SQLite.
     const MEMORY: &'static str = ":memory:";
 
-    pub(crate) fn of(path: &Path) -> Self {
+    pub(crate) fn from_path(path: &Path) -> Self {
         if path == Path::new(Self::MEMORY) {
             // A name that begins with a slash is shared by the connections of a process which know it.
             return Self::Memory { uri: format!("file:/queue-{:032x}?vfs=memdb", fastrand::u128(..)) };

@@ -15,13 +15,13 @@ use crate::process::Process;
 ///
 /// **Invariant:** nobody else has a way that keeps the thread alive, except for the thread itself.
 #[derive(Debug)]
-pub(crate) struct Attended<W> {
+pub(crate) struct JoinOnDrop<W> {
     // Dropped first, which is what has the thread end.
-    way: W,
-    _thread: Joined,
+    handle: W,
+    _thread: ThreadGuard,
 }
 
-impl<W> Attended<W> {
+impl<W> JoinOnDrop<W> {
     /// Starts a thread that opens what it works with, and gives the way to it once that is open.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl<W> Attended<W> {
     /// No thread could be started, or what it wanted to open can't be.
     pub(crate) async fn start<T>(
         name: &str,
-        way: W,
+        handle: W,
         open: impl FnOnce() -> Result<T, QueueError> + Send + 'static,
         work: impl FnOnce(T) + Send + 'static,
     ) -> Result<Self, QueueError> {
@@ -49,19 +49,19 @@ impl<W> Attended<W> {
         is_open
             .await
             .map_err(|_| QueueError::unavailable("the thread panicked while it opened the file"))??;
-        Ok(Self { way, _thread: Joined(Some(thread), Process::current()) })
+        Ok(Self { handle, _thread: ThreadGuard(Some(thread), Process::current()) })
     }
 
-    pub(crate) fn way(&self) -> &W {
-        &self.way
+    pub(crate) fn handle(&self) -> &W {
+        &self.handle
     }
 }
 
 /// A thread that is waited for when this is dropped.
 #[derive(Debug)]
-struct Joined(Option<JoinHandle<()>>, Process);
+struct ThreadGuard(Option<JoinHandle<()>>, Process);
 
-impl Drop for Joined {
+impl Drop for ThreadGuard {
     fn drop(&mut self) {
         // Whatever the thread does for its callers may drop the last of them; it can't wait for itself.
         let others = |thread: &JoinHandle<()>| {
@@ -92,7 +92,7 @@ mod tests {
             ended.send(()).expect("somebody who waits");
         });
 
-        drop(Joined(Some(thread), Process::other()));
+        drop(ThreadGuard(Some(thread), Process::other()));
 
         assert!(has_ended.try_recv().is_err(), "the thread was waited for");
         drop(end);
