@@ -59,8 +59,8 @@ impl Admin for SqliteQueue {
 
 fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobRecord>> {
     let mut get = connection.prepare_cached(sql::GET)?;
-    let found = get.query_row([rows::id_bytes(id)], |row| rows::record(connection, row)).optional()?;
-    found.map(|found| shown(connection, found, now)).transpose()
+    let found = get.query_row([rows::id_bytes(id)], |row| rows::job_record(connection, row)).optional()?;
+    found.map(|found| with_errors(connection, found, now)).transpose()
 }
 
 fn list(
@@ -72,11 +72,11 @@ fn list(
 ) -> Result<JobPage> {
     let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
     // One more than asked for tells whether there is a next page.
-    let rows = rows::count(limit as u64).saturating_add(1);
+    let rows = rows::to_i64(limit as u64).saturating_add(1);
     let mut list = connection.prepare_cached(sql::LIST)?;
     let found = list.query_map(
         named_params! {
-            ":after": rows::count(after),
+            ":after": rows::to_i64(after),
             ":queue": filter.queue.as_ref().map(QueueName::as_str),
             ":name": filter.name.as_ref().map(queue_core::JobName::as_str),
             ":before": filter.pushed_before.map(Timestamp::as_micros),
@@ -84,41 +84,41 @@ fn list(
             ":now": now.as_micros(),
             ":limit": rows,
         },
-        |row| rows::record(connection, row),
+        |row| rows::job_record(connection, row),
     )?;
     let found = found.collect::<Result<Vec<_>>>()?.into_iter().map(|found| {
         let position = u64::try_from(found.0).unwrap_or(0);
-        Ok((position, shown(connection, found, now)?))
+        Ok((position, with_errors(connection, found, now)?))
     });
     Ok(JobPage::of(found.collect::<Result<_>>()?, limit))
 }
 
 /// Adds a record's errors, and shows it as of now.
-fn shown(
+fn with_errors(
     connection: &Connection,
     (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<JobRecord> {
     let mut failures = connection.prepare_cached(sql::FAILURES)?;
-    record.errors = failures.query_map([seq], rows::failure)?.collect::<Result<_>>()?;
+    record.errors = failures.query_map([seq], rows::attempt_error)?.collect::<Result<_>>()?;
     Ok(record.as_of(state_time, now))
 }
 
 fn counts(connection: &Connection, now: Timestamp) -> Result<Vec<QueueCounts>> {
-    let mut lines = connection.prepare_cached(sql::LINES)?;
-    let line = |row: &Row<'_>| {
+    let mut queues = connection.prepare_cached(sql::QUEUES)?;
+    let queue = |row: &Row<'_>| {
         let name: String = row.get(1)?;
         Ok((row.get::<_, i64>(0)?, QueueCounts::new(name.into(), row.get(2)?)))
     };
-    let mut lines = lines.query_map([], line)?.collect::<Result<Vec<_>>>()?;
+    let mut queues = queues.query_map([], queue)?.collect::<Result<Vec<_>>>()?;
     let mut counts = connection.prepare_cached(sql::COUNTS)?;
     let mut rows = counts.query(named_params! { ":now": now.as_micros() })?;
     while let Some(row) = rows.next()? {
-        let (line, state, count): (i64, State, u64) =
-            (row.get(0)?, rows::state(row, 1)?, rows::number(row, 2)?);
-        if let Some((_, counts)) = lines.iter_mut().find(|(number, _)| *number == line) {
+        let (queue_id, state, count): (i64, State, u64) =
+            (row.get(0)?, rows::state(row, 1)?, rows::read_u64(row, 2)?);
+        if let Some((_, counts)) = queues.iter_mut().find(|(id, _)| *id == queue_id) {
             counts.set(state, count);
         }
     }
-    Ok(lines.into_iter().map(|(_, counts)| counts).collect())
+    Ok(queues.into_iter().map(|(_, counts)| counts).collect())
 }

@@ -27,24 +27,24 @@ pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<JobId> {
 }
 
 /// Reads an instant.
-pub(crate) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     row.get(column).map(Timestamp::from_micros)
 }
 
 /// Reads a state by its number.
 pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
-    let number = number(row, column)?;
+    let number = read_u64(row, column)?;
     let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
     found.copied().ok_or_else(|| unreadable(column, format!("there is no state {number}")))
 }
 
 /// Writes a count that grows without end in practice, and never past the end of its column.
-pub(crate) fn count(number: u64) -> i64 {
+pub(crate) fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Reads a count; one below zero, which nobody writes, is none.
-pub(crate) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
+pub(crate) fn read_u64(row: &Row<'_>, column: usize) -> Result<u64> {
     let number: i64 = row.get(column)?;
     Ok(u64::try_from(number).unwrap_or(0))
 }
@@ -54,7 +54,7 @@ fn text<T: for<'a> From<&'a str>>(row: &Row<'_>, column: usize) -> Result<T> {
 }
 
 fn fence(row: &Row<'_>, column: usize) -> Result<Fence> {
-    number(row, column).map(Fence)
+    read_u64(row, column).map(Fence)
 }
 
 fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
@@ -65,12 +65,12 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
 }
 
 /// Reads what a job carries, of its row or from where it's apart.
-fn carried(connection: &Connection, row: &Row<'_>, column: usize) -> Result<(Body, Meta)> {
+fn body_and_meta(connection: &Connection, row: &Row<'_>, column: usize) -> Result<(Body, Meta)> {
     let body =
         |row: &Row<'_>, column| Ok((Body::stored(text::<String>(row, column)?), meta(row, column + 1)?));
     if row.get(column + 2)? {
         let seq: Seq = row.get(0)?;
-        return connection.prepare_cached(sql::BODY)?.query_row([seq], |row| body(row, 0));
+        return connection.prepare_cached(sql::EXTERNAL_PAYLOAD)?.query_row([seq], |row| body(row, 0));
     }
     body(row, column)
 }
@@ -89,21 +89,24 @@ pub(crate) fn delivery(
 ) -> Result<(Seq, Delivery)> {
     let fence = Fence(fence(row, 5)?.0 + 1);
     let lease = Lease::new(id(row, 1)?, fence, lease, now.saturating_add(lease));
-    let (body, meta) = carried(connection, row, 9)?;
+    let (body, meta) = body_and_meta(connection, row, 9)?;
     let mut record = JobRecord::new(lease.job, text::<JobName>(row, 2)?, body);
     record.queue = queue.clone();
     record.attempt = row.get::<_, u32>(3)? + 1;
     record.max_attempts = row.get(4)?;
     record.priority = row.get(6)?;
-    record.pushed_at = instant(row, 7)?;
-    record.run_at = instant(row, 8)?;
+    record.pushed_at = timestamp(row, 7)?;
+    record.run_at = timestamp(row, 8)?;
     record.meta = meta;
     Ok((row.get(0)?, Delivery::new(record, lease)))
 }
 
 /// Reads a row of `GET` or `LIST` as it is stored; its errors are in another table.
-pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
-    let (body, meta) = carried(connection, row, 15)?;
+pub(crate) fn job_record(
+    connection: &Connection,
+    row: &Row<'_>,
+) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
+    let (body, meta) = body_and_meta(connection, row, 15)?;
     let mut record = JobRecord::new(id(row, 1)?, text::<JobName>(row, 2)?, body);
     record.queue = text::<QueueName>(row, 3)?;
     record.state = state(row, 4)?;
@@ -111,8 +114,8 @@ pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, Job
     record.attempt = row.get(6)?;
     record.max_attempts = row.get(7)?;
     record.fence = fence(row, 8)?;
-    record.pushed_at = instant(row, 9)?;
-    record.run_at = instant(row, 10)?;
+    record.pushed_at = timestamp(row, 9)?;
+    record.run_at = timestamp(row, 10)?;
     record.claimed_at = row.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros);
     let state_time = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
     record.finished_at = state_time.filter(|_| record.state.is_finished());
@@ -123,6 +126,6 @@ pub(crate) fn record(connection: &Connection, row: &Row<'_>) -> Result<(Seq, Job
 }
 
 /// Reads a row of `FAILURES`.
-pub(crate) fn failure(row: &Row<'_>) -> Result<AttemptError> {
-    Ok(AttemptError::new(row.get(0)?, instant(row, 1)?, row.get::<_, String>(2)?))
+pub(crate) fn attempt_error(row: &Row<'_>) -> Result<AttemptError> {
+    Ok(AttemptError::new(row.get(0)?, timestamp(row, 1)?, row.get::<_, String>(2)?))
 }

@@ -4,21 +4,21 @@
 //! looks at finished jobs but those which are about them.
 
 /// The number of a queue: by the unique index on its name.
-pub(crate) const LINE: &str = "select queue_id, paused from queue_names where name = ?1";
+pub(crate) const FIND_QUEUE: &str = "select queue_id, paused from queue_names where name = ?1";
 
 /// A queue at its first use.
-pub(crate) const NEW_LINE: &str = "insert into queue_names (name) values (?1) returning queue_id";
+pub(crate) const INSERT_QUEUE: &str = "insert into queue_names (name) values (?1) returning queue_id";
 
 /// Whether an identity is known: by the unique index on it.
-pub(crate) const KNOWN: &str = "select seq from queue_jobs where id = ?1";
+pub(crate) const FIND_BY_ID: &str = "select seq from queue_jobs where id = ?1";
 
 /// Who holds a unique key: by the partial index of the keys that are held.
-pub(crate) const KEY_HOLDER: &str = "
+pub(crate) const FIND_KEY_HOLDER: &str = "
     select seq, id, state, attempt, unique_until from queue_jobs
     where name = ?1 and unique_key = ?2 and owns_unique_key = 1";
 
 /// Takes a unique key from its holder: by `seq`.
-pub(crate) const LET_GO_OF_KEY: &str = "update queue_jobs set owns_unique_key = null where seq = ?1";
+pub(crate) const RELEASE_KEY: &str = "update queue_jobs set owns_unique_key = null where seq = ?1";
 
 /// Stores a job. Its place in push order is one more than the last, so it goes to the end of each tree.
 pub(crate) const INSERT_JOB: &str = "
@@ -28,19 +28,19 @@ pub(crate) const INSERT_JOB: &str = "
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 /// Stores what a job carries apart from it, under the place that the job was given.
-pub(crate) const INSERT_BODY: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
+pub(crate) const INSERT_PAYLOAD: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
 
 /// Replaces what a waiting job carries: both by `seq`.
 pub(crate) const REPLACE_JOB: &str = "
     update queue_jobs set state = ?2, priority = ?3, run_at = ?4, state_time = case ?2 when 0 then ?4 end where seq = ?1";
-pub(crate) const REPLACE_PAYLOAD: &str =
+pub(crate) const REPLACE_INLINE_PAYLOAD: &str =
     "update queue_jobs set payload = ?2 where seq = ?1 and payload_is_external is null";
-pub(crate) const REPLACE_BODY: &str = "update queue_payloads set payload = ?2 where seq = ?1";
+pub(crate) const REPLACE_EXTERNAL_PAYLOAD: &str = "update queue_payloads set payload = ?2 where seq = ?1";
 
 /// Moves what a waiting job carries out of its row, with a payload that is large: both by `seq`.
-pub(crate) const MOVE_BODY: &str =
+pub(crate) const SPILL_PAYLOAD: &str =
     "insert into queue_payloads (seq, payload, meta) select seq, ?2, meta from queue_jobs where seq = ?1";
-pub(crate) const BODY_MOVED: &str =
+pub(crate) const CLEAR_INLINE_PAYLOAD: &str =
     "update queue_jobs set payload = null, meta = null, payload_is_external = 1 where seq = ?1";
 
 /// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs, which ends at the limit.
@@ -53,7 +53,7 @@ pub(crate) const READY: &str = "
     order by j.priority, j.run_at, j.seq limit ?2";
 
 /// What a job carries apart from its row: by `seq`.
-pub(crate) const BODY: &str = "select payload, meta from queue_payloads where seq = ?1";
+pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_payloads where seq = ?1";
 
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
@@ -66,19 +66,19 @@ pub(crate) const ANY_READY: &str = "
     where q.name = ?1 and q.paused = 0 and j.state = 1 limit 1";
 
 /// Makes the jobs of a waiting state available that are due: a walk over them by time, up to now.
-pub(crate) const MAKE_DUE_AVAILABLE: &str =
+pub(crate) const PROMOTE_DUE: &str =
     "update queue_jobs set state = 1, state_time = null where state = ?1 and state_time <= ?2";
 
 /// The leases that have expired: a walk over the leased jobs by time, up to now.
-pub(crate) const EXPIRED: &str = "
+pub(crate) const EXPIRED_LEASES: &str = "
     select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name from queue_jobs
     where state = 2 and state_time <= ?1 order by state_time";
 
 /// Ends a lease that has expired: by `seq`.
-pub(crate) const EXPIRE: &str = "update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
+pub(crate) const EXPIRE_LEASE: &str = "update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
 
 /// When time next changes something for the jobs of a state: its first entry by time.
-pub(crate) const NEXT_OF_STATE: &str = "select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
+pub(crate) const NEXT_STATE_TIME: &str = "select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
 
 /// Extends a lease that holds: by the job's identity, and then by its fence.
 pub(crate) const RENEW: &str = "
@@ -127,12 +127,12 @@ pub(crate) const TRIM_FAILURES: &str = "
         (select fence from queue_failures where seq = ?1 order by fence desc limit 1 offset ?2)";
 
 /// What an operator's request depends on: by identity.
-pub(crate) const STANDING: &str = "
+pub(crate) const FIND_FOR_OPERATOR: &str = "
     select seq, state, name, unique_key, unique_until from queue_jobs where id = ?1";
-pub(crate) const ASK_TO_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";
+pub(crate) const REQUEST_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";
 pub(crate) const CANCEL_WAITING: &str =
     "update queue_jobs set state = 6, state_time = ?2, cancel_reason = ?3 where seq = ?1";
-pub(crate) const RUN_AGAIN: &str = "
+pub(crate) const RETRY_BY_OPERATOR: &str = "
     update queue_jobs set
         state = 1, run_at = ?2, state_time = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
         owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end
@@ -141,12 +141,12 @@ pub(crate) const SET_PAUSED: &str = "
     insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
 
 /// The jobs of one finished state that finished first: a walk from the beginning of that state's part of the index.
-pub(crate) const FINISHED_FIRST: &str = "
+pub(crate) const OLDEST_FINISHED: &str = "
     select seq, state_time from queue_jobs where state = ?1 and state_time <= ?2 order by state_time, seq limit ?3";
 
 /// Removes a job: three times by `seq`.
 pub(crate) const DELETE_JOB: &str = "delete from queue_jobs where seq = ?1";
-pub(crate) const DELETE_BODY: &str = "delete from queue_payloads where seq = ?1";
+pub(crate) const DELETE_PAYLOAD: &str = "delete from queue_payloads where seq = ?1";
 pub(crate) const DELETE_FAILURES: &str = "delete from queue_failures where seq = ?1";
 
 /// A job's errors, oldest first: a walk over its own.
@@ -193,7 +193,7 @@ pub(crate) const LIST: &str = concat!(
 /// How many jobs of each queue are in which state. It looks at every job, so it's for people.
 pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
-pub(crate) const LINES: &str = "select queue_id, name, paused from queue_names order by name";
+pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names order by name";
 
 #[cfg(test)]
 mod plans;

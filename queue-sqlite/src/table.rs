@@ -28,7 +28,7 @@ use statements::Statements;
 pub(crate) struct Table<'a> {
     connection: &'a Connection,
     now: Timestamp,
-    known: &'a mut Known,
+    cache: &'a mut WriterCache,
     statements: Statements<'a>,
 }
 
@@ -37,31 +37,31 @@ const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable]
 
 /// What the tables of one connection share.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct WriterCache {
     /// The numbers of queues, for one transaction: whoever deletes or restores the tables changes them.
-    pub(crate) lines: HashMap<QueueName, i64>,
+    pub(crate) queue_ids: HashMap<QueueName, i64>,
     /// Watches over the writes of units of work.
     pub(crate) guard: Guard,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(connection: &'a Connection, now: Timestamp, known: &'a mut Known) -> Self {
-        Self { connection, now, known, statements: Statements::new(connection) }
+    pub(crate) fn new(connection: &'a Connection, now: Timestamp, cache: &'a mut WriterCache) -> Self {
+        Self { connection, now, cache, statements: Statements::new(connection) }
     }
 
     /// Lets time pass: what is due becomes available, and expired leases are void.
     pub(crate) fn advance(&mut self) -> Result<()> {
         for state in TIMED {
             // A look costs little, and mostly there is nothing to do.
-            let find = self.statements.get(sql::NEXT_OF_STATE)?;
-            let next = find.query_row([state as i64], |row| rows::instant(row, 0)).optional()?;
+            let find = self.statements.get(sql::NEXT_STATE_TIME)?;
+            let next = find.query_row([state as i64], |row| rows::timestamp(row, 0)).optional()?;
             if next.is_none_or(|next| next > self.now) {
                 continue;
             }
             match state {
                 State::Executing => self.expire()?,
                 waiting => {
-                    let due = self.statements.get(sql::MAKE_DUE_AVAILABLE)?;
+                    let due = self.statements.get(sql::PROMOTE_DUE)?;
                     due.execute((waiting as i64, self.now.as_micros()))?;
                 }
             }
@@ -70,24 +70,24 @@ impl<'a> Table<'a> {
     }
 
     /// Gives a queue's number, made at its first use.
-    fn line(&mut self, queue: &QueueName) -> Result<i64> {
-        if let Some(line) = self.known.lines.get(queue) {
-            return Ok(*line);
+    fn queue_id(&mut self, queue: &QueueName) -> Result<i64> {
+        if let Some(queue_id) = self.cache.queue_ids.get(queue) {
+            return Ok(*queue_id);
         }
-        let find = self.statements.get(sql::LINE)?;
-        let line = match find.query_row([queue.as_str()], |row| row.get(0)).optional()? {
-            Some(line) => line,
+        let find = self.statements.get(sql::FIND_QUEUE)?;
+        let queue_id = match find.query_row([queue.as_str()], |row| row.get(0)).optional()? {
+            Some(queue_id) => queue_id,
             None => self
                 .connection
-                .prepare_cached(sql::NEW_LINE)?
+                .prepare_cached(sql::INSERT_QUEUE)?
                 .query_row([queue.as_str()], |row| row.get(0))?,
         };
-        self.known.lines.insert(queue.clone(), line);
-        Ok(line)
+        self.cache.queue_ids.insert(queue.clone(), queue_id);
+        Ok(queue_id)
     }
 
     /// Adds to a job's history of errors, and keeps the newest.
-    fn note_failure(
+    fn record_failure(
         &mut self,
         seq: rows::Seq,
         fence: i64,
@@ -97,7 +97,7 @@ impl<'a> Table<'a> {
         let insert = self.statements.get(sql::INSERT_FAILURE)?;
         insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
         // Each failure has a fence of its own, so with fewer claims there can't be too many.
-        if fence > rows::count(AttemptError::KEPT as u64) {
+        if fence > rows::to_i64(AttemptError::KEPT as u64) {
             self.statements.get(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
         }
         Ok(())
@@ -105,7 +105,7 @@ impl<'a> Table<'a> {
 
     /// Removes a job and all that belongs to it.
     fn remove(&mut self, seq: rows::Seq) -> Result<()> {
-        for statement in [sql::DELETE_JOB, sql::DELETE_BODY, sql::DELETE_FAILURES] {
+        for statement in [sql::DELETE_JOB, sql::DELETE_PAYLOAD, sql::DELETE_FAILURES] {
             self.statements.get(statement)?.execute([seq])?;
         }
         Ok(())
@@ -114,7 +114,7 @@ impl<'a> Table<'a> {
 
 /// Tells when time next changes something: a job becomes due, or a lease expires.
 pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
-    let mut find = connection.prepare_cached(sql::NEXT_OF_STATE)?;
+    let mut find = connection.prepare_cached(sql::NEXT_STATE_TIME)?;
     let mut next: Option<i64> = None;
     for state in TIMED {
         let at = find.query_row([state as i64], |row| row.get(0)).optional()?;

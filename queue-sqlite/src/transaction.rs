@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::error::{OpError, TxError};
 use crate::queue::SqliteQueue;
-use crate::table::{Known, Table};
+use crate::table::{Table, WriterCache};
 use queue_core::encoded::encode;
 
 impl SqliteQueue {
@@ -63,8 +63,8 @@ impl SqliteQueue {
             ));
         }
         let jobs = encode(jobs, self.limits())?;
-        let mut known = Known::default();
-        let mut table = Table::new(tx, self.clock().now(), &mut known);
+        let mut cache = WriterCache::default();
+        let mut table = Table::new(tx, self.clock().now(), &mut cache);
         // A lease that has expired holds no unique key any more, even if nobody has noted that yet.
         let pushed = table.advance().map_err(OpError::from).and_then(|()| table.push(&jobs));
         let receipts = pushed.map_err(|failure| match failure {

@@ -96,7 +96,11 @@ impl SqliteUnitOfWork {
         let followups = encode_followups(&mut settlements, queue.limits())?;
         let [settlement] = settlements;
         let complete = queue.writer().call_alone(move |table| {
-            table.complete_with(&settlement.lease, writes, followups.first().map_or(&[], Vec::as_slice))
+            table.complete_in_unit_of_work(
+                &settlement.lease,
+                writes,
+                followups.first().map_or(&[], Vec::as_slice),
+            )
         });
         match complete.await? {
             Settled::Applied => {

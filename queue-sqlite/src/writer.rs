@@ -29,7 +29,7 @@ use crate::error::{TxError, is_busy};
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
-use crate::table::{self, Known, Table};
+use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
 use message::{Claim, Message, Operation};
 use pruning::Pruning;
@@ -59,7 +59,7 @@ pub(crate) struct Writer {
     /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
     handle: handle::WeakHandle,
     waiting: Waiting,
-    known: Known,
+    known: WriterCache,
     pruning: Pruning,
     /// How many requests the last transaction had.
     last: usize,
@@ -114,7 +114,7 @@ impl Writer {
         let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention.clone());
         let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
-        let known = Known { guard: Guard::new(own_timeout), ..Known::default() };
+        let known = WriterCache { guard: Guard::new(own_timeout), ..WriterCache::default() };
         let guarded = known.guard.install(&connection);
         guarded.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         let writer = Self {
@@ -290,7 +290,7 @@ impl Writer {
         let ended =
             written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
         // Until the next transaction, another program may give the numbers of queues to others.
-        self.known.lines.clear();
+        self.known.queue_ids.clear();
         if let Err(broken) = ended {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));

@@ -10,7 +10,7 @@ use crate::rows::{self, Seq};
 use crate::sql;
 
 /// How a job stands, as far as an operator's request depends on it.
-struct Standing {
+struct JobRow {
     seq: Seq,
     state: State,
     name: String,
@@ -20,12 +20,12 @@ struct Standing {
 impl Table<'_> {
     /// Cancels a waiting job, or asks for the end of an executing one.
     pub(crate) fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, OpError> {
-        let job = self.known(id)?;
+        let job = self.find(id)?;
         if job.state.is_finished() {
             return Ok(Cancellation::Finished);
         }
         if job.state == State::Executing {
-            self.statements.get(sql::ASK_TO_CANCEL)?.execute((job.seq, reason))?;
+            self.statements.get(sql::REQUEST_CANCEL)?.execute((job.seq, reason))?;
             return Ok(Cancellation::Requested);
         }
         let cancel = self.statements.get(sql::CANCEL_WAITING)?;
@@ -35,20 +35,20 @@ impl Table<'_> {
 
     /// Makes a finished or waiting job available now, with at least one attempt left.
     pub(crate) fn retry(&mut self, id: JobId) -> Result<(), OpError> {
-        let job = self.known(id)?;
+        let job = self.find(id)?;
         if job.state == State::Executing {
             return Err(QueueError::executing_job(id).into());
         }
         if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
-            self.take_key_back(id, &job.name, key)?;
+            self.reclaim_unique_key(id, &job.name, key)?;
         }
-        self.statements.get(sql::RUN_AGAIN)?.execute((job.seq, self.now.as_micros()))?;
+        self.statements.get(sql::RETRY_BY_OPERATOR)?.execute((job.seq, self.now.as_micros()))?;
         Ok(())
     }
 
     /// Removes a job.
     pub(crate) fn delete(&mut self, id: JobId) -> Result<(), OpError> {
-        let job = self.known(id)?;
+        let job = self.find(id)?;
         if job.state == State::Executing {
             return Err(QueueError::executing_job(id).into());
         }
@@ -62,8 +62,8 @@ impl Table<'_> {
     }
 
     /// Gives a finished job that is to run again its unique key back.
-    fn take_key_back(&mut self, id: JobId, name: &str, key: &str) -> Result<(), OpError> {
-        let find = self.statements.get(sql::KEY_HOLDER)?;
+    fn reclaim_unique_key(&mut self, id: JobId, name: &str, key: &str) -> Result<(), OpError> {
+        let find = self.statements.get(sql::FIND_KEY_HOLDER)?;
         let holder = find.query_row((name, key), |row| {
             let until = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros);
             let is_held = !rows::state(row, 2)?.is_finished() || until.is_some_and(|until| until > self.now);
@@ -72,19 +72,19 @@ impl Table<'_> {
         match holder.optional()? {
             Some((_, holder, true)) if holder != id => Err(QueueError::unique_key_taken(id, holder).into()),
             Some((seq, holder, _)) if holder != id => {
-                self.statements.get(sql::LET_GO_OF_KEY)?.execute([seq])?;
+                self.statements.get(sql::RELEASE_KEY)?.execute([seq])?;
                 Ok(())
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn known(&mut self, id: JobId) -> Result<Standing, OpError> {
-        let find = self.statements.get(sql::STANDING)?;
-        let standing = find.query_row([rows::id_bytes(id)], |row| {
+    fn find(&mut self, id: JobId) -> Result<JobRow, OpError> {
+        let find = self.statements.get(sql::FIND_FOR_OPERATOR)?;
+        let job = find.query_row([rows::id_bytes(id)], |row| {
             let (seq, name, unique_key) = (row.get(0)?, row.get(2)?, row.get(3)?);
-            Ok(Standing { seq, state: rows::state(row, 1)?, name, unique_key })
+            Ok(JobRow { seq, state: rows::state(row, 1)?, name, unique_key })
         });
-        Ok(standing.optional()?.ok_or_else(|| QueueError::unknown_job(id))?)
+        Ok(job.optional()?.ok_or_else(|| QueueError::unknown_job(id))?)
     }
 }

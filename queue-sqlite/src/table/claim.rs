@@ -4,7 +4,7 @@ use queue_core::{Delivery, Demand, QueueName};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::rows::{self, count};
+use crate::rows::{self, to_i64};
 use crate::sql;
 
 impl Table<'_> {
@@ -14,11 +14,11 @@ impl Table<'_> {
     pub(crate) fn claim(&mut self, demand: &Demand) -> Result<Vec<Delivery>> {
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
-            let room = demand.max.saturating_sub(deliveries.len());
-            if room == 0 {
+            let remaining = demand.max.saturating_sub(deliveries.len());
+            if remaining == 0 {
                 break;
             }
-            self.claim_from(queue, room, demand, &mut deliveries)?;
+            self.claim_from(queue, remaining, demand, &mut deliveries)?;
         }
         Ok(deliveries)
     }
@@ -26,18 +26,18 @@ impl Table<'_> {
     fn claim_from(
         &mut self,
         queue: &QueueName,
-        room: usize,
+        remaining: usize,
         demand: &Demand,
         into: &mut Vec<Delivery>,
     ) -> Result<()> {
-        let find = self.statements.get(sql::LINE)?;
-        let line = find.query_row([queue.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((line, false)): Option<(i64, bool)> = line else {
+        let find = self.statements.get(sql::FIND_QUEUE)?;
+        let queue_id = find.query_row([queue.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((queue_id, false)): Option<(i64, bool)> = queue_id else {
             return Ok(());
         };
         // They are read before the first is leased: a walk over an index must not change what it walks over.
         let ready = self.statements.get(sql::READY)?;
-        let rows = ready.query_map((line, count(room as u64)), |row| {
+        let rows = ready.query_map((queue_id, to_i64(remaining as u64)), |row| {
             rows::delivery(self.connection, row, queue, self.now, demand.lease)
         })?;
         let ready: Vec<_> = rows.collect::<Result<_>>()?;

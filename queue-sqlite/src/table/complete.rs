@@ -14,7 +14,7 @@ impl Table<'_> {
     /// Completes a job, makes its writes and stores its followups: all of it if its lease holds, else nothing.
     ///
     /// What the writes do is undone to a savepoint if one of them fails.
-    pub(crate) fn complete_with(
+    pub(crate) fn complete_in_unit_of_work(
         &mut self,
         lease: &Lease,
         writes: Vec<Write>,
@@ -23,7 +23,7 @@ impl Table<'_> {
         self.check_schedules(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
         let completed = self.apply(lease, &Transition::Complete)?;
-        let written = if completed { self.written(writes)? } else { Ok(()) };
+        let written = if completed { self.run_writes(writes)? } else { Ok(()) };
         let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;
         match written {
@@ -40,10 +40,10 @@ impl Table<'_> {
     }
 
     /// Makes the writes, up to the first that fails.
-    fn written(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
+    fn run_writes(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
         for write in writes {
             let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
-            let (written, refused) = self.known.guard.watch(self.connection, write)?;
+            let (written, refused) = self.cache.guard.watch(self.connection, write)?;
             if self.connection.is_autocommit() {
                 // A full disk may end it too.
                 if let Ok(Err(error)) = written

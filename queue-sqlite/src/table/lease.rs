@@ -10,13 +10,13 @@ use crate::rows::{self, Seq};
 use crate::sql;
 
 /// A lease that has expired.
-struct Expired {
+struct ExpiredLease {
     seq: Seq,
     fence: i64,
     attempt: u32,
     max_attempts: u32,
-    at: queue_core::Timestamp,
-    is_to_be_cancelled: bool,
+    expired_at: queue_core::Timestamp,
+    cancel_requested: bool,
     id: JobId,
     name: JobName,
 }
@@ -27,7 +27,7 @@ impl Table<'_> {
         let renew = self.statements.get(sql::RENEW)?;
         let renew_one = |lease: &Lease| {
             let expires_at = self.now.saturating_add(lease.length);
-            let key = (rows::id_bytes(lease.job), rows::count(lease.fence.0), expires_at.as_micros());
+            let key = (rows::id_bytes(lease.job), rows::to_i64(lease.fence.0), expires_at.as_micros());
             let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
             Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
         };
@@ -36,28 +36,29 @@ impl Table<'_> {
 
     /// Takes jobs back from workers that are presumed dead. Their attempts count, and ended when their leases did.
     pub(super) fn expire(&mut self) -> Result<()> {
-        for expired in self.expired()? {
-            let Expired { seq, fence, attempt, max_attempts, at, is_to_be_cancelled, id, name } = expired;
-            self.note_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, at))?;
-            let state = State::after_expiry(is_to_be_cancelled, attempt, max_attempts);
+        for expired in self.expired_leases()? {
+            let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, name } =
+                expired;
+            self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;
+            let state = State::after_expiry(cancel_requested, attempt, max_attempts);
             if state == State::Discarded {
                 log_discard(id, &name, attempt);
             }
-            self.statements.get(sql::EXPIRE)?.execute((seq, state as i64))?;
+            self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
         }
         Ok(())
     }
 
-    fn expired(&mut self) -> Result<Vec<Expired>> {
-        let expired = self.statements.get(sql::EXPIRED)?;
+    fn expired_leases(&mut self) -> Result<Vec<ExpiredLease>> {
+        let expired = self.statements.get(sql::EXPIRED_LEASES)?;
         let rows = expired.query_map([self.now.as_micros()], |row| {
-            Ok(Expired {
+            Ok(ExpiredLease {
                 seq: row.get(0)?,
                 fence: row.get(1)?,
                 attempt: row.get(2)?,
                 max_attempts: row.get(3)?,
-                at: rows::instant(row, 4)?,
-                is_to_be_cancelled: row.get(5)?,
+                expired_at: rows::timestamp(row, 4)?,
+                cancel_requested: row.get(5)?,
                 id: rows::id(row, 6)?,
                 name: row.get::<_, String>(7)?.into(),
             })

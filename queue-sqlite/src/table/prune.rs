@@ -5,7 +5,7 @@ use queue_core::admin::Prune;
 use rusqlite::Result;
 
 use super::Table;
-use crate::rows::{Seq, count};
+use crate::rows::{Seq, to_i64};
 use crate::sql;
 
 impl Table<'_> {
@@ -15,9 +15,9 @@ impl Table<'_> {
         for state in State::ALL {
             let Some(age) = prune.age(state) else { continue };
             let before = self.now.saturating_sub(age);
-            let find = self.statements.get(sql::FINISHED_FIRST)?;
+            let find = self.statements.get(sql::OLDEST_FINISHED)?;
             let rows = find
-                .query_map((state as i64, before.as_micros(), count(prune.limit as u64)), |row| {
+                .query_map((state as i64, before.as_micros(), to_i64(prune.limit as u64)), |row| {
                     Ok((row.get(1)?, row.get(0)?))
                 })?;
             for row in rows {

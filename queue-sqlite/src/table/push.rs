@@ -10,15 +10,15 @@ use crate::sql;
 use queue_core::encoded::Encoded;
 
 /// How many bytes of payload and meta a job's row takes. A row is written three times, so more than that is apart.
-const SMALL: usize = 512;
+const INLINE_LIMIT: usize = 512;
 
 /// Tells whether a job fits into its own row.
-fn is_small(job: &Encoded) -> bool {
-    job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= SMALL
+fn fits_inline(job: &Encoded) -> bool {
+    job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= INLINE_LIMIT
 }
 
 /// The job that holds a unique key.
-struct Holder {
+struct KeyHolder {
     seq: Seq,
     id: JobId,
     has_started: bool,
@@ -61,11 +61,11 @@ impl Table<'_> {
     }
 
     fn store(&mut self, new: &Encoded) -> Result<Receipt> {
-        if new.is_chosen && self.statements.get(sql::KNOWN)?.exists([rows::id_bytes(new.id)])? {
+        if new.is_chosen && self.statements.get(sql::FIND_BY_ID)?.exists([rows::id_bytes(new.id)])? {
             return Ok(Receipt::Stored(new.id));
         }
         if let Some(unique) = &new.job.unique
-            && let Some(holder) = self.holder(&new.job, unique)?
+            && let Some(holder) = self.find_key_holder(&new.job, unique)?
         {
             if holder.is_held && unique.on_conflict == OnConflict::Keep {
                 return Ok(Receipt::Existing(holder.id));
@@ -74,22 +74,22 @@ impl Table<'_> {
                 self.replace(holder.seq, new)?;
                 return Ok(Receipt::Replaced(holder.id));
             }
-            self.statements.get(sql::LET_GO_OF_KEY)?.execute([holder.seq])?;
+            self.statements.get(sql::RELEASE_KEY)?.execute([holder.seq])?;
         }
         self.insert(new)?;
         Ok(Receipt::Stored(new.id))
     }
 
-    fn holder(&mut self, job: &NewJob, unique: &Unique) -> Result<Option<Holder>> {
+    fn find_key_holder(&mut self, job: &NewJob, unique: &Unique) -> Result<Option<KeyHolder>> {
         let now = self.now;
-        let find = self.statements.get(sql::KEY_HOLDER)?;
+        let find = self.statements.get(sql::FIND_KEY_HOLDER)?;
         find.query_row((job.name.as_str(), &unique.key), |row| {
             let is_finished = rows::state(row, 2)?.is_finished();
-            Ok(Holder {
+            Ok(KeyHolder {
                 seq: row.get(0)?,
                 id: rows::id(row, 1)?,
                 has_started: is_finished || row.get::<_, u32>(3)? > 0,
-                is_held: !is_finished || rows::instant(row, 4)? > now,
+                is_held: !is_finished || rows::timestamp(row, 4)? > now,
             })
         })
         .optional()
@@ -97,15 +97,15 @@ impl Table<'_> {
 
     fn insert(&mut self, new: &Encoded) -> Result<()> {
         let Encoded { id, job, payload, meta, .. } = new;
-        let is_small = is_small(new);
-        let line = self.line(&job.queue)?;
-        let (state, run_at) = self.placed(job.schedule);
+        let is_inline = fits_inline(new);
+        let queue_id = self.queue_id(&job.queue)?;
+        let (state, run_at) = self.schedule(job.schedule);
         let unique = job.unique.as_ref();
         let until =
             unique.map(|unique| unique.window.map_or(self.now, |window| self.now.saturating_add(window)));
         self.statements.get(sql::INSERT_JOB)?.execute((
             rows::id_bytes(*id),
-            line,
+            queue_id,
             job.name.as_str(),
             state as i64,
             job.priority,
@@ -115,37 +115,38 @@ impl Table<'_> {
             unique.map(|unique| unique.key.as_str()),
             until.map(Timestamp::as_micros),
             unique.map(|_| 1),
-            is_small.then_some(&**payload),
-            meta.as_deref().filter(|_| is_small),
-            (!is_small).then_some(1),
+            is_inline.then_some(&**payload),
+            meta.as_deref().filter(|_| is_inline),
+            (!is_inline).then_some(1),
         ))?;
-        if !is_small {
+        if !is_inline {
             let seq = self.connection.last_insert_rowid();
-            self.statements.get(sql::INSERT_BODY)?.execute((seq, &**payload, meta.as_deref()))?;
+            self.statements.get(sql::INSERT_PAYLOAD)?.execute((seq, &**payload, meta.as_deref()))?;
         }
         Ok(())
     }
 
     /// Updates a job that has not started.
     fn replace(&mut self, seq: Seq, new: &Encoded) -> Result<()> {
-        let (state, run_at) = self.placed(new.job.schedule);
+        let (state, run_at) = self.schedule(new.job.schedule);
         let replace = self.statements.get(sql::REPLACE_JOB)?;
         replace.execute((seq, state as i64, new.job.priority, run_at.as_micros()))?;
-        let is_apart = self.statements.get(sql::REPLACE_BODY)?.execute((seq, &*new.payload))? > 0;
-        if is_apart {
+        let is_external =
+            self.statements.get(sql::REPLACE_EXTERNAL_PAYLOAD)?.execute((seq, &*new.payload))? > 0;
+        if is_external {
             return Ok(());
         }
-        if is_small(new) {
-            self.statements.get(sql::REPLACE_PAYLOAD)?.execute((seq, &*new.payload))?;
+        if fits_inline(new) {
+            self.statements.get(sql::REPLACE_INLINE_PAYLOAD)?.execute((seq, &*new.payload))?;
         } else {
-            self.statements.get(sql::MOVE_BODY)?.execute((seq, &*new.payload))?;
-            self.statements.get(sql::BODY_MOVED)?.execute([seq])?;
+            self.statements.get(sql::SPILL_PAYLOAD)?.execute((seq, &*new.payload))?;
+            self.statements.get(sql::CLEAR_INLINE_PAYLOAD)?.execute([seq])?;
         }
         Ok(())
     }
 
     /// Tells when a job becomes ready, and where it is until then. A time that is past means now.
-    fn placed(&self, schedule: Schedule) -> (State, Timestamp) {
+    fn schedule(&self, schedule: Schedule) -> (State, Timestamp) {
         let at = match schedule {
             Schedule::After(delay) => self.now.saturating_add(delay),
             Schedule::At(at) => at.max(self.now),

@@ -35,7 +35,7 @@ impl Table<'_> {
 
     /// Moves the job on, if the lease holds; tells whether it did.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
-        let (id, fence, now) = (rows::id_bytes(lease.job), rows::count(lease.fence.0), self.now.as_micros());
+        let (id, fence, now) = (rows::id_bytes(lease.job), rows::to_i64(lease.fence.0), self.now.as_micros());
         match transition {
             Transition::Complete => Ok(self.statements.get(sql::COMPLETE)?.execute((id, fence, now))? > 0),
             Transition::Cancel { reason } => {
@@ -45,20 +45,20 @@ impl Table<'_> {
                 let discard = self.statements.get(sql::DISCARD)?;
                 let job =
                     discard.query_row((id, fence, now), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-                self.failed(job, fence, error)
+                self.record_error(job, fence, error)
             }
             Transition::Retry { at, error } => {
                 let retry = self.statements.get(sql::RETRY)?;
                 let key = (id, fence, now, at.as_micros());
                 let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-                self.failed(job, fence, error)
+                self.record_error(job, fence, error)
             }
             Transition::Snooze { at, error } => {
                 let snooze = self.statements.get(sql::SNOOZE)?;
                 let key = (id, fence, now, at.as_micros());
                 let job = snooze.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 match error {
-                    Some(error) => self.failed(job, fence, error),
+                    Some(error) => self.record_error(job, fence, error),
                     None => Ok(job.is_some()),
                 }
             }
@@ -66,10 +66,10 @@ impl Table<'_> {
         }
     }
 
-    fn failed(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
+    fn record_error(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
         if let Some((seq, attempt)) = job {
             let error = AttemptError::new(attempt, self.now, message);
-            self.note_failure(seq, fence, &error)?;
+            self.record_failure(seq, fence, &error)?;
         }
         Ok(job.is_some())
     }
