@@ -26,22 +26,22 @@ pub(crate) fn open(
         .map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
     if location.is_file() {
         check_encoding(&connection, location)?;
-        let mode = write_ahead(&connection, busy_timeout)
+        let mode = enable_wal(&connection, busy_timeout)
             .map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
-        require(location, "journal_mode", &mode, "wal")?;
+        require_setting(location, "journal_mode", &mode, "wal")?;
     }
     let level = synchronous as i64;
-    set(&connection, location, "synchronous", level)?;
+    set_pragma(&connection, location, "synchronous", level)?;
     // 4 MiB of pages: the inner ones of the trees of millions of jobs, and not so many that each commit, which may look
     // through all of them, takes long.
-    set(&connection, location, "cache_size", -4_096)?;
-    set(&connection, location, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    set_pragma(&connection, location, "cache_size", -4_096)?;
+    set_pragma(&connection, location, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Once a checkpoint is through, a log that a burst has made large is cut back to this.
-    set(&connection, location, "journal_size_limit", 64 << 20)?;
+    set_pragma(&connection, location, "journal_size_limit", 64 << 20)?;
     // The files beside the database are made with the first read.
     let read = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get::<_, i64>(0));
     read.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
-    Ok((connection, Files::of(location)))
+    Ok((connection, Files::opened_from(location)))
 }
 
 fn connect(location: &Location, busy_timeout: Duration) -> rusqlite::Result<Connection> {
@@ -68,18 +68,27 @@ fn check_encoding(connection: &Connection, location: &Location) -> Result<(), Qu
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
 }
 
-fn set(connection: &Connection, location: &Location, name: &str, value: i64) -> Result<(), QueueError> {
+fn set_pragma(
+    connection: &Connection,
+    location: &Location,
+    name: &str,
+    value: i64,
+) -> Result<(), QueueError> {
     let broken = |error| TxError::from(error).to_queue_error(location.path());
     connection.pragma_update(None, name, value).map_err(broken)?;
     let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(broken)?;
     // A database in memory has no log to limit.
-    if location.is_file() { require(location, name, &found.to_string(), &value.to_string()) } else { Ok(()) }
+    if location.is_file() {
+        require_setting(location, name, &found.to_string(), &value.to_string())
+    } else {
+        Ok(())
+    }
 }
 
 /// Has commits go to a log first, and gives the mode that the file is in then.
 ///
 /// SQLite doesn't wait for a lock here, and whoever opens a new file at the same time holds one for a moment.
-fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
+fn enable_wal(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
     let began = Instant::now();
     loop {
         match connection.query_row("pragma journal_mode = wal", [], |row| row.get(0)) {
@@ -89,7 +98,7 @@ fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Res
     }
 }
 
-fn require(location: &Location, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
+fn require_setting(location: &Location, name: &str, found: &str, wanted: &str) -> Result<(), QueueError> {
     if found == wanted {
         return Ok(());
     }

@@ -24,7 +24,7 @@ impl Files {
     /// Takes down which files a connection has open that has just read from a place.
     ///
     /// A database in memory has no files, and only Unix lets somebody remove a file that is open.
-    pub(crate) fn of(location: &Location) -> Self {
+    pub(crate) fn opened_from(location: &Location) -> Self {
         let Location::File(path) = location else { return Self::default() };
         // The program may go to another folder later; and SQLite names the files beside the one that a link leads to.
         let Ok(path) = std::path::absolute(path) else { return Self::default() };

@@ -18,7 +18,7 @@ use rusqlite::hooks::{Action, AuthAction, AuthContext, Authorization};
 pub(crate) const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// Pragmas that read, or set what is in the file or ends with the transaction.
-const HARMLESS_PRAGMAS: [&str; 18] = [
+const ALLOWED_PRAGMAS: [&str; 18] = [
     "application_id",
     "collation_list",
     "compile_options",
@@ -45,7 +45,7 @@ pub(crate) struct Guard(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    is_on: AtomicBool,
+    is_active: AtomicBool,
     /// What was refused since the guard was set.
     refused: Mutex<Option<String>>,
     /// How long the connection itself waits for a lock.
@@ -62,7 +62,7 @@ impl Guard {
     pub(crate) fn install(&self, connection: &Connection) -> rusqlite::Result<()> {
         let guard = self.clone();
         connection.authorizer(Some(move |request: AuthContext<'_>| {
-            match guard.0.is_on.load(Ordering::Relaxed).then(|| forbidden(&request)).flatten() {
+            match guard.0.is_active.load(Ordering::Relaxed).then(|| denial(&request)).flatten() {
                 Some(what) => {
                     guard.refused().get_or_insert(what);
                     Authorization::Deny
@@ -73,19 +73,19 @@ impl Guard {
     }
 
     /// Runs a write under the guard, and puts the connection back into its state. Returns what the guard has refused.
-    pub(crate) fn watch<T>(
+    pub(crate) fn run_guarded<T>(
         &self,
         connection: &Connection,
         write: impl FnOnce() -> T,
     ) -> rusqlite::Result<(T, Option<String>)> {
         *self.refused() = None;
-        self.0.is_on.store(true, Ordering::Relaxed);
+        self.0.is_active.store(true, Ordering::Relaxed);
         let written = write();
         let refused = self.refused().take();
         // A statement that only the guard refuses shows whether the authorizer is still this one.
         let is_allowed = || connection.prepare("savepoint queue_unit").is_ok();
         let is_replaced = is_allowed();
-        self.0.is_on.store(false, Ordering::Relaxed);
+        self.0.is_active.store(false, Ordering::Relaxed);
         if is_replaced || !is_allowed() {
             self.install(connection)?;
         }
@@ -111,15 +111,15 @@ impl Guard {
 }
 
 /// Returns what is wrong with a request, if it's forbidden.
-fn forbidden(request: &AuthContext<'_>) -> Option<String> {
+fn denial(request: &AuthContext<'_>) -> Option<String> {
     match request.action {
         AuthAction::Transaction { .. } => Some("it may not end the transaction, or begin another".to_owned()),
         AuthAction::Savepoint { savepoint_name: "queue_unit", .. } => {
             Some("the savepoint `queue_unit` is the queue's".to_owned())
         }
         AuthAction::Pragma { pragma_name, .. } => {
-            let is_harmless = HARMLESS_PRAGMAS.iter().any(|known| known.eq_ignore_ascii_case(pragma_name));
-            (!is_harmless).then(|| {
+            let is_allowed = ALLOWED_PRAGMAS.iter().any(|known| known.eq_ignore_ascii_case(pragma_name));
+            (!is_allowed).then(|| {
                 format!("`pragma {pragma_name}` changes the queue's connection: set it on one of your own")
             })
         }

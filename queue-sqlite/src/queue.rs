@@ -81,7 +81,7 @@ impl SqliteQueue {
     ///
     /// Dropping the future stops waiting for it.
     pub async fn poll_now(&self) {
-        self.writer().look().await;
+        self.writer().poll_now().await;
     }
 
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
@@ -130,13 +130,15 @@ impl Queue for SqliteQueue {
         }
         // A wait begins now, and not when the writer comes to it.
         let wait = demand.wait.map(|wait| (!wait.is_zero()).then(|| self.clock().sleep(wait)));
-        let over: Option<BoxFuture<'static, ()>> = match (wait, demand.stop.is_some()) {
+        let deadline: Option<BoxFuture<'static, ()>> = match (wait, demand.stop.is_some()) {
             (Some(None), _) | (None, false) => None,
-            (Some(Some(over)), false) => Some(over),
+            (Some(Some(deadline)), false) => Some(deadline),
             (None, true) => Some(Box::pin(demand.stopped())),
-            (Some(Some(over)), true) => Some(Box::pin(select(over, Box::pin(demand.stopped())).map(drop))),
+            (Some(Some(deadline)), true) => {
+                Some(Box::pin(select(deadline, Box::pin(demand.stopped())).map(drop)))
+            }
         };
-        Ok(self.writer().claim(demand.clone(), over).await?.received())
+        Ok(self.writer().claim(demand.clone(), deadline).await?.received())
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {

@@ -51,7 +51,7 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         let path = self.path.clone();
         let query: Query = Box::new(move |connection, files| {
-            let answer = consistently(connection, query).map_err(TxError::from);
+            let answer = in_read_transaction(connection, query).map_err(TxError::from);
             let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
             drop(reply.send(answer.map_err(|broken| broken.to_queue_error(&path))));
         });
@@ -60,14 +60,14 @@ impl Reader {
         async move {
             checked?;
             if !is_sent {
-                return Err(gone());
+                return Err(reader_gone());
             }
-            answer.await.map_err(|_| gone())?
+            answer.await.map_err(|_| reader_gone())?
         }
     }
 }
 
-fn consistently<T>(
+fn in_read_transaction<T>(
     connection: &mut Connection,
     query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
@@ -77,6 +77,6 @@ fn consistently<T>(
     Ok(answer)
 }
 
-fn gone() -> QueueError {
+fn reader_gone() -> QueueError {
     QueueError::unavailable("the queue's reader thread has ended: open the queue anew")
 }

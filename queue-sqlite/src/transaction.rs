@@ -72,7 +72,7 @@ impl SqliteQueue {
             OpError::Database(error) => TxError::from(error).to_queue_error(self.path()),
             OpError::TransactionLost(why) => QueueError::unavailable(why),
         })?;
-        self.writer().watch();
+        self.writer().poll_faster();
         Ok(receipts)
     }
 }

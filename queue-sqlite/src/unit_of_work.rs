@@ -95,7 +95,7 @@ impl SqliteUnitOfWork {
         let mut settlements = [context.completion()];
         let followups = encode_followups(&mut settlements, queue.limits())?;
         let [settlement] = settlements;
-        let complete = queue.writer().call_alone(move |table| {
+        let complete = queue.writer().call_exclusive(move |table| {
             table.complete_in_unit_of_work(
                 &settlement.lease,
                 writes,

@@ -31,22 +31,22 @@ use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
-use message::{Claim, Message, Operation};
+use message::{Message, Operation, WaitingClaim};
 use pruning::Pruning;
-use waiting::Waiting;
+use waiting::WaitingClaims;
 
 /// How many jobs share a transaction at most, roughly: it bounds how long the last of them waits.
-const MOST: usize = 10_000;
+const MAX_BATCH: usize = 10_000;
 
 /// For how long the thread looks for the next request before it goes to sleep: waking it takes as long as that.
-const ATTENTION: Duration = Duration::from_micros(100);
+const SPIN: Duration = Duration::from_micros(100);
 
 /// For how long a transaction waits for those who were answered by the one before it: mostly they ask again at once, and
 /// then share it with those who are here already. Who is alone waits for nobody.
-const COMPANY: Duration = Duration::from_micros(100);
+const LINGER: Duration = Duration::from_micros(100);
 
 /// For how many transactions nobody is waited for once they didn't come.
-const PATIENCE_LOST: u32 = 32;
+const SKIP_BATCHES: u32 = 32;
 
 /// What the writer's thread works with.
 pub(crate) struct Writer {
@@ -54,17 +54,17 @@ pub(crate) struct Writer {
     connection: Connection,
     files: Files,
     /// Whether the files have been removed or replaced, as far as it was looked.
-    is_moved: bool,
+    files_moved: bool,
     messages: UnboundedReceiver<Message>,
     /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
     handle: handle::WeakHandle,
-    waiting: Waiting,
-    known: WriterCache,
+    waiting: WaitingClaims,
+    cache: WriterCache,
     pruning: Pruning,
     /// How many requests the last transaction had.
-    last: usize,
+    last_batch: usize,
     /// For how many transactions nobody is waited for.
-    lonely: u32,
+    skip_linger: u32,
     is_closed: bool,
 }
 
@@ -73,15 +73,15 @@ pub(crate) struct Writer {
 struct Batch {
     operations: Vec<Box<dyn Operation>>,
     /// Operations that share a transaction with no other.
-    alone: Vec<Box<dyn Operation>>,
-    looks: Vec<oneshot::Sender<()>>,
+    exclusive: Vec<Box<dyn Operation>>,
+    polls: Vec<oneshot::Sender<()>>,
     weight: usize,
     /// How many requests there are.
-    count: usize,
+    calls: usize,
 }
 
 /// What is answered after the commit.
-type Served = Vec<(Claim, Vec<Delivery>)>;
+type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
 
 impl Writer {
     /// Opens and migrates the file on a thread of its own, which then goes on writing.
@@ -111,24 +111,24 @@ impl Writer {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime
             .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
-        let waiting = Waiting::new(settings.clock.clone(), settings.poll_interval);
+        let waiting = WaitingClaims::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention.clone());
         let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
-        let known = WriterCache { guard: Guard::new(own_timeout), ..WriterCache::default() };
-        let guarded = known.guard.install(&connection);
+        let cache = WriterCache { guard: Guard::new(own_timeout), ..WriterCache::default() };
+        let guarded = cache.guard.install(&connection);
         guarded.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         let writer = Self {
             settings,
             connection,
             files,
-            is_moved: false,
+            files_moved: false,
             messages,
             handle,
             waiting,
-            known,
+            cache,
             pruning,
-            last: 0,
-            lonely: 0,
+            last_batch: 0,
+            skip_linger: 0,
             is_closed: false,
         };
         Ok((writer, runtime))
@@ -136,52 +136,52 @@ impl Writer {
 
     /// Writes until nobody can ask for it any more.
     async fn run(mut self) {
-        while let Some(batch) = self.gather().await {
-            self.turn(batch).await;
-            self.waiting.let_time_pass().await;
+        while let Some(batch) = self.collect_batch().await {
+            self.process(batch).await;
+            self.waiting.poll_timers().await;
         }
     }
 
     /// Waits for the first request, or for a moment at which there may be something to do without one, and takes along
     /// whatever else is there. `None` once nobody can ask any more.
-    async fn gather(&mut self) -> Option<Batch> {
+    async fn collect_batch(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
-        let mut crowd = self.last + self.messages.len();
-        if self.last > 0 {
-            self.take_in_for(ATTENTION, 1, &mut batch);
+        let mut expected_calls = self.last_batch + self.messages.len();
+        if self.last_batch > 0 {
+            self.accept_for(SPIN, 1, &mut batch);
         }
-        if batch.count == 0 {
+        if batch.calls == 0 {
             // Whoever was answered last has nothing more to ask.
-            crowd = 0;
+            expected_calls = 0;
         }
-        if batch.count == 0 {
+        if batch.calls == 0 {
             tokio::select! {
                 biased;
-                message = self.messages.recv() => self.take_in(message?, &mut batch),
-                () = self.waiting.moment(&self.connection, &self.files) => {}
-                () = self.pruning.is_due() => {}
+                message = self.messages.recv() => self.accept(message?, &mut batch),
+                () = self.waiting.wait_for_work(&self.connection, &self.files) => {}
+                () = self.pruning.wait_until_due() => {}
             }
         }
-        let expected = if self.lonely > 0 || crowd < 2 { 0 } else { crowd };
-        self.lonely = self.lonely.saturating_sub(1);
-        self.take_in_for(COMPANY, expected, &mut batch);
-        if batch.count * 2 <= expected && expected > 0 {
-            self.lonely = PATIENCE_LOST;
+        let expected = if self.skip_linger > 0 || expected_calls < 2 { 0 } else { expected_calls };
+        self.skip_linger = self.skip_linger.saturating_sub(1);
+        self.accept_for(LINGER, expected, &mut batch);
+        if batch.calls * 2 <= expected && expected > 0 {
+            self.skip_linger = SKIP_BATCHES;
         }
-        self.last = batch.count;
+        self.last_batch = batch.calls;
         Some(batch)
     }
 
     /// Takes in what is there, and goes on for a while if that is less than expected.
-    fn take_in_for(&mut self, patience: Duration, expected: usize, batch: &mut Batch) {
+    fn accept_for(&mut self, limit: Duration, expected: usize, batch: &mut Batch) {
         let mut began = None;
-        while batch.weight < MOST {
+        while batch.weight < MAX_BATCH {
             match self.messages.try_recv() {
-                Ok(message) => self.take_in(message, batch),
-                Err(_) if batch.count >= expected => return,
+                Ok(message) => self.accept(message, batch),
+                Err(_) if batch.calls >= expected => return,
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
-                    if began.get_or_insert_with(Instant::now).elapsed() > patience {
+                    if began.get_or_insert_with(Instant::now).elapsed() > limit {
                         return;
                     }
                     // Those who are to ask may need this very core.
@@ -191,13 +191,13 @@ impl Writer {
         }
     }
 
-    fn take_in(&mut self, message: Message, batch: &mut Batch) {
-        batch.count += 1;
+    fn accept(&mut self, message: Message, batch: &mut Batch) {
+        batch.calls += 1;
         match message {
-            Message::Do(operation) => {
+            Message::Run(operation) => {
                 batch.weight = batch.weight.saturating_add(operation.weight());
-                if operation.is_alone() {
-                    batch.alone.push(operation);
+                if operation.is_exclusive() {
+                    batch.exclusive.push(operation);
                 } else {
                     batch.operations.push(operation);
                 }
@@ -207,8 +207,8 @@ impl Writer {
                 batch.weight = batch.weight.saturating_add(claim.demand.max);
                 self.waiting.push(claim);
             }
-            Message::Look(look) => batch.looks.push(look),
-            Message::Watch => self.waiting.watch(),
+            Message::PollNow(reply) => batch.polls.push(reply),
+            Message::PollFaster => self.waiting.poll_faster(),
             Message::Close => {
                 self.is_closed = true;
                 self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
@@ -217,86 +217,86 @@ impl Writer {
     }
 
     /// Does what has gathered, and serves those who wait.
-    async fn turn(&mut self, batch: Batch) {
-        self.waiting.forget_the_gone();
+    async fn process(&mut self, batch: Batch) {
+        self.waiting.drop_cancelled();
         // First, so that whoever waits is served of what they make ready.
-        for operation in batch.alone {
-            self.commit_alone(operation).await;
+        for operation in batch.exclusive {
+            self.commit_exclusive(operation).await;
         }
         if batch.operations.is_empty() && !self.waiting.is_empty() && self.check_files().is_err() {
             // Nobody else can store what they wait for.
-            self.fail(batch.operations, &TxError::FilesMoved).await;
-        } else if batch.operations.is_empty() && !self.pruning.is_now() && !self.is_there_anything() {
-            self.answer_those_whose_time_is_over();
+            self.fail_batch(batch.operations, &TxError::FilesMoved).await;
+        } else if batch.operations.is_empty() && !self.pruning.is_due() && !self.has_work() {
+            self.answer_timed_out();
         } else {
-            self.commit(batch.operations).await;
+            self.commit_batch(batch.operations).await;
         }
-        self.waiting.set_next_moment(&self.connection);
-        for look in batch.looks {
+        self.waiting.schedule_wakeup(&self.connection);
+        for reply in batch.polls {
             // Whoever asked may have gone.
-            let _: Result<(), ()> = look.send(());
+            let _: Result<(), ()> = reply.send(());
         }
     }
 
     /// Tells whether those who wait would be served, or time has something to change, by reading alone: so a process that
     /// only waits keeps no other from writing.
-    fn is_there_anything(&self) -> bool {
+    fn has_work(&self) -> bool {
         if self.waiting.is_empty() {
             return false;
         }
         let now = self.settings.clock.now();
         let is_due = || Ok(table::next_due(&self.connection)?.is_some_and(|due| due <= now));
-        let is_ready = || self.waiting.is_anybody_served_by(|queue| table::is_ready(&self.connection, queue));
+        let is_ready = || self.waiting.any_queue(|queue| table::is_ready(&self.connection, queue));
         let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || is_ready()?));
         // What can't be read is for the transaction to say.
         found.unwrap_or(true)
     }
 
     /// Does these in one transaction, in which those who wait are served too, and answers.
-    async fn commit(&mut self, mut operations: Vec<Box<dyn Operation>>) {
-        match self.write(&mut operations, Company::All).await {
-            Ok(served) => self.answer(operations, served).await,
-            Err(broken) => self.fail(operations, &broken).await,
+    async fn commit_batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
+        match self.run_in_transaction(&mut operations, Scope::Shared).await {
+            Ok(served) => self.answer_batch(operations, served).await,
+            Err(error) => self.fail_batch(operations, &error).await,
         }
     }
 
     /// Does this in a transaction of its own, whose end is nobody else's.
-    async fn commit_alone(&mut self, operation: Box<dyn Operation>) {
+    async fn commit_exclusive(&mut self, operation: Box<dyn Operation>) {
         let mut operation = [operation];
-        let broken = self.write(&mut operation, Company::None).await.err();
+        let error = self.run_in_transaction(&mut operation, Scope::Exclusive).await.err();
         let path = self.settings.location.path();
-        if let Some(broken) = &broken {
-            tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
+        if let Some(error) = &error {
+            tracing::debug!(path = %path.display(), error = ?error, "a transaction failed");
         }
         let [operation] = operation;
-        operation.answer(broken.map(|broken| broken.to_queue_error(path)));
+        operation.answer(error.map(|error| error.to_queue_error(path)));
     }
 
-    async fn write(
+    async fn run_in_transaction(
         &mut self,
         operations: &mut [Box<dyn Operation>],
-        company: Company,
+        scope: Scope,
     ) -> Result<Served, TxError> {
         if !self.connection.is_autocommit() {
             // An earlier transaction could not even be rolled back; then it's to be done now.
             self.run_statement("rollback")?;
         }
-        if self.is_moved {
+        if self.files_moved {
             self.check_files()?;
         }
         self.begin().await?;
         let mut served = Vec::new();
-        let written = self.within(operations, company, &mut served);
+        let written = self.run_operations(operations, scope, &mut served);
         let ended =
             written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
         // Until the next transaction, another program may give the numbers of queues to others.
-        self.known.queue_ids.clear();
-        if let Err(broken) = ended {
+        self.cache.queue_ids.clear();
+        if let Err(error) = ended {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
             served.into_iter().rev().for_each(|(claim, _)| self.waiting.push_front(claim));
-            return Err(broken);
+            return Err(error);
         }
         Ok(served)
     }
@@ -304,7 +304,7 @@ impl Writer {
     /// Checks that what was committed is in the file that others find.
     fn check_files(&mut self) -> Result<(), TxError> {
         let checked = self.files.check();
-        self.is_moved = checked.is_err();
+        self.files_moved = checked.is_err();
         Ok(checked?)
     }
 
@@ -326,25 +326,25 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    fn within(
+    fn run_operations(
         &mut self,
         operations: &mut [Box<dyn Operation>],
-        company: Company,
+        scope: Scope,
         served: &mut Served,
     ) -> Result<(), TxError> {
-        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
+        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
         table.advance()?;
         for operation in operations {
             operation.run(&mut table)?;
         }
-        if let Company::All = company {
+        if let Scope::Shared = scope {
             self.waiting.serve(&mut table, served)?;
             self.pruning.prune(&mut table)?;
         }
         Ok(())
     }
 
-    async fn answer(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
+    async fn answer_batch(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
         for operation in operations {
             operation.answer(None);
         }
@@ -357,20 +357,20 @@ impl Writer {
                 None => unclaimed.extend(deliveries),
             }
         }
-        self.answer_those_whose_time_is_over();
+        self.answer_timed_out();
         if !unclaimed.is_empty() {
-            self.release(unclaimed).await;
+            self.release_undelivered(unclaimed).await;
         }
     }
 
     /// Gives jobs back that were leased for somebody who was gone by then, and the queue's last handle too.
-    async fn release(&mut self, deliveries: Vec<Delivery>) {
+    async fn release_undelivered(&mut self, deliveries: Vec<Delivery>) {
         let release = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Release);
         let released: Vec<_> = deliveries.into_iter().map(release).collect();
         let followups = vec![Vec::new(); released.len()];
         let began = self.begin().await;
         let released = began.and_then(|()| {
-            let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.known);
+            let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
             // Nobody is left to be told; if this fails, the leases expire.
             drop(table.settle(&released, &followups));
             drop(table);
@@ -379,29 +379,26 @@ impl Writer {
         drop(released);
     }
 
-    fn answer_those_whose_time_is_over(&mut self) {
-        for claim in self.waiting.take_those_whose_time_is_over() {
+    fn answer_timed_out(&mut self) {
+        for claim in self.waiting.take_timed_out() {
             claim.answer(Ok(Handover::nothing()));
         }
     }
 
-    async fn fail(&mut self, operations: Vec<Box<dyn Operation>>, broken: &TxError) {
+    async fn fail_batch(&mut self, operations: Vec<Box<dyn Operation>>, error: &TxError) {
         let path = self.settings.location.path();
-        tracing::debug!(path = %path.display(), error = ?broken, "a transaction failed");
+        tracing::debug!(path = %path.display(), error = ?error, "a transaction failed");
         for operation in operations {
-            operation.answer(Some(broken.to_queue_error(path)));
+            operation.answer(Some(error.to_queue_error(path)));
         }
         // A lock that others hold will be free some time, so those who can wait go on; anything else is for all to know.
-        let told: Vec<_> = if broken.is_busy() {
-            self.waiting.take_those_whose_time_is_over()
-        } else {
-            self.waiting.take_all().collect()
-        };
-        for claim in told {
-            claim.answer(Err(broken.to_queue_error(path)));
+        let answered: Vec<_> =
+            if error.is_busy() { self.waiting.take_timed_out() } else { self.waiting.take_all().collect() };
+        for claim in answered {
+            claim.answer(Err(error.to_queue_error(path)));
         }
-        self.waiting.look_again();
-        self.pruning.failed();
+        self.waiting.force_poll();
+        self.pruning.postpone();
         // Whatever is wrong, it's no better at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -409,10 +406,10 @@ impl Writer {
 
 /// Who has a part in a transaction beside those who asked for it.
 #[derive(Clone, Copy, Debug)]
-enum Company {
+enum Scope {
     /// Claims that wait, and pruning.
-    All,
-    None,
+    Shared,
+    Exclusive,
 }
 
 /// Gives back what nobody received. If the writer is gone, the leases expire.

@@ -43,7 +43,7 @@ impl Table<'_> {
     fn run_writes(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
         for write in writes {
             let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
-            let (written, refused) = self.cache.guard.watch(self.connection, write)?;
+            let (written, refused) = self.cache.guard.run_guarded(self.connection, write)?;
             if self.connection.is_autocommit() {
                 // A full disk may end it too.
                 if let Ok(Err(error)) = written

@@ -9,7 +9,7 @@ use crate::table::Table;
 
 pub(super) struct Call<F, T> {
     pub(super) weight: usize,
-    pub(super) is_alone: bool,
+    pub(super) is_exclusive: bool,
     pub(super) work: Option<F>,
     pub(super) answer: Option<Result<T, QueueError>>,
     pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
@@ -24,8 +24,8 @@ where
         self.weight
     }
 
-    fn is_alone(&self) -> bool {
-        self.is_alone
+    fn is_exclusive(&self) -> bool {
+        self.is_exclusive
     }
 
     fn run(&mut self, table: &mut Table<'_>) -> Result<(), TxError> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
 use super::call::Call;
-use super::message::{Claim, Message};
+use super::message::{Message, WaitingClaim};
 use crate::error::{OpError, writer_gone};
 use crate::process::Process;
 use crate::table::Table;
@@ -54,7 +54,7 @@ impl WriterHandle {
     }
 
     /// Has something done in a transaction of its own, which it may break.
-    pub(crate) fn call_alone<T, W>(
+    pub(crate) fn call_exclusive<T, W>(
         &self,
         work: W,
     ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
@@ -68,7 +68,7 @@ impl WriterHandle {
     fn send<T, W>(
         &self,
         weight: usize,
-        is_alone: bool,
+        is_exclusive: bool,
         work: W,
     ) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where
@@ -76,9 +76,9 @@ impl WriterHandle {
         W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let call = Call { weight, is_alone, work: Some(work), answer: None, reply };
+        let call = Call { weight, is_exclusive, work: Some(work), answer: None, reply };
         let checked = self.process.check();
-        let is_sent = checked.is_ok() && self.messages.send(Message::Do(Box::new(call))).is_ok();
+        let is_sent = checked.is_ok() && self.messages.send(Message::Run(Box::new(call))).is_ok();
         async move {
             checked?;
             if !is_sent {
@@ -92,29 +92,29 @@ impl WriterHandle {
     pub(crate) async fn claim(
         &self,
         demand: Demand,
-        over: Option<BoxFuture<'static, ()>>,
+        deadline: Option<BoxFuture<'static, ()>>,
     ) -> Result<Handover, QueueError> {
         self.process.check()?;
         let (reply, answer) = oneshot::channel();
-        let is_over = demand.wait.is_some() && over.is_none();
-        let claim = Claim { demand, over, is_over, reply };
+        let timed_out = demand.wait.is_some() && deadline.is_none();
+        let claim = WaitingClaim { demand, deadline, timed_out, reply };
         self.messages.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
     }
 
     /// Has the writer look for what others have stored, and waits until it has.
-    pub(crate) async fn look(&self) {
+    pub(crate) async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
-        if self.process.check().is_ok() && self.messages.send(Message::Look(reply)).is_ok() {
+        if self.process.check().is_ok() && self.messages.send(Message::PollNow(reply)).is_ok() {
             // A writer that is gone has nothing to look for.
             drop(answer.await);
         }
     }
 
     /// Has the writer look more often for a while.
-    pub(crate) fn watch(&self) {
+    pub(crate) fn poll_faster(&self) {
         // A writer that is gone serves nobody.
-        drop(self.messages.send(Message::Watch));
+        drop(self.messages.send(Message::PollFaster));
     }
 
     pub(crate) fn close(&self) {
@@ -155,7 +155,7 @@ mod tests {
         let called = forked.call(1, |_| Ok(())).now_or_never().expect("an answer at once");
         let demand = Demand::new("default", 1).wait(Duration::ZERO);
         let claimed = forked.claim(demand, None).now_or_never().expect("an answer at once");
-        forked.look().now_or_never().expect("an answer at once");
+        forked.poll_now().now_or_never().expect("an answer at once");
 
         for error in [called.err(), claimed.map(drop).err()] {
             let error = error.expect("an error");

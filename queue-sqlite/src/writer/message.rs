@@ -10,13 +10,13 @@ use crate::table::Table;
 
 pub(crate) enum Message {
     /// Something to be done in the next transaction.
-    Do(Box<dyn Operation>),
+    Run(Box<dyn Operation>),
     /// Jobs, as soon as there are any.
-    Claim(Claim),
+    Claim(WaitingClaim),
     /// To look at once for what others have stored.
-    Look(oneshot::Sender<()>),
+    PollNow(oneshot::Sender<()>),
     /// To look more often for a while: somebody is about to commit.
-    Watch,
+    PollFaster,
     /// To end the claims that wait, and those that come.
     Close,
 }
@@ -27,7 +27,7 @@ pub(crate) trait Operation: Send {
     fn weight(&self) -> usize;
 
     /// Tells whether it must share its transaction with no other, since it may break the commit of it.
-    fn is_alone(&self) -> bool;
+    fn is_exclusive(&self) -> bool;
 
     /// Does it, and keeps its answer.
     ///
@@ -41,15 +41,15 @@ pub(crate) trait Operation: Send {
 }
 
 /// A claim that waits for jobs.
-pub(crate) struct Claim {
+pub(crate) struct WaitingClaim {
     pub(crate) demand: Demand,
     /// Ends the wait, if it has an end that is still to come.
-    pub(crate) over: Option<BoxFuture<'static, ()>>,
-    pub(crate) is_over: bool,
+    pub(crate) deadline: Option<BoxFuture<'static, ()>>,
+    pub(crate) timed_out: bool,
     pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
 }
 
-impl Claim {
+impl WaitingClaim {
     pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
         // Whoever asked may have gone; a handover that comes back releases what is in it.
         drop(self.reply.send(answer));

@@ -10,31 +10,31 @@ use futures_util::future::BoxFuture;
 use queue_core::{Clock, QueueName};
 use rusqlite::Connection;
 
-use super::message::Claim;
+use super::message::WaitingClaim;
 use crate::files::Files;
 use crate::table::{self, Table};
 
 /// A stepped wall clock is noticed after so long at the latest.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_TIMER: Duration = Duration::from_secs(30);
 
 /// How often, and for how long, it's looked for the commit of a transaction that somebody is in the middle of.
-const WATCH_INTERVAL: Duration = Duration::from_millis(1);
-const WATCH_LENGTH: Duration = Duration::from_millis(200);
+const FAST_POLL_INTERVAL: Duration = Duration::from_millis(1);
+const FAST_POLL_DURATION: Duration = Duration::from_millis(200);
 
-pub(super) struct Waiting {
+pub(super) struct WaitingClaims {
     clock: Arc<dyn Clock>,
-    claims: VecDeque<Claim>,
+    claims: VecDeque<WaitingClaim>,
     /// Ends when something is due.
     due: Option<BoxFuture<'static, ()>>,
     /// Something has become due since `due` was set.
     is_due: bool,
     poll_interval: Duration,
     /// The file's version when it was last looked at; it changes with every commit of others.
-    version: Option<i64>,
-    watch_until: Option<Instant>,
+    data_version: Option<i64>,
+    fast_poll_until: Option<Instant>,
 }
 
-impl Waiting {
+impl WaitingClaims {
     pub(super) fn new(clock: Arc<dyn Clock>, poll_interval: Duration) -> Self {
         Self {
             clock,
@@ -42,8 +42,8 @@ impl Waiting {
             due: None,
             is_due: false,
             poll_interval,
-            version: None,
-            watch_until: None,
+            data_version: None,
+            fast_poll_until: None,
         }
     }
 
@@ -51,31 +51,31 @@ impl Waiting {
         self.claims.is_empty()
     }
 
-    pub(super) fn push(&mut self, claim: Claim) {
+    pub(super) fn push(&mut self, claim: WaitingClaim) {
         self.claims.push_back(claim);
     }
 
     /// Puts a claim back to where it was: first.
-    pub(super) fn push_front(&mut self, claim: Claim) {
+    pub(super) fn push_front(&mut self, claim: WaitingClaim) {
         self.claims.push_front(claim);
     }
 
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Claim> {
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = WaitingClaim> {
         std::mem::take(&mut self.claims).into_iter()
     }
 
     /// Looks more often for a while.
-    pub(super) fn watch(&mut self) {
-        self.watch_until = Instant::now().checked_add(WATCH_LENGTH);
+    pub(super) fn poll_faster(&mut self) {
+        self.fast_poll_until = Instant::now().checked_add(FAST_POLL_DURATION);
     }
 
     /// Drops claims whose futures were dropped.
-    pub(super) fn forget_the_gone(&mut self) {
+    pub(super) fn drop_cancelled(&mut self) {
         self.claims.retain(|claim| !claim.reply.is_closed());
     }
 
     /// Tells whether any queue that is waited for passes.
-    pub(super) fn is_anybody_served_by<E>(
+    pub(super) fn any_queue<E>(
         &self,
         mut is_ready: impl FnMut(&QueueName) -> Result<bool, E>,
     ) -> Result<bool, E> {
@@ -92,7 +92,7 @@ impl Waiting {
     pub(super) fn serve(
         &mut self,
         table: &mut Table<'_>,
-        served: &mut Vec<(Claim, Vec<queue_core::Delivery>)>,
+        served: &mut Vec<(WaitingClaim, Vec<queue_core::Delivery>)>,
     ) -> rusqlite::Result<()> {
         let mut unserved = VecDeque::new();
         let mut result = Ok(());
@@ -115,15 +115,16 @@ impl Waiting {
     }
 
     /// Takes those whose wait is over.
-    pub(super) fn take_those_whose_time_is_over(&mut self) -> Vec<Claim> {
-        let (over, waiting) = std::mem::take(&mut self.claims).into_iter().partition(|claim| claim.is_over);
+    pub(super) fn take_timed_out(&mut self) -> Vec<WaitingClaim> {
+        let (timed_out, waiting) =
+            std::mem::take(&mut self.claims).into_iter().partition(|claim| claim.timed_out);
         self.claims = waiting;
-        Vec::from(over)
+        Vec::from(timed_out)
     }
 
     /// Lets waits end while requests keep coming: time passes for them only where somebody looks.
-    pub(super) async fn let_time_pass(&mut self) {
-        if self.claims.iter().any(|claim| claim.over.is_some()) {
+    pub(super) async fn poll_timers(&mut self) {
+        if self.claims.iter().any(|claim| claim.deadline.is_some()) {
             // The timers of this thread's runtime have their turn.
             tokio::task::yield_now().await;
             poll_fn(|cx| {
@@ -135,20 +136,20 @@ impl Waiting {
     }
 
     /// Has the file looked at once more at the next interval, whether or not it changes until then.
-    pub(super) fn look_again(&mut self) {
-        self.version = None;
+    pub(super) fn force_poll(&mut self) {
+        self.data_version = None;
     }
 
     /// Sets the moment at which time next changes something for those who wait.
-    pub(super) fn set_next_moment(&mut self, connection: &Connection) {
+    pub(super) fn schedule_wakeup(&mut self, connection: &Connection) {
         self.due = None;
         self.is_due = false;
         if self.is_empty() {
             return;
         }
         // If that can't be read, it's looked again after a while.
-        let due = table::next_due(connection).unwrap_or(Some(self.clock.now().saturating_add(LONGEST_WAIT)));
-        self.due = due.map(|due| self.clock.sleep(due.since(self.clock.now()).min(LONGEST_WAIT)));
+        let due = table::next_due(connection).unwrap_or(Some(self.clock.now().saturating_add(MAX_TIMER)));
+        self.due = due.map(|due| self.clock.sleep(due.since(self.clock.now()).min(MAX_TIMER)));
     }
 
     /// Waits for a moment at which there may be something to do: something is due, a wait is over, or another process
@@ -157,18 +158,18 @@ impl Waiting {
     /// # Cancel safety
     ///
     /// It may be dropped at any time.
-    pub(super) async fn moment(&mut self, connection: &Connection, files: &Files) {
+    pub(super) async fn wait_for_work(&mut self, connection: &Connection, files: &Files) {
         if self.is_empty() {
             return std::future::pending().await;
         }
         loop {
-            let interval = self.interval();
+            let interval = self.next_interval();
             tokio::select! {
                 biased;
                 () = poll_fn(|cx| self.poll(cx)) => return,
                 () = tokio::time::sleep(interval) => {}
             }
-            if self.has_changed(connection) || files.check().is_err() {
+            if self.has_foreign_commit(connection) || files.check().is_err() {
                 return;
             }
         }
@@ -182,32 +183,32 @@ impl Waiting {
         }
         let mut is_now = self.is_due;
         for claim in &mut self.claims {
-            if claim.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-                claim.over = None;
-                claim.is_over = true;
+            if claim.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+                claim.deadline = None;
+                claim.timed_out = true;
             }
-            is_now |= claim.is_over;
+            is_now |= claim.timed_out;
         }
         if is_now { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn interval(&mut self) -> Duration {
-        match self.watch_until {
-            Some(until) if Instant::now() < until => WATCH_INTERVAL.min(self.poll_interval),
+    fn next_interval(&mut self) -> Duration {
+        match self.fast_poll_until {
+            Some(until) if Instant::now() < until => FAST_POLL_INTERVAL.min(self.poll_interval),
             _ => {
-                self.watch_until = None;
+                self.fast_poll_until = None;
                 self.poll_interval
             }
         }
     }
 
     /// Tells whether another connection has committed since this was last asked.
-    fn has_changed(&mut self, connection: &Connection) -> bool {
+    fn has_foreign_commit(&mut self, connection: &Connection) -> bool {
         let version = connection
             .prepare_cached("pragma data_version")
             .and_then(|mut version| version.query_row([], |row| row.get(0)));
         // What can't be read is for the next transaction to say.
         let version: Option<i64> = version.ok();
-        version.is_none() || std::mem::replace(&mut self.version, version) != version
+        version.is_none() || std::mem::replace(&mut self.data_version, version) != version
     }
 }
