@@ -1,22 +1,22 @@
-//! Holds the SQLite queue to the laws, and to what its own documentation promises.
+//! Holds the SQLite queue to the laws, and to the promises of its own documentation.
 
-mod bodies;
 mod broken_stores;
-mod busy;
 mod clock;
 mod conformance;
+mod drop_releases_file;
 mod durable;
 mod extremes;
 mod fixture;
 mod guard;
-mod letting_go;
+mod locked_file;
 mod moved;
 mod opening;
 mod overview;
+mod payloads;
 mod reading;
 mod retention;
+mod rolled_back;
 mod transactions;
-mod undone;
 mod units;
 mod versions;
 mod waiting;
