@@ -9,6 +9,7 @@
 
 mod call;
 mod handle;
+mod linger;
 mod message;
 mod pruning;
 mod waiting;
@@ -31,6 +32,7 @@ use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
+use linger::{Linger, SpinWait};
 use message::{Message, Operation, WaitingClaim};
 use pruning::Pruning;
 use waiting::WaitingClaims;
@@ -41,12 +43,8 @@ const MAX_BATCH: usize = 10_000;
 /// For how long the thread looks for the next request before it goes to sleep: waking it takes as long as that.
 const SPIN: Duration = Duration::from_micros(100);
 
-/// For how long a transaction waits for those who were answered by the one before it: mostly they ask again at once, and
-/// then share it with those who are here already. Who is alone waits for nobody.
+/// How long a batch lingers for calls that are expected.
 const LINGER: Duration = Duration::from_micros(100);
-
-/// For how many transactions nobody is waited for once they didn't come.
-const SKIP_BATCHES: u32 = 32;
 
 /// What the writer's thread works with.
 pub(crate) struct Writer {
@@ -61,10 +59,7 @@ pub(crate) struct Writer {
     waiting: WaitingClaims,
     cache: WriterCache,
     pruning: Pruning,
-    /// How many requests the last transaction had.
-    last_batch: usize,
-    /// For how many transactions nobody is waited for.
-    skip_linger: u32,
+    linger: Linger,
     is_closed: bool,
 }
 
@@ -127,8 +122,7 @@ impl Writer {
             waiting,
             cache,
             pruning,
-            last_batch: 0,
-            skip_linger: 0,
+            linger: Linger::default(),
             is_closed: false,
         };
         Ok((writer, runtime))
@@ -146,15 +140,13 @@ impl Writer {
     /// whatever else is there. `None` once nobody can ask any more.
     async fn collect_batch(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
-        let mut expected_calls = self.last_batch + self.messages.len();
-        if self.last_batch > 0 {
+        let mut likely = self.linger.last_batch() + self.messages.len();
+        if self.linger.last_batch() > 0 {
             self.accept_for(SPIN, 1, &mut batch);
         }
         if batch.calls == 0 {
-            // Whoever was answered last has nothing more to ask.
-            expected_calls = 0;
-        }
-        if batch.calls == 0 {
+            // The callers of the last batch did not call again.
+            likely = 0;
             tokio::select! {
                 biased;
                 message = self.messages.recv() => self.accept(message?, &mut batch),
@@ -162,31 +154,21 @@ impl Writer {
                 () = self.pruning.wait_until_due() => {}
             }
         }
-        let expected = if self.skip_linger > 0 || expected_calls < 2 { 0 } else { expected_calls };
-        self.skip_linger = self.skip_linger.saturating_sub(1);
+        let expected = self.linger.expected(likely);
         self.accept_for(LINGER, expected, &mut batch);
-        if batch.calls * 2 <= expected && expected > 0 {
-            self.skip_linger = SKIP_BATCHES;
-        }
-        self.last_batch = batch.calls;
+        self.linger.record(batch.calls, expected);
         Some(batch)
     }
 
-    /// Takes in what is there, and goes on for a while if that is less than expected.
-    fn accept_for(&mut self, limit: Duration, expected: usize, batch: &mut Batch) {
-        let mut began = None;
+    /// Accepts the messages in the channel, and waits up to `length` while the batch has fewer than `expected` calls.
+    fn accept_for(&mut self, length: Duration, expected: usize, batch: &mut Batch) {
+        let mut wait = SpinWait::new(length);
         while batch.weight < MAX_BATCH {
             match self.messages.try_recv() {
                 Ok(message) => self.accept(message, batch),
-                Err(_) if batch.calls >= expected => return,
                 Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) => {
-                    if began.get_or_insert_with(Instant::now).elapsed() > limit {
-                        return;
-                    }
-                    // Those who are to ask may need this very core.
-                    std::thread::yield_now();
-                }
+                Err(TryRecvError::Empty) if batch.calls >= expected || !wait.spin() => return,
+                Err(TryRecvError::Empty) => {}
             }
         }
     }
