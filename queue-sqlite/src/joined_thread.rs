@@ -1,4 +1,4 @@
-//! A thread with a connection of its own, which ends with the way to it, and is waited for then.
+//! A thread that owns a connection. Dropping its handle stops and joins the thread.
 
 use std::thread::{self, JoinHandle};
 
@@ -7,36 +7,40 @@ use tokio::sync::oneshot;
 
 use crate::process::Process;
 
-/// The way to a thread, and the thread.
+/// A thread, with the handle `H` by which callers send requests to it.
 ///
-/// Dropping it waits until the thread has done what it was asked for and closed its connection. SQLite removes the files
-/// beside a database by their names when the last connection closes; one that did so later could remove those of another
-/// database, made meanwhile under the same name.
+/// The thread ends when the last copy of the handle is dropped. So dropping this value waits until the thread has
+/// finished all requests and closed its connection. SQLite removes the files beside a database, by their names, when the
+/// last connection closes. If that happened later, it could remove the files of a new database with the same name.
 ///
-/// **Invariant:** nobody else has a way that keeps the thread alive, except for the thread itself.
+/// **Invariant:** only the thread itself has other copies of the handle that keep it alive.
 #[derive(Debug)]
-pub(crate) struct JoinOnDrop<W> {
-    // Dropped first, which is what has the thread end.
-    handle: W,
+pub(crate) struct JoinOnDrop<H> {
+    // Declared before the thread, so that it is dropped first: that makes the thread end.
+    handle: H,
     _thread: ThreadGuard,
 }
 
-impl<W> JoinOnDrop<W> {
-    /// Starts a thread that opens what it works with, and gives the way to it once that is open.
+impl<H> JoinOnDrop<H> {
+    /// Starts a thread that calls `open`, and then `work` with the result. Returns once `open` has.
     ///
     /// # Errors
     ///
-    /// No thread could be started, or what it wanted to open can't be.
+    /// `Unavailable` if no thread could be started; otherwise the error of `open`.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the thread ends by itself once `open` has returned, and is not joined.
     pub(crate) async fn start<T>(
         name: &str,
-        handle: W,
+        handle: H,
         open: impl FnOnce() -> Result<T, QueueError> + Send + 'static,
         work: impl FnOnce(T) + Send + 'static,
     ) -> Result<Self, QueueError> {
         let (opened, is_open) = oneshot::channel();
         let run = move || match open() {
             Ok(open) => {
-                // Whoever wanted it may have gone; then it ends at once.
+                // The caller may have dropped the future, and the handle with it. Then `work` returns at once.
                 drop(opened.send(Ok(())));
                 work(open);
             }
@@ -45,32 +49,32 @@ impl<W> JoinOnDrop<W> {
         let thread = thread::Builder::new().name(name.into()).spawn(run);
         let thread = thread
             .map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
-        // Whoever gives up doesn't wait: until it's open, the thread is left to end by itself.
         is_open
             .await
             .map_err(|_| QueueError::unavailable("the thread panicked while it opened the file"))??;
         Ok(Self { handle, _thread: ThreadGuard(Some(thread), Process::current()) })
     }
 
-    pub(crate) fn handle(&self) -> &W {
+    /// Returns the handle.
+    pub(crate) fn handle(&self) -> &H {
         &self.handle
     }
 }
 
-/// A thread that is waited for when this is dropped.
+/// Joins a thread when it is dropped.
 #[derive(Debug)]
 struct ThreadGuard(Option<JoinHandle<()>>, Process);
 
 impl Drop for ThreadGuard {
     fn drop(&mut self) {
-        // Whatever the thread does for its callers may drop the last of them; it can't wait for itself.
-        let others = |thread: &JoinHandle<()>| {
-            // Nor can a forked process, which doesn't have the thread.
+        let may_join = |thread: &JoinHandle<()>| {
+            // A request may hold the last handle, so this may run on the thread itself, which can't join itself.
+            // A forked process does not have the thread.
             thread.thread().id() != thread::current().id() && self.1.check().is_ok()
         };
         let thread = self.0.take();
-        if let Some(thread) = thread.filter(others) {
-            // One that panicked has closed its connection as well.
+        if let Some(thread) = thread.filter(may_join) {
+            // A thread that panicked has closed its connection too, so its result does not matter.
             drop(thread.join());
         }
     }
@@ -83,19 +87,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forked_process_waits_for_no_thread() {
-        let (end, is_to_end) = channel::<()>();
+    fn a_forked_process_does_not_join_the_thread() {
+        let (stop, stopped) = channel::<()>();
         let (ended, has_ended) = channel();
         let thread = thread::spawn(move || {
-            // It ends as soon as the other end is dropped.
-            assert!(is_to_end.recv().is_err());
-            ended.send(()).expect("somebody who waits");
+            // The thread runs until the test drops `stop`.
+            assert!(stopped.recv().is_err());
+            ended.send(()).expect("the test still receives");
         });
 
         drop(ThreadGuard(Some(thread), Process::other()));
 
-        assert!(has_ended.try_recv().is_err(), "the thread was waited for");
-        drop(end);
-        has_ended.recv().expect("the thread's end");
+        assert!(has_ended.try_recv().is_err(), "the thread was joined");
+        drop(stop);
+        has_ended.recv().expect("the end of the thread");
     }
 }

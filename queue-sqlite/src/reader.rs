@@ -1,4 +1,13 @@
-//! The thread that reads: it sees the last commit, and waits for nobody.
+//! The thread that reads, for [`Admin`](queue_core::Admin).
+//!
+//! The thread owns a connection that only reads. It runs one query at a time, in the order in which they were sent, each in
+//! a read transaction. So it sees the last commit and, in WAL mode, never waits for the writer.
+//!
+//! Shared state: the channel of queries, and a one-shot channel for each answer. [`Reader::call`] wakes the thread by
+//! sending a query; the thread wakes the caller by sending the answer.
+//!
+//! Shutdown: dropping the last [`SqliteQueue`](crate::SqliteQueue) drops the only sender. The thread then runs the queries
+//! that are still in the channel, closes its connection and ends, and [`JoinOnDrop`] joins it.
 
 use std::future::Future;
 use std::path::Path;
@@ -17,7 +26,7 @@ use crate::process::Process;
 
 type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
-/// The way to the reader, whose thread ends with it.
+/// Sends queries to the reader thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reader {
     queries: mpsc::Sender<Query>,
@@ -26,7 +35,11 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Opens a connection on a thread of its own.
+    /// Starts the thread and opens its connection.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`connection::open`].
     pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<JoinOnDrop<Self>, QueueError> {
         let (queries, waiting) = mpsc::channel::<Query>();
         let (location, synchronous, busy) =
@@ -39,7 +52,9 @@ impl Reader {
         JoinOnDrop::start("queue-sqlite-read", reader, open, read).await
     }
 
-    /// Runs a query, all of it on one state of the file.
+    /// Runs `query` on the thread, in one read transaction, and returns its result.
+    ///
+    /// The query is sent when this is called; the future only waits for the answer.
     pub(crate) fn call<T, Q>(
         &self,
         query: Q,
@@ -67,6 +82,7 @@ impl Reader {
     }
 }
 
+/// Runs `query` in a transaction, so that all its statements see the same commit.
 fn in_read_transaction<T>(
     connection: &mut Connection,
     query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -78,5 +94,5 @@ fn in_read_transaction<T>(
 }
 
 fn reader_gone() -> QueueError {
-    QueueError::unavailable("the queue's reader thread has ended: open the queue anew")
+    QueueError::unavailable("the queue's reader thread has ended: open the queue again")
 }

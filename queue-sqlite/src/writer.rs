@@ -1,11 +1,50 @@
-//! The thread that writes: whatever has gathered shares a transaction, and the commit of it.
+//! The thread that writes. It groups calls into transactions, commits them, and serves the claims that wait.
 //!
-//! While one transaction is on its way to disk, requests gather for the next; so the more there is to do, the more of it
-//! shares a commit, and alone nobody waits for company. Claims that find nothing wait here, in the order in which they
-//! came, and are served in the very transaction that stores what they wait for.
+//! While the writer commits a batch of calls, the messages of other calls queue up, and form the next batch. So the more calls
+//! there are, the more of them share a commit (group commit). `linger.rs` decides how long a batch waits for more calls.
+//! Claims that find no job wait in `waiting.rs`, and are served by the transaction that stores a job for them.
 //!
-//! **Invariant:** nobody is answered before the commit, so what is acknowledged is on disk.
-//! **Invariant:** an operation that the database fails takes its whole transaction with it: all in it are told so.
+//! **Invariant:** a call is answered after the commit, so an acknowledged push is on disk.
+//! **Invariant:** if the database fails an operation, the whole transaction fails, and every call in it receives the error.
+//!
+//! # Threads and shared state
+//!
+//! | thread | does |
+//! | --- | --- |
+//! | any caller | sends a [`Message`] through the [`WriterHandle`], and awaits the answer |
+//! | the writer | collects a batch, runs it in a transaction, commits, and answers; prunes in the same transactions |
+//!
+//! They share an unbounded channel of messages, and a one-shot channel for each answer. The writer thread owns everything else,
+//! the connection included. The reader thread (`reader.rs`) shares only the file with it.
+//!
+//! # Who wakes whom
+//!
+//! | event | wakes |
+//! | --- | --- |
+//! | a message | the writer, in `collect_batch` |
+//! | a commit | the callers of the batch, and the claims that it served |
+//! | a job becomes due, or a lease expires | the writer, if a claim waits: `WaitingClaims::schedule_wakeup` sets the timer |
+//! | the deadline or the stop signal of a claim | the writer, which answers that claim with no job |
+//! | a commit of another process | the writer at its next poll of `data_version`, if a claim waits |
+//! | the time to prune | the writer |
+//!
+//! # Shutdown
+//!
+//! 1. The last `SqliteQueue` drops the [`WriterHandle`]. The writer itself has only a weak one, from which it makes a handle
+//!    for as long as it hands over deliveries.
+//! 2. The writer processes the messages that are still in the channel. Then `collect_batch` returns `None`.
+//! 3. The writer drops the claims that wait, whose futures are gone by then, and closes its connection. The thread ends.
+//! 4. [`JoinOnDrop`] joins the thread. After that, the reader stops in the same way.
+//!
+//! # Races
+//!
+//! - A caller may drop its claim after the claim's jobs were leased. The dropped `Handover` then releases the jobs by another
+//!   call. If all handles are gone, `release_undelivered` does it instead.
+//! - A timer may fire between two messages, before the writer waits for it. `WaitingClaims` remembers that it fired.
+//! - Another process may commit after the last transaction read the file. The writer compares `data_version` with the value at
+//!   its last poll, so the next poll notices.
+//! - Another program may replace the files before a commit. The writer checks them after each commit, before it answers.
+//! - Another program may change the ids of queues between two transactions. The cache of ids is cleared after each.
 
 mod call;
 mod handle;
@@ -37,24 +76,24 @@ use message::{Message, Operation, WaitingClaim};
 use pruning::Pruning;
 use waiting::WaitingClaims;
 
-/// How many jobs share a transaction at most, roughly: it bounds how long the last of them waits.
+/// The number of jobs at which a batch is full. It bounds how long the last call of a batch waits.
 const MAX_BATCH: usize = 10_000;
 
-/// For how long the thread looks for the next request before it goes to sleep: waking it takes as long as that.
+/// How long the thread polls for the next message before it sleeps. To wake a thread takes about as long.
 const SPIN: Duration = Duration::from_micros(100);
 
 /// How long a batch lingers for calls that are expected.
 const LINGER: Duration = Duration::from_micros(100);
 
-/// What the writer's thread works with.
+/// The state of the writer thread.
 pub(crate) struct Writer {
     settings: SqliteQueueBuilder,
     connection: Connection,
     files: Files,
-    /// Whether the files have been removed or replaced, as far as it was looked.
+    /// Whether the last check found that a file was removed or replaced.
     files_moved: bool,
     messages: UnboundedReceiver<Message>,
-    /// To hand on with deliveries. It's weak, so that the thread ends when nobody else has one.
+    /// The handle with which dropped deliveries are released. It is weak, so that it does not keep the thread alive.
     handle: handle::WeakHandle,
     waiting: WaitingClaims,
     cache: WriterCache,
@@ -63,23 +102,28 @@ pub(crate) struct Writer {
     is_closed: bool,
 }
 
-/// What has gathered for one transaction.
+/// The calls that were collected for one transaction.
 #[derive(Default)]
 struct Batch {
     operations: Vec<Box<dyn Operation>>,
-    /// Operations that share a transaction with no other.
+    /// Operations that each need a transaction of their own.
     exclusive: Vec<Box<dyn Operation>>,
     polls: Vec<oneshot::Sender<()>>,
+    /// The number of jobs that the batch stores, changes or claims.
     weight: usize,
-    /// How many requests there are.
+    /// The number of messages.
     calls: usize,
 }
 
-/// What is answered after the commit.
+/// The claims that a transaction served. They are answered after its commit.
 type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
 
 impl Writer {
-    /// Opens and migrates the file on a thread of its own, which then goes on writing.
+    /// Starts the thread, which opens and migrates the file before this returns.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`connection::open`] and [`migrations::migrate`].
     pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
         let (sender, messages) = unbounded_channel();
         let handle = WriterHandle::new(sender);
@@ -99,7 +143,7 @@ impl Writer {
             connection::open(location, settings.synchronous, settings.busy_timeout)?;
         migrations::migrate(&mut connection, location)?;
         if location.is_file() {
-            // From here on the writer itself waits for the lock, so that it can do so without blocking its timers.
+            // From here on, `begin` waits for the lock, since SQLite's own wait would block the timers of this thread.
             let unset = connection.busy_timeout(Duration::ZERO);
             unset.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         }
@@ -128,7 +172,7 @@ impl Writer {
         Ok((writer, runtime))
     }
 
-    /// Writes until nobody can ask for it any more.
+    /// Processes batches until all handles are dropped.
     async fn run(mut self) {
         while let Some(batch) = self.collect_batch().await {
             self.process(batch).await;
@@ -136,8 +180,8 @@ impl Writer {
         }
     }
 
-    /// Waits for the first request, or for a moment at which there may be something to do without one, and takes along
-    /// whatever else is there. `None` once nobody can ask any more.
+    /// Waits for a message, a timer or a poll that finds a change, and returns all calls that arrived. The batch is empty if
+    /// there was no message. Returns `None` after all handles were dropped.
     async fn collect_batch(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
         let mut likely = self.linger.last_batch() + self.messages.len();
@@ -173,6 +217,7 @@ impl Writer {
         }
     }
 
+    /// Adds a message to the batch, or handles it at once if it needs no transaction.
     fn accept(&mut self, message: Message, batch: &mut Batch) {
         batch.calls += 1;
         match message {
@@ -198,15 +243,15 @@ impl Writer {
         }
     }
 
-    /// Does what has gathered, and serves those who wait.
+    /// Runs a batch, serves the claims that wait, and answers them.
     async fn process(&mut self, batch: Batch) {
         self.waiting.drop_cancelled();
-        // First, so that whoever waits is served of what they make ready.
+        // First, so that the transaction below serves waiting claims with the jobs that these make ready.
         for operation in batch.exclusive {
             self.commit_exclusive(operation).await;
         }
         if batch.operations.is_empty() && !self.waiting.is_empty() && self.check_files().is_err() {
-            // Nobody else can store what they wait for.
+            // Other programs store jobs in another file now, so these claims would wait in vain.
             self.fail_batch(batch.operations, &TxError::FilesMoved).await;
         } else if batch.operations.is_empty() && !self.pruning.is_due() && !self.has_work() {
             self.answer_timed_out();
@@ -215,13 +260,14 @@ impl Writer {
         }
         self.waiting.schedule_wakeup(&self.connection);
         for reply in batch.polls {
-            // Whoever asked may have gone.
+            // The caller may have dropped its future.
             let _: Result<(), ()> = reply.send(());
         }
     }
 
-    /// Tells whether those who wait would be served, or time has something to change, by reading alone: so a process that
-    /// only waits keeps no other from writing.
+    /// Returns whether a transaction would serve a waiting claim, promote a job or end a lease.
+    ///
+    /// This only reads, so a process whose claims wait does not take the write lock from others.
     fn has_work(&self) -> bool {
         if self.waiting.is_empty() {
             return false;
@@ -230,11 +276,11 @@ impl Writer {
         let is_due = || Ok(table::next_due(&self.connection)?.is_some_and(|due| due <= now));
         let is_ready = || self.waiting.any_queue(|queue| table::is_ready(&self.connection, queue));
         let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || is_ready()?));
-        // What can't be read is for the transaction to say.
+        // After an error, the transaction reports it.
         found.unwrap_or(true)
     }
 
-    /// Does these in one transaction, in which those who wait are served too, and answers.
+    /// Runs operations in one transaction, which also serves the claims that wait, and answers all of them.
     async fn commit_batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
         match self.run_in_transaction(&mut operations, Scope::Shared).await {
             Ok(served) => self.answer_batch(operations, served).await,
@@ -242,7 +288,7 @@ impl Writer {
         }
     }
 
-    /// Does this in a transaction of its own, whose end is nobody else's.
+    /// Runs an operation in a transaction of its own, whose failure affects no other call, and answers it.
     async fn commit_exclusive(&mut self, operation: Box<dyn Operation>) {
         let mut operation = [operation];
         let error = self.run_in_transaction(&mut operation, Scope::Exclusive).await.err();
@@ -254,13 +300,14 @@ impl Writer {
         operation.answer(error.map(|error| error.to_queue_error(path)));
     }
 
+    /// Runs operations in a transaction and commits it. Returns the claims that it served, which still wait for their answers.
     async fn run_in_transaction(
         &mut self,
         operations: &mut [Box<dyn Operation>],
         scope: Scope,
     ) -> Result<Served, TxError> {
         if !self.connection.is_autocommit() {
-            // An earlier transaction could not even be rolled back; then it's to be done now.
+            // The rollback of an earlier transaction failed.
             self.run_statement("rollback")?;
         }
         if self.files_moved {
@@ -271,7 +318,7 @@ impl Writer {
         let written = self.run_operations(operations, scope, &mut served);
         let ended =
             written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
-        // Until the next transaction, another program may give the numbers of queues to others.
+        // Before the next transaction, another program may change the ids of queues.
         self.cache.queue_ids.clear();
         if let Err(error) = ended {
             if !self.connection.is_autocommit() {
@@ -283,20 +330,20 @@ impl Writer {
         Ok(served)
     }
 
-    /// Checks that what was committed is in the file that others find.
+    /// Checks that other programs find the files that this connection writes to.
     fn check_files(&mut self) -> Result<(), TxError> {
         let checked = self.files.check();
         self.files_moved = checked.is_err();
         Ok(checked?)
     }
 
-    /// Takes the write lock, which one connection has at a time.
+    /// Begins a transaction with the write lock. Waits up to the busy timeout while another connection holds the lock.
     async fn begin(&self) -> Result<(), TxError> {
         let began = Instant::now();
         loop {
             match self.run_statement("begin immediate") {
                 Err(error) if is_busy(&error) && began.elapsed() < self.settings.busy_timeout => {
-                    // By chance, so that processes which wait for one another don't do so in step.
+                    // A random pause, so that processes which wait for the lock do not retry in step.
                     tokio::time::sleep(Duration::from_micros(fastrand::u64(50..1_000))).await;
                 }
                 answer => return Ok(answer?),
@@ -308,6 +355,7 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
+    /// Runs operations in the open transaction. Adds the claims that it serves to `served`.
     fn run_operations(
         &mut self,
         operations: &mut [Box<dyn Operation>],
@@ -326,6 +374,7 @@ impl Writer {
         Ok(())
     }
 
+    /// Answers the calls and claims of a transaction that was committed.
     async fn answer_batch(&mut self, operations: Vec<Box<dyn Operation>>, served: Served) {
         for operation in operations {
             operation.answer(None);
@@ -345,7 +394,7 @@ impl Writer {
         }
     }
 
-    /// Gives jobs back that were leased for somebody who was gone by then, and the queue's last handle too.
+    /// Releases jobs that were leased for claims, after all handles were dropped.
     async fn release_undelivered(&mut self, deliveries: Vec<Delivery>) {
         let release = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Release);
         let released: Vec<_> = deliveries.into_iter().map(release).collect();
@@ -353,7 +402,7 @@ impl Writer {
         let began = self.begin().await;
         let released = began.and_then(|()| {
             let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
-            // Nobody is left to be told; if this fails, the leases expire.
+            // No caller is left to receive an error. If this fails, the leases expire.
             drop(table.settle(&released, &followups));
             drop(table);
             Ok(self.run_statement("commit")?)
@@ -361,42 +410,45 @@ impl Writer {
         drop(released);
     }
 
+    /// Answers the claims whose wait has ended with no job.
     fn answer_timed_out(&mut self) {
         for claim in self.waiting.take_timed_out() {
             claim.answer(Ok(Handover::nothing()));
         }
     }
 
+    /// Answers the calls of a transaction that failed, and the claims that can't go on waiting.
     async fn fail_batch(&mut self, operations: Vec<Box<dyn Operation>>, error: &TxError) {
         let path = self.settings.location.path();
         tracing::debug!(path = %path.display(), error = ?error, "a transaction failed");
         for operation in operations {
             operation.answer(Some(error.to_queue_error(path)));
         }
-        // A lock that others hold will be free some time, so those who can wait go on; anything else is for all to know.
-        let answered: Vec<_> =
+        // Another connection will release its lock, so claims go on waiting. Any other error is reported to all claims.
+        let failed: Vec<_> =
             if error.is_busy() { self.waiting.take_timed_out() } else { self.waiting.take_all().collect() };
-        for claim in answered {
+        for claim in failed {
             claim.answer(Err(error.to_queue_error(path)));
         }
         self.waiting.force_poll();
         self.pruning.postpone();
-        // Whatever is wrong, it's no better at once.
+        // A short pause, since the cause will mostly not be gone at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Who has a part in a transaction beside those who asked for it.
+/// What a transaction does beside its operations.
 #[derive(Clone, Copy, Debug)]
 enum Scope {
-    /// Claims that wait, and pruning.
+    /// It serves the claims that wait, and prunes.
     Shared,
+    /// Nothing.
     Exclusive,
 }
 
-/// Gives back what nobody received. If the writer is gone, the leases expire.
+/// Releases deliveries that no caller received. If the writer has ended, the leases expire.
 fn release(writer: &WriterHandle, released: Vec<Settlement>) {
     let followups: Vec<_> = released.iter().map(|_| Vec::new()).collect();
-    // Nobody waits for the answer.
+    // The call is sent already; the future would only wait for the answer.
     drop(writer.call(released.len(), move |table| table.settle(&released, &followups)));
 }

@@ -1,4 +1,4 @@
-//! An operation that is a closure, with the way back to whoever waits for its answer.
+//! An operation that is a closure, with the channel for its answer.
 
 use queue_core::QueueError;
 use tokio::sync::oneshot;
@@ -7,6 +7,7 @@ use super::message::Operation;
 use crate::error::{OpError, TxError, writer_gone};
 use crate::table::Table;
 
+/// A closure that runs in a transaction. `answer` keeps its result until the commit.
 pub(super) struct Call<F, T> {
     pub(super) weight: usize,
     pub(super) is_exclusive: bool,
@@ -44,7 +45,7 @@ where
             Some(error) => Err(error),
             None => self.answer.unwrap_or_else(|| Err(writer_gone())),
         };
-        // Whoever asked may have gone.
+        // The caller may have dropped its future.
         drop(self.reply.send(answer));
     }
 }

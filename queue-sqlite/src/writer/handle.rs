@@ -1,4 +1,4 @@
-//! The way to the writer.
+//! The handle by which callers send messages to the writer.
 
 use std::fmt;
 use std::future::Future;
@@ -15,15 +15,16 @@ use crate::error::{OpError, writer_gone};
 use crate::process::Process;
 use crate::table::Table;
 
-/// Sends requests to the writer, whose thread ends with the last of these: the queue has one, and the writer itself makes
-/// others for a moment.
+/// Sends messages to the writer, whose thread ends after the last handle was dropped.
+///
+/// The queue has one handle. The writer makes others for deliveries that are being handed over.
 #[derive(Clone)]
 pub(crate) struct WriterHandle {
     messages: UnboundedSender<Message>,
     process: Process,
 }
 
-/// A handle that keeps no thread alive.
+/// A handle that does not keep the thread alive.
 pub(super) struct WeakHandle {
     messages: WeakUnboundedSender<Message>,
     process: Process,
@@ -38,9 +39,9 @@ impl WriterHandle {
         WeakHandle { messages: self.messages.downgrade(), process: self.process }
     }
 
-    /// Has something done in the next transaction, and gives the answer once that is committed.
+    /// Runs `work` in the next transaction. Returns its result after the commit.
     ///
-    /// It is asked for at once; the future only waits.
+    /// The message is sent when this is called; the future only waits for the answer.
     pub(crate) fn call<T, W>(
         &self,
         weight: usize,
@@ -53,7 +54,7 @@ impl WriterHandle {
         self.send(weight, false, work)
     }
 
-    /// Has something done in a transaction of its own, which it may break.
+    /// Runs `work` in a transaction of its own, because it may break the commit. Returns its result after the commit.
     pub(crate) fn call_exclusive<T, W>(
         &self,
         work: W,
@@ -88,7 +89,9 @@ impl WriterHandle {
         }
     }
 
-    /// Waits for jobs until `over`; without it, a demand that sets no wait waits for ever, and one of zero not at all.
+    /// Claims jobs, and waits for them until `deadline`.
+    ///
+    /// Without a deadline, a demand without a wait waits forever, and any other does not wait.
     pub(crate) async fn claim(
         &self,
         demand: Demand,
@@ -102,23 +105,24 @@ impl WriterHandle {
         answer.await.map_err(|_| writer_gone())?
     }
 
-    /// Has the writer look for what others have stored, and waits until it has.
+    /// Makes the writer poll now, and waits until it has served the claims that wait.
     pub(crate) async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
         if self.process.check().is_ok() && self.messages.send(Message::PollNow(reply)).is_ok() {
-            // A writer that is gone has nothing to look for.
+            // After the writer has ended there is nothing to wait for.
             drop(answer.await);
         }
     }
 
-    /// Has the writer look more often for a while.
+    /// Makes the writer poll more often for a short time.
     pub(crate) fn poll_faster(&self) {
-        // A writer that is gone serves nobody.
+        // After the writer has ended, no claim waits.
         drop(self.messages.send(Message::PollFaster));
     }
 
+    /// Makes the writer answer all claims as closed, those that wait and those that follow.
     pub(crate) fn close(&self) {
-        // A writer that is gone serves nobody.
+        // After the writer has ended, no claim waits.
         drop(self.messages.send(Message::Close));
     }
 }
@@ -147,8 +151,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forked_process_is_refused_at_once() {
-        // Nobody receives, as in a forked process, and nobody says so.
+    fn calls_in_a_forked_process_fail_at_once() {
+        // As in a forked process, the channel is open and no thread receives.
         let (messages, _receiver) = unbounded_channel();
         let forked = WriterHandle { messages, process: Process::other() };
 

@@ -1,4 +1,4 @@
-//! What the writer is asked for.
+//! The messages to the writer.
 
 use futures_util::future::BoxFuture;
 use queue_core::handover::Handover;
@@ -8,50 +8,53 @@ use tokio::sync::oneshot;
 use crate::error::TxError;
 use crate::table::Table;
 
+/// A message from a caller.
 pub(crate) enum Message {
-    /// Something to be done in the next transaction.
+    /// Runs an operation in the next transaction.
     Run(Box<dyn Operation>),
-    /// Jobs, as soon as there are any.
+    /// Claims jobs as soon as there are any.
     Claim(WaitingClaim),
-    /// To look at once for what others have stored.
+    /// Polls now for jobs of other processes, and answers when that is done.
     PollNow(oneshot::Sender<()>),
-    /// To look more often for a while: somebody is about to commit.
+    /// Polls more often for a short time, since an application's transaction with a push is about to commit.
     PollFaster,
-    /// To end the claims that wait, and those that come.
+    /// Answers all claims as closed, from now on.
     Close,
 }
 
-/// Something to be done in a transaction that it may share with others.
+/// An operation that runs in a transaction.
 pub(crate) trait Operation: Send {
-    /// How many jobs it's about.
+    /// Returns the number of jobs that it concerns.
     fn weight(&self) -> usize;
 
-    /// Tells whether it must share its transaction with no other, since it may break the commit of it.
+    /// Returns whether it needs a transaction of its own, because it may break the commit.
     fn is_exclusive(&self) -> bool;
 
-    /// Does it, and keeps its answer.
+    /// Runs the operation and keeps its result.
     ///
     /// # Errors
     ///
-    /// The database's own: then the transaction is over. A refusal is an answer.
+    /// An error of the database, after which the transaction must be rolled back. A refused request is a result.
     fn run(&mut self, table: &mut Table<'_>) -> Result<(), TxError>;
 
-    /// Sends the answer: its own after the commit, or why there was none.
+    /// Sends the result after the commit, or the error if there was no commit.
     fn answer(self: Box<Self>, failed: Option<QueueError>);
 }
 
 /// A claim that waits for jobs.
 pub(crate) struct WaitingClaim {
     pub(crate) demand: Demand,
-    /// Ends the wait, if it has an end that is still to come.
+    /// Completes when the wait ends; `None` if it has ended, or never does.
     pub(crate) deadline: Option<BoxFuture<'static, ()>>,
+    /// Whether the wait has ended.
     pub(crate) timed_out: bool,
     pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
 }
 
 impl WaitingClaim {
+    /// Sends the answer to the caller.
     pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
-        // Whoever asked may have gone; a handover that comes back releases what is in it.
+        // The caller may have dropped its future. Then the handover is dropped here, and releases its jobs.
         drop(self.reply.send(answer));
     }
 }

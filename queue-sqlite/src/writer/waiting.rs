@@ -1,4 +1,4 @@
-//! The claims that wait, in the order in which they came, and the moments at which there may be something for them.
+//! The claims that wait, in the order of their arrival, and the timers and polls that wake the writer for them.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -14,23 +14,27 @@ use super::message::WaitingClaim;
 use crate::files::Files;
 use crate::table::{self, Table};
 
-/// A stepped wall clock is noticed after so long at the latest.
+/// The longest timer. After it, the writer reads the wall clock again, so it notices within this time that the clock was set.
 const MAX_TIMER: Duration = Duration::from_secs(30);
 
-/// How often, and for how long, it's looked for the commit of a transaction that somebody is in the middle of.
+/// The poll interval for a short time after a push in an application's transaction, which is about to commit.
 const FAST_POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// How long after such a push the writer polls at that interval.
 const FAST_POLL_DURATION: Duration = Duration::from_millis(200);
 
+/// The claims that wait.
 pub(super) struct WaitingClaims {
     clock: Arc<dyn Clock>,
     claims: VecDeque<WaitingClaim>,
-    /// Ends when something is due.
-    due: Option<BoxFuture<'static, ()>>,
-    /// Something has become due since `due` was set.
+    /// The timer until the next job is due or the next lease expires.
+    wakeup: Option<BoxFuture<'static, ()>>,
+    /// Whether that timer has fired.
     is_due: bool,
     poll_interval: Duration,
-    /// The file's version when it was last looked at; it changes with every commit of others.
+    /// SQLite's `data_version` at the last poll. It changes with every commit of another connection. `None` makes the next
+    /// poll report a change.
     data_version: Option<i64>,
+    /// Until when the writer polls at [`FAST_POLL_INTERVAL`].
     fast_poll_until: Option<Instant>,
 }
 
@@ -39,7 +43,7 @@ impl WaitingClaims {
         Self {
             clock,
             claims: VecDeque::new(),
-            due: None,
+            wakeup: None,
             is_due: false,
             poll_interval,
             data_version: None,
@@ -51,30 +55,32 @@ impl WaitingClaims {
         self.claims.is_empty()
     }
 
+    /// Adds a claim behind the others.
     pub(super) fn push(&mut self, claim: WaitingClaim) {
         self.claims.push_back(claim);
     }
 
-    /// Puts a claim back to where it was: first.
+    /// Puts a claim back in front of the others.
     pub(super) fn push_front(&mut self, claim: WaitingClaim) {
         self.claims.push_front(claim);
     }
 
+    /// Removes and returns all claims.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = WaitingClaim> {
         std::mem::take(&mut self.claims).into_iter()
     }
 
-    /// Looks more often for a while.
+    /// Polls more often for a short time.
     pub(super) fn poll_faster(&mut self) {
         self.fast_poll_until = Instant::now().checked_add(FAST_POLL_DURATION);
     }
 
-    /// Drops claims whose futures were dropped.
+    /// Removes the claims whose futures were dropped.
     pub(super) fn drop_cancelled(&mut self) {
         self.claims.retain(|claim| !claim.reply.is_closed());
     }
 
-    /// Tells whether any queue that is waited for passes.
+    /// Returns whether `is_ready` holds for any queue that a claim names.
     pub(super) fn any_queue<E>(
         &self,
         mut is_ready: impl FnMut(&QueueName) -> Result<bool, E>,
@@ -87,8 +93,10 @@ impl WaitingClaims {
         Ok(false)
     }
 
-    /// Leases jobs to those who wait, first come, first served. It looks for all of them with each transaction: what they
-    /// wait for may come from this one, or from another process, and a look that finds nothing is a few microseconds.
+    /// Leases jobs to the claims, first come, first served. Adds those that it served, with their deliveries, to `served`.
+    ///
+    /// Every transaction tries all claims: a job for them may come from this transaction or from another process. An attempt
+    /// that finds no job takes a few microseconds.
     pub(super) fn serve(
         &mut self,
         table: &mut Table<'_>,
@@ -108,13 +116,13 @@ impl WaitingClaims {
                 }
             }
         }
-        // After an error, whoever was not looked for waits on behind them.
+        // After an error, the claims that were not tried keep their order behind the others.
         unserved.append(&mut self.claims);
         self.claims = unserved;
         result
     }
 
-    /// Takes those whose wait is over.
+    /// Removes and returns the claims whose wait has ended.
     pub(super) fn take_timed_out(&mut self) -> Vec<WaitingClaim> {
         let (timed_out, waiting) =
             std::mem::take(&mut self.claims).into_iter().partition(|claim| claim.timed_out);
@@ -122,10 +130,12 @@ impl WaitingClaims {
         Vec::from(timed_out)
     }
 
-    /// Lets waits end while requests keep coming: time passes for them only where somebody looks.
+    /// Polls the timers once, so that waits end even while the writer is never idle.
+    ///
+    /// Timers of this thread fire only while it polls them, and `wait_for_work` does that only when there is no message.
     pub(super) async fn poll_timers(&mut self) {
         if self.claims.iter().any(|claim| claim.deadline.is_some()) {
-            // The timers of this thread's runtime have their turn.
+            // Lets the runtime of this thread fire its timers.
             tokio::task::yield_now().await;
             poll_fn(|cx| {
                 let _: Poll<()> = self.poll(cx);
@@ -135,29 +145,29 @@ impl WaitingClaims {
         }
     }
 
-    /// Has the file looked at once more at the next interval, whether or not it changes until then.
+    /// Makes the next poll report a change, whether or not the file has changed.
     pub(super) fn force_poll(&mut self) {
         self.data_version = None;
     }
 
-    /// Sets the moment at which time next changes something for those who wait.
+    /// Sets the timer until the next job is due or the next lease expires, if a claim waits.
     pub(super) fn schedule_wakeup(&mut self, connection: &Connection) {
-        self.due = None;
+        self.wakeup = None;
         self.is_due = false;
         if self.is_empty() {
             return;
         }
-        // If that can't be read, it's looked again after a while.
+        // If that can't be read, the timer is the longest one.
         let due = table::next_due(connection).unwrap_or(Some(self.clock.now().saturating_add(MAX_TIMER)));
-        self.due = due.map(|due| self.clock.sleep(due.since(self.clock.now()).min(MAX_TIMER)));
+        self.wakeup = due.map(|due| self.clock.sleep(due.since(self.clock.now()).min(MAX_TIMER)));
     }
 
-    /// Waits for a moment at which there may be something to do: something is due, a wait is over, or another process
-    /// has written. Where nobody waits, there is none.
+    /// Waits until a job is due, a lease expires, the wait of a claim ends, another connection has committed, or the files were
+    /// replaced. Waits forever if there is no claim.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub(super) async fn wait_for_work(&mut self, connection: &Connection, files: &Files) {
         if self.is_empty() {
             return std::future::pending().await;
@@ -175,10 +185,12 @@ impl WaitingClaims {
         }
     }
 
+    /// Polls the timers. Ready if the wakeup has fired or the wait of a claim has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
-            // `let_time_pass` and `moment` both poll: what has ended is not polled again, and neither misses it.
-            self.due = None;
+        if self.wakeup.as_mut().is_some_and(|wakeup| wakeup.as_mut().poll(cx).is_ready()) {
+            // `poll_timers` and `wait_for_work` both poll this. The flag keeps the event for the other, and a completed future
+            // must not be polled again.
+            self.wakeup = None;
             self.is_due = true;
         }
         let mut is_now = self.is_due;
@@ -192,6 +204,7 @@ impl WaitingClaims {
         if is_now { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Returns how long to wait until the next poll.
     fn next_interval(&mut self) -> Duration {
         match self.fast_poll_until {
             Some(until) if Instant::now() < until => FAST_POLL_INTERVAL.min(self.poll_interval),
@@ -202,12 +215,12 @@ impl WaitingClaims {
         }
     }
 
-    /// Tells whether another connection has committed since this was last asked.
+    /// Returns whether another connection has committed since the last call.
     fn has_foreign_commit(&mut self, connection: &Connection) -> bool {
         let version = connection
             .prepare_cached("pragma data_version")
             .and_then(|mut version| version.query_row([], |row| row.get(0)));
-        // What can't be read is for the next transaction to say.
+        // After an error, the next transaction reports it.
         let version: Option<i64> = version.ok();
         version.is_none() || std::mem::replace(&mut self.data_version, version) != version
     }
