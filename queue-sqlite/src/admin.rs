@@ -1,4 +1,4 @@
-//! The operator's side: reads go to the reader, which waits for nobody, and requests to the writer.
+//! The operations of operators. The reader thread runs those that only read, and the writer thread the others.
 
 use async_trait::async_trait;
 use queue_core::Admin;
@@ -71,7 +71,7 @@ fn list(
     now: Timestamp,
 ) -> Result<JobPage> {
     let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
-    // One more than asked for tells whether there is a next page.
+    // One row more than the page shows whether there is a next page.
     let rows = rows::to_i64(limit as u64).saturating_add(1);
     let mut list = connection.prepare_cached(sql::LIST)?;
     let found = list.query_map(
@@ -93,7 +93,7 @@ fn list(
     Ok(JobPage::of(found.collect::<Result<_>>()?, limit))
 }
 
-/// Adds a record's errors, and shows it as of now.
+/// Adds the errors to a record, and applies what is due by `now`.
 fn with_errors(
     connection: &Connection,
     (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),

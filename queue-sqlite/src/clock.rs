@@ -1,4 +1,4 @@
-//! The clock of the machine, which all processes that share a file go by.
+//! The clock of the machine, which all processes that share a file use.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,9 +6,10 @@ use futures_util::future::BoxFuture;
 use queue_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// The machine's wall clock; waits are monotonic, and may be long after a step of it.
+/// The wall clock of the machine.
 ///
-/// Its waits need tokio's timer where they are polled, which the writer's thread has.
+/// Its sleeps are monotonic, so they may end late after the wall clock was set. They need tokio's timer, which the
+/// writer thread has.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SystemClock;
 
@@ -18,7 +19,7 @@ impl Clock for SystemClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // It begins now, and not when it's first polled. One that is longer than can be told never ends.
+        // The sleep begins now, not at the first poll. A duration that overflows the clock never ends.
         let until = Instant::now().checked_add(duration);
         Box::pin(async move {
             match until {

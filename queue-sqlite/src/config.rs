@@ -11,20 +11,20 @@ use crate::clock::SystemClock;
 use crate::location::Location;
 use crate::queue::SqliteQueue;
 
-/// When a commit counts as done.
+/// When SQLite reports a commit as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Synchronous {
-    /// Once it is on disk and would survive a power cut.
+    /// When it is on disk, so that it survives a power cut.
     #[default]
     Full = 2,
-    /// Once the operating system has it: it survives a crash of the program, and the last commits before a power cut
-    /// or a crash of the machine may be lost. The file stays whole either way.
+    /// When it is written to the operating system, so that it survives a crash of the program. A power cut or a crash of
+    /// the machine may lose the last commits. It does not corrupt the file.
     Normal = 1,
 }
 
-/// Settings of a [`SqliteQueue`]; made by [`SqliteQueue::builder`].
-#[must_use = "a queue is opened by `open`"]
+/// Settings of a [`SqliteQueue`]. [`SqliteQueue::builder`] creates it.
+#[must_use = "a builder does nothing until `open` is called"]
 #[derive(Clone)]
 pub struct SqliteQueueBuilder {
     pub(crate) location: Location,
@@ -36,10 +36,11 @@ pub struct SqliteQueueBuilder {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The largest payload and the largest meta that SQLite stores in one row, which has a billion bytes at most.
+/// The largest payload and the largest meta that fit into one row of SQLite, which has at most a billion bytes.
 const LARGEST_PAYLOAD: usize = 900_000_000;
 const LARGEST_META: usize = 50_000_000;
 
+/// Returns `limits`, lowered to what SQLite can store.
 fn storable(mut limits: Limits) -> Limits {
     limits.payload = limits.payload.min(LARGEST_PAYLOAD);
     limits.meta = limits.meta.min(LARGEST_META);
@@ -65,73 +66,76 @@ impl SqliteQueueBuilder {
         }
     }
 
-    /// Says when a commit counts as done; by default once it is on disk.
+    /// Sets when SQLite reports a commit as done; by default when it is on disk.
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.synchronous = synchronous;
         self
     }
 
-    /// Waits so long for a file that others keep locked before a call answers `Unavailable`; 30 s by default.
+    /// Sets how long a call waits for a file that another connection has locked before it fails as `Unavailable`; 30 s by
+    /// default.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        // SQLite counts milliseconds in 31 bits.
+        // SQLite stores milliseconds in 31 bits.
         self.busy_timeout = timeout.min(Duration::from_millis(i32::MAX as u64));
         self
     }
 
-    /// Looks so often for jobs of other processes while a claim waits; 25 ms by default.
+    /// Sets how often a waiting claim polls for jobs of other processes; 25 ms by default, and at least 1 ms.
     ///
-    /// What this process pushes itself is seen at once. One look costs a few microseconds and reads no job. The least is
-    /// a millisecond.
+    /// A poll costs a few microseconds and reads no job. Jobs that this process pushes wake its claims at once.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(1));
         self
     }
 
-    /// Keeps completed jobs for so long; a day by default, `None` for ever.
+    /// Sets how long completed jobs are kept; a day by default, forever with `None`.
     ///
-    /// A job's unique key goes with the job, even within its window; so keep jobs for as long as the longest window.
+    /// When a job is removed, its unique key becomes free, even within the key's window. So keep jobs at least as long as
+    /// the longest window.
     pub fn keep_completed(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.completed = age.into();
         self
     }
 
-    /// Keeps cancelled jobs for so long; a day by default, `None` for ever.
+    /// Sets how long cancelled jobs are kept; a day by default, forever with `None`.
     pub fn keep_cancelled(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.cancelled = age.into();
         self
     }
 
-    /// Keeps discarded jobs for so long; seven days by default, `None` for ever.
+    /// Sets how long discarded jobs are kept; seven days by default, forever with `None`.
     pub fn keep_discarded(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.discarded = age.into();
         self
     }
 
-    /// Sets other limits than the default ones.
+    /// Sets the limits of names, payloads, meta and batches.
     ///
-    /// SQLite stores at most a billion bytes in a row, so a payload has at most 900 MB, and meta at most 50 MB, whatever
-    /// the limits are.
+    /// A row of SQLite has at most a billion bytes. So a limit above 900 MB for a payload, or above 50 MB for meta, is lowered
+    /// to that.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = storable(limits);
         self
     }
 
-    /// Goes by another clock than the machine's; for tests, since all processes that share a file have to agree.
+    /// Sets the clock, for tests; by default it is that of the machine, since all processes that share a file must agree.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Opens the queue; the file is made where there is none, readable by its owner alone.
+    /// Opens the queue. Creates the file if there is none, readable by its owner only.
     ///
     /// # Errors
     ///
-    /// `Invalid` for a path that can't be a file, `Unsupported` for a schema that is newer than this program,
-    /// `Corrupt` for what is no database, `Unavailable` for what can't be read or written now.
+    /// - `Invalid` if the path can't be a file.
+    /// - `Unsupported` if the schema is newer than this program.
+    /// - `Corrupt` if the file is not a database.
+    /// - `Unavailable` if the file can't be read or written now.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the file made and migrated.
+    /// If the future is dropped, the file may have been created and migrated.
     pub async fn open(self) -> Result<SqliteQueue, QueueError> {
         SqliteQueue::start(self).await
     }
@@ -152,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_those_that_sqlite_can_store() {
+    fn limits_are_lowered_to_what_sqlite_can_store() {
         let mut raised = Limits::default().payload(usize::MAX);
         raised.meta = usize::MAX;
 

@@ -1,4 +1,4 @@
-//! A connection with the settings that the queue's promises rest on, each read back after it was set.
+//! Connections, with the settings that the queue depends on. Each setting is read back after it was set.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use crate::files::Files;
 use crate::guard::CHECKPOINT_PAGES;
 use crate::location::Location;
 
-/// Opens a connection and makes its settings. Returns it with the files that it has open.
+/// Opens a connection and sets it up. Returns it with the files that it has open.
 ///
 /// # Errors
 ///
-/// The file can't be opened, is no database, or can't be set as it must be.
+/// `Corrupt` if the file is not a database, `Unsupported` if a setting does not take effect, `Unavailable` if the file
+/// can't be opened now.
 pub(crate) fn open(
     location: &Location,
     synchronous: Synchronous,
@@ -32,13 +33,13 @@ pub(crate) fn open(
     }
     let level = synchronous as i64;
     set_pragma(&connection, location, "synchronous", level)?;
-    // 4 MiB of pages: the inner ones of the trees of millions of jobs, and not so many that each commit, which may look
-    // through all of them, takes long.
+    // 4 MiB of pages: enough for the inner B-tree pages of millions of jobs, and few enough for a commit, which may walk
+    // through all of them.
     set_pragma(&connection, location, "cache_size", -4_096)?;
     set_pragma(&connection, location, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    // Once a checkpoint is through, a log that a burst has made large is cut back to this.
+    // A burst can make the log large. After a checkpoint, SQLite truncates it to this size.
     set_pragma(&connection, location, "journal_size_limit", 64 << 20)?;
-    // The files beside the database are made with the first read.
+    // The first read creates the files beside the database.
     let read = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get::<_, i64>(0));
     read.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
     Ok((connection, Files::opened_from(location)))
@@ -48,12 +49,12 @@ fn connect(location: &Location, busy_timeout: Duration) -> rusqlite::Result<Conn
     let connection = location.connect()?;
     connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // A plan must not depend on what is bound, else a statement is planned anew whenever that changes.
+    // Plans must not depend on bound values: otherwise SQLite plans a statement again when a value changes.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
-/// Refuses a file whose texts are UTF-16: SQLite converts them, and changes U+FFFE on the way.
+/// Fails if the file stores text as UTF-16: SQLite would convert it, and the conversion changes U+FFFE.
 fn check_encoding(connection: &Connection, location: &Location) -> Result<(), QueueError> {
     let found = connection.pragma_query_value(None, "encoding", |row| row.get::<_, String>(0));
     let found = found.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
@@ -61,8 +62,8 @@ fn check_encoding(connection: &Connection, location: &Location) -> Result<(), Qu
         return Ok(());
     }
     let text = format!(
-        "`{}` stores its texts as {found}, and some characters would be changed: make a new file with `pragma encoding = \
-         'UTF-8'` and copy the tables to it, or keep the jobs in a file of their own",
+        "`{}` stores its text as {found}, which would change some characters: create a file with `pragma encoding = \
+         'UTF-8'` and copy the tables to it, or keep the jobs in a separate file",
         location.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))
@@ -77,7 +78,7 @@ fn set_pragma(
     let broken = |error| TxError::from(error).to_queue_error(location.path());
     connection.pragma_update(None, name, value).map_err(broken)?;
     let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(broken)?;
-    // A database in memory has no log to limit.
+    // In memory there is no log, so its settings do not take effect.
     if location.is_file() {
         require_setting(location, name, &found.to_string(), &value.to_string())
     } else {
@@ -85,9 +86,10 @@ fn set_pragma(
     }
 }
 
-/// Has commits go to a log first, and gives the mode that the file is in then.
+/// Sets the journal mode to WAL. Returns the mode that the file has afterwards.
 ///
-/// SQLite doesn't wait for a lock here, and whoever opens a new file at the same time holds one for a moment.
+/// SQLite's busy timeout does not apply here, and another process that opens a new file at the same time holds its lock
+/// briefly. So this function retries while the file is locked.
 fn enable_wal(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
     let began = Instant::now();
     loop {
@@ -103,7 +105,7 @@ fn require_setting(location: &Location, name: &str, found: &str, wanted: &str) -
         return Ok(());
     }
     let text = format!(
-        "`{}` can't be used: its `{name}` was set to {wanted} and is {found}; a queue needs a local disk",
+        "`{}` can't be used: its `{name}` was set to {wanted} and is still {found}; a queue needs a local disk",
         location.path().display()
     );
     Err(QueueError::new(QueueErrorKind::Unsupported, text))

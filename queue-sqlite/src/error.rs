@@ -1,4 +1,4 @@
-//! What goes wrong with the file, in the words of the contract.
+//! Errors of SQLite, and of the files, as errors of the contract.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use rusqlite::ErrorCode;
 
 use crate::files::Moved;
 
-/// Why an operation on the table did not come to its end.
+/// Why one operation in a transaction failed.
 #[derive(Debug)]
 pub(crate) enum OpError {
-    /// The request was refused before anything was written; what else is in the transaction goes on.
+    /// The request was refused before it wrote anything. The rest of the transaction continues.
     Refused(QueueError),
-    /// The database failed, and the whole transaction with it.
+    /// The database failed, so the whole transaction fails.
     Database(rusqlite::Error),
-    /// The transaction is gone, for this reason.
+    /// The operation ended the transaction, for this reason.
     TransactionLost(&'static str),
 }
 
@@ -31,17 +31,17 @@ impl From<rusqlite::Error> for OpError {
     }
 }
 
-/// What ended a transaction, for all who had a part in it.
+/// Why a transaction failed. All calls that shared it receive this error.
 #[derive(Clone, Debug)]
 pub(crate) enum TxError {
     Database(Arc<rusqlite::Error>),
     TransactionLost(&'static str),
-    /// The file is no longer the one that its name leads to.
+    /// A file was removed, or its name leads to another file.
     FilesMoved,
 }
 
 impl TxError {
-    /// Says it to one of them.
+    /// Returns the error for one caller.
     pub(crate) fn to_queue_error(&self, path: &Path) -> QueueError {
         match self {
             Self::Database(error) => describe(error, path),
@@ -49,13 +49,14 @@ impl TxError {
             Self::FilesMoved => {
                 let path = path.display();
                 QueueError::unavailable(format!(
-                    "`{path}`, or a file beside it, was removed or replaced while this queue had it open: what is \
-                     stored goes to a file that nobody finds any more; put the files back, or open the queue anew"
+                    "`{path}`, or a file beside it, was removed or replaced while this queue had it open, and other \
+                     programs would not find jobs that are stored now: put the files back, or open the queue again"
                 ))
             }
         }
     }
 
+    /// Returns whether another connection held the lock.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self, Self::Database(error) if is_busy(error))
     }
@@ -73,8 +74,8 @@ impl From<rusqlite::Error> for TxError {
     }
 }
 
-/// Says what is wrong with the file, and what to do about it.
-pub(crate) fn describe(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError {
+/// Returns an error that says what is wrong with the file and what to do about it.
+fn describe(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError {
     let path = path.display();
     let (kind, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
@@ -91,26 +92,27 @@ pub(crate) fn describe(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError 
         Some(ErrorCode::DiskFull) => (
             QueueErrorKind::Unavailable,
             format!(
-                "the disk is full: `{path}` can't grow; free some space, and the queue goes on by itself"
+                "the disk is full and `{path}` can't grow: free some space, and the queue continues by itself"
             ),
         ),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
             QueueErrorKind::Corrupt,
             format!(
-                "`{path}` is corrupt, or no SQLite database: restore it from a backup, or move it away to start anew"
+                "`{path}` is corrupt or not an SQLite database: restore it from a backup, or move it away to start \
+                 with an empty queue"
             ),
         ),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
             QueueErrorKind::Unavailable,
-            format!("`{path}` can't be written: see the permissions of the file and of its folder"),
+            format!("`{path}` can't be written: check the permissions of the file and of its folder"),
         ),
         Some(ErrorCode::CannotOpen) => (
             QueueErrorKind::Unavailable,
-            format!("`{path}` can't be opened: see that its folder exists, and the permissions of both"),
+            format!("`{path}` can't be opened: check that its folder exists, and the permissions of both"),
         ),
         Some(ErrorCode::SystemIoFailure) => (
             QueueErrorKind::Unavailable,
-            format!("the disk failed, or has no room for `{path}`: see the cause"),
+            format!("the disk failed, or has no space left for `{path}`: check the cause"),
         ),
         Some(
             ErrorCode::FileLockingProtocolFailed
@@ -120,25 +122,25 @@ pub(crate) fn describe(error: &Arc<rusqlite::Error>, path: &Path) -> QueueError 
             | ErrorCode::ConstraintViolation,
         ) => (
             QueueErrorKind::Unavailable,
-            format!("`{path}` could not be worked with this time: see the cause; the same call may succeed"),
+            format!("temporary SQLite error on `{path}`: retry, and check the cause if it persists"),
         ),
-        // Our statements are right for our schema, so what they don't find was changed by somebody else.
+        // Our statements fit our schema, so another program must have changed it.
         Some(_) | None => (
             QueueErrorKind::Corrupt,
-            format!("`{path}` doesn't hold what this program stored there: see the cause"),
+            format!("`{path}` does not contain what this program stored: check the cause"),
         ),
     };
     QueueError::new(kind, message).with_source(error.clone())
 }
 
-/// Tells whether another connection holds the lock that was asked for.
+/// Returns whether another connection holds the lock that was requested.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// What every call answers once the writer's thread is gone.
+/// Returns the error of every call after the writer thread has ended.
 pub(crate) fn writer_gone() -> QueueError {
-    QueueError::unavailable("the queue's writer thread has ended: open the queue anew")
+    QueueError::unavailable("the queue's writer thread has ended: open the queue again")
 }
 
 #[cfg(test)]
@@ -148,12 +150,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_big_to_be_stored_is_invalid() {
+    fn a_value_that_is_too_large_for_sqlite_is_invalid() {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None);
 
-        let explained = TxError::from(error).to_queue_error(Path::new("jobs.db"));
+        let described = TxError::from(error).to_queue_error(Path::new("jobs.db"));
 
-        assert_eq!(explained.kind(), QueueErrorKind::Invalid);
-        assert!(explained.to_string().contains("billion bytes"), "{explained}");
+        assert_eq!(described.kind(), QueueErrorKind::Invalid);
+        assert!(described.to_string().contains("billion bytes"), "{described}");
     }
 }

@@ -1,32 +1,33 @@
-//! The files that an open queue writes to, which must stay where they were opened.
+//! The files that an open queue writes to, and whether they are still those that their names lead to.
 //!
-//! An open file stays usable after its name was removed, or was given to another file; then what is stored in it is found
-//! by nobody who opens the name. SQLite doesn't notice that, so it's looked after each commit, before the answer: a look
-//! is three calls of `statx`, some microseconds.
+//! An open file stays usable after its name was removed or given to another file. Jobs stored in it then are lost to every
+//! program that opens the name. SQLite does not detect that. So the queue checks the files after each commit, before it
+//! answers: three calls of `statx`, which take some microseconds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::location::Location;
 
-/// Names of files, each with the file that had this name when the queue was opened.
+/// Names of files, each with the identity of the file that had the name when the queue was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Files(Vec<(PathBuf, Identity)>);
 
-/// A file has been removed or replaced.
+/// A file was removed or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moved;
 
-/// The identity of a file, whatever its name: device and inode.
+/// What identifies a file independently of its name: device and inode.
 type Identity = (u64, u64);
 
 impl Files {
-    /// Takes down which files a connection has open that has just read from a place.
+    /// Returns the files that a connection to `location` has open. The connection must have read before.
     ///
-    /// A database in memory has no files, and only Unix lets somebody remove a file that is open.
+    /// The result is empty in memory, and on systems other than Unix, which do not let programs remove an open file.
     pub(crate) fn opened_from(location: &Location) -> Self {
         let Location::File(path) = location else { return Self::default() };
-        // The program may go to another folder later; and SQLite names the files beside the one that a link leads to.
+        // The program may change its working directory later, so the path is made absolute. If it is a link, SQLite names
+        // the other files after the target.
         let Ok(path) = std::path::absolute(path) else { return Self::default() };
         let Ok(real) = fs::canonicalize(&path) else { return Self::default() };
         let beside = ["-wal", "-shm"].map(|suffix| {
@@ -42,23 +43,23 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// One was removed or replaced.
+    /// `Moved` if a file was removed or replaced.
     pub(crate) fn check(&self) -> Result<(), Moved> {
         let is_there = |(path, known): &(PathBuf, Identity)| identity(path) == Some(*known);
         if self.0.iter().all(is_there) { Ok(()) } else { Err(Moved) }
     }
 }
 
-/// Returns the identity of the file that has this name, and asks the kernel for nothing else.
+/// Returns the identity of the file with this name, and reads no other attribute of it.
 ///
-/// Since Linux 6.13, a call that asks for a file's times, as `std::fs::metadata` does, makes the next write store new ones
-/// (multigrain timestamps). Then each `fsync` of the log writes the inode too, which made streams of jobs a seventh slower.
+/// Since Linux 6.13, a call that reads a file's times, as `std::fs::metadata` does, makes the next write store new times
+/// (multigrain timestamps). Each `fsync` of the log then writes the inode too, which made streams of jobs one seventh slower.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn identity(path: &Path) -> Option<Identity> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
     match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
         Ok(file) => Some((makedev(file.stx_dev_major, file.stx_dev_minor), file.stx_ino)),
-        // A kernel or a sandbox without this call.
+        // The kernel or a sandbox does not offer this call.
         Err(_) => metadata_identity(path),
     }
 }
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_ask_name_the_same_file() {
+    fn statx_and_metadata_return_the_same_identity() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("jobs.db");
         assert_eq!(identity(&path), None);

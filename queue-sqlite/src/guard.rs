@@ -1,9 +1,9 @@
-//! What the writes of a unit of work may not do to the queue's connection, which they run on.
+//! What the writes of a unit of work must not do to the queue's connection, on which they run.
 //!
-//! They can't end the transaction or begin another, and they can't leave anything behind in the connection: a setting, a
-//! database that was attached, or a temporary table, which hides a table of the queue that has the same name. What goes
-//! through SQL is refused by SQLite's authorizer. What goes through the methods of the connection is put back after each
-//! write: hooks, the busy timeout, and the authorizer itself.
+//! A write must not end the transaction or begin another. It must not leave anything behind in the connection: a setting, an
+//! attached database, or a temporary table, which would hide the queue's table of the same name. SQLite's authorizer denies
+//! such SQL. Methods of the connection bypass the authorizer, so the guard resets what they can set after each write: hooks,
+//! the busy timeout, and the authorizer itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::hooks::{Action, AuthAction, AuthContext, Authorization};
 
-/// Pages of the log after which it's copied to the file.
+/// The number of pages in the log at which SQLite copies it to the file (a checkpoint).
 ///
-/// A page that many commits change is copied once, so it pays to let some gather: 16 MiB of them.
+/// A checkpoint copies a page once, however many commits changed it. So a larger log costs fewer copies; this one is 16 MiB.
 pub(crate) const CHECKPOINT_PAGES: i64 = 4_000;
 
-/// Pragmas that read, or set what is in the file or ends with the transaction.
+/// Pragmas that only read, or that set what is stored in the file or ends with the transaction.
 const ALLOWED_PRAGMAS: [&str; 18] = [
     "application_id",
     "collation_list",
@@ -39,26 +39,26 @@ const ALLOWED_PRAGMAS: [&str; 18] = [
     "user_version",
 ];
 
-/// Refuses what a unit of work may not do, while it writes.
+/// Denies SQL that a unit of work must not run, while its writes run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
     is_active: AtomicBool,
-    /// What was refused since the guard was set.
+    /// The first denial of the current write.
     refused: Mutex<Option<String>>,
-    /// How long the connection itself waits for a lock.
+    /// The busy timeout that the connection has outside of writes.
     busy_timeout: Duration,
 }
 
 impl Guard {
-    /// Creates the guard of a connection whose own lock timeout is this long.
+    /// Creates the guard of a connection with this busy timeout.
     pub(crate) fn new(busy_timeout: Duration) -> Self {
         Self(Arc::new(State { busy_timeout, ..State::default() }))
     }
 
-    /// Has a connection ask the guard about each statement that is prepared on it.
+    /// Installs the guard as the connection's authorizer, which SQLite calls for each statement that is prepared.
     pub(crate) fn install(&self, connection: &Connection) -> rusqlite::Result<()> {
         let guard = self.clone();
         connection.authorizer(Some(move |request: AuthContext<'_>| {
@@ -72,7 +72,7 @@ impl Guard {
         }))
     }
 
-    /// Runs a write under the guard, and puts the connection back into its state. Returns what the guard has refused.
+    /// Runs `write` under the guard, then resets the connection. Returns its result, and the first denial if there was one.
     pub(crate) fn run_guarded<T>(
         &self,
         connection: &Connection,
@@ -82,7 +82,7 @@ impl Guard {
         self.0.is_active.store(true, Ordering::Relaxed);
         let written = write();
         let refused = self.refused().take();
-        // A statement that only the guard refuses shows whether the authorizer is still this one.
+        // Only the guard denies this statement. So if it is allowed now, the write has replaced the authorizer.
         let is_allowed = || connection.prepare("savepoint queue_unit").is_ok();
         let is_replaced = is_allowed();
         self.0.is_active.store(false, Ordering::Relaxed);
@@ -93,14 +93,14 @@ impl Guard {
         Ok((written, refused))
     }
 
-    /// Puts back what can be set through the methods of a connection.
+    /// Resets what the methods of a connection can set.
     fn restore(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.busy_timeout(self.0.busy_timeout)?;
         connection.update_hook(None::<fn(Action, &str, &str, i64)>)?;
         connection.commit_hook(None::<fn() -> bool>)?;
         connection.rollback_hook(None::<fn()>)?;
         connection.progress_handler(0, None::<fn() -> bool>)?;
-        // It is a hook on the log, and takes the place of any other.
+        // The checkpoint is a hook on the log, so this replaces a hook that the write has set.
         let checkpoint = format!("pragma wal_autocheckpoint = {CHECKPOINT_PAGES}");
         connection.prepare_cached(&checkpoint)?.query_row([], |_| Ok(()))
     }
@@ -110,26 +110,27 @@ impl Guard {
     }
 }
 
-/// Returns what is wrong with a request, if it's forbidden.
+/// Returns the reason to deny a request, or `None` to allow it.
 fn denial(request: &AuthContext<'_>) -> Option<String> {
     match request.action {
-        AuthAction::Transaction { .. } => Some("it may not end the transaction, or begin another".to_owned()),
+        AuthAction::Transaction { .. } => Some("a write must not end the transaction or begin another".to_owned()),
         AuthAction::Savepoint { savepoint_name: "queue_unit", .. } => {
-            Some("the savepoint `queue_unit` is the queue's".to_owned())
+            Some("the savepoint `queue_unit` belongs to the queue: use another name".to_owned())
         }
         AuthAction::Pragma { pragma_name, .. } => {
             let is_allowed = ALLOWED_PRAGMAS.iter().any(|known| known.eq_ignore_ascii_case(pragma_name));
             (!is_allowed).then(|| {
-                format!("`pragma {pragma_name}` changes the queue's connection: set it on one of your own")
+                format!("`pragma {pragma_name}` changes the queue's connection: set it on a connection of your own")
             })
         }
         AuthAction::Attach { .. } | AuthAction::Detach { .. } => {
-            Some("a database may not be attached to the queue's connection, or detached".to_owned())
+            Some("databases must not be attached to the queue's connection or detached from it".to_owned())
         }
         AuthAction::Read { .. } | AuthAction::Select => None,
-        // Nothing that is temporary is there to be written to or dropped, so it's to be made.
+        // The connection has no temporary tables that a statement could write to or drop, so this one creates something.
         _ => (request.database_name == Some("temp")).then(|| {
-            "what is temporary stays in the queue's connection: use a `with` clause, or a table of your own".to_owned()
+            "temporary tables and views remain in the queue's connection: use a `with` clause, or a table of your own"
+                .to_owned()
         }),
     }
 }

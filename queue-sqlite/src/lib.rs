@@ -12,7 +12,7 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("jobs.db");
 //! let queue = SqliteQueue::open(path).await?; // in place of `MemoryQueue::new()`; nothing else changes
-//! let receipt = queue.enqueue(send_welcome::new(42)).await?; // it's on disk when this returns
+//! let receipt = queue.enqueue(send_welcome::new(42)).await?; // the job is on disk when this returns
 //! # let job = queue.get(receipt.id()).await?.unwrap();
 //! # assert_eq!(job.state, State::Available);
 //! # Ok(())
@@ -21,46 +21,57 @@
 //!
 //! # How it works
 //!
-//! One thread, the **writer**, has the only connection that writes. What arrives while a transaction is on its way to
-//! disk (pushes, claims, renewals, settlements) shares the next one: a commit to disk costs a hundred times what a job in
-//! it costs. A call that is alone waits for no company. A second thread reads, for [`Admin`](queue_core::Admin), and
-//! never waits for the writer (in memory, for the moment of its commit).
+//! One thread, the **writer**, owns the only connection that writes. Calls that arrive during a commit (pushes, claims,
+//! renewals, settlements) share the next transaction, because a commit to disk costs about a hundred times as much as a
+//! job in it. A single caller never waits for other callers. A second thread, the **reader**, serves
+//! [`Admin`](queue_core::Admin) and never waits for the writer. (In memory, it waits while the writer commits.)
 //!
-//! How a claim works can be read in `sql.rs`, with the plan of each statement, and in `table/claim.rs`.
+//! `sql.rs` has each statement with its query plan; `table/claim.rs` shows how a claim uses them.
 //!
 //! # The files
 //!
-//! Beside `jobs.db` there are `jobs.db-wal`, where commits go first, and `jobs.db-shm`, which the processes that have the
-//! file open share. Both belong to the database: don't delete them, and copy the three together or, better, use SQLite's
-//! `.backup` or `vacuum into`. They may stay when the last process ends, and are taken up by the next. The file must be on a local disk.
-//! It's made readable by its owner alone. Space of jobs that are gone is used again, so the file stays as large as it
-//! was when there was most in it; `vacuum` makes it smaller.
+//! SQLite keeps two files beside `jobs.db`: `jobs.db-wal`, the log to which commits are written first, and `jobs.db-shm`,
+//! memory that the processes share. Both belong to the database. Don't delete them. To make a copy, use SQLite's `.backup`
+//! or `vacuum into`; otherwise copy the three files together. They may remain after the last process ends, and the next
+//! process continues with them.
 //!
-//! Don't move, remove or replace the files while a program has them open. On Unix an open queue looks for that before each
-//! answer, and refuses everything as `Unavailable` until the files are back or the queue is opened anew. What is copied
-//! *into* an open file (`cp backup.db jobs.db`) can't be noticed, and corrupts it: stop all programs first, or restore
+//! The file must be on a local disk. A new file is readable by its owner only. SQLite reuses the space of removed jobs and
+//! does not shrink the file; `vacuum` does.
+//!
+//! Don't move, remove or replace the files while a program has them open. On Unix, the queue checks for that before each
+//! answer, and refuses every call as `Unavailable` until the files are back or the queue is opened again. It can't detect
+//! that an open file is overwritten (`cp backup.db jobs.db`), which corrupts the file: stop all programs first, or restore
 //! with SQLite's `.restore`.
 //!
 //! # Several processes
 //!
-//! Any number may share the file. A job goes to one of them. Those whose claims wait see what others have pushed within
-//! the [poll interval](SqliteQueueBuilder::poll_interval): they look at SQLite's `data_version`, a number in shared
-//! memory that changes with every commit of others, and read nothing else while it stays the same.
-//! They go by one clock, the machine's. When a job is due and when a lease ends are instants by it, also for
-//! [`delay`](queue_core::NewJob::delay). So a clock that is set back by an hour delays by an hour what was scheduled
-//! before, and the jobs of workers that died before; jobs that are ready or new, and workers that live, go on, and what is
-//! pushed after the step comes before what was pushed in the hour before it. A clock that is set forward by an hour runs
-//! at once what is due by then, and takes jobs from workers that have not renewed since. Whoever waits notices a step
-//! within 30 s. Keep the clock right with a service that slews it, as all do by default.
+//! Any number of processes may share the file. Each job goes to one of them. A waiting claim finds jobs that other
+//! processes pushed within the [poll interval](SqliteQueueBuilder::poll_interval): the writer polls SQLite's
+//! `data_version`, a number in shared memory that changes with every commit of another connection. It reads nothing else
+//! while that number stays the same.
 //!
-//! A process must open the queue itself: one that was forked from a process that had opened it has none of its threads,
-//! and every call is answered with an error.
+//! All processes use the clock of the machine. Due times, which include those set by
+//! [`delay`](queue_core::NewJob::delay), and the ends of leases are times by that clock:
+//!
+//! - If the clock is set back by an hour, jobs that were scheduled before, and jobs of workers that died before, are
+//!   delayed by an hour. Ready jobs, new jobs and running workers are not affected, except that jobs pushed after the step
+//!   come before those pushed in the hour before it.
+//! - If the clock is set forward by an hour, jobs that are due by the new time run at once, and workers that have not
+//!   renewed their leases since lose them.
+//!
+//! A waiting claim notices such a step within 30 s. Keep the clock right with a service that slews it, as time services
+//! do by default.
+//!
+//! Each process must open the queue itself. A forked process does not have the threads of the queue that its parent
+//! opened, so every call on that queue returns an error there.
 //!
 //! # In your own database
 //!
-//! All tables begin with `queue_`, so the jobs may live in the application's own file. Then
-//! [`enqueue_in`](SqliteQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
-//! committed together with its completion: see [`SqliteUnitOfWork`].
+//! The names of all tables begin with `queue_`, so the jobs may be in the application's own file. Then
+//! [`enqueue_in`](SqliteQueue::enqueue_in) pushes in the application's own transaction, and a job can commit its writes
+//! together with its completion: see [`SqliteUnitOfWork`].
+//!
+//! The view `queue_overview` shows jobs to operators, with their states, times, last errors and payloads as text.
 
 mod admin;
 mod clock;

@@ -1,4 +1,4 @@
-//! Where a queue lives: a file, or the memory of this process.
+//! Where a queue is stored: in a file, or in the memory of this process.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -7,29 +7,30 @@ use std::path::{Path, PathBuf};
 use queue_core::QueueError;
 use rusqlite::{Connection, OpenFlags};
 
-/// What a path that was given stands for.
+/// The location that a path stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
     File(PathBuf),
-    /// A database that the connections of one queue share, and that is gone with the last of them.
+    /// A database that the connections of one queue share. SQLite frees it when the last of them closes.
     Memory {
         uri: String,
     },
 }
 
 impl Location {
-    /// The path that means memory, as everywhere in SQLite.
+    /// The path that SQLite uses for memory.
     const MEMORY: &'static str = ":memory:";
 
+    /// Returns the location that `path` stands for.
     pub(crate) fn from_path(path: &Path) -> Self {
         if path == Path::new(Self::MEMORY) {
-            // A name that begins with a slash is shared by the connections of a process which know it.
+            // Connections of one process share an in-memory database whose name begins with a slash.
             return Self::Memory { uri: format!("file:/queue-{:032x}?vfs=memdb", fastrand::u128(..)) };
         }
         Self::File(path.to_owned())
     }
 
-    /// What to call it in messages.
+    /// Returns the path for messages.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::File(path) => path,
@@ -37,13 +38,18 @@ impl Location {
         }
     }
 
+    /// Returns whether the location is a file.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self, Self::File(_))
     }
 
-    /// Refuses what can't be a database file, and makes a file that only its owner can read where there is none.
+    /// Creates the file if there is none, readable by its owner only.
     ///
-    /// The files beside it, `-wal` and `-shm`, are made by SQLite with the same permissions.
+    /// SQLite creates the files beside it, `-wal` and `-shm`, with the same permissions.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the path can't be a database file or the file is read-only; `Unavailable` if the file can't be created.
     pub(crate) fn prepare(&self) -> Result<(), QueueError> {
         let Self::File(path) = self else { return Ok(()) };
         let shown = path.display();
@@ -55,14 +61,14 @@ impl Location {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let text = format!("there is no folder `{}` for `{shown}`: make it first", folder.display());
+            let text = format!("there is no folder `{}` for `{shown}`: create it first", folder.display());
             return Err(QueueError::invalid(text));
         }
-        match private().open(path) {
+        match new_file_options().open(path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => self.check_writable(),
             Err(error) => {
-                let text = format!("`{shown}` can't be made: see the permissions of its folder");
+                let text = format!("`{shown}` can't be created: check the permissions of its folder");
                 Err(QueueError::unavailable(text).with_source(error))
             }
         }
@@ -72,11 +78,12 @@ impl Location {
         let shown = self.path().display();
         match fs::metadata(self.path()) {
             Ok(file) if file.permissions().readonly() => Err(QueueError::invalid(format!(
-                "`{shown}` is read-only, and a queue has to write to it: change its permissions"
+                "`{shown}` is read-only, and a queue must write to it: change its permissions"
             ))),
             Ok(_) => Ok(()),
             Err(error) => {
-                Err(QueueError::unavailable(format!("`{shown}` can't be looked at")).with_source(error))
+                let text = format!("the permissions of `{shown}` can't be read");
+                Err(QueueError::unavailable(text).with_source(error))
             }
         }
     }
@@ -85,7 +92,7 @@ impl Location {
     pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         match self {
-            // The path is no URI, so that every character of it is itself.
+            // Without the URI flag, SQLite takes every character of the path literally.
             Self::File(path) => Connection::open_with_flags(path, flags),
             Self::Memory { uri } => {
                 let flags = flags | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE;
@@ -95,8 +102,8 @@ impl Location {
     }
 }
 
-/// How a new file is made.
-fn private() -> OpenOptions {
+/// Returns the options that create a file for its owner only.
+fn new_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -1,7 +1,7 @@
-//! The versions of the schema, and the way from each to the next. There is no way back.
+//! The versions of the schema, and the migration to each from the one before. There are no downgrades.
 //!
-//! A program's version is that of the newest schema that it knows. The schema stores the lowest version of a program that
-//! still works with it, so that old and new programs work side by side while a new one is deployed.
+//! The version of a program is that of the newest schema it knows. The schema stores the lowest program version that works
+//! with it, so that old and new programs work side by side during a deployment.
 
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -9,10 +9,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::error::TxError;
 use crate::location::Location;
 
-/// Every migration, the first one first; its number is its place, from 1.
+/// All migrations in order. The first one has number 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_jobs.sql")];
 
-/// The version that this program works with.
+/// The version of this program.
 const LATEST: usize = MIGRATIONS.len();
 
 /// The table of the migrations that were applied; an application's own `user_version` is left alone.
@@ -22,30 +22,30 @@ const LATEST: usize = MIGRATIONS.len();
 const VERSIONS: &str = "create table if not exists queue_schema_migrations
     (version integer primary key, min_program_version integer) strict";
 
-/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every migration that is
-/// not here needs a program of its own version.
+/// The additive migrations, each with the lowest program version that works with the schema after it. The schema after any
+/// other migration needs a program of the migration's version.
 const ADDITIVE: [(i64, i64); 0] = [];
 
-/// Which schema there is, and for whom.
+/// The schema that a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Found {
     /// The version; 0 if there is none.
     version: usize,
-    /// The lowest version of a program that works with it.
+    /// The lowest program version that works with it.
     min_program_version: usize,
 }
 
-/// Brings the schema up to date, once, however many do so at the same time.
+/// Applies the migrations that the file lacks. Several processes may call this at the same time.
 ///
 /// # Errors
 ///
-/// `Unsupported` for a schema that is newer than this program.
+/// `Unsupported` if the schema is newer than this program and does not work with it.
 pub(crate) fn migrate(connection: &mut Connection, location: &Location) -> Result<(), QueueError> {
     let broken = |error| TxError::from(error).to_queue_error(location.path());
     if suits(find(connection).map_err(broken)?) {
         return Ok(());
     }
-    // Whoever comes second waits here, and then finds that it's done.
+    // A second process waits here for the lock, and then finds the new schema.
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(broken)?;
     let found = find(&transaction).map_err(broken)?;
     if suits(found) {
@@ -53,8 +53,8 @@ pub(crate) fn migrate(connection: &mut Connection, location: &Location) -> Resul
     }
     if found.version >= LATEST {
         let text = format!(
-            "`{}` has version {} of the schema and works with programs that know version {} or later, and this program \
-             knows up to {LATEST}: update the program",
+            "`{}` has version {} of the schema and works with programs that know version {} or later, but this program \
+             knows only versions up to {LATEST}: update the program",
             location.path().display(),
             found.version,
             found.min_program_version
@@ -75,7 +75,7 @@ fn apply(transaction: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Returns the lowest version of a program that works with the schema after this migration.
+/// Returns the lowest program version that works with the schema after this migration.
 fn min_program_version(migration: i64) -> i64 {
     let additive = ADDITIVE.iter().find(|(version, _)| *version == migration);
     additive.map_or(migration, |(_, program)| *program)

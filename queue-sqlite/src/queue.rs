@@ -1,4 +1,4 @@
-//! The queue, as those see it who use it.
+//! The public queue: a handle on the writer and reader threads.
 
 use std::fmt;
 use std::path::Path;
@@ -22,12 +22,12 @@ use queue_core::encoded::{encode, encode_followups};
 /// A queue in an SQLite file.
 ///
 /// Cheap to clone; all clones are the same queue. An acknowledged push is on disk.
-/// It takes jobs without a bound, needs no async runtime of any kind, and works from within any.
-/// Claimers that wait on one handle and its clones are served first come, first served.
+/// The queue has no bound on the number of jobs. It works within any async runtime, or without one.
+/// Claims that wait on a handle and its clones are served first come, first served.
 ///
-/// Dropping the last handle does what was asked for before, lets go of the file, and waits for that: mostly some
-/// milliseconds. What was asked for and not waited for takes its time: a look at a large file its own, and each transaction
-/// as long as a busy file is waited for. From then on the file may be moved or deleted.
+/// Dropping the last handle completes all calls that were made, closes the file, and waits for that. From then on, the file
+/// may be moved or deleted. This mostly takes some milliseconds. It takes longer if a call whose future was dropped still
+/// reads a large file, or waits for a lock up to the [busy timeout](SqliteQueueBuilder::busy_timeout).
 #[derive(Clone)]
 pub struct SqliteQueue(Arc<Shared>);
 
@@ -41,20 +41,20 @@ struct Shared {
 }
 
 impl SqliteQueue {
-    /// Opens the queue in a file, which is made where there is none; `":memory:"` is a queue for tests.
+    /// Opens the queue in the file at `path`, and creates the file if there is none. `":memory:"` opens a queue for tests.
     ///
     /// # Errors
     ///
-    /// Those of [`SqliteQueueBuilder::open`].
+    /// The errors of [`SqliteQueueBuilder::open`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the file made and migrated.
+    /// If the future is dropped, the file may have been created and migrated.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, QueueError> {
         Self::builder(path).open().await
     }
 
-    /// Starts to open a queue with other settings.
+    /// Returns a builder that opens a queue with other settings.
     pub fn builder(path: impl AsRef<Path>) -> SqliteQueueBuilder {
         SqliteQueueBuilder::new(path.as_ref())
     }
@@ -68,22 +68,30 @@ impl SqliteQueue {
         Ok(Self(Arc::new(Shared { writer, reader, clock, limits, path, is_closed: AtomicBool::new(false) })))
     }
 
-    /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, answer `Closed`; leased jobs
-    /// can still be renewed and settled. What is stored stays stored.
+    /// Closes the queue for this handle and its clones.
+    ///
+    /// Pushes and claims fail as `Closed`, including claims that wait. Leased jobs can still be renewed and settled. The jobs
+    /// stay stored.
     pub fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
         self.writer().close();
     }
 
-    /// Looks at once for what others have stored and for what has become due, rather than at the next interval.
+    /// Polls now for jobs of other processes and for due jobs, instead of at the next poll interval. Returns after waiting
+    /// claims were served.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops waiting for it.
+    /// If the future is dropped, only the wait ends.
     pub async fn poll_now(&self) {
         self.writer().poll_now().await;
     }
 
+    /// Checks that the queue was not closed.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` after [`close`](Self::close).
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
         if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
     }
@@ -123,12 +131,12 @@ impl Queue for SqliteQueue {
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
         if demand.queues.is_empty() {
-            return Err(QueueError::invalid("a demand that names no queue can never be met"));
+            return Err(QueueError::invalid("the claim names no queue: add at least one to its demand"));
         }
         if demand.is_stopped() {
             return Ok(Vec::new());
         }
-        // A wait begins now, and not when the writer comes to it.
+        // The wait begins now, not when the writer receives the claim.
         let wait = demand.wait.map(|wait| (!wait.is_zero()).then(|| self.clock().sleep(wait)));
         let deadline: Option<BoxFuture<'static, ()>> = match (wait, demand.stop.is_some()) {
             (Some(None), _) | (None, false) => None,

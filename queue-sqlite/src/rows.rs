@@ -1,4 +1,4 @@
-//! Rows as jobs: the one place that knows how each value is stored.
+//! Conversions between rows and jobs. No other file knows how a value is stored.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use rusqlite::{Connection, Error, Result, Row};
 
 use crate::sql;
 
-/// A job's place in push order, which is what the tables know it by.
+/// A job's position in push order, which is its key in the tables.
 pub(crate) type Seq = i64;
 
-/// Writes an identity: its 16 bytes.
+/// Returns the 16 bytes that are stored for an id.
 pub(crate) fn id_bytes(id: JobId) -> [u8; 16] {
     id.as_u128().to_be_bytes()
 }
 
-/// Reads an identity.
+/// Reads a job id.
 pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<JobId> {
     let bytes: [u8; 16] = row.get(column)?;
     Ok(JobId::from_u128(u128::from_be_bytes(bytes)))
 }
 
-/// Reads an instant.
+/// Reads a timestamp.
 pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     row.get(column).map(Timestamp::from_micros)
 }
@@ -38,12 +38,12 @@ pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
     found.copied().ok_or_else(|| unreadable(column, format!("there is no state {number}")))
 }
 
-/// Writes a count that grows without end in practice, and never past the end of its column.
+/// Returns the integer that is stored for `number`; the greatest one if it is too large.
 pub(crate) fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Reads a count; one below zero, which nobody writes, is none.
+/// Reads a number; 0 if it is negative, which no program stores.
 pub(crate) fn read_u64(row: &Row<'_>, column: usize) -> Result<u64> {
     let number: i64 = row.get(column)?;
     Ok(u64::try_from(number).unwrap_or(0))
@@ -64,7 +64,7 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
     Meta::from_json(words).map_err(|error| unreadable(column, chain(&error)))
 }
 
-/// Reads what a job carries, of its row or from where it's apart.
+/// Reads the payload and meta of a job, from its row or from `queue_payloads`.
 fn body_and_meta(connection: &Connection, row: &Row<'_>, column: usize) -> Result<(Body, Meta)> {
     let body =
         |row: &Row<'_>, column| Ok((Body::stored(text::<String>(row, column)?), meta(row, column + 1)?));
@@ -79,7 +79,7 @@ fn unreadable(column: usize, what: String) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }
 
-/// Reads a row of `READY` as the delivery that it becomes when it's leased now.
+/// Reads a row of `READY` as the delivery of a job that is leased at `now`.
 pub(crate) fn delivery(
     connection: &Connection,
     row: &Row<'_>,
@@ -101,7 +101,7 @@ pub(crate) fn delivery(
     Ok((row.get(0)?, Delivery::new(record, lease)))
 }
 
-/// Reads a row of `GET` or `LIST` as it is stored; its errors are in another table.
+/// Reads a row of `GET` or `LIST`, and its `state_time`. The errors of the job are in another table.
 pub(crate) fn job_record(
     connection: &Connection,
     row: &Row<'_>,

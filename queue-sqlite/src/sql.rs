@@ -1,50 +1,54 @@
-//! Every statement that touches jobs, each with the plan that it's meant to have.
+//! Every statement that reads or writes jobs. The comment of each names the index that it uses.
 //!
-//! `sql/plans.rs` holds all of them to those plans: a statement of the hot path never scans a table, and none
-//! looks at finished jobs but those which are about them.
+//! The tests in `sql/plans.rs` compare SQLite's query plans with those comments. No statement of a push, claim, renewal or
+//! settlement scans a table. None reads finished jobs, except those that look for them.
+//!
+//! The states by number: 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled, as in the
+//! table `queue_states`.
 
-/// The number of a queue: by the unique index on its name.
+/// Finds a queue: by the unique index on its name.
 pub(crate) const FIND_QUEUE: &str = "select queue_id, paused from queue_names where name = ?1";
 
-/// A queue at its first use.
+/// Inserts a queue at its first use.
 pub(crate) const INSERT_QUEUE: &str = "insert into queue_names (name) values (?1) returning queue_id";
 
-/// Whether an identity is known: by the unique index on it.
+/// Finds a job by its id: by the unique index.
 pub(crate) const FIND_BY_ID: &str = "select seq from queue_jobs where id = ?1";
 
-/// Who holds a unique key: by the partial index of the keys that are held.
+/// Finds the job that owns a unique key: by the partial index of owned keys.
 pub(crate) const FIND_KEY_HOLDER: &str = "
     select seq, id, state, attempt, unique_until from queue_jobs
     where name = ?1 and unique_key = ?2 and owns_unique_key = 1";
 
-/// Takes a unique key from its holder: by `seq`.
+/// Takes the unique key from a job: by `seq`.
 pub(crate) const RELEASE_KEY: &str = "update queue_jobs set owns_unique_key = null where seq = ?1";
 
-/// Stores a job. Its place in push order is one more than the last, so it goes to the end of each tree.
+/// Inserts a job. Its `seq` is one more than the last, so SQLite appends to the table.
 pub(crate) const INSERT_JOB: &str = "
     insert into queue_jobs
         (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
         owns_unique_key, payload, meta, payload_is_external)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14)";
 
-/// Stores what a job carries apart from it, under the place that the job was given.
+/// Inserts the payload and meta of a job that does not have them in its row.
 pub(crate) const INSERT_PAYLOAD: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
 
-/// Replaces what a waiting job carries: both by `seq`.
+/// Replaces a waiting job: by `seq`. One of the two payload statements applies.
 pub(crate) const REPLACE_JOB: &str = "
     update queue_jobs set state = ?2, priority = ?3, run_at = ?4, state_time = case ?2 when 0 then ?4 end where seq = ?1";
 pub(crate) const REPLACE_INLINE_PAYLOAD: &str =
     "update queue_jobs set payload = ?2 where seq = ?1 and payload_is_external is null";
 pub(crate) const REPLACE_EXTERNAL_PAYLOAD: &str = "update queue_payloads set payload = ?2 where seq = ?1";
 
-/// Moves what a waiting job carries out of its row, with a payload that is large: both by `seq`.
+/// Moves a job's meta to `queue_payloads`, with a new payload that is too large for the row: both by `seq`.
 pub(crate) const SPILL_PAYLOAD: &str =
     "insert into queue_payloads (seq, payload, meta) select seq, ?2, meta from queue_jobs where seq = ?1";
 pub(crate) const CLEAR_INLINE_PAYLOAD: &str =
     "update queue_jobs set payload = null, meta = null, payload_is_external = 1 where seq = ?1";
 
-/// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs, which ends at the limit.
-/// It needs no sort, since the index is in that order (`seq` is the last column of every index).
+/// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs up to the limit.
+///
+/// The index is in this order, so there is no sort: `seq` is the last column of every index.
 pub(crate) const READY: &str = "
     select j.seq, j.id, j.name, j.attempt, j.max_attempts, j.fence, j.priority, j.pushed_at, j.run_at,
         j.payload, j.meta, j.payload_is_external is not null
@@ -52,7 +56,7 @@ pub(crate) const READY: &str = "
     where j.queue_id = ?1 and j.state = 1
     order by j.priority, j.run_at, j.seq limit ?2";
 
-/// What a job carries apart from its row: by `seq`.
+/// The payload and meta of a job that does not have them in its row: by `seq`.
 pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_payloads where seq = ?1";
 
 /// Leases a job: by `seq`.
@@ -60,33 +64,35 @@ pub(crate) const LEASE: &str = "
     update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3
     where seq = ?1";
 
-/// Whether a queue has a ready job: one look at the index of ready jobs.
+/// Whether a queue has a ready job: the first entry of the index of ready jobs.
 pub(crate) const ANY_READY: &str = "
     select 1 from queue_jobs j join queue_names q on q.queue_id = j.queue_id
     where q.name = ?1 and q.paused = 0 and j.state = 1 limit 1";
 
-/// Makes the jobs of a waiting state available that are due: a walk over them by time, up to now.
+/// Makes the due jobs of a waiting state available: a walk over the jobs of that state by time, up to now.
 pub(crate) const PROMOTE_DUE: &str =
     "update queue_jobs set state = 1, state_time = null where state = ?1 and state_time <= ?2";
 
-/// The leases that have expired: a walk over the leased jobs by time, up to now.
+/// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
     select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name from queue_jobs
     where state = 2 and state_time <= ?1 order by state_time";
 
-/// Ends a lease that has expired: by `seq`.
-pub(crate) const EXPIRE_LEASE: &str = "update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
+/// Ends an expired lease: by `seq`.
+pub(crate) const EXPIRE_LEASE: &str = "
+    update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
 
-/// When time next changes something for the jobs of a state: its first entry by time.
-pub(crate) const NEXT_STATE_TIME: &str = "select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
+/// The earliest due time or expiry in a state: the first entry of that state by time.
+pub(crate) const NEXT_STATE_TIME: &str = "
+    select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
 
-/// Extends a lease that holds: by the job's identity, and then by its fence.
+/// Extends a lease if it is current: by the job's id.
 pub(crate) const RENEW: &str = "
     update queue_jobs set state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
-// The six ends of an attempt. Each finds the job by its identity and applies only under its newest fence.
-// Three of them would have the job run again; a cancel that was asked for makes them its end.
+// The six transitions of a settlement. Each finds the job by its id, and applies only if the fence is the newest.
+// Three of them would run the job again; if a cancel was requested, they cancel the job instead.
 
 pub(crate) const COMPLETE: &str =
     "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
@@ -117,16 +123,16 @@ pub(crate) const RELEASE: &str = "
         attempt = max(attempt - 1, 0)
     where id = ?1 and fence = ?2 and state = 2";
 
-/// Adds to a job's history of errors: by its primary key.
+/// Inserts a failed attempt of a job: by its primary key.
 pub(crate) const INSERT_FAILURE: &str =
     "insert into queue_failures (seq, fence, attempt, failed_at, message) values (?1, ?2, ?3, ?4, ?5)";
 
-/// Keeps the newest errors of a job: two short walks over its own.
+/// Removes all but the newest failed attempts of a job: two walks over those of this job.
 pub(crate) const TRIM_FAILURES: &str = "
     delete from queue_failures where seq = ?1 and fence <=
         (select fence from queue_failures where seq = ?1 order by fence desc limit 1 offset ?2)";
 
-/// What an operator's request depends on: by identity.
+/// What an operator's request depends on: by id. The requests are by `seq`.
 pub(crate) const FIND_FOR_OPERATOR: &str = "
     select seq, state, name, unique_key, unique_until from queue_jobs where id = ?1";
 pub(crate) const REQUEST_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";
@@ -140,20 +146,20 @@ pub(crate) const RETRY_BY_OPERATOR: &str = "
 pub(crate) const SET_PAUSED: &str = "
     insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
 
-/// The jobs of one finished state that finished first: a walk from the beginning of that state's part of the index.
+/// The jobs of one finished state that finished first: a walk from the beginning of that state in the index by time.
 pub(crate) const OLDEST_FINISHED: &str = "
     select seq, state_time from queue_jobs where state = ?1 and state_time <= ?2 order by state_time, seq limit ?3";
 
-/// Removes a job: three times by `seq`.
+/// Deletes a job: each by `seq`.
 pub(crate) const DELETE_JOB: &str = "delete from queue_jobs where seq = ?1";
 pub(crate) const DELETE_PAYLOAD: &str = "delete from queue_payloads where seq = ?1";
 pub(crate) const DELETE_FAILURES: &str = "delete from queue_failures where seq = ?1";
 
-/// A job's errors, oldest first: a walk over its own.
+/// The failed attempts of a job, oldest first: a walk over those of this job.
 pub(crate) const FAILURES: &str =
     "select attempt, failed_at, message from queue_failures where seq = ?1 order by fence";
 
-/// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
+/// Selects the columns of a job record, in the order in which `rows.rs` reads them.
 macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
@@ -163,8 +169,8 @@ macro_rules! record {
     };
 }
 
-/// The state that a job is in at an instant, `:now`: time passes whether or not somebody has written it down.
-/// `rows.rs` says the same of a record.
+/// The state of a job at the time `:now`. The stored state may be older: due times and expired leases count before the
+/// writer has applied them. `JobRecord::as_of` does the same to a record.
 macro_rules! state_now {
     () => {
         "case when j.state in (0, 3) and j.run_at <= :now then 1
@@ -174,10 +180,10 @@ macro_rules! state_now {
     };
 }
 
-/// One job: by identity.
+/// One job: by id.
 pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
 
-/// Jobs in push order. It looks at each job from the cursor on until the page is full, so it's for people.
+/// Jobs in push order. Reads every job after the cursor until the page is full, so it is for operators.
 pub(crate) const LIST: &str = concat!(
     record!(),
     "where j.seq > :after
@@ -190,7 +196,7 @@ pub(crate) const LIST: &str = concat!(
     order by j.seq limit :limit"
 );
 
-/// How many jobs of each queue are in which state. It looks at every job, so it's for people.
+/// The number of jobs in each queue and state. Reads every job, so it is for operators.
 pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
 pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names order by name";

@@ -1,7 +1,7 @@
-//! The jobs in the file, as a queue: the rules of `queue_core::table::JobTable` over SQL.
+//! The jobs in the file: the rules of `queue_core::table::JobTable`, in SQL.
 //!
-//! Everything here happens within a transaction that somebody else began and will commit, at one instant. The files in
-//! the folder are named as those of the model are, and each does the same as its namesake.
+//! The caller begins and commits the transaction. All operations in it happen at the same time `now`. The files of the folder
+//! have the names of the model's files, and each does the same as its namesake.
 //!
 //! **Invariant:** an operation that is refused has written nothing.
 
@@ -24,7 +24,7 @@ use crate::rows;
 use crate::sql;
 use statements::Statements;
 
-/// The jobs, at one instant of one transaction.
+/// The jobs, in one transaction and at one time.
 pub(crate) struct Table<'a> {
     connection: &'a Connection,
     now: Timestamp,
@@ -32,27 +32,28 @@ pub(crate) struct Table<'a> {
     statements: Statements<'a>,
 }
 
-/// The states that time ends.
+/// The states that end at their `state_time`.
 const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable];
 
-/// What the tables of one connection share.
+/// What the transactions of one connection share.
 #[derive(Default)]
 pub(crate) struct WriterCache {
-    /// The numbers of queues, for one transaction: whoever deletes or restores the tables changes them.
+    /// The ids of queues, for one transaction: another program that deletes or restores the tables changes them.
     pub(crate) queue_ids: HashMap<QueueName, i64>,
-    /// Watches over the writes of units of work.
+    /// Checks the writes of units of work.
     pub(crate) guard: Guard,
 }
 
 impl<'a> Table<'a> {
+    /// Creates the table for a transaction that is open on `connection`.
     pub(crate) fn new(connection: &'a Connection, now: Timestamp, cache: &'a mut WriterCache) -> Self {
         Self { connection, now, cache, statements: Statements::new(connection) }
     }
 
-    /// Lets time pass: what is due becomes available, and expired leases are void.
+    /// Makes due jobs available and ends expired leases.
     pub(crate) fn advance(&mut self) -> Result<()> {
         for state in TIMED {
-            // A look costs little, and mostly there is nothing to do.
+            // Mostly nothing is due, and this check costs little.
             let find = self.statements.get(sql::NEXT_STATE_TIME)?;
             let next = find.query_row([state as i64], |row| rows::timestamp(row, 0)).optional()?;
             if next.is_none_or(|next| next > self.now) {
@@ -69,7 +70,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Gives a queue's number, made at its first use.
+    /// Returns the id of a queue. Inserts the queue at its first use.
     fn queue_id(&mut self, queue: &QueueName) -> Result<i64> {
         if let Some(queue_id) = self.cache.queue_ids.get(queue) {
             return Ok(*queue_id);
@@ -86,7 +87,7 @@ impl<'a> Table<'a> {
         Ok(queue_id)
     }
 
-    /// Adds to a job's history of errors, and keeps the newest.
+    /// Stores a failed attempt, and removes the oldest ones beyond `AttemptError::KEPT`.
     fn record_failure(
         &mut self,
         seq: rows::Seq,
@@ -96,14 +97,14 @@ impl<'a> Table<'a> {
         use queue_core::admin::AttemptError;
         let insert = self.statements.get(sql::INSERT_FAILURE)?;
         insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
-        // Each failure has a fence of its own, so with fewer claims there can't be too many.
+        // Each failure has a different fence, so a job with fewer claims has too few failures to remove any.
         if fence > rows::to_i64(AttemptError::KEPT as u64) {
             self.statements.get(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
         }
         Ok(())
     }
 
-    /// Removes a job and all that belongs to it.
+    /// Deletes a job with its payload and failures.
     fn remove(&mut self, seq: rows::Seq) -> Result<()> {
         for statement in [sql::DELETE_JOB, sql::DELETE_PAYLOAD, sql::DELETE_FAILURES] {
             self.statements.get(statement)?.execute([seq])?;
@@ -112,7 +113,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Tells when time next changes something: a job becomes due, or a lease expires.
+/// Returns when the next job becomes due or the next lease expires.
 pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
     let mut find = connection.prepare_cached(sql::NEXT_STATE_TIME)?;
     let mut next: Option<i64> = None;
@@ -123,7 +124,7 @@ pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
     Ok(next.map(Timestamp::from_micros))
 }
 
-/// Tells whether a queue has a ready job, without a transaction.
+/// Returns whether a queue has a ready job. Needs no transaction.
 pub(crate) fn is_ready(connection: &Connection, queue: &QueueName) -> Result<bool> {
     connection.prepare_cached(sql::ANY_READY)?.exists([queue.as_str()])
 }

@@ -1,4 +1,4 @@
-//! Pushing in the application's own transaction.
+//! Pushes in the application's own transaction.
 
 use queue_core::{IntoJob, NewJob, QueueError, Receipt};
 use rusqlite::Connection;
@@ -9,14 +9,16 @@ use crate::table::{Table, WriterCache};
 use queue_core::encoded::encode;
 
 impl SqliteQueue {
-    /// Stores a job in a transaction of the application's own: it is there if and only if that commits.
+    /// Stores a job in a transaction of the application's own. The job exists if and only if that transaction commits.
     ///
-    /// The connection is one to the file that this queue was opened on. A `rusqlite::Transaction` or `Savepoint`
-    /// is passed as `&tx`. Workers of this process wake within a millisecond or two of the commit if it follows soon, else
-    /// within the poll interval, as those of other processes do; [`poll_now`](Self::poll_now) after the commit wakes them at once.
+    /// The connection must be one to the file that this queue has open. Pass a `rusqlite::Transaction` or `Savepoint` as `&tx`.
     ///
-    /// Begin the transaction with `TransactionBehavior::Immediate`: one that begins by reading fails as busy if somebody
-    /// else has written before it does.
+    /// Waiting claims of this process find the job within a millisecond or two of a commit that follows soon, otherwise within
+    /// the [poll interval](crate::SqliteQueueBuilder::poll_interval), like those of other processes.
+    /// [`poll_now`](Self::poll_now) after the commit wakes them at once.
+    ///
+    /// Begin the transaction with `TransactionBehavior::Immediate`. A transaction that begins by reading fails as busy if
+    /// another connection writes before it does.
     ///
     /// ```
     /// # use queue_core::background_job;
@@ -44,17 +46,20 @@ impl SqliteQueue {
     ///
     /// # Errors
     ///
-    /// `Invalid` if no transaction is open on the connection, and what [`push`](queue_core::Queue::push) answers.
+    /// `Invalid` if no transaction is open on the connection, and the errors of [`push`](queue_core::Queue::push).
     pub fn enqueue_in(&self, tx: &Connection, job: impl IntoJob) -> Result<Receipt, QueueError> {
         let receipts = self.push_in(tx, vec![job.into_job()])?;
-        receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+        receipts
+            .into_iter()
+            .next()
+            .ok_or_else(|| QueueError::invalid("a push of one job returned no receipt"))
     }
 
-    /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) does a job.
+    /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) stores one job.
     ///
     /// # Errors
     ///
-    /// Those of [`enqueue_in`](Self::enqueue_in). After one that is the database's own, the transaction is to be rolled back.
+    /// The errors of [`enqueue_in`](Self::enqueue_in). After an error of the database, roll the transaction back.
     pub fn push_in(&self, tx: &Connection, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check_open()?;
         if tx.is_autocommit() {
@@ -65,7 +70,7 @@ impl SqliteQueue {
         let jobs = encode(jobs, self.limits())?;
         let mut cache = WriterCache::default();
         let mut table = Table::new(tx, self.clock().now(), &mut cache);
-        // A lease that has expired holds no unique key any more, even if nobody has noted that yet.
+        // An expired lease on the last attempt frees a unique key. The writer may not have recorded that yet.
         let pushed = table.advance().map_err(OpError::from).and_then(|()| table.push(&jobs));
         let receipts = pushed.map_err(|failure| match failure {
             OpError::Refused(error) => error,

@@ -1,4 +1,4 @@
-//! A job's writes and its completion, in one commit.
+//! A unit of work: the writes of a job and its completion in one commit.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use rusqlite::Connection;
 use crate::queue::SqliteQueue;
 use queue_core::encoded::encode_followups;
 
-/// The writes of a job, which are committed together with its completion and its followups, or not at all.
+/// Collects the writes of a job, and commits them together with its completion and its followups, or not at all.
 ///
-/// For jobs whose effects are in the database that the jobs are in: wherever the process dies, the effects are there
+/// Use it for jobs whose effects are in the same database as the jobs: wherever the process dies, the effects happen
 /// exactly once.
 ///
-/// A job says what is to be written; nothing is until it has succeeded. So it holds no lock, however long it takes, and a
-/// write that depends on what is stored says so in its own SQL, or reads within its closure.
+/// [`write`](Self::write) only adds a closure. The closures run after the job has succeeded. So the job holds no lock, however
+/// long it runs, and a write that depends on stored data must read it in its SQL or in its closure.
 ///
 /// ```
 /// use queue_core::{Services, background_job};
@@ -36,29 +36,29 @@ use queue_core::encoded::encode_followups;
 ///
 /// # What a write may do
 ///
-/// It runs on the queue's writer thread, on the queue's own connection, in a transaction that it shares with no other
-/// call, and everybody's pushes wait for it: it should be short, and must not wait for the queue itself. It can't end the
-/// transaction or begin another. One that fails or panics fails the attempt, and then nothing of the job was written.
+/// A write runs on the queue's writer thread and connection, in a transaction that no other call shares. All pushes wait for
+/// it meanwhile, so it should be short, and it must not wait for the queue itself. It must not end the transaction or begin
+/// another. If a write fails or panics, the attempt fails and nothing of the job is written.
 ///
-/// It can't leave anything behind in the connection either: pragmas that set something, `attach`, `detach`, and temporary
-/// tables, views, indexes and triggers are refused. Hooks and a busy timeout that it sets through the connection's methods
-/// last until the write ends.
+/// A write must not leave anything behind in the connection. The queue refuses pragmas that set something, `attach`, `detach`,
+/// and temporary tables, views, indexes and triggers. Hooks and a busy timeout that a write sets through methods of the
+/// connection end with the write.
 ///
 /// # With other services that end with the outcome
 ///
-/// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work
-/// then ends before it, and if that fails, nothing is written here.
+/// Scopes close in reverse order of injection, and a commit can't be undone. So inject this unit of work first: other units of
+/// work then end before it, and if one of them fails, this one writes nothing.
 pub struct SqliteUnitOfWork {
     queue: SqliteQueue,
     context: JobContext,
     writes: Vec<Write>,
 }
 
-/// What is to be written.
+/// A write to make.
 pub(crate) type Write = Box<dyn FnOnce(&Connection) -> Result<(), BoxError> + Send>;
 
 impl SqliteQueue {
-    /// Makes the first half of `.unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)`.
+    /// Returns the factory for `.unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)`.
     pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = SqliteUnitOfWork> + use<> {
         let queue = self.clone();
         move |context: JobContext| {
@@ -69,7 +69,7 @@ impl SqliteQueue {
 }
 
 impl SqliteUnitOfWork {
-    /// Adds a write, which is made if and when the job has succeeded. They are made in the order in which they were added.
+    /// Adds a write, which runs after the job has succeeded. Writes run in the order in which they were added.
     pub fn write<T, E: Into<BoxError>>(
         &mut self,
         write: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -77,16 +77,19 @@ impl SqliteUnitOfWork {
         self.writes.push(Box::new(move |tx| write(tx).map(drop).map_err(Into::into)));
     }
 
-    /// Commits the writes and the completion after a success, and does nothing after anything else.
+    /// Commits the writes and the completion if `outcome` is a success; otherwise drops them.
     ///
     /// # Errors
     ///
-    /// `Conflict` if the lease was lost or a write failed, `Invalid` if a followup can't be stored, after which the job is
-    /// discarded, and what else goes wrong with the file. Then nothing was written.
+    /// After an error, nothing was written.
+    ///
+    /// - `Conflict` if the lease was lost or a write failed.
+    /// - `Invalid` if a followup can't be stored. The job is discarded then.
+    /// - Any error of the file.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves everything written or nothing.
+    /// If the future is dropped, either everything was written or nothing.
     pub async fn end(self, outcome: OutcomeKind) -> Result<(), QueueError> {
         if !outcome.is_success() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Holds each statement to the plan that its comment promises, as SQLite itself tells it.
+//! Holds each statement to the plan that its comment promises, as `explain query plan` reports it.
 
 use rusqlite::Connection;
 
@@ -18,7 +18,7 @@ fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-/// What is asked of a statement's plan: that it has these steps and no others.
+/// Statements, each with all steps of its plan.
 const PLANS: [(&str, &[&str]); 30] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
@@ -65,18 +65,19 @@ const PLANS: [(&str, &[&str]); 30] = [
 ];
 
 #[test]
-fn push_claim_renew_and_settle_go_by_indexes_alone() {
+fn push_claim_renew_and_settle_use_indexes_only() {
     let connection = schema();
     let other = PLANS.iter().filter_map(|(statement, expected)| {
         let plan = plan(&connection, statement);
-        (plan != *expected).then(|| format!("{statement}\n  is to be {expected:?}\n  and is   {plan:?}"))
+        (plan != *expected)
+            .then(|| format!("{statement}\n  expected plan: {expected:?}\n  actual plan:   {plan:?}"))
     });
 
     assert_eq!(other.collect::<Vec<_>>().join("\n"), "");
 }
 
 #[test]
-fn a_list_walks_in_push_order_and_sorts_nothing() {
+fn a_list_reads_in_push_order_without_a_sort() {
     let plan = plan(&schema(), LIST);
 
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");

@@ -1,4 +1,4 @@
-//! What operators do.
+//! The requests of operators.
 
 use queue_core::admin::Cancellation;
 use queue_core::{JobId, QueueError, QueueName, State, Timestamp};
@@ -9,7 +9,7 @@ use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
 
-/// How a job stands, as far as an operator's request depends on it.
+/// What an operator's request depends on.
 struct JobRow {
     seq: Seq,
     state: State,
@@ -18,7 +18,7 @@ struct JobRow {
 }
 
 impl Table<'_> {
-    /// Cancels a waiting job, or asks for the end of an executing one.
+    /// Cancels a waiting job, or requests the cancellation of an executing one.
     pub(crate) fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, OpError> {
         let job = self.find(id)?;
         if job.state.is_finished() {
@@ -34,6 +34,10 @@ impl Table<'_> {
     }
 
     /// Makes a finished or waiting job available now, with at least one attempt left.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the job is executing, or if another job holds its unique key.
     pub(crate) fn retry(&mut self, id: JobId) -> Result<(), OpError> {
         let job = self.find(id)?;
         if job.state == State::Executing {
@@ -46,7 +50,11 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Removes a job.
+    /// Deletes a job.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the job is executing.
     pub(crate) fn delete(&mut self, id: JobId) -> Result<(), OpError> {
         let job = self.find(id)?;
         if job.state == State::Executing {
@@ -55,13 +63,17 @@ impl Table<'_> {
         Ok(self.remove(job.seq)?)
     }
 
-    /// Stops deliveries from a queue, or takes them up again.
+    /// Pauses or resumes a queue.
     pub(crate) fn pause(&mut self, queue: &QueueName, paused: bool) -> Result<()> {
         self.statements.get(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
         Ok(())
     }
 
-    /// Gives a finished job that is to run again its unique key back.
+    /// Takes the unique key from its owner for a finished job that is to run again.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the owner is unfinished, or within its window.
     fn reclaim_unique_key(&mut self, id: JobId, name: &str, key: &str) -> Result<(), OpError> {
         let find = self.statements.get(sql::FIND_KEY_HOLDER)?;
         let holder = find.query_row((name, key), |row| {
@@ -79,6 +91,11 @@ impl Table<'_> {
         }
     }
 
+    /// Returns the job with this id.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if there is none.
     fn find(&mut self, id: JobId) -> Result<JobRow, OpError> {
         let find = self.statements.get(sql::FIND_FOR_OPERATOR)?;
         let job = find.query_row([rows::id_bytes(id)], |row| {

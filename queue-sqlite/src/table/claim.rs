@@ -1,4 +1,4 @@
-//! How ready jobs are leased.
+//! Leases ready jobs.
 
 use queue_core::{Delivery, Demand, QueueName};
 use rusqlite::{OptionalExtension as _, Result};
@@ -10,7 +10,7 @@ use crate::sql;
 impl Table<'_> {
     /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.
     ///
-    /// It never waits: nothing ready is an empty answer.
+    /// Returns no deliveries if no job is ready; it never waits.
     pub(crate) fn claim(&mut self, demand: &Demand) -> Result<Vec<Delivery>> {
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
@@ -35,7 +35,7 @@ impl Table<'_> {
         let Some((queue_id, false)): Option<(i64, bool)> = queue_id else {
             return Ok(());
         };
-        // They are read before the first is leased: a walk over an index must not change what it walks over.
+        // All rows are read before the first job is leased: leasing changes the index that the query walks.
         let ready = self.statements.get(sql::READY)?;
         let rows = ready.query_map((queue_id, to_i64(remaining as u64)), |row| {
             rows::delivery(self.connection, row, queue, self.now, demand.lease)

@@ -1,4 +1,4 @@
-//! How an attempt ends whose effects are in the same database: with them, or not at all.
+//! Completes an attempt together with the writes of its unit of work, or not at all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,9 +11,13 @@ use crate::unit_of_work::Write;
 use queue_core::encoded::Encoded;
 
 impl Table<'_> {
-    /// Completes a job, makes its writes and stores its followups: all of it if its lease holds, else nothing.
+    /// Completes a job, runs its writes and stores its followups if its lease is current; otherwise does nothing.
     ///
-    /// What the writes do is undone to a savepoint if one of them fails.
+    /// If a write fails, everything is rolled back to a savepoint.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if a write failed.
     pub(crate) fn complete_in_unit_of_work(
         &mut self,
         lease: &Lease,
@@ -28,7 +32,7 @@ impl Table<'_> {
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;
         match written {
             Err(error) => {
-                // No `Invalid`, after which the job would not be tried again.
+                // Not `Invalid`: then the job would not be retried.
                 Err(QueueError::conflict("a write of the unit of work failed").with_source(error).into())
             }
             Ok(()) if completed => {
@@ -39,20 +43,20 @@ impl Table<'_> {
         }
     }
 
-    /// Makes the writes, up to the first that fails.
+    /// Runs the writes up to the first that fails. The inner result is that of the writes.
     fn run_writes(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
         for write in writes {
             let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
             let (written, refused) = self.cache.guard.run_guarded(self.connection, write)?;
             if self.connection.is_autocommit() {
-                // A full disk may end it too.
+                // A full disk may have ended the transaction, not the SQL of the write.
                 if let Ok(Err(error)) = written
                     && let Ok(error) = error.downcast::<rusqlite::Error>()
                 {
                     return Err(OpError::Database(*error));
                 }
                 return Err(OpError::TransactionLost(
-                    "a write of a unit of work ended the transaction, which it must not do",
+                    "a write of a unit of work ended the transaction, which a write must not do",
                 ));
             }
             match written {

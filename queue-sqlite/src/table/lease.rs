@@ -1,4 +1,4 @@
-//! What becomes of a lease: it's renewed, or it expires.
+//! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
 use queue_core::lease::log_discard;
@@ -22,7 +22,7 @@ struct ExpiredLease {
 }
 
 impl Table<'_> {
-    /// Extends leases, each by its own length from now.
+    /// Extends current leases, each by its own length from now.
     pub(crate) fn renew(&mut self, leases: &[Lease]) -> Result<Vec<Renewal>> {
         let renew = self.statements.get(sql::RENEW)?;
         let renew_one = |lease: &Lease| {
@@ -34,7 +34,7 @@ impl Table<'_> {
         leases.iter().map(renew_one).collect()
     }
 
-    /// Takes jobs back from workers that are presumed dead. Their attempts count, and ended when their leases did.
+    /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.
     pub(super) fn expire(&mut self) -> Result<()> {
         for expired in self.expired_leases()? {
             let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, name } =

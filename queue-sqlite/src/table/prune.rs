@@ -1,4 +1,4 @@
-//! How finished jobs go.
+//! Removes old finished jobs.
 
 use queue_core::State;
 use queue_core::admin::Prune;
@@ -9,7 +9,9 @@ use crate::rows::{Seq, to_i64};
 use crate::sql;
 
 impl Table<'_> {
-    /// Removes finished jobs that are old enough, the longest finished first, whatever their state.
+    /// Deletes up to `prune.limit` finished jobs that are old enough, those that finished first before others, across states.
+    ///
+    /// Returns the number of deleted jobs.
     pub(crate) fn prune(&mut self, prune: &Prune) -> Result<u64> {
         let mut old: Vec<(i64, Seq)> = Vec::new();
         for state in State::ALL {

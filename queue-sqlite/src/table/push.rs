@@ -1,4 +1,4 @@
-//! How a job is stored.
+//! Stores jobs.
 
 use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp, Unique};
 use rusqlite::{OptionalExtension as _, Result};
@@ -9,30 +9,37 @@ use crate::rows::{self, Seq};
 use crate::sql;
 use queue_core::encoded::Encoded;
 
-/// How many bytes of payload and meta a job's row takes. A row is written three times, so more than that is apart.
+/// The greatest size of payload and meta together, in bytes, that is stored in the job's row.
+///
+/// SQLite rewrites the row at the claim and at the settlement, so larger ones are stored in `queue_payloads`, once.
 const INLINE_LIMIT: usize = 512;
 
-/// Tells whether a job fits into its own row.
+/// Returns whether the payload and meta of a job fit into its row.
 fn fits_inline(job: &Encoded) -> bool {
     job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= INLINE_LIMIT
 }
 
-/// The job that holds a unique key.
+/// The job that owns a unique key.
 struct KeyHolder {
     seq: Seq,
     id: JobId,
     has_started: bool,
+    /// Whether the key is still taken: the job is unfinished, or within its window.
     is_held: bool,
 }
 
 impl Table<'_> {
-    /// Stores a batch, and answers with a receipt for each job.
+    /// Stores a batch. Returns a receipt for each job.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if a delay overflows the clock.
     pub(crate) fn push(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>, OpError> {
         self.check_schedules(jobs)?;
         Ok(self.store_all(jobs)?)
     }
 
-    /// Fails for a delay that leads past the end of time.
+    /// Fails as `Invalid` if a delay overflows the clock.
     pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
             if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
@@ -55,7 +62,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Stores jobs that were checked, unless their identities or unique keys are taken.
+    /// Stores jobs whose schedules were checked, unless their ids or unique keys are taken.
     pub(super) fn store_all(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>> {
         jobs.iter().map(|job| self.store(job)).collect()
     }
@@ -126,7 +133,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Updates a job that has not started.
+    /// Replaces a job that has not started.
     fn replace(&mut self, seq: Seq, new: &Encoded) -> Result<()> {
         let (state, run_at) = self.schedule(new.job.schedule);
         let replace = self.statements.get(sql::REPLACE_JOB)?;
@@ -145,7 +152,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Tells when a job becomes ready, and where it is until then. A time that is past means now.
+    /// Returns when a job becomes ready, and its state until then. A time in the past means now.
     fn schedule(&self, schedule: Schedule) -> (State, Timestamp) {
         let at = match schedule {
             Schedule::After(delay) => self.now.saturating_add(delay),

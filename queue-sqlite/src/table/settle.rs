@@ -1,4 +1,4 @@
-//! How attempts end.
+//! Settles attempts.
 
 use queue_core::admin::AttemptError;
 use queue_core::{Lease, Settled, Settlement, Transition};
@@ -11,7 +11,11 @@ use crate::sql;
 use queue_core::encoded::Encoded;
 
 impl Table<'_> {
-    /// Ends attempts, each with its followups as one step, independent of one another.
+    /// Applies settlements independently of each other, each in one step with its followups.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the delay of a followup overflows the clock. Then none is applied.
     pub(crate) fn settle(
         &mut self,
         settlements: &[Settlement],
@@ -28,12 +32,12 @@ impl Table<'_> {
         if !self.apply(&settlement.lease, &settlement.transition)? {
             return Ok(Settled::Stale);
         }
-        // A followup whose unique key is taken is not stored, and that is no error.
+        // A followup whose unique key is taken is not stored. That is no error.
         self.store_all(followups)?;
         Ok(Settled::Applied)
     }
 
-    /// Moves the job on, if the lease holds; tells whether it did.
+    /// Applies a transition if the lease is current. Returns whether it was.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
         let (id, fence, now) = (rows::id_bytes(lease.job), rows::to_i64(lease.fence.0), self.now.as_micros());
         match transition {
@@ -66,6 +70,7 @@ impl Table<'_> {
         }
     }
 
+    /// Stores the error of an attempt, if the transition has found its job. Returns whether it has.
     fn record_error(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
         if let Some((seq, attempt)) = job {
             let error = AttemptError::new(attempt, self.now, message);

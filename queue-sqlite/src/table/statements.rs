@@ -1,11 +1,11 @@
-//! The statements of one transaction, each looked up once.
+//! The prepared statements of one transaction.
 
 use rusqlite::{CachedStatement, Connection, Result};
 
 /// Prepared statements by their text.
 ///
-/// A connection keeps them by a hash of the text; in a batch, that hash would cost as much as a small statement itself.
-/// These are found by comparing, since there are a dozen at most.
+/// The cache of a connection hashes the text at each lookup. In a batch, that would cost as much as running a small statement.
+/// A transaction uses a dozen statements at most, so this finds them by comparison.
 pub(super) struct Statements<'a> {
     connection: &'a Connection,
     prepared: Vec<(&'static str, CachedStatement<'a>)>,
@@ -16,7 +16,7 @@ impl<'a> Statements<'a> {
         Self { connection, prepared: Vec::new() }
     }
 
-    /// Gives a statement, prepared at its first use.
+    /// Returns a statement. Prepares it at its first use.
     pub(super) fn get(&mut self, sql: &'static str) -> Result<&mut CachedStatement<'a>> {
         let at = match self.prepared.iter().position(|(known, _)| *known == sql) {
             Some(at) => at,
@@ -25,7 +25,7 @@ impl<'a> Statements<'a> {
                 self.prepared.len() - 1
             }
         };
-        // It was found or pushed just now.
+        // The index is valid: the statement was found or pushed above.
         self.prepared.get_mut(at).map(|(_, statement)| statement).ok_or(rusqlite::Error::InvalidQuery)
     }
 }

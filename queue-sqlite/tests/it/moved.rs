@@ -13,17 +13,17 @@ use tempfile::TempDir;
 use crate::durable::beside;
 use crate::fixture::{TestResult, work};
 
-/// The files of a queue.
+/// The suffixes of the files of a queue.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
 fn is_refused<T: std::fmt::Debug>(what: &str, answer: Result<T, queue_core::QueueError>) {
     let error = answer.expect_err(what);
     assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{what}: {error}");
     assert!(error.to_string().contains("removed or replaced"), "{what}: {error}");
-    assert!(error.to_string().contains("open the queue anew"), "{what}: {error}");
+    assert!(error.to_string().contains("open the queue again"), "{what}: {error}");
 }
 
-/// A queue in a folder, with a job.
+/// Opens a queue in a new folder and pushes a job.
 async fn opened() -> Result<(TempDir, PathBuf, SqliteQueue), queue_core::BoxError> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
@@ -32,13 +32,14 @@ async fn opened() -> Result<(TempDir, PathBuf, SqliteQueue), queue_core::BoxErro
     Ok((folder, path, queue))
 }
 
+/// Renames all files of a queue.
 fn move_all(path: &Path, to: &Path) {
     for suffix in SUFFIXES {
         fs::rename(beside(path, suffix), beside(to, suffix)).expect("a file");
     }
 }
 
-/// D32: What is stored in a file that was removed is refused, each of the three files alone, and not acknowledged.
+/// D32: A push is not acknowledged after any of the three files was removed.
 #[tokio::test]
 async fn a_push_to_a_file_that_was_removed_is_refused() -> TestResult {
     for suffix in SUFFIXES {
@@ -51,9 +52,9 @@ async fn a_push_to_a_file_that_was_removed_is_refused() -> TestResult {
     Ok(())
 }
 
-/// D32: Each operation of a queue is refused whose file was given to another, and a claim that waits is told.
+/// D32: Every operation fails after another file took the name, and a waiting claim fails too.
 #[tokio::test]
-async fn every_operation_is_refused_once_another_file_has_the_name() -> TestResult {
+async fn every_operation_is_refused_after_another_file_took_the_name() -> TestResult {
     let (folder, path, queue) = opened().await?;
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
     let waiting = tokio::spawn({
@@ -75,16 +76,16 @@ async fn every_operation_is_refused_once_another_file_has_the_name() -> TestResu
     is_refused("`counts`", queue.counts().await);
     is_refused("`cancel`", queue.cancel(delivery.id(), "no").await);
     assert_eq!(new.counts().await?.len(), 0);
-    // What is dropped leaves the files of the new queue alone.
+    // Dropping the old queue does not remove the files of the new one.
     drop(queue);
     let receipt = new.enqueue(work::new(3)).await?;
     assert!(SqliteQueue::open(&path).await?.get(receipt.id()).await?.is_some());
     Ok(())
 }
 
-/// D32: Service resumes once the files are back, and nothing is lost of what was acknowledged.
+/// D32: The queue works again after the files are back, and no acknowledged job is lost.
 #[tokio::test]
-async fn service_resumes_once_the_files_are_back() -> TestResult {
+async fn the_queue_works_again_after_the_files_are_back() -> TestResult {
     let (folder, path, queue) = opened().await?;
     let elsewhere = folder.path().join("elsewhere.db");
 
@@ -98,10 +99,10 @@ async fn service_resumes_once_the_files_are_back() -> TestResult {
     Ok(())
 }
 
-/// D32: A link to the file, and a folder above it that was given another name and a link, are no reason to refuse.
+/// D32: A link to the file, and a link to its renamed folder, lead to the same file.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_links_lead_to_is_the_same() -> TestResult {
+async fn a_file_behind_links_is_the_same_file() -> TestResult {
     let folder = tempfile::tempdir()?;
     let (real, moved) = (folder.path().join("real"), folder.path().join("moved"));
     fs::create_dir(&real)?;

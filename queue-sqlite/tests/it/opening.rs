@@ -1,4 +1,4 @@
-//! What opening makes, accepts and refuses (D8, D10).
+//! What opening a queue creates, accepts and refuses (D8, D10).
 
 use std::fs;
 
@@ -9,14 +9,14 @@ use queue_sqlite::rusqlite::Connection;
 
 use crate::fixture::{TestResult, work};
 
-/// Opens what can't be opened, and gives the kind of the error with all that it says.
+/// Fails to open a queue. Returns the kind of the error, and its message with those of its causes.
 async fn refused(path: &std::path::Path) -> (QueueErrorKind, String) {
-    let error = SqliteQueue::open(path).await.expect_err("it was opened");
+    let error = SqliteQueue::open(path).await.expect_err("the queue was opened");
     (error.kind(), chain(&error))
 }
 
 #[tokio::test]
-async fn a_new_file_is_for_its_owner_alone_and_commits_to_disk() -> TestResult {
+async fn a_new_file_is_readable_by_its_owner_only_and_uses_wal() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
 
@@ -51,7 +51,7 @@ async fn a_newer_schema_is_refused_with_both_versions() -> TestResult {
 
 /// D8
 #[tokio::test]
-async fn a_folder_is_refused_with_a_name_to_use_instead() -> TestResult {
+async fn a_folder_is_refused_with_a_path_to_use_instead() -> TestResult {
     let folder = tempfile::tempdir()?;
 
     let (kind, text) = refused(folder.path()).await;
@@ -63,22 +63,22 @@ async fn a_folder_is_refused_with_a_name_to_use_instead() -> TestResult {
 
 /// D8
 #[tokio::test]
-async fn a_missing_folder_is_named() -> TestResult {
+async fn a_missing_folder_is_refused_by_name() -> TestResult {
     let folder = tempfile::tempdir()?;
 
     let (kind, text) = refused(&folder.path().join("missing").join("jobs.db")).await;
 
     assert_eq!(kind, QueueErrorKind::Invalid, "{text}");
-    assert!(text.contains("missing") && text.contains("make it first"), "{text}");
+    assert!(text.contains("missing") && text.contains("create it first"), "{text}");
     Ok(())
 }
 
 /// D8
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() -> TestResult {
+async fn a_file_that_is_not_a_database_is_refused_and_unchanged() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
-    let garbage = "this is a letter, and no database ".repeat(200);
+    let garbage = "this is a letter, not a database ".repeat(200);
     fs::write(&path, &garbage)?;
 
     let (kind, text) = refused(&path).await;
@@ -106,9 +106,9 @@ async fn a_read_only_file_is_refused() -> TestResult {
     Ok(())
 }
 
-/// D10: there is one version so far. What it stored, byte for byte, is kept as a file from here on.
+/// D10: There is one version so far. `schemas/version_1.sql` keeps a file of it.
 #[tokio::test]
-async fn jobs_of_each_earlier_schema_are_kept() -> TestResult {
+async fn an_upgrade_keeps_the_jobs_of_each_earlier_schema() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let connection = Connection::open(&path)?;
@@ -125,7 +125,7 @@ async fn jobs_of_each_earlier_schema_are_kept() -> TestResult {
 }
 
 #[tokio::test]
-async fn an_applications_own_tables_and_version_are_left_alone() -> TestResult {
+async fn opening_does_not_change_the_tables_and_version_of_an_application() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("shop.db");
     let shop = Connection::open(&path)?;
@@ -141,7 +141,7 @@ async fn an_applications_own_tables_and_version_are_left_alone() -> TestResult {
 }
 
 #[tokio::test]
-async fn queues_in_memory_are_apart() -> TestResult {
+async fn two_queues_in_memory_share_no_jobs() -> TestResult {
     let (one, other) = (SqliteQueue::open(":memory:").await?, SqliteQueue::open(":memory:").await?);
 
     one.enqueue(work::new(1)).await?;
@@ -154,7 +154,7 @@ async fn queues_in_memory_are_apart() -> TestResult {
 
 /// Q7
 #[tokio::test]
-async fn a_closure_is_refused_with_what_to_use_instead() -> TestResult {
+async fn a_closure_is_refused_and_the_error_names_the_macro() -> TestResult {
     let queue = SqliteQueue::open(":memory:").await?;
 
     let error = queue.push(vec![NewJob::call(async |_| {})]).await.expect_err("a closure was stored");

@@ -1,4 +1,4 @@
-//! A right store with one flaw.
+//! A correct store with one bug.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble}
 use super::handle::Handle;
 use crate::durable::OnDisk;
 
-/// What a broken store does otherwise than the right one. One is made with each handle.
+/// What a broken store does differently from the correct one. Each handle has its own value.
 #[async_trait]
-pub(super) trait Flaw: Default + Send + Sync + 'static {
-    /// Words that the suite must find for it.
+pub(super) trait Bug: Default + Send + Sync + 'static {
+    /// Words that the message of the suite must contain.
     const SAYS: &str;
 
-    /// Makes the flaw of a handle that is about to be opened.
+    /// Creates the bug of a handle that is about to be opened.
     fn of(disk: &OnDisk) -> Self {
         let _: &OnDisk = disk;
         Self::default()
@@ -64,27 +64,28 @@ pub(super) trait Flaw: Default + Send + Sync + 'static {
     }
 }
 
-pub(super) struct Broken<F>(OnDisk, PhantomData<F>);
+/// A store with the bug `B`.
+pub(super) struct Broken<B>(OnDisk, PhantomData<B>);
 
-impl<F: Flaw> Broken<F> {
+impl<B: Bug> Broken<B> {
     pub(super) fn at(address: Option<String>) -> Self {
         Self(OnDisk::at(address), PhantomData)
     }
 }
 
 #[async_trait]
-impl<F: Flaw> Store for Broken<F> {
+impl<B: Bug> Store for Broken<B> {
     fn address(&self) -> String {
         self.0.address()
     }
 
     async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
-        let flaw = F::of(&self.0);
-        Ok(Arc::new(Handle { queue: self.0.open().await?, flaw }))
+        let bug = B::of(&self.0);
+        Ok(Arc::new(Handle { queue: self.0.open().await?, bug }))
     }
 
     async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
-        F::deaf(&self.0, poll_interval).await
+        B::deaf(&self.0, poll_interval).await
     }
 
     fn troubles(&self) -> Vec<Box<dyn Trouble>> {
@@ -92,25 +93,25 @@ impl<F: Flaw> Store for Broken<F> {
     }
 
     async fn locked(&self) -> Option<Locked> {
-        let flaw = F::of(&self.0);
-        let right = self.0.locked().await?;
-        Some(Locked { queue: Arc::new(Handle { queue: right.queue, flaw }), ..right })
+        let bug = B::of(&self.0);
+        let correct = self.0.locked().await?;
+        Some(Locked { queue: Arc::new(Handle { queue: correct.queue, bug }), ..correct })
     }
 
     async fn refusals(&self) -> Vec<Opening<String>> {
-        F::refusals(&self.0).await
+        B::refusals(&self.0).await
     }
 
     async fn upgrades(&self) -> Vec<Opening<JobId>> {
-        F::upgrades(&self.0).await
+        B::upgrades(&self.0).await
     }
 
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
-        F::begin(&self.0).await
+        B::begin(&self.0).await
     }
 
     async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
-        F::begin_reading(&self.0).await
+        B::begin_reading(&self.0).await
     }
 
     async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
@@ -118,6 +119,6 @@ impl<F: Flaw> Store for Broken<F> {
     }
 
     async fn bank(&self) -> Option<Bank> {
-        F::bank(&self.0).await
+        B::bank(&self.0).await
     }
 }

@@ -1,4 +1,4 @@
-//! A handle on a store with a flaw.
+//! A handle on a store with a bug.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use queue_core::{
     Settled, Settlement,
 };
 
-use super::broken::Flaw;
+use super::broken::Bug;
 
-pub(super) struct Handle<F> {
+pub(super) struct Handle<B> {
     pub(super) queue: Arc<dyn Admin>,
-    pub(super) flaw: F,
+    pub(super) bug: B,
 }
 
 #[async_trait]
-impl<F: Flaw> Queue for Handle<F> {
+impl<B: Bug> Queue for Handle<B> {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.flaw.push(&self.queue, jobs).await
+        self.bug.push(&self.queue, jobs).await
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        self.flaw.claim(&self.queue, demand).await
+        self.bug.claim(&self.queue, demand).await
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
@@ -31,12 +31,12 @@ impl<F: Flaw> Queue for Handle<F> {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        self.flaw.settle(&self.queue, settlements).await
+        self.bug.settle(&self.queue, settlements).await
     }
 }
 
 #[async_trait]
-impl<F: Flaw> Admin for Handle<F> {
+impl<B: Bug> Admin for Handle<B> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.queue.get(id).await
     }

@@ -1,4 +1,4 @@
-//! Stores that lose, or make, jobs when processes die or share.
+//! Stores that lose or duplicate jobs when processes die or share a file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,15 +12,15 @@ use queue_core::{
 };
 use queue_sqlite::rusqlite::Connection;
 
-use super::broken::Flaw;
+use super::broken::Bug;
 use crate::durable::OnDisk;
 
-/// Says that jobs are stored, and stores them then.
+/// Acknowledges jobs before it stores them.
 #[derive(Default)]
-pub(super) struct AnswersFirst;
+pub(super) struct AcknowledgesFirst;
 
 #[async_trait]
-impl Flaw for AnswersFirst {
+impl Bug for AcknowledgesFirst {
     const SAYS: &str = "was acknowledged, and";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
@@ -31,12 +31,12 @@ impl Flaw for AnswersFirst {
     }
 }
 
-/// Stores each job of a batch by itself.
+/// Stores each job of a batch in a transaction of its own.
 #[derive(Default)]
 pub(super) struct JobByJob;
 
 #[async_trait]
-impl Flaw for JobByJob {
+impl Bug for JobByJob {
     const SAYS: &str = "a batch was stored in part";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
@@ -48,12 +48,12 @@ impl Flaw for JobByJob {
     }
 }
 
-/// Ends a job when it's claimed.
+/// Completes jobs when they are claimed.
 #[derive(Default)]
-pub(super) struct CompletesAtOnce;
+pub(super) struct CompletesAtClaim;
 
 #[async_trait]
-impl Flaw for CompletesAtOnce {
+impl Bug for CompletesAtClaim {
     const SAYS: &str = "no worker has ever done it";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
@@ -64,19 +64,19 @@ impl Flaw for CompletesAtOnce {
     }
 }
 
-/// Knows of the jobs that it delivered, and overlooks that others hold some as well.
+/// Delivers jobs that another handle has leased, once each.
 #[derive(Default)]
-pub(super) struct OverlooksOthers(Mutex<BTreeSet<JobId>>);
+pub(super) struct IgnoresOtherLeases(Mutex<BTreeSet<JobId>>);
 
 #[async_trait]
-impl Flaw for OverlooksOthers {
+impl Bug for IgnoresOtherLeases {
     const SAYS: &str = "of those who share the queue, and it must go to one";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let held =
             queue.list(&Filter::all().state(State::Executing), &PageRequest::first(demand.max)).await?.jobs;
         let mut deliveries = queue.claim(demand).await?;
-        let mut mine = self.0.lock().expect("what was delivered");
+        let mut mine = self.0.lock().expect("the delivered jobs");
         mine.extend(deliveries.iter().map(Delivery::id));
         let others = held.into_iter().filter(|job| mine.insert(job.id)).map(|job| {
             let expires_at = job.run_at.saturating_add(demand.lease);
@@ -88,15 +88,15 @@ impl Flaw for OverlooksOthers {
     }
 }
 
-/// Makes its tables when it first needs them, if there were none as it opened.
+/// Empties the tables at its first push, if there was no file when it opened.
 #[derive(Default)]
-pub(super) struct MakesTablesAnew {
+pub(super) struct EmptiesTables {
     path: PathBuf,
     is_first: AtomicBool,
 }
 
 #[async_trait]
-impl Flaw for MakesTablesAnew {
+impl Bug for EmptiesTables {
     const SAYS: &str = "jobs, although all were opened on one store";
 
     fn of(disk: &OnDisk) -> Self {
@@ -107,7 +107,7 @@ impl Flaw for MakesTablesAnew {
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.is_first.swap(false, Ordering::SeqCst) {
             let connection = Connection::open(&self.path).expect("the same file again");
-            connection.execute_batch("delete from queue_jobs").expect("tables of its own");
+            connection.execute_batch("delete from queue_jobs").expect("the tables");
         }
         queue.push(jobs).await
     }

@@ -1,4 +1,4 @@
-//! Stores whose parts commit apart from each other.
+//! Stores that commit in two parts.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use queue_core::{Admin, JobContext, JobError, NewJob, QueueError, Receipt, Servi
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::durable::{Bank, Store as _, Transaction};
 
-use super::broken::Flaw;
+use super::broken::Bug;
 use crate::durable::OnDisk;
 use crate::fixture::work;
 
-/// Pushes on a connection of its own, whatever becomes of the transaction.
+/// Pushes on another connection, so that the job does not depend on the transaction.
 #[derive(Default)]
-pub(super) struct PushesAtOnce;
+pub(super) struct PushesOutside;
 
 struct Elsewhere(Arc<dyn Admin>);
 
@@ -29,7 +29,7 @@ impl Transaction for Elsewhere {
 }
 
 #[async_trait]
-impl Flaw for PushesAtOnce {
+impl Bug for PushesOutside {
     const SAYS: &str = "a job is seen before the transaction that pushed it has committed";
 
     async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
@@ -42,7 +42,7 @@ impl Flaw for PushesAtOnce {
 pub(super) struct LocksToRead;
 
 #[async_trait]
-impl Flaw for LocksToRead {
+impl Bug for LocksToRead {
     const SAYS: &str = "beside an open Reading: a push did not answer within";
 
     async fn begin_reading(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
@@ -54,7 +54,7 @@ impl Flaw for LocksToRead {
     }
 }
 
-/// A connection of the application's, on which it writes beside its unit of work.
+/// A connection on which the application writes outside of its unit of work.
 struct Accounts(std::sync::Mutex<Connection>);
 
 #[background_job(max_attempts = 100, backoff = fixed("1ms"))]
@@ -79,23 +79,23 @@ impl Accounts {
     }
 }
 
-/// Commits what a job writes, and then that the job is done.
+/// Commits the writes of a job before its completion.
 #[derive(Default)]
 pub(super) struct TwoCommits;
 
 #[async_trait]
-impl Flaw for TwoCommits {
+impl Bug for TwoCommits {
     const SAYS: &str = "what a job paid that crashed at its poll";
 
     async fn bank(disk: &OnDisk) -> Option<Bank> {
-        let right = disk.bank().await?;
+        let correct = disk.bank().await?;
         let accounts = Connection::open(disk.path()).expect("the same file again");
         let services = Services::builder().singleton(Accounts(std::sync::Mutex::new(accounts)));
         Some(Bank {
             services: services.build().expect("services"),
             jobs: jobs![pay_at_once],
             pay: Box::new(|ending| pay_at_once::new(ending).into()),
-            ..right
+            ..correct
         })
     }
 }

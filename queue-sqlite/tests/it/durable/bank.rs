@@ -1,4 +1,4 @@
-//! An application that keeps its accounts beside its jobs.
+//! An application whose accounts are in the same file as its jobs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,20 +34,20 @@ async fn pay(
     }
 }
 
-/// Makes the table of the accounts.
+/// Creates the table of accounts.
 pub(crate) fn open_accounts(path: &Path) {
     let accounts = Connection::open(path).expect("the same file again");
     let table = "create table accounts (cents integer); insert into accounts values (0)";
     accounts.execute_batch(table).expect("a table");
 }
 
-/// Reads the account.
+/// Returns the balance of the account.
 fn balance(path: &PathBuf) -> i64 {
     let accounts = Connection::open(path).expect("the same file again");
     accounts.query_row("select cents from accounts", [], |row| row.get(0)).expect("an account")
 }
 
-/// Opens it, where no accounts were kept before.
+/// Opens the application on a file that has no accounts yet.
 pub(crate) async fn open(path: &Path) -> Bank {
     let queue = SqliteQueue::open(path).await.expect("the same file again");
     open_accounts(path);

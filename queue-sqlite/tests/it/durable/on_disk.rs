@@ -1,4 +1,4 @@
-//! A file under test, on the real clock, and what can befall it.
+//! A file under test, on the real clock, and the faults that it can have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use tempfile::TempDir;
 use super::transaction::OnConnection;
 use super::{bank, replacements};
 
-/// A file in a folder of its own, or the file that another process made.
+/// A file in a temporary folder, or a file that another process created.
 pub(crate) struct OnDisk {
     path: PathBuf,
-    /// It's gone with it.
+    /// Removed when this is dropped.
     folder: Option<TempDir>,
 }
 
-/// How long a program waits for the lock of another. A trouble lasts for as long.
+/// The busy timeout of each queue. A fault lasts as long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl OnDisk {
@@ -45,19 +45,19 @@ impl OnDisk {
         builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
     }
 
-    /// Gives a place beside the file.
+    /// Returns a path beside the file.
     fn beside(&self, name: &str) -> PathBuf {
-        self.folder.as_ref().expect("a process that was started needs none").path().join(name)
+        self.folder.as_ref().expect("only the process that created the folder calls this").path().join(name)
     }
 }
 
-/// Opens a queue, its type forgotten.
+/// Opens a queue as a trait object.
 pub(crate) async fn open(builder: SqliteQueueBuilder) -> Result<Arc<dyn Admin>, QueueError> {
     let queue: Arc<dyn Admin> = Arc::new(builder.open().await?);
     Ok(queue)
 }
 
-/// Opens a file that another was made of.
+/// Returns a file to be opened, with what is expected of it.
 fn opening<T>(what: &str, path: &Path, expected: Vec<T>) -> Opening<T> {
     Opening { what: what.to_owned(), expected, open: Box::pin(open(SqliteQueue::builder(path))) }
 }
@@ -77,7 +77,7 @@ impl Store for OnDisk {
     }
 
     fn troubles(&self) -> Vec<Box<dyn Trouble>> {
-        // It is kept until somebody has waited for it in vain.
+        // The suite holds the lock until a caller has waited for it in vain.
         vec![Box::new(Lock::on(&self.path))]
     }
 
@@ -91,7 +91,7 @@ impl Store for OnDisk {
         let (folder, letter, newer) =
             (self.beside("folder"), self.beside("letter.db"), self.beside("newer.db"));
         fs::create_dir(&folder).expect("a folder");
-        fs::write(&letter, "this is a letter, and no database ".repeat(200)).expect("a letter");
+        fs::write(&letter, "this is a letter, not a database ".repeat(200)).expect("a letter");
         drop(SqliteQueue::open(&newer).await.expect("a fresh file"));
         let connection = Connection::open(&newer).expect("the same file again");
         connection
@@ -106,10 +106,10 @@ impl Store for OnDisk {
             opening(
                 "a file in a folder that isn't there",
                 &self.beside("no/jobs.db"),
-                says(&["make it first"]),
+                says(&["create it first"]),
             ),
-            opening("a file that is no database", &letter, says(&["backup"])),
-            opening("a file of texts in UTF-16", &utf_16, says(&["UTF-16le", "copy the tables"])),
+            opening("a file that is not a database", &letter, says(&["backup"])),
+            opening("a file with text in UTF-16", &utf_16, says(&["UTF-16le", "copy the tables"])),
             opening("a file of a newer version", &newer, says(&["999", "update the program"])),
         ]
     }
@@ -140,7 +140,7 @@ impl Store for OnDisk {
     }
 }
 
-/// A lock that another program takes on the whole file.
+/// The write lock of the file, held by another connection.
 pub(crate) struct Lock(Mutex<Connection>);
 
 impl Lock {

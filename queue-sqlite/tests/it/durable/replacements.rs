@@ -1,4 +1,4 @@
-//! What can put other contents in the place of a file.
+//! Faults that replace the contents of a file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,22 +7,22 @@ use async_trait::async_trait;
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::durable::Trouble;
 
-/// The tables of a queue.
+/// The tables of a queue that change.
 const TABLES: [&str; 4] = ["queue_names", "queue_jobs", "queue_payloads", "queue_failures"];
 
-/// What becomes of a file at `path`.
+/// A fault of the file at `path`.
 pub(crate) enum Replacement {
-    /// It's removed, with those beside it.
+    /// The file and those beside it are removed.
     Removed { path: PathBuf },
-    /// Another one is given its name.
+    /// Another file takes its name.
     Replaced { path: PathBuf, copy: PathBuf },
-    /// Its tables are emptied by somebody else.
+    /// Another program empties its tables.
     Emptied { path: PathBuf },
-    /// Its tables are emptied, and filled from a copy.
+    /// Another program empties its tables and fills them from a copy.
     Restored { path: PathBuf, copy: PathBuf },
 }
 
-/// Lists what can become of a file, of which a copy is made now.
+/// Copies a file. Returns the faults of the file, some of which restore the copy.
 pub(crate) fn of(path: &Path, copy: &Path) -> Vec<Box<dyn Trouble>> {
     let connection = Connection::open(path).expect("the same file again");
     connection.execute("vacuum into ?1", [copy.to_str()]).expect("a copy");
@@ -35,7 +35,7 @@ pub(crate) fn of(path: &Path, copy: &Path) -> Vec<Box<dyn Trouble>> {
     ]
 }
 
-/// Names a file beside another.
+/// Returns the path with a suffix.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.to_owned().into_os_string();
     name.push(suffix);

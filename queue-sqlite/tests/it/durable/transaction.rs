@@ -1,4 +1,4 @@
-//! A transaction on a connection of the application's own.
+//! A transaction on a connection of the application.
 
 use std::path::Path;
 
@@ -21,13 +21,13 @@ impl OnConnection {
         Self { queue, connection }
     }
 
-    /// Begins one that reads, and keeps what it sees for as long as it's open.
+    /// Begins a transaction that has read, so that it keeps its snapshot while it is open.
     pub(crate) async fn begin_reading(path: &Path) -> Self {
         let queue = SqliteQueue::open(path).await.expect("the same file again");
         let connection = Connection::open(path).expect("the same file again");
         connection.execute_batch("begin deferred").expect("a transaction");
         let jobs = connection.query_row("select count(*) from queue_jobs", [], |row| row.get::<_, i64>(0));
-        assert!(jobs.expect("a count") > 0, "the transaction has read nothing");
+        assert!(jobs.expect("a count") > 0, "the transaction read no job");
         Self { queue, connection }
     }
 }

@@ -1,4 +1,4 @@
-//! Stores that don't get over what goes wrong.
+//! Stores that do not handle faults.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +10,15 @@ use queue_core::{
 };
 use queue_testkit::durable::{Opening, Store as _};
 
-use super::broken::Flaw;
+use super::broken::Bug;
 use crate::durable::{OnDisk, open};
 
-/// Keeps the connection that broke.
+/// Keeps the broken connection after an error.
 #[derive(Default)]
 pub(super) struct NeverRecovers(AtomicBool);
 
 #[async_trait]
-impl Flaw for NeverRecovers {
+impl Bug for NeverRecovers {
     const SAYS: &str = "a push after another program keeps the file locked, tried again until it succeeds";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
@@ -29,18 +29,18 @@ impl Flaw for NeverRecovers {
     }
 }
 
-/// Takes another file where it can't read the one that it's given.
+/// Opens another file if it can't read the given one.
 #[derive(Default)]
-pub(super) struct MakesAnew;
+pub(super) struct OpensAnotherFile;
 
 #[async_trait]
-impl Flaw for MakesAnew {
-    const SAYS: &str = "a file that is no database was opened, and must be refused";
+impl Bug for OpensAnotherFile {
+    const SAYS: &str = "a file that is not a database was opened, and must be refused";
 
     async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
         let mut refusals = disk.refusals().await;
         for refusal in &mut refusals {
-            if refusal.what == "a file that is no database" {
+            if refusal.what == "a file that is not a database" {
                 let builder = disk.builder();
                 refusal.open = Box::pin(open(builder));
             }
@@ -49,12 +49,12 @@ impl Flaw for MakesAnew {
     }
 }
 
-/// Counts leases by the clock of whoever claims, which is an hour fast.
+/// Computes leases by the clock of the client, which is an hour fast.
 #[derive(Default)]
-pub(super) struct LeasesByTheClient;
+pub(super) struct ClientClock;
 
 #[async_trait]
-impl Flaw for LeasesByTheClient {
+impl Bug for ClientClock {
     const SAYS: &str = "was to run again a minute later, by the queue's clock";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
@@ -67,17 +67,17 @@ impl Flaw for LeasesByTheClient {
     }
 }
 
-/// Forgets a job on its way to a newer version.
+/// Loses a job in an upgrade.
 #[derive(Default)]
 pub(super) struct LosesOnUpgrade;
 
 #[async_trait]
-impl Flaw for LosesOnUpgrade {
+impl Bug for LosesOnUpgrade {
     const SAYS: &str = "of a file of version 1 is gone";
 
     async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
         let upgrades = disk.upgrades().await.into_iter();
-        let forgetful = upgrades.map(|upgrade| {
+        let broken = upgrades.map(|upgrade| {
             let first = upgrade.expected.first().copied();
             let open = upgrade.open;
             let open = Box::pin(async move {
@@ -87,16 +87,16 @@ impl Flaw for LosesOnUpgrade {
             });
             Opening { open, ..upgrade }
         });
-        forgetful.collect()
+        broken.collect()
     }
 }
 
-/// Looks for the work of others only when it's told of it.
+/// Does not poll for jobs of other processes.
 #[derive(Default)]
 pub(super) struct OnlyListens;
 
 #[async_trait]
-impl Flaw for OnlyListens {
+impl Bug for OnlyListens {
     const SAYS: &str = "a claim that nobody tells of the job did not answer";
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Admin>> {
@@ -104,12 +104,12 @@ impl Flaw for OnlyListens {
     }
 }
 
-/// Refuses a settlement whose text has a character that it doesn't know.
+/// Refuses a settlement whose text is not ASCII.
 #[derive(Default)]
-pub(super) struct KnowsAsciiOnly;
+pub(super) struct StoresOnlyAscii;
 
 #[async_trait]
-impl Flaw for KnowsAsciiOnly {
+impl Bug for StoresOnlyAscii {
     const SAYS: &str = "a settlement with the text";
 
     async fn settle(
@@ -122,18 +122,18 @@ impl Flaw for KnowsAsciiOnly {
             _ => false,
         };
         if settlements.iter().any(is_unknown) {
-            return Err(QueueError::invalid("a text has a character that the store doesn't know"));
+            return Err(QueueError::invalid("the text is not ASCII"));
         }
         queue.settle(settlements).await
     }
 }
 
-/// Says that jobs are stored which were refused.
+/// Acknowledges jobs that were refused.
 #[derive(Default)]
-pub(super) struct AnswersAnyway;
+pub(super) struct AcknowledgesErrors;
 
 #[async_trait]
-impl Flaw for AnswersAnyway {
+impl Bug for AcknowledgesErrors {
     const SAYS: &str = "and other programs don't find the job";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
@@ -143,12 +143,12 @@ impl Flaw for AnswersAnyway {
     }
 }
 
-/// Tries again in the background what it has said that it couldn't do.
+/// Retries a push in the background after it reported an error.
 #[derive(Default)]
-pub(super) struct GoesOn;
+pub(super) struct RetriesAfterError;
 
 #[async_trait]
-impl Flaw for GoesOn {
+impl Bug for RetriesAfterError {
     const SAYS: &str = "a push was refused as unavailable, and its jobs are there";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {

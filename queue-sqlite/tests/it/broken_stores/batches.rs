@@ -1,4 +1,4 @@
-//! A store whose transactions hold keys only, and whose pushes and settlements share trips.
+//! A store whose transactions hold unique keys only, and whose pushes and settlements share batches.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,29 +9,29 @@ use queue_core::{Admin, JobId, NewJob, QueueError, Receipt, Settled, Settlement}
 use queue_testkit::durable::{Store as _, Transaction};
 use tokio::sync::watch;
 
-use super::broken::Flaw;
+use super::broken::Bug;
 use crate::durable::OnDisk;
 
-/// The keys that open transactions hold, by file, each with what ends with its transaction.
+/// The keys that open transactions hold, by file. Each receiver ends with its transaction.
 static HELD: LazyLock<Mutex<Held>> = LazyLock::new(Mutex::default);
 
 type Held = HashMap<(PathBuf, String), watch::Receiver<()>>;
 
-/// Has what shares a trip with a push or a settlement wait for the unique key that this one needs.
+/// Makes all calls of a batch wait for a unique key that one of them needs.
 #[derive(Default)]
-pub(super) struct SharesTrips {
+pub(super) struct SharesBatches {
     path: PathBuf,
-    trip: tokio::sync::Mutex<()>,
+    batch: tokio::sync::Mutex<()>,
 }
 
-impl SharesTrips {
+impl SharesBatches {
     /// Waits until no open transaction holds a key of these jobs.
     async fn wait_for_keys(&self, jobs: impl Iterator<Item = &NewJob>) {
         for unique in jobs.filter_map(|job| job.unique.as_ref()) {
             let key = (self.path.clone(), unique.key.clone());
             let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
             if let Some(mut held) = held {
-                // It ends with an error, since the transaction drops the other end.
+                // This ends with an error when the transaction drops the sender.
                 assert!(held.changed().await.is_err());
             }
         }
@@ -76,7 +76,7 @@ impl Keys {
 }
 
 #[async_trait]
-impl Flaw for SharesTrips {
+impl Bug for SharesBatches {
     const SAYS: &str = "a push behind 1 that wait for a key";
 
     fn of(disk: &OnDisk) -> Self {
@@ -84,7 +84,7 @@ impl Flaw for SharesTrips {
     }
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        let _trip = self.trip.lock().await;
+        let _batch = self.batch.lock().await;
         self.wait_for_keys(jobs.iter()).await;
         queue.push(jobs).await
     }
