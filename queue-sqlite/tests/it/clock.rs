@@ -1,4 +1,4 @@
-//! A machine whose clock is set back or forward while jobs wait (D34).
+//! The clock of the machine is set back or forward while jobs wait (D34).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +15,7 @@ use crate::fixture::{TestResult, work};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A clock that an operator sets. Nobody who waits is woken by it, as with the machine's.
+/// A clock that an operator sets. Like that of the machine, it wakes no sleeper when it is set.
 #[derive(Clone)]
 struct Settable(Arc<AtomicI64>);
 
@@ -43,14 +43,14 @@ impl Clock for Settable {
     }
 }
 
-/// What a claim delivers that doesn't wait.
+/// Claims without a wait.
 async fn claimed(queue: &SqliteQueue) -> Result<Vec<Delivery>, queue_core::QueueError> {
     queue.claim(&Demand::new("default", 10).lease(MINUTE).wait(Duration::ZERO)).await
 }
 
-/// D34: Ready jobs and new ones run as if nothing had happened, workers that live keep their leases, and nothing is lost.
+/// D34: Ready jobs and new jobs run as before, workers that run keep their leases, and no job is lost.
 #[tokio::test]
-async fn a_clock_that_is_set_back_delays_no_ready_job_and_no_worker_that_lives() -> TestResult {
+async fn a_clock_that_is_set_back_affects_no_ready_job_and_no_running_worker() -> TestResult {
     let clock = Settable::new();
     let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
     queue.enqueue(work::new(1)).await?;
@@ -72,10 +72,10 @@ async fn a_clock_that_is_set_back_delays_no_ready_job_and_no_worker_that_lives()
     Ok(())
 }
 
-/// D34: What was scheduled, and the job of a worker that died, wait for their instant by the machine's clock: as much
-/// longer as it was set back, and no longer.
+/// D34: Scheduled jobs and jobs of dead workers wait until their time by the clock, so exactly as much longer as it was set
+/// back.
 #[tokio::test]
-async fn a_clock_that_is_set_back_delays_what_has_an_instant_by_as_much() -> TestResult {
+async fn a_clock_that_is_set_back_delays_scheduled_jobs_by_as_much() -> TestResult {
     let clock = Settable::new();
     let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
     let of_the_dead = queue.enqueue(work::new(1)).await?.id();
@@ -95,10 +95,10 @@ async fn a_clock_that_is_set_back_delays_what_has_an_instant_by_as_much() -> Tes
     Ok(())
 }
 
-/// D34: What is due by then runs at once, and a worker whose lease is past has lost it, as after a long sleep of the
-/// machine.
+/// D34: Jobs that are due by the new time run at once, and workers whose leases ended before it have lost them, as after the
+/// machine slept.
 #[tokio::test]
-async fn a_clock_that_is_set_forward_runs_at_once_what_is_due_by_then() -> TestResult {
+async fn a_clock_that_is_set_forward_makes_jobs_due_at_once() -> TestResult {
     let clock = Settable::new();
     let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
     queue.enqueue(work::new(1)).await?;

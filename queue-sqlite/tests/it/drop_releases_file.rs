@@ -1,4 +1,4 @@
-//! When the last handle is gone, so is every connection.
+//! Dropping the last handle closes every connection.
 
 use std::fs;
 use std::sync::{Arc, Mutex, mpsc};
@@ -16,7 +16,7 @@ async fn available(queue: &SqliteQueue) -> Result<u64, QueueError> {
 }
 
 #[tokio::test]
-async fn a_file_may_be_replaced_once_the_last_handle_is_dropped() -> TestResult {
+async fn a_file_may_be_replaced_after_the_last_handle_was_dropped() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("data").join("jobs.db");
     for round in 0..20 {
@@ -27,17 +27,20 @@ async fn a_file_may_be_replaced_once_the_last_handle_is_dropped() -> TestResult 
         assert_eq!(available(&queue).await?, 1);
 
         drop(queue);
-        assert!(folder.path().join("data").join("jobs.db-wal").exists(), "a clone has it open");
+        assert!(folder.path().join("data").join("jobs.db-wal").exists(), "a clone still has the file open");
         drop(clone);
 
-        assert!(!folder.path().join("data").join("jobs.db-wal").exists(), "the last connection removes it");
+        assert!(
+            !folder.path().join("data").join("jobs.db-wal").exists(),
+            "the last connection removes the log"
+        );
         fs::remove_dir_all(folder.path().join("data"))?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_was_asked_for_before_is_done() -> TestResult {
+async fn calls_made_before_the_drop_are_completed() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let queue = SqliteQueue::open(&path).await?;
@@ -45,12 +48,12 @@ async fn what_was_asked_for_before_is_done() -> TestResult {
     let asked = queue.enqueue(work::new(1)).into_future().now_or_never();
     drop(queue);
 
-    assert!(asked.is_none(), "nobody waited for the answer");
+    assert!(asked.is_none(), "the push answered before it was awaited");
     assert_eq!(available(&SqliteQueue::open(&path).await?).await?, 1);
     Ok(())
 }
 
-/// A clock that drops a queue the next time it's looked at, once it may.
+/// A clock that drops a queue at the next call of `now`, after the test allows it.
 #[derive(Clone)]
 struct Dropping(Arc<Trap>);
 
@@ -58,7 +61,7 @@ struct Trap {
     clock: VirtualClock,
     queue: Mutex<Option<SqliteQueue>>,
     may_drop: Mutex<mpsc::Receiver<()>>,
-    /// Gone with the last who has the clock.
+    /// Dropped with the last clone of the clock, which the writer thread has.
     _ended: mpsc::Sender<()>,
 }
 
@@ -66,7 +69,7 @@ impl Clock for Dropping {
     fn now(&self) -> Timestamp {
         let queue = self.0.queue.lock().expect("no panic").take();
         if let Some(queue) = queue {
-            self.0.may_drop.lock().expect("no panic").recv().expect("the test says so");
+            self.0.may_drop.lock().expect("no panic").recv().expect("the test allows the drop");
             drop(queue);
         }
         self.0.clock.now()
@@ -78,9 +81,9 @@ impl Clock for Dropping {
 }
 
 #[tokio::test]
-async fn the_last_handle_may_be_dropped_by_a_thread_of_the_queue() -> TestResult {
+async fn the_writer_thread_may_drop_the_last_handle() -> TestResult {
     let folder = tempfile::tempdir()?;
-    let (say, may_drop) = mpsc::channel();
+    let (allow, may_drop) = mpsc::channel();
     let (_ended, ended) = mpsc::channel();
     let may_drop = Mutex::new(may_drop);
     let trap = Trap { clock: VirtualClock::new(), queue: Mutex::default(), may_drop, _ended };
@@ -92,11 +95,11 @@ async fn the_last_handle_may_be_dropped_by_a_thread_of_the_queue() -> TestResult
 
     let asked = queue.enqueue(work::new(1)).into_future().now_or_never();
     drop(queue);
-    say.send(())?;
+    allow.send(())?;
 
-    assert!(asked.is_none(), "the writer stands still");
+    assert!(asked.is_none(), "the writer did not wait in the clock");
     let gone = ended.recv_timeout(Duration::from_secs(60));
-    assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected), "the writer has ended");
-    assert_eq!(available(&SqliteQueue::open(&path).await?).await?, 1, "and has done what it was asked for");
+    assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected), "the writer did not end");
+    assert_eq!(available(&SqliteQueue::open(&path).await?).await?, 1, "the writer did not complete the push");
     Ok(())
 }

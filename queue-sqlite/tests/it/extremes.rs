@@ -1,4 +1,4 @@
-//! The extremes of every setting: each opens a queue that works, or is refused with what to do.
+//! The extremes of every setting: a queue works with them, or the error says what to do.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
 
 use crate::fixture::{TestResult, work};
 
-/// Changes a setting.
+/// A change of one setting.
 type Set = fn(SqliteQueueBuilder) -> SqliteQueueBuilder;
 
-/// The extremes of every method of the builder, but those which limit what is stored.
+/// The extremes of every method of the builder, except limits that refuse the job of the test.
 const EXTREMES: [(&str, Set); 14] = [
     ("no busy timeout", |queue| queue.busy_timeout(Duration::ZERO)),
     ("the shortest busy timeout", |queue| queue.busy_timeout(Duration::from_nanos(1))),
     ("the longest busy timeout", |queue| queue.busy_timeout(Duration::MAX)),
     ("no poll interval", |queue| queue.poll_interval(Duration::ZERO)),
     ("the longest poll interval", |queue| queue.poll_interval(Duration::MAX)),
-    ("completed jobs kept for ever", |queue| queue.keep_completed(None)),
-    ("completed jobs kept for longest", |queue| queue.keep_completed(Duration::MAX)),
-    ("cancelled jobs kept for longest", |queue| queue.keep_cancelled(Duration::MAX)),
+    ("completed jobs kept forever", |queue| queue.keep_completed(None)),
+    ("completed jobs kept for the longest time", |queue| queue.keep_completed(Duration::MAX)),
+    ("cancelled jobs kept for the longest time", |queue| queue.keep_cancelled(Duration::MAX)),
     ("cancelled jobs not kept", |queue| queue.keep_cancelled(Duration::ZERO)),
-    ("discarded jobs kept for longest", |queue| queue.keep_discarded(Duration::MAX)),
+    ("discarded jobs kept for the longest time", |queue| queue.keep_discarded(Duration::MAX)),
     ("discarded jobs not kept", |queue| queue.keep_discarded(Duration::ZERO)),
     ("the largest limit", |queue| queue.limits(Limits::default().payload(usize::MAX))),
     ("commits to disk", |queue| queue.synchronous(Synchronous::Full)),
@@ -52,7 +52,7 @@ async fn a_queue_works_with_the_extremes_of_every_setting() -> TestResult {
 }
 
 #[tokio::test]
-async fn completed_jobs_that_are_not_kept_are_gone() -> TestResult {
+async fn a_completed_job_that_is_not_kept_may_be_removed_at_once() -> TestResult {
     let queue = SqliteQueue::builder(":memory:").keep_completed(Duration::ZERO).open().await?;
     let receipt = queue.enqueue(work::new(1)).await?;
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
@@ -64,12 +64,12 @@ async fn completed_jobs_that_are_not_kept_are_gone() -> TestResult {
     Ok(())
 }
 
-/// No payload at all fits, and the error says so rather than that the file is corrupt.
+/// No payload fits, and the error names the limit instead of a corrupt file.
 #[tokio::test]
-async fn the_smallest_limit_refuses_each_payload() -> TestResult {
+async fn a_limit_of_zero_refuses_every_payload() -> TestResult {
     let queue = SqliteQueue::builder(":memory:").limits(Limits::default().payload(0)).open().await?;
 
-    let error = queue.enqueue(work::new(1)).await.expect_err("a payload of more than no bytes");
+    let error = queue.enqueue(work::new(1)).await.expect_err("a payload above the limit was stored");
 
     assert_eq!(error.kind(), QueueErrorKind::Invalid, "{error}");
     assert!(error.to_string().contains("the limit is 0"), "{error}");
@@ -77,7 +77,7 @@ async fn the_smallest_limit_refuses_each_payload() -> TestResult {
 }
 
 #[tokio::test]
-async fn leases_and_waits_have_no_longest() -> TestResult {
+async fn leases_and_waits_have_no_upper_limit() -> TestResult {
     let queue = SqliteQueue::open(":memory:").await?;
     queue.enqueue(work::new(1)).await?;
     let longest =

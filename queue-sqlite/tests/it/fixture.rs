@@ -1,4 +1,4 @@
-//! A queue in a file of its own, or in memory, under a clock that is moved by hand.
+//! A queue in a temporary file or in memory, with a clock that tests advance.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// A job like any other.
+/// A job for tests.
 #[background_job]
 pub(crate) async fn work(number: u32) {
     let _: u32 = number;
 }
 
-/// For attempts that need no thread.
+/// A `Blocking` for attempts that need no thread.
 pub(crate) struct NoThreads;
 
 impl queue_core::Blocking for NoThreads {
@@ -27,26 +27,26 @@ impl queue_core::Blocking for NoThreads {
     }
 }
 
-/// So long that looking for the work of others can't explain that somebody woke.
+/// A poll interval that no test waits for, so that a poll can't be what wakes a claim.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24);
 
 pub(crate) struct UnderTest {
     clock: VirtualClock,
     queue: SqliteQueue,
     path: PathBuf,
-    /// The file is gone with it.
+    /// Removed when this is dropped.
     _folder: Option<TempDir>,
 }
 
 impl UnderTest {
-    /// A queue in a file.
+    /// Creates a queue in a file.
     pub(crate) async fn in_a_file() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("jobs.db");
         Self::at(path, Some(folder)).await
     }
 
-    /// A queue in memory.
+    /// Creates a queue in memory.
     pub(crate) async fn in_memory() -> Self {
         Self::at(":memory:".into(), None).await
     }
@@ -58,8 +58,9 @@ impl UnderTest {
     }
 }
 
-/// Keeps everything, goes by the clock alone, and does not wait for the disk: what a law says of answers has nothing to do
-/// with it, and there are hundreds of thousands of them.
+/// Returns a builder that keeps all jobs, uses only `clock`, and does not wait for the disk.
+///
+/// The laws make hundreds of thousands of calls, and none of them depends on the disk.
 fn builder(path: &Path, clock: &VirtualClock) -> SqliteQueueBuilder {
     let builder = SqliteQueue::builder(path).clock(clock.clone()).poll_interval(NEVER);
     builder.synchronous(Synchronous::Normal).keep_completed(None).keep_cancelled(None).keep_discarded(None)

@@ -1,4 +1,4 @@
-//! What a write of a unit of work may leave behind in the queue's connection: nothing (D33).
+//! A write of a unit of work leaves nothing behind in the queue's connection (D33).
 
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use queue_testkit::VirtualClock;
 use crate::fixture::{TestResult, work};
 use crate::units::unit;
 
-/// Sets something of a connection.
+/// A change of a connection through one of its methods.
 type Set = fn(&Connection) -> rusqlite::Result<()>;
 
+/// An application whose accounts are in the same file as its jobs.
 struct Bank {
     queue: SqliteQueue,
     path: std::path::PathBuf,
@@ -31,7 +32,7 @@ impl Bank {
         Ok(Self { queue, path, folder })
     }
 
-    /// Makes a write, with the completion of a job.
+    /// Commits a write together with the completion of a job.
     async fn write<T, E: Into<BoxError>>(
         &self,
         write: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -44,7 +45,7 @@ impl Bank {
         unit.end(OutcomeKind::Success).await
     }
 
-    /// Holds that the queue works as before, and so do units of work.
+    /// Asserts that the queue and its units of work work as before.
     async fn works(&self, after: &str) {
         let pushed = self.queue.enqueue(work::new(2)).queue("after").await;
         let pushed = pushed.unwrap_or_else(|error| panic!("a push after {after}: {}", chain(&error)));
@@ -56,7 +57,7 @@ impl Bank {
     }
 }
 
-/// D33: SQL that would leave something behind is refused with what to do, and nothing of the job is written.
+/// D33: SQL that would leave something behind is refused, the error says what to do, and nothing of the job is written.
 #[tokio::test]
 async fn sql_that_leaves_something_behind_is_refused() -> TestResult {
     let bank = Bank::open().await?;
@@ -95,11 +96,11 @@ async fn sql_that_leaves_something_behind_is_refused() -> TestResult {
     }
     let rows = Connection::open(&bank.path)?;
     let written: i64 = rows.query_row("select count(*) from accounts where id = 99", [], |row| row.get(0))?;
-    assert_eq!(written, 0, "a write that was refused has written");
+    assert_eq!(written, 0, "a refused write changed the file");
     Ok(())
 }
 
-/// D33: What a write may do: read pragmas, tables of its own, a savepoint, and what ends with the transaction.
+/// D33: A write may read pragmas, create tables, use savepoints, and set what ends with the transaction.
 #[tokio::test]
 async fn sql_that_leaves_nothing_behind_is_allowed() -> TestResult {
     let bank = Bank::open().await?;
@@ -123,9 +124,9 @@ async fn sql_that_leaves_nothing_behind_is_allowed() -> TestResult {
     Ok(())
 }
 
-/// D33: What a write sets through the methods of the connection ends with it.
+/// D33: Settings through the methods of the connection end with the write.
 #[tokio::test]
-async fn hooks_that_a_write_leaves_behind_end_with_it() -> TestResult {
+async fn hooks_that_a_write_sets_end_with_it() -> TestResult {
     let bank = Bank::open().await?;
     let all: [(&str, Set); 5] = [
         ("a commit hook", |tx| tx.commit_hook(Some(|| true))),

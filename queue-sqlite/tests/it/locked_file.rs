@@ -1,4 +1,4 @@
-//! A file that somebody else keeps locked (D14).
+//! A file that another connection has locked (D14).
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use queue_sqlite::rusqlite::Connection;
 
 use crate::fixture::{TestResult, work};
 
-/// D14: it's waited for within the bound, and then said; nothing of the push is there.
+/// D14: A push waits for the busy timeout, then fails and stores nothing.
 #[tokio::test]
-async fn a_lock_that_is_kept_for_too_long_is_unavailable() -> TestResult {
+async fn a_push_fails_as_unavailable_after_the_busy_timeout() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let queue = SqliteQueue::builder(&path).busy_timeout(Duration::from_millis(50)).open().await?;
     let other = Connection::open(&path)?;
     other.execute_batch("begin immediate")?;
 
-    let error = queue.enqueue(work::new(1)).await.expect_err("it was stored under another's lock");
+    let error =
+        queue.enqueue(work::new(1)).await.expect_err("a push succeeded under the lock of another connection");
 
     assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{error}");
     assert!(chain(&error).contains("locked"), "{}", chain(&error));
@@ -30,9 +31,9 @@ async fn a_lock_that_is_kept_for_too_long_is_unavailable() -> TestResult {
     Ok(())
 }
 
-/// D14: a claim that waits goes on waiting while others write.
+/// D14: A waiting claim goes on waiting while another connection holds the lock.
 #[tokio::test]
-async fn a_waiting_claim_outlives_a_lock() -> TestResult {
+async fn a_waiting_claim_survives_a_lock() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let builder = SqliteQueue::builder(&path).busy_timeout(Duration::from_millis(20));
@@ -42,7 +43,7 @@ async fn a_waiting_claim_outlives_a_lock() -> TestResult {
     assert!(futures_util::poll!(&mut claim).is_pending());
     let other = Connection::open(&path)?;
     other.execute_batch("begin immediate")?;
-    queue.enqueue(work::new(1)).await.expect_err("it was stored under another's lock");
+    queue.enqueue(work::new(1)).await.expect_err("a push succeeded under the lock of another connection");
 
     other.execute_batch("commit")?;
     queue.enqueue(work::new(2)).await?;
@@ -51,9 +52,9 @@ async fn a_waiting_claim_outlives_a_lock() -> TestResult {
     Ok(())
 }
 
-/// D14: what was pushed by another while a lock kept everyone from it is found when that ends, however it ends.
+/// D14: A claim finds a job that the lock kept from it when the lock ends, even by a rollback.
 #[tokio::test]
-async fn a_claim_finds_its_job_after_a_lock_that_ends_without_a_commit() -> TestResult {
+async fn a_claim_finds_its_job_after_the_lock_ends_by_a_rollback() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let builder = SqliteQueue::builder(&path).busy_timeout(Duration::from_millis(20));
@@ -64,8 +65,8 @@ async fn a_claim_finds_its_job_after_a_lock_that_ends_without_a_commit() -> Test
     let demand = Demand::new("default", 1);
     let mut claim = Box::pin(queue.claim(&demand));
     assert!(futures_util::poll!(&mut claim).is_pending());
-    // By its answer, the writer has tried to get at the job, and given up for now.
-    queue.enqueue(work::new(2)).await.expect_err("it was stored under another's lock");
+    // When this fails, the writer has tried to serve the claim and has failed for now.
+    queue.enqueue(work::new(2)).await.expect_err("a push succeeded under the lock of another connection");
 
     other.execute_batch("rollback")?;
 

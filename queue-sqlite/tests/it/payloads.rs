@@ -1,4 +1,4 @@
-//! What a job carries: in its row while it's small, apart when it's large, and the same to everyone.
+//! Payloads and meta, which are in the row of a job if they are small, and in another table otherwise.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ fn job(size: usize) -> NewJob {
     NewJob::new("work", body).unique(Unique::new("key").replace()).meta("tenant", "acme")
 }
 
-/// Q51: whatever the sizes of the payload that was there and of the one in its place.
+/// Q51: For each combination of a small and a large payload, before and after.
 #[tokio::test]
-async fn a_payload_is_replaced_whatever_its_size_and_the_meta_stays() -> TestResult {
+async fn a_payload_of_any_size_is_replaced_and_the_meta_stays() -> TestResult {
     for sizes in [[10, 20], [10, 9_000], [9_000, 10], [9_000, 9_001]] {
         let queue = SqliteQueue::open(":memory:").await?;
         let [first, second] = sizes.map(job);
         let pushed = queue.push(vec![first]).await?[0].id();
-        // What is new of the second is its payload alone.
+        // The replacement changes the payload only.
         let answer = queue.push(vec![second.meta("tenant", "other")]).await?;
 
         assert_eq!(answer, [Receipt::Replaced(pushed)], "{sizes:?}");

@@ -1,4 +1,4 @@
-//! Reading waits for nobody who writes.
+//! Readers do not wait for writers.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ async fn a_reader_does_not_wait_for_a_writer() -> TestResult {
     Ok(())
 }
 
-/// Q12, Q23: what time does is seen at once, even while nobody can write it down.
+/// Q12, Q23: A reader sees due jobs and expired leases at once, even while the writer can't record them.
 #[tokio::test]
-async fn time_passes_for_a_reader_while_the_file_is_locked() -> TestResult {
+async fn a_reader_sees_due_jobs_while_the_file_is_locked() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let clock = VirtualClock::new();

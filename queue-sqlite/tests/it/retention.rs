@@ -1,4 +1,4 @@
-//! Finished jobs go by themselves.
+//! The queue removes old finished jobs by itself.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ async fn finish(queue: &SqliteQueue, transition: Transition) -> Result<(), queue
     Ok(())
 }
 
-/// Each kind of end has its own age; what is left of a job that is gone is nothing.
+/// Each finished state has its own age, and no row of a removed job remains.
 #[tokio::test]
-async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
+async fn finished_jobs_are_removed_when_they_are_old_enough() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let clock = VirtualClock::new();
@@ -38,7 +38,7 @@ async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
     let mut left = Vec::new();
     for hours in [23, 2, 24 * 6] {
         clock.advance(HOUR * hours);
-        // The first transaction of a queue looks for old jobs.
+        // The first transaction of a queue prunes.
         queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
         queue.pause(&"other".into()).await?;
         left.push(queue.list(&Filter::all(), &PageRequest::first(10)).await?.jobs.len());
@@ -54,9 +54,9 @@ async fn finished_jobs_go_when_they_are_old_enough() -> TestResult {
     Ok(())
 }
 
-/// However many are old at once, they go one batch after another, without a pause.
+/// After a full batch of old jobs, the next one follows without a pause.
 #[tokio::test]
-async fn many_old_jobs_go_at_once() -> TestResult {
+async fn many_old_jobs_are_removed_without_a_pause() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let clock = VirtualClock::new();
@@ -70,7 +70,7 @@ async fn many_old_jobs_go_at_once() -> TestResult {
     clock.advance(HOUR * 25);
     let queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
 
-    // The first of these is this queue's first transaction.
+    // Each of these is a transaction, the first one of this queue among them.
     for _ in 0..3 {
         queue.pause(&"other".into()).await?;
     }

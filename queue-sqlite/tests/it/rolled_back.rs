@@ -1,4 +1,4 @@
-//! What a transaction that is undone, or one after another, leaves those who share the writer with it (Q19, D4).
+//! A transaction that fails, or a stream of transactions, harms no other caller of the writer (Q19, D4).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn receipt() -> NewJob {
     NewJob::from(work::new(1)).queue("receipts")
 }
 
-/// A queue in a file with a constraint that is checked at the commit.
+/// A queue in a file that has a constraint which SQLite checks at the commit.
 struct Bank {
     queue: SqliteQueue,
     _folder: tempfile::TempDir,
@@ -39,7 +39,7 @@ impl Bank {
         Ok(Self { queue, _folder: folder })
     }
 
-    /// Ends a job whose followup is a receipt, by a commit that fails.
+    /// Settles a job whose followup is a receipt, with a commit that fails.
     async fn fail_to_commit(&self) -> TestResult {
         self.queue.enqueue(work::new(1)).await?;
         let delivery = self.queue.claim(&Demand::new("default", 1)).await?.remove(0);
@@ -60,9 +60,9 @@ impl Bank {
     }
 }
 
-/// D4, D12: a queue whose first job was undone is one that nobody has used yet.
+/// D4, D12: A queue whose first job was rolled back works like a queue that was never used.
 #[tokio::test]
-async fn a_queue_that_was_new_in_a_transaction_that_failed_is_new_again() -> TestResult {
+async fn a_queue_whose_first_job_was_rolled_back_can_be_used() -> TestResult {
     let bank = Bank::open().await?;
     bank.fail_to_commit().await?;
 
@@ -73,9 +73,9 @@ async fn a_queue_that_was_new_in_a_transaction_that_failed_is_new_again() -> Tes
     Ok(())
 }
 
-/// Q19: a wait ends at its time, also while requests keep the writer busy.
+/// Q19: A wait ends at its deadline, even while calls keep the writer busy.
 #[tokio::test]
-async fn a_wait_ends_although_requests_keep_coming() -> TestResult {
+async fn a_wait_ends_while_calls_keep_coming() -> TestResult {
     const BATCH: u32 = 10_000;
     let clock = VirtualClock::new();
     let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
@@ -83,7 +83,7 @@ async fn a_wait_ends_although_requests_keep_coming() -> TestResult {
     let mut claim = pin!(queue.claim(&demand));
     assert!(poll!(claim.as_mut()).is_pending());
     queue.poll_now().await;
-    // Each fills a transaction, and all of them are asked for before the first is done.
+    // Each push fills a transaction, and all are sent before the first transaction ends.
     let mut pushes: Vec<_> =
         (0..6).map(|_| queue.push((0..BATCH).map(|n| work::new(n).into()).collect())).collect();
     for push in &mut pushes {
@@ -94,7 +94,7 @@ async fn a_wait_ends_although_requests_keep_coming() -> TestResult {
     let last = pushes.pop().ok_or("six pushes")?;
     match select(claim, last).await {
         Either::Left((claimed, _)) => assert_eq!(claimed?.len(), 0),
-        Either::Right(_) => panic!("the wait went on until nobody asked for anything"),
+        Either::Right(_) => panic!("the wait lasted until the writer was idle"),
     }
     Ok(())
 }

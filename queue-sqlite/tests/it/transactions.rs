@@ -1,4 +1,4 @@
-//! Jobs pushed in the application's own transaction (D11).
+//! Pushes in the application's own transaction (D11).
 
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ async fn shop(poll_interval: Duration) -> Result<Shop, Box<dyn std::error::Error
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// D11: a waiting claim wakes for it, although it looks for the work of others once an hour only.
+/// D11: The commit wakes a waiting claim, although its poll interval is an hour.
 #[tokio::test]
-async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> TestResult {
+async fn a_job_appears_and_wakes_a_claim_when_its_transaction_commits() -> TestResult {
     let mut shop = shop(LONG).await?;
     let claimer = tokio::spawn({
         let queue = shop.queue.clone();
@@ -43,7 +43,7 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
     tx.execute("insert into orders (item) values ('tea')", [])?;
     let receipt = shop.queue.enqueue_in(&tx, send_invoice::new(tx.last_insert_rowid()))?;
     assert!(matches!(receipt, Receipt::Stored(_)));
-    assert!(shop.queue.get(receipt.id()).await?.is_none(), "it is seen before the commit");
+    assert!(shop.queue.get(receipt.id()).await?.is_none(), "the job was visible before the commit");
 
     tx.commit()?;
     shop.queue.poll_now().await;
@@ -55,11 +55,11 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
 
 /// D11
 #[tokio::test]
-async fn a_commit_that_follows_soon_is_seen_without_being_asked_for() -> TestResult {
+async fn a_commit_soon_after_the_push_wakes_a_claim_by_itself() -> TestResult {
     let mut shop = shop(LONG).await?;
     let demand = Demand::new("default", 1);
     let mut claim = Box::pin(shop.queue.claim(&demand));
-    // It waits from here on.
+    // The claim waits from here on.
     assert!(futures_util::poll!(&mut claim).is_pending());
     shop.queue.poll_now().await;
     let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -73,7 +73,7 @@ async fn a_commit_that_follows_soon_is_seen_without_being_asked_for() -> TestRes
 
 /// D11
 #[tokio::test]
-async fn a_job_is_gone_with_its_transaction() -> TestResult {
+async fn a_job_of_a_rolled_back_transaction_does_not_exist() -> TestResult {
     let mut shop = shop(LONG).await?;
     let tx = shop.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let receipt = shop.queue.enqueue_in(&tx, in_a_new_queue(1))?;
@@ -84,13 +84,13 @@ async fn a_job_is_gone_with_its_transaction() -> TestResult {
     assert!(shop.queue.get(receipt.id()).await?.is_none());
     let demand = Demand::new("invoices", 1).wait(Duration::ZERO);
     assert_eq!(shop.queue.claim(&demand).await?.len(), 0);
-    // The queue's number went with the transaction; a later push gives it another.
+    // The rollback removed the id of the queue too. The next push inserts it again.
     shop.queue.push(vec![in_a_new_queue(2)]).await?;
     assert_eq!(shop.queue.claim(&demand).await?.len(), 1);
     Ok(())
 }
 
-/// In a queue that nobody has used before, so that its number goes with the transaction too.
+/// Returns a job in a queue that was never used, so that its transaction inserts the queue too.
 fn in_a_new_queue(order: i64) -> queue_core::NewJob {
     queue_core::NewJob::from(send_invoice::new(order)).queue("invoices")
 }
@@ -99,16 +99,17 @@ fn in_a_new_queue(order: i64) -> queue_core::NewJob {
 async fn a_connection_without_a_transaction_is_refused() -> TestResult {
     let shop = shop(LONG).await?;
 
-    let error = shop.queue.enqueue_in(&shop.connection, send_invoice::new(1)).expect_err("it was stored");
+    let error =
+        shop.queue.enqueue_in(&shop.connection, send_invoice::new(1)).expect_err("the job was stored");
 
     assert_eq!(error.kind(), QueueErrorKind::Invalid);
     assert!(error.to_string().contains("no transaction is open"), "{error}");
     Ok(())
 }
 
-/// D11, Q29: a lease that has expired on the last attempt holds no key any more, even if nobody has noted that yet.
+/// D11, Q29: A lease that expired on the last attempt holds no key, even before the writer has recorded that.
 #[tokio::test]
-async fn a_key_is_free_for_a_transaction_once_its_holders_lease_has_expired() -> TestResult {
+async fn a_transaction_may_take_a_key_after_the_lease_of_its_owner_expired() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("shop.db");
     let clock = VirtualClock::new();

@@ -1,4 +1,4 @@
-//! A job's writes and its completion in one commit (D12).
+//! The writes of a job and its completion are one commit (D12).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +17,7 @@ use queue_tokio::{Host, QueueService, RunningHost};
 
 use crate::fixture::TestResult;
 
-/// Where a commit can break.
+/// Tables with a constraint that SQLite checks at the commit.
 const FAMILIES: &str = "create table parents (id integer primary key);
     create table children (parent integer references parents (id) deferrable initially deferred)";
 
@@ -112,7 +112,7 @@ async fn writes_completion_and_followups_are_committed_together() -> TestResult 
 
 /// D12
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_fails_writes_nothing_wherever_it_fails() -> TestResult {
+async fn a_job_that_fails_at_any_point_writes_nothing() -> TestResult {
     let bank = Bank::open(jobs![pay]).await?;
     let table = [
         ("fail", "the card was refused"),
@@ -156,14 +156,14 @@ async fn attempts_before_the_last_leave_nothing_behind() -> TestResult {
     Ok(())
 }
 
-/// D12: a constraint that is checked at the commit breaks nobody else's.
+/// D12: A constraint that fails one commit fails no other.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_of_work_that_breaks_its_commit_breaks_no_other() -> TestResult {
+async fn a_unit_of_work_that_fails_its_commit_fails_no_other_call() -> TestResult {
     let bank = Bank::open(jobs![pay]).await?;
     let mut broken = Vec::new();
     for _ in 0..20 {
         broken.push(bank.queue.enqueue(pay::new("insert into children values (99)")).await?.id());
-        // Pushes and settlements go on beside it.
+        // Other pushes and settlements continue meanwhile.
         bank.queue.enqueue(NewJob::from(receipt::new(1)).queue("receipts")).await?;
         bank.queue.enqueue(pay::new("succeed")).await?;
     }
@@ -176,7 +176,7 @@ async fn a_unit_of_work_that_breaks_its_commit_breaks_no_other() -> TestResult {
     Ok(())
 }
 
-/// The unit of work of an attempt at this delivery.
+/// Creates the unit of work of an attempt at this delivery.
 pub(crate) async fn unit(
     queue: &SqliteQueue,
     delivery: &Delivery,
@@ -192,9 +192,9 @@ pub(crate) async fn unit(
     Ok(queue.unit_of_work().make(&scope).await?)
 }
 
-/// D12: what a failed commit undoes is felt by nobody else, a claim that waits included.
+/// D12: A commit that fails affects no other call, including a waiting claim.
 #[tokio::test]
-async fn a_unit_of_work_that_breaks_its_commit_breaks_no_claim_that_waits() -> TestResult {
+async fn a_unit_of_work_that_fails_its_commit_fails_no_waiting_claim() -> TestResult {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("jobs.db");
     let queue = SqliteQueue::open(&path).await?;
@@ -217,7 +217,7 @@ async fn a_unit_of_work_that_breaks_its_commit_breaks_no_claim_that_waits() -> T
     Ok(())
 }
 
-/// D12: whoever lost the lease writes nothing, however sure it is that it succeeded.
+/// D12: An attempt that lost its lease writes nothing, although it succeeded.
 #[tokio::test]
 async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
     let clock = VirtualClock::new();
@@ -233,7 +233,7 @@ async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
     assert_eq!(error.kind(), QueueErrorKind::Conflict, "{error}");
     let job = queue.get(lost.id()).await?.ok_or("the job is gone")?;
     assert_eq!((job.state, job.attempt), (State::Available, 1));
-    // Once it holds a lease again it can write, which shows that the table isn't there yet.
+    // The attempt with the next lease can create the table, so the first one did not.
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
     let mut again = unit(&queue, &delivery, &clock).await?;
     again.write(|tx| tx.execute_batch("create table written (by text)"));

@@ -1,4 +1,4 @@
-//! Two versions of the program, and of the schema, at one time, as during a rolling deploy (D29).
+//! Two versions of the program and of the schema at the same time, as during a rolling deployment (D29).
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use queue_sqlite::rusqlite::Connection;
 
 use crate::fixture::{TestResult, work};
 
-/// Brings a file to the next version by additive changes.
+/// Migrates a file to the next version by additive changes.
 fn migrate_additively(path: &Path) -> TestResult {
     Connection::open(path)?.execute_batch(
         "begin immediate;
@@ -24,7 +24,7 @@ fn migrate_additively(path: &Path) -> TestResult {
     Ok(())
 }
 
-/// Pushes, claims, renews, settles and cancels jobs, a unique one among them.
+/// Pushes, claims, renews, settles and cancels jobs, including a unique one.
 async fn use_it(queue: &SqliteQueue) -> TestResult {
     let id = queue.enqueue(work::new(1)).await?.id();
     queue
@@ -65,14 +65,14 @@ async fn a_program_below_the_minimum_is_refused_with_the_versions_and_what_to_do
     let path = folder.path().join("jobs.db");
     drop(SqliteQueue::open(&path).await?);
     migrate_additively(&path)?;
-    // The next one is not additive, and the one after it is, for programs that know the last.
+    // The next migration is not additive. The one after it is, for programs that know the one before.
     Connection::open(&path)?.execute_batch(
         "insert into queue_schema_migrations (version) select max(version) + 1 from queue_schema_migrations;
         insert into queue_schema_migrations (version, min_program_version)
             select max(version) + 1, max(version) from queue_schema_migrations",
     )?;
 
-    let error = SqliteQueue::open(&path).await.expect_err("it was opened");
+    let error = SqliteQueue::open(&path).await.expect_err("the queue was opened");
 
     let text = chain(&error);
     assert_eq!(error.kind(), QueueErrorKind::Unsupported, "{text}");

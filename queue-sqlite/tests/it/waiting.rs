@@ -9,7 +9,7 @@ use queue_sqlite::SqliteQueue;
 
 use crate::fixture::{TestResult, work};
 
-/// Q12: nothing happens but that time passes.
+/// Q12: Only the passing of time wakes the claim.
 #[tokio::test]
 async fn a_claim_wakes_at_a_due_time_with_no_other_event() -> TestResult {
     let queue = SqliteQueue::builder(":memory:").poll_interval(Duration::from_secs(3600)).open().await?;
@@ -21,9 +21,9 @@ async fn a_claim_wakes_at_a_due_time_with_no_other_event() -> TestResult {
     Ok(())
 }
 
-/// Q19: a wait ends when it said, however busy the writer is.
+/// Q19: A wait ends at its deadline, however busy the writer is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_ends_while_others_keep_the_writer_busy() -> TestResult {
+async fn a_wait_ends_while_other_callers_keep_the_writer_busy() -> TestResult {
     let queue = SqliteQueue::open(":memory:").await?;
     let is_over = Arc::new(AtomicBool::new(false));
     let pushers: Vec<_> = (0..3)
@@ -49,7 +49,7 @@ async fn a_wait_ends_while_others_keep_the_writer_busy() -> TestResult {
     Ok(())
 }
 
-/// A clock whose sleeps end at once, and so before the writer begins to wait.
+/// A clock whose sleeps end at once, so before the writer begins to wait.
 struct Hurried;
 
 impl Clock for Hurried {
@@ -62,9 +62,9 @@ impl Clock for Hurried {
     }
 }
 
-/// Q12: the due time comes between two requests, while the writer looks whether a wait is over.
+/// Q12: The timer fires between two calls, while the writer polls the deadlines.
 #[tokio::test]
-async fn a_due_time_that_comes_before_the_writer_waits_is_noticed() -> TestResult {
+async fn a_due_time_before_the_writer_waits_is_not_missed() -> TestResult {
     let queue = SqliteQueue::builder(":memory:").clock(Hurried).open().await?;
     queue.enqueue(work::new(1)).delay(Duration::from_secs(3600)).await?;
 
