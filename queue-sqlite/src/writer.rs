@@ -1,8 +1,9 @@
 //! The thread that writes. It groups calls into transactions, commits them, and serves the claims that wait.
 //!
 //! While the writer commits a batch of calls, the messages of other calls queue up, and form the next batch. So the more calls
-//! there are, the more of them share a commit (group commit). `linger.rs` decides how long a batch waits for more calls.
-//! Claims that find no job wait in `waiting.rs`, and are served by the transaction that stores a job for them.
+//! there are, the more of them share a commit (group commit). `batch.rs` collects a batch, `linger.rs` decides how long it waits
+//! for more calls, and `commit.rs` runs it. Claims that find no job wait in `waiting.rs`, and are served by the transaction that
+//! stores a job for them.
 //!
 //! **Invariant:** a call is answered after the commit, so an acknowledged push is on disk.
 //! **Invariant:** if the database fails an operation, the whole transaction fails, and every call in it receives the error.
@@ -46,44 +47,37 @@
 //! - Another program may replace the files before a commit. The writer checks them after each commit, before it answers.
 //! - Another program may change the ids of queues between two transactions. The cache of ids is cleared after each.
 
+mod batch;
 mod call;
+mod commit;
 mod handle;
 mod linger;
 mod message;
 mod pruning;
 mod waiting;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use queue_core::handover::Handover;
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::oneshot;
 
 pub(crate) use handle::WriterHandle;
 
 use crate::config::SqliteQueueBuilder;
-use crate::error::{TxError, is_busy};
+use crate::error::TxError;
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
-use linger::{Linger, SpinWait};
-use message::{Message, Operation, WaitingClaim};
+use batch::Batch;
+use commit::{Scope, Served};
+use linger::Linger;
+use message::{Message, Operation};
 use pruning::Pruning;
 use waiting::WaitingClaims;
-
-/// The number of jobs at which a batch is full. It bounds how long the last call of a batch waits.
-const MAX_BATCH: usize = 10_000;
-
-/// How long the thread polls for the next message before it sleeps. To wake a thread takes about as long.
-const SPIN: Duration = Duration::from_micros(100);
-
-/// How long a batch lingers for calls that are expected.
-const LINGER: Duration = Duration::from_micros(100);
 
 /// The state of the writer thread.
 pub(crate) struct Writer {
@@ -101,22 +95,6 @@ pub(crate) struct Writer {
     linger: Linger,
     is_closed: bool,
 }
-
-/// The calls that were collected for one transaction.
-#[derive(Default)]
-struct Batch {
-    operations: Vec<Box<dyn Operation>>,
-    /// Operations that each need a transaction of their own.
-    exclusive: Vec<Box<dyn Operation>>,
-    polls: Vec<oneshot::Sender<()>>,
-    /// The number of jobs that the batch stores, changes or claims.
-    weight: usize,
-    /// The number of messages.
-    calls: usize,
-}
-
-/// The claims that a transaction served. They are answered after its commit.
-type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
 
 impl Writer {
     /// Starts the thread, which opens and migrates the file before this returns.
@@ -180,69 +158,6 @@ impl Writer {
         }
     }
 
-    /// Waits for a message, a timer or a poll that finds a change, and returns all calls that arrived. The batch is empty if
-    /// there was no message. Returns `None` after all handles were dropped.
-    async fn collect_batch(&mut self) -> Option<Batch> {
-        let mut batch = Batch::default();
-        let mut likely = self.linger.last_batch() + self.messages.len();
-        if self.linger.last_batch() > 0 {
-            self.accept_for(SPIN, 1, &mut batch);
-        }
-        if batch.calls == 0 {
-            // The callers of the last batch did not call again.
-            likely = 0;
-            tokio::select! {
-                biased;
-                message = self.messages.recv() => self.accept(message?, &mut batch),
-                () = self.waiting.wait_for_work(&self.connection, &self.files) => {}
-                () = self.pruning.wait_until_due() => {}
-            }
-        }
-        let expected = self.linger.expected(likely);
-        self.accept_for(LINGER, expected, &mut batch);
-        self.linger.record(batch.calls, expected);
-        Some(batch)
-    }
-
-    /// Accepts the messages in the channel, and waits up to `length` while the batch has fewer than `expected` calls.
-    fn accept_for(&mut self, length: Duration, expected: usize, batch: &mut Batch) {
-        let mut wait = SpinWait::new(length);
-        while batch.weight < MAX_BATCH {
-            match self.messages.try_recv() {
-                Ok(message) => self.accept(message, batch),
-                Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if batch.calls >= expected || !wait.spin() => return,
-                Err(TryRecvError::Empty) => {}
-            }
-        }
-    }
-
-    /// Adds a message to the batch, or handles it at once if it needs no transaction.
-    fn accept(&mut self, message: Message, batch: &mut Batch) {
-        batch.calls += 1;
-        match message {
-            Message::Run(operation) => {
-                batch.weight = batch.weight.saturating_add(operation.weight());
-                if operation.is_exclusive() {
-                    batch.exclusive.push(operation);
-                } else {
-                    batch.operations.push(operation);
-                }
-            }
-            Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
-            Message::Claim(claim) => {
-                batch.weight = batch.weight.saturating_add(claim.demand.max);
-                self.waiting.push(claim);
-            }
-            Message::PollNow(reply) => batch.polls.push(reply),
-            Message::PollFaster => self.waiting.poll_faster(),
-            Message::Close => {
-                self.is_closed = true;
-                self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
-            }
-        }
-    }
-
     /// Runs a batch, serves the claims that wait, and answers them.
     async fn process(&mut self, batch: Batch) {
         self.waiting.drop_cancelled();
@@ -298,80 +213,6 @@ impl Writer {
         }
         let [operation] = operation;
         operation.answer(error.map(|error| error.to_queue_error(path)));
-    }
-
-    /// Runs operations in a transaction and commits it. Returns the claims that it served, which still wait for their answers.
-    async fn run_in_transaction(
-        &mut self,
-        operations: &mut [Box<dyn Operation>],
-        scope: Scope,
-    ) -> Result<Served, TxError> {
-        if !self.connection.is_autocommit() {
-            // The rollback of an earlier transaction failed.
-            self.run_statement("rollback")?;
-        }
-        if self.files_moved {
-            self.check_files()?;
-        }
-        self.begin().await?;
-        let mut served = Vec::new();
-        let written = self.run_operations(operations, scope, &mut served);
-        let ended =
-            written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
-        // Before the next transaction, another program may change the ids of queues.
-        self.cache.queue_ids.clear();
-        if let Err(error) = ended {
-            if !self.connection.is_autocommit() {
-                drop(self.connection.execute_batch("rollback"));
-            }
-            served.into_iter().rev().for_each(|(claim, _)| self.waiting.push_front(claim));
-            return Err(error);
-        }
-        Ok(served)
-    }
-
-    /// Checks that other programs find the files that this connection writes to.
-    fn check_files(&mut self) -> Result<(), TxError> {
-        let checked = self.files.check();
-        self.files_moved = checked.is_err();
-        Ok(checked?)
-    }
-
-    /// Begins a transaction with the write lock. Waits up to the busy timeout while another connection holds the lock.
-    async fn begin(&self) -> Result<(), TxError> {
-        let began = Instant::now();
-        loop {
-            match self.run_statement("begin immediate") {
-                Err(error) if is_busy(&error) && began.elapsed() < self.settings.busy_timeout => {
-                    // A random pause, so that processes which wait for the lock do not retry in step.
-                    tokio::time::sleep(Duration::from_micros(fastrand::u64(50..1_000))).await;
-                }
-                answer => return Ok(answer?),
-            }
-        }
-    }
-
-    fn run_statement(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
-    }
-
-    /// Runs operations in the open transaction. Adds the claims that it serves to `served`.
-    fn run_operations(
-        &mut self,
-        operations: &mut [Box<dyn Operation>],
-        scope: Scope,
-        served: &mut Served,
-    ) -> Result<(), TxError> {
-        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
-        table.advance()?;
-        for operation in operations {
-            operation.run(&mut table)?;
-        }
-        if let Scope::Shared = scope {
-            self.waiting.serve(&mut table, served)?;
-            self.pruning.prune(&mut table)?;
-        }
-        Ok(())
     }
 
     /// Answers the calls and claims of a transaction that was committed.
@@ -435,15 +276,6 @@ impl Writer {
         // A short pause, since the cause will mostly not be gone at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// What a transaction does beside its operations.
-#[derive(Clone, Copy, Debug)]
-enum Scope {
-    /// It serves the claims that wait, and prunes.
-    Shared,
-    /// Nothing.
-    Exclusive,
 }
 
 /// Releases deliveries that no caller received. If the writer has ended, the leases expire.

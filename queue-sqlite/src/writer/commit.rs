@@ -1,0 +1,98 @@
+//! Runs operations in a transaction and commits it.
+
+use std::time::{Duration, Instant};
+
+use queue_core::Delivery;
+
+use super::Writer;
+use super::message::{Operation, WaitingClaim};
+use crate::error::{TxError, is_busy};
+use crate::table::Table;
+
+/// The claims that a transaction served. They are answered after its commit.
+pub(super) type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
+
+/// What a transaction does beside its operations.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scope {
+    /// It serves the claims that wait, and prunes.
+    Shared,
+    /// Nothing.
+    Exclusive,
+}
+
+impl Writer {
+    /// Runs operations in a transaction and commits it. Returns the claims that it served, which still wait for their answers.
+    pub(super) async fn run_in_transaction(
+        &mut self,
+        operations: &mut [Box<dyn Operation>],
+        scope: Scope,
+    ) -> Result<Served, TxError> {
+        if !self.connection.is_autocommit() {
+            // The rollback of an earlier transaction failed.
+            self.run_statement("rollback")?;
+        }
+        if self.files_moved {
+            self.check_files()?;
+        }
+        self.begin().await?;
+        let mut served = Vec::new();
+        let written = self.run_operations(operations, scope, &mut served);
+        let ended =
+            written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
+        // Before the next transaction, another program may change the ids of queues.
+        self.cache.queue_ids.clear();
+        if let Err(error) = ended {
+            if !self.connection.is_autocommit() {
+                drop(self.connection.execute_batch("rollback"));
+            }
+            served.into_iter().rev().for_each(|(claim, _)| self.waiting.push_front(claim));
+            return Err(error);
+        }
+        Ok(served)
+    }
+
+    /// Checks that other programs find the files that this connection writes to.
+    pub(super) fn check_files(&mut self) -> Result<(), TxError> {
+        let checked = self.files.check();
+        self.files_moved = checked.is_err();
+        Ok(checked?)
+    }
+
+    /// Begins a transaction with the write lock. Waits up to the busy timeout while another connection holds the lock.
+    pub(super) async fn begin(&self) -> Result<(), TxError> {
+        let began = Instant::now();
+        loop {
+            match self.run_statement("begin immediate") {
+                Err(error) if is_busy(&error) && began.elapsed() < self.settings.busy_timeout => {
+                    // A random pause, so that processes which wait for the lock do not retry in step.
+                    tokio::time::sleep(Duration::from_micros(fastrand::u64(50..1_000))).await;
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    pub(super) fn run_statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    /// Runs operations in the open transaction. Adds the claims that it serves to `served`.
+    fn run_operations(
+        &mut self,
+        operations: &mut [Box<dyn Operation>],
+        scope: Scope,
+        served: &mut Served,
+    ) -> Result<(), TxError> {
+        let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
+        table.advance()?;
+        for operation in operations {
+            operation.run(&mut table)?;
+        }
+        if let Scope::Shared = scope {
+            self.waiting.serve(&mut table, served)?;
+            self.pruning.prune(&mut table)?;
+        }
+        Ok(())
+    }
+}
