@@ -33,7 +33,7 @@ macro_rules! bugs {
                 let number = stringify!($law).split('_').next().unwrap_or_default().to_uppercase();
                 let named = format!("the queue breaks law {number}: ");
                 assert!(message.starts_with(&named), "the message must name the law: {message}");
-                assert!(message.contains(<$bug as broken::Bug>::SAYS), "the message must say what is wrong: {message}");
+                assert!(message.contains(<$bug as broken::Bug>::MESSAGE), "the message must say what is wrong: {message}");
             }
         )*
 

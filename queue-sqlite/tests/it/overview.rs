@@ -119,3 +119,19 @@ async fn the_table_of_states_lists_them_by_number() -> TestResult {
     assert_eq!(listed, expected);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_time_after_the_year_9999_is_null_in_the_overview() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let queue = SqliteQueue::open(&path).await?;
+    queue.enqueue(work::new(1)).await?;
+
+    queue.claim(&Demand::new("default", 1).lease(Duration::MAX)).await?;
+
+    let connection = Connection::open(&path)?;
+    let select = "select state, lease_expires_at from queue_overview";
+    let row = connection.query_row(select, [], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    assert_eq!(row, ("executing".to_owned(), None::<String>));
+    Ok(())
+}

@@ -77,7 +77,7 @@ impl Keys {
 
 #[async_trait]
 impl Bug for SharesBatches {
-    const SAYS: &str = "a push behind 1 that wait for a key";
+    const MESSAGE: &str = "a push behind 1 that wait for a key";
 
     fn of(disk: &OnDisk) -> Self {
         Self { path: disk.path().to_owned(), ..Self::default() }

@@ -15,7 +15,7 @@ use crate::durable::OnDisk;
 #[async_trait]
 pub(super) trait Bug: Default + Send + Sync + 'static {
     /// Words that the message of the suite must contain.
-    const SAYS: &str;
+    const MESSAGE: &str;
 
     /// Creates the bug of a handle that is about to be opened.
     fn of(disk: &OnDisk) -> Self {

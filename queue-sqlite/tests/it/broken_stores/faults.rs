@@ -19,7 +19,7 @@ pub(super) struct NeverRecovers(AtomicBool);
 
 #[async_trait]
 impl Bug for NeverRecovers {
-    const SAYS: &str = "a push after another program keeps the file locked, tried again until it succeeds";
+    const MESSAGE: &str = "a push after another program keeps the file locked, tried again until it succeeds";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::SeqCst) {
@@ -35,7 +35,7 @@ pub(super) struct OpensAnotherFile;
 
 #[async_trait]
 impl Bug for OpensAnotherFile {
-    const SAYS: &str = "a file that is not a database was opened, and must be refused";
+    const MESSAGE: &str = "a file that is not a database was opened, and must be refused";
 
     async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
         let mut refusals = disk.refusals().await;
@@ -55,7 +55,7 @@ pub(super) struct ClientClock;
 
 #[async_trait]
 impl Bug for ClientClock {
-    const SAYS: &str = "was to run again a minute later, by the queue's clock";
+    const MESSAGE: &str = "was to run again a minute later, by the queue's clock";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let mut deliveries = queue.claim(demand).await?;
@@ -73,7 +73,7 @@ pub(super) struct LosesOnUpgrade;
 
 #[async_trait]
 impl Bug for LosesOnUpgrade {
-    const SAYS: &str = "of a file of version 1 is gone";
+    const MESSAGE: &str = "of a file of version 1 is gone";
 
     async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
         let upgrades = disk.upgrades().await.into_iter();
@@ -97,7 +97,7 @@ pub(super) struct OnlyListens;
 
 #[async_trait]
 impl Bug for OnlyListens {
-    const SAYS: &str = "a claim that nobody tells of the job did not answer";
+    const MESSAGE: &str = "a claim that nobody tells of the job did not answer";
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Admin>> {
         disk.open_deaf(Duration::from_secs(60 * 60)).await
@@ -110,7 +110,7 @@ pub(super) struct StoresOnlyAscii;
 
 #[async_trait]
 impl Bug for StoresOnlyAscii {
-    const SAYS: &str = "a settlement with the text";
+    const MESSAGE: &str = "a settlement with the text";
 
     async fn settle(
         &self,
@@ -134,7 +134,7 @@ pub(super) struct AcknowledgesErrors;
 
 #[async_trait]
 impl Bug for AcknowledgesErrors {
-    const SAYS: &str = "and other programs don't find the job";
+    const MESSAGE: &str = "and other programs don't find the job";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let known: Vec<_> = jobs.iter().map(|job| job.id.unwrap_or_else(JobId::random)).collect();
@@ -149,7 +149,7 @@ pub(super) struct RetriesAfterError;
 
 #[async_trait]
 impl Bug for RetriesAfterError {
-    const SAYS: &str = "a push was refused as unavailable, and its jobs are there";
+    const MESSAGE: &str = "a push was refused as unavailable, and its jobs are there";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let pushed = queue.push(jobs.clone()).await;

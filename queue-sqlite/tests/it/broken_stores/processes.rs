@@ -21,7 +21,7 @@ pub(super) struct AcknowledgesFirst;
 
 #[async_trait]
 impl Bug for AcknowledgesFirst {
-    const SAYS: &str = "was acknowledged, and";
+    const MESSAGE: &str = "was acknowledged, and";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let receipts = jobs.iter().map(|job| Receipt::Stored(job.id.unwrap_or_else(JobId::random))).collect();
@@ -37,7 +37,7 @@ pub(super) struct JobByJob;
 
 #[async_trait]
 impl Bug for JobByJob {
-    const SAYS: &str = "a batch was stored in part";
+    const MESSAGE: &str = "a batch was stored in part";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let mut receipts = Vec::new();
@@ -54,7 +54,7 @@ pub(super) struct CompletesAtClaim;
 
 #[async_trait]
 impl Bug for CompletesAtClaim {
-    const SAYS: &str = "no worker has ever done it";
+    const MESSAGE: &str = "no worker has ever done it";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
@@ -70,7 +70,7 @@ pub(super) struct IgnoresOtherLeases(Mutex<BTreeSet<JobId>>);
 
 #[async_trait]
 impl Bug for IgnoresOtherLeases {
-    const SAYS: &str = "of those who share the queue, and it must go to one";
+    const MESSAGE: &str = "of those who share the queue, and it must go to one";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let held =
@@ -97,7 +97,7 @@ pub(super) struct EmptiesTables {
 
 #[async_trait]
 impl Bug for EmptiesTables {
-    const SAYS: &str = "jobs, although all were opened on one store";
+    const MESSAGE: &str = "jobs, although all were opened on one store";
 
     fn of(disk: &OnDisk) -> Self {
         let is_first = AtomicBool::new(!disk.path().exists());

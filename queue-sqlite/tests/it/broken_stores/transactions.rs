@@ -30,7 +30,7 @@ impl Transaction for Elsewhere {
 
 #[async_trait]
 impl Bug for PushesOutside {
-    const SAYS: &str = "a job is seen before the transaction that pushed it has committed";
+    const MESSAGE: &str = "a job is seen before the transaction that pushed it has committed";
 
     async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
         Some(Box::new(Elsewhere(disk.open().await.expect("the same file again"))))
@@ -43,7 +43,7 @@ pub(super) struct LocksToRead;
 
 #[async_trait]
 impl Bug for LocksToRead {
-    const SAYS: &str = "beside an open Reading: a push did not answer within";
+    const MESSAGE: &str = "beside an open Reading: a push did not answer within";
 
     async fn begin_reading(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
         disk.begin().await
@@ -85,7 +85,7 @@ pub(super) struct TwoCommits;
 
 #[async_trait]
 impl Bug for TwoCommits {
-    const SAYS: &str = "what a job paid that crashed at its poll";
+    const MESSAGE: &str = "what a job paid that crashed at its poll";
 
     async fn bank(disk: &OnDisk) -> Option<Bank> {
         let correct = disk.bank().await?;
