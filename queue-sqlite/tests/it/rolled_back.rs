@@ -77,13 +77,18 @@ async fn a_queue_whose_first_job_was_rolled_back_can_be_used() -> TestResult {
 #[tokio::test]
 async fn a_wait_ends_while_calls_keep_coming() -> TestResult {
     const BATCH: u32 = 10_000;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
     let clock = VirtualClock::new();
-    let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
+    let builder = SqliteQueue::builder(&path).clock(clock.clone());
+    let queue = builder.busy_timeout(Duration::from_secs(600)).open().await?;
     let demand = Demand::new("elsewhere", 1).wait(Duration::from_secs(1));
     let mut claim = pin!(queue.claim(&demand));
     assert!(poll!(claim.as_mut()).is_pending());
     queue.poll_now().await;
-    // Each push fills a transaction, and all are sent before the first transaction ends.
+    // Each push fills a transaction. The lock keeps the first one from its commit until all are sent and the wait has ended.
+    let other = Connection::open(&path)?;
+    other.execute_batch("begin immediate")?;
     let mut pushes: Vec<_> =
         (0..6).map(|_| queue.push((0..BATCH).map(|n| work::new(n).into()).collect())).collect();
     for push in &mut pushes {
@@ -91,6 +96,7 @@ async fn a_wait_ends_while_calls_keep_coming() -> TestResult {
     }
     clock.advance(Duration::from_secs(1));
 
+    other.execute_batch("commit")?;
     let last = pushes.pop().ok_or("six pushes")?;
     match select(claim, last).await {
         Either::Left((claimed, _)) => assert_eq!(claimed?.len(), 0),
