@@ -43,7 +43,7 @@ pub(super) struct LocksToRead;
 
 #[async_trait]
 impl Bug for LocksToRead {
-    const MESSAGE: &str = "beside an open Reading: a push did not answer within";
+    const MESSAGE: &str = "beside an open Reading: ";
 
     async fn begin_reading(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
         disk.begin().await
