@@ -170,7 +170,7 @@ impl Queue for SqliteQueue {
     }
 }
 
-/// Fails for a transition that this backend is too old for.
+/// Fails as `Unsupported` if a transition is newer than this version of the backend.
 fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
     for settlement in settlements {
         match &settlement.transition {

@@ -95,7 +95,7 @@ impl Table<'_> {
     ///
     /// # Errors
     ///
-    /// `Invalid` if there is none.
+    /// `NotFound` if there is none.
     fn find(&mut self, id: JobId) -> Result<JobRow, OpError> {
         let find = self.statements.get(sql::FIND_FOR_OPERATOR)?;
         let job = find.query_row([rows::id_bytes(id)], |row| {

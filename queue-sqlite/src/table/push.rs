@@ -39,7 +39,11 @@ impl Table<'_> {
         Ok(self.store_all(jobs)?)
     }
 
-    /// Fails as `Invalid` if a delay overflows the clock.
+    /// Checks the schedules of jobs.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if a delay overflows the clock, `Unsupported` if a schedule is newer than this version of the backend.
     pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
             if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
