@@ -17,7 +17,7 @@ pub(crate) struct Files(Vec<(PathBuf, Identity)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moved;
 
-/// What identifies a file independently of its name: device and inode.
+/// The identity of a file, independent of its name: device and inode.
 type Identity = (u64, u64);
 
 impl Files {

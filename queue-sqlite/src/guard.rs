@@ -1,4 +1,4 @@
-//! What the writes of a unit of work must not do to the queue's connection, on which they run.
+//! Keeps the writes of units of work from changing the queue's connection, on which they run.
 //!
 //! A write must not end the transaction or begin another. It must not leave anything behind in the connection: a setting, an
 //! attached database, or a temporary table, which would hide the queue's table of the same name. SQLite's authorizer denies

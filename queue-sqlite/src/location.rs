@@ -1,4 +1,4 @@
-//! Where a queue is stored: in a file, or in the memory of this process.
+//! The location of a queue: a file, or the memory of this process.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;

@@ -1,7 +1,7 @@
 //! Every statement that reads or writes jobs. The comment of each names the index that it uses.
 //!
 //! The tests in `sql/plans.rs` compare SQLite's query plans with those comments. No statement of a push, claim, renewal or
-//! settlement scans a table. None reads finished jobs, except those that look for them.
+//! settlement scans a table. Only statements about finished jobs read them.
 //!
 //! The states by number: 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled, as in the
 //! table `queue_states`.
@@ -69,7 +69,7 @@ pub(crate) const ANY_READY: &str = "
     select 1 from queue_jobs j join queue_names q on q.queue_id = j.queue_id
     where q.name = ?1 and q.paused = 0 and j.state = 1 limit 1";
 
-/// Makes the due jobs of a waiting state available: a walk over the jobs of that state by time, up to now.
+/// Promotes the due jobs of a waiting state to available: a walk over the jobs of that state by time, up to now.
 pub(crate) const PROMOTE_DUE: &str =
     "update queue_jobs set state = 1, state_time = null where state = ?1 and state_time <= ?2";
 
@@ -132,7 +132,7 @@ pub(crate) const TRIM_FAILURES: &str = "
     delete from queue_failures where seq = ?1 and fence <=
         (select fence from queue_failures where seq = ?1 order by fence desc limit 1 offset ?2)";
 
-/// What an operator's request depends on: by id. The requests are by `seq`.
+/// Finds the job of an operator's request: by id. The requests change it by `seq`.
 pub(crate) const FIND_FOR_OPERATOR: &str = "
     select seq, state, name, unique_key, unique_until from queue_jobs where id = ?1";
 pub(crate) const REQUEST_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";

@@ -35,7 +35,7 @@ pub(crate) struct Table<'a> {
 /// The states that end at their `state_time`.
 const TIMED: [State; 3] = [State::Scheduled, State::Executing, State::Retryable];
 
-/// What the transactions of one connection share.
+/// The state that the transactions of one connection share.
 #[derive(Default)]
 pub(crate) struct WriterCache {
     /// The ids of queues, for one transaction: another program that deletes or restores the tables changes them.
@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
         Self { connection, now, cache, statements: Statements::new(connection) }
     }
 
-    /// Makes due jobs available and ends expired leases.
+    /// Promotes due jobs to available and ends expired leases.
     pub(crate) fn advance(&mut self) -> Result<()> {
         for state in TIMED {
             // Mostly nothing is due, and this check costs little.

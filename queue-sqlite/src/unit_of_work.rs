@@ -34,7 +34,7 @@ use queue_core::encoded::encode_followups;
 /// # }
 /// ```
 ///
-/// # What a write may do
+/// # Rules for writes
 ///
 /// A write runs on the queue's writer thread and connection, in a transaction that no other call shares. All pushes wait for
 /// it meanwhile, so it should be short, and it must not wait for the queue itself. It must not end the transaction or begin

@@ -1,9 +1,9 @@
 //! The thread that writes. It groups calls into transactions, commits them, and serves the claims that wait.
 //!
 //! While the writer commits a batch of calls, the messages of other calls queue up, and form the next batch. So the more calls
-//! there are, the more of them share a commit (group commit). `batch.rs` collects a batch, `linger.rs` decides how long it waits
-//! for more calls, and `commit.rs` runs it. Claims that find no job wait in `waiting.rs`, and are served by the transaction that
-//! stores a job for them.
+//! there are, the more of them share a commit (group commit). `batch.rs` collects a batch, `linger.rs` decides how long it
+//! waits for more calls, and `commit.rs` runs it. Claims that find no job wait in `waiting.rs`, and are served by the
+//! transaction that stores a job for them.
 //!
 //! **Invariant:** a call is answered after the commit, so an acknowledged push is on disk.
 //! **Invariant:** if the database fails an operation, the whole transaction fails, and every call in it receives the error.
@@ -18,7 +18,7 @@
 //! They share an unbounded channel of messages, and a one-shot channel for each answer. The writer thread owns everything else,
 //! the connection included. The reader thread (`reader.rs`) shares only the file with it.
 //!
-//! # Who wakes whom
+//! # Wakeups
 //!
 //! | event | wakes |
 //! | --- | --- |

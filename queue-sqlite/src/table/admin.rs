@@ -9,7 +9,7 @@ use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
 
-/// What an operator's request depends on.
+/// The columns of a job on which an operator's request depends.
 struct JobRow {
     seq: Seq,
     state: State,
@@ -33,7 +33,7 @@ impl Table<'_> {
         Ok(Cancellation::Cancelled)
     }
 
-    /// Makes a finished or waiting job available now, with at least one attempt left.
+    /// Sets a finished or waiting job to available now, with at least one attempt left.
     ///
     /// # Errors
     ///

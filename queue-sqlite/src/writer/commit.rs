@@ -12,7 +12,7 @@ use crate::table::Table;
 /// The claims that a transaction served. They are answered after its commit.
 pub(super) type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
 
-/// What a transaction does beside its operations.
+/// The work of a transaction beside its operations.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scope {
     /// It serves the claims that wait, and prunes.

@@ -105,7 +105,7 @@ impl WriterHandle {
         answer.await.map_err(|_| writer_gone())?
     }
 
-    /// Makes the writer poll now, and waits until it has served the claims that wait.
+    /// Asks the writer to poll now, and waits until it has served the claims that wait.
     pub(crate) async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
         if self.process.check().is_ok() && self.messages.send(Message::PollNow(reply)).is_ok() {
@@ -114,13 +114,13 @@ impl WriterHandle {
         }
     }
 
-    /// Makes the writer poll more often for a short time.
+    /// Asks the writer to poll more often for a short time.
     pub(crate) fn poll_faster(&self) {
         // After the writer has ended, no claim waits.
         drop(self.messages.send(Message::PollFaster));
     }
 
-    /// Makes the writer answer all claims as closed, those that wait and those that follow.
+    /// Asks the writer to answer all claims as closed, those that wait and those that follow.
     pub(crate) fn close(&self) {
         // After the writer has ended, no claim waits.
         drop(self.messages.send(Message::Close));

@@ -145,7 +145,7 @@ impl WaitingClaims {
         }
     }
 
-    /// Makes the next poll report a change, whether or not the file has changed.
+    /// Causes the next poll to report a change, whether or not the file has changed.
     pub(super) fn force_poll(&mut self) {
         self.data_version = None;
     }

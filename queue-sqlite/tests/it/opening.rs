@@ -1,4 +1,4 @@
-//! What opening a queue creates, accepts and refuses (D8, D10).
+//! Opening a queue: the files that it creates, accepts and refuses (D8, D10).
 
 use std::fs;
 

@@ -17,7 +17,7 @@ static HELD: LazyLock<Mutex<Held>> = LazyLock::new(Mutex::default);
 
 type Held = HashMap<(PathBuf, String), watch::Receiver<()>>;
 
-/// Makes all calls of a batch wait for a unique key that one of them needs.
+/// A store in which all calls of a batch wait for a unique key that one of them needs.
 #[derive(Default)]
 pub(super) struct SharesBatches {
     path: PathBuf,

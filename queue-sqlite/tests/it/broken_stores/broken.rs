@@ -11,7 +11,7 @@ use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble}
 use super::handle::Handle;
 use crate::durable::OnDisk;
 
-/// What a broken store does differently from the correct one. Each handle has its own value.
+/// A difference of a broken store from the correct one. Each handle has its own value.
 #[async_trait]
 pub(super) trait Bug: Default + Send + Sync + 'static {
     /// Words that the message of the suite must contain.
