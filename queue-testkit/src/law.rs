@@ -6,7 +6,7 @@ mod steps;
 
 pub(crate) use expect::expect_eq;
 pub(crate) use runner::{PATIENCE, panic_text, run};
-pub(crate) use steps::{LastStep, Steps, is_refused};
+pub(crate) use steps::{LastStep, Steps, expect_refusal};
 
 use futures_util::future::BoxFuture;
 

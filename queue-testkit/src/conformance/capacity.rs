@@ -25,7 +25,7 @@ async fn bounded(subject: &Subject, capacity: u32) -> Option<(Subject, Bounded)>
 pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
     let Some((subject, _)) = bounded(subject, 3).await else { return };
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Invalid,
             "a push of four jobs to a queue of three",
             subject.queue().push(jobs(4)),
@@ -50,25 +50,25 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
     let again = subject.claim_one().await;
     subject.settle(&again, Transition::Complete).await;
 
-    let receipts = subject.does("a push that waited for a job to be settled", waiting.wakes()).await;
+    let receipts = subject.ok("a push that waited for a job to be settled", waiting.wakes()).await;
     expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for room");
     let mut waiting = subject.pushing(vec![job(4).id(id(4))]);
     waiting.waits(&**subject.queue()).await;
-    subject.does("`cancel` of a waiting job", subject.queue().cancel(id(3), "why")).await;
-    subject.does("a push that waited for a job to be cancelled", waiting.wakes()).await;
+    subject.ok("`cancel` of a waiting job", subject.queue().cancel(id(3), "why")).await;
+    subject.ok("a push that waited for a job to be cancelled", waiting.wakes()).await;
     let mut waiting = subject.pushing(vec![job(5).id(id(5))]);
     waiting.waits(&**subject.queue()).await;
-    subject.does("`delete` of a waiting job", subject.queue().delete(id(4))).await;
-    subject.does("a push that waited for a job to be deleted", waiting.wakes()).await;
+    subject.ok("`delete` of a waiting job", subject.queue().delete(id(4))).await;
+    subject.ok("a push that waited for a job to be deleted", waiting.wakes()).await;
 }
 
 /// Q53: `try_push` on a full queue is `Full` at once.
 pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subject) {
     let Some((subject, bounded)) = bounded(subject, 2).await else { return };
-    let receipts = subject.does("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
+    let receipts = subject.ok("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
     expect_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with room stores the job");
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Full,
             "`try_push` of two jobs with room for one",
             (bounded.try_push)(jobs(2)),
@@ -78,25 +78,29 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subje
     subject.push(vec![job(1).id(id(1))]).await;
 
     let error = subject
-        .refuses(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)))
+        .fails_with(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)))
         .await;
     assert!(error.is_transient(), "there may be room later, so the error is transient: {error}");
     let known =
-        subject.does("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
+        subject.ok("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
     expect_eq!(known, [Receipt::Stored(id(1))], "a job that is there takes no room");
     subject
-        .refuses(QueueErrorKind::Invalid, "`try_push` of more than there can be", (bounded.try_push)(jobs(3)))
+        .fails_with(
+            QueueErrorKind::Invalid,
+            "`try_push` of more than there can be",
+            (bounded.try_push)(jobs(3)),
+        )
         .await;
 
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Complete).await;
-    subject.does("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
+    subject.ok("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
 
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Discard { error: "no".into() }).await;
     let same = |number| job(number).id(id(number)).unique("same");
     let receipts =
-        subject.does("`try_push` of one key twice", (bounded.try_push)(vec![same(7), same(8)])).await;
+        subject.ok("`try_push` of one key twice", (bounded.try_push)(vec![same(7), same(8)])).await;
     expect_eq!(
         receipts,
         [Receipt::Stored(id(7)), Receipt::Existing(id(7))],
@@ -104,9 +108,13 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subje
     );
     let other = subject.claim_one().await;
     subject.settle(&other, Transition::Complete).await;
-    subject.does("`retry` of a discarded job", subject.queue().retry(delivery.id())).await;
+    subject.ok("`retry` of a discarded job", subject.queue().retry(delivery.id())).await;
     subject
-        .refuses(QueueErrorKind::Full, "`try_push` after a retry took the room", (bounded.try_push)(jobs(1)))
+        .fails_with(
+            QueueErrorKind::Full,
+            "`try_push` after a retry took the room",
+            (bounded.try_push)(jobs(1)),
+        )
         .await;
 }
 
@@ -128,7 +136,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     while let Some((number, push)) = line.next() {
         let delivery = subject.claim_one().await;
         subject.settle(&delivery, Transition::Complete).await;
-        let receipts = subject.does("the push that has waited longest", push.wakes()).await;
+        let receipts = subject.ok("the push that has waited longest", push.wakes()).await;
         expect_eq!(receipts, [Receipt::Stored(id(number))], "waiting pushes proceed in order");
         if let Some((_, later)) = line.peek_mut() {
             later.waits(&**subject.queue()).await;
@@ -136,14 +144,14 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     }
 
     for number in [2, 4] {
-        let dropped = subject.does("`get`", subject.queue().get(id(number))).await;
+        let dropped = subject.ok("`get`", subject.queue().get(id(number))).await;
         assert!(dropped.is_none(), "a push that was dropped while it waited was stored: {dropped:?}");
     }
     for delivery in subject.claim_up_to(2).await {
         subject.settle(&delivery, Transition::Complete).await;
     }
     let receipts = subject
-        .does("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
+        .ok("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
         .await;
     expect_eq!(receipts.len(), 2, "all the room is back");
 }
@@ -168,12 +176,14 @@ pub(super) async fn q57_followups_never_wait_for_room(subject: &Subject) {
         subject.is(id(number), State::Available).await;
     }
     waiting.waits(&**subject.queue()).await;
-    subject.refuses(QueueErrorKind::Full, "`try_push` beyond the bound", (bounded.try_push)(jobs(1))).await;
+    subject
+        .fails_with(QueueErrorKind::Full, "`try_push` beyond the bound", (bounded.try_push)(jobs(1)))
+        .await;
     for number in 1..4 {
         waiting.waits(&**subject.queue()).await;
         let delivery = subject.claim_one().await;
         expect_eq!(delivery.id(), id(number), "the jobs in the queue, in order");
         subject.settle(&delivery, Transition::Complete).await;
     }
-    subject.does("a push that waited until the queue was below its bound again", waiting.wakes()).await;
+    subject.ok("a push that waited until the queue was below its bound again", waiting.wakes()).await;
 }

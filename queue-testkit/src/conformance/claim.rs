@@ -11,7 +11,7 @@ use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue};
 use super::subject::{Subject, ids_of};
 use super::waiter::poll_and_drop;
 use crate::law::expect_eq;
-use crate::law::is_refused;
+use crate::law::expect_refusal;
 
 /// Q16: A claim gives between one and `max` jobs, each `executing`, attempt one more than before, in order.
 pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject) {
@@ -21,7 +21,7 @@ pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(subject: &Subject
     subject.advance(SECOND).await;
 
     let demand = Demand::new("default", 3).lease(SECOND * 45);
-    let three = subject.does("a claim of up to three of four jobs", subject.queue().claim(&demand)).await;
+    let three = subject.ok("a claim of up to three of four jobs", subject.queue().claim(&demand)).await;
     let rest = subject.claim_up_to(3).await;
 
     expect_eq!(ids_of(&three), [0, 1, 2].map(id), "a claim of up to three takes the first three of four");
@@ -117,7 +117,7 @@ pub(super) async fn q18_dropping_a_waiting_claim_loses_no_job_and_no_wake_up(sub
             subject.note("the claim that was woken is dropped before it could answer");
             drop(dropped);
         }
-        let deliveries = subject.does("the claim that is left", next.wakes()).await;
+        let deliveries = subject.ok("the claim that is left", next.wakes()).await;
         expect_eq!(deliveries.len(), 1, "the job goes to the claim that is left");
         for delivery in &deliveries {
             subject.settle(delivery, Transition::Complete).await;
@@ -183,12 +183,12 @@ pub(super) async fn q19_a_claim_on_an_empty_queue_waits_as_long_as_it_said_and_d
 
     subject.advance(MICROSECOND).await;
 
-    let deliveries = subject.does("a claim whose `wait` has passed", bounded.wakes()).await;
+    let deliveries = subject.ok("a claim whose `wait` has passed", bounded.wakes()).await;
     expect_eq!(ids_of(&deliveries), [], "a claim whose `wait` has passed comes back empty");
     subject.advance(SECOND * 3600).await;
     patient.waits(&**subject.queue()).await;
     subject.push(jobs(1)).await;
-    let deliveries = subject.does("a claim that waits for ever", patient.wakes()).await;
+    let deliveries = subject.ok("a claim that waits for ever", patient.wakes()).await;
     expect_eq!(deliveries.len(), 1, "the job that came in the end");
 }
 
@@ -204,7 +204,7 @@ pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_s
     for number in 0..2 {
         subject.push(vec![job(number).id(id(number))]).await;
         let first = waiters.next().unwrap_or_else(|| panic!("a waiter is left"));
-        let deliveries = subject.does("the claim that has waited longest", first.wakes()).await;
+        let deliveries = subject.ok("the claim that has waited longest", first.wakes()).await;
         expect_eq!(
             ids_of(&deliveries),
             [id(number)],
@@ -219,7 +219,7 @@ pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_s
 
     let mut taken = Vec::new();
     for waiter in waiters {
-        taken.extend(ids_of(&subject.does("one of two claims, after a push of two", waiter.wakes()).await));
+        taken.extend(ids_of(&subject.ok("one of two claims, after a push of two", waiter.wakes()).await));
     }
     taken.sort_unstable_by(|a, b| b.cmp(a));
     expect_eq!(taken, [2, 3].map(id), "a push of two wakes both claims");
@@ -237,7 +237,7 @@ pub(super) async fn q21_a_claim_on_several_queues_wakes_for_any_of_them(subject:
         subject.push(vec![job(1).queue(name)]).await;
 
         let deliveries =
-            subject.does(format!("a claim on three queues, after a push to `{name}`"), waiter.wakes()).await;
+            subject.ok(format!("a claim on three queues, after a push to `{name}`"), waiter.wakes()).await;
         let of: Vec<_> = deliveries.iter().map(|delivery| &delivery.queue).collect();
         expect_eq!(of, [name], "the queue of the job that was pushed");
         other.waits(&**subject.queue()).await;
@@ -254,18 +254,18 @@ pub(super) async fn q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lea
 
     stop.fire();
 
-    let deliveries = subject.does("a claim whose stop signal has fired", waiter.wakes()).await;
+    let deliveries = subject.ok("a claim whose stop signal has fired", waiter.wakes()).await;
     expect_eq!(ids_of(&deliveries), [], "a claim that is stopped while nothing is ready");
     other.waits(&**subject.queue()).await;
     subject.push(jobs(1)).await;
-    let deliveries = subject.does("the claim beside it", other.wakes()).await;
+    let deliveries = subject.ok("the claim beside it", other.wakes()).await;
     expect_eq!(deliveries.len(), 1, "the job goes to the claim that was not stopped");
     for delivery in &deliveries {
         subject.settle(delivery, Transition::Complete).await;
     }
     let id = subject.push_one(job(0)).await;
     let late = subject.claiming(Demand::new("default", 1).stop(&stop));
-    let deliveries = subject.does("a claim that begins after its stop", late.wakes()).await;
+    let deliveries = subject.ok("a claim that begins after its stop", late.wakes()).await;
     expect_eq!(ids_of(&deliveries), [], "a claim that begins after its stop signal leases nothing");
     expect_eq!(subject.is(id, State::Available).await.fence.0, 0, "the job was never leased");
     expect_eq!(ids_of(&subject.claim_up_to(1).await), [id], "the job is there for others");
@@ -296,7 +296,7 @@ async fn stops_at_random_lose_nothing(subject: &Subject) {
         drop(stopper.await);
         for claimer in claimers {
             let claimed = async { claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")) };
-            received += subject.does("a claim that was stopped", claimed).await.len() as u64;
+            received += subject.ok("a claim that was stopped", claimed).await.len() as u64;
         }
         let executing = subject.count(&queue("q61"), State::Executing).await;
         expect_eq!(
@@ -317,11 +317,15 @@ pub(super) async fn q22_after_close_pushes_and_claims_are_refused_and_leases_sti
     subject.note("the handle was closed");
     subject.fixture().close().await;
 
-    is_refused(QueueErrorKind::Closed, "a claim that waited as the handle was closed", waiter.wakes().await);
+    expect_refusal(
+        QueueErrorKind::Closed,
+        "a claim that waited as the handle was closed",
+        waiter.wakes().await,
+    );
     let closed = QueueErrorKind::Closed;
-    subject.refuses(closed, "a push on a closed handle", subject.queue().push(jobs(1))).await;
+    subject.fails_with(closed, "a push on a closed handle", subject.queue().push(jobs(1))).await;
     let late = subject.claiming(Demand::new("default", 1));
-    is_refused(closed, "a claim on a closed handle", late.wakes().await);
+    expect_refusal(closed, "a claim on a closed handle", late.wakes().await);
     for delivery in &deliveries {
         let renewal = subject.renew(&delivery.lease).await;
         assert!(

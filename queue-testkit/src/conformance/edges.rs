@@ -30,7 +30,7 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(subject:
     let mut waiter = subject.claiming(demand);
     waiter.waits(&**subject.queue()).await;
     subject.push(vec![job(2).id(id(2))]).await;
-    let delivery = subject.does("a claim that waits for ever", waiter.wakes()).await.pop();
+    let delivery = subject.ok("a claim that waits for ever", waiter.wakes()).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("a delivery"));
     subject.settle(&delivery, Transition::Retry { at: Timestamp::MAX, error: "no".into() }).await;
     let record = subject.is(id(2), State::Retryable).await;
@@ -46,7 +46,7 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(subject:
     subject.settle(&delivery, Transition::Cancel { reason: "done".into() }).await;
 
     let push = subject.queue().push(vec![job(4).delay(Duration::MAX)]);
-    subject.refuses(QueueErrorKind::Invalid, "a delay past the end of time", push).await;
+    subject.fails_with(QueueErrorKind::Invalid, "a delay past the end of time", push).await;
     subject
         .push(vec![
             job(5).id(id(5)).at(Timestamp::MAX),
@@ -101,7 +101,7 @@ pub(super) async fn q91_numbers_that_are_not_finite_are_refused(subject: &Subjec
 
         let push = subject.queue().push(batch);
         let error =
-            subject.refuses(QueueErrorKind::Invalid, "a push of a number that is not finite", push).await;
+            subject.fails_with(QueueErrorKind::Invalid, "a push of a number that is not finite", push).await;
 
         for part in ["job 1 of the batch", "`measure`", &format!("`places[1].{field}`")] {
             assert!(error.to_string().contains(part), "the error must name {part}: {error}");
@@ -113,10 +113,12 @@ pub(super) async fn q91_numbers_that_are_not_finite_are_refused(subject: &Subjec
         let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
         settlement.followups = vec![bad];
         let settle = subject.queue().settle(vec![settlement]);
-        subject.refuses(QueueErrorKind::Invalid, "a followup with a number that is not finite", settle).await;
+        subject
+            .fails_with(QueueErrorKind::Invalid, "a followup with a number that is not finite", settle)
+            .await;
         subject.is(id(1), State::Executing).await;
         subject.settle(&delivery, Transition::Complete).await;
-        subject.does("`delete` of a completed job", subject.queue().delete(id(1))).await;
+        subject.ok("`delete` of a completed job", subject.queue().delete(id(1))).await;
     }
     let finite = measured(f64::MAX, Some(f32::MIN_POSITIVE));
 
@@ -153,7 +155,7 @@ pub(super) async fn q92_long_texts_are_cut_with_a_note_of_their_size(subject: &S
         let cancelled = number + 9;
         subject.push(vec![job(cancelled).id(id(cancelled))]).await;
 
-        subject.does("`cancel` of a waiting job", subject.queue().cancel(id(cancelled), &text)).await;
+        subject.ok("`cancel` of a waiting job", subject.queue().cancel(id(cancelled), &text)).await;
 
         let record = subject.is(id(cancelled), State::Cancelled).await;
         same(record.cancel_reason.as_deref(), &kept, "the reason of `cancel`");

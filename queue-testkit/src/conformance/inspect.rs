@@ -59,7 +59,7 @@ pub(super) async fn q44_counts_are_exact_at_rest(subject: &Subject) {
 pub(super) async fn q45_an_unknown_id_is_none(subject: &Subject) {
     subject.push(jobs(3)).await;
     for unknown in [id(99), JobId::from_u128(0), JobId::from_u128(u128::MAX), JobId::random()] {
-        let record = subject.does("`get` of an unknown id", subject.queue().get(unknown)).await;
+        let record = subject.ok("`get` of an unknown id", subject.queue().get(unknown)).await;
         assert!(record.is_none(), "`get` of {unknown}, which nobody pushed: {record:?}");
     }
 }
@@ -100,13 +100,13 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
     let (mut listed, mut page, mut number) = (BTreeMap::new(), PageRequest::first(3), 100);
     loop {
         let listing =
-            subject.does("`list` while others push", subject.queue().list(&Filter::all(), &page)).await;
+            subject.ok("`list` while others push", subject.queue().list(&Filter::all(), &page)).await;
         for record in listing.jobs {
             *listed.entry(record.id).or_insert(0) += 1;
         }
         if number < 106 {
             subject.push(vec![job(number).id(id(number)).priority(-9)]).await;
-            subject.does("`delete`", subject.queue().delete(id(number - 100))).await;
+            subject.ok("`delete`", subject.queue().delete(id(number - 100))).await;
             let claimed = subject.claim_up_to(1).await;
             subject
                 .settled(
@@ -134,7 +134,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
 
     let foreign = PageRequest::after(Cursor::new("page two"), 3);
     let listing = async { subject.queue().list(&Filter::all(), &foreign).await };
-    subject.refuses(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
+    subject.fails_with(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
 }
 
 /// Q47: `prune` removes finished jobs older than the given age for each state, in bounded batches, and never an unfinished one.

@@ -33,7 +33,7 @@ pub(super) async fn q23_past_its_expiry_a_lease_is_void(subject: &Subject) {
 
     subject.advance(MICROSECOND).await;
 
-    let deliveries = subject.does("a claim that waited for a lease to expire", waiter.wakes()).await;
+    let deliveries = subject.ok("a claim that waited for a lease to expire", waiter.wakes()).await;
     let second =
         deliveries.first().unwrap_or_else(|| panic!("the job whose lease expired must be delivered again"));
     expect_eq!((second.id(), second.attempt), (id(0), 2), "the job and attempt of the second delivery");
@@ -60,7 +60,7 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subj
     subject.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
     waiter.waits(&**subject.queue()).await;
     subject.advance(MICROSECOND).await;
-    let deliveries = subject.does("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
+    let deliveries = subject.ok("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
     expect_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(subjec
     let second = subject.claim_one().await;
     expect_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
     let leases = [first.lease.clone(), second.lease.clone()];
-    let renewals = subject.does("a renewal of a lost and a live lease", subject.queue().renew(&leases)).await;
+    let renewals = subject.ok("a renewal of a lost and a live lease", subject.queue().renew(&leases)).await;
     assert!(
         matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]),
         "a lost and a live lease, in order: {renewals:?}"
@@ -124,7 +124,7 @@ async fn stale_settlements(subject: &Subject, lost: &Lease, how: &str) {
         settlement.followups = vec![job(99).id(id(99))];
         let settled = subject.settled(vec![settlement]).await;
         expect_eq!(settled, [Settled::Stale], "{transition:?} under a lease that was {how}");
-        let followup = subject.does("`get`", subject.queue().get(id(99))).await;
+        let followup = subject.ok("`get`", subject.queue().get(id(99))).await;
         assert!(followup.is_none(), "a followup was stored with a stale {transition:?}");
     }
 }
@@ -136,7 +136,7 @@ pub(super) async fn q27_settling_twice_is_stale_the_second_time(subject: &Subjec
         let delivery = subject.claim_one().await;
         subject.settle(&delivery, transition.clone()).await;
         stale(subject, &delivery, &format!("settled before, as {transition:?}")).await;
-        subject.does("`delete`", subject.queue().delete(id(number))).await;
+        subject.ok("`delete`", subject.queue().delete(id(number))).await;
     }
     subject.push(vec![job(9).id(id(9))]).await;
     let delivery = subject.claim_one().await;
@@ -156,7 +156,7 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subje
     let mut second = subject.claiming(Demand::new("default", 1));
     second.waits(&**subject.queue()).await;
     subject.advance(Lease::DEFAULT_LENGTH).await;
-    let winner = subject.does("the first of two claims that wait for an expiry", first.wakes()).await;
+    let winner = subject.ok("the first of two claims that wait for an expiry", first.wakes()).await;
     expect_eq!(ids_of(&winner), [id(0)], "the first claim gets the job");
     second.waits(&**subject.queue()).await;
     drop(second);
@@ -212,7 +212,7 @@ pub(super) async fn q30_fences_only_grow(subject: &Subject) {
         let is_end = subject.settled(vec![Settlement::new(delivery.lease.clone(), transition.clone())]).await;
         expect_eq!(is_end, [Settled::Applied], "{transition:?}");
         if subject.get(id(0)).await.state.is_finished() {
-            subject.does("an operator's retry", subject.queue().retry(id(0))).await;
+            subject.ok("an operator's retry", subject.queue().retry(id(0))).await;
         }
     }
     grown(subject, id(0), &mut fences).await;

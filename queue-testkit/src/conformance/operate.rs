@@ -38,13 +38,13 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(subj
     for (number, state) in (0..).zip([State::Scheduled, State::Retryable, State::Available]) {
         brought_to(subject, number, state).await;
         let answer =
-            subject.does("`cancel` of a waiting job", subject.queue().cancel(id(number), "no more")).await;
+            subject.ok("`cancel` of a waiting job", subject.queue().cancel(id(number), "no more")).await;
         expect_eq!(answer, Cancellation::Cancelled, "`cancel` of a job that is {state}");
         let record = subject.is(id(number), State::Cancelled).await;
         expect_eq!(record.cancel_reason.as_deref(), Some("no more"), "the reason");
         expect_eq!(record.finished_at, Some(subject.now()), "when it finished");
         let again =
-            subject.does("`cancel` of a cancelled job", subject.queue().cancel(id(number), "again")).await;
+            subject.ok("`cancel` of a cancelled job", subject.queue().cancel(id(number), "again")).await;
         expect_eq!(again, Cancellation::Finished, "`cancel` of a job that is cancelled");
     }
     let at = subject.now().saturating_add(SECOND);
@@ -61,7 +61,7 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(subj
         let delivery =
             brought_to(subject, number, State::Executing).await.unwrap_or_else(|| panic!("a delivery"));
         let answer =
-            subject.does("`cancel` of an executing job", subject.queue().cancel(id(number), "stop")).await;
+            subject.ok("`cancel` of an executing job", subject.queue().cancel(id(number), "stop")).await;
         expect_eq!(answer, Cancellation::Requested, "`cancel` of an executing job");
         subject.is(id(number), State::Executing).await;
         let renewal = subject.renew(&delivery.lease).await;
@@ -82,7 +82,11 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(subj
         "no job that was cancelled is delivered again"
     );
     subject
-        .refuses(QueueErrorKind::NotFound, "`cancel` of an unknown job", subject.queue().cancel(id(99), "x"))
+        .fails_with(
+            QueueErrorKind::NotFound,
+            "`cancel` of an unknown job",
+            subject.queue().cancel(id(99), "x"),
+        )
         .await;
 }
 
@@ -98,12 +102,12 @@ pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(
         let delivery = subject.claim_one().await;
         expect_eq!(delivery.attempt, attempt, "the attempt");
         subject
-            .refuses(QueueErrorKind::Conflict, "`retry` of an executing job", subject.queue().retry(id(0)))
+            .fails_with(QueueErrorKind::Conflict, "`retry` of an executing job", subject.queue().retry(id(0)))
             .await;
         subject.settle(&delivery, end.clone()).await;
         subject.advance(SECOND).await;
 
-        subject.does(format!("`retry` after {end:?}"), subject.queue().retry(id(0))).await;
+        subject.ok(format!("`retry` after {end:?}"), subject.queue().retry(id(0))).await;
 
         let record = subject.is(id(0), State::Available).await;
         assert!(
@@ -119,16 +123,16 @@ pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(
         brought_to(subject, number, state).await;
     }
     for (number, state) in waiting {
-        subject.does(format!("`retry` of a job that is {state}"), subject.queue().retry(id(number))).await;
+        subject.ok(format!("`retry` of a job that is {state}"), subject.queue().retry(id(number))).await;
         subject.is(id(number), State::Available).await;
     }
     let mut waiter = subject.claiming(Demand::new("default", 1));
     waiter.waits(&**subject.queue()).await;
-    subject.does("`retry`", subject.queue().retry(id(0))).await;
-    let woken = subject.does("a claim that waited for a job to be retried", waiter.wakes()).await;
+    subject.ok("`retry`", subject.queue().retry(id(0))).await;
+    let woken = subject.ok("a claim that waited for a job to be retried", waiter.wakes()).await;
     expect_eq!(ids_of(&woken), [id(0)], "a claim that waits wakes for a job that is retried");
     subject
-        .refuses(QueueErrorKind::NotFound, "`retry` of an unknown job", subject.queue().retry(id(99)))
+        .fails_with(QueueErrorKind::NotFound, "`retry` of an unknown job", subject.queue().retry(id(99)))
         .await;
 }
 
@@ -138,7 +142,7 @@ pub(super) async fn q42_delete_removes_any_job_but_an_executing_one(subject: &Su
         brought_to(subject, number, state).await;
         if state == State::Executing {
             subject
-                .refuses(
+                .fails_with(
                     QueueErrorKind::Conflict,
                     "`delete` of an executing job",
                     subject.queue().delete(id(number)),
@@ -147,11 +151,11 @@ pub(super) async fn q42_delete_removes_any_job_but_an_executing_one(subject: &Su
             subject.is(id(number), state).await;
             continue;
         }
-        subject.does(format!("`delete` of a job that is {state}"), subject.queue().delete(id(number))).await;
-        let record = subject.does("`get`", subject.queue().get(id(number))).await;
+        subject.ok(format!("`delete` of a job that is {state}"), subject.queue().delete(id(number))).await;
+        let record = subject.ok("`get`", subject.queue().get(id(number))).await;
         assert!(record.is_none(), "a job that was {state} is there after `delete`: {record:?}");
         subject
-            .refuses(
+            .fails_with(
                 QueueErrorKind::NotFound,
                 "`delete` of an unknown job",
                 subject.queue().delete(id(number)),
@@ -171,7 +175,7 @@ pub(super) async fn q42_delete_removes_any_job_but_an_executing_one(subject: &Su
 pub(super) async fn q43_a_paused_queue_delivers_nothing_until_it_is_resumed(subject: &Subject) {
     subject.push(vec![job(0).id(id(0)), job(1).id(id(1)).queue("other")]).await;
     let running = subject.claim_one().await;
-    subject.does("`pause`", subject.queue().pause(&QueueName::DEFAULT)).await;
+    subject.ok("`pause`", subject.queue().pause(&QueueName::DEFAULT)).await;
     subject.push(vec![job(2).id(id(2)), job(3).id(id(3)).delay(SECOND * 5)]).await;
 
     let mut waiter = subject.claiming(Demand::new("default", 1));
@@ -194,9 +198,9 @@ pub(super) async fn q43_a_paused_queue_delivers_nothing_until_it_is_resumed(subj
         assert!(is_paused(&subject).await, "`counts` must show after a restart that the queue is paused");
     }
 
-    subject.does("`resume`", subject.queue().resume(&QueueName::DEFAULT)).await;
+    subject.ok("`resume`", subject.queue().resume(&QueueName::DEFAULT)).await;
 
-    let woken = subject.does("a claim that waited for its queue to be resumed", waiter.wakes()).await;
+    let woken = subject.ok("a claim that waited for its queue to be resumed", waiter.wakes()).await;
     expect_eq!(ids_of(&woken), [id(2)], "the first job of the queue that was resumed");
     expect_eq!(ids_of(&subject.claim_up_to(9).await), [id(3)], "the rest of it");
     subject.push(vec![job(4)]).await;
@@ -204,6 +208,6 @@ pub(super) async fn q43_a_paused_queue_delivers_nothing_until_it_is_resumed(subj
 }
 
 async fn is_paused(subject: &Subject) -> bool {
-    let counts = subject.does("`counts`", subject.queue().counts()).await;
+    let counts = subject.ok("`counts`", subject.queue().counts()).await;
     counts.iter().any(|counts| counts.queue == QueueName::DEFAULT && counts.paused)
 }

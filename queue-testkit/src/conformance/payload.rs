@@ -5,7 +5,7 @@ use queue_core::{Body, Meta, NewJob, QueueErrorKind};
 use super::jobs::{job, json, text};
 use super::subject::Subject;
 use crate::law::expect_eq;
-use crate::law::is_refused;
+use crate::law::expect_refusal;
 
 /// Q6: Payloads are JSON text and come back byte for byte, likewise meta keys and values; what is not JSON is `Invalid`.
 pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subject) {
@@ -73,7 +73,7 @@ pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subje
         }
     }
     let broken = Body::json("{\"a\":").map(|_| ());
-    is_refused(QueueErrorKind::Invalid, "a payload that is cut off", broken);
+    expect_refusal(QueueErrorKind::Invalid, "a payload that is cut off", broken);
 }
 
 /// Q7: A closure is delivered as a closure, or its push is `Unsupported`, with what to use instead.
@@ -89,7 +89,7 @@ pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instea
             expect_eq!(is_call, [false, true], "a closure that was accepted must be delivered as a closure");
         }
         error => {
-            let error = is_refused(QueueErrorKind::Unsupported, "a push of a closure", error).to_string();
+            let error = expect_refusal(QueueErrorKind::Unsupported, "a push of a closure", error).to_string();
             let says = error.contains("#[background_job]");
             assert!(
                 says,

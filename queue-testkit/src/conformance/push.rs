@@ -99,8 +99,10 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
     for (bad, named) in bad {
         let step = format!("a push of three jobs, the second of them bad ({})", named.join(", "));
         let batch = vec![job(0).id(id(0)), bad, job(2).id(id(2))];
-        let error =
-            subject.refuses(QueueErrorKind::Invalid, &*step, subject.queue().push(batch)).await.to_string();
+        let error = subject
+            .fails_with(QueueErrorKind::Invalid, &*step, subject.queue().push(batch))
+            .await
+            .to_string();
         assert!(
             error.contains("job 1 "),
             "the error must name the job's place in the batch, `job 1`: {error}"
@@ -114,8 +116,9 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
         expect_eq!(subject.total().await, 0, "nothing must be stored after {step}");
     }
     let batch = jobs(u32::try_from(limits.batch).unwrap_or(u32::MAX) + 1);
-    let error =
-        subject.refuses(QueueErrorKind::Invalid, "a push of 10,001 jobs", subject.queue().push(batch)).await;
+    let error = subject
+        .fails_with(QueueErrorKind::Invalid, "a push of 10,001 jobs", subject.queue().push(batch))
+        .await;
     let error = error.to_string();
     assert!(
         error.contains("10001") && error.contains("10000"),
@@ -155,7 +158,7 @@ pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_sa
         expect_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
         expect_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
         expect_eq!(subject.total().await, 2, "pushing again must not store what is {state}");
-        subject.does("`delete`", subject.queue().delete(id(3))).await;
+        subject.ok("`delete`", subject.queue().delete(id(3))).await;
     }
 }
 
@@ -165,7 +168,7 @@ pub(super) async fn q4_an_empty_batch_succeeds_and_touches_nothing(subject: &Sub
     waiter.waits(&**subject.queue()).await;
 
     expect_eq!(subject.receipts(Vec::new()).await, [], "the receipts of an empty batch");
-    let renewals: Vec<Renewal> = subject.does("a renewal of nothing", subject.queue().renew(&[])).await;
+    let renewals: Vec<Renewal> = subject.ok("a renewal of nothing", subject.queue().renew(&[])).await;
     expect_eq!(renewals, [], "the renewals of no leases");
     let settled: Vec<Settled> = subject.settled(Vec::new()).await;
     expect_eq!(settled, [], "the settlements of nothing");

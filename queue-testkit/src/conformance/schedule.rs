@@ -8,7 +8,7 @@ use queue_core::{Demand, QueueErrorKind, Schedule, Settlement, State, Timestamp,
 use super::jobs::{MICROSECOND, SECOND, id, job};
 use super::subject::{Subject, ids_of};
 use crate::law::expect_eq;
-use crate::law::is_refused;
+use crate::law::expect_refusal;
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -27,7 +27,7 @@ pub(super) async fn q12_a_job_is_delivered_at_its_time_and_never_before(subject:
 
         subject.advance(MICROSECOND).await;
 
-        let deliveries = subject.does("a claim that waited for a job's time", waiter.wakes()).await;
+        let deliveries = subject.ok("a claim that waited for a job's time", waiter.wakes()).await;
         expect_eq!(ids_of(&deliveries), [id(number)], "the job whose time has come");
         expect_eq!(deliveries.first().map(|delivery| delivery.run_at), Some(subject.now()), "its `run_at`");
     }
@@ -68,12 +68,12 @@ pub(super) async fn q14_an_earlier_job_shortens_a_wait_that_was_set_for_a_later_
     subject.push(vec![job(1).id(id(1)).delay(SECOND * 10)]).await;
     first.waits(&**subject.queue()).await;
     subject.advance(SECOND * 10).await;
-    let deliveries = subject.does("a claim that waited for a later job", first.wakes()).await;
+    let deliveries = subject.ok("a claim that waited for a later job", first.wakes()).await;
     expect_eq!(ids_of(&deliveries), [id(1)], "the earlier job, at its time");
 
     second.waits(&**subject.queue()).await;
     subject.push(vec![job(2).id(id(2))]).await;
-    let deliveries = subject.does("a claim that waited for a later job", second.wakes()).await;
+    let deliveries = subject.ok("a claim that waited for a later job", second.wakes()).await;
     expect_eq!(ids_of(&deliveries), [id(2)], "the job that was ready as it was pushed");
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     subject.nothing_is_ready().await;
 
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Invalid,
             "a push with an endless delay",
             subject.queue().push(vec![job(2).delay(Duration::MAX)]),
@@ -104,7 +104,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     let mut endless = Settlement::new(parent.lease.clone(), Transition::Complete);
     endless.followups = vec![job(7).id(id(7)).delay(Duration::MAX)];
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Invalid,
             "a settlement with a followup that has an endless delay",
             subject.queue().settle(vec![endless]),
@@ -145,6 +145,6 @@ fn accepts_or_refuses<T: std::fmt::Debug>(
 ) {
     subject.note(step);
     if answer.is_err() {
-        is_refused(QueueErrorKind::Invalid, step, answer);
+        expect_refusal(QueueErrorKind::Invalid, step, answer);
     }
 }

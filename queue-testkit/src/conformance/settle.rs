@@ -119,7 +119,7 @@ pub(super) async fn q34_release_makes_the_job_available_at_once_and_uncounted(su
 
     subject.settle(&first, Transition::Release).await;
 
-    let deliveries = subject.does("a claim that waited for a job to be released", waiter.wakes()).await;
+    let deliveries = subject.ok("a claim that waited for a job to be released", waiter.wakes()).await;
     let second = deliveries.first().unwrap_or_else(|| panic!("the job that was released must be delivered"));
     expect_eq!((second.id(), second.attempt), (id(0), 1), "the job and attempt of the second delivery");
     subject.settle(second, Transition::Release).await;
@@ -217,13 +217,13 @@ pub(super) async fn q38_followups_are_stored_if_and_only_if_the_transition_appli
         let mut stale = Settlement::new(delivery.lease.clone(), transition.clone());
         stale.followups = vec![job(101).id(id(101)).queue("next")];
         expect_eq!(subject.settled(vec![stale]).await, [Settled::Stale], "{transition:?} a second time");
-        let followup = subject.does("`get`", subject.queue().get(id(101))).await;
+        let followup = subject.ok("`get`", subject.queue().get(id(101))).await;
         assert!(
             followup.is_none(),
             "a followup of {transition:?} that did not apply was stored: {followup:?}"
         );
         for id in [id(number), id(100)] {
-            subject.does("`delete`", subject.queue().delete(id)).await;
+            subject.ok("`delete`", subject.queue().delete(id)).await;
         }
     }
     keep_what_they_ask_for(subject).await;
@@ -250,7 +250,7 @@ async fn keep_what_they_ask_for(subject: &Subject) {
         "a transition with a followup whose key is taken"
     );
 
-    let woken = subject.does("a claim that waited for a followup", waiter.wakes()).await;
+    let woken = subject.ok("a claim that waited for a followup", waiter.wakes()).await;
     expect_eq!(ids_of(&woken), [id(15)], "the followup in another queue");
     subject.is(id(10), State::Completed).await;
     expect_eq!(
@@ -265,7 +265,7 @@ async fn keep_what_they_ask_for(subject: &Subject) {
         (Some("free"), Some("b")),
         "a unique followup with meta"
     );
-    let taken = subject.does("`get`", subject.queue().get(id(16))).await;
+    let taken = subject.ok("`get`", subject.queue().get(id(16))).await;
     assert!(taken.is_none(), "a followup whose key is taken must not be stored: {taken:?}");
     expect_eq!(ids_of(&subject.claim_up_to(9).await), [13, 14].map(id), "the followups that are ready");
 }
@@ -283,7 +283,7 @@ async fn are_refused_whole(subject: &Subject) {
     }
 
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Invalid,
             "a settlement whose last followup is invalid",
             subject.queue().settle(batch),

@@ -67,27 +67,27 @@ impl Subject {
     }
 
     /// Takes a step that must come to an end and succeed.
-    pub(super) async fn does<T>(
+    pub(super) async fn ok<T>(
         &self,
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> T {
-        self.steps.does(step, call).await
+        self.steps.ok(step, call).await
     }
 
     /// Takes a step that must be refused.
-    pub(super) async fn refuses<T: fmt::Debug>(
+    pub(super) async fn fails_with<T: fmt::Debug>(
         &self,
         kind: QueueErrorKind,
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> QueueError {
-        self.steps.refuses(kind, step, call).await
+        self.steps.fails_with(kind, step, call).await
     }
 
     pub(super) async fn receipts(&self, jobs: Vec<NewJob>) -> Vec<Receipt> {
         let count = jobs.len();
-        let receipts = self.does(format!("a push of {count} jobs"), self.queue.push(jobs)).await;
+        let receipts = self.ok(format!("a push of {count} jobs"), self.queue.push(jobs)).await;
         expect_eq!(receipts.len(), count, "a push of {count} jobs must give as many receipts: {receipts:?}");
         receipts
     }
@@ -106,7 +106,7 @@ impl Subject {
     /// Enqueues a job that must be stored, which may go another way than a batch.
     pub(super) async fn push_one(&self, job: NewJob) -> JobId {
         let enqueued = async { self.queue.enqueue(job).await };
-        match self.does("`enqueue` of a job", enqueued).await {
+        match self.ok("`enqueue` of a job", enqueued).await {
             Receipt::Stored(id) => id,
             other => panic!("a job was to be stored, and the receipt of `enqueue` says {other:?}"),
         }
@@ -128,7 +128,7 @@ impl Subject {
     pub(super) async fn claim(&self, demand: Demand) -> Vec<Delivery> {
         let demand = demand.wait(Duration::ZERO);
         let step = format!("a claim of up to {} of {:?} that doesn't wait", demand.max, demand.queues);
-        let deliveries = self.does(step.clone(), self.queue.claim(&demand)).await;
+        let deliveries = self.ok(step.clone(), self.queue.claim(&demand)).await;
         assert!(deliveries.len() <= demand.max, "{step} gave {} jobs", deliveries.len());
         deliveries
     }
@@ -164,7 +164,7 @@ impl Subject {
     }
 
     pub(super) async fn renew(&self, lease: &Lease) -> Renewal {
-        let renewals = self.does("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
+        let renewals = self.ok("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
         expect_eq!(renewals.len(), 1, "renewing one lease must give one answer: {renewals:?}");
         renewals.into_iter().next().unwrap_or(Renewal::Lost)
     }
@@ -172,7 +172,7 @@ impl Subject {
     pub(super) async fn settled(&self, settlements: Vec<Settlement>) -> Vec<Settled> {
         let count = settlements.len();
         let settled =
-            self.does(format!("a settlement of {count} attempts"), self.queue.settle(settlements)).await;
+            self.ok(format!("a settlement of {count} attempts"), self.queue.settle(settlements)).await;
         expect_eq!(settled.len(), count, "{count} settlements must give as many answers: {settled:?}");
         settled
     }
@@ -210,7 +210,7 @@ impl Subject {
     }
 
     async fn get_for(&self, id: JobId, place: &Location<'_>) -> JobRecord {
-        let record = self.does(format!("`get` of job {id}"), self.queue.get(id)).await;
+        let record = self.ok(format!("`get` of job {id}"), self.queue.get(id)).await;
         record.unwrap_or_else(|| panic!("job {id} was to be there (at {place}), and `get` gave `None`"))
     }
 
@@ -219,7 +219,7 @@ impl Subject {
         let (mut jobs, mut page) = (Vec::new(), PageRequest::first(size));
         loop {
             let listing =
-                self.does(format!("`list` of {filter:?}, {page:?}"), self.queue.list(filter, &page)).await;
+                self.ok(format!("`list` of {filter:?}, {page:?}"), self.queue.list(filter, &page)).await;
             assert!(listing.jobs.len() <= size, "a page of {size} had {} jobs", listing.jobs.len());
             assert!(
                 listing.next.is_none() || !listing.jobs.is_empty() || page.after != listing.next,
@@ -239,18 +239,18 @@ impl Subject {
 
     /// How many jobs of a queue are in a state; a queue that isn't listed has none.
     pub(super) async fn count(&self, queue: &QueueName, state: State) -> u64 {
-        let counts = self.does("`counts`", self.queue.counts()).await;
+        let counts = self.ok("`counts`", self.queue.counts()).await;
         counts.iter().find(|counts| counts.queue == *queue).map_or(0, |counts| counts.of(state))
     }
 
     /// How many jobs there are in all.
     pub(super) async fn total(&self) -> u64 {
-        let counts = self.does("`counts`", self.queue.counts()).await;
+        let counts = self.ok("`counts`", self.queue.counts()).await;
         counts.iter().flat_map(|counts| State::ALL.map(|state| counts.of(state))).sum()
     }
 
     pub(super) async fn prune(&self, prune: &Prune) -> u64 {
-        self.does(format!("`prune` of {prune:?}"), self.queue.prune(prune)).await
+        self.ok(format!("`prune` of {prune:?}"), self.queue.prune(prune)).await
     }
 }
 

@@ -87,11 +87,11 @@ async fn complete_windowed(subject: &Subject, number: u32) {
 }
 
 async fn a_retry_begins_no_window_anew(subject: &Subject) {
-    subject.does("`delete`", subject.queue().delete(id(11))).await;
+    subject.ok("`delete`", subject.queue().delete(id(11))).await;
     subject.push(vec![within(20, "retried", SECOND * 60)]).await;
     complete_windowed(subject, 20).await;
     subject.advance(SECOND * 30).await;
-    subject.does("`retry` of a job within its window", subject.queue().retry(id(20))).await;
+    subject.ok("`retry` of a job within its window", subject.queue().retry(id(20))).await;
     complete_windowed(subject, 20).await;
     for (wait, receipt) in
         [(SECOND * 30 - MICROSECOND, Receipt::Existing(id(20))), (MICROSECOND, Receipt::Stored(id(21)))]
@@ -131,7 +131,7 @@ async fn a_window_keeps_the_key_from_a_retry_too(subject: &Subject) {
     subject.push(vec![within(41, "taken", SECOND * 60)]).await;
     complete_windowed(subject, 41).await;
     subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Conflict,
             "`retry` of a job whose key another finished job holds within its window",
             subject.queue().retry(id(40)),
@@ -191,13 +191,13 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(subject: &Subject) 
         subject.settle(&delivery, end).await;
     }
     subject.push(vec![keyed(4, "key")]).await;
-    subject.does("`cancel`", subject.queue().cancel(id(4), "why")).await;
+    subject.ok("`cancel`", subject.queue().cancel(id(4), "why")).await;
     subject.push(vec![keyed(5, "key")]).await;
-    subject.does("`delete`", subject.queue().delete(id(5))).await;
+    subject.ok("`delete`", subject.queue().delete(id(5))).await;
     subject.push(vec![keyed(6, "key")]).await;
 
     let error = subject
-        .refuses(
+        .fails_with(
             QueueErrorKind::Conflict,
             "`retry` of a finished job whose key is taken now",
             subject.queue().retry(id(1)),
@@ -207,7 +207,7 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(subject: &Subject) 
     let delivery = subject.claim_one().await;
     subject.settle(&delivery, Transition::Complete).await;
     subject
-        .does(format!("`retry` once the key is free, after it said `{error}`"), subject.queue().retry(id(1)))
+        .ok(format!("`retry` once the key is free, after it said `{error}`"), subject.queue().retry(id(1)))
         .await;
     let receipts = subject.receipts(vec![keyed(7, "key")]).await;
     expect_eq!(receipts, [Receipt::Existing(id(1))], "a job that was retried holds its key again");

@@ -64,7 +64,7 @@ impl Beside {
         trial.push(queue, waiting.chain([ready, replaced]).collect()).await;
         trial.push(queue, (0..BUSY).map(|place| caller.job(10 + place, "busy")).collect()).await;
         let demand = Demand::new(caller.queue("busy"), BUSY as usize).lease(HOUR);
-        let claim = trial.steps().does("a claim", queue.claim(&demand)).await;
+        let claim = trial.steps().ok("a claim", queue.claim(&demand)).await;
         assert!(
             claim.len() == BUSY as usize,
             "{} of {BUSY} ready jobs were delivered to one claim",
@@ -89,7 +89,7 @@ impl Beside {
         let all: Vec<_> = expired.iter().chain(&due).filter_map(|job| job.id).collect();
         trial.push(queue, expired).await;
         let demand = Demand::new(EXPIRED, callers.len()).lease(SOON);
-        trial.steps().does("a claim", queue.claim(&demand)).await;
+        trial.steps().ok("a claim", queue.claim(&demand)).await;
         trial.push(queue, due).await;
         for job in all {
             trial.is_in(queue, job, State::Available).await;
@@ -269,7 +269,7 @@ impl Beside {
 
     pub(super) async fn holds_its_leases(&self, trial: &Trial, queue: &dyn Admin) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
-        let renewed = trial.steps().does("a renewal", queue.renew(&leases)).await;
+        let renewed = trial.steps().ok("a renewal", queue.renew(&leases)).await;
         let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
         assert!(are_held, "a lease was lost while a transaction was open: {renewed:?}");
     }

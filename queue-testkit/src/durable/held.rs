@@ -56,9 +56,9 @@ async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
             waiting.push(tokio::spawn(all_at_once(writes, program.clone())));
             wrong.extend(one_by_one(trial, reads, program).await);
         }
-        trial.steps().ends("the end of the application's transaction", transaction.commit()).await;
+        trial.steps().finishes("the end of the application's transaction", transaction.commit()).await;
         for waiting in waiting {
-            let answers = trial.steps().ends("operations that waited for the writer", waiting).await;
+            let answers = trial.steps().finishes("operations that waited for the writer", waiting).await;
             wrong.extend(answers.unwrap_or_else(|error| panic!("the operations: {error}")));
         }
     } else {
@@ -73,7 +73,7 @@ async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
             Ok(Err(error)) => wrong.push(format!("opening the store failed: {}", chain(&error))),
             Err(_) => wrong.push(format!("opening the store did not answer within {BOUND:?}")),
         }
-        trial.steps().ends("the end of the application's transaction", transaction.commit()).await;
+        trial.steps().finishes("the end of the application's transaction", transaction.commit()).await;
     }
     for (caller, program) in callers.iter().zip(&programs) {
         caller.holds_its_leases(trial, &**program).await;
@@ -123,14 +123,14 @@ async fn behind(trial: &Trial, is_committed: bool) {
     let attempts: Vec<_> = (0..2).map(|number| job(number).id(id(10 + number)).queue("attempts")).collect();
     trial.push(&*queue, attempts).await;
     let demand = Demand::new("attempts", 2);
-    let claimed = trial.steps().does("a claim", queue.claim(&demand)).await;
+    let claimed = trial.steps().ok("a claim", queue.claim(&demand)).await;
     let attempts: Vec<_> = claimed.into_iter().map(|delivery| delivery.lease).collect();
     Beside::let_time_pass(trial, &*queue, std::slice::from_ref(&caller)).await;
     let Some(mut transaction) = trial.store().begin().await else { return };
     if transaction.delays() == Delays::Writers {
         return transaction.rollback().await;
     }
-    trial.steps().does("a push in a transaction", transaction.push(keyed(0))).await;
+    trial.steps().ok("a push in a transaction", transaction.push(keyed(0))).await;
 
     let mut pushes = Vec::new();
     let mut settlements = Vec::new();
@@ -150,7 +150,7 @@ async fn behind(trial: &Trial, is_committed: bool) {
     let wrong = one_by_one(trial, caller.operations(), &mut program).await;
     assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));
     let renewed =
-        trial.steps().does("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
+        trial.steps().ok("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
     let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
     assert!(are_held, "an attempt whose settlement waits for a key has lost its lease: {renewed:?}");
     for waiting in &mut pushes {
@@ -168,10 +168,10 @@ async fn behind(trial: &Trial, is_committed: bool) {
     }
     let mut receipts = Vec::new();
     for waiting in pushes {
-        receipts.push(trial.steps().does("a push that waited for a key", waiting).await);
+        receipts.push(trial.steps().ok("a push that waited for a key", waiting).await);
     }
     for waiting in settlements {
-        let settled = trial.steps().does("a settlement that waited for a key", waiting).await;
+        let settled = trial.steps().ok("a settlement that waited for a key", waiting).await;
         expect_eq!(settled, Settled::Applied, "a settlement that waited for its followup's key");
     }
     let stored = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).count();

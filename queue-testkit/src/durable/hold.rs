@@ -106,10 +106,10 @@ impl Hold {
         };
         let demand = Demand::new(QUEUE, 1).lease(length);
         let lease =
-            trial.steps().does("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
+            trial.steps().ok("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
         if let (Self::RetryOfAFinishedJob | Self::Prune, Some(lease)) = (self, &lease) {
             let done = Settlement::new(lease.clone(), Transition::Complete);
-            trial.steps().does("a settlement", queue.settle(vec![done])).await;
+            trial.steps().ok("a settlement", queue.settle(vec![done])).await;
         }
         Subject { id: id(0), lease }
     }
@@ -141,7 +141,7 @@ impl Hold {
             None => trial.store().begin().await?,
         };
         let step = format!("within a transaction: {self:?}");
-        match trial.steps().does(step, self.work(&mut *transaction, subject)).await {
+        match trial.steps().ok(step, self.work(&mut *transaction, subject)).await {
             true => Some(transaction),
             false => {
                 transaction.rollback().await;

@@ -44,7 +44,7 @@ async fn push_until_killed(trial: &Trial, batches: usize, share: f64) -> (Vec<u3
     let mut said = Vec::new();
     let mut began = None;
     while said.len() < batches {
-        let line = trial.steps().ends("waiting for a batch to be stored", process.says()).await;
+        let line = trial.steps().finishes("waiting for a batch to be stored", process.says()).await;
         said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
         began.get_or_insert_with(Instant::now);
     }
@@ -69,7 +69,7 @@ pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(trial:
         served.server.begin().await;
         served.server.end().await;
 
-        let missing = trial.insists("`counts` on the same handle", || queue.counts()).await;
+        let missing = trial.retry_until_ok("`counts` on the same handle", || queue.counts()).await;
         drop(missing);
         let stored: BTreeSet<_> = trial.all(&*trial.open().await).await.into_keys().collect();
         let gone = pushed.difference(&stored).count();
@@ -135,7 +135,7 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(trial: &Trial) {
             }
         }
     };
-    trial.steps().ends("the work of processes of which some are killed", is_over).await;
+    trial.steps().finishes("the work of processes of which some are killed", is_over).await;
     for worker in workers {
         hear_out(&mut heard, worker).await;
     }

@@ -34,7 +34,7 @@ async fn is_opened_by_many(trial: &Trial) {
         trial.push(&**handle, jobs).await;
     }
     for process in &mut processes {
-        let said = trial.steps().ends("waiting for a process that opens the store", process.says()).await;
+        let said = trial.steps().finishes("waiting for a process that opens the store", process.says()).await;
         assert!(said.is_some(), "a process that opened the store with others ended by itself");
     }
 
@@ -51,7 +51,7 @@ async fn is_opened_by_many(trial: &Trial) {
 pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(trial: &Trial) {
     for refusal in trial.store().refusals().await {
         let what = refusal.what;
-        match trial.steps().ends(format!("opening {what}"), refusal.open).await {
+        match trial.steps().finishes(format!("opening {what}"), refusal.open).await {
             Ok(_) => panic!("{what} was opened, and must be refused"),
             Err(error) => {
                 let text = chain(&error);
@@ -69,12 +69,12 @@ pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(trial: &
 pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(trial: &Trial) {
     for upgrade in trial.store().upgrades().await {
         let what = upgrade.what;
-        let queue = trial.steps().does(format!("opening {what}"), upgrade.open).await;
+        let queue = trial.steps().ok(format!("opening {what}"), upgrade.open).await;
         let stored = trial.all(&*queue).await;
         let mut ready = Vec::new();
         for job in stored.values() {
             let demand = Demand::new(job.queue.clone(), stored.len()).wait(Duration::ZERO);
-            let claimed = trial.steps().does(format!("a claim from {what}"), queue.claim(&demand)).await;
+            let claimed = trial.steps().ok(format!("a claim from {what}"), queue.claim(&demand)).await;
             ready.extend(claimed.iter().map(Delivery::id));
         }
         for job in upgrade.expected {

@@ -34,7 +34,7 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
         trial.push(&*queue, vec![job(0).queue(name)]).await;
     }
     let demand = Demand::of([IMAGES, PAYMENTS, REPORTS, WAITED_FOR].map(QueueName::from), 10);
-    trial.steps().does("a claim of all jobs", queue.claim(&demand)).await;
+    trial.steps().ok("a claim of all jobs", queue.claim(&demand)).await;
     let waiting = tokio::spawn({
         let queue = queue.clone();
         async move { queue.claim(&Demand::new(WAITED_FOR, 1)).await }
@@ -56,7 +56,7 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
     let what = replacement.name();
     for jobs in batches {
         let step = format!("a push by the program that had the store open when {what}");
-        match trial.steps().ends(step, queue.push(jobs.clone())).await {
+        match trial.steps().finishes(step, queue.push(jobs.clone())).await {
             Ok(receipts) => {
                 for (job, receipt) in jobs.into_iter().zip(receipts) {
                     is_stored(trial, &*other, job, receipt, what).await;
@@ -70,7 +70,7 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
     trial.push(&*other, vec![new(30, WAITED_FOR)]).await;
     let step = format!("a claim that waited when {what}");
     let claimed =
-        trial.steps().ends(step, waiting).await.unwrap_or_else(|error| panic!("the claim: {error}"));
+        trial.steps().finishes(step, waiting).await.unwrap_or_else(|error| panic!("the claim: {error}"));
     if let Ok(claimed) = claimed {
         let claimed: Vec<_> =
             claimed.iter().map(|delivery| (delivery.id(), delivery.queue.clone())).collect();
@@ -81,7 +81,7 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
 
 /// Holds that others find a job in the queue that it was pushed to, by its receipt.
 async fn is_stored(trial: &Trial, other: &dyn Admin, job: NewJob, receipt: Receipt, what: &str) {
-    let stored = trial.steps().does("`get` by another program", other.get(receipt.id())).await;
+    let stored = trial.steps().ok("`get` by another program", other.get(receipt.id())).await;
     let Some(stored) = stored else {
         panic!("{what}: a push was acknowledged with {receipt:?}, and other programs don't find the job")
     };
@@ -92,32 +92,32 @@ async fn is_stored(trial: &Trial, other: &dyn Admin, job: NewJob, receipt: Recei
         // A claim passes over a job that another one is making available at this moment.
         let mut is_found = false;
         while !is_found {
-            let claimed = trial.steps().does("a claim by another program", other.claim(&demand)).await;
+            let claimed = trial.steps().ok("a claim by another program", other.claim(&demand)).await;
             is_found = claimed.iter().any(|delivery| delivery.id() == receipt.id());
             let back =
                 claimed.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
-            trial.steps().does("a settlement", other.settle(back.collect())).await;
+            trial.steps().ok("a settlement", other.settle(back.collect())).await;
         }
     };
     let step = format!(
         "{what}: a push to `{}` was acknowledged with {receipt:?}, and a claim that finds the job",
         job.queue
     );
-    trial.steps().ends(step, found).await;
+    trial.steps().finishes(step, found).await;
 }
 
 /// Holds that followups are in their queues that the program settles with.
 async fn settles(trial: &Trial, queue: &dyn Admin, other: &dyn Admin, what: &str) {
     let demand = Demand::new(REPORTS, 1).wait(Duration::ZERO);
     let step = format!("a claim by the program that had the store open when {what}");
-    let Ok(claimed) = trial.steps().ends(step, queue.claim(&demand)).await else { return };
+    let Ok(claimed) = trial.steps().finishes(step, queue.claim(&demand)).await else { return };
     for delivery in claimed {
         expect_eq!(delivery.queue, QueueName::from(REPORTS), "{what}: the queue of a job that was claimed");
         let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
         let followup = job(20).queue(PAYMENTS).id(id(20));
         settlement.followups.push(followup.clone());
         let step = format!("a settlement by the program that had the store open when {what}");
-        let settled = trial.steps().ends(step, queue.settle(vec![settlement])).await;
+        let settled = trial.steps().finishes(step, queue.settle(vec![settlement])).await;
         if settled.is_ok_and(|settled| settled == [Settled::Applied]) {
             is_stored(trial, other, followup, Receipt::Stored(id(20)), what).await;
         }

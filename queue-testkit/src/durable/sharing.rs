@@ -35,7 +35,7 @@ pub(super) async fn d6_any_number_of_processes_share_one_queue(trial: &Trial) {
             tokio::task::yield_now().await;
         }
     };
-    trial.steps().ends("the work of two handles and two processes", all_done).await;
+    trial.steps().finishes("the work of two handles and two processes", all_done).await;
     is_over.store(true, Ordering::Relaxed);
 
     let mut times: BTreeMap<JobId, u32> = BTreeMap::new();
@@ -77,10 +77,10 @@ pub(super) async fn d13_without_notification_jobs_start_within_the_polling_inter
             async move { deaf.claim(&Demand::new("default", 1)).await }
         });
         // It waits by the time that the job comes, or finds it: both are to be borne.
-        trial.steps().does("`counts` beside a claim that waits", deaf.counts()).await;
+        trial.steps().ok("`counts` beside a claim that waits", deaf.counts()).await;
         let pushed = trial.push(&*other, vec![job(number)]).await;
 
-        let claimed = trial.steps().ends("a claim that nobody tells of the job", claim).await;
+        let claimed = trial.steps().finishes("a claim that nobody tells of the job", claim).await;
         let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
         let claimed = claimed.unwrap_or_else(|error| panic!("a claim that nobody tells of the job: {error}"));
         let claimed: Vec<_> = claimed.iter().map(queue_core::Delivery::id).collect();

@@ -61,7 +61,7 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
         let started = std::time::Instant::now();
         let pushed = trial.push(&*queue, vec![wait_a_minute::new().into()]).await;
         let claim = async { queue.claim(&Demand::new("default", 1)).await };
-        let deliveries = trial.steps().does("a claim", claim).await;
+        let deliveries = trial.steps().ok("a claim", claim).await;
         let Some(mut delivery) = deliveries.into_iter().next() else {
             panic!("a claim that waits came back empty")
         };
@@ -69,11 +69,11 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
         delivery.received_at = Some(environment.clock.now());
 
         let attempted = runner.run(&runner.context(delivery.clone())).await;
-        let settled = trial.steps().does("a settlement", queue.settle(vec![attempted.settlement])).await;
+        let settled = trial.steps().ok("a settlement", queue.settle(vec![attempted.settlement])).await;
 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");
         let took = started.elapsed();
-        let job = trial.steps().does("`get`", queue.get(delivery.id())).await;
+        let job = trial.steps().ok("`get`", queue.get(delivery.id())).await;
         let Some(job) = job else { panic!("the job is gone that failed") };
         expect_eq!(job.state, State::Retryable, "the state of a job that failed: {job:?}");
         let wait = job.run_at.since(job.pushed_at);

@@ -58,9 +58,9 @@ async fn are_recorded(trial: &Trial, holds_all: bool) {
         }
         let waiting = id(number * 10 + 5);
         trial.push(&*queue, vec![job(0).id(waiting).queue("waiting")]).await;
-        let cancelled = trial.steps().does("`cancel`", queue.cancel(waiting, &text)).await;
+        let cancelled = trial.steps().ok("`cancel`", queue.cancel(waiting, &text)).await;
         expect_eq!(cancelled, Cancellation::Cancelled, "a cancel because of {text:?}");
-        let job = trial.steps().does("`get`", queue.get(waiting)).await;
+        let job = trial.steps().ok("`get`", queue.get(waiting)).await;
         recorded(job.and_then(|job| job.cancel_reason).as_deref(), "a cancel by an operator");
     }
 }
@@ -80,12 +80,12 @@ async fn ends(
 ) -> JobRecord {
     trial.push(&**queue, vec![job(number).id(id(number))]).await;
     let demand = Demand::new("default", 1);
-    let claimed = trial.steps().does("a claim", queue.claim(&demand)).await;
+    let claimed = trial.steps().ok("a claim", queue.claim(&demand)).await;
     let Some(delivery) = claimed.into_iter().next() else { panic!("a claim that waits came back empty") };
     let step = format!("a settlement with the text {text:?}");
     let settlement = Settlement::new(delivery.lease, transition);
-    let settled = trial.steps().does(step, queue.settle(vec![settlement])).await;
+    let settled = trial.steps().ok(step, queue.settle(vec![settlement])).await;
     expect_eq!(settled, [Settled::Applied], "a settlement with the text {text:?}");
-    let job = trial.steps().does("`get`", queue.get(id(number))).await;
+    let job = trial.steps().ok("`get`", queue.get(id(number))).await;
     job.unwrap_or_else(|| panic!("the job is gone that ended with the text {text:?}"))
 }

@@ -17,27 +17,31 @@ pub(super) async fn d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_
             async move { queue.claim(&Demand::new("default", 1)).await }
         });
         let push = transaction.push(job(number).id(id(number)));
-        trial.steps().does("a push in a transaction", push).await;
-        let seen = trial.steps().does("`get` beside an open transaction", queue.get(id(number))).await;
+        trial.steps().ok("a push in a transaction", push).await;
+        let seen = trial.steps().ok("`get` beside an open transaction", queue.get(id(number))).await;
         assert!(
             seen.is_none(),
             "a job is seen before the transaction that pushed it has committed: {seen:?}"
         );
 
         if is_committed {
-            trial.steps().ends("the commit of the application's transaction", transaction.commit()).await;
-            let claimed = trial.steps().ends("a claim that waits for a job of a transaction", claim).await;
+            trial.steps().finishes("the commit of the application's transaction", transaction.commit()).await;
+            let claimed =
+                trial.steps().finishes("a claim that waits for a job of a transaction", claim).await;
             let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
             let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
             let claimed: Vec<_> = claimed.iter().map(queue_core::Delivery::id).collect();
             expect_eq!(claimed, [id(number)], "what the transaction pushed that committed");
         } else {
-            trial.steps().ends("the rollback of the application's transaction", transaction.rollback()).await;
+            trial
+                .steps()
+                .finishes("the rollback of the application's transaction", transaction.rollback())
+                .await;
             claim.abort();
-            let seen = trial.steps().does("`get` after a rollback", queue.get(id(number))).await;
+            let seen = trial.steps().ok("`get` after a rollback", queue.get(id(number))).await;
             assert!(seen.is_none(), "a job is there whose transaction was rolled back: {seen:?}");
             let now = Demand::new("default", 1).wait(Duration::ZERO);
-            let claimed = trial.steps().does("a claim after a rollback", queue.claim(&now)).await;
+            let claimed = trial.steps().ok("a claim after a rollback", queue.claim(&now)).await;
             assert!(claimed.is_empty(), "a job was delivered whose transaction was rolled back: {claimed:?}");
         }
     }

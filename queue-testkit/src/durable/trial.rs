@@ -49,7 +49,7 @@ impl Trial {
     }
 
     pub(super) async fn open(&self) -> Arc<dyn Admin> {
-        self.steps.does("opening the store", self.store.open()).await
+        self.steps.ok("opening the store", self.store.open()).await
     }
 
     /// Starts a process on the store.
@@ -61,7 +61,7 @@ impl Trial {
     /// Pushes jobs that must all be stored.
     pub(super) async fn push(&self, queue: &dyn Admin, jobs: Vec<NewJob>) -> Vec<JobId> {
         let step = format!("a push of {} jobs", jobs.len());
-        let receipts = self.steps.does(step, queue.push(jobs)).await;
+        let receipts = self.steps.ok(step, queue.push(jobs)).await;
         receipts.into_iter().map(Receipt::id).collect()
     }
 
@@ -70,7 +70,7 @@ impl Trial {
         let (mut jobs, mut page) = (BTreeMap::new(), PageRequest::first(500));
         loop {
             let filter = Filter::all();
-            let listing = self.insists("`list` of every job", || queue.list(&filter, &page)).await;
+            let listing = self.retry_until_ok("`list` of every job", || queue.list(&filter, &page)).await;
             jobs.extend(listing.jobs.into_iter().map(|job| (job.id, job)));
             match listing.next {
                 Some(cursor) => page = PageRequest::after(cursor, 500),
@@ -91,19 +91,19 @@ impl Trial {
                 }
             }
         };
-        self.steps.ends(format!("waiting until job {id} is {}", state.as_str()), is_in).await;
+        self.steps.finishes(format!("waiting until job {id} is {}", state.as_str()), is_in).await;
     }
 
     /// Tells whether so many jobs are completed, and notes how many are.
     pub(super) async fn are_completed(&self, queue: &dyn Admin, jobs: u32) -> bool {
-        let counts = self.steps.does("`counts`", queue.counts()).await;
+        let counts = self.steps.ok("`counts`", queue.counts()).await;
         let completed: u64 = counts.iter().map(|counts| counts.of(State::Completed)).sum();
         self.steps.note(format!("{completed} of {jobs} jobs are completed"));
         completed >= jobs.into()
     }
 
     /// Makes a call until it's answered: what is transient is over soon.
-    pub(super) async fn insists<T, F>(&self, step: &str, call: impl Fn() -> F) -> T
+    pub(super) async fn retry_until_ok<T, F>(&self, step: &str, call: impl Fn() -> F) -> T
     where
         F: Future<Output = Result<T, QueueError>>,
     {
@@ -116,6 +116,6 @@ impl Trial {
                 }
             }
         };
-        self.steps.ends(format!("{step}, tried again until it succeeds,"), answered).await
+        self.steps.finishes(format!("{step}, tried again until it succeeds,"), answered).await
     }
 }

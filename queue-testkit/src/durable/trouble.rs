@@ -10,7 +10,7 @@ use super::process::{BATCH, id};
 use super::store::Trouble;
 use super::trial::Trial;
 use crate::conformance::jobs::job;
-use crate::law::is_refused;
+use crate::law::expect_refusal;
 
 pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(trial: &Trial) {
     let queue = trial.open().await;
@@ -31,7 +31,8 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, 
     trial.steps().note(format!("trouble: {}", trouble.name()));
     trouble.begin().await;
 
-    let answer = trial.steps().ends(format!("a push while {}", trouble.name()), push(queue, within)).await;
+    let answer =
+        trial.steps().finishes(format!("a push while {}", trouble.name()), push(queue, within)).await;
     if let Err(error) = &answer {
         assert!(
             error.is_transient(),
@@ -43,7 +44,7 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, 
     }
     trouble.end().await;
 
-    trial.insists(&format!("a push after {}", trouble.name()), || push(queue, after)).await;
+    trial.retry_until_ok(&format!("a push after {}", trouble.name()), || push(queue, after)).await;
     let stored: BTreeSet<_> = trial.all(&**queue).await.into_keys().collect();
     let of = |batch| (0..BATCH).filter(|place| stored.contains(&id(batch, *place))).count();
     let whole = BATCH as usize;
@@ -61,7 +62,7 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, 
     let demand = Demand::new("default", whole * 3);
     let mut claimed = 0;
     while claimed < 2 * whole {
-        claimed += trial.insists("a claim on the same handle", || queue.claim(&demand)).await.len();
+        claimed += trial.retry_until_ok("a claim on the same handle", || queue.claim(&demand)).await.len();
     }
 }
 
@@ -75,10 +76,10 @@ pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_h
 
     locked.lock.begin().await;
     let step = format!("a push under a lock, bounded by {:?},", locked.bound);
-    let answer = trial.steps().ends(&*step, push(&locked.queue, 0)).await;
-    is_refused(QueueErrorKind::Unavailable, &step, answer);
+    let answer = trial.steps().finishes(&*step, push(&locked.queue, 0)).await;
+    expect_refusal(QueueErrorKind::Unavailable, &step, answer);
     locked.lock.end().await;
-    trial.insists("a push after the lock", || push(&locked.queue, 1)).await;
+    trial.retry_until_ok("a push after the lock", || push(&locked.queue, 1)).await;
     let stored =
         trial.all(&*queue).await.into_keys().filter(|stored| (0..BATCH).any(|place| *stored == id(0, place)));
     assert!(stored.count() == 0, "a push was refused as unavailable, and its jobs are there");
@@ -89,7 +90,7 @@ pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_h
         async move { push(&queue, 2).await }
     });
     locked.lock.end().await;
-    let waited = trial.steps().ends("a push that waits for a lock which is let go of", waiting).await;
+    let waited = trial.steps().finishes("a push that waits for a lock which is let go of", waiting).await;
     let waited = waited.unwrap_or_else(|error| panic!("the push: {error}"));
     waited.unwrap_or_else(|error| {
         panic!("a push failed that waited for a lock within its bound: {}", chain(&error))

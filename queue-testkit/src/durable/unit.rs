@@ -74,7 +74,7 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial:
         expect_eq!(teller.receipts().await, 0, "the followups of an attempt that ended in a {ending}");
         // Otherwise it would fail for ever, in the way of the next.
         let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as it was to");
-        trial.steps().does("`cancel`", cancel).await;
+        trial.steps().ok("`cancel`", cancel).await;
     }
 }
 
@@ -94,7 +94,7 @@ impl Teller<'_> {
 
     async fn claim(&self, lease: Duration) -> Delivery {
         let demand = Demand::new("default", 1).lease(lease);
-        let deliveries = self.trial.steps().does("a claim", self.bank.queue.claim(&demand)).await;
+        let deliveries = self.trial.steps().ok("a claim", self.bank.queue.claim(&demand)).await;
         deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits came back empty"))
     }
 
@@ -104,21 +104,21 @@ impl Teller<'_> {
             let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
             if !attempted.is_recorded {
                 let settle = self.bank.queue.settle(vec![attempted.settlement]);
-                self.trial.steps().does("a settlement", settle).await;
+                self.trial.steps().ok("a settlement", settle).await;
             }
         };
         dropped_after(polls, attempt).await
     }
 
     async fn job(&self, delivery: &Delivery) -> JobRecord {
-        let job = self.trial.steps().does("`get`", self.bank.queue.get(delivery.id())).await;
+        let job = self.trial.steps().ok("`get`", self.bank.queue.get(delivery.id())).await;
         job.unwrap_or_else(|| panic!("job {} is gone", delivery.id()))
     }
 
     /// How many receipts were enqueued since this was asked last.
     async fn receipts(&self) -> usize {
         let demand = Demand::new("receipts", 10).lease(Duration::from_secs(600)).wait(Duration::ZERO);
-        self.trial.steps().does("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
+        self.trial.steps().ok("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
     }
 }
 

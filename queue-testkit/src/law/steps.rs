@@ -33,7 +33,7 @@ impl Steps {
     }
 
     /// Takes a step that must come to an end.
-    pub(crate) async fn ends<T>(&self, step: impl Into<String>, call: impl Future<Output = T>) -> T {
+    pub(crate) async fn finishes<T>(&self, step: impl Into<String>, call: impl Future<Output = T>) -> T {
         let step = step.into();
         self.note(step.clone());
         match timeout(self.patience, call).await {
@@ -43,13 +43,13 @@ impl Steps {
     }
 
     /// Takes a step that must come to an end and succeed.
-    pub(crate) async fn does<T>(
+    pub(crate) async fn ok<T>(
         &self,
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> T {
         let step = step.into();
-        match self.ends(step.clone(), call).await {
+        match self.finishes(step.clone(), call).await {
             Ok(answer) => answer,
             Err(error) => {
                 panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
@@ -58,21 +58,21 @@ impl Steps {
     }
 
     /// Takes a step that must be refused.
-    pub(crate) async fn refuses<T: fmt::Debug>(
+    pub(crate) async fn fails_with<T: fmt::Debug>(
         &self,
         kind: QueueErrorKind,
         step: impl Into<String>,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> QueueError {
         let step = step.into();
-        let answer = self.ends(step.clone(), call).await;
-        is_refused(kind, &step, answer)
+        let answer = self.finishes(step.clone(), call).await;
+        expect_refusal(kind, &step, answer)
     }
 }
 
 /// Holds that a call was refused as this kind of error, and gives the error.
 #[track_caller]
-pub(crate) fn is_refused<T: fmt::Debug>(
+pub(crate) fn expect_refusal<T: fmt::Debug>(
     kind: QueueErrorKind,
     step: &str,
     answer: Result<T, QueueError>,
