@@ -24,10 +24,11 @@ mod capacity;
 mod claim;
 mod clients;
 mod edges;
+mod factory;
+mod harness;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
-mod maker;
 mod model;
 mod operate;
 mod order;
@@ -35,7 +36,6 @@ mod payload;
 mod push;
 mod schedule;
 mod settle;
-mod subject;
 mod unique;
 mod waiter;
 
@@ -44,8 +44,8 @@ use std::time::Duration;
 
 use crate::Fixture;
 use crate::law::{self, LastStep, Law, PATIENCE, Steps, laws};
-use maker::Maker;
-use subject::Subject;
+use factory::FixtureFactory;
+use harness::QueueHarness;
 
 /// How long, in real time, a law may take. Only what hangs takes as long, so slow machines have time.
 const LAW_GUARD: Duration = Duration::from_secs(60);
@@ -54,7 +54,7 @@ laws! {
     /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
     ///
     /// The module [`conformance`](mod@crate::conformance) says more.
-    conformance of conformance(Subject) {
+    suite = conformance, module = conformance, harness = QueueHarness, {
     push {
         q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed,
         q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_error_says_why,
@@ -153,13 +153,13 @@ laws! {
 /// # Errors
 ///
 /// What the law says, and what was found instead. Also if there is no such law.
-pub fn check<M, F, Q>(law: &str, maker: M) -> Result<(), String>
+pub fn check<M, F, Q>(law: &str, factory: M) -> Result<(), String>
 where
     M: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = Q> + Send + 'static,
     Q: Fixture,
 {
-    check_within(law, PATIENCE, maker)
+    check_within(law, PATIENCE, factory)
 }
 
 /// Holds a queue to one law, and waits for each event for so long, in real time, instead of 20 s.
@@ -167,7 +167,7 @@ where
 /// # Errors
 ///
 /// Those of [`check`].
-pub fn check_within<M, F, Q>(law: &str, patience: Duration, maker: M) -> Result<(), String>
+pub fn check_within<M, F, Q>(law: &str, patience: Duration, factory: M) -> Result<(), String>
 where
     M: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = Q> + Send + 'static,
@@ -178,13 +178,13 @@ where
     let steps = Steps::new(step.clone(), patience);
     let guard = if takes_its_time(law) { Duration::MAX } else { LAW_GUARD };
     law::run(law.name, guard, &step, async move {
-        let subject = Subject::new(Maker::new(maker), steps).await;
-        (law.run)(&subject).await;
+        let harness = QueueHarness::new(FixtureFactory::new(factory), steps).await;
+        (law.run)(&harness).await;
     })
 }
 
 /// Tells whether a law runs for as long as it was asked to, and guards its parts itself.
-fn takes_its_time(law: &Law<Subject>) -> bool {
+fn takes_its_time(law: &Law<QueueHarness>) -> bool {
     law.name.starts_with("q55_")
 }
 
@@ -193,24 +193,24 @@ fn takes_its_time(law: &Law<Subject>) -> bool {
 /// # Panics
 ///
 /// Where [`check`] gives an error.
-pub fn run<M, F, Q>(law: &str, maker: M)
+pub fn run<M, F, Q>(law: &str, factory: M)
 where
     M: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = Q> + Send + 'static,
     Q: Fixture,
 {
-    if let Err(message) = check(law, maker) {
+    if let Err(message) = check(law, factory) {
         panic!("{message}");
     }
 }
 
 /// What the tests do that [`conformance!`](crate::conformance!) makes; all laws are run within the process.
 #[doc(hidden)]
-pub fn run_as<M, F, Q>(_test: &str, law: &str, maker: M)
+pub fn run_as<M, F, Q>(_test: &str, law: &str, factory: M)
 where
     M: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = Q> + Send + 'static,
     Q: Fixture,
 {
-    run(law, maker);
+    run(law, factory);
 }

@@ -50,6 +50,7 @@
 //! What takes hundreds of kills, or a disk that is full, is the torture's.
 
 mod beside;
+mod harness;
 mod held;
 mod hold;
 mod killed;
@@ -62,7 +63,6 @@ mod skew;
 mod store;
 mod text;
 mod transaction;
-mod trial;
 mod trouble;
 mod unit;
 
@@ -74,7 +74,7 @@ pub use operation::{Delays, Operation};
 pub use store::{Bank, Locked, Open, Opening, Served, Store, Transaction, Trouble};
 
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
-use trial::{Make, Trial};
+use harness::{Make, StoreHarness};
 
 /// How long, in real time, a law may take. Only what hangs takes as long.
 const LAW_GUARD: Duration = Duration::from_secs(300);
@@ -84,7 +84,7 @@ laws! {
     ///
     /// It takes a closure that makes a fresh [`Store`](crate::durable::Store) of `None`, and finds the one at an address
     /// of `Some`. The module [`durable`](mod@crate::durable) says more.
-    durable_conformance of durable(Trial) {
+    suite = durable_conformance, module = durable, harness = StoreHarness, {
         killed {
             d1_an_acknowledged_push_survives_kill_9_of_its_process,
             d2_an_acknowledged_push_survives_kill_9_of_the_server,
@@ -134,13 +134,13 @@ laws! {
 /// # Errors
 ///
 /// What the law says, and what was found instead. Also if there is no such law.
-pub fn check<M, F, S>(test: &str, law: &str, maker: M) -> Result<(), String>
+pub fn check<M, F, S>(test: &str, law: &str, factory: M) -> Result<(), String>
 where
     M: Fn(Option<String>) -> F + Send + Sync + 'static,
     F: Future<Output = S> + Send + 'static,
     S: Store,
 {
-    check_within(test, law, PATIENCE, maker)
+    check_within(test, law, PATIENCE, factory)
 }
 
 /// Holds a store to one law, and waits for each event for so long, in real time, instead of 20 s.
@@ -148,14 +148,14 @@ where
 /// # Errors
 ///
 /// Those of [`check`].
-pub fn check_within<M, F, S>(test: &str, law: &str, patience: Duration, maker: M) -> Result<(), String>
+pub fn check_within<M, F, S>(test: &str, law: &str, patience: Duration, factory: M) -> Result<(), String>
 where
     M: Fn(Option<String>) -> F + Send + Sync + 'static,
     F: Future<Output = S> + Send + 'static,
     S: Store,
 {
     let make: Arc<Make> = Arc::new(move |address| {
-        let store = maker(address);
+        let store = factory(address);
         Box::pin(async move {
             let store: Arc<dyn Store> = Arc::new(store.await);
             store
@@ -167,20 +167,20 @@ where
     let steps = Steps::new(step.clone(), patience);
     let test = test.split_once("::").map_or(test, |(_, test)| test).to_owned();
     law::run(law.name, LAW_GUARD, &step, async move {
-        let trial = Trial::new(make, test, steps).await;
-        (law.run)(&trial).await;
+        let harness = StoreHarness::new(make, test, steps).await;
+        (law.run)(&harness).await;
     })
 }
 
 /// What the tests do that [`durable_conformance!`](crate::durable_conformance!) makes.
 #[doc(hidden)]
-pub fn run_as<M, F, S>(test: &str, law: &str, maker: M)
+pub fn run_as<M, F, S>(test: &str, law: &str, factory: M)
 where
     M: Fn(Option<String>) -> F + Send + Sync + 'static,
     F: Future<Output = S> + Send + 'static,
     S: Store,
 {
-    if let Err(message) = check(test, law, maker) {
+    if let Err(message) = check(test, law, factory) {
         panic!("{message}");
     }
 }

@@ -20,15 +20,15 @@ pub(crate) struct Law<S: 'static> {
 macro_rules! laws {
     (
         $(#[$doc:meta])*
-        $suite:ident of $module:ident($subject:ty) {
+        suite = $suite:ident, module = $module:ident, harness = $harness:ty, {
             $($section:ident { $($law:ident,)* })*
         }
     ) => {
         /// Every law, in order.
-        const LAWS: &[$crate::law::Law<$subject>] = &[
+        const LAWS: &[$crate::law::Law<$harness>] = &[
             $($($crate::law::Law {
                 name: stringify!($law),
-                run: |subject| Box::pin($section::$law(subject)),
+                run: |harness| Box::pin($section::$law(harness)),
             },)*)*
         ];
 
@@ -43,12 +43,12 @@ macro_rules! laws {
         $(#[$doc])*
         #[macro_export]
         macro_rules! $suite {
-            ($d maker:expr) => {
+            ($d factory:expr) => {
                 $(
                     #[test]
                     fn $law() {
                         let test = concat!(module_path!(), "::", stringify!($law));
-                        $d crate::$module::run_as(test, stringify!($law), $d maker);
+                        $d crate::$module::run_as(test, stringify!($law), $d factory);
                     }
                 )*
             };

@@ -2,89 +2,89 @@
 
 use queue_core::{QueueErrorKind, QueueName, Receipt, Settled, Settlement, State, Transition};
 
+use super::harness::QueueHarness;
 use super::jobs::{id, job, jobs};
-use super::subject::Subject;
 use crate::Bounded;
 use crate::law::expect_eq;
 
 /// Gives a queue of this bound; where there is none, holds that the queue takes whatever comes.
-async fn bounded(subject: &Subject, capacity: u32) -> Option<(Subject, Bounded)> {
+async fn bounded(harness: &QueueHarness, capacity: u32) -> Option<(QueueHarness, Bounded)> {
     const PLENTY: u32 = 2_000;
-    let Some(bounded) = subject.fixture().bounded(capacity).await else {
+    let Some(bounded) = harness.fixture().bounded(capacity).await else {
         for _ in 0..4 {
-            subject.push(jobs(PLENTY / 4)).await;
+            harness.push(jobs(PLENTY / 4)).await;
         }
-        let stored = subject.count(&QueueName::DEFAULT, State::Available).await;
+        let stored = harness.count(&QueueName::DEFAULT, State::Available).await;
         expect_eq!(stored, u64::from(PLENTY), "a queue that takes no bound stores whatever is pushed");
         return None;
     };
-    Some((subject.with_queue(bounded.queue.clone()), bounded))
+    Some((harness.with_queue(bounded.queue.clone()), bounded))
 }
 
 /// Q52: A bounded queue's push waits for room and proceeds when a job is settled; a batch larger than the bound is `Invalid`, not a deadlock.
-pub(super) async fn q52_a_bounded_push_waits_for_room(subject: &Subject) {
-    let Some((subject, _)) = bounded(subject, 3).await else { return };
-    subject
+pub(super) async fn q52_a_bounded_push_waits_for_room(harness: &QueueHarness) {
+    let Some((harness, _)) = bounded(harness, 3).await else { return };
+    harness
         .fails_with(
             QueueErrorKind::Invalid,
             "a push of four jobs to a queue of three",
-            subject.queue().push(jobs(4)),
+            harness.queue().push(jobs(4)),
         )
         .await;
-    expect_eq!(subject.total().await, 0, "a batch larger than the bound stores nothing");
-    subject.push(vec![job(0).id(id(0)), job(1).id(id(1)).unique("key"), job(2).id(id(2))]).await;
+    expect_eq!(harness.total().await, 0, "a batch larger than the bound stores nothing");
+    harness.push(vec![job(0).id(id(0)), job(1).id(id(1)).unique("key"), job(2).id(id(2))]).await;
 
-    let mut waiting = subject.pushing(vec![job(3).id(id(3))]);
-    waiting.waits(&**subject.queue()).await;
+    let mut waiting = harness.pushing(vec![job(3).id(id(3))]);
+    waiting.waits(&**harness.queue()).await;
     let known = vec![job(0).id(id(0)), job(9).unique("key")];
     expect_eq!(
-        subject.receipts(known).await,
+        harness.receipts(known).await,
         [Receipt::Stored(id(0)), Receipt::Existing(id(1))],
         "what is there takes no room"
     );
-    let first = subject.claim_one().await;
-    waiting.waits(&**subject.queue()).await;
-    subject.settle(&first, Transition::Retry { at: subject.now(), error: "no".into() }).await;
-    waiting.waits(&**subject.queue()).await;
+    let first = harness.claim_one().await;
+    waiting.waits(&**harness.queue()).await;
+    harness.settle(&first, Transition::Retry { at: harness.now(), error: "no".into() }).await;
+    waiting.waits(&**harness.queue()).await;
 
-    let again = subject.claim_one().await;
-    subject.settle(&again, Transition::Complete).await;
+    let again = harness.claim_one().await;
+    harness.settle(&again, Transition::Complete).await;
 
-    let receipts = subject.ok("a push that waited for a job to be settled", waiting.wakes()).await;
+    let receipts = harness.ok("a push that waited for a job to be settled", waiting.wakes()).await;
     expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for room");
-    let mut waiting = subject.pushing(vec![job(4).id(id(4))]);
-    waiting.waits(&**subject.queue()).await;
-    subject.ok("`cancel` of a waiting job", subject.queue().cancel(id(3), "why")).await;
-    subject.ok("a push that waited for a job to be cancelled", waiting.wakes()).await;
-    let mut waiting = subject.pushing(vec![job(5).id(id(5))]);
-    waiting.waits(&**subject.queue()).await;
-    subject.ok("`delete` of a waiting job", subject.queue().delete(id(4))).await;
-    subject.ok("a push that waited for a job to be deleted", waiting.wakes()).await;
+    let mut waiting = harness.pushing(vec![job(4).id(id(4))]);
+    waiting.waits(&**harness.queue()).await;
+    harness.ok("`cancel` of a waiting job", harness.queue().cancel(id(3), "why")).await;
+    harness.ok("a push that waited for a job to be cancelled", waiting.wakes()).await;
+    let mut waiting = harness.pushing(vec![job(5).id(id(5))]);
+    waiting.waits(&**harness.queue()).await;
+    harness.ok("`delete` of a waiting job", harness.queue().delete(id(4))).await;
+    harness.ok("a push that waited for a job to be deleted", waiting.wakes()).await;
 }
 
 /// Q53: `try_push` on a full queue is `Full` at once.
-pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subject) {
-    let Some((subject, bounded)) = bounded(subject, 2).await else { return };
-    let receipts = subject.ok("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
+pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &QueueHarness) {
+    let Some((harness, bounded)) = bounded(harness, 2).await else { return };
+    let receipts = harness.ok("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
     expect_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with room stores the job");
-    subject
+    harness
         .fails_with(
             QueueErrorKind::Full,
             "`try_push` of two jobs with room for one",
             (bounded.try_push)(jobs(2)),
         )
         .await;
-    expect_eq!(subject.total().await, 1, "`try_push` stores the whole batch or none of it");
-    subject.push(vec![job(1).id(id(1))]).await;
+    expect_eq!(harness.total().await, 1, "`try_push` stores the whole batch or none of it");
+    harness.push(vec![job(1).id(id(1))]).await;
 
-    let error = subject
+    let error = harness
         .fails_with(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)))
         .await;
     assert!(error.is_transient(), "there may be room later, so the error is transient: {error}");
     let known =
-        subject.ok("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
+        harness.ok("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
     expect_eq!(known, [Receipt::Stored(id(1))], "a job that is there takes no room");
-    subject
+    harness
         .fails_with(
             QueueErrorKind::Invalid,
             "`try_push` of more than there can be",
@@ -92,24 +92,24 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subje
         )
         .await;
 
-    let delivery = subject.claim_one().await;
-    subject.settle(&delivery, Transition::Complete).await;
-    subject.ok("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
+    let delivery = harness.claim_one().await;
+    harness.settle(&delivery, Transition::Complete).await;
+    harness.ok("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
 
-    let delivery = subject.claim_one().await;
-    subject.settle(&delivery, Transition::Discard { error: "no".into() }).await;
+    let delivery = harness.claim_one().await;
+    harness.settle(&delivery, Transition::Discard { error: "no".into() }).await;
     let same = |number| job(number).id(id(number)).unique("same");
     let receipts =
-        subject.ok("`try_push` of one key twice", (bounded.try_push)(vec![same(7), same(8)])).await;
+        harness.ok("`try_push` of one key twice", (bounded.try_push)(vec![same(7), same(8)])).await;
     expect_eq!(
         receipts,
         [Receipt::Stored(id(7)), Receipt::Existing(id(7))],
         "only what is stored of a batch takes room"
     );
-    let other = subject.claim_one().await;
-    subject.settle(&other, Transition::Complete).await;
-    subject.ok("`retry` of a discarded job", subject.queue().retry(delivery.id())).await;
-    subject
+    let other = harness.claim_one().await;
+    harness.settle(&other, Transition::Complete).await;
+    harness.ok("`retry` of a discarded job", harness.queue().retry(delivery.id())).await;
+    harness
         .fails_with(
             QueueErrorKind::Full,
             "`try_push` after a retry took the room",
@@ -119,13 +119,13 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(subject: &Subje
 }
 
 /// Q54: Dropping a waiting push leaks no room; waiting pushes proceed in order.
-pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_order(subject: &Subject) {
-    let Some((subject, bounded)) = bounded(subject, 2).await else { return };
-    subject.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
+pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_order(harness: &QueueHarness) {
+    let Some((harness, bounded)) = bounded(harness, 2).await else { return };
+    harness.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
     let mut waiting = Vec::new();
     for number in 2..6 {
-        let mut push = subject.pushing(vec![job(number).id(id(number))]);
-        push.waits(&**subject.queue()).await;
+        let mut push = harness.pushing(vec![job(number).id(id(number))]);
+        push.waits(&**harness.queue()).await;
         waiting.push(push);
     }
     // Jobs 2 and 4 will never be pushed: one is dropped at the head of the line, one in the midst of it.
@@ -134,56 +134,56 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
 
     let mut line = (3..).step_by(2).zip(waiting).peekable();
     while let Some((number, push)) = line.next() {
-        let delivery = subject.claim_one().await;
-        subject.settle(&delivery, Transition::Complete).await;
-        let receipts = subject.ok("the push that has waited longest", push.wakes()).await;
+        let delivery = harness.claim_one().await;
+        harness.settle(&delivery, Transition::Complete).await;
+        let receipts = harness.ok("the push that has waited longest", push.wakes()).await;
         expect_eq!(receipts, [Receipt::Stored(id(number))], "waiting pushes proceed in order");
         if let Some((_, later)) = line.peek_mut() {
-            later.waits(&**subject.queue()).await;
+            later.waits(&**harness.queue()).await;
         }
     }
 
     for number in [2, 4] {
-        let dropped = subject.ok("`get`", subject.queue().get(id(number))).await;
+        let dropped = harness.ok("`get`", harness.queue().get(id(number))).await;
         assert!(dropped.is_none(), "a push that was dropped while it waited was stored: {dropped:?}");
     }
-    for delivery in subject.claim_up_to(2).await {
-        subject.settle(&delivery, Transition::Complete).await;
+    for delivery in harness.claim_up_to(2).await {
+        harness.settle(&delivery, Transition::Complete).await;
     }
-    let receipts = subject
+    let receipts = harness
         .ok("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
         .await;
     expect_eq!(receipts.len(), 2, "all the room is back");
 }
 
 /// Q57: Followups may exceed the bound: a settlement never waits for room.
-pub(super) async fn q57_followups_never_wait_for_room(subject: &Subject) {
-    let Some((subject, bounded)) = bounded(subject, 2).await else { return };
-    subject.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
-    let mut waiting = subject.pushing(vec![job(9).id(id(9))]);
-    waiting.waits(&**subject.queue()).await;
-    let delivery = subject.claim_one().await;
+pub(super) async fn q57_followups_never_wait_for_room(harness: &QueueHarness) {
+    let Some((harness, bounded)) = bounded(harness, 2).await else { return };
+    harness.push(vec![job(0).id(id(0)), job(1).id(id(1))]).await;
+    let mut waiting = harness.pushing(vec![job(9).id(id(9))]);
+    waiting.waits(&**harness.queue()).await;
+    let delivery = harness.claim_one().await;
     let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
     settlement.followups = (2..5).map(|number| job(number).id(id(number))).collect();
 
     expect_eq!(
-        subject.settled(vec![settlement]).await,
+        harness.settled(vec![settlement]).await,
         [Settled::Applied],
         "a settlement with three followups in a full queue of two"
     );
 
     for number in 1..5 {
-        subject.is(id(number), State::Available).await;
+        harness.is(id(number), State::Available).await;
     }
-    waiting.waits(&**subject.queue()).await;
-    subject
+    waiting.waits(&**harness.queue()).await;
+    harness
         .fails_with(QueueErrorKind::Full, "`try_push` beyond the bound", (bounded.try_push)(jobs(1)))
         .await;
     for number in 1..4 {
-        waiting.waits(&**subject.queue()).await;
-        let delivery = subject.claim_one().await;
+        waiting.waits(&**harness.queue()).await;
+        let delivery = harness.claim_one().await;
         expect_eq!(delivery.id(), id(number), "the jobs in the queue, in order");
-        subject.settle(&delivery, Transition::Complete).await;
+        harness.settle(&delivery, Transition::Complete).await;
     }
-    subject.ok("a push that waited until the queue was below its bound again", waiting.wakes()).await;
+    harness.ok("a push that waited until the queue was below its bound again", waiting.wakes()).await;
 }

@@ -6,74 +6,74 @@ use std::time::Duration;
 use queue_core::admin::{Cursor, Filter, PageRequest, Prune};
 use queue_core::{Demand, Fence, JobId, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
 
+use super::harness::QueueHarness;
 use super::jobs::{SECOND, id, job, jobs, queue};
 use super::operate::brought_to;
-use super::subject::Subject;
 use crate::law::expect_eq;
 
 /// Q44: `counts` for each queue and state are exact at rest.
-pub(super) async fn q44_counts_are_exact_at_rest(subject: &Subject) {
+pub(super) async fn q44_counts_are_exact_at_rest(harness: &QueueHarness) {
     let mut number = 0;
     for (state, times) in State::ALL.into_iter().zip(1..) {
         // What is available would be claimed to bring the next one to its state, so it comes last.
         for _ in 0..if state == State::Available { 0 } else { times } {
-            brought_to(subject, number, state).await;
+            brought_to(harness, number, state).await;
             number += 1;
         }
     }
-    brought_to(subject, number, State::Available).await;
-    subject.push(vec![job(number + 1).id(id(number + 1)).queue("states")]).await;
-    subject.push(jobs(4)).await;
+    brought_to(harness, number, State::Available).await;
+    harness.push(vec![job(number + 1).id(id(number + 1)).queue("states")]).await;
+    harness.push(jobs(4)).await;
 
     for (state, times) in State::ALL.into_iter().zip(1..) {
         expect_eq!(
-            subject.count(&queue("states"), state).await,
+            harness.count(&queue("states"), state).await,
             times,
             "how many jobs of queue `states` are {state}"
         );
-        let listed = subject.ids(&Filter::all().queue("states").state(state)).await;
+        let listed = harness.ids(&Filter::all().queue("states").state(state)).await;
         expect_eq!(listed.len() as u64, times, "how many jobs of queue `states` are listed as {state}");
     }
     expect_eq!(
-        subject.count(&QueueName::DEFAULT, State::Available).await,
+        harness.count(&QueueName::DEFAULT, State::Available).await,
         4,
         "how many jobs of queue `default` are available"
     );
     expect_eq!(
-        subject.count(&QueueName::DEFAULT, State::Completed).await,
+        harness.count(&QueueName::DEFAULT, State::Completed).await,
         0,
         "how many jobs of queue `default` are completed"
     );
-    subject.advance(SECOND * 7200).await;
-    let scheduled = subject.count(&queue("states"), State::Scheduled).await
-        + subject.count(&queue("states"), State::Retryable).await;
+    harness.advance(SECOND * 7200).await;
+    let scheduled = harness.count(&queue("states"), State::Scheduled).await
+        + harness.count(&queue("states"), State::Retryable).await;
     expect_eq!(scheduled, 0, "time makes what waits available, in the counts too");
     expect_eq!(
-        subject.count(&queue("states"), State::Executing).await,
+        harness.count(&queue("states"), State::Executing).await,
         0,
         "leases expire, in the counts too"
     );
 }
 
 /// Q45: `get` of an unknown id is `None`.
-pub(super) async fn q45_an_unknown_id_is_none(subject: &Subject) {
-    subject.push(jobs(3)).await;
+pub(super) async fn q45_an_unknown_id_is_none(harness: &QueueHarness) {
+    harness.push(jobs(3)).await;
     for unknown in [id(99), JobId::from_u128(0), JobId::from_u128(u128::MAX), JobId::random()] {
-        let record = subject.ok("`get` of an unknown id", subject.queue().get(unknown)).await;
+        let record = harness.ok("`get` of an unknown id", harness.queue().get(unknown)).await;
         assert!(record.is_none(), "`get` of {unknown}, which nobody pushed: {record:?}");
     }
 }
 
 /// Q46: `list` filters by queue, state, name and age; its pages neither miss nor repeat a job that was there throughout, even while others are pushed.
-pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
-    subject
+pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarness) {
+    harness
         .push((0..20).map(|number| job(number).id(id(number)).priority(7 - (number as i32) % 3)).collect())
         .await;
-    let old = subject.now().saturating_add(SECOND);
-    subject.advance(SECOND).await;
+    let old = harness.now().saturating_add(SECOND);
+    harness.advance(SECOND).await;
     let mut other = job(20).id(id(20)).queue("other");
     other.name = "play".into();
-    subject.push(vec![other, job(21).id(id(21)).delay(SECOND * 60)]).await;
+    harness.push(vec![other, job(21).id(id(21)).delay(SECOND * 60)]).await;
 
     let filters: [(&str, Filter, Vec<u32>); 7] = [
         ("all", Filter::all(), (0..22).collect()),
@@ -91,7 +91,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
     for (what, filter, expected) in filters {
         for size in [1, 4, 100] {
             let listed: Vec<_> =
-                subject.list(&filter, size).await.into_iter().map(|record| record.id).collect();
+                harness.list(&filter, size).await.into_iter().map(|record| record.id).collect();
             let expected: Vec<_> = expected.iter().copied().map(id).collect();
             expect_eq!(listed, expected, "what is listed by {what}, in push order, by pages of {size}");
         }
@@ -100,15 +100,15 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
     let (mut listed, mut page, mut number) = (BTreeMap::new(), PageRequest::first(3), 100);
     loop {
         let listing =
-            subject.ok("`list` while others push", subject.queue().list(&Filter::all(), &page)).await;
+            harness.ok("`list` while others push", harness.queue().list(&Filter::all(), &page)).await;
         for record in listing.jobs {
             *listed.entry(record.id).or_insert(0) += 1;
         }
         if number < 106 {
-            subject.push(vec![job(number).id(id(number)).priority(-9)]).await;
-            subject.ok("`delete`", subject.queue().delete(id(number - 100))).await;
-            let claimed = subject.claim_up_to(1).await;
-            subject
+            harness.push(vec![job(number).id(id(number)).priority(-9)]).await;
+            harness.ok("`delete`", harness.queue().delete(id(number - 100))).await;
+            let claimed = harness.claim_up_to(1).await;
+            harness
                 .settled(
                     claimed
                         .into_iter()
@@ -133,12 +133,12 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(subject: &Subject) {
     assert!(listed.values().all(|times| *times == 1), "no job is listed twice: {listed:?}");
 
     let foreign = PageRequest::after(Cursor::new("page two"), 3);
-    let listing = async { subject.queue().list(&Filter::all(), &foreign).await };
-    subject.fails_with(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
+    let listing = async { harness.queue().list(&Filter::all(), &foreign).await };
+    harness.fails_with(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
 }
 
 /// Q47: `prune` removes finished jobs older than the given age for each state, in bounded batches, and never an unfinished one.
-pub(super) async fn q47_prune_removes_old_finished_jobs_in_bounded_batches(subject: &Subject) {
+pub(super) async fn q47_prune_removes_old_finished_jobs_in_bounded_batches(harness: &QueueHarness) {
     let states = [
         State::Completed,
         State::Discarded,
@@ -152,42 +152,42 @@ pub(super) async fn q47_prune_removes_old_finished_jobs_in_bounded_batches(subje
         State::Available,
     ];
     for (number, state) in (0..).zip(states) {
-        brought_to(subject, number, state).await;
-        subject.advance(SECOND * 10).await;
+        brought_to(harness, number, state).await;
+        harness.advance(SECOND * 10).await;
     }
     // Jobs 0 to 6 finished 100, 90, … 40 s ago.
-    expect_eq!(subject.prune(&Prune::nothing()).await, 0, "a prune of nothing");
+    expect_eq!(harness.prune(&Prune::nothing()).await, 0, "a prune of nothing");
     let mut of_completed = Prune::nothing();
     of_completed.completed = Some(SECOND * 70);
-    expect_eq!(subject.prune(&of_completed).await, 2, "completed jobs that finished at least 70 s ago");
-    left(subject, &[1, 2, 4, 5, 6, 7, 8, 9]).await;
+    expect_eq!(harness.prune(&of_completed).await, 2, "completed jobs that finished at least 70 s ago");
+    left(harness, &[1, 2, 4, 5, 6, 7, 8, 9]).await;
     let mut of_discarded = Prune::older_than(SECOND * 60);
     of_discarded.cancelled = None;
     of_discarded.completed = None;
     of_discarded.limit = 1;
-    expect_eq!(subject.prune(&of_discarded).await, 1, "one discarded job at most");
-    left(subject, &[2, 4, 5, 6, 7, 8, 9]).await;
-    expect_eq!(subject.prune(&Prune::older_than(SECOND * 86_400)).await, 0, "jobs that finished a day ago");
+    expect_eq!(harness.prune(&of_discarded).await, 1, "one discarded job at most");
+    left(harness, &[2, 4, 5, 6, 7, 8, 9]).await;
+    expect_eq!(harness.prune(&Prune::older_than(SECOND * 86_400)).await, 0, "jobs that finished a day ago");
     let mut two = Prune::older_than(Duration::ZERO);
     two.limit = 2;
-    expect_eq!(subject.prune(&two).await, 2, "two finished jobs at most, of whatever state");
-    left(subject, &[5, 6, 7, 8, 9]).await;
-    expect_eq!(subject.prune(&Prune::older_than(Duration::ZERO)).await, 2, "every finished job");
-    left(subject, &[7, 8, 9]).await;
+    expect_eq!(harness.prune(&two).await, 2, "two finished jobs at most, of whatever state");
+    left(harness, &[5, 6, 7, 8, 9]).await;
+    expect_eq!(harness.prune(&Prune::older_than(Duration::ZERO)).await, 2, "every finished job");
+    left(harness, &[7, 8, 9]).await;
 
     let fences: Vec<_> =
-        subject.list(&Filter::all(), 9).await.into_iter().map(|record| record.fence).collect();
+        harness.list(&Filter::all(), 9).await.into_iter().map(|record| record.fence).collect();
     expect_eq!(fences, [Fence(1), Fence(0), Fence(0)], "unfinished jobs are as they were");
-    let ready = subject.claim(Demand::new("states", 9)).await;
+    let ready = harness.claim(Demand::new("states", 9)).await;
     let ends = ready.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Complete));
     expect_eq!(
-        subject.settled(ends.collect()).await,
+        harness.settled(ends.collect()).await,
         [Settled::Applied],
         "unfinished jobs are delivered after a prune"
     );
 }
 
-async fn left(subject: &Subject, numbers: &[u32]) {
+async fn left(harness: &QueueHarness, numbers: &[u32]) {
     let expected: Vec<_> = numbers.iter().copied().map(id).collect();
-    expect_eq!(subject.ids(&Filter::all()).await, expected, "what is left after a prune");
+    expect_eq!(harness.ids(&Filter::all()).await, expected, "what is left after a prune");
 }

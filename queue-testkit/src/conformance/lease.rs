@@ -4,8 +4,8 @@ use queue_core::{
     Delivery, Demand, Fence, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
+use super::harness::{QueueHarness, ids_of};
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs};
-use super::subject::{Subject, ids_of};
 use crate::law::expect_eq;
 
 /// Every way to end an attempt.
@@ -22,18 +22,18 @@ pub(super) fn every_transition(at: Timestamp) -> [Transition; 7] {
 }
 
 /// Q23: Past its expiry a lease is void: the job is delivered again with attempt + 1 and a greater fence, and a waiting claimer wakes for it.
-pub(super) async fn q23_past_its_expiry_a_lease_is_void(subject: &Subject) {
-    subject.push(vec![job(0).id(id(0))]).await;
-    let first = subject.claim_one().await;
-    let mut waiter = subject.claiming(Demand::new("default", 1));
-    waiter.waits(&**subject.queue()).await;
-    subject.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
-    waiter.waits(&**subject.queue()).await;
-    subject.is(id(0), State::Executing).await;
+pub(super) async fn q23_past_its_expiry_a_lease_is_void(harness: &QueueHarness) {
+    harness.push(vec![job(0).id(id(0))]).await;
+    let first = harness.claim_one().await;
+    let mut waiter = harness.claiming(Demand::new("default", 1));
+    waiter.waits(&**harness.queue()).await;
+    harness.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
+    waiter.waits(&**harness.queue()).await;
+    harness.is(id(0), State::Executing).await;
 
-    subject.advance(MICROSECOND).await;
+    harness.advance(MICROSECOND).await;
 
-    let deliveries = subject.ok("a claim that waited for a lease to expire", waiter.wakes()).await;
+    let deliveries = harness.ok("a claim that waited for a lease to expire", waiter.wakes()).await;
     let second =
         deliveries.first().unwrap_or_else(|| panic!("the job whose lease expired must be delivered again"));
     expect_eq!((second.id(), second.attempt), (id(0), 2), "the job and attempt of the second delivery");
@@ -46,126 +46,126 @@ pub(super) async fn q23_past_its_expiry_a_lease_is_void(subject: &Subject) {
 }
 
 /// Q24: `renew` extends: the job is not delivered at the original expiry.
-pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(subject: &Subject) {
-    subject.push(jobs(1)).await;
-    let delivery = subject.claim_one().await;
+pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(harness: &QueueHarness) {
+    harness.push(jobs(1)).await;
+    let delivery = harness.claim_one().await;
     for _ in 0..3 {
-        subject.advance(SECOND * 20).await;
-        let expires_at = subject.now().saturating_add(Lease::DEFAULT_LENGTH);
-        let renewal = subject.renew(&delivery.lease).await;
+        harness.advance(SECOND * 20).await;
+        let expires_at = harness.now().saturating_add(Lease::DEFAULT_LENGTH);
+        let renewal = harness.renew(&delivery.lease).await;
         expect_eq!(renewal, Renewal::held(expires_at, None), "a renewal after 20 s of a lease of 30 s");
-        subject.nothing_is_ready().await;
+        harness.nothing_is_ready().await;
     }
-    let mut waiter = subject.claiming(Demand::new("default", 1));
-    subject.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
-    waiter.waits(&**subject.queue()).await;
-    subject.advance(MICROSECOND).await;
-    let deliveries = subject.ok("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
+    let mut waiter = harness.claiming(Demand::new("default", 1));
+    harness.advance(Lease::DEFAULT_LENGTH - MICROSECOND).await;
+    waiter.waits(&**harness.queue()).await;
+    harness.advance(MICROSECOND).await;
+    let deliveries = harness.ok("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
     expect_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
 }
 
 /// Q25: Renewing a lost lease says `Lost` and revives nothing.
-pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(subject: &Subject) {
-    subject.push(vec![job(0).id(id(0))]).await;
-    let first = subject.claim_one().await;
-    subject.advance(Lease::DEFAULT_LENGTH).await;
+pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(harness: &QueueHarness) {
+    harness.push(vec![job(0).id(id(0))]).await;
+    let first = harness.claim_one().await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
 
-    expect_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
-    subject.is(id(0), State::Available).await;
-    let second = subject.claim_one().await;
-    expect_eq!(subject.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
+    expect_eq!(harness.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
+    harness.is(id(0), State::Available).await;
+    let second = harness.claim_one().await;
+    expect_eq!(harness.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
     let leases = [first.lease.clone(), second.lease.clone()];
-    let renewals = subject.ok("a renewal of a lost and a live lease", subject.queue().renew(&leases)).await;
+    let renewals = harness.ok("a renewal of a lost and a live lease", harness.queue().renew(&leases)).await;
     assert!(
         matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]),
         "a lost and a live lease, in order: {renewals:?}"
     );
-    subject.settle(&second, Transition::Complete).await;
+    harness.settle(&second, Transition::Complete).await;
     for lease in leases {
-        expect_eq!(subject.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
+        expect_eq!(harness.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
     }
     let mut unknown = second.lease;
     unknown.job = id(99);
-    expect_eq!(subject.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
-    subject.is(id(0), State::Completed).await;
+    expect_eq!(harness.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
+    harness.is(id(0), State::Completed).await;
 }
 
 /// Q26: Settling under a lost lease is `Stale`: no state change, no followups, the new holder unharmed.
-pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing(subject: &Subject) {
-    subject.push(vec![job(0).id(id(0))]).await;
-    let lost = subject.claim_one().await;
-    subject.advance(Lease::DEFAULT_LENGTH).await;
-    stale(subject, &lost, "just expired").await;
+pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing(harness: &QueueHarness) {
+    harness.push(vec![job(0).id(id(0))]).await;
+    let lost = harness.claim_one().await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    stale(harness, &lost, "just expired").await;
 
-    let holder = subject.claim_one().await;
-    stale(subject, &lost, "taken over by another worker").await;
+    let holder = harness.claim_one().await;
+    stale(harness, &lost, "taken over by another worker").await;
 
-    subject.settle(&holder, Transition::Complete).await;
-    stale(subject, &lost, "of a job that has ended").await;
+    harness.settle(&holder, Transition::Complete).await;
+    stale(harness, &lost, "of a job that has ended").await;
     let mut unknown = lost.lease;
     unknown.job = id(98);
-    stale_settlements(subject, &unknown, "of a job that nobody knows").await;
+    stale_settlements(harness, &unknown, "of a job that nobody knows").await;
 }
 
 /// Holds that nothing comes of any settlement of a lease that was lost.
-async fn stale(subject: &Subject, lost: &Delivery, how: &str) {
-    let before = format!("{:?}", subject.get(lost.id()).await);
-    stale_settlements(subject, &lost.lease, how).await;
+async fn stale(harness: &QueueHarness, lost: &Delivery, how: &str) {
+    let before = format!("{:?}", harness.get(lost.id()).await);
+    stale_settlements(harness, &lost.lease, how).await;
     expect_eq!(
-        format!("{:?}", subject.get(lost.id()).await),
+        format!("{:?}", harness.get(lost.id()).await),
         before,
         "what is stored, after settling a lease that was {how}"
     );
 }
 
-async fn stale_settlements(subject: &Subject, lost: &Lease, how: &str) {
-    for transition in every_transition(subject.now()) {
+async fn stale_settlements(harness: &QueueHarness, lost: &Lease, how: &str) {
+    for transition in every_transition(harness.now()) {
         let mut settlement = Settlement::new(lost.clone(), transition.clone());
         settlement.followups = vec![job(99).id(id(99))];
-        let settled = subject.settled(vec![settlement]).await;
+        let settled = harness.settled(vec![settlement]).await;
         expect_eq!(settled, [Settled::Stale], "{transition:?} under a lease that was {how}");
-        let followup = subject.ok("`get`", subject.queue().get(id(99))).await;
+        let followup = harness.ok("`get`", harness.queue().get(id(99))).await;
         assert!(followup.is_none(), "a followup was stored with a stale {transition:?}");
     }
 }
 
 /// Q27: Settling twice: the second is `Stale` and nothing changes.
-pub(super) async fn q27_settling_twice_is_stale_the_second_time(subject: &Subject) {
-    for (number, transition) in (0..).zip(every_transition(subject.now().saturating_add(SECOND * 600))) {
-        subject.push(vec![job(number).id(id(number)).priority(-1)]).await;
-        let delivery = subject.claim_one().await;
-        subject.settle(&delivery, transition.clone()).await;
-        stale(subject, &delivery, &format!("settled before, as {transition:?}")).await;
-        subject.ok("`delete`", subject.queue().delete(id(number))).await;
+pub(super) async fn q27_settling_twice_is_stale_the_second_time(harness: &QueueHarness) {
+    for (number, transition) in (0..).zip(every_transition(harness.now().saturating_add(SECOND * 600))) {
+        harness.push(vec![job(number).id(id(number)).priority(-1)]).await;
+        let delivery = harness.claim_one().await;
+        harness.settle(&delivery, transition.clone()).await;
+        stale(harness, &delivery, &format!("settled before, as {transition:?}")).await;
+        harness.ok("`delete`", harness.queue().delete(id(number))).await;
     }
-    subject.push(vec![job(9).id(id(9))]).await;
-    let delivery = subject.claim_one().await;
+    harness.push(vec![job(9).id(id(9))]).await;
+    let delivery = harness.claim_one().await;
     let twice = [Transition::Complete, Transition::Release]
         .map(|transition| Settlement::new(delivery.lease.clone(), transition));
-    let settled = subject.settled(twice.to_vec()).await;
+    let settled = harness.settled(twice.to_vec()).await;
     expect_eq!(settled, [Settled::Applied, Settled::Stale], "a batch that settles one lease twice");
-    subject.is(id(9), State::Completed).await;
+    harness.is(id(9), State::Completed).await;
 }
 
 /// Q28: Of claimers racing at an expiry, one wins.
-pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subject) {
-    subject.push(vec![job(0).id(id(0)).max_attempts(100)]).await;
-    subject.claim_one().await;
-    let mut first = subject.claiming(Demand::new("default", 1));
-    first.waits(&**subject.queue()).await;
-    let mut second = subject.claiming(Demand::new("default", 1));
-    second.waits(&**subject.queue()).await;
-    subject.advance(Lease::DEFAULT_LENGTH).await;
-    let winner = subject.ok("the first of two claims that wait for an expiry", first.wakes()).await;
+pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(harness: &QueueHarness) {
+    harness.push(vec![job(0).id(id(0)).max_attempts(100)]).await;
+    harness.claim_one().await;
+    let mut first = harness.claiming(Demand::new("default", 1));
+    first.waits(&**harness.queue()).await;
+    let mut second = harness.claiming(Demand::new("default", 1));
+    second.waits(&**harness.queue()).await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    let winner = harness.ok("the first of two claims that wait for an expiry", first.wakes()).await;
     expect_eq!(ids_of(&winner), [id(0)], "the first claim gets the job");
-    second.waits(&**subject.queue()).await;
+    second.waits(&**harness.queue()).await;
     drop(second);
 
     for round in 3..10 {
-        subject.advance(Lease::DEFAULT_LENGTH).await;
-        subject.note("six claimers at once after an expiry");
+        harness.advance(Lease::DEFAULT_LENGTH).await;
+        harness.note("six claimers at once after an expiry");
         let claimers = (0..6).map(|_| {
-            let queue = subject.queue().clone();
+            let queue = harness.queue().clone();
             let demand = Demand::new("default", 1).wait(std::time::Duration::ZERO);
             tokio::spawn(async move { queue.claim(&demand).await })
         });
@@ -180,15 +180,15 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(subject: &Subje
 }
 
 /// Q29: A lease that expires on the last attempt discards the job, with an error that says so; it never runs again.
-pub(super) async fn q29_a_lease_that_expires_on_the_last_attempt_discards_the_job(subject: &Subject) {
-    subject.push(vec![job(0).id(id(0)).max_attempts(2)]).await;
+pub(super) async fn q29_a_lease_that_expires_on_the_last_attempt_discards_the_job(harness: &QueueHarness) {
+    harness.push(vec![job(0).id(id(0)).max_attempts(2)]).await;
     for attempt in 1..=2 {
-        let delivery = subject.claim_one().await;
+        let delivery = harness.claim_one().await;
         expect_eq!(delivery.attempt, attempt, "the attempt");
-        subject.advance(Lease::DEFAULT_LENGTH).await;
+        harness.advance(Lease::DEFAULT_LENGTH).await;
     }
 
-    let record = subject.is(id(0), State::Discarded).await;
+    let record = harness.is(id(0), State::Discarded).await;
 
     let last =
         record.errors.last().unwrap_or_else(|| panic!("a job that was discarded must say why: {record:?}"));
@@ -197,41 +197,41 @@ pub(super) async fn q29_a_lease_that_expires_on_the_last_attempt_discards_the_jo
         last.message.contains("lease") && last.message.contains("expired"),
         "the error must say that the lease expired: {last:?}"
     );
-    expect_eq!(record.finished_at, Some(subject.now()), "when it was discarded");
-    subject.advance(SECOND * 86_400).await;
-    subject.nothing_is_ready().await;
+    expect_eq!(record.finished_at, Some(harness.now()), "when it was discarded");
+    harness.advance(SECOND * 86_400).await;
+    harness.nothing_is_ready().await;
 }
 
 /// Q30: Fences of a job only grow, across retries, snoozes, releases, expiries, an operator's retry and restarts.
-pub(super) async fn q30_fences_only_grow(subject: &Subject) {
+pub(super) async fn q30_fences_only_grow(harness: &QueueHarness) {
     let job: NewJob = job(0).id(id(0)).max_attempts(100);
-    subject.push(vec![job]).await;
+    harness.push(vec![job]).await;
     let mut fences = Vec::new();
-    for transition in every_transition(subject.now()) {
-        let delivery = grown(subject, id(0), &mut fences).await;
-        let is_end = subject.settled(vec![Settlement::new(delivery.lease.clone(), transition.clone())]).await;
+    for transition in every_transition(harness.now()) {
+        let delivery = grown(harness, id(0), &mut fences).await;
+        let is_end = harness.settled(vec![Settlement::new(delivery.lease.clone(), transition.clone())]).await;
         expect_eq!(is_end, [Settled::Applied], "{transition:?}");
-        if subject.get(id(0)).await.state.is_finished() {
-            subject.ok("an operator's retry", subject.queue().retry(id(0))).await;
+        if harness.get(id(0)).await.state.is_finished() {
+            harness.ok("an operator's retry", harness.queue().retry(id(0))).await;
         }
     }
-    grown(subject, id(0), &mut fences).await;
-    subject.advance(Lease::DEFAULT_LENGTH).await;
-    if let Some(reopened) = subject.fixture().reopen().await {
-        let subject = subject.with_queue(reopened);
-        grown(&subject, id(0), &mut fences).await;
-        subject.advance(Lease::DEFAULT_LENGTH).await;
+    grown(harness, id(0), &mut fences).await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    if let Some(reopened) = harness.fixture().reopen().await {
+        let harness = harness.with_queue(reopened);
+        grown(&harness, id(0), &mut fences).await;
+        harness.advance(Lease::DEFAULT_LENGTH).await;
     }
-    grown(subject, id(0), &mut fences).await;
+    grown(harness, id(0), &mut fences).await;
 }
 
 /// Claims the job again, whose fence must be greater than all before; it counts the deliveries.
-async fn grown(subject: &Subject, id: JobId, fences: &mut Vec<Fence>) -> Delivery {
-    let delivery = subject.claim_one().await;
+async fn grown(harness: &QueueHarness, id: JobId, fences: &mut Vec<Fence>) -> Delivery {
+    let delivery = harness.claim_one().await;
     expect_eq!(delivery.id(), id, "the job");
     let fence = delivery.lease.fence;
     assert!(fences.last().is_none_or(|last| *last < fence), "a fence of {fence} after {fences:?}");
-    expect_eq!(subject.get(id).await.fence, fence, "the fence that `get` shows");
+    expect_eq!(harness.get(id).await.fence, fence, "the fence that `get` shows");
     fences.push(fence);
     delivery
 }

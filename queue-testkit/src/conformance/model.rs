@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clients;
-use super::maker::Maker;
-use super::subject::Subject;
+use super::factory::FixtureFactory;
+use super::harness::QueueHarness;
 use crate::history;
 
 /// Calls in each random sequence.
@@ -26,15 +26,15 @@ const LANES: usize = 2;
 type Sequence = Vec<u64>;
 
 /// Q55: Random operation sequences, with time moved by the fixture, give the same answers from the backend and from `JobTable`.
-pub(super) async fn q55_random_operations_answer_as_the_model_does(subject: &Subject) {
+pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &QueueHarness) {
     let count = setting("QUEUE_CONFORMANCE_SEQUENCES", SEQUENCES);
     let first = setting("QUEUE_CONFORMANCE_SEED", 0);
-    subject.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
+    harness.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
     let next = Arc::new(AtomicU64::new(first));
     let lanes: Vec<_> = (0..LANES)
         .map(|_| {
             tokio::spawn(compare_sequences(
-                subject.maker().clone(),
+                harness.factory().clone(),
                 next.clone(),
                 first.saturating_add(count),
             ))
@@ -45,18 +45,18 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(subject: &Sub
         failures.extend(lane.await.unwrap_or_else(|error| panic!("the suite itself failed: {error}")));
     }
     if let Some((seed, failure)) = failures.into_iter().min_by_key(|(seed, _)| *seed) {
-        panic!("{}", shrink::shrunk(subject.maker(), seed, sequence(seed), failure).await);
+        panic!("{}", shrink::shrink(harness.factory(), seed, sequence(seed), failure).await);
     }
 }
 
 /// Runs sequence after sequence until all are done or one fails; the seed of that one, with how it failed.
-async fn compare_sequences(maker: Maker, next: Arc<AtomicU64>, end: u64) -> Option<(u64, String)> {
+async fn compare_sequences(factory: FixtureFactory, next: Arc<AtomicU64>, end: u64) -> Option<(u64, String)> {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
             return None;
         }
-        if let Err(failure) = compare::run(&maker, sequence(seed)).await {
+        if let Err(failure) = compare::run(&factory, sequence(seed)).await {
             // The other lane need not go on.
             next.store(end, Ordering::Relaxed);
             return Some((seed, failure.text));
@@ -78,14 +78,14 @@ fn setting(name: &str, default: u64) -> u64 {
 
 /// Q56: Under concurrency: no job lost, no two live holders of one job, no finished job delivered again, fences that grow,
 /// and order kept within what concurrency allows.
-pub(super) async fn q56_a_history_of_many_clients_obeys_the_contract(subject: &Subject) {
+pub(super) async fn q56_a_history_of_many_clients_obeys_the_contract(harness: &QueueHarness) {
     const ROUNDS: u64 = 3;
     let first = setting("QUEUE_CONFORMANCE_SEED", 0);
     for seed in first..first.saturating_add(ROUNDS) {
-        subject.note(format!("many clients at once, seed {seed}"));
-        let fixture = subject.maker().make().await;
+        harness.note(format!("many clients at once, seed {seed}"));
+        let fixture = harness.factory().make().await;
         let history = clients::record(&fixture, seed).await;
-        subject.note(format!("the history of many clients at once, seed {seed}"));
+        harness.note(format!("the history of many clients at once, seed {seed}"));
         if let Err(wrong) = history::check(&history) {
             panic!("{wrong} (seed {seed})");
         }

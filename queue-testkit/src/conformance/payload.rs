@@ -2,13 +2,13 @@
 
 use queue_core::{Body, Meta, NewJob, QueueErrorKind};
 
+use super::harness::QueueHarness;
 use super::jobs::{job, json, text};
-use super::subject::Subject;
 use crate::law::expect_eq;
 use crate::law::expect_refusal;
 
 /// Q6: Payloads are JSON text and come back byte for byte, likewise meta keys and values; what is not JSON is `Invalid`.
-pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subject) {
+pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(harness: &QueueHarness) {
     let mebibyte = format!("\"{}\"", "x".repeat((1 << 20) - 2));
     let texts = [
         "null",
@@ -42,24 +42,24 @@ pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subje
     for text in texts {
         let mut new = NewJob::new("work", json(text));
         new.meta = Meta::from_iter(words);
-        subject.push_one(new).await;
+        harness.push_one(new).await;
     }
-    let typed = subject.push_one(NewJob::new("work", Body::typed((1, "two")))).await;
+    let typed = harness.push_one(NewJob::new("work", Body::typed((1, "two")))).await;
     expect_eq!(
-        text(&subject.get(typed).await.body),
+        text(&harness.get(typed).await.body),
         "[1,\"two\"]",
         "a typed payload comes back as serde writes it"
     );
 
     for expected in texts {
         let shown = expected.get(..60).unwrap_or(expected);
-        let delivery = subject.claim_one().await;
+        let delivery = harness.claim_one().await;
         assert!(
             text(&delivery.body) == expected,
             "the payload {shown} was delivered as {:.80}",
             text(&delivery.body)
         );
-        let stored = subject.get(delivery.id()).await;
+        let stored = harness.get(delivery.id()).await;
         assert!(
             text(&stored.body) == expected,
             "the payload {shown} was stored as {:.80}",
@@ -77,14 +77,14 @@ pub(super) async fn q6_payloads_and_meta_come_back_byte_for_byte(subject: &Subje
 }
 
 /// Q7: A closure is delivered as a closure, or its push is `Unsupported`, with what to use instead.
-pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instead(subject: &Subject) {
+pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instead(harness: &QueueHarness) {
     let batch = vec![job(0), NewJob::call(async |_| ())];
-    subject.note("a push of a job and a closure");
+    harness.note("a push of a job and a closure");
 
-    match subject.queue().push(batch).await {
+    match harness.queue().push(batch).await {
         Ok(receipts) => {
             expect_eq!(receipts.len(), 2, "the receipts of a job and a closure");
-            let deliveries = subject.claim_up_to(2).await;
+            let deliveries = harness.claim_up_to(2).await;
             let is_call: Vec<_> = deliveries.iter().map(|delivery| delivery.body.is_call()).collect();
             expect_eq!(is_call, [false, true], "a closure that was accepted must be delivered as a closure");
         }
@@ -96,7 +96,7 @@ pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instea
                 "the error must say what to use instead, a function with `#[background_job]`: {error}"
             );
             expect_eq!(
-                subject.total().await,
+                harness.total().await,
                 0,
                 "a batch with a closure that was refused must store nothing"
             );

@@ -7,18 +7,20 @@ use queue_core::{
     Fence, JobId, Limits, Meta, NewJob, QueueErrorKind, Receipt, Renewal, Settled, State, Transition,
 };
 
+use super::harness::QueueHarness;
 use super::jobs::{SECOND, id, job, jobs, json, text};
-use super::subject::Subject;
 use super::waiter::poll_and_drop;
 use crate::law::expect_eq;
 
 /// Q1: A batch of n jobs returns n receipts in order; `get` finds each with every field as pushed.
-pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed(subject: &Subject) {
-    let now = subject.now();
+pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed(
+    harness: &QueueHarness,
+) {
+    let now = harness.now();
     let full = job(1).id(id(1)).queue("mail").delay(SECOND * 90).priority(-7).max_attempts(9);
     let full = full.unique("key").meta("tenant", "acme").meta("trace", "00-1");
 
-    let receipts = subject.receipts(vec![job(0).id(id(0)), full, job(2)]).await;
+    let receipts = harness.receipts(vec![job(0).id(id(0)), full, job(2)]).await;
 
     expect_eq!(
         receipts.get(..2),
@@ -30,7 +32,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
         minted != id(0) && minted != id(1),
         "a job without an identity was given one that is taken: {minted}"
     );
-    let plain = subject.is(id(0), State::Available).await;
+    let plain = harness.is(id(0), State::Available).await;
     expect_eq!(
         (plain.name.as_str(), plain.queue.as_str(), text(&plain.body).as_str()),
         ("work", "default", "{\"n\":0}")
@@ -41,7 +43,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
         "the defaults"
     );
     expect_eq!((plain.pushed_at, plain.run_at), (now, now), "`pushed_at` and `run_at` of a job for now");
-    let full = subject.is(id(1), State::Scheduled).await;
+    let full = harness.is(id(1), State::Scheduled).await;
     expect_eq!(
         (full.name.as_str(), full.queue.as_str(), text(&full.body).as_str()),
         ("work", "mail", "{\"n\":1}")
@@ -64,7 +66,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
         "of a waiting job"
     );
     expect_eq!(
-        text(&subject.is(minted, State::Available).await.body),
+        text(&harness.is(minted, State::Available).await.body),
         "{\"n\":2}",
         "the third receipt's job"
     );
@@ -72,7 +74,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
 
 /// Q2: One invalid job in a batch stores none, and the error names its index, the field, the value's size and the limit.
 pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_error_says_why(
-    subject: &Subject,
+    harness: &QueueHarness,
 ) {
     let limits = Limits::default();
     let large = format!("\"{}\"", "x".repeat(limits.payload));
@@ -99,8 +101,8 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
     for (bad, named) in bad {
         let step = format!("a push of three jobs, the second of them bad ({})", named.join(", "));
         let batch = vec![job(0).id(id(0)), bad, job(2).id(id(2))];
-        let error = subject
-            .fails_with(QueueErrorKind::Invalid, &*step, subject.queue().push(batch))
+        let error = harness
+            .fails_with(QueueErrorKind::Invalid, &*step, harness.queue().push(batch))
             .await
             .to_string();
         assert!(
@@ -113,18 +115,18 @@ pub(super) async fn q2_a_batch_with_an_invalid_job_is_refused_whole_and_the_erro
                 "the error must name the field, its size and the limit, so `{word}` too: {error}"
             );
         }
-        expect_eq!(subject.total().await, 0, "nothing must be stored after {step}");
+        expect_eq!(harness.total().await, 0, "nothing must be stored after {step}");
     }
     let batch = jobs(u32::try_from(limits.batch).unwrap_or(u32::MAX) + 1);
-    let error = subject
-        .fails_with(QueueErrorKind::Invalid, "a push of 10,001 jobs", subject.queue().push(batch))
+    let error = harness
+        .fails_with(QueueErrorKind::Invalid, "a push of 10,001 jobs", harness.queue().push(batch))
         .await;
     let error = error.to_string();
     assert!(
         error.contains("10001") && error.contains("10000"),
         "the error must name the size and the limit: {error}"
     );
-    expect_eq!(subject.total().await, 0, "nothing must be stored of a batch that is too large");
+    expect_eq!(harness.total().await, 0, "nothing must be stored of a batch that is too large");
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -133,61 +135,61 @@ fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 
 /// Q3: Pushing a known id again stores nothing, returns the same receipt, and does not change the stored job.
 pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_same_receipt(
-    subject: &Subject,
+    harness: &QueueHarness,
 ) {
     let other = || job(2).id(id(1)).queue("other").priority(3).delay(SECOND).max_attempts(2).meta("a", "b");
-    let first = subject.receipts(vec![job(1).id(id(1)), other()]).await;
+    let first = harness.receipts(vec![job(1).id(id(1)), other()]).await;
     expect_eq!(first, [Receipt::Stored(id(1)); 2], "a batch that names an id twice stores its first job");
 
     for state in [State::Available, State::Executing, State::Completed] {
         match state {
-            State::Executing => drop(subject.claim_one().await),
+            State::Executing => drop(harness.claim_one().await),
             State::Completed => {
-                subject.advance(SECOND * 30).await;
-                let delivery = subject.claim_one().await;
-                subject.settle(&delivery, Transition::Complete).await;
+                harness.advance(SECOND * 30).await;
+                let delivery = harness.claim_one().await;
+                harness.settle(&delivery, Transition::Complete).await;
             }
             _ => {}
         }
-        let before = format!("{:?}", subject.is(id(1), state).await);
+        let before = format!("{:?}", harness.is(id(1), state).await);
 
-        let again = subject.receipts(vec![job(3).id(id(3)), other()]).await;
+        let again = harness.receipts(vec![job(3).id(id(3)), other()]).await;
 
         expect_eq!(again, [Receipt::Stored(id(3)), Receipt::Stored(id(1))], "pushing again what is {state}");
-        let record = subject.is(id(1), state).await;
+        let record = harness.is(id(1), state).await;
         expect_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
         expect_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
-        expect_eq!(subject.total().await, 2, "pushing again must not store what is {state}");
-        subject.ok("`delete`", subject.queue().delete(id(3))).await;
+        expect_eq!(harness.total().await, 2, "pushing again must not store what is {state}");
+        harness.ok("`delete`", harness.queue().delete(id(3))).await;
     }
 }
 
 /// Q4: An empty batch succeeds and touches nothing.
-pub(super) async fn q4_an_empty_batch_succeeds_and_touches_nothing(subject: &Subject) {
-    let mut waiter = subject.claiming(queue_core::Demand::new("default", 1));
-    waiter.waits(&**subject.queue()).await;
+pub(super) async fn q4_an_empty_batch_succeeds_and_touches_nothing(harness: &QueueHarness) {
+    let mut waiter = harness.claiming(queue_core::Demand::new("default", 1));
+    waiter.waits(&**harness.queue()).await;
 
-    expect_eq!(subject.receipts(Vec::new()).await, [], "the receipts of an empty batch");
-    let renewals: Vec<Renewal> = subject.ok("a renewal of nothing", subject.queue().renew(&[])).await;
+    expect_eq!(harness.receipts(Vec::new()).await, [], "the receipts of an empty batch");
+    let renewals: Vec<Renewal> = harness.ok("a renewal of nothing", harness.queue().renew(&[])).await;
     expect_eq!(renewals, [], "the renewals of no leases");
-    let settled: Vec<Settled> = subject.settled(Vec::new()).await;
+    let settled: Vec<Settled> = harness.settled(Vec::new()).await;
     expect_eq!(settled, [], "the settlements of nothing");
 
-    expect_eq!(subject.total().await, 0, "an empty batch stores nothing");
-    waiter.waits(&**subject.queue()).await;
+    expect_eq!(harness.total().await, 0, "an empty batch stores nothing");
+    waiter.waits(&**harness.queue()).await;
 }
 
 /// Q5: Dropping a push future part-way leaves the whole batch or none of it.
-pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(subject: &Subject) {
+pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(harness: &QueueHarness) {
     const SIZE: u32 = 5;
     for polls in 0..10 {
         let batch = || (0..SIZE).map(|number| job(number).id(id(polls * SIZE + number))).collect::<Vec<_>>();
         let ids: Vec<JobId> = batch().iter().filter_map(|job| job.id).collect();
 
-        subject.note(format!("a push of {SIZE} jobs, dropped after {polls} polls"));
-        let answer = poll_and_drop(polls as usize, subject.queue().push(batch())).await;
+        harness.note(format!("a push of {SIZE} jobs, dropped after {polls} polls"));
+        let answer = poll_and_drop(polls as usize, harness.queue().push(batch())).await;
 
-        let stored = subject.ids(&Filter::all()).await.iter().filter(|id| ids.contains(id)).count();
+        let stored = harness.ids(&Filter::all()).await.iter().filter(|id| ids.contains(id)).count();
         assert!(
             stored == 0 || stored == SIZE as usize,
             "a push dropped after {polls} polls left {stored} of {SIZE} jobs"
@@ -197,8 +199,8 @@ pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(subje
             "a push that was answered left {stored} of {SIZE} jobs"
         );
         // Whatever it left, the same push again makes it whole.
-        subject.push(batch()).await;
-        let all = subject.ids(&Filter::all()).await;
+        harness.push(batch()).await;
+        let all = harness.ids(&Filter::all()).await;
         let count = ids.iter().filter(|id| all.iter().filter(|stored| stored == id).count() == 1).count();
         expect_eq!(
             count,

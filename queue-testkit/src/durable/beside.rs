@@ -12,7 +12,7 @@ use queue_core::{
     Transition, Unique,
 };
 
-use super::trial::Trial;
+use super::harness::StoreHarness;
 use crate::conformance::jobs::{id, job};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -56,15 +56,15 @@ const BUSY: u32 = 12;
 
 impl Beside {
     /// Stores the jobs that the operations of a caller are about. No two callers of a store have the same number.
-    pub(super) async fn prepare(trial: &Trial, queue: &dyn Admin, number: u32) -> Self {
+    pub(super) async fn prepare(harness: &StoreHarness, queue: &dyn Admin, number: u32) -> Self {
         let mut caller = Self { number, leases: Vec::new() };
         let waiting = (1..=3).map(|place| caller.job(place, "waiting").delay(HOUR));
         let replaced = caller.job(4, "waiting").delay(HOUR).unique(format!("replaced-{number}"));
         let ready = caller.job(0, "ready");
-        trial.push(queue, waiting.chain([ready, replaced]).collect()).await;
-        trial.push(queue, (0..BUSY).map(|place| caller.job(10 + place, "busy")).collect()).await;
+        harness.push(queue, waiting.chain([ready, replaced]).collect()).await;
+        harness.push(queue, (0..BUSY).map(|place| caller.job(10 + place, "busy")).collect()).await;
         let demand = Demand::new(caller.queue("busy"), BUSY as usize).lease(HOUR);
-        let claim = trial.steps().ok("a claim", queue.claim(&demand)).await;
+        let claim = harness.steps().ok("a claim", queue.claim(&demand)).await;
         assert!(
             claim.len() == BUSY as usize,
             "{} of {BUSY} ready jobs were delivered to one claim",
@@ -83,16 +83,16 @@ impl Beside {
 
     /// Stores a job for each caller that is due, and one whose lease has expired, and waits until they are so.
     /// Nobody has looked for them since.
-    pub(super) async fn let_time_pass(trial: &Trial, queue: &dyn Admin, callers: &[Self]) {
+    pub(super) async fn let_time_pass(harness: &StoreHarness, queue: &dyn Admin, callers: &[Self]) {
         let expired: Vec<_> = callers.iter().map(|caller| caller.job(5, EXPIRED).queue(EXPIRED)).collect();
         let due: Vec<_> = callers.iter().map(|caller| caller.job(6, DUE).queue(DUE).delay(SOON)).collect();
         let all: Vec<_> = expired.iter().chain(&due).filter_map(|job| job.id).collect();
-        trial.push(queue, expired).await;
+        harness.push(queue, expired).await;
         let demand = Demand::new(EXPIRED, callers.len()).lease(SOON);
-        trial.steps().ok("a claim", queue.claim(&demand)).await;
-        trial.push(queue, due).await;
+        harness.steps().ok("a claim", queue.claim(&demand)).await;
+        harness.push(queue, due).await;
         for job in all {
-            trial.is_in(queue, job, State::Available).await;
+            harness.is_in(queue, job, State::Available).await;
         }
     }
 
@@ -267,9 +267,9 @@ impl Beside {
         }
     }
 
-    pub(super) async fn holds_its_leases(&self, trial: &Trial, queue: &dyn Admin) {
+    pub(super) async fn holds_its_leases(&self, harness: &StoreHarness, queue: &dyn Admin) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
-        let renewed = trial.steps().ok("a renewal", queue.renew(&leases)).await;
+        let renewed = harness.steps().ok("a renewal", queue.renew(&leases)).await;
         let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
         assert!(are_held, "a lease was lost while a transaction was open: {renewed:?}");
     }

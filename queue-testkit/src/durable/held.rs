@@ -10,9 +10,9 @@ use queue_core::{Admin, Demand, NewJob, QueueError, Receipt, Renewal, Settled, S
 use tokio::time::timeout;
 
 use super::beside::{Beside, Operation, Wrong};
+use super::harness::StoreHarness;
 use super::hold::Hold;
 use super::operation::Delays;
-use super::trial::Trial;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
@@ -25,10 +25,12 @@ const ENOUGH: usize = 3;
 /// How many operations may be wrong before the other transactions are left out.
 const PLENTY: usize = 30;
 
-pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job(trial: &Trial) {
+pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job(
+    harness: &StoreHarness,
+) {
     let mut wrong = Vec::new();
     for hold in Hold::ALL {
-        let found = beside(&trial.afresh().await, hold).await;
+        let found = beside(&harness.afresh().await, hold).await;
         wrong.extend(found.into_iter().map(|found| format!("beside an open {hold:?}: {found}")));
         if wrong.len() >= PLENTY {
             break;
@@ -38,15 +40,15 @@ pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_ke
 }
 
 /// Makes every operation, of two programs, beside an open transaction. Returns what is wrong with them.
-async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
-    let mut programs = [trial.open().await, trial.open().await];
+async fn beside(harness: &StoreHarness, hold: Hold) -> Vec<String> {
+    let mut programs = [harness.open().await, harness.open().await];
     let callers =
-        [Beside::prepare(trial, &*programs[0], 1).await, Beside::prepare(trial, &*programs[1], 2).await];
-    let Some((begun, is_alone)) = hold.begin_early(trial).await else { return Vec::new() };
-    let subject = hold.prepare(trial, &*programs[0]).await;
-    Beside::let_time_pass(trial, &*programs[0], &callers).await;
-    let Some(transaction) = hold.begin(trial, begun, &subject).await else { return Vec::new() };
-    hold.let_time_pass(trial, &*programs[1], &subject).await;
+        [Beside::prepare(harness, &*programs[0], 1).await, Beside::prepare(harness, &*programs[1], 2).await];
+    let Some((begun, is_alone)) = hold.begin_early(harness).await else { return Vec::new() };
+    let held_job = hold.prepare(harness, &*programs[0]).await;
+    Beside::let_time_pass(harness, &*programs[0], &callers).await;
+    let Some(transaction) = hold.begin(harness, begun, &held_job).await else { return Vec::new() };
+    hold.let_time_pass(harness, &*programs[1], &held_job).await;
 
     let mut wrong = Vec::new();
     if is_alone {
@@ -54,38 +56,42 @@ async fn beside(trial: &Trial, hold: Hold) -> Vec<String> {
         for (caller, program) in callers.iter().zip(&mut programs) {
             let (reads, writes) = caller.operations().into_iter().partition(|operation| operation.reads);
             waiting.push(tokio::spawn(all_at_once(writes, program.clone())));
-            wrong.extend(one_by_one(trial, reads, program).await);
+            wrong.extend(one_by_one(harness, reads, program).await);
         }
-        trial.steps().finishes("the end of the application's transaction", transaction.commit()).await;
+        harness.steps().finishes("the end of the application's transaction", transaction.commit()).await;
         for waiting in waiting {
-            let answers = trial.steps().finishes("operations that waited for the writer", waiting).await;
+            let answers = harness.steps().finishes("operations that waited for the writer", waiting).await;
             wrong.extend(answers.unwrap_or_else(|error| panic!("the operations: {error}")));
         }
     } else {
         // A worker renews all that it has in one call, the job that the transaction holds among them.
-        let held = subject.lease().cloned();
+        let held = held_job.lease().cloned();
         wrong.extend(callers[0].is_renewed_beside(held, &*programs[0], BOUND).await);
         for (caller, program) in callers.iter().zip(&mut programs) {
-            wrong.extend(one_by_one(trial, caller.operations(), program).await);
+            wrong.extend(one_by_one(harness, caller.operations(), program).await);
         }
-        match timeout(BOUND, trial.store().open()).await {
+        match timeout(BOUND, harness.store().open()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => wrong.push(format!("opening the store failed: {}", chain(&error))),
             Err(_) => wrong.push(format!("opening the store did not answer within {BOUND:?}")),
         }
-        trial.steps().finishes("the end of the application's transaction", transaction.commit()).await;
+        harness.steps().finishes("the end of the application's transaction", transaction.commit()).await;
     }
     for (caller, program) in callers.iter().zip(&programs) {
-        caller.holds_its_leases(trial, &**program).await;
+        caller.holds_its_leases(harness, &**program).await;
     }
     wrong
 }
 
 /// Makes operations one after the other. A program whose operation was late is followed by another one.
-async fn one_by_one(trial: &Trial, operations: Vec<Operation>, program: &mut Arc<dyn Admin>) -> Vec<String> {
+async fn one_by_one(
+    harness: &StoreHarness,
+    operations: Vec<Operation>,
+    program: &mut Arc<dyn Admin>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     for Operation { what, make, .. } in operations {
-        trial.steps().note(format!("{what} beside an open transaction"));
+        harness.steps().note(format!("{what} beside an open transaction"));
         match timeout(BOUND, make(program.clone())).await {
             Ok(Ok(())) => continue,
             Ok(Err(Wrong(why))) => wrong.push(format!("{what} {why}")),
@@ -95,7 +101,7 @@ async fn one_by_one(trial: &Trial, operations: Vec<Operation>, program: &mut Arc
             wrong.push("the operations after it were left out".to_owned());
             break;
         }
-        *program = trial.open().await;
+        *program = harness.open().await;
     }
     wrong
 }
@@ -110,27 +116,29 @@ async fn all_at_once(operations: Vec<Operation>, program: Arc<dyn Admin>) -> Vec
 /// How many callers of one program wait for the key.
 const WAITING: u32 = 8;
 
-pub(super) async fn d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process(trial: &Trial) {
+pub(super) async fn d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process(
+    harness: &StoreHarness,
+) {
     for is_committed in [true, false] {
-        behind(&trial.afresh().await, is_committed).await;
+        behind(&harness.afresh().await, is_committed).await;
     }
 }
 
-async fn behind(trial: &Trial, is_committed: bool) {
-    let mut program = trial.open().await;
+async fn behind(harness: &StoreHarness, is_committed: bool) {
+    let mut program = harness.open().await;
     let queue = program.clone();
-    let caller = Beside::prepare(trial, &*queue, 1).await;
+    let caller = Beside::prepare(harness, &*queue, 1).await;
     let attempts: Vec<_> = (0..2).map(|number| job(number).id(id(10 + number)).queue("attempts")).collect();
-    trial.push(&*queue, attempts).await;
+    harness.push(&*queue, attempts).await;
     let demand = Demand::new("attempts", 2);
-    let claimed = trial.steps().ok("a claim", queue.claim(&demand)).await;
+    let claimed = harness.steps().ok("a claim", queue.claim(&demand)).await;
     let attempts: Vec<_> = claimed.into_iter().map(|delivery| delivery.lease).collect();
-    Beside::let_time_pass(trial, &*queue, std::slice::from_ref(&caller)).await;
-    let Some(mut transaction) = trial.store().begin().await else { return };
+    Beside::let_time_pass(harness, &*queue, std::slice::from_ref(&caller)).await;
+    let Some(mut transaction) = harness.store().begin().await else { return };
     if transaction.delays() == Delays::Writers {
         return transaction.rollback().await;
     }
-    trial.steps().ok("a push in a transaction", transaction.push(keyed(0))).await;
+    harness.steps().ok("a push in a transaction", transaction.push(keyed(0))).await;
 
     let mut pushes = Vec::new();
     let mut settlements = Vec::new();
@@ -143,14 +151,14 @@ async fn behind(trial: &Trial, is_committed: bool) {
         }
         let unrelated = queue.push(vec![job(number).queue("unrelated")]);
         let step = format!("a push behind {number} that wait for a key, within {BOUND:?},");
-        trial.steps().note(step.clone());
+        harness.steps().note(step.clone());
         let pushed = timeout(BOUND, unrelated).await.unwrap_or_else(|_| panic!("{step} was not answered"));
         pushed.unwrap_or_else(|error| panic!("{step} failed: {}", chain(&error)));
     }
-    let wrong = one_by_one(trial, caller.operations(), &mut program).await;
+    let wrong = one_by_one(harness, caller.operations(), &mut program).await;
     assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));
     let renewed =
-        trial.steps().ok("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
+        harness.steps().ok("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
     let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
     assert!(are_held, "an attempt whose settlement waits for a key has lost its lease: {renewed:?}");
     for waiting in &mut pushes {
@@ -168,10 +176,10 @@ async fn behind(trial: &Trial, is_committed: bool) {
     }
     let mut receipts = Vec::new();
     for waiting in pushes {
-        receipts.push(trial.steps().ok("a push that waited for a key", waiting).await);
+        receipts.push(harness.steps().ok("a push that waited for a key", waiting).await);
     }
     for waiting in settlements {
-        let settled = trial.steps().ok("a settlement that waited for a key", waiting).await;
+        let settled = harness.steps().ok("a settlement that waited for a key", waiting).await;
         expect_eq!(settled, Settled::Applied, "a settlement that waited for its followup's key");
     }
     let stored = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).count();
@@ -183,7 +191,7 @@ async fn behind(trial: &Trial, is_committed: bool) {
     if is_committed {
         expect_eq!(receipts[0].id(), id(0), "the job that holds the key whose transaction has committed");
     }
-    caller.holds_its_leases(trial, &*queue).await;
+    caller.holds_its_leases(harness, &*queue).await;
 }
 
 fn keyed(number: u32) -> NewJob {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use queue_core::{Admin, Demand, JobId, Lease, NewJob, QueueError, Settlement, State, Transition, Unique};
 
+use super::harness::StoreHarness;
 use super::operation::{Delays, Operation};
 use super::store::Transaction;
-use super::trial::Trial;
 use crate::conformance::jobs::{id, job};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -39,12 +39,12 @@ pub(super) enum Hold {
 }
 
 /// What a hold is about.
-pub(super) struct Subject {
+pub(super) struct HeldJob {
     id: JobId,
     lease: Option<Lease>,
 }
 
-impl Subject {
+impl HeldJob {
     /// The lease of the job that is held, if it's executing.
     pub(super) fn lease(&self) -> Option<&Lease> {
         self.lease.as_ref()
@@ -81,9 +81,9 @@ impl Hold {
     }
 
     /// Stores the job that the transaction is about.
-    pub(super) async fn prepare(self, trial: &Trial, queue: &dyn Admin) -> Subject {
+    pub(super) async fn prepare(self, harness: &StoreHarness, queue: &dyn Admin) -> HeldJob {
         let job = match self {
-            Self::Reading | Self::Push | Self::PushOfANewKey => return Subject { id: id(0), lease: None },
+            Self::Reading | Self::Push | Self::PushOfANewKey => return HeldJob { id: id(0), lease: None },
             Self::PushOfAHeldKey
             | Self::PushThatReplaces
             | Self::CancelOfAWaitingJob
@@ -98,29 +98,32 @@ impl Hold {
             | Self::Prune
             | Self::Pause => Self::job(),
         };
-        trial.push(queue, vec![job]).await;
+        harness.push(queue, vec![job]).await;
         let length = match self {
             Self::UnitOfWork | Self::Renewal | Self::Settlement | Self::CancelOfAnExecutingJob => MEANWHILE,
             Self::RetryOfAFinishedJob | Self::Prune => HOUR,
-            _ => return Subject { id: id(0), lease: None },
+            _ => return HeldJob { id: id(0), lease: None },
         };
         let demand = Demand::new(QUEUE, 1).lease(length);
         let lease =
-            trial.steps().ok("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
+            harness.steps().ok("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
         if let (Self::RetryOfAFinishedJob | Self::Prune, Some(lease)) = (self, &lease) {
             let done = Settlement::new(lease.clone(), Transition::Complete);
-            trial.steps().ok("a settlement", queue.settle(vec![done])).await;
+            harness.steps().ok("a settlement", queue.settle(vec![done])).await;
         }
-        Subject { id: id(0), lease }
+        HeldJob { id: id(0), lease }
     }
 
     /// Begins the transaction before the jobs are stored that time is to change, since that may take long. Returns
     /// also whether it keeps others from writing; then it's begun again after them. `None` if the store can't.
-    pub(super) async fn begin_early(self, trial: &Trial) -> Option<(Option<Box<dyn Transaction>>, bool)> {
+    pub(super) async fn begin_early(
+        self,
+        harness: &StoreHarness,
+    ) -> Option<(Option<Box<dyn Transaction>>, bool)> {
         if self == Self::Reading {
             return Some((None, false));
         }
-        let transaction = trial.store().begin().await?;
+        let transaction = harness.store().begin().await?;
         if transaction.delays() == Delays::SameKeyOrJob {
             return Some((Some(transaction), false));
         }
@@ -131,17 +134,17 @@ impl Hold {
     /// Does in the transaction what is held; `None` if the store can't.
     pub(super) async fn begin(
         self,
-        trial: &Trial,
+        harness: &StoreHarness,
         begun: Option<Box<dyn Transaction>>,
-        subject: &Subject,
+        held_job: &HeldJob,
     ) -> Option<Box<dyn Transaction>> {
         let mut transaction = match begun {
-            _ if self == Self::Reading => return trial.store().begin_reading().await,
+            _ if self == Self::Reading => return harness.store().begin_reading().await,
             Some(begun) => begun,
-            None => trial.store().begin().await?,
+            None => harness.store().begin().await?,
         };
         let step = format!("within a transaction: {self:?}");
-        match trial.steps().ok(step, self.work(&mut *transaction, subject)).await {
+        match harness.steps().ok(step, self.work(&mut *transaction, held_job)).await {
             true => Some(transaction),
             false => {
                 transaction.rollback().await;
@@ -150,7 +153,7 @@ impl Hold {
         }
     }
 
-    async fn work(self, transaction: &mut dyn Transaction, subject: &Subject) -> Result<bool, QueueError> {
+    async fn work(self, transaction: &mut dyn Transaction, held_job: &HeldJob) -> Result<bool, QueueError> {
         let keyed = Self::job();
         let push = match self {
             Self::Reading => return Ok(true),
@@ -159,19 +162,19 @@ impl Hold {
             Self::PushThatReplaces => keyed.unique(Self::key().replace()).delay(HOUR),
             Self::UnitOfWork => {
                 transaction.push(keyed.id(id(1)).delay(HOUR)).await?;
-                let operation = subject.lease.clone().map(Operation::Settle);
+                let operation = held_job.lease.clone().map(Operation::Settle);
                 return match operation {
                     Some(operation) => transaction.operate(&operation).await,
                     None => Ok(false),
                 };
             }
-            _ => return transaction.operate(&self.operation(subject)).await,
+            _ => return transaction.operate(&self.operation(held_job)).await,
         };
         transaction.push(push).await?;
         Ok(true)
     }
 
-    fn operation(self, Subject { id, lease }: &Subject) -> Operation {
+    fn operation(self, HeldJob { id, lease }: &HeldJob) -> Operation {
         match (self, lease.clone()) {
             (Self::Renewal, Some(lease)) => Operation::Renew(lease),
             (Self::Settlement, Some(lease)) => Operation::Settle(lease),
@@ -185,7 +188,7 @@ impl Hold {
     }
 
     /// Waits until time would have changed something for the job that is held.
-    pub(super) async fn let_time_pass(self, trial: &Trial, queue: &dyn Admin, subject: &Subject) {
+    pub(super) async fn let_time_pass(self, harness: &StoreHarness, queue: &dyn Admin, held_job: &HeldJob) {
         match self {
             Self::PushOfAHeldKey
             | Self::PushThatReplaces
@@ -195,7 +198,7 @@ impl Hold {
             | Self::CancelOfAWaitingJob
             | Self::CancelOfAnExecutingJob
             | Self::RetryOfAWaitingJob
-            | Self::Delete => trial.is_in(queue, subject.id, State::Available).await,
+            | Self::Delete => harness.is_in(queue, held_job.id, State::Available).await,
             Self::Reading
             | Self::Push
             | Self::PushOfANewKey

@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use queue_core::JobId;
 
+use super::harness::StoreHarness;
 use super::process::{BATCH, Process, Role, id};
-use super::trial::Trial;
 use crate::conformance::jobs::{job, jobs};
 
 /// How many batches are stored before the process is killed, in each round.
 const ROUNDS: [usize; 12] = [1, 2, 20, 3, 1, 5, 2, 4, 1, 3, 2, 6];
 
-pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(trial: &Trial) {
+pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(harness: &StoreHarness) {
     for batches in ROUNDS {
-        let (acknowledged, stored) = push_until_killed(&trial.afresh().await, batches, 0.0).await;
+        let (acknowledged, stored) = push_until_killed(&harness.afresh().await, batches, 0.0).await;
         for batch in acknowledged {
             let missing = (0..BATCH).filter(|place| !stored.contains(&id(batch, *place))).count();
             assert!(missing == 0, "batch {batch} was acknowledged, and {missing} jobs of it are gone");
@@ -22,10 +22,10 @@ pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(trial
     }
 }
 
-pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(trial: &Trial) {
+pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(harness: &StoreHarness) {
     for (round, batches) in ROUNDS.into_iter().enumerate() {
         let share = round as f64 / ROUNDS.len() as f64;
-        let (_, stored) = push_until_killed(&trial.afresh().await, batches, share).await;
+        let (_, stored) = push_until_killed(&harness.afresh().await, batches, share).await;
         assert!(
             stored.len().is_multiple_of(BATCH as usize),
             "a process that pushes batches of {BATCH} was killed, and {} jobs are there: a batch was stored in part",
@@ -39,12 +39,16 @@ pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(t
 /// first batch is so at once, for what that took is not known.
 ///
 /// Gives the batches that it said it of, and the jobs that are there.
-async fn push_until_killed(trial: &Trial, batches: usize, share: f64) -> (Vec<u32>, BTreeSet<JobId>) {
-    let mut process = trial.start(Role::Push);
+async fn push_until_killed(
+    harness: &StoreHarness,
+    batches: usize,
+    share: f64,
+) -> (Vec<u32>, BTreeSet<JobId>) {
+    let mut process = harness.start(Role::Push);
     let mut said = Vec::new();
     let mut began = None;
     while said.len() < batches {
-        let line = trial.steps().finishes("waiting for a batch to be stored", process.says()).await;
+        let line = harness.steps().finishes("waiting for a batch to be stored", process.says()).await;
         said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
         began.get_or_insert_with(Instant::now);
     }
@@ -53,25 +57,25 @@ async fn push_until_killed(trial: &Trial, batches: usize, share: f64) -> (Vec<u3
     }
     said.extend(process.kill().await);
     let acknowledged = said.iter().filter_map(|line| line.strip_prefix("stored ")?.parse().ok()).collect();
-    let queue = trial.open().await;
-    (acknowledged, trial.all(&*queue).await.into_keys().collect())
+    let queue = harness.open().await;
+    (acknowledged, harness.all(&*queue).await.into_keys().collect())
 }
 
-pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(trial: &Trial) {
-    let Some(served) = trial.store().on_a_server().await else { return };
-    let trial = trial.with_store(served.store);
-    let queue = trial.open().await;
+pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(harness: &StoreHarness) {
+    let Some(served) = harness.store().on_a_server().await else { return };
+    let harness = harness.with_store(served.store);
+    let queue = harness.open().await;
     let mut pushed = BTreeSet::new();
     for round in 0..3 {
-        pushed.extend(trial.push(&*queue, (0..10).map(|number| job(round * 10 + number)).collect()).await);
+        pushed.extend(harness.push(&*queue, (0..10).map(|number| job(round * 10 + number)).collect()).await);
 
-        trial.steps().note("the server was killed straight after an answer, and started again");
+        harness.steps().note("the server was killed straight after an answer, and started again");
         served.server.begin().await;
         served.server.end().await;
 
-        let missing = trial.retry_until_ok("`counts` on the same handle", || queue.counts()).await;
+        let missing = harness.retry_until_ok("`counts` on the same handle", || queue.counts()).await;
         drop(missing);
-        let stored: BTreeSet<_> = trial.all(&*trial.open().await).await.into_keys().collect();
+        let stored: BTreeSet<_> = harness.all(&*harness.open().await).await.into_keys().collect();
         let gone = pushed.difference(&stored).count();
         assert!(gone == 0, "{gone} jobs were acknowledged before the server was killed, and are gone");
     }
@@ -105,11 +109,11 @@ impl Heard {
     }
 }
 
-pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(trial: &Trial) {
-    let queue = trial.open().await;
+pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHarness) {
+    let queue = harness.open().await;
     let endless = jobs(JOBS).into_iter().map(|job| job.max_attempts(1_000));
-    let pushed = trial.push(&*queue, endless.collect()).await;
-    let mut workers = [trial.start(Role::Work(500)), trial.start(Role::Work(500))];
+    let pushed = harness.push(&*queue, endless.collect()).await;
+    let mut workers = [harness.start(Role::Work(500)), harness.start(Role::Work(500))];
     let mut heard = Heard::default();
     let (mut lines, mut kills) = (0, 0);
     let is_over = async {
@@ -123,19 +127,19 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(trial: &Trial) {
             let line = line.unwrap_or_else(|| panic!("a worker ended by itself"));
             if heard.note(&line) {
                 lines += 1;
-            } else if trial.are_completed(&*queue, JOBS).await {
+            } else if harness.are_completed(&*queue, JOBS).await {
                 // A worker says that it goes on once for each claim.
                 return;
             }
             // By turns it has just claimed something, and has just done it.
             if lines >= 2 * JOBS / KILLS * (kills + 1) + kills % 2 && kills < KILLS {
                 kills += 1;
-                let dead = std::mem::replace(&mut workers[at], trial.start(Role::Work(500)));
+                let dead = std::mem::replace(&mut workers[at], harness.start(Role::Work(500)));
                 hear_out(&mut heard, dead).await;
             }
         }
     };
-    trial.steps().finishes("the work of processes of which some are killed", is_over).await;
+    harness.steps().finishes("the work of processes of which some are killed", is_over).await;
     for worker in workers {
         hear_out(&mut heard, worker).await;
     }

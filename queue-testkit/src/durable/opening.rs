@@ -6,8 +6,8 @@ use futures_util::future::{join, join_all};
 use queue_core::error::chain;
 use queue_core::{Delivery, Demand};
 
+use super::harness::StoreHarness;
 use super::process::{BATCH, Role, id};
-use super::trial::Trial;
 use crate::conformance::jobs::job;
 
 /// How many processes, and how many handles of this one, are the first.
@@ -17,29 +17,30 @@ const HANDLES: u32 = 4;
 /// How many fresh stores they are the first of: who comes first is a matter of luck.
 const STORES: usize = 6;
 
-pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(trial: &Trial) {
+pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(harness: &StoreHarness) {
     for _ in 0..STORES {
-        is_opened_by_many(&trial.afresh().await).await;
+        is_opened_by_many(&harness.afresh().await).await;
     }
 }
 
-async fn is_opened_by_many(trial: &Trial) {
+async fn is_opened_by_many(harness: &StoreHarness) {
     // The handles have begun to open by the time that the processes start.
-    let handles = join_all((0..HANDLES).map(|_| trial.open()));
+    let handles = join_all((0..HANDLES).map(|_| harness.open()));
     let processes =
-        async { (0..PROCESSES).map(|number| trial.start(Role::Open(number))).collect::<Vec<_>>() };
+        async { (0..PROCESSES).map(|number| harness.start(Role::Open(number))).collect::<Vec<_>>() };
     let (handles, mut processes) = join(handles, processes).await;
     for (number, handle) in (PROCESSES..).zip(&handles) {
         let jobs = (0..BATCH).map(|place| job(number).id(id(number, place))).collect();
-        trial.push(&**handle, jobs).await;
+        harness.push(&**handle, jobs).await;
     }
     for process in &mut processes {
-        let said = trial.steps().finishes("waiting for a process that opens the store", process.says()).await;
+        let said =
+            harness.steps().finishes("waiting for a process that opens the store", process.says()).await;
         assert!(said.is_some(), "a process that opened the store with others ended by itself");
     }
 
-    for handle in handles.iter().chain([&trial.open().await]) {
-        let stored = trial.all(&**handle).await.len();
+    for handle in handles.iter().chain([&harness.open().await]) {
+        let stored = harness.all(&**handle).await.len();
         let pushed = ((PROCESSES + HANDLES) * BATCH) as usize;
         assert!(
             stored == pushed,
@@ -48,10 +49,10 @@ async fn is_opened_by_many(trial: &Trial) {
     }
 }
 
-pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(trial: &Trial) {
-    for refusal in trial.store().refusals().await {
+pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(harness: &StoreHarness) {
+    for refusal in harness.store().refusals().await {
         let what = refusal.what;
-        match trial.steps().finishes(format!("opening {what}"), refusal.open).await {
+        match harness.steps().finishes(format!("opening {what}"), refusal.open).await {
             Ok(_) => panic!("{what} was opened, and must be refused"),
             Err(error) => {
                 let text = chain(&error);
@@ -66,15 +67,15 @@ pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(trial: &
     }
 }
 
-pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(trial: &Trial) {
-    for upgrade in trial.store().upgrades().await {
+pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(harness: &StoreHarness) {
+    for upgrade in harness.store().upgrades().await {
         let what = upgrade.what;
-        let queue = trial.steps().ok(format!("opening {what}"), upgrade.open).await;
-        let stored = trial.all(&*queue).await;
+        let queue = harness.steps().ok(format!("opening {what}"), upgrade.open).await;
+        let stored = harness.all(&*queue).await;
         let mut ready = Vec::new();
         for job in stored.values() {
             let demand = Demand::new(job.queue.clone(), stored.len()).wait(Duration::ZERO);
-            let claimed = trial.steps().ok(format!("a claim from {what}"), queue.claim(&demand)).await;
+            let claimed = harness.steps().ok(format!("a claim from {what}"), queue.claim(&demand)).await;
             ready.extend(claimed.iter().map(Delivery::id));
         }
         for job in upgrade.expected {

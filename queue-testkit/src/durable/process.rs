@@ -11,7 +11,7 @@ use queue_core::{Admin, Demand, JobId, Settlement, Transition};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::trial::Make;
+use super::harness::Make;
 use crate::conformance::jobs::job;
 
 const ROLE: &str = "QUEUE_TESTKIT_ROLE_OF_A_PROCESS";

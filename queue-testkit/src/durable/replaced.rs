@@ -5,8 +5,8 @@ use std::time::Duration;
 use queue_core::error::chain;
 use queue_core::{Admin, Demand, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique};
 
+use super::harness::StoreHarness;
 use super::store::Trouble;
-use super::trial::Trial;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
@@ -17,33 +17,33 @@ const REPORTS: &str = "reports";
 const WAITED_FOR: &str = "waited-for";
 
 pub(super) async fn d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store(
-    trial: &Trial,
+    harness: &StoreHarness,
 ) {
     for place in 0.. {
-        let trial = trial.afresh().await;
-        let queue = trial.open().await;
-        trial.push(&*queue, vec![job(0).queue(IMAGES)]).await;
-        let replacement = trial.store().replacements().await.into_iter().nth(place);
+        let harness = harness.afresh().await;
+        let queue = harness.open().await;
+        harness.push(&*queue, vec![job(0).queue(IMAGES)]).await;
+        let replacement = harness.store().replacements().await.into_iter().nth(place);
         let Some(replacement) = replacement else { return };
-        outlives(&trial, queue, &*replacement).await;
+        outlives(&harness, queue, &*replacement).await;
     }
 }
 
-async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: &dyn Trouble) {
+async fn outlives(harness: &StoreHarness, queue: std::sync::Arc<dyn Admin>, replacement: &dyn Trouble) {
     for name in [PAYMENTS, REPORTS, WAITED_FOR] {
-        trial.push(&*queue, vec![job(0).queue(name)]).await;
+        harness.push(&*queue, vec![job(0).queue(name)]).await;
     }
     let demand = Demand::of([IMAGES, PAYMENTS, REPORTS, WAITED_FOR].map(QueueName::from), 10);
-    trial.steps().ok("a claim of all jobs", queue.claim(&demand)).await;
+    harness.steps().ok("a claim of all jobs", queue.claim(&demand)).await;
     let waiting = tokio::spawn({
         let queue = queue.clone();
         async move { queue.claim(&Demand::new(WAITED_FOR, 1)).await }
     });
-    trial.steps().note(replacement.name());
+    harness.steps().note(replacement.name());
     replacement.begin().await;
-    let other = trial.open().await;
+    let other = harness.open().await;
     let first = vec![job(1).queue(REPORTS).id(id(1)), job(2).queue(PAYMENTS).id(id(2))];
-    trial.push(&*other, first).await;
+    harness.push(&*other, first).await;
 
     let new = |number: u32, name: &str| job(number).queue(name).id(id(number));
     let batches = [
@@ -56,21 +56,21 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
     let what = replacement.name();
     for jobs in batches {
         let step = format!("a push by the program that had the store open when {what}");
-        match trial.steps().finishes(step, queue.push(jobs.clone())).await {
+        match harness.steps().finishes(step, queue.push(jobs.clone())).await {
             Ok(receipts) => {
                 for (job, receipt) in jobs.into_iter().zip(receipts) {
-                    is_stored(trial, &*other, job, receipt, what).await;
+                    is_stored(harness, &*other, job, receipt, what).await;
                 }
             }
-            Err(error) => trial.steps().note(format!("a push was refused: {}", chain(&error))),
+            Err(error) => harness.steps().note(format!("a push was refused: {}", chain(&error))),
         }
     }
-    settles(trial, &*queue, &*other, what).await;
+    settles(harness, &*queue, &*other, what).await;
 
-    trial.push(&*other, vec![new(30, WAITED_FOR)]).await;
+    harness.push(&*other, vec![new(30, WAITED_FOR)]).await;
     let step = format!("a claim that waited when {what}");
     let claimed =
-        trial.steps().finishes(step, waiting).await.unwrap_or_else(|error| panic!("the claim: {error}"));
+        harness.steps().finishes(step, waiting).await.unwrap_or_else(|error| panic!("the claim: {error}"));
     if let Ok(claimed) = claimed {
         let claimed: Vec<_> =
             claimed.iter().map(|delivery| (delivery.id(), delivery.queue.clone())).collect();
@@ -80,46 +80,46 @@ async fn outlives(trial: &Trial, queue: std::sync::Arc<dyn Admin>, replacement: 
 }
 
 /// Holds that others find a job in the queue that it was pushed to, by its receipt.
-async fn is_stored(trial: &Trial, other: &dyn Admin, job: NewJob, receipt: Receipt, what: &str) {
-    let stored = trial.steps().ok("`get` by another program", other.get(receipt.id())).await;
+async fn is_stored(harness: &StoreHarness, other: &dyn Admin, job: NewJob, receipt: Receipt, what: &str) {
+    let stored = harness.steps().ok("`get` by another program", other.get(receipt.id())).await;
     let Some(stored) = stored else {
         panic!("{what}: a push was acknowledged with {receipt:?}, and other programs don't find the job")
     };
     expect_eq!(stored.queue, job.queue, "{what}: the queue of a job that was acknowledged with {receipt:?}");
-    trial.is_in(other, receipt.id(), State::Available).await;
+    harness.is_in(other, receipt.id(), State::Available).await;
     let demand = Demand::new(job.queue.clone(), 100);
     let found = async {
         // A claim passes over a job that another one is making available at this moment.
         let mut is_found = false;
         while !is_found {
-            let claimed = trial.steps().ok("a claim by another program", other.claim(&demand)).await;
+            let claimed = harness.steps().ok("a claim by another program", other.claim(&demand)).await;
             is_found = claimed.iter().any(|delivery| delivery.id() == receipt.id());
             let back =
                 claimed.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
-            trial.steps().ok("a settlement", other.settle(back.collect())).await;
+            harness.steps().ok("a settlement", other.settle(back.collect())).await;
         }
     };
     let step = format!(
         "{what}: a push to `{}` was acknowledged with {receipt:?}, and a claim that finds the job",
         job.queue
     );
-    trial.steps().finishes(step, found).await;
+    harness.steps().finishes(step, found).await;
 }
 
 /// Holds that followups are in their queues that the program settles with.
-async fn settles(trial: &Trial, queue: &dyn Admin, other: &dyn Admin, what: &str) {
+async fn settles(harness: &StoreHarness, queue: &dyn Admin, other: &dyn Admin, what: &str) {
     let demand = Demand::new(REPORTS, 1).wait(Duration::ZERO);
     let step = format!("a claim by the program that had the store open when {what}");
-    let Ok(claimed) = trial.steps().finishes(step, queue.claim(&demand)).await else { return };
+    let Ok(claimed) = harness.steps().finishes(step, queue.claim(&demand)).await else { return };
     for delivery in claimed {
         expect_eq!(delivery.queue, QueueName::from(REPORTS), "{what}: the queue of a job that was claimed");
         let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
         let followup = job(20).queue(PAYMENTS).id(id(20));
         settlement.followups.push(followup.clone());
         let step = format!("a settlement by the program that had the store open when {what}");
-        let settled = trial.steps().finishes(step, queue.settle(vec![settlement])).await;
+        let settled = harness.steps().finishes(step, queue.settle(vec![settlement])).await;
         if settled.is_ok_and(|settled| settled == [Settled::Applied]) {
-            is_stored(trial, other, followup, Receipt::Stored(id(20)), what).await;
+            is_stored(harness, other, followup, Receipt::Stored(id(20)), what).await;
         }
     }
 }

@@ -7,35 +7,35 @@ use std::time::Duration;
 
 use queue_core::{Admin, Demand, JobId, Settlement, Transition};
 
+use super::harness::StoreHarness;
 use super::process::Role;
-use super::trial::Trial;
 use crate::conformance::jobs::job;
 
 /// How many jobs they share.
 const JOBS: u32 = 200;
 
-pub(super) async fn d6_any_number_of_processes_share_one_queue(trial: &Trial) {
-    let pusher = trial.open().await;
+pub(super) async fn d6_any_number_of_processes_share_one_queue(harness: &StoreHarness) {
+    let pusher = harness.open().await;
     let is_over = Arc::new(AtomicBool::new(false));
     let mut claimers = Vec::new();
     for _ in 0..2 {
-        claimers.push(tokio::spawn(claim_until(trial.open().await, is_over.clone())));
+        claimers.push(tokio::spawn(claim_until(harness.open().await, is_over.clone())));
     }
-    let processes = [trial.start(Role::Work(60_000)), trial.start(Role::Work(60_000))];
+    let processes = [harness.start(Role::Work(60_000)), harness.start(Role::Work(60_000))];
 
     let mut pushed = Vec::new();
     for number in 0..JOBS {
-        pushed.extend(trial.push(&*pusher, vec![job(number)]).await);
+        pushed.extend(harness.push(&*pusher, vec![job(number)]).await);
         // The others have their turn, so that each of them has waited once.
         tokio::task::yield_now().await;
     }
     let all_done = async {
-        while !trial.are_completed(&*pusher, JOBS).await {
+        while !harness.are_completed(&*pusher, JOBS).await {
             // A queue that answers at once must not keep the time from passing.
             tokio::task::yield_now().await;
         }
     };
-    trial.steps().finishes("the work of two handles and two processes", all_done).await;
+    harness.steps().finishes("the work of two handles and two processes", all_done).await;
     is_over.store(true, Ordering::Relaxed);
 
     let mut times: BTreeMap<JobId, u32> = BTreeMap::new();
@@ -68,19 +68,19 @@ async fn claim_until(queue: Arc<dyn Admin>, is_over: Arc<AtomicBool>) -> Vec<Job
     claimed
 }
 
-pub(super) async fn d13_without_notification_jobs_start_within_the_polling_interval(trial: &Trial) {
-    let Some(deaf) = trial.store().open_deaf(Duration::from_millis(50)).await else { return };
-    let other = trial.open().await;
+pub(super) async fn d13_without_notification_jobs_start_within_the_polling_interval(harness: &StoreHarness) {
+    let Some(deaf) = harness.store().open_deaf(Duration::from_millis(50)).await else { return };
+    let other = harness.open().await;
     for number in 0..3 {
         let claim = tokio::spawn({
             let deaf = deaf.clone();
             async move { deaf.claim(&Demand::new("default", 1)).await }
         });
         // It waits by the time that the job comes, or finds it: both are to be borne.
-        trial.steps().ok("`counts` beside a claim that waits", deaf.counts()).await;
-        let pushed = trial.push(&*other, vec![job(number)]).await;
+        harness.steps().ok("`counts` beside a claim that waits", deaf.counts()).await;
+        let pushed = harness.push(&*other, vec![job(number)]).await;
 
-        let claimed = trial.steps().finishes("a claim that nobody tells of the job", claim).await;
+        let claimed = harness.steps().finishes("a claim that nobody tells of the job", claim).await;
         let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
         let claimed = claimed.unwrap_or_else(|error| panic!("a claim that nobody tells of the job: {error}"));
         let claimed: Vec<_> = claimed.iter().map(queue_core::Delivery::id).collect();

@@ -8,7 +8,7 @@ use queue_core::{
     Timestamp, background_job, jobs,
 };
 
-use super::trial::Trial;
+use super::harness::StoreHarness;
 use crate::law::expect_eq;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -49,8 +49,8 @@ async fn wait_a_minute() -> Result<(), JobError> {
     Err(JobError::retry_in(MINUTE, "later"))
 }
 
-pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &Trial) {
-    let queue = trial.open().await;
+pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(harness: &StoreHarness) {
+    let queue = harness.open().await;
     for clock in [Wrong::Fast, Wrong::Slow] {
         let environment =
             Environment { clock: Arc::new(clock), blocking: Arc::new(NoThreads), observer: None };
@@ -59,9 +59,9 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
             AttemptRunner::new(jobs![wait_a_minute], services, queue.clone(), &[], environment.clone());
         // A second that this process waits is one of the queue's, whatever its clock says.
         let started = std::time::Instant::now();
-        let pushed = trial.push(&*queue, vec![wait_a_minute::new().into()]).await;
+        let pushed = harness.push(&*queue, vec![wait_a_minute::new().into()]).await;
         let claim = async { queue.claim(&Demand::new("default", 1)).await };
-        let deliveries = trial.steps().ok("a claim", claim).await;
+        let deliveries = harness.steps().ok("a claim", claim).await;
         let Some(mut delivery) = deliveries.into_iter().next() else {
             panic!("a claim that waits came back empty")
         };
@@ -69,11 +69,11 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(trial: &T
         delivery.received_at = Some(environment.clock.now());
 
         let attempted = runner.run(&runner.context(delivery.clone())).await;
-        let settled = trial.steps().ok("a settlement", queue.settle(vec![attempted.settlement])).await;
+        let settled = harness.steps().ok("a settlement", queue.settle(vec![attempted.settlement])).await;
 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");
         let took = started.elapsed();
-        let job = trial.steps().ok("`get`", queue.get(delivery.id())).await;
+        let job = harness.steps().ok("`get`", queue.get(delivery.id())).await;
         let Some(job) = job else { panic!("the job is gone that failed") };
         expect_eq!(job.state, State::Retryable, "the state of a job that failed: {job:?}");
         let wait = job.run_at.since(job.pushed_at);

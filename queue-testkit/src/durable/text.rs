@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use queue_core::admin::Cancellation;
 use queue_core::{Admin, Demand, JobRecord, Settled, Settlement, State, Timestamp, Transition};
 
-use super::trial::Trial;
+use super::harness::StoreHarness;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
@@ -23,16 +23,18 @@ const HARD: [&str; 9] = [
     "\u{1b}[31m\u{7f}\u{85}\u{2028}",
 ];
 
-pub(super) async fn d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements(trial: &Trial) {
-    are_recorded(trial, true).await;
-    for store in trial.store().with_fewer_characters().await {
-        are_recorded(&trial.with_store(store), false).await;
+pub(super) async fn d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements(
+    harness: &StoreHarness,
+) {
+    are_recorded(harness, true).await;
+    for store in harness.store().with_fewer_characters().await {
+        are_recorded(&harness.with_store(store), false).await;
     }
 }
 
 /// Holds that every failure is recorded, exactly so if the store can hold each character but NUL.
-async fn are_recorded(trial: &Trial, holds_all: bool) {
-    let queue = trial.open().await;
+async fn are_recorded(harness: &StoreHarness, holds_all: bool) {
+    let queue = harness.open().await;
     for (number, hard) in (0..).zip(HARD) {
         let text = format!("the card was refused: {hard} (code 51)");
         let recorded = |found: Option<&str>, what: &str| {
@@ -49,7 +51,7 @@ async fn are_recorded(trial: &Trial, holds_all: bool) {
             ("a cancel", State::Cancelled, Transition::Cancel { reason: text.clone() }),
         ];
         for (place, (what, state, transition)) in (0..).zip(endings) {
-            let job = ends(trial, &queue, number * 10 + place, transition, &text).await;
+            let job = ends(harness, &queue, number * 10 + place, transition, &text).await;
             expect_eq!(job.state, state, "the state after {what} because of {text:?}");
             match state {
                 State::Cancelled => recorded(job.cancel_reason.as_deref(), what),
@@ -57,10 +59,10 @@ async fn are_recorded(trial: &Trial, holds_all: bool) {
             }
         }
         let waiting = id(number * 10 + 5);
-        trial.push(&*queue, vec![job(0).id(waiting).queue("waiting")]).await;
-        let cancelled = trial.steps().ok("`cancel`", queue.cancel(waiting, &text)).await;
+        harness.push(&*queue, vec![job(0).id(waiting).queue("waiting")]).await;
+        let cancelled = harness.steps().ok("`cancel`", queue.cancel(waiting, &text)).await;
         expect_eq!(cancelled, Cancellation::Cancelled, "a cancel because of {text:?}");
-        let job = trial.steps().ok("`get`", queue.get(waiting)).await;
+        let job = harness.steps().ok("`get`", queue.get(waiting)).await;
         recorded(job.and_then(|job| job.cancel_reason).as_deref(), "a cancel by an operator");
     }
 }
@@ -72,20 +74,20 @@ fn far() -> Timestamp {
 
 /// Ends an attempt at a job, and returns the job.
 async fn ends(
-    trial: &Trial,
+    harness: &StoreHarness,
     queue: &Arc<dyn Admin>,
     number: u32,
     transition: Transition,
     text: &str,
 ) -> JobRecord {
-    trial.push(&**queue, vec![job(number).id(id(number))]).await;
+    harness.push(&**queue, vec![job(number).id(id(number))]).await;
     let demand = Demand::new("default", 1);
-    let claimed = trial.steps().ok("a claim", queue.claim(&demand)).await;
+    let claimed = harness.steps().ok("a claim", queue.claim(&demand)).await;
     let Some(delivery) = claimed.into_iter().next() else { panic!("a claim that waits came back empty") };
     let step = format!("a settlement with the text {text:?}");
     let settlement = Settlement::new(delivery.lease, transition);
-    let settled = trial.steps().ok(step, queue.settle(vec![settlement])).await;
+    let settled = harness.steps().ok(step, queue.settle(vec![settlement])).await;
     expect_eq!(settled, [Settled::Applied], "a settlement with the text {text:?}");
-    let job = trial.steps().ok("`get`", queue.get(id(number))).await;
+    let job = harness.steps().ok("`get`", queue.get(id(number))).await;
     job.unwrap_or_else(|| panic!("the job is gone that ended with the text {text:?}"))
 }

@@ -6,33 +6,33 @@ use std::sync::Arc;
 use queue_core::error::chain;
 use queue_core::{Admin, Demand, QueueError, QueueErrorKind, Receipt};
 
+use super::harness::StoreHarness;
 use super::process::{BATCH, id};
 use super::store::Trouble;
-use super::trial::Trial;
 use crate::conformance::jobs::job;
 use crate::law::expect_refusal;
 
-pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(trial: &Trial) {
-    let queue = trial.open().await;
-    for (round, trouble) in (0..).zip(trial.store().troubles()) {
-        outlives(trial, &queue, &*trouble, round).await;
+pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &StoreHarness) {
+    let queue = harness.open().await;
+    for (round, trouble) in (0..).zip(harness.store().troubles()) {
+        outlives(harness, &queue, &*trouble, round).await;
     }
-    if let Some(served) = trial.store().on_a_server().await {
-        let trial = trial.with_store(served.store);
-        let queue = trial.open().await;
-        outlives(&trial, &queue, &*served.server, 0).await;
+    if let Some(served) = harness.store().on_a_server().await {
+        let harness = harness.with_store(served.store);
+        let queue = harness.open().await;
+        outlives(&harness, &queue, &*served.server, 0).await;
     }
 }
 
 /// Pushes before a trouble, in it and after it, and holds that the queue is then as whoever pushed was told.
-async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, round: u32) {
+async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, round: u32) {
     let [before, within, after] = [0, 1, 2].map(|part| round * 3 + part);
     push(queue, before).await.unwrap_or_else(|error| panic!("a push before the trouble failed: {error}"));
-    trial.steps().note(format!("trouble: {}", trouble.name()));
+    harness.steps().note(format!("trouble: {}", trouble.name()));
     trouble.begin().await;
 
     let answer =
-        trial.steps().finishes(format!("a push while {}", trouble.name()), push(queue, within)).await;
+        harness.steps().finishes(format!("a push while {}", trouble.name()), push(queue, within)).await;
     if let Err(error) = &answer {
         assert!(
             error.is_transient(),
@@ -44,8 +44,8 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, 
     }
     trouble.end().await;
 
-    trial.retry_until_ok(&format!("a push after {}", trouble.name()), || push(queue, after)).await;
-    let stored: BTreeSet<_> = trial.all(&**queue).await.into_keys().collect();
+    harness.retry_until_ok(&format!("a push after {}", trouble.name()), || push(queue, after)).await;
+    let stored: BTreeSet<_> = harness.all(&**queue).await.into_keys().collect();
     let of = |batch| (0..BATCH).filter(|place| stored.contains(&id(batch, *place))).count();
     let whole = BATCH as usize;
     assert!(of(before) == whole, "{}: jobs that were acknowledged before it are gone", trouble.name());
@@ -62,7 +62,7 @@ async fn outlives(trial: &Trial, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, 
     let demand = Demand::new("default", whole * 3);
     let mut claimed = 0;
     while claimed < 2 * whole {
-        claimed += trial.retry_until_ok("a claim on the same handle", || queue.claim(&demand)).await.len();
+        claimed += harness.retry_until_ok("a claim on the same handle", || queue.claim(&demand)).await.len();
     }
 }
 
@@ -70,18 +70,23 @@ async fn push(queue: &Arc<dyn Admin>, batch: u32) -> Result<Vec<Receipt>, QueueE
     queue.push((0..BATCH).map(|place| job(batch).id(id(batch, place))).collect()).await
 }
 
-pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done(trial: &Trial) {
-    let queue = trial.open().await;
-    let Some(locked) = trial.store().locked().await else { return };
+pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done(
+    harness: &StoreHarness,
+) {
+    let queue = harness.open().await;
+    let Some(locked) = harness.store().locked().await else { return };
 
     locked.lock.begin().await;
     let step = format!("a push under a lock, bounded by {:?},", locked.bound);
-    let answer = trial.steps().finishes(&*step, push(&locked.queue, 0)).await;
+    let answer = harness.steps().finishes(&*step, push(&locked.queue, 0)).await;
     expect_refusal(QueueErrorKind::Unavailable, &step, answer);
     locked.lock.end().await;
-    trial.retry_until_ok("a push after the lock", || push(&locked.queue, 1)).await;
-    let stored =
-        trial.all(&*queue).await.into_keys().filter(|stored| (0..BATCH).any(|place| *stored == id(0, place)));
+    harness.retry_until_ok("a push after the lock", || push(&locked.queue, 1)).await;
+    let stored = harness
+        .all(&*queue)
+        .await
+        .into_keys()
+        .filter(|stored| (0..BATCH).any(|place| *stored == id(0, place)));
     assert!(stored.count() == 0, "a push was refused as unavailable, and its jobs are there");
 
     locked.lock.begin().await;
@@ -90,7 +95,7 @@ pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_h
         async move { push(&queue, 2).await }
     });
     locked.lock.end().await;
-    let waited = trial.steps().finishes("a push that waits for a lock which is let go of", waiting).await;
+    let waited = harness.steps().finishes("a push that waits for a lock which is let go of", waiting).await;
     let waited = waited.unwrap_or_else(|error| panic!("the push: {error}"));
     waited.unwrap_or_else(|error| {
         panic!("a push failed that waited for a lock within its bound: {}", chain(&error))

@@ -9,9 +9,9 @@ use queue_core::{
     AttemptRunner, BoxFuture, Clock, Delivery, Demand, Environment, JobRecord, State, Timestamp,
 };
 
+use super::harness::StoreHarness;
 use super::skew::NoThreads;
 use super::store::Bank;
-use super::trial::Trial;
 use crate::law::expect_eq;
 
 /// The clock of attempts that need none.
@@ -30,12 +30,12 @@ impl Clock for Now {
 /// More polls than a job has that writes twice, however slow its store.
 const POLLS: u32 = 24;
 
-pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial: &Trial) {
-    let Some(bank) = trial.store().bank().await else { return };
+pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harness: &StoreHarness) {
+    let Some(bank) = harness.store().bank().await else { return };
     let environment = Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
     let (jobs, services) = (bank.jobs.clone(), bank.services.clone());
     let teller = Teller {
-        trial,
+        harness,
         runner: AttemptRunner::new(jobs, services, bank.queue.clone(), &[], environment),
         bank,
     };
@@ -74,13 +74,13 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(trial:
         expect_eq!(teller.receipts().await, 0, "the followups of an attempt that ended in a {ending}");
         // Otherwise it would fail for ever, in the way of the next.
         let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as it was to");
-        trial.steps().ok("`cancel`", cancel).await;
+        harness.steps().ok("`cancel`", cancel).await;
     }
 }
 
 /// Makes the attempts.
 struct Teller<'a> {
-    trial: &'a Trial,
+    harness: &'a StoreHarness,
     runner: AttemptRunner,
     bank: Bank,
 }
@@ -88,13 +88,13 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// Pushes a job and claims it, for so short that a crash is over soon.
     async fn pay(&self, ending: &str) -> Delivery {
-        self.trial.push(&*self.bank.queue, vec![(self.bank.pay)(ending)]).await;
+        self.harness.push(&*self.bank.queue, vec![(self.bank.pay)(ending)]).await;
         self.claim(Duration::from_millis(250)).await
     }
 
     async fn claim(&self, lease: Duration) -> Delivery {
         let demand = Demand::new("default", 1).lease(lease);
-        let deliveries = self.trial.steps().ok("a claim", self.bank.queue.claim(&demand)).await;
+        let deliveries = self.harness.steps().ok("a claim", self.bank.queue.claim(&demand)).await;
         deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits came back empty"))
     }
 
@@ -104,21 +104,21 @@ impl Teller<'_> {
             let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
             if !attempted.is_recorded {
                 let settle = self.bank.queue.settle(vec![attempted.settlement]);
-                self.trial.steps().ok("a settlement", settle).await;
+                self.harness.steps().ok("a settlement", settle).await;
             }
         };
         dropped_after(polls, attempt).await
     }
 
     async fn job(&self, delivery: &Delivery) -> JobRecord {
-        let job = self.trial.steps().ok("`get`", self.bank.queue.get(delivery.id())).await;
+        let job = self.harness.steps().ok("`get`", self.bank.queue.get(delivery.id())).await;
         job.unwrap_or_else(|| panic!("job {} is gone", delivery.id()))
     }
 
     /// How many receipts were enqueued since this was asked last.
     async fn receipts(&self) -> usize {
         let demand = Demand::new("receipts", 10).lease(Duration::from_secs(600)).wait(Duration::ZERO);
-        self.trial.steps().ok("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
+        self.harness.steps().ok("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
     }
 }
 

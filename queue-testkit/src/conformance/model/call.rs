@@ -35,7 +35,7 @@ pub(super) enum Call {
 
 /// What a run has seen, for later calls to come back to.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Generator {
     pub(super) now: Timestamp,
     /// Every identity that was pushed.
     pub(super) ids: Vec<JobId>,
@@ -46,7 +46,7 @@ pub(super) struct Seen {
     minted: u32,
 }
 
-impl Seen {
+impl Generator {
     /// Makes the call that a number stands for.
     pub(super) fn call(&mut self, number: u64) -> Call {
         let mut random = Rng::with_seed(number);

@@ -11,9 +11,9 @@ use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Admin, JobId, QueueError};
 use tokio::time::timeout;
 
-use super::super::maker::Maker;
+use super::super::factory::FixtureFactory;
 use super::Sequence;
-use super::call::{Call, Seen};
+use super::call::{Call, Generator};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
 use view::{Counted, DeliveryView, RecordView};
@@ -32,11 +32,11 @@ pub(super) struct Failure {
 }
 
 /// Runs a sequence against a fresh queue and a fresh model.
-pub(super) async fn run(maker: &Maker, sequence: Sequence) -> Result<(), Failure> {
-    let (maker, length) = (maker.clone(), sequence.len());
+pub(super) async fn run(factory: &FixtureFactory, sequence: Sequence) -> Result<(), Failure> {
+    let (factory, length) = (factory.clone(), sequence.len());
     let run = tokio::spawn(async move {
-        let mut pair = Pair::new(maker.make().await);
-        pair.run(&sequence).await
+        let mut lockstep = Lockstep::new(factory.make().await);
+        lockstep.run(&sequence).await
     });
     let failed = |text, is_quick| Failure { text, calls: Vec::new(), length, is_quick };
     match timeout(PATIENCE, run).await {
@@ -50,25 +50,30 @@ pub(super) async fn run(maker: &Maker, sequence: Sequence) -> Result<(), Failure
 }
 
 /// A queue and the model, side by side.
-struct Pair {
+struct Lockstep {
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Admin>,
     model: JobTable,
-    seen: Seen,
+    generator: Generator,
 }
 
-impl Pair {
+impl Lockstep {
     fn new(fixture: Arc<dyn Fixture>) -> Self {
         let mut config = TableConfig::default();
         config.retention = Retention::everything();
-        Self { queue: fixture.queue(), fixture, model: JobTable::new(config), seen: Seen::default() }
+        Self {
+            queue: fixture.queue(),
+            fixture,
+            model: JobTable::new(config),
+            generator: Generator::default(),
+        }
     }
 
     async fn run(&mut self, sequence: &[u64]) -> Result<(), Failure> {
         let mut calls = Vec::with_capacity(sequence.len());
         for (number, length) in sequence.iter().zip(1..) {
-            self.seen.now = self.fixture.now();
-            let call = self.seen.call(*number);
+            self.generator.now = self.fixture.now();
+            let call = self.generator.call(*number);
             calls.push(call.clone());
             if let Err(text) = self.make(call).await {
                 return Err(Failure { text, calls, length, is_quick: true });
@@ -83,7 +88,7 @@ impl Pair {
 
     /// Makes a call of both, and compares.
     async fn make(&mut self, call: Call) -> Result<(), String> {
-        let (now, model, queue) = (self.seen.now, &mut self.model, &*self.queue);
+        let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
         match call {
             Call::Push(jobs) => same("push", model.push(now, jobs.clone()), queue.push(jobs).await),
             Call::Renew(leases) => same("renew", Ok(model.renew(now, &leases)), queue.renew(&leases).await),
@@ -100,12 +105,12 @@ impl Pair {
                     deliveries.iter().map(DeliveryView::of).collect::<Vec<_>>()
                 };
                 same("claim", Ok(views(&expected)), found.map(|found| views(&found)))?;
-                self.seen.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
+                self.generator.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
                 Ok(())
             }
             Call::Delete(id) => {
                 let expected = model.delete(now, id);
-                self.seen.gone.extend(expected.is_ok().then_some(id));
+                self.generator.gone.extend(expected.is_ok().then_some(id));
                 same("delete", expected, queue.delete(id).await)
             }
             Call::Pause(name) => {
@@ -119,7 +124,7 @@ impl Pair {
             Call::Prune(prune) => {
                 same("prune", Ok(model.prune(now, &prune)), queue.prune(&prune).await)?;
                 let is_gone = |id: &JobId| model.get(now, *id).is_none();
-                self.seen.gone = self.seen.ids.iter().copied().filter(is_gone).collect();
+                self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
                 Ok(())
             }
             Call::Advance(by) => {
@@ -166,7 +171,7 @@ impl Pair {
     async fn all_is_equal(&mut self) -> Result<(), String> {
         self.counts().await?;
         self.list(&Filter::all(), 50).await?;
-        for id in std::mem::take(&mut self.seen.ids) {
+        for id in std::mem::take(&mut self.generator.ids) {
             self.get(id).await?;
         }
         Ok(())

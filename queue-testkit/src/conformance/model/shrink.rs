@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use super::Sequence;
 use super::compare::{self, Failure, SHRINK_GUARD};
-use crate::conformance::maker::Maker;
+use crate::conformance::factory::FixtureFactory;
 
 /// Tells how the shortest sequence failed that could be found.
-pub(super) async fn shrunk(maker: &Maker, seed: u64, sequence: Sequence, text: String) -> String {
+pub(super) async fn shrink(factory: &FixtureFactory, seed: u64, sequence: Sequence, text: String) -> String {
     let began = Instant::now();
     let whole = sequence.len();
     // Run once more, to learn where it fails.
-    let (mut sequence, mut failure) = match compare::run(maker, sequence.clone()).await {
+    let (mut sequence, mut failure) = match compare::run(factory, sequence.clone()).await {
         Err(failure) => (sequence, failure),
         Ok(()) => {
             return format!(
@@ -23,21 +23,25 @@ pub(super) async fn shrunk(maker: &Maker, seed: u64, sequence: Sequence, text: S
     sequence.truncate(failure.length);
     let mut chunk = sequence.len() / 2;
     while chunk > 0 && failure.is_quick && began.elapsed() < SHRINK_GUARD {
-        match without_a_chunk(maker, &sequence, chunk).await {
+        match without_a_chunk(factory, &sequence, chunk).await {
             Some((shorter, its_failure)) => (sequence, failure) = (shorter, its_failure),
             None => chunk /= 2,
         }
     }
-    told(seed, whole, &failure)
+    render(seed, whole, &failure)
 }
 
 /// Finds a part of this length that the sequence fails without.
-async fn without_a_chunk(maker: &Maker, sequence: &Sequence, chunk: usize) -> Option<(Sequence, Failure)> {
+async fn without_a_chunk(
+    factory: &FixtureFactory,
+    sequence: &Sequence,
+    chunk: usize,
+) -> Option<(Sequence, Failure)> {
     let mut start = 0;
     while start < sequence.len() {
         let shorter: Sequence =
             sequence.iter().take(start).chain(sequence.iter().skip(start + chunk)).copied().collect();
-        if let Err(failure) = compare::run(maker, shorter.clone()).await {
+        if let Err(failure) = compare::run(factory, shorter.clone()).await {
             let mut shorter = shorter;
             shorter.truncate(failure.length);
             return Some((shorter, failure));
@@ -47,7 +51,7 @@ async fn without_a_chunk(maker: &Maker, sequence: &Sequence, chunk: usize) -> Op
     None
 }
 
-fn told(seed: u64, whole: usize, failure: &Failure) -> String {
+fn render(seed: u64, whole: usize, failure: &Failure) -> String {
     let mut text =
         format!("{}\n    seed: {seed} (see it again with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
     let calls = &failure.calls;

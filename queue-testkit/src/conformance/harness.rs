@@ -14,34 +14,34 @@ use queue_core::{
     QueueName, Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
-use super::maker::Maker;
+use super::factory::FixtureFactory;
 use super::waiter::{self, Claimed, Pushed, Waiter};
 use crate::Fixture;
 use crate::law::Steps;
 use crate::law::expect_eq;
 
-pub(super) struct Subject {
-    maker: Maker,
+pub(super) struct QueueHarness {
+    factory: FixtureFactory,
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Admin>,
     steps: Steps,
 }
 
-impl Subject {
-    pub(super) async fn new(maker: Maker, steps: Steps) -> Self {
-        let fixture = maker.make().await;
+impl QueueHarness {
+    pub(super) async fn new(factory: FixtureFactory, steps: Steps) -> Self {
+        let fixture = factory.make().await;
         let queue = fixture.queue();
-        Self { maker, fixture, queue, steps }
+        Self { factory, fixture, queue, steps }
     }
 
     /// Does the same with another handle on the store, or with another queue.
     pub(super) fn with_queue(&self, queue: Arc<dyn Admin>) -> Self {
-        let (maker, fixture) = (self.maker.clone(), self.fixture.clone());
-        Self { maker, fixture, queue, steps: self.steps.clone() }
+        let (factory, fixture) = (self.factory.clone(), self.fixture.clone());
+        Self { factory, fixture, queue, steps: self.steps.clone() }
     }
 
-    pub(super) fn maker(&self) -> &Maker {
-        &self.maker
+    pub(super) fn factory(&self) -> &FixtureFactory {
+        &self.factory
     }
 
     pub(super) fn fixture(&self) -> &dyn Fixture {

@@ -15,14 +15,14 @@ use crate::law::Steps;
 /// The closure that a backend hands to the suite, its types forgotten.
 pub(super) type Make = dyn Fn(Option<String>) -> BoxFuture<'static, Arc<dyn Store>> + Send + Sync;
 
-pub(super) struct Trial {
+pub(super) struct StoreHarness {
     make: Arc<Make>,
     store: Arc<dyn Store>,
     test: String,
     steps: Steps,
 }
 
-impl Trial {
+impl StoreHarness {
     pub(super) async fn new(make: Arc<Make>, test: String, steps: Steps) -> Self {
         let store = make(None).await;
         Self { make, store, test, steps }

@@ -11,17 +11,17 @@ type Make = dyn Fn() -> BoxFuture<'static, Arc<dyn Fixture>> + Send + Sync;
 
 /// The closure that a backend hands to the suite, its types forgotten, so that the laws compile once.
 #[derive(Clone)]
-pub(super) struct Maker(Arc<Make>);
+pub(super) struct FixtureFactory(Arc<Make>);
 
-impl Maker {
-    pub(super) fn new<M, F, Q>(maker: M) -> Self
+impl FixtureFactory {
+    pub(super) fn new<M, F, Q>(factory: M) -> Self
     where
         M: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Q> + Send + 'static,
         Q: Fixture,
     {
         Self(Arc::new(move || {
-            let fixture = maker();
+            let fixture = factory();
             Box::pin(async move {
                 let fixture: Arc<dyn Fixture> = Arc::new(fixture.await);
                 fixture
