@@ -7,7 +7,7 @@
 //! # What a dead process does not know
 //!
 //! A client that is killed in the middle of a call has no answer.
-//! It writes the call down before it makes it, with no end of its [`Span`] and [`Answer::Unknown`], and replaces that
+//! It writes the call down before it makes it, with no end of its [`Span`] and [`KnownOutcome::Unknown`], and replaces that
 //! with what it was told. What was never replaced may have taken effect or not, and the rules allow for either.
 //!
 //! # The rules
@@ -24,22 +24,22 @@
 //!
 //! Operators' calls have no facts here: a history in which somebody cancels, retries, pauses or deletes fails.
 
-mod answer;
-mod breach;
 mod checker;
 mod event;
+mod outcome;
 mod pushed;
 mod span;
+mod violation;
 
 use queue_core::{Fence, JobId, JobRecord, State};
 use serde::{Deserialize, Serialize};
 
-pub use answer::Answer;
-pub use breach::Breach;
 pub use checker::check;
-pub use event::{Event, Fact};
+pub use event::{Event, EventKind};
+pub use outcome::KnownOutcome;
 pub use pushed::Pushed;
-pub use span::{Moment, Span};
+pub use span::{LogTime, Span};
+pub use violation::Violation;
 
 /// What happened, in any order, and how it stands in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +47,12 @@ pub struct History {
     /// What every client did.
     pub events: Vec<Event>,
     /// Every job that the queue lists once nothing is under way any more.
-    pub last: Vec<Standing>,
+    pub last: Vec<FinalState>,
 }
 
 /// How a job stands in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct FinalState {
     /// The job.
     pub job: JobId,
     /// Where it is on its way.
@@ -63,7 +63,7 @@ pub struct Standing {
     pub attempt: u32,
 }
 
-impl From<&JobRecord> for Standing {
+impl From<&JobRecord> for FinalState {
     fn from(record: &JobRecord) -> Self {
         Self { job: record.id, state: record.state, fence: record.fence, attempt: record.attempt }
     }

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use queue_core::BoxError;
-use queue_testkit::history::{Event, Fact, Span};
+use queue_testkit::history::{Event, EventKind, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::moment;
+use crate::clocks;
 
 /// The journal of this process.
 #[derive(Debug)]
@@ -45,10 +45,10 @@ impl Journal {
     }
 
     /// Notes a call that is about to be made, with what holds of it if it is never answered.
-    pub(crate) fn begin(&self, facts: impl IntoIterator<Item = Fact>) -> Result<Call, BoxError> {
+    pub(crate) fn begin(&self, kinds: impl IntoIterator<Item = EventKind>) -> Result<Call, BoxError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let span = Span::since(moment::now()?);
-        self.write(number, span, facts, None)?;
+        let span = Span::since(clocks::now()?);
+        self.write(number, span, kinds, None)?;
         Ok(Call { number, span })
     }
 
@@ -57,21 +57,21 @@ impl Journal {
     pub(crate) fn end(
         &self,
         call: Call,
-        facts: impl IntoIterator<Item = Fact>,
+        kinds: impl IntoIterator<Item = EventKind>,
         failure: Option<String>,
     ) -> Result<(), BoxError> {
         let Call { number, span } = call;
-        self.write(number, span.until(moment::now()?), facts, failure)
+        self.write(number, span.until(clocks::now()?), kinds, failure)
     }
 
     fn write(
         &self,
         call: u64,
         span: Span,
-        facts: impl IntoIterator<Item = Fact>,
+        kinds: impl IntoIterator<Item = EventKind>,
         failure: Option<String>,
     ) -> Result<(), BoxError> {
-        let events = facts.into_iter().map(|fact| Event { span, fact }).collect();
+        let events = kinds.into_iter().map(|kind| Event { span, kind }).collect();
         let mut line = serde_json::to_vec(&Line { call, events, failure })?;
         line.push(b'\n');
         Ok((&self.file).write_all(&line)?)
@@ -101,12 +101,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
 #[cfg(test)]
 mod tests {
     use queue_core::JobId;
-    use queue_testkit::history::{Answer, Pushed};
+    use queue_testkit::history::{KnownOutcome, Pushed};
 
     use super::*;
 
-    fn pushed(job: u128, answer: Answer) -> Fact {
-        Fact::Pushed(Pushed { answer, ..Pushed::new(JobId::from_u128(job)) })
+    fn pushed(job: u128, outcome: KnownOutcome) -> EventKind {
+        EventKind::Pushed(Pushed { outcome, ..Pushed::new(JobId::from_u128(job)) })
     }
 
     #[test]
@@ -122,13 +122,13 @@ mod tests {
         let path = folder.path().join("one");
         let journal = Journal::create(&path).unwrap();
 
-        let first = journal.begin([pushed(1, Answer::Unknown)]).unwrap();
-        let _second = journal.begin([pushed(2, Answer::Unknown)]).unwrap();
-        journal.end(first, [pushed(1, Answer::Applied)], None).unwrap();
+        let first = journal.begin([pushed(1, KnownOutcome::Unknown)]).unwrap();
+        let _second = journal.begin([pushed(2, KnownOutcome::Unknown)]).unwrap();
+        journal.end(first, [pushed(1, KnownOutcome::Applied)], None).unwrap();
 
         let events: Vec<Event> = read(&path).unwrap().into_iter().flat_map(|line| line.events).collect();
-        let facts: Vec<_> = events.iter().map(|event| event.fact.clone()).collect();
-        assert_eq!(facts, [pushed(1, Answer::Applied), pushed(2, Answer::Unknown)]);
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
+        assert_eq!(kinds, [pushed(1, KnownOutcome::Applied), pushed(2, KnownOutcome::Unknown)]);
         assert_eq!(events.iter().map(|event| event.span.end.is_some()).collect::<Vec<_>>(), [true, false]);
     }
 
@@ -137,12 +137,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one");
         let journal = Journal::create(&path).unwrap();
-        let call = journal.begin([pushed(1, Answer::Unknown)]).unwrap();
-        journal.end(call, [pushed(1, Answer::Applied)], None).unwrap();
+        let call = journal.begin([pushed(1, KnownOutcome::Unknown)]).unwrap();
+        journal.end(call, [pushed(1, KnownOutcome::Applied)], None).unwrap();
 
         let text = fs::read(&path).unwrap();
         fs::write(&path, &text[..text.len() - 1]).unwrap();
 
-        assert_eq!(read(&path).unwrap()[0].events[0].fact, pushed(1, Answer::Unknown));
+        assert_eq!(read(&path).unwrap()[0].events[0].kind, pushed(1, KnownOutcome::Unknown));
     }
 }

@@ -28,11 +28,11 @@ mod disk_full;
 mod kills;
 mod restores;
 
+mod clocks;
 mod hosted;
 mod jobs;
 mod journal;
 mod listing;
-mod moment;
 mod queue;
 mod report;
 mod soak;

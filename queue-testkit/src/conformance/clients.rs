@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::jobs::{SECOND, id, job};
 use crate::Fixture;
-use crate::history::{Event, Fact, History, Moment, Pushed, Span, Standing};
+use crate::history::{Event, EventKind, FinalState, History, LogTime, Pushed, Span};
 
 const PUSHERS: u32 = 3;
 const BATCHES: u32 = 12;
@@ -26,7 +26,7 @@ pub(super) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
     let journal = Arc::new(Journal {
         fixture: fixture.clone(),
         queue: fixture.queue(),
-        step: AtomicU64::new(0),
+        order: AtomicU64::new(0),
         events: Mutex::default(),
         is_over: AtomicBool::new(false),
     });
@@ -65,11 +65,11 @@ async fn pass_time_until_all_is_done(journal: &Journal, pushers: &[JoinHandle<()
     }
 }
 
-async fn listed(queue: &dyn Admin) -> Vec<Standing> {
+async fn listed(queue: &dyn Admin) -> Vec<FinalState> {
     let (mut last, mut page) = (Vec::new(), PageRequest::first(100));
     loop {
         let listing = succeeded("list", queue.list(&Filter::all(), &page).await);
-        last.extend(listing.jobs.iter().map(Standing::from));
+        last.extend(listing.jobs.iter().map(FinalState::from));
         match listing.next {
             Some(cursor) => page = PageRequest::after(cursor, 100),
             None => return last,
@@ -84,7 +84,7 @@ fn succeeded<T>(call: &str, answer: Result<T, QueueError>) -> T {
 struct Journal {
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Admin>,
-    step: AtomicU64,
+    order: AtomicU64,
     events: Mutex<Vec<Event>>,
     is_over: AtomicBool,
 }
@@ -92,20 +92,20 @@ struct Journal {
 impl Journal {
     /// Makes a call, and notes when.
     async fn timed<T>(&self, name: &str, call: impl Future<Output = Result<T, QueueError>>) -> (Span, T) {
-        let start = Moment { step: self.next_step(), at: self.fixture.now() };
+        let start = LogTime { order: self.next_order(), queue_time: self.fixture.now() };
         let answer = succeeded(name, call.await);
         let at = self.fixture.now();
-        let end = Moment { step: self.next_step(), at };
+        let end = LogTime { order: self.next_order(), queue_time: at };
         (Span::since(start).until(end), answer)
     }
 
-    fn next_step(&self) -> u64 {
-        self.step.fetch_add(1, Ordering::SeqCst)
+    fn next_order(&self) -> u64 {
+        self.order.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn note(&self, span: Span, facts: impl IntoIterator<Item = Fact>) {
+    fn note(&self, span: Span, kinds: impl IntoIterator<Item = EventKind>) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events.extend(facts.into_iter().map(|fact| Event { span, fact }));
+        events.extend(kinds.into_iter().map(|kind| Event { span, kind }));
     }
 }
 
@@ -121,7 +121,7 @@ async fn push(journal: Arc<Journal>, pusher: u32, seed: u64) {
         let pushed = Pushed::batch(&jobs);
         let (span, receipts) = journal.timed("push", journal.queue.push(jobs)).await;
         let received = pushed.into_iter().zip(receipts).map(|(pushed, receipt)| pushed.received(receipt));
-        journal.note(span, received.map(Fact::Pushed));
+        journal.note(span, received.map(EventKind::Pushed));
         yield_now().await;
     }
 }
@@ -133,13 +133,14 @@ async fn work(journal: Arc<Journal>, seed: u64) {
         let demand = Demand::new("default", random.usize(1..4)).lease(lease).wait(SECOND * 2);
         let (span, deliveries) = journal.timed("claim", journal.queue.claim(&demand)).await;
         if deliveries.is_empty() {
-            journal.note(span, [Fact::Missed { max: demand.max }]);
+            journal.note(span, [EventKind::EmptyClaim { max: demand.max }]);
         }
         journal.note(
             span,
-            deliveries
-                .iter()
-                .map(|delivery| Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt }),
+            deliveries.iter().map(|delivery| EventKind::Claimed {
+                lease: delivery.lease.clone(),
+                attempt: delivery.attempt,
+            }),
         );
         for delivery in deliveries {
             renew(&journal, &delivery, &mut random).await;
@@ -160,7 +161,7 @@ async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
                     Renewal::Held { expires_at, .. } => Some(expires_at),
                     _ => None,
                 };
-                Fact::Renewed { lease: lease.clone(), held_until }
+                EventKind::Renewed { lease: lease.clone(), held_until }
             }),
         );
         yield_now().await;
@@ -187,7 +188,7 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
         span,
         settled.into_iter().map(|settled| {
             let (lease, transition) = (lease.clone(), transition.clone());
-            Fact::Settled { lease, transition, answer: settled.into() }
+            EventKind::Settled { lease, transition, outcome: settled.into() }
         }),
     );
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use queue_core::{JobId, Lease, Timestamp, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::outcome::KnownOutcome;
 use super::pushed::Pushed;
 use super::span::Span;
 
@@ -15,13 +15,13 @@ pub struct Event {
     /// When it took place.
     pub span: Span,
     /// What its caller learnt.
-    pub fact: Fact,
+    pub kind: EventKind,
 }
 
 /// What a client learnt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fact {
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
     /// A job was pushed, or was a followup of a settlement.
     Pushed(Pushed),
     /// A job was delivered.
@@ -34,7 +34,7 @@ pub enum Fact {
     /// A claim gave its caller nothing: it came back empty, it failed, or it was never answered.
     ///
     /// What it leased all the same is nobody's until that is released or expires.
-    Missed {
+    EmptyClaim {
         /// How many jobs it asked for.
         max: usize,
     },
@@ -52,11 +52,11 @@ pub enum Fact {
         /// Which state the job was to go to.
         transition: Transition,
         /// Whether it did.
-        answer: Answer,
+        outcome: KnownOutcome,
     },
 }
 
-impl Fact {
+impl EventKind {
     /// Tells which job it is about, if it's about one.
     #[must_use]
     pub fn job(&self) -> Option<JobId> {
@@ -65,22 +65,22 @@ impl Fact {
             Self::Claimed { lease, .. } | Self::Renewed { lease, .. } | Self::Settled { lease, .. } => {
                 Some(lease.job)
             }
-            Self::Missed { .. } => None,
+            Self::EmptyClaim { .. } => None,
         }
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.span, self.fact)
+        write!(f, "[{}] {}", self.span, self.kind)
     }
 }
 
-impl fmt::Display for Fact {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pushed(Pushed { priority, schedule, follows, answer, .. }) => {
-                write!(f, "pushed, priority {priority}, ready {schedule:?}, {answer:?}")?;
+            Self::Pushed(Pushed { priority, schedule, follows, outcome, .. }) => {
+                write!(f, "pushed, priority {priority}, ready {schedule:?}, {outcome:?}")?;
                 match follows {
                     Some((job, fence)) => write!(f, ", as a followup of job {job}, fence {fence}"),
                     None => Ok(()),
@@ -89,13 +89,13 @@ impl fmt::Display for Fact {
             Self::Claimed { lease, attempt } => {
                 write!(f, "claimed, fence {}, attempt {attempt}, until {}", lease.fence, lease.expires_at)
             }
-            Self::Missed { max } => write!(f, "a claim of {max} gave nothing"),
+            Self::EmptyClaim { max } => write!(f, "a claim of {max} gave nothing"),
             Self::Renewed { lease, held_until: Some(until) } => {
                 write!(f, "renewed, fence {}, until {until}", lease.fence)
             }
             Self::Renewed { lease, held_until: None } => write!(f, "not renewed, fence {}", lease.fence),
-            Self::Settled { lease, transition, answer } => {
-                write!(f, "settled, fence {}, {transition:?}, {answer:?}", lease.fence)
+            Self::Settled { lease, transition, outcome } => {
+                write!(f, "settled, fence {}, {transition:?}, {outcome:?}", lease.fence)
             }
         }
     }

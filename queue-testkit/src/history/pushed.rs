@@ -3,7 +3,7 @@
 use queue_core::{Fence, JobId, NewJob, QueueName, Receipt, Schedule, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::outcome::KnownOutcome;
 use super::span::Span;
 
 /// One job of a push, or one followup of a settlement.
@@ -28,7 +28,7 @@ pub struct Pushed {
     /// The lease whose settlement it is a followup of.
     pub follows: Option<(JobId, Fence)>,
     /// Whether it was stored.
-    pub answer: Answer,
+    pub outcome: KnownOutcome,
 }
 
 impl Pushed {
@@ -45,7 +45,7 @@ impl Pushed {
             max_attempts: NewJob::MAX_ATTEMPTS,
             is_unique: false,
             follows: None,
-            answer: Answer::Unknown,
+            outcome: KnownOutcome::Unknown,
         }
     }
 
@@ -74,13 +74,14 @@ impl Pushed {
     /// Notes what its receipt said: a job whose unique key was taken is not stored.
     #[must_use]
     pub fn received(mut self, receipt: Receipt) -> Self {
-        self.answer = if receipt == Receipt::Stored(self.job) { Answer::Applied } else { Answer::Refused };
+        self.outcome =
+            if receipt == Receipt::Stored(self.job) { KnownOutcome::Applied } else { KnownOutcome::Refused };
         self
     }
 
     /// The earliest instant at which it can have become ready.
     pub(super) fn earliest(&self, span: &Span) -> Timestamp {
-        self.ready_at(span.start.at)
+        self.ready_at(span.start.queue_time)
     }
 
     /// The latest instant at which it can have become ready.

@@ -9,7 +9,7 @@ use queue_core::{BoxError, NewJob, QueueErrorKind, Receipt};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_sqlite::SqliteQueue;
-use queue_testkit::history::{Answer, Fact, Pushed};
+use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::sleep;
 
@@ -88,19 +88,24 @@ async fn noted(
     pushed: &[Pushed],
     transaction: impl Future<Output = Result<End, BoxError>>,
 ) -> Result<(), BoxError> {
-    let call = load.journal.begin(pushed.iter().cloned().map(Fact::Pushed))?;
+    let call = load.journal.begin(pushed.iter().cloned().map(EventKind::Pushed))?;
     let ended = transaction.await;
-    let answered =
-        |answer: Answer| pushed.iter().cloned().map(move |job| Fact::Pushed(Pushed { answer, ..job }));
+    let answered = |outcome: KnownOutcome| {
+        pushed.iter().cloned().map(move |job| EventKind::Pushed(Pushed { outcome, ..job }))
+    };
     match ended {
         Ok(End::Committed(receipts)) => {
             let received = pushed.iter().cloned().zip(&receipts);
-            load.journal.end(call, received.map(|(job, receipt)| Fact::Pushed(job.received(*receipt))), None)
+            load.journal.end(
+                call,
+                received.map(|(job, receipt)| EventKind::Pushed(job.received(*receipt))),
+                None,
+            )
         }
-        Ok(End::RolledBack) => load.journal.end(call, answered(Answer::Refused), None),
+        Ok(End::RolledBack) => load.journal.end(call, answered(KnownOutcome::Refused), None),
         Err(error) => {
             let text = queue_core::error::chain(&*error);
-            load.journal.end(call, answered(Answer::Unknown), Some(text))?;
+            load.journal.end(call, answered(KnownOutcome::Unknown), Some(text))?;
             let queue = error.downcast_ref::<queue_core::QueueError>();
             match queue.is_some_and(|error| error.kind() != QueueErrorKind::Unavailable) {
                 true => Err(error),

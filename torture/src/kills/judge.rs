@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use queue_core::{Admin, BoxError, JobId, JobRecord, State};
-use queue_testkit::history::{self, Answer, Fact, History, Pushed, Standing};
+use queue_testkit::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
 
 use super::sales;
 use crate::journal;
@@ -25,7 +25,7 @@ pub(super) async fn judge(
     place.check_integrity().await?;
     let (of_sales, of_history): (Vec<&JobRecord>, Vec<&JobRecord>) =
         listed.iter().partition(|record| record.queue == *sales::QUEUE);
-    let last: Vec<Standing> = of_history.into_iter().map(Standing::from).collect();
+    let last: Vec<FinalState> = of_history.into_iter().map(FinalState::from).collect();
     let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
     // A process that was killed before it began has no journal.
     for path in journals.iter().filter(|path| path.exists()) {
@@ -50,48 +50,49 @@ pub(super) async fn judge(
 }
 
 fn told(report: Report, history: &History) -> Report {
-    let count = |is_meant: &dyn Fn(&Fact) -> bool| {
-        history.events.iter().filter(|event| is_meant(&event.fact)).count()
+    let count = |is_meant: &dyn Fn(&EventKind) -> bool| {
+        history.events.iter().filter(|event| is_meant(&event.kind)).count()
     };
-    let standing = |state| history.last.iter().filter(|standing| standing.state == state).count();
+    let ended = |state| history.last.iter().filter(|job| job.state == state).count();
     let answered = |is_meant: fn(&Pushed) -> bool| {
-        count(&|fact| matches!(fact, Fact::Pushed(pushed) if is_meant(pushed)))
+        count(&|kind| matches!(kind, EventKind::Pushed(pushed) if is_meant(pushed)))
     };
-    let acknowledged = answered(|pushed| pushed.answer == Answer::Applied && pushed.follows.is_none());
+    let acknowledged = answered(|pushed| pushed.outcome == KnownOutcome::Applied && pushed.follows.is_none());
     let unanswered = unanswered(history);
-    let stored = history.last.iter().filter(|standing| unanswered.contains(&standing.job)).count();
-    let deliveries = count(&|fact| matches!(fact, Fact::Claimed { .. }));
-    let settled =
-        |meant: Answer| count(&|fact| matches!(fact, Fact::Settled { answer, .. } if *answer == meant));
-    let claims: u64 = history.last.iter().map(|standing| standing.fence.0).sum();
+    let stored = history.last.iter().filter(|job| unanswered.contains(&job.job)).count();
+    let deliveries = count(&|kind| matches!(kind, EventKind::Claimed { .. }));
+    let settled = |meant: KnownOutcome| {
+        count(&|kind| matches!(kind, EventKind::Settled { outcome, .. } if *outcome == meant))
+    };
+    let claims: u64 = history.last.iter().map(|job| job.fence.0).sum();
     report
         .row("jobs acknowledged", acknowledged)
         .row(
             "followups acknowledged",
-            answered(|pushed| pushed.answer == Answer::Applied && pushed.follows.is_some()),
+            answered(|pushed| pushed.outcome == KnownOutcome::Applied && pushed.follows.is_some()),
         )
         .row("jobs never answered for", unanswered.len())
         .row("of which stored", stored)
         .row("jobs stored in the end", history.last.len())
         .row("deliveries", deliveries)
         .row("deliveries that nobody got", claims.saturating_sub(deliveries as u64))
-        .row("settlements applied", settled(Answer::Applied))
-        .row("settlements stale", settled(Answer::Refused))
-        .row("settlements without an answer", settled(Answer::Unknown))
-        .row("leases lost, by the fences", claims.saturating_sub(settled(Answer::Applied) as u64))
-        .row("completed", standing(State::Completed))
-        .row("discarded", standing(State::Discarded))
-        .row("cancelled", standing(State::Cancelled))
+        .row("settlements applied", settled(KnownOutcome::Applied))
+        .row("settlements stale", settled(KnownOutcome::Refused))
+        .row("settlements without an answer", settled(KnownOutcome::Unknown))
+        .row("leases lost, by the fences", claims.saturating_sub(settled(KnownOutcome::Applied) as u64))
+        .row("completed", ended(State::Completed))
+        .row("discarded", ended(State::Discarded))
+        .row("cancelled", ended(State::Cancelled))
 }
 
 /// The jobs of which no push, nor the settlement that they followed, was ever answered.
 fn unanswered(history: &History) -> HashSet<JobId> {
-    let mut answers: HashMap<JobId, Answer> = HashMap::new();
+    let mut answers: HashMap<JobId, KnownOutcome> = HashMap::new();
     for event in &history.events {
-        if let Fact::Pushed(pushed) = &event.fact {
-            let best = answers.entry(pushed.job).or_insert(pushed.answer);
-            *best = pushed.answer.max(*best);
+        if let EventKind::Pushed(pushed) = &event.kind {
+            let best = answers.entry(pushed.job).or_insert(pushed.outcome);
+            *best = pushed.outcome.max(*best);
         }
     }
-    answers.into_iter().filter(|(_, answer)| *answer == Answer::Unknown).map(|(job, _)| job).collect()
+    answers.into_iter().filter(|(_, answer)| *answer == KnownOutcome::Unknown).map(|(job, _)| job).collect()
 }

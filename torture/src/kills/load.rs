@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use queue_core::{Admin, BoxError, CancellationToken, QueueError, QueueErrorKind};
-use queue_testkit::history::{Answer, Fact};
+use queue_testkit::history::{EventKind, KnownOutcome};
 use tokio::time::sleep;
 
 use crate::journal::Journal;
@@ -39,9 +39,9 @@ impl Load {
     /// `intended` is what holds if no answer comes, `told` what an answer tells. `None` after the last try.
     pub(super) async fn call<T, F>(
         &self,
-        intended: &[Fact],
+        intended: &[EventKind],
         make: impl Fn() -> F,
-        told: impl Fn(&T) -> Vec<Fact>,
+        told: impl Fn(&T) -> Vec<EventKind>,
     ) -> Result<Option<T>, BoxError>
     where
         F: Future<Output = Result<T, QueueError>>,
@@ -54,8 +54,8 @@ impl Load {
                     return Ok(Some(answer));
                 }
                 Err(error) => {
-                    let facts = intended.iter().map(|fact| failed(fact, &error));
-                    self.journal.end(call, facts, Some(queue_core::error::chain(&error)))?;
+                    let kinds = intended.iter().map(|kind| failed(kind, &error));
+                    self.journal.end(call, kinds, Some(queue_core::error::chain(&error)))?;
                     if error.kind() != QueueErrorKind::Unavailable {
                         return Err(error.into());
                     }
@@ -68,14 +68,14 @@ impl Load {
 }
 
 /// What an error tells of a call.
-fn failed(intended: &Fact, error: &QueueError) -> Fact {
-    let mut fact = intended.clone();
-    match &mut fact {
-        Fact::Pushed(pushed) => pushed.answer = Answer::from(error),
-        Fact::Settled { answer, .. } => *answer = Answer::from(error),
-        Fact::Claimed { .. } | Fact::Missed { .. } | Fact::Renewed { .. } => {}
+fn failed(intended: &EventKind, error: &QueueError) -> EventKind {
+    let mut kind = intended.clone();
+    match &mut kind {
+        EventKind::Pushed(pushed) => pushed.outcome = KnownOutcome::from(error),
+        EventKind::Settled { outcome, .. } => *outcome = KnownOutcome::from(error),
+        EventKind::Claimed { .. } | EventKind::EmptyClaim { .. } | EventKind::Renewed { .. } => {}
     }
-    fact
+    kind
 }
 
 /// Gives a token that fires when the driver closes our input, or is gone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::{BoxError, NewJob, QueueError};
-use queue_testkit::history::{Answer, Fact, Pushed};
+use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 use tokio::time::sleep;
 
 use super::load::Load;
@@ -37,13 +37,13 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
 
 async fn push(load: &Load, jobs: Vec<NewJob>) -> Result<(), BoxError> {
     let pushed = Pushed::batch(&jobs);
-    let intended: Vec<_> = pushed.iter().cloned().map(Fact::Pushed).collect();
+    let intended: Vec<_> = pushed.iter().cloned().map(EventKind::Pushed).collect();
     let call = load.call(
         &intended,
         || load.queue.push(jobs.clone()),
         |receipts| {
             let received = pushed.iter().cloned().zip(receipts);
-            received.map(|(pushed, receipt)| Fact::Pushed(pushed.received(*receipt))).collect()
+            received.map(|(pushed, receipt)| EventKind::Pushed(pushed.received(*receipt))).collect()
         },
     );
     call.await.map(drop)
@@ -61,8 +61,8 @@ async fn unfinished(load: &Load) -> Result<u64, QueueError> {
 /// The batches of which a journal has no answer.
 fn unanswered(dead: &Path) -> Result<Vec<Vec<Pushed>>, BoxError> {
     let batches = journal::read(dead)?.into_iter().map(|line| {
-        let pushed = line.events.into_iter().filter_map(|event| match event.fact {
-            Fact::Pushed(pushed) if pushed.answer == Answer::Unknown => Some(pushed),
+        let pushed = line.events.into_iter().filter_map(|event| match event.kind {
+            EventKind::Pushed(pushed) if pushed.outcome == KnownOutcome::Unknown => Some(pushed),
             _ => None,
         });
         pushed.collect::<Vec<_>>()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::{BoxError, CancellationToken, Delivery, Demand, Renewal, Settled, Settlement};
-use queue_testkit::history::{Answer, Fact};
+use queue_testkit::history::{EventKind, KnownOutcome};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
@@ -65,7 +65,7 @@ async fn work(load: Arc<Load>, mut random: Rng) -> Result<(), BoxError> {
 
 /// Claims, and now and then drops the call before it answers.
 async fn claim(load: &Load, demand: &Demand, random: &mut Rng) -> Result<Vec<Delivery>, BoxError> {
-    let intended = [Fact::Missed { max: demand.max }];
+    let intended = [EventKind::EmptyClaim { max: demand.max }];
     let call = load.call(
         &intended,
         || load.queue.claim(demand),
@@ -75,7 +75,10 @@ async fn claim(load: &Load, demand: &Demand, random: &mut Rng) -> Result<Vec<Del
             }
             let claimed = deliveries.iter();
             claimed
-                .map(|delivery| Fact::Claimed { lease: delivery.lease.clone(), attempt: delivery.attempt })
+                .map(|delivery| EventKind::Claimed {
+                    lease: delivery.lease.clone(),
+                    attempt: delivery.attempt,
+                })
                 .collect()
         },
     );
@@ -105,7 +108,7 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
                         Renewal::Held { expires_at, .. } => Some(*expires_at),
                         _ => None,
                     };
-                    Fact::Renewed { lease: lease.clone(), held_until }
+                    EventKind::Renewed { lease: lease.clone(), held_until }
                 });
                 renewed.collect()
             },
@@ -133,13 +136,14 @@ async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Res
 /// Settles by one call, and returns the endings that an application's open transaction holds up. Nothing is known of those.
 async fn settle_once(load: &Load, endings: Vec<Ending>) -> Result<Vec<Ending>, BoxError> {
     let settlements: Vec<Settlement> = endings.iter().map(|ending| ending.settlement.clone()).collect();
-    let intended: Vec<Fact> = endings.iter().flat_map(|ending| ending.facts(Answer::Unknown)).collect();
+    let intended: Vec<EventKind> =
+        endings.iter().flat_map(|ending| ending.kinds(KnownOutcome::Unknown)).collect();
     let call = load.call(
         &intended,
         || load.queue.settle(settlements.clone()),
         |settled| {
             let told = endings.iter().zip(settled).filter(|(_, settled)| **settled != Settled::Blocked);
-            told.flat_map(|(ending, settled)| ending.facts(Answer::from(*settled))).collect()
+            told.flat_map(|(ending, settled)| ending.kinds(KnownOutcome::from(*settled))).collect()
         },
     );
     let settled = call.await?.unwrap_or_default();

@@ -6,30 +6,30 @@ use std::fmt;
 use queue_core::{Fence, JobId};
 
 use super::job::JobHistory;
-use crate::history::answer::Answer;
+use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 
 /// A batch of which one job was stored and another not.
 #[derive(Debug)]
-pub(super) struct Torn {
+pub(super) struct PartialBatch {
     pub(super) stored: JobId,
     pub(super) missing: JobId,
 }
 
-impl fmt::Display for Torn {
+impl fmt::Display for PartialBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "half a batch was stored: job {} of it was, and job {} was not", self.stored, self.missing)
     }
 }
 
 /// Holds batches to all or nothing; a job whose unique key may have been taken tells nothing.
-pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Torn> {
+pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), PartialBatch> {
     let mut batches: BTreeMap<JobId, (JobId, bool)> = BTreeMap::new();
     for (job, is_stored, pushed) in pushes(jobs) {
         let (first, was_stored) = *batches.entry(pushed.batch).or_insert((job, is_stored));
         match (was_stored, is_stored) {
-            (true, false) => return Err(Torn { stored: first, missing: job }),
-            (false, true) => return Err(Torn { stored: job, missing: first }),
+            (true, false) => return Err(PartialBatch { stored: first, missing: job }),
+            (false, true) => return Err(PartialBatch { stored: job, missing: first }),
             (true, true) | (false, false) => {}
         }
     }
@@ -43,7 +43,7 @@ pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Torn> 
 pub(super) fn learn_from_followups(jobs: &mut BTreeMap<JobId, JobHistory<'_>>) {
     let mut learnt: BTreeMap<(JobId, Fence), bool> = BTreeMap::new();
     for (_, is_stored, pushed) in pushes(jobs) {
-        if let (Some(lease), Answer::Unknown) = (pushed.follows, pushed.answer) {
+        if let (Some(lease), KnownOutcome::Unknown) = (pushed.follows, pushed.outcome) {
             *learnt.entry(lease).or_default() |= is_stored;
         }
     }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use queue_core::{Fence, Timestamp, Transition};
 
-use super::missed::Missed;
-use crate::history::answer::Answer;
+use super::empty_claims::EmptyClaims;
+use crate::history::outcome::KnownOutcome;
 use crate::history::span::Span;
 
 /// One delivery, and what its holder did.
@@ -48,11 +48,11 @@ impl<'a> Claim<'a> {
         Self { fence, claimed: Vec::new(), renewals: Vec::new(), refusals: Vec::new(), settled: Vec::new() }
     }
 
-    pub(super) fn settle(&mut self, span: Span, transition: &'a Transition, answer: Answer) {
-        match answer {
-            Answer::Refused => self.refusals.push(span),
-            Answer::Unknown => self.settled.push(Settling { span, transition, is_certain: false }),
-            Answer::Applied => self.settled.push(Settling { span, transition, is_certain: true }),
+    pub(super) fn settle(&mut self, span: Span, transition: &'a Transition, outcome: KnownOutcome) {
+        match outcome {
+            KnownOutcome::Refused => self.refusals.push(span),
+            KnownOutcome::Unknown => self.settled.push(Settling { span, transition, is_certain: false }),
+            KnownOutcome::Applied => self.settled.push(Settling { span, transition, is_certain: true }),
         }
     }
 
@@ -90,12 +90,12 @@ impl<'a> Claim<'a> {
     pub(super) fn is_honoured(&self) -> Result<(), String> {
         for refusal in &self.refusals {
             let is_settled =
-                self.settled.iter().any(|settling| settling.span.start.step < refusal.last_step());
+                self.settled.iter().any(|settling| settling.span.start.order < refusal.last_order());
             let until = self.held_until(refusal);
             if !is_settled && until > refusal.latest() {
                 return Err(format!(
                     "a live lease was refused: fence {} held until {until}, and was called lost at step {}",
-                    self.fence, refusal.start.step
+                    self.fence, refusal.start.order
                 ));
             }
         }
@@ -131,7 +131,7 @@ impl<'a> Claim<'a> {
         &self,
         next: &Self,
         max_attempts: u32,
-        missed: &Missed,
+        empty_claims: &EmptyClaims,
     ) -> Result<(), String> {
         let ((one, attempt, expires_at), (two, next_attempt, _)) = (self.given()?, next.given()?);
         let (fence, greater) = (self.fence, next.fence);
@@ -149,7 +149,7 @@ impl<'a> Claim<'a> {
         if let Some(late) = late.into_iter().find(|span| two.is_before(span)) {
             return Err(format!(
                 "a lost lease was honoured: fence {fence} at step {}, after {greater} was delivered",
-                late.start.step
+                late.start.order
             ));
         }
         let handed_back = self.handed_back(&two);
@@ -165,7 +165,7 @@ impl<'a> Claim<'a> {
             ));
         }
         let between = greater.0 - fence.0 - 1;
-        if between > 0 && !missed.is_between(&one, Some(&two)) {
+        if between > 0 && !empty_claims.is_between(&one, Some(&two)) {
             return Err(format!(
                 "nobody was given the fences between {fence} and {greater}, and no claim went unanswered"
             ));
@@ -176,7 +176,7 @@ impl<'a> Claim<'a> {
     /// The ends by which its holder may have handed the job back before another call's answer.
     fn handed_back(&self, before: &Span) -> Vec<&Settling<'a>> {
         let ends = self.settled.iter().filter(|settling| !settling.is_end());
-        ends.filter(|settling| settling.span.start.step < before.last_step()).collect()
+        ends.filter(|settling| settling.span.start.order < before.last_order()).collect()
     }
 
     /// The attempts that may be due after this one, with so many deliveries between that nobody was given.

@@ -3,18 +3,18 @@
 use queue_core::{State, Transition};
 
 use super::claim::{Claim, Settling};
-use super::missed::Missed;
-use crate::history::Standing;
-use crate::history::span::{Moment, Span};
+use super::empty_claims::EmptyClaims;
+use crate::history::FinalState;
+use crate::history::span::{LogTime, Span};
 
 /// Holds the end of a finished job to what its last holder said, or to its attempts being used up.
 pub(super) fn check(
     last: Option<&Claim<'_>>,
-    standing: &Standing,
+    final_state: &FinalState,
     max_attempts: u32,
-    missed: &Missed,
+    empty_claims: &EmptyClaims,
 ) -> Result<(), String> {
-    let Standing { state, fence, attempt, .. } = *standing;
+    let FinalState { state, fence, attempt, .. } = *final_state;
     if let Some(applied) =
         last.and_then(Claim::applied).filter(|end| end.is_end() && end_of(end) != Some(state))
     {
@@ -39,7 +39,7 @@ pub(super) fn check(
             "a job is listed with {attempt} attempts, and no more than {counted} and {unknown} can have been"
         ));
     }
-    if unknown > 0 && !missed.is_between(&start_of(last), None) {
+    if unknown > 0 && !empty_claims.is_between(&start_of(last), None) {
         return Err(format!(
             "nobody was given the fences from {known} to {fence}, and no claim went unanswered"
         ));
@@ -71,5 +71,5 @@ fn end_of(settling: &Settling<'_>) -> Option<State> {
 
 fn start_of(last: Option<&Claim<'_>>) -> Span {
     let given = last.and_then(|claim| claim.claimed.first()).map(|(span, ..)| *span);
-    given.unwrap_or(Span::since(Moment::FIRST))
+    given.unwrap_or(Span::since(LogTime::FIRST))
 }

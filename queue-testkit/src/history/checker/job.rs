@@ -3,11 +3,11 @@
 use queue_core::{Fence, Timestamp};
 
 use super::claim::Claim;
+use super::empty_claims::EmptyClaims;
 use super::end;
-use super::missed::Missed;
-use crate::history::Standing;
-use crate::history::answer::Answer;
-use crate::history::event::{Event, Fact};
+use crate::history::FinalState;
+use crate::history::event::{Event, EventKind};
+use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
@@ -19,26 +19,26 @@ pub(super) struct JobHistory<'a> {
     /// By fence.
     pub(super) claims: Vec<Claim<'a>>,
     /// As it stands at the end; once, if all is well.
-    pub(super) last: Vec<Standing>,
+    pub(super) last: Vec<FinalState>,
 }
 
 impl<'a> JobHistory<'a> {
     pub(super) fn add(&mut self, event: &'a Event) {
-        match &event.fact {
-            Fact::Pushed(pushed) => self.pushes.push((event.span, pushed)),
-            Fact::Claimed { lease, attempt } => {
+        match &event.kind {
+            EventKind::Pushed(pushed) => self.pushes.push((event.span, pushed)),
+            EventKind::Claimed { lease, attempt } => {
                 self.claim(lease.fence).claimed.push((event.span, *attempt, lease.expires_at));
             }
-            Fact::Renewed { lease, held_until: Some(until) } => {
+            EventKind::Renewed { lease, held_until: Some(until) } => {
                 self.claim(lease.fence).renewals.push((event.span, *until));
             }
-            Fact::Renewed { lease, held_until: None } => {
+            EventKind::Renewed { lease, held_until: None } => {
                 self.claim(lease.fence).refusals.push(event.span);
             }
-            Fact::Settled { lease, transition, answer } => {
-                self.claim(lease.fence).settle(event.span, transition, *answer);
+            EventKind::Settled { lease, transition, outcome } => {
+                self.claim(lease.fence).settle(event.span, transition, *outcome);
             }
-            Fact::Missed { .. } => {}
+            EventKind::EmptyClaim { .. } => {}
         }
     }
 
@@ -59,18 +59,18 @@ impl<'a> JobHistory<'a> {
         !self.last.is_empty() || !self.claims.is_empty()
     }
 
-    pub(super) fn check(&self, missed: &Missed) -> Result<(), String> {
-        let Some(answer) = self.pushes.iter().map(|(_, pushed)| pushed.answer).max() else {
+    pub(super) fn check(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
+        let Some(outcome) = self.pushes.iter().map(|(_, pushed)| pushed.outcome).max() else {
             return Err("a job was delivered or is listed that nobody pushed".to_owned());
         };
-        let standing = match *self.last {
-            [standing] if standing.state.is_finished() => standing,
-            [Standing { state, .. }] => {
+        let final_state = match *self.last {
+            [final_state] if final_state.state.is_finished() => final_state,
+            [FinalState { state, .. }] => {
                 return Err(format!(
                     "a job was lost: it is {state} at the end, and nothing is under way any more"
                 ));
             }
-            [] if answer == Answer::Applied => {
+            [] if outcome == KnownOutcome::Applied => {
                 return Err("a job was lost: it was pushed, and is not listed at the end".to_owned());
             }
             [] if self.is_stored() => {
@@ -79,20 +79,20 @@ impl<'a> JobHistory<'a> {
             [] => return Ok(()),
             [..] => return Err("a job is listed twice at the end".to_owned()),
         };
-        if answer == Answer::Refused {
+        if outcome == KnownOutcome::Refused {
             return Err("a job is stored whose push was refused".to_owned());
         }
         let max_attempts = self.pushes.iter().map(|(_, pushed)| pushed.max_attempts).max().unwrap_or(0);
         self.claims
             .iter()
             .zip(self.claims.iter().skip(1))
-            .try_for_each(|(one, next)| one.is_followed_by(next, max_attempts, missed))?;
-        self.is_delivered_in_time(missed)?;
-        end::check(self.claims.last(), &standing, max_attempts, missed)
+            .try_for_each(|(one, next)| one.is_followed_by(next, max_attempts, empty_claims))?;
+        self.is_delivered_in_time(empty_claims)?;
+        end::check(self.claims.last(), &final_state, max_attempts, empty_claims)
     }
 
     /// Holds that no delivery came before its time, which is the push's word first, then each holder's.
-    fn is_delivered_in_time(&self, missed: &Missed) -> Result<(), String> {
+    fn is_delivered_in_time(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
         let mut not_before = self.earliest();
         for (nth, claim) in self.claims.iter().enumerate() {
             let (span, attempt, _) = claim.given()?;
@@ -101,22 +101,23 @@ impl<'a> JobHistory<'a> {
                 return Err(format!("fence {} was delivered before its time, {not_before}", claim.fence));
             }
             if nth == 0 {
-                is_first(claim.fence, attempt, &span, missed)?;
+                is_first(claim.fence, attempt, &span, empty_claims)?;
             }
-            not_before = claim.again_at().unwrap_or(span.start.at);
+            not_before = claim.again_at().unwrap_or(span.start.queue_time);
         }
         Ok(())
     }
 
     fn earliest(&self) -> Timestamp {
-        let pushes = self.pushes.iter().filter(|(_, pushed)| pushed.answer != Answer::Refused);
+        let pushes = self.pushes.iter().filter(|(_, pushed)| pushed.outcome != KnownOutcome::Refused);
         pushes.map(|(span, pushed)| pushed.earliest(span)).min().unwrap_or(Timestamp::EPOCH)
     }
 }
 
 /// Holds that the first delivery that anybody knows of is the first of all, or follows those that nobody was given.
-fn is_first(fence: Fence, attempt: u32, span: &Span, missed: &Missed) -> Result<(), String> {
-    if fence.0 > 1 && !missed.is_between(&Span { start: crate::history::Moment::FIRST, ..*span }, Some(span))
+fn is_first(fence: Fence, attempt: u32, span: &Span, empty_claims: &EmptyClaims) -> Result<(), String> {
+    if fence.0 > 1
+        && !empty_claims.is_between(&Span { start: crate::history::LogTime::FIRST, ..*span }, Some(span))
     {
         return Err(format!(
             "fence {fence} is the first that anybody was given, and no claim went unanswered"

@@ -7,7 +7,7 @@ use std::time::Duration;
 use queue_core::{Fence, JobId, Schedule, Timestamp};
 
 use super::job::JobHistory;
-use crate::history::answer::Answer;
+use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
@@ -17,12 +17,12 @@ const IN_FLIGHT: Duration = Duration::from_millis(500);
 
 /// A job that was delivered before one which stood in front of it all the while.
 #[derive(Debug)]
-pub(super) struct Overtaken {
+pub(super) struct OutOfOrder {
     pub(super) first: JobId,
     pub(super) second: JobId,
 }
 
-impl fmt::Display for Overtaken {
+impl fmt::Display for OutOfOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -33,25 +33,25 @@ impl fmt::Display for Overtaken {
 }
 
 /// Checks first deliveries only: where a job stands after that depends on when others learnt of it.
-pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Overtaken> {
+pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfOrder> {
     let answers = ClaimAnswers::of(jobs);
     let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job, &answers)).collect();
     let mut arrivals: Vec<_> = places.iter().collect();
-    arrivals.sort_by_key(|place| place.span.last_step());
+    arrivals.sort_by_key(|place| place.span.last_order());
     let mut arrivals = arrivals.into_iter().peekable();
     let mut claims: Vec<_> = places.iter().filter_map(|place| Some((place.claimed?, place))).collect();
-    claims.sort_by_key(|(claim, _)| claim.start.step);
+    claims.sort_by_key(|(claim, _)| claim.start.order);
     // Those who may wait, by the step at which they are claimed.
     let mut waiting: BTreeMap<(u64, JobId), &Place<'_>> = BTreeMap::new();
     for (claim, overtaker) in claims {
         while let Some(place) = arrivals.next_if(|place| place.span.is_before(&claim)) {
-            waiting.insert((place.claimed.map_or(u64::MAX, |claimed| claimed.start.step), place.job), place);
+            waiting.insert((place.claimed.map_or(u64::MAX, |claimed| claimed.start.order), place.job), place);
         }
-        waiting = waiting.split_off(&(claim.start.step, JobId::from_u128(0)));
+        waiting = waiting.split_off(&(claim.start.order, JobId::from_u128(0)));
         let is_overtaken =
             |place: &&&Place<'_>| place.is_waiting_during(&claim) && place.is_before(overtaker);
         if let Some(first) = waiting.values().find(is_overtaken) {
-            return Err(Overtaken { first: first.job, second: overtaker.job });
+            return Err(OutOfOrder { first: first.job, second: overtaker.job });
         }
     }
     Ok(())
@@ -77,7 +77,7 @@ impl<'a> Place<'a> {
         let claimed = match history.claims.first() {
             Some(claim) if claim.fence == Fence(1) => Some(claim.claimed.first()?.0),
             Some(_) => return None,
-            None if history.last.iter().any(|standing| standing.fence > Fence(0)) => return None,
+            None if history.last.iter().any(|final_state| final_state.fence > Fence(0)) => return None,
             None => None,
         };
         let (earliest, latest) = (pushed.earliest(&span), pushed.latest(&span));
@@ -85,12 +85,12 @@ impl<'a> Place<'a> {
         let first_answer = || answers.first_after(latest).saturating_add(IN_FLIGHT);
         let seen_from = if is_ready_at_once { latest } else { first_answer() };
         let place = Self { job, pushed, span, earliest, latest, seen_from, claimed };
-        (pushed.answer == Answer::Applied).then_some(place)
+        (pushed.outcome == KnownOutcome::Applied).then_some(place)
     }
 
     /// Returns whether it was ready when the claim began, and unclaimed when the claim ended.
     fn is_waiting_during(&self, claim: &Span) -> bool {
-        let is_ready = self.span.is_before(claim) && self.seen_from <= claim.start.at;
+        let is_ready = self.span.is_before(claim) && self.seen_from <= claim.start.queue_time;
         is_ready && self.claimed.is_none_or(|claimed| claim.is_before(&claimed))
     }
 
@@ -123,7 +123,7 @@ impl ClaimAnswers {
         let claims = jobs.values().flat_map(|job| &job.claims).flat_map(|claim| &claim.claimed);
         let mut answers = BTreeMap::new();
         for (span, ..) in claims {
-            let answer = answers.entry(span.start.at).or_insert(Timestamp::MAX);
+            let answer = answers.entry(span.start.queue_time).or_insert(Timestamp::MAX);
             *answer = span.latest().min(*answer);
         }
         // By start, the first answer of that claim and of all later ones.

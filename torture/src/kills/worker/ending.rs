@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
-use queue_testkit::history::{Answer, Fact, Pushed};
+use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 
 use crate::jobs;
 
@@ -16,11 +16,11 @@ pub(super) struct Ending {
 
 impl Ending {
     /// What a history notes of it, given its answer.
-    pub(super) fn facts(&self, answer: Answer) -> Vec<Fact> {
+    pub(super) fn kinds(&self, outcome: KnownOutcome) -> Vec<EventKind> {
         let Settlement { lease, transition, .. } = &self.settlement;
-        let settled = Fact::Settled { lease: lease.clone(), transition: transition.clone(), answer };
+        let settled = EventKind::Settled { lease: lease.clone(), transition: transition.clone(), outcome };
         let followups =
-            self.followups.iter().cloned().map(|pushed| Fact::Pushed(Pushed { answer, ..pushed }));
+            self.followups.iter().cloned().map(|pushed| EventKind::Pushed(Pushed { outcome, ..pushed }));
         std::iter::once(settled).chain(followups).collect()
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use queue_core::{Fence, JobId, Lease, Schedule, State, Timestamp, Transition};
 
 use super::super::check;
-use crate::history::{Answer, Event, Fact, History, Moment, Pushed, Span, Standing};
+use crate::history::{Event, EventKind, FinalState, History, KnownOutcome, LogTime, Pushed, Span};
 
 /// Writes a history down, step by step: each call is over before the next begins, unless it is said to overlap.
 #[derive(Default)]
 pub(super) struct Story {
     history: History,
-    step: u64,
+    order: u64,
     now: u64,
 }
 
@@ -25,11 +25,12 @@ impl Story {
         self
     }
 
-    fn event(mut self, fact: Fact) -> Self {
+    fn event(mut self, kind: EventKind) -> Self {
         let at = second(self.now);
-        let span = Span::since(Moment { step: self.step, at }).until(Moment { step: self.step + 1, at });
-        self.step += 2;
-        self.history.events.push(Event { span, fact });
+        let span = Span::since(LogTime { order: self.order, queue_time: at })
+            .until(LogTime { order: self.order + 1, queue_time: at });
+        self.order += 2;
+        self.history.events.push(Event { span, kind });
         self
     }
 
@@ -46,29 +47,38 @@ impl Story {
     }
 
     pub(super) fn pushed_with(self, job: u128, priority: i32, delay: u64) -> Self {
-        let (schedule, answer) = (Schedule::After(Duration::from_secs(delay)), Answer::Applied);
-        self.event(Fact::Pushed(Pushed { priority, schedule, answer, ..Pushed::new(JobId::from_u128(job)) }))
+        let (schedule, outcome) = (Schedule::After(Duration::from_secs(delay)), KnownOutcome::Applied);
+        self.event(EventKind::Pushed(Pushed {
+            priority,
+            schedule,
+            outcome,
+            ..Pushed::new(JobId::from_u128(job))
+        }))
     }
 
     pub(super) fn claimed(self, job: u128, fence: u64, attempt: u32) -> Self {
         let lease = lease(job, fence, self.now + 30);
-        self.event(Fact::Claimed { lease, attempt })
+        self.event(EventKind::Claimed { lease, attempt })
     }
 
     pub(super) fn renewed(self, job: u128, fence: u64) -> Self {
         let until = second(self.now + 30);
-        self.event(Fact::Renewed { lease: lease(job, fence, 0), held_until: Some(until) })
+        self.event(EventKind::Renewed { lease: lease(job, fence, 0), held_until: Some(until) })
     }
 
     pub(super) fn settled(self, job: u128, fence: u64, transition: Transition) -> Self {
-        self.event(Fact::Settled { lease: lease(job, fence, 0), transition, answer: Answer::Applied })
+        self.event(EventKind::Settled {
+            lease: lease(job, fence, 0),
+            transition,
+            outcome: KnownOutcome::Applied,
+        })
     }
 
     pub(super) fn stale(self, job: u128, fence: u64) -> Self {
-        self.event(Fact::Settled {
+        self.event(EventKind::Settled {
             lease: lease(job, fence, 0),
             transition: Transition::Complete,
-            answer: Answer::Refused,
+            outcome: KnownOutcome::Refused,
         })
     }
 
@@ -76,43 +86,48 @@ impl Story {
     pub(super) fn unanswered(mut self) -> Self {
         if let Some(last) = self.history.events.last_mut() {
             last.span.end = None;
-            match &mut last.fact {
-                Fact::Pushed(Pushed { answer, .. }) | Fact::Settled { answer, .. } => {
-                    *answer = Answer::Unknown;
+            match &mut last.kind {
+                EventKind::Pushed(Pushed { outcome, .. }) | EventKind::Settled { outcome, .. } => {
+                    *outcome = KnownOutcome::Unknown;
                 }
-                Fact::Claimed { .. } | Fact::Missed { .. } | Fact::Renewed { .. } => {}
+                EventKind::Claimed { .. } | EventKind::EmptyClaim { .. } | EventKind::Renewed { .. } => {}
             }
         }
         self
     }
 
     /// Pushes two jobs as one batch.
-    pub(super) fn pushed_both(self, jobs: [u128; 2], answer: Answer) -> Self {
-        self.followed_by(None, jobs, answer)
+    pub(super) fn pushed_both(self, jobs: [u128; 2], outcome: KnownOutcome) -> Self {
+        self.followed_by(None, jobs, outcome)
     }
 
     /// Stores two jobs along with the settlement of a lease, if it was applied.
-    pub(super) fn followups(self, parent: u128, fence: u64, jobs: [u128; 2], answer: Answer) -> Self {
-        self.followed_by(Some((JobId::from_u128(parent), Fence(fence))), jobs, answer)
+    pub(super) fn followups(self, parent: u128, fence: u64, jobs: [u128; 2], outcome: KnownOutcome) -> Self {
+        self.followed_by(Some((JobId::from_u128(parent), Fence(fence))), jobs, outcome)
     }
 
-    fn followed_by(self, follows: Option<(JobId, Fence)>, [one, two]: [u128; 2], answer: Answer) -> Self {
+    fn followed_by(
+        self,
+        follows: Option<(JobId, Fence)>,
+        [one, two]: [u128; 2],
+        outcome: KnownOutcome,
+    ) -> Self {
         let batch = JobId::from_u128(one);
-        let first = Pushed { batch, follows, answer, ..Pushed::new(batch) };
+        let first = Pushed { batch, follows, outcome, ..Pushed::new(batch) };
         let second = Pushed { place: 1, job: JobId::from_u128(two), ..first.clone() };
-        self.event(Fact::Pushed(first)).event(Fact::Pushed(second)).overlapping()
+        self.event(EventKind::Pushed(first)).event(EventKind::Pushed(second)).overlapping()
     }
 
     pub(super) fn pushed_as(self, pushed: Pushed) -> Self {
-        self.event(Fact::Pushed(pushed))
+        self.event(EventKind::Pushed(pushed))
     }
 
     pub(super) fn missed(self) -> Self {
-        self.event(Fact::Missed { max: 1 })
+        self.event(EventKind::EmptyClaim { max: 1 })
     }
 
     pub(super) fn not_renewed(self, job: u128, fence: u64) -> Self {
-        self.event(Fact::Renewed { lease: lease(job, fence, 0), held_until: None })
+        self.event(EventKind::Renewed { lease: lease(job, fence, 0), held_until: None })
     }
 
     /// Claims, completes and lists a job.
@@ -122,8 +137,8 @@ impl Story {
 
     /// Lists the job at the end, as its last delivery left it.
     pub(super) fn ends(self, job: u128, state: State) -> Self {
-        let given = self.history.events.iter().filter_map(|event| match &event.fact {
-            Fact::Claimed { lease, attempt } if lease.job == JobId::from_u128(job) => {
+        let given = self.history.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Claimed { lease, attempt } if lease.job == JobId::from_u128(job) => {
                 Some((lease.fence.0, *attempt))
             }
             _ => None,
@@ -134,7 +149,7 @@ impl Story {
 
     pub(super) fn ends_with(mut self, job: u128, state: State, fence: u64, attempt: u32) -> Self {
         let (job, fence) = (JobId::from_u128(job), Fence(fence));
-        self.history.last.push(Standing { job, state, fence, attempt });
+        self.history.last.push(FinalState { job, state, fence, attempt });
         self
     }
 

@@ -3,7 +3,7 @@
 use queue_core::{JobId, State, Transition};
 
 use super::story::{Story, retry, second};
-use crate::history::{Answer, Pushed};
+use crate::history::{KnownOutcome, Pushed};
 
 #[test]
 fn a_push_without_an_answer_may_be_stored_or_not() {
@@ -32,7 +32,7 @@ fn a_push_that_is_repeated_stores_once() {
 fn a_refused_job_that_is_stored_fails() {
     let refused = |is_unique| {
         let job = JobId::from_u128(1);
-        Story::new().pushed_as(Pushed { answer: Answer::Refused, is_unique, ..Pushed::new(job) })
+        Story::new().pushed_as(Pushed { outcome: KnownOutcome::Refused, is_unique, ..Pushed::new(job) })
     };
 
     refused(true).passes();
@@ -42,7 +42,7 @@ fn a_refused_job_that_is_stored_fails() {
 
 #[test]
 fn a_batch_without_an_answer_is_stored_whole_or_not_at_all() {
-    let batch = || Story::new().pushed_both([1, 2], Answer::Unknown);
+    let batch = || Story::new().pushed_both([1, 2], KnownOutcome::Unknown);
 
     batch().passes();
     batch().done(1).done(2).passes();
@@ -117,20 +117,20 @@ fn a_live_lease_that_is_refused_fails() {
 
 #[test]
 fn followups_are_stored_if_and_only_if_the_settlement_was_applied() {
-    let settled = |answer| {
+    let settled = |outcome| {
         let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
-        let story = if answer == Answer::Unknown { story.unanswered() } else { story };
-        story.followups(1, 1, [2, 3], answer)
+        let story = if outcome == KnownOutcome::Unknown { story.unanswered() } else { story };
+        story.followups(1, 1, [2, 3], outcome)
     };
     let again = |story: Story| story.at(30).claimed(1, 2, 2).settled(1, 2, Transition::Complete);
 
-    settled(Answer::Applied).ends(1, State::Completed).done(2).done(3).passes();
-    settled(Answer::Applied).ends(1, State::Completed).done(2).fails("lost");
-    settled(Answer::Unknown).ends(1, State::Completed).done(2).done(3).passes();
-    settled(Answer::Unknown).ends(1, State::Completed).fails("no settlement said so");
-    settled(Answer::Unknown).ends(1, State::Completed).done(2).fails("half a batch");
-    again(settled(Answer::Unknown)).ends(1, State::Completed).passes();
-    again(settled(Answer::Unknown))
+    settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).done(3).passes();
+    settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).fails("lost");
+    settled(KnownOutcome::Unknown).ends(1, State::Completed).done(2).done(3).passes();
+    settled(KnownOutcome::Unknown).ends(1, State::Completed).fails("no settlement said so");
+    settled(KnownOutcome::Unknown).ends(1, State::Completed).done(2).fails("half a batch");
+    again(settled(KnownOutcome::Unknown)).ends(1, State::Completed).passes();
+    again(settled(KnownOutcome::Unknown))
         .ends(1, State::Completed)
         .done(2)
         .done(3)
@@ -157,7 +157,7 @@ fn a_fence_that_nobody_was_given_is_that_of_a_claim_without_an_answer() {
 fn a_job_whose_last_attempts_lease_was_lost_is_discarded() {
     let pushed = || {
         let job = Pushed::new(JobId::from_u128(1));
-        Story::new().pushed_as(Pushed { max_attempts: 2, answer: Answer::Applied, ..job })
+        Story::new().pushed_as(Pushed { max_attempts: 2, outcome: KnownOutcome::Applied, ..job })
     };
     let lost = || pushed().claimed(1, 1, 1).at(30).claimed(1, 2, 2);
 

@@ -1,18 +1,19 @@
 //! Claims that gave their callers nothing, and may have leased jobs all the same.
 
-use crate::history::event::{Event, Fact};
+use crate::history::event::{Event, EventKind};
 use crate::history::span::Span;
 
 /// The spans of such claims, by their start, each with the latest end of all up to it.
 #[derive(Debug)]
-pub(super) struct Missed {
+pub(super) struct EmptyClaims {
     spans: Vec<(u64, u64)>,
 }
 
-impl Missed {
+impl EmptyClaims {
     pub(super) fn of(events: &[Event]) -> Self {
-        let missed = events.iter().filter(|event| matches!(event.fact, Fact::Missed { .. }));
-        let mut spans: Vec<_> = missed.map(|event| (event.span.start.step, event.span.last_step())).collect();
+        let missed = events.iter().filter(|event| matches!(event.kind, EventKind::EmptyClaim { .. }));
+        let mut spans: Vec<_> =
+            missed.map(|event| (event.span.start.order, event.span.last_order())).collect();
         spans.sort_unstable();
         let mut latest = 0;
         for (_, end) in &mut spans {
@@ -24,8 +25,8 @@ impl Missed {
 
     /// Tells whether one of them was under way between two calls.
     pub(super) fn is_between(&self, one: &Span, next: Option<&Span>) -> bool {
-        let last = next.map_or(u64::MAX, Span::last_step);
+        let last = next.map_or(u64::MAX, Span::last_order);
         let begun = self.spans.partition_point(|(start, _)| *start <= last);
-        begun.checked_sub(1).and_then(|at| self.spans.get(at)).is_some_and(|(_, end)| *end >= one.start.step)
+        begun.checked_sub(1).and_then(|at| self.spans.get(at)).is_some_and(|(_, end)| *end >= one.start.order)
     }
 }

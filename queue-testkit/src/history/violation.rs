@@ -8,21 +8,21 @@ use super::event::Event;
 
 /// A broken rule, and the whole story of the jobs that show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Violation {
     rule: String,
     jobs: Vec<JobId>,
     story: String,
 }
 
-impl Breach {
+impl Violation {
     /// Looks the jobs' story up.
     pub(super) fn new(rule: String, jobs: &[JobId], events: &[Event]) -> Self {
         let mut story = String::new();
         for job in jobs {
             // Writing to a string does not fail.
             let _ = write!(story, "\n    what happened to job {job}:");
-            let mut of_job: Vec<_> = events.iter().filter(|event| event.fact.job() == Some(*job)).collect();
-            of_job.sort_by_key(|event| event.span.start.step);
+            let mut of_job: Vec<_> = events.iter().filter(|event| event.kind.job() == Some(*job)).collect();
+            of_job.sort_by_key(|event| event.span.start.order);
             for event in of_job {
                 let _ = write!(story, "\n      {event}");
             }
@@ -37,10 +37,10 @@ impl Breach {
     }
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.rule, self.story)
     }
 }
 
-impl std::error::Error for Breach {}
+impl std::error::Error for Violation {}

@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use nix::time::{ClockId, clock_gettime};
 use queue_core::BoxError;
-use queue_testkit::history::Moment;
+use queue_testkit::history::LogTime;
 
 /// Reads the monotonic clock, which is one for all processes, and the wall clock, which the queue goes by.
-pub(crate) fn now() -> Result<Moment, BoxError> {
+pub(crate) fn now() -> Result<LogTime, BoxError> {
     let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
-    let step = u64::try_from(monotonic.tv_sec())? * 1_000_000_000 + u64::try_from(monotonic.tv_nsec())?;
-    Ok(Moment { step, at: SystemTime::now().into() })
+    let order = u64::try_from(monotonic.tv_sec())? * 1_000_000_000 + u64::try_from(monotonic.tv_nsec())?;
+    Ok(LogTime { order, queue_time: SystemTime::now().into() })
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a call took effect, as far as its caller learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum KnownOutcome {
     /// It changed nothing, and the queue said so.
     Refused,
     /// Nobody knows: there was no answer, or one that can't tell.
@@ -15,7 +15,7 @@ pub enum Answer {
     Applied,
 }
 
-impl From<Settled> for Answer {
+impl From<Settled> for KnownOutcome {
     fn from(settled: Settled) -> Self {
         match settled {
             Settled::Applied => Self::Applied,
@@ -25,7 +25,7 @@ impl From<Settled> for Answer {
 }
 
 /// An error of kind `Unavailable` may come after the effect; every other is a refusal.
-impl From<&QueueError> for Answer {
+impl From<&QueueError> for KnownOutcome {
     fn from(error: &QueueError) -> Self {
         if error.kind() == QueueErrorKind::Unavailable { Self::Unknown } else { Self::Refused }
     }
