@@ -3,10 +3,10 @@
 
 mod error;
 mod executor;
+mod fault;
 mod node;
 mod sim;
-mod trouble;
-mod world;
+mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,12 +14,12 @@ use queue_core::BoxError;
 use queue_core::error::panic_message;
 
 pub use error::SimulationError;
+pub use fault::FleetFault;
 pub use node::{Node, NodeQueue, NodeRuntime};
 pub use sim::Sim;
-pub use trouble::Trouble;
 
 use executor::Stuck;
-use world::World;
+use state::SimState;
 
 /// Runs a scenario again and again, each time with another seed: other troubles, in another order.
 ///
@@ -39,7 +39,7 @@ pub fn simulate<S>(scenario: S) -> Simulation<S>
 where
     S: AsyncFn(Sim) -> Result<(), BoxError>,
 {
-    Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, with: Vec::new(), keep: None }
+    Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, with: Vec::new(), only_faults: None }
 }
 
 /// Runs of a scenario; made by [`simulate`], run by [`check`](Self::check).
@@ -50,8 +50,8 @@ pub struct Simulation<S> {
     seeds: std::ops::Range<u64>,
     nodes: usize,
     most: usize,
-    with: Vec<Trouble>,
-    keep: Option<Vec<usize>>,
+    with: Vec<FleetFault>,
+    only_faults: Option<Vec<usize>>,
 }
 
 /// What a simulation went through without finding anything.
@@ -61,9 +61,9 @@ pub struct Simulated {
     /// How many runs were made.
     pub runs: u64,
     /// How many troubles they had in all.
-    pub troubles: usize,
+    pub faults: usize,
     /// A number that two simulations share only if they went the same way.
-    pub course: u64,
+    pub fingerprint: u64,
 }
 
 /// A run that broke.
@@ -85,8 +85,8 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     }
 
     /// Leaves of a seed's troubles only these, counted from 0, as a report gives them.
-    pub fn keep(mut self, troubles: impl IntoIterator<Item = usize>) -> Self {
-        self.keep = Some(troubles.into_iter().collect());
+    pub fn only_faults(mut self, faults: impl IntoIterator<Item = usize>) -> Self {
+        self.only_faults = Some(faults.into_iter().collect());
         self
     }
 
@@ -97,14 +97,14 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     }
 
     /// Has up to so many things go wrong in a run: six by default.
-    pub fn troubles(mut self, most: usize) -> Self {
+    pub fn max_faults(mut self, most: usize) -> Self {
         self.most = most;
         self
     }
 
     /// Adds these troubles to those that each run has by chance.
-    pub fn with(mut self, troubles: impl IntoIterator<Item = Trouble>) -> Self {
-        self.with.extend(troubles);
+    pub fn with(mut self, faults: impl IntoIterator<Item = FleetFault>) -> Self {
+        self.with.extend(faults);
         self
     }
 
@@ -146,18 +146,18 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     ///
     /// The first run that breaks, with the seed, the fewest troubles with which it does, and the call that makes it again.
     pub fn check(self) -> Result<Simulated, SimulationError> {
-        let mut simulated = Simulated { runs: 0, troubles: 0, course: 0 };
+        let mut simulated = Simulated { runs: 0, faults: 0, fingerprint: 0 };
         for seed in self.seeds.clone() {
-            let all = self.troubles_of(seed);
-            let kept: Vec<usize> = match &self.keep {
-                Some(keep) => keep.iter().copied().filter(|index| *index < all.len()).collect(),
+            let all = self.faults_of(seed);
+            let kept: Vec<usize> = match &self.only_faults {
+                Some(only_faults) => only_faults.iter().copied().filter(|index| *index < all.len()).collect(),
                 None => (0..all.len()).collect(),
             };
             match self.run(seed, &all, &kept) {
-                Ok(course) => {
+                Ok(fingerprint) => {
                     simulated.runs += 1;
-                    simulated.troubles += kept.len();
-                    simulated.course = simulated.course.rotate_left(1) ^ course;
+                    simulated.faults += kept.len();
+                    simulated.fingerprint = simulated.fingerprint.rotate_left(1) ^ fingerprint;
                 }
                 Err(broken) => return Err(self.shrunk(seed, &all, kept, broken)),
             }
@@ -165,23 +165,23 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
         Ok(simulated)
     }
 
-    fn troubles_of(&self, seed: u64) -> Vec<Trouble> {
+    fn faults_of(&self, seed: u64) -> Vec<FleetFault> {
         // Another stream than that of the turns, so that a run with fewer troubles takes the same turns for longer.
         let mut random = fastrand::Rng::with_seed(seed ^ 0x7472_6f75_626c_6573);
-        let mut troubles = trouble::make(&mut random, self.nodes, self.most);
-        troubles.extend(self.with.iter().cloned());
-        troubles
+        let mut faults = fault::make(&mut random, self.nodes, self.most);
+        faults.extend(self.with.iter().cloned());
+        faults
     }
 
-    fn run(&self, seed: u64, all: &[Trouble], kept: &[usize]) -> Result<u64, Broken> {
-        let troubles = kept.iter().filter_map(|index| all.get(*index).cloned()).collect();
-        let world = World::new(seed, troubles);
-        let sim = Sim::new(&world);
+    fn run(&self, seed: u64, all: &[FleetFault], kept: &[usize]) -> Result<u64, Broken> {
+        let faults = kept.iter().filter_map(|index| all.get(*index).cloned()).collect();
+        let state = SimState::new(seed, faults);
+        let sim = Sim::new(&state);
         let main = (self.scenario)(sim.clone());
-        let ended = catch_unwind(AssertUnwindSafe(|| world.executor.run(main)));
+        let ended = catch_unwind(AssertUnwindSafe(|| state.executor.run(main)));
         sim.end();
         let message = match ended {
-            Ok(Ok(Ok(()))) => return Ok(world.executor.course()),
+            Ok(Ok(Ok(()))) => return Ok(state.executor.fingerprint()),
             Ok(Ok(Err(error))) => queue_core::error::chain(&*error).to_string(),
             Ok(Err(Stuck::NothingToDo)) => {
                 "nobody has anything to do any more, and the scenario waits".to_owned()
@@ -197,7 +197,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     fn shrunk(
         &self,
         seed: u64,
-        all: &[Trouble],
+        all: &[FleetFault],
         mut kept: Vec<usize>,
         mut broken: Broken,
     ) -> SimulationError {
@@ -210,7 +210,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
                 Ok(_) => at += 1,
             }
         }
-        let troubles = kept.iter().filter_map(|index| Some((*index, all.get(*index)?.clone()))).collect();
-        SimulationError { seed, message: broken.message, troubles, of: all.len() }
+        let faults = kept.iter().filter_map(|index| Some((*index, all.get(*index)?.clone()))).collect();
+        SimulationError { seed, message: broken.message, faults, total_faults: all.len() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::trouble::Trouble;
+use super::fault::FleetFault;
 
 /// A run that breaks, made as small as can be.
 #[non_exhaustive]
@@ -12,27 +12,27 @@ pub struct SimulationError {
     /// What is wrong.
     pub message: String,
     /// With which troubles it breaks, each with its number among those of the seed.
-    pub troubles: Vec<(usize, Trouble)>,
+    pub faults: Vec<(usize, FleetFault)>,
     /// How many troubles the seed has.
-    pub of: usize,
+    pub total_faults: usize,
 }
 
 impl std::error::Error for SimulationError {}
 
 impl fmt::Display for SimulationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, message, troubles, of } = self;
+        let Self { seed, message, faults, total_faults } = self;
         write!(f, "the run of seed {seed} breaks: {message}")?;
-        if troubles.is_empty() {
+        if faults.is_empty() {
             write!(f, "\nNothing has to go wrong for that.")?;
         } else {
-            write!(f, "\nOf its {of} troubles, these are enough:")?;
+            write!(f, "\nOf its {total_faults} faults, these are enough:")?;
         }
-        for (_, trouble) in troubles {
-            write!(f, "\n  {trouble}")?;
+        for (_, fault) in faults {
+            write!(f, "\n  {fault}")?;
         }
-        let numbers: Vec<_> = troubles.iter().map(|(index, _)| *index).collect();
-        write!(f, "\nagain: simulate(..).seed({seed}).keep({numbers:?}).check()")
+        let numbers: Vec<_> = faults.iter().map(|(index, _)| *index).collect();
+        write!(f, "\nagain: simulate(..).seed({seed}).only_faults({numbers:?}).check()")
     }
 }
 

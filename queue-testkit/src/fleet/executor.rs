@@ -14,7 +14,7 @@ use queue_core::error::panic_message;
 use crate::clock::VirtualClock;
 
 /// How many turns a run may take: one that goes on for ever is broken.
-const MOST_TURNS: u64 = 5_000_000;
+const MAX_POLLS: u64 = 5_000_000;
 
 /// The task that everything is about.
 const MAIN: u64 = 0;
@@ -32,7 +32,7 @@ struct Shared {
     tasks: BTreeMap<u64, Task>,
     last: u64,
     /// A number that two runs share only if they took the same turns at the same times.
-    course: u64,
+    fingerprint: u64,
 }
 
 struct Task {
@@ -55,7 +55,7 @@ pub(super) enum Stuck {
 impl Executor {
     pub(super) fn new(seed: u64, clock: VirtualClock) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        let shared = Shared { random, ready: Vec::new(), tasks: BTreeMap::new(), last: MAIN, course: 0 };
+        let shared = Shared { random, ready: Vec::new(), tasks: BTreeMap::new(), last: MAIN, fingerprint: 0 };
         Self { shared: Arc::new(Mutex::new(shared)), clock }
     }
 
@@ -80,8 +80,8 @@ impl Executor {
     }
 
     /// A number that two runs share only if they took the same turns at the same times.
-    pub(super) fn course(&self) -> u64 {
-        self.lock().course
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.lock().fingerprint
     }
 
     /// Gives a number below a limit.
@@ -93,7 +93,7 @@ impl Executor {
     pub(super) fn run<T>(&self, main: impl Future<Output = T>) -> Result<T, Stuck> {
         let mut main = pin!(main);
         self.lock().ready.push(MAIN);
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MAX_POLLS {
             let Some(id) = self.next() else {
                 let due = self.clock.next_wake().ok_or(Stuck::NothingToDo)?;
                 self.clock.advance_to(due);
@@ -102,7 +102,7 @@ impl Executor {
             let waker = Waker::from(Arc::new(TaskWaker { id, shared: self.shared.clone() }));
             let mut context = Context::from_waker(&waker);
             if id != MAIN {
-                self.turn(id, &mut context)?;
+                self.poll_task(id, &mut context)?;
             } else if let Poll::Ready(end) = main.as_mut().poll(&mut context) {
                 return Ok(end);
             }
@@ -119,11 +119,11 @@ impl Executor {
         let count = shared.ready.len();
         let index = shared.random.usize(0..count);
         let id = shared.ready.swap_remove(index);
-        shared.course = (shared.course ^ now ^ id.rotate_left(32)).wrapping_mul(0x0100_0000_01b3);
+        shared.fingerprint = (shared.fingerprint ^ now ^ id.rotate_left(32)).wrapping_mul(0x0100_0000_01b3);
         Some(id)
     }
 
-    fn turn(&self, id: u64, context: &mut Context<'_>) -> Result<(), Stuck> {
+    fn poll_task(&self, id: u64, context: &mut Context<'_>) -> Result<(), Stuck> {
         let taken = self.lock().tasks.get_mut(&id).and_then(|task| Some((task.owner, task.future.take()?)));
         let Some((owner, mut future)) = taken else { return Ok(()) };
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));

@@ -12,7 +12,7 @@ use queue_core::{
     Settlement, Timestamp, Transition,
 };
 
-use super::world::World;
+use super::state::SimState;
 use crate::fault::Operation;
 
 /// For how long a call to a queue that can't be reached waits before it fails.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A program of the fleet, from one start to its death. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
-    pub(super) world: Arc<World>,
+    pub(super) state: Arc<SimState>,
     pub(super) number: usize,
     pub(super) is_dead: Arc<AtomicBool>,
 }
@@ -58,12 +58,12 @@ pub struct NodeRuntime(Node);
 
 impl Clock for NodeRuntime {
     fn now(&self) -> Timestamp {
-        let now = self.0.world.clock.now().as_micros();
-        Timestamp::from_micros(now.saturating_add(self.0.world.skew(self.0.number)))
+        let now = self.0.state.clock.now().as_micros();
+        Timestamp::from_micros(now.saturating_add(self.0.state.skew(self.0.number)))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.world.clock.sleep(duration)
+        self.0.state.clock.sleep(duration)
     }
 }
 
@@ -77,7 +77,7 @@ impl Runtime for NodeRuntime {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         // What a dying node wants done is not done any more.
         if !self.0.is_dead.load(Ordering::SeqCst) {
-            self.0.world.executor.spawn(self.0.number, task);
+            self.0.state.executor.spawn(self.0.number, task);
         }
     }
 
@@ -92,49 +92,49 @@ pub struct NodeQueue(Node);
 
 impl NodeQueue {
     /// Brings a call to the queue.
-    async fn out(&self, operation: Operation) -> Result<u64, QueueError> {
-        let world = &self.0.world;
-        let nth = world.count(self.0.number, operation);
-        world.clock.sleep(world.latency()).await;
-        if let Some(lasts) = world.slowness(self.0.number, operation, nth) {
-            world.clock.sleep(lasts).await;
+    async fn send(&self, operation: Operation) -> Result<u64, QueueError> {
+        let state = &self.0.state;
+        let nth = state.count(self.0.number, operation);
+        state.clock.sleep(state.latency()).await;
+        if let Some(lasts) = state.slowness(self.0.number, operation, nth) {
+            state.clock.sleep(lasts).await;
         }
-        if world.silence(self.0.number, operation, nth) == Some(false) {
+        if state.silence(self.0.number, operation, nth) == Some(false) {
             std::future::pending::<()>().await;
         }
-        if world.is_cut_off(self.0.number) {
-            world.clock.sleep(PATIENCE).await;
+        if state.is_cut_off(self.0.number) {
+            state.clock.sleep(PATIENCE).await;
             return Err(unavailable(operation, "the queue can't be reached"));
         }
-        if world.fails(self.0.number, operation, nth) {
+        if state.fails(self.0.number, operation, nth) {
             return Err(unavailable(operation, "it failed"));
         }
         Ok(nth)
     }
 
     /// Has others hold these jobs, if that's what happens before this call: they are given back behind the node's back.
-    async fn lose<'a>(
+    async fn steal_leases<'a>(
         &self,
         operation: Operation,
         nth: u64,
         leases: impl Iterator<Item = &'a Lease> + Send,
     ) -> Result<(), QueueError> {
-        let world = &self.0.world;
-        if !world.loses_leases(self.0.number, operation, nth) {
+        let state = &self.0.state;
+        if !state.loses_leases(self.0.number, operation, nth) {
             return Ok(());
         }
         let releases = leases.map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
-        world.queue.settle(releases).await.map(drop)
+        state.queue.settle(releases).await.map(drop)
     }
 
     /// Brings an answer back.
-    async fn back<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
-        let world = &self.0.world;
-        world.clock.sleep(world.latency()).await;
-        if world.silence(self.0.number, operation, nth).is_some() {
+    async fn receive<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
+        let state = &self.0.state;
+        state.clock.sleep(state.latency()).await;
+        if state.silence(self.0.number, operation, nth).is_some() {
             std::future::pending::<()>().await;
         }
-        if world.loses_answer(self.0.number, operation, nth) || world.is_cut_off(self.0.number) {
+        if state.loses_answer(self.0.number, operation, nth) || state.is_cut_off(self.0.number) {
             return Err(unavailable(operation, "the answer was lost"));
         }
         Ok(answer)
@@ -148,29 +148,30 @@ fn unavailable(operation: Operation, why: &str) -> QueueError {
 #[async_trait]
 impl Queue for NodeQueue {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        let nth = self.out(Operation::Push).await?;
-        let receipts = self.0.world.queue.push(jobs).await?;
-        self.back(Operation::Push, nth, receipts).await
+        let nth = self.send(Operation::Push).await?;
+        let receipts = self.0.state.queue.push(jobs).await?;
+        self.receive(Operation::Push, nth, receipts).await
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        let nth = self.out(Operation::Claim).await?;
-        let deliveries = self.0.world.queue.claim(demand).await?;
-        self.back(Operation::Claim, nth, deliveries).await
+        let nth = self.send(Operation::Claim).await?;
+        let deliveries = self.0.state.queue.claim(demand).await?;
+        self.receive(Operation::Claim, nth, deliveries).await
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        let nth = self.out(Operation::Renew).await?;
-        self.lose(Operation::Renew, nth, leases.iter()).await?;
-        let renewals = self.0.world.queue.renew(leases).await?;
-        self.back(Operation::Renew, nth, renewals).await
+        let nth = self.send(Operation::Renew).await?;
+        self.steal_leases(Operation::Renew, nth, leases.iter()).await?;
+        let renewals = self.0.state.queue.renew(leases).await?;
+        self.receive(Operation::Renew, nth, renewals).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        let nth = self.out(Operation::Settle).await?;
-        self.lose(Operation::Settle, nth, settlements.iter().map(|settlement| &settlement.lease)).await?;
-        let settled = self.0.world.queue.settle(settlements).await?;
-        self.back(Operation::Settle, nth, settled).await
+        let nth = self.send(Operation::Settle).await?;
+        self.steal_leases(Operation::Settle, nth, settlements.iter().map(|settlement| &settlement.lease))
+            .await?;
+        let settled = self.0.state.queue.settle(settlements).await?;
+        self.receive(Operation::Settle, nth, settled).await
     }
 }
 
@@ -180,27 +181,27 @@ mod tests {
     use queue_core::{Body, QueueErrorKind};
 
     use super::*;
-    use crate::fleet::trouble::Trouble;
+    use crate::fleet::fault::FleetFault;
 
     /// T8: a node that was cut off while it waited for an answer never gets that.
     #[test]
     fn a_node_that_is_cut_off_gets_no_answer() {
         let second = Duration::from_secs(1);
-        let world = World::new(1, vec![Trouble::Partition { node: 0, at: second, lasts: 60 * second }]);
-        let node = Node { world: world.clone(), number: 0, is_dead: Arc::default() };
+        let state = SimState::new(1, vec![FleetFault::Partition { node: 0, at: second, lasts: 60 * second }]);
+        let node = Node { state: state.clone(), number: 0, is_dead: Arc::default() };
         let (queue, demand) = (node.queue(), Demand::new("default", 1));
         let push = async {
-            world.clock.sleep(30 * second).await; // virtual
-            world.queue.push(vec![NewJob::new("job", Body::stored("null"))]).await
+            state.clock.sleep(30 * second).await; // virtual
+            state.queue.push(vec![NewJob::new("job", Body::stored("null"))]).await
         };
 
-        let ended = world.executor.run(join(queue.claim(&demand), push));
+        let ended = state.executor.run(join(queue.claim(&demand), push));
 
         let (claimed, pushed) = ended.unwrap_or_else(|stuck| panic!("{stuck:?}"));
         assert!(pushed.is_ok(), "{pushed:?}");
         assert_eq!(claimed.map(drop).map_err(|error| error.kind()), Err(QueueErrorKind::Unavailable));
         assert!(
-            queue.0.world.queue.records().iter().all(|job| job.fence.0 == 1),
+            queue.0.state.queue.records().iter().all(|job| job.fence.0 == 1),
             "it was leased all the same"
         );
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use queue_core::{BoxError, Clock as _, JobRecord};
 
+use super::fault::FleetFault;
 use super::node::Node;
-use super::trouble::Trouble;
-use super::world::World;
+use super::state::SimState;
 use crate::clock::VirtualClock;
 use crate::model_queue::ModelQueue;
 
@@ -21,7 +21,7 @@ use crate::model_queue::ModelQueue;
 pub struct Sim(Arc<Inner>);
 
 struct Inner {
-    world: Arc<World>,
+    state: Arc<SimState>,
     /// Those that live, by their numbers.
     nodes: Mutex<BTreeMap<usize, Running>>,
 }
@@ -34,21 +34,23 @@ struct Running {
 type Program = Arc<dyn Fn(Node) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The owner of what goes wrong: it's no node, and nobody kills it.
-const FATE: usize = usize::MAX;
+const FAULT_OWNER: usize = usize::MAX;
 
 /// How often it's looked whether all is done.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long jobs may take once nothing goes wrong any more.
 const HORIZON: Duration = Duration::from_secs(4 * 60 * 60);
 
 impl Sim {
-    pub(super) fn new(world: &Arc<World>) -> Self {
-        let sim = Self(Arc::new(Inner { world: world.clone(), nodes: Mutex::default() }));
-        for trouble in &world.troubles {
-            if let Trouble::Death { node, at, away } = *trouble {
-                let fated = sim.clone();
-                world.executor.spawn(FATE, Box::pin(async move { fated.die(node, at, away).await }));
+    pub(super) fn new(state: &Arc<SimState>) -> Self {
+        let sim = Self(Arc::new(Inner { state: state.clone(), nodes: Mutex::default() }));
+        for fault in &state.faults {
+            if let FleetFault::Crash { node, at, restart_after } = *fault {
+                let sim = sim.clone();
+                state
+                    .executor
+                    .spawn(FAULT_OWNER, Box::pin(async move { sim.crash(node, at, restart_after).await }));
             }
         }
         sim
@@ -57,13 +59,13 @@ impl Sim {
     /// The queue itself, to push to and to look at: nothing goes wrong on the way.
     #[must_use]
     pub fn queue(&self) -> &ModelQueue {
-        &self.0.world.queue
+        &self.0.state.queue
     }
 
     /// The clock that is right.
     #[must_use]
     pub fn clock(&self) -> &VirtualClock {
-        &self.0.world.clock
+        &self.0.state.clock
     }
 
     /// Starts a node, and starts it again after each of its deaths: a program that is given its own queue and runtime.
@@ -79,14 +81,14 @@ impl Sim {
 
     fn launch(&self, number: usize, program: Program) {
         let is_dead = Arc::new(AtomicBool::new(false));
-        let node = Node { world: self.0.world.clone(), number, is_dead: is_dead.clone() };
+        let node = Node { state: self.0.state.clone(), number, is_dead: is_dead.clone() };
         let task = program(node);
         self.lock().insert(number, Running { program, is_dead });
-        self.0.world.executor.spawn(number, task);
+        self.0.state.executor.spawn(number, task);
     }
 
-    async fn die(&self, number: usize, at: Duration, away: Duration) {
-        let clock = &self.0.world.clock;
+    async fn crash(&self, number: usize, at: Duration, restart_after: Duration) {
+        let clock = &self.0.state.clock;
         clock.sleep(at).await;
         let running =
             self.lock().get(&number).map(|running| (running.program.clone(), running.is_dead.clone()));
@@ -95,9 +97,9 @@ impl Sim {
         else {
             return;
         };
-        self.0.world.executor.kill(number);
+        self.0.state.executor.kill(number);
         drop(is_dead);
-        clock.sleep(away).await;
+        clock.sleep(restart_after).await;
         self.launch(number, program);
     }
 
@@ -107,7 +109,7 @@ impl Sim {
     ///
     /// It may be dropped at any time.
     pub async fn sleep(&self, time: Duration) {
-        self.0.world.clock.sleep(time).await;
+        self.0.state.clock.sleep(time).await;
     }
 
     /// Waits until every job has finished and nothing goes wrong any more.
@@ -120,13 +122,13 @@ impl Sim {
     ///
     /// It may be dropped at any time; nodes and troubles go on.
     pub async fn run_until_finished(&self) -> Result<(), BoxError> {
-        let clock = &self.0.world.clock;
-        let end = self.0.world.end_of_troubles().max(clock.now()).saturating_add(HORIZON);
+        let clock = &self.0.state.clock;
+        let end = self.0.state.end_of_faults().max(clock.now()).saturating_add(HORIZON);
         while !self.unfinished().is_empty() {
             if clock.now() > end {
                 return Err(stuck(&self.unfinished()).into());
             }
-            clock.sleep(LOOK).await;
+            clock.sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -134,7 +136,7 @@ impl Sim {
     /// Lists all jobs that the queue holds, finished ones too, in push order.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobRecord> {
-        self.0.world.queue.records()
+        self.0.state.queue.records()
     }
 
     fn unfinished(&self) -> Vec<JobRecord> {
@@ -152,9 +154,9 @@ impl Sim {
         let nodes = std::mem::take(&mut *self.lock());
         for (number, running) in nodes {
             running.is_dead.store(true, Ordering::SeqCst);
-            self.0.world.executor.kill(number);
+            self.0.state.executor.kill(number);
         }
-        self.0.world.executor.kill(FATE);
+        self.0.state.executor.kill(FAULT_OWNER);
     }
 }
 

@@ -8,7 +8,7 @@ use queue_core::{
     BoxError, Demand, JobContext, JobId, Queue as _, QueueExt as _, Services, Settlement, State, Transition,
     background_job, jobs,
 };
-use queue_testkit::fleet::{Node, Sim, Trouble};
+use queue_testkit::fleet::{FleetFault, Node, Sim};
 use queue_testkit::{Operation, simulate};
 use queue_tokio::{HostContext, HostedService as _, QueueService};
 
@@ -57,17 +57,17 @@ fn whatever_goes_wrong_each_job_is_done() {
     let simulated = simulate(each_is_done_and_recorded).runs(300).check().unwrap();
 
     assert_eq!(simulated.runs, 300);
-    assert!(simulated.troubles > 500, "{simulated:?}");
+    assert!(simulated.faults > 500, "{simulated:?}");
 }
 
 /// The calls of a loop, each answered never, by a queue that does what they ask for and by one that does not.
-fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<Trouble>> {
+fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<FleetFault>> {
     let operations = [Operation::Claim, Operation::Renew, Operation::Settle];
     let kinds = operations.into_iter().flat_map(|operation| [(operation, true), (operation, false)]);
     kinds
         .map(|(operation, is_done)| {
             let of_node =
-                |node| nths.clone().map(move |nth| Trouble::NoAnswer { node, operation, nth, is_done });
+                |node| nths.clone().map(move |nth| FleetFault::NoAnswer { node, operation, nth, is_done });
             (0..nodes).flat_map(of_node).collect()
         })
         .collect()
@@ -76,8 +76,8 @@ fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<Troubl
 /// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time and no job.
 #[test]
 fn a_fleet_survives_calls_that_are_never_answered() {
-    for troubles in silences(3, 1..=3) {
-        let simulated = simulate(each_is_done_and_recorded).troubles(2).with(troubles).runs(20).check();
+    for faults in silences(3, 1..=3) {
+        let simulated = simulate(each_is_done_and_recorded).max_faults(2).with(faults).runs(20).check();
 
         assert!(simulated.is_ok(), "{simulated:?}");
     }
@@ -104,28 +104,33 @@ fn a_loop_that_waits_for_an_answer_for_ever_is_found() {
     };
 
     for silence in
-        silences(1, 2..=2).into_iter().filter(|troubles| troubles[0].to_string().find("renew").is_none())
+        silences(1, 2..=2).into_iter().filter(|faults| faults[0].to_string().find("renew").is_none())
     {
-        let error =
-            simulate(waits_for_ever).nodes(1).troubles(0).with(silence.clone()).runs(1).check().unwrap_err();
+        let error = simulate(waits_for_ever)
+            .nodes(1)
+            .max_faults(0)
+            .with(silence.clone())
+            .runs(1)
+            .check()
+            .unwrap_err();
 
         assert!(error.message.contains("jobs never finish"), "{error}");
-        assert_eq!(error.troubles.len(), 1, "{error}");
+        assert_eq!(error.faults.len(), 1, "{error}");
         assert!(error.to_string().contains("is never answered"), "{error}");
     }
     let error = simulate(waits_for_ever).nodes(1).runs(1000).check().unwrap_err();
-    assert!(matches!(error.troubles[..], [(_, Trouble::NoAnswer { .. })]), "found by chance too: {error}");
+    assert!(matches!(error.faults[..], [(_, FleetFault::NoAnswer { .. })]), "found by chance too: {error}");
 }
 
 /// T1: the same seeds go the same way, and others another.
 #[test]
 fn the_same_seed_is_the_same_run() {
-    let course = |seed| simulate(each_is_done_and_recorded).seed(seed).check().unwrap().course;
+    let fingerprint = |seed| simulate(each_is_done_and_recorded).seed(seed).check().unwrap().fingerprint;
 
-    let courses: Vec<_> = (0..20).map(course).collect();
+    let fingerprints: Vec<_> = (0..20).map(fingerprint).collect();
 
-    assert_eq!(courses, (0..20).map(course).collect::<Vec<_>>());
-    assert!(courses.windows(2).all(|pair| pair[0] != pair[1]), "{courses:?}");
+    assert_eq!(fingerprints, (0..20).map(fingerprint).collect::<Vec<_>>());
+    assert!(fingerprints.windows(2).all(|pair| pair[0] != pair[1]), "{fingerprints:?}");
 }
 
 /// An effect that must happen once happens twice where a worker dies or is cut off: the fewest troubles that do that are
@@ -143,12 +148,12 @@ fn a_job_that_must_not_run_twice_is_found_and_the_run_is_made_small() {
     let error = simulate(once).runs(1000).check().unwrap_err();
 
     assert_eq!(error.message, "a job was done 2 times");
-    assert_eq!(error.troubles.len(), 1, "one trouble is enough: {error}");
-    assert!(error.of > 1, "the seed has more: {error}");
-    let kept = error.troubles.iter().map(|(index, _)| *index);
-    let again = simulate(once).seed(error.seed).keep(kept).check().unwrap_err();
+    assert_eq!(error.faults.len(), 1, "one fault is enough: {error}");
+    assert!(error.total_faults > 1, "the seed has more: {error}");
+    let kept = error.faults.iter().map(|(index, _)| *index);
+    let again = simulate(once).seed(error.seed).only_faults(kept).check().unwrap_err();
     assert_eq!(again.to_string(), error.to_string());
-    let without = simulate(once).seed(error.seed).keep([]).check();
+    let without = simulate(once).seed(error.seed).only_faults([]).check();
     assert!(without.is_ok(), "{without:?}");
 }
 
@@ -167,7 +172,7 @@ fn what_can_not_go_on_says_so() {
         std::future::pending::<()>().await;
         Ok(())
     };
-    let error = simulate(waits).runs(1).troubles(0).check().unwrap_err();
+    let error = simulate(waits).runs(1).max_faults(0).check().unwrap_err();
     assert!(error.message.starts_with("nobody has anything to do"), "{error}");
 
     let idle = async |sim: Sim| {
@@ -176,5 +181,5 @@ fn what_can_not_go_on_says_so() {
     };
     let error = simulate(idle).runs(1).check().unwrap_err();
     assert!(error.message.starts_with("1 jobs never finish: act (available, attempt 0)"), "{error}");
-    assert!(error.to_string().contains("again: simulate(..).seed(0).keep([]).check()"), "{error}");
+    assert!(error.to_string().contains("again: simulate(..).seed(0).only_faults([]).check()"), "{error}");
 }

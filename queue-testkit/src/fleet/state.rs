@@ -7,7 +7,7 @@ use std::time::Duration;
 use queue_core::{Clock as _, Timestamp};
 
 use super::executor::Executor;
-use super::trouble::Trouble;
+use super::fault::FleetFault;
 use crate::clock::VirtualClock;
 use crate::fault::Operation;
 use crate::model_queue::ModelQueue;
@@ -15,22 +15,22 @@ use crate::model_queue::ModelQueue;
 /// How long a call is on its way at most, there and back each, in microseconds.
 const LATENCY: u64 = 20_000;
 
-pub(crate) struct World {
+pub(crate) struct SimState {
     pub(super) clock: VirtualClock,
     pub(super) executor: Executor,
     pub(super) queue: ModelQueue,
-    pub(super) troubles: Vec<Trouble>,
+    pub(super) faults: Vec<FleetFault>,
     counts: Mutex<BTreeMap<(usize, Operation), u64>>,
 }
 
-impl World {
-    pub(super) fn new(seed: u64, troubles: Vec<Trouble>) -> Arc<Self> {
+impl SimState {
+    pub(super) fn new(seed: u64, faults: Vec<FleetFault>) -> Arc<Self> {
         let clock = VirtualClock::new();
         Arc::new(Self {
             executor: Executor::new(seed, clock.clone()),
             queue: ModelQueue::seeded(clock.clone(), seed),
             clock,
-            troubles,
+            faults,
             counts: Mutex::default(),
         })
     }
@@ -54,8 +54,8 @@ impl World {
 
     /// By how much a node's clock is wrong, in microseconds.
     pub(super) fn skew(&self, node: usize) -> i64 {
-        let skew = self.troubles.iter().find_map(|trouble| match trouble {
-            Trouble::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
+        let skew = self.faults.iter().find_map(|fault| match fault {
+            FleetFault::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
             _ => None,
         });
         skew.unwrap_or_default()
@@ -63,48 +63,50 @@ impl World {
 
     pub(super) fn is_cut_off(&self, node: usize) -> bool {
         let age = self.age();
-        self.troubles.iter().any(|trouble| match trouble {
-            Trouble::Partition { node: of, at, lasts } => *of == node && (*at..*at + *lasts).contains(&age),
+        self.faults.iter().any(|fault| match fault {
+            FleetFault::Partition { node: of, at, lasts } => {
+                *of == node && (*at..*at + *lasts).contains(&age)
+            }
             _ => false,
         })
     }
 
     pub(super) fn slowness(&self, node: usize, operation: Operation, nth: u64) -> Option<Duration> {
-        self.about(node, operation, nth).find_map(|trouble| match trouble {
-            Trouble::Slow { lasts, .. } => Some(*lasts),
+        self.about(node, operation, nth).find_map(|fault| match fault {
+            FleetFault::Slow { lasts, .. } => Some(*lasts),
             _ => None,
         })
     }
 
     pub(super) fn fails(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::Failure { .. }))
+        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::Failure { .. }))
     }
 
     pub(super) fn loses_leases(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostLease { .. }))
+        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::LostLease { .. }))
     }
 
     pub(super) fn loses_answer(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|trouble| matches!(trouble, Trouble::LostAnswer { .. }))
+        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::LostAnswer { .. }))
     }
 
     /// Returns whether the queue does what a call asks for that is never answered; `None` if the call is answered.
     pub(super) fn silence(&self, node: usize, operation: Operation, nth: u64) -> Option<bool> {
-        self.about(node, operation, nth).find_map(|trouble| match trouble {
-            Trouble::NoAnswer { is_done, .. } => Some(*is_done),
+        self.about(node, operation, nth).find_map(|fault| match fault {
+            FleetFault::NoAnswer { is_done, .. } => Some(*is_done),
             _ => None,
         })
     }
 
-    fn about(&self, node: usize, operation: Operation, nth: u64) -> impl Iterator<Item = &Trouble> {
-        self.troubles.iter().filter(move |trouble| trouble.call() == Some((node, operation, nth)))
+    fn about(&self, node: usize, operation: Operation, nth: u64) -> impl Iterator<Item = &FleetFault> {
+        self.faults.iter().filter(move |fault| fault.call() == Some((node, operation, nth)))
     }
 
     /// When the last trouble is over that has a time.
-    pub(super) fn end_of_troubles(&self) -> Timestamp {
-        let ends = self.troubles.iter().map(|trouble| match trouble {
-            Trouble::Death { at, away, .. } => *at + *away,
-            Trouble::Partition { at, lasts, .. } => *at + *lasts,
+    pub(super) fn end_of_faults(&self) -> Timestamp {
+        let ends = self.faults.iter().map(|fault| match fault {
+            FleetFault::Crash { at, restart_after, .. } => *at + *restart_after,
+            FleetFault::Partition { at, lasts, .. } => *at + *lasts,
             _ => Duration::ZERO,
         });
         VirtualClock::START.saturating_add(ends.max().unwrap_or_default())

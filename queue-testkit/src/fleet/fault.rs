@@ -8,15 +8,15 @@ use crate::fault::Operation;
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum FleetFault {
     /// A node dies, and another is started in its place.
-    Death {
+    Crash {
         /// Which node.
         node: usize,
         /// When, from the beginning.
         at: Duration,
         /// How long it takes to start the other.
-        away: Duration,
+        restart_after: Duration,
     },
     /// A node can't reach the queue.
     Partition {
@@ -88,33 +88,33 @@ pub enum Trouble {
 const OPERATIONS: [Operation; 4] = [Operation::Push, Operation::Claim, Operation::Renew, Operation::Settle];
 
 /// Makes up to so many troubles for so many nodes.
-pub(super) fn make(random: &mut fastrand::Rng, nodes: usize, most: usize) -> Vec<Trouble> {
+pub(super) fn make(random: &mut fastrand::Rng, nodes: usize, most: usize) -> Vec<FleetFault> {
     let count = random.usize(0..=most);
     (0..count).map(|_| one(random, nodes)).collect()
 }
 
-fn one(random: &mut fastrand::Rng, nodes: usize) -> Trouble {
+fn one(random: &mut fastrand::Rng, nodes: usize) -> FleetFault {
     let node = random.usize(0..nodes.max(1));
     let millis = |random: &mut fastrand::Rng, most: u64| Duration::from_millis(random.u64(0..most));
     let at = millis(random, 60_000);
     let operation = random.choice(OPERATIONS).unwrap_or(Operation::Claim);
     let nth = random.u64(1..20);
     match random.u8(0..11) {
-        0 | 1 => Trouble::Death { node, at, away: millis(random, 10_000) },
-        2 => Trouble::Partition { node, at, lasts: millis(random, 90_000) },
-        3 => Trouble::Skew { node, millis: random.i64(-3_600_000..3_600_000) },
-        4 => Trouble::Slow { node, operation, nth, lasts: millis(random, 45_000) },
-        5 => Trouble::Failure { node, operation, nth },
+        0 | 1 => FleetFault::Crash { node, at, restart_after: millis(random, 10_000) },
+        2 => FleetFault::Partition { node, at, lasts: millis(random, 90_000) },
+        3 => FleetFault::Skew { node, millis: random.i64(-3_600_000..3_600_000) },
+        4 => FleetFault::Slow { node, operation, nth, lasts: millis(random, 45_000) },
+        5 => FleetFault::Failure { node, operation, nth },
         6 => {
             let operation = random.choice([Operation::Renew, Operation::Settle]).unwrap_or(Operation::Settle);
-            Trouble::LostLease { node, operation, nth }
+            FleetFault::LostLease { node, operation, nth }
         }
-        7 | 8 => Trouble::LostAnswer { node, operation, nth },
-        _ => Trouble::NoAnswer { node, operation, nth, is_done: random.bool() },
+        7 | 8 => FleetFault::LostAnswer { node, operation, nth },
+        _ => FleetFault::NoAnswer { node, operation, nth, is_done: random.bool() },
     }
 }
 
-impl Trouble {
+impl FleetFault {
     /// The call that it's about: the node, the operation and the number.
     pub(super) fn call(&self) -> Option<(usize, Operation, u64)> {
         match self {
@@ -123,18 +123,18 @@ impl Trouble {
             | Self::LostLease { node, operation, nth }
             | Self::LostAnswer { node, operation, nth }
             | Self::NoAnswer { node, operation, nth, .. } => Some((*node, *operation, *nth)),
-            Self::Death { .. } | Self::Partition { .. } | Self::Skew { .. } => None,
+            Self::Crash { .. } | Self::Partition { .. } | Self::Skew { .. } => None,
         }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for FleetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call =
             |operation: &Operation, nth: &u64| format!("{} {nth}", format!("{operation:?}").to_lowercase());
         match self {
-            Self::Death { node, at, away } => {
-                write!(f, "node {node} dies after {at:?}, and is back {away:?} later")
+            Self::Crash { node, at, restart_after } => {
+                write!(f, "node {node} dies after {at:?}, and is back {restart_after:?} later")
             }
             Self::Partition { node, at, lasts } => {
                 write!(f, "node {node} can't reach the queue after {at:?}, for {lasts:?}")
