@@ -4,6 +4,7 @@
 pub mod assert;
 mod clock;
 pub mod conformance;
+mod determinism;
 pub mod durable;
 pub mod explore;
 pub mod fault;
@@ -17,9 +18,9 @@ mod model_queue;
 pub mod private;
 mod recorder;
 mod report;
-mod twice;
 
 pub use clock::VirtualClock;
+pub use determinism::{NonDeterministic, assert_deterministic};
 pub use explore::crash_everywhere;
 pub use fault::{Fault, Faults, Faulty, Operation};
 pub use fixture::{Bounded, Fixture, TryPush};
@@ -30,7 +31,6 @@ pub use model_queue::ModelQueue;
 pub use queue_core::private::kit_test as test;
 pub use recorder::Recorder;
 pub use report::{AttemptReport, Run};
-pub use twice::{TwiceError, run_twice};
 
 /// The guide's programs, compiled and run.
 #[cfg(doctest)]

@@ -18,7 +18,7 @@ use crate::report::Run;
 /// use std::time::SystemTime;
 ///
 /// use queue_core::{JobContext, QueueExt as _, background_job, jobs};
-/// use queue_testkit::{TestKit, run_twice};
+/// use queue_testkit::{TestKit, assert_deterministic};
 ///
 /// #[background_job]
 /// async fn note(text: &str) {}
@@ -36,7 +36,7 @@ use crate::report::Run;
 ///     Ok(kit)
 /// };
 ///
-/// let error = run_twice(setup).await.unwrap_err();
+/// let error = assert_deterministic(setup).await.unwrap_err();
 ///
 /// assert!(error.to_string().starts_with("a run is not the same each time: job 2, `note`"), "{error}");
 /// # Ok(())
@@ -46,12 +46,12 @@ use crate::report::Run;
 ///
 /// # Errors
 ///
-/// [`TwiceError::Differs`] shows where the runs part; the other kinds say why there was none.
+/// [`NonDeterministic::Differs`] shows where the runs part; the other kinds say why there was none.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future ends the run that is under way.
-pub async fn run_twice<S, W>(setup: S) -> Result<Run, TwiceError>
+pub async fn assert_deterministic<S, W>(setup: S) -> Result<Run, NonDeterministic>
 where
     S: AsyncFn() -> Result<W, BoxError>,
     W: HasKit,
@@ -60,14 +60,14 @@ where
     let lines = first.lines.iter().map(Some).chain([None]).zip(second.lines.iter().map(Some).chain([None]));
     match lines.into_iter().find(|(once, again)| once != again) {
         None => Ok(first.run),
-        Some((once, again)) => Err(TwiceError::differs(once, again)),
+        Some((once, again)) => Err(NonDeterministic::differs(once, again)),
     }
 }
 
 /// Why runs could not be shown to be the same.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
-pub enum TwiceError {
+pub enum NonDeterministic {
     /// They are not.
     #[error(
         "a run is not the same each time: {job}\n  once:  {once}\n  again: {again}\n\
@@ -90,7 +90,7 @@ pub enum TwiceError {
     Kit(#[source] KitError),
 }
 
-impl TwiceError {
+impl NonDeterministic {
     fn differs(once: Option<&Line>, again: Option<&Line>) -> Self {
         let text = |line: Option<&Line>| line.map_or("there was no such thing", |line| &line.text).to_owned();
         let job = once.or(again).map_or_else(String::new, |line| line.about.clone());
@@ -99,7 +99,7 @@ impl TwiceError {
 }
 
 /// The text with its causes, since tests that end with an error show its `Debug`.
-impl fmt::Debug for TwiceError {
+impl fmt::Debug for NonDeterministic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", chain(self))
     }
@@ -117,13 +117,13 @@ struct Made {
     lines: Vec<Line>,
 }
 
-async fn run<S, W>(setup: &S) -> Result<Made, TwiceError>
+async fn run<S, W>(setup: &S) -> Result<Made, NonDeterministic>
 where
     S: AsyncFn() -> Result<W, BoxError>,
     W: HasKit,
 {
-    let world = setup().await.map_err(TwiceError::SetUp)?;
-    let run = world.kit().run_until_idle().await.map_err(TwiceError::Kit)?;
+    let world = setup().await.map_err(NonDeterministic::SetUp)?;
+    let run = world.kit().run_until_idle().await.map_err(NonDeterministic::Kit)?;
     let lines = lines(world.kit(), &run);
     Ok(Made { run, lines })
 }

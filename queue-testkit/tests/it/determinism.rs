@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use queue_core::{BoxError, JobContext, QueueExt as _, background_job, jobs};
-use queue_testkit::{TestKit, TwiceError, block_on, run_twice};
+use queue_testkit::{NonDeterministic, TestKit, assert_deterministic, block_on};
 
 #[background_job]
 async fn note(text: &str) {
@@ -29,14 +29,14 @@ async fn kit<J: queue_core::Job>(job: J) -> Result<TestKit, BoxError> {
 
 #[test]
 fn a_job_that_takes_its_time_from_its_context_is_the_same_each_time() {
-    let run = block_on(run_twice(async || kit(steady::new()).await)).unwrap();
+    let run = block_on(assert_deterministic(async || kit(steady::new()).await)).unwrap();
 
     assert_eq!(run.attempts_of::<note>(), 1);
 }
 
 #[test]
 fn a_job_that_asks_the_machine_for_the_time_is_named() {
-    let error = block_on(run_twice(async || kit(by_the_wall::new()).await)).unwrap_err();
+    let error = block_on(assert_deterministic(async || kit(by_the_wall::new()).await)).unwrap_err();
 
     let text = error.to_string();
     assert!(text.contains("job 2, `note`"), "{text}");
@@ -45,16 +45,17 @@ fn a_job_that_asks_the_machine_for_the_time_is_named() {
 
 #[test]
 fn a_set_up_that_fails_says_so() {
-    let error = block_on(run_twice(async || Err::<TestKit, BoxError>("no bank".into()))).unwrap_err();
+    let error =
+        block_on(assert_deterministic(async || Err::<TestKit, BoxError>("no bank".into()))).unwrap_err();
 
-    assert!(matches!(&error, TwiceError::SetUp(source) if source.to_string() == "no bank"), "{error}");
+    assert!(matches!(&error, NonDeterministic::SetUp(source) if source.to_string() == "no bank"), "{error}");
 }
 
 #[test]
 fn a_job_that_is_there_the_second_time_alone_is_a_difference() {
     let times = AtomicU32::new(0);
 
-    let error = block_on(run_twice(async || {
+    let error = block_on(assert_deterministic(async || {
         let kit = kit(note::new("the same")).await?;
         if times.fetch_add(1, Ordering::SeqCst) > 0 {
             // So far ahead that it isn't run, and is all that differs.
