@@ -56,6 +56,7 @@ mod hold;
 mod killed;
 mod opening;
 mod operation;
+mod outage;
 mod process;
 mod replaced;
 mod sharing;
@@ -63,7 +64,6 @@ mod skew;
 mod store;
 mod text;
 mod transaction;
-mod trouble;
 mod unit;
 
 use std::future::Future;
@@ -71,7 +71,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use operation::{Delays, Operation};
-pub use store::{Bank, Locked, Open, Opening, Served, Store, Transaction, Trouble};
+pub use store::{Bank, Locked, Open, Opening, Outage, Served, Store, Transaction};
 
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
 use harness::{Make, StoreHarness};
@@ -91,7 +91,7 @@ laws! {
             d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all,
             d5_workers_killed_in_mid_load_lose_no_job,
         }
-        trouble {
+        outage {
             d4_trouble_is_said_and_service_resumes_after_it,
             d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done,
         }

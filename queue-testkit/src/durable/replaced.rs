@@ -6,7 +6,7 @@ use queue_core::error::chain;
 use queue_core::{Admin, Demand, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique};
 
 use super::harness::StoreHarness;
-use super::store::Trouble;
+use super::store::Outage;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
@@ -29,7 +29,7 @@ pub(super) async fn d28_a_stored_job_is_in_the_queue_that_its_receipt_names_what
     }
 }
 
-async fn outlives(harness: &StoreHarness, queue: std::sync::Arc<dyn Admin>, replacement: &dyn Trouble) {
+async fn outlives(harness: &StoreHarness, queue: std::sync::Arc<dyn Admin>, replacement: &dyn Outage) {
     for name in [PAYMENTS, REPORTS, WAITED_FOR] {
         harness.push(&*queue, vec![job(0).queue(name)]).await;
     }

@@ -35,7 +35,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// What can go wrong with the store while a program works, and end (D4).
-    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
+    fn outages(&self) -> Vec<Box<dyn Outage>> {
         Vec::new()
     }
 
@@ -67,7 +67,7 @@ pub trait Store: Send + Sync + 'static {
     /// What can put other contents in the place of the store while a program has it open (D28). Each begins once.
     ///
     /// It's called when one job is stored, in the queue `images`: a copy that lags behind is made then.
-    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+    async fn replacements(&self) -> Vec<Box<dyn Outage>> {
         Vec::new()
     }
 
@@ -87,12 +87,12 @@ pub struct Served {
     /// The store, which was never opened.
     pub store: Arc<dyn Store>,
     /// What kills the server, as `kill -9` does, and starts it again.
-    pub server: Box<dyn Trouble>,
+    pub server: Box<dyn Outage>,
 }
 
 /// Something that goes wrong, and ends.
 #[async_trait]
-pub trait Trouble: Send + Sync {
+pub trait Outage: Send + Sync {
     /// What it is, as in "the connection is cut".
     fn name(&self) -> &str;
 
@@ -110,7 +110,7 @@ pub struct Locked {
     /// The handle's bound.
     pub bound: Duration,
     /// Takes the lock, and lets go of it.
-    pub lock: Box<dyn Trouble>,
+    pub lock: Box<dyn Outage>,
 }
 
 /// Opens a queue.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use queue_core::{Admin, JobId, QueueError};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
-use queue_testkit::durable::{Bank, Locked, Opening, Served, Store, Transaction, Trouble};
+use queue_testkit::durable::{Bank, Locked, Opening, Outage, Served, Store, Transaction};
 use test_servers::{Durability, Postgres};
 
 use super::transaction::OnConnection;
@@ -102,7 +102,7 @@ impl Store for InASchema {
         Some(Served { store: Arc::new(store), server: Box::new(Killed(server)) })
     }
 
-    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
+    fn outages(&self) -> Vec<Box<dyn Outage>> {
         vec![Box::new(Cut(self.clone()))]
     }
 
@@ -158,7 +158,7 @@ impl Store for InASchema {
         Some(Box::new(OnConnection::begin_reading(self).await))
     }
 
-    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+    async fn replacements(&self) -> Vec<Box<dyn Outage>> {
         replacements::of(self).await
     }
 

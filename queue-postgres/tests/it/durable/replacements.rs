@@ -1,7 +1,7 @@
 //! What can put other contents in the place of a schema.
 
 use async_trait::async_trait;
-use queue_testkit::durable::{Store as _, Trouble};
+use queue_testkit::durable::{Outage, Store as _};
 
 use super::in_a_schema::InASchema;
 use crate::fixture::run;
@@ -23,12 +23,12 @@ pub(super) struct Replacement {
 }
 
 /// Lists what can become of a schema, of which a copy is made now.
-pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Trouble>> {
+pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Outage>> {
     let schema = &store.schema;
     let copy = format!("create table {schema}_copy.%1$I as select * from {schema}.%1$I");
     let copy = format!("create schema {schema}_copy; {}", for_each_table(schema, &copy));
     run(&mut store.connection().await, copy).await.expect("a copy");
-    let replacement = |what| -> Box<dyn Trouble> { Box::new(Replacement { store: store.clone(), what }) };
+    let replacement = |what| -> Box<dyn Outage> { Box::new(Replacement { store: store.clone(), what }) };
     [What::MadeAnew, What::Truncated, What::Restored].map(replacement).into()
 }
 
@@ -58,7 +58,7 @@ fn numbers_go_on(schema: &str) -> String {
 }
 
 #[async_trait]
-impl Trouble for Replacement {
+impl Outage for Replacement {
     fn name(&self) -> &str {
         match self.what {
             What::MadeAnew => "its schema was dropped and made anew",

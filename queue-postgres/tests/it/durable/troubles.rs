@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_postgres::sqlx::PgConnection;
-use queue_testkit::durable::Trouble;
+use queue_testkit::durable::Outage;
 use test_servers::Postgres;
 use tokio::sync::Mutex;
 
@@ -15,7 +15,7 @@ use crate::fixture::{number, run};
 pub(super) struct Cut(pub(super) InASchema);
 
 #[async_trait]
-impl Trouble for Cut {
+impl Outage for Cut {
     fn name(&self) -> &'static str {
         "every connection is cut"
     }
@@ -37,7 +37,7 @@ impl Trouble for Cut {
 pub(super) struct Killed(pub(super) Arc<Postgres>);
 
 #[async_trait]
-impl Trouble for Killed {
+impl Outage for Killed {
     fn name(&self) -> &'static str {
         "the server is dead"
     }
@@ -68,7 +68,7 @@ impl Lock {
 }
 
 #[async_trait]
-impl Trouble for Lock {
+impl Outage for Lock {
     fn name(&self) -> &'static str {
         "another program keeps a table locked"
     }

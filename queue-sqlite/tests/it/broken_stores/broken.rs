@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
-use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
+use queue_testkit::durable::{Bank, Locked, Opening, Outage, Store, Transaction};
 
 use super::handle::Handle;
 use crate::durable::OnDisk;
@@ -88,8 +88,8 @@ impl<B: Bug> Store for Broken<B> {
         B::deaf(&self.0, poll_interval).await
     }
 
-    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
-        self.0.troubles()
+    fn outages(&self) -> Vec<Box<dyn Outage>> {
+        self.0.outages()
     }
 
     async fn locked(&self) -> Option<Locked> {
@@ -114,7 +114,7 @@ impl<B: Bug> Store for Broken<B> {
         B::begin_reading(&self.0).await
     }
 
-    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+    async fn replacements(&self) -> Vec<Box<dyn Outage>> {
         self.0.replacements().await
     }
 

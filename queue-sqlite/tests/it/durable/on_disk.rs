@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use queue_core::{Admin, JobId, QueueError};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
-use queue_testkit::durable::{Bank, Locked, Opening, Store, Transaction, Trouble};
+use queue_testkit::durable::{Bank, Locked, Opening, Outage, Store, Transaction};
 use tempfile::TempDir;
 
 use super::transaction::OnConnection;
@@ -76,7 +76,7 @@ impl Store for OnDisk {
         Some(open(self.builder().poll_interval(poll_interval)).await.expect("the same file again"))
     }
 
-    fn troubles(&self) -> Vec<Box<dyn Trouble>> {
+    fn outages(&self) -> Vec<Box<dyn Outage>> {
         // The suite holds the lock until a caller has waited for it in vain.
         vec![Box::new(Lock::on(&self.path))]
     }
@@ -131,7 +131,7 @@ impl Store for OnDisk {
         Some(Box::new(OnConnection::begin_reading(&self.path).await))
     }
 
-    async fn replacements(&self) -> Vec<Box<dyn Trouble>> {
+    async fn replacements(&self) -> Vec<Box<dyn Outage>> {
         replacements::of(&self.path, &self.beside("copy.db"))
     }
 
@@ -154,7 +154,7 @@ impl Lock {
 }
 
 #[async_trait]
-impl Trouble for Lock {
+impl Outage for Lock {
     fn name(&self) -> &'static str {
         "another program keeps the file locked"
     }

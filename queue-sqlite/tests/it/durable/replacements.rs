@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::Trouble;
+use queue_testkit::durable::Outage;
 
 /// The tables of a queue that change.
 const TABLES: [&str; 4] = ["queue_names", "queue_jobs", "queue_payloads", "queue_failures"];
@@ -23,7 +23,7 @@ pub(crate) enum Replacement {
 }
 
 /// Copies a file. Returns the faults of the file, some of which restore the copy.
-pub(crate) fn of(path: &Path, copy: &Path) -> Vec<Box<dyn Trouble>> {
+pub(crate) fn of(path: &Path, copy: &Path) -> Vec<Box<dyn Outage>> {
     let connection = Connection::open(path).expect("the same file again");
     connection.execute("vacuum into ?1", [copy.to_str()]).expect("a copy");
     let (path, copy) = (path.to_owned(), copy.to_owned());
@@ -49,7 +49,7 @@ fn remove(path: &Path) {
 }
 
 #[async_trait]
-impl Trouble for Replacement {
+impl Outage for Replacement {
     fn name(&self) -> &str {
         match self {
             Self::Removed { .. } => "its files were removed",

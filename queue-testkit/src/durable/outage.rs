@@ -8,14 +8,14 @@ use queue_core::{Admin, Demand, QueueError, QueueErrorKind, Receipt};
 
 use super::harness::StoreHarness;
 use super::process::{BATCH, id};
-use super::store::Trouble;
+use super::store::Outage;
 use crate::conformance::jobs::job;
 use crate::law::expect_refusal;
 
 pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &StoreHarness) {
     let queue = harness.open().await;
-    for (round, trouble) in (0..).zip(harness.store().troubles()) {
-        outlives(harness, &queue, &*trouble, round).await;
+    for (round, outage) in (0..).zip(harness.store().outages()) {
+        outlives(harness, &queue, &*outage, round).await;
     }
     if let Some(served) = harness.store().on_a_server().await {
         let harness = harness.with_store(served.store);
@@ -25,37 +25,37 @@ pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &St
 }
 
 /// Pushes before a trouble, in it and after it, and holds that the queue is then as whoever pushed was told.
-async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, trouble: &dyn Trouble, round: u32) {
+async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, outage: &dyn Outage, round: u32) {
     let [before, within, after] = [0, 1, 2].map(|part| round * 3 + part);
     push(queue, before).await.unwrap_or_else(|error| panic!("a push before the trouble failed: {error}"));
-    harness.steps().note(format!("trouble: {}", trouble.name()));
-    trouble.begin().await;
+    harness.steps().note(format!("trouble: {}", outage.name()));
+    outage.begin().await;
 
     let answer =
-        harness.steps().finishes(format!("a push while {}", trouble.name()), push(queue, within)).await;
+        harness.steps().finishes(format!("a push while {}", outage.name()), push(queue, within)).await;
     if let Err(error) = &answer {
         assert!(
             error.is_transient(),
             "a push while {} failed with an error that isn't transient, as this trouble is: {} ({:?})",
-            trouble.name(),
+            outage.name(),
             chain(error),
             error.kind()
         );
     }
-    trouble.end().await;
+    outage.end().await;
 
-    harness.retry_until_ok(&format!("a push after {}", trouble.name()), || push(queue, after)).await;
+    harness.retry_until_ok(&format!("a push after {}", outage.name()), || push(queue, after)).await;
     let stored: BTreeSet<_> = harness.all(&**queue).await.into_keys().collect();
     let of = |batch| (0..BATCH).filter(|place| stored.contains(&id(batch, *place))).count();
     let whole = BATCH as usize;
-    assert!(of(before) == whole, "{}: jobs that were acknowledged before it are gone", trouble.name());
-    assert!(of(after) == whole, "{}: jobs that were acknowledged after it are gone", trouble.name());
+    assert!(of(before) == whole, "{}: jobs that were acknowledged before it are gone", outage.name());
+    assert!(of(after) == whole, "{}: jobs that were acknowledged after it are gone", outage.name());
     match answer {
-        Ok(_) => assert!(of(within) == whole, "{}: what was acknowledged in it is gone", trouble.name()),
+        Ok(_) => assert!(of(within) == whole, "{}: what was acknowledged in it is gone", outage.name()),
         Err(_) => assert!(
             [0, whole].contains(&of(within)),
             "{}: a push that failed left {} jobs of {whole}",
-            trouble.name(),
+            outage.name(),
             of(within)
         ),
     }
