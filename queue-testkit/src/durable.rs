@@ -71,7 +71,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use operation::{Delays, Operation};
-pub use store::{Bank, Locked, Open, Opening, Outage, Served, Store, Transaction};
+pub use store::{LockCase, OnServer, Open, OpenCase, Outage, PaymentApp, Store, Transaction};
 
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
 use harness::{Make, StoreHarness};

@@ -62,7 +62,7 @@ async fn push_until_killed(
 }
 
 pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(harness: &StoreHarness) {
-    let Some(served) = harness.store().on_a_server().await else { return };
+    let Some(served) = harness.store().on_private_server().await else { return };
     let harness = harness.with_store(served.store);
     let queue = harness.open().await;
     let mut pushed = BTreeSet::new();

@@ -50,7 +50,7 @@ async fn is_opened_by_many(harness: &StoreHarness) {
 }
 
 pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(harness: &StoreHarness) {
-    for refusal in harness.store().refusals().await {
+    for refusal in harness.store().unopenable().await {
         let what = refusal.what;
         match harness.steps().finishes(format!("opening {what}"), refusal.open).await {
             Ok(_) => panic!("{what} was opened, and must be refused"),
@@ -68,7 +68,7 @@ pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(harness:
 }
 
 pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(harness: &StoreHarness) {
-    for upgrade in harness.store().upgrades().await {
+    for upgrade in harness.store().old_versions().await {
         let what = upgrade.what;
         let queue = harness.steps().ok(format!("opening {what}"), upgrade.open).await;
         let stored = harness.all(&*queue).await;

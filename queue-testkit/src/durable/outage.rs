@@ -17,7 +17,7 @@ pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &St
     for (round, outage) in (0..).zip(harness.store().outages()) {
         outlives(harness, &queue, &*outage, round).await;
     }
-    if let Some(served) = harness.store().on_a_server().await {
+    if let Some(served) = harness.store().on_private_server().await {
         let harness = harness.with_store(served.store);
         let queue = harness.open().await;
         outlives(&harness, &queue, &*served.server, 0).await;

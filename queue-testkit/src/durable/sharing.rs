@@ -69,7 +69,9 @@ async fn claim_until(queue: Arc<dyn Admin>, is_over: Arc<AtomicBool>) -> Vec<Job
 }
 
 pub(super) async fn d13_without_notification_jobs_start_within_the_polling_interval(harness: &StoreHarness) {
-    let Some(deaf) = harness.store().open_deaf(Duration::from_millis(50)).await else { return };
+    let Some(deaf) = harness.store().open_without_notifications(Duration::from_millis(50)).await else {
+        return;
+    };
     let other = harness.open().await;
     for number in 0..3 {
         let claim = tokio::spawn({

@@ -24,13 +24,13 @@ pub trait Store: Send + Sync + 'static {
     async fn open(&self) -> Result<Arc<dyn Admin>, QueueError>;
 
     /// Opens it where nothing tells of others' work, so that it has to be looked for at this interval (D13).
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
+    async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         let _: Duration = poll_interval;
         None
     }
 
     /// Makes another fresh store, on a server that may be killed (D2, D4).
-    async fn on_a_server(&self) -> Option<Served> {
+    async fn on_private_server(&self) -> Option<OnServer> {
         None
     }
 
@@ -40,17 +40,17 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// A lock that others can hold on the store, and a handle that waits for it no longer than its bound (D14).
-    async fn locked(&self) -> Option<Locked> {
+    async fn locked(&self) -> Option<LockCase> {
         None
     }
 
     /// Places which can't be opened, each with what the error is to say of it (D8).
-    async fn refusals(&self) -> Vec<Opening<String>> {
+    async fn unopenable(&self) -> Vec<OpenCase<String>> {
         Vec::new()
     }
 
     /// Stores of each earlier version, with the jobs, ready to be claimed, that each holds (D10).
-    async fn upgrades(&self) -> Vec<Opening<JobId>> {
+    async fn old_versions(&self) -> Vec<OpenCase<JobId>> {
         Vec::new()
     }
 
@@ -77,13 +77,13 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// An application that keeps money in the store, with a unit of work that settles (D12).
-    async fn bank(&self) -> Option<Bank> {
+    async fn payment_app(&self) -> Option<PaymentApp> {
         None
     }
 }
 
 /// A store on a server of its own.
-pub struct Served {
+pub struct OnServer {
     /// The store, which was never opened.
     pub store: Arc<dyn Store>,
     /// What kills the server, as `kill -9` does, and starts it again.
@@ -104,7 +104,7 @@ pub trait Outage: Send + Sync {
 }
 
 /// A lock on a store.
-pub struct Locked {
+pub struct LockCase {
     /// A handle on the store that waits for others' locks for `bound` at most.
     pub queue: Arc<dyn Admin>,
     /// The handle's bound.
@@ -117,7 +117,7 @@ pub struct Locked {
 pub type Open = BoxFuture<'static, Result<Arc<dyn Admin>, QueueError>>;
 
 /// A place that is opened, and what is expected of that.
-pub struct Opening<T> {
+pub struct OpenCase<T> {
     /// What it is, as in "a folder".
     pub what: String,
     /// What opening it must say, or hold.
@@ -155,7 +155,7 @@ pub trait Transaction: Send {
 /// The job also enqueues one that follows it in the queue `receipts`, and yields before, between and after its steps, where
 /// it's crashed.
 /// It may be attempted a hundred times, with a backoff of a millisecond.
-pub struct Bank {
+pub struct PaymentApp {
     /// The queue.
     pub queue: Arc<dyn Admin>,
     /// Services, the unit of work among them.
@@ -168,27 +168,27 @@ pub struct Bank {
     pub balance: Box<dyn Fn() -> BoxFuture<'static, i64> + Send + Sync>,
 }
 
-impl fmt::Debug for Served {
+impl fmt::Debug for OnServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Served").field("server", &self.server.name()).finish_non_exhaustive()
+        f.debug_struct("OnServer").field("server", &self.server.name()).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Locked {
+impl fmt::Debug for LockCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locked").field("bound", &self.bound).finish_non_exhaustive()
+        f.debug_struct("LockCase").field("bound", &self.bound).finish_non_exhaustive()
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Opening<T> {
+impl<T: fmt::Debug> fmt::Debug for OpenCase<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, expected) = (&self.what, &self.expected);
-        f.debug_struct("Opening").field("what", what).field("expected", expected).finish_non_exhaustive()
+        f.debug_struct("OpenCase").field("what", what).field("expected", expected).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Bank {
+impl fmt::Debug for PaymentApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bank").finish_non_exhaustive()
+        f.debug_struct("PaymentApp").finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use queue_core::{
 
 use super::harness::StoreHarness;
 use super::skew::NoThreads;
-use super::store::Bank;
+use super::store::PaymentApp;
 use crate::law::expect_eq;
 
 /// The clock of attempts that need none.
@@ -31,7 +31,7 @@ impl Clock for Now {
 const POLLS: u32 = 24;
 
 pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harness: &StoreHarness) {
-    let Some(bank) = harness.store().bank().await else { return };
+    let Some(bank) = harness.store().payment_app().await else { return };
     let environment = Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
     let (jobs, services) = (bank.jobs.clone(), bank.services.clone());
     let teller = Teller {
@@ -82,7 +82,7 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
 struct Teller<'a> {
     harness: &'a StoreHarness,
     runner: AttemptRunner,
-    bank: Bank,
+    bank: PaymentApp,
 }
 
 impl Teller<'_> {

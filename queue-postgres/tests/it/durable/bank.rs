@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
 use queue_postgres::PostgresUnitOfWork;
-use queue_testkit::durable::Bank;
+use queue_testkit::durable::PaymentApp;
 
 use super::in_a_schema::InASchema;
 use crate::fixture::number;
@@ -31,12 +31,12 @@ async fn pay_twice(
 }
 
 /// Opens it, where no accounts were kept before.
-pub(super) async fn open(store: &InASchema) -> Bank {
+pub(super) async fn open(store: &InASchema) -> PaymentApp {
     let queue = store.builder().connect().await.expect("a connection");
     open_accounts(&mut store.connection().await, &store.schema).await.expect("a table");
     let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end);
     let (schema, store) = (store.schema.clone(), store.clone());
-    Bank {
+    PaymentApp {
         queue: Arc::new(queue),
         services: services.build().expect("services"),
         jobs: jobs![pay_twice],

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use queue_core::{Admin, JobId, QueueError};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
-use queue_testkit::durable::{Bank, Locked, Opening, Outage, Served, Store, Transaction};
+use queue_testkit::durable::{LockCase, OnServer, OpenCase, Outage, PaymentApp, Store, Transaction};
 use test_servers::{Durability, Postgres};
 
 use super::transaction::OnConnection;
@@ -70,8 +70,8 @@ pub(super) fn opening<T>(
     what: impl Into<String>,
     builder: PostgresQueueBuilder,
     expected: Vec<T>,
-) -> Opening<T> {
-    Opening { what: what.into(), expected, open: Box::pin(open(builder)) }
+) -> OpenCase<T> {
+    OpenCase { what: what.into(), expected, open: Box::pin(open(builder)) }
 }
 
 #[async_trait]
@@ -84,13 +84,13 @@ impl Store for InASchema {
         open(self.builder()).await
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
+    async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         // With a pooler in between, nobody can listen.
         let builder = self.builder().transaction_pooler(true).poll_interval(poll_interval);
         Some(open(builder).await.expect("a connection"))
     }
 
-    async fn on_a_server(&self) -> Option<Served> {
+    async fn on_private_server(&self) -> Option<OnServer> {
         let server =
             Arc::new(Postgres::start(Durability::Full, &[]).unwrap_or_else(|error| panic!("{error}")));
         let url = server.url("postgres");
@@ -99,20 +99,20 @@ impl Store for InASchema {
             // What is lost is to be jobs, and not the tables.
             drop(Self { options: "", ..store.clone() }.open().await.expect("a fresh schema"));
         }
-        Some(Served { store: Arc::new(store), server: Box::new(Killed(server)) })
+        Some(OnServer { store: Arc::new(store), server: Box::new(Killed(server)) })
     }
 
     fn outages(&self) -> Vec<Box<dyn Outage>> {
         vec![Box::new(Cut(self.clone()))]
     }
 
-    async fn locked(&self) -> Option<Locked> {
+    async fn locked(&self) -> Option<LockCase> {
         let bound = Duration::from_millis(300);
         let queue = open(self.builder().timeout(bound)).await.expect("a connection");
-        Some(Locked { queue, bound, lock: Box::new(Lock::of(self).await) })
+        Some(LockCase { queue, bound, lock: Box::new(Lock::of(self).await) })
     }
 
-    async fn refusals(&self) -> Vec<Opening<String>> {
+    async fn unopenable(&self) -> Vec<OpenCase<String>> {
         let says = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let newer = Self::at(None);
         drop(newer.open().await.expect("a fresh schema"));
@@ -136,7 +136,7 @@ impl Store for InASchema {
         ]
     }
 
-    async fn upgrades(&self) -> Vec<Opening<JobId>> {
+    async fn old_versions(&self) -> Vec<OpenCase<JobId>> {
         versions::upgrades(self).await
     }
 
@@ -162,7 +162,7 @@ impl Store for InASchema {
         replacements::of(self).await
     }
 
-    async fn bank(&self) -> Option<Bank> {
+    async fn payment_app(&self) -> Option<PaymentApp> {
         Some(bank::open(self).await)
     }
 }

@@ -1,7 +1,7 @@
 //! Schemas of each earlier version, made by hand as the first file says.
 
 use queue_core::JobId;
-use queue_testkit::durable::Opening;
+use queue_testkit::durable::OpenCase;
 
 use super::in_a_schema::{InASchema, opening};
 use crate::fixture::run;
@@ -17,7 +17,7 @@ const VERSIONS: [&str; 6] = [
 ];
 
 /// Makes one of each version with a job, and opens it.
-pub(super) async fn upgrades(store: &InASchema) -> Vec<Opening<JobId>> {
+pub(super) async fn upgrades(store: &InASchema) -> Vec<OpenCase<JobId>> {
     let mut connection = store.connection().await;
     let mut upgrades = Vec::new();
     for version in 1..=VERSIONS.len() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
-use queue_testkit::durable::{Bank, Locked, Opening, Outage, Store, Transaction};
+use queue_testkit::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 
 use super::handle::Handle;
 use crate::durable::OnDisk;
@@ -40,15 +40,15 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
     }
 
     async fn deaf(disk: &OnDisk, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
-        disk.open_deaf(poll_interval).await
+        disk.open_without_notifications(poll_interval).await
     }
 
-    async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
-        disk.refusals().await
+    async fn unopenable(disk: &OnDisk) -> Vec<OpenCase<String>> {
+        disk.unopenable().await
     }
 
-    async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
-        disk.upgrades().await
+    async fn old_versions(disk: &OnDisk) -> Vec<OpenCase<JobId>> {
+        disk.old_versions().await
     }
 
     async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
@@ -59,8 +59,8 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         disk.begin_reading().await
     }
 
-    async fn bank(disk: &OnDisk) -> Option<Bank> {
-        disk.bank().await
+    async fn payment_app(disk: &OnDisk) -> Option<PaymentApp> {
+        disk.payment_app().await
     }
 }
 
@@ -84,7 +84,7 @@ impl<B: Bug> Store for Broken<B> {
         Ok(Arc::new(Handle { queue: self.0.open().await?, bug }))
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
+    async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         B::deaf(&self.0, poll_interval).await
     }
 
@@ -92,18 +92,18 @@ impl<B: Bug> Store for Broken<B> {
         self.0.outages()
     }
 
-    async fn locked(&self) -> Option<Locked> {
+    async fn locked(&self) -> Option<LockCase> {
         let bug = B::of(&self.0);
         let correct = self.0.locked().await?;
-        Some(Locked { queue: Arc::new(Handle { queue: correct.queue, bug }), ..correct })
+        Some(LockCase { queue: Arc::new(Handle { queue: correct.queue, bug }), ..correct })
     }
 
-    async fn refusals(&self) -> Vec<Opening<String>> {
-        B::refusals(&self.0).await
+    async fn unopenable(&self) -> Vec<OpenCase<String>> {
+        B::unopenable(&self.0).await
     }
 
-    async fn upgrades(&self) -> Vec<Opening<JobId>> {
-        B::upgrades(&self.0).await
+    async fn old_versions(&self) -> Vec<OpenCase<JobId>> {
+        B::old_versions(&self.0).await
     }
 
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
@@ -118,7 +118,7 @@ impl<B: Bug> Store for Broken<B> {
         self.0.replacements().await
     }
 
-    async fn bank(&self) -> Option<Bank> {
-        B::bank(&self.0).await
+    async fn payment_app(&self) -> Option<PaymentApp> {
+        B::payment_app(&self.0).await
     }
 }

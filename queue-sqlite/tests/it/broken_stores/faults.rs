@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use queue_core::{
     Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
 };
-use queue_testkit::durable::{Opening, Store as _};
+use queue_testkit::durable::{OpenCase, Store as _};
 
 use super::broken::Bug;
 use crate::durable::{OnDisk, open};
@@ -37,8 +37,8 @@ pub(super) struct OpensAnotherFile;
 impl Bug for OpensAnotherFile {
     const MESSAGE: &str = "a file that is not a database was opened, and must be refused";
 
-    async fn refusals(disk: &OnDisk) -> Vec<Opening<String>> {
-        let mut refusals = disk.refusals().await;
+    async fn unopenable(disk: &OnDisk) -> Vec<OpenCase<String>> {
+        let mut refusals = disk.unopenable().await;
         for refusal in &mut refusals {
             if refusal.what == "a file that is not a database" {
                 let builder = disk.builder();
@@ -75,8 +75,8 @@ pub(super) struct LosesOnUpgrade;
 impl Bug for LosesOnUpgrade {
     const MESSAGE: &str = "of a file of version 1 is gone";
 
-    async fn upgrades(disk: &OnDisk) -> Vec<Opening<JobId>> {
-        let upgrades = disk.upgrades().await.into_iter();
+    async fn old_versions(disk: &OnDisk) -> Vec<OpenCase<JobId>> {
+        let upgrades = disk.old_versions().await.into_iter();
         let broken = upgrades.map(|upgrade| {
             let first = upgrade.expected.first().copied();
             let open = upgrade.open;
@@ -85,7 +85,7 @@ impl Bug for LosesOnUpgrade {
                 queue.delete(first.expect("a job")).await?;
                 Ok(queue)
             });
-            Opening { open, ..upgrade }
+            OpenCase { open, ..upgrade }
         });
         broken.collect()
     }
@@ -100,7 +100,7 @@ impl Bug for OnlyListens {
     const MESSAGE: &str = "a claim that nobody tells of the job did not answer";
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Admin>> {
-        disk.open_deaf(Duration::from_secs(60 * 60)).await
+        disk.open_without_notifications(Duration::from_secs(60 * 60)).await
     }
 }
 

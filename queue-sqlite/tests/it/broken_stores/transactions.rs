@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::{Admin, JobContext, JobError, NewJob, QueueError, Receipt, Services, background_job, jobs};
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::{Bank, Store as _, Transaction};
+use queue_testkit::durable::{PaymentApp, Store as _, Transaction};
 
 use super::broken::Bug;
 use crate::durable::OnDisk;
@@ -87,11 +87,11 @@ pub(super) struct TwoCommits;
 impl Bug for TwoCommits {
     const MESSAGE: &str = "what a job paid that crashed at its poll";
 
-    async fn bank(disk: &OnDisk) -> Option<Bank> {
-        let correct = disk.bank().await?;
+    async fn payment_app(disk: &OnDisk) -> Option<PaymentApp> {
+        let correct = disk.payment_app().await?;
         let accounts = Connection::open(disk.path()).expect("the same file again");
         let services = Services::builder().singleton(Accounts(std::sync::Mutex::new(accounts)));
-        Some(Bank {
+        Some(PaymentApp {
             services: services.build().expect("services"),
             jobs: jobs![pay_at_once],
             pay: Box::new(|ending| pay_at_once::new(ending).into()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
-use queue_testkit::durable::Bank;
+use queue_testkit::durable::PaymentApp;
 
 const PAY: &str = "update accounts set cents = cents + 1";
 
@@ -48,12 +48,12 @@ fn balance(path: &PathBuf) -> i64 {
 }
 
 /// Opens the application on a file that has no accounts yet.
-pub(crate) async fn open(path: &Path) -> Bank {
+pub(crate) async fn open(path: &Path) -> PaymentApp {
     let queue = SqliteQueue::open(path).await.expect("the same file again");
     open_accounts(path);
     let services = Services::builder().unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end);
     let path = path.to_owned();
-    Bank {
+    PaymentApp {
         queue: Arc::new(queue),
         services: services.build().expect("services"),
         jobs: jobs![pay],

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use queue_core::{Admin, JobId, QueueError};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
-use queue_testkit::durable::{Bank, Locked, Opening, Outage, Store, Transaction};
+use queue_testkit::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 use tempfile::TempDir;
 
 use super::transaction::OnConnection;
@@ -58,8 +58,8 @@ pub(crate) async fn open(builder: SqliteQueueBuilder) -> Result<Arc<dyn Admin>, 
 }
 
 /// Returns a file to be opened, with what is expected of it.
-fn opening<T>(what: &str, path: &Path, expected: Vec<T>) -> Opening<T> {
-    Opening { what: what.to_owned(), expected, open: Box::pin(open(SqliteQueue::builder(path))) }
+fn opening<T>(what: &str, path: &Path, expected: Vec<T>) -> OpenCase<T> {
+    OpenCase { what: what.to_owned(), expected, open: Box::pin(open(SqliteQueue::builder(path))) }
 }
 
 #[async_trait]
@@ -72,7 +72,7 @@ impl Store for OnDisk {
         open(self.builder()).await
     }
 
-    async fn open_deaf(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
+    async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         Some(open(self.builder().poll_interval(poll_interval)).await.expect("the same file again"))
     }
 
@@ -81,13 +81,13 @@ impl Store for OnDisk {
         vec![Box::new(Lock::on(&self.path))]
     }
 
-    async fn locked(&self) -> Option<Locked> {
+    async fn locked(&self) -> Option<LockCase> {
         let bound = Duration::from_millis(50);
         let queue = open(self.builder().busy_timeout(bound)).await.expect("the same file again");
-        Some(Locked { queue, bound, lock: Box::new(Lock::on(&self.path)) })
+        Some(LockCase { queue, bound, lock: Box::new(Lock::on(&self.path)) })
     }
 
-    async fn refusals(&self) -> Vec<Opening<String>> {
+    async fn unopenable(&self) -> Vec<OpenCase<String>> {
         let (folder, letter, newer) =
             (self.beside("folder"), self.beside("letter.db"), self.beside("newer.db"));
         fs::create_dir(&folder).expect("a folder");
@@ -114,7 +114,7 @@ impl Store for OnDisk {
         ]
     }
 
-    async fn upgrades(&self) -> Vec<Opening<JobId>> {
+    async fn old_versions(&self) -> Vec<OpenCase<JobId>> {
         let path = self.beside("version_1.db");
         let connection = Connection::open(&path).expect("a file");
         connection.execute_batch(include_str!("../schemas/version_1.sql")).expect("the first schema");
@@ -135,7 +135,7 @@ impl Store for OnDisk {
         replacements::of(&self.path, &self.beside("copy.db"))
     }
 
-    async fn bank(&self) -> Option<Bank> {
+    async fn payment_app(&self) -> Option<PaymentApp> {
         Some(bank::open(&self.path).await)
     }
 }
