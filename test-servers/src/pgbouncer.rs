@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::error::ServerError;
 use crate::postgres::Postgres;
-use crate::process::{Server, give};
+use crate::process::{Server, chown_to_user};
 use crate::programs;
 
 /// A pooler that gives a connection to each transaction anew. It's stopped when it's dropped.
@@ -25,7 +25,7 @@ impl PgBouncer {
         let program = programs::pgbouncer()?;
         let folder = tempfile::Builder::new().prefix("pgb").tempdir();
         let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
-        give(folder.path())?;
+        chown_to_user(folder.path())?;
         let settings = format!(
             "[databases]\n* = host={}\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {}\nauth_type = any\n\
              pool_mode = transaction\ndefault_pool_size = 3\nlisten_port = 6432\n\

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use crate::error::ServerError;
-use crate::process::{Server, as_somebody, children, give, run, signal};
+use crate::process::{Server, children, chown_to_user, run, run_as, signal};
 use crate::programs;
 
 /// What a server does for its commits.
@@ -76,7 +76,7 @@ impl Postgres {
             let written = std::fs::write(&path, text)
                 .and_then(|()| std::fs::set_permissions(&path, Permissions::from_mode(0o600)));
             written.map_err(ServerError::io(format!("`{}` can't be written", path.display())))?;
-            give(&path)?;
+            chown_to_user(&path)?;
         }
         server.restart()?;
         Ok((server, port))
@@ -86,9 +86,9 @@ impl Postgres {
         let programs = programs::postgres()?;
         let folder = tempfile::Builder::new().prefix("pg").tempdir();
         let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
-        give(folder.path())?;
+        chown_to_user(folder.path())?;
         let data = folder.path().join("data");
-        let mut init = as_somebody(&programs.join("initdb"));
+        let mut init = run_as(&programs.join("initdb"));
         run(init.arg("-D").arg(&data).args([
             "-U",
             USER,
@@ -194,8 +194,8 @@ impl Postgres {
         self.stop();
         let folder = tempfile::Builder::new().prefix("backup").tempdir_in(self.folder.path());
         let folder = folder.map_err(ServerError::io("no folder for a backup could be made"))?;
-        give(folder.path())?;
-        run(as_somebody(Path::new("cp")).arg("-a").arg(self.data()).arg(folder.path()))?;
+        chown_to_user(folder.path())?;
+        run(run_as(Path::new("cp")).arg("-a").arg(self.data()).arg(folder.path()))?;
         self.restart()?;
         Ok(Backup(folder))
     }
@@ -211,10 +211,7 @@ impl Postgres {
         let data = self.data();
         std::fs::remove_dir_all(&data)
             .map_err(ServerError::io(format!("`{}` can't be removed", data.display())))?;
-        run(as_somebody(Path::new("cp"))
-            .arg("-a")
-            .arg(backup.0.path().join("data"))
-            .arg(self.folder.path()))?;
+        run(run_as(Path::new("cp")).arg("-a").arg(backup.0.path().join("data")).arg(self.folder.path()))?;
         self.restart()
     }
 
@@ -224,7 +221,7 @@ impl Postgres {
     ///
     /// What the server says.
     pub fn create_database(&self, name: &str, encoding: &str) -> Result<String, ServerError> {
-        let mut create = as_somebody(&programs::beside(&self.programs, "createdb"));
+        let mut create = run_as(&programs::beside(&self.programs, "createdb"));
         create.arg("-h").arg(self.socket_folder()).args(["-U", USER, "-T", "template0", "--locale=C", "-E"]);
         run(create.arg(encoding).arg(name))?;
         Ok(self.url(name))
@@ -239,8 +236,8 @@ impl Postgres {
     /// # Errors
     ///
     /// What the operating system says.
-    pub fn give(&self, folder: &Path) -> Result<(), ServerError> {
-        give(folder)
+    pub fn chown_to_user(&self, folder: &Path) -> Result<(), ServerError> {
+        chown_to_user(folder)
     }
 
     /// Asks a user, who is there already, for a password from here on.

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use crate::error::ServerError;
 
 /// Somebody to run servers as, who refuse to be run by root: PostgreSQL's own user, or nobody.
-pub(crate) fn somebody() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     let is_root =
         std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {
@@ -27,15 +27,15 @@ pub(crate) fn somebody() -> Option<(u32, u32)> {
 }
 
 /// Makes a folder that they may write in.
-pub(crate) fn give(folder: &Path) -> Result<(), ServerError> {
-    let given = somebody().map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)));
-    given.map_err(ServerError::io(format!("`{}` can't be given away", folder.display())))
+pub(crate) fn chown_to_user(folder: &Path) -> Result<(), ServerError> {
+    let changed = unprivileged_user().map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)));
+    changed.map_err(ServerError::io(format!("`{}` can't be given away", folder.display())))
 }
 
 /// Prepares a program to be run as somebody.
-pub(crate) fn as_somebody(program: &Path) -> Command {
+pub(crate) fn run_as(program: &Path) -> Command {
     let mut command = Command::new(program);
-    if let Some((user, group)) = somebody() {
+    if let Some((user, group)) = unprivileged_user() {
         command.uid(user).gid(group);
     }
     command.env("LC_ALL", "C").stdin(Stdio::null());
@@ -52,7 +52,7 @@ pub(crate) struct Server {
 
 /// Starts the server given by its arguments, says which process it is, and ends with it. Beside it waits another for the end
 /// of the owner, who then ends the server, a paused one too, and has its folder removed.
-const GUARD: &str = r#"
+const WATCHDOG: &str = r#"
 folder=$1; shift
 exec 3<&0
 "$@" <&- 3<&- & server=$!
@@ -72,8 +72,8 @@ impl Server {
         folder: &Path,
         ready: &str,
     ) -> Result<Self, ServerError> {
-        let mut command = as_somebody(Path::new("sh"));
-        command.arg("-c").arg(GUARD).arg("guard").arg(folder).arg(program).args(arguments);
+        let mut command = run_as(Path::new("sh"));
+        command.arg("-c").arg(WATCHDOG).arg("watchdog").arg(folder).arg(program).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let spawned = command.spawn();
         let mut shell = spawned.map_err(ServerError::io(format!("`{}` can't be run", program.display())))?;

@@ -58,7 +58,7 @@ pub(crate) async fn run_on_a_server(torture: &Torture, server: &Postgres) -> Res
             return Ok(report.row("verdict", "nothing was found out"));
         }
     };
-    server.give(disk.folder())?;
+    server.chown_to_user(disk.folder())?;
     let place = Place::small_database(server, disk.folder()).await?;
     let report = Report::default().row("disk", "a small one, made larger");
     filling::run(&place, || disk.enlarge(), report).await
