@@ -10,7 +10,7 @@ use std::path::Path;
 use queue_core::BoxError;
 use test_servers::Postgres;
 
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::{Fill, Torture};
 
@@ -30,7 +30,7 @@ async fn fill(torture: &Torture, folder: &Path) -> Result<Report, BoxError> {
         Ok(disk) if !torture.no_mount => {
             let report = Report::default().row("disk", "a small one, made larger");
             let ended =
-                filling::run(&Place::File(disk.folder().join("jobs.db")), || disk.enlarge(), report).await;
+                filling::run(&Location::File(disk.folder().join("jobs.db")), || disk.enlarge(), report).await;
             if torture.keep || ended.is_err() {
                 disk.save(folder)?;
             }
@@ -59,9 +59,9 @@ pub(crate) async fn run_on_a_server(torture: &Torture, server: &Postgres) -> Res
         }
     };
     server.chown_to_user(disk.folder())?;
-    let place = Place::small_database(server, disk.folder()).await?;
+    let location = Location::small_database(server, disk.folder()).await?;
     let report = Report::default().row("disk", "a small one, made larger");
-    filling::run(&place, || disk.enlarge(), report).await
+    filling::run(&location, || disk.enlarge(), report).await
 }
 
 /// The disk of a server can't be made small here.
@@ -75,6 +75,6 @@ pub(crate) async fn run_on_a_server(_: &Torture, _: &Postgres) -> Result<Report,
 pub(crate) async fn run_under_limit(fill: &Fill) -> Result<(), BoxError> {
     limit::set()?;
     let report = Report::default().row("disk", "a limit on the size of files, raised");
-    print!("{}", filling::run(&Place::File(fill.folder.join("jobs.db")), limit::lift, report).await?);
+    print!("{}", filling::run(&Location::File(fill.folder.join("jobs.db")), limit::lift, report).await?);
     Ok(())
 }

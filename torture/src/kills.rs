@@ -6,8 +6,8 @@ mod judge;
 mod load;
 pub(crate) mod producer;
 mod sales;
+mod server_faults;
 pub(crate) mod worker;
-mod world;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use queue_core::{Admin, BoxError};
 use test_servers::Postgres;
 use tokio::time::sleep;
 
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::Torture;
 use fleet::Fleet;
-use world::World;
+use server_faults::ServerFaults;
 
 pub(crate) use load::stop_at_end_of_input;
 
@@ -33,7 +33,7 @@ const BETWEEN_KILLS: Duration = Duration::from_millis(500);
 const ALL_AT_ONCE: u32 = 30;
 
 /// Out of so many blows, one is the world's, where there is a server.
-const WORLD: u32 = 5;
+const FAULT_ODDS: u32 = 5;
 
 /// How long the workers may take over what is left when nobody pushes or kills any more.
 const DRAIN: Duration = Duration::from_secs(120);
@@ -43,14 +43,14 @@ const DRAIN: Duration = Duration::from_secs(120);
 pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-kills-").tempdir()?;
     let mut random = Rng::with_seed(seed);
-    let (mut world, place) = match server {
+    let (mut faults, location) = match server {
         Some(server) => {
-            let (world, place) = World::new(server, &mut random)?;
-            (Some(world), place)
+            let (faults, location) = ServerFaults::new(server, &mut random)?;
+            (Some(faults), location)
         }
-        None => (None, Place::File(folder.path().join("jobs.db"))),
+        None => (None, Location::File(folder.path().join("jobs.db"))),
     };
-    let ended = torment(torture, folder.path(), &place, world.as_mut(), &mut random).await;
+    let ended = run_load(torture, folder.path(), &location, faults.as_mut(), &mut random).await;
     if torture.keep || ended.is_err() {
         println!("kept: {}", folder.keep().display());
     }
@@ -59,30 +59,30 @@ pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>)
 
 /// Judges what an earlier run left in a folder that was kept.
 pub(crate) async fn judge_again(folder: &Path) -> Result<Report, BoxError> {
-    let place = Place::File(folder.join("jobs.db"));
+    let location = Location::File(folder.join("jobs.db"));
     let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let mut journals: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
     journals.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    judge::judge(&place, place.open().await?, &journals, Report::default()).await
+    judge::judge(&location, location.open().await?, &journals, Report::default()).await
 }
 
-async fn torment(
+async fn run_load(
     torture: &Torture,
     folder: &Path,
-    place: &Place,
-    mut world: Option<&mut World<'_>>,
+    location: &Location,
+    mut faults: Option<&mut ServerFaults<'_>>,
     random: &mut Rng,
 ) -> Result<Report, BoxError> {
     let start = Instant::now();
-    let way = world.as_ref().map_or_else(|| place.clone(), |world| world.by_proxy());
-    sales::prepare(place).await?;
+    let way = faults.as_ref().map_or_else(|| location.clone(), |faults| faults.by_proxy());
+    sales::prepare(location).await?;
     let mut fleet = Fleet::start(folder, &way, random)?;
-    kill_until_over(torture, &mut fleet, world.as_deref_mut(), start, random).await?;
-    if let Some(world) = &world {
-        world.calm();
+    kill_until_over(torture, &mut fleet, faults.as_deref_mut(), start, random).await?;
+    if let Some(faults) = &faults {
+        faults.calm();
     }
     fleet.stop_producers().await?;
-    let queue = place.open().await?;
+    let queue = location.open().await?;
     let drained = drain(&queue, &mut fleet).await;
     fleet.stop_workers().await?;
     drained?;
@@ -93,18 +93,18 @@ async fn torment(
         .row("kills of workers", fleet.kills_of(fleet::Kind::Worker))
         .row("workers that SIGTERM stopped", fleet.stops())
         .row("of the kills all at once", format!("{} times", fleet.kills_of_all()));
-    let report = match world {
-        Some(world) => world.told(report),
+    let report = match faults {
+        Some(faults) => faults.add_to(report),
         None => report,
     };
-    judge::judge(place, queue, fleet.journals(), report).await
+    judge::judge(location, queue, fleet.journals(), report).await
 }
 
 /// Kills until there were enough kills, while the world does its part.
 async fn kill_until_over(
     torture: &Torture,
     fleet: &mut Fleet,
-    mut world: Option<&mut World<'_>>,
+    mut faults: Option<&mut ServerFaults<'_>>,
     start: Instant,
     random: &mut Rng,
 ) -> Result<(), BoxError> {
@@ -116,8 +116,8 @@ async fn kill_until_over(
         // The time to the next of events that know nothing of one another.
         sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
         fleet.check()?;
-        if let Some(world) = world.as_mut().filter(|_| random.u32(0..WORLD) == 0) {
-            world.strike(random).await?;
+        if let Some(faults) = faults.as_mut().filter(|_| random.u32(0..FAULT_ODDS) == 0) {
+            faults.strike(random).await?;
         } else if random.u32(0..ALL_AT_ONCE) == 0 {
             fleet.kill_all(random).await?;
         } else {

@@ -50,12 +50,12 @@ use settings::{Command, Scenario, Settings, Torture};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let ended = match Settings::parse().command {
-        Command::Sqlite(torture) => Ok(torment(&torture).await),
-        Command::Postgres(torture) => torment_with_server(&torture).await,
-        Command::Soak(soak) => Ok(told("soak", None, soak::run(&soak).await)),
-        Command::Stops(stops) => Ok(told("stops", None, stops::run(&stops).await)),
+        Command::Sqlite(torture) => Ok(torture_sqlite(&torture).await),
+        Command::Postgres(torture) => torture_postgres(&torture).await,
+        Command::Soak(soak) => Ok(print_result("soak", None, soak::run(&soak).await)),
+        Command::Stops(stops) => Ok(print_result("stops", None, stops::run(&stops).await)),
         Command::Serve(serve) => stops::worker::run(&serve).await.map(|()| true),
-        Command::Judge { folder } => Ok(told("judge", None, kills::judge_again(&folder).await)),
+        Command::Judge { folder } => Ok(print_result("judge", None, kills::judge_again(&folder).await)),
         Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
         Command::Application(role) => kills::application::run(&role).await.map(|()| true),
         Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),
@@ -72,55 +72,55 @@ async fn main() -> ExitCode {
 }
 
 /// Runs all scenarios, the failed ones notwithstanding, and tells whether the queue stood them.
-async fn torment(torture: &Torture) -> bool {
+async fn torture_sqlite(torture: &Torture) -> bool {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-sqlite, seed {seed}\n");
-    let mut stood = true;
+    let mut passed = true;
     if torture.includes(Scenario::CorruptFile) {
-        stood &= told("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
+        passed &= print_result("corrupt-file", Some(seed), corrupt_file::run(torture, seed).await);
     }
     if torture.includes(Scenario::DiskFull) {
-        stood &= told("disk-full", None, disk_full::run(torture).await);
+        passed &= print_result("disk-full", None, disk_full::run(torture).await);
     }
     if torture.includes(Scenario::Kills) {
-        stood &= told("kills", Some(seed), kills::run(torture, seed, None).await);
+        passed &= print_result("kills", Some(seed), kills::run(torture, seed, None).await);
     }
     if torture.includes(Scenario::Stops) {
-        stood &= told("stops", Some(seed), stops::of(torture.stops, seed, None).await);
+        passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, None).await);
     }
-    println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
-    stood
+    println!("\n{}", if passed { "the queue stood all of it" } else { "the queue FAILED" });
+    passed
 }
 
 /// Runs the scenarios that have a server, each on one of its own.
-async fn torment_with_server(torture: &Torture) -> Result<bool, BoxError> {
+async fn torture_postgres(torture: &Torture) -> Result<bool, BoxError> {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-postgres, seed {seed}\n");
-    let mut stood = true;
+    let mut passed = true;
     if torture.includes(Scenario::DiskFull) {
         let server = Postgres::start(Durability::Full, &[])?;
-        stood &= told("disk-full", None, disk_full::run_on_a_server(torture, &server).await);
+        passed &= print_result("disk-full", None, disk_full::run_on_a_server(torture, &server).await);
     }
     if torture.includes(Scenario::Credentials) {
-        stood &= told("credentials", Some(seed), credentials::run(torture.rotations, seed).await);
+        passed &= print_result("credentials", Some(seed), credentials::run(torture.rotations, seed).await);
     }
     if torture.includes(Scenario::Restores) {
-        stood &= told("restores", Some(seed), restores::run(torture.restores, seed).await);
+        passed &= print_result("restores", Some(seed), restores::run(torture.restores, seed).await);
     }
     if torture.includes(Scenario::Kills) {
         let server = Postgres::start(Durability::Full, &["max_connections=300"])?;
-        stood &= told("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
+        passed &= print_result("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
     }
     if torture.includes(Scenario::Stops) {
         let server = Postgres::start(Durability::Full, &[])?;
-        stood &= told("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
+        passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
     }
-    println!("\n{}", if stood { "the queue stood all of it" } else { "the queue FAILED" });
-    Ok(stood)
+    println!("\n{}", if passed { "the queue stood all of it" } else { "the queue FAILED" });
+    Ok(passed)
 }
 
 /// Prints how a scenario ended; what was printed says everything that is needed to look into a failure.
-fn told(name: &str, seed: Option<u64>, ended: Result<Report, BoxError>) -> bool {
+fn print_result(name: &str, seed: Option<u64>, ended: Result<Report, BoxError>) -> bool {
     match ended {
         Ok(report) => {
             println!("{name}: passed\n{report}");

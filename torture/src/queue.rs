@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 /// Where it is.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// In an SQLite file.
     File(PathBuf),
     /// In the PostgreSQL database of this URL.
@@ -23,16 +23,16 @@ pub(crate) enum Place {
 /// How long a server may be away when it's first asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for Location {
     type Err = std::convert::Infallible;
 
-    fn from_str(place: &str) -> Result<Self, Self::Err> {
-        let is_url = place.starts_with("postgres://");
-        Ok(if is_url { Self::Database(place.to_owned()) } else { Self::File(place.into()) })
+    fn from_str(location: &str) -> Result<Self, Self::Err> {
+        let is_url = location.starts_with("postgres://");
+        Ok(if is_url { Self::Database(location.to_owned()) } else { Self::File(location.into()) })
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(file) => file.display().fmt(f),
@@ -58,7 +58,7 @@ impl Store {
     }
 }
 
-impl Place {
+impl Location {
     /// Opens it as an application does, one that waits for a server which isn't there yet.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
         Ok(self.open_store().await?.admin())

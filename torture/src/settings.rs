@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::queue::Place;
+use crate::queue::Location;
 
 /// Kills the processes of a durable queue at random, fills its disk and spoils its file, and checks what it promised.
 #[derive(Debug, Parser)]
@@ -116,13 +116,13 @@ pub(crate) struct Soak {
 pub(crate) struct Role {
     /// The file, or the URL of the database.
     #[arg(long)]
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// Where to write down what it does.
     #[arg(long)]
     pub(crate) journal: PathBuf,
     /// The journal of a dead one whose unanswered push it repeats.
     #[arg(long)]
-    pub(crate) heir_of: Option<PathBuf>,
+    pub(crate) repeat_pushes_of: Option<PathBuf>,
     /// What its choices depend on.
     #[arg(long)]
     pub(crate) seed: u64,
@@ -155,7 +155,7 @@ pub(crate) struct Stops {
 pub(crate) struct Serve {
     /// The file, or the URL of the database.
     #[arg(long)]
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// The name of the queue.
     #[arg(long)]
     pub(crate) queue: String,

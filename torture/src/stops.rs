@@ -18,7 +18,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::{Backend, Stops};
 
@@ -47,11 +47,11 @@ pub(crate) async fn run(stops: &Stops) -> Result<Report, BoxError> {
 /// Stops workers so many times; with a server, of a queue there.
 pub(crate) async fn of(stops: u32, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-stops-").tempdir()?;
-    let place = match server {
-        Some(server) => Place::Database(server.create_database("stops", "UTF8")?),
-        None => Place::File(folder.path().join("jobs.db")),
+    let location = match server {
+        Some(server) => Location::Database(server.create_database("stops", "UTF8")?),
+        None => Location::File(folder.path().join("jobs.db")),
     };
-    let ended = stop_under_load(stops, &place, folder.path(), &mut Rng::with_seed(seed)).await;
+    let ended = stop_under_load(stops, &location, folder.path(), &mut Rng::with_seed(seed)).await;
     if ended.is_err() {
         println!("kept: {}", folder.keep().display());
     }
@@ -60,11 +60,11 @@ pub(crate) async fn of(stops: u32, seed: u64, server: Option<&Postgres>) -> Resu
 
 async fn stop_under_load(
     stops: u32,
-    place: &Place,
+    location: &Location,
     folder: &Path,
     random: &mut Rng,
 ) -> Result<Report, BoxError> {
-    let queue = place.open().await?;
+    let queue = location.open().await?;
     let is_over = Arc::new(AtomicBool::new(false));
     let pushed = Arc::new(AtomicU64::new(0));
     let mut producers = JoinSet::new();
@@ -73,7 +73,7 @@ async fn stop_under_load(
         let name = format!("stops-{number}");
         let own = Rng::with_seed(random.u64(..));
         producers.spawn(produce(queue.clone(), name.clone(), own, is_over.clone(), pushed.clone()));
-        workers.push(Worker::start(place, folder, name)?);
+        workers.push(Worker::start(location, folder, name)?);
     }
     let mut found = Found::default();
     for _ in 0..stops {
@@ -81,7 +81,7 @@ async fn stop_under_load(
         let Some(worker) = workers.get_mut(random.usize(0..WORKERS)) else { break };
         worker.wait_until_working(&*queue).await?;
         worker.stop(&*queue, &mut found).await?;
-        *worker = Worker::start(place, folder, worker.queue.clone())?;
+        *worker = Worker::start(location, folder, worker.queue.clone())?;
     }
     is_over.store(true, Ordering::SeqCst);
     while let Some(ended) = producers.join_next().await {
@@ -138,8 +138,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(place: &Place, folder: &Path, queue: String) -> Result<Self, BoxError> {
-        let mut child = start(place, folder, &queue)?;
+    fn start(location: &Location, folder: &Path, queue: String) -> Result<Self, BoxError> {
+        let mut child = start(location, folder, &queue)?;
         let input = child.stdin.take();
         Ok(Self { queue, child, _input: input })
     }
@@ -180,11 +180,11 @@ impl Worker {
     }
 }
 
-fn start(place: &Place, folder: &Path, queue: &str) -> Result<Child, BoxError> {
+fn start(location: &Location, folder: &Path, queue: &str) -> Result<Child, BoxError> {
     let log: PathBuf = folder.join(format!("{queue}.log"));
     let log = File::options().create(true).append(true).open(log)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["serve", "--place"]).arg(place.to_string()).args(["--queue", queue]);
+    command.args(["serve", "--location"]).arg(location.to_string()).args(["--queue", queue]);
     Ok(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true).spawn()?)
 }
 

@@ -10,7 +10,7 @@ use queue_core::{
 use tokio::time::{sleep, timeout};
 
 use crate::listing;
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 
 const BATCH: usize = 10;
@@ -26,11 +26,11 @@ type Pushed = HashMap<JobId, bool>;
 
 /// Fills the disk, looks at what is there, makes room, and goes on with the same open queue.
 pub(super) async fn run(
-    place: &Place,
+    location: &Location,
     make_room: impl Fn() -> Result<(), BoxError>,
     report: Report,
 ) -> Result<Report, BoxError> {
-    let queue = place.open().await?;
+    let queue = location.open().await?;
     let mut pushed = Pushed::new();
     let refusal = push_until_refused(&*queue, &mut pushed).await?;
     names_the_disk(&refusal)?;
@@ -41,7 +41,7 @@ pub(super) async fn run(
     work(&*queue).await?;
     is_intact(&*queue, &pushed).await?;
     drop(queue);
-    place.check_integrity().await?;
+    location.check_integrity().await?;
     Ok(report
         .row("refused after", format!("{before} jobs"))
         .row("said", queue_core::error::chain(&refusal))

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::load::Load;
 use super::sales::{self, Notes};
 use crate::jobs;
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::settings::Role;
 
 /// What a transaction came to, if it has an end that is known.
@@ -30,8 +30,8 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
     let notes = Notes::create(&role.journal)?;
     let mut random = Rng::with_seed(role.seed);
-    match &role.place {
-        Place::Database(url) => {
+    match &role.location {
+        Location::Database(url) => {
             let queue = loop {
                 match PostgresQueue::builder(url).migrate(false).connect().await {
                     Ok(queue) => break queue,
@@ -47,7 +47,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                 let commits = random.u32(0..4) > 0;
                 let transaction = |jobs| in_postgres(&queue, url, jobs, hold, commits);
                 if random.bool() {
-                    sold(&notes, sales::batch(&role.place, &mut random), transaction).await?;
+                    sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
                     continue;
                 }
                 let jobs = jobs::batch(&mut random, 5)?;
@@ -55,7 +55,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                 noted(&load, &pushed, transaction(jobs)).await?;
             }
         }
-        Place::File(file) => {
+        Location::File(file) => {
             let queue = SqliteQueue::open(file).await?;
             while !load.stop.is_cancelled() {
                 match random.u32(0..8) {
@@ -67,7 +67,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                         let commits = random.u32(0..4) > 0;
                         let transaction = |jobs| in_sqlite(&queue, file, jobs, hold, commits);
                         if random.u32(0..3) > 0 {
-                            sold(&notes, sales::batch(&role.place, &mut random), transaction).await?;
+                            sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
                         } else {
                             let jobs = jobs::batch(&mut random, 5)?;
                             let pushed = Pushed::batch(&jobs);

@@ -13,7 +13,7 @@ use queue_core::BoxError;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::queue::Place;
+use crate::queue::Location;
 
 const PRODUCERS: usize = 3;
 const WORKERS: usize = 4;
@@ -44,7 +44,7 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Fleet {
     folder: PathBuf,
-    place: Place,
+    location: Location,
     members: Vec<Member>,
     journals: Vec<PathBuf>,
     killed: Vec<Kind>,
@@ -62,10 +62,10 @@ struct Member {
 
 impl Fleet {
     /// Starts all of them at once on a place where nothing is yet.
-    pub(super) fn start(folder: &Path, place: &Place, random: &mut Rng) -> Result<Self, BoxError> {
+    pub(super) fn start(folder: &Path, location: &Location, random: &mut Rng) -> Result<Self, BoxError> {
         let mut fleet = Self {
             folder: folder.to_owned(),
-            place: place.clone(),
+            location: location.clone(),
             members: Vec::new(),
             journals: Vec::new(),
             killed: Vec::new(),
@@ -135,14 +135,24 @@ impl Fleet {
         Ok(())
     }
 
-    fn launch(&mut self, kind: Kind, heir_of: Option<PathBuf>, random: &mut Rng) -> Result<(), BoxError> {
+    fn launch(
+        &mut self,
+        kind: Kind,
+        repeat_pushes_of: Option<PathBuf>,
+        random: &mut Rng,
+    ) -> Result<(), BoxError> {
         let number = self.journals.len();
         let journal = self.folder.join(format!("{number:04}-{}.jsonl", kind.as_str()));
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(kind.as_str()).arg("--place").arg(self.place.to_string()).arg("--journal").arg(&journal);
+        command
+            .arg(kind.as_str())
+            .arg("--location")
+            .arg(self.location.to_string())
+            .arg("--journal")
+            .arg(&journal);
         command.arg("--seed").arg(random.u64(..).to_string());
-        if let Some(dead) = heir_of {
-            command.arg("--heir-of").arg(dead);
+        if let Some(dead) = repeat_pushes_of {
+            command.arg("--repeat-pushes-of").arg(dead);
         }
         let child = command
             .stdin(Stdio::piped())

@@ -10,19 +10,19 @@ use queue_testkit::history::{self, EventKind, FinalState, History, KnownOutcome,
 use super::sales;
 use crate::journal;
 use crate::listing;
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 
 /// Merges the journals and holds them to the rules.
 pub(super) async fn judge(
-    place: &Place,
+    location: &Location,
     queue: Arc<dyn Admin>,
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {
     let listed = listing::all(&*queue).await?;
     drop(queue);
-    place.check_integrity().await?;
+    location.check_integrity().await?;
     let (of_sales, of_history): (Vec<&JobRecord>, Vec<&JobRecord>) =
         listed.iter().partition(|record| record.queue == *sales::QUEUE);
     let last: Vec<FinalState> = of_history.into_iter().map(FinalState::from).collect();
@@ -36,10 +36,10 @@ pub(super) async fn judge(
         }
     }
     let history = History { events, last };
-    let report = told(report.row("calls", calls).row("calls that failed", failures), &history);
+    let report = add_history(report.row("calls", calls).row("calls that failed", failures), &history);
     match history::check(&history) {
         Ok(()) => {
-            let report = sales::judge(place, &of_sales, journals, report).await?;
+            let report = sales::judge(location, &of_sales, journals, report).await?;
             Ok(report.row("verdict", "every rule holds"))
         }
         Err(breach) => {
@@ -49,7 +49,7 @@ pub(super) async fn judge(
     }
 }
 
-fn told(report: Report, history: &History) -> Report {
+fn add_history(report: Report, history: &History) -> Report {
     let count = |is_meant: &dyn Fn(&EventKind) -> bool| {
         history.events.iter().filter(|event| is_meant(&event.kind)).count()
     };

@@ -30,7 +30,7 @@ impl Load {
     pub(super) async fn open(role: &Role) -> Result<Self, BoxError> {
         let stop = stop_at_end_of_input();
         let journal = Journal::create(&role.journal)?;
-        let store = role.place.open_store().await?;
+        let store = role.location.open_store().await?;
         Ok(Self { queue: store.admin(), store, journal, stop })
     }
 
@@ -41,7 +41,7 @@ impl Load {
         &self,
         intended: &[EventKind],
         make: impl Fn() -> F,
-        told: impl Fn(&T) -> Vec<EventKind>,
+        to_events: impl Fn(&T) -> Vec<EventKind>,
     ) -> Result<Option<T>, BoxError>
     where
         F: Future<Output = Result<T, QueueError>>,
@@ -50,7 +50,7 @@ impl Load {
             let call = self.journal.begin(intended.iter().cloned())?;
             match make().await {
                 Ok(answer) => {
-                    self.journal.end(call, told(&answer), None)?;
+                    self.journal.end(call, to_events(&answer), None)?;
                     return Ok(Some(answer));
                 }
                 Err(error) => {

@@ -20,7 +20,7 @@ const BACKLOG: u64 = 400;
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
     let mut random = Rng::with_seed(role.seed);
-    if let Some(dead) = &role.heir_of {
+    if let Some(dead) = &role.repeat_pushes_of {
         for batch in unanswered(dead)? {
             push(&load, batch.iter().map(jobs::make).collect::<Result<_, _>>()?).await?;
         }

@@ -17,7 +17,7 @@ use queue_core::{
 use queue_tokio::{Host, QueueService};
 use tokio::time::sleep;
 
-use crate::queue::{Place, Store};
+use crate::queue::{Location, Store};
 
 pub(super) use notes::{Notes, judge};
 
@@ -52,7 +52,7 @@ fn keyed(key: u64, millis: u64) -> NewJob {
 }
 
 /// Makes a batch for a transaction: units of work, receipts whose keys followups need, and drafts that replace others.
-pub(super) fn batch(place: &Place, random: &mut Rng) -> Vec<NewJob> {
+pub(super) fn batch(location: &Location, random: &mut Rng) -> Vec<NewJob> {
     let mut one = || {
         let (id, millis) = (JobId::random(), random.u64(0..30));
         let job = match random.u32(0..5) {
@@ -65,9 +65,9 @@ pub(super) fn batch(place: &Place, random: &mut Rng) -> Vec<NewJob> {
             _ => {
                 // Some take long, so that kills and transactions meet them.
                 let millis = if random.u32(0..5) == 0 { random.u64(0..1_000) } else { millis };
-                match place {
-                    Place::Database(_) => postgres::sell::new(millis).into(),
-                    Place::File(_) => sqlite::sell::new(millis).into(),
+                match location {
+                    Location::Database(_) => postgres::sell::new(millis).into(),
+                    Location::File(_) => sqlite::sell::new(millis).into(),
                 }
             }
         };
@@ -77,10 +77,10 @@ pub(super) fn batch(place: &Place, random: &mut Rng) -> Vec<NewJob> {
 }
 
 /// Makes the table of the application.
-pub(super) async fn prepare(place: &Place) -> Result<(), BoxError> {
-    match place {
-        Place::Database(url) => postgres::prepare(url).await,
-        Place::File(file) => sqlite::prepare(file),
+pub(super) async fn prepare(location: &Location) -> Result<(), BoxError> {
+    match location {
+        Location::Database(url) => postgres::prepare(url).await,
+        Location::File(file) => sqlite::prepare(file),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A process that works, and ends its attempts in every way there is. Beside them it hosts the jobs of `sales.rs`.
 
-mod ending;
+mod attempt_end;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use queue_testkit::history::{EventKind, KnownOutcome};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-use ending::Ending;
+use attempt_end::AttemptEnd;
 
 use super::load::Load;
 use super::sales;
@@ -122,7 +122,7 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
 async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Result<(), BoxError> {
     let mut endings = Vec::new();
     for delivery in deliveries {
-        endings.extend(ending::choose(delivery, random)?);
+        endings.extend(attempt_end::choose(delivery, random)?);
     }
     while !endings.is_empty() {
         endings = settle_once(load, endings).await?;
@@ -134,7 +134,7 @@ async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Res
 }
 
 /// Settles by one call, and returns the endings that an application's open transaction holds up. Nothing is known of those.
-async fn settle_once(load: &Load, endings: Vec<Ending>) -> Result<Vec<Ending>, BoxError> {
+async fn settle_once(load: &Load, endings: Vec<AttemptEnd>) -> Result<Vec<AttemptEnd>, BoxError> {
     let settlements: Vec<Settlement> = endings.iter().map(|ending| ending.settlement.clone()).collect();
     let intended: Vec<EventKind> =
         endings.iter().flat_map(|ending| ending.kinds(KnownOutcome::Unknown)).collect();

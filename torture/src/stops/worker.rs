@@ -43,7 +43,7 @@ pub(super) fn job(random: &mut Rng) -> NewJob {
 
 /// Works until the process is told to stop, or its standard input ends.
 pub(crate) async fn run(serve: &Serve) -> Result<(), BoxError> {
-    let queue = serve.place.open().await?;
+    let queue = serve.location.open().await?;
     let orphaned = stop_at_end_of_input();
     let service = QueueService::new(queue, jobs![short, once, heavy]).queues([serve.queue.clone()]);
     let service = service.concurrency(8).grace(Duration::from_millis(200));

@@ -9,7 +9,7 @@ use queue_core::{BoxError, JobId, JobRecord, NewJob, Receipt, State};
 use serde::{Deserialize, Serialize};
 
 use super::{postgres, sqlite};
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 
 /// The notes of one process, a line for each change.
@@ -88,16 +88,16 @@ fn read(journals: &[PathBuf]) -> Result<HashMap<JobId, Fate>, BoxError> {
 
 /// Holds the jobs of the queue, as they stand in the end, to the notes and to the table of the application.
 pub(in super::super) async fn judge(
-    place: &Place,
+    location: &Location,
     listed: &[&JobRecord],
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {
     let fates = read(journals)?;
     let mut rows: HashMap<String, usize> = HashMap::new();
-    let sold = match place {
-        Place::Database(url) => postgres::sold(url).await?,
-        Place::File(file) => sqlite::sold(file)?,
+    let sold = match location {
+        Location::Database(url) => postgres::sold(url).await?,
+        Location::File(file) => sqlite::sold(file)?,
     };
     for job in &sold {
         *rows.entry(job.clone()).or_default() += 1;

@@ -7,11 +7,11 @@ use queue_core::BoxError;
 use test_servers::{Fault, Postgres, Proxy};
 use tokio::time::sleep;
 
-use crate::queue::Place;
+use crate::queue::Location;
 use crate::report::Report;
 
 /// A server, and the way to it.
-pub(super) struct World<'a> {
+pub(super) struct ServerFaults<'a> {
     pub(super) server: &'a Postgres,
     proxy: Proxy,
     encoding: &'static str,
@@ -28,18 +28,18 @@ const EVENTS: [&str; 6] = [
     "times the server stood still",
 ];
 
-impl<'a> World<'a> {
+impl<'a> ServerFaults<'a> {
     /// Makes a database, in an encoding that lacks most characters now and then, and a proxy before it.
-    pub(super) fn new(server: &'a Postgres, random: &mut Rng) -> Result<(Self, Place), BoxError> {
+    pub(super) fn new(server: &'a Postgres, random: &mut Rng) -> Result<(Self, Location), BoxError> {
         let encoding = if random.bool() { "LATIN1" } else { "UTF8" };
-        let place = Place::Database(server.create_database("world", encoding)?);
+        let location = Location::Database(server.create_database("world", encoding)?);
         let proxy = Proxy::to_postgres(server)?;
-        Ok((Self { server, proxy, encoding, events: [0; EVENTS.len()] }, place))
+        Ok((Self { server, proxy, encoding, events: [0; EVENTS.len()] }, location))
     }
 
     /// Returns the place as the fleet reaches it.
-    pub(super) fn by_proxy(&self) -> Place {
-        Place::Database(self.proxy.url("world"))
+    pub(super) fn by_proxy(&self) -> Location {
+        Location::Database(self.proxy.url("world"))
     }
 
     /// Lets one event happen, and waits until it's over.
@@ -89,7 +89,7 @@ impl<'a> World<'a> {
         self.proxy.set_all(Fault::Pass);
     }
 
-    pub(super) fn told(&self, report: Report) -> Report {
+    pub(super) fn add_to(&self, report: Report) -> Report {
         let report = report.row("encoding of the database", self.encoding);
         EVENTS.iter().zip(self.events).fold(report, |report, (event, count)| report.row(*event, count))
     }

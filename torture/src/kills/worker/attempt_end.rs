@@ -9,12 +9,12 @@ use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 use crate::jobs;
 
 /// A settlement, and what a history notes of its followups.
-pub(super) struct Ending {
+pub(super) struct AttemptEnd {
     pub(super) settlement: Settlement,
     followups: Vec<Pushed>,
 }
 
-impl Ending {
+impl AttemptEnd {
     /// What a history notes of it, given its answer.
     pub(super) fn kinds(&self, outcome: KnownOutcome) -> Vec<EventKind> {
         let Settlement { lease, transition, .. } = &self.settlement;
@@ -26,7 +26,7 @@ impl Ending {
 }
 
 /// Chooses how an attempt ends; `None` leaves its lease to expire.
-pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Ending>, QueueError> {
+pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<AttemptEnd>, QueueError> {
     let at = Timestamp::from(SystemTime::now()).saturating_add(Duration::from_millis(random.u64(0..600)));
     let transition = match random.u32(0..100) {
         0..2 => return Ok(None),
@@ -42,12 +42,12 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Endi
     };
     let settlement = Settlement::new(delivery.lease, transition);
     if random.u32(0..12) > 0 {
-        return Ok(Some(Ending { settlement, followups: Vec::new() }));
+        return Ok(Some(AttemptEnd { settlement, followups: Vec::new() }));
     }
     let jobs: Vec<_> = jobs::batch(random, 2)?.into_iter().map(without_key).collect();
     let follows = Some((settlement.lease.job, settlement.lease.fence));
     let followups = Pushed::batch(&jobs).into_iter().map(|pushed| Pushed { follows, ..pushed }).collect();
-    Ok(Some(Ending { settlement: settlement.followups(jobs), followups }))
+    Ok(Some(AttemptEnd { settlement: settlement.followups(jobs), followups }))
 }
 
 /// A settlement doesn't tell which followups' keys were taken, so these have none.
