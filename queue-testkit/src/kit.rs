@@ -1,7 +1,7 @@
 //! The kit: an inline executor under virtual time, for deterministic tests of jobs.
 
+mod ambient_clock;
 mod builder;
-mod detect;
 mod drive;
 mod error;
 mod executor;
@@ -20,7 +20,7 @@ pub use builder::TestKitBuilder;
 pub use error::KitError;
 pub use store::KitQueue;
 
-use executor::{AttemptLog, InHand};
+use executor::{AttemptLog, Held};
 
 use crate::clock::VirtualClock;
 use crate::explore::Plan;
@@ -81,9 +81,9 @@ pub struct TestKit {
 struct Progress {
     random: fastrand::Rng,
     /// Claimed together with the last job, as a fleet would have.
-    in_hand: VecDeque<InHand>,
+    held: VecDeque<Held>,
     /// The attempt that runs.
-    running: Option<InHand>,
+    running: Option<Held>,
     /// When leases are to be renewed.
     renew_at: Timestamp,
     attempts: Vec<AttemptReport>,
@@ -95,7 +95,7 @@ impl Progress {
     fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
-            in_hand: VecDeque::new(),
+            held: VecDeque::new(),
             running: None,
             renew_at: Timestamp::EPOCH,
             attempts: Vec::new(),

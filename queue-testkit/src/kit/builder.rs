@@ -10,7 +10,7 @@ use queue_core::{
     Worker,
 };
 
-use super::detect;
+use super::ambient_clock;
 use super::executor::AttemptLog;
 use super::{KitQueue, Progress, TestKit};
 
@@ -110,7 +110,7 @@ impl TestKitBuilder {
     pub fn build(self) -> Result<TestKit, BuildError> {
         let services = self.services.build()?;
         BuildError::unless_empty(self.jobs.check(&services))?;
-        let clock = detect::clock();
+        let clock = ambient_clock::clock();
         let queue = KitQueue::new(&clock, self.seed.unwrap_or_default());
         let log = Arc::new(AttemptLog::default());
         let mut observers = self.observers;

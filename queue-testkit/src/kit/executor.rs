@@ -25,11 +25,11 @@ const FLEET: usize = 4;
 
 /// A job that the executor holds, and so renews, as the hosted loop does.
 #[derive(Debug)]
-pub(super) struct InHand {
+pub(super) struct Held {
     pub(super) context: JobContext,
 }
 
-impl InHand {
+impl Held {
     fn lease(&self) -> &Lease {
         &self.context.delivery().lease
     }
@@ -38,7 +38,7 @@ impl InHand {
 impl TestKit {
     pub(super) async fn next_attempt(&self) -> Result<Option<AttemptReport>, KitError> {
         self.claim_if_empty().await?;
-        let next = self.progress().in_hand.pop_front();
+        let next = self.progress().held.pop_front();
         match next {
             Some(held) => self.attempt(held.context).await,
             None => Ok(None),
@@ -48,18 +48,18 @@ impl TestKit {
     /// Claims the next job, or with a seed a few, and in any order.
     async fn claim_if_empty(&self) -> Result<(), KitError> {
         self.keep_leases();
-        if !self.progress().in_hand.is_empty() {
+        if !self.progress().held.is_empty() {
             return Ok(());
         }
         let demand = self.demand();
-        let mut deliveries = self.persist("claim", || self.queue.claim(&demand)).await?;
+        let mut deliveries = self.retry_transient("claim", || self.queue.claim(&demand)).await?;
         let mut progress = self.progress();
         if self.seed.is_some() {
             progress.random.shuffle(&mut deliveries);
         }
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
         let contexts = deliveries.into_iter().map(|delivery| self.runner.context(delivery));
-        progress.in_hand.extend(contexts.map(|context| InHand { context }));
+        progress.held.extend(contexts.map(|context| Held { context }));
         Ok(())
     }
 
@@ -90,8 +90,10 @@ impl TestKit {
                 (Settlement::new(delivery.lease.clone(), transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
-                let Some(AttemptResult { settlement, is_recorded, .. }) = self.survive(&context).await else {
-                    self.die();
+                let Some(AttemptResult { settlement, is_recorded, .. }) =
+                    self.run_unless_crash(&context).await
+                else {
+                    self.crash();
                     return Ok(None);
                 };
                 (settlement, is_recorded, self.log.take().unwrap_or(Outcome::Interrupted))
@@ -100,7 +102,7 @@ impl TestKit {
         let transition = settlement.transition.clone();
         let settled = match is_recorded {
             true => vec![Settled::Applied],
-            false => self.persist("settle", || self.queue.settle(vec![settlement.clone()])).await?,
+            false => self.retry_transient("settle", || self.queue.settle(vec![settlement.clone()])).await?,
         };
         self.progress().running = None;
         let report = AttemptReport {
@@ -117,7 +119,7 @@ impl TestKit {
     }
 
     /// Runs the attempt, unless the worker is to die in it.
-    async fn survive(&self, context: &JobContext) -> Option<AttemptResult> {
+    async fn run_unless_crash(&self, context: &JobContext) -> Option<AttemptResult> {
         let plan = self.progress().plan.clone();
         match plan {
             Some(plan) => plan.attempt(context.name().clone(), self.perform(context)).await,
@@ -126,10 +128,10 @@ impl TestKit {
     }
 
     /// Leaves everything as a worker does that is no more: its leases expire.
-    fn die(&self) {
+    fn crash(&self) {
         let mut progress = self.progress();
         progress.running = None;
-        progress.in_hand.clear();
+        progress.held.clear();
         drop(progress);
         drop(self.log.take());
     }
@@ -137,7 +139,7 @@ impl TestKit {
     /// Runs the attempt through the code that runs it in production.
     async fn perform(&self, context: &JobContext) -> AttemptResult {
         let every = context.delivery().lease.length / 3;
-        self.progress().running = Some(InHand { context: context.clone() });
+        self.progress().running = Some(Held { context: context.clone() });
         let mut attempt = pin!(self.runner.run(context));
         if !self.clock.is_tokio() {
             // The kit's own clock renews leases whenever it jumps past the time for that.
@@ -155,7 +157,7 @@ impl TestKit {
     /// Tells when leases are to be renewed next, if any job is held.
     pub(super) fn renew_at(&self) -> Option<Timestamp> {
         let progress = self.progress();
-        (progress.running.is_some() || !progress.in_hand.is_empty()).then_some(progress.renew_at)
+        (progress.running.is_some() || !progress.held.is_empty()).then_some(progress.renew_at)
     }
 
     /// Renews the leases of all jobs that are held; what was lost is let go of, or told to stop.
@@ -163,13 +165,13 @@ impl TestKit {
         let mut progress = self.progress();
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
         let leases: Vec<_> =
-            progress.in_hand.iter().chain(&progress.running).map(|held| held.lease().clone()).collect();
+            progress.held.iter().chain(&progress.running).map(|held| held.lease().clone()).collect();
         if leases.is_empty() {
             return;
         }
         let Some(renewals) = self.queue.renew_now(&leases) else { return };
         let mut renewals = renewals.into_iter();
-        progress.in_hand.retain(|held| match renewals.next() {
+        progress.held.retain(|held| match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
                 held.context.interrupt().request(InterruptReason::Cancelled(reason));
                 true
@@ -188,7 +190,7 @@ impl TestKit {
     }
 
     /// Repeats an operation that may succeed later, as the hosted loop does.
-    async fn persist<T, F>(
+    async fn retry_transient<T, F>(
         &self,
         operation: &'static str,
         mut attempt: impl FnMut() -> F,
