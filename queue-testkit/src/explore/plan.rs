@@ -16,11 +16,11 @@ use super::point::{CrashPoint, Moment};
 #[derive(Debug)]
 pub(crate) struct Plan {
     target: Option<CrashPoint>,
-    course: Mutex<Course>,
+    trace: Mutex<Trace>,
 }
 
 #[derive(Debug)]
-struct Course {
+struct Trace {
     /// Every point, in the order in which they came.
     passed: Vec<CrashPoint>,
     counts: HashMap<(JobName, Moment), usize>,
@@ -35,7 +35,7 @@ struct Course {
 impl Plan {
     /// Makes a plan to crash at a point, or nowhere.
     pub(super) fn new(target: Option<CrashPoint>) -> Self {
-        let course = Course {
+        let trace = Trace {
             passed: Vec::new(),
             counts: HashMap::new(),
             job: NewJob::CLOSURE,
@@ -43,17 +43,17 @@ impl Plan {
             is_dead: false,
             has_crashed: false,
         };
-        Self { target, course: Mutex::new(course) }
+        Self { target, trace: Mutex::new(trace) }
     }
 
     /// Gives what was passed.
     pub(super) fn passed(&self) -> Vec<CrashPoint> {
-        self.course().passed.clone()
+        self.trace().passed.clone()
     }
 
     /// Tells whether the point to crash at was reached.
     pub(super) fn has_crashed(&self) -> bool {
-        self.course().has_crashed
+        self.trace().has_crashed
     }
 
     /// Runs an attempt of a job; `None` if the worker died in it.
@@ -63,10 +63,10 @@ impl Plan {
         attempt: impl Future<Output = T>,
     ) -> Option<T> {
         {
-            let mut course = self.course();
-            course.job = job;
-            course.waits.clear();
-            course.is_dead = false;
+            let mut trace = self.trace();
+            trace.job = job;
+            trace.waits.clear();
+            trace.is_dead = false;
         }
         // Dropped as soon as the worker is dead.
         let mut attempt = Box::pin(attempt);
@@ -74,7 +74,7 @@ impl Plan {
             let poll = || explore::under(self.clone(), || attempt.as_mut().poll(cx));
             match catch_unwind(AssertUnwindSafe(poll)) {
                 // What a job catches of a crash doesn't make its worker live.
-                Ok(_) | Err(_) if self.course().is_dead => Poll::Ready(None),
+                Ok(_) | Err(_) if self.trace().is_dead => Poll::Ready(None),
                 Ok(Poll::Ready(ended)) => Poll::Ready(Some(ended)),
                 Ok(Poll::Pending) if self.suspends() => Poll::Ready(None),
                 Ok(Poll::Pending) => Poll::Pending,
@@ -86,28 +86,28 @@ impl Plan {
         (!self.reaches(Moment::Unsettled)).then_some(ended)
     }
 
-    fn course(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    fn trace(&self) -> MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn suspends(&self) -> bool {
-        let place = self.course().waits.last().copied();
+        let place = self.trace().waits.last().copied();
         self.reaches(Moment::Suspended(place))
     }
 
     /// Notes a moment, and tells whether the worker dies at it.
     fn reaches(&self, moment: Moment) -> bool {
-        let mut course = self.course();
-        let job = course.job.clone();
-        let count = course.counts.entry((job.clone(), moment)).or_default();
+        let mut trace = self.trace();
+        let job = trace.job.clone();
+        let count = trace.counts.entry((job.clone(), moment)).or_default();
         *count += 1;
         let point = CrashPoint { job, moment, nth: *count };
         if self.target.as_ref() == Some(&point) {
-            course.is_dead = true;
-            course.has_crashed = true;
+            trace.is_dead = true;
+            trace.has_crashed = true;
         }
-        course.passed.push(point);
-        course.is_dead
+        trace.passed.push(point);
+        trace.is_dead
     }
 }
 
@@ -115,17 +115,17 @@ impl Explorer for Plan {
     fn dies_at(&self, step: Step) -> bool {
         let Some(moment) = Moment::of(step) else { return false };
         {
-            let mut course = self.course();
+            let mut trace = self.trace();
             match moment {
-                Moment::Before(place) => course.waits.push(place),
+                Moment::Before(place) => trace.waits.push(place),
                 Moment::After(place) => {
-                    if let Some(index) = course.waits.iter().rposition(|waits| *waits == place) {
-                        course.waits.remove(index);
+                    if let Some(index) = trace.waits.iter().rposition(|waits| *waits == place) {
+                        trace.waits.remove(index);
                     }
                 }
                 _ => {}
             }
-            if course.is_dead {
+            if trace.is_dead {
                 return true;
             }
         }

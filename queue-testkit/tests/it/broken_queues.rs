@@ -15,19 +15,19 @@ use std::time::Duration;
 use queue_testkit::ModelQueue;
 use queue_testkit::conformance::{check, check_within};
 
-use broken::{Breach, Broken};
+use broken::{Broken, Bug};
 
 /// How long the suite waits for what a broken queue will never do.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Makes a test of each breach, named for the law and the bug.
-macro_rules! breaches {
-    ($($(#[$doc:meta])* $law:ident $name:ident: $breach:ty;)*) => {
+/// Makes a test of each bug, named for the law and the bug.
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $law:ident $name:ident: $bug:ty;)*) => {
         $(
             $(#[$doc])*
             #[test]
             fn $name() {
-                breaks::<$breach>(stringify!($law));
+                breaks::<$bug>(stringify!($law));
             }
         )*
 
@@ -44,9 +44,9 @@ macro_rules! breaches {
     };
 }
 
-/// Holds that the suite finds the breach, and names the law.
+/// Holds that the suite finds the bug, and names the law.
 #[track_caller]
-fn breaks<B: Breach>(law: &str) {
+fn breaks<B: Bug>(law: &str) {
     let found = check_within(law, PATIENCE, async || Broken::<B>::new());
 
     let message = found.expect_err("the suite took the broken queue for a right one");
@@ -54,7 +54,7 @@ fn breaks<B: Breach>(law: &str) {
     assert!(message.starts_with(&named), "the message must name the law: {message}");
 }
 
-breaches! {
+bugs! {
     /// T10, Q1
     q1 receipts_in_reverse: push::ReceiptsInReverse;
     /// T10, Q2

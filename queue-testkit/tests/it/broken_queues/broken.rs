@@ -11,9 +11,9 @@ use queue_core::{
 };
 use queue_testkit::{Bounded, Fixture, ModelQueue, VirtualClock};
 
-/// What is wrong: each call that a breach doesn't say otherwise about is done right.
+/// What is wrong: each call that a bug doesn't say otherwise about is done right.
 #[async_trait]
-pub(super) trait Breach: Default + Send + Sync + 'static {
+pub(super) trait Bug: Default + Send + Sync + 'static {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         queue.push(jobs).await
     }
@@ -74,56 +74,56 @@ pub(super) trait Breach: Default + Send + Sync + 'static {
 
 pub(super) struct Broken<B> {
     queue: ModelQueue,
-    breach: Arc<B>,
+    bug: Arc<B>,
 }
 
-impl<B: Breach> Broken<B> {
+impl<B: Bug> Broken<B> {
     pub(super) fn new() -> Self {
         Self::around(ModelQueue::new())
     }
 
     fn around(queue: ModelQueue) -> Self {
-        Self { queue, breach: Arc::default() }
+        Self { queue, bug: Arc::default() }
     }
 }
 
 impl<B> Clone for Broken<B> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), breach: self.breach.clone() }
+        Self { queue: self.queue.clone(), bug: self.bug.clone() }
     }
 }
 
 #[async_trait]
-impl<B: Breach> Queue for Broken<B> {
+impl<B: Bug> Queue for Broken<B> {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.breach.push(&self.queue, jobs).await
+        self.bug.push(&self.queue, jobs).await
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        self.breach.claim(&self.queue, demand).await
+        self.bug.claim(&self.queue, demand).await
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.breach.renew(&self.queue, leases).await
+        self.bug.renew(&self.queue, leases).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        self.breach.settle(&self.queue, settlements).await
+        self.bug.settle(&self.queue, settlements).await
     }
 }
 
 #[async_trait]
-impl<B: Breach> Admin for Broken<B> {
+impl<B: Bug> Admin for Broken<B> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        self.breach.get(&self.queue, id).await
+        self.bug.get(&self.queue, id).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        self.breach.list(&self.queue, filter, page).await
+        self.bug.list(&self.queue, filter, page).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
-        self.breach.counts(&self.queue).await
+        self.bug.counts(&self.queue).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
@@ -131,15 +131,15 @@ impl<B: Breach> Admin for Broken<B> {
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        self.breach.retry(&self.queue, id).await
+        self.bug.retry(&self.queue, id).await
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        self.breach.delete(&self.queue, id).await
+        self.bug.delete(&self.queue, id).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.breach.pause(&self.queue, queue).await
+        self.bug.pause(&self.queue, queue).await
     }
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
@@ -147,12 +147,12 @@ impl<B: Breach> Admin for Broken<B> {
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
-        self.breach.prune(&self.queue, prune).await
+        self.bug.prune(&self.queue, prune).await
     }
 }
 
 #[async_trait]
-impl<B: Breach> Fixture for Broken<B> {
+impl<B: Bug> Fixture for Broken<B> {
     fn queue(&self) -> Arc<dyn Admin> {
         Arc::new(self.clone())
     }
@@ -166,7 +166,7 @@ impl<B: Breach> Fixture for Broken<B> {
     }
 
     async fn close(&self) {
-        self.breach.close(&self.queue);
+        self.bug.close(&self.queue);
     }
 
     async fn bounded(&self, capacity: u32) -> Option<Bounded> {
@@ -175,7 +175,7 @@ impl<B: Breach> Fixture for Broken<B> {
         let try_push = Box::new(move |jobs| {
             let pusher = pusher.clone();
             let answer: queue_core::BoxFuture<'static, _> =
-                Box::pin(async move { pusher.breach.try_push(&pusher.queue, jobs).await });
+                Box::pin(async move { pusher.bug.try_push(&pusher.queue, jobs).await });
             answer
         });
         Some(Bounded { queue: Arc::new(queue), try_push })

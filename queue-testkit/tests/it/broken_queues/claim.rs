@@ -10,7 +10,7 @@ use queue_core::{Admin as _, Clock as _, Delivery, Demand, NewJob, Queue as _, Q
 use queue_testkit::ModelQueue;
 use tokio::sync::Notify;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Claimed = Result<Vec<Delivery>, QueueError>;
 
@@ -23,7 +23,7 @@ async fn claim_ready(queue: &ModelQueue, demand: &Demand) -> Claimed {
 pub(super) struct QueuesSorted;
 
 #[async_trait]
-impl Breach for QueuesSorted {
+impl Bug for QueuesSorted {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut demand = demand.clone();
         demand.queues.sort_unstable();
@@ -36,7 +36,7 @@ impl Breach for QueuesSorted {
 pub(super) struct Oversleeps;
 
 #[async_trait]
-impl Breach for Oversleeps {
+impl Bug for Oversleeps {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let scheduled = queue.list(&Filter::all().state(State::Scheduled), &PageRequest::first(100)).await?;
         let Some(first) = scheduled.jobs.iter().map(|job| job.run_at).min() else {
@@ -56,7 +56,7 @@ impl Breach for Oversleeps {
 pub(super) struct OneTooMany;
 
 #[async_trait]
-impl Breach for OneTooMany {
+impl Bug for OneTooMany {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut demand = demand.clone();
         demand.max += 1;
@@ -72,7 +72,7 @@ pub(super) struct DeliversTwice {
 }
 
 #[async_trait]
-impl Breach for DeliversTwice {
+impl Bug for DeliversTwice {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         if let Some(again) = self.again.lock().expect("nobody panics with this lock").take() {
             return Ok(vec![again]);
@@ -92,7 +92,7 @@ impl Breach for DeliversTwice {
 pub(super) struct OutlivesItsCaller;
 
 #[async_trait]
-impl Breach for OutlivesItsCaller {
+impl Bug for OutlivesItsCaller {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let (queue, demand) = (queue.clone(), demand.clone());
         tokio::spawn(async move { queue.claim(&demand).await }).await.expect("the queue does not panic")
@@ -103,7 +103,7 @@ impl Breach for OutlivesItsCaller {
 pub(super) struct Spins;
 
 #[async_trait]
-impl Breach for Spins {
+impl Bug for Spins {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let end = demand.wait.map(|wait| queue.clock().now().saturating_add(wait));
         loop {
@@ -120,7 +120,7 @@ impl Breach for Spins {
 pub(super) struct WaitsForEver;
 
 #[async_trait]
-impl Breach for WaitsForEver {
+impl Bug for WaitsForEver {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut demand = demand.clone();
         demand.wait = demand.wait.filter(Duration::is_zero);
@@ -133,7 +133,7 @@ impl Breach for WaitsForEver {
 pub(super) struct WakesOne(Notify);
 
 #[async_trait]
-impl Breach for WakesOne {
+impl Bug for WakesOne {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let receipts = queue.push(jobs).await;
         self.0.notify_one();
@@ -155,7 +155,7 @@ impl Breach for WakesOne {
 pub(super) struct WaitsOnTheFirst;
 
 #[async_trait]
-impl Breach for WaitsOnTheFirst {
+impl Bug for WaitsOnTheFirst {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let ready = claim_ready(queue, demand).await?;
         if !ready.is_empty() {
@@ -172,7 +172,7 @@ impl Breach for WaitsOnTheFirst {
 pub(super) struct StopLeavesALease;
 
 #[async_trait]
-impl Breach for StopLeavesALease {
+impl Bug for StopLeavesALease {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let (queue, mut on) = (queue.clone(), demand.clone());
         on.stop = None;
@@ -190,7 +190,7 @@ impl Breach for StopLeavesALease {
 pub(super) struct DeafToStops;
 
 #[async_trait]
-impl Breach for DeafToStops {
+impl Bug for DeafToStops {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut demand = demand.clone();
         demand.stop = None;
@@ -202,7 +202,7 @@ impl Breach for DeafToStops {
 pub(super) struct CloseWakesNobody(AtomicBool);
 
 #[async_trait]
-impl Breach for CloseWakesNobody {
+impl Bug for CloseWakesNobody {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::Relaxed) { Err(QueueError::closed()) } else { queue.push(jobs).await }
     }

@@ -8,7 +8,7 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Ended = Result<Vec<Settled>, QueueError>;
 
@@ -26,7 +26,7 @@ fn text(transition: &mut Transition) -> Option<&mut String> {
 pub(super) struct NotFiniteAsNull;
 
 #[async_trait]
-impl Breach for NotFiniteAsNull {
+impl Bug for NotFiniteAsNull {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         for job in &mut jobs {
             job.body = Body::stored(job.body.encode().unwrap_or("null".into()));
@@ -40,7 +40,7 @@ impl Breach for NotFiniteAsNull {
 pub(super) struct LeaseOverflows;
 
 #[async_trait]
-impl Breach for LeaseOverflows {
+impl Bug for LeaseOverflows {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let micros = u64::try_from(demand.lease.as_micros()).unwrap_or(0);
         queue.claim(&demand.clone().lease(Duration::from_micros(micros))).await
@@ -51,7 +51,7 @@ impl Breach for LeaseOverflows {
 pub(super) struct CutWithoutNote;
 
 #[async_trait]
-impl Breach for CutWithoutNote {
+impl Bug for CutWithoutNote {
     async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
         for text in batch.iter_mut().filter_map(|settlement| text(&mut settlement.transition)) {
             text.truncate(text.floor_char_boundary(Limits::TEXT));
@@ -64,7 +64,7 @@ impl Breach for CutWithoutNote {
 pub(super) struct LongTextsRefused;
 
 #[async_trait]
-impl Breach for LongTextsRefused {
+impl Bug for LongTextsRefused {
     async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
         let mut texts = batch.iter_mut().filter_map(|settlement| text(&mut settlement.transition));
         if texts.any(|text| text.len() > Limits::TEXT) {

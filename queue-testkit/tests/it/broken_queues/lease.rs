@@ -10,7 +10,7 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Claimed = Result<Vec<Delivery>, QueueError>;
 type Renewed = Result<Vec<Renewal>, QueueError>;
@@ -40,7 +40,7 @@ async fn settle_whatever_the_fence(
 pub(super) struct NeverExpires;
 
 #[async_trait]
-impl Breach for NeverExpires {
+impl Bug for NeverExpires {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut deliveries = queue.claim(&demand.clone().lease(Duration::MAX)).await?;
         for lease in deliveries.iter_mut().map(|delivery| &mut delivery.lease) {
@@ -55,7 +55,7 @@ impl Breach for NeverExpires {
 pub(super) struct RenewsNothing;
 
 #[async_trait]
-impl Breach for RenewsNothing {
+impl Bug for RenewsNothing {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
         let now = queue.clock().now();
         let held = |lease: &Lease| Renewal::held(now.saturating_add(lease.length), None);
@@ -67,7 +67,7 @@ impl Breach for RenewsNothing {
 pub(super) struct NeverLost;
 
 #[async_trait]
-impl Breach for NeverLost {
+impl Bug for NeverLost {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
         let expires_at = queue.clock().now().saturating_add(Lease::DEFAULT_LENGTH);
         let held = |renewal| match renewal {
@@ -82,7 +82,7 @@ impl Breach for NeverLost {
 pub(super) struct NoFence;
 
 #[async_trait]
-impl Breach for NoFence {
+impl Bug for NoFence {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         settle_whatever_the_fence(queue, batch).await
     }
@@ -92,7 +92,7 @@ impl Breach for NoFence {
 pub(super) struct AlwaysApplied;
 
 #[async_trait]
-impl Breach for AlwaysApplied {
+impl Bug for AlwaysApplied {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         let settled = queue.settle(batch).await?;
         Ok(vec![Settled::Applied; settled.len()])
@@ -104,7 +104,7 @@ impl Breach for AlwaysApplied {
 pub(super) struct RaceAtExpiry(Mutex<Option<Delivery>>);
 
 #[async_trait]
-impl Breach for RaceAtExpiry {
+impl Bug for RaceAtExpiry {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         if let Some(again) = self.0.lock().expect("nobody panics with this lock").take() {
             return Ok(vec![again]);
@@ -120,7 +120,7 @@ impl Breach for RaceAtExpiry {
 pub(super) struct OneMoreAttempt;
 
 #[async_trait]
-impl Breach for OneMoreAttempt {
+impl Bug for OneMoreAttempt {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         jobs.iter_mut().for_each(|job| job.max_attempts += 1);
         queue.push(jobs).await
@@ -131,7 +131,7 @@ impl Breach for OneMoreAttempt {
 pub(super) struct AttemptAsFence;
 
 #[async_trait]
-impl Breach for AttemptAsFence {
+impl Bug for AttemptAsFence {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
         let mut deliveries = queue.claim(demand).await?;
         for delivery in &mut deliveries {
@@ -166,7 +166,7 @@ impl Breach for AttemptAsFence {
 pub(super) struct RenewsByTheDefault;
 
 #[async_trait]
-impl Breach for RenewsByTheDefault {
+impl Bug for RenewsByTheDefault {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
         let mut leases = leases.to_vec();
         leases.iter_mut().for_each(|lease| lease.length = Lease::DEFAULT_LENGTH);

@@ -7,13 +7,13 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 #[derive(Default)]
 pub(super) struct CancelUntold;
 
 #[async_trait]
-impl Breach for CancelUntold {
+impl Bug for CancelUntold {
     async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
         let mut renewals = queue.renew(leases).await?;
         for renewal in &mut renewals {
@@ -33,7 +33,7 @@ fn without_conflict(answer: Result<(), QueueError>) -> Result<(), QueueError> {
 pub(super) struct RetriesAnything;
 
 #[async_trait]
-impl Breach for RetriesAnything {
+impl Bug for RetriesAnything {
     async fn retry(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
         without_conflict(queue.retry(id).await)
     }
@@ -43,7 +43,7 @@ impl Breach for RetriesAnything {
 pub(super) struct DeletesAnything;
 
 #[async_trait]
-impl Breach for DeletesAnything {
+impl Bug for DeletesAnything {
     async fn delete(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
         without_conflict(queue.delete(id).await)
     }
@@ -53,7 +53,7 @@ impl Breach for DeletesAnything {
 pub(super) struct NeverPauses;
 
 #[async_trait]
-impl Breach for NeverPauses {
+impl Bug for NeverPauses {
     async fn pause(&self, _queue: &ModelQueue, _name: &QueueName) -> Result<(), QueueError> {
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Breach for NeverPauses {
 pub(super) struct CountsExecutingAsAvailable;
 
 #[async_trait]
-impl Breach for CountsExecutingAsAvailable {
+impl Bug for CountsExecutingAsAvailable {
     async fn counts(&self, queue: &ModelQueue) -> Result<Vec<QueueCounts>, QueueError> {
         let mut counts = queue.counts().await?;
         for counts in &mut counts {
@@ -78,7 +78,7 @@ impl Breach for CountsExecutingAsAvailable {
 pub(super) struct UnknownIsAnError;
 
 #[async_trait]
-impl Breach for UnknownIsAnError {
+impl Bug for UnknownIsAnError {
     async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         let job = queue.get(id).await?;
         job.map(Some).ok_or_else(|| QueueError::invalid("no such job"))
@@ -90,7 +90,7 @@ impl Breach for UnknownIsAnError {
 pub(super) struct PagesByOffset;
 
 #[async_trait]
-impl Breach for PagesByOffset {
+impl Bug for PagesByOffset {
     async fn list(
         &self,
         queue: &ModelQueue,
@@ -110,7 +110,7 @@ impl Breach for PagesByOffset {
 pub(super) struct PrunesEverything;
 
 #[async_trait]
-impl Breach for PrunesEverything {
+impl Bug for PrunesEverything {
     async fn prune(&self, queue: &ModelQueue, prune: &Prune) -> Result<u64, QueueError> {
         let mut prune = prune.clone();
         prune.limit = usize::MAX;

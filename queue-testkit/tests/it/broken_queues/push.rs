@@ -5,7 +5,7 @@ use queue_core::{Admin as _, Body, Clock as _, Limits, NewJob, Queue as _, Queue
 use queue_testkit::ModelQueue;
 use std::time::Duration;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Pushed = Result<Vec<Receipt>, QueueError>;
 
@@ -19,7 +19,7 @@ async fn push_changed(queue: &ModelQueue, mut jobs: Vec<NewJob>, change: impl Fn
 pub(super) struct ReceiptsInReverse;
 
 #[async_trait]
-impl Breach for ReceiptsInReverse {
+impl Bug for ReceiptsInReverse {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let mut receipts = queue.push(jobs).await?;
         receipts.reverse();
@@ -31,7 +31,7 @@ impl Breach for ReceiptsInReverse {
 pub(super) struct JobByJob;
 
 #[async_trait]
-impl Breach for JobByJob {
+impl Bug for JobByJob {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let mut receipts = Vec::new();
         for job in jobs {
@@ -45,7 +45,7 @@ impl Breach for JobByJob {
 pub(super) struct LastPushStands;
 
 #[async_trait]
-impl Breach for LastPushStands {
+impl Bug for LastPushStands {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         for id in jobs.iter().filter_map(|job| job.id) {
             // One that is not there, or is executing, stays as it is.
@@ -59,7 +59,7 @@ impl Breach for LastPushStands {
 pub(super) struct NothingIsInvalid;
 
 #[async_trait]
-impl Breach for NothingIsInvalid {
+impl Bug for NothingIsInvalid {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         if jobs.is_empty() {
             return Err(QueueError::invalid("the batch is empty"));
@@ -72,7 +72,7 @@ impl Breach for NothingIsInvalid {
 pub(super) struct CutInTwo;
 
 #[async_trait]
-impl Breach for CutInTwo {
+impl Bug for CutInTwo {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
         Limits::default().check(&jobs)?;
         let second = jobs.split_off(jobs.len() / 2);
@@ -87,7 +87,7 @@ impl Breach for CutInTwo {
 pub(super) struct PayloadsRewritten;
 
 #[async_trait]
-impl Breach for PayloadsRewritten {
+impl Bug for PayloadsRewritten {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         push_changed(queue, jobs, |job| {
             if let Ok(value) = job.body.decode::<serde_json::Value>() {
@@ -102,7 +102,7 @@ impl Breach for PayloadsRewritten {
 pub(super) struct ClosuresSwallowed;
 
 #[async_trait]
-impl Breach for ClosuresSwallowed {
+impl Bug for ClosuresSwallowed {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         push_changed(queue, jobs, |job| {
             if job.body.is_call() {
@@ -117,7 +117,7 @@ impl Breach for ClosuresSwallowed {
 pub(super) struct BatchBackwards;
 
 #[async_trait]
-impl Breach for BatchBackwards {
+impl Bug for BatchBackwards {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
         jobs.reverse();
         let mut receipts = queue.push(jobs).await?;
@@ -130,7 +130,7 @@ impl Breach for BatchBackwards {
 pub(super) struct SmallPriorities;
 
 #[async_trait]
-impl Breach for SmallPriorities {
+impl Bug for SmallPriorities {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         push_changed(queue, jobs, |job| job.priority = job.priority.clamp(i16::MIN.into(), i16::MAX.into()))
             .await
@@ -141,7 +141,7 @@ impl Breach for SmallPriorities {
 pub(super) struct DelaysCutShort;
 
 #[async_trait]
-impl Breach for DelaysCutShort {
+impl Bug for DelaysCutShort {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         push_changed(queue, jobs, |job| {
             if let Schedule::After(delay) = &mut job.schedule {
@@ -156,7 +156,7 @@ impl Breach for DelaysCutShort {
 pub(super) struct PastRefused;
 
 #[async_trait]
-impl Breach for PastRefused {
+impl Bug for PastRefused {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let now = queue.clock().now();
         if jobs.iter().any(|job| matches!(job.schedule, Schedule::At(at) if at < now)) {
@@ -170,7 +170,7 @@ impl Breach for PastRefused {
 pub(super) struct ArithmeticPanics;
 
 #[async_trait]
-impl Breach for ArithmeticPanics {
+impl Bug for ArithmeticPanics {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let now = queue.clock().now();
         for job in &jobs {

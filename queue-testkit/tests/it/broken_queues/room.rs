@@ -11,7 +11,7 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Pushed = Result<Vec<Receipt>, QueueError>;
 
@@ -19,7 +19,7 @@ type Pushed = Result<Vec<Receipt>, QueueError>;
 pub(super) struct KeysWithinAQueue;
 
 #[async_trait]
-impl Breach for KeysWithinAQueue {
+impl Bug for KeysWithinAQueue {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
         for job in &mut jobs {
             if let Some(unique) = &mut job.unique {
@@ -35,7 +35,7 @@ impl Breach for KeysWithinAQueue {
 pub(super) struct KeysLookedUpBefore;
 
 #[async_trait]
-impl Breach for KeysLookedUpBefore {
+impl Bug for KeysLookedUpBefore {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
         let there = queue.list(&Filter::all().unfinished(), &PageRequest::first(10_000)).await?.jobs;
         for unique in jobs.iter_mut().filter_map(|job| job.unique.take()) {
@@ -51,7 +51,7 @@ impl Breach for KeysLookedUpBefore {
 pub(super) struct KeysHeldForEver(Mutex<HashMap<String, JobId>>);
 
 #[async_trait]
-impl Breach for KeysHeldForEver {
+impl Bug for KeysHeldForEver {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let keys: Vec<_> =
             jobs.iter().map(|job| job.unique.as_ref().map(|unique| unique.key.clone())).collect();
@@ -72,7 +72,7 @@ impl Breach for KeysHeldForEver {
 pub(super) struct ReplaceKeeps;
 
 #[async_trait]
-impl Breach for ReplaceKeeps {
+impl Bug for ReplaceKeeps {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Pushed {
         for unique in jobs.iter_mut().filter_map(|job| job.unique.as_mut()) {
             unique.on_conflict = OnConflict::Keep;
@@ -85,7 +85,7 @@ impl Breach for ReplaceKeeps {
 pub(super) struct TooLargeWaits;
 
 #[async_trait]
-impl Breach for TooLargeWaits {
+impl Bug for TooLargeWaits {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         match queue.push(jobs).await {
             Err(error) if error.kind() == QueueErrorKind::Invalid => std::future::pending().await,
@@ -98,7 +98,7 @@ impl Breach for TooLargeWaits {
 pub(super) struct TryPushWaits;
 
 #[async_trait]
-impl Breach for TryPushWaits {
+impl Bug for TryPushWaits {
     async fn try_push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         queue.push(jobs).await
     }
@@ -109,7 +109,7 @@ impl Breach for TryPushWaits {
 pub(super) struct PushOutlivesItsCaller;
 
 #[async_trait]
-impl Breach for PushOutlivesItsCaller {
+impl Bug for PushOutlivesItsCaller {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         let queue = queue.clone();
         tokio::spawn(async move { queue.push(jobs).await }).await.expect("the queue does not panic")
@@ -120,7 +120,7 @@ impl Breach for PushOutlivesItsCaller {
 pub(super) struct FollowupsWait;
 
 #[async_trait]
-impl Breach for FollowupsWait {
+impl Bug for FollowupsWait {
     async fn settle(
         &self,
         queue: &ModelQueue,

@@ -7,7 +7,7 @@ use queue_core::{
 };
 use queue_testkit::ModelQueue;
 
-use super::broken::Breach;
+use super::broken::Bug;
 
 type Ended = Result<Vec<Settled>, QueueError>;
 
@@ -25,7 +25,7 @@ async fn settle_changed(
 pub(super) struct ReleaseGoesToTheEnd;
 
 #[async_trait]
-impl Breach for ReleaseGoesToTheEnd {
+impl Bug for ReleaseGoesToTheEnd {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if *transition == Transition::Release {
@@ -40,7 +40,7 @@ impl Breach for ReleaseGoesToTheEnd {
 pub(super) struct CompleteCancels;
 
 #[async_trait]
-impl Breach for CompleteCancels {
+impl Bug for CompleteCancels {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if *transition == Transition::Complete {
@@ -55,7 +55,7 @@ impl Breach for CompleteCancels {
 pub(super) struct RetryForgets;
 
 #[async_trait]
-impl Breach for RetryForgets {
+impl Bug for RetryForgets {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if let Transition::Retry { error, .. } = transition {
@@ -70,7 +70,7 @@ impl Breach for RetryForgets {
 pub(super) struct SnoozeCounts;
 
 #[async_trait]
-impl Breach for SnoozeCounts {
+impl Bug for SnoozeCounts {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if let Transition::Snooze { at, .. } = *transition {
@@ -85,7 +85,7 @@ impl Breach for SnoozeCounts {
 pub(super) struct SnoozeForgets;
 
 #[async_trait]
-impl Breach for SnoozeForgets {
+impl Bug for SnoozeForgets {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if let Transition::Snooze { error, .. } = transition {
@@ -101,7 +101,7 @@ impl Breach for SnoozeForgets {
 pub(super) struct SnoozeWithErrorCounts;
 
 #[async_trait]
-impl Breach for SnoozeWithErrorCounts {
+impl Bug for SnoozeWithErrorCounts {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if let Transition::Snooze { at, error: Some(error) } = transition {
@@ -116,7 +116,7 @@ impl Breach for SnoozeWithErrorCounts {
 pub(super) struct ReleaseCounts;
 
 #[async_trait]
-impl Breach for ReleaseCounts {
+impl Bug for ReleaseCounts {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if *transition == Transition::Release {
@@ -131,7 +131,7 @@ impl Breach for ReleaseCounts {
 pub(super) struct DiscardedPayloadGone;
 
 #[async_trait]
-impl Breach for DiscardedPayloadGone {
+impl Bug for DiscardedPayloadGone {
     async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         let mut job = queue.get(id).await?;
         if let Some(job) = job.as_mut().filter(|job| job.state == State::Discarded) {
@@ -145,7 +145,7 @@ impl Breach for DiscardedPayloadGone {
 pub(super) struct CancelForgets;
 
 #[async_trait]
-impl Breach for CancelForgets {
+impl Bug for CancelForgets {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
             if let Transition::Cancel { reason } = transition {
@@ -160,7 +160,7 @@ impl Breach for CancelForgets {
 pub(super) struct AllOrNothing;
 
 #[async_trait]
-impl Breach for AllOrNothing {
+impl Bug for AllOrNothing {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         let leases: Vec<Lease> = batch.iter().map(|settlement| settlement.lease.clone()).collect();
         if queue.renew(&leases).await?.contains(&Renewal::Lost) {
@@ -175,7 +175,7 @@ impl Breach for AllOrNothing {
 pub(super) struct FollowupsFirst;
 
 #[async_trait]
-impl Breach for FollowupsFirst {
+impl Bug for FollowupsFirst {
     async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
         for settlement in &mut batch {
             queue.push(std::mem::take(&mut settlement.followups)).await?;
@@ -188,7 +188,7 @@ impl Breach for FollowupsFirst {
 pub(super) struct FollowupsOfCompletedOnly;
 
 #[async_trait]
-impl Breach for FollowupsOfCompletedOnly {
+impl Bug for FollowupsOfCompletedOnly {
     async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
         for settlement in batch.iter_mut().filter(|settlement| settlement.transition != Transition::Complete)
         {
@@ -202,7 +202,7 @@ impl Breach for FollowupsOfCompletedOnly {
 pub(super) struct NewestErrorsFirst;
 
 #[async_trait]
-impl Breach for NewestErrorsFirst {
+impl Bug for NewestErrorsFirst {
     async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         let mut job = queue.get(id).await?;
         if let Some(job) = &mut job {
