@@ -1,28 +1,30 @@
-//! What the clients of a queue did and were told, and whether that may be.
+//! Histories: the calls that clients made on a queue and their answers, and the check of whether the contract allows them.
 //!
-//! A [`History`] is data: clients write their calls down as [`Event`]s, in one process or in many, and [`check`] judges
-//! them afterwards, together with how every job stands in the end.
-//! All of it can be written with serde, so that each of several processes appends its events to a file of its own.
+//! A [`History`] is data. Clients write down their calls as [`Event`]s, in one process or in many, and [`check`] judges the
+//! events afterwards, together with the final state of every job.
+//! A history implements serde's traits, so that each of several processes can append its events to its own file.
 //!
-//! # What a dead process does not know
+//! # Clients that were killed
 //!
-//! A client that is killed in the middle of a call has no answer.
-//! It writes the call down before it makes it, with no end of its [`Span`] and [`KnownOutcome::Unknown`], and replaces that
-//! with what it was told. What was never replaced may have taken effect or not, and the rules allow for either.
+//! A client that is killed during a call does not learn the answer.
+//! So a client writes the call down before it makes it, with a [`Span`] without an end and with [`KnownOutcome::Unknown`], and
+//! replaces that entry once it has the answer. An entry that was never replaced may have taken effect or not; the rules allow
+//! both.
 //!
 //! # The rules
 //!
-//! - No acknowledged job is lost, and every job that is stored ends.
-//! - A batch is stored whole or not at all, answered or not; so are the followups of a settlement, along with it.
+//! - No acknowledged job is lost, and every stored job finishes.
+//! - A batch is stored as a whole or not at all, whether it was answered or not. The same holds for a settlement and its
+//!   followups.
 //! - No job is delivered before its time, after its end, or after its last attempt.
-//! - No job has two holders whose leases are live, and a lease that is live is honoured.
-//! - Fences grow, each is given once, and one that nobody was given is a claim's that gave its caller nothing.
-//! - A job ends as its last holder said, or is discarded when its last attempt's lease was lost.
-//! - Jobs are delivered for the first time in the order of their priority, their time and their push, as far as the
-//!   clients can know it. A delayed job counts from half a second after it was due: until then another claim may be about
-//!   to make it ready.
+//! - No job has two holders with live leases, and the queue accepts calls under a live lease.
+//! - Fences increase, and each is handed out once. A fence that no client received is allowed only if a claim that returned
+//!   nothing could have taken it.
+//! - A job ends as its last holder settled it, or is discarded if the lease of its last attempt was lost.
+//! - First deliveries are ordered by priority, then time, then push, as far as the clients can know that order. A delayed job
+//!   counts from half a second after a claim could first make it ready: until then that claim's transaction may be in flight.
 //!
-//! Operators' calls have no facts here: a history in which somebody cancels, retries, pauses or deletes fails.
+//! There are no events for operators' calls: a history in which an operator cancels, retries, pauses or deletes fails.
 
 mod checker;
 mod event;
@@ -41,25 +43,25 @@ pub use pushed::Pushed;
 pub use span::{LogTime, Span};
 pub use violation::Violation;
 
-/// What happened, in any order, and how it stands in the end.
+/// The calls of all clients, in any order, and the final states of all jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// What every client did.
+    /// The calls of all clients.
     pub events: Vec<Event>,
-    /// Every job that the queue lists once nothing is under way any more.
+    /// The final state of every job that the queue lists when no call is in flight any more.
     pub last: Vec<FinalState>,
 }
 
-/// How a job stands in the end.
+/// The final state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinalState {
     /// The job.
     pub job: JobId,
-    /// Where it is on its way.
+    /// The job's state.
     pub state: State,
-    /// How often it was claimed.
+    /// The number of its claims.
     pub fence: Fence,
-    /// How many of its attempts counted.
+    /// The number of its attempts.
     pub attempt: u32,
 }
 

@@ -1,4 +1,8 @@
-//! Whether a history may be: a pure function of it.
+//! The check of a history: a pure function.
+//!
+//! The events are sorted by job. `batch.rs` first decides whether settlements without an answer were applied, from their
+//! followups. `job.rs` then checks each job alone (`claim.rs` its deliveries, `end.rs` its final state), `batch.rs` the batches,
+//! and `order.rs` the order of first deliveries.
 
 mod batch;
 mod claim;
@@ -18,17 +22,17 @@ use super::violation::Violation;
 use empty_claims::EmptyClaims;
 use job::JobHistory;
 
-/// Holds a history to the contract.
+/// Checks a history against the contract.
 ///
-/// It sees what [the rules](super#the-rules) name, and nothing of payloads, names and messages.
+/// Checks [the rules](super#the-rules) only, not payloads, names or messages.
 ///
 /// # Errors
 ///
-/// The first rule that is broken, and the whole story of the jobs that show it.
+/// The first broken rule, with all events of the jobs that show it.
 ///
 /// # Examples
 ///
-/// A queue acknowledged a job, and doesn't know it in the end:
+/// A queue acknowledged a job that it does not list at the end:
 ///
 /// ```
 /// use queue_core::{Fence, JobId, Lease, State, Timestamp, Transition};
@@ -46,7 +50,7 @@ use job::JobHistory;
 /// let violation = history::check(&history).unwrap_err();
 /// assert!(violation.to_string().starts_with("a job was lost"));
 ///
-/// // Had it been delivered and completed, and were it still listed, all would be well.
+/// // With a delivery, a completion and an entry at the end, the history is right.
 /// let length = Duration::from_secs(30);
 /// let lease = Lease::new(job, Fence(1), length, Timestamp::EPOCH.saturating_add(length));
 /// history.events.push(call(2, EventKind::Claimed { lease: lease.clone(), attempt: 1 }));

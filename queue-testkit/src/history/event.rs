@@ -1,4 +1,4 @@
-//! What a client did and was told.
+//! The calls of a client and their answers.
 
 use std::fmt;
 
@@ -9,55 +9,55 @@ use super::outcome::KnownOutcome;
 use super::pushed::Pushed;
 use super::span::Span;
 
-/// One call, as far as one job is concerned.
+/// One call, as far as it concerns one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When it took place.
+    /// When the call took place.
     pub span: Span,
-    /// What its caller learnt.
+    /// What the call was and what its caller learnt.
     pub kind: EventKind,
 }
 
-/// What a client learnt.
+/// A kind of call, and what its caller learnt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// A job was pushed, or was a followup of a settlement.
+    /// A job was pushed, by itself or as a followup of a settlement.
     Pushed(Pushed),
     /// A job was delivered.
     Claimed {
-        /// The right to work on it.
+        /// The lease.
         lease: Lease,
-        /// The attempt that this is, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// A claim gave its caller nothing: it came back empty, it failed, or it was never answered.
+    /// A claim returned no job to its caller: it was empty, it failed, or it was never answered.
     ///
-    /// What it leased all the same is nobody's until that is released or expires.
+    /// Jobs that it leased nevertheless have no holder until their leases are released or expire.
     EmptyClaim {
-        /// How many jobs it asked for.
+        /// The maximum number of jobs that the claim asked for.
         max: usize,
     },
-    /// A lease was renewed, or was lost before. A renewal without an answer needs no note: it can do no harm.
+    /// A renewal was answered. One without an answer need not be recorded, because it can break no rule.
     Renewed {
         /// The lease.
         lease: Lease,
-        /// Until when it holds now; `None` if it was lost.
+        /// When the lease expires after the renewal; `None` if it was lost.
         held_until: Option<Timestamp>,
     },
-    /// An attempt was ended.
+    /// A lease was settled.
     Settled {
-        /// The right under which it ran.
+        /// The lease.
         lease: Lease,
-        /// Which state the job was to go to.
+        /// The transition that the caller asked for.
         transition: Transition,
-        /// Whether it did.
+        /// Whether it was applied.
         outcome: KnownOutcome,
     },
 }
 
 impl EventKind {
-    /// Tells which job it is about, if it's about one.
+    /// Returns the job of the event. `None` for a claim that returned no job.
     #[must_use]
     pub fn job(&self) -> Option<JobId> {
         match self {
@@ -89,7 +89,7 @@ impl fmt::Display for EventKind {
             Self::Claimed { lease, attempt } => {
                 write!(f, "claimed, fence {}, attempt {attempt}, until {}", lease.fence, lease.expires_at)
             }
-            Self::EmptyClaim { max } => write!(f, "a claim of {max} gave nothing"),
+            Self::EmptyClaim { max } => write!(f, "a claim of {max} returned no job"),
             Self::Renewed { lease, held_until: Some(until) } => {
                 write!(f, "renewed, fence {}, until {until}", lease.fence)
             }

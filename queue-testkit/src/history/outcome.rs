@@ -1,17 +1,17 @@
-//! What a caller learnt of its call.
+//! What the caller of a call knows about its effect.
 
 use queue_core::{QueueError, QueueErrorKind, Settled};
 use serde::{Deserialize, Serialize};
 
-/// Whether a call took effect, as far as its caller learnt.
+/// Whether a call took effect, as far as its caller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KnownOutcome {
-    /// It changed nothing, and the queue said so.
+    /// The queue answered that it changed nothing.
     Refused,
-    /// Nobody knows: there was no answer, or one that can't tell.
+    /// There was no answer, or an error after which both are possible.
     Unknown,
-    /// It took effect, and the queue said so.
+    /// The queue answered that the call took effect.
     Applied,
 }
 
@@ -24,7 +24,7 @@ impl From<Settled> for KnownOutcome {
     }
 }
 
-/// An error of kind `Unavailable` may come after the effect; every other is a refusal.
+/// An error of kind `Unavailable` may come after the effect. Every other error means that there was none.
 impl From<&QueueError> for KnownOutcome {
     fn from(error: &QueueError) -> Self {
         if error.kind() == QueueErrorKind::Unavailable { Self::Unknown } else { Self::Refused }

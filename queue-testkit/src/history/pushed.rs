@@ -1,4 +1,4 @@
-//! A job that somebody pushed.
+//! A pushed job.
 
 use queue_core::{Fence, JobId, NewJob, QueueName, Receipt, Schedule, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,28 +11,28 @@ use super::span::Span;
 pub struct Pushed {
     /// The job.
     pub job: JobId,
-    /// The first job of its batch, by which the batch is known.
+    /// The first job of its batch, which identifies the batch.
     pub batch: JobId,
-    /// Its place in the batch, from 0.
+    /// Its index in the batch, from 0.
     pub place: usize,
     /// The queue it goes to.
     pub queue: QueueName,
-    /// Lower runs first.
+    /// The priority: lower runs first.
     pub priority: i32,
     /// When it becomes ready.
     pub schedule: Schedule,
-    /// How often it is tried at most.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// Whether it may go unstored because its unique key is taken.
+    /// Whether the job has a unique key, and so may be refused because the key is taken.
     pub is_unique: bool,
-    /// The lease whose settlement it is a followup of.
+    /// The lease whose settlement pushed the job as a followup.
     pub follows: Option<(JobId, Fence)>,
-    /// Whether it was stored.
+    /// Whether the job was stored.
     pub outcome: KnownOutcome,
 }
 
 impl Pushed {
-    /// Notes a job that is pushed alone, with the defaults of a new job, and of which no answer has come yet.
+    /// Creates the record of a job that is pushed alone, with the defaults of a new job and without an answer yet.
     #[must_use]
     pub const fn new(job: JobId) -> Self {
         Self {
@@ -49,10 +49,10 @@ impl Pushed {
         }
     }
 
-    /// Notes a batch, of which no answer has come yet.
+    /// Creates the records of a batch, without an answer yet.
     ///
-    /// Jobs without an identity of their own are left out: nobody could tell which of those that are stored they are.
-    /// A job that replaces another one has no place in a history.
+    /// Jobs without an id chosen by the caller are left out, because their ids are not known before the answer.
+    /// Jobs that replace another one are not supported.
     #[must_use]
     pub fn batch(jobs: &[NewJob]) -> Vec<Self> {
         let identified = || jobs.iter().enumerate().filter_map(|(place, job)| Some((place, job, job.id?)));
@@ -71,7 +71,7 @@ impl Pushed {
         }
     }
 
-    /// Notes what its receipt said: a job whose unique key was taken is not stored.
+    /// Records the receipt. A job whose unique key was taken is not stored.
     #[must_use]
     pub fn received(mut self, receipt: Receipt) -> Self {
         self.outcome =
@@ -79,12 +79,12 @@ impl Pushed {
         self
     }
 
-    /// The earliest instant at which it can have become ready.
+    /// Returns the earliest instant at which the job can have become ready.
     pub(super) fn earliest(&self, span: &Span) -> Timestamp {
         self.ready_at(span.start.queue_time)
     }
 
-    /// The latest instant at which it can have become ready.
+    /// Returns the latest instant at which the job can have become ready.
     pub(super) fn latest(&self, span: &Span) -> Timestamp {
         self.ready_at(span.latest())
     }

@@ -5,32 +5,31 @@ use std::fmt;
 use queue_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// When a call took place: if it had an effect, then somewhere between its start and its end.
+/// The time of a call. If the call had an effect, the effect took place between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// When it was made.
+    /// When the call was made.
     pub start: LogTime,
-    /// When its answer came; `None` if none ever did, so that its effect may be as late as you like.
+    /// When its answer came. `None` if no answer came: then the effect may be arbitrarily late.
     pub end: Option<LogTime>,
 }
 
-/// An instant, on two scales: one tells which call came first, the other what the queue held leases and schedules against.
+/// An instant on two scales: `order` tells which call came first, `queue_time` is the clock of leases and schedules.
 ///
-/// Which call came first is never read off the queue's clock, since that one may be stepped, and stands still under
-/// virtual time.
+/// The order is not read from the queue's clock, because that clock may be set back, and stands still under virtual time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogTime {
-    /// A place on a scale that only grows and that all clients share.
+    /// A number that only increases, on one scale for all clients.
     ///
-    /// Within one process that's a counter. Among the processes of one machine it's the nanoseconds of its monotonic
-    /// clock, which is the same for all of them; among several machines there is none.
+    /// Within one process it is a counter. Among the processes of one machine it is the machine's monotonic clock in nanoseconds,
+    /// which is the same for all of them. Several machines have no such scale.
     pub order: u64,
-    /// What the queue's own clock showed.
+    /// The time of the queue's own clock.
     pub queue_time: Timestamp,
 }
 
 impl LogTime {
-    /// Comes before all others.
+    /// The time before all calls.
     pub(super) const FIRST: Self = Self { order: 0, queue_time: Timestamp::from_micros(i64::MIN) };
 }
 
@@ -41,24 +40,24 @@ impl Span {
         Self { start, end: None }
     }
 
-    /// Ends it with the answer.
+    /// Ends the span with the answer.
     #[must_use]
     pub const fn until(self, end: LogTime) -> Self {
         Self { start: self.start, end: Some(end) }
     }
 
-    /// Tells whether this call was over when the other began.
+    /// Returns whether this call had ended when the other one began.
     #[must_use]
     pub fn is_before(&self, other: &Self) -> bool {
         self.end.is_some_and(|end| end.order < other.start.order)
     }
 
-    /// Tells the latest instant of the queue's clock at which it can have had its effect.
+    /// Returns the latest instant, by the queue's clock, at which the call can have taken effect.
     pub(super) fn latest(&self) -> Timestamp {
         self.end.map_or(Timestamp::MAX, |end| end.queue_time)
     }
 
-    /// Tells the last step at which it can have had its effect.
+    /// Returns the last order number at which the call can have taken effect.
     pub(super) fn last_order(&self) -> u64 {
         self.end.map_or(u64::MAX, |end| end.order)
     }

@@ -1,4 +1,4 @@
-//! Why a history can't be.
+//! Why a history breaks the contract.
 
 use std::fmt::{self, Write as _};
 
@@ -6,7 +6,7 @@ use queue_core::JobId;
 
 use super::event::Event;
 
-/// A broken rule, and the whole story of the jobs that show it.
+/// A broken rule, with all events of the jobs that show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     rule: String,
@@ -15,11 +15,11 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Looks the jobs' story up.
+    /// Collects the events of the jobs.
     pub(super) fn new(rule: String, jobs: &[JobId], events: &[Event]) -> Self {
         let mut story = String::new();
         for job in jobs {
-            // Writing to a string does not fail.
+            // Writing to a string can't fail.
             let _ = write!(story, "\n    what happened to job {job}:");
             let mut of_job: Vec<_> = events.iter().filter(|event| event.kind.job() == Some(*job)).collect();
             of_job.sort_by_key(|event| event.span.start.order);
@@ -30,7 +30,7 @@ impl Violation {
         Self { rule, jobs: jobs.to_vec(), story }
     }
 
-    /// Tells which jobs show it.
+    /// Returns the jobs that show the violation.
     #[must_use]
     pub fn jobs(&self) -> &[JobId] {
         &self.jobs

@@ -1,4 +1,4 @@
-//! Whether batches were stored whole or not at all, and followups along with the settlement.
+//! Batches are stored as a whole or not at all, and followups together with their settlement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::job::JobHistory;
 use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 
-/// A batch of which one job was stored and another not.
+/// A batch of which one job was stored and another was not.
 #[derive(Debug)]
 pub(super) struct PartialBatch {
     pub(super) stored: JobId,
@@ -18,11 +18,11 @@ pub(super) struct PartialBatch {
 
 impl fmt::Display for PartialBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "half a batch was stored: job {} of it was, and job {} was not", self.stored, self.missing)
+        write!(f, "half a batch was stored: job {} is stored, and job {} is not", self.stored, self.missing)
     }
 }
 
-/// Holds batches to all or nothing; a job whose unique key may have been taken tells nothing.
+/// Checks that each batch is stored as a whole or not at all. Jobs with a unique key are skipped: the key may have been taken.
 pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), PartialBatch> {
     let mut batches: BTreeMap<JobId, (JobId, bool)> = BTreeMap::new();
     for (job, is_stored, pushed) in pushes(jobs) {
@@ -36,10 +36,10 @@ pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), Partia
     Ok(())
 }
 
-/// Takes from the followups of a settlement without an answer whether it was applied.
+/// Decides for each settlement without an answer whether it was applied: it was if one of its followups is stored.
 ///
-/// What it says is then held to the rules like any other, so that followups of a settlement that had no other effect
-/// are found, and an effect without its followups too.
+/// The other rules then apply to that settlement. So the check finds followups whose settlement had no other effect, and
+/// settlements whose followups are missing.
 pub(super) fn learn_from_followups(jobs: &mut BTreeMap<JobId, JobHistory<'_>>) {
     let mut learnt: BTreeMap<(JobId, Fence), bool> = BTreeMap::new();
     for (_, is_stored, pushed) in pushes(jobs) {

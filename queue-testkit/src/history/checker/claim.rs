@@ -1,4 +1,4 @@
-//! One delivery, and whether the next may follow it.
+//! One delivery, and the check of the delivery that follows it.
 
 use std::ops::RangeInclusive;
 
@@ -8,20 +8,20 @@ use super::empty_claims::EmptyClaims;
 use crate::history::outcome::KnownOutcome;
 use crate::history::span::Span;
 
-/// One delivery, and what its holder did.
+/// One delivery, and the calls of its holder.
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
     pub(super) fence: Fence,
-    /// To whom it was given: when, as which attempt, and until when it held. Once, if all is well.
+    /// The clients that received it: when, as which attempt, and until when the lease held. A right history has one.
     pub(super) claimed: Vec<(Span, u32, Timestamp)>,
     pub(super) renewals: Vec<(Span, Timestamp)>,
-    /// When it was called lost.
+    /// The calls that were told that the lease was lost.
     pub(super) refusals: Vec<Span>,
-    /// What was applied, or may have been.
+    /// The settlements that were applied, or may have been.
     pub(super) settled: Vec<Settling<'a>>,
 }
 
-/// The end of an attempt.
+/// A settlement that was applied, or may have been.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settling<'a> {
     pub(super) span: Span,
@@ -30,7 +30,7 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Tells whether the job's life is over if this was applied.
+    /// Returns whether the job has finished if this settlement was applied.
     pub(super) const fn is_end(&self) -> bool {
         matches!(
             self.transition,
@@ -56,7 +56,7 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Takes it for certain that an end without an answer was applied, or that it was not.
+    /// Decides whether settlements without an answer were applied.
     pub(super) fn learn(&mut self, was_applied: bool) {
         if was_applied
             && self.applied().is_none()
@@ -69,24 +69,24 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// The end that was applied for certain.
+    /// Returns the settlement that was certainly applied.
     pub(super) fn applied(&self) -> Option<&Settling<'a>> {
         self.settled.iter().find(|settling| settling.is_certain)
     }
 
-    /// When it was given, as which attempt, and until when it held at first.
+    /// Returns when the delivery was received, as which attempt, and until when its lease held at first.
     pub(super) fn given(&self) -> Result<(Span, u32, Timestamp), String> {
         if self.settled.iter().filter(|settling| settling.is_certain).count() > 1 {
             return Err(format!("two settlements applied under fence {}", self.fence));
         }
         match *self.claimed {
             [claimed] => Ok(claimed),
-            [] => Err(format!("fence {} was used, and never given to anybody", self.fence)),
-            [..] => Err(format!("two holders were given one lease: fence {}", self.fence)),
+            [] => Err(format!("fence {} was used, and no client received it", self.fence)),
+            [..] => Err(format!("two holders of one lease: fence {}", self.fence)),
         }
     }
 
-    /// Holds that the lease was not called lost while it was live.
+    /// Checks that no call under this lease was refused while the lease was live.
     pub(super) fn is_honoured(&self) -> Result<(), String> {
         for refusal in &self.refusals {
             let is_settled =
@@ -94,7 +94,7 @@ impl<'a> Claim<'a> {
             let until = self.held_until(refusal);
             if !is_settled && until > refusal.latest() {
                 return Err(format!(
-                    "a live lease was refused: fence {} held until {until}, and was called lost at step {}",
+                    "a live lease was refused: fence {} held until {until}, and was refused as lost at step {}",
                     self.fence, refusal.start.order
                 ));
             }
@@ -102,7 +102,7 @@ impl<'a> Claim<'a> {
         Ok(())
     }
 
-    /// Until when the lease was known to hold when a call was made.
+    /// Returns until when the lease certainly held when a call was made.
     fn held_until(&self, call: &Span) -> Timestamp {
         let given = self.claimed.iter().map(|(span, _, until)| (span, until));
         let renewed = self.renewals.iter().map(|(span, until)| (span, until));
@@ -110,9 +110,9 @@ impl<'a> Claim<'a> {
         known.map(|(_, until)| *until).max().unwrap_or(Timestamp::from_micros(i64::MIN))
     }
 
-    /// When the job is to be delivered again, by its holder's word.
+    /// Returns when the holder asked for the next delivery, if it did.
     ///
-    /// If that word may not have been heard, it's delivered again when the lease is over, should that be earlier.
+    /// If it is not certain that the settlement was applied, the lease may expire earlier and make the job ready then.
     pub(super) fn again_at(&self) -> Option<Timestamp> {
         let settling = self.applied().or(self.settled.first())?;
         let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = settling.transition else {
@@ -126,7 +126,7 @@ impl<'a> Claim<'a> {
         Some(*at.min(until))
     }
 
-    /// Holds that this delivery was over when the next was made, and that the next goes on where it ended.
+    /// Checks that this delivery was over when the next one was made, and that the next one has the right fence and attempt.
     pub(super) fn is_followed_by(
         &self,
         next: &Self,
@@ -148,7 +148,7 @@ impl<'a> Claim<'a> {
         let late = settled.into_iter().chain(self.renewals.iter().map(|(span, _)| *span));
         if let Some(late) = late.into_iter().find(|span| two.is_before(span)) {
             return Err(format!(
-                "a lost lease was honoured: fence {fence} at step {}, after {greater} was delivered",
+                "a call under a lost lease was accepted: fence {fence} at step {}, after {greater} was delivered",
                 late.start.order
             ));
         }
@@ -167,30 +167,30 @@ impl<'a> Claim<'a> {
         let between = greater.0 - fence.0 - 1;
         if between > 0 && !empty_claims.is_between(&one, Some(&two)) {
             return Err(format!(
-                "nobody was given the fences between {fence} and {greater}, and no claim went unanswered"
+                "no client received the fences between {fence} and {greater}, and no claim went unanswered"
             ));
         }
         is_due(greater, next_attempt, &self.due(attempt, &handed_back, between))
     }
 
-    /// The ends by which its holder may have handed the job back before another call's answer.
+    /// Returns the settlements that may have made the job ready again before another call's answer.
     fn handed_back(&self, before: &Span) -> Vec<&Settling<'a>> {
         let ends = self.settled.iter().filter(|settling| !settling.is_end());
         ends.filter(|settling| settling.span.start.order < before.last_order()).collect()
     }
 
-    /// The attempts that may be due after this one, with so many deliveries between that nobody was given.
+    /// Returns the possible numbers of the next attempt, given `between` deliveries that no client received.
     fn due(&self, attempt: u32, handed_back: &[&Settling<'_>], between: u64) -> RangeInclusive<u32> {
         let may_be_uncounted = handed_back.iter().any(|settling| !settling.is_counted());
         let may_be_counted = handed_back.iter().all(|settling| !settling.is_certain || settling.is_counted());
         let least = attempt.saturating_add(u32::from(!may_be_uncounted));
         let most = attempt.saturating_add(u32::from(may_be_counted));
-        // Each delivery between them was either counted, when its lease expired, or released.
+        // Each delivery between them expired, which counts as an attempt, or was released, which doesn't.
         least..=most.saturating_add(u32::try_from(between).unwrap_or(u32::MAX))
     }
 }
 
-/// Holds that an attempt is one of those that were due.
+/// Checks that an attempt has one of the possible numbers.
 fn is_due(fence: Fence, attempt: u32, due: &RangeInclusive<u32>) -> Result<(), String> {
     if due.contains(&attempt) {
         return Ok(());

@@ -1,9 +1,9 @@
-//! Claims that gave their callers nothing, and may have leased jobs all the same.
+//! Claims that returned no job to their callers, and may have leased jobs although they didn't.
 
 use crate::history::event::{Event, EventKind};
 use crate::history::span::Span;
 
-/// The spans of such claims, by their start, each with the latest end of all up to it.
+/// The spans of these claims: the start of each, in order, with the latest end of all claims that started up to then.
 #[derive(Debug)]
 pub(super) struct EmptyClaims {
     spans: Vec<(u64, u64)>,
@@ -23,7 +23,7 @@ impl EmptyClaims {
         Self { spans }
     }
 
-    /// Tells whether one of them was under way between two calls.
+    /// Returns whether one of them was in flight between two calls.
     pub(super) fn is_between(&self, one: &Span, next: Option<&Span>) -> bool {
         let last = next.map_or(u64::MAX, Span::last_order);
         let begun = self.spans.partition_point(|(start, _)| *start <= last);

@@ -1,4 +1,4 @@
-//! Whether a job may stand at the end as it does.
+//! The final state of a job.
 
 use queue_core::{State, Transition};
 
@@ -7,7 +7,7 @@ use super::empty_claims::EmptyClaims;
 use crate::history::FinalState;
 use crate::history::span::{LogTime, Span};
 
-/// Holds the end of a finished job to what its last holder said, or to its attempts being used up.
+/// Checks that a job finished as its last holder settled it, or was discarded after its last attempt.
 pub(super) fn check(
     last: Option<&Claim<'_>>,
     final_state: &FinalState,
@@ -20,7 +20,7 @@ pub(super) fn check(
     {
         return Err(format!(
             "a job was {}, and is {state} at the end",
-            end_of(applied).map_or("handed back", State::as_str)
+            end_of(applied).map_or("released", State::as_str)
         ));
     }
     let (known, counted) = match last {
@@ -36,12 +36,12 @@ pub(super) fn check(
     }
     if attempt > counted.saturating_add(unknown) {
         return Err(format!(
-            "a job is listed with {attempt} attempts, and no more than {counted} and {unknown} can have been"
+            "a job is listed with {attempt} attempts, and at most {counted} + {unknown} are possible"
         ));
     }
     if unknown > 0 && !empty_claims.is_between(&start_of(last), None) {
         return Err(format!(
-            "nobody was given the fences from {known} to {fence}, and no claim went unanswered"
+            "no client received the fences from {known} to {fence}, and no claim went unanswered"
         ));
     }
     let is_used_up = attempt >= max_attempts;
@@ -55,7 +55,7 @@ pub(super) fn check(
     ))
 }
 
-/// Tells whether an end that was applied, or may have been, led to this state.
+/// Returns whether a settlement that was applied, or may have been, led to this state.
 fn says(claim: &Claim<'_>, state: State) -> bool {
     claim.settled.iter().any(|settling| end_of(settling) == Some(state))
 }

@@ -1,4 +1,4 @@
-//! Whether the history of one job may be.
+//! The history of one job.
 
 use queue_core::{Fence, Timestamp};
 
@@ -11,14 +11,14 @@ use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
-/// Everything that happened to one job.
+/// All events of one job.
 #[derive(Debug, Default)]
 pub(super) struct JobHistory<'a> {
-    /// More than one where a push without an answer was repeated.
+    /// More than one if a push without an answer was repeated.
     pub(super) pushes: Vec<(Span, &'a Pushed)>,
     /// By fence.
     pub(super) claims: Vec<Claim<'a>>,
-    /// As it stands at the end; once, if all is well.
+    /// The final states. A right history has one.
     pub(super) last: Vec<FinalState>,
 }
 
@@ -54,20 +54,20 @@ impl<'a> JobHistory<'a> {
         self.claims.sort_by_key(|claim| claim.fence);
     }
 
-    /// Tells whether the job is, or was, in the queue.
+    /// Returns whether the queue stored the job at some time.
     pub(super) fn is_stored(&self) -> bool {
         !self.last.is_empty() || !self.claims.is_empty()
     }
 
     pub(super) fn check(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
         let Some(outcome) = self.pushes.iter().map(|(_, pushed)| pushed.outcome).max() else {
-            return Err("a job was delivered or is listed that nobody pushed".to_owned());
+            return Err("a job was delivered or is listed, and no client pushed it".to_owned());
         };
         let final_state = match *self.last {
             [final_state] if final_state.state.is_finished() => final_state,
             [FinalState { state, .. }] => {
                 return Err(format!(
-                    "a job was lost: it is {state} at the end, and nothing is under way any more"
+                    "a job was lost: it is {state} at the end, and no call is in flight any more"
                 ));
             }
             [] if outcome == KnownOutcome::Applied => {
@@ -80,7 +80,7 @@ impl<'a> JobHistory<'a> {
             [..] => return Err("a job is listed twice at the end".to_owned()),
         };
         if outcome == KnownOutcome::Refused {
-            return Err("a job is stored whose push was refused".to_owned());
+            return Err("a job is stored, and its push was refused".to_owned());
         }
         let max_attempts = self.pushes.iter().map(|(_, pushed)| pushed.max_attempts).max().unwrap_or(0);
         self.claims
@@ -91,7 +91,7 @@ impl<'a> JobHistory<'a> {
         end::check(self.claims.last(), &final_state, max_attempts, empty_claims)
     }
 
-    /// Holds that no delivery came before its time, which is the push's word first, then each holder's.
+    /// Checks that no delivery came before its time, which the push sets first, and then each settlement.
     fn is_delivered_in_time(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
         let mut not_before = self.earliest();
         for (nth, claim) in self.claims.iter().enumerate() {
@@ -114,17 +114,17 @@ impl<'a> JobHistory<'a> {
     }
 }
 
-/// Holds that the first delivery that anybody knows of is the first of all, or follows those that nobody was given.
+/// Checks that the first delivery that a client received is the first of all, or follows deliveries that no client received.
 fn is_first(fence: Fence, attempt: u32, span: &Span, empty_claims: &EmptyClaims) -> Result<(), String> {
     if fence.0 > 1
         && !empty_claims.is_between(&Span { start: crate::history::LogTime::FIRST, ..*span }, Some(span))
     {
         return Err(format!(
-            "fence {fence} is the first that anybody was given, and no claim went unanswered"
+            "fence {fence} is the first that a client received, and no claim went unanswered"
         ));
     }
     if attempt == 0 || u64::from(attempt) > fence.0 {
-        return Err(format!("fence {fence} is attempt {attempt}, and no more than {fence} can have been"));
+        return Err(format!("fence {fence} is attempt {attempt}, and at most {fence} are possible"));
     }
     Ok(())
 }

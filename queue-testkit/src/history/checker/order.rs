@@ -1,4 +1,7 @@
-//! Whether jobs overtook one another that may not.
+//! The order of first deliveries.
+//!
+//! The clients know only spans of time for each push and each claim. So a job counts as overtaken only if it was certainly ready
+//! when the claim of a later job began, and was certainly unclaimed when that claim ended.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,11 +14,11 @@ use crate::history::outcome::KnownOutcome;
 use crate::history::pushed::Pushed;
 use crate::history::span::Span;
 
-/// How long the transaction of a claim may be in flight that makes a due job ready and does not take it. Other claims do not
-/// see the job before that transaction commits.
+/// How long a claim's transaction that makes a due job ready without taking it may be in flight. Other claims don't see the job
+/// until that transaction commits.
 const IN_FLIGHT: Duration = Duration::from_millis(500);
 
-/// A job that was delivered before one which stood in front of it all the while.
+/// A job that was ready and unclaimed during the whole claim of a job that comes after it.
 #[derive(Debug)]
 pub(super) struct OutOfOrder {
     pub(super) first: JobId,
@@ -26,13 +29,13 @@ impl fmt::Display for OutOfOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "order: job {} was ready and stood before job {}, which was delivered first",
+            "order: job {} was ready and comes before job {}, which was delivered first",
             self.first, self.second
         )
     }
 }
 
-/// Checks first deliveries only: where a job stands after that depends on when others learnt of it.
+/// Checks the order of first deliveries only: later ones depend on when the clients learnt of a settlement.
 pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfOrder> {
     let answers = ClaimAnswers::of(jobs);
     let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job, &answers)).collect();
@@ -41,7 +44,7 @@ pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfO
     let mut arrivals = arrivals.into_iter().peekable();
     let mut claims: Vec<_> = places.iter().filter_map(|place| Some((place.claimed?, place))).collect();
     claims.sort_by_key(|(claim, _)| claim.start.order);
-    // Those who may wait, by the step at which they are claimed.
+    // The jobs that may be waiting, by the order number of their claim.
     let mut waiting: BTreeMap<(u64, JobId), &Place<'_>> = BTreeMap::new();
     for (claim, overtaker) in claims {
         while let Some(place) = arrivals.next_if(|place| place.span.is_before(&claim)) {
@@ -57,21 +60,21 @@ pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfO
     Ok(())
 }
 
-/// Where a job stands, as far as its pusher can know.
+/// The position of a job in the order, as far as the client that pushed it can know.
 struct Place<'a> {
     job: JobId,
     pushed: &'a Pushed,
     span: Span,
-    /// Its `run_at` is between these two.
+    /// The bounds of its `run_at`.
     earliest: Timestamp,
     latest: Timestamp,
-    /// When every claim sees the job as ready.
+    /// From when on every claim sees the job as ready.
     seen_from: Timestamp,
     claimed: Option<Span>,
 }
 
 impl<'a> Place<'a> {
-    /// `None` if it's not known when the job was stored, or when it was first delivered.
+    /// Returns `None` if it's not known when the job was stored, or when it was first delivered.
     fn of(job: JobId, history: &JobHistory<'a>, answers: &ClaimAnswers) -> Option<Self> {
         let &[(span, pushed)] = history.pushes.as_slice() else { return None };
         let claimed = match history.claims.first() {
@@ -88,7 +91,7 @@ impl<'a> Place<'a> {
         (pushed.outcome == KnownOutcome::Applied).then_some(place)
     }
 
-    /// Returns whether it was ready when the claim began, and unclaimed when the claim ended.
+    /// Returns whether the job was ready when the claim began, and unclaimed when the claim ended.
     fn is_waiting_during(&self, claim: &Span) -> bool {
         let is_ready = self.span.is_before(claim) && self.seen_from <= claim.start.queue_time;
         is_ready && self.claimed.is_none_or(|claimed| claim.is_before(&claimed))
@@ -104,7 +107,7 @@ impl<'a> Place<'a> {
         }
         let is_of_one_batch = one.batch == two.batch;
         if is_of_one_batch && let (Some(delay), Some(other)) = (delay(one), delay(two)) {
-            // One batch is stored at one instant, whichever it was.
+            // The jobs of a batch are all stored at one instant, even if that instant is not known.
             return (delay, one.place) < (other, two.place);
         }
         let is_pushed_before =
@@ -113,9 +116,9 @@ impl<'a> Place<'a> {
     }
 }
 
-/// When claims that brought jobs began and were answered.
+/// When the claims that returned jobs began and were answered.
 ///
-/// A job that becomes due is made ready by the next claim, of whichever queue. While the server is down, that may be long after.
+/// The next claim of any queue makes a due job ready. While the server is down, that may be long after the job is due.
 struct ClaimAnswers(BTreeMap<Timestamp, Timestamp>);
 
 impl ClaimAnswers {
@@ -126,7 +129,7 @@ impl ClaimAnswers {
             let answer = answers.entry(span.start.queue_time).or_insert(Timestamp::MAX);
             *answer = span.latest().min(*answer);
         }
-        // By start, the first answer of that claim and of all later ones.
+        // For each start: the earliest answer of a claim that started then or later.
         let mut first = Timestamp::MAX;
         for answer in answers.values_mut().rev() {
             first = first.min(*answer);
@@ -135,7 +138,7 @@ impl ClaimAnswers {
         Self(answers)
     }
 
-    /// Returns when the first claim was answered that began at this instant or later.
+    /// Returns the earliest answer of a claim that began at `instant` or later.
     fn first_after(&self, instant: Timestamp) -> Timestamp {
         self.0.range(instant..).next().map_or(Timestamp::MAX, |(_, answer)| *answer)
     }

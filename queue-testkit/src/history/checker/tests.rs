@@ -1,4 +1,4 @@
-//! Histories that are right, and histories that are wrong in one way each.
+//! Histories that are right, and histories that break one rule each.
 
 mod story;
 mod unknown;
@@ -27,13 +27,13 @@ fn a_job_that_is_unfinished_at_the_end_is_lost() {
 }
 
 #[test]
-fn a_job_that_nobody_pushed_fails() {
-    Story::new().ends(1, State::Completed).fails("nobody pushed");
+fn a_job_without_a_push_fails() {
+    Story::new().ends(1, State::Completed).fails("no client pushed it");
     Story::new()
         .claimed(1, 1, 1)
         .settled(1, 1, Transition::Complete)
         .ends(1, State::Completed)
-        .fails("nobody pushed");
+        .fails("no client pushed it");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_second_holder_before_the_renewed_lease_expired_fails() {
 }
 
 #[test]
-fn one_lease_given_to_two_fails() {
+fn two_holders_of_one_lease_fail() {
     let story = Story::new().pushed(1).claimed(1, 1, 1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
     story.ends(1, State::Completed).fails("two holders");
 }
@@ -74,8 +74,12 @@ fn a_settlement_or_renewal_under_a_lost_lease_fails() {
         .settled(1, 1, retry(31))
         .settled(1, 2, Transition::Complete)
         .ends(1, State::Completed)
-        .fails("lost lease");
-    lost().renewed(1, 1).settled(1, 2, Transition::Complete).ends(1, State::Completed).fails("lost lease");
+        .fails("under a lost lease");
+    lost()
+        .renewed(1, 1)
+        .settled(1, 2, Transition::Complete)
+        .ends(1, State::Completed)
+        .fails("under a lost lease");
 }
 
 #[test]
@@ -126,14 +130,14 @@ fn a_delivery_before_its_time_fails() {
 }
 
 #[test]
-fn an_end_that_nobody_was_told_of_fails() {
+fn a_finished_job_without_a_settlement_fails() {
     Story::new().pushed(1).claimed(1, 1, 1).ends(1, State::Completed).fails("no settlement said so");
     let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
     story.ends(1, State::Discarded).fails("was completed");
 }
 
 #[test]
-fn overtaking_fails_unless_it_was_at_once() {
+fn overtaking_fails_unless_the_calls_overlap() {
     let pushed = |first, second| Story::new().pushed_with(1, first, 0).at(1).pushed_with(2, second, 0).at(2);
     let end = |story: Story, job| story.settled(job, 1, Transition::Complete).ends(job, State::Completed);
     let both = |story: Story, one, two| end(end(story.claimed(one, 1, 1).claimed(two, 1, 1), one), two);

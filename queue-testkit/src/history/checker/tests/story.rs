@@ -1,4 +1,4 @@
-//! Histories, written down call by call.
+//! A builder of histories, call by call.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use queue_core::{Fence, JobId, Lease, Schedule, State, Timestamp, Transition};
 use super::super::check;
 use crate::history::{Event, EventKind, FinalState, History, KnownOutcome, LogTime, Pushed, Span};
 
-/// Writes a history down, step by step: each call is over before the next begins, unless it is said to overlap.
+/// Builds a history from calls. Each call is over before the next one begins, unless `overlapping` says otherwise.
 #[derive(Default)]
 pub(super) struct Story {
     history: History,
@@ -34,7 +34,7 @@ impl Story {
         self
     }
 
-    /// Makes the last call begin as early as the one before it.
+    /// Moves the start of the last call back to the start of the one before it.
     pub(super) fn overlapping(mut self) -> Self {
         if let [.., before, last] = &mut *self.history.events {
             last.span.start = before.span.start;
@@ -82,7 +82,7 @@ impl Story {
         })
     }
 
-    /// Takes the answer of the last call away: its client was killed.
+    /// Removes the answer of the last call: its client was killed.
     pub(super) fn unanswered(mut self) -> Self {
         if let Some(last) = self.history.events.last_mut() {
             last.span.end = None;
@@ -101,7 +101,7 @@ impl Story {
         self.followed_by(None, jobs, outcome)
     }
 
-    /// Stores two jobs along with the settlement of a lease, if it was applied.
+    /// Pushes two jobs as the followups of a settlement.
     pub(super) fn followups(self, parent: u128, fence: u64, jobs: [u128; 2], outcome: KnownOutcome) -> Self {
         self.followed_by(Some((JobId::from_u128(parent), Fence(fence))), jobs, outcome)
     }
@@ -135,7 +135,7 @@ impl Story {
         self.claimed(job, 1, 1).settled(job, 1, Transition::Complete).ends(job, State::Completed)
     }
 
-    /// Lists the job at the end, as its last delivery left it.
+    /// Lists the job at the end with the fence and the attempt of its last delivery.
     pub(super) fn ends(self, job: u128, state: State) -> Self {
         let given = self.history.events.iter().filter_map(|event| match &event.kind {
             EventKind::Claimed { lease, attempt } if lease.job == JobId::from_u128(job) => {
@@ -160,9 +160,9 @@ impl Story {
 
     #[track_caller]
     pub(super) fn fails(self, why: &str) {
-        let wrong = check(&self.history).expect_err("the checker took a wrong history for right");
+        let wrong = check(&self.history).expect_err("the checker accepted a wrong history");
         let wrong = wrong.to_string();
-        assert!(wrong.contains(why), "it is wrong for another reason than `{why}`: {wrong}");
+        assert!(wrong.contains(why), "the violation is not `{why}`: {wrong}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Histories of clients that were killed in the middle of a call: what they don't know may be either way, and no more.
+//! Histories of clients that were killed during a call: both outcomes of that call pass, and nothing else does.
 
 use queue_core::{JobId, State, Transition};
 
@@ -51,7 +51,7 @@ fn a_batch_without_an_answer_is_stored_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_job_whose_key_may_be_taken_tells_nothing_of_its_batch() {
+fn a_job_with_a_unique_key_may_be_missing_from_its_batch() {
     let batch = JobId::from_u128(1);
     let plain = Pushed { batch, ..Pushed::new(batch) };
     let unique = Pushed { is_unique: true, job: JobId::from_u128(2), place: 1, ..plain.clone() };
@@ -85,7 +85,7 @@ fn a_settlement_without_an_answer_may_be_applied_or_not() {
 }
 
 #[test]
-fn a_settlement_without_an_answer_does_not_excuse_what_it_could_not_do() {
+fn a_settlement_without_an_answer_allows_only_its_own_effects() {
     let settled = |transition| Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, transition).unanswered();
     let end = |story: Story| story.settled(1, 2, Transition::Complete).ends(1, State::Completed);
 
@@ -138,7 +138,7 @@ fn followups_are_stored_if_and_only_if_the_settlement_was_applied() {
 }
 
 #[test]
-fn a_fence_that_nobody_was_given_is_that_of_a_claim_without_an_answer() {
+fn a_fence_that_no_client_received_needs_a_claim_without_an_answer() {
     let end = |story: Story, fence| story.settled(1, fence, Transition::Complete).ends(1, State::Completed);
     let missed = || Story::new().pushed(1).missed().unanswered();
 
@@ -188,7 +188,7 @@ fn a_job_is_listed_as_it_was_delivered() {
 }
 
 #[test]
-fn order_tells_nothing_where_the_first_delivery_is_not_known() {
+fn the_order_is_not_checked_if_the_first_delivery_is_not_known() {
     let pushed = || Story::new().pushed(1).at(1).pushed(2).at(2).missed().unanswered();
     let end = |story: Story| story.done(2).at(40).claimed(1, 2, 2).settled(1, 2, Transition::Complete);
 
