@@ -1,4 +1,7 @@
-//! The crash explorer: a job's worker dies at each point where it can, and the job must bear it.
+//! The crash explorer: crashes a job's worker at every possible point, and checks that the job tolerates it.
+//!
+//! A first run without a crash records the points that the jobs pass. Then each point gets a run of its own: the same set-up,
+//! a crash at that point, and the redelivery up to the end. The invariant is checked after every run.
 
 mod error;
 mod plan;
@@ -17,18 +20,18 @@ pub(crate) use plan::Plan;
 pub use point::CrashPoint;
 pub use verdict::{HasKit, Verdict};
 
-/// Runs jobs once for each point at which their worker can die, has it die there, and lets the redelivery run to its end.
+/// Runs jobs once for each point at which their worker can crash, crashes it there, and lets the redelivery run to its end.
 ///
-/// `setup` makes a kit with everything that the jobs need, mostly with fakes that the invariant is then asked of, and
-/// enqueues what is to be explored. It's called for each run, so it must make everything anew.
+/// `setup` creates a kit with everything that the jobs need and enqueues the jobs to explore. The invariant usually reads fakes
+/// that `setup` returns beside the kit. `setup` is called for every run, so it must create all state again.
 ///
-/// The worker dies before and after each await point of a job's own body, whether or not that had to wait; at each
-/// suspension in what the body calls; before its units of work commit and after that; and when all is done but recorded.
-/// What it held is not settled, its units of work don't commit, and its leases expire in virtual time. In a loop, a point's
-/// first, second and last time stand for all.
+/// The worker crashes before and after each await point in the job's own body, even if that future was ready at once; at each
+/// suspension in the functions that the body calls; before the job's units of work commit, and after; and when only the
+/// settlement is missing. A crashed attempt is not settled, its units of work don't commit, and its leases expire in virtual
+/// time. Of a point that a loop passes many times, the first, the second and the last time are explored.
 ///
-/// Tasks and threads that a job has spawned go on, and what it holds is dropped as in a panic, which a killed process
-/// wouldn't do. A job that is to be explored must not unwind in its destructors.
+/// Unlike a killed process, a crash here leaves the job's spawned tasks and threads running, and drops the job's values as a
+/// panic does. A job under exploration must not unwind in a destructor.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -76,7 +79,7 @@ where
     CrashEverywhere { setup, only: None }
 }
 
-/// An exploration; made by [`crash_everywhere`], run by [`check`](Self::check).
+/// An exploration. Created by [`crash_everywhere`], run by [`check`](Self::check).
 #[must_use = "an exploration is run by `check`"]
 #[derive(Debug)]
 pub struct CrashEverywhere<S> {
@@ -84,31 +87,31 @@ pub struct CrashEverywhere<S> {
     only: Option<String>,
 }
 
-/// What an exploration went through without finding anything.
+/// The summary of an exploration that found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explored {
-    /// At how many points the worker died, a run for each.
+    /// The number of points at which the worker crashed, one run each.
     pub crashes: usize,
 }
 
 impl<S> CrashEverywhere<S> {
-    /// Has the worker die at one point alone, by the name that a report gives: to look at a run more closely.
+    /// Explores a single point, by the name that a report printed, to debug its run.
     pub fn only(mut self, point: impl Into<String>) -> Self {
         self.only = Some(point.into());
         self
     }
 
-    /// Explores, and holds the end of each run to an invariant: a panic or an error says that it's broken.
+    /// Explores the jobs, and checks the invariant at the end of each run. An error or a panic means that it is broken.
     ///
     /// # Errors
     ///
-    /// [`ExploreError::Broken`] lists the points at which a crash breaks the invariant. The other kinds say why nothing could
-    /// be explored: the set-up failed, the invariant is broken without any crash, no job ran, or there is no such point.
+    /// [`ExploreError::Broken`] lists the points at which a crash breaks the invariant. The other variants say why there was nothing
+    /// to explore: the set-up failed, the invariant is broken without any crash, no job ran, or there is no such point.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the run that is under way.
+    /// Dropping the future ends the current run.
     pub async fn check<W, V>(self, invariant: impl Fn(&W) -> V) -> Result<Explored, ExploreError>
     where
         S: AsyncFn() -> Result<W, BoxError>,
@@ -126,7 +129,7 @@ impl<S> CrashEverywhere<S> {
                     crashes += 1;
                     breaks.extend(ended.err().map(|message| Break { point: point.clone(), message }));
                 }
-                // A thread may answer sooner or later, so that there is nothing to wait for.
+                // A thread may answer sooner this time, so the job did not have to wait here.
                 Err(ExploreError::NotReached(point)) if point.is_suspension() => {}
                 Err(error) => return Err(error),
             }
@@ -150,7 +153,7 @@ impl<S> CrashEverywhere<S> {
         }
     }
 
-    /// Makes one run; tells what it passed, and what the invariant says of its end.
+    /// Runs the set-up once. Returns the points that the run passed, and the invariant's verdict on its end.
     async fn run<W, V>(
         &self,
         target: Option<CrashPoint>,
@@ -173,7 +176,7 @@ impl<S> CrashEverywhere<S> {
     }
 }
 
-/// Takes the first, the second and the last time of each moment.
+/// Keeps the first, the second and the last occurrence of each moment.
 fn sampled(points: Vec<CrashPoint>) -> Vec<CrashPoint> {
     let mut last: HashMap<CrashPoint, usize> = HashMap::new();
     let kind = |point: &CrashPoint| CrashPoint { nth: 0, ..point.clone() };

@@ -1,4 +1,4 @@
-//! What an exploration found.
+//! The errors of an exploration.
 
 use std::fmt::{self, Write as _};
 
@@ -12,53 +12,53 @@ use crate::kit::KitError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Break {
-    /// Where the worker died.
+    /// Where the worker crashed.
     pub point: CrashPoint,
-    /// What the invariant says.
+    /// The invariant's error.
     pub message: String,
 }
 
-/// What an exploration found, or why it could not explore.
+/// The result of an exploration that failed, or the reason why it could not start.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ExploreError {
     /// Crashes break the invariant.
     #[error("{}", broken(breaks, *crashes))]
     Broken {
-        /// At how many points the worker died.
+        /// The number of points at which the worker crashed.
         crashes: usize,
-        /// Those at which that broke the invariant, in the order in which they come in a run.
+        /// The points at which a crash broke the invariant, in the order in which a run passes them.
         breaks: Vec<Break>,
     },
-    /// The invariant doesn't hold where nothing crashes.
+    /// The invariant is broken without any crash.
     #[error("the invariant is broken without any crash: {0}")]
     WithoutCrash(String),
     /// The set-up failed.
     #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
-    /// The kit could not run the jobs to their end.
+    /// The kit failed while it ran the jobs.
     #[error("a run could not go on")]
     Kit(#[source] KitError),
-    /// There was nothing to crash.
+    /// No job ran.
     #[error("no job ran, so there is nothing to crash: enqueue one in the set-up")]
     NothingRan,
-    /// A run did not come by a point that another came by.
+    /// A run did not reach a point that the first run passed.
     #[error(
-        "`{}` was not reached when it was to crash: the job doesn't do the same each time, as one does that uses real time \
+        "`{}` was not reached when it should crash: the job is not deterministic, perhaps because it uses real time \
          or randomness of its own", .0.name()
     )]
     NotReached(CrashPoint),
-    /// The point that alone was to be explored is none.
-    #[error("there is no point `{only}`; those that there are:\n  {}", names.join("\n  "))]
+    /// The point passed to `only` does not exist.
+    #[error("there is no point `{only}`; the points are:\n  {}", names.join("\n  "))]
     NoSuchPoint {
-        /// What was asked for.
+        /// The name that was passed.
         only: String,
-        /// The names that there are.
+        /// The names of all points.
         names: Vec<String>,
     },
 }
 
-/// The text with its causes, since tests that end with an error show its `Debug`.
+/// Prints the message with its causes, since a test that returns an error prints its `Debug`.
 impl fmt::Debug for ExploreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", chain(self))
@@ -79,8 +79,8 @@ fn broken(breaks: &[Break], crashes: usize) -> String {
     }
     if breaks.iter().any(|broken| broken.point.is_after_the_work()) {
         text.push_str(
-            "\n\nWhere a job has ended and isn't settled, it runs once more, whatever it has done. An effect that must not \
-             happen twice needs a key by which whoever it's asked of knows it again, such as the job's id; or it commits \
+            "\n\nA job that has ended and isn't settled runs again, even if its effects are done. An effect that must not \
+             happen twice needs an idempotency key, such as the job's id, that its receiver checks; or it commits \
              together with the job's completion, in a unit of work of the queue.",
         );
     }

@@ -1,4 +1,8 @@
-//! One run: what it passes, and where it is to crash.
+//! The plan of one run: the points that it passes, and the point at which the worker crashes.
+//!
+//! One attempt runs at a time. Its future is polled on the thread that registers the plan as the explorer, so a step that the job
+//! passes calls `dies_at` on that thread, inside of the poll. A crash unwinds with a `Crash` payload out of the job's code. The job
+//! may catch that panic, so `is_dead` decides and not the result of the poll: every step of a dead worker crashes again.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,7 +16,7 @@ use queue_core::{JobName, NewJob};
 
 use super::point::{CrashPoint, Moment};
 
-/// What a run passes, and where the worker is to die in it.
+/// Records the points that a run passes, and crashes the worker at one of them.
 #[derive(Debug)]
 pub(crate) struct Plan {
     target: Option<CrashPoint>,
@@ -21,19 +25,19 @@ pub(crate) struct Plan {
 
 #[derive(Debug)]
 struct Trace {
-    /// Every point, in the order in which they came.
+    /// The points that the run passed, in order.
     passed: Vec<CrashPoint>,
     counts: HashMap<(JobName, Moment), usize>,
-    /// The job whose attempt runs, and the points that it waits at, the innermost last.
+    /// The job whose attempt runs. `waits` are the await points that it is in, the innermost last.
     job: JobName,
     waits: Vec<&'static Place>,
-    /// The worker is dead, whatever its code still does.
+    /// Whether the worker has crashed, even if the job's code still runs.
     is_dead: bool,
     has_crashed: bool,
 }
 
 impl Plan {
-    /// Makes a plan to crash at a point, or nowhere.
+    /// Creates a plan that crashes at `target`, or nowhere.
     pub(super) fn new(target: Option<CrashPoint>) -> Self {
         let trace = Trace {
             passed: Vec::new(),
@@ -46,17 +50,17 @@ impl Plan {
         Self { target, trace: Mutex::new(trace) }
     }
 
-    /// Gives what was passed.
+    /// Returns the points that the run passed.
     pub(super) fn passed(&self) -> Vec<CrashPoint> {
         self.trace().passed.clone()
     }
 
-    /// Tells whether the point to crash at was reached.
+    /// Returns whether the target was reached.
     pub(super) fn has_crashed(&self) -> bool {
         self.trace().has_crashed
     }
 
-    /// Runs an attempt of a job; `None` if the worker died in it.
+    /// Runs an attempt of a job. Returns `None` if the worker crashed in it.
     pub(crate) async fn attempt<T>(
         self: Arc<Self>,
         job: JobName,
@@ -68,12 +72,12 @@ impl Plan {
             trace.waits.clear();
             trace.is_dead = false;
         }
-        // Dropped as soon as the worker is dead.
+        // Boxed, so that it is dropped as soon as the worker is dead.
         let mut attempt = Box::pin(attempt);
         let ended = poll_fn(|cx| {
             let poll = || explore::under(self.clone(), || attempt.as_mut().poll(cx));
             match catch_unwind(AssertUnwindSafe(poll)) {
-                // What a job catches of a crash doesn't make its worker live.
+                // A job that catches the panic of a crash does not survive it.
                 Ok(_) | Err(_) if self.trace().is_dead => Poll::Ready(None),
                 Ok(Poll::Ready(ended)) => Poll::Ready(Some(ended)),
                 Ok(Poll::Pending) if self.suspends() => Poll::Ready(None),
@@ -95,7 +99,7 @@ impl Plan {
         self.reaches(Moment::Suspended(place))
     }
 
-    /// Notes a moment, and tells whether the worker dies at it.
+    /// Records a moment, and returns whether the worker is dead at it.
     fn reaches(&self, moment: Moment) -> bool {
         let mut trace = self.trace();
         let job = trace.job.clone();

@@ -1,4 +1,4 @@
-//! Where a worker may die.
+//! The points at which a worker can crash.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use queue_core::explore::{Place, Step};
 pub(super) enum Moment {
     Before(&'static Place),
     After(&'static Place),
-    /// It waits for what is at the place, if that is known.
+    /// The attempt is suspended, at this await point if it is known.
     Suspended(Option<&'static Place>),
     ScopeCloses,
     ScopeClosed,
-    /// The attempt has ended, and that isn't recorded yet.
+    /// The attempt has ended and isn't settled.
     Unsettled,
 }
 
-/// A moment in the attempts of a job, the nth time that it came.
+/// A moment in the attempts of a job, with the number of its occurrence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CrashPoint {
     pub(super) job: JobName,
@@ -27,7 +27,7 @@ pub struct CrashPoint {
 }
 
 impl Moment {
-    /// Gives the moment of a step; none for one that this testkit doesn't know.
+    /// Returns the moment of a step. `None` if this testkit doesn't know the step.
     pub(super) fn of(step: Step) -> Option<Self> {
         match step {
             Step::Before(place) => Some(Self::Before(place)),
@@ -40,8 +40,8 @@ impl Moment {
 }
 
 impl CrashPoint {
-    /// Tells whether it is one of those that break every job whose effects are not safe to repeat: the job has done its
-    /// work, and nobody has recorded that.
+    /// Returns whether the job has done its work and only the record of it is missing. A crash here breaks every job whose effects
+    /// are not safe to repeat.
     #[must_use]
     pub fn is_after_the_work(&self) -> bool {
         matches!(self.moment, Moment::ScopeClosed | Moment::Unsettled)
@@ -51,7 +51,7 @@ impl CrashPoint {
         matches!(self.moment, Moment::Suspended(_))
     }
 
-    /// Gives the name by which [`only`](super::CrashEverywhere::only) takes it.
+    /// Returns the name that [`only`](super::CrashEverywhere::only) accepts.
     #[must_use]
     pub fn name(&self) -> String {
         let Self { job, moment, nth } = self;

@@ -1,12 +1,12 @@
-//! What an exploration is given: worlds to run, and an invariant to hold them to.
+//! The inputs of an exploration: what a set-up and an invariant may return.
 
 use std::fmt::Display;
 
 use crate::kit::TestKit;
 
-/// What a set-up makes: a kit, alone or with what the invariant is asked of.
+/// The value that a set-up returns: a kit, alone or with the state that the invariant reads.
 pub trait HasKit {
-    /// Gives the kit.
+    /// Returns the kit.
     fn kit(&self) -> &TestKit;
 }
 
@@ -22,13 +22,13 @@ impl<T> HasKit for (TestKit, T) {
     }
 }
 
-/// What an invariant says: nothing if it holds or panics, or an error if it doesn't hold.
+/// The value that an invariant returns: nothing, or a result. An invariant that doesn't hold returns an error or panics.
 pub trait Verdict {
-    /// Gives it as a result.
+    /// Converts the value to a result.
     ///
     /// # Errors
     ///
-    /// What is broken.
+    /// If the invariant is broken.
     fn verdict(self) -> Result<(), String>;
 }
 
