@@ -1,5 +1,8 @@
-//! A fleet under simulation: any number of programs over one queue, in one thread, under virtual time, with a seed for all
-//! that happens by chance.
+//! A simulated fleet: several programs over one queue, in one thread and under virtual time, with all randomness drawn from a
+//! seed.
+//!
+//! `executor.rs` schedules the tasks of all nodes, `sim.rs` starts and restarts nodes, `node.rs` is the queue and the runtime of
+//! one node, `fault.rs` the faults that a seed draws, `state.rs` the state that all of them share.
 
 mod error;
 mod executor;
@@ -21,18 +24,18 @@ pub use sim::Sim;
 use executor::Stuck;
 use state::SimState;
 
-/// Runs a scenario again and again, each time with another seed: other troubles, in another order.
+/// Runs a scenario many times, each time with another seed, and so with other faults in another order.
 ///
-/// The scenario starts nodes, enqueues jobs, lets them run and says whether all is as it should be, by an error or a panic
-/// if it isn't. Each node is given a way to the queue and a runtime of its own, for the very loop that runs in production:
+/// The scenario starts nodes, enqueues jobs and waits for them. If the result is wrong, it returns an error or panics. Each node
+/// gets its own connection to the queue and its own runtime, for the loop that runs in production:
 /// `QueueService::new(node.queue(), jobs![..]).runtime(node.runtime())`.
 ///
-/// Nodes die and are started anew; they lose the way to the queue for a while; their clocks are wrong; calls take long, fail,
-/// are done and their answers are lost, or are never answered. So leases are lost, jobs run twice, settlements come too late. A run that breaks
-/// is made again with fewer and fewer of its troubles, as long as it breaks.
+/// Nodes crash and are restarted, or cannot reach the queue for a while. Their clocks are wrong. Calls are slow, fail, take effect
+/// and lose their answers, or are never answered. So leases are lost, jobs run twice, and settlements come too late. When a run
+/// fails, it is repeated with fewer and fewer of its faults, as long as it still fails.
 ///
-/// A job under simulation must wait by [`JobContext::sleep`](queue_core::JobContext::sleep) and not by `tokio::time`: there
-/// is no tokio.
+/// A job under simulation must wait by [`JobContext::sleep`](queue_core::JobContext::sleep) and not by `tokio::time`, because
+/// there is no tokio runtime.
 ///
 /// [`Simulation::check`] has an example.
 pub fn simulate<S>(scenario: S) -> Simulation<S>
@@ -42,7 +45,7 @@ where
     Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, with: Vec::new(), only_faults: None }
 }
 
-/// Runs of a scenario; made by [`simulate`], run by [`check`](Self::check).
+/// Runs of a scenario. Created by [`simulate`], run by [`check`](Self::check).
 #[must_use = "a simulation is run by `check`"]
 #[derive(Debug)]
 pub struct Simulation<S> {
@@ -54,61 +57,61 @@ pub struct Simulation<S> {
     only_faults: Option<Vec<usize>>,
 }
 
-/// What a simulation went through without finding anything.
+/// The summary of a simulation in which no run failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Simulated {
-    /// How many runs were made.
+    /// The number of runs.
     pub runs: u64,
-    /// How many troubles they had in all.
+    /// The number of faults in all runs.
     pub faults: usize,
-    /// A number that two simulations share only if they went the same way.
+    /// A hash of the schedules of all runs. Two simulations with the same fingerprint ran the same way.
     pub fingerprint: u64,
 }
 
-/// A run that broke.
+/// A run that failed.
 struct Broken {
     message: String,
 }
 
 impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
-    /// Makes so many runs, of the seeds from 0: a hundred by default.
+    /// Sets the number of runs, with the seeds from 0. The default is 100.
     pub fn runs(mut self, runs: u64) -> Self {
         self.seeds = 0..runs;
         self
     }
 
-    /// Makes the run of one seed alone, to look at it more closely.
+    /// Runs a single seed, to debug it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seeds = seed..seed.saturating_add(1);
         self
     }
 
-    /// Leaves of a seed's troubles only these, counted from 0, as a report gives them.
+    /// Keeps only these faults of a seed, by the numbers that a report printed, counted from 0.
     pub fn only_faults(mut self, faults: impl IntoIterator<Item = usize>) -> Self {
         self.only_faults = Some(faults.into_iter().collect());
         self
     }
 
-    /// Says how many nodes the scenario starts, so that troubles befall all of them: three by default.
+    /// Sets the number of nodes that the scenario starts, so that faults are drawn for all of them. The default is 3.
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = nodes;
         self
     }
 
-    /// Has up to so many things go wrong in a run: six by default.
+    /// Sets the maximum number of faults drawn for a run. The default is 6.
     pub fn max_faults(mut self, most: usize) -> Self {
         self.most = most;
         self
     }
 
-    /// Adds these troubles to those that each run has by chance.
+    /// Adds these faults to the ones drawn for each run.
     pub fn with(mut self, faults: impl IntoIterator<Item = FleetFault>) -> Self {
         self.with.extend(faults);
         self
     }
 
-    /// Makes the runs, one after another, on this thread.
+    /// Runs the scenario with each seed, one after another, on this thread.
     ///
     /// ```
     /// use std::time::Duration;
@@ -144,7 +147,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     ///
     /// # Errors
     ///
-    /// The first run that breaks, with the seed, the fewest troubles with which it does, and the call that makes it again.
+    /// The first run that fails, with its seed, a minimal list of faults, and the call that repeats it.
     pub fn check(self) -> Result<Simulated, SimulationError> {
         let mut simulated = Simulated { runs: 0, faults: 0, fingerprint: 0 };
         for seed in self.seeds.clone() {
@@ -166,7 +169,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     }
 
     fn faults_of(&self, seed: u64) -> Vec<FleetFault> {
-        // Another stream than that of the turns, so that a run with fewer troubles takes the same turns for longer.
+        // A separate random stream from the scheduler's, so that removing a fault changes the schedule as late as possible.
         let mut random = fastrand::Rng::with_seed(seed ^ 0x7472_6f75_626c_6573);
         let mut faults = fault::make(&mut random, self.nodes, self.most);
         faults.extend(self.with.iter().cloned());
@@ -184,16 +187,16 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
             Ok(Ok(Ok(()))) => return Ok(state.executor.fingerprint()),
             Ok(Ok(Err(error))) => queue_core::error::chain(&*error).to_string(),
             Ok(Err(Stuck::NothingToDo)) => {
-                "nobody has anything to do any more, and the scenario waits".to_owned()
+                "no task is ready and no timer is set, and the scenario still waits".to_owned()
             }
-            Ok(Err(Stuck::Endless)) => "it goes on and on".to_owned(),
+            Ok(Err(Stuck::Endless)) => "the run did not end within the maximum number of polls".to_owned(),
             Ok(Err(Stuck::Panicked { owner, message })) => format!("node {owner} {message}"),
             Err(panic) => panic_message(&*panic),
         };
         Err(Broken { message })
     }
 
-    /// Leaves troubles out, one after another, as long as the run breaks.
+    /// Removes faults, one after another, as long as the run still fails.
     fn shrunk(
         &self,
         seed: u64,

@@ -1,19 +1,19 @@
-//! What a simulation found.
+//! The error of a simulation.
 
 use std::fmt;
 
 use super::fault::FleetFault;
 
-/// A run that breaks, made as small as can be.
+/// A run that fails, with a minimal list of faults.
 #[non_exhaustive]
 pub struct SimulationError {
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
     /// What is wrong.
     pub message: String,
-    /// With which troubles it breaks, each with its number among those of the seed.
+    /// The faults with which the run fails, each with its number among the faults of the seed.
     pub faults: Vec<(usize, FleetFault)>,
-    /// How many troubles the seed has.
+    /// The number of faults that the seed has.
     pub total_faults: usize,
 }
 
@@ -22,9 +22,9 @@ impl std::error::Error for SimulationError {}
 impl fmt::Display for SimulationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, message, faults, total_faults } = self;
-        write!(f, "the run of seed {seed} breaks: {message}")?;
+        write!(f, "the run of seed {seed} fails: {message}")?;
         if faults.is_empty() {
-            write!(f, "\nNothing has to go wrong for that.")?;
+            write!(f, "\nIt fails without any fault.")?;
         } else {
             write!(f, "\nOf its {total_faults} faults, these are enough:")?;
         }
@@ -36,7 +36,7 @@ impl fmt::Display for SimulationError {
     }
 }
 
-/// The text, since tests that end with an error show its `Debug`.
+/// Prints the message, since a test that returns an error prints its `Debug`.
 impl fmt::Debug for SimulationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")

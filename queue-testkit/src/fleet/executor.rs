@@ -1,4 +1,13 @@
-//! One thread, many tasks, and a seed that says whose turn it is.
+//! A single-threaded executor whose schedule is drawn from a seed.
+//!
+//! The tasks are the scenario (`MAIN`), the tasks of every node, and the tasks that crash nodes. Each task has an owner, and
+//! `kill` drops all tasks of one owner. `Shared` is behind one mutex because wakers must be `Send`; there is one thread.
+//!
+//! Two orders matter:
+//!
+//! - A task's future is taken out of the table while it is polled, and a poll may kill its own owner. So `poll_task` puts the
+//!   future back only if the task is still in the table.
+//! - Dropping a future may call the executor again (a waker, another `kill`). So futures are dropped after the lock is released.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,13 +22,13 @@ use queue_core::error::panic_message;
 
 use crate::clock::VirtualClock;
 
-/// How many turns a run may take: one that goes on for ever is broken.
+/// The maximum number of polls of one run. A run that takes more never ends.
 const MAX_POLLS: u64 = 5_000_000;
 
-/// The task that everything is about.
+/// The id of the scenario's task. The run ends when it ends.
 const MAIN: u64 = 0;
 
-/// Runs tasks in an order that a seed gives. When none is ready, the clock jumps to what is due next.
+/// Polls ready tasks in an order drawn from a seed. When no task is ready, the clock jumps to the next wake-up.
 #[derive(Clone)]
 pub(super) struct Executor {
     shared: Arc<Mutex<Shared>>,
@@ -31,22 +40,22 @@ struct Shared {
     ready: Vec<u64>,
     tasks: BTreeMap<u64, Task>,
     last: u64,
-    /// A number that two runs share only if they took the same turns at the same times.
+    /// A hash of the schedule: two runs with the same value polled the same tasks at the same times.
     fingerprint: u64,
 }
 
 struct Task {
     owner: usize,
-    /// Taken out while it runs.
+    /// `None` while the task is polled.
     future: Option<BoxFuture<'static, ()>>,
 }
 
-/// Why a run has no end.
+/// Why a run did not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stuck {
-    /// Nobody is ready, and nothing is due.
+    /// No task is ready, and no timer is set.
     NothingToDo,
-    /// It goes on and on.
+    /// The run took more than [`MAX_POLLS`] polls.
     Endless,
     /// A node panicked.
     Panicked { owner: usize, message: String },
@@ -59,7 +68,7 @@ impl Executor {
         Self { shared: Arc::new(Mutex::new(shared)), clock }
     }
 
-    /// Starts a task of an owner.
+    /// Starts a task for an owner.
     pub(super) fn spawn(&self, owner: usize, future: BoxFuture<'static, ()>) {
         let mut shared = self.lock();
         shared.last += 1;
@@ -74,22 +83,22 @@ impl Executor {
         let ids: Vec<_> =
             shared.tasks.iter().filter(|(_, task)| task.owner == owner).map(|(id, _)| *id).collect();
         let dead: Vec<_> = ids.iter().filter_map(|id| shared.tasks.remove(id)).collect();
-        // What they hold may want this lock as it goes.
+        // A destructor may need this lock.
         drop(shared);
         drop(dead);
     }
 
-    /// A number that two runs share only if they took the same turns at the same times.
+    /// Returns the hash of the schedule: two runs with the same value polled the same tasks at the same times.
     pub(super) fn fingerprint(&self) -> u64 {
         self.lock().fingerprint
     }
 
-    /// Gives a number below a limit.
+    /// Returns a random number below `limit`.
     pub(super) fn random(&self, limit: u64) -> u64 {
         self.lock().random.u64(0..limit)
     }
 
-    /// Runs everybody until this future ends.
+    /// Runs all tasks until `main` ends.
     pub(super) fn run<T>(&self, main: impl Future<Output = T>) -> Result<T, Stuck> {
         let mut main = pin!(main);
         self.lock().ready.push(MAIN);
@@ -129,7 +138,7 @@ impl Executor {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         match polled {
             Ok(Poll::Pending) => {
-                // It may have been killed while it ran.
+                // The task may have been killed while it was polled.
                 let mut shared = self.lock();
                 if let Some(task) = shared.tasks.get_mut(&id) {
                     task.future = Some(future);

@@ -1,93 +1,93 @@
-//! What goes wrong in a run.
+//! The faults of a run.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::fault::Operation;
 
-/// Something that goes wrong.
+/// A fault that a simulation injects into a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FleetFault {
-    /// A node dies, and another is started in its place.
+    /// A node crashes and is restarted.
     Crash {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// When, from the beginning.
+        /// When it crashes, from the start of the run.
         at: Duration,
-        /// How long it takes to start the other.
+        /// How long the restart takes.
         restart_after: Duration,
     },
     /// A node can't reach the queue.
     Partition {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// When, from the beginning.
+        /// When it starts, from the start of the run.
         at: Duration,
-        /// For how long.
+        /// How long it lasts.
         lasts: Duration,
     },
-    /// A node's clock is wrong from the beginning.
+    /// A node's clock is wrong for the whole run.
     Skew {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// By so many milliseconds, backwards if it's below zero.
+        /// How many milliseconds the clock is ahead, or behind if negative.
         millis: i64,
     },
-    /// A call takes long.
+    /// A call is slow.
     Slow {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Which of its operations.
+        /// The operation of the call.
         operation: Operation,
-        /// Which call of that, counted from 1.
+        /// The number of the call among the node's calls of that operation, from 1.
         nth: u64,
-        /// For how long.
+        /// The delay.
         lasts: Duration,
     },
-    /// A call fails, and nothing was done.
+    /// A call fails and has no effect.
     Failure {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Which of its operations.
+        /// The operation of the call.
         operation: Operation,
-        /// Which call of that, counted from 1.
+        /// The number of the call among the node's calls of that operation, from 1.
         nth: u64,
     },
-    /// The leases that a call is about are lost to others just before it.
+    /// The leases of a call are lost to other workers just before it.
     LostLease {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Which of its operations: renewals and settlements are about leases.
+        /// The operation of the call: a renewal or a settlement.
         operation: Operation,
-        /// Which call of that, counted from 1.
+        /// The number of the call among the node's calls of that operation, from 1.
         nth: u64,
     },
-    /// A call is done, and its answer is lost.
+    /// A call takes effect and its answer is lost.
     LostAnswer {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Which of its operations.
+        /// The operation of the call.
         operation: Operation,
-        /// Which call of that, counted from 1.
+        /// The number of the call among the node's calls of that operation, from 1.
         nth: u64,
     },
-    /// A call is never answered. Nodes that do not bound the call wait for ever.
+    /// A call is never answered. A node without a timeout for the call waits for ever.
     NoAnswer {
-        /// Which node.
+        /// The node.
         node: usize,
-        /// Which of its operations.
+        /// The operation of the call.
         operation: Operation,
-        /// Which call of that, counted from 1.
+        /// The number of the call among the node's calls of that operation, from 1.
         nth: u64,
-        /// Whether the queue does what the call asks for.
+        /// Whether the call takes effect.
         is_done: bool,
     },
 }
 
 const OPERATIONS: [Operation; 4] = [Operation::Push, Operation::Claim, Operation::Renew, Operation::Settle];
 
-/// Makes up to so many troubles for so many nodes.
+/// Draws at most `most` faults for `nodes` nodes.
 pub(super) fn make(random: &mut fastrand::Rng, nodes: usize, most: usize) -> Vec<FleetFault> {
     let count = random.usize(0..=most);
     (0..count).map(|_| one(random, nodes)).collect()
@@ -115,7 +115,7 @@ fn one(random: &mut fastrand::Rng, nodes: usize) -> FleetFault {
 }
 
 impl FleetFault {
-    /// The call that it's about: the node, the operation and the number.
+    /// Returns the call that this fault affects: the node, the operation and the number. `None` for a fault of a whole node.
     pub(super) fn call(&self) -> Option<(usize, Operation, u64)> {
         match self {
             Self::Slow { node, operation, nth, .. }
@@ -134,7 +134,7 @@ impl fmt::Display for FleetFault {
             |operation: &Operation, nth: &u64| format!("{} {nth}", format!("{operation:?}").to_lowercase());
         match self {
             Self::Crash { node, at, restart_after } => {
-                write!(f, "node {node} dies after {at:?}, and is back {restart_after:?} later")
+                write!(f, "node {node} crashes after {at:?} and is restarted {restart_after:?} later")
             }
             Self::Partition { node, at, lasts } => {
                 write!(f, "node {node} can't reach the queue after {at:?}, for {lasts:?}")
@@ -147,13 +147,13 @@ impl fmt::Display for FleetFault {
                 write!(f, "{} of node {node} fails", call(operation, nth))
             }
             Self::LostLease { node, operation, nth } => {
-                write!(f, "node {node} has lost its leases before {}", call(operation, nth))
+                write!(f, "node {node} loses its leases before {}", call(operation, nth))
             }
             Self::LostAnswer { node, operation, nth } => {
                 write!(f, "the answer to {} of node {node} is lost", call(operation, nth))
             }
             Self::NoAnswer { node, operation, nth, is_done } => {
-                let done = if *is_done { "is done" } else { "is not done" };
+                let done = if *is_done { "takes effect" } else { "has no effect" };
                 write!(f, "{} of node {node} {done}, and is never answered", call(operation, nth))
             }
         }

@@ -1,4 +1,7 @@
-//! A node of the fleet: a program with its clock, its tasks and its way to the queue.
+//! A node of the fleet: its connection to the queue, its runtime and its clock.
+//!
+//! A call passes `send` before it reaches the queue and `receive` after it. Faults are looked up there by the node, the operation
+//! and the number of the call. A partition that begins while the queue works on a call loses the call's answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +18,10 @@ use queue_core::{
 use super::state::SimState;
 use crate::fault::Operation;
 
-/// For how long a call to a queue that can't be reached waits before it fails.
+/// How long a call waits before it fails if the queue can't be reached.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A program of the fleet, from one start to its death. Cheap to clone.
+/// A program of the fleet, from its start to its crash. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
     pub(super) state: Arc<SimState>,
@@ -27,19 +30,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// Which node it is, from 0; one that takes the place of a dead one has its number.
+    /// Returns the node's number, from 0. A restarted node keeps its number.
     #[must_use]
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// The queue, as this node reaches it: calls take their time, fail, and lose their answers.
+    /// Returns the queue as this node reaches it: calls are slow, fail, and lose their answers.
     #[must_use]
     pub fn queue(&self) -> NodeQueue {
         NodeQueue(self.clone())
     }
 
-    /// The runtime of this node: virtual time, by a clock that may be wrong, and tasks that end with the node.
+    /// Returns the runtime of this node: virtual time, a clock that may be wrong, and tasks that are dropped when the node crashes.
     #[must_use]
     pub fn runtime(&self) -> NodeRuntime {
         NodeRuntime(self.clone())
@@ -52,7 +55,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// What a node runs on.
+/// The runtime of a node.
 #[derive(Clone, Debug)]
 pub struct NodeRuntime(Node);
 
@@ -75,7 +78,7 @@ impl Blocking for NodeRuntime {
 
 impl Runtime for NodeRuntime {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // What a dying node wants done is not done any more.
+        // A crashed node starts no tasks. Its destructors may still try to.
         if !self.0.is_dead.load(Ordering::SeqCst) {
             self.0.state.executor.spawn(self.0.number, task);
         }
@@ -86,12 +89,12 @@ impl Runtime for NodeRuntime {
     }
 }
 
-/// A node's way to the queue.
+/// A node's connection to the queue.
 #[derive(Clone, Debug)]
 pub struct NodeQueue(Node);
 
 impl NodeQueue {
-    /// Brings a call to the queue.
+    /// Carries a call to the queue. Returns the call's number.
     async fn send(&self, operation: Operation) -> Result<u64, QueueError> {
         let state = &self.0.state;
         let nth = state.count(self.0.number, operation);
@@ -112,7 +115,7 @@ impl NodeQueue {
         Ok(nth)
     }
 
-    /// Has others hold these jobs, if that's what happens before this call: they are given back behind the node's back.
+    /// Takes these leases away from the node before its call if a fault says so, by releasing the jobs.
     async fn steal_leases<'a>(
         &self,
         operation: Operation,
@@ -127,7 +130,7 @@ impl NodeQueue {
         state.queue.settle(releases).await.map(drop)
     }
 
-    /// Brings an answer back.
+    /// Carries an answer back to the node.
     async fn receive<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
         let state = &self.0.state;
         state.clock.sleep(state.latency()).await;
@@ -142,7 +145,7 @@ impl NodeQueue {
 }
 
 fn unavailable(operation: Operation, why: &str) -> QueueError {
-    QueueError::unavailable(format!("{operation:?}: {why}, as the simulation wants it").to_lowercase())
+    QueueError::unavailable(format!("{operation:?}: {why} (injected by the simulation)").to_lowercase())
 }
 
 #[async_trait]
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
     use crate::fleet::fault::FleetFault;
 
-    /// T8: a node that was cut off while it waited for an answer never gets that.
+    /// T8: a node that is cut off while it waits for an answer never gets the answer.
     #[test]
     fn a_node_that_is_cut_off_gets_no_answer() {
         let second = Duration::from_secs(1);
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(claimed.map(drop).map_err(|error| error.kind()), Err(QueueErrorKind::Unavailable));
         assert!(
             queue.0.state.queue.records().iter().all(|job| job.fence.0 == 1),
-            "it was leased all the same"
+            "the job was leased although the answer was lost"
         );
     }
 }

@@ -1,4 +1,8 @@
-//! One run, as its scenario sees it.
+//! The interface of one run to its scenario.
+//!
+//! A crash task per [`FleetFault::Crash`] waits until its time, sets the node's `is_dead`, drops all tasks of the node, and starts
+//! the program again later. `is_dead` is set first, so that destructors of the dropped tasks cannot spawn new ones. Two crashes of
+//! one node may overlap: the second finds `is_dead` set and does nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +26,7 @@ pub struct Sim(Arc<Inner>);
 
 struct Inner {
     state: Arc<SimState>,
-    /// Those that live, by their numbers.
+    /// The living nodes, by number.
     nodes: Mutex<BTreeMap<usize, Running>>,
 }
 
@@ -33,13 +37,13 @@ struct Running {
 
 type Program = Arc<dyn Fn(Node) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// The owner of what goes wrong: it's no node, and nobody kills it.
+/// The owner of the crash tasks. It is not a node and never crashes.
 const FAULT_OWNER: usize = usize::MAX;
 
-/// How often it's looked whether all is done.
+/// How often `run_until_finished` checks the jobs.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long jobs may take once nothing goes wrong any more.
+/// How long jobs may take after the last fault.
 const HORIZON: Duration = Duration::from_secs(4 * 60 * 60);
 
 impl Sim {
@@ -56,19 +60,19 @@ impl Sim {
         sim
     }
 
-    /// The queue itself, to push to and to look at: nothing goes wrong on the way.
+    /// Returns the queue itself, for the scenario to push and to inspect. No faults are injected here.
     #[must_use]
     pub fn queue(&self) -> &ModelQueue {
         &self.0.state.queue
     }
 
-    /// The clock that is right.
+    /// Returns the clock that is right.
     #[must_use]
     pub fn clock(&self) -> &VirtualClock {
         &self.0.state.clock
     }
 
-    /// Starts a node, and starts it again after each of its deaths: a program that is given its own queue and runtime.
+    /// Starts a node, and restarts it after each crash. `program` gets the node's own queue and runtime.
     pub fn start<P, F>(&self, program: P)
     where
         P: Fn(Node) -> F + Send + Sync + 'static,
@@ -92,7 +96,7 @@ impl Sim {
         clock.sleep(at).await;
         let running =
             self.lock().get(&number).map(|running| (running.program.clone(), running.is_dead.clone()));
-        // One that is dead already dies no second death.
+        // A node that is dead already does not crash again.
         let Some((program, is_dead)) = running.filter(|(_, is_dead)| !is_dead.swap(true, Ordering::SeqCst))
         else {
             return;
@@ -103,24 +107,24 @@ impl Sim {
         self.launch(number, program);
     }
 
-    /// Lets time pass.
+    /// Waits for this much virtual time.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// Dropping the future has no effect.
     pub async fn sleep(&self, time: Duration) {
         self.0.state.clock.sleep(time).await;
     }
 
-    /// Waits until every job has finished and nothing goes wrong any more.
+    /// Waits until every job has finished.
     ///
     /// # Errors
     ///
-    /// There are jobs that haven't finished four hours after the last trouble.
+    /// If there are unfinished jobs four hours after the last fault.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time; nodes and troubles go on.
+    /// Dropping the future has no effect: nodes and faults continue.
     pub async fn run_until_finished(&self) -> Result<(), BoxError> {
         let clock = &self.0.state.clock;
         let end = self.0.state.end_of_faults().max(clock.now()).saturating_add(HORIZON);
@@ -133,7 +137,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Lists all jobs that the queue holds, finished ones too, in push order.
+    /// Returns all jobs that the queue holds, in push order, finished jobs included.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobRecord> {
         self.0.state.queue.records()
@@ -149,7 +153,7 @@ impl Sim {
         self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends everything.
+    /// Drops all tasks of the run.
     pub(super) fn end(&self) {
         let nodes = std::mem::take(&mut *self.lock());
         for (number, running) in nodes {

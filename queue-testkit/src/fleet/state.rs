@@ -1,4 +1,4 @@
-//! What all nodes of a run share.
+//! The state that all nodes of a run share.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::clock::VirtualClock;
 use crate::fault::Operation;
 use crate::model_queue::ModelQueue;
 
-/// How long a call is on its way at most, there and back each, in microseconds.
+/// The maximum latency of a call in each direction, in microseconds.
 const LATENCY: u64 = 20_000;
 
 pub(crate) struct SimState {
@@ -35,12 +35,12 @@ impl SimState {
         })
     }
 
-    /// How long it has been going on.
+    /// Returns how long the run has lasted.
     pub(super) fn age(&self) -> Duration {
         self.clock.now().since(VirtualClock::START)
     }
 
-    /// Counts a call of a node's, from 1.
+    /// Counts a call of a node. Returns its number, from 1.
     pub(super) fn count(&self, node: usize, operation: Operation) -> u64 {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry((node, operation)).or_default();
@@ -52,7 +52,7 @@ impl SimState {
         Duration::from_micros(self.executor.random(LATENCY))
     }
 
-    /// By how much a node's clock is wrong, in microseconds.
+    /// Returns how far a node's clock is ahead, in microseconds.
     pub(super) fn skew(&self, node: usize) -> i64 {
         let skew = self.faults.iter().find_map(|fault| match fault {
             FleetFault::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
@@ -90,7 +90,7 @@ impl SimState {
         self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::LostAnswer { .. }))
     }
 
-    /// Returns whether the queue does what a call asks for that is never answered; `None` if the call is answered.
+    /// Returns whether a call that is never answered takes effect. `None` if the call is answered.
     pub(super) fn silence(&self, node: usize, operation: Operation, nth: u64) -> Option<bool> {
         self.about(node, operation, nth).find_map(|fault| match fault {
             FleetFault::NoAnswer { is_done, .. } => Some(*is_done),
@@ -102,7 +102,7 @@ impl SimState {
         self.faults.iter().filter(move |fault| fault.call() == Some((node, operation, nth)))
     }
 
-    /// When the last trouble is over that has a time.
+    /// Returns when the last crash or partition is over.
     pub(super) fn end_of_faults(&self) -> Timestamp {
         let ends = self.faults.iter().map(|fault| match fault {
             FleetFault::Crash { at, restart_after, .. } => *at + *restart_after,

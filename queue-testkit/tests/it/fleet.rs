@@ -173,7 +173,7 @@ fn what_can_not_go_on_says_so() {
         Ok(())
     };
     let error = simulate(waits).runs(1).max_faults(0).check().unwrap_err();
-    assert!(error.message.starts_with("nobody has anything to do"), "{error}");
+    assert!(error.message.starts_with("no task is ready"), "{error}");
 
     let idle = async |sim: Sim| {
         sim.queue().enqueue(act::new()).await?;
