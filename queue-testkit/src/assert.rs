@@ -1,4 +1,4 @@
-//! Assertions on what a kit's queue holds, which show the nearest that was there instead.
+//! Assertions on the jobs of a kit's queue. A failed assertion shows the jobs that come closest.
 
 use std::fmt::{Debug, Write as _};
 
@@ -11,7 +11,7 @@ impl TestKit {
     ///
     /// # Panics
     ///
-    /// With the nearest jobs that are there, field by field.
+    /// If the job is not there or is in another state. The message compares the closest jobs field by field.
     #[track_caller]
     pub fn assert_completed<J: Job>(&self, job: &J) {
         self.assert_state(job, State::Completed);
@@ -21,7 +21,7 @@ impl TestKit {
     ///
     /// # Panics
     ///
-    /// With the nearest jobs that are there, field by field.
+    /// If the job is not there or is in another state. The message compares the closest jobs field by field.
     #[track_caller]
     pub fn assert_discarded<J: Job>(&self, job: &J) {
         self.assert_state(job, State::Discarded);
@@ -31,7 +31,7 @@ impl TestKit {
     ///
     /// # Panics
     ///
-    /// With the nearest jobs that are there, field by field.
+    /// If the job is not there or is in another state. The message compares the closest jobs field by field.
     #[track_caller]
     pub fn assert_cancelled<J: Job>(&self, job: &J) {
         self.assert_state(job, State::Cancelled);
@@ -69,7 +69,7 @@ pub struct FieldCheck {
     pub actual: String,
 }
 
-/// Looks for an unfinished job whose fields are as expected. For [`assert_enqueued!`](crate::assert_enqueued).
+/// Panics unless an unfinished job has the expected fields. Used by [`assert_enqueued!`](crate::assert_enqueued).
 #[doc(hidden)]
 #[track_caller]
 pub fn enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) -> Vec<FieldCheck>) {
@@ -87,7 +87,7 @@ pub fn enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) -> Vec
     fail(&format!("no unfinished `{}` is\n  {expected}", J::NAME), &found, differences);
 }
 
-/// Looks that no unfinished job has such fields. For [`refute_enqueued!`](crate::refute_enqueued).
+/// Panics if an unfinished job has the given fields. Used by [`refute_enqueued!`](crate::refute_enqueued).
 #[doc(hidden)]
 #[track_caller]
 pub fn not_enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) -> Vec<FieldCheck>) {
@@ -102,7 +102,7 @@ pub fn not_enqueued<J: Job>(kit: &TestKit, expected: &str, check: impl Fn(&J) ->
     );
 }
 
-/// Asserts that an unfinished job with these fields is there; fields after `..` don't matter.
+/// Asserts that there is an unfinished job with these fields; fields after `..` don't matter.
 ///
 /// ```
 /// # use queue_core::{background_job, jobs, QueueExt as _};
@@ -134,7 +134,7 @@ macro_rules! assert_enqueued {
     ($kit:expr, $($job:ident)::+ { .. }) => { $crate::assert_enqueued!($kit, $($job)::+ {}) };
 }
 
-/// Asserts that no unfinished job with these fields is there; fields after `..` don't matter.
+/// Asserts that there is no unfinished job with these fields; fields after `..` don't matter.
 #[macro_export]
 macro_rules! refute_enqueued {
     ($kit:expr, $($job:ident)::+ { $($field:ident : $value:expr),* $(, ..)? $(,)? }) => {
@@ -169,7 +169,7 @@ fn unfinished<J: Job>(kit: &TestKit) -> Vec<(JobRecord, J)> {
     found
 }
 
-/// Fails with the nearest of what was found: that with the fewest differences.
+/// Panics with the closest of the candidates: the one with the fewest differences.
 #[track_caller]
 fn fail<J: Job>(
     what: &str,

@@ -1,4 +1,8 @@
-//! Virtual time: it passes when the test says so, and then at once.
+//! Virtual time, which passes only when a test moves it.
+//!
+//! A clock of the kit's own is one `Mutex<State>` that all clones share: the present instant and the wakers of all sleepers,
+//! ordered by the time at which they wake. `advance_to` sets the instant, takes the sleepers that are due out of the state, and
+//! wakes them after the lock is released, because a waker may call the clock again. A sleeper that is dropped removes itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +17,8 @@ use queue_core::{Clock, Timestamp};
 
 /// A clock that stands still until it is moved. Cheap to clone; clones are the same clock.
 ///
-/// Moving it wakes everyone whose time has come, in the order of their times.
-/// It needs no runtime and works in any. One made by [`of_tokio`](Self::of_tokio) is tokio's paused time instead.
+/// Moving the clock wakes all sleepers that are due, ordered by their wake-up times.
+/// It needs no runtime and works in any. A clock made by [`of_tokio`](Self::of_tokio) shows tokio's paused time instead.
 #[derive(Clone)]
 pub struct VirtualClock(Source);
 
@@ -34,7 +38,7 @@ impl VirtualClock {
     /// Where virtual time starts: noon of 1 January 2030, UTC.
     pub const START: Timestamp = Timestamp::from_micros(1_893_499_200_000_000);
 
-    /// Makes a clock that shows [`VirtualClock::START`].
+    /// Creates a clock that shows [`VirtualClock::START`].
     #[must_use]
     pub fn new() -> Self {
         Self(Source::Own(Arc::new(Mutex::new(State {
@@ -44,26 +48,27 @@ impl VirtualClock {
         }))))
     }
 
-    /// Makes a clock that shows tokio's paused time, starting at [`VirtualClock::START`].
+    /// Creates a clock that shows tokio's paused time, starting at [`VirtualClock::START`].
     ///
-    /// What sleeps by `tokio::time` and what sleeps by this clock agree then.
+    /// Sleeps of `tokio::time` and sleeps of this clock then agree.
     #[must_use]
     pub fn of_tokio() -> Self {
         Self(Source::Tokio(tokio::time::Instant::now()))
     }
 
-    /// Tells whether this is tokio's paused time.
+    /// Returns whether this clock shows tokio's paused time.
     #[must_use]
     pub fn is_tokio(&self) -> bool {
         matches!(self.0, Source::Tokio(_))
     }
 
-    /// Moves the clock, stopping at the end of time. Tokio's time is moved by [`pass`](Self::pass) alone.
+    /// Moves the clock, up to the end of time. Has no effect on tokio's time, which only [`pass`](Self::pass) moves.
     pub fn advance(&self, by: Duration) {
         self.advance_to(self.now().saturating_add(by));
     }
 
-    /// Moves the clock to an instant; one that is past changes nothing. Tokio's time is moved by [`pass`](Self::pass) alone.
+    /// Moves the clock to an instant; an instant in the past changes nothing. Has no effect on tokio's time, which only
+    /// [`pass`](Self::pass) moves.
     pub fn advance_to(&self, to: Timestamp) {
         let Source::Own(state) = &self.0 else { return };
         let due = {
@@ -79,11 +84,11 @@ impl VirtualClock {
         }
     }
 
-    /// Moves the clock, tokio's paused time too.
+    /// Moves the clock, also one that shows tokio's paused time.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the time has passed.
+    /// Dropping the future does not undo it: the time has passed once the future was polled.
     pub async fn pass(&self, by: Duration) {
         match &self.0 {
             Source::Own(_) => self.advance(by),
@@ -91,7 +96,7 @@ impl VirtualClock {
         }
     }
 
-    /// Tells when the next sleeper wakes; tokio doesn't tell.
+    /// Returns when the next sleeper wakes. `None` if there is none, or if the clock shows tokio's time, which doesn't reveal it.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         match &self.0 {

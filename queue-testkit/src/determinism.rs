@@ -1,4 +1,4 @@
-//! Whether a run is the same each time.
+//! Checks that a run is the same each time.
 
 use std::fmt;
 
@@ -10,9 +10,10 @@ use crate::explore::HasKit;
 use crate::kit::{KitError, TestKit};
 use crate::report::Run;
 
-/// Makes a run twice, each from a set-up of its own, and holds both to be the same: attempts, outcomes, times, and all that
-/// the queue holds in the end. A job that asks the machine for time or randomness is found this way, unless what it was
-/// told happens to be the same both times.
+/// Runs the same set-up twice and checks that both runs agree: their attempts, outcomes and times, and the jobs that the queue
+/// holds at the end.
+///
+/// This finds jobs that read real time or draw unseeded random numbers, unless both runs happen to read the same value.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -46,11 +47,11 @@ use crate::report::Run;
 ///
 /// # Errors
 ///
-/// [`NonDeterministic::Differs`] shows where the runs part; the other kinds say why there was none.
+/// [`NonDeterministic::Differs`] has the first difference. The other variants say why there was no complete run.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the run that is under way.
+/// Dropping the future ends the current run.
 pub async fn assert_deterministic<S, W>(setup: S) -> Result<Run, NonDeterministic>
 where
     S: AsyncFn() -> Result<W, BoxError>,
@@ -68,24 +69,24 @@ where
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NonDeterministic {
-    /// They are not.
+    /// The runs differ.
     #[error(
         "a run is not the same each time: {job}\n  once:  {once}\n  again: {again}\n\
-         A job that asks the machine for the time or for randomness can't be run again as it was. Have it take the time from \
+         A job that reads real time or unseeded randomness can't be repeated. Make it take the time from \
          `JobContext::now` and wait by `JobContext::sleep`, and seed what is random by `JobContext::id`."
     )]
     Differs {
-        /// Which job, and what about it.
+        /// The job or attempt that differs.
         job: String,
-        /// How it was the first time.
+        /// How it was in the first run.
         once: String,
-        /// How it was the second time.
+        /// How it was in the second run.
         again: String,
     },
     /// The set-up failed.
     #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
-    /// The kit could not run the jobs to their end.
+    /// The kit failed while it ran the jobs.
     #[error("a run could not go on")]
     Kit(#[source] KitError),
 }
@@ -98,14 +99,14 @@ impl NonDeterministic {
     }
 }
 
-/// The text with its causes, since tests that end with an error show its `Debug`.
+/// Prints the message with its causes, since a test that returns an error prints its `Debug`.
 impl fmt::Debug for NonDeterministic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", chain(self))
     }
 }
 
-/// A fact of a run.
+/// A line of text that both runs must agree on.
 #[derive(PartialEq, Eq)]
 struct Line {
     about: String,

@@ -1,4 +1,4 @@
-//! Faults at the seams of a queue: scripted, or at random from a seed.
+//! Faults between a caller and its queue, scripted by the test or drawn at random from a seed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use queue_core::{
     Transition,
 };
 
-/// What a queue is asked to do.
+/// An operation of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// [`Queue::push`].
@@ -23,30 +23,30 @@ pub enum Operation {
     Settle,
 }
 
-/// What goes wrong.
+/// A failure that a test injects into one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// `Unavailable`, and nothing was done.
+    /// The call fails as `Unavailable` and has no effect.
     FailBefore,
-    /// `Unavailable`, but it was done: the answer was lost.
+    /// The call takes effect and then fails as `Unavailable`: the answer is lost.
     ///
-    /// What a claim leased then is with nobody until the leases expire.
+    /// Jobs that such a claim leased belong to no worker until their leases expire.
     FailAfter,
-    /// The answer takes so long.
+    /// The answer is late by this duration.
     Delay(Duration),
-    /// The call is never answered, and nothing was done. Callers that do not bound the call wait for ever.
+    /// The call has no effect and is never answered. A caller without a timeout waits for ever.
     NoAnswer,
-    /// The jobs of this claim are delivered a second time by the next, under the same leases.
+    /// The next claim delivers the jobs of this claim a second time, under the same leases.
     DeliverTwice,
-    /// The leases that the call is about are lost to others just before it (after it, for a claim).
+    /// The call's leases are lost to other workers just before the call (just after it, for a claim).
     LoseLease,
 }
 
 impl Fault {
     const SLOW: Self = Self::Delay(Duration::from_millis(20));
 
-    /// The faults that an operation can have at random.
+    /// Returns the faults that may be drawn at random for an operation.
     const fn of(operation: Operation) -> &'static [Self] {
         match operation {
             Operation::Push => &[Self::FailBefore, Self::FailAfter, Self::SLOW],
@@ -60,7 +60,7 @@ impl Fault {
     }
 }
 
-/// The faults that a queue is to have. Cheap to clone; clones are the same script.
+/// The faults to inject into a queue. Cheap to clone; clones share one script.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Script>>);
 
@@ -72,19 +72,19 @@ struct Script {
 }
 
 impl Faults {
-    /// Has the nth call of an operation from now on, counted from 1, go wrong.
+    /// Injects `fault` into the nth call of an operation from now on, counted from 1.
     pub fn on(&self, operation: Operation, nth: u32, fault: Fault) {
         let mut script = self.lock();
         let done = script.done.get(&operation).copied().unwrap_or_default();
         script.scripted.insert((operation, done + nth), fault);
     }
 
-    /// Has one call in so many go wrong from now on, at random from the seed; zero stops that.
+    /// Injects a fault into one of `one_in` calls on average from now on, drawn from the seed. Zero turns this off.
     pub fn randomly(&self, seed: u64, one_in: u32) {
         self.lock().random = (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in));
     }
 
-    /// Counts a call and tells what goes wrong with it.
+    /// Counts a call and returns the fault to inject into it.
     pub(crate) fn next(&self, operation: Operation) -> Option<Fault> {
         let mut script = self.lock();
         let done = script.done.entry(operation).or_default();
@@ -105,7 +105,7 @@ impl Faults {
     }
 }
 
-/// A queue with faults: wraps any queue.
+/// A decorator that injects faults into a queue.
 #[derive(Debug)]
 pub struct Faulty<Q> {
     queue: Q,
@@ -119,17 +119,17 @@ trait ClockDebug: Clock + std::fmt::Debug {}
 impl<C: Clock + std::fmt::Debug> ClockDebug for C {}
 
 impl<Q: Queue> Faulty<Q> {
-    /// Wraps a queue; nothing goes wrong until [`faults`](Self::faults) says so. Delays go by the clock.
+    /// Wraps a queue. Without entries in [`faults`](Self::faults), every call passes through. Delays are measured by `clock`.
     pub fn new(queue: Q, clock: impl Clock + std::fmt::Debug) -> Self {
         Self { queue, faults: Faults::default(), clock: Box::new(clock), again: Mutex::default() }
     }
 
-    /// The script.
+    /// Returns the script of faults.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Begins a call: waits or fails as the script has it, and says what else is to go wrong.
+    /// Begins a call: delays it or fails it if the script says so. Returns the fault that remains to be applied.
     async fn begin(&self, operation: Operation) -> Result<Option<Fault>, QueueError> {
         let fault = self.faults.next(operation);
         match fault {
@@ -143,7 +143,7 @@ impl<Q: Queue> Faulty<Q> {
         }
     }
 
-    /// Has somebody else hold these jobs in the eyes of the queue: they are given back behind their holder's back.
+    /// Takes the leases away from their holder by releasing the jobs, as if they had expired and other workers claimed them.
     async fn lose(&self, leases: impl Iterator<Item = &Lease> + Send) -> Result<(), QueueError> {
         let releases = leases.map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
         self.queue.settle(releases).await.map(drop)
@@ -151,9 +151,7 @@ impl<Q: Queue> Faulty<Q> {
 }
 
 fn failed(operation: Operation, when: &str) -> QueueError {
-    QueueError::unavailable(
-        format!("a fault that the test asked for: {operation:?} failed {when}").to_lowercase(),
-    )
+    QueueError::unavailable(format!("injected fault: {operation:?} failed {when}").to_lowercase())
 }
 
 fn answered<T>(operation: Operation, fault: Option<Fault>, answer: T) -> Result<T, QueueError> {

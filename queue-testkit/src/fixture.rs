@@ -1,4 +1,4 @@
-//! What the conformance suite needs of a queue under test.
+//! The interface between the conformance suite and a queue under test.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,29 +8,30 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::{Admin, NewJob, QueueError, Receipt, Timestamp};
 
-/// A fresh, empty queue and the means to move its time.
+/// A fresh, empty queue, with control over its clock.
 ///
-/// Finished jobs must be kept until they are pruned, and the clock must stand still but for [`advance`](Fixture::advance).
+/// The queue must keep finished jobs until they are pruned. Its clock must stand still except for [`advance`](Fixture::advance).
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
-    /// The queue under test; every call gives a handle on the same one.
+    /// Returns a handle on the queue under test. Every call returns a handle on the same queue.
     fn queue(&self) -> Arc<dyn Admin>;
 
-    /// The present instant of the queue's own clock.
+    /// Returns the present instant by the queue's own clock.
     fn now(&self) -> Timestamp;
 
-    /// Moves the queue's clock, and wakes those who wait for it.
+    /// Moves the queue's clock, and wakes the callers that wait for it.
     async fn advance(&self, by: Duration);
 
-    /// Closes the handle that [`queue`](Fixture::queue) gives.
+    /// Closes the handle that [`queue`](Fixture::queue) returns.
     async fn close(&self);
 
-    /// Opens the same store anew, as a restarted program would; `None` for a queue that lives in memory only.
+    /// Opens the same store again, as a restarted program would. Returns `None` if the queue lives in memory only.
     async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         None
     }
 
-    /// Makes another queue, fresh and empty, that takes so many unfinished jobs; `None` for one that takes no bound.
+    /// Creates another queue, fresh and empty, that holds at most `capacity` unfinished jobs. Returns `None` if the backend has no
+    /// bound.
     async fn bounded(&self, capacity: u32) -> Option<Bounded> {
         let _: u32 = capacity;
         None
@@ -41,11 +42,11 @@ pub trait Fixture: Send + Sync + 'static {
 pub struct Bounded {
     /// The queue.
     pub queue: Arc<dyn Admin>,
-    /// Its push that doesn't wait for room.
+    /// Its push that doesn't wait for capacity.
     pub try_push: TryPush,
 }
 
-/// A push that answers `Full` rather than wait for room.
+/// A push that fails as `Full` instead of waiting for capacity.
 pub type TryPush =
     Box<dyn Fn(Vec<NewJob>) -> BoxFuture<'static, Result<Vec<Receipt>, QueueError>> + Send + Sync>;
 

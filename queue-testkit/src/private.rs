@@ -1,4 +1,4 @@
-//! Paths for generated code. Nothing here is for people, and all of it may change.
+//! Paths used by generated code. This is not public API and may change at any time.
 
 use std::future::Future;
 
@@ -10,12 +10,12 @@ use crate::kit::{TestKit, TestKitBuilder};
 ///
 /// # Panics
 ///
-/// There can't be a runtime.
+/// If no runtime can be created.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     match runtime {
         Ok(runtime) => runtime.block_on(test),
-        Err(error) => panic!("no runtime could be made for the test: {error}"),
+        Err(error) => panic!("the test could not create a runtime: {error}"),
     }
 }
 
@@ -23,7 +23,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 ///
 /// # Panics
 ///
-/// With every problem that there is.
+/// If the kit can't be built. The message lists every problem.
 #[track_caller]
 pub fn built(builder: TestKitBuilder) -> TestKit {
     match builder.build() {

@@ -1,4 +1,4 @@
-//! Remembers events, and waits for those that a test expects.
+//! An observer that records events, and lets tests wait for the events they expect.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +8,9 @@ use futures_util::future::{Either, select};
 use queue_core::{Event, Job, Observer};
 use tokio::sync::Notify;
 
-/// An observer that remembers what it's told. Cheap to clone; clones are the same recorder.
+/// An observer that records the events it receives. Cheap to clone; clones share one record.
 ///
-/// A test waits here for what it expects to happen, rather than for time.
+/// With it a test waits for the event it expects instead of for a time.
 #[derive(Clone, Debug)]
 pub struct Recorder(Arc<Shared>);
 
@@ -22,45 +22,45 @@ struct Shared {
 }
 
 impl Recorder {
-    /// Makes one that waits 10 s at most, by tokio's time: virtual where that is paused.
+    /// Creates a recorder whose waits time out after 10 s of tokio's time, which is virtual while it is paused.
     #[must_use]
     pub fn new() -> Self {
         Self::with_deadline(Duration::from_secs(10))
     }
 
-    /// Makes one that waits so long at most, by tokio's time.
+    /// Creates a recorder whose waits time out after `deadline` of tokio's time.
     #[must_use]
     pub fn with_deadline(deadline: Duration) -> Self {
         Self(Arc::new(Shared { events: Mutex::default(), arrived: Notify::new(), deadline }))
     }
 
-    /// Gives what was told so far.
+    /// Returns the events recorded so far.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.0.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts the events that fit.
+    /// Returns the number of recorded events that match.
     #[must_use]
     pub fn count(&self, fits: impl Fn(&Event) -> bool) -> usize {
         self.events().iter().filter(|event| fits(event)).count()
     }
 
-    /// Waits until an event that fits was told, and gives the first of them.
+    /// Waits until an event that matches is recorded, and returns the first one.
     ///
     /// # Panics
     ///
-    /// When the deadline passes, with what did happen.
+    /// If the deadline passes. The message lists the events that were recorded.
     pub async fn wait_for(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
         let mut events = self.wait_for_count(what, 1, fits).await;
         events.swap_remove(0)
     }
 
-    /// Waits until so many events that fit were told, and gives them.
+    /// Waits until `count` events that match are recorded, and returns them.
     ///
     /// # Panics
     ///
-    /// When the deadline passes, with what did happen.
+    /// If the deadline passes. The message lists the events that were recorded.
     #[expect(clippy::panic, reason = "a test that waits in vain fails by a panic")]
     pub async fn wait_for_count(
         &self,
@@ -88,21 +88,21 @@ impl Recorder {
         }
     }
 
-    /// Waits until so many attempts of a kind of job have ended.
+    /// Waits until `count` attempts of job type `J` have ended.
     ///
     /// # Panics
     ///
-    /// When the deadline passes, with what did happen.
+    /// If the deadline passes. The message lists the events that were recorded.
     pub async fn wait_for_ended<J: Job>(&self, count: usize) -> Vec<Event> {
         let ended = |event: &Event| matches!(event, Event::Ended { job, .. } if job.name == J::NAME);
         self.wait_for_count(&format!("{count} ended attempts of `{}`", J::NAME), count, ended).await
     }
 
-    /// Waits until so many attempts of a kind of job were settled.
+    /// Waits until `count` attempts of job type `J` have been settled.
     ///
     /// # Panics
     ///
-    /// When the deadline passes, with what did happen.
+    /// If the deadline passes. The message lists the events that were recorded.
     pub async fn wait_for_settled<J: Job>(&self, count: usize) -> Vec<Event> {
         let settled = |event: &Event| matches!(event, Event::Settled { job, .. } if job.name == J::NAME);
         self.wait_for_count(&format!("{count} settled attempts of `{}`", J::NAME), count, settled).await

@@ -1,4 +1,4 @@
-//! What a run of the kit did.
+//! Reports of what a kit ran.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::clock::VirtualClock;
 pub struct AttemptReport {
     /// Which attempt of which job.
     pub facts: JobFacts,
-    /// What the job carried.
+    /// The job's body.
     pub body: Body,
-    /// When it began.
+    /// When the attempt began.
     pub started_at: Timestamp,
-    /// When it had ended and was settled.
+    /// When the attempt was settled.
     pub ended_at: Timestamp,
-    /// How it ended; an error's causes are in its message.
+    /// How the attempt ended. An error's causes are part of its message.
     pub outcome: Outcome,
-    /// Where the job went.
+    /// The transition that the attempt led to.
     pub transition: Transition,
-    /// Whether that was recorded.
+    /// Whether the queue applied that transition.
     pub settled: Settled,
 }
 
-/// What a run did, and what it left.
+/// The attempts of a run, and the jobs left unfinished.
 #[derive(Clone, Debug)]
 pub struct Run {
     attempts: Vec<AttemptReport>,
@@ -39,25 +39,25 @@ impl Run {
         Self { attempts, waiting }
     }
 
-    /// All attempts, in the order in which they were made.
+    /// Returns all attempts, in the order in which they ran.
     #[must_use]
     pub fn attempts(&self) -> &[AttemptReport] {
         &self.attempts
     }
 
-    /// Counts the attempts of a kind of job.
+    /// Returns the number of attempts of job type `J`.
     #[must_use]
     pub fn attempts_of<J: Job>(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.facts.name == J::NAME).count()
     }
 
-    /// The jobs that were unfinished at the end: waiting for a time beyond the horizon, or for a queue that is paused.
+    /// Returns the jobs that were unfinished at the end: due after the horizon, or in a paused queue.
     #[must_use]
     pub fn waiting(&self) -> &[JobRecord] {
         &self.waiting
     }
 
-    /// The attempts that failed.
+    /// Returns the attempts that failed.
     pub fn failures(&self) -> impl Iterator<Item = &AttemptReport> {
         self.attempts.iter().filter(|attempt| attempt.outcome.failure().is_some())
     }
@@ -66,7 +66,7 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// With the error of each that didn't.
+    /// If an attempt did not succeed. The message lists the errors.
     #[track_caller]
     pub fn expect_success(&self) {
         let bad: Vec<_> =
@@ -75,9 +75,9 @@ impl Run {
         assert!(bad.is_empty(), "{} of {} attempts did not succeed:{text}", bad.len(), self.attempts.len());
     }
 
-    /// Writes the run, an attempt a line: the same for the same seed, byte for byte, on every machine.
+    /// Returns the run as text, one line per attempt. The same seed gives the same bytes on every machine.
     ///
-    /// Jobs are numbered in the order in which they were first run.
+    /// Jobs are numbered in the order of their first attempts.
     #[must_use]
     pub fn trace(&self) -> String {
         let mut seen: Vec<JobId> = Vec::new();

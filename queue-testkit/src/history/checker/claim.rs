@@ -15,7 +15,7 @@ pub(super) struct Claim<'a> {
     /// The clients that received it: when, as which attempt, and until when the lease held. A right history has one.
     pub(super) claimed: Vec<(Span, u32, Timestamp)>,
     pub(super) renewals: Vec<(Span, Timestamp)>,
-    /// The calls that were told that the lease was lost.
+    /// The calls that were answered that the lease was lost.
     pub(super) refusals: Vec<Span>,
     /// The settlements that were applied, or may have been.
     pub(super) settled: Vec<Settling<'a>>,
