@@ -162,7 +162,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
                     simulated.faults += kept.len();
                     simulated.fingerprint = simulated.fingerprint.rotate_left(1) ^ fingerprint;
                 }
-                Err(broken) => return Err(self.shrunk(seed, &all, kept, broken)),
+                Err(broken) => return Err(self.shrink(seed, &all, kept, broken)),
             }
         }
         Ok(simulated)
@@ -197,7 +197,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     }
 
     /// Removes faults, one after another, as long as the run still fails.
-    fn shrunk(
+    fn shrink(
         &self,
         seed: u64,
         all: &[FleetFault],

@@ -3,7 +3,7 @@
 mod admin;
 mod fixture;
 mod sync;
-mod turn;
+mod waiters;
 
 use std::fmt;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use queue_core::{
 use tokio::sync::Notify;
 
 use crate::VirtualClock;
-use turn::{ClaimTurn, PushTurn, Turns};
+use waiters::{WaitList, WaitingClaim, WaitingPush};
 
 /// A queue in memory that does what the contract says, by a [`VirtualClock`], and nothing else.
 ///
@@ -42,8 +42,8 @@ struct Shared {
 struct State {
     table: JobTable,
     capacity: Option<u32>,
-    claims: Turns<ClaimTurn>,
-    pushes: Turns<PushTurn>,
+    claims: WaitList<WaitingClaim>,
+    pushes: WaitList<WaitingPush>,
     is_closed: bool,
 }
 
@@ -84,8 +84,8 @@ impl ModelQueue {
         let state = State {
             table: JobTable::new(config),
             capacity,
-            claims: Turns::default(),
-            pushes: Turns::default(),
+            claims: WaitList::default(),
+            pushes: WaitList::default(),
             is_closed: false,
         };
         Self(Arc::new(Shared { clock, state: Mutex::new(state), changed: Notify::new() }))
@@ -130,11 +130,11 @@ impl ModelQueue {
     }
 
     /// Looks at the queue; those who wait are told only if time had something for them.
-    fn look<T>(&self, look: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    fn read<T>(&self, read: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let now = self.0.clock.now();
         let mut state = self.lock();
         let has_served = state.serve(now);
-        let answer = look(&mut state, now);
+        let answer = read(&mut state, now);
         drop(state);
         if has_served {
             self.0.changed.notify_waiters();
@@ -143,14 +143,14 @@ impl ModelQueue {
     }
 
     /// Waits in a line: looks for an answer now, and whenever the queue changed or the time has come to look again.
-    async fn wait_for<T>(&self, mut look: impl FnMut(&mut State, Timestamp) -> Look<T>) -> T {
+    async fn wait_for<T>(&self, mut poll: impl FnMut(&mut State, Timestamp) -> Polled<T>) -> T {
         loop {
             // Made before the look, so that a change between the look and the wait is not missed.
             let changed = pin!(self.0.changed.notified());
-            match self.look(&mut look) {
-                Look::Answer(answer) => return answer,
-                Look::Wait(None) => changed.await,
-                Look::Wait(Some(at)) => {
+            match self.read(&mut poll) {
+                Polled::Answer(answer) => return answer,
+                Polled::Wait(None) => changed.await,
+                Polled::Wait(Some(at)) => {
                     let now = self.0.clock.now();
                     let sleep = self.0.clock.sleep(at.since(now));
                     // A clock that moved meanwhile has made the sleep too long.
@@ -168,7 +168,7 @@ impl ModelQueue {
 }
 
 /// What a look at a turn says.
-enum Look<T> {
+enum Polled<T> {
     Answer(T),
     /// Look again when the queue changes, or at this instant.
     Wait(Option<Timestamp>),
@@ -186,15 +186,15 @@ impl State {
         if self.is_closed {
             return has_served;
         }
-        for turn in self.pushes.waiting() {
+        for waiter in self.pushes.waiting() {
             // Those behind it wait too, even where their jobs would fit: a large batch is not to starve.
-            if !turn.serve(&mut self.table, now, self.capacity) {
+            if !waiter.serve(&mut self.table, now, self.capacity) {
                 break;
             }
             has_served = true;
         }
-        for turn in self.claims.waiting() {
-            has_served |= turn.serve(&mut self.table, now);
+        for waiter in self.claims.waiting() {
+            has_served |= waiter.serve(&mut self.table, now);
         }
         has_served
     }
@@ -219,24 +219,24 @@ impl Queue for ModelQueue {
         let jobs = encoded(jobs)?;
         // Told at once, rather than when there is room.
         Limits::default().check(&jobs)?;
-        let turn = self.change(|state, now| {
+        let waiter = self.change(|state, now| {
             state.check_open()?;
             let needed = state.table.room_needed(now, &jobs);
             // One that needs no room goes ahead of those who wait for it; one that never has room is refused by the table.
             if needed == 0 || state.capacity.is_none_or(|capacity| needed > capacity as usize) {
                 return state.table.push(now, jobs).map(Err);
             }
-            Ok(Ok(state.pushes.join(PushTurn::new(jobs))))
+            Ok(Ok(state.pushes.join(WaitingPush::new(jobs))))
         });
-        let ticket = match turn? {
+        let ticket = match waiter? {
             Ok(ticket) => ticket,
             Err(receipts) => return Ok(receipts),
         };
         let _leave = Leave(|| self.change(|state, _| drop(state.pushes.leave(ticket))));
         self.wait_for(|state, _| match state.pushes.answer(ticket) {
-            Some(answer) => Look::Answer(answer),
-            None if state.is_closed => Look::Answer(Err(QueueError::closed())),
-            None => Look::Wait(state.table.next_due()),
+            Some(answer) => Polled::Answer(answer),
+            None if state.is_closed => Polled::Answer(Err(QueueError::closed())),
+            None => Polled::Wait(state.table.next_due()),
         })
         .await
     }
@@ -248,21 +248,21 @@ impl Queue for ModelQueue {
         let until = demand.wait.map(|wait| self.0.clock.now().saturating_add(wait));
         let ticket = self.change(|state, _| {
             state.check_open()?;
-            Ok::<_, QueueError>(state.claims.join(ClaimTurn::new(demand.clone())))
+            Ok::<_, QueueError>(state.claims.join(WaitingClaim::new(demand.clone())))
         })?;
         // What was leased to a claim that is dropped goes back, and to the next in the line.
         let _leave = Leave(|| {
             self.change(|state, now| {
-                if let Some(turn) = state.claims.leave(ticket) {
-                    turn.give_back(&mut state.table, now);
+                if let Some(waiter) = state.claims.leave(ticket) {
+                    waiter.release(&mut state.table, now);
                 }
             });
         });
         let answer = pin!(self.wait_for(|state, now| match state.claims.answer(ticket) {
-            Some(deliveries) => Look::Answer(Ok(deliveries)),
-            None if state.is_closed => Look::Answer(Err(QueueError::closed())),
-            None if until.is_some_and(|until| until <= now) => Look::Answer(Ok(Vec::new())),
-            None => Look::Wait(state.table.next_due().into_iter().chain(until).min()),
+            Some(deliveries) => Polled::Answer(Ok(deliveries)),
+            None if state.is_closed => Polled::Answer(Err(QueueError::closed())),
+            None if until.is_some_and(|until| until <= now) => Polled::Answer(Ok(Vec::new())),
+            None => Polled::Wait(state.table.next_due().into_iter().chain(until).min()),
         }));
         match select(answer, pin!(demand.stopped())).await {
             Either::Left((answer, _)) => answer,

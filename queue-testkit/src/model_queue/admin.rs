@@ -9,15 +9,15 @@ use super::ModelQueue;
 #[async_trait]
 impl Admin for ModelQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        Ok(self.look(|state, now| state.table.get(now, id)))
+        Ok(self.read(|state, now| state.table.get(now, id)))
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        self.look(|state, now| state.table.list(now, filter, page))
+        self.read(|state, now| state.table.list(now, filter, page))
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
-        Ok(self.look(|state, now| state.table.counts(now)))
+        Ok(self.read(|state, now| state.table.counts(now)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -8,7 +8,7 @@ use super::ModelQueue;
 impl ModelQueue {
     /// Lists all jobs, finished ones too, in push order.
     pub(crate) fn records(&self) -> Vec<JobRecord> {
-        self.look(|state, now| {
+        self.read(|state, now| {
             state
                 .table
                 .list(now, &Filter::all(), &PageRequest::first(usize::MAX))
@@ -18,12 +18,12 @@ impl ModelQueue {
 
     /// Lists the queues that were ever pushed to, sorted.
     pub(crate) fn queues(&self) -> Vec<QueueName> {
-        self.look(|state, now| state.table.counts(now)).into_iter().map(|counts| counts.queue).collect()
+        self.read(|state, now| state.table.counts(now)).into_iter().map(|counts| counts.queue).collect()
     }
 
     /// Tells when time next changes something.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.look(|state, _| state.table.next_due())
+        self.read(|state, _| state.table.next_due())
     }
 
     /// Gives jobs back behind their holder's back.

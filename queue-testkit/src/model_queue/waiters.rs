@@ -10,13 +10,13 @@ use queue_core::{Delivery, Demand, NewJob, QueueError, Receipt, Settlement, Time
 pub(super) struct Ticket(u64);
 
 /// A line, first come, first served.
-pub(super) struct Turns<T> {
+pub(super) struct WaitList<T> {
     last: u64,
-    turns: BTreeMap<Ticket, T>,
+    waiters: BTreeMap<Ticket, T>,
 }
 
 /// What may be given its answer while it waits.
-pub(super) trait Turn {
+pub(super) trait Waiter {
     type Answer;
 
     /// Takes the answer, if it has been given.
@@ -25,86 +25,86 @@ pub(super) trait Turn {
     fn is_waiting(&self) -> bool;
 }
 
-impl<T> Default for Turns<T> {
+impl<T> Default for WaitList<T> {
     fn default() -> Self {
-        Self { last: 0, turns: BTreeMap::new() }
+        Self { last: 0, waiters: BTreeMap::new() }
     }
 }
 
-impl<T: Turn> Turns<T> {
-    pub(super) fn join(&mut self, turn: T) -> Ticket {
+impl<T: Waiter> WaitList<T> {
+    pub(super) fn join(&mut self, waiter: T) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        self.turns.insert(ticket, turn);
+        self.waiters.insert(ticket, waiter);
         ticket
     }
 
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<T> {
-        self.turns.remove(&ticket)
+        self.waiters.remove(&ticket)
     }
 
     /// Takes the answer that a turn was given, if it was, and ends the turn.
     pub(super) fn answer(&mut self, ticket: Ticket) -> Option<T::Answer> {
-        let answer = self.turns.get_mut(&ticket)?.answer()?;
-        self.turns.remove(&ticket);
+        let answer = self.waiters.get_mut(&ticket)?.answer()?;
+        self.waiters.remove(&ticket);
         Some(answer)
     }
 
     /// Goes through those who wait still, from the head.
     pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut T> {
-        self.turns.values_mut().filter(|turn| turn.is_waiting())
+        self.waiters.values_mut().filter(|waiter| waiter.is_waiting())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        !self.turns.values().any(Turn::is_waiting)
+        !self.waiters.values().any(Waiter::is_waiting)
     }
 }
 
 /// A claim in the line.
-pub(super) struct ClaimTurn {
+pub(super) struct WaitingClaim {
     demand: Demand,
-    given: Vec<Delivery>,
+    deliveries: Vec<Delivery>,
 }
 
-impl ClaimTurn {
+impl WaitingClaim {
     pub(super) fn new(demand: Demand) -> Self {
-        Self { demand, given: Vec::new() }
+        Self { demand, deliveries: Vec::new() }
     }
 
     pub(super) fn serve(&mut self, table: &mut JobTable, now: Timestamp) -> bool {
-        self.given = table.claim(now, &self.demand);
-        !self.given.is_empty()
+        self.deliveries = table.claim(now, &self.demand);
+        !self.deliveries.is_empty()
     }
 
     /// Releases what was leased and never received.
-    pub(super) fn give_back(self, table: &mut JobTable, now: Timestamp) {
+    pub(super) fn release(self, table: &mut JobTable, now: Timestamp) {
         let releases =
-            self.given.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
+            self.deliveries.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
         // A release has no followup that could be invalid.
         drop(table.settle(now, releases.collect()));
     }
 }
 
-impl Turn for ClaimTurn {
+impl Waiter for WaitingClaim {
     type Answer = Vec<Delivery>;
 
     fn answer(&mut self) -> Option<Vec<Delivery>> {
-        let given = std::mem::take(&mut self.given);
-        Some(given).filter(|given| !given.is_empty())
+        let deliveries = std::mem::take(&mut self.deliveries);
+        Some(deliveries).filter(|deliveries| !deliveries.is_empty())
     }
 
     fn is_waiting(&self) -> bool {
-        self.given.is_empty()
+        self.deliveries.is_empty()
     }
 }
 
 /// A push in the line.
-pub(super) struct PushTurn {
+pub(super) struct WaitingPush {
     jobs: Vec<NewJob>,
     answer: Option<Result<Vec<Receipt>, QueueError>>,
 }
 
-impl PushTurn {
+impl WaitingPush {
     pub(super) fn new(jobs: Vec<NewJob>) -> Self {
         Self { jobs, answer: None }
     }
@@ -120,7 +120,7 @@ impl PushTurn {
     }
 }
 
-impl Turn for PushTurn {
+impl Waiter for WaitingPush {
     type Answer = Result<Vec<Receipt>, QueueError>;
 
     fn answer(&mut self) -> Option<Self::Answer> {
