@@ -1,4 +1,8 @@
 //! The kit: an inline executor under virtual time, for deterministic tests of jobs.
+//!
+//! Everything runs on the caller's task: `executor.rs` claims, runs and settles one job at a time, `drive.rs` polls that work and
+//! moves the kit's clock whenever it waits. `Progress` is behind a mutex because job code may call the kit; no lock is held
+//! across an await or while job code runs.
 
 mod ambient_clock;
 mod builder;
@@ -27,7 +31,7 @@ use crate::explore::Plan;
 use crate::fault::Faults;
 use crate::report::{AttemptReport, Run};
 
-/// Runs jobs one at a time, on the caller's task, under virtual time, through the very code that runs them in production.
+/// Runs jobs one at a time, on the caller's task and under virtual time, through the code that runs them in production.
 ///
 /// The same seed gives the same run, byte for byte. Every payload is encoded when it is pushed and decoded when it runs.
 ///
@@ -61,10 +65,10 @@ use crate::report::{AttemptReport, Run};
 ///
 /// # Time
 ///
-/// Inside a current-thread tokio runtime the kit's time is tokio's paused time (and the kit pauses it, if
-/// `start_paused` was not set), so `tokio::time` in a job agrees with it. Anywhere else the kit has a clock of its own,
-/// and when a job waits, that clock jumps to the next thing that is due: a job there must not wait for anything real
-/// while it has a timeout, since the timeout is due at once.
+/// Inside a current-thread tokio runtime the kit uses tokio's paused time (and pauses it, if `start_paused` was not set), so
+/// `tokio::time` in a job agrees with the kit. Anywhere else the kit has a clock of its own. When a job waits, that clock jumps
+/// to the next instant at which something is due. So a job there must not wait for a real event while it has a timeout, because
+/// the timeout would be due at once.
 pub struct TestKit {
     queue: KitQueue,
     clock: VirtualClock,
@@ -77,17 +81,17 @@ pub struct TestKit {
     state: Mutex<Progress>,
 }
 
-/// What the executor remembers between steps.
+/// The executor's state between steps.
 struct Progress {
     random: fastrand::Rng,
-    /// Claimed together with the last job, as a fleet would have.
+    /// Jobs that were claimed together with the last one, as a fleet of workers would hold them.
     held: VecDeque<Held>,
-    /// The attempt that runs.
+    /// The job whose attempt runs.
     running: Option<Held>,
-    /// When leases are to be renewed.
+    /// When the leases are renewed next.
     renew_at: Timestamp,
     attempts: Vec<AttemptReport>,
-    /// Where the worker is to die, if it's explored.
+    /// Records what runs pass and where the worker crashes, if an exploration set it.
     plan: Option<Arc<Plan>>,
 }
 
@@ -105,77 +109,77 @@ impl Progress {
 }
 
 impl TestKit {
-    /// Starts to make a kit for these jobs.
+    /// Starts a kit for these jobs.
     #[expect(clippy::new_ret_no_self, reason = "a kit is set up in one expression that begins with its name")]
     pub fn new(jobs: Jobs) -> TestKitBuilder {
         TestKitBuilder::new(jobs)
     }
 
-    /// The queue: enqueue to it, or hand it to the code under test.
+    /// Returns the queue, to enqueue to or to pass to the code under test.
     #[must_use]
     pub fn queue(&self) -> &KitQueue {
         &self.queue
     }
 
-    /// The faults that the queue is to have.
+    /// Returns the script of the faults to inject into the queue.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         self.queue.faults()
     }
 
-    /// The clock of this kit.
+    /// Returns the clock of this kit.
     #[must_use]
     pub fn clock(&self) -> &VirtualClock {
         &self.clock
     }
 
-    /// The present instant.
+    /// Returns the present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Runs the next job that is ready; `None` if none is.
+    /// Runs the next job that is ready. Returns `None` if there is none.
     ///
     /// # Errors
     ///
-    /// The queue refused something for good.
+    /// If the queue refuses an operation permanently.
     pub async fn step(&self) -> Result<Option<AttemptReport>, KitError> {
         self.drive(self.next_attempt()).await
     }
 
-    /// Runs jobs, and lets time pass to the next that is due, until nothing is left to do within the horizon.
+    /// Runs jobs and moves the clock to the next due job, until no job is due within the horizon.
     ///
     /// # Errors
     ///
-    /// The queue refused something for good, or the limit of attempts was reached, as by an endless chain.
+    /// If the queue refuses an operation permanently, or the limit of attempts is reached, for example by an endless chain of jobs.
     pub async fn run_until_idle(&self) -> Result<Run, KitError> {
         let end = self.now().saturating_add(self.horizon);
         self.run_to(end, false).await
     }
 
-    /// Runs what becomes due in this time, and leaves the clock at its end.
+    /// Runs the jobs that become due within `time`, and leaves the clock at its end.
     ///
     /// # Errors
     ///
-    /// As [`run_until_idle`](Self::run_until_idle).
+    /// Those of [`run_until_idle`](Self::run_until_idle).
     pub async fn run_for(&self, time: Duration) -> Result<Run, KitError> {
         let end = self.now().saturating_add(time);
         self.run_to(end, true).await
     }
 
-    /// Lets time pass without running anything.
+    /// Moves the clock without running anything.
     pub async fn advance(&self, by: Duration) {
         self.clock.pass(by).await;
     }
 
-    /// Lists all jobs that the queue holds, finished ones too, in push order.
+    /// Returns all jobs that the queue holds, in push order, finished jobs included.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobRecord> {
         self.records()
     }
 
-    /// Gives the payloads of all unfinished jobs of a kind, in push order.
+    /// Returns the payloads of all unfinished jobs of type `J`, in push order.
     #[must_use]
     pub fn all_enqueued<J: Job>(&self) -> Vec<J> {
         self.records()
@@ -185,7 +189,7 @@ impl TestKit {
             .collect()
     }
 
-    /// Runs the block and gives just the jobs that it enqueued and that are unfinished.
+    /// Runs the block and returns the unfinished jobs that it enqueued.
     pub async fn enqueued_by<F: Future>(&self, block: F) -> Enqueued<F::Output> {
         let before: HashSet<JobId> = self.records().iter().map(|record| record.id).collect();
         let output = self.drive(block).await;
@@ -194,14 +198,14 @@ impl TestKit {
         Enqueued { jobs, output }
     }
 
-    /// Everything that was run so far.
+    /// Returns the report of everything that ran so far.
     #[must_use]
     pub fn report(&self) -> Run {
         let attempts = self.progress().attempts.clone();
         Run::new(attempts, self.waiting())
     }
 
-    /// Has the runs that follow tell what they pass, and crash where the plan says.
+    /// Sets the plan that records the following runs and crashes them.
     pub(crate) fn follow(&self, plan: Arc<Plan>) {
         self.progress().plan = Some(plan);
     }
@@ -244,17 +248,17 @@ impl TestKit {
     }
 }
 
-/// What a block of code enqueued.
+/// The jobs that a block of code enqueued.
 #[derive(Debug)]
 pub struct Enqueued<T> {
     /// The jobs, in push order.
     pub jobs: Vec<JobRecord>,
-    /// What the block gave.
+    /// The block's output.
     pub output: T,
 }
 
 impl<T> Enqueued<T> {
-    /// Gives the payloads of those of a kind.
+    /// Returns the payloads of the jobs of type `J`.
     #[must_use]
     pub fn of<J: Job>(&self) -> Vec<J> {
         let of_kind = self.jobs.iter().filter(|record| record.name == J::NAME);
@@ -265,7 +269,7 @@ impl<T> Enqueued<T> {
 impl Drop for TestKit {
     fn drop(&mut self) {
         if let Some(seed) = self.seed.filter(|_| std::thread::panicking()) {
-            tell(&format!("this run had the seed {seed}: `TestKit::new(..).seed({seed})` makes it again"));
+            tell(&format!("this run had the seed {seed}: `TestKit::new(..).seed({seed})` repeats it"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whose time it is here.
+//! The clock of the runtime that the kit is built in.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::clock::VirtualClock;
 
-/// Takes tokio's paused time inside a current-thread tokio runtime, and a clock of its own anywhere else.
+/// Returns tokio's paused time inside a current-thread tokio runtime, and a new clock anywhere else.
 pub(super) fn clock() -> VirtualClock {
     match Handle::try_current() {
         Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::CurrentThread => {
@@ -19,7 +19,7 @@ pub(super) fn clock() -> VirtualClock {
     }
 }
 
-/// Tells whether tokio's time stands still while real time goes on.
+/// Returns whether tokio's time stands still while real time passes.
 fn is_paused() -> bool {
     let (before, real) = (tokio::time::Instant::now(), Instant::now());
     while real.elapsed() < Duration::from_micros(2) {

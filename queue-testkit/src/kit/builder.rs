@@ -14,7 +14,7 @@ use super::ambient_clock;
 use super::executor::AttemptLog;
 use super::{KitQueue, Progress, TestKit};
 
-/// Settings of a [`TestKit`]; made by [`TestKit::new`].
+/// Settings of a [`TestKit`]. Created by [`TestKit::new`].
 #[must_use = "a kit is made by `build`"]
 pub struct TestKitBuilder {
     jobs: Jobs,
@@ -39,13 +39,13 @@ impl TestKitBuilder {
         }
     }
 
-    /// Takes the application's own registrations, mostly to [`replace`](Self::replace) some of them.
+    /// Sets the application's own registrations. Call [`replace`](Self::replace) afterwards to replace some of them.
     pub fn services(mut self, services: ServicesBuilder) -> Self {
         self.services = services;
         self
     }
 
-    /// Registers services by the full builder.
+    /// Registers services through the full builder.
     pub fn with(mut self, register: impl FnOnce(ServicesBuilder) -> ServicesBuilder) -> Self {
         self.services = register(self.services);
         self
@@ -56,17 +56,17 @@ impl TestKitBuilder {
         self.with(|services| services.singleton(value))
     }
 
-    /// Registers a shared value under another type, mostly a trait.
+    /// Registers a shared value under another type, usually a trait.
     pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
         self.with(|services| services.singleton_as(value))
     }
 
-    /// Puts a value in the place of one of the application's registrations: `.replace::<dyn Mailer>(Arc::new(fake))`.
+    /// Replaces one of the application's registrations by a value: `.replace::<dyn Mailer>(Arc::new(fake))`.
     pub fn replace<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
         self.with(|services| services.replace(value))
     }
 
-    /// Adds middleware; what was added first is outermost.
+    /// Adds middleware. The middleware added first is the outermost.
     pub fn layer<F, W>(mut self, wrap: F) -> Self
     where
         F: Fn(Arc<dyn Worker>) -> W + Send + Sync + 'static,
@@ -77,36 +77,36 @@ impl TestKitBuilder {
         self
     }
 
-    /// Has someone look on.
+    /// Adds an observer.
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
     }
 
-    /// Permutes what a fleet of workers may permute: which queue is asked first, how many jobs are held at once, and
+    /// Permutes, by the seed, what a fleet of workers may permute: which queue is asked first, how many jobs are held at once, and
     /// which of those runs first. Without a seed, jobs run strictly in order.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Stops a run after so many attempts: 10,000 by default.
+    /// Sets the maximum number of attempts of a run. The default is 10,000.
     pub fn limit(mut self, attempts: usize) -> Self {
         self.limit = attempts;
         self
     }
 
-    /// Lets [`run_until_idle`](TestKit::run_until_idle) wait for what is due within this time: 30 days by default.
+    /// Sets how far ahead a job may be due for [`run_until_idle`](TestKit::run_until_idle) to wait for it. The default is 30 days.
     pub fn horizon(mut self, horizon: Duration) -> Self {
         self.horizon = horizon;
         self
     }
 
-    /// Checks jobs and services, and makes the kit.
+    /// Checks jobs and services, and creates the kit.
     ///
     /// # Errors
     ///
-    /// Every problem at once, as a host's build has it.
+    /// All problems at once, like a host's build.
     pub fn build(self) -> Result<TestKit, BuildError> {
         let services = self.services.build()?;
         BuildError::unless_empty(self.jobs.check(&services))?;
@@ -141,7 +141,7 @@ impl TestKitBuilder {
     }
 }
 
-/// Runs blocking jobs where they are: a test has one thread.
+/// Runs blocking jobs on the calling thread: a test has one thread.
 struct Inline;
 
 impl Blocking for Inline {

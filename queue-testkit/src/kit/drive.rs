@@ -1,4 +1,8 @@
 //! Polls a future under virtual time.
+//!
+//! When the future is pending, it either woke itself during the poll and is polled again at once, or it waits. If a sleeper of
+//! the kit's own clock is registered then, the clock jumps to it. Otherwise the future waits for a real event, and `drive`
+//! returns pending to the outer task.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,9 +16,9 @@ use queue_core::Timestamp;
 use super::TestKit;
 
 impl TestKit {
-    /// Runs a future to its end. Whenever it waits and nothing has woken it, the kit's own clock jumps to what is due next.
+    /// Runs a future to its end. When it waits without having been woken, the kit's own clock jumps to the next wake-up.
     ///
-    /// Tokio's paused time does that by itself.
+    /// Tokio's paused time does so by itself.
     pub(super) async fn drive<F: Future>(&self, future: F) -> F::Output {
         if self.clock.is_tokio() {
             return future.await;
@@ -32,7 +36,7 @@ impl TestKit {
                 }
                 match self.clock.next_wake() {
                     Some(at) => self.jump(at),
-                    // It waits for something real, which wakes it through the outer waker.
+                    // The future waits for a real event, which wakes it through the outer waker.
                     None => return Poll::Pending,
                 }
             }
@@ -40,7 +44,7 @@ impl TestKit {
         .await
     }
 
-    /// Moves the kit's own clock to what is due, or to where leases are to be renewed, if that comes first.
+    /// Moves the kit's own clock to an instant, or to the next renewal of leases if that comes first.
     fn jump(&self, to: Timestamp) {
         match self.renew_at().filter(|at| *at <= to) {
             Some(at) => {
@@ -52,7 +56,7 @@ impl TestKit {
     }
 }
 
-/// Notes that it was woken, and passes that on.
+/// Records that it was woken, and forwards the wake-up.
 struct Woken {
     outer: Waker,
     flag: AtomicBool,

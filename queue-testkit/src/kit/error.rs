@@ -1,29 +1,29 @@
-//! Why a run could not go on.
+//! The error of a run.
 
 use std::fmt::Write as _;
 
 use queue_core::{JobRecord, QueueError};
 
-/// Why a run of the kit could not go on.
+/// Why a run of the kit failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KitError {
-    /// The queue refused something for good.
+    /// The queue refused an operation permanently.
     #[error("the queue refused to {operation}")]
     Queue {
-        /// What it was asked to do.
+        /// The operation.
         operation: &'static str,
-        /// Why it refused.
+        /// Why the queue refused it.
         source: QueueError,
     },
-    /// So many attempts were made, and there was still work.
+    /// There was still work after the maximum number of attempts.
     #[error(
         "still not idle after {attempts} attempts; an endless chain, or raise `.limit(..)`; waiting: {waiting}"
     )]
     Endless {
-        /// How many attempts were made.
+        /// The number of attempts.
         attempts: usize,
-        /// What was waiting then.
+        /// The jobs that were unfinished.
         waiting: String,
     },
 }

@@ -14,16 +14,16 @@ use queue_core::{
 use super::{KitError, TestKit};
 use crate::report::AttemptReport;
 
-/// How often an operation is repeated whose answer says that it may succeed later.
+/// How often an operation that failed transiently is retried.
 const TRIES: usize = 1000;
 
-/// How long to wait before that.
+/// How long to wait before a retry.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// How many jobs a fleet may hold at once, of which it runs any first.
+/// The maximum number of jobs held at once with a seed. They run in any order.
 const FLEET: usize = 4;
 
-/// A job that the executor holds, and so renews, as the hosted loop does.
+/// A job that the executor holds. Its lease is renewed, as the hosted loop does.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) context: JobContext,
@@ -45,7 +45,7 @@ impl TestKit {
         }
     }
 
-    /// Claims the next job, or with a seed a few, and in any order.
+    /// Claims the next job, or with a seed a few jobs in any order.
     async fn claim_if_empty(&self) -> Result<(), KitError> {
         self.keep_leases();
         if !self.progress().held.is_empty() {
@@ -78,12 +78,12 @@ impl TestKit {
         Demand::of(queues, max).wait(Duration::ZERO)
     }
 
-    /// Makes an attempt and settles it; `None` if the worker died in it.
+    /// Runs an attempt and settles it. Returns `None` if the worker crashed in it.
     async fn attempt(&self, context: JobContext) -> Result<Option<AttemptReport>, KitError> {
         let delivery = context.delivery();
         let (facts, body) = (JobFacts::from(delivery), delivery.body.clone());
         let started_at = self.now();
-        // What was cancelled while it waited in the hand is not run, as in the hosted loop.
+        // A job that was cancelled while it was held is not run, as in the hosted loop.
         let (settlement, is_recorded, outcome) = match context.interrupt().reason() {
             Some(InterruptReason::Cancelled(reason)) => {
                 let transition = Transition::Cancel { reason: reason.clone() };
@@ -118,7 +118,7 @@ impl TestKit {
         Ok(Some(report))
     }
 
-    /// Runs the attempt, unless the worker is to die in it.
+    /// Runs the attempt. Returns `None` if the worker crashes in it.
     async fn run_unless_crash(&self, context: &JobContext) -> Option<AttemptResult> {
         let plan = self.progress().plan.clone();
         match plan {
@@ -127,7 +127,7 @@ impl TestKit {
         }
     }
 
-    /// Leaves everything as a worker does that is no more: its leases expire.
+    /// Drops all jobs, as a crashed worker would: their leases expire.
     fn crash(&self) {
         let mut progress = self.progress();
         progress.running = None;
@@ -142,7 +142,7 @@ impl TestKit {
         self.progress().running = Some(Held { context: context.clone() });
         let mut attempt = pin!(self.runner.run(context));
         if !self.clock.is_tokio() {
-            // The kit's own clock renews leases whenever it jumps past the time for that.
+            // The kit's own clock renews leases when it jumps past the time for that.
             return attempt.await;
         }
         loop {
@@ -154,13 +154,13 @@ impl TestKit {
         }
     }
 
-    /// Tells when leases are to be renewed next, if any job is held.
+    /// Returns when leases are renewed next, if any job is held.
     pub(super) fn renew_at(&self) -> Option<Timestamp> {
         let progress = self.progress();
         (progress.running.is_some() || !progress.held.is_empty()).then_some(progress.renew_at)
     }
 
-    /// Renews the leases of all jobs that are held; what was lost is let go of, or told to stop.
+    /// Renews the leases of all held jobs. A held job whose lease is lost is dropped; the running one is interrupted.
     pub(super) fn keep_leases(&self) {
         let mut progress = self.progress();
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
@@ -189,7 +189,7 @@ impl TestKit {
         }
     }
 
-    /// Repeats an operation that may succeed later, as the hosted loop does.
+    /// Retries an operation while it fails transiently, as the hosted loop does.
     async fn retry_transient<T, F>(
         &self,
         operation: &'static str,
@@ -210,7 +210,7 @@ impl TestKit {
     }
 }
 
-/// Keeps how the last attempt ended, for the report.
+/// Records the outcome of the last attempt, for the report.
 #[derive(Debug, Default)]
 pub(super) struct AttemptLog(Mutex<Option<Outcome>>);
 

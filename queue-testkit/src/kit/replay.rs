@@ -1,4 +1,4 @@
-//! A job of production, run again.
+//! Replays a job of production.
 
 use queue_core::{Clock as _, Demand, JobRecord, NewJob, Queue as _, QueueError, Settlement, Transition};
 
@@ -6,8 +6,8 @@ use super::{KitError, TestKit};
 use crate::report::AttemptReport;
 
 impl TestKit {
-    /// Runs a job of production once more: its last attempt, with what it carried, under its identity, and after the
-    /// attempts that failed before it. The text is what [`JobRecord::export`] wrote.
+    /// Replays a job of production: its last attempt, with its body and its id, after the failed attempts that came before. The
+    /// text is the output of [`JobRecord::export`].
     ///
     /// ```no_run
     /// # use queue_core::{background_job, jobs};
@@ -26,11 +26,11 @@ impl TestKit {
     ///
     /// # Errors
     ///
-    /// The text is no exported job, or the queue refuses it.
+    /// If the text is not an exported job, or the queue refuses it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the job in the kit, and its attempt unfinished.
+    /// Dropping the future leaves the job in the kit with an unfinished attempt.
     pub async fn replay(&self, exported: &str) -> Result<AttemptReport, KitError> {
         let refused = |source| KitError::Queue { operation: "replay", source };
         let record = JobRecord::import(exported).map_err(refused)?;
@@ -40,7 +40,7 @@ impl TestKit {
         })
     }
 
-    /// Pushes the job, and has all attempts but the last fail as they did.
+    /// Pushes the job, and fails all attempts but the last with their recorded errors.
     async fn push_as_it_was(&self, record: &JobRecord) -> Result<(), QueueError> {
         let mut job = NewJob::new(record.name.clone(), record.body.clone());
         job.id = Some(record.id);
@@ -52,7 +52,7 @@ impl TestKit {
         for attempt in 1..record.attempt {
             let demand = Demand::new(record.queue.clone(), 1);
             let error = record.errors.iter().find(|error| error.attempt == attempt);
-            let error = error.map_or("what went wrong is not known any more", |error| &error.message);
+            let error = error.map_or("the error is not recorded", |error| &error.message);
             for delivery in self.queue.claim(&demand).await? {
                 let retry = Transition::Retry { at: self.clock.now(), error: error.to_owned() };
                 self.queue.settle(vec![Settlement::new(delivery.lease, retry)]).await?;

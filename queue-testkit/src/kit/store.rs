@@ -1,4 +1,4 @@
-//! The kit's queue: the model under virtual time, with such faults as the test asks for.
+//! The kit's queue: the model under virtual time, with the faults that the test injects.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::clock::VirtualClock;
 use crate::fault::{Fault, Faults, Faulty, Operation};
 use crate::model_queue::ModelQueue;
 
-/// The queue of a kit. Cheap to clone; clones are the same queue.
+/// The queue of a kit. Cheap to clone; clones are handles on the same queue.
 #[derive(Clone, Debug)]
 pub struct KitQueue {
     model: ModelQueue,
@@ -43,7 +43,7 @@ impl KitQueue {
         self.model.next_due()
     }
 
-    /// Renews without waiting; nothing is known if that is to fail.
+    /// Renews without waiting. Returns `None` if the call fails by an injected fault.
     pub(super) fn renew_now(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
         match self.faults().next(Operation::Renew) {
             Some(Fault::FailBefore | Fault::NoAnswer) => return None,
