@@ -1,4 +1,22 @@
-//! The testkit's own queue: the executable contract behind a lock, under virtual time.
+//! The testkit's queue: the executable contract ([`JobTable`]) behind a lock, under virtual time.
+//!
+//! # Tasks, state, wake-ups
+//!
+//! Each waiting push or claim is a caller's task with a waiter in one of two lists of `State`. Any call that changes the table
+//! serves the lists in order (`serve`), stores the answers in the waiters, and then notifies all waiting tasks. A task takes its
+//! answer out of its waiter.
+//!
+//! | event | wakes |
+//! | --- | --- |
+//! | a call changes the table (push, settle, renew, an operator's call, close) | all waiting tasks |
+//! | a call only reads, but an expiry or a due job serves a waiter | all waiting tasks |
+//! | the clock reaches the next due job, or the end of the claim's wait | the task that sleeps until then |
+//!
+//! # Races
+//!
+//! - A change between a task's poll and its wait: the `Notified` is created before the poll.
+//! - The clock moves between the poll and the start of the sleep, which would then sleep too long: the task polls again.
+//! - A claim is dropped or stopped after jobs were leased to it: `Leave` releases the jobs, which serves the next waiter.
 
 mod admin;
 mod fixture;
@@ -21,21 +39,21 @@ use tokio::sync::Notify;
 use crate::VirtualClock;
 use waiters::{WaitList, WaitingClaim, WaitingPush};
 
-/// A queue in memory that does what the contract says, by a [`VirtualClock`], and nothing else.
+/// A queue in memory that keeps the contract by a [`VirtualClock`], and does nothing else.
 ///
-/// It is [`JobTable`] behind a lock.
-/// Those who wait stand in a line, and whatever changes the table serves the line from its head; that is all there is to wake-ups.
-/// Payloads are encoded as they are pushed, so that a test can't pass what a durable queue would refuse; closures are taken as they are.
+/// It is a [`JobTable`] behind a lock.
+/// Waiting calls are served first come, first served, by every call that changes the table.
+/// A push encodes payloads, so that a test can't push what a durable queue would refuse; closures are stored as they are.
 /// Finished jobs are kept until they are pruned.
 ///
-/// Clones are handles on the same queue, and are closed together.
+/// Clones are handles on the same queue, and closing one closes all of them.
 #[derive(Clone)]
 pub struct ModelQueue(Arc<Shared>);
 
 struct Shared {
     clock: VirtualClock,
     state: Mutex<State>,
-    /// Tells those who wait to look again: at what they were given, at the time, or at whether the queue was closed.
+    /// Wakes the waiting tasks to poll again: for an answer, for the time, and for whether the queue is closed.
     changed: Notify,
 }
 
@@ -48,25 +66,25 @@ struct State {
 }
 
 impl ModelQueue {
-    /// Makes an empty queue with a clock of its own and no bound.
+    /// Creates an empty queue with a clock of its own and no bound.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(VirtualClock::new())
     }
 
-    /// Makes an empty queue that goes by this clock and has no bound.
+    /// Creates an empty queue that uses this clock and has no bound.
     #[must_use]
     pub fn with_clock(clock: VirtualClock) -> Self {
         Self::made(clock, None)
     }
 
-    /// Makes an empty queue that goes by this clock and gives identities that go by this seed.
+    /// Creates an empty queue that uses this clock and draws ids from this seed.
     #[must_use]
     pub fn seeded(clock: VirtualClock, seed: u64) -> Self {
         Self::with_seed(clock, None, seed)
     }
 
-    /// Makes an empty queue that goes by this clock and takes so many unfinished jobs.
+    /// Creates an empty queue that uses this clock and holds at most `capacity` unfinished jobs.
     #[must_use]
     pub fn bounded(clock: VirtualClock, capacity: u32) -> Self {
         Self::made(clock, Some(capacity))
@@ -91,22 +109,22 @@ impl ModelQueue {
         Self(Arc::new(Shared { clock, state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Gives the clock that it goes by.
+    /// Returns the clock of the queue.
     #[must_use]
     pub fn clock(&self) -> &VirtualClock {
         &self.0.clock
     }
 
-    /// Ends pushes and claims, waiting ones too; what was leased can still be renewed and settled.
+    /// Refuses further pushes and claims, also waiting ones. Leases can still be renewed and settled.
     pub fn close(&self) {
         self.change(|state, _| state.is_closed = true);
     }
 
-    /// Pushes without waiting for room.
+    /// Pushes without waiting for capacity.
     ///
     /// # Errors
     ///
-    /// `Full` if there is no room, or if others wait for it. Otherwise those of [`Queue::push`].
+    /// `Full` if there is no capacity, or if earlier pushes wait for it. Otherwise those of [`Queue::push`].
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let jobs = encoded(jobs)?;
         self.change(|state, now| {
@@ -114,11 +132,14 @@ impl ModelQueue {
             if state.pushes.is_empty() || state.table.room_needed(now, &jobs) == 0 {
                 return state.table.push(now, jobs);
             }
-            Err(QueueError::new(QueueErrorKind::Full, "the queue is full, and others wait for room"))
+            Err(QueueError::new(
+                QueueErrorKind::Full,
+                "the queue is full: earlier pushes are waiting for capacity",
+            ))
         })
     }
 
-    /// Changes the queue, and serves those who wait by what came of it.
+    /// Changes the state, serves the waiters, and wakes their tasks.
     fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let now = self.0.clock.now();
         let mut state = self.lock();
@@ -129,7 +150,7 @@ impl ModelQueue {
         answer
     }
 
-    /// Looks at the queue; those who wait are told only if time had something for them.
+    /// Serves the waiters, then reads the state. Wakes the waiting tasks only if a waiter was served.
     fn read<T>(&self, read: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let now = self.0.clock.now();
         let mut state = self.lock();
@@ -142,10 +163,10 @@ impl ModelQueue {
         answer
     }
 
-    /// Waits in a line: looks for an answer now, and whenever the queue changed or the time has come to look again.
+    /// Polls for an answer now, after every change of the queue, and when the instant to poll again has come.
     async fn wait_for<T>(&self, mut poll: impl FnMut(&mut State, Timestamp) -> Polled<T>) -> T {
         loop {
-            // Made before the look, so that a change between the look and the wait is not missed.
+            // Created before the poll, so that a change between the poll and the wait is not missed.
             let changed = pin!(self.0.changed.notified());
             match self.read(&mut poll) {
                 Polled::Answer(answer) => return answer,
@@ -153,7 +174,7 @@ impl ModelQueue {
                 Polled::Wait(Some(at)) => {
                     let now = self.0.clock.now();
                     let sleep = self.0.clock.sleep(at.since(now));
-                    // A clock that moved meanwhile has made the sleep too long.
+                    // If the clock has moved since the poll, the sleep would be too long: poll again.
                     if self.0.clock.now() == now {
                         let (Either::Left(_) | Either::Right(_)) = select(changed, sleep).await;
                     }
@@ -167,10 +188,10 @@ impl ModelQueue {
     }
 }
 
-/// What a look at a turn says.
+/// The result of polling a waiter.
 enum Polled<T> {
     Answer(T),
-    /// Look again when the queue changes, or at this instant.
+    /// Poll again when the queue changes, or at this instant.
     Wait(Option<Timestamp>),
 }
 
@@ -179,7 +200,7 @@ impl State {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
     }
 
-    /// Gives those who wait what there is for them, first come, first served, and tells whether there was anything.
+    /// Serves the waiters, first come, first served. Returns whether one was served.
     fn serve(&mut self, now: Timestamp) -> bool {
         self.table.advance(now);
         let mut has_served = false;
@@ -187,7 +208,7 @@ impl State {
             return has_served;
         }
         for waiter in self.pushes.waiting() {
-            // Those behind it wait too, even where their jobs would fit: a large batch is not to starve.
+            // Later pushes wait too, even if their jobs would fit, so that a large batch does not starve.
             if !waiter.serve(&mut self.table, now, self.capacity) {
                 break;
             }
@@ -217,12 +238,12 @@ impl fmt::Debug for ModelQueue {
 impl Queue for ModelQueue {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let jobs = encoded(jobs)?;
-        // Told at once, rather than when there is room.
+        // A mistake is reported at once, not when there is capacity.
         Limits::default().check(&jobs)?;
         let waiter = self.change(|state, now| {
             state.check_open()?;
             let needed = state.table.room_needed(now, &jobs);
-            // One that needs no room goes ahead of those who wait for it; one that never has room is refused by the table.
+            // A push that needs no capacity does not wait. A push that can never fit is refused by the table.
             if needed == 0 || state.capacity.is_none_or(|capacity| needed > capacity as usize) {
                 return state.table.push(now, jobs).map(Err);
             }
@@ -250,7 +271,7 @@ impl Queue for ModelQueue {
             state.check_open()?;
             Ok::<_, QueueError>(state.claims.join(WaitingClaim::new(demand.clone())))
         })?;
-        // What was leased to a claim that is dropped goes back, and to the next in the line.
+        // If the claim is dropped, the jobs leased to it are released, and the next waiter is served.
         let _leave = Leave(|| {
             self.change(|state, now| {
                 if let Some(waiter) = state.claims.leave(ticket) {
@@ -266,7 +287,7 @@ impl Queue for ModelQueue {
         }));
         match select(answer, pin!(demand.stopped())).await {
             Either::Left((answer, _)) => answer,
-            // The line is left, and what was given meanwhile goes to the next.
+            // `Leave` releases the jobs that were leased meanwhile.
             Either::Right(((), _)) => Ok(Vec::new()),
         }
     }
@@ -285,12 +306,12 @@ impl Queue for ModelQueue {
 }
 
 fn encoded(jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
-    // What is refused before it is encoded is named by its place in the batch.
+    // Checked before the encoding, because this error names the job by its index.
     Limits::default().check(&jobs)?;
     written(jobs)
 }
 
-/// Writes payloads as a durable queue would.
+/// Encodes payloads as a durable queue would.
 fn written(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
     for job in jobs.iter_mut().filter(|job| !job.body.is_call()) {
         job.body = queue_core::Body::stored(job.body.encode()?);
@@ -298,7 +319,7 @@ fn written(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
     Ok(jobs)
 }
 
-/// Leaves the line when a call ends or is dropped.
+/// Removes the waiter when its call ends or is dropped.
 struct Leave<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for Leave<F> {

@@ -1,4 +1,4 @@
-//! The operator's side of the testkit's queue.
+//! The operator's calls of the testkit's queue.
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};

@@ -1,4 +1,4 @@
-//! The testkit's queue as a queue under test.
+//! The testkit's queue as a fixture of the conformance suite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use queue_core::{Admin, Clock as _, Timestamp};
 use super::ModelQueue;
 use crate::{Bounded, Fixture};
 
-/// The queue itself is all that the conformance suite needs.
+/// The queue has everything that the conformance suite needs.
 #[async_trait]
 impl Fixture for ModelQueue {
     fn queue(&self) -> Arc<dyn Admin> {

@@ -1,4 +1,4 @@
-//! What the kit asks of its queue without waiting.
+//! The calls that the kit makes on its queue without waiting.
 
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::{JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
@@ -6,7 +6,7 @@ use queue_core::{JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Tr
 use super::ModelQueue;
 
 impl ModelQueue {
-    /// Lists all jobs, finished ones too, in push order.
+    /// Returns all jobs, in push order, finished jobs included.
     pub(crate) fn records(&self) -> Vec<JobRecord> {
         self.read(|state, now| {
             state
@@ -16,17 +16,17 @@ impl ModelQueue {
         })
     }
 
-    /// Lists the queues that were ever pushed to, sorted.
+    /// Returns the queues that were ever pushed to, sorted.
     pub(crate) fn queues(&self) -> Vec<QueueName> {
         self.read(|state, now| state.table.counts(now)).into_iter().map(|counts| counts.queue).collect()
     }
 
-    /// Tells when time next changes something.
+    /// Returns when a job is due or a lease expires next.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.read(|state, _| state.table.next_due())
     }
 
-    /// Gives jobs back behind their holder's back.
+    /// Releases jobs although their holder did not ask for it.
     pub(crate) fn release_now(&self, leases: &[Lease]) {
         let releases =
             leases.iter().map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();

@@ -1,25 +1,25 @@
-//! The lines in which claims and pushes wait.
+//! The lists of waiting claims and pushes.
 
 use std::collections::BTreeMap;
 
 use queue_core::table::JobTable;
 use queue_core::{Delivery, Demand, NewJob, QueueError, Receipt, Settlement, Timestamp, Transition};
 
-/// A place in a line.
+/// The position of a waiter in its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
-/// A line, first come, first served.
+/// A list of waiters, first come, first served.
 pub(super) struct WaitList<T> {
     last: u64,
     waiters: BTreeMap<Ticket, T>,
 }
 
-/// What may be given its answer while it waits.
+/// A waiting call, which may have its answer already.
 pub(super) trait Waiter {
     type Answer;
 
-    /// Takes the answer, if it has been given.
+    /// Takes the answer, if there is one.
     fn answer(&mut self) -> Option<Self::Answer>;
 
     fn is_waiting(&self) -> bool;
@@ -43,14 +43,14 @@ impl<T: Waiter> WaitList<T> {
         self.waiters.remove(&ticket)
     }
 
-    /// Takes the answer that a turn was given, if it was, and ends the turn.
+    /// Takes the answer of a waiter, if there is one, and removes the waiter.
     pub(super) fn answer(&mut self, ticket: Ticket) -> Option<T::Answer> {
         let answer = self.waiters.get_mut(&ticket)?.answer()?;
         self.waiters.remove(&ticket);
         Some(answer)
     }
 
-    /// Goes through those who wait still, from the head.
+    /// Returns the waiters without an answer, in order.
     pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut T> {
         self.waiters.values_mut().filter(|waiter| waiter.is_waiting())
     }
@@ -60,7 +60,7 @@ impl<T: Waiter> WaitList<T> {
     }
 }
 
-/// A claim in the line.
+/// A waiting claim.
 pub(super) struct WaitingClaim {
     demand: Demand,
     deliveries: Vec<Delivery>,
@@ -76,7 +76,7 @@ impl WaitingClaim {
         !self.deliveries.is_empty()
     }
 
-    /// Releases what was leased and never received.
+    /// Releases the jobs that were leased and never received.
     pub(super) fn release(self, table: &mut JobTable, now: Timestamp) {
         let releases =
             self.deliveries.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Release));
@@ -98,7 +98,7 @@ impl Waiter for WaitingClaim {
     }
 }
 
-/// A push in the line.
+/// A waiting push.
 pub(super) struct WaitingPush {
     jobs: Vec<NewJob>,
     answer: Option<Result<Vec<Receipt>, QueueError>>,
@@ -112,7 +112,7 @@ impl WaitingPush {
     pub(super) fn serve(&mut self, table: &mut JobTable, now: Timestamp, capacity: Option<u32>) -> bool {
         let needed = table.room_needed(now, &self.jobs) as u64;
         let has_room = table.room().is_none_or(|room| needed <= room);
-        // Keys that were freed meanwhile may have made it need more than there can be; the table refuses it.
+        // If unique keys were freed meanwhile, the batch may need more than the whole capacity. The table refuses it then.
         if has_room || capacity.is_some_and(|capacity| needed > u64::from(capacity)) {
             self.answer = Some(table.push(now, std::mem::take(&mut self.jobs)));
         }
