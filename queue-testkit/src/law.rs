@@ -1,4 +1,4 @@
-//! What the suites of laws have in common: their lists, how one law is run, and the steps that it takes.
+//! The parts that both suites of laws share: the list of laws, the runner of one law, and its steps.
 
 mod expect;
 mod runner;
@@ -10,13 +10,13 @@ pub(crate) use steps::{LastStep, Steps, expect_refusal};
 
 use futures_util::future::BoxFuture;
 
-/// One law: a function that panics where a queue breaks it.
+/// A law: a function that panics if a queue breaks it.
 pub(crate) struct Law<S: 'static> {
     pub(crate) name: &'static str,
     pub(crate) run: for<'a> fn(&'a S) -> BoxFuture<'a, ()>,
 }
 
-/// Lists a suite's laws by section, and makes both a table of them and the macro that makes a test of each.
+/// Lists a suite's laws by section. Generates the table of them, and the macro that generates a test for each.
 macro_rules! laws {
     (
         $(#[$doc:meta])*
@@ -24,7 +24,7 @@ macro_rules! laws {
             $($section:ident { $($law:ident,)* })*
         }
     ) => {
-        /// Every law, in order.
+        /// All laws, in order.
         const LAWS: &[$crate::law::Law<$harness>] = &[
             $($($crate::law::Law {
                 name: stringify!($law),
@@ -32,7 +32,7 @@ macro_rules! laws {
             },)*)*
         ];
 
-        /// Goes through the names of all laws.
+        /// Returns the names of all laws.
         pub fn laws() -> impl Iterator<Item = &'static str> {
             LAWS.iter().map(|law| law.name)
         }
@@ -58,7 +58,7 @@ macro_rules! laws {
 
 pub(crate) use laws;
 
-/// Finds a law by its number or its whole name.
+/// Returns the law with this number or this name.
 pub(crate) fn find<S>(laws: &'static [Law<S>], law: &str) -> Result<&'static Law<S>, String> {
     let is_meant = |candidate: &&Law<S>| {
         let number = candidate.name.split('_').next().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The comparison that laws make, in words that tell a backend's author which side is theirs.
+//! The comparison that laws use. Its message says which value is the backend's.
 
-/// Holds that what was found equals what is expected, and says what it is about.
+/// Asserts that `found` equals `expected`. The message names what is compared.
 macro_rules! expect_eq {
     ($found:expr, $expected:expr $(,)?) => {
         $crate::law::expect_eq!($found, $expected, "`{}`", stringify!($found))

@@ -1,4 +1,4 @@
-//! Runs one law: owns the runtime, guards against a hang, and says what was broken.
+//! Runs one law on its own runtime, with a time limit, and reports how the queue broke it.
 
 use std::any::Any;
 use std::future::Future;
@@ -10,10 +10,10 @@ use tokio::time::error::Elapsed;
 
 use super::steps::LastStep;
 
-/// How long, in real time, a law waits for one event where nothing else is said.
+/// How long, in real time, a law waits for one event by default.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a law, of this name, on a runtime of its own.
+/// Runs the law of this name on a runtime of its own.
 pub(crate) fn run(
     name: &'static str,
     guard: Duration,
@@ -23,7 +23,7 @@ pub(crate) fn run(
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| format!("the suite could not start a runtime: {error}"))?;
     let result = run_on(&runtime, guard, law);
-    // What a broken queue left running must not keep the test from ending.
+    // Tasks that a broken queue left running must not keep the test from ending.
     runtime.shutdown_background();
     result.map_err(|found| {
         let step = step.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -41,9 +41,7 @@ fn run_on(
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) if error.is_panic() => Err(panic_text(&*error.into_panic())),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(Elapsed { .. }) => {
-            Err(format!("nothing happened any more: the law was not through after {guard:?}"))
-        }
+        Err(Elapsed { .. }) => Err(format!("the law hangs: it did not end within {guard:?}")),
     }
 }
 
@@ -55,9 +53,9 @@ fn message(name: &str, step: &str, found: &str) -> String {
     )
 }
 
-/// Gives what a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without a text").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -1,4 +1,4 @@
-//! The steps that a law takes: each is noted before it is taken, and fails with a text that says what was asked and what came.
+//! The steps of a law. Each step is recorded before it is taken; its failure says what was called and what was returned.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue_core::{QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
-/// What a law did last; it outlives the law, so that a failure can tell.
+/// The last step of a law. It outlives the law, so that a report can name it.
 pub(crate) type LastStep = Arc<Mutex<String>>;
 
 #[derive(Clone)]
@@ -22,17 +22,17 @@ impl Steps {
         Self { last, patience }
     }
 
-    /// How long, in real time, one event may take.
+    /// Returns how long, in real time, one event may take.
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// Notes what is done next, for the message of a failure.
+    /// Records the next step, for the message of a failure.
     pub(crate) fn note(&self, step: impl Into<String>) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = step.into();
     }
 
-    /// Takes a step that must come to an end.
+    /// Takes a step that must finish.
     pub(crate) async fn finishes<T>(&self, step: impl Into<String>, call: impl Future<Output = T>) -> T {
         let step = step.into();
         self.note(step.clone());
@@ -42,7 +42,7 @@ impl Steps {
         }
     }
 
-    /// Takes a step that must come to an end and succeed.
+    /// Takes a step that must finish and succeed.
     pub(crate) async fn ok<T>(
         &self,
         step: impl Into<String>,
@@ -57,7 +57,7 @@ impl Steps {
         }
     }
 
-    /// Takes a step that must be refused.
+    /// Takes a step that must fail with this kind of error.
     pub(crate) async fn fails_with<T: fmt::Debug>(
         &self,
         kind: QueueErrorKind,
@@ -70,7 +70,7 @@ impl Steps {
     }
 }
 
-/// Holds that a call was refused as this kind of error, and gives the error.
+/// Checks that a call failed with this kind of error, and returns the error.
 #[track_caller]
 pub(crate) fn expect_refusal<T: fmt::Debug>(
     kind: QueueErrorKind,
@@ -80,8 +80,8 @@ pub(crate) fn expect_refusal<T: fmt::Debug>(
     match answer {
         Err(error) if error.kind() == kind => error,
         Err(error) => {
-            panic!("{step} was to be refused as {kind:?}, and failed as {:?}: {error}", error.kind())
+            panic!("{step} must fail as {kind:?}, and failed as {:?}: {error}", error.kind())
         }
-        Ok(answer) => panic!("{step} was to be refused as {kind:?}, and it answered {answer:?}"),
+        Ok(answer) => panic!("{step} must fail as {kind:?}, and it returned {answer:?}"),
     }
 }
