@@ -1,6 +1,6 @@
 //! The laws that bind every queue, as tests that any backend can run.
 //!
-//! A backend writes one line and gets one named test for each law, those that are added later included:
+//! A backend writes one line and gets one named test for each law, also for laws that are added later:
 //!
 //! ```
 //! # mod tests {
@@ -10,15 +10,15 @@
 //! # }
 //! ```
 //!
-//! The closure makes what the laws need of a queue under test: a [`Fixture`].
-//! It is called at least once for each law, so no two laws see the same queue.
-//! Two backends in one file need a `mod` each, since the tests bear the names of the laws.
+//! The closure creates a [`Fixture`], the queue under test.
+//! It is called at least once for each law, so no two laws share a queue.
+//! Two suites in one file need a `mod` each, because the tests have the names of the laws.
 //!
 //! A law moves the fixture's clock and waits for events; it never sleeps.
-//! The last laws, `q55` and `q56`, run for as long as these environment variables say:
+//! The last laws, `q55` and `q56`, read these environment variables:
 //!
-//! - `QUEUE_CONFORMANCE_SEQUENCES`: how many random sequences of operations are compared with the model, 1,000 by default.
-//! - `QUEUE_CONFORMANCE_SEED`: the seed of the first one, to see a failure again.
+//! - `QUEUE_CONFORMANCE_SEQUENCES`: the number of random sequences of operations that are compared with the model, 1,000 by default.
+//! - `QUEUE_CONFORMANCE_SEED`: the seed of the first sequence, to repeat a failure.
 
 mod capacity;
 mod claim;
@@ -47,13 +47,13 @@ use crate::law::{self, LastStep, Law, PATIENCE, Steps, laws};
 use factory::FixtureFactory;
 use harness::QueueHarness;
 
-/// How long, in real time, a law may take. Only what hangs takes as long, so slow machines have time.
+/// How long, in real time, a law may take. Only a law that hangs takes this long, so there is ample time on slow machines.
 const LAW_GUARD: Duration = Duration::from_secs(60);
 
 laws! {
-    /// Makes one test for each law that binds every queue, of a closure that makes a fresh [`Fixture`](crate::Fixture).
+    /// Generates one test for each law of every queue, from a closure that creates a fresh [`Fixture`](crate::Fixture).
     ///
-    /// The module [`conformance`](mod@crate::conformance) says more.
+    /// See the module [`conformance`](mod@crate::conformance).
     suite = conformance, module = conformance, harness = QueueHarness, {
     push {
         q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_pushed,
@@ -146,13 +146,13 @@ laws! {
 }
 }
 
-/// Holds a queue to one law, by its number (`"q23"`) or its whole name.
+/// Checks a queue against one law, given by its number (`"q23"`) or its whole name.
 ///
-/// It blocks the thread, and brings its own runtime: call it outside of any other.
+/// Blocks the thread and starts its own runtime, so it must not be called inside of another one.
 ///
 /// # Errors
 ///
-/// What the law says, and what was found instead. Also if there is no such law.
+/// If the queue breaks the law, with what was expected and what was found; or if there is no such law.
 pub fn check<M, F, Q>(law: &str, factory: M) -> Result<(), String>
 where
     M: Fn() -> F + Send + Sync + 'static,
@@ -162,7 +162,7 @@ where
     check_within(law, PATIENCE, factory)
 }
 
-/// Holds a queue to one law, and waits for each event for so long, in real time, instead of 20 s.
+/// Checks a queue against one law, and waits for each event for `patience` of real time instead of 20 s.
 ///
 /// # Errors
 ///
@@ -183,16 +183,16 @@ where
     })
 }
 
-/// Tells whether a law runs for as long as it was asked to, and guards its parts itself.
+/// Returns whether a law runs as long as the environment asks for, with a time limit for each of its parts.
 fn takes_its_time(law: &Law<QueueHarness>) -> bool {
     law.name.starts_with("q55_")
 }
 
-/// Holds a queue to one law, as a test does.
+/// Checks a queue against one law, as a test does.
 ///
 /// # Panics
 ///
-/// Where [`check`] gives an error.
+/// If [`check`] returns an error.
 pub fn run<M, F, Q>(law: &str, factory: M)
 where
     M: Fn() -> F + Send + Sync + 'static,
@@ -204,7 +204,7 @@ where
     }
 }
 
-/// What the tests do that [`conformance!`](crate::conformance!) makes; all laws are run within the process.
+/// The body of the tests that [`conformance!`](crate::conformance!) generates. All laws run within the process.
 #[doc(hidden)]
 pub fn run_as<M, F, Q>(_test: &str, law: &str, factory: M)
 where

@@ -1,4 +1,4 @@
-//! Laws about room, of queues that take a bound; one that takes none shows that it never answers `Full`.
+//! Laws about the capacity of bounded queues. A queue without a bound must never answer `Full`.
 
 use queue_core::{QueueErrorKind, QueueName, Receipt, Settled, Settlement, State, Transition};
 
@@ -7,7 +7,7 @@ use super::jobs::{id, job, jobs};
 use crate::Bounded;
 use crate::law::expect_eq;
 
-/// Gives a queue of this bound; where there is none, holds that the queue takes whatever comes.
+/// Returns a queue of this bound. If the backend has no bound, checks that an unbounded queue stores everything.
 async fn bounded(harness: &QueueHarness, capacity: u32) -> Option<(QueueHarness, Bounded)> {
     const PLENTY: u32 = 2_000;
     let Some(bounded) = harness.fixture().bounded(capacity).await else {
@@ -15,7 +15,7 @@ async fn bounded(harness: &QueueHarness, capacity: u32) -> Option<(QueueHarness,
             harness.push(jobs(PLENTY / 4)).await;
         }
         let stored = harness.count(&QueueName::DEFAULT, State::Available).await;
-        expect_eq!(stored, u64::from(PLENTY), "a queue that takes no bound stores whatever is pushed");
+        expect_eq!(stored, u64::from(PLENTY), "a queue without a bound stores every job");
         return None;
     };
     Some((harness.with_queue(bounded.queue.clone()), bounded))
@@ -40,7 +40,7 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(harness: &QueueHarness) {
     expect_eq!(
         harness.receipts(known).await,
         [Receipt::Stored(id(0)), Receipt::Existing(id(1))],
-        "what is there takes no room"
+        "a job that is stored already needs no capacity"
     );
     let first = harness.claim_one().await;
     waiting.waits(&**harness.queue()).await;
@@ -51,7 +51,7 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(harness: &QueueHarness) {
     harness.settle(&again, Transition::Complete).await;
 
     let receipts = harness.ok("a push that waited for a job to be settled", waiting.wakes()).await;
-    expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for room");
+    expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for capacity");
     let mut waiting = harness.pushing(vec![job(4).id(id(4))]);
     waiting.waits(&**harness.queue()).await;
     harness.ok("`cancel` of a waiting job", harness.queue().cancel(id(3), "why")).await;
@@ -80,14 +80,14 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
     let error = harness
         .fails_with(QueueErrorKind::Full, "`try_push` on a full queue", (bounded.try_push)(jobs(1)))
         .await;
-    assert!(error.is_transient(), "there may be room later, so the error is transient: {error}");
+    assert!(error.is_transient(), "there may be capacity later, so the error is transient: {error}");
     let known =
         harness.ok("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
-    expect_eq!(known, [Receipt::Stored(id(1))], "a job that is there takes no room");
+    expect_eq!(known, [Receipt::Stored(id(1))], "a job that is stored already needs no capacity");
     harness
         .fails_with(
             QueueErrorKind::Invalid,
-            "`try_push` of more than there can be",
+            "`try_push` of more jobs than the bound",
             (bounded.try_push)(jobs(3)),
         )
         .await;
@@ -104,7 +104,7 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
     expect_eq!(
         receipts,
         [Receipt::Stored(id(7)), Receipt::Existing(id(7))],
-        "only what is stored of a batch takes room"
+        "only the jobs of a batch that are stored need capacity"
     );
     let other = harness.claim_one().await;
     harness.settle(&other, Transition::Complete).await;
@@ -112,7 +112,7 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
     harness
         .fails_with(
             QueueErrorKind::Full,
-            "`try_push` after a retry took the room",
+            "`try_push` after a retry took the capacity",
             (bounded.try_push)(jobs(1)),
         )
         .await;
@@ -128,7 +128,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
         push.waits(&**harness.queue()).await;
         waiting.push(push);
     }
-    // Jobs 2 and 4 will never be pushed: one is dropped at the head of the line, one in the midst of it.
+    // Jobs 2 and 4 will never be pushed: one is dropped at the head of the waiting pushes, one between them.
     drop(waiting.remove(2));
     drop(waiting.remove(0));
 
@@ -153,7 +153,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     let receipts = harness
         .ok("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
         .await;
-    expect_eq!(receipts.len(), 2, "all the room is back");
+    expect_eq!(receipts.len(), 2, "all the capacity is free again");
 }
 
 /// Q57: Followups may exceed the bound: a settlement never waits for room.

@@ -73,7 +73,7 @@ pub(super) async fn q17_many_claimers_get_each_job_once(harness: &QueueHarness) 
             while left.load(Ordering::Relaxed) > 0 {
                 let deliveries =
                     queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim failed: {error}"));
-                // More than once delivered must end the loop too.
+                // A job that is delivered more than once must end the loop too.
                 let taken = deliveries.len();
                 left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                     Some(left.saturating_sub(taken))
@@ -99,7 +99,7 @@ fn each_once(delivered: &[JobId], pushed: &[JobId]) {
         *times.entry(*id).or_default() += 1;
     }
     let wrong: Vec<_> = times.iter().filter(|(_, times)| **times != 1).collect();
-    assert!(wrong.is_empty(), "each job must be delivered once, these were so many times: {wrong:?}");
+    assert!(wrong.is_empty(), "each job must be delivered once; the deliveries of the others: {wrong:?}");
 }
 
 /// Q18: Dropping a waiting claim, at any point, loses no job and no wake-up.
@@ -274,7 +274,7 @@ pub(super) async fn q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lea
     stops_at_random_lose_nothing(harness).await;
 }
 
-/// Fires stops while jobs are pushed: whatever is executing then is in the hands of a claimer.
+/// Stops claims while jobs are pushed. Afterwards every job that is executing must have been received by a claimer.
 async fn stops_at_random_lose_nothing(harness: &QueueHarness) {
     const ROUNDS: u64 = 60;
     harness.note("claims that are stopped while jobs are pushed");

@@ -1,4 +1,8 @@
-//! Clients that push, claim, renew and settle at once, and write down what they did.
+//! Clients that push, claim, renew and settle at once, and record a history of their calls.
+//!
+//! The pushers and the workers are tasks that append to one journal. The task that started them moves the fixture's clock, a
+//! second at a time, until every job has finished. The order numbers of the events come from a counter that all clients share,
+//! their queue times from the fixture's clock.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,10 +22,10 @@ const PUSHERS: u32 = 3;
 const BATCHES: u32 = 12;
 const WORKERS: u64 = 4;
 
-/// How much virtual time may pass before whatever is unfinished counts as lost.
+/// How much virtual time may pass before unfinished jobs count as lost.
 const PATIENCE: u64 = 3_000;
 
-/// Lets the clients loose on a fresh queue until every job has ended.
+/// Runs the clients on a fresh queue until every job has finished, and returns their history.
 pub(super) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
     let journal = Arc::new(Journal {
         fixture: fixture.clone(),
@@ -90,7 +94,7 @@ struct Journal {
 }
 
 impl Journal {
-    /// Makes a call, and notes when.
+    /// Makes a call, and returns its span with its answer.
     async fn timed<T>(&self, name: &str, call: impl Future<Output = Result<T, QueueError>>) -> (Span, T) {
         let start = LogTime { order: self.next_order(), queue_time: self.fixture.now() };
         let answer = succeeded(name, call.await);
@@ -178,7 +182,7 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
         14..16 => Transition::Release,
         16 => Transition::Discard { error: "never".into() },
         17 => Transition::Cancel { reason: "given up".into() },
-        // The worker dies, and its lease expires.
+        // The worker crashes, and its lease expires.
         _ => return,
     };
     let lease = delivery.lease.clone();

@@ -1,4 +1,4 @@
-//! Laws about values at the edge of what there may be.
+//! Laws about values at the edges of their ranges.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(harness:
     harness.settle(&delivery, Transition::Complete).await;
     harness.is(id(1), State::Completed).await;
 
-    // A wait without an end is a wait, and ends by a push.
+    // A wait without an end is a wait: a push ends it.
     let mut waiter = harness.claiming(demand);
     waiter.waits(&**harness.queue()).await;
     harness.push(vec![job(2).id(id(2))]).await;
@@ -36,7 +36,7 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(harness:
     let record = harness.is(id(2), State::Retryable).await;
     expect_eq!(record.run_at, Timestamp::MAX, "`run_at` of a job that waits for the end of time");
 
-    // No time at all is no lease and no wait.
+    // A lease of no length expires at once, and a wait of no length is no wait.
     harness.push(vec![job(3).id(id(3))]).await;
     let demand = Demand::new("default", 0).lease(Duration::ZERO).wait(Duration::ZERO);
     let delivery = harness.claim(demand).await.pop();
@@ -106,7 +106,7 @@ pub(super) async fn q91_numbers_that_are_not_finite_are_refused(harness: &QueueH
         for part in ["job 1 of the batch", "`measure`", &format!("`places[1].{field}`")] {
             assert!(error.to_string().contains(part), "the error must name {part}: {error}");
         }
-        expect_eq!(harness.total().await, 0, "jobs that were stored of a batch that was refused");
+        expect_eq!(harness.total().await, 0, "the number of jobs stored from a batch that was refused");
 
         harness.push(vec![job(1).id(id(1))]).await;
         let delivery = harness.claim_one().await;
@@ -129,7 +129,7 @@ pub(super) async fn q91_numbers_that_are_not_finite_are_refused(harness: &QueueH
 
 /// Q92: Error texts and reasons are kept up to 8 KiB, and a longer one is cut at a character boundary with a note of its size.
 pub(super) async fn q92_long_texts_are_cut_with_a_note_of_their_size(harness: &QueueHarness) {
-    // The last fits, and is kept as it is.
+    // The last text fits, and is kept as it is.
     let texts = ["ü→🦀".repeat(70_000), "a".repeat(Limits::TEXT + 1), "b".repeat(Limits::TEXT)];
     for (number, text) in (0..).step_by(10).zip(texts) {
         let at = harness.now().saturating_add(SECOND * 3600);
@@ -162,7 +162,7 @@ pub(super) async fn q92_long_texts_are_cut_with_a_note_of_their_size(harness: &Q
     }
 }
 
-/// Holds a text to being the expected one, without printing kilobytes of it.
+/// Checks that a text equals the expected one, without printing kilobytes of it.
 #[track_caller]
 fn same(found: Option<&str>, expected: &str, what: &str) {
     let end =

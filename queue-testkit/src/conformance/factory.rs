@@ -1,4 +1,4 @@
-//! Makes queues under test.
+//! Creates the queues under test.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::Fixture;
 
 type Make = dyn Fn() -> BoxFuture<'static, Arc<dyn Fixture>> + Send + Sync;
 
-/// The closure that a backend hands to the suite, its types forgotten, so that the laws compile once.
+/// The closure that a backend passes to the suite, type-erased so that the laws compile only once.
 #[derive(Clone)]
 pub(super) struct FixtureFactory(Arc<Make>);
 
@@ -29,7 +29,7 @@ impl FixtureFactory {
         }))
     }
 
-    /// Makes a fresh one.
+    /// Creates a fresh fixture.
     pub(super) async fn make(&self) -> Arc<dyn Fixture> {
         (self.0)().await
     }

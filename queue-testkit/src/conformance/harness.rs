@@ -1,6 +1,6 @@
-//! The queue under test, with what laws do to it.
+//! The queue under test, and the steps that laws take with it.
 //!
-//! Each step is noted before it is taken, and fails with a text that says what was asked and what came.
+//! Each step is recorded before it is taken; its failure says what was called and what was returned.
 
 use std::fmt;
 use std::future::Future;
@@ -34,7 +34,7 @@ impl QueueHarness {
         Self { factory, fixture, queue, steps }
     }
 
-    /// Does the same with another handle on the store, or with another queue.
+    /// Returns a harness for another handle on the store, or for another queue.
     pub(super) fn with_queue(&self, queue: Arc<dyn Admin>) -> Self {
         let (factory, fixture) = (self.factory.clone(), self.fixture.clone());
         Self { factory, fixture, queue, steps: self.steps.clone() }
@@ -57,16 +57,16 @@ impl QueueHarness {
     }
 
     pub(super) async fn advance(&self, by: Duration) {
-        self.note(format!("the clock was moved by {by:?}"));
+        self.note(format!("moving the clock by {by:?}"));
         self.fixture.advance(by).await;
     }
 
-    /// Notes what is done next, for the message of a failure.
+    /// Records the next step, for the message of a failure.
     pub(super) fn note(&self, step: impl Into<String>) {
         self.steps.note(step);
     }
 
-    /// Takes a step that must come to an end and succeed.
+    /// Takes a step that must finish and succeed.
     pub(super) async fn ok<T>(
         &self,
         step: impl Into<String>,
@@ -75,7 +75,7 @@ impl QueueHarness {
         self.steps.ok(step, call).await
     }
 
-    /// Takes a step that must be refused.
+    /// Takes a step that must fail with this kind of error.
     pub(super) async fn fails_with<T: fmt::Debug>(
         &self,
         kind: QueueErrorKind,
@@ -88,27 +88,31 @@ impl QueueHarness {
     pub(super) async fn receipts(&self, jobs: Vec<NewJob>) -> Vec<Receipt> {
         let count = jobs.len();
         let receipts = self.ok(format!("a push of {count} jobs"), self.queue.push(jobs)).await;
-        expect_eq!(receipts.len(), count, "a push of {count} jobs must give as many receipts: {receipts:?}");
+        expect_eq!(
+            receipts.len(),
+            count,
+            "a push of {count} jobs must return as many receipts: {receipts:?}"
+        );
         receipts
     }
 
-    /// Pushes jobs that must all be stored.
+    /// Pushes jobs, all of which must be stored.
     pub(super) async fn push(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
         let receipts = self.receipts(jobs).await;
         let is_stored = |receipt: &Receipt| matches!(receipt, Receipt::Stored(_));
         assert!(
             receipts.iter().all(is_stored),
-            "each of these jobs must be stored, the receipts say {receipts:?}"
+            "each of these jobs must be stored, and the receipts are {receipts:?}"
         );
         receipts.into_iter().map(Receipt::id).collect()
     }
 
-    /// Enqueues a job that must be stored, which may go another way than a batch.
+    /// Enqueues a job that must be stored. A backend may have another code path for a single job than for a batch.
     pub(super) async fn push_one(&self, job: NewJob) -> JobId {
         let enqueued = async { self.queue.enqueue(job).await };
         match self.ok("`enqueue` of a job", enqueued).await {
             Receipt::Stored(id) => id,
-            other => panic!("a job was to be stored, and the receipt of `enqueue` says {other:?}"),
+            other => panic!("a job must be stored, and `enqueue` returned {other:?}"),
         }
     }
 
@@ -124,12 +128,12 @@ impl QueueHarness {
         waiter::push(&self.queue, self.steps.patience(), jobs)
     }
 
-    /// Claims of what is ready, without waiting.
+    /// Claims ready jobs, without waiting.
     pub(super) async fn claim(&self, demand: Demand) -> Vec<Delivery> {
         let demand = demand.wait(Duration::ZERO);
         let step = format!("a claim of up to {} of {:?} that doesn't wait", demand.max, demand.queues);
         let deliveries = self.ok(step.clone(), self.queue.claim(&demand)).await;
-        assert!(deliveries.len() <= demand.max, "{step} gave {} jobs", deliveries.len());
+        assert!(deliveries.len() <= demand.max, "{step} returned {} jobs", deliveries.len());
         deliveries
     }
 
@@ -144,13 +148,13 @@ impl QueueHarness {
         let place = Location::caller();
         async move {
             let mut deliveries = self.claim_up_to(1).await;
-            deliveries.pop().unwrap_or_else(|| {
-                panic!("a job was to be ready (at {place}), and the claim came back empty")
-            })
+            deliveries
+                .pop()
+                .unwrap_or_else(|| panic!("a job must be ready (at {place}), and the claim returned none"))
         }
     }
 
-    /// Holds that nothing is ready in the default queue.
+    /// Checks that nothing is ready in the default queue.
     #[track_caller]
     pub(super) fn nothing_is_ready(&self) -> impl Future<Output = ()> + '_ {
         let place = Location::caller();
@@ -158,14 +162,14 @@ impl QueueHarness {
             let deliveries = self.claim_up_to(1).await;
             assert!(
                 deliveries.is_empty(),
-                "nothing was to be ready (at {place}), and {deliveries:?} was delivered"
+                "no job must be ready (at {place}), and the claim returned {deliveries:?}"
             );
         }
     }
 
     pub(super) async fn renew(&self, lease: &Lease) -> Renewal {
         let renewals = self.ok("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
-        expect_eq!(renewals.len(), 1, "renewing one lease must give one answer: {renewals:?}");
+        expect_eq!(renewals.len(), 1, "renewing one lease must return one answer: {renewals:?}");
         renewals.into_iter().next().unwrap_or(Renewal::Lost)
     }
 
@@ -173,11 +177,11 @@ impl QueueHarness {
         let count = settlements.len();
         let settled =
             self.ok(format!("a settlement of {count} attempts"), self.queue.settle(settlements)).await;
-        expect_eq!(settled.len(), count, "{count} settlements must give as many answers: {settled:?}");
+        expect_eq!(settled.len(), count, "{count} settlements must return as many answers: {settled:?}");
         settled
     }
 
-    /// Settles an attempt; the settlement must apply.
+    /// Settles an attempt. The settlement must be applied.
     #[track_caller]
     pub(super) fn settle<'a>(
         &'a self,
@@ -192,13 +196,13 @@ impl QueueHarness {
         }
     }
 
-    /// Looks a job up that must be there.
+    /// Returns a job, which must exist.
     #[track_caller]
     pub(super) fn get(&self, id: JobId) -> impl Future<Output = JobRecord> + '_ {
         self.get_for(id, Location::caller())
     }
 
-    /// Holds that a job is in a state, and gives it.
+    /// Checks that a job is in a state, and returns it.
     #[track_caller]
     pub(super) fn is(&self, id: JobId, state: State) -> impl Future<Output = JobRecord> + '_ {
         let place = Location::caller();
@@ -211,10 +215,10 @@ impl QueueHarness {
 
     async fn get_for(&self, id: JobId, place: &Location<'_>) -> JobRecord {
         let record = self.ok(format!("`get` of job {id}"), self.queue.get(id)).await;
-        record.unwrap_or_else(|| panic!("job {id} was to be there (at {place}), and `get` gave `None`"))
+        record.unwrap_or_else(|| panic!("job {id} must exist (at {place}), and `get` returned `None`"))
     }
 
-    /// Lists all jobs that pass a filter, by pages of this size.
+    /// Lists all jobs that pass a filter, in pages of `size` jobs.
     pub(super) async fn list(&self, filter: &Filter, size: usize) -> Vec<JobRecord> {
         let (mut jobs, mut page) = (Vec::new(), PageRequest::first(size));
         loop {
@@ -223,7 +227,7 @@ impl QueueHarness {
             assert!(listing.jobs.len() <= size, "a page of {size} had {} jobs", listing.jobs.len());
             assert!(
                 listing.next.is_none() || !listing.jobs.is_empty() || page.after != listing.next,
-                "`list` gave an empty page whose `next` leads to itself"
+                "`list` returned an empty page with a `next`"
             );
             jobs.extend(listing.jobs);
             match listing.next {
@@ -237,13 +241,13 @@ impl QueueHarness {
         self.list(filter, 100).await.into_iter().map(|record| record.id).collect()
     }
 
-    /// How many jobs of a queue are in a state; a queue that isn't listed has none.
+    /// Returns the number of jobs of a queue in a state. A queue that is not listed has none.
     pub(super) async fn count(&self, queue: &QueueName, state: State) -> u64 {
         let counts = self.ok("`counts`", self.queue.counts()).await;
         counts.iter().find(|counts| counts.queue == *queue).map_or(0, |counts| counts.of(state))
     }
 
-    /// How many jobs there are in all.
+    /// Returns the number of all jobs.
     pub(super) async fn total(&self) -> u64 {
         let counts = self.ok("`counts`", self.queue.counts()).await;
         counts.iter().flat_map(|counts| State::ALL.map(|state| counts.of(state))).sum()
@@ -254,7 +258,7 @@ impl QueueHarness {
     }
 }
 
-/// The identities of what was delivered.
+/// Returns the ids of the deliveries.
 pub(super) fn ids_of(deliveries: &[Delivery]) -> Vec<JobId> {
     deliveries.iter().map(Delivery::id).collect()
 }

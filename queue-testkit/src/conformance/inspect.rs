@@ -1,4 +1,4 @@
-//! Laws about what operators see, and about what is kept for them.
+//! Laws about what operators see, and about retention.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::law::expect_eq;
 pub(super) async fn q44_counts_are_exact_at_rest(harness: &QueueHarness) {
     let mut number = 0;
     for (state, times) in State::ALL.into_iter().zip(1..) {
-        // What is available would be claimed to bring the next one to its state, so it comes last.
+        // An available job would be claimed to bring the next job to its state, so it comes last.
         for _ in 0..if state == State::Available { 0 } else { times } {
             brought_to(harness, number, state).await;
             number += 1;
@@ -29,25 +29,29 @@ pub(super) async fn q44_counts_are_exact_at_rest(harness: &QueueHarness) {
         expect_eq!(
             harness.count(&queue("states"), state).await,
             times,
-            "how many jobs of queue `states` are {state}"
+            "the number of jobs of queue `states` that are {state}"
         );
         let listed = harness.ids(&Filter::all().queue("states").state(state)).await;
-        expect_eq!(listed.len() as u64, times, "how many jobs of queue `states` are listed as {state}");
+        expect_eq!(
+            listed.len() as u64,
+            times,
+            "the number of jobs of queue `states` that are listed as {state}"
+        );
     }
     expect_eq!(
         harness.count(&QueueName::DEFAULT, State::Available).await,
         4,
-        "how many jobs of queue `default` are available"
+        "the number of available jobs of queue `default`"
     );
     expect_eq!(
         harness.count(&QueueName::DEFAULT, State::Completed).await,
         0,
-        "how many jobs of queue `default` are completed"
+        "the number of completed jobs of queue `default`"
     );
     harness.advance(SECOND * 7200).await;
     let scheduled = harness.count(&queue("states"), State::Scheduled).await
         + harness.count(&queue("states"), State::Retryable).await;
-    expect_eq!(scheduled, 0, "time makes what waits available, in the counts too");
+    expect_eq!(scheduled, 0, "a scheduled job becomes available, in the counts too");
     expect_eq!(
         harness.count(&queue("states"), State::Executing).await,
         0,
@@ -60,7 +64,7 @@ pub(super) async fn q45_an_unknown_id_is_none(harness: &QueueHarness) {
     harness.push(jobs(3)).await;
     for unknown in [id(99), JobId::from_u128(0), JobId::from_u128(u128::MAX), JobId::random()] {
         let record = harness.ok("`get` of an unknown id", harness.queue().get(unknown)).await;
-        assert!(record.is_none(), "`get` of {unknown}, which nobody pushed: {record:?}");
+        assert!(record.is_none(), "`get` of {unknown}, which was never pushed: {record:?}");
     }
 }
 
@@ -93,7 +97,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarne
             let listed: Vec<_> =
                 harness.list(&filter, size).await.into_iter().map(|record| record.id).collect();
             let expected: Vec<_> = expected.iter().copied().map(id).collect();
-            expect_eq!(listed, expected, "what is listed by {what}, in push order, by pages of {size}");
+            expect_eq!(listed, expected, "the jobs listed by {what}, in push order, in pages of {size}");
         }
     }
 
@@ -127,7 +131,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarne
         expect_eq!(
             listed.get(&id(number)),
             Some(&1),
-            "how often job {number} was listed, which was there throughout"
+            "how often job {number}, which existed all the time, was listed"
         );
     }
     assert!(listed.values().all(|times| *times == 1), "no job is listed twice: {listed:?}");
@@ -189,5 +193,5 @@ pub(super) async fn q47_prune_removes_old_finished_jobs_in_bounded_batches(harne
 
 async fn left(harness: &QueueHarness, numbers: &[u32]) {
     let expected: Vec<_> = numbers.iter().copied().map(id).collect();
-    expect_eq!(harness.ids(&Filter::all()).await, expected, "what is left after a prune");
+    expect_eq!(harness.ids(&Filter::all()).await, expected, "the jobs left after a prune");
 }

@@ -1,4 +1,4 @@
-//! Jobs that laws push.
+//! The jobs that laws push.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use queue_core::{Body, JobId, NewJob, QueueName};
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MICROSECOND: Duration = Duration::from_micros(1);
 
-/// A job that carries a number.
+/// Returns a job that carries a number.
 pub(crate) fn job(number: u32) -> NewJob {
     NewJob::new("work", json(&format!("{{\"n\":{number}}}")))
 }
 
-/// So many jobs, numbered from 0.
+/// Returns `count` jobs, numbered from 0.
 pub(crate) fn jobs(count: u32) -> Vec<NewJob> {
     (0..count).map(job).collect()
 }
 
-/// An identity of the law's own, which ends in the number.
+/// Returns an id of the law's own, which ends in the number.
 ///
-/// They fall while the numbers grow, so that a queue which sorts by identity can't pass for one that keeps push order.
+/// The ids decrease while the numbers grow, so that a queue that sorts by id fails the laws about push order.
 pub(crate) fn id(number: u32) -> JobId {
     JobId::from_u128(u128::from(!number) << 96 | u128::from(number))
 }
 
-/// A payload of JSON text.
+/// Returns a payload of JSON text.
 pub(crate) fn json(text: &str) -> Body {
     match Body::json(text) {
         Ok(body) => body,
-        Err(error) => panic!("the suite made a payload that is no JSON: {error}"),
+        Err(error) => panic!("the suite created a payload that is not JSON: {error}"),
     }
 }
 
-/// The payload's text, where it has one.
+/// Returns the payload's text, if it has one.
 pub(crate) fn text(body: &Body) -> String {
     match body.encode() {
         Ok(text) => text.to_string(),

@@ -8,7 +8,7 @@ use super::harness::{QueueHarness, ids_of};
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs};
 use crate::law::expect_eq;
 
-/// Every way to end an attempt.
+/// Returns one transition of each kind.
 pub(super) fn every_transition(at: Timestamp) -> [Transition; 7] {
     [
         Transition::Complete,
@@ -73,7 +73,11 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(harnes
     expect_eq!(harness.renew(&first.lease).await, Renewal::Lost, "a lease that has just expired");
     harness.is(id(0), State::Available).await;
     let second = harness.claim_one().await;
-    expect_eq!(harness.renew(&first.lease).await, Renewal::Lost, "a lease whose job somebody else holds now");
+    expect_eq!(
+        harness.renew(&first.lease).await,
+        Renewal::Lost,
+        "a lease whose job another worker holds now"
+    );
     let leases = [first.lease.clone(), second.lease.clone()];
     let renewals = harness.ok("a renewal of a lost and a live lease", harness.queue().renew(&leases)).await;
     assert!(
@@ -86,7 +90,7 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(harnes
     }
     let mut unknown = second.lease;
     unknown.job = id(99);
-    expect_eq!(harness.renew(&unknown).await, Renewal::Lost, "a lease of a job that nobody knows");
+    expect_eq!(harness.renew(&unknown).await, Renewal::Lost, "a lease of an unknown job");
     harness.is(id(0), State::Completed).await;
 }
 
@@ -104,17 +108,17 @@ pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing
     stale(harness, &lost, "of a job that has ended").await;
     let mut unknown = lost.lease;
     unknown.job = id(98);
-    stale_settlements(harness, &unknown, "of a job that nobody knows").await;
+    stale_settlements(harness, &unknown, "of an unknown job").await;
 }
 
-/// Holds that nothing comes of any settlement of a lease that was lost.
+/// Checks that no settlement under a lost lease changes anything.
 async fn stale(harness: &QueueHarness, lost: &Delivery, how: &str) {
     let before = format!("{:?}", harness.get(lost.id()).await);
     stale_settlements(harness, &lost.lease, how).await;
     expect_eq!(
         format!("{:?}", harness.get(lost.id()).await),
         before,
-        "what is stored, after settling a lease that was {how}"
+        "the stored job, after settling a lease that was {how}"
     );
 }
 
@@ -175,7 +179,7 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(harness: &Queue
             winners.extend(answer.unwrap_or_else(|error| panic!("a claim failed: {error}")));
         }
         let attempts: Vec<_> = winners.iter().map(|delivery| delivery.attempt).collect();
-        expect_eq!(attempts, [round], "the attempts that six claimers at once were given after an expiry");
+        expect_eq!(attempts, [round], "the attempts that six claimers at once received after an expiry");
     }
 }
 
@@ -225,7 +229,7 @@ pub(super) async fn q30_fences_only_grow(harness: &QueueHarness) {
     grown(harness, id(0), &mut fences).await;
 }
 
-/// Claims the job again, whose fence must be greater than all before; it counts the deliveries.
+/// Claims the job again and counts the delivery. The fence must be greater than all fences before.
 async fn grown(harness: &QueueHarness, id: JobId, fences: &mut Vec<Fence>) -> Delivery {
     let delivery = harness.claim_one().await;
     expect_eq!(delivery.id(), id, "the job");

@@ -13,16 +13,16 @@ use super::factory::FixtureFactory;
 use super::harness::QueueHarness;
 use crate::history;
 
-/// Calls in each random sequence.
+/// The number of calls in each random sequence.
 const LENGTH: usize = 200;
 
-/// How many sequences are run where nothing else is said.
+/// The default number of sequences.
 const SEQUENCES: u64 = 1_000;
 
-/// How many sequences run at once, each against a queue of its own.
+/// The number of sequences that run at once, each against a queue of its own.
 const LANES: usize = 2;
 
-/// A random sequence of calls: a number for each, that says which call it is in the state that the queue is then in.
+/// A random sequence of calls. Each number selects a call, given the state that the queue is in then.
 type Sequence = Vec<u64>;
 
 /// Q55: Random operation sequences, with time moved by the fixture, give the same answers from the backend and from `JobTable`.
@@ -49,7 +49,7 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &Que
     }
 }
 
-/// Runs sequence after sequence until all are done or one fails; the seed of that one, with how it failed.
+/// Runs sequences until all are done or one fails. Returns the seed of the one that failed, with its error.
 async fn compare_sequences(factory: FixtureFactory, next: Arc<AtomicU64>, end: u64) -> Option<(u64, String)> {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +57,7 @@ async fn compare_sequences(factory: FixtureFactory, next: Arc<AtomicU64>, end: u
             return None;
         }
         if let Err(failure) = compare::run(&factory, sequence(seed)).await {
-            // The other lane need not go on.
+            // The other lane can stop.
             next.store(end, Ordering::Relaxed);
             return Some((seed, failure.text));
         }

@@ -1,4 +1,4 @@
-//! Laws about what operators do.
+//! Laws about operators' calls.
 
 use queue_core::admin::Cancellation;
 use queue_core::{Delivery, Demand, Lease, QueueErrorKind, QueueName, Renewal, State, Transition};
@@ -7,7 +7,7 @@ use super::harness::{QueueHarness, ids_of};
 use super::jobs::{SECOND, id, job, queue};
 use crate::law::expect_eq;
 
-/// Pushes a job and brings it into a state; the delivery, where there was one.
+/// Pushes a job and brings it into a state. Returns its delivery, if there was one.
 pub(super) async fn brought_to(harness: &QueueHarness, number: u32, state: State) -> Option<Delivery> {
     let delay = SECOND * if state == State::Scheduled { 7200 } else { 0 };
     harness.push(vec![job(number).id(id(number)).queue("states").delay(delay)]).await;
@@ -23,7 +23,7 @@ pub(super) async fn brought_to(harness: &QueueHarness, number: u32, state: State
         other => panic!("no law says how a job becomes {other}"),
     };
     let delivery = harness.claim(Demand::new("states", 1)).await.pop();
-    let delivery = delivery.unwrap_or_else(|| panic!("job {number} was to be ready in queue `states`"));
+    let delivery = delivery.unwrap_or_else(|| panic!("job {number} must be ready in queue `states`"));
     expect_eq!(delivery.id(), id(number), "the only job that is ready in queue `states`");
     if let Some(transition) = transition {
         harness.settle(&delivery, transition).await;
@@ -114,7 +114,7 @@ pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(
             record.max_attempts > record.attempt,
             "a job that was retried after {end:?} has an attempt left: {record:?}"
         );
-        expect_eq!((record.finished_at, record.cancel_reason), (None, None), "of a job that is to run again");
+        expect_eq!((record.finished_at, record.cancel_reason), (None, None), "of a job that will run again");
     }
     let delivery = harness.claim_one().await;
     harness.settle(&delivery, Transition::Complete).await;

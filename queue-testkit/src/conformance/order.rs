@@ -58,7 +58,7 @@ pub(super) async fn q10_a_claim_gets_jobs_of_the_queues_it_names_in_that_order(h
     harness.push(batch.collect()).await;
 
     let unknown = harness.claim(Demand::new("unknown", 9)).await;
-    expect_eq!(ids_of(&unknown), [], "of a queue that nobody pushed to");
+    expect_eq!(ids_of(&unknown), [], "of a queue without a push");
     let default = harness.claim(Demand::new(QueueName::DEFAULT, 9)).await;
     expect_eq!(ids_of(&default), [], "of a queue that has no jobs");
     let three = harness.claim(Demand::of([queue("c"), queue("unknown"), queue("a")], 3)).await;
@@ -93,6 +93,6 @@ pub(super) async fn q11_a_retried_job_goes_by_its_new_time_and_a_released_one_ke
     expect_eq!(
         order,
         [1, 2, 4, 0, 3].map(id),
-        "the retried job stands behind those of before its new time, and before those of later"
+        "the retried job comes after jobs with an earlier time, and before jobs with a later time"
     );
 }

@@ -1,4 +1,4 @@
-//! Laws about what jobs carry.
+//! Laws about payloads and meta.
 
 use queue_core::{Body, Meta, NewJob, QueueErrorKind};
 

@@ -28,10 +28,7 @@ pub(super) async fn q1_a_batch_gets_receipts_in_order_and_each_job_is_stored_as_
         "the receipts, in order"
     );
     let minted = receipts.last().map_or(id(2), |receipt| receipt.id());
-    assert!(
-        minted != id(0) && minted != id(1),
-        "a job without an identity was given one that is taken: {minted}"
-    );
+    assert!(minted != id(0) && minted != id(1), "a job without an id got one that is taken: {minted}");
     let plain = harness.is(id(0), State::Available).await;
     expect_eq!(
         (plain.name.as_str(), plain.queue.as_str(), text(&plain.body).as_str()),
@@ -198,7 +195,7 @@ pub(super) async fn q5_a_dropped_push_leaves_the_whole_batch_or_none_of_it(harne
             answer.is_none() || stored == SIZE as usize,
             "a push that was answered left {stored} of {SIZE} jobs"
         );
-        // Whatever it left, the same push again makes it whole.
+        // In either case, the same push completes the batch.
         harness.push(batch()).await;
         let all = harness.ids(&Filter::all()).await;
         let count = ids.iter().filter(|id| all.iter().filter(|stored| stored == id).count() == 1).count();

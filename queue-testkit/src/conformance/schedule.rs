@@ -45,7 +45,7 @@ pub(super) async fn q13_a_time_that_is_past_means_now(harness: &QueueHarness) {
     expect_eq!(
         ids_of(&deliveries),
         [0, 1, 2].map(id),
-        "a time that is past goes before nobody who was there before"
+        "a job with a past time does not overtake jobs that were there before"
     );
     for delivery in &deliveries {
         harness.settle(delivery, Transition::Retry { at: past, error: "again".into() }).await;
@@ -139,7 +139,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     waiter.waits(&**harness.queue()).await;
 }
 
-/// The edge of time may be refused, as `Invalid`.
+/// An instant at the edge of time may be refused, as `Invalid`.
 fn accepts_or_refuses<T: std::fmt::Debug>(
     harness: &QueueHarness,
     step: &str,

@@ -1,4 +1,4 @@
-//! Laws about the ends of attempts.
+//! Laws about settlements.
 
 use queue_core::admin::AttemptError;
 use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};

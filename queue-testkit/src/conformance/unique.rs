@@ -32,7 +32,7 @@ pub(super) async fn q48_a_held_key_keeps_a_second_job_out(harness: &QueueHarness
     windows_hold(harness).await;
 }
 
-/// Holds that the key of job 0 is held, from every queue.
+/// Checks that job 0 holds its key, in every queue.
 async fn held(harness: &QueueHarness, state: State) {
     let total = harness.total().await;
     let receipts =
@@ -53,7 +53,7 @@ async fn windows_hold(harness: &QueueHarness) {
     };
     harness.push(vec![windowed(10)]).await;
     let delivery: Option<Delivery> = harness.claim(queue_core::Demand::new("windows", 1)).await.pop();
-    let delivery = delivery.unwrap_or_else(|| panic!("the job is ready"));
+    let delivery = delivery.unwrap_or_else(|| panic!("the job must be ready"));
     harness.settle(&delivery, Transition::Complete).await;
     for wait in [Duration::ZERO, SECOND * 60 - MICROSECOND] {
         harness.advance(wait).await;
@@ -68,7 +68,7 @@ async fn windows_hold(harness: &QueueHarness) {
     expect_eq!(
         harness.receipts(vec![windowed(11)]).await,
         [Receipt::Stored(id(11))],
-        "pushing the key at the window's end"
+        "pushing the key at the end of its window"
     );
     a_retry_begins_no_window_anew(harness).await;
     a_window_ends_for_its_own_job_alone(harness).await;
@@ -167,9 +167,9 @@ pub(super) async fn q49_of_many_pushes_of_a_key_one_is_stored(harness: &QueueHar
         let winner = stored.first().map(|receipt| receipt.id());
         assert!(
             receipts.iter().all(|receipt| Some(receipt.id()) == winner),
-            "all others name the one that is: {receipts:?}"
+            "all other receipts name the stored job: {receipts:?}"
         );
-        expect_eq!(harness.total().await, u64::from(round) + 2, "how many jobs there are");
+        expect_eq!(harness.total().await, u64::from(round) + 2, "the number of jobs");
     }
 }
 

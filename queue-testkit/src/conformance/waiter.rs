@@ -1,4 +1,7 @@
-//! A call that is expected to wait, and then to wake.
+//! A call that must wait, and then wake.
+//!
+//! The call is polled by hand, only after its waker was woken, so a lost wake-up shows as a hang. The counter of polls shows a
+//! queue that spins.
 
 use std::fmt;
 use std::future::Future;
@@ -14,16 +17,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use queue_core::{Admin, Delivery, Demand, NewJob, QueueError, Receipt};
 use tokio::time::timeout;
 
-/// What a waiting claim answers.
+/// The answer of a waiting claim.
 pub(super) type Claimed = Result<Vec<Delivery>, QueueError>;
 
-/// What a waiting push answers.
+/// The answer of a waiting push.
 pub(super) type Pushed = Result<Vec<Receipt>, QueueError>;
 
-/// How often a call that should wait is looked at.
+/// How often a call that must wait is polled.
 const LOOKS: usize = 5;
 
-/// A call in flight, polled when its waker was woken and not otherwise: a wake-up that is lost shows as a hang.
+/// A call in flight. It is polled only after its waker was woken, so that a lost wake-up shows as a hang.
 pub(super) struct Waiter<T> {
     what: String,
     call: FuturesUnordered<BoxFuture<'static, T>>,
@@ -43,30 +46,30 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
         Self { what, call: FuturesUnordered::from_iter([call]), polls, patience }
     }
 
-    /// Looks at the call once; what it answered, if it did.
+    /// Polls the call once, if it was woken. Returns its answer, if it has one.
     pub(super) fn look(&mut self) -> Option<T> {
         self.call.next().now_or_never().flatten()
     }
 
-    /// Holds that the call waits, and goes on waiting while the queue does other things.
+    /// Checks that the call waits, and still waits while the queue does other work.
     #[track_caller]
     pub(super) fn waits<'a>(&'a mut self, queue: &'a dyn Admin) -> impl Future<Output = ()> + 'a {
         let place = Location::caller();
         async move {
             for _ in 0..LOOKS {
                 if let Some(answer) = self.look() {
-                    panic!("{} was to wait (at {place}), and it answered {answer:?}", self.what);
+                    panic!("{} must wait (at {place}), and it returned {answer:?}", self.what);
                 }
                 if let Err(error) = queue.counts().await {
                     panic!("`counts` failed while {} waited: {error}", self.what);
                 }
-                // Whatever the queue does on the runtime has its turn.
+                // Let the queue's own tasks on the runtime run.
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Holds that the call is woken, and gives its answer.
+    /// Checks that the call is woken, and returns its answer.
     #[track_caller]
     pub(super) fn wakes(mut self) -> impl Future<Output = T> {
         let place = Location::caller();
@@ -75,14 +78,14 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
                 Ok(Some(answer)) => answer,
                 Ok(None) => panic!("{} had been answered before (at {place})", self.what),
                 Err(_) => panic!(
-                    "{} was to wake (at {place}), and was not woken within {:?} of real time",
+                    "{} must wake (at {place}), and was not woken within {:?} of real time",
                     self.what, self.patience
                 ),
             }
         }
     }
 
-    /// How often the call was polled.
+    /// Returns how often the call was polled.
     pub(super) fn polls(&self) -> usize {
         self.polls.load(Ordering::Relaxed)
     }
@@ -102,7 +105,7 @@ pub(super) fn push(queue: &Arc<dyn Admin>, patience: Duration, jobs: Vec<NewJob>
     Waiter::new(what, patience, async move { queue.push(jobs).await })
 }
 
-/// Polls a call up to so many times, whether it was woken or not, and then drops it.
+/// Polls a call at most `polls` times, whether it was woken or not, and then drops it.
 pub(super) async fn poll_and_drop<T>(polls: usize, call: impl Future<Output = T> + Send) -> Option<T> {
     let mut call = Box::pin(call);
     for _ in 0..polls {

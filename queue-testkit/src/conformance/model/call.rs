@@ -1,4 +1,4 @@
-//! One random call, made of one number and of what was seen before.
+//! Generates random calls, each from one number and from the ids and leases seen so far.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 
-/// Windows are no longer than this, and jobs are pruned only when they are older:
-/// whether a window outlives its job is left open.
+/// The longest window of a unique key. Jobs are pruned only when they are older, because the contract leaves open whether a
+/// window outlives its job.
 const LONGEST_WINDOW: u64 = 20;
 
 #[derive(Clone, Debug)]
@@ -33,21 +33,21 @@ pub(super) enum Call {
     Prune(Prune),
 }
 
-/// What a run has seen, for later calls to come back to.
+/// Generates calls, and remembers the ids and leases that later calls may use.
 #[derive(Debug, Default)]
 pub(super) struct Generator {
     pub(super) now: Timestamp,
-    /// Every identity that was pushed.
+    /// Every id that was pushed.
     pub(super) ids: Vec<JobId>,
-    /// Every lease that was given.
+    /// Every lease that was delivered.
     pub(super) leases: Vec<Lease>,
-    /// Identities that were deleted or pruned; pushing one again is left open.
+    /// Ids that were deleted or pruned. The contract leaves open what happens if one is pushed again.
     pub(super) gone: Vec<JobId>,
     minted: u32,
 }
 
 impl Generator {
-    /// Makes the call that a number stands for.
+    /// Returns the call that a number selects.
     pub(super) fn call(&mut self, number: u64) -> Call {
         let mut random = Rng::with_seed(number);
         match random.u32(0..100) {
@@ -92,11 +92,11 @@ impl Generator {
         if random.u32(0..8) == 0 {
             job = job.meta("number", number.to_string());
         }
-        // Now and then a job that no queue may take.
+        // Sometimes a job that no queue may accept.
         if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }
     }
 
-    /// Mostly an identity that is new, at times one that is there.
+    /// Usually returns a new id, sometimes one that is stored.
     fn new_id(&mut self, random: &mut Rng) -> JobId {
         let known = self.id(random);
         if random.u32(0..12) == 0 && self.ids.contains(&known) && !self.gone.contains(&known) {
@@ -108,7 +108,7 @@ impl Generator {
         id
     }
 
-    /// An identity that was pushed, rather a late one than an early one; at times one that never was.
+    /// Returns an id that was pushed, usually a late one; sometimes one that never was.
     fn id(&self, random: &mut Rng) -> JobId {
         late(random, &self.ids).copied().unwrap_or(id(u32::MAX))
     }
@@ -149,7 +149,7 @@ fn pick<T: Copy, const N: usize>(random: &mut Rng, choice: [T; N]) -> T {
     choice[random.usize(0..N)]
 }
 
-/// One of the last few, or any.
+/// Returns one of the last few elements, or any.
 fn late<'a, T>(random: &mut Rng, all: &'a [T]) -> Option<&'a T> {
     let from = if random.bool() { all.len().saturating_sub(8) } else { 0 };
     let choice = all.get(from..)?;
@@ -191,7 +191,7 @@ fn filter(random: &mut Rng, now: Timestamp) -> Filter {
     filter
 }
 
-/// Which of several jobs that finished at one instant go first is left open, so there is no limit to choose by.
+/// Sets no limit: the contract leaves open which of several jobs that finished at one instant are pruned first.
 fn prune(random: &mut Rng) -> Prune {
     let mut age = || random.bool().then(|| Duration::from_secs(random.u64(LONGEST_WINDOW..120)));
     let mut prune = Prune::nothing();

@@ -1,4 +1,4 @@
-//! Makes each call of a queue and of the model, and compares what they answer.
+//! Makes each call on a queue and on the model, and compares the answers.
 
 mod view;
 
@@ -18,16 +18,16 @@ use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
 use view::{Counted, DeliveryView, RecordView};
 
-/// How a sequence failed.
+/// The failure of a sequence.
 #[derive(Debug)]
 pub(super) struct Failure {
     /// What was expected and what was found.
     pub(super) text: String,
     /// The calls up to the one that failed.
     pub(super) calls: Vec<Call>,
-    /// How many numbers of the sequence that took.
+    /// The number of calls up to the one that failed.
     pub(super) length: usize,
-    /// Whether trying again is worth the time; a queue that hangs costs a guard each time.
+    /// Whether repeating the sequence is fast. A queue that hangs costs the whole time limit each time.
     pub(super) is_quick: bool,
 }
 
@@ -45,11 +45,11 @@ pub(super) async fn run(factory: &FixtureFactory, sequence: Sequence) -> Result<
             Err(failed(format!("the queue panicked: {}", panic_text(&*error.into_panic())), true))
         }
         Ok(Err(error)) => Err(failed(error.to_string(), true)),
-        Err(_) => Err(failed(format!("the sequence was not through after {PATIENCE:?} of real time"), false)),
+        Err(_) => Err(failed(format!("the sequence did not end within {PATIENCE:?} of real time"), false)),
     }
 }
 
-/// A queue and the model, side by side.
+/// A queue and the model, which get the same calls.
 struct Lockstep {
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Admin>,
@@ -86,7 +86,7 @@ impl Lockstep {
         Err(Failure { text, calls, length: sequence.len(), is_quick: true })
     }
 
-    /// Makes a call of both, and compares.
+    /// Makes a call on both, and compares the answers.
     async fn make(&mut self, call: Call) -> Result<(), String> {
         let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
         match call {
@@ -129,7 +129,7 @@ impl Lockstep {
             }
             Call::Advance(by) => {
                 self.fixture.advance(by).await;
-                // Both look, so that what time did is done at the same instant by both.
+                // Both are read, so that both apply what time has changed at the same instant.
                 self.counts().await
             }
         }
@@ -178,7 +178,7 @@ impl Lockstep {
     }
 }
 
-/// Compares two answers; errors are equal if they are of one kind.
+/// Compares two answers. Errors are equal if they are of one kind.
 fn same<T: PartialEq + fmt::Debug>(
     call: &str,
     expected: Result<T, QueueError>,
@@ -188,10 +188,10 @@ fn same<T: PartialEq + fmt::Debug>(
         (Ok(expected), Ok(found)) if expected == found => Ok(()),
         (Err(expected), Err(found)) if expected.kind() == found.kind() => Ok(()),
         (expected, found) => Err(format!(
-            "`{call}` gave another answer than the model\n   model: {expected:?}\n   queue: {found:?}"
+            "`{call}` answers otherwise than the model\n   model: {expected:?}\n   queue: {found:?}"
         )),
     }
 }
 
-/// How long shrinking may take altogether.
+/// The time limit of shrinking.
 pub(super) const SHRINK_GUARD: Duration = Duration::from_secs(30);

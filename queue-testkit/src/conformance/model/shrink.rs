@@ -1,4 +1,4 @@
-//! Makes a sequence that fails as short as it gets.
+//! Shrinks a failing sequence.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -7,16 +7,16 @@ use super::Sequence;
 use super::compare::{self, Failure, SHRINK_GUARD};
 use crate::conformance::factory::FixtureFactory;
 
-/// Tells how the shortest sequence failed that could be found.
+/// Describes the shortest failing sequence that was found.
 pub(super) async fn shrink(factory: &FixtureFactory, seed: u64, sequence: Sequence, text: String) -> String {
     let began = Instant::now();
     let whole = sequence.len();
-    // Run once more, to learn where it fails.
+    // Run it once more, to learn which call fails.
     let (mut sequence, mut failure) = match compare::run(factory, sequence.clone()).await {
         Err(failure) => (sequence, failure),
         Ok(()) => {
             return format!(
-                "{text}\n    seed: {seed}, which passed when it was run again: the queue is not deterministic"
+                "{text}\n    seed: {seed}, which passed when it ran again: the queue is not deterministic"
             );
         }
     };
@@ -31,7 +31,7 @@ pub(super) async fn shrink(factory: &FixtureFactory, seed: u64, sequence: Sequen
     render(seed, whole, &failure)
 }
 
-/// Finds a part of this length that the sequence fails without.
+/// Returns the sequence without a chunk of this length, if it still fails.
 async fn without_a_chunk(
     factory: &FixtureFactory,
     sequence: &Sequence,
@@ -53,7 +53,7 @@ async fn without_a_chunk(
 
 fn render(seed: u64, whole: usize, failure: &Failure) -> String {
     let mut text =
-        format!("{}\n    seed: {seed} (see it again with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
+        format!("{}\n    seed: {seed} (repeat it with `QUEUE_CONFORMANCE_SEED={seed}`)\n", failure.text);
     let calls = &failure.calls;
     if calls.is_empty() {
         return text;

@@ -1,4 +1,4 @@
-//! What of an answer is compared: all that the contract settles.
+//! The parts of an answer that the contract fixes, and that are compared.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(super) struct RecordView {
 
 impl RecordView {
     pub(super) fn of(record: &JobRecord) -> Self {
-        // A reason that came to nothing, because the job completed all the same, may be kept or not.
+        // If a job completed although its cancellation was requested, the reason may be kept or not.
         let has_reason = matches!(record.state, State::Executing | State::Cancelled);
         Self {
             id: record.id,
@@ -94,14 +94,14 @@ struct ErrorView {
 
 impl ErrorView {
     fn of(error: &AttemptError) -> Self {
-        // Each queue says in its own words that a lease expired.
+        // Each queue has its own message for an expired lease.
         let is_expiry = error.message.contains("lease") && error.message.contains("expired");
         let message = if is_expiry { "the lease expired".to_owned() } else { error.message.clone() };
         Self { attempt: error.attempt, at: error.at, message }
     }
 }
 
-/// The counts of a queue that has jobs; whether others are listed is left open.
+/// The counts of a queue that has jobs. The contract leaves open whether other queues are listed.
 #[derive(Debug, PartialEq)]
 pub(super) struct Counted(QueueCounts);
 
