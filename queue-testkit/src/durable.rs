@@ -1,10 +1,10 @@
 //! The laws that bind every durable queue, as tests that any backend can run.
 //!
-//! [`conformance`](mod@crate::conformance) holds a queue to what its answers say, on a clock that is moved by hand.
-//! These laws are about what befalls a store: processes and servers that are killed, several programs at once, locks,
-//! and lost connections. They run on the real clock, and start processes of their own.
+//! [`conformance`](mod@crate::conformance) checks the answers of a queue, under a clock that the suite moves.
+//! These laws check how a store bears outages: killed processes and servers, several programs at once, locks, and lost
+//! connections. They run under the real clock, and start processes of their own.
 //!
-//! A backend says what a [`Store`] is, and gets one named test for each law:
+//! A backend implements [`Store`], and gets one named test for each law:
 //!
 //! ```
 //! # mod tests {
@@ -36,18 +36,18 @@
 //!     }
 //! }
 //!
-//! // Makes a fresh store of `None`, and finds the one at the address that another process gives.
+//! // Creates a fresh store for `None`, and returns the store at the address of another process for `Some`.
 //! queue_testkit::durable_conformance!(async |address: Option<String>| {
 //!     Place(address.unwrap_or_else(fresh_place))
 //! });
 //! # }
 //! ```
 //!
-//! The tests run their own program once more as the processes that die: such a process makes its store of the address
-//! that the first one gave, does what it was started for, and says so on its standard error.
+//! For the processes that are killed, a test starts its own program again. Such a process opens the store at the address
+//! that the test passes, does its work, and reports progress on its standard error.
 //!
-//! What a store doesn't have, [`Store`] leaves out: a queue without a server has no law of servers.
-//! What takes hundreds of kills, or a disk that is full, is the torture's.
+//! Every method of [`Store`] with a default is optional: a queue without a server has no laws about servers.
+//! Scenarios that take hundreds of kills, or a full disk, belong to the torture program.
 
 mod beside;
 mod harness;
@@ -76,14 +76,14 @@ pub use store::{LockCase, OnServer, Open, OpenCase, Outage, PaymentApp, Store, T
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
 use harness::{Make, StoreHarness};
 
-/// How long, in real time, a law may take. Only what hangs takes as long.
+/// How long, in real time, a law may take. Only a law that hangs takes this long.
 const LAW_GUARD: Duration = Duration::from_secs(300);
 
 laws! {
-    /// Makes one test for each law that binds every durable queue.
+    /// Generates one test for each law of every durable queue.
     ///
-    /// It takes a closure that makes a fresh [`Store`](crate::durable::Store) of `None`, and finds the one at an address
-    /// of `Some`. The module [`durable`](mod@crate::durable) says more.
+    /// Takes a closure that creates a fresh [`Store`](crate::durable::Store) for `None`, and returns the store at an address for
+    /// `Some`. See the module [`durable`](mod@crate::durable).
     suite = durable_conformance, module = durable, harness = StoreHarness, {
         killed {
             d1_an_acknowledged_push_survives_kill_9_of_its_process,
@@ -126,14 +126,14 @@ laws! {
     }
 }
 
-/// Holds a store to one law, by its number (`"d12"`) or its whole name.
+/// Checks a store against one law, given by its number (`"d12"`) or its whole name.
 ///
-/// `test` is the whole name of the test that calls, with its crate, such as `it::broken::d1`: the law starts the program
-/// with that test alone as the processes that it needs, where this call does what they are for and doesn't come back.
+/// `test` is the whole name of the calling test, with its crate, such as `it::broken::d1`. The law starts this program again
+/// with that test alone for each process that it needs. In such a process this call does the process's work and never returns.
 ///
 /// # Errors
 ///
-/// What the law says, and what was found instead. Also if there is no such law.
+/// If the store breaks the law, with what was expected and what was found; or if there is no such law.
 pub fn check<M, F, S>(test: &str, law: &str, factory: M) -> Result<(), String>
 where
     M: Fn(Option<String>) -> F + Send + Sync + 'static,
@@ -143,7 +143,7 @@ where
     check_within(test, law, PATIENCE, factory)
 }
 
-/// Holds a store to one law, and waits for each event for so long, in real time, instead of 20 s.
+/// Checks a store against one law, and waits for each event for `patience` of real time instead of 20 s.
 ///
 /// # Errors
 ///
@@ -172,7 +172,7 @@ where
     })
 }
 
-/// What the tests do that [`durable_conformance!`](crate::durable_conformance!) makes.
+/// The body of the tests that [`durable_conformance!`](crate::durable_conformance!) generates.
 #[doc(hidden)]
 pub fn run_as<M, F, S>(test: &str, law: &str, factory: M)
 where

@@ -1,4 +1,5 @@
-//! Every operation of a queue, on jobs, keys and queues of its own, beside what others hold open.
+//! The operations that run beside another caller's open transaction. Each works on its own jobs, keys and queues, so none of
+//! them may be delayed or fail.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use crate::conformance::jobs::{id, job};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// How soon a job of an operation becomes due, and a lease of one expires.
+/// How soon the job of an operation becomes due, and how soon a lease expires.
 const SOON: Duration = Duration::from_millis(50);
 
 /// The queues of the jobs that are due, and of the leases that have expired, before a transaction begins.
 const DUE: &str = "due";
 const EXPIRED: &str = "expired";
 
-/// Why an operation is not as it must be.
+/// Why an operation went wrong.
 pub(super) struct Wrong(pub(super) String);
 
 impl From<QueueError> for Wrong {
@@ -35,12 +36,12 @@ impl From<QueueError> for Wrong {
 
 type Made = BoxFuture<'static, Result<(), Wrong>>;
 
-/// An operation that is to be made.
+/// An operation to run.
 pub(super) struct Operation {
     pub(super) what: &'static str,
     /// Whether it only reads.
     pub(super) reads: bool,
-    /// Makes it on a handle, and checks its answer.
+    /// Runs it on a handle, and checks its answer.
     pub(super) make: Box<dyn FnOnce(Arc<dyn Admin>) -> Made + Send>,
 }
 
@@ -51,11 +52,11 @@ pub(super) struct Beside {
     leases: Vec<Lease>,
 }
 
-/// How many jobs a caller has claimed.
+/// The number of jobs that a caller has claimed.
 const BUSY: u32 = 12;
 
 impl Beside {
-    /// Stores the jobs that the operations of a caller are about. No two callers of a store have the same number.
+    /// Stores the jobs that the operations of a caller work on. Each caller of a store needs a number of its own.
     pub(super) async fn prepare(harness: &StoreHarness, queue: &dyn Admin, number: u32) -> Self {
         let mut caller = Self { number, leases: Vec::new() };
         let waiting = (1..=3).map(|place| caller.job(place, "waiting").delay(HOUR));
@@ -72,7 +73,7 @@ impl Beside {
         );
         caller.leases = claim.into_iter().map(|delivery| delivery.lease).collect();
         for finished in [10, 11] {
-            // Discarded, so that a prune of completed jobs is not about these.
+            // Discarded, so that the prune of completed jobs does not remove them.
             let transition = Transition::Discard { error: "no".to_owned() };
             settle(queue, Settlement::new(caller.lease(finished), transition))
                 .await
@@ -81,8 +82,8 @@ impl Beside {
         caller
     }
 
-    /// Stores a job for each caller that is due, and one whose lease has expired, and waits until they are so.
-    /// Nobody has looked for them since.
+    /// Stores for each caller a job that is due and a job whose lease has expired, and waits until they are.
+    /// No call has promoted or expired them since.
     pub(super) async fn let_time_pass(harness: &StoreHarness, queue: &dyn Admin, callers: &[Self]) {
         let expired: Vec<_> = callers.iter().map(|caller| caller.job(5, EXPIRED).queue(EXPIRED)).collect();
         let due: Vec<_> = callers.iter().map(|caller| caller.job(6, DUE).queue(DUE).delay(SOON)).collect();
@@ -115,14 +116,14 @@ impl Beside {
     fn lease(&self, place: u32) -> Lease {
         let id = self.id(place);
         let lease = self.leases.iter().find(|lease| lease.job == id);
-        lease.unwrap_or_else(|| panic!("job {id} was claimed by nobody")).clone()
+        lease.unwrap_or_else(|| panic!("job {id} was not claimed")).clone()
     }
 
     fn ends(&self, place: u32) -> Settlement {
         Settlement::new(self.lease(place), Transition::Complete)
     }
 
-    /// Every operation, each on jobs of its own.
+    /// Returns every operation, each on jobs of its own.
     pub(super) fn operations(&self) -> Vec<Operation> {
         let mut operations = self.pushes();
         operations.extend(self.claims());
@@ -204,10 +205,10 @@ impl Beside {
         let name = self.queue("paused");
         vec![
             writes("a cancel of a waiting job", move |queue| async move {
-                is(&queue.cancel(cancelled, "it's no longer wanted").await?, &Cancellation::Cancelled)
+                is(&queue.cancel(cancelled, "no longer wanted").await?, &Cancellation::Cancelled)
             }),
             writes("a cancel of an executing job", move |queue| async move {
-                is(&queue.cancel(executing, "it's no longer wanted").await?, &Cancellation::Requested)
+                is(&queue.cancel(executing, "no longer wanted").await?, &Cancellation::Requested)
             }),
             writes("`retry` of a waiting job", move |queue| async move { Ok(queue.retry(retried).await?) }),
             writes("`retry` of a finished job", move |queue| async move { Ok(queue.retry(finished).await?) }),
@@ -245,8 +246,7 @@ impl Beside {
         ]
     }
 
-    /// Holds that no lease was lost that the operations have left alone.
-    /// Renews leases of its own in one call with another one, which a transaction may hold. Returns what is wrong.
+    /// Renews leases of its own in one call with another lease, which a transaction may hold. Returns what went wrong.
     pub(super) async fn is_renewed_beside(
         &self,
         held: Option<Lease>,
@@ -267,6 +267,7 @@ impl Beside {
         }
     }
 
+    /// Checks that no lease was lost that the operations have left alone.
     pub(super) async fn holds_its_leases(&self, harness: &StoreHarness, queue: &dyn Admin) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
         let renewed = harness.steps().ok("a renewal", queue.renew(&leases)).await;
@@ -299,12 +300,12 @@ where
     operation(what, true, make)
 }
 
-/// Checks that what was found is right.
+/// Checks an answer.
 fn is<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Result<(), Wrong> {
     if found == expected {
         return Ok(());
     }
-    Err(Wrong(format!("answered {found:?}, and {expected:?} is right")))
+    Err(Wrong(format!("returned {found:?}, and must return {expected:?}")))
 }
 
 async fn push(queue: Arc<dyn Admin>, job: NewJob) -> Result<(), Wrong> {

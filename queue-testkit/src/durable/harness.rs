@@ -1,4 +1,4 @@
-//! A store under test, with what laws do to it.
+//! The store under test, and the steps that laws take with it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,7 +12,7 @@ use super::process::{Process, Role};
 use super::store::Store;
 use crate::law::Steps;
 
-/// The closure that a backend hands to the suite, its types forgotten.
+/// The closure that a backend passes to the suite, type-erased.
 pub(super) type Make = dyn Fn(Option<String>) -> BoxFuture<'static, Arc<dyn Store>> + Send + Sync;
 
 pub(super) struct StoreHarness {
@@ -28,13 +28,13 @@ impl StoreHarness {
         Self { make, store, test, steps }
     }
 
-    /// Does the same with another fresh store.
+    /// Returns a harness for a fresh store.
     pub(super) async fn afresh(&self) -> Self {
         let store = (self.make)(None).await;
         self.with_store(store)
     }
 
-    /// Does the same with another store.
+    /// Returns a harness for another store.
     pub(super) fn with_store(&self, store: Arc<dyn Store>) -> Self {
         let (make, test, steps) = (self.make.clone(), self.test.clone(), self.steps.clone());
         Self { make, store, test, steps }
@@ -54,7 +54,7 @@ impl StoreHarness {
 
     /// Starts a process on the store.
     pub(super) fn start(&self, role: Role) -> Process {
-        self.steps.note(format!("a process was started to {role}"));
+        self.steps.note(format!("starting a process to {role}"));
         Process::start(&self.test, &self.store.address(), role)
     }
 
@@ -65,7 +65,7 @@ impl StoreHarness {
         receipts.into_iter().map(Receipt::id).collect()
     }
 
-    /// Gives every job of the store.
+    /// Returns every job of the store.
     pub(super) async fn all(&self, queue: &dyn Admin) -> BTreeMap<JobId, JobRecord> {
         let (mut jobs, mut page) = (BTreeMap::new(), PageRequest::first(500));
         loop {
@@ -79,7 +79,7 @@ impl StoreHarness {
         }
     }
 
-    /// Waits until a job is in a state. Only the time has to pass for it.
+    /// Waits until a job is in a state that it reaches by time alone.
     pub(super) async fn is_in(&self, queue: &dyn Admin, id: JobId, state: State) {
         let is_in = async {
             loop {
@@ -94,7 +94,7 @@ impl StoreHarness {
         self.steps.finishes(format!("waiting until job {id} is {}", state.as_str()), is_in).await;
     }
 
-    /// Tells whether so many jobs are completed, and notes how many are.
+    /// Returns whether at least `jobs` jobs are completed, and records how many are.
     pub(super) async fn are_completed(&self, queue: &dyn Admin, jobs: u32) -> bool {
         let counts = self.steps.ok("`counts`", queue.counts()).await;
         let completed: u64 = counts.iter().map(|counts| counts.of(State::Completed)).sum();
@@ -102,7 +102,7 @@ impl StoreHarness {
         completed >= jobs.into()
     }
 
-    /// Makes a call until it's answered: what is transient is over soon.
+    /// Repeats a call while it fails transiently, until it succeeds.
     pub(super) async fn retry_until_ok<T, F>(&self, step: &str, call: impl Fn() -> F) -> T
     where
         F: Future<Output = Result<T, QueueError>>,
@@ -112,10 +112,10 @@ impl StoreHarness {
                 match call().await {
                     Ok(answer) => return answer,
                     Err(error) if error.is_transient() => tokio::task::yield_now().await,
-                    Err(error) => panic!("{step} failed for good: {}", queue_core::error::chain(&error)),
+                    Err(error) => panic!("{step} failed permanently: {}", queue_core::error::chain(&error)),
                 }
             }
         };
-        self.steps.finishes(format!("{step}, tried again until it succeeds,"), answered).await
+        self.steps.finishes(format!("{step}, repeated until it succeeds,"), answered).await
     }
 }

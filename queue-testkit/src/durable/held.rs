@@ -1,4 +1,9 @@
-//! Transactions of an application that stay open (D26).
+//! Application transactions that stay open (D26).
+//!
+//! The tasks of a law are two programs with a handle each, and the application with its open transaction. The transaction has
+//! locked a job or a unique key (`hold.rs`). Meanwhile the programs run every operation on other jobs and keys (`beside.rs`),
+//! one after another, and each must finish within [`BOUND`]. If the transaction keeps all others from writing, the writes start
+//! all at once instead, and must finish once the transaction has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +21,13 @@ use super::operation::Delays;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
-/// How soon an operation is over beside a transaction that is open for as long as the law wants.
+/// How long an operation may take beside an open transaction.
 const BOUND: Duration = Duration::from_secs(3);
 
-/// How many operations of a caller may be wrong beside one transaction before the others are left out.
+/// After how many wrong operations beside one transaction the remaining ones are skipped.
 const ENOUGH: usize = 3;
 
-/// How many operations may be wrong before the other transactions are left out.
+/// After how many wrong operations the remaining transactions are skipped.
 const PLENTY: usize = 30;
 
 pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_key_or_job(
@@ -39,7 +44,7 @@ pub(super) async fn d26_an_open_transaction_delays_only_callers_that_need_its_ke
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Makes every operation, of two programs, beside an open transaction. Returns what is wrong with them.
+/// Runs every operation of two programs beside an open transaction. Returns what went wrong.
 async fn beside(harness: &StoreHarness, hold: Hold) -> Vec<String> {
     let mut programs = [harness.open().await, harness.open().await];
     let callers =
@@ -64,7 +69,7 @@ async fn beside(harness: &StoreHarness, hold: Hold) -> Vec<String> {
             wrong.extend(answers.unwrap_or_else(|error| panic!("the operations: {error}")));
         }
     } else {
-        // A worker renews all that it has in one call, the job that the transaction holds among them.
+        // A worker renews all its leases in one call, also the lease of the job that the transaction holds.
         let held = held_job.lease().cloned();
         wrong.extend(callers[0].is_renewed_beside(held, &*programs[0], BOUND).await);
         for (caller, program) in callers.iter().zip(&mut programs) {
@@ -83,7 +88,7 @@ async fn beside(harness: &StoreHarness, hold: Hold) -> Vec<String> {
     wrong
 }
 
-/// Makes operations one after the other. A program whose operation was late is followed by another one.
+/// Runs operations one after another. After an operation that failed or was late, a newly opened program continues.
 async fn one_by_one(
     harness: &StoreHarness,
     operations: Vec<Operation>,
@@ -98,7 +103,7 @@ async fn one_by_one(
             Err(_) => wrong.push(format!("{what} did not answer within {BOUND:?}")),
         }
         if wrong.len() >= ENOUGH {
-            wrong.push("the operations after it were left out".to_owned());
+            wrong.push("the operations after it were skipped".to_owned());
             break;
         }
         *program = harness.open().await;
@@ -198,7 +203,7 @@ fn keyed(number: u32) -> NewJob {
     job(number).id(id(number)).queue("keyed").unique(Hold::key())
 }
 
-/// Begins a call, so that whatever is asked after it comes behind it.
+/// Begins a call, so that every later call of the program comes behind it.
 async fn asked<T: std::fmt::Debug + Send + 'static>(
     call: impl Future<Output = Result<T, QueueError>> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, QueueError>> {
@@ -210,17 +215,17 @@ async fn asked<T: std::fmt::Debug + Send + 'static>(
 
 async fn push(queue: Arc<dyn Admin>, job: NewJob) -> Result<Receipt, QueueError> {
     let receipts = queue.push(vec![job]).await?;
-    receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+    receipts.into_iter().next().ok_or_else(|| QueueError::invalid("a push of one job returned no receipt"))
 }
 
-/// Settles as a loop does: again, for as long as another transaction holds it up.
+/// Settles as the hosted loop does: retries while another transaction blocks the settlement.
 async fn settle(queue: Arc<dyn Admin>, settlement: Settlement) -> Result<Settled, QueueError> {
     loop {
         let settled = queue.settle(vec![settlement.clone()]).await?;
         match settled.into_iter().next() {
             Some(Settled::Blocked) => tokio::task::yield_now().await,
             Some(settled) => return Ok(settled),
-            None => return Err(QueueError::invalid("a settlement gave no answer")),
+            None => return Err(QueueError::invalid("a settlement returned no answer")),
         }
     }
 }

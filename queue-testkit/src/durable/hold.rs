@@ -1,4 +1,4 @@
-//! What an application holds open in a transaction of its own.
+//! The locks that an application's open transaction can hold.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::conformance::jobs::{id, job};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// When, after it was stored or claimed, time would change something for the job that is held: while it is held.
+/// When, after it was stored or claimed, the held job becomes due or its lease expires: while it is held.
 const MEANWHILE: Duration = Duration::from_secs(2);
 
-/// The queue of the job that is held.
+/// The queue of the held job.
 pub(super) const QUEUE: &str = "held";
 
-/// What a transaction has done that is open.
+/// What the open transaction has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
     Reading,
@@ -38,14 +38,14 @@ pub(super) enum Hold {
     Pause,
 }
 
-/// What a hold is about.
+/// The job that a transaction holds.
 pub(super) struct HeldJob {
     id: JobId,
     lease: Option<Lease>,
 }
 
 impl HeldJob {
-    /// The lease of the job that is held, if it's executing.
+    /// Returns the lease of the held job, if it is executing.
     pub(super) fn lease(&self) -> Option<&Lease> {
         self.lease.as_ref()
     }
@@ -71,7 +71,7 @@ impl Hold {
         Self::Pause,
     ];
 
-    /// The key of the job that is held.
+    /// Returns the key of the held job.
     pub(super) fn key() -> Unique {
         Unique::new("held")
     }
@@ -80,7 +80,7 @@ impl Hold {
         job(0).id(id(0)).queue(QUEUE).unique(Self::key())
     }
 
-    /// Stores the job that the transaction is about.
+    /// Stores the job that the transaction will hold.
     pub(super) async fn prepare(self, harness: &StoreHarness, queue: &dyn Admin) -> HeldJob {
         let job = match self {
             Self::Reading | Self::Push | Self::PushOfANewKey => return HeldJob { id: id(0), lease: None },
@@ -114,8 +114,8 @@ impl Hold {
         HeldJob { id: id(0), lease }
     }
 
-    /// Begins the transaction before the jobs are stored that time is to change, since that may take long. Returns
-    /// also whether it keeps others from writing; then it's begun again after them. `None` if the store can't.
+    /// Begins the transaction before the jobs are stored that become due or expire, since storing them may take long. Also returns
+    /// whether the transaction keeps others from writing; then it begins again after them. `None` if the store has no such transaction.
     pub(super) async fn begin_early(
         self,
         harness: &StoreHarness,
@@ -131,7 +131,7 @@ impl Hold {
         Some((None, true))
     }
 
-    /// Does in the transaction what is held; `None` if the store can't.
+    /// Does the work of this hold in the transaction. Returns `None` if the store can't.
     pub(super) async fn begin(
         self,
         harness: &StoreHarness,
@@ -187,7 +187,7 @@ impl Hold {
         }
     }
 
-    /// Waits until time would have changed something for the job that is held.
+    /// Waits until the held job would have become due, or its lease expired.
     pub(super) async fn let_time_pass(self, harness: &StoreHarness, queue: &dyn Admin, held_job: &HeldJob) {
         match self {
             Self::PushOfAHeldKey

@@ -1,4 +1,7 @@
-//! Processes and servers that are killed (D1, D2, D3, D5).
+//! Killed processes and servers (D1, D2, D3, D5).
+//!
+//! A law reads what a process reports, line by line, and kills it at a chosen line or a chosen time after it. A process may
+//! have reported more before it died: `kill` returns those lines, and they count as acknowledged too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -9,7 +12,7 @@ use super::harness::StoreHarness;
 use super::process::{BATCH, Process, Role, id};
 use crate::conformance::jobs::{job, jobs};
 
-/// How many batches are stored before the process is killed, in each round.
+/// After how many stored batches the process is killed, in each round.
 const ROUNDS: [usize; 12] = [1, 2, 20, 3, 1, 5, 2, 4, 1, 3, 2, 6];
 
 pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(harness: &StoreHarness) {
@@ -17,7 +20,7 @@ pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(harne
         let (acknowledged, stored) = push_until_killed(&harness.afresh().await, batches, 0.0).await;
         for batch in acknowledged {
             let missing = (0..BATCH).filter(|place| !stored.contains(&id(batch, *place))).count();
-            assert!(missing == 0, "batch {batch} was acknowledged, and {missing} jobs of it are gone");
+            assert!(missing == 0, "batch {batch} was acknowledged, and {missing} jobs of it are missing");
         }
     }
 }
@@ -28,17 +31,16 @@ pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(h
         let (_, stored) = push_until_killed(&harness.afresh().await, batches, share).await;
         assert!(
             stored.len().is_multiple_of(BATCH as usize),
-            "a process that pushes batches of {BATCH} was killed, and {} jobs are there: a batch was stored in part",
+            "a process that pushes batches of {BATCH} was killed, and {} jobs are stored: a batch was stored in part",
             stored.len()
         );
     }
 }
 
-/// Kills a process that pushes when it has said so often that a batch is stored, and as much later as this share of what a
-/// batch has taken: where the disk is slow, nothing of the next one would be stored before. One that is killed after its
-/// first batch is so at once, for what that took is not known.
+/// Kills the pushing process after it has acknowledged `batches` batches, plus `share` × the mean time of a batch, so that
+/// kills land inside the next batch on slow disks too. With one batch there is no mean yet, so it is killed at once.
 ///
-/// Gives the batches that it said it of, and the jobs that are there.
+/// Returns the batches that it acknowledged, and the jobs that are stored.
 async fn push_until_killed(
     harness: &StoreHarness,
     batches: usize,
@@ -69,7 +71,7 @@ pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(harnes
     for round in 0..3 {
         pushed.extend(harness.push(&*queue, (0..10).map(|number| job(round * 10 + number)).collect()).await);
 
-        harness.steps().note("the server was killed straight after an answer, and started again");
+        harness.steps().note("killing the server right after an answer, and restarting it");
         served.server.begin().await;
         served.server.end().await;
 
@@ -81,11 +83,11 @@ pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(harnes
     }
 }
 
-/// How many jobs the workers have, and how many of them die.
+/// How many jobs the workers have, and how many of the workers are killed.
 const JOBS: u32 = 150;
 const KILLS: u32 = 8;
 
-/// What the workers said.
+/// The reports of the workers.
 #[derive(Default)]
 struct Heard {
     fences: BTreeMap<JobId, BTreeSet<u64>>,
@@ -93,7 +95,7 @@ struct Heard {
 }
 
 impl Heard {
-    /// Takes a line down; tells whether a job was claimed or done by it.
+    /// Records a line. Returns whether it reports a job as claimed or done.
     fn note(&mut self, line: &str) -> bool {
         let mut words = line.split(' ');
         match (words.next(), words.next().and_then(|id| id.parse().ok()), words.next()) {
@@ -124,14 +126,14 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHar
                 line = one.says() => (0, line),
                 line = other.says() => (1, line),
             };
-            let line = line.unwrap_or_else(|| panic!("a worker ended by itself"));
+            let line = line.unwrap_or_else(|| panic!("a worker exited without being killed"));
             if heard.note(&line) {
                 lines += 1;
             } else if harness.are_completed(&*queue, JOBS).await {
-                // A worker says that it goes on once for each claim.
+                // A worker reports `goes on` once per claim.
                 return;
             }
-            // By turns it has just claimed something, and has just done it.
+            // Kills alternate between a worker that has just claimed a job and one that has just done it.
             if lines >= 2 * JOBS / KILLS * (kills + 1) + kills % 2 && kills < KILLS {
                 kills += 1;
                 let dead = std::mem::replace(&mut workers[at], harness.start(Role::Work(500)));
@@ -143,9 +145,9 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHar
     for worker in workers {
         hear_out(&mut heard, worker).await;
     }
-    assert!(kills >= KILLS / 2, "{kills} kills are too few: the jobs were over too soon");
+    assert!(kills >= KILLS / 2, "only {kills} workers were killed: the jobs finished too soon");
     for id in pushed {
-        assert!(heard.done.contains(&id), "job {id} is completed, and no worker has ever done it");
+        assert!(heard.done.contains(&id), "job {id} is completed, and no worker has done it");
     }
 }
 

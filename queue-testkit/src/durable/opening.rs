@@ -1,4 +1,4 @@
-//! What opening makes, refuses and keeps (D7, D8, D10).
+//! What opening a store creates, refuses and keeps (D7, D8, D10).
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::harness::StoreHarness;
 use super::process::{BATCH, Role, id};
 use crate::conformance::jobs::job;
 
-/// How many processes, and how many handles of this one, are the first.
+/// How many processes, and how many handles of this process, open a store first.
 const PROCESSES: u32 = 3;
 const HANDLES: u32 = 4;
 
-/// How many fresh stores they are the first of: who comes first is a matter of luck.
+/// How many fresh stores are opened so, because which of them is first is up to chance.
 const STORES: usize = 6;
 
 pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(harness: &StoreHarness) {
@@ -24,7 +24,7 @@ pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(har
 }
 
 async fn is_opened_by_many(harness: &StoreHarness) {
-    // The handles have begun to open by the time that the processes start.
+    // The handles begin to open before the processes start.
     let handles = join_all((0..HANDLES).map(|_| harness.open()));
     let processes =
         async { (0..PROCESSES).map(|number| harness.start(Role::Open(number))).collect::<Vec<_>>() };
@@ -36,7 +36,7 @@ async fn is_opened_by_many(harness: &StoreHarness) {
     for process in &mut processes {
         let said =
             harness.steps().finishes("waiting for a process that opens the store", process.says()).await;
-        assert!(said.is_some(), "a process that opened the store with others ended by itself");
+        assert!(said.is_some(), "a process that opened the store with others ended without having pushed");
     }
 
     for handle in handles.iter().chain([&harness.open().await]) {
@@ -79,8 +79,8 @@ pub(super) async fn d10_upgrading_from_each_earlier_schema_keeps_every_job(harne
             ready.extend(claimed.iter().map(Delivery::id));
         }
         for job in upgrade.expected {
-            assert!(stored.contains_key(&job), "job {job} of {what} is gone");
-            assert!(ready.contains(&job), "job {job} of {what} is there and isn't delivered");
+            assert!(stored.contains_key(&job), "job {job} of {what} is missing");
+            assert!(ready.contains(&job), "job {job} of {what} is stored and isn't delivered");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What an application can run in a transaction of its own and hold open (D26).
+//! The operations that an application can run in a transaction of its own and hold open (D26).
 
 use std::time::Duration;
 
 use queue_core::{JobId, Lease, QueueName};
 
-/// An operation of the queue beside a push, for [`Transaction::operate`](super::Transaction::operate).
+/// An operation other than a push, for [`Transaction::operate`](super::Transaction::operate).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -26,13 +26,13 @@ pub enum Operation {
     Settle(Lease),
 }
 
-/// Whom an open transaction of an application delays.
+/// The callers that an open transaction of an application delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delays {
-    /// Callers that need the very unique key or job that it holds.
+    /// Callers that need the unique key or the job that the transaction holds.
     SameKeyOrJob,
-    /// Every caller that writes, since the store has one writer at a time: such a caller waits for the end of the
-    /// transaction within its bound, and is then answered.
+    /// Every caller that writes, because the store has one writer at a time. Such a caller waits within its bound for the end of the
+    /// transaction, and then gets its answer.
     Writers,
 }

@@ -1,4 +1,4 @@
-//! Stores that can't be worked with for a while (D4, D14).
+//! Stores that are unavailable for a while (D4, D14).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &St
     }
 }
 
-/// Pushes before a trouble, in it and after it, and holds that the queue is then as whoever pushed was told.
+/// Pushes before, during and after an outage. Then checks that the store agrees with the answers.
 async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, outage: &dyn Outage, round: u32) {
     let [before, within, after] = [0, 1, 2].map(|part| round * 3 + part);
-    push(queue, before).await.unwrap_or_else(|error| panic!("a push before the trouble failed: {error}"));
-    harness.steps().note(format!("trouble: {}", outage.name()));
+    push(queue, before).await.unwrap_or_else(|error| panic!("a push before the outage failed: {error}"));
+    harness.steps().note(format!("outage: {}", outage.name()));
     outage.begin().await;
 
     let answer =
@@ -36,7 +36,7 @@ async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, outage: &dyn O
     if let Err(error) = &answer {
         assert!(
             error.is_transient(),
-            "a push while {} failed with an error that isn't transient, as this trouble is: {} ({:?})",
+            "a push while {} failed with an error that isn't transient, although this outage ends: {} ({:?})",
             outage.name(),
             chain(error),
             error.kind()
@@ -48,10 +48,14 @@ async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, outage: &dyn O
     let stored: BTreeSet<_> = harness.all(&**queue).await.into_keys().collect();
     let of = |batch| (0..BATCH).filter(|place| stored.contains(&id(batch, *place))).count();
     let whole = BATCH as usize;
-    assert!(of(before) == whole, "{}: jobs that were acknowledged before it are gone", outage.name());
-    assert!(of(after) == whole, "{}: jobs that were acknowledged after it are gone", outage.name());
+    assert!(of(before) == whole, "{}: jobs that were acknowledged before it are missing", outage.name());
+    assert!(of(after) == whole, "{}: jobs that were acknowledged after it are missing", outage.name());
     match answer {
-        Ok(_) => assert!(of(within) == whole, "{}: what was acknowledged in it is gone", outage.name()),
+        Ok(_) => assert!(
+            of(within) == whole,
+            "{}: jobs that were acknowledged during it are missing",
+            outage.name()
+        ),
         Err(_) => assert!(
             [0, whole].contains(&of(within)),
             "{}: a push that failed left {} jobs of {whole}",
@@ -87,7 +91,7 @@ pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_h
         .await
         .into_keys()
         .filter(|stored| (0..BATCH).any(|place| *stored == id(0, place)));
-    assert!(stored.count() == 0, "a push was refused as unavailable, and its jobs are there");
+    assert!(stored.count() == 0, "a push was refused as unavailable, and its jobs are stored");
 
     locked.lock.begin().await;
     let waiting = tokio::spawn({
@@ -95,7 +99,7 @@ pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_h
         async move { push(&queue, 2).await }
     });
     locked.lock.end().await;
-    let waited = harness.steps().finishes("a push that waits for a lock which is let go of", waiting).await;
+    let waited = harness.steps().finishes("a push that waits for a lock until it is released", waiting).await;
     let waited = waited.unwrap_or_else(|error| panic!("the push: {error}"));
     waited.unwrap_or_else(|error| {
         panic!("a push failed that waited for a lock within its bound: {}", chain(&error))

@@ -1,4 +1,7 @@
-//! The processes that die: this program once more, with the one test that needs them.
+//! The processes that are killed: this program, started again with the one test that needs them.
+//!
+//! The child finds its role and the store's address in environment variables, and reports progress as marked lines on its
+//! standard error. A thread of the parent reads those lines to their end, so the child never blocks on a full pipe.
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,25 +20,25 @@ use crate::conformance::jobs::job;
 const ROLE: &str = "QUEUE_TESTKIT_ROLE_OF_A_PROCESS";
 const ADDRESS: &str = "QUEUE_TESTKIT_STORE_OF_A_PROCESS";
 
-/// What each line begins with, so that what else a program says is passed over.
+/// The prefix of each report. Other output of the program is ignored.
 const MARK: &str = "queue-testkit: ";
 
-/// How many jobs are in a batch that a process pushes.
+/// The number of jobs in a batch that a process pushes.
 pub(super) const BATCH: u32 = 7;
 
-/// Gives the identity of a job in a batch.
+/// Returns the id of a job in a batch.
 pub(super) fn id(batch: u32, place: u32) -> JobId {
     JobId::from_u128(u128::from(batch) << 32 | u128::from(place))
 }
 
-/// What a process is for.
+/// The work of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Pushes batches for ever, and says `stored <batch>` of each.
+    /// Pushes batches for ever, and reports each as `stored <batch>`.
     Push,
-    /// Opens the store, pushes a batch of that number, says `stored <batch>`, and ends.
+    /// Opens the store, pushes the batch of this number, reports `stored <batch>`, and exits.
     Open(u32),
-    /// Claims for ever, for so many milliseconds; says `claimed <id> <fence>`, then `done <id>`, then completes.
+    /// Claims for ever, with leases of this many milliseconds. Reports `claimed <id> <fence>`, then `done <id>`, then completes.
     Work(u64),
 }
 
@@ -64,7 +67,7 @@ impl FromStr for Role {
     }
 }
 
-/// A process at work; killed, if it isn't over yet, when this is dropped.
+/// A running process. Dropping it kills the process.
 pub(super) struct Process {
     child: Child,
     lines: UnboundedReceiver<String>,
@@ -83,13 +86,13 @@ impl Process {
                     .stderr(Stdio::piped())
                     .spawn()
             })
-            .unwrap_or_else(|error| panic!("this program could not be started once more to {role}: {error}"));
+            .unwrap_or_else(|error| panic!("could not start this program again to {role}: {error}"));
         let (sender, lines) = unbounded_channel();
         if let Some(output) = child.stderr.take() {
-            // It ends with the process, whose end closes what it reads.
+            // The thread ends when the process exits, because that closes the pipe.
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    // Whoever listened is gone; the process is killed by then.
+                    // If the receiver is gone, the process has been killed.
                     drop(sender.send(line));
                 }
             });
@@ -97,24 +100,24 @@ impl Process {
         Self { child, lines }
     }
 
-    /// Gives the next line that it says, `None` once it's dead and all was heard.
+    /// Returns the next line that it reports, or `None` once it has exited and every line was returned.
     ///
     /// # Panics
     ///
-    /// If the process does.
+    /// If the process panicked.
     pub(super) async fn says(&mut self) -> Option<String> {
         loop {
             let line = self.lines.recv().await?;
-            assert!(!line.contains(" panicked at "), "a process that works on the store died of it: {line}");
+            assert!(!line.contains(" panicked at "), "a process on the store panicked: {line}");
             if let Some(said) = line.strip_prefix(MARK) {
                 return Some(said.to_owned());
             }
         }
     }
 
-    /// Kills it, as `kill -9` does, and gives what it had said and nobody had heard.
+    /// Kills it, as `kill -9` does, and returns the lines that were not returned before.
     pub(super) async fn kill(mut self) -> Vec<String> {
-        // It may have died by itself; then there's nothing to kill.
+        // If it has exited already, there is nothing to kill.
         drop(self.child.kill());
         let mut said = Vec::new();
         while let Some(line) = self.says().await {
@@ -131,7 +134,7 @@ impl Drop for Process {
     }
 }
 
-/// Does what this process was started for, if it was, and ends it then.
+/// If this process was started for a role, plays it and exits.
 pub(super) fn play(make: &Arc<Make>) {
     let (Ok(role), Ok(address)) = (std::env::var(ROLE), std::env::var(ADDRESS)) else { return };
     let role: Role = role.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -161,18 +164,18 @@ async fn push(queue: &dyn Admin, batch: u32) {
     say(&format!("stored {batch}"));
 }
 
-/// Works until it's killed. What fails is done again after it was delivered again.
+/// Works until it is killed. A job that fails is delivered again.
 async fn work(queue: &dyn Admin, lease: Duration) {
     let demand = Demand::new("default", 5).lease(lease).wait(Duration::from_secs(1));
     loop {
-        // Somebody must listen for it to go on.
+        // Fails, and ends the process, once the parent no longer reads.
         say("goes on");
         for delivery in queue.claim(&demand).await.unwrap_or_default() {
             say(&format!("claimed {} {}", delivery.id(), delivery.lease.fence.0));
-            // The job takes a moment, so that a kill may come within it.
+            // The job takes a while, so that a kill can hit it.
             tokio::time::sleep(Duration::from_millis(2)).await;
             say(&format!("done {}", delivery.id()));
-            // An attempt whose lease ran out meanwhile is somebody else's to settle.
+            // If the lease expired meanwhile, another worker settles the job.
             drop(queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await);
         }
     }

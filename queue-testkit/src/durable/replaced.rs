@@ -10,7 +10,7 @@ use super::store::Outage;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
-/// The queues that the program uses, in the order of their first use. Another program uses them in another one later.
+/// The queues that the program uses, in the order of their first use. Another program uses them in another order later.
 const IMAGES: &str = "images";
 const PAYMENTS: &str = "payments";
 const REPORTS: &str = "reports";
@@ -79,17 +79,17 @@ async fn outlives(harness: &StoreHarness, queue: std::sync::Arc<dyn Admin>, repl
     replacement.end().await;
 }
 
-/// Holds that others find a job in the queue that it was pushed to, by its receipt.
+/// Checks that other programs find a job in the queue that its push named.
 async fn is_stored(harness: &StoreHarness, other: &dyn Admin, job: NewJob, receipt: Receipt, what: &str) {
     let stored = harness.steps().ok("`get` by another program", other.get(receipt.id())).await;
     let Some(stored) = stored else {
-        panic!("{what}: a push was acknowledged with {receipt:?}, and other programs don't find the job")
+        panic!("{what}: a push was acknowledged with {receipt:?}, and another program does not find the job")
     };
     expect_eq!(stored.queue, job.queue, "{what}: the queue of a job that was acknowledged with {receipt:?}");
     harness.is_in(other, receipt.id(), State::Available).await;
     let demand = Demand::new(job.queue.clone(), 100);
     let found = async {
-        // A claim passes over a job that another one is making available at this moment.
+        // A claim skips a job that another claim is making ready at this moment.
         let mut is_found = false;
         while !is_found {
             let claimed = harness.steps().ok("a claim by another program", other.claim(&demand)).await;
@@ -106,7 +106,7 @@ async fn is_stored(harness: &StoreHarness, other: &dyn Admin, job: NewJob, recei
     harness.steps().finishes(step, found).await;
 }
 
-/// Holds that followups are in their queues that the program settles with.
+/// Checks that the program's settlements store their followups in the right queues.
 async fn settles(harness: &StoreHarness, queue: &dyn Admin, other: &dyn Admin, what: &str) {
     let demand = Demand::new(REPORTS, 1).wait(Duration::ZERO);
     let step = format!("a claim by the program that had the store open when {what}");

@@ -26,12 +26,12 @@ pub(super) async fn d6_any_number_of_processes_share_one_queue(harness: &StoreHa
     let mut pushed = Vec::new();
     for number in 0..JOBS {
         pushed.extend(harness.push(&*pusher, vec![job(number)]).await);
-        // The others have their turn, so that each of them has waited once.
+        // Let the others run, so that each of them has waited once.
         tokio::task::yield_now().await;
     }
     let all_done = async {
         while !harness.are_completed(&*pusher, JOBS).await {
-            // A queue that answers at once must not keep the time from passing.
+            // A queue that answers at once must not starve the timers.
             tokio::task::yield_now().await;
         }
     };
@@ -51,7 +51,10 @@ pub(super) async fn d6_any_number_of_processes_share_one_queue(harness: &StoreHa
     }
     for id in pushed {
         let times = times.get(&id).copied().unwrap_or_default();
-        assert!(times == 1, "job {id} went to {times} of those who share the queue, and it must go to one");
+        assert!(
+            times == 1,
+            "job {id} was delivered {times} times to the programs that share the queue, and must be delivered once"
+        );
     }
 }
 
@@ -78,13 +81,13 @@ pub(super) async fn d13_without_notification_jobs_start_within_the_polling_inter
             let deaf = deaf.clone();
             async move { deaf.claim(&Demand::new("default", 1)).await }
         });
-        // It waits by the time that the job comes, or finds it: both are to be borne.
+        // The claim may wait already when the job is pushed, or may find the job at once. Both must work.
         harness.steps().ok("`counts` beside a claim that waits", deaf.counts()).await;
         let pushed = harness.push(&*other, vec![job(number)]).await;
 
-        let claimed = harness.steps().finishes("a claim that nobody tells of the job", claim).await;
+        let claimed = harness.steps().finishes("a claim that gets no notification", claim).await;
         let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
-        let claimed = claimed.unwrap_or_else(|error| panic!("a claim that nobody tells of the job: {error}"));
+        let claimed = claimed.unwrap_or_else(|error| panic!("a claim that gets no notification: {error}"));
         let claimed: Vec<_> = claimed.iter().map(queue_core::Delivery::id).collect();
         assert!(claimed == pushed, "the job that was pushed is {pushed:?}, and {claimed:?} was delivered");
     }

@@ -35,7 +35,7 @@ impl Clock for Wrong {
     }
 }
 
-/// For attempts that need no thread.
+/// A runner of blocking jobs for attempts without any.
 pub(super) struct NoThreads;
 
 impl Blocking for NoThreads {
@@ -57,13 +57,13 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(harness: 
         let services = Services::builder().build().unwrap_or_else(|error| panic!("no services: {error}"));
         let runner =
             AttemptRunner::new(jobs![wait_a_minute], services, queue.clone(), &[], environment.clone());
-        // A second that this process waits is one of the queue's, whatever its clock says.
+        // A second that this process waits is a second of the queue's clock, even if the client's clock is wrong.
         let started = std::time::Instant::now();
         let pushed = harness.push(&*queue, vec![wait_a_minute::new().into()]).await;
         let claim = async { queue.claim(&Demand::new("default", 1)).await };
         let deliveries = harness.steps().ok("a claim", claim).await;
         let Some(mut delivery) = deliveries.into_iter().next() else {
-            panic!("a claim that waits came back empty")
+            panic!("a claim that waits returned no job")
         };
         expect_eq!([delivery.id()], *pushed, "the one job that is due, to a client whose clock is {clock:?}");
         delivery.received_at = Some(environment.clock.now());
@@ -74,7 +74,7 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(harness: 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");
         let took = started.elapsed();
         let job = harness.steps().ok("`get`", queue.get(delivery.id())).await;
-        let Some(job) = job else { panic!("the job is gone that failed") };
+        let Some(job) = job else { panic!("the failed job is missing") };
         expect_eq!(job.state, State::Retryable, "the state of a job that failed: {job:?}");
         let wait = job.run_at.since(job.pushed_at);
         let slack = Duration::from_millis(10);

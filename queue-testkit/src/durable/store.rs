@@ -1,4 +1,4 @@
-//! What the laws of durable queues need of a store under test.
+//! The interface between the laws of durable queues and a store under test.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,135 +10,135 @@ use queue_core::{Admin, JobId, Jobs, NewJob, QueueError, Receipt, Services};
 
 use super::operation::{Delays, Operation};
 
-/// Where a queue keeps its jobs, how it's opened, and what can befall it.
+/// A place where a queue keeps its jobs, with the ways to open it and the outages that can befall it.
 ///
-/// A store that is made but was never opened holds nothing yet: no file, no schema.
-/// Finished jobs must be kept for as long as a law runs.
-/// What the default leaves out, a store doesn't have, and the laws about it hold for nothing.
+/// A store that was created but never opened is empty: it has no file and no schema.
+/// It must keep finished jobs for as long as a law runs.
+/// A store need not override a method with a default. It then lacks what that method returns, and the laws about that pass.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// What another process needs to find it: a path, a URL.
+    /// Returns what another process needs to open the store: a path or a URL.
     fn address(&self) -> String;
 
-    /// Opens it as a program does that starts. No two handles share anything but the store.
+    /// Opens the store as a program that starts. Two handles must share nothing but the store.
     async fn open(&self) -> Result<Arc<dyn Admin>, QueueError>;
 
-    /// Opens it where nothing tells of others' work, so that it has to be looked for at this interval (D13).
+    /// Opens the store without notifications, so that the handle polls at this interval for others' work (D13).
     async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
         let _: Duration = poll_interval;
         None
     }
 
-    /// Makes another fresh store, on a server that may be killed (D2, D4).
+    /// Creates another fresh store, on a server that may be killed (D2, D4).
     async fn on_private_server(&self) -> Option<OnServer> {
         None
     }
 
-    /// What can go wrong with the store while a program works, and end (D4).
+    /// Returns outages of the store that a running program must survive (D4).
     fn outages(&self) -> Vec<Box<dyn Outage>> {
         Vec::new()
     }
 
-    /// A lock that others can hold on the store, and a handle that waits for it no longer than its bound (D14).
+    /// Returns a lock that others can hold on the store, and a handle that waits for it no longer than its bound (D14).
     async fn locked(&self) -> Option<LockCase> {
         None
     }
 
-    /// Places which can't be opened, each with what the error is to say of it (D8).
+    /// Returns places that can't be opened, each with the words that its error must contain (D8).
     async fn unopenable(&self) -> Vec<OpenCase<String>> {
         Vec::new()
     }
 
-    /// Stores of each earlier version, with the jobs, ready to be claimed, that each holds (D10).
+    /// Returns a store of each earlier version, with the ready jobs that it holds (D10).
     async fn old_versions(&self) -> Vec<OpenCase<JobId>> {
         Vec::new()
     }
 
-    /// Begins a transaction of the application's own on the store (D11).
+    /// Begins a transaction of the application on the store (D11).
     async fn begin(&self) -> Option<Box<dyn Transaction>> {
         None
     }
 
-    /// Begins a transaction of the application's own that has read the jobs and goes on reading (D26).
+    /// Begins a transaction of the application that has read the jobs and keeps reading them (D26).
     async fn begin_reading(&self) -> Option<Box<dyn Transaction>> {
         None
     }
 
-    /// What can put other contents in the place of the store while a program has it open (D28). Each begins once.
+    /// Returns events that replace the contents of the store while a program has it open (D28). Each begins once.
     ///
-    /// It's called when one job is stored, in the queue `images`: a copy that lags behind is made then.
+    /// Called when one job is stored, in the queue `images`. An outdated copy of the store is taken then.
     async fn replacements(&self) -> Vec<Box<dyn Outage>> {
         Vec::new()
     }
 
-    /// Makes fresh stores that hold fewer characters than there are, such as a database in LATIN1 (D31).
+    /// Creates fresh stores that can't hold every character, such as a database in LATIN1 (D31).
     async fn with_fewer_characters(&self) -> Vec<Arc<dyn Store>> {
         Vec::new()
     }
 
-    /// An application that keeps money in the store, with a unit of work that settles (D12).
+    /// Returns an application that keeps accounts in the store and settles its job in a unit of work (D12).
     async fn payment_app(&self) -> Option<PaymentApp> {
         None
     }
 }
 
-/// A store on a server of its own.
+/// A store on a private server.
 pub struct OnServer {
-    /// The store, which was never opened.
+    /// The store, never opened before.
     pub store: Arc<dyn Store>,
-    /// What kills the server, as `kill -9` does, and starts it again.
+    /// Kills the server, as `kill -9` does, and starts it again.
     pub server: Box<dyn Outage>,
 }
 
-/// Something that goes wrong, and ends.
+/// An outage of the store, which begins and ends.
 #[async_trait]
 pub trait Outage: Send + Sync {
-    /// What it is, as in "the connection is cut".
+    /// Returns a name for it, as in "the connection is cut".
     fn name(&self) -> &str;
 
-    /// Has it begin.
+    /// Begins the outage.
     async fn begin(&self);
 
-    /// Has it end; it's over when this comes back.
+    /// Ends the outage, and returns once it is over.
     async fn end(&self);
 }
 
-/// A lock on a store.
+/// A lock on a store, with a handle that has to wait for it.
 pub struct LockCase {
-    /// A handle on the store that waits for others' locks for `bound` at most.
+    /// A handle on the store that waits for others' locks for at most `bound`.
     pub queue: Arc<dyn Admin>,
     /// The handle's bound.
     pub bound: Duration,
-    /// Takes the lock, and lets go of it.
+    /// Takes the lock, and releases it.
     pub lock: Box<dyn Outage>,
 }
 
-/// Opens a queue.
+/// A future that opens a queue.
 pub type Open = BoxFuture<'static, Result<Arc<dyn Admin>, QueueError>>;
 
-/// A place that is opened, and what is expected of that.
+/// A place to open, and the expected result.
 pub struct OpenCase<T> {
-    /// What it is, as in "a folder".
+    /// A name for it, as in "a folder".
     pub what: String,
-    /// What opening it must say, or hold.
+    /// The words of the error, or the jobs of the store.
     pub expected: Vec<T>,
     /// Opens it.
     pub open: Open,
 }
 
-/// A transaction of the application's own. Dropped, it's rolled back.
+/// A transaction of the application. Dropping it rolls it back.
 #[async_trait]
 pub trait Transaction: Send {
-    /// Pushes a job within it.
+    /// Pushes a job in the transaction.
     async fn push(&mut self, job: NewJob) -> Result<Receipt, QueueError>;
 
-    /// Runs another operation within it (D26). Returns `false` if an application of the store can't.
+    /// Runs another operation in the transaction (D26). Returns `false` if an application of this store can't.
     async fn operate(&mut self, operation: &Operation) -> Result<bool, QueueError> {
         let _: &Operation = operation;
         Ok(false)
     }
 
-    /// Returns whom it delays once it has written (D26). One that only reads delays nobody.
+    /// Returns which callers the transaction delays once it has written (D26). A transaction that only reads delays none.
     fn delays(&self) -> Delays {
         Delays::SameKeyOrJob
     }
@@ -150,21 +150,20 @@ pub trait Transaction: Send {
     async fn rollback(self: Box<Self>);
 }
 
-/// An application whose job pays: it adds two to an account, in two steps, in the unit of work that settles it.
+/// An application whose job pays: in the unit of work that settles it, it adds two to an account in two steps.
 ///
-/// The job also enqueues one that follows it in the queue `receipts`, and yields before, between and after its steps, where
-/// it's crashed.
-/// It may be attempted a hundred times, with a backoff of a millisecond.
+/// The job also enqueues a followup in the queue `receipts`. It yields before, between and after its steps, where the law
+/// crashes it. It has a hundred attempts, and a backoff of a millisecond.
 pub struct PaymentApp {
     /// The queue.
     pub queue: Arc<dyn Admin>,
-    /// Services, the unit of work among them.
+    /// The services, with the unit of work among them.
     pub services: Services,
-    /// The job that pays.
+    /// The job type that pays.
     pub jobs: Jobs,
-    /// Makes the job; it ends in `"success"`, `"failure"` or `"panic"`, after it has paid.
+    /// Creates the job. After it has paid, it ends as `"success"`, `"failure"` or `"panic"`.
     pub pay: Box<dyn Fn(&str) -> NewJob + Send + Sync>,
-    /// Reads the account.
+    /// Returns the balance of the account.
     pub balance: Box<dyn Fn() -> BoxFuture<'static, i64> + Send + Sync>,
 }
 

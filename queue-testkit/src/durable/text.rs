@@ -1,4 +1,4 @@
-//! Texts that a store may not be able to hold (D31).
+//! Texts that a store may be unable to hold (D31).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use super::harness::StoreHarness;
 use crate::conformance::jobs::{id, job};
 use crate::law::expect_eq;
 
-/// What is hard to hold, each within a text that is not.
+/// Texts that are difficult to store. Each is put into the middle of a simple one.
 const HARD: [&str; 9] = [
     "\0",
     "\u{fffe}",
@@ -32,13 +32,13 @@ pub(super) async fn d31_an_error_text_that_the_store_cannot_hold_is_stored_with_
     }
 }
 
-/// Holds that every failure is recorded, exactly so if the store can hold each character but NUL.
+/// Checks that every failure is recorded, and recorded exactly if the store can hold every character but NUL.
 async fn are_recorded(harness: &StoreHarness, holds_all: bool) {
     let queue = harness.open().await;
     for (number, hard) in (0..).zip(HARD) {
         let text = format!("the card was refused: {hard} (code 51)");
         let recorded = |found: Option<&str>, what: &str| {
-            let Some(found) = found else { panic!("{what} because of {text:?} has left no text") };
+            let Some(found) = found else { panic!("{what} because of {text:?} recorded no text") };
             let is_kept = found.starts_with("the card was refused: ") && found.ends_with(" (code 51)");
             assert!(is_kept, "{what} because of {text:?} was recorded as {found:?}");
             if holds_all && !hard.contains('\0') {
@@ -67,12 +67,12 @@ async fn are_recorded(harness: &StoreHarness, holds_all: bool) {
     }
 }
 
-/// An instant that no law waits for.
+/// Returns an instant so far ahead that no law reaches it.
 fn far() -> Timestamp {
     Timestamp::from(SystemTime::now()).saturating_add(Duration::from_secs(24 * 60 * 60))
 }
 
-/// Ends an attempt at a job, and returns the job.
+/// Settles an attempt of a job, and returns the job.
 async fn ends(
     harness: &StoreHarness,
     queue: &Arc<dyn Admin>,
@@ -83,11 +83,11 @@ async fn ends(
     harness.push(&**queue, vec![job(number).id(id(number))]).await;
     let demand = Demand::new("default", 1);
     let claimed = harness.steps().ok("a claim", queue.claim(&demand)).await;
-    let Some(delivery) = claimed.into_iter().next() else { panic!("a claim that waits came back empty") };
+    let Some(delivery) = claimed.into_iter().next() else { panic!("a claim that waits returned no job") };
     let step = format!("a settlement with the text {text:?}");
     let settlement = Settlement::new(delivery.lease, transition);
     let settled = harness.steps().ok(step, queue.settle(vec![settlement])).await;
     expect_eq!(settled, [Settled::Applied], "a settlement with the text {text:?}");
     let job = harness.steps().ok("`get`", queue.get(id(number))).await;
-    job.unwrap_or_else(|| panic!("the job is gone that ended with the text {text:?}"))
+    job.unwrap_or_else(|| panic!("the job that ended with the text {text:?} is missing"))
 }

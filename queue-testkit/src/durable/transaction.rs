@@ -23,7 +23,7 @@ pub(super) async fn d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_
         let seen = harness.steps().ok("`get` beside an open transaction", queue.get(id(number))).await;
         assert!(
             seen.is_none(),
-            "a job is seen before the transaction that pushed it has committed: {seen:?}"
+            "a job is visible before the transaction that pushed it has committed: {seen:?}"
         );
 
         if is_committed {
@@ -36,7 +36,7 @@ pub(super) async fn d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_
             let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
             let claimed = claimed.unwrap_or_else(|error| panic!("the claim: {error}"));
             let claimed: Vec<_> = claimed.iter().map(queue_core::Delivery::id).collect();
-            expect_eq!(claimed, [id(number)], "what the transaction pushed that committed");
+            expect_eq!(claimed, [id(number)], "the job of the committed transaction");
         } else {
             harness
                 .steps()
@@ -44,10 +44,10 @@ pub(super) async fn d11_a_job_pushed_in_a_transaction_appears_if_and_only_if_it_
                 .await;
             claim.abort();
             let seen = harness.steps().ok("`get` after a rollback", queue.get(id(number))).await;
-            assert!(seen.is_none(), "a job is there whose transaction was rolled back: {seen:?}");
+            assert!(seen.is_none(), "a job of a rolled-back transaction is stored: {seen:?}");
             let now = Demand::new("default", 1).wait(Duration::ZERO);
             let claimed = harness.steps().ok("a claim after a rollback", queue.claim(&now)).await;
-            assert!(claimed.is_empty(), "a job was delivered whose transaction was rolled back: {claimed:?}");
+            assert!(claimed.is_empty(), "a job of a rolled-back transaction was delivered: {claimed:?}");
         }
     }
 }

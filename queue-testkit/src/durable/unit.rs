@@ -14,7 +14,7 @@ use super::skew::NoThreads;
 use super::store::PaymentApp;
 use crate::law::expect_eq;
 
-/// The clock of attempts that need none.
+/// A clock for attempts that do not read it.
 struct Now;
 
 impl Clock for Now {
@@ -27,7 +27,7 @@ impl Clock for Now {
     }
 }
 
-/// More polls than a job has that writes twice, however slow its store.
+/// More polls than a job that writes twice takes, even on a slow store.
 const POLLS: u32 = 24;
 
 pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harness: &StoreHarness) {
@@ -46,20 +46,16 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
         if teller.crashes_after(polls, &delivery).await {
             crashes += 1;
             if teller.job(&delivery).await.state != State::Completed {
-                // Its lease is void soon: then it's delivered again, and goes through.
+                // The lease expires soon. Then the job is delivered again, and succeeds.
                 let again = teller.claim(Duration::from_secs(60)).await;
                 teller.crashes_after(u32::MAX, &again).await;
             }
         }
         let job = teller.job(&delivery).await;
-        expect_eq!(
-            job.state,
-            State::Completed,
-            "a job that crashed at its poll {polls} and was run again: {job:?}"
-        );
+        expect_eq!(job.state, State::Completed, "a job that crashed at poll {polls} and ran again: {job:?}");
         let paid = (teller.bank.balance)().await - before;
-        expect_eq!(paid, 2, "what a job paid that crashed at its poll {polls} and was run again");
-        expect_eq!(teller.receipts().await, 1, "the followups of a job that crashed at its poll {polls}");
+        expect_eq!(paid, 2, "the payment of a job that crashed at poll {polls} and ran again");
+        expect_eq!(teller.receipts().await, 1, "the followups of a job that crashed at poll {polls}");
     }
     assert!(
         crashes >= 3,
@@ -70,15 +66,15 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
         let delivery = teller.pay(ending).await;
         teller.crashes_after(u32::MAX, &delivery).await;
         let paid = (teller.bank.balance)().await - before;
-        expect_eq!(paid, 0, "what an attempt paid that ended in a {ending}");
+        expect_eq!(paid, 0, "the payment of an attempt that ended in a {ending}");
         expect_eq!(teller.receipts().await, 0, "the followups of an attempt that ended in a {ending}");
-        // Otherwise it would fail for ever, in the way of the next.
-        let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as it was to");
+        // Otherwise the job would keep failing, in front of the next one.
+        let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as intended");
         harness.steps().ok("`cancel`", cancel).await;
     }
 }
 
-/// Makes the attempts.
+/// Runs the attempts.
 struct Teller<'a> {
     harness: &'a StoreHarness,
     runner: AttemptRunner,
@@ -86,7 +82,7 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Pushes a job and claims it, for so short that a crash is over soon.
+    /// Pushes a job and claims it, with a short lease so that a crash is over soon.
     async fn pay(&self, ending: &str) -> Delivery {
         self.harness.push(&*self.bank.queue, vec![(self.bank.pay)(ending)]).await;
         self.claim(Duration::from_millis(250)).await
@@ -95,10 +91,10 @@ impl Teller<'_> {
     async fn claim(&self, lease: Duration) -> Delivery {
         let demand = Demand::new("default", 1).lease(lease);
         let deliveries = self.harness.steps().ok("a claim", self.bank.queue.claim(&demand)).await;
-        deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits came back empty"))
+        deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits returned no job"))
     }
 
-    /// Makes an attempt, and drops it after so many polls, as a crash does; tells whether that came before its end.
+    /// Polls an attempt at most `polls` times and then drops it, as a crash does. Returns whether it was dropped before its end.
     async fn crashes_after(&self, polls: u32, delivery: &Delivery) -> bool {
         let attempt = async {
             let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
@@ -112,17 +108,17 @@ impl Teller<'_> {
 
     async fn job(&self, delivery: &Delivery) -> JobRecord {
         let job = self.harness.steps().ok("`get`", self.bank.queue.get(delivery.id())).await;
-        job.unwrap_or_else(|| panic!("job {} is gone", delivery.id()))
+        job.unwrap_or_else(|| panic!("job {} is missing", delivery.id()))
     }
 
-    /// How many receipts were enqueued since this was asked last.
+    /// Returns the number of receipts enqueued since the last call.
     async fn receipts(&self) -> usize {
         let demand = Demand::new("receipts", 10).lease(Duration::from_secs(600)).wait(Duration::ZERO);
         self.harness.steps().ok("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
     }
 }
 
-/// Polls a future so often at most; tells whether it was dropped before its end.
+/// Polls a future at most `polls` times. Returns whether it was dropped before its end.
 async fn dropped_after(polls: u32, future: impl Future<Output = ()>) -> bool {
     let (mut future, mut left) = (Box::pin(future), polls);
     poll_fn(move |cx| {
