@@ -1,4 +1,4 @@
-//! Why there is no server.
+//! The error of starting a server.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,28 +7,28 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// A program isn't there.
+    /// A program is not installed.
     #[error("`{program}` is not on this machine: {remedy}")]
     Missing {
         /// Its name.
         program: &'static str,
-        /// What to do.
+        /// How to install it.
         remedy: &'static str,
     },
-    /// A program is there and does not what it should.
+    /// A program failed.
     #[error("`{program}` failed: {said}")]
     Failed {
-        /// Where it is.
+        /// Its path.
         program: PathBuf,
-        /// What it said.
+        /// Its output.
         said: String,
     },
-    /// A file or a process could not be worked with.
+    /// An operation on a file or a process failed.
     #[error("{what}")]
     Io {
-        /// What was tried.
+        /// What failed.
         what: String,
-        /// What went wrong.
+        /// The operating system's error.
         source: io::Error,
     },
 }

@@ -1,9 +1,9 @@
-//! Servers that a test has for itself.
+//! Servers that one test uses alone.
 //!
-//! They are found on the machine, started in a temporary folder with a socket of their own, and stopped when they are
-//! dropped. Nothing of them is seen by anybody else, so any number of tests may have one.
+//! A server is found among the installed programs, started in a temporary folder with a socket of its own, and stopped when it
+//! is dropped. No other process sees it, so any number of tests may have one.
 //!
-//! Starting waits for what the server itself says, and never for a time that should be enough.
+//! Starting a server waits for the server's own message that it is ready, and never for a fixed time.
 
 mod error;
 mod pgbouncer;

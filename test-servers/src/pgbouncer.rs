@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode before a PostgreSQL server.
+//! A PgBouncer in transaction mode in front of a PostgreSQL server.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::postgres::Postgres;
 use crate::process::{Server, chown_to_user};
 use crate::programs;
 
-/// A pooler that gives a connection to each transaction anew. It's stopped when it's dropped.
+/// A pooler that assigns a server connection to each transaction. Dropping it stops it.
 pub struct PgBouncer {
     folder: TempDir,
     server: Option<Server>,
 }
 
 impl PgBouncer {
-    /// Starts one before a server, with so few connections to it that clients share them.
+    /// Starts a pooler in front of a server. It has fewer connections to the server than it has clients, so clients share them.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl PgBouncer {
     pub fn start(before: &Postgres) -> Result<Self, ServerError> {
         let program = programs::pgbouncer()?;
         let folder = tempfile::Builder::new().prefix("pgb").tempdir();
-        let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
+        let folder = folder.map_err(ServerError::io("can't create a temporary folder"))?;
         chown_to_user(folder.path())?;
         let settings = format!(
             "[databases]\n* = host={}\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {}\nauth_type = any\n\
@@ -33,7 +33,7 @@ impl PgBouncer {
             before.socket_folder().display(),
             folder.path().display()
         );
-        // With authentication by `any`, the user at the server is named with the database.
+        // With the authentication mode `any`, the user at the server is part of the database's entry.
         let settings = settings.replace("* = host", "postgres = user=postgres host");
         let path = folder.path().join("pgbouncer.ini");
         std::fs::write(&path, settings)
@@ -43,7 +43,7 @@ impl PgBouncer {
         Ok(Self { folder, server: Some(server) })
     }
 
-    /// Gives the URL of the database `postgres` by way of this.
+    /// Returns the URL of the database `postgres` through the pooler.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://postgres@localhost:6432/postgres?host={}", self.folder.path().display())

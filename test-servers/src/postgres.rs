@@ -13,18 +13,18 @@ use crate::error::ServerError;
 use crate::process::{Server, children, chown_to_user, run, run_as, signal};
 use crate::programs;
 
-/// What a server does for its commits.
+/// How a server makes its commits durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// All that it does by default: a commit is on disk.
+    /// PostgreSQL's default: a commit is on disk.
     Full,
-    /// A commit is with the operating system: it survives the death of the server, and not that of the machine. Faster,
-    /// for tests that kill no machine.
+    /// A commit is passed to the operating system. It survives a crash of the server, but not of the machine. Faster, for tests
+    /// that crash no machine.
     Process,
 }
 
-/// A PostgreSQL server with a socket in a temporary folder, and no other way in unless it's told so. It's stopped when it's
-/// dropped.
+/// A PostgreSQL server that is reached by a socket in a temporary folder, and by TCP only if it was started with TLS. Dropping
+/// it stops it.
 pub struct Postgres {
     programs: PathBuf,
     folder: TempDir,
@@ -32,21 +32,21 @@ pub struct Postgres {
     server: Mutex<Option<Server>>,
 }
 
-/// All data of a server at one moment; removed when it's dropped, and with the server.
+/// A copy of all data of a server. Deleted when it is dropped.
 #[derive(Debug)]
 pub struct Backup(TempDir);
 
-/// The only user, who may do everything.
+/// The only user, a superuser.
 const USER: &str = "postgres";
 
-/// Who is let in where TLS is asked for.
+/// The access rule of a server with TLS.
 const TLS_ALONE: &str = "hostssl all all 127.0.0.1/32 trust\n";
 
-/// What the server says when it takes connections.
+/// The message of a server that accepts connections.
 const READY: &str = "database system is ready to accept connections";
 
 impl Postgres {
-    /// Makes a server and starts it, with settings beside the default ones, each as `name=value`.
+    /// Creates a server and starts it. Each setting is `name=value` and is added to the default ones.
     ///
     /// # Errors
     ///
@@ -57,14 +57,14 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Makes a server and starts it, which is reached by TLS and a port of this machine alone; gives the port too. The
-    /// certificate and its key are in PEM.
+    /// Creates a server and starts it, reachable by TLS on a port of this machine only. Returns the port too. The certificate and its
+    /// key are in PEM.
     ///
     /// # Errors
     ///
     /// [`ServerError::Missing`] says what to install.
     pub fn start_with_tls(certificate: &str, key: &str) -> Result<(Self, u16), ServerError> {
-        let port = free_port().map_err(ServerError::io("this machine has no free port"))?;
+        let port = free_port().map_err(ServerError::io("can't find a free port"))?;
         let port_setting = format!("port={port}");
         let mut server = Self::make(
             Durability::Process,
@@ -85,7 +85,7 @@ impl Postgres {
     fn make(durability: Durability, settings: &[&str]) -> Result<Self, ServerError> {
         let programs = programs::postgres()?;
         let folder = tempfile::Builder::new().prefix("pg").tempdir();
-        let folder = folder.map_err(ServerError::io("no temporary folder could be made"))?;
+        let folder = folder.map_err(ServerError::io("can't create a temporary folder"))?;
         chown_to_user(folder.path())?;
         let data = folder.path().join("data");
         let mut init = run_as(&programs.join("initdb"));
@@ -108,34 +108,34 @@ impl Postgres {
         Ok(Self { programs, folder, settings, server: Mutex::new(None) })
     }
 
-    /// Gives the URL of a database; `postgres` is there from the beginning.
+    /// Returns the URL of a database. The database `postgres` exists from the beginning.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.url_of(USER, database)
     }
 
-    /// Gives the URL of a database for another user, who has no password.
+    /// Returns the URL of a database for another user, who has no password.
     #[must_use]
     pub fn url_of(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@localhost/{database}?host={}", self.socket_folder().display())
     }
 
-    /// Tells where the socket is.
+    /// Returns the folder of the socket.
     #[must_use]
     pub fn socket_folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Kills the server with all its processes, as the end of the machine would but for the disk.
+    /// Kills the server with all its processes, like a crash of the machine that leaves the disk intact.
     pub fn kill(&self) {
         let Some(server) = self.running().take() else { return };
-        // First the one that would start others in their place.
+        // The postmaster first, because it would restart the others.
         signal("STOP", &[server.id]);
         let others = children(server.id);
         server.end("KILL", &others);
     }
 
-    /// Stops the server as an operator would: sessions are ended, nothing is lost.
+    /// Stops the server as an operator would: sessions are ended, and nothing is lost.
     pub fn stop(&self) {
         let Some(server) = self.running().take() else { return };
         server.end("INT", &[]);
@@ -145,11 +145,11 @@ impl Postgres {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the server again after it was killed or stopped.
+    /// Starts the server after it was killed or stopped.
     ///
     /// # Errors
     ///
-    /// What the server says.
+    /// If the server can't start. The error has its output.
     pub fn restart(&self) -> Result<(), ServerError> {
         let mut server = self.running();
         if server.is_some() {
@@ -159,7 +159,7 @@ impl Postgres {
         arguments.extend(self.settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
         let program = self.programs.join("postgres");
         let start = || Server::start(&program, &arguments, self.folder.path(), READY);
-        // Processes of a server that was killed may hold its memory for a moment; then it says so and ends.
+        // Processes of a killed server may hold its shared memory for a moment. The new server then reports that and exits.
         let mut started = start();
         for _ in 0..50 {
             match &started {
@@ -174,7 +174,7 @@ impl Postgres {
     /// Suspends all processes of the server: connections stay up, and nothing is answered until [`resume`](Self::resume).
     pub fn pause(&self) {
         let Some(server) = self.process() else { return };
-        // First the one that would start others.
+        // The postmaster first, because it would start others.
         signal("STOP", &[server]);
         signal("STOP", &children(server));
     }
@@ -189,23 +189,22 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// What the operating system or the server says.
+    /// If the operating system or the server reports an error.
     pub fn backup(&self) -> Result<Backup, ServerError> {
         self.stop();
         let folder = tempfile::Builder::new().prefix("backup").tempdir_in(self.folder.path());
-        let folder = folder.map_err(ServerError::io("no folder for a backup could be made"))?;
+        let folder = folder.map_err(ServerError::io("can't create a folder for a backup"))?;
         chown_to_user(folder.path())?;
         run(run_as(Path::new("cp")).arg("-a").arg(self.data()).arg(folder.path()))?;
         self.restart()?;
         Ok(Backup(folder))
     }
 
-    /// Kills the server, puts its data back to what they were at a backup, and starts it again. What was committed since
-    /// is gone.
+    /// Kills the server, restores its data from a backup, and starts it again. Everything committed since the backup is lost.
     ///
     /// # Errors
     ///
-    /// What the operating system or the server says.
+    /// If the operating system or the server reports an error.
     pub fn restore(&self, backup: &Backup) -> Result<(), ServerError> {
         self.kill();
         let data = self.data();
@@ -215,11 +214,11 @@ impl Postgres {
         self.restart()
     }
 
-    /// Creates a database whose texts are stored in this encoding, such as `LATIN1`, and returns its URL.
+    /// Creates a database with an encoding, such as `LATIN1`, and returns its URL.
     ///
     /// # Errors
     ///
-    /// What the server says.
+    /// If the server reports an error.
     pub fn create_database(&self, name: &str, encoding: &str) -> Result<String, ServerError> {
         let mut create = run_as(&programs::beside(&self.programs, "createdb"));
         create.arg("-h").arg(self.socket_folder()).args(["-U", USER, "-T", "template0", "--locale=C", "-E"]);
@@ -231,25 +230,25 @@ impl Postgres {
         self.folder.path().join("data")
     }
 
-    /// Gives a folder to the server, so that it may keep files there.
+    /// Makes the server's user the owner of a folder, so that the server can keep files there.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// If the operating system reports an error.
     pub fn chown_to_user(&self, folder: &Path) -> Result<(), ServerError> {
         chown_to_user(folder)
     }
 
-    /// Asks a user, who is there already, for a password from here on.
+    /// Requires a password from an existing user from now on.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// If the operating system reports an error.
     pub fn ask_for_password(&self, user: &str) -> Result<(), ServerError> {
         let path = self.folder.path().join("data/pg_hba.conf");
         let failed = || format!("`{}` can't be changed", path.display());
         let rules = std::fs::read_to_string(&path).map_err(ServerError::io(failed()))?;
-        // The first rule that fits is the one that counts.
+        // The first matching rule applies.
         std::fs::write(&path, format!("local all {user} scram-sha-256\n{rules}"))
             .map_err(ServerError::io(failed()))?;
         if let Some(process) = self.process() {
@@ -258,14 +257,14 @@ impl Postgres {
         Ok(())
     }
 
-    /// Gives the process of the server, if it runs.
+    /// Returns the process id of the server, if it runs.
     #[must_use]
     pub fn process(&self) -> Option<u32> {
         self.running().as_ref().map(|server| server.id)
     }
 }
 
-/// Gives a port that nobody listens on. Another may take it before the server does, which then says so.
+/// Returns a free port. Another process may take it before the server does; starting the server fails then.
 fn free_port() -> std::io::Result<u16> {
     TcpListener::bind(("127.0.0.1", 0))?.local_addr().map(|address| address.port())
 }

@@ -1,4 +1,15 @@
-//! Processes that end with their owner, run by somebody who is not root.
+//! Server processes that end with their owner, and that never run as root.
+//!
+//! Three processes belong to a server: a shell, the server, and a subshell that watches the owner.
+//!
+//! | event | effect |
+//! | --- | --- |
+//! | the owner exits or is killed | the shell's input closes; the watching subshell kills the server, also a paused one |
+//! | the server exits | the shell ends, and kills the watching subshell |
+//! | `Server::end` | signals the server and waits for the shell |
+//!
+//! The shell removes the folder only if the owner is gone, because otherwise the owner may start the server again in it. `end`
+//! takes the shell's input out of the child first: waiting for a child closes its input, which looks like the end of the owner.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::chown;
@@ -9,7 +20,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use crate::error::ServerError;
 
-/// Somebody to run servers as, who refuse to be run by root: PostgreSQL's own user, or nobody.
+/// Returns a user and a group to run servers as, since servers refuse to run as root: PostgreSQL's own user, or `nobody`.
+/// `None` if this process does not run as root.
 pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     let is_root =
         std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
@@ -26,13 +38,13 @@ pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     ids("postgres").or_else(|| ids("nobody"))
 }
 
-/// Makes a folder that they may write in.
+/// Makes the unprivileged user the owner of a folder.
 pub(crate) fn chown_to_user(folder: &Path) -> Result<(), ServerError> {
     let changed = unprivileged_user().map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)));
-    changed.map_err(ServerError::io(format!("`{}` can't be given away", folder.display())))
+    changed.map_err(ServerError::io(format!("`{}` can't change its owner", folder.display())))
 }
 
-/// Prepares a program to be run as somebody.
+/// Prepares a program to run as the unprivileged user.
 pub(crate) fn run_as(program: &Path) -> Command {
     let mut command = Command::new(program);
     if let Some((user, group)) = unprivileged_user() {
@@ -42,16 +54,16 @@ pub(crate) fn run_as(program: &Path) -> Command {
     command
 }
 
-/// A server, and a shell beside it that ends it when its owner has ended, however that was: then its input is at an end.
+/// A running server, with the shell that ends it when its owner has ended.
 #[derive(Debug)]
 pub(crate) struct Server {
     shell: Child,
-    /// The server itself.
+    /// The process id of the server itself.
     pub(crate) id: u32,
 }
 
-/// Starts the server given by its arguments, says which process it is, and ends with it. Beside it waits another for the end
-/// of the owner, who then ends the server, a paused one too, and has its folder removed.
+/// Starts the server of its arguments, reports its process id, and exits with it. A subshell waits for the end of the owner,
+/// then kills the server, also a paused one, and has the folder removed.
 const WATCHDOG: &str = r#"
 folder=$1; shift
 exec 3<&0
@@ -65,7 +77,7 @@ if test -e "$folder/.over"; then rm -rf "$folder"; fi
 "#;
 
 impl Server {
-    /// Starts a server, and waits for the line that says it's ready. With `folder`, that is removed with its owner.
+    /// Starts a server, and waits for the line that says it is ready. `folder` is removed when the owner ends.
     pub(crate) fn start(
         program: &Path,
         arguments: &[String],
@@ -89,16 +101,16 @@ impl Server {
                 said.push('\n');
             }
         }
-        // Its output is at an end, so it has ended, and the shell does.
+        // The output has ended, so the server has exited, and the shell exits too.
         let input = shell.stdin.take();
         drop(shell.wait());
         drop(input);
         Err(ServerError::Failed { program: program.into(), said })
     }
 
-    /// Ends it with a signal by its name, and waits until it has ended.
+    /// Sends the server and `others` a signal, and waits until the server has exited.
     pub(crate) fn end(mut self, name: &str, others: &[u32]) {
-        // Waiting would close its input, and that is the end of the owner.
+        // Waiting closes the shell's input, which the watchdog takes for the end of the owner.
         let input = self.shell.stdin.take();
         signal(name, &[others, &[self.id]].concat());
         drop(self.shell.wait());
@@ -118,13 +130,13 @@ pub(crate) fn run(command: &mut Command) -> Result<(), ServerError> {
     Err(ServerError::Failed { program: program.into(), said })
 }
 
-/// Reads what a server says, for as long as it says anything, so that it never waits for somebody to read it.
+/// Reads the server's output to its end, so that the server never blocks on a full pipe.
 fn lines(child: &mut Child) -> Receiver<String> {
     let (sender, lines) = channel();
     if let Some(output) = child.stderr.take() {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // After the start nobody listens.
+                // After the start there is no receiver.
                 drop(sender.send(line));
             }
         });
@@ -132,7 +144,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// Sends a signal, by its name, to processes that may have ended.
+/// Sends a signal, by name, to processes, some of which may have exited.
 pub(crate) fn signal(name: &str, processes: &[u32]) {
     let processes: Vec<_> = processes.iter().map(u32::to_string).collect();
     drop(
@@ -144,14 +156,14 @@ pub(crate) fn signal(name: &str, processes: &[u32]) {
     );
 }
 
-/// Finds the living children of a process.
+/// Returns the living children of a process.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let output = Command::new("ps").args(["-A", "-o", "ppid=,pid=,state="]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let living = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let (its_parent, child, state) = (words.next()?, words.next()?, words.next()?);
-        // What has ended stays in the list until its parent asks for it.
+        // A process that has exited is listed until its parent waits for it.
         (!state.starts_with('Z') && its_parent.parse() == Ok(parent)).then(|| child.parse().ok())?
     });
     living.collect()

@@ -1,29 +1,29 @@
-//! Where the programs are that servers are made of, and how to get them.
+//! Finds the programs of the servers, and says how to install them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::ServerError;
 
-/// The oldest PostgreSQL that is supported.
+/// The oldest supported version of PostgreSQL.
 const OLDEST: u32 = 13;
 
 const POSTGRES: &str =
     "install PostgreSQL 13 or later, as with `apt-get install postgresql` or `brew install postgresql`";
 const PGBOUNCER: &str = "install it, as with `apt-get install pgbouncer` or `brew install pgbouncer`";
 
-/// A program that tests need and that this machine lacks.
+/// A program that tests need and that is not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// The program.
     pub program: &'static str,
-    /// The package that has it, on Debian and Ubuntu.
+    /// Its package on Debian and Ubuntu.
     pub package: &'static str,
-    /// What to do.
+    /// How to install it.
     pub remedy: &'static str,
 }
 
-/// Tells what tests need and this machine lacks.
+/// Returns the programs that tests need and that are not installed.
 #[must_use]
 pub fn missing() -> Vec<Missing> {
     let mut missing = Vec::new();
@@ -36,7 +36,7 @@ pub fn missing() -> Vec<Missing> {
     missing
 }
 
-/// Finds the folder with PostgreSQL's programs, the newest of several.
+/// Returns the folder with PostgreSQL's programs, of the newest version.
 pub(crate) fn postgres() -> Result<PathBuf, ServerError> {
     let mut folders = on_the_path("initdb");
     for parent in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr"] {
@@ -52,14 +52,14 @@ pub(crate) fn postgres() -> Result<PathBuf, ServerError> {
     }
 }
 
-/// Returns the path of another program of PostgreSQL. A folder may have links to the server's programs alone.
+/// Returns the path of another program of PostgreSQL. A folder may contain links to the server's programs only.
 pub(crate) fn beside(folder: &Path, program: &str) -> PathBuf {
     let server = folder.join("postgres").canonicalize();
     let parent = server.ok().and_then(|server| server.parent().map(Path::to_owned));
     parent.unwrap_or_else(|| folder.to_owned()).join(program)
 }
 
-/// Finds PgBouncer.
+/// Returns the path of PgBouncer.
 pub(crate) fn pgbouncer() -> Result<PathBuf, ServerError> {
     let mut folders = on_the_path("pgbouncer");
     folders.extend(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
@@ -72,7 +72,7 @@ fn on_the_path(program: &str) -> Vec<PathBuf> {
     std::env::split_paths(&path).filter(|folder| folder.join(program).exists()).collect()
 }
 
-/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Parses `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn version(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

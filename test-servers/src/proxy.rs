@@ -1,4 +1,4 @@
-//! A proxy that does to connections what a network does.
+//! A proxy that injects network faults into connections.
 //!
 //! | task | how many | ends |
 //! | --- | --- | --- |
@@ -6,8 +6,8 @@
 //! | relay | one for each connection | with the connection, or with the proxy |
 //!
 //! All tasks run on one thread of the proxy's own. They share `Shared`: the connections, each with a channel that carries
-//! its fault, and a condition that `wait_until` waits for. A fault is stored before a setter returns, and a relay reads it
-//! before each write, so that bytes sent after `set_all(Fault::HalfOpen)` are never passed on.
+//! its fault, and a condition variable on which `wait_until` waits. A setter stores the fault before it returns, and a relay reads
+//! the fault before each write, so bytes sent after `set_all(Fault::HalfOpen)` are never passed on.
 
 mod connection;
 mod relay;
@@ -29,19 +29,19 @@ use shared::Shared;
 
 pub use connection::Connection;
 
-/// What happens to a connection.
+/// A fault of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: bytes and ends are passed on.
+    /// No fault: data and ends of streams are passed on.
     #[default]
     Pass,
-    /// Each piece of data is passed on after this time.
+    /// Each piece of data is passed on after this delay.
     Delay(Duration),
     /// The connection stays up, and nothing is passed on in either direction: no data, and no end. Once the connection
-    /// passes again, what was held back follows.
+    /// passes again, the retained data follows.
     ///
-    /// Both sides' TCP keepalives are answered by this machine, so only what a program sends itself finds it out.
+    /// This machine answers the TCP keepalives of both sides, so only a program that sends data itself notices the fault.
     HalfOpen,
     /// Both sides see the end of the stream (FIN).
     Cut,
@@ -49,14 +49,14 @@ pub enum Fault {
     Reset,
 }
 
-/// Where the proxy passes connections on to.
+/// The server that the proxy connects to.
 #[derive(Clone, Debug)]
 enum Upstream {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-/// A proxy on a port of this machine alone, before a server. Dropping it closes its connections and ends its thread.
+/// A proxy in front of a server, on a port of this machine only. Dropping it closes its connections and ends its thread.
 ///
 /// ```
 /// use test_servers::{Fault, Proxy};
@@ -74,29 +74,29 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy before a PostgreSQL server. The server may be stopped and started again behind it.
+    /// Starts a proxy in front of a PostgreSQL server. The server may be stopped and started again behind it.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// If the operating system reports an error.
     pub fn to_postgres(server: &Postgres) -> Result<Self, ServerError> {
         Self::start(Upstream::Unix(server.socket_folder().join(".s.PGSQL.5432")))
     }
 
-    /// Starts a proxy before a Unix socket.
+    /// Starts a proxy in front of a Unix socket.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// If the operating system reports an error.
     pub fn to_socket(socket: impl Into<PathBuf>) -> Result<Self, ServerError> {
         Self::start(Upstream::Unix(socket.into()))
     }
 
-    /// Starts a proxy before a TCP server.
+    /// Starts a proxy in front of a TCP server.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// If the operating system reports an error.
     pub fn to_address(server: SocketAddr) -> Result<Self, ServerError> {
         Self::start(Upstream::Tcp(server))
     }
@@ -110,7 +110,7 @@ impl Proxy {
             let _inside = runtime.enter();
             bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         };
-        let keeper = keeper.map_err(ServerError::io("this machine has no free port"))?;
+        let keeper = keeper.map_err(ServerError::io("can't find a free port"))?;
         let address = keeper.local_addr().map_err(ServerError::io(failed))?;
         let shared = Arc::new(Shared::new());
         let (stop, stopped) = oneshot::channel();
@@ -125,51 +125,51 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Returns where the proxy listens.
+    /// Returns the address on which the proxy listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns the URL of a PostgreSQL database by way of the proxy; `postgres` exists from the beginning.
+    /// Returns the URL of a PostgreSQL database through the proxy. The database `postgres` exists from the beginning.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.url_of("postgres", database)
     }
 
-    /// Returns the URL of a PostgreSQL database by way of the proxy for another user, with or without a password
+    /// Returns the URL of a PostgreSQL database through the proxy, for another user, with or without a password
     /// (`user:password`).
     #[must_use]
     pub fn url_of(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@{}/{database}?sslmode=disable", self.address)
     }
 
-    /// Sets what happens to every connection, open and future.
+    /// Sets the fault of every connection, open and future.
     pub fn set_all(&self, fault: Fault) {
         self.shared.set_future(fault);
         self.shared.set_open(fault, |_| true);
     }
 
-    /// Sets what happens to the connections that are open now.
+    /// Sets the fault of the connections that are open now.
     pub fn set_open(&self, fault: Fault) {
         self.shared.set_open(fault, |_| true);
     }
 
-    /// Sets what happens to future connections.
+    /// Sets the fault of future connections.
     pub fn set_future(&self, fault: Fault) {
         self.shared.set_future(fault);
     }
 
-    /// Sets what happens to the open connections that `matches` is true for, and returns their number.
+    /// Sets the fault of the open connections for which `matches` returns true, and returns their number.
     ///
     /// `matches` must not call the proxy.
     pub fn set_matching(&self, matches: impl Fn(&Connection) -> bool, fault: Fault) -> usize {
         self.shared.set_open(fault, matches)
     }
 
-    /// Sets whether new connections are refused, as by a server that is not there. Open ones are left alone.
+    /// Sets whether new connections are refused, as if there were no server. Open connections are not affected.
     ///
-    /// Returns once it is so.
+    /// Returns once the change is in effect.
     pub fn refuse(&self, refuses: bool) {
         self.shared.refuse(refuses);
         self.shared.wait_until_listening(!refuses);
@@ -189,7 +189,7 @@ impl Proxy {
 
     /// Waits until `is_so` is true of the open connections, for at most `timeout`. Returns whether it became true.
     ///
-    /// It blocks its thread: call it within `spawn_blocking`, or where other threads do the work that is waited for.
+    /// Blocks the thread: call it within `spawn_blocking`, or when other threads do the work.
     #[must_use]
     pub fn wait_until(&self, timeout: Duration, is_so: impl Fn(&[Connection]) -> bool) -> bool {
         self.shared.wait_until(timeout, is_so)

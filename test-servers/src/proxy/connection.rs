@@ -1,16 +1,16 @@
-//! What is known of a connection, and what its client said.
+//! The state of a connection, and the first bytes that its client sent.
 
 use std::fmt;
 
 use super::Fault;
 
-/// The number of a client's first bytes that are kept.
+/// The number of the client's first bytes that are recorded.
 pub(super) const KEPT: usize = 16 * 1024;
 
-/// The second number of packets that may come before the startup packet: requests for TLS and for GSSAPI.
+/// The maximum number of packets before the startup packet: the requests for TLS and for GSSAPI.
 const REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
-/// A connection through a [`Proxy`](super::Proxy), as it was when it was asked for.
+/// A snapshot of a connection through a [`Proxy`](super::Proxy).
 #[derive(Clone)]
 pub struct Connection {
     pub(super) id: u64,
@@ -27,7 +27,7 @@ impl Connection {
         self.id
     }
 
-    /// Returns what happens to it.
+    /// Returns its fault.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         self.fault
@@ -45,8 +45,8 @@ impl Connection {
         self.to_client
     }
 
-    /// Returns whether the client's first 16 KiB contain this text, in upper or lower case: `has_said("listen ")` finds
-    /// the connection that listens for notifications.
+    /// Returns whether the client's first 16 KiB contain this text, ignoring case: `has_said("listen ")` finds the connection
+    /// that listens for notifications.
     #[must_use]
     pub fn has_said(&self, text: &str) -> bool {
         !text.is_empty()

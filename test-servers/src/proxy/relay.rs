@@ -1,4 +1,4 @@
-//! The tasks: one that accepts connections, and one for each connection that passes its bytes on.
+//! The proxy's tasks: one accepts connections, and one for each connection relays its bytes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use tokio::time::sleep;
 use super::shared::{Direction, Shared};
 use super::{Fault, Upstream, bind};
 
-/// The size of a piece of data.
+/// The size of the buffer of one read.
 const PIECE: usize = 64 * 1024;
 
-/// Accepts connections until `stopped` ends; then all connections are closed.
+/// Accepts connections until `stopped` ends. Then all connections are closed.
 pub(super) async fn accept(
     address: SocketAddr,
     upstream: Upstream,
@@ -49,7 +49,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     bind(address)?.listen(1024)
 }
 
-/// Waits for a client, and for ever if nobody listens.
+/// Waits for a client. Never returns while the proxy doesn't listen.
 async fn next(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
     match listener {
         Some(listener) => listener.accept().await.map(|(client, _)| client),
@@ -61,7 +61,7 @@ async fn connection(client: TcpStream, upstream: Upstream, shared: Arc<Shared>) 
     let (id, faults) = shared.open();
     let relay = Relay { id, shared, faults };
     let ended = relay.run(client, upstream).await;
-    // The other side of a connection that failed ends as well.
+    // If the connection failed, the other side ends as well.
     drop(ended);
     relay.shared.close(id);
 }
@@ -74,7 +74,7 @@ struct Relay {
 
 impl Relay {
     async fn run(&self, mut client: TcpStream, upstream: Upstream) -> io::Result<()> {
-        // A request and its answer must not wait for each other's acknowledgements.
+        // Without Nagle's algorithm, because a request must not wait for an acknowledgement.
         client.set_nodelay(true)?;
         let end = tokio::select! {
             biased;
@@ -105,7 +105,7 @@ impl Relay {
         }
     }
 
-    /// Passes bytes on in both directions until both have ended, one has failed, or a fault ends the connection.
+    /// Relays bytes in both directions until both have ended, one has failed, or a fault ends the connection.
     async fn between(
         &self,
         client: &mut TcpStream,
@@ -156,11 +156,11 @@ impl Relay {
     /// Waits while the connection is half-open.
     async fn gate(&self) {
         let passes = |fault: &Fault| *fault != Fault::HalfOpen;
-        // The channel ends after the connection.
+        // The sender of the channel outlives the connection.
         drop(self.faults.clone().wait_for(passes).await);
     }
 
-    /// Waits for the delay that is set, or until another fault is.
+    /// Waits for the connection's delay, or until its fault changes.
     async fn delay(&self) {
         let mut faults = self.faults.clone();
         let Fault::Delay(delay) = *faults.borrow_and_update() else { return };
@@ -178,7 +178,7 @@ impl Relay {
     }
 }
 
-/// Ends a connection as a fault says.
+/// Ends a connection as its fault requires.
 async fn finish(end: Fault, mut client: TcpStream, server: Option<TcpStream>) -> io::Result<()> {
     if end == Fault::Reset {
         client.set_zero_linger()?;
@@ -186,7 +186,7 @@ async fn finish(end: Fault, mut client: TcpStream, server: Option<TcpStream>) ->
     }
     drop(server);
     client.shutdown().await?;
-    // A socket that is closed with unread bytes sends a reset instead.
+    // Closing a socket with unread bytes would send a reset instead.
     let mut rest = vec![0; PIECE];
     while client.read(&mut rest).await? > 0 {}
     Ok(())

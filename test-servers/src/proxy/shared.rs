@@ -1,4 +1,4 @@
-//! What the proxy's owner and its tasks share.
+//! The state that the proxy's owner and its tasks share.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::Fault;
 use super::connection::{Connection, KEPT};
 
-/// The connections, and what happens to them.
+/// The connections, and their faults.
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Notified after each change of the state.
@@ -30,7 +30,7 @@ struct Open {
     fault: watch::Sender<Fault>,
 }
 
-/// The direction that bytes take.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     ToServer,
@@ -109,7 +109,7 @@ impl Shared {
         true
     }
 
-    /// Adds a connection; returns its id and the channel of its faults.
+    /// Adds a connection. Returns its id and the channel of its faults.
     pub(super) fn open(&self) -> (u64, watch::Receiver<Fault>) {
         self.change(|state| {
             let (id, fault) = (state.accepted, state.future);
@@ -126,7 +126,7 @@ impl Shared {
         self.change(|state| state.open.remove(&id));
     }
 
-    /// Keeps the first bytes of what the client says.
+    /// Records the first bytes that the client sends.
     pub(super) fn heard(&self, id: u64, bytes: &[u8]) {
         self.change(|state| {
             let Some(open) = state.open.get_mut(&id) else { return };

@@ -1,4 +1,4 @@
-//! Holds the servers that tests use to what their documentation says.
+//! Checks that the servers do what their documentation says.
 
 mod postgres;
 mod proxy;

@@ -1,4 +1,4 @@
-//! Holds the PostgreSQL server to what its documentation says.
+//! Checks that the PostgreSQL server does what its documentation says.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use test_servers::{Connection, Durability, Fault, Postgres, Proxy};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// The bound of every wait for something that must happen.
+/// The time limit of every wait for an event that must happen.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Begins a session by way of a proxy.
+/// Begins a session through a proxy.
 fn begin(proxy: &Proxy, database: &str) -> std::io::Result<TcpStream> {
     let mut client = TcpStream::connect(proxy.address())?;
     client.set_read_timeout(Some(SOON))?;
@@ -23,7 +23,7 @@ fn begin(proxy: &Proxy, database: &str) -> std::io::Result<TcpStream> {
     Ok(client)
 }
 
-/// Asks something, and returns all that arrives until the server is ready for more.
+/// Sends a query, and returns all bytes that arrive until the server is ready for the next one.
 fn ask(client: &mut TcpStream, sql: &str) -> std::io::Result<String> {
     let length = u32::try_from(sql.len() + 5).expect("a short packet");
     client.write_all(&[b"Q", &length.to_be_bytes()[..], sql.as_bytes(), b"\0"].concat())?;
@@ -92,7 +92,7 @@ fn a_restored_server_has_what_it_had_at_the_backup() -> TestResult {
     server.restore(&backup)?;
 
     begin(&proxy, "before")?;
-    let error = begin(&proxy, "after").expect_err("what was made since the backup is there");
+    let error = begin(&proxy, "after").expect_err("a database created after the backup exists");
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     let count = files(server.socket_folder())?.len();
     drop(backup);

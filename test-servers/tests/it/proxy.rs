@@ -1,4 +1,4 @@
-//! Holds the proxy to what it says of faults, with plain TCP before a server that echoes.
+//! Checks the proxy's faults, with plain TCP in front of an echo server.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,13 +9,13 @@ use test_servers::{Connection, Fault, Proxy};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// The bound of every wait for something that must happen.
+/// The time limit of every wait for an event that must happen.
 const SOON: Duration = Duration::from_secs(20);
 
-/// The time in which something that must not happen would.
+/// How long an event that must not happen is waited for.
 const A_WHILE: Duration = Duration::from_millis(150);
 
-/// Starts a server that sends back what it receives, and says how each connection ended.
+/// Starts a server that sends back what it receives, and reports how each connection ended.
 fn echo() -> std::io::Result<(SocketAddr, Receiver<Result<(), ErrorKind>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -51,10 +51,10 @@ fn reads(mut client: &TcpStream, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads nothing for a while: no data, and no end.
+/// Checks that nothing arrives for a while: no data, and no end.
 fn reads_nothing(mut client: &TcpStream) -> std::io::Result<()> {
     client.set_read_timeout(Some(A_WHILE))?;
-    let error = client.read(&mut [0]).expect_err("something was passed on");
+    let error = client.read(&mut [0]).expect_err("a byte was passed on");
     assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
     client.set_read_timeout(Some(SOON))
 }
@@ -116,7 +116,7 @@ fn a_delay_holds_each_piece_back() -> TestResult {
     let start = Instant::now();
     echoes(&client, "slow")?;
 
-    // Once on the way there, and once on the way back.
+    // Delayed once on the way to the server, and once on the way back.
     assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
     Ok(())
 }
@@ -196,7 +196,7 @@ fn a_connection_is_known_by_its_startup_packet_and_by_what_its_client_said() -> 
     let (server, _ends) = echo()?;
     let proxy = Proxy::to_address(server)?;
     let (one, other) = (connect(&proxy)?, connect(&proxy)?);
-    // One asks for TLS first, as a client by default does.
+    // This client asks for TLS first, as clients do by default.
     (&one).write_all(&[8_u32.to_be_bytes(), 80_877_103_u32.to_be_bytes()].concat())?;
     (&one).write_all(&startup("listener"))?;
     (&other).write_all(&startup("pusher"))?;
@@ -259,7 +259,7 @@ fn a_dropped_proxy_leaves_neither_a_thread_nor_a_descriptor_behind() -> TestResu
     proxy.set_open(Fault::HalfOpen);
     let address = proxy.address();
 
-    // Its thread is joined, and owned all of its descriptors.
+    // The proxy's thread owned all of its descriptors, and has been joined.
     drop(proxy);
 
     assert_eq!((&one).read(&mut [0])?, 0);
@@ -267,6 +267,6 @@ fn a_dropped_proxy_leaves_neither_a_thread_nor_a_descriptor_behind() -> TestResu
     for _ in 0..2 {
         assert_eq!(ends.recv_timeout(SOON)?, Ok(()));
     }
-    drop(TcpStream::connect(address).expect_err("somebody listens"));
+    drop(TcpStream::connect(address).expect_err("a socket still listens"));
     Ok(())
 }
