@@ -1,4 +1,4 @@
-//! The machine's two clocks, read at once.
+//! The machine's monotonic clock and its wall clock, read together.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 use queue_core::BoxError;
 use queue_testkit::history::LogTime;
 
-/// Reads the monotonic clock, which is one for all processes, and the wall clock, which the queue goes by.
+/// Reads the monotonic clock, which all processes share, and the wall clock, which the queue uses.
 pub(crate) fn now() -> Result<LogTime, BoxError> {
     let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
     let order = u64::try_from(monotonic.tv_sec())? * 1_000_000_000 + u64::try_from(monotonic.tv_nsec())?;

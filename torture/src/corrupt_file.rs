@@ -1,4 +1,4 @@
-//! Files that are no database, or not a whole one any more.
+//! Files that are not a database, or are a damaged one.
 
 use std::fs;
 use std::panic;
@@ -16,19 +16,19 @@ use crate::queue;
 use crate::report::Report;
 use crate::settings::Torture;
 
-/// How long a call may take.
+/// The time limit of a call.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The size of SQLite's pages where nobody says otherwise.
+/// SQLite's default page size.
 const PAGE: usize = 4096;
 
-/// Opens files that are spoilt in several ways; each must be refused in words, without a panic or a hang.
+/// Opens files that are damaged in several ways. Each must be refused with a message, without a panic or a hang.
 pub(crate) async fn run(torture: &Torture, seed: u64) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-corrupt-file-").tempdir()?;
     let panics = count_panics();
     let mut ended = refuse_all(folder.path(), seed).await;
     if panics.load(Ordering::SeqCst) > 0 {
-        ended = Err("a thread panicked, as it says above".into());
+        ended = Err("a thread panicked: see its message above".into());
     }
     if torture.keep || ended.is_err() {
         println!("kept: {}", folder.keep().display());
@@ -57,10 +57,10 @@ async fn refuse_all(folder: &Path, seed: u64) -> Result<Report, BoxError> {
         says_what_to_do(&file, &refusal).map_err(|wrong| format!("{name}: {wrong}"))?;
         report = report.row(name, format!("refused by {when}"));
     }
-    Ok(report.row("verdict", "each was refused as `Corrupt`, with what to do"))
+    Ok(report.row("verdict", "each was refused as `Corrupt`, with a remedy"))
 }
 
-/// Makes a database with jobs, closes it, and gives its bytes.
+/// Creates a database with jobs, closes it, and returns its bytes.
 async fn whole_file(file: &Path) -> Result<Vec<u8>, BoxError> {
     let queue = queue::open(file).await?;
     let jobs = (0..400).map(|_| Ok(NewJob::new("work", Body::json(format!("\"{}\"", "x".repeat(300)))?)));
@@ -71,7 +71,7 @@ async fn whole_file(file: &Path) -> Result<Vec<u8>, BoxError> {
     Ok(fs::read(file)?)
 }
 
-/// The ways to spoil a file.
+/// Returns the damaged files.
 fn spoilt(whole: &[u8], random: &mut Rng) -> [(&'static str, Vec<u8>); 6] {
     let mut noise = vec![0; whole.len()];
     random.fill(&mut noise);
@@ -94,7 +94,7 @@ fn spoilt(whole: &[u8], random: &mut Rng) -> [(&'static str, Vec<u8>); 6] {
     ]
 }
 
-/// Opens the file and uses it until a call is refused; which one, and the error.
+/// Opens the file and uses it until a call is refused. Returns that call and its error.
 async fn refusal(file: &Path) -> Result<(&'static str, QueueError), BoxError> {
     let queue = match timeout(PATIENCE, queue::open(file)).await.map_err(|_| "opening it hangs")? {
         Ok(queue) => queue,
@@ -106,7 +106,7 @@ async fn refusal(file: &Path) -> Result<(&'static str, QueueError), BoxError> {
             return Ok((call, error));
         }
     }
-    Err("it was opened, read and written as if nothing were wrong".into())
+    Err("it was opened, read and written without an error".into())
 }
 
 async fn make(call: &str, queue: &dyn Admin) -> Result<(), QueueError> {
@@ -121,7 +121,9 @@ async fn make(call: &str, queue: &dyn Admin) -> Result<(), QueueError> {
 fn says_what_to_do(file: &Path, refusal: &QueueError) -> Result<(), BoxError> {
     let text = queue_core::error::chain(refusal);
     if refusal.kind() != QueueErrorKind::Corrupt {
-        return Err(format!("it must be refused as `Corrupt`, and is as {:?}: {text}", refusal.kind()).into());
+        return Err(
+            format!("it must be refused as `Corrupt`, and the kind is {:?}: {text}", refusal.kind()).into()
+        );
     }
     let names_file = text.contains(&file.display().to_string());
     if names_file && (text.contains("restore") || text.contains("move")) {

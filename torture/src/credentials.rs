@@ -1,7 +1,7 @@
-//! A password that is changed under load, over and over: the queues must go on with the new one.
+//! A password that changes under load, again and again: the queues must continue with the new one.
 //!
-//! One queue connects as its pool does, the other with options that are made for each connection. Each rotation changes the
-//! password at the server, gives both queues the new one and ends every session of theirs, in either order.
+//! One queue connects through its pool, the other with options that are created for each connection. Each rotation changes the
+//! password at the server, and then gives both queues the new one and ends all their sessions, in either order.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use tokio::time::sleep;
 use crate::hosted::{self, Ledger};
 use crate::report::Report;
 
-/// The queues, each named for how its connections learn the password.
+/// The queues, each named for how its connections get the password.
 const NAMES: [&str; 2] = ["pool", "options"];
 
-/// Rotates on a server of its own this many times.
+/// Changes the password `rotations` times on a server of its own.
 pub(crate) async fn run(rotations: u32, seed: u64) -> Result<Report, BoxError> {
     let mut random = Rng::with_seed(seed);
     let server = Postgres::start(Durability::Process, &[])?;
@@ -57,11 +57,11 @@ pub(crate) async fn run(rotations: u32, seed: u64) -> Result<Report, BoxError> {
     let report = Report::default()
         .row("rotations", rotations)
         .row("sessions ended", cut)
-        .row("both queues went on within", format!("{took:.0?}"));
+        .row("both queues continued within", format!("{took:.0?}"));
     ledger.judge(&pooled, &mut operator.database, |_| true, report).await
 }
 
-/// Changes passwords, and hands them out.
+/// Changes passwords, and passes them to the queues.
 struct Operator {
     database: PgConnection,
     options: PgConnectOptions,
@@ -70,7 +70,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// Makes the user, who is asked for a password.
+    /// Creates the user, with a password.
     async fn new(server: &Postgres) -> Result<Self, BoxError> {
         let mut database = PgConnection::connect(&server.url("postgres")).await?;
         let user = "create role worker login password 'first'; grant create on database postgres to worker";
@@ -79,7 +79,7 @@ impl Operator {
         run_sql(&mut database, "grant all on written to worker").await?;
         server.ask_for_password("worker")?;
         let options = server.url_of("worker", "postgres").parse::<PgConnectOptions>()?;
-        // The server takes a moment to read its new rules.
+        // The server needs a moment to read its new rules.
         let wrong = options.clone().password("wrong");
         while PgConnection::connect_with(&wrong).await.is_ok() {}
         let pool = PgPoolOptions::new().connect_lazy_with(options.clone().password("first"));
@@ -87,8 +87,8 @@ impl Operator {
         Ok(Self { database, options, pool, password })
     }
 
-    /// Changes the password and ends the user's sessions. Now and then the queues learn the password too late, so that
-    /// the server refuses them for a while.
+    /// Changes the password and ends the user's sessions. Sometimes the queues get the new password too late, so the server
+    /// refuses them for a while.
     async fn rotate(&mut self, password: &str, random: &mut Rng) -> Result<i64, BoxError> {
         let gap = if random.bool() { Duration::from_millis(random.u64(0..400)) } else { Duration::ZERO };
         run_sql(&mut self.database, &format!("alter role worker password '{password}'")).await?;
@@ -108,7 +108,7 @@ impl Operator {
     }
 }
 
-/// Connects a queue whose options are made for each connection.
+/// Connects a queue whose options are created for each connection.
 async fn made(operator: &Operator) -> Result<PostgresQueue, BoxError> {
     let password = operator.password.clone();
     let builder =

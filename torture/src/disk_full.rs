@@ -1,4 +1,4 @@
-//! A disk that fills up, and has room again later.
+//! A disk that fills up, and later has free space again.
 
 mod filling;
 mod limit;
@@ -14,7 +14,7 @@ use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::{Fill, Torture};
 
-/// Fills a small disk, or a file up to a limit where no disk may be mounted, and goes on once there is room.
+/// Fills a small disk, or a file up to a limit if no disk can be mounted, and checks that the queue continues afterwards.
 pub(crate) async fn run(torture: &Torture) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-disk-full-").tempdir()?;
     let ended = fill(torture, folder.path()).await;
@@ -45,17 +45,17 @@ async fn fill(_: &Torture, folder: &Path) -> Result<Report, BoxError> {
     limit::in_a_child(folder).await
 }
 
-/// Fills a small disk on which a server keeps the database, and goes on once there is room.
+/// Fills a small disk on which a server keeps the database, and checks that the queue continues afterwards.
 #[cfg(target_os = "linux")]
 pub(crate) async fn run_on_a_server(torture: &Torture, server: &Postgres) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-disk-full-").tempdir()?;
-    // The server, who is somebody else, has to get there.
+    // The server runs as another user, who must be able to enter the folder.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let disk = match small_disk::SmallDisk::mount(folder.path(), "24m") {
         Ok(disk) if !torture.no_mount => disk,
         Ok(_) | Err(_) => {
-            let report = Report::default().row("disk", "none may be mounted here, which takes root");
-            return Ok(report.row("verdict", "nothing was found out"));
+            let report = Report::default().row("disk", "none: mounting one takes root");
+            return Ok(report.row("verdict", "not run"));
         }
     };
     server.chown_to_user(disk.folder())?;
@@ -64,14 +64,14 @@ pub(crate) async fn run_on_a_server(torture: &Torture, server: &Postgres) -> Res
     filling::run(&location, || disk.enlarge(), report).await
 }
 
-/// The disk of a server can't be made small here.
+/// Skips the scenario: a server's disk can be made small on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(crate) async fn run_on_a_server(_: &Torture, _: &Postgres) -> Result<Report, BoxError> {
-    let report = Report::default().row("disk", "none may be mounted here, which takes Linux");
-    Ok(report.row("verdict", "nothing was found out"))
+    let report = Report::default().row("disk", "none: mounting one takes Linux");
+    Ok(report.row("verdict", "not run"))
 }
 
-/// What the child does: its limit is on the files that it writes, so it has it to itself.
+/// Fills a file in a child process, because the limit on file sizes applies to the whole process.
 pub(crate) async fn run_under_limit(fill: &Fill) -> Result<(), BoxError> {
     limit::set()?;
     let report = Report::default().row("disk", "a limit on the size of files, raised");

@@ -1,7 +1,7 @@
-//! Load on a queue in PostgreSQL within this process: producers and hosted workers, and a ledger of what both did.
+//! Load on a queue in PostgreSQL within this process: producers and hosted workers, and a ledger of both.
 //!
-//! All tasks share the [`Ledger`]. Producers add what was acknowledged, jobs add where they ran, and the scenario judges
-//! both once everything has drained.
+//! All tasks share the [`Ledger`]. Producers record acknowledged jobs, jobs record where they ran, and the scenario judges
+//! both once every job has finished.
 
 mod ledger;
 
@@ -19,23 +19,23 @@ use tokio::time::sleep;
 
 pub(crate) use ledger::{Acknowledged, Ledger};
 
-/// The number of unfinished jobs from which on producers wait.
+/// The number of unfinished jobs above which producers wait.
 const BACKLOG: u64 = 200;
 
-/// The bound of everything that must happen once the server can be reached.
+/// The time limit of everything that must happen once the server can be reached.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The table of the application that [`struct@write`] writes to. It has no key, so that it shows what was written twice.
+/// The application's table, which [`struct@write`] writes to. It has no key, so a job that wrote twice has two rows.
 pub(crate) const TABLE: &str = "create table written (job uuid not null)";
 
-/// Runs for some milliseconds in the queue that it was pushed to.
+/// Runs for some milliseconds, and records the queue that it was pushed to.
 #[background_job(max_attempts = 1000, backoff = fixed("50ms"))]
 async fn note(#[inject] context: &JobContext, #[inject] ledger: &Ledger, queue: &str, millis: u64) {
     sleep(Duration::from_millis(millis)).await;
     ledger.ran(context.id(), queue, context.queue());
 }
 
-/// Writes a row with its id, in one commit with its completion.
+/// Writes a row with its id, committed together with its completion.
 #[background_job(max_attempts = 1000, backoff = fixed("50ms"), timeout = "20s")]
 async fn write(
     #[inject] tx: &mut PostgresUnitOfWork,
@@ -66,7 +66,7 @@ pub(crate) async fn work(
     Ok(Host::builder().services(services).service(service).build()?.start().await?)
 }
 
-/// Pushes batches to the ledger's queues until it is over.
+/// Pushes batches to the ledger's queues until the ledger ends.
 pub(crate) async fn produce(
     queue: PostgresQueue,
     ledger: Arc<Ledger>,
@@ -96,7 +96,7 @@ fn job(name: &str, random: &mut Rng) -> NewJob {
     job.queue(name)
 }
 
-/// Pushes a batch, again and again while the server is away.
+/// Pushes a batch, repeating the push while the server is down.
 async fn push(queue: &PostgresQueue, jobs: Vec<NewJob>, ledger: &Ledger) -> Result<(), BoxError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -114,7 +114,7 @@ async fn push(queue: &PostgresQueue, jobs: Vec<NewJob>, ledger: &Ledger) -> Resu
     }
 }
 
-/// Returns the number of unfinished jobs; `u64::MAX` while the server is away.
+/// Returns the number of unfinished jobs; `u64::MAX` while the server is down.
 async fn unfinished(queue: &PostgresQueue) -> Result<u64, QueueError> {
     match queue.counts().await {
         Ok(counts) => Ok(counts.iter().map(|counts| counts.unfinished()).sum()),
@@ -130,7 +130,7 @@ pub(crate) async fn drain(queue: &PostgresQueue) -> Result<(), BoxError> {
         match unfinished(queue).await? {
             0 => return Ok(()),
             left if Instant::now() > deadline => {
-                return Err(format!("{left} jobs did not end within {PATIENCE:?}").into());
+                return Err(format!("{left} jobs did not finish within {PATIENCE:?}").into());
             }
             _ => sleep(Duration::from_millis(50)).await,
         }

@@ -1,4 +1,4 @@
-//! The jobs of the load. All that they are follows from what a history notes of them, so that a push can be repeated.
+//! The jobs of the load. A job's fields follow from the record of its push in the history, so that a push can be repeated.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use fastrand::Rng;
 use queue_core::{Body, Delivery, JobId, NewJob, QueueError, Schedule};
 use queue_testkit::history::Pushed;
 
-/// How many unique keys there are; few, so that they are taken now and then.
+/// The number of unique keys, small so that some are taken.
 const KEYS: u128 = 20;
 
-/// Makes a batch of up to so many jobs.
+/// Creates a batch of at most `most` jobs.
 pub(crate) fn batch(random: &mut Rng, most: u32) -> Result<Vec<NewJob>, QueueError> {
     (0..random.u32(1..=most)).map(|_| job(random)).collect()
 }
@@ -28,7 +28,7 @@ fn job(random: &mut Rng) -> Result<NewJob, QueueError> {
     })
 }
 
-/// Makes the job that a history tells of.
+/// Creates the job of a record in a history.
 pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
     let job = NewJob::new("work", Body::json(body_of(pushed.job))?).id(pushed.job);
     let job = job.queue(&pushed.queue).priority(pushed.priority).max_attempts(pushed.max_attempts);
@@ -45,12 +45,12 @@ pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
     Ok(if pushed.is_unique { job.unique((pushed.job.as_u128() % KEYS).to_string()) } else { job })
 }
 
-/// Tells whether a delivery carries what its job was pushed with.
+/// Returns whether a delivery carries the payload that its job was pushed with.
 pub(crate) fn is_intact(delivery: &Delivery) -> bool {
     delivery.body.encode().is_ok_and(|text| *text == body_of(delivery.id()))
 }
 
-/// A text of a length of its own for each job, so that some take several pages of the file.
+/// Returns a payload whose length depends on the job's id, so that some take several pages of the file.
 fn body_of(job: JobId) -> String {
     let length = job.as_u128() % 97;
     let words = if length == 0 { 6_000 } else { length as usize };

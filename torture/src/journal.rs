@@ -1,7 +1,7 @@
-//! What a process writes down: each call before it is made, and again with its answer.
+//! The journal of a process: each call before it is made, and again with its answer.
 //!
-//! A line is one `write`, so all but the last line of a process that was killed are whole, and so is what they say:
-//! a call without an answer may have taken effect, or not.
+//! A line is written by one `write`. So all lines of a killed process but the last are whole, and a call without an answer may
+//! have taken effect or not.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,19 +22,19 @@ pub(crate) struct Journal {
     calls: AtomicU64,
 }
 
-/// A call that is under way.
+/// A call in flight.
 #[derive(Debug)]
 pub(crate) struct Call {
     number: u64,
     span: Span,
 }
 
-/// What is known of a call; a later line about the same one takes its place.
+/// A line about a call. A later line about the same call replaces it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
     call: u64,
     pub(crate) events: Vec<Event>,
-    /// What the queue said, if it failed.
+    /// The queue's error, if the call failed.
     pub(crate) failure: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Journal {
         Ok(Self { file, calls: AtomicU64::new(0) })
     }
 
-    /// Notes a call that is about to be made, with what holds of it if it is never answered.
+    /// Records a call that is about to be made, with the events that hold if it is never answered.
     pub(crate) fn begin(&self, kinds: impl IntoIterator<Item = EventKind>) -> Result<Call, BoxError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let span = Span::since(clocks::now()?);
@@ -52,7 +52,7 @@ impl Journal {
         Ok(Call { number, span })
     }
 
-    /// Notes its answer.
+    /// Records the answer of a call.
     #[expect(clippy::needless_pass_by_value, reason = "a call is answered once")]
     pub(crate) fn end(
         &self,
@@ -78,7 +78,7 @@ impl Journal {
     }
 }
 
-/// Reads a journal: the last that is known of each call, in the order in which they were begun.
+/// Reads a journal: the last line of each call, in the order in which the calls began.
 ///
 /// A process that was killed before it created its journal has made no call.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
@@ -86,7 +86,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text?,
     };
-    // What follows the last line's end was cut off by a kill.
+    // A line without its end was cut off by a kill.
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut calls = BTreeMap::new();
     for line in text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n') {

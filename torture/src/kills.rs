@@ -1,4 +1,11 @@
-//! Processes killed at random, in mid-load, and what became of the jobs.
+//! Kills processes at random under load, and judges what happened to the jobs.
+//!
+//! The driver (this module) starts producers, workers and applications as processes (`fleet.rs`). They share nothing but the
+//! store; each appends its calls to a journal of its own. The driver kills and restarts them at random, and injects faults into
+//! the server (`server_faults.rs`). A producer that replaces a killed one repeats the push that had no answer.
+//!
+//! At the end the faults are cleared first, then the producers and the applications stop, then the workers drain the queue and
+//! stop, and `judge.rs` checks the merged journals against the queue.
 
 pub(crate) mod application;
 mod fleet;
@@ -26,20 +33,20 @@ use server_faults::ServerFaults;
 
 pub(crate) use load::stop_at_end_of_input;
 
-/// How long it is from one kill to the next, on average.
+/// The mean time between two kills.
 const BETWEEN_KILLS: Duration = Duration::from_millis(500);
 
-/// Out of so many kills, one is of all processes at once.
+/// One in this many kills is of all processes at once.
 const ALL_AT_ONCE: u32 = 30;
 
-/// Out of so many blows, one is the world's, where there is a server.
+/// One in this many kills is a fault of the server instead, if there is a server.
 const FAULT_ODDS: u32 = 5;
 
-/// How long the workers may take over what is left when nobody pushes or kills any more.
+/// How long the workers may take to drain the queue when no process pushes or is killed any more.
 const DRAIN: Duration = Duration::from_secs(120);
 
-/// Lets the processes loose on a fresh queue, kills them, and judges their histories. With a server, that is killed too, and the
-/// world does to the connections what it does.
+/// Starts processes on a fresh queue, kills them at random, and judges their histories. With a server, also kills the server and
+/// injects faults into its connections.
 pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-kills-").tempdir()?;
     let mut random = Rng::with_seed(seed);
@@ -57,7 +64,7 @@ pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>)
     ended
 }
 
-/// Judges what an earlier run left in a folder that was kept.
+/// Judges the kept folder of an earlier run again.
 pub(crate) async fn judge_again(folder: &Path) -> Result<Report, BoxError> {
     let location = Location::File(folder.join("jobs.db"));
     let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
@@ -92,7 +99,7 @@ async fn run_load(
         .row("kills of applications", fleet.kills_of(fleet::Kind::Application))
         .row("kills of workers", fleet.kills_of(fleet::Kind::Worker))
         .row("workers that SIGTERM stopped", fleet.stops())
-        .row("of the kills all at once", format!("{} times", fleet.kills_of_all()));
+        .row("kills of all processes at once", format!("{} times", fleet.kills_of_all()));
     let report = match faults {
         Some(faults) => faults.add_to(report),
         None => report,
@@ -100,7 +107,7 @@ async fn run_load(
     judge::judge(location, queue, fleet.journals(), report).await
 }
 
-/// Kills until there were enough kills, while the world does its part.
+/// Kills processes until the limit is reached, and injects the server's faults.
 async fn kill_until_over(
     torture: &Torture,
     fleet: &mut Fleet,
@@ -113,7 +120,7 @@ async fn kill_until_over(
         None => fleet.kills() >= torture.kills,
     };
     while !is_over(fleet) {
-        // The time to the next of events that know nothing of one another.
+        // The interval to the next event of a Poisson process.
         sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
         fleet.check()?;
         if let Some(faults) = faults.as_mut().filter(|_| random.u32(0..FAULT_ODDS) == 0) {
@@ -137,7 +144,7 @@ async fn drain(queue: &Arc<dyn Admin>, fleet: &mut Fleet) -> Result<(), BoxError
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{unfinished} jobs did not end within {DRAIN:?} of the last kill").into());
+            return Err(format!("{unfinished} jobs did not finish within {DRAIN:?} of the last kill").into());
         }
         sleep(Duration::from_millis(50)).await;
     }

@@ -3,7 +3,7 @@
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::{Admin, JobRecord, QueueError};
 
-/// Lists every job, page by page.
+/// Returns every job, read page by page.
 pub(crate) async fn all(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
     let (mut jobs, mut page) = (Vec::new(), PageRequest::first(1_000));
     loop {

@@ -1,22 +1,23 @@
-//! Torture for durable queues: processes killed at random, a full disk, a spoilt file.
+//! Torture for durable queues: processes killed at random, a full disk, a corrupt file.
 //!
-//! `cargo run --release -p queue-torture -- sqlite` runs three scenarios, each in a folder of its own, and says of each
-//! whether the queue kept what it promised:
+//! `cargo run --release -p queue-torture -- sqlite` runs its scenarios, each in a folder of its own, and reports for each
+//! whether the queue kept its promises:
 //!
-//! - `kills.rs`: producers and workers are processes, which are killed with SIGKILL at random moments, in mid-load.
-//!   Each writes down what it does and is told, and `queue_testkit::history` judges all of that together.
-//! - `disk_full.rs`: pushes until the disk is full, makes room, and goes on.
-//! - `corrupt_file.rs`: files that are no database any more.
+//! - `kills.rs`: producers and workers are processes, killed with SIGKILL at random moments under load.
+//!   Each records its calls and their answers, and `queue_testkit::history` judges all records together.
+//! - `stops.rs`: workers that are stopped by SIGTERM under load.
+//! - `disk_full.rs`: pushes until the disk is full, frees space, and continues.
+//! - `corrupt_file.rs`: files that are not, or no longer, a database.
 //!
-//! `postgres` runs the kills and the full disk against a server of its own, which is killed among the processes. Two more
+//! `postgres` runs the kills, the stops and the full disk against a server of its own, and kills that server too. Two more
 //! scenarios have servers of their own, and their load in this process (`hosted.rs`):
 //!
-//! - `credentials.rs`: a password that is changed under load, while every session is cut.
-//! - `restores.rs`: a server that is put back to a backup under load.
+//! - `credentials.rs`: a password that changes under load, while every session is cut.
+//! - `restores.rs`: a server that is restored from a backup under load.
 //!
-//! `soak` sends millions of jobs through one file instead, and looks whether it grows (`soak.rs`).
+//! `soak` sends millions of jobs through one file instead, and checks that the file doesn't grow (`soak.rs`).
 //!
-//! A seed fixes what the processes mean to do and whom the driver means to kill, not how the machine interleaves them.
+//! A seed fixes what the processes try to do and which process the driver tries to kill, but not how the machine schedules them.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal prints")]
 
@@ -71,7 +72,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs all scenarios, the failed ones notwithstanding, and tells whether the queue stood them.
+/// Runs all scenarios, also after one has failed. Returns whether all passed.
 async fn torture_sqlite(torture: &Torture) -> bool {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-sqlite, seed {seed}\n");
@@ -88,11 +89,11 @@ async fn torture_sqlite(torture: &Torture) -> bool {
     if torture.includes(Scenario::Stops) {
         passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, None).await);
     }
-    println!("\n{}", if passed { "the queue stood all of it" } else { "the queue FAILED" });
+    println!("\n{}", if passed { "the queue passed" } else { "the queue FAILED" });
     passed
 }
 
-/// Runs the scenarios that have a server, each on one of its own.
+/// Runs the scenarios that need a server, each on one of its own. Returns whether all passed.
 async fn torture_postgres(torture: &Torture) -> Result<bool, BoxError> {
     let seed = torture.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("torture of queue-postgres, seed {seed}\n");
@@ -115,11 +116,11 @@ async fn torture_postgres(torture: &Torture) -> Result<bool, BoxError> {
         let server = Postgres::start(Durability::Full, &[])?;
         passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
     }
-    println!("\n{}", if passed { "the queue stood all of it" } else { "the queue FAILED" });
+    println!("\n{}", if passed { "the queue passed" } else { "the queue FAILED" });
     Ok(passed)
 }
 
-/// Prints how a scenario ended; what was printed says everything that is needed to look into a failure.
+/// Prints the result of a scenario, and returns whether it passed.
 fn print_result(name: &str, seed: Option<u64>, ended: Result<Report, BoxError>) -> bool {
     match ended {
         Ok(report) => {

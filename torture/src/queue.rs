@@ -1,4 +1,4 @@
-//! The queue under torture: the one place that names it.
+//! The queue under torture. No other module depends on the backend.
 
 mod postgres;
 
@@ -11,7 +11,7 @@ use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use tokio::time::sleep;
 
-/// Where it is.
+/// The location of a store.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
     /// In an SQLite file.
@@ -20,7 +20,7 @@ pub(crate) enum Location {
     Database(String),
 }
 
-/// How long a server may be away when it's first asked for.
+/// How long a server may be down when a queue is first opened.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl std::str::FromStr for Location {
@@ -41,7 +41,7 @@ impl std::fmt::Display for Location {
     }
 }
 
-/// An open queue whose backend matters, because units of work are the backend's own.
+/// An open queue, with its backend: units of work are the backend's own.
 #[derive(Clone)]
 pub(crate) enum Store {
     Sqlite(SqliteQueue),
@@ -49,7 +49,7 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Returns the queue as what every backend is.
+    /// Returns the queue without its backend.
     pub(crate) fn admin(&self) -> Arc<dyn Admin> {
         match self {
             Self::Sqlite(queue) => Arc::new(queue.clone()),
@@ -59,12 +59,12 @@ impl Store {
 }
 
 impl Location {
-    /// Opens it as an application does, one that waits for a server which isn't there yet.
+    /// Opens the queue as an application that waits until its server is up.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Admin>, QueueError> {
         Ok(self.open_store().await?.admin())
     }
 
-    /// Opens it likewise, for an application that has units of work.
+    /// Opens the queue likewise, for an application with units of work.
     pub(crate) async fn open_store(&self) -> Result<Store, QueueError> {
         let start = Instant::now();
         loop {
@@ -83,7 +83,7 @@ impl Location {
         }
     }
 
-    /// Makes a database of its own on a disk of a server, so that what fills it is the database alone.
+    /// Creates a database on a small disk of a server, so that nothing but this database fills the disk.
     #[cfg(target_os = "linux")]
     pub(crate) async fn small_database(
         server: &test_servers::Postgres,
@@ -92,7 +92,7 @@ impl Location {
         postgres::make_on(server, disk).await.map(Self::Database)
     }
 
-    /// Looks whether the store itself is whole; what is found is the error.
+    /// Checks the integrity of the store itself.
     pub(crate) async fn check_integrity(&self) -> Result<(), String> {
         match self {
             Self::File(file) => check_integrity(file),
@@ -106,13 +106,13 @@ pub(crate) async fn open(file: &Path) -> Result<Arc<dyn Admin>, QueueError> {
     Ok(Arc::new(SqliteQueue::open(file).await?))
 }
 
-/// Opens one that keeps no finished job.
+/// Opens a file with a queue that keeps no finished jobs.
 pub(crate) async fn open_forgetful(file: &Path) -> Result<Arc<dyn Admin>, QueueError> {
     let queue = SqliteQueue::builder(file).keep_completed(Duration::ZERO);
     Ok(Arc::new(queue.open().await?))
 }
 
-/// Asks SQLite itself whether the file is whole; what it finds is the error.
+/// Runs SQLite's integrity check on a file.
 fn check_integrity(file: &Path) -> Result<(), String> {
     let found = rusqlite::Connection::open(file).and_then(|database| {
         let mut statement = database.prepare("pragma integrity_check")?;

@@ -1,8 +1,8 @@
-//! What a scenario has to say: a table of two columns.
+//! The report of a scenario: a table of two columns.
 
 use std::fmt;
 
-/// Rows, each a name and a value.
+/// The rows, each a name and a value.
 #[derive(Debug, Default)]
 pub(crate) struct Report(Vec<(String, String)>);
 

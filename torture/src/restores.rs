@@ -1,5 +1,5 @@
-//! A server that is put back to a backup under load: the same open queues must go on, though what was stored since the
-//! backup is gone, and queues that were made since are made anew in another order, with other numbers.
+//! A server that is restored from a backup under load. The same open queues must continue, although jobs stored since the
+//! backup are gone, and queues created since the backup are created again in another order, with other ids.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tokio::time::sleep;
 use crate::hosted::{self, Ledger};
 use crate::report::Report;
 
-/// The queues that are there from the beginning.
+/// The queues that exist from the beginning.
 const OLD: [&str; 3] = ["images", "payments", "mails"];
 
-/// The number of queues that are new after each backup.
+/// The number of new queues after each backup.
 const NEW: u32 = 6;
 
-/// Restores a server of its own this many times.
+/// Restores a server of its own `restores` times.
 pub(crate) async fn run(restores: u32, seed: u64) -> Result<Report, BoxError> {
     let mut random = Rng::with_seed(seed);
     let server = Arc::new(Postgres::start(Durability::Process, &[])?);
@@ -35,7 +35,7 @@ pub(crate) async fn run(restores: u32, seed: u64) -> Result<Report, BoxError> {
     let mut producers = JoinSet::new();
     let mut workers = Vec::new();
     let queue = PostgresQueue::connect(&url).await?;
-    // One queue that pushes and works, one that only pushes, and one that only works.
+    // One handle pushes and works, one only pushes, and one only works.
     for queue in [queue.clone(), PostgresQueue::connect(&url).await?] {
         producers.spawn(hosted::produce(queue, ledger.clone(), Rng::with_seed(random.u64(..))));
     }
@@ -55,7 +55,7 @@ pub(crate) async fn run(restores: u32, seed: u64) -> Result<Report, BoxError> {
         sleep(Duration::from_millis(random.u64(0..400))).await;
         let before = numbers(&url).await?;
         blocking(&server, move |server| server.restore(&backup)).await?;
-        // What was acknowledged before the backup or from here on must be there in the end.
+        // Jobs acknowledged before the backup, or from now on, must be stored at the end.
         let restored = Instant::now();
         gone.push(since..restored);
         ledger.wait_for_progress(&all_until(round), 1).await?;
@@ -74,8 +74,8 @@ pub(crate) async fn run(restores: u32, seed: u64) -> Result<Report, BoxError> {
     let report = Report::default()
         .row("restores", restores)
         .row("queues", all.len())
-        .row("queues with another number after a restore", renumbered)
-        .row("all queues went on within", format!("{took:.0?}"));
+        .row("queues with another id after a restore", renumbered)
+        .row("all queues continued within", format!("{took:.0?}"));
     let mut database = PgConnection::connect(&url).await?;
     let is_kept =
         |acknowledged: &hosted::Acknowledged| !gone.iter().any(|span| span.contains(&acknowledged.at));
@@ -90,7 +90,7 @@ fn all_until(round: u32) -> Vec<String> {
     OLD.iter().map(|name| (*name).to_owned()).chain((0..=round).flat_map(new_names)).collect()
 }
 
-/// Lets an operator act on the server while the load goes on.
+/// Runs an operator's blocking action on the server while the load continues.
 async fn blocking<T: Send + 'static>(
     server: &Arc<Postgres>,
     act: impl FnOnce(&Postgres) -> Result<T, ServerError> + Send + 'static,
@@ -99,7 +99,7 @@ async fn blocking<T: Send + 'static>(
     Ok(spawn_blocking(move || act(&server)).await??)
 }
 
-/// Returns the number of each queue.
+/// Returns the id of each queue.
 async fn numbers(url: &str) -> Result<HashMap<String, i32>, BoxError> {
     let mut database = PgConnection::connect(url).await?;
     let rows: Vec<(String, i32)> =

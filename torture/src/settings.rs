@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::queue::Location;
 
-/// Kills the processes of a durable queue at random, fills its disk and spoils its file, and checks what it promised.
+/// Kills the processes of a durable queue at random, fills its disk, corrupts its file, and checks its promises.
 #[derive(Debug, Parser)]
 #[command(name = "queue-torture")]
 pub(crate) struct Settings {
@@ -14,7 +14,7 @@ pub(crate) struct Settings {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The scenario or the process to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Tortures the queue in an SQLite file.
@@ -23,9 +23,9 @@ pub(crate) enum Command {
     Postgres(Torture),
     /// Sends jobs through an SQLite file, which must not grow with them.
     Soak(Soak),
-    /// Stops workers by SIGTERM under load; each must leave no job leased, and none discarded unrun.
+    /// Stops workers by SIGTERM under load. Each must leave no job leased, and no job discarded that did not run.
     Stops(Stops),
-    /// Judges the kept folder of an earlier run of kills once more.
+    /// Judges the kept folder of an earlier run of kills again.
     Judge {
         /// The folder, with the database and the journals.
         folder: PathBuf,
@@ -42,21 +42,21 @@ pub(crate) enum Command {
     /// Works on one queue, until SIGTERM or until its standard input ends.
     #[command(hide = true)]
     Serve(Serve),
-    /// Fills a file up to a limit of this process.
+    /// Fills a file up to this process's limit on file sizes.
     #[command(hide = true)]
     Fill(Fill),
 }
 
-/// How long, and how.
+/// The settings of a torture.
 #[derive(Debug, Args)]
 pub(crate) struct Torture {
-    /// Kills for so many minutes.
+    /// Kills processes for this many minutes.
     #[arg(long, conflicts_with = "kills")]
     pub(crate) minutes: Option<f64>,
-    /// Kills so many processes.
+    /// Kills this many processes.
     #[arg(long, default_value_t = 40)]
     pub(crate) kills: u32,
-    /// Repeats the choices of an earlier run.
+    /// Repeats the random choices of an earlier run.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Stops workers by SIGTERM this many times.
@@ -68,62 +68,62 @@ pub(crate) struct Torture {
     /// Restores a server from a backup this many times.
     #[arg(long, default_value_t = 3)]
     pub(crate) restores: u32,
-    /// Runs one scenario instead of all that the queue has.
+    /// Runs one scenario instead of all scenarios of the queue.
     #[arg(long)]
     pub(crate) only: Option<Scenario>,
-    /// Keeps the folders of what passed, too.
+    /// Keeps the folders of scenarios that passed, too.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Fills the disk by a limit on the size of files, even where a small disk could be mounted.
+    /// Fills the disk by a limit on file sizes, even if a small disk could be mounted.
     #[arg(long)]
     pub(crate) no_mount: bool,
 }
 
 impl Torture {
-    /// Returns whether a scenario is to be run.
+    /// Returns whether to run a scenario.
     pub(crate) fn includes(&self, scenario: Scenario) -> bool {
         self.only.is_none_or(|only| only == scenario)
     }
 }
 
-/// What can be run alone.
+/// A scenario that can run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
-    /// Files that are no database; SQLite alone.
+    /// Files that are not a database; SQLite only.
     CorruptFile,
-    /// A disk that is full.
+    /// A full disk.
     DiskFull,
-    /// A password that is changed; PostgreSQL alone.
+    /// A password that changes; PostgreSQL only.
     Credentials,
-    /// A server that is restored from a backup; PostgreSQL alone.
+    /// A server that is restored from a backup; PostgreSQL only.
     Restores,
-    /// Processes that are killed.
+    /// Killed processes.
     Kills,
-    /// Workers that are stopped by SIGTERM.
+    /// Workers stopped by SIGTERM.
     Stops,
 }
 
-/// How many jobs.
+/// The settings of a soak.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// Sends so many jobs through.
+    /// Sends this many jobs through the file.
     #[arg(long, default_value_t = 10_000_000)]
     pub(crate) jobs: u64,
 }
 
-/// What a process of the load is told.
+/// The settings of a process of the load.
 #[derive(Debug, Args)]
 pub(crate) struct Role {
     /// The file, or the URL of the database.
     #[arg(long)]
     pub(crate) location: Location,
-    /// Where to write down what it does.
+    /// The file to write the journal to.
     #[arg(long)]
     pub(crate) journal: PathBuf,
-    /// The journal of a dead one whose unanswered push it repeats.
+    /// The journal of a killed producer whose unanswered pushes are repeated.
     #[arg(long)]
     pub(crate) repeat_pushes_of: Option<PathBuf>,
-    /// What its choices depend on.
+    /// The seed of the process's random choices.
     #[arg(long)]
     pub(crate) seed: u64,
 }
@@ -137,7 +137,7 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-/// How many stops, of which queue.
+/// The settings of the stops.
 #[derive(Debug, Args)]
 pub(crate) struct Stops {
     /// The queue.
@@ -145,12 +145,12 @@ pub(crate) struct Stops {
     /// Stops workers this many times.
     #[arg(long, default_value_t = 200)]
     pub(crate) stops: u32,
-    /// Repeats the choices of an earlier run.
+    /// Repeats the random choices of an earlier run.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 }
 
-/// Which queue a worker serves.
+/// The settings of a worker that serves one queue.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The file, or the URL of the database.
@@ -161,7 +161,7 @@ pub(crate) struct Serve {
     pub(crate) queue: String,
 }
 
-/// Where to push until nothing more is taken.
+/// The settings of the process that fills a file.
 #[derive(Debug, Args)]
 pub(crate) struct Fill {
     /// The folder of the file.

@@ -1,4 +1,4 @@
-//! Millions of jobs through one file: it must not grow with them, nor must a job's cost.
+//! Sends millions of jobs through one file. Neither the file nor the cost of a job may grow.
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::settings::Soak;
 
 const BATCH: u64 = 1_000;
 
-/// In how many parts the run is measured.
+/// The number of parts that are measured separately.
 const PARTS: u64 = 10;
 
-/// How much more the last part may take than the first, in time and in space.
+/// The maximum ratio of the last part to the first, in time and in space.
 const GROWTH: f64 = 2.0;
 
-/// Pushes, claims and completes jobs by the thousand, with finished jobs kept for no time at all.
+/// Pushes, claims and completes jobs in batches of a thousand, with a queue that keeps no finished jobs.
 pub(crate) async fn run(soak: &Soak) -> Result<Report, BoxError> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("jobs.db");
@@ -36,15 +36,15 @@ pub(crate) async fn run(soak: &Soak) -> Result<Report, BoxError> {
         report = report.row(format!("part {part}"), format!("{each:?} a job, {} MiB of files", bytes >> 20));
         parts.push((took, bytes));
     }
-    // What the first part needed includes the making of the file.
+    // The first part includes the creation of the file.
     let (Some((first, small)), Some((last, large))) = (parts.get(1), parts.last()) else { return Ok(report) };
     if last.as_secs_f64() > first.as_secs_f64() * GROWTH || *large as f64 > *small as f64 * GROWTH {
-        Err(format!("it grows with the jobs that went through:\n{report}"))?;
+        Err(format!("it grows with the number of jobs:\n{report}"))?;
     }
     Ok(report)
 }
 
-/// Sends a batch through.
+/// Sends a batch through the queue.
 async fn pass(queue: &dyn Admin) -> Result<(), BoxError> {
     let body = || queue_core::Body::json(r#"{"user_id": 42, "template": "welcome"}"#);
     let job = |_| Ok::<_, queue_core::QueueError>(NewJob::new("soak", body()?));
@@ -56,7 +56,7 @@ async fn pass(queue: &dyn Admin) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// How large the database and its log are.
+/// Returns the size of the database and its log.
 fn size(file: &Path) -> Result<u64, BoxError> {
     let log = file.with_extension("db-wal");
     Ok(fs::metadata(file)?.len() + fs::metadata(log)?.len())

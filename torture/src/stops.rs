@@ -1,4 +1,7 @@
-//! Workers that are told to stop by SIGTERM, under load, and what they leave behind: no leased job, and none discarded.
+//! Workers that are stopped by SIGTERM under load. They must leave no job leased, and no job discarded.
+//!
+//! Each worker is a process with a queue of its own, so its queue shows what it left behind. One producer task per queue keeps the
+//! queue filled. The driver waits until a worker holds a job, stops it, counts its leased jobs, and starts another in its place.
 
 pub(crate) mod worker;
 
@@ -22,16 +25,16 @@ use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::{Backend, Stops};
 
-/// The number of workers, each with a queue of its own, so that what one leaves behind is known from its queue.
+/// The number of workers. Each has a queue of its own, so that its queue shows what it left behind.
 const WORKERS: usize = 3;
 
-/// The number of unfinished jobs of a queue from which on its producer waits.
+/// The number of unfinished jobs of a queue above which its producer waits.
 const BACKLOG: u64 = 300;
 
-/// The bound of a stop, and of the drain after the last one.
+/// The time limit of a stop, and of the drain after the last one.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Starts a place of its own, and stops workers in it.
+/// Creates a store of its own, and stops workers on it.
 pub(crate) async fn run(stops: &Stops) -> Result<Report, BoxError> {
     let seed = stops.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("stops of {:?}, seed {seed}\n", stops.backend);
@@ -44,7 +47,7 @@ pub(crate) async fn run(stops: &Stops) -> Result<Report, BoxError> {
     }
 }
 
-/// Stops workers so many times; with a server, of a queue there.
+/// Stops workers `stops` times, on a new database of `server` or in a new file.
 pub(crate) async fn of(stops: u32, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-stops-").tempdir()?;
     let location = match server {
@@ -94,7 +97,7 @@ async fn stop_under_load(
     found.judge(&*queue, pushed.load(Ordering::SeqCst)).await
 }
 
-/// What the stops showed.
+/// The results of the stops.
 #[derive(Default)]
 struct Found {
     took: Vec<Duration>,
@@ -114,9 +117,9 @@ impl Found {
             .row("jobs completed", completed)
             .row("jobs left leased by a stop", self.left)
             .row("jobs discarded unrun", discarded)
-            .row("a stop took, in the middle", format!("{:.0?}", part(50)))
-            .row("99 of 100 at most", format!("{:.0?}", part(99)))
-            .row("the longest", format!("{:.0?}", part(100)));
+            .row("median time of a stop", format!("{:.0?}", part(50)))
+            .row("99th percentile", format!("{:.0?}", part(99)))
+            .row("maximum", format!("{:.0?}", part(100)));
         if (self.left, discarded, completed) == (0, 0, pushed) {
             return Ok(report.row("verdict", "every stop left nothing behind"));
         }
@@ -129,11 +132,11 @@ impl Found {
     }
 }
 
-/// A process that works on a queue of its own.
+/// A worker process with a queue of its own.
 struct Worker {
     queue: String,
     child: Child,
-    /// Its end is our own end to the worker, and waiting for a child closes it unless it's taken.
+    /// The worker's input. Waiting for a child closes its input, which ends the worker, so it is taken out of the child.
     _input: Option<ChildStdin>,
 }
 
@@ -144,7 +147,7 @@ impl Worker {
         Ok(Self { queue, child, _input: input })
     }
 
-    /// Waits until it holds a job: only then is it known to listen for signals, and is stopped under load.
+    /// Waits until the worker holds a job. Only then has it installed its signal handler, and is under load.
     async fn wait_until_working(&self, queue: &dyn Admin) -> Result<(), BoxError> {
         let deadline = Instant::now() + PATIENCE;
         while self.leased(queue).await? == 0 {
@@ -164,9 +167,9 @@ impl Worker {
         Ok(of_it.map(|counts| counts.of(State::Executing)).sum())
     }
 
-    /// Sends SIGTERM, waits for the end, and counts what is still leased then.
+    /// Sends SIGTERM, waits for the end of the process, and counts the jobs that are still leased.
     async fn stop(&mut self, queue: &dyn Admin, found: &mut Found) -> Result<(), BoxError> {
-        let id = self.child.id().ok_or("the worker has ended by itself")?;
+        let id = self.child.id().ok_or("the worker has exited")?;
         let start = Instant::now();
         kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
         let ended = timeout(PATIENCE, self.child.wait()).await;
@@ -222,7 +225,9 @@ async fn drain(queue: &dyn Admin) -> Result<(), BoxError> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{unfinished} jobs did not end within {PATIENCE:?} of the last stop").into());
+            return Err(
+                format!("{unfinished} jobs did not finish within {PATIENCE:?} of the last stop").into()
+            );
         }
         sleep(Duration::from_millis(50)).await;
     }

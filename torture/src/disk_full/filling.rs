@@ -1,4 +1,4 @@
-//! Pushing until nothing more is taken, and from there on.
+//! Pushes until the disk is full, and then continues.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,16 +15,16 @@ use crate::report::Report;
 
 const BATCH: usize = 10;
 
-/// More than any of the disks holds.
+/// More bytes than any of the disks holds.
 const BATCHES: usize = 10_000;
 
-/// How long a call may take, and how long it may be until the queue goes on.
+/// The time limit of a call, and of the queue's recovery.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What was pushed: by id, with whether it was acknowledged.
+/// The pushed jobs, with whether each was acknowledged.
 type Pushed = HashMap<JobId, bool>;
 
-/// Fills the disk, looks at what is there, makes room, and goes on with the same open queue.
+/// Fills the disk, checks the stored jobs, frees space, and continues with the same open queue.
 pub(super) async fn run(
     location: &Location,
     make_room: impl Fn() -> Result<(), BoxError>,
@@ -45,8 +45,8 @@ pub(super) async fn run(
     Ok(report
         .row("refused after", format!("{before} jobs"))
         .row("said", queue_core::error::chain(&refusal))
-        .row("went on", format!("within {waited:.0?} of the room being made, in the same open queue"))
-        .row("verdict", "what was acknowledged is intact"))
+        .row("continued", format!("within {waited:.0?} of the space being freed, in the same open queue"))
+        .row("verdict", "all acknowledged jobs are intact"))
 }
 
 async fn push(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Result<(), QueueError>, BoxError> {
@@ -58,7 +58,11 @@ async fn push(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Result<(), Queue
     pushed.extend(ids.iter().map(|id| (*id, answer.is_ok())));
     Ok(answer.and_then(|receipts| {
         let is_stored = receipts == ids.into_iter().map(Receipt::Stored).collect::<Vec<_>>();
-        if is_stored { Ok(()) } else { Err(QueueError::invalid("a push of new jobs gave other receipts")) }
+        if is_stored {
+            Ok(())
+        } else {
+            Err(QueueError::invalid("a push of new jobs returned other receipts"))
+        }
     }))
 }
 
@@ -68,10 +72,10 @@ async fn push_until_refused(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Qu
             return Ok(refusal);
         }
     }
-    Err(format!("{} jobs were pushed, and the disk never was full", pushed.len()).into())
+    Err(format!("{} jobs were pushed, and the disk is not full", pushed.len()).into())
 }
 
-/// Holds the error to be one that a caller understands, and may wait out.
+/// Checks that the error names the disk and is transient.
 fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
     let is_clear = refusal.kind() == QueueErrorKind::Unavailable && refusal.to_string().contains("disk");
     if is_clear {
@@ -85,7 +89,7 @@ fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
     .into())
 }
 
-/// Holds that what was acknowledged is there, byte for byte, and of each other batch all or nothing.
+/// Checks that acknowledged jobs are stored byte for byte, and that every other batch is stored as a whole or not at all.
 async fn is_intact(queue: &dyn Admin, pushed: &Pushed) -> Result<(), BoxError> {
     let listed =
         timeout(PATIENCE, listing::all(queue)).await.map_err(|_| "`list` on a full disk hangs")??;
@@ -95,20 +99,20 @@ async fn is_intact(queue: &dyn Admin, pushed: &Pushed) -> Result<(), BoxError> {
         match bytes {
             Some(Ok(2_002)) => {}
             None if !is_acknowledged => {}
-            None => return Err(format!("job {id} was acknowledged, and is gone").into()),
-            Some(found) => return Err(format!("job {id} is there with another payload: {found:?}").into()),
+            None => return Err(format!("job {id} was acknowledged, and is missing").into()),
+            Some(found) => return Err(format!("job {id} is stored with another payload: {found:?}").into()),
         }
     }
     if stored.len() % BATCH == 0 { Ok(()) } else { Err("half a batch is stored".into()) }
 }
 
-/// Pushes until it is taken, and tells how long that took.
+/// Pushes until a push succeeds, and returns how long that took.
 async fn go_on(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Duration, BoxError> {
     let start = Instant::now();
     while let Err(refusal) = push(queue, pushed).await? {
         if start.elapsed() > PATIENCE || !refusal.is_transient() {
             let text = queue_core::error::chain(&refusal);
-            return Err(format!("there is room again, and the queue does not go on: {text}").into());
+            return Err(format!("there is free space again, and the queue does not continue: {text}").into());
         }
         sleep(Duration::from_millis(20)).await;
     }
@@ -118,11 +122,11 @@ async fn go_on(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Duration, BoxEr
 /// Claims and completes a job.
 async fn work(queue: &dyn Admin) -> Result<(), BoxError> {
     let demand = Demand::new("default", 1).wait(PATIENCE);
-    let delivery = queue.claim(&demand).await?.pop().ok_or("there are jobs, and none is delivered")?;
+    let delivery = queue.claim(&demand).await?.pop().ok_or("there are jobs, and no job was delivered")?;
     let settled = queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
     if settled == [Settled::Applied] {
         Ok(())
     } else {
-        Err(format!("a completion came back as {settled:?}").into())
+        Err(format!("a completion returned {settled:?}").into())
     }
 }

@@ -1,4 +1,4 @@
-//! A limit on the size of the files that a process writes, which anybody may set.
+//! A limit on the size of the files that a process writes, which needs no privileges.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use crate::report::Report;
 
 const BYTES: u64 = 2 << 20;
 
-/// Fills a file in a process of its own, so that the limit is nobody else's.
+/// Fills a file in a child process, so that the limit applies to no other work.
 pub(super) async fn in_a_child(folder: &Path) -> Result<Report, BoxError> {
     let status =
         Command::new(std::env::current_exe()?).arg("fill").arg("--folder").arg(folder).status().await?;
     if status.success() {
         return Ok(Report::default());
     }
-    Err(format!("the process under the limit ended with {status}; what it said is above").into())
+    Err(format!("the process under the limit ended with {status}; its output is above").into())
 }
 
-/// Sets the limit, and has a write beyond it fail instead of ending the process.
+/// Sets the limit, and makes a write beyond it fail instead of killing the process.
 ///
-/// Threads take the blocked signal over from the one that starts them, so this comes before the queue's.
+/// Threads inherit the blocked signal from the thread that starts them, so this must come before the queue starts its threads.
 pub(super) fn set() -> Result<(), BoxError> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGXFSZ);
@@ -32,7 +32,7 @@ pub(super) fn set() -> Result<(), BoxError> {
     Ok(setrlimit(Resource::RLIMIT_FSIZE, BYTES.min(hard), hard)?)
 }
 
-/// Makes room: the limit is as high again as it may be.
+/// Raises the limit to its maximum.
 pub(super) fn lift() -> Result<(), BoxError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE)?;
     Ok(setrlimit(Resource::RLIMIT_FSIZE, hard, hard)?)

@@ -1,4 +1,4 @@
-//! A file system in memory with room for a few megabytes; to mount one takes root.
+//! A file system in memory with a few megabytes of space. Mounting it takes root.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use queue_core::BoxError;
 
-/// It's unmounted when this is dropped; what it held is gone then.
+/// Dropping it unmounts it, and loses its files.
 #[derive(Debug)]
 pub(super) struct SmallDisk {
     folder: PathBuf,
 }
 
 impl SmallDisk {
-    /// Mounts it in a folder of its own inside `folder`, with a size as `mount` takes it.
+    /// Mounts it in a new folder inside `folder`, with a size in the syntax of `mount`.
     pub(super) fn mount(folder: &Path, size: &str) -> Result<Self, BoxError> {
         let folder = folder.join("disk");
         fs::create_dir_all(&folder)?;
@@ -25,7 +25,7 @@ impl SmallDisk {
         &self.folder
     }
 
-    /// Copies its files to another folder, since they go with it.
+    /// Copies its files to another folder, since unmounting loses them.
     pub(super) fn save(&self, to: &Path) -> Result<(), BoxError> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -41,7 +41,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Detached at once, and gone when the queue that may still have files open there has closed them.
+        // Detached at once; the file system ends when the queue has closed its last file there.
         if let Err(error) = umount2(&self.folder, MntFlags::MNT_DETACH) {
             eprintln!("could not unmount {}: {error}", self.folder.display());
         }

@@ -1,4 +1,4 @@
-//! What producers were told and where jobs ran, and whether that may be.
+//! The record of the acknowledged jobs and of the queues in which jobs ran, and its judgement.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use super::PATIENCE;
 use crate::listing;
 use crate::report::Report;
 
-/// Shared by the producers, the jobs and the scenario.
+/// The record that the producers, the jobs and the scenario share.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: Mutex<Entries>,
@@ -27,16 +27,16 @@ struct Entries {
     names: Vec<String>,
     acknowledged: Vec<Acknowledged>,
     runs: HashMap<String, u64>,
-    /// Jobs that ran in another queue than they were pushed to.
+    /// Jobs that ran in another queue than the one they were pushed to.
     misplaced: Vec<String>,
 }
 
-/// A job whose push was answered.
+/// An acknowledged job.
 #[derive(Clone, Debug)]
 pub(crate) struct Acknowledged {
     job: JobId,
     queue: String,
-    /// When the producer had the answer.
+    /// When the producer received the answer.
     pub(crate) at: Instant,
 }
 
@@ -60,7 +60,7 @@ impl Ledger {
         self.entries().acknowledged.extend(acknowledged);
     }
 
-    /// Notes a run of a job that was pushed to `queue`, in the queue that its worker names.
+    /// Records a run of a job that was pushed to `queue`, with the queue that its worker names.
     pub(super) fn ran(&self, job: JobId, queue: &str, ran_in: &QueueName) {
         let mut entries = self.entries();
         *entries.runs.entry(queue.to_owned()).or_default() += 1;
@@ -99,7 +99,7 @@ impl Ledger {
                     break;
                 }
                 if Instant::now() > deadline {
-                    return Err(format!("the queue `{name}` did not go on within {PATIENCE:?}").into());
+                    return Err(format!("the queue `{name}` did not continue within {PATIENCE:?}").into());
                 }
                 sleep(Duration::from_millis(10)).await;
             }
@@ -107,7 +107,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Holds what the queue lists in the end to what was acknowledged. `is_kept` tells which jobs the server must still have.
+    /// Compares the jobs that the queue lists at the end with the acknowledged ones. `is_kept` returns whether the server must still
+    /// have a job.
     pub(crate) async fn judge(
         &self,
         queue: &PostgresQueue,
@@ -130,12 +131,12 @@ impl Ledger {
             .row("of which the server must have kept", kept.len())
             .row("pushes that failed and were repeated", self.failures.load(Ordering::Relaxed))
             .row("runs", entries.runs.values().sum::<u64>())
-            .row("jobs stored in the end", listed.len());
+            .row("jobs stored at the end", listed.len());
         match breaches.first() {
             None => Ok(report.row("verdict", "nothing was lost, discarded or misplaced")),
             Some(first) => {
                 println!("{report}");
-                Err(format!("{} breaches; the first: {first}", breaches.len()).into())
+                Err(format!("{} violations; the first: {first}", breaches.len()).into())
             }
         }
     }
@@ -146,7 +147,7 @@ fn unended(listed: &[JobRecord]) -> Vec<String> {
     unended.map(|record| format!("job {} is {:?}: {:?}", record.id, record.state, record.errors)).collect()
 }
 
-/// Compares the rows of the application with the completed jobs that write one each.
+/// Compares the application's rows with the completed jobs that write one each.
 fn unmatched(listed: &[JobRecord], written: Vec<sqlx::types::Uuid>) -> Vec<String> {
     let mut rows: HashMap<JobId, usize> = HashMap::new();
     for job in written {
@@ -164,11 +165,11 @@ fn unmatched(listed: &[JobRecord], written: Vec<sqlx::types::Uuid>) -> Vec<Strin
     unmatched
 }
 
-/// Returns what is wrong if a job that was acknowledged is not where it was pushed to.
+/// Returns what is wrong if an acknowledged job is not in the queue that it was pushed to.
 fn missing(entry: &Acknowledged, records: &HashMap<JobId, &JobRecord>) -> Option<String> {
     let Acknowledged { job, queue, .. } = entry;
     match records.get(job) {
-        None => Some(format!("job {job} was acknowledged in `{queue}`, and is gone")),
+        None => Some(format!("job {job} was acknowledged in `{queue}`, and is missing")),
         Some(record) if record.queue != **queue => {
             Some(format!("job {job} was acknowledged in `{queue}`, and is in `{}`", record.queue))
         }

@@ -1,5 +1,5 @@
-//! A process of an application that shares the database: it pushes within transactions of its own and holds them open, and
-//! in SQLite it reads for long, checkpoints and makes backups too.
+//! A process of an application that shares the database. It pushes within transactions of its own and holds them open. In
+//! SQLite it also reads for long, checkpoints, and makes backups.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::jobs;
 use crate::queue::Location;
 use crate::settings::Role;
 
-/// What a transaction came to, if it has an end that is known.
+/// The end of a transaction, if it is known.
 enum End {
     Committed(Vec<Receipt>),
     RolledBack,
 }
 
-/// Works with the database until the process is to end.
+/// Works with the database until the process is asked to end.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
     let notes = Notes::create(&role.journal)?;
@@ -82,7 +82,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs a transaction that pushes, and writes down what is known of its jobs.
+/// Runs a transaction that pushes, and records its jobs in the journal.
 async fn noted(
     load: &Load,
     pushed: &[Pushed],
@@ -115,7 +115,7 @@ async fn noted(
     }
 }
 
-/// Runs a transaction that pushes jobs of the application, and notes what is known of it.
+/// Runs a transaction that pushes jobs of the application, and records them in the notes.
 async fn sold<F>(
     notes: &Notes,
     jobs: Vec<NewJob>,
@@ -130,7 +130,7 @@ where
         Ok(End::RolledBack) => notes.rolled_back(&pushes),
         Err(error) => {
             match error.downcast_ref::<queue_core::QueueError>().map(queue_core::QueueError::kind) {
-                // A server may end one of two transactions that wait for each other.
+                // A server may end one of two transactions in a deadlock.
                 None | Some(QueueErrorKind::Unavailable | QueueErrorKind::Conflict) => Ok(()),
                 Some(_) => Err(error),
             }
@@ -182,7 +182,7 @@ async fn in_sqlite(
     Ok(End::RolledBack)
 }
 
-/// Keeps a snapshot for a while, so that the log can't be begun anew.
+/// Keeps a snapshot for a while, so that the write-ahead log can't be restarted.
 async fn read_for_long(file: &Path, random: &mut Rng) -> Result<(), BoxError> {
     let mut connection = open(file)?;
     let tx = connection.transaction()?;
@@ -198,7 +198,7 @@ fn checkpoint(file: &Path) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Copies the database while it's written to; the copy must be whole.
+/// Copies the database while it is written to. The copy must be whole.
 fn back_up(file: &Path, copy: &Path) -> Result<(), BoxError> {
     open(file)?.execute("vacuum into ?1", [copy.display().to_string()])?;
     let found: String = open(copy)?.query_row("pragma integrity_check", (), |row| row.get(0))?;

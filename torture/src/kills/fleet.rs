@@ -1,4 +1,4 @@
-//! The processes of the load: started, killed, and started again.
+//! Starts, kills and restarts the processes of the load.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,10 +19,10 @@ const PRODUCERS: usize = 3;
 const WORKERS: usize = 4;
 const APPLICATIONS: usize = 2;
 
-/// How long a process may take to end by itself once it's told to.
+/// How long a process may take to end after it is asked to.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process does.
+/// The work of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Producer,
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// All processes that live, and the journals of all that ever did.
+/// All living processes, and the journals of all processes that ever lived.
 #[derive(Debug)]
 pub(super) struct Fleet {
     folder: PathBuf,
@@ -52,7 +52,7 @@ pub(super) struct Fleet {
     stopped: u32,
 }
 
-/// A process. It ends by itself when its standard input does, so it outlives neither us nor our patience.
+/// A process. It ends when its standard input closes, so it never outlives the driver.
 #[derive(Debug)]
 struct Member {
     kind: Kind,
@@ -61,7 +61,7 @@ struct Member {
 }
 
 impl Fleet {
-    /// Starts all of them at once on a place where nothing is yet.
+    /// Starts all processes at once on an empty store.
     pub(super) fn start(folder: &Path, location: &Location, random: &mut Rng) -> Result<Self, BoxError> {
         let mut fleet = Self {
             folder: folder.to_owned(),
@@ -79,7 +79,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Fails if a process has ended that nobody killed.
+    /// Fails if a process has ended without being killed.
     pub(super) fn check(&mut self) -> Result<(), BoxError> {
         for member in &mut self.members {
             if let Some(status) = member.child.try_wait()? {
@@ -89,7 +89,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills one, and starts another in its place. Some workers are told to stop instead, as in a rolling deployment.
+    /// Kills a process and starts another in its place. Some workers are stopped by SIGTERM instead, as in a rolling deployment.
     pub(super) async fn kill_one(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let victim = self.members.swap_remove(random.usize(0..self.members.len()));
         if victim.kind == Kind::Worker && random.u32(0..3) == 0 {
@@ -98,16 +98,16 @@ impl Fleet {
         self.replace(vec![victim], random).await
     }
 
-    /// Stops a worker by SIGTERM once another is there.
+    /// Starts a new worker, then stops the old one by SIGTERM.
     async fn roll(&mut self, mut worker: Member, random: &mut Rng) -> Result<(), BoxError> {
         self.launch(Kind::Worker, None, random)?;
-        let id = worker.child.id().ok_or_else(|| worker.failure("nobody having stopped it"))?;
+        let id = worker.child.id().ok_or_else(|| worker.failure("no one having stopped it"))?;
         kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
         let Ok(status) = timeout(PATIENCE, worker.child.wait()).await else {
-            return Err(worker.failure("nothing yet, though it was sent SIGTERM"));
+            return Err(worker.failure("a timeout after SIGTERM"));
         };
         let status = status?;
-        // One that had not begun to listen is killed by it.
+        // A worker that had not yet installed its signal handler is killed by the signal.
         if !status.success() && status.signal() != Some(Signal::SIGTERM as i32) {
             return Err(worker.failure(&status.to_string()));
         }
@@ -115,7 +115,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills all, so that nobody has the file open, and starts as many again.
+    /// Kills all processes, so that no process has the file open, and starts as many again.
     pub(super) async fn kill_all(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let victims = std::mem::take(&mut self.members);
         self.killed_all += 1;
@@ -164,13 +164,13 @@ impl Fleet {
         Ok(())
     }
 
-    /// Tells the producers and the applications, which push as well, to end, and waits until they have.
+    /// Stops the producers and the applications, which push as well, and waits for their end.
     pub(super) async fn stop_producers(&mut self) -> Result<(), BoxError> {
         self.stop(Kind::Application).await?;
         self.stop(Kind::Producer).await
     }
 
-    /// Tells the workers to end, and waits until they have.
+    /// Stops the workers, and waits for their end.
     pub(super) async fn stop_workers(&mut self) -> Result<(), BoxError> {
         self.stop(Kind::Worker).await
     }
@@ -185,7 +185,7 @@ impl Fleet {
         }
         for mut member in ending {
             let Ok(status) = timeout(PATIENCE, member.child.wait()).await else {
-                return Err(member.failure("nothing yet, though its input did"));
+                return Err(member.failure("a timeout after its input was closed"));
             };
             let status = status?;
             if !status.success() {
@@ -218,7 +218,7 @@ impl Fleet {
 }
 
 impl Member {
-    /// Says how the process ended, and what it said last.
+    /// Returns an error with how the process ended, and its last output.
     fn failure(&self, how: &str) -> BoxError {
         let said = std::fs::read_to_string(self.journal.with_extension("log")).unwrap_or_default();
         format!("the {} of {} ended with {how}: {}", self.kind.as_str(), self.journal.display(), said.trim())

@@ -1,4 +1,4 @@
-//! What all the journals, and the queue as it stands in the end, say together.
+//! Judges all journals together with the final state of the queue.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::listing;
 use crate::queue::Location;
 use crate::report::Report;
 
-/// Merges the journals and holds them to the rules.
+/// Merges the journals and checks them against the rules.
 pub(super) async fn judge(
     location: &Location,
     queue: Arc<dyn Admin>,
@@ -27,7 +27,7 @@ pub(super) async fn judge(
         listed.iter().partition(|record| record.queue == *sales::QUEUE);
     let last: Vec<FinalState> = of_history.into_iter().map(FinalState::from).collect();
     let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
-    // A process that was killed before it began has no journal.
+    // A process that was killed early has no journal.
     for path in journals.iter().filter(|path| path.exists()) {
         for line in journal::read(path)? {
             calls += 1;
@@ -40,7 +40,7 @@ pub(super) async fn judge(
     match history::check(&history) {
         Ok(()) => {
             let report = sales::judge(location, &of_sales, journals, report).await?;
-            Ok(report.row("verdict", "every rule holds"))
+            Ok(report.row("verdict", "no rule is broken"))
         }
         Err(breach) => {
             println!("{report}");
@@ -71,11 +71,11 @@ fn add_history(report: Report, history: &History) -> Report {
             "followups acknowledged",
             answered(|pushed| pushed.outcome == KnownOutcome::Applied && pushed.follows.is_some()),
         )
-        .row("jobs never answered for", unanswered.len())
+        .row("jobs without an answer", unanswered.len())
         .row("of which stored", stored)
-        .row("jobs stored in the end", history.last.len())
+        .row("jobs stored at the end", history.last.len())
         .row("deliveries", deliveries)
-        .row("deliveries that nobody got", claims.saturating_sub(deliveries as u64))
+        .row("deliveries that no client received", claims.saturating_sub(deliveries as u64))
         .row("settlements applied", settled(KnownOutcome::Applied))
         .row("settlements stale", settled(KnownOutcome::Refused))
         .row("settlements without an answer", settled(KnownOutcome::Unknown))
@@ -85,7 +85,7 @@ fn add_history(report: Report, history: &History) -> Report {
         .row("cancelled", ended(State::Cancelled))
 }
 
-/// The jobs of which no push, nor the settlement that they followed, was ever answered.
+/// Returns the jobs of which neither a push nor the settlement that pushed them was ever answered.
 fn unanswered(history: &History) -> HashSet<JobId> {
     let mut answers: HashMap<JobId, KnownOutcome> = HashMap::new();
     for event in &history.events {

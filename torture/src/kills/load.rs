@@ -1,4 +1,4 @@
-//! What producers and workers have in common: a queue, a journal, and calls that are written down.
+//! The parts that producers and workers share: a queue, a journal, and recorded calls.
 
 use std::future::Future;
 use std::io::Read as _;
@@ -14,15 +14,15 @@ use crate::journal::Journal;
 use crate::queue::Store;
 use crate::settings::Role;
 
-/// How often a call is repeated whose answer can't be known.
+/// How often a call is repeated while its outcome is unknown.
 const TRIES: u32 = 200;
 
-/// A client of the queue that writes down what it does.
+/// A client of the queue that records its calls.
 pub(super) struct Load {
     pub(super) queue: Arc<dyn Admin>,
     pub(super) store: Store,
     pub(super) journal: Journal,
-    /// Fires when the process is to end.
+    /// Fires when the process should end.
     pub(super) stop: CancellationToken,
 }
 
@@ -34,9 +34,10 @@ impl Load {
         Ok(Self { queue: store.admin(), store, journal, stop })
     }
 
-    /// Makes a call, writes it down, and repeats it a few times where its answer can't be known.
+    /// Makes a call and records it. Repeats it a few times while its outcome is unknown.
     ///
-    /// `intended` is what holds if no answer comes, `told` what an answer tells. `None` after the last try.
+    /// `intended` are the events that hold if no answer comes, `to_events` converts an answer to events. Returns `None` after the
+    /// last try.
     pub(super) async fn call<T, F>(
         &self,
         intended: &[EventKind],
@@ -67,7 +68,7 @@ impl Load {
     }
 }
 
-/// What an error tells of a call.
+/// Returns the event of a call that failed.
 fn failed(intended: &EventKind, error: &QueueError) -> EventKind {
     let mut kind = intended.clone();
     match &mut kind {
@@ -78,12 +79,12 @@ fn failed(intended: &EventKind, error: &QueueError) -> EventKind {
     kind
 }
 
-/// Gives a token that fires when the driver closes our input, or is gone.
+/// Returns a token that fires when the driver closes this process's input, or ends.
 pub(crate) fn stop_at_end_of_input() -> CancellationToken {
     let stop = CancellationToken::new();
     let ended = stop.clone();
     thread::spawn(move || {
-        // Nothing is ever written to it; an error ends it as well.
+        // The driver never writes to it. An error counts as its end.
         drop(std::io::stdin().read(&mut [0]));
         ended.cancel();
     });

@@ -1,4 +1,4 @@
-//! A process that pushes.
+//! A process that pushes jobs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::jobs;
 use crate::journal;
 use crate::settings::Role;
 
-/// How many jobs may be unfinished before producers wait for workers.
+/// The number of unfinished jobs above which producers wait for the workers.
 const BACKLOG: u64 = 400;
 
-/// Pushes batch after batch, after it has repeated what a dead one may not have got through.
+/// Repeats the unanswered pushes of a killed producer, then pushes batch after batch.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
     let mut random = Rng::with_seed(role.seed);
@@ -49,7 +49,7 @@ async fn push(load: &Load, jobs: Vec<NewJob>) -> Result<(), BoxError> {
     call.await.map(drop)
 }
 
-/// How much there is to do; a queue that can't say so now has enough.
+/// Returns the number of unfinished jobs; `u64::MAX` while the queue is unavailable.
 async fn unfinished(load: &Load) -> Result<u64, QueueError> {
     match load.queue.counts().await {
         Ok(counts) => Ok(counts.iter().map(|counts| counts.unfinished()).sum()),
@@ -58,7 +58,7 @@ async fn unfinished(load: &Load) -> Result<u64, QueueError> {
     }
 }
 
-/// The batches of which a journal has no answer.
+/// Returns the batches without an answer in a journal.
 fn unanswered(dead: &Path) -> Result<Vec<Vec<Pushed>>, BoxError> {
     let batches = journal::read(dead)?.into_iter().map(|line| {
         let pushed = line.events.into_iter().filter_map(|event| match event.kind {

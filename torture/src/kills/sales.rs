@@ -1,8 +1,9 @@
-//! Jobs of an application whose effects are in its own table: units of work, and drafts that later ones replace.
+//! Jobs of an application with effects in its own table: units of work, and drafts that later drafts replace.
 //!
-//! The applications of the load push them within transactions, which hold the keys that followups of units of work and
-//! replacements need at the same time. The workers of the load host them beside the attempts that they make by hand. The
-//! history has no facts for any of them, so they are in a queue of their own and are judged by their own notes.
+//! The applications of the load push them within transactions. Those transactions hold unique keys that the followups of units
+//! of work and the replacements need at the same time. The workers of the load host these jobs beside the attempts that they run
+//! by hand. The history has no events for units of work and replacements, so these jobs have a queue of their own, and are judged
+//! by notes of their own.
 
 mod notes;
 mod postgres;
@@ -21,26 +22,26 @@ use crate::queue::{Location, Store};
 
 pub(super) use notes::{Notes, judge};
 
-/// The queue that all of them are in.
+/// The queue of these jobs.
 pub(super) const QUEUE: &str = "sales";
 
-/// The number of unique keys of receipts, and that of drafts; few, so that most are held.
+/// The number of unique keys of receipts, and of drafts; small, so that most keys are held.
 const KEYS: u64 = 5;
 
-/// Follows a unit of work; many share a key.
+/// The followup of a unit of work. Many receipts share a key.
 #[background_job]
 async fn receipt(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-/// Waits under its key to be replaced, and names the push that its payload is from.
+/// A draft that waits under its key to be replaced. `version` is the push that its payload is from.
 #[background_job(max_attempts = 1000, backoff = fixed("100ms"))]
 async fn draft(version: JobId, millis: u64) {
     let _: JobId = version;
     sleep(Duration::from_millis(millis)).await;
 }
 
-/// Waits within a unit of work, then adds the followup and fails now and then.
+/// Waits within a unit of work, then adds the followup. Sometimes fails.
 async fn close(context: &JobContext, millis: u64) -> Result<(), JobError> {
     sleep(Duration::from_millis(millis)).await;
     context.then(keyed(fastrand::u64(0..KEYS), 1));
@@ -51,7 +52,7 @@ fn keyed(key: u64, millis: u64) -> NewJob {
     NewJob::from(receipt::new(millis)).queue(QUEUE).unique(key.to_string())
 }
 
-/// Makes a batch for a transaction: units of work, receipts whose keys followups need, and drafts that replace others.
+/// Creates a batch for a transaction: units of work, receipts whose keys followups need, and drafts that replace others.
 pub(super) fn batch(location: &Location, random: &mut Rng) -> Vec<NewJob> {
     let mut one = || {
         let (id, millis) = (JobId::random(), random.u64(0..30));
@@ -63,7 +64,7 @@ pub(super) fn batch(location: &Location, random: &mut Rng) -> Vec<NewJob> {
                 NewJob::from(draft::new(id, millis)).unique(key).delay(delay)
             }
             _ => {
-                // Some take long, so that kills and transactions meet them.
+                // Some take long, so that kills and transactions hit them.
                 let millis = if random.u32(0..5) == 0 { random.u64(0..1_000) } else { millis };
                 match location {
                     Location::Database(_) => postgres::sell::new(millis).into(),
@@ -76,7 +77,7 @@ pub(super) fn batch(location: &Location, random: &mut Rng) -> Vec<NewJob> {
     (0..8).map(|_| one()).collect()
 }
 
-/// Makes the table of the application.
+/// Creates the application's table.
 pub(super) async fn prepare(location: &Location) -> Result<(), BoxError> {
     match location {
         Location::Database(url) => postgres::prepare(url).await,
@@ -84,7 +85,7 @@ pub(super) async fn prepare(location: &Location) -> Result<(), BoxError> {
     }
 }
 
-/// Works on the queue until the process is to end.
+/// Works on the queue until the process is asked to end.
 pub(super) async fn work(store: Store, stop: CancellationToken) -> Result<(), BoxError> {
     let (jobs, services): (Jobs, Services) = match &store {
         Store::Postgres(queue) => (postgres::jobs(), postgres::services(queue)?),

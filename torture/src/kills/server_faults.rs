@@ -1,4 +1,4 @@
-//! What the world does to the connections of the fleet, which all lead through a proxy.
+//! Faults of the server and of the fleet's connections to it, which all pass through a proxy.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::queue::Location;
 use crate::report::Report;
 
-/// A server, and the way to it.
+/// A server, and the proxy in front of it.
 pub(super) struct ServerFaults<'a> {
     pub(super) server: &'a Postgres,
     proxy: Proxy,
@@ -18,7 +18,7 @@ pub(super) struct ServerFaults<'a> {
     events: [u32; EVENTS.len()],
 }
 
-/// The events, as they are reported.
+/// The faults, as the report names them.
 const EVENTS: [&str; 6] = [
     "kills of the server",
     "listeners that died silently",
@@ -29,7 +29,7 @@ const EVENTS: [&str; 6] = [
 ];
 
 impl<'a> ServerFaults<'a> {
-    /// Makes a database, in an encoding that lacks most characters now and then, and a proxy before it.
+    /// Creates a database, sometimes in an encoding that lacks most characters, and a proxy in front of it.
     pub(super) fn new(server: &'a Postgres, random: &mut Rng) -> Result<(Self, Location), BoxError> {
         let encoding = if random.bool() { "LATIN1" } else { "UTF8" };
         let location = Location::Database(server.create_database("world", encoding)?);
@@ -37,37 +37,37 @@ impl<'a> ServerFaults<'a> {
         Ok((Self { server, proxy, encoding, events: [0; EVENTS.len()] }, location))
     }
 
-    /// Returns the place as the fleet reaches it.
+    /// Returns the location that the fleet uses.
     pub(super) fn by_proxy(&self) -> Location {
         Location::Database(self.proxy.url("world"))
     }
 
-    /// Lets one event happen, and waits until it's over.
+    /// Injects one fault, and waits until it is over.
     pub(super) async fn strike(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let event = random.usize(0..EVENTS.len());
         let length = Duration::from_millis(random.u64(0..1_000));
         match event {
             0 => {
                 self.server.kill();
-                // It's away for a while, at times too long for calls to be repeated within one.
+                // The server is down for a while, sometimes longer than a call is repeated.
                 sleep(length).await;
                 self.server.restart()?;
             }
             1 => {
-                // For as long as their processes live.
+                // The fault lasts as long as the processes of these connections live.
                 self.proxy.set_matching(|connection| connection.has_said("listen "), Fault::HalfOpen);
             }
             2 => {
                 self.proxy.set_all(Fault::HalfOpen);
                 sleep(length * 3).await;
-                // Half of the time the connections come back, otherwise they were lost.
+                // Half of the time the connections continue, otherwise they are reset.
                 self.proxy.set_open(if random.bool() { Fault::Pass } else { Fault::Reset });
                 self.proxy.set_future(Fault::Pass);
             }
             3 => self.proxy.set_open(Fault::Reset),
             4 => {
                 let delay = Fault::Delay(Duration::from_millis(random.u64(1..50)));
-                // What is silent stays so.
+                // Connections that are half-open stay half-open.
                 self.proxy.set_matching(|connection| connection.fault() == Fault::Pass, delay);
                 sleep(length).await;
                 self.proxy.set_matching(|connection| connection.fault() == delay, Fault::Pass);
@@ -84,7 +84,7 @@ impl<'a> ServerFaults<'a> {
         Ok(())
     }
 
-    /// Lets everything pass again.
+    /// Clears the faults of all connections.
     pub(super) fn calm(&self) {
         self.proxy.set_all(Fault::Pass);
     }

@@ -1,4 +1,4 @@
-//! A process that works, and ends its attempts in every way there is. Beside them it hosts the jobs of `sales.rs`.
+//! A process that works on jobs and ends its attempts in every possible way. It also hosts the jobs of `sales.rs`.
 
 mod attempt_end;
 
@@ -18,10 +18,10 @@ use super::sales;
 use crate::jobs;
 use crate::settings::Role;
 
-/// How many loops claim at once through one handle.
+/// The number of loops that claim through one handle at once.
 const LOOPS: u64 = 3;
 
-/// Works until the process is to end.
+/// Works until the process is asked to end.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Arc::new(Load::open(role).await?);
     tokio::spawn(stop_at_sigterm(load.stop.clone()));
@@ -35,7 +35,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     hosted.await?
 }
 
-/// Ends the process in good order when it is told to stop.
+/// Ends the process in order on SIGTERM.
 async fn stop_at_sigterm(stop: CancellationToken) -> Result<(), BoxError> {
     let mut told = signal(SignalKind::terminate())?;
     told.recv().await;
@@ -63,7 +63,7 @@ async fn work(load: Arc<Load>, mut random: Rng) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Claims, and now and then drops the call before it answers.
+/// Claims, and sometimes drops the call before its answer.
 async fn claim(load: &Load, demand: &Demand, random: &mut Rng) -> Result<Vec<Delivery>, BoxError> {
     let intended = [EventKind::EmptyClaim { max: demand.max }];
     let call = load.call(
@@ -91,7 +91,7 @@ async fn claim(load: &Load, demand: &Demand, random: &mut Rng) -> Result<Vec<Del
     }
 }
 
-/// Keeps a job for a while, seldom past its lease, and renews it meanwhile.
+/// Holds a job for a while, rarely past its lease, and renews the lease meanwhile.
 async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), BoxError> {
     if random.u32(0..60) == 0 {
         sleep(delivery.lease.length + Duration::from_millis(random.u64(0..300))).await;
@@ -118,7 +118,7 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
     Ok(())
 }
 
-/// Ends attempts by one call; some are forgotten, so that their leases expire.
+/// Settles attempts by one call. Some are dropped, so that their leases expire.
 async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Result<(), BoxError> {
     let mut endings = Vec::new();
     for delivery in deliveries {
@@ -133,7 +133,7 @@ async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Res
     Ok(())
 }
 
-/// Settles by one call, and returns the endings that an application's open transaction holds up. Nothing is known of those.
+/// Settles by one call. Returns the attempts whose settlement an application's open transaction blocks; they are not recorded.
 async fn settle_once(load: &Load, endings: Vec<AttemptEnd>) -> Result<Vec<AttemptEnd>, BoxError> {
     let settlements: Vec<Settlement> = endings.iter().map(|ending| ending.settlement.clone()).collect();
     let intended: Vec<EventKind> =

@@ -1,11 +1,11 @@
-//! What must be true of the tables of a queue in PostgreSQL, whatever happened.
+//! The invariants of a queue's tables in PostgreSQL.
 
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
 
-/// Each statement finds what must not be.
+/// Each statement selects the rows that break its rule.
 const RULES: [(&str, &str); 5] = [
     (
-        "a job is in exactly one place",
+        "a job is in exactly one table",
         "select j.id::text from queue.jobs j where 1 <>
             (select count(*) from queue.ready r
                 where (r.line, r.priority, r.run_at, r.seq) = (j.line, j.priority, j.run_at, j.seq))
@@ -14,18 +14,18 @@ const RULES: [(&str, &str); 5] = [
             + (select count(*) from queue.finished f where f.seq = j.seq)",
     ),
     (
-        "what is in a place is a job",
+        "every row of a table is a job",
         "select seq::text from (select seq from queue.ready union all select seq from queue.waiting union all
             select seq from queue.leases union all select seq from queue.finished) p
         where not exists (select from queue.jobs j where j.seq = p.seq)",
     ),
     (
-        "a key that is held has a job",
+        "every held key has a job",
         "select key from queue.keys k where seq is null or
             (until <= queue.clock() and not exists (select from queue.jobs j where j.seq = k.seq))",
     ),
     (
-        "a failure is a job's",
+        "every failure has a job",
         "select seq::text from queue.failures f where not exists (select from queue.jobs j where j.seq = f.seq)",
     ),
     (
@@ -35,7 +35,7 @@ const RULES: [(&str, &str); 5] = [
     ),
 ];
 
-/// Makes a database whose files are on a disk, and gives its URL.
+/// Creates a database whose files are on a disk, and returns its URL.
 #[cfg(target_os = "linux")]
 pub(super) async fn make_on(
     server: &test_servers::Postgres,
@@ -52,7 +52,7 @@ pub(super) async fn make_on(
     Ok(server.url("small"))
 }
 
-/// Holds the tables to the rules, and the server's own files to theirs.
+/// Checks the tables against the rules, and the server's files with its own checks.
 pub(super) async fn check_integrity(url: &str) -> Result<(), String> {
     let mut database = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
     for (rule, breaches) in RULES {
@@ -61,7 +61,7 @@ pub(super) async fn check_integrity(url: &str) -> Result<(), String> {
             .await
             .map_err(|error| format!("`{rule}` can't be checked: {error}"))?;
         if let Some(breach) = found {
-            return Err(format!("the rule is that {rule}, and {breach} breaks it"));
+            return Err(format!("the rule that {rule} is broken by {breach}"));
         }
     }
     Ok(())

@@ -10,28 +10,28 @@ use tokio::time::sleep;
 use crate::kills::stop_at_end_of_input;
 use crate::settings::Serve;
 
-/// Shorter than the longest jobs, so that stops cut some short.
+/// Shorter than the longest jobs, so that a stop interrupts some of them.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Takes so many milliseconds.
+/// Takes this many milliseconds.
 #[background_job]
 async fn short(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-/// Must not be discarded because its worker stops.
+/// Has one attempt, and must not be discarded because its worker stops.
 #[background_job(max_attempts = 1)]
 async fn once(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-/// Holds a thread.
+/// Occupies a thread.
 #[background_job(blocking, max_attempts = 1)]
 fn heavy(numbers: u64) {
     std::hint::black_box((0..numbers).fold(0_u64, |sum, number| sum ^ number.wrapping_mul(sum | 1)));
 }
 
-/// Makes a job of one of these kinds, one in a hundred longer than the shutdown timeout.
+/// Creates a job of one of these kinds. One in a hundred takes longer than the shutdown timeout.
 pub(super) fn job(random: &mut Rng) -> NewJob {
     match random.u32(0..100) {
         0 => once::new(600).into(),
@@ -41,7 +41,7 @@ pub(super) fn job(random: &mut Rng) -> NewJob {
     }
 }
 
-/// Works until the process is told to stop, or its standard input ends.
+/// Works until SIGTERM, or until the standard input closes.
 pub(crate) async fn run(serve: &Serve) -> Result<(), BoxError> {
     let queue = serve.location.open().await?;
     let orphaned = stop_at_end_of_input();

@@ -1,4 +1,4 @@
-//! What an application notes of its pushes, and what must be true of them once everything has drained.
+//! The notes of an application about its pushes, and their judgement once every job has finished.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,51 +12,51 @@ use super::{postgres, sqlite};
 use crate::queue::Location;
 use crate::report::Report;
 
-/// The notes of one process, a line for each change.
+/// The notes of one process, one line per change.
 #[derive(Debug)]
 pub(in super::super) struct Notes(File);
 
-/// What is known of a push. The last line about the same push counts.
+/// The state of a push. The last line about a push counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
-    /// The identity that the push chose.
+    /// The id that the push chose.
     push: JobId,
     fate: Fate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Fate {
-    /// It was begun, and its transaction may have committed.
+    /// The transaction began, and may have committed.
     Unknown,
-    /// It committed, and its receipt names this job.
+    /// The transaction committed, and its receipt names this job.
     Committed(JobId),
     RolledBack,
 }
 
 impl Notes {
-    /// Creates the notes beside a journal.
+    /// Creates the notes next to a journal.
     pub(in super::super) fn create(journal: &Path) -> std::io::Result<Self> {
         File::options().create_new(true).append(true).open(path(journal)).map(Self)
     }
 
-    /// Notes a transaction that is about to begin.
+    /// Records a transaction that is about to begin.
     pub(in super::super) fn begin(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, BoxError> {
         let pushes: Vec<JobId> = jobs.iter().filter_map(|job| job.id).collect();
         self.write(pushes.iter().map(|push| (*push, Fate::Unknown)))?;
         Ok(pushes)
     }
 
-    /// Notes that it committed.
+    /// Records that the transaction committed.
     pub(in super::super) fn committed(&self, pushes: &[JobId], receipts: &[Receipt]) -> Result<(), BoxError> {
         self.write(pushes.iter().zip(receipts).map(|(push, receipt)| (*push, Fate::Committed(receipt.id()))))
     }
 
-    /// Notes that it was rolled back.
+    /// Records that the transaction was rolled back.
     pub(in super::super) fn rolled_back(&self, pushes: &[JobId]) -> Result<(), BoxError> {
         self.write(pushes.iter().map(|push| (*push, Fate::RolledBack)))
     }
 
-    /// Writes by one call, so that all but the last line of a killed process is whole.
+    /// Writes by one call, so that all lines of a killed process but the last are whole.
     fn write(&self, fates: impl Iterator<Item = (JobId, Fate)>) -> Result<(), BoxError> {
         let mut lines = Vec::new();
         for (push, fate) in fates {
@@ -71,12 +71,12 @@ fn path(journal: &Path) -> PathBuf {
     journal.with_extension("notes")
 }
 
-/// Reads the notes beside all journals.
+/// Reads the notes next to all journals.
 fn read(journals: &[PathBuf]) -> Result<HashMap<JobId, Fate>, BoxError> {
     let mut fates = HashMap::new();
     for path in journals.iter().map(|journal| path(journal)).filter(|path| path.exists()) {
         let text = fs::read_to_string(path)?;
-        // What follows the last line's end was cut off by a kill.
+        // A line without its end was cut off by a kill.
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
         for line in whole.lines() {
             let note: Note = serde_json::from_str(line)?;
@@ -86,7 +86,7 @@ fn read(journals: &[PathBuf]) -> Result<HashMap<JobId, Fate>, BoxError> {
     Ok(fates)
 }
 
-/// Holds the jobs of the queue, as they stand in the end, to the notes and to the table of the application.
+/// Compares the final state of the jobs with the notes and with the application's table.
 pub(in super::super) async fn judge(
     location: &Location,
     listed: &[&JobRecord],
@@ -125,13 +125,13 @@ pub(in super::super) async fn judge(
     let report = report
         .row("units of work completed", sales)
         .row("rows that they wrote", sold.len())
-        .row("attempts of them and their like that failed", attempts.saturating_sub(listed.len() as u64))
+        .row("failed attempts of these jobs", attempts.saturating_sub(listed.len() as u64))
         .row("replacements within transactions", replaced);
     match breaches.first() {
         None => Ok(report),
         Some(first) => {
             println!("{report}");
-            Err(format!("{} breaches of the application's; the first: {first}", breaches.len()).into())
+            Err(format!("{} violations in the application's jobs; the first: {first}", breaches.len()).into())
         }
     }
 }
@@ -139,7 +139,7 @@ pub(in super::super) async fn judge(
 fn lost(push: JobId, fate: Fate, records: &HashMap<JobId, &JobRecord>) -> Option<String> {
     match fate {
         Fate::Committed(job) if !records.contains_key(&job) => {
-            Some(format!("push {push} committed as job {job}, which is gone"))
+            Some(format!("push {push} committed as job {job}, which is missing"))
         }
         Fate::RolledBack if records.contains_key(&push) => {
             Some(format!("push {push} was rolled back, and is stored"))
@@ -148,7 +148,7 @@ fn lost(push: JobId, fate: Fate, records: &HashMap<JobId, &JobRecord>) -> Option
     }
 }
 
-/// Returns what is wrong if the payload of a draft is from a push that did not put it there.
+/// Returns what is wrong if a draft has the payload of a push that can't have put it there.
 fn misreplaced(record: &JobRecord, fates: &HashMap<JobId, Fate>) -> Result<Option<String>, BoxError> {
     let text = record.body.encode()?;
     let body: serde_json::Value = serde_json::from_str(&text)?;

@@ -26,7 +26,7 @@ pub(super) fn services(queue: &PostgresQueue) -> Result<Services, BoxError> {
     Ok(Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?)
 }
 
-/// Makes the table, which has no key, so that it shows what was written twice.
+/// Creates the table. It has no key, so a job that wrote twice has two rows.
 pub(super) async fn prepare(url: &str) -> Result<(), BoxError> {
     let mut database = PgConnection::connect(url).await?;
     sqlx::raw_sql("create table sold (job uuid not null)").execute(&mut database).await?;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{draft, receipt};
 
-/// Adds a write, and takes a while.
+/// Adds a write to the unit of work, and takes a while.
 #[background_job(max_attempts = 1000, backoff = fixed("100ms"), timeout = "10s")]
 pub(super) async fn sell(
     #[inject] db: &mut SqliteUnitOfWork,
@@ -28,7 +28,7 @@ pub(super) fn services(queue: &SqliteQueue) -> Result<Services, BoxError> {
     Ok(Services::builder().unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end).build()?)
 }
 
-/// Makes the table, which has no key, so that it shows what was written twice.
+/// Creates the table. It has no key, so a job that wrote twice has two rows.
 pub(super) fn prepare(file: &Path) -> Result<(), BoxError> {
     Ok(Connection::open(file)?.execute_batch("create table sold (job text not null)")?)
 }

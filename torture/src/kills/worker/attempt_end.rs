@@ -1,4 +1,4 @@
-//! How an attempt ends: at random, and mostly well.
+//! How an attempt ends: at random, usually well.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,14 @@ use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 
 use crate::jobs;
 
-/// A settlement, and what a history notes of its followups.
+/// A settlement, and the records of its followups.
 pub(super) struct AttemptEnd {
     pub(super) settlement: Settlement,
     followups: Vec<Pushed>,
 }
 
 impl AttemptEnd {
-    /// What a history notes of it, given its answer.
+    /// Returns the events of the settlement, given its outcome.
     pub(super) fn kinds(&self, outcome: KnownOutcome) -> Vec<EventKind> {
         let Settlement { lease, transition, .. } = &self.settlement;
         let settled = EventKind::Settled { lease: lease.clone(), transition: transition.clone(), outcome };
@@ -25,7 +25,7 @@ impl AttemptEnd {
     }
 }
 
-/// Chooses how an attempt ends; `None` leaves its lease to expire.
+/// Chooses how an attempt ends. `None` leaves its lease to expire.
 pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<AttemptEnd>, QueueError> {
     let at = Timestamp::from(SystemTime::now()).saturating_add(Duration::from_millis(random.u64(0..600)));
     let transition = match random.u32(0..100) {
@@ -50,7 +50,7 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Atte
     Ok(Some(AttemptEnd { settlement: settlement.followups(jobs), followups }))
 }
 
-/// A settlement doesn't tell which followups' keys were taken, so these have none.
+/// Removes the unique key: a settlement's answer doesn't say which followups' keys were taken.
 fn without_key(mut job: queue_core::NewJob) -> queue_core::NewJob {
     job.unique = None;
     job
