@@ -63,9 +63,9 @@ pub struct FieldCheck {
     pub name: &'static str,
     /// Whether it is as expected.
     pub is_equal: bool,
-    /// What was expected.
+    /// The expected value.
     pub expected: String,
-    /// What it is.
+    /// The actual value.
     pub actual: String,
 }
 

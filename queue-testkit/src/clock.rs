@@ -35,7 +35,7 @@ struct State {
 }
 
 impl VirtualClock {
-    /// Where virtual time starts: noon of 1 January 2030, UTC.
+    /// The start of virtual time: noon of 1 January 2030, UTC.
     pub const START: Timestamp = Timestamp::from_micros(1_893_499_200_000_000);
 
     /// Creates a clock that shows [`VirtualClock::START`].

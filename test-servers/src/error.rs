@@ -26,7 +26,7 @@ pub enum ServerError {
     /// An operation on a file or a process failed.
     #[error("{what}")]
     Io {
-        /// What failed.
+        /// The operation.
         what: String,
         /// The operating system's error.
         source: io::Error,

@@ -230,7 +230,7 @@ impl Postgres {
         self.folder.path().join("data")
     }
 
-    /// Makes the server's user the owner of a folder, so that the server can keep files there.
+    /// Changes the owner of a folder to the server's user, so that the server can keep files there.
     ///
     /// # Errors
     ///

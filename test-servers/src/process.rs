@@ -38,7 +38,7 @@ pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     ids("postgres").or_else(|| ids("nobody"))
 }
 
-/// Makes the unprivileged user the owner of a folder.
+/// Changes the owner of a folder to the unprivileged user.
 pub(crate) fn chown_to_user(folder: &Path) -> Result<(), ServerError> {
     let changed = unprivileged_user().map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)));
     changed.map_err(ServerError::io(format!("`{}` can't change its owner", folder.display())))

@@ -94,7 +94,7 @@ struct Journal {
 }
 
 impl Journal {
-    /// Makes a call, and returns its span with its answer.
+    /// Awaits a call, and returns its span with its answer.
     async fn timed<T>(&self, name: &str, call: impl Future<Output = Result<T, QueueError>>) -> (Span, T) {
         let start = LogTime { order: self.next_order(), queue_time: self.fixture.now() };
         let answer = succeeded(name, call.await);

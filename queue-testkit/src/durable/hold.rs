@@ -17,7 +17,7 @@ const MEANWHILE: Duration = Duration::from_secs(2);
 /// The queue of the held job.
 pub(super) const QUEUE: &str = "held";
 
-/// What the open transaction has done.
+/// The work that the open transaction has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
     Reading,

@@ -1,4 +1,4 @@
-//! What opening a store creates, refuses and keeps (D7, D8, D10).
+//! Opening a store: it migrates once, refuses what it can't open, and keeps the jobs of earlier versions (D7, D8, D10).
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use queue_core::{JobId, Lease, QueueName};
 pub enum Operation {
     /// Cancels a job.
     Cancel(JobId),
-    /// Makes a job available again.
+    /// Retries a job, so that it is available again.
     Retry(JobId),
     /// Removes a job.
     Delete(JobId),

@@ -12,7 +12,7 @@ use crate::kit::KitError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Break {
-    /// Where the worker crashed.
+    /// The point of the crash.
     pub point: CrashPoint,
     /// The invariant's error.
     pub message: String,

@@ -9,7 +9,7 @@ use super::fault::FleetFault;
 pub struct SimulationError {
     /// The seed of the run.
     pub seed: u64,
-    /// What is wrong.
+    /// The scenario's error.
     pub message: String,
     /// The faults with which the run fails, each with its number among the faults of the seed.
     pub faults: Vec<(usize, FleetFault)>,

@@ -14,7 +14,7 @@ use super::span::Span;
 pub struct Event {
     /// When the call took place.
     pub span: Span,
-    /// What the call was and what its caller learnt.
+    /// The kind of the call, with the answer that its caller received.
     pub kind: EventKind,
 }
 
@@ -33,7 +33,7 @@ pub enum EventKind {
     },
     /// A claim returned no job to its caller: it was empty, it failed, or it was never answered.
     ///
-    /// Jobs that it leased nevertheless have no holder until their leases are released or expire.
+    /// Jobs that it leased although it did not return them have no holder until their leases are released or expire.
     EmptyClaim {
         /// The maximum number of jobs that the claim asked for.
         max: usize,

@@ -1,4 +1,4 @@
-//! What the caller of a call knows about its effect.
+//! The effect of a call, as far as its caller knows it.
 
 use queue_core::{QueueError, QueueErrorKind, Settled};
 use serde::{Deserialize, Serialize};

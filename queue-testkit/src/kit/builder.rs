@@ -83,7 +83,7 @@ impl TestKitBuilder {
         self
     }
 
-    /// Permutes, by the seed, what a fleet of workers may permute: which queue is asked first, how many jobs are held at once, and
+    /// Permutes, by the seed, what a fleet of workers may permute: the order of the queues, the number of jobs held at once, and
     /// which of those runs first. Without a seed, jobs run strictly in order.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);

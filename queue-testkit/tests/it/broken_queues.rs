@@ -1,4 +1,4 @@
-//! Holds the suite to catching bugs (T10): for each law a queue that breaks it, and the suite sees that it does.
+//! Checks that the suite catches bugs (T10): for each law there is a broken queue, and the suite must report that law.
 
 mod broken;
 mod claim;
@@ -17,10 +17,10 @@ use queue_testkit::conformance::{check, check_within};
 
 use broken::{Broken, Bug};
 
-/// How long the suite waits for what a broken queue will never do.
+/// How long the suite waits for an event that a broken queue never delivers.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Makes a test of each bug, named for the law and the bug.
+/// Generates a test of each bug, named for the law and the bug.
 macro_rules! bugs {
     ($($(#[$doc:meta])* $law:ident $name:ident: $bug:ty;)*) => {
         $(
@@ -33,23 +33,23 @@ macro_rules! bugs {
 
         /// T10: There is a broken queue for each law.
         #[test]
-        fn no_law_is_without_a_queue_that_breaks_it() {
+        fn each_law_has_a_broken_queue() {
             let broken = [$(stringify!($law)),*];
 
             for law in queue_testkit::conformance::laws() {
                 let number = law.split('_').next().unwrap_or_default();
-                assert!(broken.contains(&number), "no broken queue shows that the suite notices a breach of {law}");
+                assert!(broken.contains(&number), "no broken queue breaks {law}");
             }
         }
     };
 }
 
-/// Holds that the suite finds the bug, and names the law.
+/// Checks that the suite finds the bug, and names the law.
 #[track_caller]
 fn breaks<B: Bug>(law: &str) {
     let found = check_within(law, PATIENCE, async || Broken::<B>::new());
 
-    let message = found.expect_err("the suite took the broken queue for a right one");
+    let message = found.expect_err("the suite passed a broken queue");
     let named = format!("the queue breaks law {}: ", law.to_uppercase());
     assert!(message.starts_with(&named), "the message must name the law: {message}");
 }
@@ -66,7 +66,7 @@ bugs! {
     /// T10, Q5
     q5 a_push_that_can_be_cut_in_two: push::CutInTwo;
     /// T10, Q6
-    q6 payloads_parsed_and_written_anew: push::PayloadsRewritten;
+    q6 payloads_parsed_and_rewritten: push::PayloadsRewritten;
     /// T10, Q7
     q7 a_closure_stored_as_null: push::ClosuresSwallowed;
     /// T10, Q8
@@ -100,9 +100,9 @@ bugs! {
     /// T10, Q21
     q21 a_claim_that_waits_on_its_first_queue: claim::WaitsOnTheFirst;
     /// T10, Q22
-    q22 a_close_that_wakes_nobody: claim::CloseWakesNobody;
+    q22 a_close_that_wakes_no_claim: claim::CloseWakesNobody;
     /// T10, Q61
-    q61 a_claim_that_is_deaf_to_its_stop: claim::DeafToStops;
+    q61 a_claim_that_ignores_its_stop: claim::DeafToStops;
     /// T10, Q61
     q61 a_stop_that_leaves_a_lease_behind: claim::StopLeavesALease;
     /// T10, Q23
@@ -134,7 +134,7 @@ bugs! {
     /// T10, Q36
     q36 a_cancel_without_its_reason: settle::CancelForgets;
     /// T10, Q37
-    q37 one_stale_settlement_spoils_the_batch: settle::AllOrNothing;
+    q37 one_stale_settlement_refuses_the_batch: settle::AllOrNothing;
     /// T10, Q38
     q38 followups_stored_beforehand: settle::FollowupsFirst;
     /// T10, Q38
@@ -146,7 +146,7 @@ bugs! {
     /// T10, Q94
     q94 a_snooze_with_an_error_that_counts: settle::SnoozeWithErrorCounts;
     /// T10, Q40
-    q40 a_renewal_that_keeps_the_cancel_to_itself: operate::CancelUntold;
+    q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41
     q41 an_executing_job_retried: operate::RetriesAnything;
     /// T10, Q42
@@ -170,7 +170,7 @@ bugs! {
     /// T10, Q51
     q51 replace_that_keeps: room::ReplaceKeeps;
     /// T10, Q91
-    q91 what_is_not_finite_stored_as_null: edges::NotFiniteAsNull;
+    q91 non_finite_numbers_stored_as_null: edges::NotFiniteAsNull;
     /// T10, Q92
     q92 long_texts_cut_without_a_note: edges::CutWithoutNote;
     /// T10, Q92
@@ -178,7 +178,7 @@ bugs! {
     /// T10, Q93
     q93 an_endless_lease_that_overflows: edges::LeaseOverflows;
     /// T10, Q52
-    q52 a_batch_that_waits_for_room_that_cannot_be: room::TooLargeWaits;
+    q52 a_batch_larger_than_the_bound_that_waits: room::TooLargeWaits;
     /// T10, Q53
     q53 a_try_push_that_waits: room::TryPushWaits;
     /// T10, Q54
@@ -191,21 +191,21 @@ bugs! {
     q56 a_delivery_made_twice_among_many: claim::DeliversTwice;
 }
 
-/// T10: A law that does not exist is no law that holds.
+/// T10: A law that does not exist does not pass.
 #[test]
 fn an_unknown_law_is_an_error() {
     let error = check("q999", async || ModelQueue::new()).expect_err("there is no such law");
 
-    assert!(error.contains("q999"), "the error names it: {error}");
+    assert!(error.contains("q999"), "the error must name the law: {error}");
 }
 
-/// T10, Q55: A sequence that fails is shown with its seed, and no longer than it need be.
+/// T10, Q55: The report of a failing sequence has its seed, and the sequence is shrunk.
 #[test]
 fn a_random_sequence_that_fails_is_shown_short_and_with_its_seed() {
     let found = check_within("q55", PATIENCE, async || Broken::<lease::RenewsByTheDefault>::new());
 
-    let message = found.expect_err("the suite took the broken queue for a right one");
-    assert!(message.contains("`QUEUE_CONFORMANCE_SEED="), "how to see it again: {message}");
+    let message = found.expect_err("the suite passed a broken queue");
+    assert!(message.contains("`QUEUE_CONFORMANCE_SEED="), "the message must say how to repeat it: {message}");
     let calls =
         message.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()));
     let calls = calls.count();

@@ -1,4 +1,4 @@
-//! A run that is not the same each time is told, with the job that is to blame.
+//! Non-deterministic runs are reported, with the job that causes the difference.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -17,12 +17,12 @@ async fn steady(#[inject] context: &JobContext) {
 }
 
 #[background_job]
-async fn by_the_wall(#[inject] context: &JobContext) {
+async fn by_the_wall_clock(#[inject] context: &JobContext) {
     context.then(note::new(format!("{:?}", SystemTime::now())));
 }
 
 async fn kit<J: queue_core::Job>(job: J) -> Result<TestKit, BoxError> {
-    let kit = TestKit::new(jobs![note, steady, by_the_wall]).build()?;
+    let kit = TestKit::new(jobs![note, steady, by_the_wall_clock]).build()?;
     kit.queue().enqueue(job).await?;
     Ok(kit)
 }
@@ -36,7 +36,7 @@ fn a_job_that_takes_its_time_from_its_context_is_the_same_each_time() {
 
 #[test]
 fn a_job_that_asks_the_machine_for_the_time_is_named() {
-    let error = block_on(assert_deterministic(async || kit(by_the_wall::new()).await)).unwrap_err();
+    let error = block_on(assert_deterministic(async || kit(by_the_wall_clock::new()).await)).unwrap_err();
 
     let text = error.to_string();
     assert!(text.contains("job 2, `note`"), "{text}");
@@ -44,7 +44,7 @@ fn a_job_that_asks_the_machine_for_the_time_is_named() {
 }
 
 #[test]
-fn a_set_up_that_fails_says_so() {
+fn an_error_of_the_set_up_is_returned() {
     let error =
         block_on(assert_deterministic(async || Err::<TestKit, BoxError>("no bank".into()))).unwrap_err();
 
@@ -52,13 +52,13 @@ fn a_set_up_that_fails_says_so() {
 }
 
 #[test]
-fn a_job_that_is_there_the_second_time_alone_is_a_difference() {
+fn a_job_only_in_the_second_run_is_a_difference() {
     let times = AtomicU32::new(0);
 
     let error = block_on(assert_deterministic(async || {
         let kit = kit(note::new("the same")).await?;
         if times.fetch_add(1, Ordering::SeqCst) > 0 {
-            // So far ahead that it isn't run, and is all that differs.
+            // A job so far ahead that it doesn't run. It is the only difference.
             kit.queue().enqueue(note::new("more")).delay(Duration::from_secs(100 * 24 * 3600)).await?;
         }
         Ok(kit)

@@ -1,4 +1,4 @@
-//! The crash explorer finds what a worker's death breaks, and nothing else (T9).
+//! The crash explorer finds the points at which a crash breaks a job, and no others (T9).
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use queue_core::{
 use queue_testkit::explore::{CrashPoint, ExploreError};
 use queue_testkit::{KitQueue, TestKit, block_on, crash_everywhere};
 
-/// Somebody who charges, and forgets a charge that has the key of an earlier one.
+/// A bank that counts charges, and ignores a charge with the key of an earlier one.
 #[derive(Debug, Default)]
 struct Bank {
     keys: Mutex<HashSet<String>>,
@@ -21,7 +21,7 @@ struct Bank {
 
 impl Bank {
     async fn charge(&self, key: Option<String>) {
-        if key.is_none_or(|key| self.keys.lock().expect("nobody panics with it").insert(key)) {
+        if key.is_none_or(|key| self.keys.lock().expect("the lock is not poisoned").insert(key)) {
             self.charges.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -42,7 +42,7 @@ async fn charge_by_key(#[inject] bank: &Bank, #[inject] context: &JobContext) {
     std::future::ready(()).await;
 }
 
-/// Charges that are made when the job is settled, and not otherwise.
+/// Charges that are made only when the job is settled.
 struct Charges {
     queue: KitQueue,
     bank: Arc<Bank>,
@@ -72,7 +72,7 @@ async fn charge_with_completion(#[inject] charges: &mut Charges) {
 
 async fn with_bank<J: queue_core::Job>(job: J) -> Result<(TestKit, Arc<Bank>), BoxError> {
     let bank = Arc::new(Bank::default());
-    // The unit of work settles in the kit's own queue, which is there once the kit is.
+    // The unit of work settles in the kit's own queue, which exists once the kit is built.
     let queue = Arc::new(std::sync::OnceLock::<KitQueue>::new());
     let (of, charged) = (queue.clone(), bank.clone());
     let begin = move |context: JobContext| {
@@ -95,13 +95,13 @@ fn charged_once((_, bank): &(TestKit, Arc<Bank>)) -> Result<(), String> {
     if bank.charges() == 1 { Ok(()) } else { Err(format!("charged {} times", bank.charges())) }
 }
 
-/// The first line of this file that has a text in it.
+/// Returns the first line of this file that contains a text.
 fn line_of(text: &str) -> usize {
     1 + include_str!("explore.rs").lines().position(|line| line.contains(text)).expect("a line")
 }
 
 #[test]
-fn a_job_that_charges_twice_is_caught_where_it_does() {
+fn the_line_after_which_a_job_charges_twice_is_named() {
     let found = block_on(crash_everywhere(async || with_bank(charge::new()).await).check(charged_once));
 
     let Err(ExploreError::Broken { crashes, breaks }) = found else { panic!("{found:?}") };
@@ -115,7 +115,7 @@ fn a_job_that_charges_twice_is_caught_where_it_does() {
         format!("{}:{line}:5: after `bank.charge(None)`, in `charge`", file!()),
         "charged 2 times".to_owned(),
         format!("crash_everywhere(..).only({after:?}).check(..)"),
-        "needs a key".to_owned(),
+        "needs an idempotency key".to_owned(),
     ] {
         assert!(error.contains(&part), "{part} in:\n{error}");
     }
@@ -130,7 +130,7 @@ fn a_job_that_charges_by_a_key_passes() {
 }
 
 #[test]
-fn so_does_one_whose_charge_commits_with_its_completion() {
+fn a_job_whose_charge_commits_with_its_completion_passes() {
     let job = async || with_bank(charge_with_completion::new()).await;
 
     let explored = block_on(crash_everywhere(job).check(charged_once));
@@ -139,7 +139,7 @@ fn so_does_one_whose_charge_commits_with_its_completion() {
 }
 
 #[test]
-fn one_point_alone_is_explored_by_its_name() {
+fn a_single_point_is_explored_by_its_name() {
     let job = async || with_bank(charge::new()).await;
 
     let one = block_on(crash_everywhere(job).only("charge unsettled #1").check(charged_once));
@@ -158,13 +158,13 @@ struct Steps(Mutex<Vec<u32>>);
 async fn walk(#[inject] steps: &Steps, count: u32) {
     for step in 0..count {
         std::future::ready(()).await;
-        steps.0.lock().expect("nobody panics with it").push(step);
+        steps.0.lock().expect("the lock is not poisoned").push(step);
     }
 }
 
-/// A loop's points are explored the first, the second and the last time: else cost is quadratic.
+/// Of a point in a loop, the first, the second and the last time are explored: more would cost quadratic time.
 #[test]
-fn in_a_loop_the_first_the_second_and_the_last_time_stand_for_all() {
+fn only_the_first_the_second_and_the_last_time_of_a_point_are_explored() {
     let setup = async || {
         let steps = Arc::new(Steps::default());
         let kit = TestKit::new(jobs![walk]).singleton_as(steps.clone()).build()?;
@@ -189,18 +189,18 @@ fn in_a_loop_the_first_the_second_and_the_last_time_stand_for_all() {
 #[background_job]
 async fn nap(#[inject] steps: &Steps) -> Result<(), JobError> {
     let (first, second) = tokio::join!(doze(steps), async { std::future::ready(7).await });
-    steps.0.lock().expect("nobody panics with it").push(first + second);
+    steps.0.lock().expect("the lock is not poisoned").push(first + second);
     Ok(())
 }
 
 async fn doze(steps: &Steps) -> u32 {
     tokio::time::sleep(Duration::from_secs(1)).await; // virtual
-    steps.0.lock().expect("nobody panics with it").push(1);
+    steps.0.lock().expect("the lock is not poisoned").push(1);
     tokio::time::sleep(Duration::from_secs(1)).await; // virtual
     1
 }
 
-/// Suspensions in what the body calls are points, too, and so is what is inside of `join!`.
+/// Suspensions in the functions that the body calls are points too, also inside of `join!`.
 #[tokio::test(start_paused = true)]
 async fn a_job_dies_at_each_suspension_of_what_it_calls() {
     let setup = async || {
@@ -221,7 +221,7 @@ async fn a_job_dies_at_each_suspension_of_what_it_calls() {
     let at = format!("{}:{}:27", file!(), line_of("tokio::join!(doze"));
     let points: Vec<_> = breaks.iter().map(|found| found.point.name()).collect();
     let expected = [
-        // Once the first nap is over; before that, nothing had been done.
+        // After the first nap is over; before that, the job had done nothing.
         format!("nap waiting at {at} #2"),
         format!("nap after {at} #1"),
         "nap unsettled #1".to_owned(),
@@ -243,7 +243,7 @@ async fn both_or_neither() -> Result<(), JobError> {
     Ok(())
 }
 
-/// T9: what is inside of `try_join!` is explored like what is inside of `join!`.
+/// T9: futures inside of `try_join!` are explored like futures inside of `join!`.
 #[test]
 fn a_job_dies_inside_of_what_it_joins() {
     let kit = async |job: NewJob| {
@@ -261,14 +261,14 @@ fn a_job_dies_inside_of_what_it_joins() {
 
 #[background_job]
 async fn gamble(#[inject] calls: &AtomicU32) {
-    // Something that isn't the same in each run.
+    // Differs from run to run.
     if calls.fetch_add(1, Ordering::SeqCst) == 0 {
         std::future::ready(()).await;
     }
 }
 
 #[test]
-fn what_can_not_be_explored_says_why() {
+fn an_exploration_that_can_not_start_returns_why() {
     let idle = async || Ok(TestKit::new(jobs![charge]).singleton(Bank::default()).build()?);
     let nothing = block_on(crash_everywhere(idle).check(|_| ()));
     assert!(matches!(nothing, Err(ExploreError::NothingRan)), "{nothing:?}");
@@ -303,9 +303,9 @@ async fn fails_once(#[inject] calls: &AtomicU32) -> Result<(), JobError> {
     Ok(())
 }
 
-/// A panic of the job's own is a failure as ever, and its points are those of two attempts.
+/// A panic of the job itself is a failure, and both attempts have points.
 #[test]
-fn panics_of_the_job_are_its_own() {
+fn a_panic_of_the_job_is_a_failure_and_no_crash() {
     let setup = async || {
         let calls = Arc::new(AtomicU32::new(0));
         let kit = TestKit::new(jobs![fails_once]).singleton_as(calls.clone()).build()?;

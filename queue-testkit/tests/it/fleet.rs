@@ -1,4 +1,4 @@
-//! The fleet simulation runs the real loop, finds what is wrong, and makes a run again.
+//! The fleet simulation runs the real loop, finds violations, and repeats a run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,14 +12,14 @@ use queue_testkit::fleet::{FleetFault, Node, Sim};
 use queue_testkit::{Operation, simulate};
 use queue_tokio::{HostContext, HostedService as _, QueueService};
 
-/// What jobs did, by job.
+/// The number of runs of each job.
 #[derive(Clone, Default)]
 struct Effects(Arc<Mutex<BTreeMap<JobId, u32>>>);
 
 #[background_job]
 async fn act(#[inject] effects: &Effects, #[inject] context: &JobContext) {
     context.sleep(Duration::from_secs(2)).await; // virtual
-    *effects.0.lock().expect("nobody panics with it").entry(context.id()).or_default() += 1;
+    *effects.0.lock().expect("the lock is not poisoned").entry(context.id()).or_default() += 1;
 }
 
 async fn serve(node: Node, effects: Effects) {
@@ -29,7 +29,7 @@ async fn serve(node: Node, effects: Effects) {
     service.runtime(node.runtime()).run(&context).await.expect("a loop that goes on");
 }
 
-/// Three nodes do ten jobs; tells how often each was done.
+/// Runs ten jobs on three nodes. Returns how often each job ran.
 async fn work(sim: &Sim) -> Result<BTreeMap<JobId, u32>, BoxError> {
     let effects = Effects::default();
     for _ in 0..3 {
@@ -38,7 +38,7 @@ async fn work(sim: &Sim) -> Result<BTreeMap<JobId, u32>, BoxError> {
     }
     sim.queue().enqueue_all((0..10).map(|_| act::new())).await?;
     sim.run_until_finished().await?;
-    let done = effects.0.lock().expect("nobody panics with it").clone();
+    let done = effects.0.lock().expect("the lock is not poisoned").clone();
     Ok(done)
 }
 
@@ -53,14 +53,14 @@ async fn each_is_done_and_recorded(sim: Sim) -> Result<(), BoxError> {
 }
 
 #[test]
-fn whatever_goes_wrong_each_job_is_done() {
+fn each_job_is_done_under_random_faults() {
     let simulated = simulate(each_is_done_and_recorded).runs(300).check().unwrap();
 
     assert_eq!(simulated.runs, 300);
     assert!(simulated.faults > 500, "{simulated:?}");
 }
 
-/// The calls of a loop, each answered never, by a queue that does what they ask for and by one that does not.
+/// Calls of a loop that are never answered, with and without effect, for every operation.
 fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<FleetFault>> {
     let operations = [Operation::Claim, Operation::Renew, Operation::Settle];
     let kinds = operations.into_iter().flat_map(|operation| [(operation, true), (operation, false)]);
@@ -73,7 +73,7 @@ fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<FleetF
         .collect()
 }
 
-/// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time and no job.
+/// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time, but no job.
 #[test]
 fn a_fleet_survives_calls_that_are_never_answered() {
     for faults in silences(3, 1..=3) {
@@ -83,7 +83,7 @@ fn a_fleet_survives_calls_that_are_never_answered() {
     }
 }
 
-/// A loop that bounds no call.
+/// A loop without a timeout for its calls.
 async fn serve_without_bounds(node: Node) {
     let (queue, demand) = (node.queue(), Demand::new("default", 1));
     loop {
@@ -94,7 +94,7 @@ async fn serve_without_bounds(node: Node) {
     }
 }
 
-/// T21: a loop that waits for an answer for ever is found, with the call that was never answered.
+/// T21: the simulation finds a loop that waits for ever for an answer, and names the call that was never answered.
 #[test]
 fn a_loop_that_waits_for_an_answer_for_ever_is_found() {
     let waits_for_ever = async |sim: Sim| {
@@ -122,7 +122,7 @@ fn a_loop_that_waits_for_an_answer_for_ever_is_found() {
     assert!(matches!(error.faults[..], [(_, FleetFault::NoAnswer { .. })]), "found by chance too: {error}");
 }
 
-/// T1: the same seeds go the same way, and others another.
+/// T1: the same seed gives the same run, and another seed gives another run.
 #[test]
 fn the_same_seed_is_the_same_run() {
     let fingerprint = |seed| simulate(each_is_done_and_recorded).seed(seed).check().unwrap().fingerprint;
@@ -133,10 +133,10 @@ fn the_same_seed_is_the_same_run() {
     assert!(fingerprints.windows(2).all(|pair| pair[0] != pair[1]), "{fingerprints:?}");
 }
 
-/// An effect that must happen once happens twice where a worker dies or is cut off: the fewest troubles that do that are
-/// told, and the call that does it again.
+/// An effect that must happen once happens twice if a worker crashes or is cut off. The report has a minimal list of faults, and
+/// the call that repeats the run.
 #[test]
-fn a_job_that_must_not_run_twice_is_found_and_the_run_is_made_small() {
+fn a_job_that_must_not_run_twice_is_found_with_one_fault() {
     let once = async |sim: Sim| {
         let done = work(&sim).await?;
         match done.iter().find(|(_, count)| **count > 1) {
@@ -158,7 +158,7 @@ fn a_job_that_must_not_run_twice_is_found_and_the_run_is_made_small() {
 }
 
 #[test]
-fn what_can_not_go_on_says_so() {
+fn a_run_that_panics_or_hangs_is_reported() {
     let panics = async |sim: Sim| {
         sim.start(|node| async move { assert!(node.number() > 0, "no node is like me") });
         sim.run_until_finished().await?;

@@ -1,4 +1,4 @@
-//! `#[queue_testkit::test]` sets up what a test needs.
+//! `#[queue_testkit::test]` sets up a test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn time_is_virtual() {
 }
 
 #[queue_testkit::test(jobs = [count], services = services())]
-async fn a_kit_is_handed_over(kit: TestKit) -> Result<(), BoxError> {
+async fn a_test_may_take_its_kit_by_value(kit: TestKit) -> Result<(), BoxError> {
     kit.queue().enqueue(count::new()).await?;
 
     kit.run_until_idle().await?.expect_success();
@@ -35,13 +35,13 @@ async fn a_kit_is_handed_over(kit: TestKit) -> Result<(), BoxError> {
 }
 
 #[queue_testkit::test(jobs = [count], services = services(), seed = 7)]
-async fn or_lent(kit: &TestKit) {
+async fn a_test_may_take_its_kit_by_reference(kit: &TestKit) {
     assert!(kit.jobs().is_empty());
 }
 
 #[queue_testkit::test(jobs = [count])]
 #[should_panic(expected = "the kit of this test can't be built")]
-async fn one_that_can_not_be_built_says_why(kit: TestKit) {
+async fn a_kit_that_can_not_be_built_fails_the_test(kit: TestKit) {
     drop(kit);
 }
 

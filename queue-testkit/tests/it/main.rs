@@ -1,4 +1,4 @@
-//! Holds the testkit's queue and the conformance suite to what they promise.
+//! Checks the testkit itself: its kit, its queue, its simulations and its conformance suite.
 
 mod broken_queues;
 mod determinism;

@@ -1,4 +1,4 @@
-//! Holds the testkit's own queue to every law of queues, and to what only a model can get wrong.
+//! Checks the testkit's own queue against every law of queues, and against mistakes that only a model can make.
 
 use futures_util::FutureExt as _;
 use queue_core::{Body, Demand, JobId, NewJob, Queue as _, QueueErrorKind, Receipt, Unique};
@@ -10,11 +10,12 @@ fn job() -> NewJob {
     NewJob::new("work", Body::stored("null"))
 }
 
-/// Q53: Of two jobs with a key whose holder has started, the one that follows it takes room, wherever it stands in the batch.
+/// Q53: Two jobs of a batch have a key whose holder has started. The job that will follow the holder needs capacity, at either
+/// place in the batch.
 #[test]
 fn a_job_that_will_follow_a_started_one_takes_room_behind_one_that_will_not() {
     let queue = ModelQueue::bounded(VirtualClock::new(), 2);
-    queue.try_push(vec![job().unique("key"), job().queue("other")]).expect("there is room for two");
+    queue.try_push(vec![job().unique("key"), job().queue("other")]).expect("there is capacity for two");
     let claimed = queue.claim(&Demand::new("default", 1)).now_or_never().expect("a job is ready");
     assert_eq!(claimed.map(|jobs| jobs.len()).ok(), Some(1), "the holder of the key has started");
 
@@ -23,12 +24,12 @@ fn a_job_that_will_follow_a_started_one_takes_room_behind_one_that_will_not() {
     assert_eq!(answer.map_err(|error| error.kind()), Err(QueueErrorKind::Full));
 }
 
-/// Q53: An identity is taken by a job that is stored, not by one whose key was taken.
+/// Q53: An id is taken by a job that is stored, but not by a job whose key was taken.
 #[test]
 fn a_second_job_of_an_identity_takes_room_if_the_first_is_not_stored() {
     let queue = ModelQueue::bounded(VirtualClock::new(), 2);
     let id = JobId::from_u128(7);
-    let first = queue.try_push(vec![job().unique("key"), job()]).expect("there is room for two");
+    let first = queue.try_push(vec![job().unique("key"), job()]).expect("there is capacity for two");
     let holder = first.first().map(|receipt| receipt.id());
 
     let known = queue.try_push(vec![job().id(id).unique("key")]);
@@ -37,7 +38,7 @@ fn a_second_job_of_an_identity_takes_room_if_the_first_is_not_stored() {
     assert_eq!(
         known.ok(),
         holder.map(|holder| vec![Receipt::Existing(holder)]),
-        "a job whose key is taken takes no room"
+        "a job whose key is taken needs no capacity"
     );
     assert_eq!(answer.map_err(|error| error.kind()), Err(QueueErrorKind::Full));
 }

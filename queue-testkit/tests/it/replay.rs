@@ -1,4 +1,4 @@
-//! A job that failed in production fails in a test (T11).
+//! A job that failed in production fails again in a test (T11).
 
 use queue_core::{Admin as _, JobContext, JobError, NewJob, QueueExt as _, background_job, jobs};
 use queue_testkit::{KitError, TestKit, block_on};
@@ -33,7 +33,7 @@ fn a_failed_job_replays_with_its_payload_its_meta_and_its_attempt() {
 }
 
 #[test]
-fn what_is_no_job_is_refused() {
+fn a_text_that_is_no_exported_job_is_refused() {
     let kit = TestKit::new(jobs![bill]).build().unwrap();
 
     let refused = block_on(kit.replay("{}")).unwrap_err();

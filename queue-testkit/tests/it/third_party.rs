@@ -1,4 +1,4 @@
-//! Holds the suite to being fair: a queue written against the public API alone, in another way than the model, passes every law.
+//! Checks that the suite is fair: a queue that uses the public API only, and works otherwise than the model, passes every law.
 
 mod list;
 mod operate;

@@ -12,7 +12,7 @@ type TestResult = Result<(), Box<dyn std::error::Error>>;
 /// The time limit of every wait for an event that must happen.
 const SOON: Duration = Duration::from_secs(20);
 
-/// How long an event that must not happen is waited for.
+/// How long the tests wait for an event that must not happen.
 const A_WHILE: Duration = Duration::from_millis(150);
 
 /// Starts a server that sends back what it receives, and reports how each connection ended.

@@ -25,7 +25,7 @@ enum End {
     RolledBack,
 }
 
-/// Works with the database until the process is asked to end.
+/// Works with the database until the driver stops the process.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Load::open(role).await?;
     let notes = Notes::create(&role.journal)?;

@@ -19,7 +19,7 @@ const PRODUCERS: usize = 3;
 const WORKERS: usize = 4;
 const APPLICATIONS: usize = 2;
 
-/// How long a process may take to end after it is asked to.
+/// The time limit for a process to end after a request to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The work of a process.

@@ -34,7 +34,7 @@ impl Load {
         Ok(Self { queue: store.admin(), store, journal, stop })
     }
 
-    /// Makes a call and records it. Repeats it a few times while its outcome is unknown.
+    /// Records a call and its answer. Repeats the call a few times while its outcome is unknown.
     ///
     /// `intended` are the events that hold if no answer comes, `to_events` converts an answer to events. Returns `None` after the
     /// last try.

@@ -85,7 +85,7 @@ pub(super) async fn prepare(location: &Location) -> Result<(), BoxError> {
     }
 }
 
-/// Works on the queue until the process is asked to end.
+/// Works on the queue until the driver stops the process.
 pub(super) async fn work(store: Store, stop: CancellationToken) -> Result<(), BoxError> {
     let (jobs, services): (Jobs, Services) = match &store {
         Store::Postgres(queue) => (postgres::jobs(), postgres::services(queue)?),

@@ -21,7 +21,7 @@ use crate::settings::Role;
 /// The number of loops that claim through one handle at once.
 const LOOPS: u64 = 3;
 
-/// Works until the process is asked to end.
+/// Works until the driver stops the process.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let load = Arc::new(Load::open(role).await?);
     tokio::spawn(stop_at_sigterm(load.stop.clone()));

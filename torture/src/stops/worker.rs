@@ -19,7 +19,7 @@ async fn short(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-/// Has one attempt, and must not be discarded because its worker stops.
+/// A job with one attempt, which must not be discarded because its worker stops.
 #[background_job(max_attempts = 1)]
 async fn once(millis: u64) {
     sleep(Duration::from_millis(millis)).await;

@@ -21,7 +21,7 @@ use view::{Counted, DeliveryView, RecordView};
 /// The failure of a sequence.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// What was expected and what was found.
+    /// The expected and the actual answer.
     pub(super) text: String,
     /// The calls up to the one that failed.
     pub(super) calls: Vec<Call>,
@@ -86,7 +86,7 @@ impl Lockstep {
         Err(Failure { text, calls, length: sequence.len(), is_quick: true })
     }
 
-    /// Makes a call on both, and compares the answers.
+    /// Runs a call on both, and compares the answers.
     async fn make(&mut self, call: Call) -> Result<(), String> {
         let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
         match call {

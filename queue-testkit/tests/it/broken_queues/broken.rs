@@ -1,4 +1,4 @@
-//! A right queue with one wrong thing about it.
+//! A right queue with one bug.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use queue_core::{
 };
 use queue_testkit::{Bounded, Fixture, ModelQueue, VirtualClock};
 
-/// What is wrong: each call that a bug doesn't say otherwise about is done right.
+/// A bug. The default of each method is right, so a bug overrides only the calls that it breaks.
 #[async_trait]
 pub(super) trait Bug: Default + Send + Sync + 'static {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {

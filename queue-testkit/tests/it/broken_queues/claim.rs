@@ -1,4 +1,4 @@
-//! What can be wrong with a claim.
+//! Bugs in claims.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use super::broken::Bug;
 
 type Claimed = Result<Vec<Delivery>, QueueError>;
 
-/// Claims what is ready.
+/// Claims ready jobs.
 async fn claim_ready(queue: &ModelQueue, demand: &Demand) -> Claimed {
     queue.claim(&demand.clone().wait(Duration::ZERO)).await
 }
@@ -31,7 +31,7 @@ impl Bug for QueuesSorted {
     }
 }
 
-/// Sleeps until the time of the first job that it saw, whatever is pushed meanwhile.
+/// Sleeps until the time of the first job that it saw, even if an earlier job is pushed meanwhile.
 #[derive(Default)]
 pub(super) struct Oversleeps;
 
@@ -64,7 +64,7 @@ impl Bug for OneTooMany {
     }
 }
 
-/// Gives every fifth delivery to the next claim too.
+/// Delivers every fifth job to the next claim, too.
 #[derive(Default)]
 pub(super) struct DeliversTwice {
     delivered: AtomicUsize,
@@ -74,20 +74,20 @@ pub(super) struct DeliversTwice {
 #[async_trait]
 impl Bug for DeliversTwice {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
-        if let Some(again) = self.again.lock().expect("nobody panics with this lock").take() {
+        if let Some(again) = self.again.lock().expect("the lock is not poisoned").take() {
             return Ok(vec![again]);
         }
         let deliveries = queue.claim(demand).await?;
         for delivery in &deliveries {
             if self.delivered.fetch_add(1, Ordering::Relaxed) % 5 == 4 {
-                *self.again.lock().expect("nobody panics with this lock") = Some(delivery.clone());
+                *self.again.lock().expect("the lock is not poisoned") = Some(delivery.clone());
             }
         }
         Ok(deliveries)
     }
 }
 
-/// Goes on after its caller is gone, and leases a job that nobody receives.
+/// Continues after its caller is gone, and leases a job that no worker receives.
 #[derive(Default)]
 pub(super) struct OutlivesItsCaller;
 
@@ -128,7 +128,7 @@ impl Bug for WaitsForEver {
     }
 }
 
-/// Wakes one claim for each push, however many jobs it brings.
+/// Wakes one claim per push, even if the push has several jobs.
 #[derive(Default)]
 pub(super) struct WakesOne(Notify);
 
@@ -167,7 +167,7 @@ impl Bug for WaitsOnTheFirst {
     }
 }
 
-/// Answers a claim that is stopped, and leases on in its name.
+/// Answers a stopped claim, and later leases jobs for it.
 #[derive(Default)]
 pub(super) struct StopLeavesALease;
 
@@ -185,7 +185,7 @@ impl Bug for StopLeavesALease {
     }
 }
 
-/// Does not listen to the stop signal.
+/// Ignores the stop signal.
 #[derive(Default)]
 pub(super) struct DeafToStops;
 

@@ -1,4 +1,4 @@
-//! What can be wrong with values at the edge of what there may be.
+//! Bugs with values at the edges of their ranges.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn text(transition: &mut Transition) -> Option<&mut String> {
     }
 }
 
-/// Stores what `serde_json` makes of NaN.
+/// Stores NaN as `serde_json` writes it.
 #[derive(Default)]
 pub(super) struct NotFiniteAsNull;
 
@@ -35,7 +35,7 @@ impl Bug for NotFiniteAsNull {
     }
 }
 
-/// Counts the microseconds of a lease in 64 bits, and takes what does not fit for nothing.
+/// Counts the microseconds of a lease in 64 bits, and treats an overflow as no lease.
 #[derive(Default)]
 pub(super) struct LeaseOverflows;
 

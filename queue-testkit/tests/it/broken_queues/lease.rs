@@ -1,4 +1,4 @@
-//! What can be wrong with a lease.
+//! Bugs in leases.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::broken::Bug;
 type Claimed = Result<Vec<Delivery>, QueueError>;
 type Renewed = Result<Vec<Renewal>, QueueError>;
 
-/// Gives each lease the fence that its job has now.
+/// Replaces the fence of each lease by the job's current fence.
 async fn with_present_fences(queue: &ModelQueue, mut leases: Vec<Lease>) -> Result<Vec<Lease>, QueueError> {
     for lease in &mut leases {
         if let Some(job) = queue.get(lease.job).await? {
@@ -99,18 +99,18 @@ impl Bug for AlwaysApplied {
     }
 }
 
-/// Gives a job whose lease expired to two claims.
+/// Delivers a job whose lease expired to two claims.
 #[derive(Default)]
 pub(super) struct RaceAtExpiry(Mutex<Option<Delivery>>);
 
 #[async_trait]
 impl Bug for RaceAtExpiry {
     async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
-        if let Some(again) = self.0.lock().expect("nobody panics with this lock").take() {
+        if let Some(again) = self.0.lock().expect("the lock is not poisoned").take() {
             return Ok(vec![again]);
         }
         let deliveries = queue.claim(demand).await?;
-        *self.0.lock().expect("nobody panics with this lock") =
+        *self.0.lock().expect("the lock is not poisoned") =
             deliveries.iter().find(|delivery| delivery.attempt > 2).cloned();
         Ok(deliveries)
     }
@@ -161,7 +161,7 @@ impl Bug for AttemptAsFence {
     }
 }
 
-/// Renews by the usual length, whatever the lease's own is.
+/// Renews by the default length, ignoring the lease's own.
 #[derive(Default)]
 pub(super) struct RenewsByTheDefault;
 

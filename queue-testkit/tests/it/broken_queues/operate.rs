@@ -1,4 +1,4 @@
-//! What can be wrong with what operators see and do.
+//! Bugs in operators' calls.
 
 use async_trait::async_trait;
 use queue_core::admin::{Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
@@ -85,7 +85,7 @@ impl Bug for UnknownIsAnError {
     }
 }
 
-/// Skips as many jobs as were shown, though some of those may be gone.
+/// Skips as many jobs as were listed, although some of those may be deleted.
 #[derive(Default)]
 pub(super) struct PagesByOffset;
 

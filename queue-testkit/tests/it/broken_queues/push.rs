@@ -1,4 +1,4 @@
-//! What can be wrong with a push.
+//! Bugs in pushes.
 
 use async_trait::async_trait;
 use queue_core::{Admin as _, Body, Clock as _, Limits, NewJob, Queue as _, QueueError, Receipt, Schedule};
@@ -9,7 +9,7 @@ use super::broken::Bug;
 
 type Pushed = Result<Vec<Receipt>, QueueError>;
 
-/// Pushes the jobs after each of them was changed.
+/// Changes each job, and then pushes the jobs.
 async fn push_changed(queue: &ModelQueue, mut jobs: Vec<NewJob>, change: impl Fn(&mut NewJob)) -> Pushed {
     jobs.iter_mut().for_each(change);
     queue.push(jobs).await
@@ -48,7 +48,7 @@ pub(super) struct LastPushStands;
 impl Bug for LastPushStands {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         for id in jobs.iter().filter_map(|job| job.id) {
-            // One that is not there, or is executing, stays as it is.
+            // A job that is not stored, or is executing, stays as it is.
             queue.delete(id).await.ok();
         }
         queue.push(jobs).await

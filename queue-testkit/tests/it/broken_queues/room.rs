@@ -1,4 +1,4 @@
-//! What can be wrong with unique keys and with room.
+//! Bugs in unique keys and in capacity.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ impl Bug for KeysWithinAQueue {
     }
 }
 
-/// Looks whether a key is free, and then pushes as if that could not change.
+/// Checks whether a key is free, and then pushes as if that could not have changed.
 #[derive(Default)]
 pub(super) struct KeysLookedUpBefore;
 
@@ -56,14 +56,14 @@ impl Bug for KeysHeldForEver {
         let keys: Vec<_> =
             jobs.iter().map(|job| job.unique.as_ref().map(|unique| unique.key.clone())).collect();
         let held = |key: &Option<String>| {
-            self.0.lock().expect("nobody panics with this lock").get(key.as_ref()?).copied()
+            self.0.lock().expect("the lock is not poisoned").get(key.as_ref()?).copied()
         };
         if let Some(id) = keys.iter().find_map(held) {
             return Ok(vec![Receipt::Existing(id); jobs.len()]);
         }
         let receipts = queue.push(jobs).await?;
         let known = keys.into_iter().zip(&receipts).filter_map(|(key, receipt)| Some((key?, receipt.id())));
-        self.0.lock().expect("nobody panics with this lock").extend(known);
+        self.0.lock().expect("the lock is not poisoned").extend(known);
         Ok(receipts)
     }
 }
@@ -104,7 +104,7 @@ impl Bug for TryPushWaits {
     }
 }
 
-/// Goes on waiting for room after its caller is gone.
+/// Keeps waiting for capacity after its caller is gone.
 #[derive(Default)]
 pub(super) struct PushOutlivesItsCaller;
 

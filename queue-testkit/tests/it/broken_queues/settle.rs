@@ -1,4 +1,4 @@
-//! What can be wrong with a settlement.
+//! Bugs in settlements.
 
 use async_trait::async_trait;
 use queue_core::{
@@ -11,7 +11,7 @@ use super::broken::Bug;
 
 type Ended = Result<Vec<Settled>, QueueError>;
 
-/// Settles after each transition was changed.
+/// Changes each transition, and then settles.
 async fn settle_changed(
     queue: &ModelQueue,
     mut batch: Vec<Settlement>,
@@ -96,7 +96,7 @@ impl Bug for SnoozeForgets {
     }
 }
 
-/// Keeps the error of a snooze by making a retry of it.
+/// Keeps the error of a snooze by turning the snooze into a retry.
 #[derive(Default)]
 pub(super) struct SnoozeWithErrorCounts;
 

@@ -1,4 +1,4 @@
-//! Holds the queue that the breaches are made to: without any of them it keeps every law.
+//! The queue without a bug, which passes every law.
 
 use super::broken::{Broken, Bug};
 

@@ -1,4 +1,4 @@
-//! Jobs in a list, looked through from end to end for everything.
+//! A list of jobs that every call scans from end to end.
 
 use queue_core::admin::AttemptError;
 use queue_core::{
@@ -30,7 +30,7 @@ pub(super) struct Key {
 }
 
 impl List {
-    /// Brings everything up to an instant.
+    /// Promotes due jobs and expires leases, up to an instant.
     pub(super) fn sweep(&mut self, now: Timestamp) {
         self.now = now;
         for kept in &mut self.jobs {
@@ -45,7 +45,7 @@ impl List {
         }
     }
 
-    /// When a sweep will find something next.
+    /// Returns when the next sweep has work.
     pub(super) fn next_event(&self) -> Option<Timestamp> {
         let events = self.jobs.iter().filter_map(|kept| match kept.record.state {
             State::Scheduled | State::Retryable => Some(kept.record.run_at),
@@ -63,7 +63,7 @@ impl List {
         self.jobs.iter_mut().find(|kept| kept.record.id == id)
     }
 
-    /// The jobs of a batch as they will be kept, if all of them may be.
+    /// Returns the jobs of a batch as they will be stored, if all of them are valid.
     pub(super) fn checked(&self, mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
         Limits::default().check(&jobs)?;
         for job in &mut jobs {
@@ -82,7 +82,7 @@ impl List {
         Ok(jobs)
     }
 
-    /// How many more jobs there would be after a push.
+    /// Returns how many jobs a push would add.
     pub(super) fn growth(&self, jobs: &[NewJob]) -> usize {
         let mut trial = self.clone();
         trial.store(jobs.to_vec());
@@ -132,7 +132,7 @@ impl List {
         Receipt::Stored(id)
     }
 
-    /// The job that keeps others with this key out.
+    /// Returns the job that holds a key.
     fn holder(&mut self, name: &str, key: &str) -> Option<&mut Kept> {
         let now = self.now;
         self.jobs.iter_mut().find(|kept| {
@@ -145,7 +145,7 @@ impl List {
         })
     }
 
-    /// Gives a finished job its key back, unless another holds it.
+    /// Returns its key to a finished job, unless another job holds the key.
     pub(super) fn take_key_back(&mut self, id: JobId) -> Result<(), QueueError> {
         let Some((name, key)) =
             self.find(id).and_then(|kept| Some((kept.record.name.clone(), kept.record.unique.clone()?)))
@@ -161,7 +161,7 @@ impl List {
         Ok(())
     }
 
-    /// Where the ready jobs of a demand are, in order.
+    /// Returns the indexes of the ready jobs for a demand, in order.
     pub(super) fn ready(&self, demand: &Demand) -> Vec<usize> {
         let mut ready = Vec::new();
         for queue in demand.queues.iter().filter(|queue| !self.paused.contains(queue)) {
@@ -249,7 +249,7 @@ impl Kept {
     }
 
     fn expire(&mut self) {
-        // The attempt ended when its lease did, however late that is noticed.
+        // The attempt ended when its lease did, even if the sweep is late.
         let now = self.expires_at;
         self.note_error("its lease has expired".to_owned(), now);
         if self.record.cancel_reason.is_some() {

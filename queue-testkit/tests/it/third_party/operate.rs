@@ -1,4 +1,4 @@
-//! The operator's side of the list.
+//! The operators' calls of the list.
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};

@@ -1,4 +1,4 @@
-//! The list behind a lock, with two lines in which calls wait for their turn.
+//! The list behind a lock, with two lists of waiting calls.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,14 +54,14 @@ impl ListQueue {
         read(&mut self.lock().list)
     }
 
-    /// Changes the list, and has everybody who waits look again.
+    /// Changes the list, and wakes every waiting call.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut List) -> T) -> T {
         let answer = self.read(change);
         self.shared.changed.notify_waiters();
         answer
     }
 
-    /// Looks until there is an answer, again and again as the list changes or its time comes.
+    /// Polls until there is an answer: now, after every change of the list, and when its time comes.
     async fn until<T>(&self, end: Option<Timestamp>, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
             let changed = pin!(self.shared.changed.notified());
@@ -98,7 +98,7 @@ impl ListQueue {
         let mut state = self.lock();
         let jobs = state.list.checked(jobs)?;
         if !self.fits(&state.list, &jobs)? || (!state.pushers.is_empty() && state.list.growth(&jobs) > 0) {
-            return Err(QueueError::new(QueueErrorKind::Full, "no room"));
+            return Err(QueueError::new(QueueErrorKind::Full, "no capacity"));
         }
         let receipts = state.list.store(jobs);
         drop(state);
@@ -107,7 +107,7 @@ impl ListQueue {
     }
 }
 
-/// A call's place in a line, which it leaves however it ends.
+/// A waiting call's position, which is freed when the call ends or is dropped.
 struct InLine<'a>(&'a ListQueue, u64);
 
 impl<'a> InLine<'a> {
@@ -129,7 +129,7 @@ impl Drop for InLine<'_> {
         state.claimers.retain(|(ticket, _)| *ticket != self.1);
         state.pushers.retain(|ticket| *ticket != self.1);
         drop(state);
-        // Whoever stood behind may be the first now.
+        // The next waiting call may be the first now.
         self.0.shared.changed.notify_waiters();
     }
 }
@@ -208,7 +208,7 @@ impl Fixture for ListQueue {
         self.shared.changed.notify_waiters();
     }
 
-    /// The list outlives its handles here, so that the laws about restarts have something to hold on to.
+    /// The list outlives its handles here, so that the laws about restarts apply.
     async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         Some(Arc::new(self.clone()))
     }
