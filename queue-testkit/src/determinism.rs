@@ -87,7 +87,7 @@ pub enum NonDeterministic {
     #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
     /// The kit failed while it ran the jobs.
-    #[error("a run could not go on")]
+    #[error("the kit failed")]
     Kit(#[source] KitError),
 }
 

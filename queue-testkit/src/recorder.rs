@@ -79,7 +79,7 @@ impl Recorder {
             if let Either::Right(_) = select(arrived, over.as_mut()).await {
                 let happened: Vec<_> = self.events().iter().map(|event| format!("\n  {event:?}")).collect();
                 panic!(
-                    "waited {:?} for {what} ({} of {count} came); what happened:{}",
+                    "waited {:?} for {what} ({} of {count} recorded); all events:{}",
                     self.0.deadline,
                     fitting.len(),
                     happened.concat()

@@ -129,5 +129,5 @@ fn says_what_to_do(file: &Path, refusal: &QueueError) -> Result<(), BoxError> {
     if names_file && (text.contains("restore") || text.contains("move")) {
         return Ok(());
     }
-    Err(format!("the error must name the file and say what to do, and says: {text}").into())
+    Err(format!("the error must name the file and a remedy, and it is: {text}").into())
 }

@@ -65,12 +65,12 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(harness: &QueueHarness) {
 /// Q53: `try_push` on a full queue is `Full` at once.
 pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &QueueHarness) {
     let Some((harness, bounded)) = bounded(harness, 2).await else { return };
-    let receipts = harness.ok("`try_push` with room", (bounded.try_push)(vec![job(0).id(id(0))])).await;
-    expect_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with room stores the job");
+    let receipts = harness.ok("`try_push` with capacity", (bounded.try_push)(vec![job(0).id(id(0))])).await;
+    expect_eq!(receipts, [Receipt::Stored(id(0))], "`try_push` with capacity stores the job");
     harness
         .fails_with(
             QueueErrorKind::Full,
-            "`try_push` of two jobs with room for one",
+            "`try_push` of two jobs with capacity for one",
             (bounded.try_push)(jobs(2)),
         )
         .await;
@@ -82,7 +82,7 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
         .await;
     assert!(error.is_transient(), "there may be capacity later, so the error is transient: {error}");
     let known =
-        harness.ok("`try_push` of a job that is there", (bounded.try_push)(vec![job(1).id(id(1))])).await;
+        harness.ok("`try_push` of a job that is stored", (bounded.try_push)(vec![job(1).id(id(1))])).await;
     expect_eq!(known, [Receipt::Stored(id(1))], "a job that is stored already needs no capacity");
     harness
         .fails_with(

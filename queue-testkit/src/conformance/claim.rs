@@ -25,7 +25,7 @@ pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(harness: &QueueHa
     let rest = harness.claim_up_to(3).await;
 
     expect_eq!(ids_of(&three), [0, 1, 2].map(id), "a claim of up to three takes the first three of four");
-    expect_eq!(ids_of(&rest), [id(3)], "the next claim takes what there is, and doesn't wait for more");
+    expect_eq!(ids_of(&rest), [id(3)], "the next claim takes the ready job, and doesn't wait for more");
     for delivery in &three {
         let (lease, record) = (&delivery.lease, harness.is(delivery.id(), State::Executing).await);
         expect_eq!(
@@ -270,7 +270,7 @@ pub(super) async fn q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lea
     let deliveries = harness.ok("a claim that begins after its stop", late.wakes()).await;
     expect_eq!(ids_of(&deliveries), [], "a claim that begins after its stop signal leases nothing");
     expect_eq!(harness.is(id, State::Available).await.fence.0, 0, "the job was never leased");
-    expect_eq!(ids_of(&harness.claim_up_to(1).await), [id], "the job is there for others");
+    expect_eq!(ids_of(&harness.claim_up_to(1).await), [id], "the job is ready for other claims");
     stops_at_random_lose_nothing(harness).await;
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn brought_to(harness: &QueueHarness, number: u32, state: State
         State::Completed => Some(Transition::Complete),
         State::Discarded => Some(Transition::Discard { error: "never".into() }),
         State::Cancelled => Some(Transition::Cancel { reason: "why".into() }),
-        other => panic!("no law says how a job becomes {other}"),
+        other => panic!("no law brings a job to the state {other}"),
     };
     let delivery = harness.claim(Demand::new("states", 1)).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("job {number} must be ready in queue `states`"));
@@ -66,7 +66,7 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(harn
         harness.is(id(number), State::Executing).await;
         let renewal = harness.renew(&delivery.lease).await;
         let Renewal::Held { cancel, .. } = renewal else {
-            panic!("the lease of a job that is to be cancelled holds: {renewal:?}")
+            panic!("the lease of a job with a requested cancellation must hold: {renewal:?}")
         };
         expect_eq!(cancel.as_deref(), Some("stop"), "the reason that the renewal brings");
         match transition {
@@ -153,7 +153,7 @@ pub(super) async fn q42_delete_removes_any_job_but_an_executing_one(harness: &Qu
         }
         harness.ok(format!("`delete` of a job that is {state}"), harness.queue().delete(id(number))).await;
         let record = harness.ok("`get`", harness.queue().get(id(number))).await;
-        assert!(record.is_none(), "a job that was {state} is there after `delete`: {record:?}");
+        assert!(record.is_none(), "a job that was {state} is stored after `delete`: {record:?}");
         harness
             .fails_with(
                 QueueErrorKind::NotFound,

@@ -152,11 +152,15 @@ pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_sa
 
         let again = harness.receipts(vec![job(3).id(id(3)), other()]).await;
 
-        expect_eq!(again, [Receipt::Stored(id(3)), Receipt::Stored(id(1))], "pushing again what is {state}");
+        expect_eq!(
+            again,
+            [Receipt::Stored(id(3)), Receipt::Stored(id(1))],
+            "pushing a job that is {state} again"
+        );
         let record = harness.is(id(1), state).await;
-        expect_eq!(format!("{record:?}"), before, "pushing again must not change what is {state}");
+        expect_eq!(format!("{record:?}"), before, "pushing again must not change a job that is {state}");
         expect_eq!(text(&record.body), "{\"n\":1}", "the first push stands");
-        expect_eq!(harness.total().await, 2, "pushing again must not store what is {state}");
+        expect_eq!(harness.total().await, 2, "pushing again must not store a job that is {state}");
         harness.ok("`delete`", harness.queue().delete(id(3))).await;
     }
 }

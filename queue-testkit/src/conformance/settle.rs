@@ -42,11 +42,7 @@ pub(super) async fn q32_retry_delivers_again_at_its_time_and_keeps_the_error(har
         harness.settle(&delivery, Transition::Retry { at, error }).await;
 
         let record = harness.is(id(0), State::Retryable).await;
-        expect_eq!(
-            (record.run_at, record.attempt),
-            (at, attempt),
-            "`run_at` and attempt of a job that is to be retried"
-        );
+        expect_eq!((record.run_at, record.attempt), (at, attempt), "`run_at` and attempt of a retryable job");
         expect_eq!(record.errors, expected, "the history of errors");
         harness.advance(SECOND * 10 - MICROSECOND).await;
         harness.nothing_is_ready().await;

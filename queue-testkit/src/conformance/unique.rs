@@ -207,7 +207,7 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(harness: &QueueHarn
     let delivery = harness.claim_one().await;
     harness.settle(&delivery, Transition::Complete).await;
     harness
-        .ok(format!("`retry` once the key is free, after it said `{error}`"), harness.queue().retry(id(1)))
+        .ok(format!("`retry` once the key is free, after the error `{error}`"), harness.queue().retry(id(1)))
         .await;
     let receipts = harness.receipts(vec![keyed(7, "key")]).await;
     expect_eq!(receipts, [Receipt::Existing(id(1))], "a job that was retried holds its key again");
@@ -266,5 +266,5 @@ pub(super) async fn q51_replace_updates_a_job_that_has_not_started_and_follows_o
         [Receipt::Existing(id(3))],
         "and keeps it after the old one's end"
     );
-    expect_eq!(ids_of(&harness.claim_up_to(9).await), [9, 3].map(id), "what is ready now");
+    expect_eq!(ids_of(&harness.claim_up_to(9).await), [9, 3].map(id), "the jobs that are ready now");
 }

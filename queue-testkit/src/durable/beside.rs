@@ -193,7 +193,7 @@ impl Beside {
         let renewal = writes("a renewal", move |queue| async move {
             match queue.renew(&leases).await? {
                 renewed if renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. })) => Ok(()),
-                renewed => Err(Wrong(format!("says that a lease is lost: {renewed:?}"))),
+                renewed => Err(Wrong(format!("returned that a lease is lost: {renewed:?}"))),
             }
         });
         [renewal].into_iter().chain(settlements).collect()

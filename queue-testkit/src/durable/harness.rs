@@ -86,7 +86,7 @@ impl StoreHarness {
                 match queue.get(id).await {
                     Ok(Some(job)) if job.state == state => return,
                     Ok(Some(_)) => tokio::task::yield_now().await,
-                    Ok(None) => panic!("job {id} is gone"),
+                    Ok(None) => panic!("job {id} is missing"),
                     Err(error) => panic!("`get` failed: {}", queue_core::error::chain(&error)),
                 }
             }

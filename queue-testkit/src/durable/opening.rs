@@ -59,7 +59,7 @@ pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(harness:
                 for word in refusal.expected {
                     assert!(
                         text.contains(&word),
-                        "the error about {what} must say {word:?}, and it says: {text}"
+                        "the error about {what} must contain {word:?}, and it is: {text}"
                     );
                 }
             }

@@ -37,7 +37,7 @@ pub enum ExploreError {
     #[error("the set-up of a run failed")]
     SetUp(#[source] BoxError),
     /// The kit failed while it ran the jobs.
-    #[error("a run could not go on")]
+    #[error("the kit failed")]
     Kit(#[source] KitError),
     /// No job ran.
     #[error("no job ran, so there is nothing to crash: enqueue one in the set-up")]

@@ -94,7 +94,7 @@ impl Pushed {
             Schedule::Now => stored_at,
             Schedule::After(delay) => stored_at.saturating_add(delay),
             Schedule::At(at) => at.max(stored_at),
-            other => panic!("no history says when a job is ready that was scheduled by {other:?}"),
+            other => panic!("a history can't tell when a job with the schedule {other:?} is ready"),
         }
     }
 }

@@ -182,7 +182,7 @@ fn only_the_first_the_second_and_the_last_time_of_a_point_are_explored() {
     assert_eq!(
         walked,
         [100, 100, 100, 101, 101, 199, 199, 200],
-        "each run goes on to its end after the crash"
+        "each run continues to its end after the crash"
     );
 }
 

@@ -26,7 +26,7 @@ async fn serve(node: Node, effects: Effects) {
     let services = Services::builder().singleton(effects).build().expect("one service");
     let context = HostContext::new(services, Default::default(), Duration::ZERO);
     let service = QueueService::new(node.queue(), jobs![act]).concurrency(2);
-    service.runtime(node.runtime()).run(&context).await.expect("a loop that goes on");
+    service.runtime(node.runtime()).run(&context).await.expect("a loop that runs on");
 }
 
 /// Runs ten jobs on three nodes. Returns how often each job ran.

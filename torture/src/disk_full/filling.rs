@@ -44,7 +44,7 @@ pub(super) async fn run(
     location.check_integrity().await?;
     Ok(report
         .row("refused after", format!("{before} jobs"))
-        .row("said", queue_core::error::chain(&refusal))
+        .row("error", queue_core::error::chain(&refusal))
         .row("continued", format!("within {waited:.0?} of the space being freed, in the same open queue"))
         .row("verdict", "all acknowledged jobs are intact"))
 }

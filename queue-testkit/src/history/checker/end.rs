@@ -51,7 +51,7 @@ pub(super) fn check(
         return Ok(());
     }
     Err(format!(
-        "a job is {state} at the end, and no settlement said so (attempt {attempt} of {max_attempts})"
+        "a job is {state} at the end, and no settlement led to that state (attempt {attempt} of {max_attempts})"
     ))
 }
 

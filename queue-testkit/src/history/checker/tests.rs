@@ -131,7 +131,11 @@ fn a_delivery_before_its_time_fails() {
 
 #[test]
 fn a_finished_job_without_a_settlement_fails() {
-    Story::new().pushed(1).claimed(1, 1, 1).ends(1, State::Completed).fails("no settlement said so");
+    Story::new()
+        .pushed(1)
+        .claimed(1, 1, 1)
+        .ends(1, State::Completed)
+        .fails("no settlement led to that state");
     let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
     story.ends(1, State::Discarded).fails("was completed");
 }

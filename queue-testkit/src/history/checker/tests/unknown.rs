@@ -93,7 +93,7 @@ fn a_settlement_without_an_answer_allows_only_its_own_effects() {
     end(settled(retry(5)).at(4).claimed(1, 2, 2)).fails("before its time");
     end(settled(retry(5)).at(5).claimed(1, 2, 1)).fails("attempt 2 was due");
     end(settled(Transition::Release).claimed(1, 2, 3)).fails("one of 1 to 2 was due");
-    settled(Transition::Complete).ends(1, State::Cancelled).fails("no settlement said so");
+    settled(Transition::Complete).ends(1, State::Cancelled).fails("no settlement led to that state");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn followups_are_stored_if_and_only_if_the_settlement_was_applied() {
     settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).done(3).passes();
     settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).fails("lost");
     settled(KnownOutcome::Unknown).ends(1, State::Completed).done(2).done(3).passes();
-    settled(KnownOutcome::Unknown).ends(1, State::Completed).fails("no settlement said so");
+    settled(KnownOutcome::Unknown).ends(1, State::Completed).fails("no settlement led to that state");
     settled(KnownOutcome::Unknown).ends(1, State::Completed).done(2).fails("half a batch");
     again(settled(KnownOutcome::Unknown)).ends(1, State::Completed).passes();
     again(settled(KnownOutcome::Unknown))
@@ -163,13 +163,13 @@ fn a_job_whose_last_attempts_lease_was_lost_is_discarded() {
 
     lost().ends(1, State::Discarded).passes();
     pushed().claimed(1, 1, 1).missed().unanswered().ends_with(1, State::Discarded, 2, 2).passes();
-    pushed().claimed(1, 1, 1).ends(1, State::Discarded).fails("no settlement said so");
+    pushed().claimed(1, 1, 1).ends(1, State::Discarded).fails("no settlement led to that state");
     pushed()
         .claimed(1, 1, 1)
         .missed()
         .unanswered()
         .ends_with(1, State::Completed, 2, 2)
-        .fails("no settlement said so");
+        .fails("no settlement led to that state");
     lost()
         .at(60)
         .claimed(1, 3, 3)
@@ -184,7 +184,11 @@ fn a_job_is_listed_as_it_was_delivered() {
 
     done().ends_with(1, State::Completed, 0, 0).fails("fences must grow");
     done().ends_with(1, State::Completed, 1, 2).fails("listed with 2 attempts");
-    done().missed().unanswered().ends_with(1, State::Completed, 2, 2).fails("no settlement said so");
+    done()
+        .missed()
+        .unanswered()
+        .ends_with(1, State::Completed, 2, 2)
+        .fails("no settlement led to that state");
 }
 
 #[test]
