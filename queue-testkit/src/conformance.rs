@@ -70,7 +70,7 @@ laws! {
         q8_one_claimer_sees_equal_jobs_in_push_order,
         q9_lower_priority_then_earlier_run_at_then_push_order,
         q10_a_claim_gets_jobs_of_the_queues_it_names_in_that_order,
-        q11_a_retried_job_goes_by_its_new_time_and_a_released_one_keeps_its_place,
+        q11_a_retried_job_is_ordered_by_its_new_time_and_a_released_one_keeps_its_place,
     }
     schedule {
         q12_a_job_is_delivered_at_its_time_and_never_before,
@@ -89,7 +89,7 @@ laws! {
         q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lease,
     }
     lease {
-        q23_past_its_expiry_a_lease_is_void,
+        q23_a_lease_is_lost_once_it_has_expired,
         q24_a_renewed_lease_outlives_its_first_expiry,
         q25_renewing_a_lost_lease_says_so_and_revives_nothing,
         q26_settling_under_a_lost_lease_is_stale_and_changes_nothing,

@@ -88,12 +88,12 @@ laws! {
         killed {
             d1_an_acknowledged_push_survives_kill_9_of_its_process,
             d2_an_acknowledged_push_survives_kill_9_of_the_server,
-            d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all,
+            d3_an_unacknowledged_batch_is_stored_whole_or_not_at_all,
             d5_workers_killed_in_mid_load_lose_no_job,
         }
         outage {
-            d4_trouble_is_said_and_service_resumes_after_it,
-            d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done,
+            d4_an_outage_is_reported_and_service_resumes_after_it,
+            d14_a_call_waits_for_a_lock_within_its_bound_and_leaves_no_partial_batch,
         }
         sharing {
             d6_any_number_of_processes_share_one_queue,
@@ -101,7 +101,7 @@ laws! {
         }
         opening {
             d7_opening_concurrently_for_the_first_time_migrates_once,
-            d8_what_cannot_be_opened_is_refused_with_what_to_do,
+            d8_a_place_that_cannot_be_opened_is_refused_with_a_remedy,
             d10_upgrading_from_each_earlier_schema_keeps_every_job,
         }
         skew {
@@ -115,7 +115,7 @@ laws! {
             d26_a_caller_that_waits_for_a_key_holds_up_no_other_of_its_process,
         }
         replaced {
-            d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store,
+            d28_a_stored_job_is_in_the_queue_of_its_receipt_after_the_store_was_replaced,
         }
         text {
             d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements,

@@ -22,7 +22,7 @@ pub(super) fn every_transition(at: Timestamp) -> [Transition; 7] {
 }
 
 /// Q23: Past its expiry a lease is void: the job is delivered again with attempt + 1 and a greater fence, and a waiting claimer wakes for it.
-pub(super) async fn q23_past_its_expiry_a_lease_is_void(harness: &QueueHarness) {
+pub(super) async fn q23_a_lease_is_lost_once_it_has_expired(harness: &QueueHarness) {
     harness.push(vec![job(0).id(id(0))]).await;
     let first = harness.claim_one().await;
     let mut waiter = harness.claiming(Demand::new("default", 1));

@@ -74,7 +74,7 @@ pub(super) async fn q10_a_claim_gets_jobs_of_the_queues_it_names_in_that_order(h
 }
 
 /// Q11: A retried job takes its place by its new `run_at`, a released one keeps its old place.
-pub(super) async fn q11_a_retried_job_goes_by_its_new_time_and_a_released_one_keeps_its_place(
+pub(super) async fn q11_a_retried_job_is_ordered_by_its_new_time_and_a_released_one_keeps_its_place(
     harness: &QueueHarness,
 ) {
     harness.push((0..3).map(|number| job(number).id(id(number))).collect()).await;

@@ -25,7 +25,7 @@ pub(super) async fn d1_an_acknowledged_push_survives_kill_9_of_its_process(harne
     }
 }
 
-pub(super) async fn d3_what_was_not_acknowledged_is_stored_whole_or_not_at_all(harness: &StoreHarness) {
+pub(super) async fn d3_an_unacknowledged_batch_is_stored_whole_or_not_at_all(harness: &StoreHarness) {
     for (round, batches) in ROUNDS.into_iter().enumerate() {
         let share = round as f64 / ROUNDS.len() as f64;
         let (_, stored) = push_until_killed(&harness.afresh().await, batches, share).await;

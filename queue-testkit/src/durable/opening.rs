@@ -49,7 +49,7 @@ async fn is_opened_by_many(harness: &StoreHarness) {
     }
 }
 
-pub(super) async fn d8_what_cannot_be_opened_is_refused_with_what_to_do(harness: &StoreHarness) {
+pub(super) async fn d8_a_place_that_cannot_be_opened_is_refused_with_a_remedy(harness: &StoreHarness) {
     for refusal in harness.store().unopenable().await {
         let what = refusal.what;
         match harness.steps().finishes(format!("opening {what}"), refusal.open).await {

@@ -12,7 +12,7 @@ use super::store::Outage;
 use crate::conformance::jobs::job;
 use crate::law::expect_refusal;
 
-pub(super) async fn d4_trouble_is_said_and_service_resumes_after_it(harness: &StoreHarness) {
+pub(super) async fn d4_an_outage_is_reported_and_service_resumes_after_it(harness: &StoreHarness) {
     let queue = harness.open().await;
     for (round, outage) in (0..).zip(harness.store().outages()) {
         outlives(harness, &queue, &*outage, round).await;
@@ -74,7 +74,7 @@ async fn push(queue: &Arc<dyn Admin>, batch: u32) -> Result<Vec<Receipt>, QueueE
     queue.push((0..BATCH).map(|place| job(batch).id(id(batch, place))).collect()).await
 }
 
-pub(super) async fn d14_a_lock_is_waited_for_within_a_bound_and_leaves_nothing_half_done(
+pub(super) async fn d14_a_call_waits_for_a_lock_within_its_bound_and_leaves_no_partial_batch(
     harness: &StoreHarness,
 ) {
     let queue = harness.open().await;

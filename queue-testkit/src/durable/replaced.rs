@@ -16,7 +16,7 @@ const PAYMENTS: &str = "payments";
 const REPORTS: &str = "reports";
 const WAITED_FOR: &str = "waited-for";
 
-pub(super) async fn d28_a_stored_job_is_in_the_queue_that_its_receipt_names_whatever_befell_the_store(
+pub(super) async fn d28_a_stored_job_is_in_the_queue_of_its_receipt_after_the_store_was_replaced(
     harness: &StoreHarness,
 ) {
     for place in 0.. {
