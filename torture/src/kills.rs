@@ -81,12 +81,12 @@ async fn run_load(
     random: &mut Rng,
 ) -> Result<Report, BoxError> {
     let start = Instant::now();
-    let way = faults.as_ref().map_or_else(|| location.clone(), |faults| faults.by_proxy());
+    let way = faults.as_ref().map_or_else(|| location.clone(), |faults| faults.proxied());
     sales::prepare(location).await?;
     let mut fleet = Fleet::start(folder, &way, random)?;
     kill_until_over(torture, &mut fleet, faults.as_deref_mut(), start, random).await?;
     if let Some(faults) = &faults {
-        faults.calm();
+        faults.clear();
     }
     fleet.stop_producers().await?;
     let queue = location.open().await?;
@@ -124,7 +124,7 @@ async fn kill_until_over(
         sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
         fleet.check()?;
         if let Some(faults) = faults.as_mut().filter(|_| random.u32(0..FAULT_ODDS) == 0) {
-            faults.strike(random).await?;
+            faults.inject(random).await?;
         } else if random.u32(0..ALL_AT_ONCE) == 0 {
             fleet.kill_all(random).await?;
         } else {

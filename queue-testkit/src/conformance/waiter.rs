@@ -24,7 +24,7 @@ pub(super) type Claimed = Result<Vec<Delivery>, QueueError>;
 pub(super) type Pushed = Result<Vec<Receipt>, QueueError>;
 
 /// How often a call that must wait is polled.
-const LOOKS: usize = 5;
+const POLLS: usize = 5;
 
 /// A call in flight. It is polled only after its waker was woken, so that a lost wake-up shows as a hang.
 pub(super) struct Waiter<T> {
@@ -47,7 +47,7 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
     }
 
     /// Polls the call once, if it was woken. Returns its answer, if it has one.
-    pub(super) fn look(&mut self) -> Option<T> {
+    pub(super) fn poll_once(&mut self) -> Option<T> {
         self.call.next().now_or_never().flatten()
     }
 
@@ -56,8 +56,8 @@ impl<T: Send + fmt::Debug + 'static> Waiter<T> {
     pub(super) fn waits<'a>(&'a mut self, queue: &'a dyn Admin) -> impl Future<Output = ()> + 'a {
         let place = Location::caller();
         async move {
-            for _ in 0..LOOKS {
-                if let Some(answer) = self.look() {
+            for _ in 0..POLLS {
+                if let Some(answer) = self.poll_once() {
                     panic!("{} must wait (at {place}), and it returned {answer:?}", self.what);
                 }
                 if let Err(error) = queue.counts().await {
@@ -109,8 +109,8 @@ pub(super) fn push(queue: &Arc<dyn Admin>, patience: Duration, jobs: Vec<NewJob>
 pub(super) async fn poll_and_drop<T>(polls: usize, call: impl Future<Output = T> + Send) -> Option<T> {
     let mut call = Box::pin(call);
     for _ in 0..polls {
-        let look = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-        if let Poll::Ready(answer) = look {
+        let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+        if let Poll::Ready(answer) = polled {
             return Some(answer);
         }
         tokio::task::yield_now().await;

@@ -129,7 +129,7 @@ impl Beside {
         operations.extend(self.claims());
         operations.extend(self.ends_of_attempts());
         operations.extend(self.requests_of_operators());
-        operations.extend(self.looks());
+        operations.extend(self.read_operations());
         operations
     }
 
@@ -227,7 +227,7 @@ impl Beside {
         ]
     }
 
-    fn looks(&self) -> Vec<Operation> {
+    fn read_operations(&self) -> Vec<Operation> {
         let executing = self.id(18);
         let filter = Filter::all().queue(self.queue("busy")).state(State::Executing);
         vec![

@@ -50,7 +50,7 @@ async fn push_until_killed(
     let mut said = Vec::new();
     let mut began = None;
     while said.len() < batches {
-        let line = harness.steps().finishes("waiting for a batch to be stored", process.says()).await;
+        let line = harness.steps().finishes("waiting for a batch to be stored", process.next_report()).await;
         said.push(line.unwrap_or_else(|| panic!("the process that pushes ended by itself")));
         began.get_or_insert_with(Instant::now);
     }
@@ -123,8 +123,8 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHar
             let [one, other] = &mut workers;
             let (at, line) = tokio::select! {
                 biased;
-                line = one.says() => (0, line),
-                line = other.says() => (1, line),
+                line = one.next_report() => (0, line),
+                line = other.next_report() => (1, line),
             };
             let line = line.unwrap_or_else(|| panic!("a worker exited without being killed"));
             if heard.note(&line) {

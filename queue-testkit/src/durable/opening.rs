@@ -34,8 +34,10 @@ async fn is_opened_by_many(harness: &StoreHarness) {
         harness.push(&**handle, jobs).await;
     }
     for process in &mut processes {
-        let said =
-            harness.steps().finishes("waiting for a process that opens the store", process.says()).await;
+        let said = harness
+            .steps()
+            .finishes("waiting for a process that opens the store", process.next_report())
+            .await;
         assert!(said.is_some(), "a process that opened the store with others ended without having pushed");
     }
 

@@ -105,7 +105,7 @@ impl Process {
     /// # Panics
     ///
     /// If the process panicked.
-    pub(super) async fn says(&mut self) -> Option<String> {
+    pub(super) async fn next_report(&mut self) -> Option<String> {
         loop {
             let line = self.lines.recv().await?;
             assert!(!line.contains(" panicked at "), "a process on the store panicked: {line}");
@@ -120,7 +120,7 @@ impl Process {
         // If it has exited already, there is nothing to kill.
         drop(self.child.kill());
         let mut said = Vec::new();
-        while let Some(line) = self.says().await {
+        while let Some(line) = self.next_report().await {
             said.push(line);
         }
         said
@@ -161,7 +161,7 @@ async fn push(queue: &dyn Admin, batch: u32) {
     let jobs = (0..BATCH).map(|place| job(batch).id(id(batch, place))).collect();
     let pushed = queue.push(jobs).await;
     pushed.unwrap_or_else(|error| panic!("a push failed: {}", queue_core::error::chain(&error)));
-    say(&format!("stored {batch}"));
+    report(&format!("stored {batch}"));
 }
 
 /// Works until it is killed. A job that fails is delivered again.
@@ -169,19 +169,19 @@ async fn work(queue: &dyn Admin, lease: Duration) {
     let demand = Demand::new("default", 5).lease(lease).wait(Duration::from_secs(1));
     loop {
         // Fails, and ends the process, once the parent no longer reads.
-        say("goes on");
+        report("goes on");
         for delivery in queue.claim(&demand).await.unwrap_or_default() {
-            say(&format!("claimed {} {}", delivery.id(), delivery.lease.fence.0));
+            report(&format!("claimed {} {}", delivery.id(), delivery.lease.fence.0));
             // The job takes a while, so that a kill can hit it.
             tokio::time::sleep(Duration::from_millis(2)).await;
-            say(&format!("done {}", delivery.id()));
+            report(&format!("done {}", delivery.id()));
             // If the lease expired meanwhile, another worker settles the job.
             drop(queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await);
         }
     }
 }
 
-fn say(what: &str) {
+fn report(what: &str) {
     let line = format!("{MARK}{what}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap_or_else(|_| std::process::exit(1));
 }

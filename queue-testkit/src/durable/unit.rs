@@ -31,17 +31,17 @@ impl Clock for Now {
 const POLLS: u32 = 24;
 
 pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harness: &StoreHarness) {
-    let Some(bank) = harness.store().payment_app().await else { return };
+    let Some(app) = harness.store().payment_app().await else { return };
     let environment = Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
-    let (jobs, services) = (bank.jobs.clone(), bank.services.clone());
+    let (jobs, services) = (app.jobs.clone(), app.services.clone());
     let teller = Teller {
         harness,
-        runner: AttemptRunner::new(jobs, services, bank.queue.clone(), &[], environment),
-        bank,
+        runner: AttemptRunner::new(jobs, services, app.queue.clone(), &[], environment),
+        app,
     };
     let mut crashes = 0;
     for polls in 0..POLLS {
-        let before = (teller.bank.balance)().await;
+        let before = (teller.app.balance)().await;
         let delivery = teller.pay("success").await;
         if teller.crashes_after(polls, &delivery).await {
             crashes += 1;
@@ -53,7 +53,7 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
         }
         let job = teller.job(&delivery).await;
         expect_eq!(job.state, State::Completed, "a job that crashed at poll {polls} and ran again: {job:?}");
-        let paid = (teller.bank.balance)().await - before;
+        let paid = (teller.app.balance)().await - before;
         expect_eq!(paid, 2, "the payment of a job that crashed at poll {polls} and ran again");
         expect_eq!(teller.receipts().await, 1, "the followups of a job that crashed at poll {polls}");
     }
@@ -62,14 +62,14 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
         "the job was over after {crashes} polls: it must yield before, between and after its two steps"
     );
     for ending in ["failure", "panic"] {
-        let before = (teller.bank.balance)().await;
+        let before = (teller.app.balance)().await;
         let delivery = teller.pay(ending).await;
         teller.crashes_after(u32::MAX, &delivery).await;
-        let paid = (teller.bank.balance)().await - before;
+        let paid = (teller.app.balance)().await - before;
         expect_eq!(paid, 0, "the payment of an attempt that ended in a {ending}");
         expect_eq!(teller.receipts().await, 0, "the followups of an attempt that ended in a {ending}");
         // Otherwise the job would keep failing, in front of the next one.
-        let cancel = teller.bank.queue.cancel(delivery.id(), "it failed as intended");
+        let cancel = teller.app.queue.cancel(delivery.id(), "it failed as intended");
         harness.steps().ok("`cancel`", cancel).await;
     }
 }
@@ -78,19 +78,19 @@ pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harnes
 struct Teller<'a> {
     harness: &'a StoreHarness,
     runner: AttemptRunner,
-    bank: PaymentApp,
+    app: PaymentApp,
 }
 
 impl Teller<'_> {
     /// Pushes a job and claims it, with a short lease so that a crash is over soon.
     async fn pay(&self, ending: &str) -> Delivery {
-        self.harness.push(&*self.bank.queue, vec![(self.bank.pay)(ending)]).await;
+        self.harness.push(&*self.app.queue, vec![(self.app.pay)(ending)]).await;
         self.claim(Duration::from_millis(250)).await
     }
 
     async fn claim(&self, lease: Duration) -> Delivery {
         let demand = Demand::new("default", 1).lease(lease);
-        let deliveries = self.harness.steps().ok("a claim", self.bank.queue.claim(&demand)).await;
+        let deliveries = self.harness.steps().ok("a claim", self.app.queue.claim(&demand)).await;
         deliveries.into_iter().next().unwrap_or_else(|| panic!("a claim that waits returned no job"))
     }
 
@@ -99,7 +99,7 @@ impl Teller<'_> {
         let attempt = async {
             let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
             if !attempted.is_recorded {
-                let settle = self.bank.queue.settle(vec![attempted.settlement]);
+                let settle = self.app.queue.settle(vec![attempted.settlement]);
                 self.harness.steps().ok("a settlement", settle).await;
             }
         };
@@ -107,14 +107,14 @@ impl Teller<'_> {
     }
 
     async fn job(&self, delivery: &Delivery) -> JobRecord {
-        let job = self.harness.steps().ok("`get`", self.bank.queue.get(delivery.id())).await;
+        let job = self.harness.steps().ok("`get`", self.app.queue.get(delivery.id())).await;
         job.unwrap_or_else(|| panic!("job {} is missing", delivery.id()))
     }
 
     /// Returns the number of receipts enqueued since the last call.
     async fn receipts(&self) -> usize {
         let demand = Demand::new("receipts", 10).lease(Duration::from_secs(600)).wait(Duration::ZERO);
-        self.harness.steps().ok("a claim of receipts", self.bank.queue.claim(&demand)).await.len()
+        self.harness.steps().ok("a claim of receipts", self.app.queue.claim(&demand)).await.len()
     }
 }
 

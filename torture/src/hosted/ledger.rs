@@ -120,23 +120,23 @@ impl Ledger {
         let written: Vec<sqlx::types::Uuid> =
             sqlx::query_scalar("select job from written").fetch_all(database).await?;
         let records: HashMap<JobId, &JobRecord> = listed.iter().map(|record| (record.id, record)).collect();
-        let mut breaches = unended(&listed);
-        breaches.extend(unmatched(&listed, written));
+        let mut violations = unended(&listed);
+        violations.extend(unmatched(&listed, written));
         let entries = self.entries();
-        breaches.extend(entries.misplaced.iter().cloned());
+        violations.extend(entries.misplaced.iter().cloned());
         let kept: Vec<_> = entries.acknowledged.iter().filter(|entry| is_kept(entry)).collect();
-        breaches.extend(kept.iter().filter_map(|entry| missing(entry, &records)));
+        violations.extend(kept.iter().filter_map(|entry| missing(entry, &records)));
         let report = report
             .row("jobs acknowledged", entries.acknowledged.len())
             .row("of which the server must have kept", kept.len())
             .row("pushes that failed and were repeated", self.failures.load(Ordering::Relaxed))
             .row("runs", entries.runs.values().sum::<u64>())
             .row("jobs stored at the end", listed.len());
-        match breaches.first() {
+        match violations.first() {
             None => Ok(report.row("verdict", "nothing was lost, discarded or misplaced")),
             Some(first) => {
                 println!("{report}");
-                Err(format!("{} violations; the first: {first}", breaches.len()).into())
+                Err(format!("{} violations; the first: {first}", violations.len()).into())
             }
         }
     }

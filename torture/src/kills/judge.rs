@@ -42,9 +42,9 @@ pub(super) async fn judge(
             let report = sales::judge(location, &of_sales, journals, report).await?;
             Ok(report.row("verdict", "no rule is broken"))
         }
-        Err(breach) => {
+        Err(violation) => {
             println!("{report}");
-            Err(format!("{breach}").into())
+            Err(format!("{violation}").into())
         }
     }
 }

@@ -38,12 +38,12 @@ impl<'a> ServerFaults<'a> {
     }
 
     /// Returns the location that the fleet uses.
-    pub(super) fn by_proxy(&self) -> Location {
+    pub(super) fn proxied(&self) -> Location {
         Location::Database(self.proxy.url("world"))
     }
 
     /// Injects one fault, and waits until it is over.
-    pub(super) async fn strike(&mut self, random: &mut Rng) -> Result<(), BoxError> {
+    pub(super) async fn inject(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let event = random.usize(0..EVENTS.len());
         let length = Duration::from_millis(random.u64(0..1_000));
         match event {
@@ -85,7 +85,7 @@ impl<'a> ServerFaults<'a> {
     }
 
     /// Clears the faults of all connections.
-    pub(super) fn calm(&self) {
+    pub(super) fn clear(&self) {
         self.proxy.set_all(Fault::Pass);
     }
 

@@ -55,13 +55,13 @@ pub(super) async fn make_on(
 /// Checks the tables against the rules, and the server's files with its own checks.
 pub(super) async fn check_integrity(url: &str) -> Result<(), String> {
     let mut database = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
-    for (rule, breaches) in RULES {
-        let found: Option<String> = sqlx::query_scalar(breaches)
+    for (rule, violations) in RULES {
+        let found: Option<String> = sqlx::query_scalar(violations)
             .fetch_optional(&mut database)
             .await
             .map_err(|error| format!("`{rule}` can't be checked: {error}"))?;
-        if let Some(breach) = found {
-            return Err(format!("the rule that {rule} is broken by {breach}"));
+        if let Some(violation) = found {
+            return Err(format!("the rule that {rule} is broken by {violation}"));
         }
     }
     Ok(())

@@ -38,21 +38,21 @@ impl fmt::Display for OutOfOrder {
 /// Checks the order of first deliveries only: later ones depend on when the clients learnt of a settlement.
 pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfOrder> {
     let answers = ClaimAnswers::of(jobs);
-    let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Place::of(*id, job, &answers)).collect();
+    let places: Vec<_> = jobs.iter().filter_map(|(id, job)| Position::of(*id, job, &answers)).collect();
     let mut arrivals: Vec<_> = places.iter().collect();
     arrivals.sort_by_key(|place| place.span.last_order());
     let mut arrivals = arrivals.into_iter().peekable();
     let mut claims: Vec<_> = places.iter().filter_map(|place| Some((place.claimed?, place))).collect();
     claims.sort_by_key(|(claim, _)| claim.start.order);
     // The jobs that may be waiting, by the order number of their claim.
-    let mut waiting: BTreeMap<(u64, JobId), &Place<'_>> = BTreeMap::new();
+    let mut waiting: BTreeMap<(u64, JobId), &Position<'_>> = BTreeMap::new();
     for (claim, overtaker) in claims {
         while let Some(place) = arrivals.next_if(|place| place.span.is_before(&claim)) {
             waiting.insert((place.claimed.map_or(u64::MAX, |claimed| claimed.start.order), place.job), place);
         }
         waiting = waiting.split_off(&(claim.start.order, JobId::from_u128(0)));
         let is_overtaken =
-            |place: &&&Place<'_>| place.is_waiting_during(&claim) && place.is_before(overtaker);
+            |place: &&&Position<'_>| place.is_waiting_during(&claim) && place.is_before(overtaker);
         if let Some(first) = waiting.values().find(is_overtaken) {
             return Err(OutOfOrder { first: first.job, second: overtaker.job });
         }
@@ -61,7 +61,7 @@ pub(super) fn check(jobs: &BTreeMap<JobId, JobHistory<'_>>) -> Result<(), OutOfO
 }
 
 /// The position of a job in the order, as far as the client that pushed it can know.
-struct Place<'a> {
+struct Position<'a> {
     job: JobId,
     pushed: &'a Pushed,
     span: Span,
@@ -73,7 +73,7 @@ struct Place<'a> {
     claimed: Option<Span>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Position<'a> {
     /// Returns `None` if it's not known when the job was stored, or when it was first delivered.
     fn of(job: JobId, history: &JobHistory<'a>, answers: &ClaimAnswers) -> Option<Self> {
         let &[(span, pushed)] = history.pushes.as_slice() else { return None };

@@ -103,23 +103,24 @@ pub(in super::super) async fn judge(
         *rows.entry(job.clone()).or_default() += 1;
     }
     let records: HashMap<JobId, &JobRecord> = listed.iter().map(|record| (record.id, *record)).collect();
-    let mut breaches: Vec<String> =
+    let mut violations: Vec<String> =
         fates.iter().filter_map(|(push, fate)| lost(*push, *fate, &records)).collect();
     let mut sales = 0;
     for record in listed {
         if record.state != State::Completed {
-            breaches.push(format!("job {} of `sales` is {:?}: {:?}", record.id, record.state, record.errors));
+            violations
+                .push(format!("job {} of `sales` is {:?}: {:?}", record.id, record.state, record.errors));
         } else if record.name == *"sell" {
             sales += 1;
             let count = rows.remove(&record.id.to_string()).unwrap_or_default();
             if count != 1 {
-                breaches.push(format!("unit of work {} completed and wrote {count} rows", record.id));
+                violations.push(format!("unit of work {} completed and wrote {count} rows", record.id));
             }
         } else if record.name == *"draft" {
-            breaches.extend(misreplaced(record, &fates)?);
+            violations.extend(misreplaced(record, &fates)?);
         }
     }
-    breaches.extend(rows.keys().map(|job| format!("the row of {job} has no completed unit of work")));
+    violations.extend(rows.keys().map(|job| format!("the row of {job} has no completed unit of work")));
     let replaced = fates.iter().filter(|(push, fate)| is_replacement(**push, **fate, &records)).count();
     let attempts: u64 = listed.iter().map(|record| u64::from(record.attempt)).sum();
     let report = report
@@ -127,11 +128,12 @@ pub(in super::super) async fn judge(
         .row("rows that they wrote", sold.len())
         .row("failed attempts of these jobs", attempts.saturating_sub(listed.len() as u64))
         .row("replacements within transactions", replaced);
-    match breaches.first() {
+    match violations.first() {
         None => Ok(report),
         Some(first) => {
             println!("{report}");
-            Err(format!("{} violations in the application's jobs; the first: {first}", breaches.len()).into())
+            Err(format!("{} violations in the application's jobs; the first: {first}", violations.len())
+                .into())
         }
     }
 }
