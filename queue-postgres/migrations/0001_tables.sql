@@ -6,7 +6,7 @@
 --     set search_path = queue, pg_temp;
 --     \i 0001_tables.sql
 --     ... and so on, in order, and then, so that the program knows up to which of them it was done:
---     insert into versions (version) select generate_series(1, 6);
+--     insert into schema_migrations (version) select generate_series(1, 6);
 --     commit;
 --
 -- Instants are microseconds since the Unix epoch, by the clock of the server; `overview` shows them as timestamps.
@@ -18,15 +18,15 @@
 
 -- Which of these files were run. `min_program_version` is the lowest version of a program that still works with the schema
 -- after that file; null stands for the file's own version. The greatest of all rows counts.
-create table versions (
+create table schema_migrations (
     version             integer     not null primary key,
-    at                  timestamptz not null default now(),
+    applied_at          timestamptz not null default now(),
     min_program_version integer
 );
 
 -- The queues by name. A row is made at a queue's first use and stays.
-create table lines (
-    line   integer generated always as identity primary key,
+create table queues (
+    id     integer generated always as identity primary key,
     name   text collate "C" not null unique,
     paused boolean not null default false
 );
@@ -42,14 +42,13 @@ create table jobs (
     fence        bigint  not null default 0,
     attempt      bigint  not null default 0,
     max_attempts bigint  not null,
-    line         integer not null,
+    queue_id     integer not null,
     priority     integer not null,
     name         text    collate "C" not null,
     unique_key   text    collate "C",
-    key_until    bigint,                      -- the key is held until then, even if the job has finished
+    unique_until bigint,                      -- the key is held until then, even if the job has finished
     payload      text    not null,            -- JSON, byte for byte as it was pushed
-    meta         text,                        -- a JSON object of texts, if there is any
-    partition    text                         -- for limits by tenant; not used yet
+    meta         text                         -- a JSON object of texts, if there is any
 );
 create unique index jobs_id on jobs (id);
 
@@ -57,19 +56,19 @@ create unique index jobs_id on jobs (id);
 -- as fast as they are filled, so they are vacuumed by what has gone and not by a share of what is there.
 
 create table ready (
-    line     integer not null,
+    queue_id integer not null,
     priority integer not null,
     run_at   bigint  not null,
     seq      bigint  not null,
-    primary key (line, priority, run_at, seq)
+    primary key (queue_id, priority, run_at, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 
 create table waiting (
-    due   bigint   not null,
-    seq   bigint   not null,
-    state smallint not null,                  -- 0 scheduled, 3 retryable
-    line  integer  not null,
+    due      bigint   not null,
+    seq      bigint   not null,
+    state    smallint not null,               -- 0 scheduled, 3 retryable
+    queue_id integer  not null,
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -81,7 +80,7 @@ create table leases (
     fence         bigint  not null,
     attempt       bigint  not null,
     claimed_at    bigint  not null,
-    line          integer not null,
+    queue_id      integer not null,
     cancel_reason text                        -- why it is to be cancelled, if somebody asked for that
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -93,48 +92,48 @@ create table finished (
     fence         bigint   not null,
     attempt       bigint   not null,
     claimed_at    bigint,
-    line          integer  not null,
+    queue_id      integer  not null,
     state         smallint not null,          -- 4 completed, 5 discarded, 6 cancelled
     cancel_reason text
 );
 create index finished_first on finished (state, finished_at, seq);
 
 -- Who holds a unique key. A row may outlive its job, since a key can be held until an instant.
-create table keys (
-    name  text collate "C" not null,
-    key   text collate "C" not null,
-    seq   bigint,
-    id    uuid,
-    until bigint,
+create table unique_keys (
+    name         text collate "C" not null,
+    key          text collate "C" not null,
+    seq          bigint,
+    id           uuid,
+    unique_until bigint,
     primary key (name, key)
 );
 
 -- What went wrong, the newest twenty of each job. A claim ends in one failure at most, so the fence tells them apart.
 create table failures (
-    seq     bigint not null,
-    fence   bigint not null,
-    attempt bigint not null,
-    at      bigint not null,
-    message text   not null,
+    seq       bigint not null,
+    fence     bigint not null,
+    attempt   bigint not null,
+    failed_at bigint not null,
+    message   text   not null,
     primary key (seq, fence)
 );
 
 -- Jobs as people want to see them.
 create view overview as
-select j.id, j.name, l.name as queue,
+select j.id, j.name, q.name as queue,
     case when f.seq is not null then case f.state when 4 then 'completed' when 5 then 'discarded' else 'cancelled' end
-        when e.seq is not null then 'executing'
+        when l.seq is not null then 'executing'
         when w.seq is not null then case w.state when 3 then 'retryable' else 'scheduled' end
         else 'available' end as state,
-    j.priority, coalesce(f.attempt, e.attempt, j.attempt) as attempt, j.max_attempts,
+    j.priority, coalesce(f.attempt, l.attempt, j.attempt) as attempt, j.max_attempts,
     to_timestamp(j.pushed_at / 1e6) as pushed_at, to_timestamp(j.run_at / 1e6) as run_at,
-    to_timestamp(coalesce(f.claimed_at, e.claimed_at, j.claimed_at) / 1e6) as claimed_at,
-    to_timestamp(e.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
-    coalesce(f.cancel_reason, e.cancel_reason) as cancel_reason,
+    to_timestamp(coalesce(f.claimed_at, l.claimed_at, j.claimed_at) / 1e6) as claimed_at,
+    to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
+    coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
     j.unique_key, j.payload, j.meta, j.seq
 from jobs j
-    join lines l on l.line = j.line
+    join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
-    left join leases e on e.id = j.id
+    left join leases l on l.id = j.id
     left join waiting w on w.due = j.run_at and w.seq = j.seq;

@@ -1,27 +1,27 @@
 -- How jobs are stored.
 
 -- Creates the queues of these names that don't exist.
-create function enter(_names text[]) returns void
+create function ensure_queues(_names text[]) returns void
 language plpgsql
 set search_path from current as $$
 begin
-    insert into lines (name)
-    select distinct n from unnest(_names) n where not exists (select from lines l where l.name = n) order by n
+    insert into queues (name)
+    select distinct n from unnest(_names) n where not exists (select from queues q where q.name = n) order by n
     on conflict (name) do nothing;
 end $$;
 
 -- Returns the numbers of the queues of these names, in order; null if one of them doesn't exist.
-create function numbers_of(_queues text[]) returns integer[]
+create function queue_ids(_queues text[]) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-    _lines integer[];
+    _queue_ids integer[];
 begin
-    select array_agg(l.line order by q.o) into _lines
-    from unnest(_queues) with ordinality q (name, o) join lines l on l.name = q.name;
-    if cardinality(_lines) = cardinality(_queues) then
-        return _lines;
+    select array_agg(q.id order by n.o) into _queue_ids
+    from unnest(_queues) with ordinality n (name, o) join queues q on q.name = n.name;
+    if cardinality(_queue_ids) = cardinality(_queues) then
+        return _queue_ids;
     end if;
     return null;
 end $$;
@@ -29,49 +29,49 @@ end $$;
 -- Returns whether a unique key is held: its job is unfinished, or its window lasts. A lease that has expired on its job's last
 -- attempt, or after a cancel was requested, is ended here, and with it the job. If another transaction has locked that lease,
 -- the job counts as unfinished: that transaction may be a settlement that began in time and keeps the job.
-create function holds(_holder keys, _now bigint) returns boolean
+create function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-    _rows tid[];
+    _row_ids tid[];
 begin
-    if _holder.until > _now then
+    if _holder.unique_until > _now then
         return true;
     end if;
-    _rows := array(
-        select e.ctid from leases e join jobs j on j.seq = e.seq
-        where e.id = _holder.id and e.expires_at <= _now
-            and (e.cancel_reason is not null or e.attempt >= j.max_attempts)
-        for update of e skip locked);
-    if cardinality(_rows) > 0 then
-        perform expire(_rows);
+    _row_ids := array(
+        select l.ctid from leases l join jobs j on j.seq = l.seq
+        where l.id = _holder.id and l.expires_at <= _now
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        for update of l skip locked);
+    if cardinality(_row_ids) > 0 then
+        perform expire(_row_ids);
     end if;
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 
 -- Stores one job that was checked. It's ready at `_time`, or now if that is past.
-create function store(
-    _now bigint, _id uuid, _line integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
-    _until bigint, _payload text, _meta text
+create function push_one(
+    _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
+    _unique_until bigint, _payload text, _meta text
 ) returns bigint
 language plpgsql
 set search_path from current as $$
 declare
     new jobs;
 begin
-    insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, unique_key, key_until, payload, meta)
-    values (_id, _line, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _until, _payload, _meta)
+    insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
+    values (_id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
     on conflict (id) do nothing
     returning * into new;
     if new.seq is null then
         return null;
     end if;
     if new.run_at > _now then
-        insert into waiting values (new.run_at, new.seq, 0, _line);
+        insert into waiting values (new.run_at, new.seq, 0, _queue_id);
     else
-        insert into ready values (_line, _priority, new.run_at, new.seq);
+        insert into ready values (_queue_id, _priority, new.run_at, new.seq);
     end if;
     return new.seq;
 end $$;
@@ -80,106 +80,106 @@ end $$;
 -- in them, from 1. The other arrays have an element for each job, or are null where no job has any.
 -- A job without keys is `Stored`, whether or not its identity was known; so no row is returned for it.
 -- `kind` is 0 stored, 1 existing, 2 replaced. A single row with a `kind` below zero says that nothing is stored: -1 if the
--- delay of the job at `place` leads past the end of time, -2 if a queue doesn't exist.
+-- delay of the job at `idx` leads past the end of time, -2 if a queue doesn't exist.
 create function push(
-    _queues text[], _ids uuid[], _chosen boolean[], _queue_of integer[], _names text[], _priorities integer[],
-    _max_attempts bigint[], _delays bigint[], _times bigint[], _keys text[], _windows bigint[], _replaces boolean[],
-    _payloads text[], _metas text[], _notify text, _word text
-) returns table (place integer, kind smallint, job uuid)
+    _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
+    _max_attempts bigint[], _delays bigint[], _times bigint[], _keys text[], _unique_for bigint[], _replace boolean[],
+    _payloads text[], _metas text[], _channel text, _sender text
+) returns table (idx integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
-    _lines integer[];
+    _queue_ids integer[];
     new record;
-    holder keys;
+    holder unique_keys;
     is_moving boolean;
     is_held boolean;
     is_started boolean;
     was jobs;
     stored bigint;
-    _until bigint;
+    _unique_until bigint;
 begin
     if _delays is not null then
-        select (min(o) - 1)::integer into place from unnest(_delays) with ordinality u (delay, o)
+        select (min(o) - 1)::integer into idx from unnest(_delays) with ordinality u (delay, o)
         where delay > 9223372036854775807 - _now;
-        if place is not null then
+        if idx is not null then
             kind := -1;
             return next;
             return;
         end if;
     end if;
-    _lines := numbers_of(_queues);
-    if _lines is null then
+    _queue_ids := queue_ids(_queues);
+    if _queue_ids is null then
         kind := -2;
         return next;
         return;
     end if;
-    if _notify is not null then
-        perform pg_notify(_notify, _word);
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
     end if;
-    if _keys is null and _chosen is null then
+    if _keys is null and _id_given is null then
         with new as (
-            insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-            select id, _lines[u.queue], u.name, u.priority, max_attempts, _now,
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
                 greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
             from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
                 u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
-            returning seq, line, priority, run_at),
+            returning seq, queue_id, priority, run_at),
         later as (
-            insert into waiting (due, seq, state, line) select run_at, seq, 0, line from new where run_at > _now)
-        insert into ready select line, priority, run_at, seq from new where run_at <= _now;
+            insert into waiting (due, seq, state, queue_id) select run_at, seq, 0, queue_id from new where run_at > _now)
+        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
     if _keys is null then
         with new as (
-            insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-            select id, _lines[u.queue], u.name, u.priority, max_attempts, _now,
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
                 greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
             from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
                 u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
             on conflict (id) do nothing
-            returning seq, line, priority, run_at),
+            returning seq, queue_id, priority, run_at),
         later as (
-            insert into waiting (due, seq, state, line) select run_at, seq, 0, line from new where run_at > _now)
-        insert into ready select line, priority, run_at, seq from new where run_at <= _now;
+            insert into waiting (due, seq, state, queue_id) select run_at, seq, 0, queue_id from new where run_at > _now)
+        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
     -- The transaction that locks the row of a key decides about it. All lock them in one order.
-    insert into keys (name, key)
+    insert into unique_keys (name, key)
     select distinct u.name, u.key from unnest(_names, _keys) u (name, key) where u.key is not null order by 1, 2
     on conflict (name, key) do update set key = excluded.key;
     for new in
-        select o - 1 as place, u.* from unnest(_ids, _chosen, _queue_of, _names, _priorities, _max_attempts, _delays, _times,
-            _keys, _windows, _replaces, _payloads, _metas) with ordinality
-            u (id, is_chosen, queue, name, priority, max_attempts, delay, time, key, lasting, replaces, payload, meta, o)
+        select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays, _times,
+            _keys, _unique_for, _replace, _payloads, _metas) with ordinality
+            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta, o)
     loop
-        place := new.place;
+        idx := new.idx;
         job := new.id;
         kind := 0;
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
-            perform store(_now, new.id, _lines[new.queue], new.name, new.priority, new.max_attempts, new.time, null, null,
+            perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null, null,
                 new.payload, new.meta);
             continue;
         end if;
-        if new.is_chosen and exists (select from jobs where id = new.id) then
+        if new.id_given and exists (select from jobs where id = new.id) then
             return next;
             continue;
         end if;
         loop
             is_moving := false;
-            select * into holder from keys k where k.name = new.name and k.key = new.key;
+            select * into holder from unique_keys k where k.name = new.name and k.key = new.key;
             exit when holder.seq is null;
-            is_held := holds(holder, _now);
-            if is_held and coalesce(new.replaces, false) then
+            is_held := is_key_held(holder, _now);
+            if is_held and coalesce(new.replace, false) then
                 select * into was from jobs j where j.seq = holder.seq;
                 is_started := not found or was.attempt > 0 or exists (select from finished f where f.seq = holder.seq)
-                    or exists (select from leases e where e.id = holder.id);
+                    or exists (select from leases l where l.id = holder.id);
                 -- A job that has not started is taken out of its place here, so that nobody claims it meanwhile.
                 if not is_started then
-                    delete from ready r where r.line = was.line and r.priority = was.priority
+                    delete from ready r where r.queue_id = was.queue_id and r.priority = was.priority
                         and r.run_at = was.run_at and r.seq = was.seq;
                     if not found then
                         delete from waiting w where w.due = was.run_at and w.seq = was.seq;
@@ -190,7 +190,7 @@ begin
             end if;
             exit when not is_moving;
         end loop;
-        if holder.seq is not null and is_held and not coalesce(new.replaces, false) then
+        if holder.seq is not null and is_held and not coalesce(new.replace, false) then
             kind := 1;
             job := holder.id;
         elsif holder.seq is not null and is_held and not is_started then
@@ -198,21 +198,21 @@ begin
             job := holder.id;
             update jobs set payload = new.payload, priority = new.priority, run_at = new.time where seq = holder.seq;
             if new.time > _now then
-                insert into waiting values (new.time, holder.seq, 0, was.line);
+                insert into waiting values (new.time, holder.seq, 0, was.queue_id);
             else
-                insert into ready values (was.line, new.priority, new.time, holder.seq);
+                insert into ready values (was.queue_id, new.priority, new.time, holder.seq);
             end if;
         else
-            _until := _now + least(coalesce(new.lasting, 0), 9223372036854775807 - _now);
-            stored := store(_now, new.id, _lines[new.queue], new.name, new.priority, new.max_attempts, new.time, new.key,
-                _until, new.payload, new.meta);
+            _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
+            stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, new.key,
+                _unique_until, new.payload, new.meta);
             if stored is not null then
-                update keys k set seq = stored, id = new.id, until = _until
+                update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
                 where k.name = new.name and k.key = new.key;
             end if;
         end if;
         return next;
     end loop;
-    delete from keys k using unnest(_names, _keys) u (name, key)
+    delete from unique_keys k using unnest(_names, _keys) u (name, key)
     where k.name = u.name and k.key = u.key and k.seq is null;
 end $$;

@@ -10,9 +10,9 @@
 -- that another transaction has locked, and returns the places of these in `blocked`.
 create function settle(
     _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skips boolean,
-    _parents integer[], _queues text[], _new_ids uuid[], _chosen boolean[], _queue_of integer[], _names text[],
-    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _windows bigint[],
-    _replaces boolean[], _payloads text[], _metas text[], _notify text, _word text,
+    _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
+    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _unique_for bigint[],
+    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
     out applied integer[], out blocked integer[], out refused integer
 )
 language plpgsql
@@ -20,7 +20,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _now bigint := clock();
-    longest bigint;
+    max_fence bigint;
 begin
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
@@ -29,38 +29,38 @@ begin
             return;
         end if;
     end if;
-    if numbers_of(_queues) is null and _queues is not null then
+    if queue_ids(_queues) is null and _queues is not null then
         refused := -1;
         return;
     end if;
     if _skips then
-        for place in 1 .. cardinality(_ids) loop
-            perform from leases where id = _ids[place] for update skip locked;
-            if not found and exists (select from leases where id = _ids[place] and fence = _fences[place]) then
-                blocked := blocked || place - 1;
+        for i in 1 .. cardinality(_ids) loop
+            perform from leases where id = _ids[i] for update skip locked;
+            if not found and exists (select from leases where id = _ids[i] and fence = _fences[i]) then
+                blocked := blocked || i - 1;
                 -- No lease has a fence below zero, so this one is passed over.
-                _fences[place] := -1;
+                _fences[i] := -1;
             end if;
         end loop;
     end if;
     if _kinds is null then
         -- All are completions, as most are.
         with gone as (
-            delete from leases e using unnest(_ids, _fences) with ordinality s (id, fence, o)
-            where e.id = s.id and e.fence = s.fence and e.expires_at > _now
-            returning e.seq, e.fence, e.attempt, e.claimed_at, e.line, e.cancel_reason, (s.o - 1)::integer as place),
+            delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
+            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
         ended as (
-            insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
-            select seq, _now, fence, attempt, claimed_at, line, 4, cancel_reason from gone)
-        select array_agg(place) into applied from gone;
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone)
+        select array_agg(idx) into applied from gone;
     else
         with gone as (
-            delete from leases e using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
+            delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
                 s (id, fence, kind, time, text, o)
-            where e.id = s.id and e.fence = s.fence and e.expires_at > _now
-            returning e.*, s.kind, s.time, s.text, (s.o - 1)::integer as place),
+            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, line, kind, text, place,
+            select seq, fence, claimed_at, queue_id, kind, text, idx,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A cancel that was asked for ends what would have run again.
@@ -69,10 +69,10 @@ begin
                 greatest(time, _now) as run_at
             from gone),
         ended as (
-            insert into finished (seq, finished_at, fence, attempt, claimed_at, line, state, cancel_reason)
-            select seq, _now, fence, attempt, claimed_at, line, state, reason from moved where state >= 4),
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
         noted as (
-            insert into failures (seq, fence, attempt, at, message)
+            insert into failures (seq, fence, attempt, failed_at, message)
             -- A snooze with a text is of an attempt that is not counted.
             select seq, fence, case when kind = 4 then attempt + 1 else attempt end, _now, text
             from moved where kind in (1, 3, 4) and text is not null),
@@ -80,29 +80,30 @@ begin
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
             from moved m where j.seq = m.seq and m.state < 4
-            returning j.line, j.priority, j.run_at, j.seq, m.state),
-        again as (insert into ready select line, priority, run_at, seq from back where state = 1),
+            returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
+        again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
         later as (
-            insert into waiting (due, seq, state, line) select run_at, seq, state, line from back where state <> 1)
-        select array_agg(place), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, longest from moved;
-        if longest > 20 then
+            insert into waiting (due, seq, state, queue_id) select run_at, seq, state, queue_id from back where state <> 1)
+        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, max_fence
+        from moved;
+        if max_fence > 20 then
             delete from failures f using (
                 select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
                 from jobs j where id = any (_ids)) t (seq, fence)
             where f.seq = t.seq and f.fence <= t.fence;
         end if;
     end if;
-    if applied is not null and _notify is not null then
-        perform pg_notify(_notify, _word);
+    if applied is not null and _channel is not null then
+        perform pg_notify(_channel, _sender);
     end if;
     if applied is not null and _parents is not null then
-        perform push(_queues, array_agg(id), array_agg(is_chosen), array_agg(queue), array_agg(name), array_agg(priority),
+        perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
-            array_agg(lasting), array_agg(replaces), array_agg(payload), array_agg(meta), null, null)
+            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), null, null)
         from (
-            select * from unnest(_parents, _new_ids, _chosen, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _keys, _windows, _replaces, _payloads, _metas) with ordinality
-                u (parent, id, is_chosen, queue, name, priority, max_attempts, delay, time, key, lasting, replaces,
+            select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
+                _new_times, _keys, _unique_for, _replace, _payloads, _metas) with ordinality
+                u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
                     payload, meta, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;

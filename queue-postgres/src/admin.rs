@@ -109,7 +109,7 @@ impl Admin for PostgresQueue {
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        match &*self.asked_of(move |sql| sql.remove.query().bind(id.as_uuid())).await? {
+        match &*self.asked_of(move |sql| sql.delete_job.query().bind(id.as_uuid())).await? {
             "done" => Ok(()),
             "executing" => Err(QueueError::executing_job(id)),
             _ => Err(QueueError::unknown_job(id)),

@@ -15,7 +15,7 @@ pub(crate) struct Columns {
     /// The names of the queues, each once.
     queues: Vec<String>,
     ids: Vec<Uuid>,
-    chosen: Option<Vec<bool>>,
+    id_given: Option<Vec<bool>>,
     /// Each job's queue, as an index into `queues`, from 1 as SQL counts.
     queue_of: Vec<i32>,
     names: Vec<String>,
@@ -23,9 +23,9 @@ pub(crate) struct Columns {
     max_attempts: Vec<i64>,
     delays: Option<Vec<Option<i64>>>,
     times: Option<Vec<Option<i64>>>,
-    keys: Option<Vec<Option<String>>>,
-    windows: Option<Vec<Option<i64>>>,
-    replaces: Option<Vec<bool>>,
+    unique_keys: Option<Vec<Option<String>>>,
+    unique_for: Option<Vec<Option<i64>>>,
+    replace: Option<Vec<bool>>,
     payloads: Vec<String>,
     metas: Option<Vec<Option<String>>>,
 }
@@ -45,9 +45,9 @@ impl Columns {
         }
         let unique = |job: &'a Encoded| job.job.unique.as_ref();
         let has_keys = jobs.clone().any(|job| unique(job).is_some());
-        let is_any_chosen = are_sent_again || has_keys || jobs.clone().any(|job| job.is_chosen);
-        columns.chosen =
-            is_any_chosen.then(|| jobs.clone().map(|job| are_sent_again || job.is_chosen).collect());
+        let is_any_id_given = are_sent_again || has_keys || jobs.clone().any(|job| job.is_chosen);
+        columns.id_given =
+            is_any_id_given.then(|| jobs.clone().map(|job| are_sent_again || job.is_chosen).collect());
         columns.delays = column(jobs.clone(), |job| match job.job.schedule {
             Schedule::After(delay) => Some(micros(delay)),
             _ => None,
@@ -56,10 +56,10 @@ impl Columns {
             Schedule::At(at) => Some(at.as_micros()),
             _ => None,
         });
-        columns.keys = column(jobs.clone(), |job| unique(job).map(|unique| unique.key.clone()));
-        columns.windows = column(jobs.clone(), |job| unique(job)?.window.map(micros));
-        let replaces = |job| unique(job).is_some_and(|unique| unique.on_conflict == OnConflict::Replace);
-        columns.replaces = has_keys.then(|| jobs.clone().map(replaces).collect());
+        columns.unique_keys = column(jobs.clone(), |job| unique(job).map(|unique| unique.key.clone()));
+        columns.unique_for = column(jobs.clone(), |job| unique(job)?.window.map(micros));
+        let replace = |job| unique(job).is_some_and(|unique| unique.on_conflict == OnConflict::Replace);
+        columns.replace = has_keys.then(|| jobs.clone().map(replace).collect());
         columns.metas = column(jobs, |job| job.meta.clone());
         columns
     }
@@ -79,10 +79,10 @@ impl Columns {
         self,
         query: Query<'q, Postgres, PgArguments>,
     ) -> Query<'q, Postgres, PgArguments> {
-        let query = query.bind(self.queues).bind(self.ids).bind(self.chosen).bind(self.queue_of);
+        let query = query.bind(self.queues).bind(self.ids).bind(self.id_given).bind(self.queue_of);
         let query = query.bind(self.names);
         let query = query.bind(self.priorities).bind(self.max_attempts).bind(self.delays).bind(self.times);
-        let query = query.bind(self.keys).bind(self.windows).bind(self.replaces);
+        let query = query.bind(self.unique_keys).bind(self.unique_for).bind(self.replace);
         query.bind(self.payloads).bind(self.metas)
     }
 

@@ -100,7 +100,7 @@ async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()>
     raw_sql(AssertSqlSafe(path)).execute(&mut *tx).await?;
     for (number, migration) in (1_i32..).zip(MIGRATIONS).skip(found) {
         raw_sql(migration).execute(&mut *tx).await?;
-        let insert = "insert into versions (version, min_program_version) values ($1, $2)";
+        let insert = "insert into schema_migrations (version, min_program_version) values ($1, $2)";
         sqlx::query(insert).bind(number).bind(min_program_version(number)).execute(&mut *tx).await?;
     }
     tx.commit().await
@@ -115,12 +115,13 @@ fn min_program_version(migration: i32) -> i32 {
 /// Finds the schema. It needs no prepared statement, which a pooler might lose.
 async fn find(connection: &mut PgConnection, place: &Place) -> sqlx::Result<Found> {
     let schema = place.schema.replace('\'', "''");
-    let exists = format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'versions'");
+    let exists =
+        format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'schema_migrations'");
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
         return Ok(Found::NONE);
     }
     let newest = format!(
-        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) from {}.versions",
+        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) from {}.schema_migrations",
         place.quoted_schema()
     );
     let row = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?;

@@ -176,7 +176,7 @@ impl Storing {
         let mut pushed = Pushed::UnknownQueue;
         for _ in 0..ENTRIES {
             let unknown = self.server.unknown_queues(jobs.iter().copied());
-            self.server.enter(&mut self.link, unknown).await?;
+            self.server.ensure_queues(&mut self.link, unknown).await?;
             pushed = self.store_once(&jobs).await?;
             match pushed {
                 Pushed::UnknownQueue => self.server.forget_queues(),

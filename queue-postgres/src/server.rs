@@ -99,13 +99,13 @@ impl Server {
     }
 
     /// Creates queues that don't exist, in a transaction of their own: no other process waits for the one that stores jobs.
-    pub(crate) async fn enter(&self, link: &mut Link, queues: Vec<String>) -> Result<(), Unanswered> {
+    pub(crate) async fn ensure_queues(&self, link: &mut Link, queues: Vec<String>) -> Result<(), Unanswered> {
         if queues.is_empty() {
             return Ok(());
         }
         let names = &queues;
         link.try_call(&move |connection| {
-            let query = self.sql.enter.query().bind(names.clone());
+            let query = self.sql.ensure_queues.query().bind(names.clone());
             Box::pin(async move { query.execute(connection).await.map(drop) })
         })
         .await?;

@@ -131,7 +131,7 @@ impl Settling {
         for _ in 0..ENTRIES {
             let followups = parts.iter().flat_map(|part| part.followups).flatten();
             let unknown = self.server.unknown_queues(followups);
-            self.server.enter(&mut self.link, unknown).await?;
+            self.server.ensure_queues(&mut self.link, unknown).await?;
             let ends = self.ask_once(parts, skips).await?;
             if !ends.is_queue_unknown {
                 if parts.iter().any(Part::makes_jobs_ready) {

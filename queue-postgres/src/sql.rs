@@ -26,7 +26,7 @@ impl Statement {
 /// The statements with the schema's name in them.
 #[derive(Clone)]
 pub(crate) struct Sql {
-    pub(crate) enter: Statement,
+    pub(crate) ensure_queues: Statement,
     pub(crate) push: Statement,
     /// `push` in a transaction of others, which a full queue of notifications must not fail.
     pub(crate) push_in: Statement,
@@ -38,7 +38,7 @@ pub(crate) struct Sql {
     pub(crate) renew: Statement,
     pub(crate) cancel: Statement,
     pub(crate) retry: Statement,
-    pub(crate) remove: Statement,
+    pub(crate) delete_job: Statement,
     pub(crate) prune: Statement,
     pub(crate) set_paused: Statement,
     pub(crate) get: Statement,
@@ -50,58 +50,58 @@ pub(crate) struct Sql {
 /// Stores a job that has no more to it than the columns, as `push` does: alone, it would mostly wait for what that prepares.
 const PUSH_ONE: &str = "
     with new as (
-        insert into {s}.jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-        select $1, l.line, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, {s}.lines l where l.name = $2
-        returning seq, line, priority, run_at)
-    insert into {s}.ready select line, priority, run_at, seq from new";
+        insert into {s}.jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+        select $1, q.id, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, {s}.queues q where q.name = $2
+        returning seq, queue_id, priority, run_at)
+    insert into {s}.ready select queue_id, priority, run_at, seq from new";
 
 /// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
 const RECORD: &str = "
-    select j.seq, j.id, j.name, l.name, coalesce(f.state, case when e.id is not null then 2 else coalesce(w.state, 1) end),
-        j.priority, coalesce(f.attempt, e.attempt, j.attempt), j.max_attempts, coalesce(f.fence, e.fence, j.fence),
-        j.pushed_at, j.run_at, coalesce(f.claimed_at, e.claimed_at, j.claimed_at), e.expires_at, f.finished_at,
-        j.unique_key, coalesce(f.cancel_reason, e.cancel_reason), j.payload, j.meta,
+    select j.seq, j.id, j.name, q.name, coalesce(f.state, case when l.id is not null then 2 else coalesce(w.state, 1) end),
+        j.priority, coalesce(f.attempt, l.attempt, j.attempt), j.max_attempts, coalesce(f.fence, l.fence, j.fence),
+        j.pushed_at, j.run_at, coalesce(f.claimed_at, l.claimed_at, j.claimed_at), l.expires_at, f.finished_at,
+        j.unique_key, coalesce(f.cancel_reason, l.cancel_reason), j.payload, j.meta,
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
-        (select array_agg(at order by fence) from {s}.failures where seq = j.seq),
+        (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
         {s}.clock()
     from {s}.jobs j
-        join {s}.lines l on l.line = j.line
+        join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq
-        left join {s}.leases e on e.id = j.id
+        left join {s}.leases l on l.id = j.id
         left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
 
 /// The state that a job is in now: time passes whether or not somebody has written it down.
 /// `JobRecord::as_of` says the same of a record.
 const STATE_NOW: &str = "
     case when f.seq is not null then f.state
-        when e.id is not null then case when e.expires_at > {s}.clock() then 2
-            when e.cancel_reason is not null then 6 when e.attempt >= j.max_attempts then 5 else 1 end
+        when l.id is not null then case when l.expires_at > {s}.clock() then 2
+            when l.cancel_reason is not null then 6 when l.attempt >= j.max_attempts then 5 else 1 end
         when w.seq is not null and w.due > {s}.clock() then w.state
         else 1 end";
 
 /// Jobs in push order. It looks at each job from the cursor on until the page is full, so it's for people.
 const LIST: &str = "
     where j.seq > $1
-        and ($2::text is null or l.name = $2)
+        and ($2::text is null or q.name = $2)
         and ($3::text is null or j.name = $3)
         and ($4::bigint is null or j.pushed_at < $4)
         and ($5 = 0 or (($5 >> (";
 
 /// How many jobs of each queue are in which state, from the narrow tables alone.
 const COUNTS: &str = "
-    with states as (
-        select line, 1 as state, count(*) as count from {s}.ready group by 1
+    with counted as (
+        select queue_id, 1 as state, count(*) as count from {s}.ready group by 1
         union all
-        select line, case when due > {s}.clock() then state else 1 end, count(*) from {s}.waiting group by 1, 2
+        select queue_id, case when due > {s}.clock() then state else 1 end, count(*) from {s}.waiting group by 1, 2
         union all
-        select e.line, case when e.expires_at > {s}.clock() then 2 when e.cancel_reason is not null then 6
-            when e.attempt >= (select max_attempts from {s}.jobs where seq = e.seq) then 5 else 1 end, count(*)
-        from {s}.leases e group by 1, 2
+        select l.queue_id, case when l.expires_at > {s}.clock() then 2 when l.cancel_reason is not null then 6
+            when l.attempt >= (select max_attempts from {s}.jobs where seq = l.seq) then 5 else 1 end, count(*)
+        from {s}.leases l group by 1, 2
         union all
-        select line, state, count(*) from {s}.finished group by 1, 2)
-    select l.name, l.paused, s.state, sum(s.count)::bigint
-    from {s}.lines l left join states s on s.line = l.line
+        select queue_id, state, count(*) from {s}.finished group by 1, 2)
+    select q.name, q.paused, c.state, sum(c.count)::bigint
+    from {s}.queues q left join counted c on c.queue_id = q.id
     group by 1, 2, 3 order by 1";
 
 impl Sql {
@@ -115,7 +115,7 @@ impl Sql {
             let places: Vec<_> = (1..=arguments).map(|place| format!("${place}")).collect();
             text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
         };
-        // The channel and the word come last. The server says only at the commit that it has no room for a notification.
+        // The channel and the sender come last. The server says only at the commit that it has no room for a notification.
         let call_in = |function: &str, arguments: usize| {
             let place = |place: usize| match place + 1 {
                 channel if channel == arguments => {
@@ -127,7 +127,7 @@ impl Sql {
             text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
         };
         Self {
-            enter: call("enter", 1),
+            ensure_queues: call("ensure_queues", 1),
             push: call("push", 16),
             push_in: call_in("push", 16),
             push_one: text(PUSH_ONE),
@@ -137,10 +137,10 @@ impl Sql {
             renew: call("renew", 3),
             cancel: call("cancel", 2),
             retry: call("retry", 3),
-            remove: call("remove", 1),
+            delete_job: call("delete_job", 1),
             prune: call("prune", 4),
             set_paused: text(
-                "insert into {s}.lines (name, paused) values ($1, $2) \
+                "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",
             ),
             get: text(&format!("{RECORD} where j.id = $1")),

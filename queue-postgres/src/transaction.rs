@@ -160,7 +160,7 @@ impl PostgresQueue {
         check_storable(&jobs)?;
         let server = self.server();
         for _ in 0..2 {
-            self.enter(&jobs).await?;
+            self.ensure_queues(&jobs).await?;
             let push = Columns::of(jobs.iter(), false).bind(server.sql.push_in.query());
             let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
             let rows = push.fetch_all(&mut *tx).await.map_err(|error| explained(error, &server.place))?;
@@ -178,16 +178,16 @@ impl PostgresQueue {
 
     /// Creates the queues of these jobs that are new, apart from the caller's transaction: no other process that does so too
     /// waits for it.
-    pub(crate) async fn enter(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
+    pub(crate) async fn ensure_queues(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         let server = self.server().clone();
         let unknown = server.unknown_queues(jobs.iter());
         if unknown.is_empty() {
             return Ok(());
         }
-        let enter = async move {
+        let ensure = async move {
             let mut desk = server.desk.lock().await;
-            server.enter(&mut desk, unknown).await.map_err(|unanswered| unanswered.error)
+            server.ensure_queues(&mut desk, unknown).await.map_err(|unanswered| unanswered.error)
         };
-        self.io().run(enter).await
+        self.io().run(ensure).await
     }
 }

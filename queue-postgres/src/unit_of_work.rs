@@ -123,7 +123,7 @@ async fn complete(
         (Some(server.place.channel()), Some(server.word().to_owned()))
     };
     for _ in 0..2 {
-        queue.enter(&jobs).await?;
+        queue.ensure_queues(&jobs).await?;
         let parts = [Part { settlements: &settlements, followups: &followups }];
         let settle = bind_settlements(server.sql.settle_in.query(), &parts, Manner::default(), &notice);
         let row = tx.ask(|connection| Box::pin(settle.fetch_one(connection))).await?;

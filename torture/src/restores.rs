@@ -103,6 +103,6 @@ async fn blocking<T: Send + 'static>(
 async fn numbers(url: &str) -> Result<HashMap<String, i32>, BoxError> {
     let mut database = PgConnection::connect(url).await?;
     let rows: Vec<(String, i32)> =
-        sqlx::query_as("select name, line from queue.lines").fetch_all(&mut database).await?;
+        sqlx::query_as("select name, id from queue.queues").fetch_all(&mut database).await?;
     Ok(rows.into_iter().collect())
 }

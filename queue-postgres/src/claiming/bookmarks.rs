@@ -83,14 +83,14 @@ impl Bookmarks {
         queues: impl Iterator<Item = &'a QueueName>,
         looked: &Looked,
     ) {
-        let mut costs = looked.costs.iter().copied();
+        let mut scan_us = looked.scan_us.iter().copied();
         let is_whole = begin.due.is_none() && begin.expiry.is_none();
         // A lease of this very look may be over sooner than what was found.
         let own = looked.deliveries.iter().map(|(_, delivery)| delivery.lease.expires_at);
         let expiry = looked.expiry.into_iter().chain(own).min();
         let count = looked.deliveries.len();
-        self.time.note(now, is_whole, costs.next().unwrap_or(0), count, 0, Some((looked.due, expiry)));
-        for ((queue, found), cost) in queues.zip(&looked.found).zip(costs) {
+        self.time.note(now, is_whole, scan_us.next().unwrap_or(0), count, 0, Some((looked.due, expiry)));
+        for ((queue, found), cost) in queues.zip(&looked.found).zip(scan_us) {
             // Nobody had room for more when it was this queue's turn.
             if cost < 0 {
                 continue;
@@ -218,7 +218,7 @@ mod tests {
         let (busy, quiet) = (QueueName::from("busy"), QueueName::from("quiet"));
         let mut bookmarks = Bookmarks::default();
         let found = Found { count: 10_000, last: Some(Place { priority: 0, run_at: 1, seq: 1 }) };
-        let looked = Looked { found: vec![found], costs: vec![0, 50_000], ..Looked::default() };
+        let looked = Looked { found: vec![found], scan_us: vec![0, 50_000], ..Looked::default() };
         let now = Instant::now();
 
         bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &looked);
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 250 * MILLI));
         assert_eq!(bookmarks.whole_at([&quiet].into_iter()), None);
         // A queue that was not looked at for want of room is as it was.
-        let full = Looked { found: vec![Found::default()], costs: vec![0, -1], ..Looked::default() };
+        let full = Looked { found: vec![Found::default()], scan_us: vec![0, -1], ..Looked::default() };
         bookmarks.note(now, &Begin::default(), [&busy].into_iter(), &full);
         assert_eq!(bookmarks.whole_at([&busy].into_iter()), Some(now + 250 * MILLI));
     }

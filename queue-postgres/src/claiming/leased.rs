@@ -26,7 +26,7 @@ pub(super) struct Looked {
     /// The earliest of both after `now`. It differs while another transaction has locked what is due.
     pub(super) next: Option<Timestamp>,
     /// How long it took, in microseconds, to look for those, and then for jobs, for each queue of each claim.
-    pub(super) costs: Vec<i64>,
+    pub(super) scan_us: Vec<i64>,
 }
 
 /// What was found in a queue: how many jobs, and where the last of them was.
@@ -72,7 +72,7 @@ pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
             looked.due = maybe_instant(row, 15)?;
             looked.expiry = maybe_instant(row, 16)?;
             looked.next = maybe_instant(row, 17)?.into_iter().chain(maybe_instant(row, 18)?).min();
-            looked.costs = row.try_get(19)?;
+            looked.scan_us = row.try_get(19)?;
             row.try_get::<Option<Vec<String>>, _>(20)?.unwrap_or_default().iter().for_each(|job| log(job));
             continue;
         };

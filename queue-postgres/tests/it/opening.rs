@@ -20,7 +20,7 @@ async fn refused(builder: PostgresQueueBuilder) -> (QueueErrorKind, String) {
 #[tokio::test]
 async fn a_newer_schema_is_refused_with_both_versions() -> TestResult {
     let (_, mut connection, schema) = queue().await?;
-    run(&mut connection, format!("insert into {schema}.versions values (99)")).await?;
+    run(&mut connection, format!("insert into {schema}.schema_migrations values (99)")).await?;
 
     let (kind, text) = refused(PostgresQueue::builder(url()).schema(&schema)).await;
 

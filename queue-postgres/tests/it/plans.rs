@@ -30,10 +30,10 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
     queue.push(vec![work::new(0).into()]).await?;
     let crowd = format!(
         "set search_path = {schema};
-        insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
+        insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
             select gen_random_uuid(), 1, 'work', 0, 5, 1, 1, '{{}}' from generate_series(1, 100000);
         insert into finished select seq, 1, 1, 1, 1, 1, 4, null from jobs where pushed_at = 1;
-        insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
+        insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
             select gen_random_uuid(), 1, 'work', 0, 5, 2, 9e15, '{{}}' from generate_series(1, 100000);
         insert into waiting select 9e15, seq, 0, 1 from jobs where pushed_at = 2;
         analyze"

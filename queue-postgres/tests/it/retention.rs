@@ -40,7 +40,7 @@ async fn finished_jobs_that_are_kept_no_longer_go() -> TestResult {
     }
     assert_eq!(left, [queue_core::State::Cancelled]);
     let mut connection = PgConnection::connect(&url()).await?;
-    for (table, rows) in [("jobs", 1), ("finished", 1), ("failures", 0), ("keys", 1)] {
+    for (table, rows) in [("jobs", 1), ("finished", 1), ("failures", 0), ("unique_keys", 1)] {
         let found = number(&mut connection, format!("select count(*) from {schema}.{table}")).await?;
         assert_eq!(found, rows, "{table}");
     }

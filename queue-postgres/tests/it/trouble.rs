@@ -161,13 +161,13 @@ async fn a_transaction_that_gave_way_is_run_again() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;
     let gives_way = format!(
         "create sequence {schema}.tries;
-        alter function {schema}.enter(text[]) rename to enter_at_last;
-        create function {schema}.enter(_names text[]) returns void language plpgsql as $$
+        alter function {schema}.ensure_queues(text[]) rename to ensure_queues_at_last;
+        create function {schema}.ensure_queues(_names text[]) returns void language plpgsql as $$
         begin
             if nextval('{schema}.tries') <= 3 then
                 raise exception using errcode = 'serialization_failure', message = 'another was first';
             end if;
-            perform {schema}.enter_at_last(_names);
+            perform {schema}.ensure_queues_at_last(_names);
         end $$"
     );
     run(&mut connection, gives_way).await?;

@@ -18,7 +18,8 @@ const FUNCTIONS: [&str; 5] = ["push", "claim", "settle", "renew", "cancel"];
 
 /// Brings a schema to the next version by additive changes: a column with a default, and an argument with a default.
 async fn migrate_additively(connection: &mut PgConnection, schema: &str) -> TestResult {
-    let newest = number(connection, format!("select max(version)::bigint from {schema}.versions")).await?;
+    let newest =
+        number(connection, format!("select max(version)::bigint from {schema}.schema_migrations")).await?;
     let mut steps = vec!["begin".to_owned()];
     steps.push(format!("alter table {schema}.jobs add column tenant text default 'none'"));
     for function in FUNCTIONS {
@@ -33,7 +34,7 @@ async fn migrate_additively(connection: &mut PgConnection, schema: &str) -> Test
         steps.push(format!("drop function {name}"));
         steps.push(newer);
     }
-    let version = format!("insert into {schema}.versions values ({}, now(), {newest})", newest + 1);
+    let version = format!("insert into {schema}.schema_migrations values ({}, now(), {newest})", newest + 1);
     steps.extend([version, "commit".to_owned()]);
     run(connection, steps.join(";\n")).await
 }
@@ -112,10 +113,13 @@ async fn a_program_below_the_minimum_is_refused_with_the_versions_and_what_to_do
     migrate_additively(&mut connection, &schema).await?;
     // The next one after it is not additive, and one after that is, for those that know the last.
     let newest =
-        number(&mut connection, format!("select max(version)::bigint from {schema}.versions")).await?;
+        number(&mut connection, format!("select max(version)::bigint from {schema}.schema_migrations"))
+            .await?;
     let breaking = newest + 1;
-    run(&mut connection, format!("insert into {schema}.versions (version) values ({breaking})")).await?;
-    let additive = format!("insert into {schema}.versions values ({}, now(), {breaking})", breaking + 1);
+    run(&mut connection, format!("insert into {schema}.schema_migrations (version) values ({breaking})"))
+        .await?;
+    let additive =
+        format!("insert into {schema}.schema_migrations values ({}, now(), {breaking})", breaking + 1);
     run(&mut connection, additive).await?;
 
     for migrates in [true, false] {

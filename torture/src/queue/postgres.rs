@@ -8,7 +8,7 @@ const RULES: [(&str, &str); 5] = [
         "a job is in exactly one table",
         "select j.id::text from queue.jobs j where 1 <>
             (select count(*) from queue.ready r
-                where (r.line, r.priority, r.run_at, r.seq) = (j.line, j.priority, j.run_at, j.seq))
+                where (r.queue_id, r.priority, r.run_at, r.seq) = (j.queue_id, j.priority, j.run_at, j.seq))
             + (select count(*) from queue.waiting w where (w.due, w.seq) = (j.run_at, j.seq))
             + (select count(*) from queue.leases l where l.id = j.id and l.seq = j.seq)
             + (select count(*) from queue.finished f where f.seq = j.seq)",
@@ -20,9 +20,9 @@ const RULES: [(&str, &str); 5] = [
         where not exists (select from queue.jobs j where j.seq = p.seq)",
     ),
     (
-        "every held key has a job",
-        "select key from queue.keys k where seq is null or
-            (until <= queue.clock() and not exists (select from queue.jobs j where j.seq = k.seq))",
+        "a key that is held has a job",
+        "select key from queue.unique_keys k where seq is null or
+            (unique_until <= queue.clock() and not exists (select from queue.jobs j where j.seq = k.seq))",
     ),
     (
         "every failure has a job",

@@ -116,7 +116,7 @@ impl Store for InASchema {
         let says = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let newer = Self::at(None);
         drop(newer.open().await.expect("a fresh schema"));
-        let mark = format!("insert into {}.versions values (99)", newer.schema);
+        let mark = format!("insert into {}.schema_migrations values (99)", newer.schema);
         run(&mut self.connection().await, mark).await.expect("a newer version");
         let absent = Self::at(None).builder().migrate(false);
         let nowhere =

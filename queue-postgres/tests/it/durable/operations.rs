@@ -9,11 +9,11 @@ pub(super) fn statement(schema: &str, operation: &Operation) -> String {
     let done = match operation {
         Operation::Cancel(id) => format!("{schema}.cancel('{id}', 'it''s no longer wanted') <> 'unknown'"),
         Operation::Retry(id) => format!("{schema}.retry('{id}', null, null) = 'done'"),
-        Operation::Delete(id) => format!("{schema}.remove('{id}') = 'done'"),
+        Operation::Delete(id) => format!("{schema}.delete_job('{id}') = 'done'"),
         Operation::Prune(age) => format!("{schema}.prune({}, null, null, 100) > 0", age.as_micros()),
         Operation::Pause(queue) => {
             return format!(
-                "insert into {schema}.lines (name, paused) values ('{queue}', true)
+                "insert into {schema}.queues (name, paused) values ('{queue}', true)
                     on conflict (name) do update set paused = excluded.paused returning 1::bigint"
             );
         }

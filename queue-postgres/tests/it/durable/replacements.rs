@@ -36,7 +36,7 @@ pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Outage>> {
 fn for_each_table(schema: &str, statement: &str) -> String {
     format!(
         "do $$ declare t text; begin
-            for t in select tablename from pg_tables where schemaname = '{schema}' and tablename <> 'versions' loop
+            for t in select tablename from pg_tables where schemaname = '{schema}' and tablename <> 'schema_migrations' loop
                 execute format('{statement}', t);
             end loop;
         end $$;"

@@ -27,11 +27,11 @@ pub(super) async fn upgrades(store: &InASchema) -> Vec<OpenCase<JobId>> {
         let made = format!("create schema {schema}; set search_path = {schema}, pg_temp");
         let files = VERSIONS[..version].iter().map(|file| (*file).to_owned());
         let filled = format!(
-            "insert into versions (version) select generate_series(1, {version});
-            insert into lines (name) values ('default');
-            insert into jobs (id, line, name, priority, max_attempts, pushed_at, run_at, payload)
+            "insert into schema_migrations (version) select generate_series(1, {version});
+            insert into queues (name) values ('default');
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
                 values ('{id}', 1, 'work', 0, 5, 1, 1, '{{\"number\":1}}');
-            insert into ready select line, priority, run_at, seq from jobs"
+            insert into ready select queue_id, priority, run_at, seq from jobs"
         );
         for sql in [made].into_iter().chain(files).chain([filled]) {
             run(&mut connection, sql).await.expect("an earlier version");
