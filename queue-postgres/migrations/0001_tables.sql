@@ -1,40 +1,67 @@
--- The jobs of a queue, in a schema of their own. The statements name no schema: they make everything in the first one of
--- the search path. `PostgresQueue::migrate` sets that; by hand, with psql, it is
+-- The tables of a job queue, in a schema of their own. The functions and the view that work on them are in `../functions`.
+--
+-- `PostgresQueue::migrate` runs these files. To run them by hand, start psql in the directory `queue-postgres`:
 --
 --     begin;
 --     create schema queue;
---     set search_path = queue, pg_temp;
---     \i 0001_tables.sql
---     ... and so on, in order, and then, so that the program knows up to which of them it was done:
---     insert into schema_migrations (version) select generate_series(1, 6);
+--     set local search_path = queue, pg_temp;
+--     \i migrations/0001_tables.sql
+--     \i functions/time.sql
+--     \i functions/expire.sql
+--     \i functions/push.sql
+--     \i functions/claim.sql
+--     \i functions/renew.sql
+--     \i functions/settle.sql
+--     \i functions/admin.sql
+--     \i functions/prune.sql
+--     \i functions/overview.sql
+--     insert into schema_migrations (version) values (1);
 --     commit;
 --
--- Instants are microseconds since the Unix epoch, by the clock of the server; `overview` shows them as timestamps.
+-- No statement names a schema: each object is created in the first schema of the search path, and each function keeps the
+-- search path that was set when it was created.
 --
--- What a job is, is written once, into `jobs`. Where it is on its way is a narrow row in one of four tables, and each step
--- moves that row: from `waiting` to `ready` when it's due, to `leases` when it's claimed, to `finished` when it's settled.
--- So a step costs no copy of the payload, no update of an index but those of two small tables, and what is looked for is
--- always at the beginning of one, whatever else there is.
+-- To upgrade by hand, do the same in an existing schema: run the numbered files whose versions `schema_migrations` lacks, in
+-- order, then every file of `functions`, then insert the versions. A file whose first comment names a minimum version of
+-- programs is inserted with that as its `min_program_version`.
+--
+-- Rules for later versions:
+--
+-- * A released numbered file never changes. Each change of the schema has a new one, even if only functions change: without
+--   a new version, existing schemas keep the old functions.
+-- * The files in `functions` are edited in place. They say `create or replace`: sessions of running programs keep calling the
+--   same function, and its grants and the objects that depend on it stay.
+-- * PostgreSQL cannot replace a function whose arguments or results change, nor a view that loses a column. The numbered file
+--   drops these first. Run `grants.sql` again after a migration: what it created has no grants yet.
+--
+-- How a job moves: `jobs` has one row for each job, written once. The job's state is a narrow row in exactly one of four
+-- tables, and each step moves that row: from `waiting` to `ready` when the job is due, to `leases` when it is claimed, to
+-- `finished` when its last attempt ends. A step therefore copies no payload, updates the indexes of two small tables only,
+-- and finds its rows at the beginning of an index, however many jobs there are.
+--
+-- No table has foreign keys: each one would cost an index lookup and a row lock in every step.
+--
+-- Times are microseconds since the Unix epoch by the server's clock; `overview` shows them as timestamps.
+--
+-- Most functions set planner options, because the tables of states grow and shrink within seconds. Statistics from a moment
+-- when such a table was empty or full would make the planner choose a sequential scan or a hash join, whose cost grows with
+-- the table. With these options each statement walks an index. `force_generic_plan` plans a statement once per session, and
+-- `jit` is off because compiling takes longer than these statements.
 
--- Which of these files were run. `min_program_version` is the lowest version of a program that still works with the schema
--- after that file; null stands for the file's own version. The greatest of all rows counts.
 create table schema_migrations (
     version             integer     not null primary key,
     applied_at          timestamptz not null default now(),
     min_program_version integer
 );
 
--- The queues by name. A row is made at a queue's first use and stays.
 create table queues (
     id     integer generated always as identity primary key,
-    name   text collate "C" not null unique,
+    name   text    collate "C" not null unique,
     paused boolean not null default false
 );
 
--- `attempt`, `fence` and `claimed_at` are those of the last attempt that ended with the job waiting once more; of an
--- executing or finished job they are in `leases` or `finished`.
 create table jobs (
-    seq          bigint generated always as identity primary key,  -- its place in push order
+    seq          bigint  generated always as identity primary key,
     id           uuid    not null,
     pushed_at    bigint  not null,
     run_at       bigint  not null,
@@ -46,14 +73,14 @@ create table jobs (
     priority     integer not null,
     name         text    collate "C" not null,
     unique_key   text    collate "C",
-    unique_until bigint,                      -- the key is held until then, even if the job has finished
-    payload      text    not null,            -- JSON, byte for byte as it was pushed
-    meta         text                         -- a JSON object of texts, if there is any
+    unique_until bigint,
+    payload      text    not null,
+    meta         text
 );
 create unique index jobs_id on jobs (id);
 
--- A row lives here as long as its job is in that state, and is never updated but to be renewed. Such tables are emptied
--- as fast as they are filled, so they are vacuumed by what has gone and not by a share of what is there.
+-- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
+-- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
 
 create table ready (
     queue_id integer not null,
@@ -67,7 +94,7 @@ create table ready (
 create table waiting (
     due      bigint   not null,
     seq      bigint   not null,
-    state    smallint not null,               -- 0 scheduled, 3 retryable
+    state    smallint not null,
     queue_id integer  not null,
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
@@ -81,7 +108,7 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
-    cancel_reason text                        -- why it is to be cancelled, if somebody asked for that
+    cancel_reason text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
@@ -93,22 +120,20 @@ create table finished (
     attempt       bigint   not null,
     claimed_at    bigint,
     queue_id      integer  not null,
-    state         smallint not null,          -- 4 completed, 5 discarded, 6 cancelled
+    state         smallint not null,
     cancel_reason text
 );
 create index finished_first on finished (state, finished_at, seq);
 
--- Who holds a unique key. A row may outlive its job, since a key can be held until an instant.
 create table unique_keys (
-    name         text collate "C" not null,
-    key          text collate "C" not null,
+    name         text   collate "C" not null,
+    key          text   collate "C" not null,
     seq          bigint,
     id           uuid,
     unique_until bigint,
     primary key (name, key)
 );
 
--- What went wrong, the newest twenty of each job. A claim ends in one failure at most, so the fence tells them apart.
 create table failures (
     seq       bigint not null,
     fence     bigint not null,
@@ -117,23 +142,3 @@ create table failures (
     message   text   not null,
     primary key (seq, fence)
 );
-
--- Jobs as people want to see them.
-create view overview as
-select j.id, j.name, q.name as queue,
-    case when f.seq is not null then case f.state when 4 then 'completed' when 5 then 'discarded' else 'cancelled' end
-        when l.seq is not null then 'executing'
-        when w.seq is not null then case w.state when 3 then 'retryable' else 'scheduled' end
-        else 'available' end as state,
-    j.priority, coalesce(f.attempt, l.attempt, j.attempt) as attempt, j.max_attempts,
-    to_timestamp(j.pushed_at / 1e6) as pushed_at, to_timestamp(j.run_at / 1e6) as run_at,
-    to_timestamp(coalesce(f.claimed_at, l.claimed_at, j.claimed_at) / 1e6) as claimed_at,
-    to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
-    coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
-    (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, j.seq
-from jobs j
-    join queues q on q.id = j.queue_id
-    left join finished f on f.seq = j.seq
-    left join leases l on l.id = j.id
-    left join waiting w on w.due = j.run_at and w.seq = j.seq;

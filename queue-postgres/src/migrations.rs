@@ -1,7 +1,11 @@
-//! The versions of the schema, and the way from each to the next. There is no way back.
+//! The versions of the schema, and the migrations from each version to the next. No migration can be undone.
 //!
 //! A program's version is that of the newest schema that it knows. The schema stores the lowest version of a program that
-//! still works with it, so that old and new programs work side by side while a new one is deployed.
+//! still works with it, so that programs of different versions can share a schema during a rolling deploy.
+//!
+//! A migration runs in one transaction: first the numbered files whose versions the schema lacks, then all functions and
+//! the view, in the text that this program has. `create or replace` keeps their grants, and programs that run already keep
+//! calling them. The first comment of `migrations/0001_tables.sql` has the rules for new versions.
 
 use queue_core::{QueueError, QueueErrorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
@@ -10,36 +14,42 @@ use crate::error::explained;
 use crate::link::unanswered;
 use crate::place::Place;
 
-/// Every migration, the first one first; its number is its place, from 1.
-const MIGRATIONS: [&str; 6] = [
-    include_str!("../migrations/0001_tables.sql"),
-    include_str!("../migrations/0002_time.sql"),
-    include_str!("../migrations/0003_push.sql"),
-    include_str!("../migrations/0004_settle.sql"),
-    include_str!("../migrations/0005_claim.sql"),
-    include_str!("../migrations/0006_operate.sql"),
+/// The numbered migrations in order, from version 1. A released one never changes.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_tables.sql")];
+
+/// The functions and the view, which every migration replaces by this text.
+const FUNCTIONS: [&str; 9] = [
+    include_str!("../functions/time.sql"),
+    include_str!("../functions/expire.sql"),
+    include_str!("../functions/push.sql"),
+    include_str!("../functions/claim.sql"),
+    include_str!("../functions/renew.sql"),
+    include_str!("../functions/settle.sql"),
+    include_str!("../functions/admin.sql"),
+    include_str!("../functions/prune.sql"),
+    include_str!("../functions/overview.sql"),
 ];
 
-/// The version that this program works with.
+/// The version of this program.
 const LATEST: usize = MIGRATIONS.len();
 
-/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every migration that is
-/// not here needs a program of its own version.
+/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every other migration
+/// needs a program of at least its own version.
 const ADDITIVE: [(i32, i32); 0] = [];
 
-/// Which schema there is, and for whom.
+/// The version of a schema, and of the programs that work with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Found {
-    /// The version; 0 if there is none.
+    /// The schema's version; 0 if there is no schema.
     version: usize,
-    /// The lowest version of a program that works with it.
+    /// The lowest version of a program that works with the schema.
     min_program_version: usize,
 }
 
 impl Found {
     const NONE: Self = Self { version: 0, min_program_version: 0 };
 
-    /// Returns whether a program works with the schema that needs no migration for it.
+    /// Returns whether a program of this version works with the schema without a migration.
     const fn suits(self, program: usize) -> bool {
         self.version >= program && self.min_program_version <= program
     }
@@ -59,7 +69,7 @@ pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     if found.version < LATEST {
         let text = format!(
             "schema `{}` of {place} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
-             with a user who may, or the files of `queue-postgres/migrations`",
+             with a user who may, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
             place.schema, found.version
         );
         return Err(QueueError::new(QueueErrorKind::Unsupported, text));
@@ -67,7 +77,7 @@ pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     Err(newer(place, found))
 }
 
-/// Brings the schema up to date, once, however many do so at the same time.
+/// Migrates the schema to this program's version. Concurrent calls run each migration once.
 pub(crate) async fn migrate(place: &Place) -> Result<(), QueueError> {
     let broken = |error| explained(error, place);
     let mut connection = place.connect().await?;
@@ -84,22 +94,28 @@ pub(crate) async fn migrate(place: &Place) -> Result<(), QueueError> {
 async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()> {
     let schema = place.quoted_schema();
     let mut tx = connection.begin().await?;
-    // Whoever comes second waits here, and then finds that it's done.
+    // A second program waits here until the first has committed, and then finds the schema migrated.
     let lock = "select pg_advisory_xact_lock(hashtextextended('queue_postgres:' || $1, 0))";
     sqlx::query(lock).bind(&*place.schema).execute(&mut *tx).await?;
     let found = find(&mut tx, place).await?.version;
+    if found >= LATEST {
+        // The other program may be newer, so its functions stay.
+        return tx.rollback().await;
+    }
     if found == 0 {
-        // It may have been made by somebody with the right to do so.
+        // An administrator may have created the empty schema for a user without the right to do so.
         let exists = "select 1 from pg_namespace where nspname = $1";
         if sqlx::query(exists).bind(&*place.schema).fetch_optional(&mut *tx).await?.is_none() {
             raw_sql(AssertSqlSafe(format!("create schema {schema}"))).execute(&mut *tx).await?;
         }
     }
-    // The functions keep this path, whoever calls them.
+    // Each function keeps this search path, whatever the search path of its caller.
     let path = format!("set local search_path to {schema}, pg_temp");
     raw_sql(AssertSqlSafe(path)).execute(&mut *tx).await?;
-    for (number, migration) in (1_i32..).zip(MIGRATIONS).skip(found) {
+    for migration in MIGRATIONS.into_iter().skip(found).chain(FUNCTIONS) {
         raw_sql(migration).execute(&mut *tx).await?;
+    }
+    for (number, _) in (1_i32..).zip(MIGRATIONS).skip(found) {
         let insert = "insert into schema_migrations (version, min_program_version) values ($1, $2)";
         sqlx::query(insert).bind(number).bind(min_program_version(number)).execute(&mut *tx).await?;
     }
@@ -112,7 +128,7 @@ fn min_program_version(migration: i32) -> i32 {
     additive.map_or(migration, |(_, program)| *program)
 }
 
-/// Finds the schema. It needs no prepared statement, which a pooler might lose.
+/// Reads the schema's version. Uses no prepared statement, because a pooler may lose one.
 async fn find(connection: &mut PgConnection, place: &Place) -> sqlx::Result<Found> {
     let schema = place.schema.replace('\'', "''");
     let exists =

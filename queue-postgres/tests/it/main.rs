@@ -21,6 +21,7 @@ mod plans;
 mod pooler;
 mod privileges;
 mod retention;
+mod schema;
 mod sizes;
 mod standing_still;
 #[cfg(feature = "rustls")]

@@ -1,18 +1,10 @@
--- How attempts end.
+-- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
 
--- Ends attempts, each if its lease holds, and stores the followups of those. No lease is named twice.
--- Kinds: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
---
--- `applied` are the places of the settlements that applied. If `refused` is not null, nothing is stored: it is the place of
--- a followup whose delay leads past the end of time, or -1 if a queue doesn't exist.
---
--- The statement waits for transactions that have locked a lease or a followup's unique key. With `_skips`, it leaves leases
--- that another transaction has locked, and returns the places of these in `blocked`.
-create function settle(
-    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skips boolean,
+create or replace function settle(
+    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skip_locked boolean,
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
-    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _keys text[], _unique_for bigint[],
-    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
+    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
+    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
     out applied integer[], out blocked integer[], out refused integer
 )
 language plpgsql
@@ -33,18 +25,18 @@ begin
         refused := -1;
         return;
     end if;
-    if _skips then
+    if _skip_locked then
         for i in 1 .. cardinality(_ids) loop
             perform from leases where id = _ids[i] for update skip locked;
             if not found and exists (select from leases where id = _ids[i] and fence = _fences[i]) then
                 blocked := blocked || i - 1;
-                -- No lease has a fence below zero, so this one is passed over.
+                -- No lease has a negative fence, so the statements below skip this one.
                 _fences[i] := -1;
             end if;
         end loop;
     end if;
     if _kinds is null then
-        -- All are completions, as most are.
+        -- All are completions: the most frequent case.
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
             where l.id = s.id and l.fence = s.fence and l.expires_at > _now
@@ -63,7 +55,7 @@ begin
             select seq, fence, claimed_at, queue_id, kind, text, idx,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
-                -- A cancel that was asked for ends what would have run again.
+                -- A job whose cancellation was requested does not run again.
                 case when kind = 0 then 4 when kind = 1 then 5 when kind = 2 or cancel_reason is not null then 6
                     when kind = 5 or time <= _now then 1 when kind = 3 then 3 else 0 end as state,
                 greatest(time, _now) as run_at
@@ -73,7 +65,7 @@ begin
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)
-            -- A snooze with a text is of an attempt that is not counted.
+            -- A snooze with a text reports an error of an attempt that does not count: `moved` has its number less one.
             select seq, fence, case when kind = 4 then attempt + 1 else attempt end, _now, text
             from moved where kind in (1, 3, 4) and text is not null),
         back as (
@@ -83,9 +75,11 @@ begin
             returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
         again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
         later as (
-            insert into waiting (due, seq, state, queue_id) select run_at, seq, state, queue_id from back where state <> 1)
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, state, queue_id from back where state <> 1)
         select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, max_fence
         from moved;
+        -- A job has at most as many failures as claims.
         if max_fence > 20 then
             delete from failures f using (
                 select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
@@ -102,7 +96,7 @@ begin
             array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), null, null)
         from (
             select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _keys, _unique_for, _replace, _payloads, _metas) with ordinality
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
                 u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
                     payload, meta, o)
             where parent = any (applied) order by o) u

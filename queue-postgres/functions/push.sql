@@ -1,7 +1,7 @@
--- How jobs are stored.
+-- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
+-- its own and pushes again.
 
--- Creates the queues of these names that don't exist.
-create function ensure_queues(_names text[]) returns void
+create or replace function ensure_queues(_names text[]) returns void
 language plpgsql
 set search_path from current as $$
 begin
@@ -10,8 +10,7 @@ begin
     on conflict (name) do nothing;
 end $$;
 
--- Returns the numbers of the queues of these names, in order; null if one of them doesn't exist.
-create function queue_ids(_queues text[]) returns integer[]
+create or replace function queue_ids(_queues text[]) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -26,10 +25,7 @@ begin
     return null;
 end $$;
 
--- Returns whether a unique key is held: its job is unfinished, or its window lasts. A lease that has expired on its job's last
--- attempt, or after a cancel was requested, is ended here, and with it the job. If another transaction has locked that lease,
--- the job counts as unfinished: that transaction may be a settlement that began in time and keeps the job.
-create function is_key_held(_holder unique_keys, _now bigint) returns boolean
+create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -39,6 +35,8 @@ begin
     if _holder.unique_until > _now then
         return true;
     end if;
+    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
+    -- settlement that began in time and keeps the job.
     _row_ids := array(
         select l.ctid from leases l join jobs j on j.seq = l.seq
         where l.id = _holder.id and l.expires_at <= _now
@@ -51,8 +49,7 @@ begin
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 
--- Stores one job that was checked. It's ready at `_time`, or now if that is past.
-create function push_one(
+create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
     _unique_until bigint, _payload text, _meta text
 ) returns bigint
@@ -61,8 +58,10 @@ set search_path from current as $$
 declare
     new jobs;
 begin
-    insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
-    values (_id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
+    insert into jobs (
+        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
+    values (
+        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
     on conflict (id) do nothing
     returning * into new;
     if new.seq is null then
@@ -76,15 +75,10 @@ begin
     return new.seq;
 end $$;
 
--- Stores a batch, whole or not at all. `_queues` are the names of the queues, and `_queue_of` the index of each job's queue
--- in them, from 1. The other arrays have an element for each job, or are null where no job has any.
--- A job without keys is `Stored`, whether or not its identity was known; so no row is returned for it.
--- `kind` is 0 stored, 1 existing, 2 replaced. A single row with a `kind` below zero says that nothing is stored: -1 if the
--- delay of the job at `idx` leads past the end of time, -2 if a queue doesn't exist.
-create function push(
+create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
-    _max_attempts bigint[], _delays bigint[], _times bigint[], _keys text[], _unique_for bigint[], _replace boolean[],
-    _payloads text[], _metas text[], _channel text, _sender text
+    _max_attempts bigint[], _delays bigint[], _times bigint[], _unique_keys text[], _unique_for bigint[],
+    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text
 ) returns table (idx integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -119,7 +113,8 @@ begin
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
-    if _keys is null and _id_given is null then
+    -- New jobs with new ids: the most frequent case.
+    if _unique_keys is null and _id_given is null then
         with new as (
             insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
@@ -128,11 +123,13 @@ begin
                 u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
             returning seq, queue_id, priority, run_at),
         later as (
-            insert into waiting (due, seq, state, queue_id) select run_at, seq, 0, queue_id from new where run_at > _now)
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, 0, queue_id from new where run_at > _now)
         insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
-    if _keys is null then
+    -- The same, but a job whose id exists is skipped.
+    if _unique_keys is null then
         with new as (
             insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
@@ -142,17 +139,19 @@ begin
             on conflict (id) do nothing
             returning seq, queue_id, priority, run_at),
         later as (
-            insert into waiting (due, seq, state, queue_id) select run_at, seq, 0, queue_id from new where run_at > _now)
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, 0, queue_id from new where run_at > _now)
         insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
         return;
     end if;
-    -- The transaction that locks the row of a key decides about it. All lock them in one order.
+    -- Only the transaction that has locked the row of a unique key may decide who holds it. All transactions lock these rows
+    -- in the same order.
     insert into unique_keys (name, key)
-    select distinct u.name, u.key from unnest(_names, _keys) u (name, key) where u.key is not null order by 1, 2
+    select distinct u.name, u.key from unnest(_names, _unique_keys) u (name, key) where u.key is not null order by 1, 2
     on conflict (name, key) do update set key = excluded.key;
     for new in
-        select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays, _times,
-            _keys, _unique_for, _replace, _payloads, _metas) with ordinality
+        select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
+            _times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
             u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta, o)
     loop
         idx := new.idx;
@@ -160,8 +159,8 @@ begin
         kind := 0;
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
-            perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null, null,
-                new.payload, new.meta);
+            perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null,
+                null, new.payload, new.meta);
             continue;
         end if;
         if new.id_given and exists (select from jobs where id = new.id) then
@@ -177,14 +176,14 @@ begin
                 select * into was from jobs j where j.seq = holder.seq;
                 is_started := not found or was.attempt > 0 or exists (select from finished f where f.seq = holder.seq)
                     or exists (select from leases l where l.id = holder.id);
-                -- A job that has not started is taken out of its place here, so that nobody claims it meanwhile.
+                -- A job that has not started is removed from `ready` or `waiting` here, so that no claim takes it meanwhile.
                 if not is_started then
                     delete from ready r where r.queue_id = was.queue_id and r.priority = was.priority
                         and r.run_at = was.run_at and r.seq = was.seq;
                     if not found then
                         delete from waiting w where w.due = was.run_at and w.seq = was.seq;
                     end if;
-                    -- Another transaction has just moved it: read again where it is.
+                    -- If neither has it, another transaction has just moved it: read its state again.
                     is_moving := not found;
                 end if;
             end if;
@@ -204,8 +203,8 @@ begin
             end if;
         else
             _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
-            stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, new.key,
-                _unique_until, new.payload, new.meta);
+            stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time,
+                new.key, _unique_until, new.payload, new.meta);
             if stored is not null then
                 update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
                 where k.name = new.name and k.key = new.key;
@@ -213,6 +212,6 @@ begin
         end if;
         return next;
     end loop;
-    delete from unique_keys k using unnest(_names, _keys) u (name, key)
+    delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
     where k.name = u.name and k.key = u.key and k.seq is null;
 end $$;

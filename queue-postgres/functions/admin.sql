@@ -1,0 +1,131 @@
+-- What operators do to single jobs.
+
+create or replace function detach(_id uuid) returns table (
+    seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, queue_id integer,
+    priority integer, name text, unique_key text
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+#variable_conflict use_column
+declare
+    j jobs;
+    f finished;
+begin
+    -- Another transaction may move the job from one table to the next between these statements: repeat until one finds it.
+    loop
+        select * into j from jobs where id = _id;
+        if not found then
+            return;
+        end if;
+        seq := j.seq; fence := j.fence; attempt := j.attempt; max_attempts := j.max_attempts;
+        claimed_at := j.claimed_at; queue_id := j.queue_id; priority := j.priority; name := j.name;
+        unique_key := j.unique_key;
+        delete from ready r
+        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq;
+        if found then
+            state := 1;
+            return next;
+            return;
+        end if;
+        delete from waiting w where w.due = j.run_at and w.seq = j.seq returning w.state into state;
+        if found then
+            return next;
+            return;
+        end if;
+        perform 1 from leases l where l.id = _id for update;
+        if found then
+            state := 2;
+            return next;
+            return;
+        end if;
+        delete from finished d where d.seq = j.seq returning * into f;
+        if found then
+            state := f.state; fence := f.fence; attempt := f.attempt; claimed_at := f.claimed_at;
+            return next;
+            return;
+        end if;
+    end loop;
+end $$;
+
+create or replace function cancel(_id uuid, _reason text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform expire_lease(_now, _id);
+    if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
+        return 'finished';
+    end if;
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        update leases set cancel_reason = _reason where id = _id;
+        return 'requested';
+    elsif t.state >= 4 then
+        -- The job has just finished, and `detach` deleted its row of `finished`: the error rolls that back.
+        raise exception using errcode = 'serialization_failure', message = 'the job has just finished';
+    end if;
+    insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+    values (t.seq, _now, t.fence, t.attempt, t.claimed_at, t.queue_id, 6, _reason);
+    return 'cancelled';
+end $$;
+
+create or replace function retry(_id uuid, _channel text, _sender text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+    j jobs;
+    holder unique_keys;
+begin
+    perform expire_lease(_now, _id);
+    select * into j from jobs where id = _id;
+    if j.unique_key is not null and exists (select from finished where seq = j.seq) then
+        insert into unique_keys (name, key) values (j.name, j.unique_key)
+        on conflict (name, key) do update set key = excluded.key
+        returning * into holder;
+        if holder.seq <> j.seq and is_key_held(holder, _now) then
+            return holder.id::text;
+        end if;
+        if holder.seq is distinct from j.seq then
+            update unique_keys set seq = j.seq, id = _id, unique_until = coalesce(j.unique_until, j.pushed_at)
+            where name = j.name and key = j.unique_key;
+        end if;
+    end if;
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    update jobs set run_at = _now, attempt = t.attempt, fence = t.fence, claimed_at = t.claimed_at,
+        max_attempts = greatest(t.max_attempts, t.attempt + 1)
+    where seq = t.seq;
+    insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+    return 'done';
+end $$;
+
+create or replace function delete_job(_id uuid) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform expire_lease(_now, _id);
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    perform purge(array[t.seq], 9223372036854775807);
+    return 'done';
+end $$;

@@ -1,0 +1,84 @@
+-- How jobs are claimed. One call serves all claims of a process that wait for jobs.
+
+create or replace function claim(
+    _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
+    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint
+) returns table (
+    claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
+    pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
+    now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, scan_us bigint[],
+    discarded text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+    began bigint;
+    request record;
+    remaining integer;
+    current integer := -1;
+    leased bigint;
+    _row_ids tid[];
+    _next record;
+    _discarded text[];
+begin
+    scan_us := array_fill(0, array[cardinality(_claims)]);
+    _from_due := coalesce(_from_due, -9223372036854775808);
+    _from_expiry := coalesce(_from_expiry, -9223372036854775808);
+    _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    for request in
+        select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
+            coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
+            coalesce(a.seq, 0) as seq
+        from unnest(_claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, o)
+            join queues q on q.name = a.queue and not q.paused
+        order by a.o
+    loop
+        if request.claim <> current then
+            current := request.claim;
+            remaining := request.max;
+        end if;
+        if remaining = 0 then
+            scan_us[request.idx + 1] := -1;
+            continue;
+        end if;
+        began := clock();
+        _row_ids := array(
+            select ctid from ready r
+            where r.queue_id = request.queue_id
+                and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
+            order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
+        scan_us[request.idx + 1] := clock() - began;
+        return query
+        with picked as (
+            delete from ready where ctid = any (_row_ids) returning seq),
+        found as materialized (
+            select j.* from picked p join jobs j on j.seq = p.seq),
+        leased as (
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
+            select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
+                _now, f.queue_id
+            from found f)
+        select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
+            f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
+            null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+            null::text[]
+        from found f order by f.priority, f.run_at, f.seq;
+        get diagnostics leased = row_count;
+        remaining := remaining - leased;
+    end loop;
+    began := clock();
+    select * into _next from next_wakeup(_now, _from_due, _from_expiry);
+    now := clock();
+    due := _next.due;
+    expiry := _next.expiry;
+    next_due := _next.next_due;
+    next_expiry := _next.next_expiry;
+    scan_us := (now - began) || scan_us;
+    discarded := _discarded;
+    claim := -1;
+    return next;
+end $$;

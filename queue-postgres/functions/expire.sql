@@ -1,0 +1,39 @@
+-- How leases expire. `promote_and_expire` calls `expire` for every expired lease; functions that must know the state of one
+-- job first call `expire_lease`.
+
+create or replace function expire(_row_ids tid[]) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    discarded text[];
+begin
+    with gone as (delete from leases where ctid = any (_row_ids) returning *),
+    ended as materialized (
+        select g.*, j.max_attempts, j.name,
+            case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
+        from gone g join jobs j on j.seq = g.seq),
+    noted as (
+        insert into failures (seq, fence, attempt, failed_at, message)
+        select seq, fence, attempt, expires_at, format(
+            'the lease expired on attempt %s of %s: the worker died, or could not renew it in time',
+            attempt, max_attempts)
+        from ended),
+    back as (
+        update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
+        from ended e where j.seq = e.seq and e.state = 1
+        returning j.queue_id, j.priority, j.run_at, j.seq),
+    again as (insert into ready select queue_id, priority, run_at, seq from back),
+    over as (
+        insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+        select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
+    select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
+    return discarded;
+end $$;
+
+create or replace function expire_lease(_now bigint, _id uuid) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+end $$;

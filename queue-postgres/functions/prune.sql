@@ -1,0 +1,53 @@
+-- How jobs are deleted for good.
+
+create or replace function purge(_seqs bigint[], _now bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    with gone as (delete from jobs where seq = any (_seqs) returning seq, name, unique_key)
+    delete from unique_keys k using gone g
+    where g.unique_key is not null and k.name = g.name and k.key = g.unique_key and k.seq = g.seq
+        and k.unique_until <= _now;
+    delete from failures where seq = any (_seqs);
+end $$;
+
+create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+    _now bigint := clock();
+    _seqs bigint[];
+    _kept bigint[];
+begin
+    -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
+    perform expire(array(
+        select l.ctid from leases l join jobs j on j.seq = l.seq
+        where l.expires_at <= _now - least(_discarded, _cancelled)
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        order by l.expires_at limit _limit for update of l skip locked));
+    _seqs := array(
+        select seq from (
+            select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
+                order by finished_at, seq limit _limit for update skip locked) a) old
+        order by finished_at, seq limit _limit);
+    -- A job and its unique key are deleted together. If the key is locked, both stay.
+    with keyed as (
+        select j.seq, k.name, k.key from jobs j
+            join unique_keys k on k.name = j.name and k.key = j.unique_key and k.seq = j.seq
+        where j.seq = any (_seqs)),
+    free as materialized (
+        select k.seq from keyed y join unique_keys k on k.name = y.name and k.key = y.key for update of k skip locked)
+    select array_agg(seq) into _kept from keyed where seq not in (select seq from free);
+    _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
+    delete from finished where seq = any (_seqs);
+    perform purge(_seqs, _now);
+    return cardinality(_seqs);
+end $$;

@@ -1,0 +1,33 @@
+-- How leases are extended.
+
+create or replace function renew(_ids uuid[], _fences bigint[], _lease_lengths bigint[])
+returns table (idx integer, expires_at bigint, cancel_reason text)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+begin
+    return query
+    with asked as (
+        select r.id, r.fence, r.length, (o - 1)::integer as idx
+        from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
+    free as materialized (
+        select a.* from asked a join leases l on l.id = a.id where l.fence = a.fence for update of l skip locked),
+    renewed as (
+        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
+        from free f where l.id = f.id and l.fence = f.fence and l.expires_at > _now
+        returning f.idx, l.expires_at, l.cancel_reason)
+    -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
+    select first.idx, first.expires_at, first.cancel_reason from (
+        select distinct on (all_of.idx) all_of.* from (
+            select r.idx, r.expires_at, r.cancel_reason, 1 as rank from renewed r
+            union all
+            select f.idx, null, null, 2 from free f
+            union all
+            select a.idx, l.expires_at, l.cancel_reason, 3
+            from asked a join leases l on l.id = a.id and l.fence = a.fence) all_of
+        order by all_of.idx, all_of.rank) first
+    where first.expires_at is not null;
+end $$;

@@ -1,0 +1,50 @@
+-- The clock, and what happens when time passes.
+--
+-- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
+-- next claim is worthwhile.
+
+create or replace function clock() returns bigint
+language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
+
+create or replace function promote_and_expire(_now bigint, _from_due bigint, _from_expiry bigint) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _row_ids tid[];
+begin
+    if exists (select from waiting where due between _from_due and _now) then
+        _row_ids := array(
+            select ctid from waiting where due between _from_due and _now
+            order by due, seq limit 5000 for update skip locked);
+        with due as (delete from waiting where ctid = any (_row_ids) returning seq)
+        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
+    end if;
+    if exists (select from leases where expires_at between _from_expiry and _now) then
+        _row_ids := array(
+            select ctid from leases where expires_at between _from_expiry and _now
+            order by expires_at limit 5000 for update skip locked);
+        return expire(_row_ids);
+    end if;
+    return null;
+end $$;
+
+create or replace function next_wakeup(
+    _now bigint, _from_due bigint, _from_expiry bigint,
+    out due bigint, out expiry bigint, out next_due bigint, out next_expiry bigint
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    due := (select w.due from waiting w where w.due >= _from_due order by w.due limit 1);
+    next_due := due;
+    if due <= _now then
+        next_due := (select w.due from waiting w where w.due > _now order by w.due limit 1);
+    end if;
+    expiry := (select l.expires_at from leases l where l.expires_at >= _from_expiry order by l.expires_at limit 1);
+    next_expiry := expiry;
+    if expiry <= _now then
+        next_expiry := (select l.expires_at from leases l where l.expires_at > _now order by l.expires_at limit 1);
+    end if;
+end $$;

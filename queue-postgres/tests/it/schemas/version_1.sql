@@ -1,0 +1,878 @@
+-- The tables of a job queue, in a schema of their own. The functions and the view that work on them are in `../functions`.
+--
+-- `PostgresQueue::migrate` runs these files. To run them by hand, start psql in the directory `queue-postgres`:
+--
+--     begin;
+--     create schema queue;
+--     set local search_path = queue, pg_temp;
+--     \i migrations/0001_tables.sql
+--     \i functions/time.sql
+--     \i functions/expire.sql
+--     \i functions/push.sql
+--     \i functions/claim.sql
+--     \i functions/renew.sql
+--     \i functions/settle.sql
+--     \i functions/admin.sql
+--     \i functions/prune.sql
+--     \i functions/overview.sql
+--     insert into schema_migrations (version) values (1);
+--     commit;
+--
+-- No statement names a schema: each object is created in the first schema of the search path, and each function keeps the
+-- search path that was set when it was created.
+--
+-- To upgrade by hand, do the same in an existing schema: run the numbered files whose versions `schema_migrations` lacks, in
+-- order, then every file of `functions`, then insert the versions. A file whose first comment names a minimum version of
+-- programs is inserted with that as its `min_program_version`.
+--
+-- Rules for later versions:
+--
+-- * A released numbered file never changes. Each change of the schema has a new one, even if only functions change: without
+--   a new version, existing schemas keep the old functions.
+-- * The files in `functions` are edited in place. They say `create or replace`: sessions of running programs keep calling the
+--   same function, and its grants and the objects that depend on it stay.
+-- * PostgreSQL cannot replace a function whose arguments or results change, nor a view that loses a column. The numbered file
+--   drops these first. Run `grants.sql` again after a migration: what it created has no grants yet.
+--
+-- How a job moves: `jobs` has one row for each job, written once. The job's state is a narrow row in exactly one of four
+-- tables, and each step moves that row: from `waiting` to `ready` when the job is due, to `leases` when it is claimed, to
+-- `finished` when its last attempt ends. A step therefore copies no payload, updates the indexes of two small tables only,
+-- and finds its rows at the beginning of an index, however many jobs there are.
+--
+-- No table has foreign keys: each one would cost an index lookup and a row lock in every step.
+--
+-- Times are microseconds since the Unix epoch by the server's clock; `overview` shows them as timestamps.
+--
+-- Most functions set planner options, because the tables of states grow and shrink within seconds. Statistics from a moment
+-- when such a table was empty or full would make the planner choose a sequential scan or a hash join, whose cost grows with
+-- the table. With these options each statement walks an index. `force_generic_plan` plans a statement once per session, and
+-- `jit` is off because compiling takes longer than these statements.
+
+create table schema_migrations (
+    version             integer     not null primary key,
+    applied_at          timestamptz not null default now(),
+    min_program_version integer
+);
+
+create table queues (
+    id     integer generated always as identity primary key,
+    name   text    collate "C" not null unique,
+    paused boolean not null default false
+);
+
+create table jobs (
+    seq          bigint  generated always as identity primary key,
+    id           uuid    not null,
+    pushed_at    bigint  not null,
+    run_at       bigint  not null,
+    claimed_at   bigint,
+    fence        bigint  not null default 0,
+    attempt      bigint  not null default 0,
+    max_attempts bigint  not null,
+    queue_id     integer not null,
+    priority     integer not null,
+    name         text    collate "C" not null,
+    unique_key   text    collate "C",
+    unique_until bigint,
+    payload      text    not null,
+    meta         text
+);
+create unique index jobs_id on jobs (id);
+
+-- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
+-- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
+
+create table ready (
+    queue_id integer not null,
+    priority integer not null,
+    run_at   bigint  not null,
+    seq      bigint  not null,
+    primary key (queue_id, priority, run_at, seq)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+
+create table waiting (
+    due      bigint   not null,
+    seq      bigint   not null,
+    state    smallint not null,
+    queue_id integer  not null,
+    primary key (due, seq)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+
+create table leases (
+    id            uuid    not null primary key,
+    expires_at    bigint  not null,
+    seq           bigint  not null,
+    fence         bigint  not null,
+    attempt       bigint  not null,
+    claimed_at    bigint  not null,
+    queue_id      integer not null,
+    cancel_reason text
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+create index leases_expiry on leases (expires_at);
+
+create table finished (
+    seq           bigint   not null primary key,
+    finished_at   bigint   not null,
+    fence         bigint   not null,
+    attempt       bigint   not null,
+    claimed_at    bigint,
+    queue_id      integer  not null,
+    state         smallint not null,
+    cancel_reason text
+);
+create index finished_first on finished (state, finished_at, seq);
+
+create table unique_keys (
+    name         text   collate "C" not null,
+    key          text   collate "C" not null,
+    seq          bigint,
+    id           uuid,
+    unique_until bigint,
+    primary key (name, key)
+);
+
+create table failures (
+    seq       bigint not null,
+    fence     bigint not null,
+    attempt   bigint not null,
+    failed_at bigint not null,
+    message   text   not null,
+    primary key (seq, fence)
+);
+-- What operators do to single jobs.
+
+create or replace function detach(_id uuid) returns table (
+    seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, queue_id integer,
+    priority integer, name text, unique_key text
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+#variable_conflict use_column
+declare
+    j jobs;
+    f finished;
+begin
+    -- Another transaction may move the job from one table to the next between these statements: repeat until one finds it.
+    loop
+        select * into j from jobs where id = _id;
+        if not found then
+            return;
+        end if;
+        seq := j.seq; fence := j.fence; attempt := j.attempt; max_attempts := j.max_attempts;
+        claimed_at := j.claimed_at; queue_id := j.queue_id; priority := j.priority; name := j.name;
+        unique_key := j.unique_key;
+        delete from ready r
+        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq;
+        if found then
+            state := 1;
+            return next;
+            return;
+        end if;
+        delete from waiting w where w.due = j.run_at and w.seq = j.seq returning w.state into state;
+        if found then
+            return next;
+            return;
+        end if;
+        perform 1 from leases l where l.id = _id for update;
+        if found then
+            state := 2;
+            return next;
+            return;
+        end if;
+        delete from finished d where d.seq = j.seq returning * into f;
+        if found then
+            state := f.state; fence := f.fence; attempt := f.attempt; claimed_at := f.claimed_at;
+            return next;
+            return;
+        end if;
+    end loop;
+end $$;
+
+create or replace function cancel(_id uuid, _reason text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform expire_lease(_now, _id);
+    if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
+        return 'finished';
+    end if;
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        update leases set cancel_reason = _reason where id = _id;
+        return 'requested';
+    elsif t.state >= 4 then
+        -- The job has just finished, and `detach` deleted its row of `finished`: the error rolls that back.
+        raise exception using errcode = 'serialization_failure', message = 'the job has just finished';
+    end if;
+    insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+    values (t.seq, _now, t.fence, t.attempt, t.claimed_at, t.queue_id, 6, _reason);
+    return 'cancelled';
+end $$;
+
+create or replace function retry(_id uuid, _channel text, _sender text) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+    j jobs;
+    holder unique_keys;
+begin
+    perform expire_lease(_now, _id);
+    select * into j from jobs where id = _id;
+    if j.unique_key is not null and exists (select from finished where seq = j.seq) then
+        insert into unique_keys (name, key) values (j.name, j.unique_key)
+        on conflict (name, key) do update set key = excluded.key
+        returning * into holder;
+        if holder.seq <> j.seq and is_key_held(holder, _now) then
+            return holder.id::text;
+        end if;
+        if holder.seq is distinct from j.seq then
+            update unique_keys set seq = j.seq, id = _id, unique_until = coalesce(j.unique_until, j.pushed_at)
+            where name = j.name and key = j.unique_key;
+        end if;
+    end if;
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    update jobs set run_at = _now, attempt = t.attempt, fence = t.fence, claimed_at = t.claimed_at,
+        max_attempts = greatest(t.max_attempts, t.attempt + 1)
+    where seq = t.seq;
+    insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+    return 'done';
+end $$;
+
+create or replace function delete_job(_id uuid) returns text
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    t record;
+begin
+    perform expire_lease(_now, _id);
+    select * into t from detach(_id);
+    if t.state is null then
+        return 'unknown';
+    elsif t.state = 2 then
+        return 'executing';
+    end if;
+    perform purge(array[t.seq], 9223372036854775807);
+    return 'done';
+end $$;
+-- How jobs are claimed. One call serves all claims of a process that wait for jobs.
+
+create or replace function claim(
+    _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
+    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint
+) returns table (
+    claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
+    pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
+    now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, scan_us bigint[],
+    discarded text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+    began bigint;
+    request record;
+    remaining integer;
+    current integer := -1;
+    leased bigint;
+    _row_ids tid[];
+    _next record;
+    _discarded text[];
+begin
+    scan_us := array_fill(0, array[cardinality(_claims)]);
+    _from_due := coalesce(_from_due, -9223372036854775808);
+    _from_expiry := coalesce(_from_expiry, -9223372036854775808);
+    _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    for request in
+        select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
+            coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
+            coalesce(a.seq, 0) as seq
+        from unnest(_claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, o)
+            join queues q on q.name = a.queue and not q.paused
+        order by a.o
+    loop
+        if request.claim <> current then
+            current := request.claim;
+            remaining := request.max;
+        end if;
+        if remaining = 0 then
+            scan_us[request.idx + 1] := -1;
+            continue;
+        end if;
+        began := clock();
+        _row_ids := array(
+            select ctid from ready r
+            where r.queue_id = request.queue_id
+                and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
+            order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
+        scan_us[request.idx + 1] := clock() - began;
+        return query
+        with picked as (
+            delete from ready where ctid = any (_row_ids) returning seq),
+        found as materialized (
+            select j.* from picked p join jobs j on j.seq = p.seq),
+        leased as (
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
+            select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
+                _now, f.queue_id
+            from found f)
+        select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
+            f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
+            null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+            null::text[]
+        from found f order by f.priority, f.run_at, f.seq;
+        get diagnostics leased = row_count;
+        remaining := remaining - leased;
+    end loop;
+    began := clock();
+    select * into _next from next_wakeup(_now, _from_due, _from_expiry);
+    now := clock();
+    due := _next.due;
+    expiry := _next.expiry;
+    next_due := _next.next_due;
+    next_expiry := _next.next_expiry;
+    scan_us := (now - began) || scan_us;
+    discarded := _discarded;
+    claim := -1;
+    return next;
+end $$;
+-- How leases expire. `promote_and_expire` calls `expire` for every expired lease; functions that must know the state of one
+-- job first call `expire_lease`.
+
+create or replace function expire(_row_ids tid[]) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    discarded text[];
+begin
+    with gone as (delete from leases where ctid = any (_row_ids) returning *),
+    ended as materialized (
+        select g.*, j.max_attempts, j.name,
+            case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
+        from gone g join jobs j on j.seq = g.seq),
+    noted as (
+        insert into failures (seq, fence, attempt, failed_at, message)
+        select seq, fence, attempt, expires_at, format(
+            'the lease expired on attempt %s of %s: the worker died, or could not renew it in time',
+            attempt, max_attempts)
+        from ended),
+    back as (
+        update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
+        from ended e where j.seq = e.seq and e.state = 1
+        returning j.queue_id, j.priority, j.run_at, j.seq),
+    again as (insert into ready select queue_id, priority, run_at, seq from back),
+    over as (
+        insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+        select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
+    select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
+    return discarded;
+end $$;
+
+create or replace function expire_lease(_now bigint, _id uuid) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+end $$;
+-- What people read.
+
+create or replace function state_name(_state integer) returns text
+language sql immutable as $$
+    select (array['scheduled', 'available', 'executing', 'retryable', 'completed', 'discarded', 'cancelled'])[_state + 1]
+$$;
+
+create or replace view overview as
+select j.id, j.name, q.name as queue,
+    state_name(coalesce(f.state, case when l.seq is not null then 2 end, w.state, 1)) as state,
+    j.priority, coalesce(f.attempt, l.attempt, j.attempt) as attempt, j.max_attempts,
+    to_timestamp(j.pushed_at / 1e6) as pushed_at, to_timestamp(j.run_at / 1e6) as run_at,
+    to_timestamp(coalesce(f.claimed_at, l.claimed_at, j.claimed_at) / 1e6) as claimed_at,
+    to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
+    coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
+    (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
+    j.unique_key, j.payload, j.meta, j.seq
+from jobs j
+    join queues q on q.id = j.queue_id
+    left join finished f on f.seq = j.seq
+    left join leases l on l.id = j.id
+    left join waiting w on w.due = j.run_at and w.seq = j.seq;
+-- How jobs are deleted for good.
+
+create or replace function purge(_seqs bigint[], _now bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    with gone as (delete from jobs where seq = any (_seqs) returning seq, name, unique_key)
+    delete from unique_keys k using gone g
+    where g.unique_key is not null and k.name = g.name and k.key = g.unique_key and k.seq = g.seq
+        and k.unique_until <= _now;
+    delete from failures where seq = any (_seqs);
+end $$;
+
+create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+    _now bigint := clock();
+    _seqs bigint[];
+    _kept bigint[];
+begin
+    -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
+    perform expire(array(
+        select l.ctid from leases l join jobs j on j.seq = l.seq
+        where l.expires_at <= _now - least(_discarded, _cancelled)
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        order by l.expires_at limit _limit for update of l skip locked));
+    _seqs := array(
+        select seq from (
+            select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
+                order by finished_at, seq limit _limit for update skip locked) a
+            union all
+            select * from (select finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
+                order by finished_at, seq limit _limit for update skip locked) a) old
+        order by finished_at, seq limit _limit);
+    -- A job and its unique key are deleted together. If the key is locked, both stay.
+    with keyed as (
+        select j.seq, k.name, k.key from jobs j
+            join unique_keys k on k.name = j.name and k.key = j.unique_key and k.seq = j.seq
+        where j.seq = any (_seqs)),
+    free as materialized (
+        select k.seq from keyed y join unique_keys k on k.name = y.name and k.key = y.key for update of k skip locked)
+    select array_agg(seq) into _kept from keyed where seq not in (select seq from free);
+    _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
+    delete from finished where seq = any (_seqs);
+    perform purge(_seqs, _now);
+    return cardinality(_seqs);
+end $$;
+-- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
+-- its own and pushes again.
+
+create or replace function ensure_queues(_names text[]) returns void
+language plpgsql
+set search_path from current as $$
+begin
+    insert into queues (name)
+    select distinct n from unnest(_names) n where not exists (select from queues q where q.name = n) order by n
+    on conflict (name) do nothing;
+end $$;
+
+create or replace function queue_ids(_queues text[]) returns integer[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _queue_ids integer[];
+begin
+    select array_agg(q.id order by n.o) into _queue_ids
+    from unnest(_queues) with ordinality n (name, o) join queues q on q.name = n.name;
+    if cardinality(_queue_ids) = cardinality(_queues) then
+        return _queue_ids;
+    end if;
+    return null;
+end $$;
+
+create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _row_ids tid[];
+begin
+    if _holder.unique_until > _now then
+        return true;
+    end if;
+    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
+    -- settlement that began in time and keeps the job.
+    _row_ids := array(
+        select l.ctid from leases l join jobs j on j.seq = l.seq
+        where l.id = _holder.id and l.expires_at <= _now
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        for update of l skip locked);
+    if cardinality(_row_ids) > 0 then
+        perform expire(_row_ids);
+    end if;
+    return exists (select from jobs where seq = _holder.seq)
+        and not exists (select from finished where seq = _holder.seq);
+end $$;
+
+create or replace function push_one(
+    _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
+    _unique_until bigint, _payload text, _meta text
+) returns bigint
+language plpgsql
+set search_path from current as $$
+declare
+    new jobs;
+begin
+    insert into jobs (
+        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
+    values (
+        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
+    on conflict (id) do nothing
+    returning * into new;
+    if new.seq is null then
+        return null;
+    end if;
+    if new.run_at > _now then
+        insert into waiting values (new.run_at, new.seq, 0, _queue_id);
+    else
+        insert into ready values (_queue_id, _priority, new.run_at, new.seq);
+    end if;
+    return new.seq;
+end $$;
+
+create or replace function push(
+    _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
+    _max_attempts bigint[], _delays bigint[], _times bigint[], _unique_keys text[], _unique_for bigint[],
+    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text
+) returns table (idx integer, kind smallint, job uuid)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _now bigint := clock();
+    _queue_ids integer[];
+    new record;
+    holder unique_keys;
+    is_moving boolean;
+    is_held boolean;
+    is_started boolean;
+    was jobs;
+    stored bigint;
+    _unique_until bigint;
+begin
+    if _delays is not null then
+        select (min(o) - 1)::integer into idx from unnest(_delays) with ordinality u (delay, o)
+        where delay > 9223372036854775807 - _now;
+        if idx is not null then
+            kind := -1;
+            return next;
+            return;
+        end if;
+    end if;
+    _queue_ids := queue_ids(_queues);
+    if _queue_ids is null then
+        kind := -2;
+        return next;
+        return;
+    end if;
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+    -- New jobs with new ids: the most frequent case.
+    if _unique_keys is null and _id_given is null then
+        with new as (
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+            returning seq, queue_id, priority, run_at),
+        later as (
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, 0, queue_id from new where run_at > _now)
+        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
+        return;
+    end if;
+    -- The same, but a job whose id exists is skipped.
+    if _unique_keys is null then
+        with new as (
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+            on conflict (id) do nothing
+            returning seq, queue_id, priority, run_at),
+        later as (
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, 0, queue_id from new where run_at > _now)
+        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
+        return;
+    end if;
+    -- Only the transaction that has locked the row of a unique key may decide who holds it. All transactions lock these rows
+    -- in the same order.
+    insert into unique_keys (name, key)
+    select distinct u.name, u.key from unnest(_names, _unique_keys) u (name, key) where u.key is not null order by 1, 2
+    on conflict (name, key) do update set key = excluded.key;
+    for new in
+        select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
+            _times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
+            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta, o)
+    loop
+        idx := new.idx;
+        job := new.id;
+        kind := 0;
+        new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
+        if new.key is null then
+            perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null,
+                null, new.payload, new.meta);
+            continue;
+        end if;
+        if new.id_given and exists (select from jobs where id = new.id) then
+            return next;
+            continue;
+        end if;
+        loop
+            is_moving := false;
+            select * into holder from unique_keys k where k.name = new.name and k.key = new.key;
+            exit when holder.seq is null;
+            is_held := is_key_held(holder, _now);
+            if is_held and coalesce(new.replace, false) then
+                select * into was from jobs j where j.seq = holder.seq;
+                is_started := not found or was.attempt > 0 or exists (select from finished f where f.seq = holder.seq)
+                    or exists (select from leases l where l.id = holder.id);
+                -- A job that has not started is removed from `ready` or `waiting` here, so that no claim takes it meanwhile.
+                if not is_started then
+                    delete from ready r where r.queue_id = was.queue_id and r.priority = was.priority
+                        and r.run_at = was.run_at and r.seq = was.seq;
+                    if not found then
+                        delete from waiting w where w.due = was.run_at and w.seq = was.seq;
+                    end if;
+                    -- If neither has it, another transaction has just moved it: read its state again.
+                    is_moving := not found;
+                end if;
+            end if;
+            exit when not is_moving;
+        end loop;
+        if holder.seq is not null and is_held and not coalesce(new.replace, false) then
+            kind := 1;
+            job := holder.id;
+        elsif holder.seq is not null and is_held and not is_started then
+            kind := 2;
+            job := holder.id;
+            update jobs set payload = new.payload, priority = new.priority, run_at = new.time where seq = holder.seq;
+            if new.time > _now then
+                insert into waiting values (new.time, holder.seq, 0, was.queue_id);
+            else
+                insert into ready values (was.queue_id, new.priority, new.time, holder.seq);
+            end if;
+        else
+            _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
+            stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time,
+                new.key, _unique_until, new.payload, new.meta);
+            if stored is not null then
+                update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
+                where k.name = new.name and k.key = new.key;
+            end if;
+        end if;
+        return next;
+    end loop;
+    delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
+    where k.name = u.name and k.key = u.key and k.seq is null;
+end $$;
+-- How leases are extended.
+
+create or replace function renew(_ids uuid[], _fences bigint[], _lease_lengths bigint[])
+returns table (idx integer, expires_at bigint, cancel_reason text)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+begin
+    return query
+    with asked as (
+        select r.id, r.fence, r.length, (o - 1)::integer as idx
+        from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
+    free as materialized (
+        select a.* from asked a join leases l on l.id = a.id where l.fence = a.fence for update of l skip locked),
+    renewed as (
+        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
+        from free f where l.id = f.id and l.fence = f.fence and l.expires_at > _now
+        returning f.idx, l.expires_at, l.cancel_reason)
+    -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
+    select first.idx, first.expires_at, first.cancel_reason from (
+        select distinct on (all_of.idx) all_of.* from (
+            select r.idx, r.expires_at, r.cancel_reason, 1 as rank from renewed r
+            union all
+            select f.idx, null, null, 2 from free f
+            union all
+            select a.idx, l.expires_at, l.cancel_reason, 3
+            from asked a join leases l on l.id = a.id and l.fence = a.fence) all_of
+        order by all_of.idx, all_of.rank) first
+    where first.expires_at is not null;
+end $$;
+-- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
+
+create or replace function settle(
+    _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skip_locked boolean,
+    _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
+    _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
+    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
+    out applied integer[], out blocked integer[], out refused integer
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _now bigint := clock();
+    max_fence bigint;
+begin
+    if _delays is not null then
+        select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
+        where delay > 9223372036854775807 - _now;
+        if refused is not null then
+            return;
+        end if;
+    end if;
+    if queue_ids(_queues) is null and _queues is not null then
+        refused := -1;
+        return;
+    end if;
+    if _skip_locked then
+        for i in 1 .. cardinality(_ids) loop
+            perform from leases where id = _ids[i] for update skip locked;
+            if not found and exists (select from leases where id = _ids[i] and fence = _fences[i]) then
+                blocked := blocked || i - 1;
+                -- No lease has a negative fence, so the statements below skip this one.
+                _fences[i] := -1;
+            end if;
+        end loop;
+    end if;
+    if _kinds is null then
+        -- All are completions: the most frequent case.
+        with gone as (
+            delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
+            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
+        ended as (
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone)
+        select array_agg(idx) into applied from gone;
+    else
+        with gone as (
+            delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
+                s (id, fence, kind, time, text, o)
+            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
+        moved as materialized (
+            select seq, fence, claimed_at, queue_id, kind, text, idx,
+                case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
+                case when kind = 2 then text else cancel_reason end as reason,
+                -- A job whose cancellation was requested does not run again.
+                case when kind = 0 then 4 when kind = 1 then 5 when kind = 2 or cancel_reason is not null then 6
+                    when kind = 5 or time <= _now then 1 when kind = 3 then 3 else 0 end as state,
+                greatest(time, _now) as run_at
+            from gone),
+        ended as (
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+            select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        noted as (
+            insert into failures (seq, fence, attempt, failed_at, message)
+            -- A snooze with a text reports an error of an attempt that does not count: `moved` has its number less one.
+            select seq, fence, case when kind = 4 then attempt + 1 else attempt end, _now, text
+            from moved where kind in (1, 3, 4) and text is not null),
+        back as (
+            update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
+                run_at = case when m.kind = 5 then j.run_at else m.run_at end
+            from moved m where j.seq = m.seq and m.state < 4
+            returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
+        again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
+        later as (
+            insert into waiting (due, seq, state, queue_id)
+            select run_at, seq, state, queue_id from back where state <> 1)
+        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, max_fence
+        from moved;
+        -- A job has at most as many failures as claims.
+        if max_fence > 20 then
+            delete from failures f using (
+                select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
+                from jobs j where id = any (_ids)) t (seq, fence)
+            where f.seq = t.seq and f.fence <= t.fence;
+        end if;
+    end if;
+    if applied is not null and _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+    if applied is not null and _parents is not null then
+        perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
+            array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
+            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), null, null)
+        from (
+            select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
+                u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
+                    payload, meta, o)
+            where parent = any (applied) order by o) u
+        having count(*) > 0;
+    end if;
+end $$;
+-- The clock, and what happens when time passes.
+--
+-- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
+-- next claim is worthwhile.
+
+create or replace function clock() returns bigint
+language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
+
+create or replace function promote_and_expire(_now bigint, _from_due bigint, _from_expiry bigint) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _row_ids tid[];
+begin
+    if exists (select from waiting where due between _from_due and _now) then
+        _row_ids := array(
+            select ctid from waiting where due between _from_due and _now
+            order by due, seq limit 5000 for update skip locked);
+        with due as (delete from waiting where ctid = any (_row_ids) returning seq)
+        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
+    end if;
+    if exists (select from leases where expires_at between _from_expiry and _now) then
+        _row_ids := array(
+            select ctid from leases where expires_at between _from_expiry and _now
+            order by expires_at limit 5000 for update skip locked);
+        return expire(_row_ids);
+    end if;
+    return null;
+end $$;
+
+create or replace function next_wakeup(
+    _now bigint, _from_due bigint, _from_expiry bigint,
+    out due bigint, out expiry bigint, out next_due bigint, out next_expiry bigint
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    due := (select w.due from waiting w where w.due >= _from_due order by w.due limit 1);
+    next_due := due;
+    if due <= _now then
+        next_due := (select w.due from waiting w where w.due > _now order by w.due limit 1);
+    end if;
+    expiry := (select l.expires_at from leases l where l.expires_at >= _from_expiry order by l.expires_at limit 1);
+    next_expiry := expiry;
+    if expiry <= _now then
+        next_expiry := (select l.expires_at from leases l where l.expires_at > _now order by l.expires_at limit 1);
+    end if;
+end $$;
