@@ -46,6 +46,9 @@ begin
         end if;
     end loop;
 end $$;
+comment on function detach is
+    'Deletes a job''s row from ready, waiting or finished, and returns what it said; no row if there is no such job. The '
+    'lease of an executing job stays, and is locked until the transaction ends.';
 
 create or replace function cancel(_id uuid, _reason text) returns text
 language plpgsql
@@ -72,6 +75,9 @@ begin
     values (t.seq, _now, t.fence, t.attempt, t.claimed_at, t.queue_id, 6, _reason);
     return 'cancelled';
 end $$;
+comment on function cancel is
+    'Cancels a job that is not executing, or requests the cancellation of an executing one. Returns cancelled, requested, '
+    'finished or unknown.';
 
 create or replace function retry(_id uuid, _channel text, _sender text) returns text
 language plpgsql
@@ -111,6 +117,9 @@ begin
     end if;
     return 'done';
 end $$;
+comment on function retry is
+    'Makes a finished or waiting job ready now, with at least one more attempt, and notifies the channel _channel with '
+    '_sender unless that is null. Returns done, executing or unknown, or the id of the job that holds the unique key.';
 
 create or replace function delete_job(_id uuid) returns text
 language plpgsql
@@ -129,3 +138,5 @@ begin
     perform purge(array[t.seq], 9223372036854775807);
     return 'done';
 end $$;
+comment on function delete_job is
+    'Deletes a job that is not executing, and releases its unique key. Returns done, executing or unknown.';

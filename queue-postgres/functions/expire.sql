@@ -30,6 +30,10 @@ begin
     select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
     return discarded;
 end $$;
+comment on function expire is
+    'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
+    'without further attempts is discarded; every other job becomes ready again. Returns the discarded jobs, each as its '
+    'id, its name and its number of attempts.';
 
 create or replace function expire_lease(_now bigint, _id uuid) returns void
 language plpgsql
@@ -37,3 +41,5 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 begin
     perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
+comment on function expire_lease is
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';

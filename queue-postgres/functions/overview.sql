@@ -4,6 +4,9 @@ create or replace function state_name(_state integer) returns text
 language sql immutable as $$
     select (array['scheduled', 'available', 'executing', 'retryable', 'completed', 'discarded', 'cancelled'])[_state + 1]
 $$;
+comment on function state_name is
+    'Returns the name of a state: 0 scheduled, 1 available (ready), 2 executing (leases), 3 retryable, 4 completed, '
+    '5 discarded, 6 cancelled. The tables store 0 and 3 in waiting.state, and 4 to 6 in finished.state.';
 
 create or replace view overview as
 select j.id, j.name, q.name as queue,
@@ -20,3 +23,24 @@ from jobs j
     left join finished f on f.seq = j.seq
     left join leases l on l.id = j.id
     left join waiting w on w.due = j.run_at and w.seq = j.seq;
+comment on view overview is
+    'All jobs with their states and timestamps, for people. A job that is due or whose lease has expired keeps its stored '
+    'state until the next claim.';
+comment on column overview.id is 'Identity of the job.';
+comment on column overview.name is 'Kind of the job.';
+comment on column overview.queue is 'Name of its queue.';
+comment on column overview.state is 'Name of its state: see state_name().';
+comment on column overview.priority is 'Jobs with lower numbers are claimed first.';
+comment on column overview.attempt is 'Number of the last counted attempt, a running one included.';
+comment on column overview.max_attempts is 'Number of attempts after which a failed job is discarded.';
+comment on column overview.pushed_at is 'When the job was pushed.';
+comment on column overview.run_at is 'When the job is or was due.';
+comment on column overview.claimed_at is 'When its last attempt started.';
+comment on column overview.lease_expires_at is 'When the lease of an executing job expires unless it is renewed.';
+comment on column overview.finished_at is 'When the job ended.';
+comment on column overview.cancel_reason is 'Reason of a cancellation, if one was requested.';
+comment on column overview.last_error is 'Error of its last failed attempt.';
+comment on column overview.unique_key is 'Unique key that it was pushed with, if any.';
+comment on column overview.payload is 'Its arguments, as JSON.';
+comment on column overview.meta is 'Its metadata, as a JSON object.';
+comment on column overview.seq is 'Position in push order.';

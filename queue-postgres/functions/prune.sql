@@ -11,6 +11,9 @@ begin
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
 end $$;
+comment on function purge is
+    'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
+    'caller has deleted the rows of their states.';
 
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
@@ -51,3 +54,7 @@ begin
     perform purge(_seqs, _now);
     return cardinality(_seqs);
 end $$;
+comment on function prune is
+    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, the longest '
+    'finished first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for '
+    'the next call if another transaction has locked its row or its unique key.';

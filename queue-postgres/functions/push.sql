@@ -9,6 +9,7 @@ begin
     select distinct n from unnest(_names) n where not exists (select from queues q where q.name = n) order by n
     on conflict (name) do nothing;
 end $$;
+comment on function ensure_queues is 'Creates the queues of these names that do not exist.';
 
 create or replace function queue_ids(_queues text[]) returns integer[]
 language plpgsql
@@ -24,6 +25,8 @@ begin
     end if;
     return null;
 end $$;
+comment on function queue_ids is
+    'Returns the ids of the queues of these names, in their order; null if one of them does not exist.';
 
 create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
@@ -48,6 +51,9 @@ begin
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
+comment on function is_key_held is
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
+    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
@@ -74,6 +80,9 @@ begin
     end if;
     return new.seq;
 end $$;
+comment on function push_one is
+    'Stores one job that push() has checked, due at _time or now, whichever is later. Returns its seq; null if a job with '
+    'this id exists.';
 
 create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
@@ -215,3 +224,11 @@ begin
     delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
     where k.name = u.name and k.key = u.key and k.seq is null;
 end $$;
+comment on function push is
+    'Stores a batch of jobs, whole or not at all, and notifies the channel _channel with _sender unless that is null. '
+    '_queues has each queue''s name once; _queue_of has the index of each job''s queue in it, from 1. Every other array has '
+    'one element for each job, or is null if no job has such a value. _id_given: whether a job with this id may exist, and '
+    'is then skipped. _delays, _unique_for: microseconds from now. _replace: whether a job that has not started and holds '
+    'the unique key gets the new payload, priority and time. Returns a row for each job with a unique key, with its index '
+    'from 0: kind 0 stored, 1 another job holds the key, 2 that job was replaced. A single row with a negative kind says '
+    'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist.';

@@ -31,3 +31,7 @@ begin
         order by all_of.idx, all_of.rank) first
     where first.expires_at is not null;
 end $$;
+comment on function renew is
+    'Extends leases that have not expired, each to its length in microseconds from now. Returns a row for each lease that '
+    'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
+    'claim can take the job before that transaction ends.';

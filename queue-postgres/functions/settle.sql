@@ -103,3 +103,12 @@ begin
         having count(*) > 0;
     end if;
 end $$;
+comment on function settle is
+    'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
+    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
+    'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
+    'settlement; the arrays from _queues to _metas, _channel and _sender are those of push(). Returns indexes from 0: '
+    'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
+    '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
+    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
+    'that have locked a unique key of a followup.';

@@ -5,6 +5,8 @@
 
 create or replace function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
+comment on function clock is
+    'Returns the time in microseconds since the Unix epoch. Every time in the tables comes from this function.';
 
 create or replace function promote_and_expire(_now bigint, _from_due bigint, _from_expiry bigint) returns text[]
 language plpgsql
@@ -28,6 +30,10 @@ begin
     end if;
     return null;
 end $$;
+comment on function promote_and_expire is
+    'Makes due jobs ready and ends expired leases: at most 5,000 of each, so that a flood of them delays no claim for long. '
+    'Rows that another transaction has locked are left to that transaction. The scans start at the times _from_due and '
+    '_from_expiry. Returns the discarded jobs, as expire() does.';
 
 create or replace function next_wakeup(
     _now bigint, _from_due bigint, _from_expiry bigint,
@@ -48,3 +54,7 @@ begin
         next_expiry := (select l.expires_at from leases l where l.expires_at > _now order by l.expires_at limit 1);
     end if;
 end $$;
+comment on function next_wakeup is
+    'Returns when the next job is due and the next lease expires. due and expiry are the earliest of all from the times '
+    '_from_due and _from_expiry on; those before _now are locked by another transaction, or exceed the limit of '
+    'promote_and_expire(). next_due and next_expiry are the earliest after _now.';

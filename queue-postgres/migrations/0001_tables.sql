@@ -53,12 +53,22 @@ create table schema_migrations (
     applied_at          timestamptz not null default now(),
     min_program_version integer
 );
+comment on table schema_migrations is 'The numbered migrations that were run.';
+comment on column schema_migrations.version is 'Number of the migration file.';
+comment on column schema_migrations.applied_at is 'When the migration was run.';
+comment on column schema_migrations.min_program_version is
+    'Lowest version of a program that works with the schema after this migration; null: the migration''s own version. The '
+    'greatest of all rows counts.';
 
 create table queues (
     id     integer generated always as identity primary key,
     name   text    collate "C" not null unique,
     paused boolean not null default false
 );
+comment on table queues is 'The queues by name. A row is inserted when a queue is first used, and stays.';
+comment on column queues.id is 'Identifies the queue in other tables.';
+comment on column queues.name is 'Name of the queue.';
+comment on column queues.paused is 'Whether claims skip this queue.';
 
 create table jobs (
     seq          bigint  generated always as identity primary key,
@@ -78,6 +88,30 @@ create table jobs (
     meta         text
 );
 create unique index jobs_id on jobs (id);
+comment on table jobs is
+    'All jobs, whatever their states. The state is given by the table that has a row for the job: ready, waiting, leases '
+    'or finished.';
+comment on column jobs.seq is 'Position in push order. Other tables know the job by it.';
+comment on column jobs.id is 'Identity of the job, as programs know it.';
+comment on column jobs.pushed_at is 'When the job was pushed.';
+comment on column jobs.run_at is 'When the job is or was due.';
+comment on column jobs.claimed_at is
+    'Start of the last attempt that ended with the job waiting or ready again. The value of an executing or finished job '
+    'is in leases or finished.';
+comment on column jobs.fence is
+    'Number of claims up to that attempt. The value of an executing or finished job is in leases or finished.';
+comment on column jobs.attempt is
+    'Number of counted attempts up to that attempt. The value of an executing or finished job is in leases or finished.';
+comment on column jobs.max_attempts is 'Number of attempts after which a failed job is discarded.';
+comment on column jobs.queue_id is 'The queue: queues.id.';
+comment on column jobs.priority is 'Jobs with lower numbers are claimed first.';
+comment on column jobs.name is 'Kind of the job: the name under which workers register its function.';
+comment on column jobs.unique_key is 'Unique key that the job was pushed with, if any. It is unique among jobs of one name.';
+comment on column jobs.unique_until is
+    'The job holds its unique key until then, even if it finishes earlier. An unfinished job holds its key in any case.';
+comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
+comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
+comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
 -- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
@@ -90,6 +124,11 @@ create table ready (
     primary key (queue_id, priority, run_at, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a queue.';
+comment on column ready.queue_id is 'The queue: queues.id.';
+comment on column ready.priority is 'Copy of jobs.priority.';
+comment on column ready.run_at is 'Copy of jobs.run_at.';
+comment on column ready.seq is 'The job: jobs.seq.';
 
 create table waiting (
     due      bigint   not null,
@@ -99,6 +138,11 @@ create table waiting (
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+comment on table waiting is 'Jobs that are not due yet, by time.';
+comment on column waiting.due is 'When the job becomes ready: a copy of jobs.run_at.';
+comment on column waiting.seq is 'The job: jobs.seq.';
+comment on column waiting.state is 'scheduled or retryable, as a number: see state_name().';
+comment on column waiting.queue_id is 'The queue: queues.id.';
 
 create table leases (
     id            uuid    not null primary key,
@@ -112,6 +156,20 @@ create table leases (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
+comment on table leases is
+    'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
+    'jobs.id and not jobs.seq, because workers know a job by its id: so they renew and settle without reading jobs.';
+comment on column leases.id is 'The job: jobs.id.';
+comment on column leases.expires_at is 'When the lease expires unless it is renewed.';
+comment on column leases.seq is 'The job: jobs.seq.';
+comment on column leases.fence is
+    'Number of claims of the job, this one included. A worker renews and settles with it, so that the lease of an earlier '
+    'claim has no effect.';
+comment on column leases.attempt is 'Number of the running attempt.';
+comment on column leases.claimed_at is 'When the attempt started.';
+comment on column leases.queue_id is 'The queue: queues.id.';
+comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -124,6 +182,16 @@ create table finished (
     cancel_reason text
 );
 create index finished_first on finished (state, finished_at, seq);
+comment on table finished is 'Jobs that have ended. They are kept until they are pruned.';
+comment on column finished.seq is 'The job: jobs.seq.';
+comment on column finished.finished_at is 'When the job ended.';
+comment on column finished.fence is 'Number of claims of the job.';
+comment on column finished.attempt is 'Number of the last counted attempt; 0 if the job was cancelled before its first.';
+comment on column finished.claimed_at is 'Start of the last attempt; null if there was none.';
+comment on column finished.queue_id is 'The queue: queues.id.';
+comment on column finished.state is 'completed, discarded or cancelled, as a number: see state_name().';
+comment on column finished.cancel_reason is 'Reason of a cancellation, if one was requested.';
+comment on index finished_first is 'Finds the jobs of a state that ended first, to prune them.';
 
 create table unique_keys (
     name         text   collate "C" not null,
@@ -133,6 +201,14 @@ create table unique_keys (
     unique_until bigint,
     primary key (name, key)
 );
+comment on table unique_keys is
+    'The last job that was pushed with each unique key. It holds the key while it is unfinished or unique_until is in the '
+    'future; a row can outlive its job.';
+comment on column unique_keys.name is 'Name of the job: jobs.name.';
+comment on column unique_keys.key is 'The unique key: jobs.unique_key.';
+comment on column unique_keys.seq is 'The job: jobs.seq. Null only within the transaction that inserts the row.';
+comment on column unique_keys.id is 'The job: jobs.id.';
+comment on column unique_keys.unique_until is 'The key is held until then, even if the job has finished.';
 
 create table failures (
     seq       bigint not null,
@@ -142,3 +218,9 @@ create table failures (
     message   text   not null,
     primary key (seq, fence)
 );
+comment on table failures is 'Errors of failed attempts: the newest twenty of each job.';
+comment on column failures.seq is 'The job: jobs.seq.';
+comment on column failures.fence is 'The claim that failed: leases.fence. A claim fails once at most.';
+comment on column failures.attempt is 'Number of the attempt that failed.';
+comment on column failures.failed_at is 'When the attempt failed.';
+comment on column failures.message is 'The error.';

@@ -119,3 +119,26 @@ async fn functions_that_are_replaced_keep_their_grants() -> TestResult {
     assert_same(&definitions(&mut connection, &schema).await?, &expected, "a function has lost its grants");
     Ok(())
 }
+
+#[tokio::test]
+async fn every_table_column_view_and_function_has_a_comment() -> TestResult {
+    let (_, mut connection, schema) = queue().await?;
+
+    let statement = format!(
+        "select relname::text from pg_class
+            where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'v')
+                and obj_description(oid, 'pg_class') is null
+        union all
+        select attrelid::regclass::text || '.' || attname from pg_attribute join pg_class c on c.oid = attrelid
+            where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'v') and attnum > 0
+                and col_description(attrelid, attnum) is null
+        union all
+        select oid::regprocedure::text from pg_proc
+            where pronamespace = '{schema}'::regnamespace and obj_description(oid, 'pg_proc') is null"
+    );
+    let lacking: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(statement)).fetch_all(&mut connection).await?;
+
+    assert!(lacking.is_empty(), "add `comment on` for {lacking:?}");
+    Ok(())
+}

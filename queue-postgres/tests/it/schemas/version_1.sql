@@ -53,12 +53,22 @@ create table schema_migrations (
     applied_at          timestamptz not null default now(),
     min_program_version integer
 );
+comment on table schema_migrations is 'The numbered migrations that were run.';
+comment on column schema_migrations.version is 'Number of the migration file.';
+comment on column schema_migrations.applied_at is 'When the migration was run.';
+comment on column schema_migrations.min_program_version is
+    'Lowest version of a program that works with the schema after this migration; null: the migration''s own version. The '
+    'greatest of all rows counts.';
 
 create table queues (
     id     integer generated always as identity primary key,
     name   text    collate "C" not null unique,
     paused boolean not null default false
 );
+comment on table queues is 'The queues by name. A row is inserted when a queue is first used, and stays.';
+comment on column queues.id is 'Identifies the queue in other tables.';
+comment on column queues.name is 'Name of the queue.';
+comment on column queues.paused is 'Whether claims skip this queue.';
 
 create table jobs (
     seq          bigint  generated always as identity primary key,
@@ -78,6 +88,30 @@ create table jobs (
     meta         text
 );
 create unique index jobs_id on jobs (id);
+comment on table jobs is
+    'All jobs, whatever their states. The state is given by the table that has a row for the job: ready, waiting, leases '
+    'or finished.';
+comment on column jobs.seq is 'Position in push order. Other tables know the job by it.';
+comment on column jobs.id is 'Identity of the job, as programs know it.';
+comment on column jobs.pushed_at is 'When the job was pushed.';
+comment on column jobs.run_at is 'When the job is or was due.';
+comment on column jobs.claimed_at is
+    'Start of the last attempt that ended with the job waiting or ready again. The value of an executing or finished job '
+    'is in leases or finished.';
+comment on column jobs.fence is
+    'Number of claims up to that attempt. The value of an executing or finished job is in leases or finished.';
+comment on column jobs.attempt is
+    'Number of counted attempts up to that attempt. The value of an executing or finished job is in leases or finished.';
+comment on column jobs.max_attempts is 'Number of attempts after which a failed job is discarded.';
+comment on column jobs.queue_id is 'The queue: queues.id.';
+comment on column jobs.priority is 'Jobs with lower numbers are claimed first.';
+comment on column jobs.name is 'Kind of the job: the name under which workers register its function.';
+comment on column jobs.unique_key is 'Unique key that the job was pushed with, if any. It is unique among jobs of one name.';
+comment on column jobs.unique_until is
+    'The job holds its unique key until then, even if it finishes earlier. An unfinished job holds its key in any case.';
+comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
+comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
+comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
 -- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
@@ -90,6 +124,11 @@ create table ready (
     primary key (queue_id, priority, run_at, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a queue.';
+comment on column ready.queue_id is 'The queue: queues.id.';
+comment on column ready.priority is 'Copy of jobs.priority.';
+comment on column ready.run_at is 'Copy of jobs.run_at.';
+comment on column ready.seq is 'The job: jobs.seq.';
 
 create table waiting (
     due      bigint   not null,
@@ -99,6 +138,11 @@ create table waiting (
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+comment on table waiting is 'Jobs that are not due yet, by time.';
+comment on column waiting.due is 'When the job becomes ready: a copy of jobs.run_at.';
+comment on column waiting.seq is 'The job: jobs.seq.';
+comment on column waiting.state is 'scheduled or retryable, as a number: see state_name().';
+comment on column waiting.queue_id is 'The queue: queues.id.';
 
 create table leases (
     id            uuid    not null primary key,
@@ -112,6 +156,20 @@ create table leases (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
+comment on table leases is
+    'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
+    'jobs.id and not jobs.seq, because workers know a job by its id: so they renew and settle without reading jobs.';
+comment on column leases.id is 'The job: jobs.id.';
+comment on column leases.expires_at is 'When the lease expires unless it is renewed.';
+comment on column leases.seq is 'The job: jobs.seq.';
+comment on column leases.fence is
+    'Number of claims of the job, this one included. A worker renews and settles with it, so that the lease of an earlier '
+    'claim has no effect.';
+comment on column leases.attempt is 'Number of the running attempt.';
+comment on column leases.claimed_at is 'When the attempt started.';
+comment on column leases.queue_id is 'The queue: queues.id.';
+comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -124,6 +182,16 @@ create table finished (
     cancel_reason text
 );
 create index finished_first on finished (state, finished_at, seq);
+comment on table finished is 'Jobs that have ended. They are kept until they are pruned.';
+comment on column finished.seq is 'The job: jobs.seq.';
+comment on column finished.finished_at is 'When the job ended.';
+comment on column finished.fence is 'Number of claims of the job.';
+comment on column finished.attempt is 'Number of the last counted attempt; 0 if the job was cancelled before its first.';
+comment on column finished.claimed_at is 'Start of the last attempt; null if there was none.';
+comment on column finished.queue_id is 'The queue: queues.id.';
+comment on column finished.state is 'completed, discarded or cancelled, as a number: see state_name().';
+comment on column finished.cancel_reason is 'Reason of a cancellation, if one was requested.';
+comment on index finished_first is 'Finds the jobs of a state that ended first, to prune them.';
 
 create table unique_keys (
     name         text   collate "C" not null,
@@ -133,6 +201,14 @@ create table unique_keys (
     unique_until bigint,
     primary key (name, key)
 );
+comment on table unique_keys is
+    'The last job that was pushed with each unique key. It holds the key while it is unfinished or unique_until is in the '
+    'future; a row can outlive its job.';
+comment on column unique_keys.name is 'Name of the job: jobs.name.';
+comment on column unique_keys.key is 'The unique key: jobs.unique_key.';
+comment on column unique_keys.seq is 'The job: jobs.seq. Null only within the transaction that inserts the row.';
+comment on column unique_keys.id is 'The job: jobs.id.';
+comment on column unique_keys.unique_until is 'The key is held until then, even if the job has finished.';
 
 create table failures (
     seq       bigint not null,
@@ -142,6 +218,12 @@ create table failures (
     message   text   not null,
     primary key (seq, fence)
 );
+comment on table failures is 'Errors of failed attempts: the newest twenty of each job.';
+comment on column failures.seq is 'The job: jobs.seq.';
+comment on column failures.fence is 'The claim that failed: leases.fence. A claim fails once at most.';
+comment on column failures.attempt is 'Number of the attempt that failed.';
+comment on column failures.failed_at is 'When the attempt failed.';
+comment on column failures.message is 'The error.';
 -- What operators do to single jobs.
 
 create or replace function detach(_id uuid) returns table (
@@ -190,6 +272,9 @@ begin
         end if;
     end loop;
 end $$;
+comment on function detach is
+    'Deletes a job''s row from ready, waiting or finished, and returns what it said; no row if there is no such job. The '
+    'lease of an executing job stays, and is locked until the transaction ends.';
 
 create or replace function cancel(_id uuid, _reason text) returns text
 language plpgsql
@@ -216,6 +301,9 @@ begin
     values (t.seq, _now, t.fence, t.attempt, t.claimed_at, t.queue_id, 6, _reason);
     return 'cancelled';
 end $$;
+comment on function cancel is
+    'Cancels a job that is not executing, or requests the cancellation of an executing one. Returns cancelled, requested, '
+    'finished or unknown.';
 
 create or replace function retry(_id uuid, _channel text, _sender text) returns text
 language plpgsql
@@ -255,6 +343,9 @@ begin
     end if;
     return 'done';
 end $$;
+comment on function retry is
+    'Makes a finished or waiting job ready now, with at least one more attempt, and notifies the channel _channel with '
+    '_sender unless that is null. Returns done, executing or unknown, or the id of the job that holds the unique key.';
 
 create or replace function delete_job(_id uuid) returns text
 language plpgsql
@@ -273,6 +364,8 @@ begin
     perform purge(array[t.seq], 9223372036854775807);
     return 'done';
 end $$;
+comment on function delete_job is
+    'Deletes a job that is not executing, and releases its unique key. Returns done, executing or unknown.';
 -- How jobs are claimed. One call serves all claims of a process that wait for jobs.
 
 create or replace function claim(
@@ -357,6 +450,16 @@ begin
     claim := -1;
     return next;
 end $$;
+comment on function claim is
+    'Lets time pass as promote_and_expire() does, then leases ready jobs to the claims, in their order. The arrays have an '
+    'element for each queue of each claim: the number of the claim, the queue, the most jobs that the claim takes from all '
+    'its queues, and the length of a lease in microseconds. A scan walks over dead rows at the beginning of its index until '
+    'vacuum removes them; a caller that knows a position before which no row lives passes it, and null otherwise: '
+    '_from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, _from_expiry in leases. Returns a '
+    'row for each leased job, with the number of its claim and the index from 0 of its queue in the arrays. The last row has '
+    'claim -1, the time, the result of next_wakeup(), and the jobs that were discarded because their leases expired. In it, '
+    'scan_us has microseconds: of the scans of next_wakeup(), then of each queue''s scan; -1 where the claim had reached its '
+    'limit.';
 -- How leases expire. `promote_and_expire` calls `expire` for every expired lease; functions that must know the state of one
 -- job first call `expire_lease`.
 
@@ -389,6 +492,10 @@ begin
     select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
     return discarded;
 end $$;
+comment on function expire is
+    'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
+    'without further attempts is discarded; every other job becomes ready again. Returns the discarded jobs, each as its '
+    'id, its name and its number of attempts.';
 
 create or replace function expire_lease(_now bigint, _id uuid) returns void
 language plpgsql
@@ -396,12 +503,17 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 begin
     perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
+comment on function expire_lease is
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
 -- What people read.
 
 create or replace function state_name(_state integer) returns text
 language sql immutable as $$
     select (array['scheduled', 'available', 'executing', 'retryable', 'completed', 'discarded', 'cancelled'])[_state + 1]
 $$;
+comment on function state_name is
+    'Returns the name of a state: 0 scheduled, 1 available (ready), 2 executing (leases), 3 retryable, 4 completed, '
+    '5 discarded, 6 cancelled. The tables store 0 and 3 in waiting.state, and 4 to 6 in finished.state.';
 
 create or replace view overview as
 select j.id, j.name, q.name as queue,
@@ -418,6 +530,27 @@ from jobs j
     left join finished f on f.seq = j.seq
     left join leases l on l.id = j.id
     left join waiting w on w.due = j.run_at and w.seq = j.seq;
+comment on view overview is
+    'All jobs with their states and timestamps, for people. A job that is due or whose lease has expired keeps its stored '
+    'state until the next claim.';
+comment on column overview.id is 'Identity of the job.';
+comment on column overview.name is 'Kind of the job.';
+comment on column overview.queue is 'Name of its queue.';
+comment on column overview.state is 'Name of its state: see state_name().';
+comment on column overview.priority is 'Jobs with lower numbers are claimed first.';
+comment on column overview.attempt is 'Number of the last counted attempt, a running one included.';
+comment on column overview.max_attempts is 'Number of attempts after which a failed job is discarded.';
+comment on column overview.pushed_at is 'When the job was pushed.';
+comment on column overview.run_at is 'When the job is or was due.';
+comment on column overview.claimed_at is 'When its last attempt started.';
+comment on column overview.lease_expires_at is 'When the lease of an executing job expires unless it is renewed.';
+comment on column overview.finished_at is 'When the job ended.';
+comment on column overview.cancel_reason is 'Reason of a cancellation, if one was requested.';
+comment on column overview.last_error is 'Error of its last failed attempt.';
+comment on column overview.unique_key is 'Unique key that it was pushed with, if any.';
+comment on column overview.payload is 'Its arguments, as JSON.';
+comment on column overview.meta is 'Its metadata, as a JSON object.';
+comment on column overview.seq is 'Position in push order.';
 -- How jobs are deleted for good.
 
 create or replace function purge(_seqs bigint[], _now bigint) returns void
@@ -431,6 +564,9 @@ begin
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
 end $$;
+comment on function purge is
+    'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
+    'caller has deleted the rows of their states.';
 
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
@@ -471,6 +607,10 @@ begin
     perform purge(_seqs, _now);
     return cardinality(_seqs);
 end $$;
+comment on function prune is
+    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, the longest '
+    'finished first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for '
+    'the next call if another transaction has locked its row or its unique key.';
 -- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
 -- its own and pushes again.
 
@@ -482,6 +622,7 @@ begin
     select distinct n from unnest(_names) n where not exists (select from queues q where q.name = n) order by n
     on conflict (name) do nothing;
 end $$;
+comment on function ensure_queues is 'Creates the queues of these names that do not exist.';
 
 create or replace function queue_ids(_queues text[]) returns integer[]
 language plpgsql
@@ -497,6 +638,8 @@ begin
     end if;
     return null;
 end $$;
+comment on function queue_ids is
+    'Returns the ids of the queues of these names, in their order; null if one of them does not exist.';
 
 create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
@@ -521,6 +664,9 @@ begin
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
+comment on function is_key_held is
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
+    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
@@ -547,6 +693,9 @@ begin
     end if;
     return new.seq;
 end $$;
+comment on function push_one is
+    'Stores one job that push() has checked, due at _time or now, whichever is later. Returns its seq; null if a job with '
+    'this id exists.';
 
 create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
@@ -688,6 +837,14 @@ begin
     delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
     where k.name = u.name and k.key = u.key and k.seq is null;
 end $$;
+comment on function push is
+    'Stores a batch of jobs, whole or not at all, and notifies the channel _channel with _sender unless that is null. '
+    '_queues has each queue''s name once; _queue_of has the index of each job''s queue in it, from 1. Every other array has '
+    'one element for each job, or is null if no job has such a value. _id_given: whether a job with this id may exist, and '
+    'is then skipped. _delays, _unique_for: microseconds from now. _replace: whether a job that has not started and holds '
+    'the unique key gets the new payload, priority and time. Returns a row for each job with a unique key, with its index '
+    'from 0: kind 0 stored, 1 another job holds the key, 2 that job was replaced. A single row with a negative kind says '
+    'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist.';
 -- How leases are extended.
 
 create or replace function renew(_ids uuid[], _fences bigint[], _lease_lengths bigint[])
@@ -721,6 +878,10 @@ begin
         order by all_of.idx, all_of.rank) first
     where first.expires_at is not null;
 end $$;
+comment on function renew is
+    'Extends leases that have not expired, each to its length in microseconds from now. Returns a row for each lease that '
+    'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
+    'claim can take the job before that transaction ends.';
 -- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
 
 create or replace function settle(
@@ -826,6 +987,15 @@ begin
         having count(*) > 0;
     end if;
 end $$;
+comment on function settle is
+    'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
+    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
+    'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
+    'settlement; the arrays from _queues to _metas, _channel and _sender are those of push(). Returns indexes from 0: '
+    'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
+    '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
+    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
+    'that have locked a unique key of a followup.';
 -- The clock, and what happens when time passes.
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
@@ -833,6 +1003,8 @@ end $$;
 
 create or replace function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
+comment on function clock is
+    'Returns the time in microseconds since the Unix epoch. Every time in the tables comes from this function.';
 
 create or replace function promote_and_expire(_now bigint, _from_due bigint, _from_expiry bigint) returns text[]
 language plpgsql
@@ -856,6 +1028,10 @@ begin
     end if;
     return null;
 end $$;
+comment on function promote_and_expire is
+    'Makes due jobs ready and ends expired leases: at most 5,000 of each, so that a flood of them delays no claim for long. '
+    'Rows that another transaction has locked are left to that transaction. The scans start at the times _from_due and '
+    '_from_expiry. Returns the discarded jobs, as expire() does.';
 
 create or replace function next_wakeup(
     _now bigint, _from_due bigint, _from_expiry bigint,
@@ -876,3 +1052,7 @@ begin
         next_expiry := (select l.expires_at from leases l where l.expires_at > _now order by l.expires_at limit 1);
     end if;
 end $$;
+comment on function next_wakeup is
+    'Returns when the next job is due and the next lease expires. due and expiry are the earliest of all from the times '
+    '_from_due and _from_expiry on; those before _now are locked by another transaction, or exceed the limit of '
+    'promote_and_expire(). next_due and next_expiry are the earliest after _now.';
