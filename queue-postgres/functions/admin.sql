@@ -1,4 +1,4 @@
--- What operators do to single jobs.
+-- What operators do to single jobs, and a check of the tables.
 
 create or replace function detach(_id uuid) returns table (
     seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, queue_id integer,
@@ -140,3 +140,34 @@ begin
 end $$;
 comment on function delete_job is
     'Deletes a job that is not executing, and releases its unique key. Returns done, executing or unknown.';
+
+create or replace function check_integrity() returns table (rule text, violation text)
+language plpgsql
+set search_path from current as $$
+begin
+    return query
+    select 'a job has exactly one row in ready, waiting, leases and finished', j.id::text from jobs j where 1 <>
+        (select count(*) from ready r
+            where (r.queue_id, r.priority, r.run_at, r.seq) = (j.queue_id, j.priority, j.run_at, j.seq))
+        + (select count(*) from waiting w where (w.due, w.seq) = (j.run_at, j.seq))
+        + (select count(*) from leases l where l.id = j.id and l.seq = j.seq)
+        + (select count(*) from finished f where f.seq = j.seq)
+    union all
+    select 'a row in ready, waiting, leases or finished belongs to a job', s.seq::text
+    from (select seq from ready union all select seq from waiting union all select seq from leases union all
+        select seq from finished) s
+    where not exists (select from jobs j where j.seq = s.seq)
+    union all
+    select 'a unique key whose time is over belongs to a job', k.key from unique_keys k
+    where k.seq is null or (k.unique_until <= clock() and not exists (select from jobs j where j.seq = k.seq))
+    union all
+    select 'a failure belongs to a job', f.seq::text from failures f
+    where not exists (select from jobs j where j.seq = f.seq)
+    union all
+    select 'a job has at most as many attempts as claims', j.id::text
+    from jobs j left join finished f on f.seq = j.seq
+    where coalesce(f.attempt, j.attempt) > coalesce(f.fence, j.fence);
+end $$;
+comment on function check_integrity is
+    'Returns a row for each violation of a rule of the tables: the rule, and the id, seq or unique key that breaks it; no '
+    'row if the tables are intact. Reads all tables, so it takes long if there are many jobs; it changes and locks nothing.';

@@ -39,7 +39,8 @@
 -- `finished` when its last attempt ends. A step therefore copies no payload, updates the indexes of two small tables only,
 -- and finds its rows at the beginning of an index, however many jobs there are.
 --
--- No table has foreign keys: each one would cost an index lookup and a row lock in every step.
+-- No table has foreign keys: each one would cost an index lookup and a row lock in every step. The function
+-- `check_integrity` returns the rows that break the rules which foreign keys would enforce, and others.
 --
 -- Times are microseconds since the Unix epoch by the server's clock; `overview` shows them as timestamps.
 --

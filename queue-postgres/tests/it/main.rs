@@ -11,6 +11,7 @@ mod extremes;
 mod fixture;
 mod full_of_notifications;
 mod held_up;
+mod integrity;
 mod leaks;
 mod locks;
 mod logs;

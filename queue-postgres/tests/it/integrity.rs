@@ -1,0 +1,44 @@
+//! `check_integrity` finds what breaks a rule of the tables, and nothing in tables that the queue alone has changed.
+
+use std::time::Duration;
+
+use queue_core::{BoxError, Demand, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
+
+use crate::fixture::{TestResult, queue, run, work};
+
+async fn broken_rules(connection: &mut PgConnection, schema: &str) -> Result<Vec<String>, BoxError> {
+    let check = format!("select distinct rule from {schema}.check_integrity() order by 1");
+    Ok(sqlx::query_scalar(AssertSqlSafe(check)).fetch_all(connection).await?)
+}
+
+#[tokio::test]
+async fn each_broken_rule_is_reported() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    for number in 0..3 {
+        queue.enqueue(work::new(number)).unique(format!("key {number}")).await?;
+    }
+    queue.enqueue(work::new(4)).delay(Duration::from_secs(3600)).await?;
+    let jobs = queue.claim(&Demand::new("default", 2)).await?;
+    let error = || Transition::Discard { error: "no".into() };
+    let discards = jobs.into_iter().take(1).map(|job| Settlement::new(job.lease, error()));
+    queue.settle(discards.collect()).await?;
+    run(&mut connection, format!("set search_path = {schema}")).await?;
+    assert!(broken_rules(&mut connection, &schema).await?.is_empty());
+    let table = [
+        ("delete from ready", "a job has exactly one row in ready, waiting, leases and finished"),
+        ("update waiting set seq = 99", "a row in ready, waiting, leases or finished belongs to a job"),
+        ("delete from jobs where seq = 1", "a unique key whose time is over belongs to a job"),
+        ("update failures set seq = 99", "a failure belongs to a job"),
+        ("update finished set attempt = fence + 1", "a job has at most as many attempts as claims"),
+    ];
+
+    for (change, rule) in table {
+        run(&mut connection, format!("begin; {change}")).await?;
+        let broken = broken_rules(&mut connection, &schema).await?;
+        run(&mut connection, "rollback").await?;
+
+        assert!(broken.iter().any(|broken| broken == rule), "`{change}` breaks {broken:?}");
+    }
+    Ok(())
+}
