@@ -1,4 +1,6 @@
-//! The statements, each a call of a function of the schema: what they do can be read in `migrations`.
+//! The statements. Most call a function of the schema: see `../functions`.
+//!
+//! Calls name their arguments, so that `pg_stat_activity` shows what a statement does.
 
 use std::sync::Arc;
 
@@ -12,28 +14,28 @@ use crate::place::Place;
 #[derive(Clone)]
 pub(crate) struct Statement {
     text: SqlStr,
-    /// Whether it stays prepared with the connection.
-    is_kept: bool,
+    /// Whether the connection keeps it prepared.
+    persistent: bool,
 }
 
 impl Statement {
-    /// Gives it to be bound and asked.
+    /// Returns the statement as a query to bind and run.
     pub(crate) fn query(&self) -> Query<'static, Postgres, PgArguments> {
-        sqlx::query(self.text.clone()).persistent(self.is_kept)
+        sqlx::query(self.text.clone()).persistent(self.persistent)
     }
 }
 
-/// The statements with the schema's name in them.
+/// The statements for one schema.
 #[derive(Clone)]
 pub(crate) struct Sql {
     pub(crate) ensure_queues: Statement,
     pub(crate) push: Statement,
-    /// `push` in a transaction of others, which a full queue of notifications must not fail.
+    /// `push` in a caller's transaction, which must not fail because the notification queue is full.
     pub(crate) push_in: Statement,
     pub(crate) push_one: Statement,
     pub(crate) claim: Statement,
     pub(crate) settle: Statement,
-    /// `settle` in a transaction of others, likewise.
+    /// `settle` in a caller's transaction, which must not fail because the notification queue is full.
     pub(crate) settle_in: Statement,
     pub(crate) renew: Statement,
     pub(crate) cancel: Statement,
@@ -47,7 +49,21 @@ pub(crate) struct Sql {
     pub(crate) notify: Statement,
 }
 
-/// Stores a job that has no more to it than the columns, as `push` does: alone, it would mostly wait for what that prepares.
+/// The parameters of `push`, in the order in which `Columns::bind` binds them.
+const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_attempts _delays _times _unique_keys \
+    _unique_for _replace _payloads _metas _channel _sender";
+
+/// The parameters of `claim`, in the order in which `bind_claims` binds them.
+const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _from_due \
+    _from_expiry";
+
+/// The parameters of `settle`, in the order in which `bind_settlements` binds them.
+const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _queues _new_ids _id_given _queue_of _names \
+    _priorities _max_attempts _delays _new_times _unique_keys _unique_for _replace _payloads _metas \
+    _channel _sender";
+
+/// Stores one job that has the default schedule and neither a unique key nor a given id, as the function `push` does. For a
+/// single job, `push` would spend most of its time on preparing what only a batch needs.
 const PUSH_ONE: &str = "
     with new as (
         insert into {s}.jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
@@ -55,7 +71,7 @@ const PUSH_ONE: &str = "
         returning seq, queue_id, priority, run_at)
     insert into {s}.ready select queue_id, priority, run_at, seq from new";
 
-/// The columns of a job as it is shown, in the order in which `rows.rs` reads them.
+/// The columns of a `JobRecord`, in the order in which `rows.rs` reads them.
 const RECORD: &str = "
     select j.seq, j.id, j.name, q.name, coalesce(f.state, case when l.id is not null then 2 else coalesce(w.state, 1) end),
         j.priority, coalesce(f.attempt, l.attempt, j.attempt), j.max_attempts, coalesce(f.fence, l.fence, j.fence),
@@ -71,8 +87,8 @@ const RECORD: &str = "
         left join {s}.leases l on l.id = j.id
         left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
 
-/// The state that a job is in now: time passes whether or not somebody has written it down.
-/// `JobRecord::as_of` says the same of a record.
+/// The state of a job at this time, which the tables show only after the next claim: a due job is ready, and an expired lease
+/// has ended. `JobRecord::as_of` does the same for a record.
 const STATE_NOW: &str = "
     case when f.seq is not null then f.state
         when l.id is not null then case when l.expires_at > {s}.clock() then 2
@@ -80,7 +96,8 @@ const STATE_NOW: &str = "
         when w.seq is not null and w.due > {s}.clock() then w.state
         else 1 end";
 
-/// Jobs in push order. It looks at each job from the cursor on until the page is full, so it's for people.
+/// Selects jobs in push order. It reads every job from the cursor on until the page is full, which is fast enough for people
+/// only.
 const LIST: &str = "
     where j.seq > $1
         and ($2::text is null or q.name = $2)
@@ -88,7 +105,7 @@ const LIST: &str = "
         and ($4::bigint is null or j.pushed_at < $4)
         and ($5 = 0 or (($5 >> (";
 
-/// How many jobs of each queue are in which state, from the narrow tables alone.
+/// Counts the jobs of each queue and state. It reads no row of `jobs`, except for expired leases.
 const COUNTS: &str = "
     with counted as (
         select queue_id, 1 as state, count(*) as count from {s}.ready group by 1
@@ -109,36 +126,23 @@ impl Sql {
         let schema = place.quoted_schema();
         let text = |sql: &str| -> Statement {
             let text: Arc<str> = sql.replace("{s}", &schema).into();
-            Statement { text: AssertSqlSafe(text).into_sql_str(), is_kept: !place.is_pooled }
+            Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: !place.is_pooled }
         };
-        let call = |function: &str, arguments: usize| {
-            let places: Vec<_> = (1..=arguments).map(|place| format!("${place}")).collect();
-            text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
-        };
-        // The channel and the sender come last. The server says only at the commit that it has no room for a notification.
-        let call_in = |function: &str, arguments: usize| {
-            let place = |place: usize| match place + 1 {
-                channel if channel == arguments => {
-                    format!("case when pg_notification_queue_usage() < 0.9 then ${place}::text end")
-                }
-                _ => format!("${place}"),
-            };
-            let places: Vec<_> = (1..=arguments).map(place).collect();
-            text(&format!("select * from {{s}}.{function}({})", places.join(", ")))
-        };
+        let call = |function: &str, parameters: &str| text(&call_of(function, parameters, false));
+        let call_in = |function: &str, parameters: &str| text(&call_of(function, parameters, true));
         Self {
-            ensure_queues: call("ensure_queues", 1),
-            push: call("push", 16),
-            push_in: call_in("push", 16),
+            ensure_queues: call("ensure_queues", "_names"),
+            push: call("push", PUSH),
+            push_in: call_in("push", PUSH),
             push_one: text(PUSH_ONE),
-            claim: call("claim", 9),
-            settle: call("settle", 23),
-            settle_in: call_in("settle", 23),
-            renew: call("renew", 3),
-            cancel: call("cancel", 2),
-            retry: call("retry", 3),
-            delete_job: call("delete_job", 1),
-            prune: call("prune", 4),
+            claim: call("claim", CLAIM),
+            settle: call("settle", SETTLE),
+            settle_in: call_in("settle", SETTLE),
+            renew: call("renew", "_ids _fences _lease_lengths"),
+            cancel: call("cancel", "_id _reason"),
+            retry: call("retry", "_id _channel _sender"),
+            delete_job: call("delete_job", "_id"),
+            prune: call("prune", "_completed _discarded _cancelled _limit"),
             set_paused: text(
                 "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",
@@ -149,4 +153,17 @@ impl Sql {
             notify: text("select pg_notify($1, $2)"),
         }
     }
+}
+
+/// Returns a call of a function of the schema with named arguments. With `spares_notifications`, the call notifies only if the
+/// server has room: it would report a full notification queue at the commit, and so fail the caller's transaction.
+fn call_of(function: &str, parameters: &str, spares_notifications: bool) -> String {
+    let argument = |(number, name): (usize, &str)| match name {
+        "_channel" if spares_notifications => {
+            format!("{name} => case when pg_notification_queue_usage() < 0.9 then ${number}::text end")
+        }
+        _ => format!("{name} => ${number}"),
+    };
+    let arguments: Vec<_> = (1..).zip(parameters.split(' ')).map(argument).collect();
+    format!("select * from {{s}}.{function}({})", arguments.join(", "))
 }
