@@ -1,4 +1,4 @@
-//! Jobs as columns: what the statements take a batch as.
+//! A batch of jobs as columns: statements take an array for each column.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use uuid::Uuid;
 
-/// Jobs by column. A column that says nothing of any job is `None`.
+/// Jobs by column. A column is `None` if no job of the batch has a value for it.
 #[derive(Default)]
 pub(crate) struct Columns {
-    /// The names of the queues, each once.
+    /// The names of the queues, without duplicates.
     queues: Vec<String>,
     ids: Vec<Uuid>,
     id_given: Option<Vec<bool>>,
-    /// Each job's queue, as an index into `queues`, from 1 as SQL counts.
+    /// The index of each job's queue in `queues`, from 1 as in SQL.
     queue_of: Vec<i32>,
     names: Vec<String>,
     priorities: Vec<i32>,
@@ -31,7 +31,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Takes the jobs apart. With `are_sent_again`, any of them may be stored already.
+    /// Returns the columns of these jobs. With `are_sent_again`, any of them may be stored already.
     pub(crate) fn of<'a>(jobs: impl Iterator<Item = &'a Encoded> + Clone, are_sent_again: bool) -> Self {
         let mut columns = Self::default();
         for Encoded { id, job, payload, .. } in jobs.clone() {
@@ -64,7 +64,7 @@ impl Columns {
         columns
     }
 
-    /// Returns the index of a queue's name, which is added if it's new. A batch has few queues, mostly one.
+    /// Returns the index of a queue's name, and adds a new name. The search is linear, as most batches have one queue.
     fn index_of(&mut self, queue: &QueueName) -> i32 {
         let known = self.queues.iter().rposition(|known| known == queue.as_str());
         let index = known.unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl Columns {
         i32::try_from(index + 1).unwrap_or(i32::MAX)
     }
 
-    /// Gives the columns to a statement that takes jobs, in the order in which all of these take them.
+    /// Binds the columns to a statement, in the order of the parameters of `push`.
     pub(crate) fn bind<'q>(
         self,
         query: Query<'q, Postgres, PgArguments>,
@@ -86,7 +86,7 @@ impl Columns {
         query.bind(self.payloads).bind(self.metas)
     }
 
-    /// Gives a statement that takes jobs none.
+    /// Binds null for each column, for a statement that stores no jobs.
     pub(crate) fn bind_none<'q>(query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
         let query = query.bind(None::<Vec<String>>);
         let query = query.bind(None::<Vec<Uuid>>).bind(None::<Vec<bool>>).bind(None::<Vec<i32>>);
@@ -97,12 +97,12 @@ impl Columns {
     }
 }
 
-/// Tells whether there is no more to a job than the columns that every job has, and it can't be stored already.
+/// Returns whether the job has default options, and an id that cannot be stored already: `PUSH_ONE` stores such a job.
 pub(crate) fn is_plain(job: &Encoded) -> bool {
     !job.is_chosen && job.job.unique.is_none() && job.job.schedule == Schedule::Now
 }
 
-/// Gives a statement that takes one job the columns that every job has.
+/// Binds one job to the statement `PUSH_ONE`.
 pub(crate) fn bind_one<'q>(
     query: Query<'q, Postgres, PgArguments>,
     job: &Encoded,
@@ -123,12 +123,12 @@ fn column<'a, T>(
     jobs.clone().any(|job| value(job).is_some()).then(|| jobs.map(value).collect())
 }
 
-/// Writes a duration. What is longer than the column can tell leads past the end of time in any case.
+/// Returns a duration in microseconds, at most `i64::MAX`: added to the current time, that exceeds the range of times too.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Says which job's delay leads past the end of time, of those of one request.
+/// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.
 pub(crate) fn past_the_end(jobs: &[Encoded], index: usize) -> QueueError {
     let Some(Encoded { job, .. }) = jobs.get(index) else {
         return QueueError::invalid("a `delay` leads past the end of time");
@@ -144,16 +144,16 @@ pub(crate) fn past_the_end(jobs: &[Encoded], index: usize) -> QueueError {
     .on_queue(job.queue.clone())
 }
 
-/// How many bytes of payloads and meta one batch, or the followups of one job, may have: 256 MiB. The server takes no value
-/// of a gibibyte, and has each of them several times while it stores it.
+/// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
+/// values of 1 GiB, and holds several copies of each value while it stores it.
 const MOST_BYTES: usize = 256 << 20;
 
-/// Returns the bytes of payloads and meta of these jobs.
+/// Returns the number of bytes of payloads and meta of these jobs.
 pub(crate) fn bytes_of(jobs: &[Encoded]) -> usize {
     jobs.iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
 }
 
-/// Fails for a unique key, or a batch, that the server can't store.
+/// Returns an error if the server cannot store the batch or one of its unique keys.
 pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
     let bytes = bytes_of(jobs);
     if bytes > MOST_BYTES {
@@ -178,7 +178,7 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Makes words storable: the server takes any character but NUL.
+/// Returns the text with NUL characters replaced, which the server cannot store.
 pub(crate) fn storable(words: &str) -> String {
     words.replace('\0', "\u{fffd}")
 }

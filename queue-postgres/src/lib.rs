@@ -45,7 +45,8 @@
 //! # Who may do what
 //!
 //! Connecting makes the schema `queue`, which takes the right to create one. Where the application's user is to have no
-//! more than it needs, have another run [`PostgresQueue::migrate`], or the files of `migrations` by hand, and grant:
+//! more than it needs, have another run [`PostgresQueue::migrate`], or the files of `migrations` and `functions` by hand,
+//! and grant:
 //!
 //! ```sql
 #![doc = include_str!("../migrations/grants.sql")]

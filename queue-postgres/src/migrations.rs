@@ -137,7 +137,8 @@ async fn find(connection: &mut PgConnection, place: &Place) -> sqlx::Result<Foun
         return Ok(Found::NONE);
     }
     let newest = format!(
-        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) from {}.schema_migrations",
+        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) \
+         from {}.schema_migrations",
         place.quoted_schema()
     );
     let row = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?;

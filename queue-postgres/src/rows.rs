@@ -1,4 +1,4 @@
-//! Rows as jobs: the one place that knows how each value is stored.
+//! Rows as jobs. No other file knows how a value is stored.
 
 use queue_core::admin::AttemptError;
 use queue_core::{Body, Fence, JobId, JobRecord, Meta, State, Timestamp};
@@ -6,38 +6,38 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-/// Reads an instant.
+/// Reads a time.
 pub(crate) fn instant(row: &PgRow, column: usize) -> sqlx::Result<Timestamp> {
     row.try_get(column).map(Timestamp::from_micros)
 }
 
-/// Reads an instant that may be missing.
+/// Reads a time that may be null.
 pub(crate) fn maybe_instant(row: &PgRow, column: usize) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
 }
 
-/// Writes a count that grows without end in practice, and never past the end of its column.
+/// Returns a number as its column stores it, which is at most `i64::MAX`.
 pub(crate) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Reads a count; one below zero, which nobody writes, is none.
+/// Reads an unsigned number. A negative one, which no statement writes, is read as 0.
 pub(crate) fn number(row: &PgRow, column: usize) -> sqlx::Result<u64> {
     row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-/// Reads a number of attempts.
+/// Reads a number of attempts, at most `u32::MAX`.
 pub(crate) fn attempts(row: &PgRow, column: usize) -> sqlx::Result<u32> {
     number(row, column).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Reads a state by its number.
+/// Returns the state with this number: see `state_name` in the schema.
 pub(crate) fn state(number: i32) -> sqlx::Result<State> {
     let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
     found.copied().ok_or_else(|| sqlx::Error::Decode(format!("there is no state {number}").into()))
 }
 
-/// Reads a row of `get` or `list`, as of the server's present. Gives the job's place in push order too.
+/// Reads a row of `get` or `list`, as of the server's time. Returns the job's position in push order with it.
 pub(crate) fn record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     let id = JobId::from(row.try_get::<Uuid, _>(1)?);
     let body = Body::stored(row.try_get::<&str, _>(16)?);

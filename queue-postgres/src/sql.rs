@@ -87,8 +87,8 @@ const RECORD: &str = "
         left join {s}.leases l on l.id = j.id
         left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
 
-/// The state of a job at this time, which the tables show only after the next claim: a due job is ready, and an expired lease
-/// has ended. `JobRecord::as_of` does the same for a record.
+/// The state of a job at this time, which the tables show only after the next claim: a due job is ready, and an expired
+/// lease has ended. `JobRecord::as_of` does the same for a record.
 const STATE_NOW: &str = "
     case when f.seq is not null then f.state
         when l.id is not null then case when l.expires_at > {s}.clock() then 2
@@ -155,8 +155,8 @@ impl Sql {
     }
 }
 
-/// Returns a call of a function of the schema with named arguments. With `spares_notifications`, the call notifies only if the
-/// server has room: it would report a full notification queue at the commit, and so fail the caller's transaction.
+/// Returns a call of a function of the schema with named arguments. With `spares_notifications`, the call notifies only if
+/// the server has room: otherwise the commit, and with it the caller's transaction, would fail.
 fn call_of(function: &str, parameters: &str, spares_notifications: bool) -> String {
     let argument = |(number, name): (usize, &str)| match name {
         "_channel" if spares_notifications => {
