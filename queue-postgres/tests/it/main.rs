@@ -18,6 +18,7 @@ mod logs;
 mod notifications;
 mod open_transaction;
 mod opening;
+mod overview;
 mod plans;
 mod pooler;
 mod privileges;
