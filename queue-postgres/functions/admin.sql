@@ -47,8 +47,8 @@ begin
     end loop;
 end $$;
 comment on function detach is
-    'Deletes a job''s row from ready, waiting or finished, and returns what it said; no row if there is no such job. The '
-    'lease of an executing job stays, and is locked until the transaction ends.';
+    'Deletes a job''s row from ready, waiting or finished, and returns the job''s state and columns; no row if there is '
+    'no such job. The lease of an executing job stays, and is locked until the transaction ends.';
 
 create or replace function cancel(_id uuid, _reason text) returns text
 language plpgsql

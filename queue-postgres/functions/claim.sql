@@ -83,12 +83,12 @@ begin
     return next;
 end $$;
 comment on function claim is
-    'Lets time pass as promote_and_expire() does, then leases ready jobs to the claims, in their order. The arrays have an '
-    'element for each queue of each claim: the number of the claim, the queue, the most jobs that the claim takes from all '
-    'its queues, and the length of a lease in microseconds. A scan walks over dead rows at the beginning of its index until '
-    'vacuum removes them; a caller that knows a position before which no row lives passes it, and null otherwise: '
-    '_from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, _from_expiry in leases. Returns a '
-    'row for each leased job, with the number of its claim and the index from 0 of its queue in the arrays. The last row has '
-    'claim -1, the time, the result of next_wakeup(), and the jobs that were discarded because their leases expired. In it, '
-    'scan_us has microseconds: of the scans of next_wakeup(), then of each queue''s scan; -1 where the claim had reached its '
-    'limit.';
+    'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
+    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
+    'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
+    'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
+    'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
+    '_from_expiry in leases. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
+    'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
+    'if the claim had reached its limit.';

@@ -1,4 +1,4 @@
--- What people read.
+-- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
 language sql immutable as $$

@@ -55,6 +55,6 @@ begin
     return cardinality(_seqs);
 end $$;
 comment on function prune is
-    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, the longest '
-    'finished first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for '
-    'the next call if another transaction has locked its row or its unique key.';
+    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, oldest '
+    'first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for the next '
+    'call if another transaction has locked its row or its unique key.';

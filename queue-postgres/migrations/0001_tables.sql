@@ -92,7 +92,7 @@ create unique index jobs_id on jobs (id);
 comment on table jobs is
     'All jobs, whatever their states. The state is given by the table that has a row for the job: ready, waiting, leases '
     'or finished.';
-comment on column jobs.seq is 'Position in push order. Other tables know the job by it.';
+comment on column jobs.seq is 'Position in push order. Other tables refer to the job by it.';
 comment on column jobs.id is 'Identity of the job, as programs know it.';
 comment on column jobs.pushed_at is 'When the job was pushed.';
 comment on column jobs.run_at is 'When the job is or was due.';
@@ -159,7 +159,7 @@ create table leases (
 create index leases_expiry on leases (expires_at);
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
-    'jobs.id and not jobs.seq, because workers know a job by its id: so they renew and settle without reading jobs.';
+    'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
 comment on column leases.id is 'The job: jobs.id.';
 comment on column leases.expires_at is 'When the lease expires unless it is renewed.';
 comment on column leases.seq is 'The job: jobs.seq.';

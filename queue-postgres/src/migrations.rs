@@ -69,7 +69,7 @@ pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
     if found.version < LATEST {
         let text = format!(
             "schema `{}` of {place} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
-             with a user who may, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
+             as a user with the right to, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
             place.schema, found.version
         );
         return Err(QueueError::new(QueueErrorKind::Unsupported, text));

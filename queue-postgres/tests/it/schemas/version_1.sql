@@ -92,7 +92,7 @@ create unique index jobs_id on jobs (id);
 comment on table jobs is
     'All jobs, whatever their states. The state is given by the table that has a row for the job: ready, waiting, leases '
     'or finished.';
-comment on column jobs.seq is 'Position in push order. Other tables know the job by it.';
+comment on column jobs.seq is 'Position in push order. Other tables refer to the job by it.';
 comment on column jobs.id is 'Identity of the job, as programs know it.';
 comment on column jobs.pushed_at is 'When the job was pushed.';
 comment on column jobs.run_at is 'When the job is or was due.';
@@ -159,7 +159,7 @@ create table leases (
 create index leases_expiry on leases (expires_at);
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
-    'jobs.id and not jobs.seq, because workers know a job by its id: so they renew and settle without reading jobs.';
+    'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
 comment on column leases.id is 'The job: jobs.id.';
 comment on column leases.expires_at is 'When the lease expires unless it is renewed.';
 comment on column leases.seq is 'The job: jobs.seq.';
@@ -274,8 +274,8 @@ begin
     end loop;
 end $$;
 comment on function detach is
-    'Deletes a job''s row from ready, waiting or finished, and returns what it said; no row if there is no such job. The '
-    'lease of an executing job stays, and is locked until the transaction ends.';
+    'Deletes a job''s row from ready, waiting or finished, and returns the job''s state and columns; no row if there is '
+    'no such job. The lease of an executing job stays, and is locked until the transaction ends.';
 
 create or replace function cancel(_id uuid, _reason text) returns text
 language plpgsql
@@ -483,15 +483,15 @@ begin
     return next;
 end $$;
 comment on function claim is
-    'Lets time pass as promote_and_expire() does, then leases ready jobs to the claims, in their order. The arrays have an '
-    'element for each queue of each claim: the number of the claim, the queue, the most jobs that the claim takes from all '
-    'its queues, and the length of a lease in microseconds. A scan walks over dead rows at the beginning of its index until '
-    'vacuum removes them; a caller that knows a position before which no row lives passes it, and null otherwise: '
-    '_from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, _from_expiry in leases. Returns a '
-    'row for each leased job, with the number of its claim and the index from 0 of its queue in the arrays. The last row has '
-    'claim -1, the time, the result of next_wakeup(), and the jobs that were discarded because their leases expired. In it, '
-    'scan_us has microseconds: of the scans of next_wakeup(), then of each queue''s scan; -1 where the claim had reached its '
-    'limit.';
+    'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
+    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
+    'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
+    'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
+    'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
+    '_from_expiry in leases. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
+    'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
+    'if the claim had reached its limit.';
 -- How leases expire. `promote_and_expire` calls `expire` for every expired lease; functions that must know the state of one
 -- job first call `expire_lease`.
 
@@ -537,7 +537,7 @@ begin
 end $$;
 comment on function expire_lease is
     'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
--- What people read.
+-- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
 language sql immutable as $$
@@ -640,9 +640,9 @@ begin
     return cardinality(_seqs);
 end $$;
 comment on function prune is
-    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, the longest '
-    'finished first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for '
-    'the next call if another transaction has locked its row or its unique key.';
+    'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, oldest '
+    'first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for the next '
+    'call if another transaction has locked its row or its unique key.';
 -- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
 -- its own and pushes again.
 
