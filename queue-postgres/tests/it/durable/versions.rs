@@ -7,7 +7,7 @@ use super::in_a_schema::{InASchema, opening};
 use crate::schema::{VERSIONS, make_version};
 
 /// Creates a schema of each released version, and opens it.
-pub(super) async fn upgrades(store: &InASchema) -> Vec<Opening<JobId>> {
+pub(super) async fn upgrades(store: &InASchema) -> Vec<OpenCase<JobId>> {
     let mut connection = store.connection().await;
     let mut upgrades = Vec::new();
     for (number, version) in (1..).zip(VERSIONS) {
