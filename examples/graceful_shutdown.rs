@@ -44,6 +44,6 @@ async fn main() -> Result<(), BoxError> {
         println!("press Ctrl-C");
         host.run().await?
     };
-    println!("stopped; cut short: {:?}", stopped.cut_short);
+    println!("stopped; cut short: {:?}", stopped.interrupted);
     Ok(())
 }

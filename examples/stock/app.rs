@@ -129,7 +129,7 @@ pub async fn serve(settings: &Settings, welcome: impl FnOnce(SocketAddr)) -> Res
     take_up(&app.shop, &settings.queue).await?;
     welcome(app.address);
     let stopped = app.host.run().await?;
-    for work in stopped.cut_short {
+    for work in stopped.interrupted {
         tracing::warn!(work, "cut short");
     }
     Ok(())

@@ -18,7 +18,7 @@ pub use error::HostError;
 pub use supervise::OnFailure;
 
 use signals::Signals;
-use supervise::{Failure, Supervised};
+use supervise::{ServiceFailure, Supervised};
 
 use crate::clock::TokioClock;
 use crate::hosted::{HostContext, HostedService};
@@ -56,7 +56,7 @@ impl Host {
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// How long the disposal of all singletons may take at the end.
-    const DISPOSAL: Duration = Duration::from_secs(10);
+    const DISPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Starts to put a host together.
     pub fn builder() -> HostBuilder {
@@ -79,7 +79,7 @@ impl Host {
     /// # Cancel safety
     ///
     /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
-    pub async fn run(self) -> Result<Stopped, HostError> {
+    pub async fn run(self) -> Result<ShutdownReport, HostError> {
         let mut signals = Signals::listen()?;
         let mut running = self.begin();
         tokio::select! {
@@ -105,7 +105,7 @@ impl Host {
     /// # Cancel safety
     ///
     /// Dropping the future stops the host in the background, gracefully, for as long as the runtime lives.
-    pub async fn run_until(self, end: impl Future<Output = ()> + Send) -> Result<Stopped, HostError> {
+    pub async fn run_until(self, end: impl Future<Output = ()> + Send) -> Result<ShutdownReport, HostError> {
         let mut running = self.begin();
         tokio::select! {
             biased;
@@ -144,7 +144,7 @@ impl Host {
         let all = CancellationToken::new();
         let context = HostContext::new(self.services, all.clone(), self.shutdown_timeout);
         RunningHost {
-            stop_on_drop: EndOnDrop { draining: context.draining().clone(), all },
+            stop_on_drop: StopOnDrop { draining: context.draining().clone(), all },
             context,
             unstarted: self.hosted.into(),
             started: Vec::new(),
@@ -210,22 +210,22 @@ impl HostBuilder {
 pub struct RunningHost {
     context: HostContext,
     unstarted: VecDeque<Supervised>,
-    started: Vec<supervise::Started>,
+    started: Vec<supervise::RunningService>,
     /// For services that are to be started.
-    failed: mpsc::UnboundedSender<Failure>,
-    failures: mpsc::UnboundedReceiver<Failure>,
+    failed: mpsc::UnboundedSender<ServiceFailure>,
+    failures: mpsc::UnboundedReceiver<ServiceFailure>,
     failure: Option<HostError>,
-    stop_on_drop: EndOnDrop,
+    stop_on_drop: StopOnDrop,
 }
 
 /// Stops all services when the host is dropped.
 #[derive(Debug)]
-struct EndOnDrop {
+struct StopOnDrop {
     draining: StopSignal,
     all: CancellationToken,
 }
 
-impl Drop for EndOnDrop {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.draining.fire();
         self.all.cancel();
@@ -240,7 +240,7 @@ impl RunningHost {
     /// [clean-up](HostedService::clean_up). So the stop takes no longer than the shutdown timeout, the longest clean-up, one
     /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
     ///
-    /// If no error is returned and [`Stopped::cut_short`] names no service, this process holds no lease any more that it knows
+    /// If no error is returned and [`ShutdownReport::interrupted`] names no service, this process holds no lease any more that it knows
     /// of, unless a queue failed until the end; that is logged.
     ///
     /// # Errors
@@ -250,7 +250,7 @@ impl RunningHost {
     /// # Cancel safety
     ///
     /// Dropping the future lets the stop go on in the background, for as long as the runtime lives.
-    pub async fn stop(mut self) -> Result<Stopped, HostError> {
+    pub async fn stop(mut self) -> Result<ShutdownReport, HostError> {
         let began = Instant::now();
         self.context.draining().fire();
         if !self.unstarted.is_empty() {
@@ -273,14 +273,14 @@ impl RunningHost {
             () = stop_all => {}
         }
         let services = self.context.services();
-        let disposed = services.dispose_within(Host::DISPOSAL, &TokioClock::new()).await;
-        let undisposed = disposed.err().unwrap_or_default();
-        for error in &undisposed {
+        let disposed = services.dispose_within(Host::DISPOSE_TIMEOUT, &TokioClock::new()).await;
+        let dispose_errors = disposed.err().unwrap_or_default();
+        for error in &dispose_errors {
             tracing::error!(error = %queue_core::error::chain(error), "a singleton could not be disposed");
         }
         match self.failure.take().or_else(|| self.failures.try_recv().ok().map(HostError::from)) {
             Some(error) => Err(error),
-            None => Ok(Stopped { cut_short: self.context.cut_short(), undisposed }),
+            None => Ok(ShutdownReport { interrupted: self.context.cut_short(), dispose_errors }),
         }
     }
 
@@ -332,9 +332,9 @@ impl RunningHost {
 /// How a host ended.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Stopped {
+pub struct ShutdownReport {
     /// The work that didn't end within the shutdown timeout and was cut short; it's handed back, or runs again later.
-    pub cut_short: Vec<String>,
+    pub interrupted: Vec<String>,
     /// What the singletons that could not be disposed said.
-    pub undisposed: Vec<ServiceError>,
+    pub dispose_errors: Vec<ServiceError>,
 }

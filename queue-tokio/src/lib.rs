@@ -10,7 +10,7 @@ mod runtime;
 mod service;
 
 pub use clock::TokioClock;
-pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, Stopped};
+pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, ShutdownReport};
 pub use hosted::{HostContext, HostedService};
 pub use memory::{MemoryQueue, MemoryQueueBuilder};
 pub use runtime::TokioRuntime;

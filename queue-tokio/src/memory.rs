@@ -13,8 +13,8 @@ mod enqueue;
 mod lock;
 #[cfg(all(test, queue_loom))]
 mod loom;
-mod signal;
-mod time;
+mod permits;
+mod timer;
 
 use std::fmt;
 use std::pin::pin;
@@ -35,7 +35,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 pub use builder::MemoryQueueBuilder;
 
 use lock::Mutex;
-use signal::{Grant, Signal};
+use permits::{PendingPermits, Permits};
 
 /// A queue in memory: no server, no files, and nothing is serialized on the way through.
 ///
@@ -71,7 +71,7 @@ struct Shared {
     state: CachePadded<Mutex<CachePadded<State>>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
-    capacity: Option<u32>,
+    bound: Option<u32>,
     /// Tells those who wait that something is due earlier than they know.
     rearm: Notify,
 }
@@ -79,10 +79,10 @@ struct Shared {
 struct State {
     table: JobTable,
     /// That of each queue, by its number.
-    signals: Vec<Signal>,
-    room: Signal,
+    ready: Vec<Permits>,
+    capacity: Permits,
     /// What those who wait take to be due next.
-    known_due: Option<Timestamp>,
+    armed_for: Option<Timestamp>,
     is_closed: bool,
 }
 
@@ -115,7 +115,7 @@ impl MemoryQueue {
 
     /// Closes the queue: pushes and claims, waiting ones too, answer `Closed`; leased jobs can still be renewed and settled.
     pub fn close(&self) {
-        self.0.with(|state, _| state.close());
+        self.0.locked(|state, _| state.close());
     }
 
     /// Stores a batch if there is room for it now.
@@ -125,11 +125,11 @@ impl MemoryQueue {
     /// `Full` if there isn't, and what [`Queue::push`] answers.
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.0.limits.check(&jobs)?;
-        self.0.with(|state, now| {
+        self.0.locked(|state, now| {
             state.check_open()?;
             let needed = state.table.room_needed(now, &jobs);
-            if self.0.capacity.is_none() || state.room.try_take_all(needed) {
-                state.room.spend(needed);
+            if self.0.bound.is_none() || state.capacity.try_acquire_exactly(needed) {
+                state.capacity.consume(needed);
             } else if state.table.room().is_some_and(|room| room >= needed as u64) {
                 // Whoever waits for room has it before those who don't.
                 return Err(QueueError::new(QueueErrorKind::Full, "others wait for the room that there is"));
@@ -149,12 +149,12 @@ impl Default for MemoryQueue {
 impl Queue for MemoryQueue {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if jobs.is_empty() {
-            return self.0.with(|state, _| state.check_open()).map(|()| Vec::new());
+            return self.0.locked(|state, _| state.check_open()).map(|()| Vec::new());
         }
         match self.0.push_now(jobs)? {
-            Pushed::Now(receipts) => Ok(receipts),
+            PushAttempt::Stored(receipts) => Ok(receipts),
             // Apart and boxed, since this future is made for every push and few have to wait.
-            Pushed::NoRoom(jobs) => Box::pin(self.0.push_when_there_is_room(jobs)).await,
+            PushAttempt::Full(jobs) => Box::pin(self.0.push_when_capacity_is_free(jobs)).await,
         }
     }
 
@@ -179,7 +179,7 @@ impl Queue for MemoryQueue {
                 // A permit that came at the same time is passed on to the next who waits.
                 () = &mut stopped => return Ok(Vec::new()),
                 permit = shared.permit(demand) => permit?,
-                never = shared.keep_time() => match never {},
+                never = shared.drive_timer() => match never {},
                 Some(()) = &mut over => return Ok(Vec::new()),
             };
             let deliveries = shared.take(demand, Some(permit))?;
@@ -190,11 +190,11 @@ impl Queue for MemoryQueue {
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.0.with(|state, now| state.table.renew(now, leases)))
+        Ok(self.0.locked(|state, now| state.table.renew(now, leases)))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        self.0.with(|state, now| state.table.settle(now, settlements))
+        self.0.locked(|state, now| state.table.settle(now, settlements))
     }
 }
 
@@ -202,21 +202,21 @@ impl Shared {
     /// Does something to the table under the lock, and grants what permits that calls for.
     ///
     /// The permits are handed out once the lock is free again, so that whoever they wake doesn't run into it.
-    fn with<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut state = lock::lock(&self.state);
         let answer = work(&mut state, now);
-        let grants = state.grant();
-        let is_due_earlier = state.is_due_earlier();
+        let pending = state.update_permits();
+        let needs_rearm = state.needs_rearm();
         let discarded = state.table.take_discarded();
         drop(state);
         for (id, name, attempts) in discarded {
             log_discard(id, &name, attempts);
         }
-        for grant in grants {
-            grant.hand_out();
+        for permits in pending {
+            permits.release();
         }
-        if is_due_earlier {
+        if needs_rearm {
             self.rearm.notify_waiters();
         }
         answer
@@ -228,26 +228,26 @@ impl Shared {
         demand: &Demand,
         held: Option<(QueueName, OwnedSemaphorePermit)>,
     ) -> Result<Vec<Delivery>, QueueError> {
-        self.with(|state, now| {
+        self.locked(|state, now| {
             state.check_open()?;
             state.table.advance(now);
             // What has just become due is to be had too; those who wait for it come first.
-            for grant in state.grant() {
-                grant.hand_out();
+            for permits in state.update_permits() {
+                permits.release();
             }
             let mut deliveries = Vec::new();
             let mut held = held;
             for queue in &demand.queues {
                 let wanted = demand.max.saturating_sub(deliveries.len());
                 let number = state.table.number(queue);
-                let Some(signal) = signal(&mut state.signals, number) else { continue };
+                let Some(ready) = permits_of(&mut state.ready, number) else { continue };
                 let own = if wanted > 0 { held.take_if(|(name, _)| name == queue) } else { None };
                 let one = usize::from(own.is_some());
                 if let Some((_, permit)) = own {
                     permit.forget();
                 }
-                let permits = one + signal.try_take(wanted - one);
-                signal.spend(permits);
+                let permits = one + ready.try_acquire_up_to(wanted - one);
+                ready.consume(permits);
                 deliveries.reserve(permits);
                 state.table.claim_from(queue, permits, demand.lease, &mut deliveries);
             }
@@ -257,12 +257,12 @@ impl Shared {
 
     /// Waits for a permit of any of the queues.
     async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
-        let mut permits = self.with(|state, _| {
+        let mut permits = self.locked(|state, _| {
             // A signal that is made after the close would never end a wait.
             state.check_open()?;
             let permit = |queue: &QueueName| {
                 let number = state.table.number(queue);
-                Some((queue.clone(), signal(&mut state.signals, number)?.permit()))
+                Some((queue.clone(), permits_of(&mut state.ready, number)?.acquire()))
             };
             Ok(demand.queues.iter().filter_map(permit).collect::<SmallVec<[_; 1]>>())
         })?;
@@ -280,25 +280,25 @@ impl Shared {
     }
 
     /// Stores a batch, unless it has to wait for room.
-    fn push_now(&self, jobs: Vec<NewJob>) -> Result<Pushed, QueueError> {
-        self.with(|state, now| {
+    fn push_now(&self, jobs: Vec<NewJob>) -> Result<PushAttempt, QueueError> {
+        self.locked(|state, now| {
             state.check_open()?;
-            if state.takes_room(self.capacity, now, &jobs) {
-                return state.table.push(now, jobs).map(Pushed::Now);
+            if state.try_reserve(self.bound, now, &jobs) {
+                return state.table.push(now, jobs).map(PushAttempt::Stored);
             }
             // What is refused for good isn't kept waiting.
             self.limits.check(&jobs)?;
-            Ok(Pushed::NoRoom(jobs))
+            Ok(PushAttempt::Full(jobs))
         })
     }
 
     /// Stores one job, unless it has to wait for room.
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        let answer = self.with(|state, now| {
+        let answer = self.locked(|state, now| {
             if let Err(closed) = state.check_open() {
                 return Some(Err(closed));
             }
-            if !state.takes_room(self.capacity, now, job.as_slice()) {
+            if !state.try_reserve(self.bound, now, job.as_slice()) {
                 return None;
             }
             Some(state.table.push_one(now, job.take()?))
@@ -310,24 +310,24 @@ impl Shared {
         answer
     }
 
-    async fn push_when_there_is_room(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    async fn push_when_capacity_is_free(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         loop {
-            let (room, needed) =
-                self.with(|state, now| (state.room.permits(), state.table.room_needed(now, &jobs)));
-            let fits_at_all = |needed: &u32| self.capacity.is_none_or(|capacity| *needed <= capacity);
+            let (capacity, needed) =
+                self.locked(|state, now| (state.capacity.semaphore(), state.table.room_needed(now, &jobs)));
+            let fits_at_all = |needed: &u32| self.bound.is_none_or(|bound| *needed <= bound);
             let Some(permits) = u32::try_from(needed).ok().filter(fits_at_all) else {
                 // Keys that were freed meanwhile have made it need more than there can be; the table refuses it.
-                return self.with(|state, now| state.table.push(now, jobs));
+                return self.locked(|state, now| state.table.push(now, jobs));
             };
             let permit = tokio::select! {
                 biased;
-                permit = room.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
-                never = self.keep_time() => match never {},
+                permit = capacity.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
+                never = self.drive_timer() => match never {},
             };
-            let pushed = self.with(|state, now| {
+            let pushed = self.locked(|state, now| {
                 state.check_open()?;
                 permit.forget();
-                state.room.spend(needed);
+                state.capacity.consume(needed);
                 let fits =
                     state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
                 if fits { state.table.push(now, std::mem::take(&mut jobs)).map(Some) } else { Ok(None) }
@@ -341,19 +341,19 @@ impl Shared {
 }
 
 /// Few operations change more than one queue, and the room.
-type Grants = SmallVec<[Grant; 2]>;
+type Pending = SmallVec<[PendingPermits; 2]>;
 
 /// What became of a push that doesn't wait.
-enum Pushed {
-    Now(Vec<Receipt>),
-    NoRoom(Vec<NewJob>),
+enum PushAttempt {
+    Stored(Vec<Receipt>),
+    Full(Vec<NewJob>),
 }
 
 impl State {
     /// Ends the waits of those who wait, and begins no other.
     fn close(&mut self) {
         self.is_closed = true;
-        self.signals.iter().chain([&self.room]).for_each(Signal::close);
+        self.ready.iter().chain([&self.capacity]).for_each(Permits::close);
     }
 
     fn check_open(&self) -> Result<(), QueueError> {
@@ -361,42 +361,42 @@ impl State {
     }
 
     /// Takes the room that a batch needs; `false` if it has to wait for that.
-    fn takes_room(&mut self, capacity: Option<u32>, now: Timestamp, jobs: &[NewJob]) -> bool {
-        let Some(capacity) = capacity else { return true };
+    fn try_reserve(&mut self, bound: Option<u32>, now: Timestamp, jobs: &[NewJob]) -> bool {
+        let Some(bound) = bound else { return true };
         let needed = self.table.room_needed(now, jobs);
         // A batch that never fits is refused by the table.
-        if needed > capacity as usize {
+        if needed > bound as usize {
             return true;
         }
-        if !self.room.try_take_all(needed) {
+        if !self.capacity.try_acquire_exactly(needed) {
             return false;
         }
         // What the table then refuses has its room granted anew.
-        self.room.spend(needed);
+        self.capacity.consume(needed);
         // Permits may be left of room that a followup has taken.
         self.table.room().is_none_or(|room| room >= needed as u64)
     }
 
-    /// Grants permits to match the ready jobs and the free room; they are to be handed out.
-    fn grant(&mut self) -> Grants {
-        let Self { table, signals, room, .. } = self;
-        let mut grants = Grants::new();
-        for (number, ready) in table.drain_changed() {
-            grants.extend(signal(signals, number).and_then(|signal| signal.grant(ready)));
+    /// Pending permits to match the ready jobs and the free room; they are to be handed out.
+    fn update_permits(&mut self) -> Pending {
+        let Self { table, ready, capacity, .. } = self;
+        let mut pending = Pending::new();
+        for (number, count) in table.drain_changed() {
+            pending.extend(permits_of(ready, number).and_then(|permits| permits.set_available(count)));
         }
         if let Some(free) = table.room() {
-            grants.extend(room.grant(usize::try_from(free).unwrap_or(usize::MAX)));
+            pending.extend(capacity.set_available(usize::try_from(free).unwrap_or(usize::MAX)));
         }
-        grants
+        pending
     }
 }
 
 /// Gives the signal of a number, made at its first use.
-fn signal(signals: &mut Vec<Signal>, number: usize) -> Option<&mut Signal> {
-    while signals.len() <= number {
-        signals.push(Signal::new());
+fn permits_of(ready: &mut Vec<Permits>, number: usize) -> Option<&mut Permits> {
+    while ready.len() <= number {
+        ready.push(Permits::new());
     }
-    signals.get_mut(number)
+    ready.get_mut(number)
 }
 
 impl Drop for Shared {
@@ -410,6 +410,6 @@ impl Drop for Shared {
 
 impl fmt::Debug for MemoryQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryQueue").field("capacity", &self.0.capacity).finish_non_exhaustive()
+        f.debug_struct("MemoryQueue").field("capacity", &self.0.bound).finish_non_exhaustive()
     }
 }

@@ -42,14 +42,14 @@ pub(super) struct Supervised {
 
 /// A service that has failed for good.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ServiceFailure {
     pub(super) service: String,
     pub(super) message: String,
 }
 
 /// A service that runs.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct RunningService {
     name: String,
     stopping: CancellationToken,
     clean_up: Duration,
@@ -81,8 +81,8 @@ impl Supervised {
     pub(super) async fn start(
         mut self,
         context: &HostContext,
-        failed: UnboundedSender<Failure>,
-    ) -> Result<Started, String> {
+        failed: UnboundedSender<ServiceFailure>,
+    ) -> Result<RunningService, String> {
         let name = self.name();
         let stopping = context.stopping().child_token();
         let context = context.stopped_by(stopping.clone());
@@ -92,15 +92,15 @@ impl Supervised {
             .map_err(|error| chain(error.as_ref()))?;
         let clean_up = self.service.clean_up();
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
-        Ok(Started { name, stopping, clean_up, task })
+        Ok(RunningService { name, stopping, clean_up, task })
     }
 
-    async fn run(mut self, context: &HostContext, failed: &UnboundedSender<Failure>) {
+    async fn run(mut self, context: &HostContext, failed: &UnboundedSender<ServiceFailure>) {
         let mut failures: u32 = 0;
         loop {
             let began = Instant::now();
             let ended = AssertUnwindSafe(self.service.run(context)).catch_unwind().await;
-            let message = how(ended);
+            let message = exit_message(ended);
             let service = self.name();
             if context.is_ending() {
                 if let Some(message) = message {
@@ -112,7 +112,7 @@ impl Supervised {
             tracing::error!(service, "the service {message}");
             let OnFailure::Restart { first, longest } = self.on_failure else {
                 // Nobody listens once the host stops, and then nobody needs to.
-                drop(failed.send(Failure { service, message }));
+                drop(failed.send(ServiceFailure { service, message }));
                 return;
             };
             if began.elapsed() >= longest {
@@ -129,7 +129,7 @@ impl Supervised {
     }
 }
 
-impl Started {
+impl RunningService {
     /// Stops the service and waits for its end, until the shutdown timeout of a stop that began then and its own clean-up
     /// have passed.
     pub(super) async fn stop(mut self, context: &HostContext, began: Instant) {
@@ -156,7 +156,7 @@ impl fmt::Debug for Supervised {
 }
 
 /// Says how a service ended; `None` if well.
-fn how(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
+fn exit_message(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
     match ended {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("failed: {}", chain(error.as_ref()))),
@@ -164,8 +164,8 @@ fn how(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<Strin
     }
 }
 
-impl From<Failure> for super::HostError {
-    fn from(Failure { service, message }: Failure) -> Self {
+impl From<ServiceFailure> for super::HostError {
+    fn from(ServiceFailure { service, message }: ServiceFailure) -> Self {
         Self::Failed { service, message }
     }
 }

@@ -10,40 +10,40 @@ use super::MemoryQueue;
 #[async_trait]
 impl Admin for MemoryQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        Ok(self.0.with(|state, now| state.table.get(now, id)))
+        Ok(self.0.locked(|state, now| state.table.get(now, id)))
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        self.0.with(|state, now| state.table.list(now, filter, page))
+        self.0.locked(|state, now| state.table.list(now, filter, page))
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
-        Ok(self.0.with(|state, now| state.table.counts(now)))
+        Ok(self.0.locked(|state, now| state.table.counts(now)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        self.0.with(|state, now| state.table.cancel(now, id, reason))
+        self.0.locked(|state, now| state.table.cancel(now, id, reason))
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        self.0.with(|state, now| state.table.retry(now, id))
+        self.0.locked(|state, now| state.table.retry(now, id))
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        self.0.with(|state, now| state.table.delete(now, id))
+        self.0.locked(|state, now| state.table.delete(now, id))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.0.with(|state, _| state.table.pause(queue));
+        self.0.locked(|state, _| state.table.pause(queue));
         Ok(())
     }
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.0.with(|state, _| state.table.resume(queue));
+        self.0.locked(|state, _| state.table.resume(queue));
         Ok(())
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
-        Ok(self.0.with(|state, now| state.table.prune(now, prune)))
+        Ok(self.0.locked(|state, now| state.table.prune(now, prune)))
     }
 }

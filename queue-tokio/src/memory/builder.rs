@@ -9,7 +9,7 @@ use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
 
 use super::lock::Mutex;
-use super::signal::Signal;
+use super::permits::Permits;
 use super::{MemoryQueue, Shared, State};
 use crate::clock::TokioClock;
 
@@ -79,22 +79,22 @@ impl MemoryQueueBuilder {
         config.retention = self.retention;
         config.limits = self.limits;
         config.seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
-        let mut room = Signal::new();
-        if let Some(grant) = room.grant(self.bound.unwrap_or_default() as usize) {
-            grant.hand_out();
+        let mut capacity = Permits::new();
+        if let Some(permits) = capacity.set_available(self.bound.unwrap_or_default() as usize) {
+            permits.release();
         }
         let state = State {
             table: JobTable::new(config),
-            signals: Vec::new(),
-            room,
-            known_due: None,
+            ready: Vec::new(),
+            capacity,
+            armed_for: None,
             is_closed: false,
         };
         MemoryQueue(Arc::new(Shared {
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),
             clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
             limits: self.limits,
-            capacity: self.bound,
+            bound: self.bound,
             rearm: Notify::new(),
         }))
     }

@@ -293,10 +293,10 @@ async fn the_shutdown_timeout_counts_once_for_all_services() -> TestResult {
     let stopped = running.stop().await?;
 
     assert_eq!(
-        stopped.cut_short.len(),
+        stopped.interrupted.len(),
         3,
         "the first has its clean-up all the same: {:?}",
-        stopped.cut_short
+        stopped.interrupted
     );
     assert_eq!(began.elapsed(), (30 + 40) * SECOND, "the timeout and the longest clean-up");
     Ok(())
@@ -353,7 +353,7 @@ async fn the_jobs_of_all_services_are_ended_at_the_same_time() -> TestResult {
     let stopped = running.stop().await?;
 
     assert_eq!(began.elapsed(), (5 + 5) * SECOND, "the shutdown timeout and the grace");
-    assert_eq!(stopped.cut_short.len(), 2, "{:?}", stopped.cut_short);
+    assert_eq!(stopped.interrupted.len(), 2, "{:?}", stopped.interrupted);
     Ok(())
 }
 
@@ -378,8 +378,8 @@ async fn a_singleton_whose_disposal_hangs_holds_up_no_stop() -> TestResult {
 
     assert_eq!(began.elapsed(), 10 * SECOND);
     disposed.notified().await;
-    let undisposed: Vec<_> = stopped.undisposed.iter().map(ToString::to_string).collect();
-    assert_eq!(undisposed, ["u16: was not disposed in time"]);
+    let dispose_errors: Vec<_> = stopped.dispose_errors.iter().map(ToString::to_string).collect();
+    assert_eq!(dispose_errors, ["u16: was not disposed in time"]);
     Ok(())
 }
 

@@ -26,8 +26,8 @@ async fn works(
     recorder.wait_for_settled::<quick>(1).await;
     let stopped = running.stop().await?;
 
-    assert_eq!(stopped.cut_short, [""; 0], "{what}");
-    assert_eq!(stopped.undisposed.len(), 0, "{what}");
+    assert_eq!(stopped.interrupted, [""; 0], "{what}");
+    assert_eq!(stopped.dispose_errors.len(), 0, "{what}");
     let job = queue.get(id).await?;
     assert!(job.is_none_or(|job| job.state == State::Completed), "{what}");
     Ok(())

@@ -286,7 +286,7 @@ async fn a_stop_does_not_wait_for_a_service_to_be_run_again() -> TestResult {
     let stopped = running.stop().await?;
 
     assert_eq!(began.elapsed(), Duration::ZERO);
-    assert!(stopped.cut_short.is_empty(), "{:?}", stopped.cut_short);
+    assert!(stopped.interrupted.is_empty(), "{:?}", stopped.interrupted);
     Ok(())
 }
 
@@ -299,7 +299,7 @@ async fn a_service_may_take_its_clean_up_beyond_the_timeout() -> TestResult {
 
     let stopped = host.start().await?.stop().await?;
 
-    assert!(stopped.cut_short.is_empty(), "{:?}", stopped.cut_short);
+    assert!(stopped.interrupted.is_empty(), "{:?}", stopped.interrupted);
     Ok(())
 }
 
@@ -315,7 +315,7 @@ async fn a_service_that_does_not_stop_is_dropped() -> TestResult {
 
     let stopped = running.stop().await?;
 
-    assert_eq!(stopped.cut_short, ["service `ending`"]);
+    assert_eq!(stopped.interrupted, ["service `ending`"]);
     gone.notified().await;
     assert_eq!(began.elapsed(), 70 * second);
     Ok(())

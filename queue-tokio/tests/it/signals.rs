@@ -42,7 +42,7 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
         raise(signal)?;
 
         let stopped = running.await??;
-        assert_eq!(stopped.cut_short.len(), 1, "{signal}: the job was told to stop");
+        assert_eq!(stopped.interrupted.len(), 1, "{signal}: the job was told to stop");
         recorder.wait_for_settled::<wait_for_token>(1).await;
     }
 
@@ -69,10 +69,10 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
 
     let stopped = tokio::time::timeout(Duration::from_secs(10), running).await???;
     assert_eq!(
-        stopped.cut_short.len(),
+        stopped.interrupted.len(),
         1,
         "the job of the service that had started: {:?}",
-        stopped.cut_short
+        stopped.interrupted
     );
     recorder.wait_for_settled::<wait_for_token>(1).await;
     Ok(())

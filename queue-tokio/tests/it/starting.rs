@@ -63,7 +63,7 @@ async fn a_stop_while_services_start_ends_the_start_and_stops_what_had_started()
 
     assert_eq!(record(&queue, receipts[0].id()).await.state, State::Completed);
     assert_eq!(record(&queue, receipts[1].id()).await.state, State::Available);
-    assert_eq!(stopped.cut_short.len(), 1, "{:?}", stopped.cut_short);
+    assert_eq!(stopped.interrupted.len(), 1, "{:?}", stopped.interrupted);
     assert_eq!(began.elapsed().as_secs(), 7 + 5, "the shutdown timeout and the grace");
     Ok(())
 }

@@ -52,7 +52,7 @@ async fn unstarted_jobs_are_released_at_shutdown() -> TestResult {
     gate.add_permits(1);
 
     let stopped = stop.await??;
-    assert!(stopped.cut_short.is_empty(), "the running job was left to end: {:?}", stopped.cut_short);
+    assert!(stopped.interrupted.is_empty(), "the running job was left to end: {:?}", stopped.interrupted);
     assert_eq!(record(&queue, receipts[0].id()).await.state, State::Completed);
     Ok(())
 }
@@ -69,7 +69,7 @@ async fn running_jobs_are_told_to_stop_after_the_timeout() -> TestResult {
     let stopped = world.host.stop().await?;
 
     assert_eq!(began.elapsed().as_secs(), 5, "the shutdown timeout, and no more");
-    assert!(stopped.cut_short[0].starts_with("wait_for_token ("), "{:?}", stopped.cut_short);
+    assert!(stopped.interrupted[0].starts_with("wait_for_token ("), "{:?}", stopped.interrupted);
     let job = record(&world.queue, id).await;
     assert_eq!((job.state, job.attempt), (State::Available, 0));
     Ok(())
@@ -89,7 +89,7 @@ async fn what_does_not_stop_is_dropped_and_handed_back() -> TestResult {
     let stopped = world.host.stop().await?;
 
     assert_eq!(began.elapsed().as_secs(), 7, "the shutdown timeout and the grace");
-    assert_eq!(stopped.cut_short.len(), 1);
+    assert_eq!(stopped.interrupted.len(), 1);
     let job = record(&world.queue, id).await;
     assert_eq!((job.state, job.attempt), (State::Available, 0));
     Ok(())
@@ -157,7 +157,7 @@ async fn middleware_that_hangs_is_dropped_and_its_job_handed_back() -> TestResul
         5 + 2 + 1,
         "the shutdown timeout, the grace, and the second that middleware has"
     );
-    assert_eq!(stopped.cut_short.len(), 1);
+    assert_eq!(stopped.interrupted.len(), 1);
     let job = record(&world.queue, id).await;
     assert_eq!((job.state, job.attempt), (State::Available, 0));
     Ok(())
@@ -183,6 +183,6 @@ async fn a_long_grace_is_granted_by_the_host_too() -> TestResult {
     let stopped = world.host.stop().await?;
 
     assert_eq!(record(&world.queue, id).await.state, State::Completed);
-    assert_eq!(stopped.cut_short.len(), 1, "the job, and not the service: {:?}", stopped.cut_short);
+    assert_eq!(stopped.interrupted.len(), 1, "the job, and not the service: {:?}", stopped.interrupted);
     Ok(())
 }

@@ -15,12 +15,12 @@ impl Shared {
     /// # Cancel safety
     ///
     /// It may be dropped at any time.
-    pub(super) async fn keep_time(&self) -> Infallible {
+    pub(super) async fn drive_timer(&self) -> Infallible {
         loop {
             let mut rearm = pin!(self.rearm.notified());
             // Before the look, so that what becomes due earlier after it is not missed.
             rearm.as_mut().enable();
-            let due = self.look_ahead();
+            let due = self.arm_timer();
             let wait = async {
                 match due {
                     Some(at) => self.clock.sleep(at.since(self.clock.now())).await,
@@ -30,29 +30,29 @@ impl Shared {
             tokio::select! {
                 biased;
                 () = rearm => {}
-                () = wait => self.with(|state, now| state.table.advance(now)),
+                () = wait => self.locked(|state, now| state.table.advance(now)),
             }
         }
     }
 
-    fn look_ahead(&self) -> Option<Timestamp> {
+    fn arm_timer(&self) -> Option<Timestamp> {
         let mut state = lock::lock(&self.state);
-        state.known_due = state.table.next_due();
-        state.known_due
+        state.armed_for = state.table.next_due();
+        state.armed_for
     }
 }
 
 impl State {
     /// Tells, once, whether something is due earlier than those who wait know.
-    pub(super) fn is_due_earlier(&mut self) -> bool {
+    pub(super) fn needs_rearm(&mut self) -> bool {
         let next = self.table.next_due();
-        let is_earlier = match (self.known_due, next) {
+        let is_earlier = match (self.armed_for, next) {
             (_, None) => false,
             (None, Some(_)) => true,
             (Some(known), Some(next)) => next < known,
         };
         if is_earlier {
-            self.known_due = next;
+            self.armed_for = next;
         }
         is_earlier
     }
