@@ -7,8 +7,8 @@ mod implementation;
 mod options;
 mod payload;
 mod perform;
-mod place;
 mod service;
+mod span;
 mod unique;
 
 use proc_macro2::{Span, TokenStream};
@@ -16,8 +16,8 @@ use quote::quote;
 
 use crate::model::Job;
 
-pub(crate) use constructor::accepted;
-pub(crate) use function::written;
+pub(crate) use constructor::constructor_parameter;
+pub(crate) use function::user_function;
 pub(crate) use payload::{documentation, stored};
 
 /// Writes the function, the payload beside it, and what makes the payload a job.
@@ -37,12 +37,12 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
 }
 
 /// Gives a span that is shown at the user's tokens and whose names can't meet the user's.
-pub(crate) fn generated_at(span: Span) -> Span {
+pub(crate) fn hygienic_span(span: Span) -> Span {
     span.resolved_at(Span::mixed_site())
 }
 
 /// Gives the attributes of every generated item: it is made by a macro, so no lint has advice to give on it.
-pub(crate) fn unlinted() -> TokenStream {
+pub(crate) fn allow_lints() -> TokenStream {
     quote! {
         #[allow(
             dead_code,

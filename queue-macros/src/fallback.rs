@@ -4,8 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
-use crate::expand::{accepted, documentation, generated_at, stored, unlinted, written};
-use crate::model::{Attribute, Broken, Field, Function, Parameter};
+use crate::expand::{
+    allow_lints, constructor_parameter, documentation, hygienic_span, stored, user_function,
+};
+use crate::model::{Attribute, Field, Function, Invalid, Parameter};
 
 /// Writes the function, and a job of its name that can be made and registered but not performed.
 ///
@@ -13,45 +15,45 @@ use crate::model::{Attribute, Broken, Field, Function, Parameter};
 pub(crate) fn fallback(
     attribute: &Attribute,
     function: &Function,
-    parameters: &[Result<Parameter, Broken>],
+    parameters: &[Result<Parameter, Invalid>],
 ) -> TokenStream {
-    let written = written(function);
+    let user_function = user_function(function);
     if function.is_method() {
         // No type can stand inside of an `impl`.
-        return written;
+        return user_function;
     }
     let payload = payload(function, parameters);
     let derived = derived(attribute, function);
     let job = job(attribute, function);
-    quote!(#written #payload #derived #job)
+    quote!(#user_function #payload #derived #job)
 }
 
-fn payload(function: &Function, parameters: &[Result<Parameter, Broken>]) -> TokenStream {
+fn payload(function: &Function, parameters: &[Result<Parameter, Invalid>]) -> TokenStream {
     let conditions = function.conditions();
     let visibility = &function.visibility;
     let name = &function.signature.ident;
     let documentation = documentation(name);
-    let unlinted = unlinted();
+    let allow_lints = allow_lints();
     let fields = parameters.iter().filter_map(field).map(|field| {
         let (name, ty) = (&field.name, stored(field));
         quote!(#[doc(hidden)] #visibility #name: #ty)
     });
     let parameters = parameters.iter().filter_map(|parameter| match parameter {
-        Ok(Parameter::Field(field)) => Some(accepted(field)),
-        Err(Broken::Field) => Some(quote!(_: impl ::core::marker::Sized)),
-        Ok(Parameter::Service(_)) | Err(Broken::Service) => None,
+        Ok(Parameter::Field(field)) => Some(constructor_parameter(field)),
+        Err(Invalid::Field) => Some(quote!(_: impl ::core::marker::Sized)),
+        Ok(Parameter::Service(_)) | Err(Invalid::Service) => None,
     });
-    let unlinted_impl = unlinted.clone();
+    let allow_lints_impl = allow_lints.clone();
     let conditions_impl = conditions.clone();
     quote! {
         #(#conditions)*
         #[doc = #documentation]
-        #unlinted
+        #allow_lints
         #visibility struct #name { #(#fields,)* }
 
         #(#conditions_impl)*
         #[allow(unused_variables)]
-        #unlinted_impl
+        #allow_lints_impl
         impl #name {
             #[doc(hidden)]
             #visibility fn new(#(#parameters),*) -> Self {
@@ -61,7 +63,7 @@ fn payload(function: &Function, parameters: &[Result<Parameter, Broken>]) -> Tok
     }
 }
 
-fn field(parameter: &Result<Parameter, Broken>) -> Option<&Field> {
+fn field(parameter: &Result<Parameter, Invalid>) -> Option<&Field> {
     match parameter {
         Ok(Parameter::Field(field)) => Some(field),
         Ok(Parameter::Service(_)) | Err(_) => None,
@@ -117,13 +119,13 @@ fn job(attribute: &Attribute, function: &Function) -> TokenStream {
     let conditions = function.conditions();
     let ident = &function.signature.ident;
     let name = ident.unraw().to_string();
-    let unlinted = unlinted();
-    let span = generated_at(ident.span());
+    let allow_lints = allow_lints();
+    let span = hygienic_span(ident.span());
     let private_at = attribute.private_at(span);
     let implementing = quote_spanned!(span=> impl #private_at::Job for #ident);
     quote! {
         #(#conditions)*
-        #unlinted
+        #allow_lints
         #implementing {
             const NAME: &'static str = #name;
             const FIELDS: &'static [&'static str] = &[];

@@ -11,7 +11,7 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Path, PathArguments, Token, bracketed};
 
-use crate::expand::generated_at;
+use crate::expand::hygienic_span;
 
 /// The way to `queue_core`, in brackets, and the jobs.
 struct List {
@@ -44,7 +44,7 @@ fn listed(krate: &Path, job: &Path) -> TokenStream {
     let Some(name) = name else {
         return quote!(let jobs = #krate::private::listed::<#job>(jobs););
     };
-    let at = generated_at(name.span());
+    let at = hygienic_span(name.span());
     // All of it at the name: rustc shows an error from the first token of a path to its last.
     let list = quote_spanned!(at=> __listed::<__Job>);
     quote! {

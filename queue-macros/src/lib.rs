@@ -7,17 +7,17 @@
 //! Only the first two make errors; all of them are collected in `Diagnostics` and reported together, and
 //! then `fallback` writes the function and a stub of the job, so that one mistake is one error.
 
+#[cfg(feature = "explore")]
+mod await_points;
 mod diagnostics;
 mod expand;
 mod fallback;
 mod jobs;
 #[cfg(feature = "explore")]
 mod kit_test;
-#[cfg(feature = "explore")]
-mod mark;
 mod model;
 mod parse;
-mod spelling;
+mod text;
 mod validate;
 
 use proc_macro2::TokenStream;

@@ -6,7 +6,7 @@ mod parameter;
 
 pub(crate) use attribute::{Attribute, Backoff, Unique, UniqueKey};
 pub(crate) use function::Function;
-pub(crate) use parameter::{Broken, Coding, Field, Form, Parameter, Service, Storage};
+pub(crate) use parameter::{Field, InjectKind, Invalid, Parameter, SerdeMode, Service, Storage};
 
 /// A function that can be a job, and what its attribute says.
 pub(crate) struct Job {

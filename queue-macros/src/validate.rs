@@ -1,25 +1,25 @@
 //! Whether the function can be a job.
 
-mod coding;
 mod names;
 mod parameter;
 mod payload;
+mod serde_mode;
 mod service;
 mod signature;
 mod types;
 mod unique;
 
 use crate::diagnostics::Diagnostics;
-use crate::model::{Attribute, Broken, Function, Parameter};
+use crate::model::{Attribute, Function, Invalid, Parameter};
 
-pub(crate) use parameter::misspelt;
+pub(crate) use parameter::intended_attribute;
 
 /// Reports everything that keeps the function from being a job, and gives its parameters.
 pub(crate) fn validate(
     attribute: &Attribute,
     function: &Function,
     diagnostics: &mut Diagnostics,
-) -> Vec<Result<Parameter, Broken>> {
+) -> Vec<Result<Parameter, Invalid>> {
     names::check(attribute, function, diagnostics);
     signature::check(attribute, function, diagnostics);
     let parameters = parameter::parameters(function, diagnostics);

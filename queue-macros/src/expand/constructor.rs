@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::payload::stored;
-use super::{generated_at, unlinted};
+use super::{allow_lints, hygienic_span};
 use crate::model::{Field, Job};
 
 /// Writes `new`, which takes each field by its own type, and a `String` or what is borrowed as `impl Into<…>`.
@@ -13,12 +13,12 @@ pub(super) fn constructor(job: &Job) -> TokenStream {
     let visibility = &job.function.visibility;
     let payload = &job.function.signature.ident;
     let documentation = format!("Makes the job `{payload}`, to be enqueued.");
-    let unlinted = unlinted();
-    let parameters = job.fields().map(accepted);
+    let allow_lints = allow_lints();
+    let parameters = job.fields().map(constructor_parameter);
     let values = job.fields().map(|field| {
         let name = &field.name;
         if field.is_converted() {
-            let span = generated_at(name.span());
+            let span = hygienic_span(name.span());
             quote_spanned!(span=> #name: ::core::convert::Into::into(#name))
         } else {
             quote!(#name)
@@ -27,7 +27,7 @@ pub(super) fn constructor(job: &Job) -> TokenStream {
     quote! {
         #(#conditions)*
         #[automatically_derived]
-        #unlinted
+        #allow_lints
         impl #payload {
             #[doc = #documentation]
             #[must_use]
@@ -39,7 +39,7 @@ pub(super) fn constructor(job: &Job) -> TokenStream {
 }
 
 /// Writes the parameter by which `new` takes a field.
-pub(crate) fn accepted(field: &Field) -> TokenStream {
+pub(crate) fn constructor_parameter(field: &Field) -> TokenStream {
     let name = &field.name;
     let ty = stored(field);
     if field.is_converted() { quote!(#name: impl ::core::convert::Into<#ty>) } else { quote!(#name: #ty) }

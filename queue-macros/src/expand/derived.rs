@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
-use super::generated_at;
+use super::hygienic_span;
 use super::payload::storable;
-use crate::model::{Attribute, Coding, Field, Job};
+use crate::model::{Attribute, Field, Job, SerdeMode};
 
 /// Writes what a derive would, by way of `Payload`, whose message says what is wrong with a type.
 pub(super) fn derived(job: &Job) -> TokenStream {
@@ -54,8 +54,8 @@ pub(super) fn derived(job: &Job) -> TokenStream {
 /// Clones a field of `payload`.
 pub(super) fn copy(field: &Field, attribute: &Attribute, payload: &TokenStream) -> TokenStream {
     let name = &field.name;
-    if matches!(field.coding, Coding::Custom) {
-        return quote_spanned!(generated_at(name.span())=> ::core::clone::Clone::clone(&#payload.#name));
+    if matches!(field.serde_mode, SerdeMode::Custom) {
+        return quote_spanned!(hygienic_span(name.span())=> ::core::clone::Clone::clone(&#payload.#name));
     }
     let storable = storable(field, attribute);
     quote!(#storable::copied(&#payload.#name))
@@ -63,7 +63,7 @@ pub(super) fn copy(field: &Field, attribute: &Attribute, payload: &TokenStream) 
 
 fn shown_value(field: &Field, attribute: &Attribute) -> TokenStream {
     let name = &field.name;
-    if matches!(field.coding, Coding::Custom) {
+    if matches!(field.serde_mode, SerdeMode::Custom) {
         return quote!(&self.#name);
     }
     let storable = storable(field, attribute);
@@ -72,7 +72,7 @@ fn shown_value(field: &Field, attribute: &Attribute) -> TokenStream {
 
 fn equals(field: &Field, attribute: &Attribute) -> TokenStream {
     let name = &field.name;
-    if matches!(field.coding, Coding::Custom) {
+    if matches!(field.serde_mode, SerdeMode::Custom) {
         return quote!(::core::cmp::PartialEq::eq(&self.#name, &other.#name));
     }
     let storable = storable(field, attribute);

@@ -5,19 +5,19 @@ use quote::quote;
 use syn::{Attribute, FnArg};
 
 use crate::model::{Function, Job};
-use crate::validate::misspelt;
+use crate::validate::intended_attribute;
 
 /// Writes the function of a job, with the await points of its body marked where the testkit wants them.
 pub(super) fn of_job(job: &Job) -> TokenStream {
     #[cfg(feature = "explore")]
-    let body = &crate::mark::marked(&job.function.body, job.attribute.private());
+    let body = &crate::await_points::marked(&job.function.body, job.attribute.private());
     #[cfg(not(feature = "explore"))]
     let body = &job.function.body;
     with_body(&job.function, body)
 }
 
 /// Writes the function without what its parameters say to this macro.
-pub(crate) fn written(function: &Function) -> TokenStream {
+pub(crate) fn user_function(function: &Function) -> TokenStream {
     with_body(function, &function.body)
 }
 
@@ -30,12 +30,12 @@ fn with_body(function: &Function, body: &TokenStream) -> TokenStream {
         }
     }
     // A job is `async` because jobs are, whether or not it has anything to wait for.
-    let unlinted = signature.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
-    quote!(#(#attributes)* #unlinted #visibility #signature #body)
+    let allow_lints = signature.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
+    quote!(#(#attributes)* #allow_lints #visibility #signature #body)
 }
 
 /// Tells whether an attribute of a parameter is this macro's: lints and what other macros take stay.
 fn is_ours(attribute: &Attribute) -> bool {
     let path = attribute.path();
-    path.is_ident("doc") || path.get_ident().is_some_and(|word| misspelt(word).is_some())
+    path.is_ident("doc") || path.get_ident().is_some_and(|word| intended_attribute(word).is_some())
 }

@@ -7,9 +7,9 @@ use syn::ext::IdentExt as _;
 use super::options::options;
 use super::perform::perform;
 use super::unique::unique;
-use super::{generated_at, service, unlinted};
+use super::{allow_lints, hygienic_span, service};
 use crate::model::{Field, Job, Storage};
-use crate::spelling::written;
+use crate::text::type_text;
 
 pub(super) fn implementation(job: &Job) -> TokenStream {
     let private = job.attribute.private();
@@ -25,14 +25,14 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     let unique = unique(job);
     let dependencies = job.services().map(|wanted| service::dependency(wanted, &job.attribute));
     let perform = perform(job);
-    let unlinted = unlinted();
-    let span = generated_at(ident.span());
+    let allow_lints = allow_lints();
+    let span = hygienic_span(ident.span());
     let private_at = job.attribute.private_at(span);
     let implementing = quote_spanned!(span=> impl #private_at::Job for #ident);
     quote! {
         #(#conditions)*
         #[automatically_derived]
-        #unlinted
+        #allow_lints
         #implementing {
             const NAME: &'static str = #name;
             const ALIASES: &'static [&'static str] = &[#(#aliases),*];
@@ -53,7 +53,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
 /// Shows a field as one would write it, without the paths that only generated code needs.
 fn shown(field: &Field) -> String {
     let short = |ty: &syn::Type| {
-        let text = written(ty.to_token_stream());
+        let text = type_text(ty.to_token_stream());
         ["::std::string::", "::std::path::", "::std::ffi::", "::std::vec::"]
             .iter()
             .find_map(|path| text.strip_prefix(path))
@@ -61,7 +61,7 @@ fn shown(field: &Field) -> String {
             .to_owned()
     };
     let ty = match &field.storage {
-        Storage::Value => written(field.ty.to_token_stream()),
+        Storage::Value => type_text(field.ty.to_token_stream()),
         Storage::Owned(owned) => short(owned),
         Storage::Optional(owned) | Storage::OptionalDeref(owned) => format!("Option<{}>", short(owned)),
     };

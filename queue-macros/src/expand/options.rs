@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::generated_at;
+use super::hygienic_span;
 use crate::model::{Attribute, Backoff};
 
 /// Writes `Job::options`, or nothing where the framework's defaults stand.
@@ -47,7 +47,7 @@ fn policy(backoff: &Backoff, attribute: &Attribute) -> TokenStream {
             quote!(#private::RetryPolicy::exponential(#first, #max))
         }
         Backoff::Custom(function) => {
-            let span = generated_at(function.span());
+            let span = hygienic_span(function.span());
             let private = attribute.private_at(span);
             quote_spanned!(span=> #private::RetryPolicy::custom(#function))
         }

@@ -5,9 +5,9 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Ident, LitStr};
 
-use super::place::place;
-use super::unlinted;
-use crate::model::{Attribute, Coding, Field, Job, Storage};
+use super::allow_lints;
+use super::span::main_span;
+use crate::model::{Attribute, Field, Job, SerdeMode, Storage};
 
 /// Writes the struct, always with braces: only such a one may share its name with the function.
 pub(super) fn payload(job: &Job) -> TokenStream {
@@ -17,24 +17,24 @@ pub(super) fn payload(job: &Job) -> TokenStream {
     let visibility = &job.function.visibility;
     let name = &job.function.signature.ident;
     let documentation = documentation(name);
-    let unlinted = unlinted();
+    let allow_lints = allow_lints();
     let fields = job.fields().map(|field| {
         let attributes = &field.attributes;
         let documentation = (!field.is_documented()).then(|| {
             let text = format!("The job's `{}`.", field.name.unraw());
             quote!(#[doc = #text])
         });
-        let coding = coding(field, &job.attribute);
+        let serde_attribute = serde_attribute(field, &job.attribute);
         let name = &field.name;
         let ty = stored(field);
-        quote!(#documentation #(#attributes)* #coding #visibility #name: #ty)
+        quote!(#documentation #(#attributes)* #serde_attribute #visibility #name: #ty)
     });
     quote! {
         #(#conditions)*
         #[doc = #documentation]
         #[derive(#private::serde::Serialize, #private::serde::Deserialize)]
         #[serde(crate = #serde)]
-        #unlinted
+        #allow_lints
         #visibility struct #name {
             #(#fields,)*
         }
@@ -62,15 +62,15 @@ pub(crate) fn stored(field: &Field) -> TokenStream {
 }
 
 /// Has serde read and write the field by way of `Payload`, whose message says what is wrong with a type.
-fn coding(field: &Field, attribute: &Attribute) -> Option<TokenStream> {
-    if matches!(field.coding, Coding::Custom) {
+fn serde_attribute(field: &Field, attribute: &Attribute) -> Option<TokenStream> {
+    if matches!(field.serde_mode, SerdeMode::Custom) {
         return None;
     }
     let storable = storable(field, attribute).to_string();
-    let path = |function: &str| LitStr::new(&format!("{storable}::{function}"), place(&field.ty));
+    let path = |function: &str| LitStr::new(&format!("{storable}::{function}"), main_span(&field.ty));
     let (write, read) = (path("write"), path("read"));
     // serde takes a missing `Option` as `None`, but not by itself if it's read by a function.
-    let default = matches!(field.coding, Coding::PlainOption).then(|| quote!(default,));
+    let default = matches!(field.serde_mode, SerdeMode::PlainOption).then(|| quote!(default,));
     Some(quote!(#[serde(#default serialize_with = #write, deserialize_with = #read)]))
 }
 
@@ -78,23 +78,23 @@ fn coding(field: &Field, attribute: &Attribute) -> Option<TokenStream> {
 ///
 /// All of it stands at one place, as does what serde makes of the text: rustc shows two errors as one only if they have the same.
 pub(super) fn storable(field: &Field, attribute: &Attribute) -> TokenStream {
-    let span = place(&field.ty);
+    let span = main_span(&field.ty);
     let private = attribute.private_at(span);
-    let ty = placed(stored(field), span);
+    let ty = respanned(stored(field), span);
     quote_spanned!(span=> <#ty as #private::Payload>)
 }
 
-fn placed(tokens: TokenStream, span: Span) -> TokenStream {
-    let placed = tokens.into_iter().map(|token| match token {
+fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|token| match token {
         TokenTree::Group(group) => {
-            let mut placed = Group::new(group.delimiter(), placed(group.stream(), span));
-            placed.set_span(span);
-            TokenTree::Group(placed)
+            let mut respanned = Group::new(group.delimiter(), respanned(group.stream(), span));
+            respanned.set_span(span);
+            TokenTree::Group(respanned)
         }
         mut token => {
             token.set_span(span);
             token
         }
     });
-    placed.collect()
+    respanned.collect()
 }

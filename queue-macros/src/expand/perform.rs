@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Ident, ReturnType};
 
 use super::derived::copy;
-use super::{generated_at, service};
+use super::{hygienic_span, service};
 use crate::model::{Attribute, Field, Job, Parameter, Storage};
 
 pub(super) fn perform(job: &Job) -> TokenStream {
@@ -21,7 +21,7 @@ pub(super) fn perform(job: &Job) -> TokenStream {
     };
     let resolved = job.services().map(|wanted| resolve(wanted, &scope, &job.attribute));
     // What is not `Send` is reported here, so this stands at the function's name.
-    let span = generated_at(job.function.signature.ident.span());
+    let span = hygienic_span(job.function.signature.ident.span());
     let future = quote_spanned! {span=>
         ::std::boxed::Box::pin(async move {
             #(#resolved)*
@@ -40,7 +40,7 @@ pub(super) fn perform(job: &Job) -> TokenStream {
 
 /// Writes the call on a thread of its own, to which everything is moved.
 fn blocking(job: &Job, scope: &Ident, this: &Ident) -> TokenStream {
-    let span = generated_at(job.function.signature.ident.span());
+    let span = hygienic_span(job.function.signature.ident.span());
     let private = job.attribute.private_at(span);
     let payload = Ident::new("__payload", Span::mixed_site());
     let call = call(job, &payload);
@@ -68,7 +68,7 @@ fn outcome(job: &Job, returned: &TokenStream) -> TokenStream {
             quote!(#private::IntoOutcome::into_outcome(#returned))
         }
         ReturnType::Type(_, ty) => {
-            let span = generated_at(ty.span());
+            let span = hygienic_span(ty.span());
             let private = job.attribute.private_at(span);
             quote_spanned!(span=> <#ty as #private::IntoOutcome>::into_outcome(#returned))
         }
@@ -78,7 +78,7 @@ fn outcome(job: &Job, returned: &TokenStream) -> TokenStream {
 /// Passes a field of `payload` to the function.
 fn passed(field: &Field, attribute: &Attribute, payload: &Ident) -> TokenStream {
     let name = &field.name;
-    let span = generated_at(name.span());
+    let span = hygienic_span(name.span());
     match &field.storage {
         Storage::Value => copy(field, attribute, &payload.to_token_stream()),
         Storage::Owned(_) => quote_spanned!(span=> &#payload.#name),

@@ -5,17 +5,17 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt as _;
 
-use super::generated_at;
-use super::place::place;
-use crate::model::{Attribute, Form, Service};
+use super::hygienic_span;
+use super::span::main_span;
+use crate::model::{Attribute, InjectKind, Service};
 
 /// Writes what the job says beforehand that it takes.
 pub(super) fn dependency(service: &Service, attribute: &Attribute) -> TokenStream {
     let injected = injected(service, attribute);
     let key = key(service);
-    let private = attribute.private_at(generated_at(place(&service.ty)));
+    let private = attribute.private_at(hygienic_span(main_span(&service.ty)));
     let name = service.name.unraw().to_string();
-    let span = generated_at(place(&service.ty));
+    let span = hygienic_span(main_span(&service.ty));
     quote_spanned! {span=>
         <#injected as #private::FromScope>::dependency(#key).for_parameter(#name)
     }
@@ -25,10 +25,10 @@ pub(super) fn dependency(service: &Service, attribute: &Attribute) -> TokenStrea
 pub(super) fn resolve(service: &Service, scope: &Ident, attribute: &Attribute) -> TokenStream {
     let injected = injected(service, attribute);
     let key = key(service);
-    let private = attribute.private_at(generated_at(place(&service.ty)));
+    let private = attribute.private_at(hygienic_span(main_span(&service.ty)));
     let variable = variable(&service.name);
-    let mutability = matches!(service.form, Form::Exclusive(_)).then(|| quote!(mut));
-    let span = generated_at(place(&service.ty));
+    let mutability = matches!(service.kind, InjectKind::Exclusive(_)).then(|| quote!(mut));
+    let span = hygienic_span(main_span(&service.ty));
     quote_spanned! {span=>
         let #mutability #variable = match <#injected as #private::FromScope>::from_scope(#scope, #key).await {
             ::core::result::Result::Ok(__service) => __service,
@@ -42,15 +42,15 @@ pub(super) fn resolve(service: &Service, scope: &Ident, attribute: &Attribute) -
 /// So a singleton costs an attempt no box and no count that all threads share.
 pub(super) fn borrow(service: &Service, scope: &Ident, attribute: &Attribute) -> TokenStream {
     let resolve = resolve(service, scope, attribute);
-    if !matches!(service.form, Form::Shared(_)) {
+    if !matches!(service.kind, InjectKind::Shared(_)) {
         return resolve;
     }
     let injected = injected(service, attribute);
     let key = key(service);
-    let private = attribute.private_at(generated_at(place(&service.ty)));
+    let private = attribute.private_at(hygienic_span(main_span(&service.ty)));
     let variable = variable(&service.name);
     let taken = format_ident!("{variable}__taken");
-    let span = generated_at(place(&service.ty));
+    let span = hygienic_span(main_span(&service.ty));
     quote_spanned! {span=>
         let #taken;
         let #variable = match <#injected as #private::FromScope>::made(#scope, #key) {
@@ -67,24 +67,24 @@ pub(super) fn borrow(service: &Service, scope: &Ident, attribute: &Attribute) ->
 /// Passes the service to the function.
 pub(super) fn passed(service: &Service) -> TokenStream {
     let variable = variable(&service.name);
-    let span = generated_at(place(&service.ty));
-    match service.form {
-        Form::Shared(_) => quote_spanned!(span=> &*#variable),
-        Form::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#variable)),
-        Form::Exclusive(_) => quote_spanned!(span=> &mut *#variable),
-        Form::Value => variable.to_token_stream(),
+    let span = hygienic_span(main_span(&service.ty));
+    match service.kind {
+        InjectKind::Shared(_) => quote_spanned!(span=> &*#variable),
+        InjectKind::Optional(_) => quote_spanned!(span=> ::core::option::Option::as_deref(&#variable)),
+        InjectKind::Exclusive(_) => quote_spanned!(span=> &mut *#variable),
+        InjectKind::Value => variable.to_token_stream(),
     }
 }
 
 /// Gives the type that the scope is asked for.
 fn injected(service: &Service, attribute: &Attribute) -> TokenStream {
-    let span = generated_at(place(&service.ty));
+    let span = hygienic_span(main_span(&service.ty));
     let private = attribute.private_at(span);
-    match &service.form {
-        Form::Shared(ty) => quote_spanned!(span=> #private::Arc<#ty>),
-        Form::Optional(ty) => quote_spanned!(span=> ::core::option::Option<#private::Arc<#ty>>),
-        Form::Exclusive(ty) => quote_spanned!(span=> #private::Exclusive<#ty>),
-        Form::Value => service.ty.to_token_stream(),
+    match &service.kind {
+        InjectKind::Shared(ty) => quote_spanned!(span=> #private::Arc<#ty>),
+        InjectKind::Optional(ty) => quote_spanned!(span=> ::core::option::Option<#private::Arc<#ty>>),
+        InjectKind::Exclusive(ty) => quote_spanned!(span=> #private::Exclusive<#ty>),
+        InjectKind::Value => service.ty.to_token_stream(),
     }
 }
 
@@ -98,6 +98,6 @@ fn key(service: &Service) -> TokenStream {
 /// Names the variable that holds a service; it can't meet the user's names.
 fn variable(name: &Ident) -> Ident {
     let mut variable = format_ident!("__{}", name.unraw());
-    variable.set_span(generated_at(name.span()));
+    variable.set_span(hygienic_span(name.span()));
     variable
 }

@@ -11,7 +11,7 @@ pub(crate) enum Parameter {
 
 /// A parameter that can't be used, which was reported; what it was meant to be is known.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Broken {
+pub(crate) enum Invalid {
     Field,
     Service,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Field {
     /// The type as written.
     pub(crate) ty: Type,
     pub(crate) storage: Storage,
-    pub(crate) coding: Coding,
+    pub(crate) serde_mode: SerdeMode,
 }
 
 impl Field {
@@ -72,7 +72,7 @@ pub(crate) enum Storage {
 
 /// How a field is read and written.
 #[derive(Clone, Copy)]
-pub(crate) enum Coding {
+pub(crate) enum SerdeMode {
     /// By its type.
     Plain,
     /// By its type, which is an `Option`: it may be missing.
@@ -87,13 +87,13 @@ pub(crate) struct Service {
     pub(crate) name: Ident,
     /// The type as written.
     pub(crate) ty: Type,
-    pub(crate) form: Form,
+    pub(crate) kind: InjectKind,
     pub(crate) key: Option<LitStr>,
 }
 
 /// How a service is passed to the function.
 #[derive(Clone)]
-pub(crate) enum Form {
+pub(crate) enum InjectKind {
     /// `&T`, from an `Arc<T>`.
     Shared(Type),
     /// `Option<&T>`, from an `Option<Arc<T>>`.

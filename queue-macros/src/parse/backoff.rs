@@ -8,7 +8,7 @@ use syn::{Path, Token, parenthesized, token};
 use super::duration::duration;
 use super::literal::string;
 use crate::model::Backoff;
-use crate::spelling::written;
+use crate::text::type_text;
 use quote::ToTokens as _;
 
 const FORMS: &str = r#"write `fixed("5s")`, `exponential("1s", "1h")`, or the path of a function from `&RetryContext` to `Duration`"#;
@@ -19,7 +19,7 @@ pub(super) fn backoff(input: ParseStream<'_>) -> syn::Result<Backoff> {
         .map_err(|error| syn::Error::new(error.span(), format!("expected a backoff: {FORMS}")))?;
     if !input.peek(token::Paren) {
         return if path.is_ident("fixed") || path.is_ident("exponential") {
-            let message = format!("`{}` needs its durations: {FORMS}", written(path.to_token_stream()));
+            let message = format!("`{}` needs its durations: {FORMS}", type_text(path.to_token_stream()));
             Err(syn::Error::new_spanned(path, message))
         } else {
             Ok(Backoff::Custom(path))
@@ -38,7 +38,7 @@ pub(super) fn backoff(input: ParseStream<'_>) -> syn::Result<Backoff> {
         }
         Ok(Backoff::Exponential { first, max })
     } else {
-        let message = format!("unknown backoff `{}`: {FORMS}", written(path.to_token_stream()));
+        let message = format!("unknown backoff `{}`: {FORMS}", type_text(path.to_token_stream()));
         Err(syn::Error::new_spanned(path, message))
     }
 }

@@ -6,7 +6,7 @@ use syn::parse::ParseStream;
 use syn::{Ident, Token};
 
 use crate::diagnostics::Diagnostics;
-use crate::spelling::{list, nearest};
+use crate::text::{list, nearest};
 
 /// Reads every entry and goes on after a mistake, so that all of them are found.
 ///

@@ -15,11 +15,11 @@ pub(crate) fn check(what: &str, name: &str, span: Span) -> syn::Result<()> {
     if length > LONGEST {
         return refuse(format!("{what} has {length} characters: {LONGEST} is the most"));
     }
-    let stranger =
+    let invalid_char =
         name.chars().find(|char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | ':' | '-')));
-    match stranger {
-        Some(stranger) => refuse(format!(
-            "{what} has {stranger:?} in it: allowed are letters `A-Z a-z`, digits and `_ . : -`"
+    match invalid_char {
+        Some(invalid_char) => refuse(format!(
+            "{what} has {invalid_char:?} in it: allowed are letters `A-Z a-z`, digits and `_ . : -`"
         )),
         None => Ok(()),
     }

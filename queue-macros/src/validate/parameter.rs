@@ -2,23 +2,23 @@
 
 use syn::{Attribute, FnArg, Ident, LitStr, Pat, PatType};
 
-use super::{coding, payload, service};
+use super::{payload, serde_mode, service};
 use crate::diagnostics::Diagnostics;
-use crate::model::{Broken, Field, Function, Parameter, Service};
+use crate::model::{Field, Function, Invalid, Parameter, Service};
 use crate::parse::inject;
-use crate::spelling::nearest;
+use crate::text::nearest;
 
 /// Gives every parameter, or what it was meant to be.
 pub(super) fn parameters(
     function: &Function,
     diagnostics: &mut Diagnostics,
-) -> Vec<Result<Parameter, Broken>> {
+) -> Vec<Result<Parameter, Invalid>> {
     let mut seen: Vec<&Ident> = Vec::new();
     let mut parameters = Vec::new();
     for input in &function.signature.inputs {
         let FnArg::Typed(input) = input else { continue };
         let marks = marks(input, diagnostics);
-        let broken = if marks.inject.is_some() { Broken::Service } else { Broken::Field };
+        let invalid = if marks.inject.is_some() { Invalid::Service } else { Invalid::Field };
         let name = name(input, diagnostics).filter(|name| {
             // rustc reports a name that is given twice.
             let first = !seen.contains(name);
@@ -26,17 +26,17 @@ pub(super) fn parameters(
             first
         });
         let parameter = match marks.inject {
-            Some(key) => service::form(&input.ty, function, diagnostics).zip(name).map(|(form, name)| {
+            Some(key) => service::kind(&input.ty, function, diagnostics).zip(name).map(|(kind, name)| {
                 let (name, ty) = (name.clone(), (*input.ty).clone());
-                Parameter::Service(Service { name, ty, form, key })
+                Parameter::Service(Service { name, ty, kind, key })
             }),
             None => payload::storage(&input.ty, function, diagnostics).zip(name).map(|(storage, name)| {
                 let (name, ty, attributes) = (name.clone(), (*input.ty).clone(), marks.field);
-                let coding = coding::coding(&ty, &attributes);
-                Parameter::Field(Field { name, attributes, ty, storage, coding })
+                let serde_mode = serde_mode::serde_mode(&ty, &attributes);
+                Parameter::Field(Field { name, attributes, ty, storage, serde_mode })
             }),
         };
-        parameters.push(parameter.ok_or(broken));
+        parameters.push(parameter.ok_or(invalid));
     }
     parameters
 }
@@ -68,7 +68,7 @@ fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
                  make the parameter an `Option`",
             );
         } else if let Some(word) = path.get_ident()
-            && let Some(near) = misspelt(word)
+            && let Some(near) = intended_attribute(word)
         {
             diagnostics.error(attribute, format!("unknown attribute `{word}`: did you mean `#[{near}]`?"));
         }
@@ -85,7 +85,7 @@ fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
 }
 
 /// Gives the attribute that was meant; other macros may have attributes of their own, so only a slip counts.
-pub(crate) fn misspelt(word: &Ident) -> Option<&'static str> {
+pub(crate) fn intended_attribute(word: &Ident) -> Option<&'static str> {
     nearest(&word.to_string(), ["inject", "serde"])
 }
 

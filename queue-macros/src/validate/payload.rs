@@ -4,10 +4,10 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Type, TypeReference, parse_quote_spanned};
 
-use super::types::{Traits, is_static, optional_reference, peeled};
+use super::types::{TypeFacts, is_static, optional_reference, peeled};
 use crate::diagnostics::Diagnostics;
 use crate::model::{Function, Storage};
-use crate::spelling::written;
+use crate::text::type_text;
 
 /// Decides how a parameter of this type is stored; none if it can't be, which is reported.
 pub(super) fn storage(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<Storage> {
@@ -20,7 +20,7 @@ pub(super) fn storage(ty: &Type, function: &Function, diagnostics: &mut Diagnost
         Storage::Owned(owned) | Storage::Optional(owned) | Storage::OptionalDeref(owned) => owned,
     };
     diagnostics.keep(check_owned(owned))?;
-    (!Traits::of(owned).is_bound_to(&function.signature.generics)).then_some(storage)
+    (!TypeFacts::of(owned).is_bound_to(&function.signature.generics)).then_some(storage)
 }
 
 fn stored(ty: &Type) -> syn::Result<Option<Storage>> {
@@ -35,23 +35,23 @@ fn stored(ty: &Type) -> syn::Result<Option<Storage>> {
     };
     check_reference(reference)?;
     Ok(Some(match owned(peeled(&reference.elem)) {
-        (owned, Deref::Yes) => Storage::OptionalDeref(owned),
-        (owned, Deref::No) => Storage::Optional(owned),
+        (owned, Borrowed::Unsized) => Storage::OptionalDeref(owned),
+        (owned, Borrowed::Sized) => Storage::Optional(owned),
     }))
 }
 
 /// Whether the owned type derefs to what is borrowed, rather than to be it.
-enum Deref {
-    Yes,
-    No,
+enum Borrowed {
+    Unsized,
+    Sized,
 }
 
-fn owned(borrowed: &Type) -> (Type, Deref) {
+fn owned(borrowed: &Type) -> (Type, Borrowed) {
     let span = borrowed.span();
     let unsized_name = match borrowed {
         Type::Slice(slice) => {
             let element = &slice.elem;
-            return (parse_quote_spanned!(span=> ::std::vec::Vec<#element>), Deref::Yes);
+            return (parse_quote_spanned!(span=> ::std::vec::Vec<#element>), Borrowed::Unsized);
         }
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
         _ => None,
@@ -61,9 +61,9 @@ fn owned(borrowed: &Type) -> (Type, Deref) {
         Some("Path") => parse_quote_spanned!(span=> ::std::path::PathBuf),
         Some("OsStr") => parse_quote_spanned!(span=> ::std::ffi::OsString),
         Some("CStr") => parse_quote_spanned!(span=> ::std::ffi::CString),
-        _ => return (borrowed.clone(), Deref::No),
+        _ => return (borrowed.clone(), Borrowed::Sized),
     };
-    (owned, Deref::Yes)
+    (owned, Borrowed::Unsized)
 }
 
 fn check_reference(reference: &TypeReference) -> syn::Result<()> {
@@ -85,8 +85,8 @@ fn check_reference(reference: &TypeReference) -> syn::Result<()> {
 
 /// Checks what is stored: it has a name and a size and borrows nothing.
 fn check_owned(ty: &Type) -> syn::Result<()> {
-    let traits = Traits::of(ty);
-    if let Some(opaque) = traits.opaque {
+    let facts = TypeFacts::of(ty);
+    if let Some(opaque) = facts.opaque {
         return Err(syn::Error::new_spanned(
             opaque,
             "a job is stored, so the types of its payload need names: write one in place of `impl`, such as `&str` for \
@@ -94,7 +94,7 @@ fn check_owned(ty: &Type) -> syn::Result<()> {
         ));
     }
     if let Type::TraitObject(object) = peeled(ty) {
-        let name = written(object.to_token_stream());
+        let name = type_text(object.to_token_stream());
         return Err(syn::Error::new_spanned(
             object,
             format!(
@@ -102,9 +102,9 @@ fn check_owned(ty: &Type) -> syn::Result<()> {
             ),
         ));
     }
-    if let Some(reference) = traits.reference {
+    if let Some(reference) = facts.reference {
         let (owned, _) = owned(peeled(&reference.elem));
-        let owned = written(owned.to_token_stream());
+        let owned = type_text(owned.to_token_stream());
         let owned =
             owned.rsplit_once("::").filter(|_| owned.starts_with("::std")).map_or(&*owned, |(_, name)| name);
         return Err(syn::Error::new_spanned(
@@ -112,7 +112,7 @@ fn check_owned(ty: &Type) -> syn::Result<()> {
             format!("a payload is stored, so it can't borrow here: write `{owned}`"),
         ));
     }
-    if let Some(lifetime) = traits.elided {
+    if let Some(lifetime) = facts.elided {
         return Err(syn::Error::new_spanned(
             lifetime,
             "a payload is stored, so it can't borrow: write an owned type, such as `String` for `Cow<'_, str>`",

@@ -3,45 +3,47 @@
 use quote::ToTokens as _;
 use syn::{LitStr, Type, TypeReference};
 
-use super::types::{Traits, is_static, optional_reference, peeled};
+use super::types::{TypeFacts, is_static, optional_reference, peeled};
 use crate::diagnostics::Diagnostics;
-use crate::model::{Broken, Form, Function, Parameter};
-use crate::spelling::written;
+use crate::model::{Function, InjectKind, Invalid, Parameter};
+use crate::text::type_text;
 
 /// Decides how a service of this type is passed; none if it can't be, which is reported.
-pub(super) fn form(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<Form> {
-    let form = diagnostics.keep(passed(ty))?;
-    let service = match &form {
-        Form::Shared(service) | Form::Optional(service) | Form::Exclusive(service) => service,
-        Form::Value => ty,
+pub(super) fn kind(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<InjectKind> {
+    let kind = diagnostics.keep(passed(ty))?;
+    let service = match &kind {
+        InjectKind::Shared(service) | InjectKind::Optional(service) | InjectKind::Exclusive(service) => {
+            service
+        }
+        InjectKind::Value => ty,
     };
-    let traits = Traits::of(service);
-    if let Some(opaque) = traits.opaque {
+    let facts = TypeFacts::of(service);
+    if let Some(opaque) = facts.opaque {
         diagnostics.error(
             opaque,
             "a service is found by its type, so that needs a name: write `&dyn Trait`, or the type itself",
         );
         return None;
     }
-    (!traits.is_bound_to(&function.signature.generics)).then_some(form)
+    (!facts.is_bound_to(&function.signature.generics)).then_some(kind)
 }
 
-fn passed(ty: &Type) -> syn::Result<Form> {
+fn passed(ty: &Type) -> syn::Result<InjectKind> {
     let ty = peeled(ty);
     if let Type::Reference(reference) = ty {
         check_lifetime(reference)?;
         let service = peeled(&reference.elem);
         return match reference.mutability {
-            None => Ok(Form::Shared(service.clone())),
+            None => Ok(InjectKind::Shared(service.clone())),
             Some(_) => exclusive(service),
         };
     }
     let Some(reference) = optional_reference(ty) else {
-        return Ok(Form::Value);
+        return Ok(InjectKind::Value);
     };
     check_lifetime(reference)?;
     match reference.mutability {
-        None => Ok(Form::Optional(peeled(&reference.elem).clone())),
+        None => Ok(InjectKind::Optional(peeled(&reference.elem).clone())),
         Some(mutability) => Err(syn::Error::new_spanned(
             mutability,
             "a unit of work can't be optional: write `&mut T`, or `Option<&T>` for a service that may be missing",
@@ -49,13 +51,13 @@ fn passed(ty: &Type) -> syn::Result<Form> {
     }
 }
 
-fn exclusive(unit: &Type) -> syn::Result<Form> {
+fn exclusive(unit: &Type) -> syn::Result<InjectKind> {
     match unit {
         Type::TraitObject(_) | Type::Slice(_) => Err(syn::Error::new_spanned(
             unit,
             "a unit of work is found by its own type: write that in place of a trait, as in `&mut Transaction`",
         )),
-        unit => Ok(Form::Exclusive(unit.clone())),
+        unit => Ok(InjectKind::Exclusive(unit.clone())),
     }
 }
 
@@ -70,16 +72,16 @@ fn check_lifetime(reference: &TypeReference) -> syn::Result<()> {
 }
 
 /// Refuses two parameters that would have one unit of work each to itself.
-pub(super) fn check_exclusive(parameters: &[Result<Parameter, Broken>], diagnostics: &mut Diagnostics) {
+pub(super) fn check_exclusive(parameters: &[Result<Parameter, Invalid>], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(String, Option<String>)> = Vec::new();
     for parameter in parameters {
         let Ok(Parameter::Service(service)) = parameter else {
             continue;
         };
-        let Form::Exclusive(unit) = &service.form else {
+        let InjectKind::Exclusive(unit) = &service.kind else {
             continue;
         };
-        let name = written(unit.to_token_stream());
+        let name = type_text(unit.to_token_stream());
         let unit = (name.clone(), service.key.as_ref().map(LitStr::value));
         if seen.contains(&unit) {
             diagnostics.error(

@@ -3,7 +3,7 @@
 use syn::spanned::Spanned as _;
 use syn::{GenericParam, ReturnType, Safety, Signature};
 
-use super::types::Traits;
+use super::types::TypeFacts;
 use crate::diagnostics::Diagnostics;
 use crate::model::{Attribute, Function};
 
@@ -105,7 +105,7 @@ fn check_return_type(signature: &Signature, diagnostics: &mut Diagnostics) {
     let ReturnType::Type(_, ty) = &signature.output else {
         return;
     };
-    if let Some(opaque) = Traits::of(ty).opaque {
+    if let Some(opaque) = TypeFacts::of(ty).opaque {
         diagnostics.error_at(
             opaque.span(),
             "a background job returns `()` or `Result<(), E>`: write the type's name in place of `impl`",

@@ -8,7 +8,7 @@ use syn::{
 
 /// What matters of a type, wherever in it.
 #[derive(Default)]
-pub(super) struct Traits<'a> {
+pub(super) struct TypeFacts<'a> {
     /// The first `impl Trait`.
     pub(super) opaque: Option<&'a TypeImplTrait>,
     /// The first reference that isn't `'static`.
@@ -23,11 +23,11 @@ pub(super) struct Traits<'a> {
     inferred: bool,
 }
 
-impl<'a> Traits<'a> {
+impl<'a> TypeFacts<'a> {
     pub(super) fn of(ty: &'a Type) -> Self {
-        let mut traits = Self::default();
-        traits.visit_type(ty);
-        traits
+        let mut facts = Self::default();
+        facts.visit_type(ty);
+        facts
     }
 
     /// Tells whether the type can't stand outside of the function, which is reported where its cause is.
@@ -44,7 +44,7 @@ impl<'a> Traits<'a> {
     }
 }
 
-impl<'a> Visit<'a> for Traits<'a> {
+impl<'a> Visit<'a> for TypeFacts<'a> {
     fn visit_type_impl_trait(&mut self, opaque: &'a TypeImplTrait) {
         self.opaque.get_or_insert(opaque);
     }
@@ -137,7 +137,7 @@ mod tests {
             (parse_quote!(Arc<dyn for<'b> Fn(&'b str)>), false),
         ] {
             let ty: Type = ty;
-            assert_eq!(Traits::of(&ty).is_bound_to(&generics), bound);
+            assert_eq!(TypeFacts::of(&ty).is_bound_to(&generics), bound);
         }
     }
 

@@ -3,12 +3,12 @@
 use syn::ext::IdentExt as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::model::{Attribute, Broken, Parameter, UniqueKey};
-use crate::spelling::{list, nearest};
+use crate::model::{Attribute, Invalid, Parameter, UniqueKey};
+use crate::text::{list, nearest};
 
 pub(super) fn check(
     attribute: &Attribute,
-    parameters: &[Result<Parameter, Broken>],
+    parameters: &[Result<Parameter, Invalid>],
     diagnostics: &mut Diagnostics,
 ) {
     let Some(unique) = &attribute.unique else { return };

@@ -20,7 +20,7 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Writes tokens of a type as one would type them: `Option<Vec<u8>>`, not `Option < Vec < u8 > >`.
-pub(crate) fn written(tokens: TokenStream) -> String {
+pub(crate) fn type_text(tokens: TokenStream) -> String {
     let mut text = String::new();
     for token in tokens {
         match token {
@@ -32,7 +32,7 @@ pub(crate) fn written(tokens: TokenStream) -> String {
                     Delimiter::None => ("", ""),
                 };
                 text.push_str(open);
-                text.push_str(&written(group.stream()));
+                text.push_str(&type_text(group.stream()));
                 text.push_str(close);
             }
             TokenTree::Punct(punct) => match (punct.as_char(), punct.spacing()) {
@@ -78,7 +78,7 @@ mod tests {
             "a::b::C<'static>",
             "&mut Tx",
         ] {
-            assert_eq!(written(text.parse().unwrap()), text);
+            assert_eq!(type_text(text.parse().unwrap()), text);
         }
     }
 }

@@ -5,10 +5,10 @@ use syn::spanned::Spanned as _;
 use syn::{Type, TypeParamBound};
 
 /// Gives the one token of a type that stands for all of it: `Mailer` in `&dyn Mailer`, `Vec` in `Vec<u8>`.
-pub(super) fn place(ty: &Type) -> Span {
+pub(super) fn main_span(ty: &Type) -> Span {
     let token = match ty {
-        Type::Reference(reference) => return place(&reference.elem),
-        Type::Paren(paren) => return place(&paren.elem),
+        Type::Reference(reference) => return main_span(&reference.elem),
+        Type::Paren(paren) => return main_span(&paren.elem),
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.span()),
         Type::TraitObject(object) => object.bounds.iter().find_map(|bound| match bound {
             TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| last.ident.span()),

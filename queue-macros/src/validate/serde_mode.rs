@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::{Attribute, Meta, Type};
 
 use super::types::{is_option, peeled};
-use crate::model::Coding;
+use crate::model::SerdeMode;
 
 /// What, said to serde, makes the reading or writing of a field another than its type's.
 const CUSTOM: &[&str] = &[
@@ -21,15 +21,15 @@ const CUSTOM: &[&str] = &[
 ];
 
 /// Decides by the parameter's type and its attributes of serde.
-pub(super) fn coding(ty: &Type, attributes: &[Attribute]) -> Coding {
+pub(super) fn serde_mode(ty: &Type, attributes: &[Attribute]) -> SerdeMode {
     let said = |words: &[&str]| attributes.iter().any(|attribute| says(attribute, words));
     // Serde reads the type's path from a text, in which there's no `$crate`.
     if said(CUSTOM) || contains(ty.to_token_stream(), &["$crate"]) {
-        Coding::Custom
+        SerdeMode::Custom
     } else if is_option(peeled(ty)) && !said(&["default"]) {
-        Coding::PlainOption
+        SerdeMode::PlainOption
     } else {
-        Coding::Plain
+        SerdeMode::Plain
     }
 }
 
@@ -59,10 +59,10 @@ mod tests {
         let option: Type = parse_quote!(Option<u8>);
         let number: Type = parse_quote!(u8);
 
-        assert!(matches!(coding(&number, &[]), Coding::Plain));
-        assert!(matches!(coding(&option, &[]), Coding::PlainOption));
-        assert!(matches!(coding(&option, &[parse_quote!(#[serde(default)])]), Coding::Plain));
-        assert!(matches!(coding(&option, &[parse_quote!(#[serde(with = "hex")])]), Coding::Custom));
-        assert!(matches!(coding(&number, &[parse_quote!(#[serde(rename = "with")])]), Coding::Plain));
+        assert!(matches!(serde_mode(&number, &[]), SerdeMode::Plain));
+        assert!(matches!(serde_mode(&option, &[]), SerdeMode::PlainOption));
+        assert!(matches!(serde_mode(&option, &[parse_quote!(#[serde(default)])]), SerdeMode::Plain));
+        assert!(matches!(serde_mode(&option, &[parse_quote!(#[serde(with = "hex")])]), SerdeMode::Custom));
+        assert!(matches!(serde_mode(&number, &[parse_quote!(#[serde(rename = "with")])]), SerdeMode::Plain));
     }
 }

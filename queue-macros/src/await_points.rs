@@ -12,7 +12,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, Item, Macro, Stmt, Token};
 
-use crate::spelling::written;
+use crate::text::type_text;
 
 /// How much of an operand is shown.
 const SHOWN: usize = 60;
@@ -31,10 +31,10 @@ struct Marker {
 impl VisitMut for Marker {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         // What is shown is the operand as it was written, without marks.
-        let place = match expr {
-            Expr::Await(awaited) => self.place(&awaited.base.to_token_stream(), awaited.base.span()),
+        let location = match expr {
+            Expr::Await(awaited) => self.location(&awaited.base.to_token_stream(), awaited.base.span()),
             Expr::Macro(call) if waits(&call.mac) => {
-                self.place(&call.mac.to_token_stream(), call.mac.path.span())
+                self.location(&call.mac.to_token_stream(), call.mac.path.span())
             }
             _ => return visit_mut::visit_expr_mut(self, expr),
         };
@@ -43,7 +43,7 @@ impl VisitMut for Marker {
             _ => (expr.span(), expr.span()),
         };
         visit_mut::visit_expr_mut(self, expr);
-        *expr = Expr::Verbatim(self.point(&place, &expr.to_token_stream(), ends));
+        *expr = Expr::Verbatim(self.point(&location, &expr.to_token_stream(), ends));
     }
 
     fn visit_block_mut(&mut self, block: &mut Block) {
@@ -79,25 +79,25 @@ impl VisitMut for Marker {
 
 impl Marker {
     /// Writes where a point is, as a constant.
-    fn place(&self, operand: &TokenStream, span: Span) -> TokenStream {
+    fn location(&self, operand: &TokenStream, span: Span) -> TokenStream {
         let private = &self.private;
-        let mut text = written(operand.clone());
+        let mut text = type_text(operand.clone());
         if text.chars().count() > SHOWN {
             text = text.chars().take(SHOWN).chain(['…']).collect();
         }
-        let (file, line, column) = location(span);
+        let (file, line, column) = line_and_column(span);
         quote! {
             #private::explore::Place { file: #file, line: #line, column: #column, text: #text }
         }
     }
 
     /// Writes the point around an expression. The parentheses stand where rustc would point in the unmarked program.
-    fn point(&self, place: &TokenStream, expr: &TokenStream, (first, last): (Span, Span)) -> TokenStream {
+    fn point(&self, location: &TokenStream, expr: &TokenStream, (first, last): (Span, Span)) -> TokenStream {
         let private = &self.private;
         let mut callee = Group::new(Delimiter::Parenthesis, quote!(#private::explore::passed));
         callee.set_span(first);
         let mut arguments =
-            Group::new(Delimiter::Parenthesis, quote!(#private::explore::point(&#place), (#expr,)));
+            Group::new(Delimiter::Parenthesis, quote!(#private::explore::point(&#location), (#expr,)));
         arguments.set_span(last);
         [TokenTree::Group(callee), TokenTree::Group(arguments)].into_iter().collect()
     }
@@ -113,7 +113,7 @@ fn is_one_of(call: &Macro, names: &[&str]) -> bool {
 }
 
 /// Tells the file, the line and the column, both from 1.
-fn location(span: Span) -> (String, u32, u32) {
+fn line_and_column(span: Span) -> (String, u32, u32) {
     if !proc_macro::is_available() {
         return (String::new(), 0, 0);
     }
