@@ -16,10 +16,10 @@ async fn divide(dividend: i64, divisor: i64) {
 }
 
 /// Tells what begins and how it ends, panics too: by then they are outcomes like any other.
-struct Told(Arc<dyn Worker>);
+struct Logged(Arc<dyn Worker>);
 
 #[async_trait]
-impl Worker for Told {
+impl Worker for Logged {
     async fn work(&self, context: &JobContext) -> Outcome {
         println!("{} begins", context.name());
         let outcome = self.0.work(context).await;
@@ -33,10 +33,10 @@ impl Worker for Told {
 }
 
 /// Answers with another outcome: what fails here isn't tried again.
-struct OnlyOnce(Arc<dyn Worker>);
+struct NoRetries(Arc<dyn Worker>);
 
 #[async_trait]
-impl Worker for OnlyOnce {
+impl Worker for NoRetries {
     async fn work(&self, context: &JobContext) -> Outcome {
         match self.0.work(context).await {
             Outcome::Failure(failure) => Outcome::Failure(failure.permanent()),
@@ -49,7 +49,8 @@ impl Worker for OnlyOnce {
 async fn main() -> Result<(), BoxError> {
     let queue = MemoryQueue::new();
     // The first one is outermost.
-    let service = QueueService::new(queue.clone(), jobs![divide]).layer(Told).layer(OnlyOnce).concurrency(1);
+    let service =
+        QueueService::new(queue.clone(), jobs![divide]).layer(Logged).layer(NoRetries).concurrency(1);
     queue.enqueue_all([divide::new(6, 2), divide::new(6, 0)]).await?;
     let running = Host::builder().service(service).build()?.start().await?;
 

@@ -10,32 +10,36 @@ use queue_core::{BoxError, JobContext, OutcomeKind, QueueExt as _, Services, bac
 use queue_tokio::{Host, MemoryQueue, QueueService};
 
 /// One for the process; asked for as a trait, so that a test can put another in its place.
-trait Clerk: Send + Sync {
-    fn sign(&self, text: &str) -> String;
+trait Mailer: Send + Sync {
+    fn send(&self, text: &str) -> String;
 }
 
-struct Bob;
+struct Smtp;
 
-impl Clerk for Bob {
-    fn sign(&self, text: &str) -> String {
-        format!("{text} (signed: Bob)")
+impl Mailer for Smtp {
+    fn send(&self, text: &str) -> String {
+        format!("{text} (sent by SMTP)")
     }
 }
 
 /// One for each attempt, made of other services.
-struct Desk {
-    clerk: Arc<dyn Clerk>,
+struct Checkout {
+    mailer: Arc<dyn Mailer>,
     attempt: u32,
 }
 
 /// One for each attempt, which has it to itself.
 #[derive(Debug, Default)]
-struct Ledger(Vec<String>);
+struct Transaction(Vec<String>);
 
 #[background_job(backoff = fixed("10ms"))]
-async fn book(#[inject] desk: &Desk, #[inject] ledger: &mut Ledger, cents: i64) -> Result<(), BoxError> {
-    ledger.0.push(desk.clerk.sign(&format!("{cents} cents")));
-    if cents > 100 && desk.attempt == 1 {
+async fn place_order(
+    #[inject] checkout: &Checkout,
+    #[inject] transaction: &mut Transaction,
+    cents: i64,
+) -> Result<(), BoxError> {
+    transaction.0.push(checkout.mailer.send(&format!("{cents} cents")));
+    if cents > 100 && checkout.attempt == 1 {
         return Err("the clerk wants to look at that again".into());
     }
     Ok(())
@@ -45,28 +49,33 @@ async fn book(#[inject] desk: &Desk, #[inject] ledger: &mut Ledger, cents: i64) 
 async fn main() -> Result<(), BoxError> {
     let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
     let services = Services::builder()
-        .singleton_as::<dyn Clerk>(Arc::new(Bob))
-        .scoped_fn(|clerk: Arc<dyn Clerk>, context: JobContext| Desk { clerk, attempt: context.attempt() })
+        .singleton_as::<dyn Mailer>(Arc::new(Smtp))
+        .scoped_fn(|mailer: Arc<dyn Mailer>, context: JobContext| Checkout {
+            mailer,
+            attempt: context.attempt(),
+        })
         .unit_of_work(
-            async || Ok::<_, Infallible>(Ledger::default()),
-            move |ledger: Ledger, outcome: OutcomeKind| {
+            async || Ok::<_, Infallible>(Transaction::default()),
+            move |transaction: Transaction, outcome: OutcomeKind| {
                 let ended = ended.clone();
-                async move { ended.send((outcome.is_success(), ledger)) }
+                async move { ended.send((outcome.is_success(), transaction)) }
             },
         )
         // What is missing, goes in circles or lives too long is found here, all of it, before anything runs.
         .build()?;
     let queue = MemoryQueue::new();
-    let host =
-        Host::builder().services(services).service(QueueService::new(queue.clone(), jobs![book])).build()?;
+    let host = Host::builder()
+        .services(services)
+        .service(QueueService::new(queue.clone(), jobs![place_order]))
+        .build()?;
     let running = host.start().await?;
 
-    queue.enqueue_all([book::new(5), book::new(500)]).await?;
+    queue.enqueue_all([place_order::new(5), place_order::new(500)]).await?;
     let mut committed = 0;
     while committed < 2
-        && let Some((success, ledger)) = ends.recv().await
+        && let Some((success, transaction)) = ends.recv().await
     {
-        println!("{} {ledger:?}", if success { "commit  " } else { "rollback" });
+        println!("{} {transaction:?}", if success { "commit  " } else { "rollback" });
         committed += u32::from(success);
     }
     running.stop().await?;

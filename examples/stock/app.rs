@@ -7,7 +7,7 @@ use queue_core::admin::QueueCounts;
 use queue_core::{BoxError, Jobs, Services, ServicesBuilder};
 use queue_tokio::{Host, QueueService};
 
-use crate::data::DataFolder;
+use crate::data_dir::DataFolder;
 use crate::database::Database;
 use crate::http::{self, HttpService};
 use crate::mailer::Mailer;
@@ -56,14 +56,15 @@ impl App {
             None => mailer::to_folder(&data.mail()),
         };
         let supplier = Supplier::new(format!("http://{supplier_address}"));
-        let shop = Shop { database: database.clone(), queues: queues.clone(), handling: settings.handling };
+        let shop =
+            Shop { database: database.clone(), queues: queues.clone(), photo_time: settings.photo_time };
         let tally = Tally::default();
 
         let page = web::router(shop.clone(), reports.clone());
         // Closures that take their time have workers of their own, so that they keep nothing else waiting.
-        let handling = QueueService::new(queues.closures, Jobs::new())
-            .named("handling")
-            .queues([jobs::HANDLING])
+        let photos = QueueService::new(queues.closures, Jobs::new())
+            .named("photos")
+            .queues([jobs::PHOTOS])
             .concurrency(64)
             .observe(tally.clone());
         let background = QueueService::new(queues.jobs, jobs::all())
@@ -75,7 +76,7 @@ impl App {
         let host = Host::builder()
             .services(services(database, reports.clone(), mailer, supplier).build()?)
             .service(HttpService::new("supplier", supplier_listener, stub::router()))
-            .service(handling)
+            .service(photos)
             .service(background)
             .service(HttpService::new("web", listener, page))
             .build()?;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::catalog;
-use crate::data::DataFolder;
+use crate::data_dir::DataFolder;
 use crate::import;
 use crate::settings::Settings;
 

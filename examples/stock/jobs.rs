@@ -3,8 +3,8 @@
 //! Each job may run more than once: after a failure, or when the program died before the job's end was recorded.
 //! So each says, in its comment, why a second run does no harm.
 
-mod handling;
 mod mail;
+mod photos;
 mod report;
 mod sync;
 
@@ -13,8 +13,8 @@ use queue_core::{JobError, Jobs, jobs};
 use crate::catalog::{self, Entry};
 use crate::database::Database;
 
-pub use handling::handle;
 pub use mail::mail_product;
+pub use photos::resize_photos;
 pub use report::report_stock;
 pub use sync::sync_product;
 
@@ -24,8 +24,8 @@ pub fn all() -> Jobs {
     jobs![mail_product, report_stock, sync_product]
 }
 
-/// The queue of the closures that [`handle`] new products.
-pub const HANDLING: &str = "handling";
+/// The queue of the closures that [`resize_photos`] new products.
+pub const PHOTOS: &str = "photos";
 
 /// The key under which each job's meta names its product.
 pub const SKU: &str = "sku";

@@ -10,7 +10,7 @@
 
 pub mod app;
 pub mod catalog;
-pub mod data;
+pub mod data_dir;
 pub mod database;
 pub mod demo;
 pub mod http;

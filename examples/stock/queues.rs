@@ -12,7 +12,7 @@ use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use queue_tokio::MemoryQueue;
 
-use crate::data::DataFolder;
+use crate::data_dir::DataFolder;
 
 /// The queues to choose from for the jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

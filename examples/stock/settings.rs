@@ -32,15 +32,15 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", requires = "demo")]
     pub products: Option<PathBuf>,
     /// How long somebody handles a new product
-    #[arg(skip = Self::HANDLING)]
-    pub handling: Duration,
+    #[arg(skip = Self::PHOTO_TIME)]
+    pub photo_time: Duration,
     /// After how long the jobs of a process that died are taken up by another
     #[arg(skip = Lease::DEFAULT_LENGTH)]
     pub lease: Duration,
 }
 
 impl Settings {
-    const HANDLING: Duration = Duration::from_secs(5);
+    const PHOTO_TIME: Duration = Duration::from_secs(5);
 
     /// Takes every default: what is said by `stock` alone.
     #[must_use]
@@ -52,7 +52,7 @@ impl Settings {
             smtp: None,
             demo: false,
             products: None,
-            handling: Self::HANDLING,
+            photo_time: Self::PHOTO_TIME,
             lease: Lease::DEFAULT_LENGTH,
         }
     }

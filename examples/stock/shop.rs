@@ -6,7 +6,7 @@ use queue_core::{NewJob, QueueError, QueueExt as _};
 
 use crate::catalog::{self, Revision};
 use crate::database::{Database, DatabaseError};
-use crate::jobs::{HANDLING, SKU, handle, mail_product, report_stock, sync_product};
+use crate::jobs::{PHOTOS, SKU, mail_product, report_stock, resize_photos, sync_product};
 use crate::product::Product;
 use crate::queues::Queues;
 
@@ -18,7 +18,7 @@ pub struct Shop {
     /// What is to be done for them.
     pub queues: Queues,
     /// How long somebody handles a new product.
-    pub handling: Duration,
+    pub photo_time: Duration,
 }
 
 impl Shop {
@@ -35,7 +35,7 @@ impl Shop {
         let sku = product.sku.clone();
         let added = self.database.run(move |connection| catalog::add(connection, &product)).await?;
         let Some(revision) = added else { return Err(AddError::Duplicate { sku }) };
-        self.enqueue_handling(sku.clone()).await?;
+        self.enqueue_photos(sku.clone()).await?;
         self.enqueue_jobs(&sku, revision).await?;
         Ok(())
     }
@@ -68,12 +68,12 @@ impl Shop {
     }
 
     /// A closure is background work too: it takes what it needs along.
-    async fn enqueue_handling(&self, sku: String) -> Result<(), QueueError> {
-        let (time, name) = (self.handling, sku.clone());
+    async fn enqueue_photos(&self, sku: String) -> Result<(), QueueError> {
+        let (time, name) = (self.photo_time, sku.clone());
         self.queues
             .closures
-            .enqueue_fn(move |scope| handle(scope, sku, time))
-            .queue(HANDLING)
+            .enqueue_fn(move |scope| resize_photos(scope, sku, time))
+            .queue(PHOTOS)
             .meta(SKU, name)
             .await?;
         Ok(())

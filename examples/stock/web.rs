@@ -1,8 +1,8 @@
 //! The catalogue over HTTP.
 
-mod intake;
+mod create_product;
+mod error;
 mod page;
-mod refusal;
 mod report;
 mod snapshot;
 
@@ -14,8 +14,8 @@ use axum::routing::{get, post};
 use crate::report::Reports;
 use crate::shop::Shop;
 
+use error::WebError;
 use page::Page;
-use refusal::Refusal;
 use snapshot::Snapshot;
 
 /// Routes requests: the page at `/`, its content as JSON at `/state`, new products to `/products`, the newest report.
@@ -23,15 +23,15 @@ pub fn router(shop: Shop, reports: Reports) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/state", get(state))
-        .route("/products", post(intake::add))
+        .route("/products", post(create_product::create_product))
         .with_state(shop)
         .merge(report::router(reports))
 }
 
-async fn page(State(shop): State<Shop>) -> Result<Html<String>, Refusal> {
+async fn page(State(shop): State<Shop>) -> Result<Html<String>, WebError> {
     Ok(Html(Page(&Snapshot::take(&shop).await?).to_string()))
 }
 
-async fn state(State(shop): State<Shop>) -> Result<Json<Snapshot>, Refusal> {
+async fn state(State(shop): State<Shop>) -> Result<Json<Snapshot>, WebError> {
     Ok(Json(Snapshot::take(&shop).await?))
 }

@@ -6,7 +6,7 @@ use queue_core::admin::{Filter, PageRequest};
 use queue_core::{Admin, JobRecord, QueueError, State};
 use serde::Serialize;
 
-use super::refusal::Refusal;
+use super::error::WebError;
 use crate::catalog::{self, Entry, Revision};
 use crate::jobs::SKU;
 use crate::shop::Shop;
@@ -41,7 +41,7 @@ impl Snapshot {
     /// How many jobs are shown.
     const SHOWN: usize = 500;
 
-    pub(super) async fn take(shop: &Shop) -> Result<Self, Refusal> {
+    pub(super) async fn take(shop: &Shop) -> Result<Self, WebError> {
         let stored = |connection: &_| Ok((catalog::list(connection)?, catalog::reported(connection)?));
         let (products, report) = shop.database.run(stored).await?;
         let mut jobs = listed(&*shop.queues.jobs).await?;

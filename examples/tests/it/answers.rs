@@ -30,7 +30,7 @@ impl Site {
         let folder = tempfile::tempdir()?;
         let database = Database::open(folder.path().join("stock.db"))?;
         let queues = Queues::over(Arc::new(MemoryQueue::new()));
-        let shop = Shop { database, queues: queues.clone(), handling: Duration::ZERO };
+        let shop = Shop { database, queues: queues.clone(), photo_time: Duration::ZERO };
         Ok(Self { router: web::router(shop, Reports::new(folder.path())), queues, _folder: folder })
     }
 

@@ -13,7 +13,7 @@ fn settings(folder: &Path) -> Settings {
     let mut settings = Settings::new();
     settings.demo = true;
     settings.data = Some(folder.to_owned());
-    settings.handling = Duration::ZERO;
+    settings.photo_time = Duration::ZERO;
     settings
 }
 

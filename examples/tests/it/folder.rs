@@ -3,7 +3,7 @@
 use std::fs;
 
 use queue_core::BoxError;
-use stock::data::{DataError, DataFolder};
+use stock::data_dir::{DataError, DataFolder};
 
 #[test]
 fn a_folder_of_somebody_else_is_left_alone() -> Result<(), BoxError> {

@@ -9,7 +9,7 @@ use stock::import;
 use stock::settings::Settings;
 
 /// Imports a file of this content, and gives the message.
-fn refusal(content: &[u8]) -> Result<String, BoxError> {
+fn import_error(content: &[u8]) -> Result<String, BoxError> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("products.csv");
     fs::write(&file, content)?;
@@ -25,7 +25,7 @@ fn the_products_of_the_demo_are_all_right() -> Result<(), BoxError> {
 
 #[test]
 fn a_value_that_is_no_number_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,cheap,2\n")?;
+    let message = import_error(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,cheap,2\n")?;
 
     assert_eq!(message, "FILE, line 3, column `price_cents`: `cheap`: invalid digit found in string");
     Ok(())
@@ -33,7 +33,7 @@ fn a_value_that_is_no_number_is_shown_with_its_line_and_column() -> Result<(), B
 
 #[test]
 fn a_product_that_is_not_valid_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,price_cents,stock\nA,a,-1,2\n")?;
+    let message = import_error(b"sku,name,price_cents,stock\nA,a,-1,2\n")?;
 
     assert_eq!(message, "FILE, line 2: `price_cents` must not be negative, and it is -1");
     Ok(())
@@ -41,7 +41,7 @@ fn a_product_that_is_not_valid_is_shown_with_its_line_and_column() -> Result<(),
 
 #[test]
 fn a_column_that_is_missing_is_named() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,stock\nA,a,2\n")?;
+    let message = import_error(b"sku,name,stock\nA,a,2\n")?;
 
     assert!(message.contains("FILE, line 2") && message.contains("missing field `price_cents`"), "{message}");
     Ok(())
@@ -49,7 +49,7 @@ fn a_column_that_is_missing_is_named() -> Result<(), BoxError> {
 
 #[test]
 fn a_product_that_comes_twice_is_shown_with_its_line() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,1,2\nA,c,1,2\n")?;
+    let message = import_error(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,1,2\nA,c,1,2\n")?;
 
     assert_eq!(message, "FILE, line 4, column `sku`: `A` was there before");
     Ok(())
@@ -57,7 +57,7 @@ fn a_product_that_comes_twice_is_shown_with_its_line() -> Result<(), BoxError> {
 
 #[test]
 fn a_line_of_another_length_is_named() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,price_cents,stock\nA,a\n")?;
+    let message = import_error(b"sku,name,price_cents,stock\nA,a\n")?;
 
     assert!(message.contains("FILE can't be read as CSV") && message.contains("line: 2"), "{message}");
     Ok(())
@@ -65,7 +65,7 @@ fn a_line_of_another_length_is_named() -> Result<(), BoxError> {
 
 #[test]
 fn a_file_that_is_not_text_is_said_to_be_none() -> Result<(), BoxError> {
-    let message = refusal(b"sku,name,price_cents,stock\nA,\xff\xfe,1,2\n")?;
+    let message = import_error(b"sku,name,price_cents,stock\nA,\xff\xfe,1,2\n")?;
 
     assert!(message.contains("FILE can't be read as CSV") && message.contains("UTF-8"), "{message}");
     Ok(())

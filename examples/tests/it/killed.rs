@@ -10,7 +10,7 @@ use std::time::Duration;
 use queue_core::{BoxError, State};
 use stock::app::App;
 use stock::catalog;
-use stock::data::DataFolder;
+use stock::data_dir::DataFolder;
 use stock::product::ProductForm;
 use stock::queues::QueueKind;
 use stock::settings::Settings;

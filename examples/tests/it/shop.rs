@@ -20,7 +20,7 @@ async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), B
     database.run(move |connection| catalog::add(connection, &product)).await?;
     // The queue of the earlier run is gone with its jobs.
     let queues = Queues::over(Arc::new(MemoryQueue::new()));
-    let shop = Shop { database: database.clone(), queues, handling: Duration::ZERO };
+    let shop = Shop { database: database.clone(), queues, photo_time: Duration::ZERO };
 
     let behind = shop.catch_up().await?;
     database.run(|connection| catalog::note_mail(connection, "TEA", "<1@example>")).await?;

@@ -12,7 +12,7 @@ use crate::shop::AddError;
 
 /// Why a request can't be met.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum WebError {
     /// It is no JSON, or not that of a product.
     #[error("the body is not the JSON of a product")]
     Malformed { field: Option<String>, source: serde_json::Error },
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     Queue(#[from] QueueError),
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         let error = self.to_string();
         let (status, answer) = match &self {
