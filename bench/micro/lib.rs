@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    Blocking, Body, BoxFuture, Clock, Delivery, Demand, JobContext, NewJob, AttemptRunner, Queue as _, Services,
-    Timestamp, Environment, background_job, jobs,
+    AttemptRunner, Blocking, Body, BoxFuture, Clock, Delivery, Demand, Environment, JobContext, NewJob,
+    Queue as _, Services, Timestamp, background_job, jobs,
 };
 use queue_tokio::MemoryQueue;
 

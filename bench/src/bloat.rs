@@ -3,9 +3,9 @@
 //!
 //! Ours alone, once, in this process; each of the three has a fresh server.
 
-mod course;
+mod backpressure;
+mod phases;
 mod recovery;
-mod room;
 
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::report::Report;
 use crate::server::Server;
 
-pub(crate) use course::Step;
+pub(crate) use phases::Step;
 pub(crate) use recovery::Recovery;
 
 /// How much is put through the queue.
@@ -54,10 +54,10 @@ pub(crate) struct Outcome {
 pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
     let server = Server::start()?;
     let place = server.told()?;
-    let steps = runtime()?.block_on(course::run(&server, setup.jobs, course::Elsewhere::Nothing))?;
+    let steps = runtime()?.block_on(phases::run(&server, setup.jobs, phases::Elsewhere::Nothing))?;
     drop(server);
     let held =
-        runtime()?.block_on(course::run(&Server::start()?, setup.held, course::Elsewhere::Transaction))?;
+        runtime()?.block_on(phases::run(&Server::start()?, setup.held, phases::Elsewhere::Transaction))?;
     let recoveries = runtime()?.block_on(recovery::run(&Server::start()?, setup.kills))?;
 
     Report::of_bloat(&Outcome { place, steps, held, recoveries })?

@@ -11,12 +11,14 @@ use crate::suite::Suite;
 /// A system that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Contender {
-    /// `MemoryQueue`, `SqliteQueue` or `PostgresQueue`, and `QueueService` in a `Host`.
-    Us,
-    /// `SqliteQueue`, where ours in memory is in the same suite.
-    UsInFile,
+    /// `MemoryQueue` and `QueueService` in a `Host`.
+    QueueTokio,
+    /// `SqliteQueue`, and the same.
+    QueueSqlite,
+    /// `PostgresQueue`, and the same.
+    QueuePostgres,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
-    Port,
+    Baseline,
     /// A tokio channel with a shared receiver.
     Mpsc,
     /// `tokio::spawn` for each job.
@@ -44,23 +46,36 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
+    /// Returns whether the system is one of this project.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::QueueTokio | Self::QueueSqlite | Self::QueuePostgres)
+    }
+
     /// Those that keep jobs in memory until a worker takes them.
-    pub(crate) const QUEUES: [Self; 4] = [Self::Us, Self::Port, Self::Mpsc, Self::Apalis];
+    pub(crate) const QUEUES: [Self; 4] = [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Apalis];
     /// Those that run jobs from memory.
-    pub(crate) const RUNNERS: [Self; 5] = [Self::Us, Self::Port, Self::Mpsc, Self::Spawn, Self::Apalis];
+    pub(crate) const RUNNERS: [Self; 5] =
+        [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Spawn, Self::Apalis];
     /// Those that hold jobs in memory, run or not.
     pub(crate) const HOLDERS: [Self; 6] =
-        [Self::Us, Self::Port, Self::Mpsc, Self::Spawn, Self::Apalis, Self::Payload];
+        [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Spawn, Self::Apalis, Self::Payload];
     /// Those that keep jobs in an SQLite file.
-    pub(crate) const FILES: [Self; 3] = [Self::Us, Self::Effectum, Self::ApalisSqlite];
+    pub(crate) const FILES: [Self; 3] = [Self::QueueSqlite, Self::Effectum, Self::ApalisSqlite];
     /// Those, and what SQLite gives at most.
-    pub(crate) const FILES_AND_RAW: [Self; 4] = [Self::Us, Self::Effectum, Self::ApalisSqlite, Self::Raw];
+    pub(crate) const FILES_AND_RAW: [Self; 4] =
+        [Self::QueueSqlite, Self::Effectum, Self::ApalisSqlite, Self::Raw];
     /// Those that keep jobs in PostgreSQL.
-    pub(crate) const SERVED: [Self; 6] =
-        [Self::Us, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Sqlxmq, Self::Fang];
+    pub(crate) const SERVED: [Self; 6] = [
+        Self::QueuePostgres,
+        Self::GraphileWorker,
+        Self::ApalisPostgres,
+        Self::Underway,
+        Self::Sqlxmq,
+        Self::Fang,
+    ];
     /// Those, and what PostgreSQL gives at most.
     pub(crate) const SERVED_AND_RAW: [Self; 7] = [
-        Self::Us,
+        Self::QueuePostgres,
         Self::GraphileWorker,
         Self::ApalisPostgres,
         Self::Underway,
@@ -70,17 +85,19 @@ impl Contender {
     ];
     /// Those in PostgreSQL that take many jobs in a call.
     pub(crate) const SERVED_IN_BULK: [Self; 5] =
-        [Self::Us, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Raw];
+        [Self::QueuePostgres, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Raw];
     /// Those in PostgreSQL that may keep up with 2,000 jobs a second. graphile_worker leaves thousands lying then.
-    pub(crate) const SERVED_SWIFTLY: [Self; 4] = [Self::Us, Self::ApalisPostgres, Self::Sqlxmq, Self::Raw];
+    pub(crate) const SERVED_AT_2000: [Self; 4] =
+        [Self::QueuePostgres, Self::ApalisPostgres, Self::Sqlxmq, Self::Raw];
 }
 
 impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Us => "us",
-            Self::UsInFile => "us, in a file",
-            Self::Port => "the straightforward port",
+            Self::QueueTokio => "queue-tokio",
+            Self::QueueSqlite => "queue-sqlite",
+            Self::QueuePostgres => "queue-postgres",
+            Self::Baseline => "the baseline",
             Self::Mpsc => "tokio mpsc, shared receiver",
             Self::Spawn => "tokio::spawn a job",
             Self::Apalis => "apalis MemoryStorage",

@@ -6,10 +6,10 @@
 
 mod bloat;
 mod case;
-mod kept;
 mod peer;
 mod report;
 mod results;
+mod resume;
 mod round;
 mod server;
 mod soak;

@@ -27,9 +27,10 @@ impl Peer {
             Contender::Underway => Some(Self::on_postgres("peer-underway")),
             Contender::Sqlxmq => Some(Self::on_postgres("peer-sqlxmq")),
             Contender::Fang => Some(Self::on_postgres("peer-fang")),
-            Contender::Us
-            | Contender::UsInFile
-            | Contender::Port
+            Contender::QueueTokio
+            | Contender::QueueSqlite
+            | Contender::QueuePostgres
+            | Contender::Baseline
             | Contender::Mpsc
             | Contender::Spawn
             | Contender::Apalis

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::Setup;
 use crate::bloat::Outcome;
 use crate::results::Results;
-use crate::soak::Course;
+use crate::soak::SoakResult;
 use crate::suite::Suite;
 use crate::targets;
 
@@ -70,8 +70,8 @@ impl Report {
     }
 
     /// Tells what becomes of our queue while many jobs go through it.
-    pub(crate) fn of_soak(courses: &[Course]) -> anyhow::Result<Self> {
-        let disk = harness::filesystem(harness::sites());
+    pub(crate) fn of_soak(soaks: &[SoakResult]) -> anyhow::Result<Self> {
+        let disk = harness::filesystem(harness::scratch_folder());
         Ok(Self {
             title: "Results, in the long run",
             word: "soak",
@@ -82,7 +82,7 @@ impl Report {
                 Suite::Curves.note()
             ),
             targets: None,
-            tables: soak::all(courses),
+            tables: soak::all(soaks),
         })
     }
 

@@ -13,14 +13,14 @@ pub(crate) struct Results {
     /// The server on which the systems kept their jobs, if there was one.
     pub(crate) place: String,
     /// What went wrong with peers and was measured again.
-    pub(crate) mishaps: Vec<String>,
+    pub(crate) retried: Vec<String>,
 }
 
 impl Results {
     /// Takes out what was measured of a case that can't be measured to the end, and says why.
     pub(crate) fn leave_out(&mut self, case: Case, error: &anyhow::Error) {
         self.figures.remove(&case);
-        self.mishaps.push(format!("{case} is left out: {error}"));
+        self.retried.push(format!("{case} is left out: {error}"));
     }
 
     pub(crate) fn add(&mut self, case: Case, figures: Figures) {
@@ -30,6 +30,12 @@ impl Results {
     /// Gives the cases that were measured and pass a test.
     pub(crate) fn cases(&self, test: impl Fn(&Case) -> bool) -> Vec<Case> {
         self.figures.keys().copied().filter(test).collect()
+    }
+
+    /// Returns the system of this project in the suite.
+    pub(crate) fn own(&self) -> Contender {
+        let own = self.figures.keys().map(|case| case.system).find(|system| system.is_own());
+        own.unwrap_or(Contender::QueueTokio)
     }
 
     /// Gives the case of a system under a load, if it was measured.

@@ -8,9 +8,9 @@ use harness::Figures;
 
 use crate::Setup;
 use crate::case::Case;
-use crate::kept::Kept;
 use crate::peer::Peer;
 use crate::results::Results;
+use crate::resume::Resume;
 use crate::server::Server;
 use crate::suite::Suite;
 
@@ -29,17 +29,17 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     if let Some(server) = &server {
         results.place = server.told()?;
     }
-    let mut kept = Kept::open(suite, setup)?;
-    if kept.count() > 0 {
+    let mut resume = Resume::open(suite, setup)?;
+    if resume.count() > 0 {
         let went_on =
-            format!("{} measurements are of a run that broke, which this one went on with", kept.count());
-        results.mishaps.push(went_on);
+            format!("{} measurements are of a run that broke, which this one went on with", resume.count());
+        results.retried.push(went_on);
     }
     for mut cases in workloads {
         for round in 0..=setup.rounds {
             let mut failed = Vec::new();
             for &case in &cases {
-                let figures = match kept.find(case, round) {
+                let figures = match resume.find(case, round) {
                     Some(figures) => figures,
                     None => match measure_again(case, round, server.as_ref(), &mut results) {
                         Ok(figures) => figures,
@@ -54,7 +54,7 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
                         }
                     },
                 };
-                kept.add(case, round, &figures)?;
+                resume.add(case, round, &figures)?;
                 eprintln!("round {round} of {}: {case}: {figures}", setup.rounds);
                 if round > 0 {
                     results.add(case, figures);
@@ -80,9 +80,9 @@ fn measure_again(
     for _ in 1..tries {
         match measure(case, server) {
             Err(error) => {
-                let mishap = format!("{case}, in round {round}, was measured again: {error}");
-                eprintln!("{mishap}");
-                results.mishaps.push(mishap);
+                let retry = format!("{case}, in round {round}, was measured again: {error}");
+                eprintln!("{retry}");
+                results.retried.push(retry);
             }
             measured => return measured,
         }

@@ -2,8 +2,8 @@
 //!
 //! Ours alone, once, in this process, one place after the other.
 
-mod course;
-mod watch;
+mod monitor;
+mod phases;
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use tokio::runtime::Builder;
 
 use crate::report::Report;
 
-pub(crate) use course::{BATCH, BOUND, KEPT, Part};
-pub(crate) use watch::{DELAY, EVERY};
+pub(crate) use monitor::{DELAY, EVERY};
+pub(crate) use phases::{BATCH, BOUND, KEPT, Part};
 
 /// How much is put through the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -25,13 +25,13 @@ pub(crate) struct Setup {
     #[arg(long, default_value_t = 3_000_000, value_parser = clap::value_parser!(u64).range(10_000..))]
     jobs_in_file: u64,
     /// Only in this place.
-    #[arg(long, value_name = "PLACE")]
-    only: Option<Place>,
+    #[arg(long, value_name = "MEDIUM")]
+    only: Option<Medium>,
 }
 
 /// Where the jobs are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Place {
+pub(crate) enum Medium {
     /// In memory.
     Memory,
     /// In an SQLite file.
@@ -45,7 +45,7 @@ impl Setup {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Medium {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory => "in memory",
@@ -56,23 +56,24 @@ impl fmt::Display for Place {
 
 /// What each part of the jobs cost in a place.
 #[derive(Debug)]
-pub(crate) struct Course {
-    pub(crate) place: Place,
+pub(crate) struct SoakResult {
+    pub(crate) medium: Medium,
     pub(crate) parts: Vec<Part>,
 }
 
 /// Soaks both places, shows what was found, and keeps it if it's complete.
 pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
-    let places = [(Place::Memory, setup.jobs), (Place::File, setup.jobs_in_file)];
-    let mut courses = Vec::new();
-    for (place, jobs) in places.into_iter().filter(|(place, _)| setup.only.is_none_or(|only| only == *place))
+    let media = [(Medium::Memory, setup.jobs), (Medium::File, setup.jobs_in_file)];
+    let mut soaks = Vec::new();
+    for (medium, jobs) in
+        media.into_iter().filter(|(medium, _)| setup.only.is_none_or(|only| only == *medium))
     {
         // A runtime for each, so that nothing of one goes on beside the next.
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
-        let parts = runtime.block_on(async { tokio::spawn(course::run(place, jobs)).await? })?;
-        courses.push(Course { place, parts });
+        let parts = runtime.block_on(async { tokio::spawn(phases::run(medium, jobs)).await? })?;
+        soaks.push(SoakResult { medium, parts });
     }
 
-    Report::of_soak(&courses)?.publish(setup.is_complete(), "a run with all settings by default")
+    Report::of_soak(&soaks)?.publish(setup.is_complete(), "a run with all settings by default")
 }

@@ -106,17 +106,18 @@ impl Suite {
     /// what takes it a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
-            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, Raw, Sqlxmq, Underway, Us, UsInFile,
+            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, QueuePostgres, QueueSqlite, Raw,
+            Sqlxmq, Underway,
         };
         match (self, load, system) {
-            (Self::Memory, Load::Depth { .. }, _) => 10,
+            (Self::Memory, Load::BesideWaiting { .. }, _) => 10,
             (Self::Memory, ..) => 100,
             (Self::Sqlite, Load::Enqueue { tasks: 1 }, Effectum | ApalisSqlite) => 10,
             (Self::Sqlite, Load::Enqueue { tasks: 1 }, _) => 20,
             (Self::Sqlite, Load::Bulk, ApalisSqlite) => 100,
             (Self::Sqlite, Load::Bulk, Effectum) => 200,
             (Self::Sqlite, Load::Bulk, _) => 500,
-            (Self::Sqlite, Load::Beside { .. }, _) => 50,
+            (Self::Sqlite, Load::BesideFinished { .. }, _) => 50,
             (Self::Sqlite, Load::Enqueue { .. }, ApalisSqlite) => 10,
             // What it has done slows it: twice the jobs take it four times as long.
             (Self::Sqlite, _, ApalisSqlite) => 5,
@@ -126,14 +127,14 @@ impl Suite {
             (Self::Postgres, Load::Enqueue { tasks: 1 }, GraphileWorker | Sqlxmq) => 3,
             (Self::Postgres, Load::Enqueue { tasks: 1 }, _) => 10,
             (Self::Postgres, Load::Enqueue { tasks: 256 }, _) => 200,
-            (Self::Postgres, Load::Enqueue { .. }, Us) => 100,
+            (Self::Postgres, Load::Enqueue { .. }, QueuePostgres) => 100,
             (Self::Postgres, Load::Enqueue { .. }, Raw) => 50,
             (Self::Postgres, Load::Enqueue { .. }, Fang) => 20,
             (Self::Postgres, Load::Enqueue { .. }, _) => 5,
             (Self::Postgres, Load::Bulk, Raw) => 500,
-            (Self::Postgres, Load::Bulk, Us) => 300,
-            (Self::Postgres, Load::Drain { .. }, Raw | Us) => 200,
-            (Self::Postgres, Load::Beside { .. }, _) => 50,
+            (Self::Postgres, Load::Bulk, QueuePostgres) => 300,
+            (Self::Postgres, Load::Drain { .. }, Raw | QueuePostgres) => 200,
+            (Self::Postgres, Load::BesideFinished { .. }, _) => 50,
             (Self::Postgres, Load::Drain { .. }, ApalisPostgres) => 20,
             (Self::Postgres, Load::Stream { .. }, GraphileWorker | ApalisPostgres | Sqlxmq | Raw) => 5,
             (Self::Postgres, _, Raw) => 50,
@@ -143,11 +144,11 @@ impl Suite {
             (Self::Curves, Load::Payload { bytes: 4_096 }, _) => 50,
             (Self::Curves, Load::Payload { bytes: 65_536 }, _) => 5,
             (Self::Curves, Load::Finished { .. }, _) => 200,
-            (Self::Curves, Load::Behind { .. } | Load::Beside { .. }, _) => 50,
-            (Self::Curves, Load::Batches { of: 1 }, UsInFile) => 10,
-            (Self::Curves, Load::Batches { of: 10 } | Load::Drain { workers: 1 }, UsInFile) => 50,
-            (Self::Curves, Load::Batches { of: 1_000 }, UsInFile) => 500,
-            (Self::Curves, _, UsInFile) => 100,
+            (Self::Curves, Load::BehindReady { .. } | Load::BesideFinished { .. }, _) => 50,
+            (Self::Curves, Load::Batches { of: 1 }, QueueSqlite) => 10,
+            (Self::Curves, Load::Batches { of: 10 } | Load::Drain { workers: 1 }, QueueSqlite) => 50,
+            (Self::Curves, Load::Batches { of: 1_000 }, QueueSqlite) => 500,
+            (Self::Curves, _, QueueSqlite) => 100,
             (Self::Curves, ..) => 1_000,
         }
     }

@@ -4,23 +4,23 @@
 //! what it doesn't do costs it nothing here. Peers on SQLite and on PostgreSQL are programs of their own, in `peers/`.
 
 mod apalis;
+mod baseline;
 mod mpsc;
 mod payload;
-mod port;
+mod queue_postgres;
+mod queue_sqlite;
+mod queue_tokio;
 mod raw_on_postgres;
 mod raw_on_sqlite;
 mod spawn;
-mod us;
-mod us_on_postgres;
-mod us_on_sqlite;
 
 pub(crate) use apalis::Apalis;
+pub(crate) use baseline::Baseline;
 pub(crate) use mpsc::Mpsc;
 pub(crate) use payload::Payloads;
-pub(crate) use port::Port;
+pub(crate) use queue_postgres::PostgresSystem;
+pub(crate) use queue_sqlite::SqliteSystem;
+pub(crate) use queue_tokio::{MemorySystem, welcome};
 pub(crate) use raw_on_postgres::RawOnPostgres;
 pub(crate) use raw_on_sqlite::RawOnSqlite;
 pub(crate) use spawn::Spawn;
-pub(crate) use us::{Us, welcome};
-pub(crate) use us_on_postgres::UsOnPostgres;
-pub(crate) use us_on_sqlite::UsOnSqlite;

@@ -76,23 +76,23 @@ pub(crate) fn judge(suite: Suite, results: &Results) -> Vec<Target> {
 
 /// Our figure divided by a peer's.
 fn against(results: &Results, load: Load, peer: Contender, metric: Metric) -> Option<Series> {
-    ratio(results, (load, Contender::Us), (load, peer), metric)
+    ratio(results, (load, results.own()), (load, peer), metric)
 }
 
 /// Our rate under one load divided by that under another.
 fn rate_to(results: &Results, load: Load, to: Load) -> Option<Series> {
-    ratio(results, (load, Contender::Us), (to, Contender::Us), Metric::Rate)
+    ratio(results, (load, results.own()), (to, results.own()), Metric::Rate)
 }
 
 /// What a claim costs in a place that holds many jobs, as a part of what it costs in an empty one.
 fn flatness(results: &Results, place: &str) -> Target {
-    let others = results.cases(|case| matches!(case.load, Load::Beside { .. })).into_iter();
+    let others = results.cases(|case| matches!(case.load, Load::BesideFinished { .. })).into_iter();
     let others = others.filter_map(|case| match case.load {
-        Load::Beside { others } => Some(others),
+        Load::BesideFinished { others } => Some(others),
         _ => None,
     });
     let most = others.max().unwrap_or(1_000_000);
-    let load = |others| (Load::Beside { others }, Contender::Us);
+    let load = |others| (Load::BesideFinished { others }, results.own());
     let cost = ratio(results, load(most), load(0), Metric::Claim);
     let figure = format!("claim beside {most} finished and {most} scheduled jobs ÷ in an empty {place}");
     Target::new(figure, Bound::AtMost(1.3), cost)

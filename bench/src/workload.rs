@@ -5,7 +5,7 @@ mod curves;
 mod depth;
 mod finished;
 mod flatness;
-mod hand_clock;
+mod manual_clock;
 
 use clap::ValueEnum;
 use harness::{Figures, LATENCY_JOBS, Load, System, WORKERS, Waits};
@@ -14,7 +14,8 @@ use crate::Setup;
 use crate::case::{Case, Contender};
 use crate::suite::Suite;
 use crate::systems::{
-    Apalis, Mpsc, Payloads, Port, RawOnPostgres, RawOnSqlite, Spawn, Us, UsOnPostgres, UsOnSqlite,
+    Apalis, Baseline, MemorySystem, Mpsc, Payloads, PostgresSystem, RawOnPostgres, RawOnSqlite, Spawn,
+    SqliteSystem,
 };
 
 /// A comparison: a table of the report, or two.
@@ -67,11 +68,15 @@ impl Workload {
     }
 
     fn pairs(self, suite: Suite, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
-        let (queues, runners) = match suite {
+        let (own, queues, runners): (&[_], _, _) = match suite {
             Suite::Curves => return curves::pairs(self, jobs, full),
-            Suite::Memory => (&Contender::QUEUES[..], &Contender::RUNNERS[..]),
-            Suite::Sqlite => (&Contender::FILES_AND_RAW[..], &Contender::FILES[..]),
-            Suite::Postgres => (&Contender::SERVED[..], &Contender::SERVED_AND_RAW[..]),
+            Suite::Memory => (&[Contender::QueueTokio], &Contender::QUEUES[..], &Contender::RUNNERS[..]),
+            Suite::Sqlite => {
+                (&[Contender::QueueSqlite], &Contender::FILES_AND_RAW[..], &Contender::FILES[..])
+            }
+            Suite::Postgres => {
+                (&[Contender::QueuePostgres], &Contender::SERVED[..], &Contender::SERVED_AND_RAW[..])
+            }
         };
         let loads: Vec<(Load, &[Contender])> = match (suite, self) {
             (Suite::Memory, Self::Enqueue) => {
@@ -80,21 +85,20 @@ impl Workload {
             (Suite::Sqlite, Self::Enqueue) => vec![
                 (Load::Enqueue { tasks: 1 }, queues),
                 (Load::Enqueue { tasks: 32 }, runners),
-                (Load::Enqueue { tasks: 256 }, &[Contender::Us]),
+                (Load::Enqueue { tasks: 256 }, own),
             ],
             (Suite::Postgres, Self::Enqueue) => vec![
                 (Load::Enqueue { tasks: 1 }, runners),
                 (Load::Enqueue { tasks: 32 }, runners),
-                (Load::Enqueue { tasks: 256 }, &[Contender::Us]),
+                (Load::Enqueue { tasks: 256 }, own),
             ],
             (Suite::Postgres, Self::Bulk) => vec![(Load::Bulk, &Contender::SERVED_IN_BULK)],
             (_, Self::Bulk) => vec![(Load::Bulk, queues)],
             (Suite::Memory, Self::Drain) => vec![(Load::Drain { workers: WORKERS }, queues)],
             (Suite::Postgres, Self::Drain) => vec![(Load::Drain { workers: WORKERS }, runners)],
-            (Suite::Sqlite, Self::Drain) => vec![
-                (Load::Drain { workers: WORKERS }, queues),
-                (Load::Drain { workers: 256 }, &[Contender::Us]),
-            ],
+            (Suite::Sqlite, Self::Drain) => {
+                vec![(Load::Drain { workers: WORKERS }, queues), (Load::Drain { workers: 256 }, own)]
+            }
             (Suite::Memory, Self::Stream) => vec![(Load::Stream { tasks: 1, threads: None }, runners)],
             (Suite::Sqlite | Suite::Postgres, Self::Stream) => {
                 vec![(Load::Stream { tasks: 32, threads: None }, runners)]
@@ -102,21 +106,21 @@ impl Workload {
             (_, Self::Latency) => vec![(Load::Latency, runners)],
             (_, Self::Steady) => vec![
                 (Load::Steady { rate: 200 }, runners),
-                (Load::Steady { rate: 2_000 }, &Contender::SERVED_SWIFTLY),
+                (Load::Steady { rate: 2_000 }, &Contender::SERVED_AT_2000),
             ],
             (_, Self::Memory) => vec![(Load::Memory, &Contender::HOLDERS)],
             (_, Self::Depth) => depth::depths(full)
                 .flat_map(|waiting| {
-                    [Waits::ForWorker, Waits::ForTime].map(|waits| Load::Depth { waiting, waits })
+                    [Waits::ForWorker, Waits::ForTime].map(|waits| Load::BesideWaiting { waiting, waits })
                 })
-                .map(|load| (load, &[Contender::Us][..]))
+                .map(|load| (load, own))
                 .collect(),
-            (_, Self::Threads) => [1, 2]
-                .map(|threads| (Load::Stream { tasks: 1, threads: Some(threads) }, &[Contender::Us][..]))
-                .to_vec(),
+            (_, Self::Threads) => {
+                [1, 2].map(|threads| (Load::Stream { tasks: 1, threads: Some(threads) }, own)).to_vec()
+            }
             (_, Self::Flatness) => {
                 // 1,000,000 with as many jobs as are measured by default.
-                [0, jobs * 10].map(|others| (Load::Beside { others }, &[Contender::Us][..])).to_vec()
+                [0, jobs * 10].map(|others| (Load::BesideFinished { others }, own)).to_vec()
             }
             // Only a curve.
             (Suite::Curves, _) | (_, Self::Backlog | Self::Finished | Self::Payload | Self::Batches) => {
@@ -134,22 +138,22 @@ impl Workload {
 pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
     harness::runtime(case.load)?.block_on(async move {
         match (case.suite, case.system) {
-            (Suite::Memory | Suite::Curves, Contender::Us) => match case.load {
-                Load::Depth { waiting, waits } => depth::measure(waiting, waits, case.jobs).await,
+            (_, Contender::QueueTokio) => match case.load {
+                Load::BesideWaiting { waiting, waits } => depth::measure(waiting, waits, case.jobs).await,
                 Load::Finished { kept } => finished::measure(kept, case.jobs).await,
-                _ => on::<Us>(case).await,
+                _ => on::<MemorySystem>(case).await,
             },
-            (Suite::Sqlite, Contender::Us) | (_, Contender::UsInFile) => match case.load {
-                Load::Behind { others } => flatness::behind_ready(others, case.jobs).await,
-                Load::Beside { others } => flatness::in_a_file(others, case.jobs).await,
-                _ => on::<UsOnSqlite>(case).await,
+            (_, Contender::QueueSqlite) => match case.load {
+                Load::BehindReady { others } => flatness::behind_ready(others, case.jobs).await,
+                Load::BesideFinished { others } => flatness::in_a_file(others, case.jobs).await,
+                _ => on::<SqliteSystem>(case).await,
             },
-            (Suite::Postgres, Contender::Us) => match case.load {
-                Load::Beside { others } => flatness::on_a_server(others, case.jobs).await,
-                _ => on::<UsOnPostgres>(case).await,
+            (_, Contender::QueuePostgres) => match case.load {
+                Load::BesideFinished { others } => flatness::on_a_server(others, case.jobs).await,
+                _ => on::<PostgresSystem>(case).await,
             },
             (Suite::Postgres, Contender::Raw) => on::<RawOnPostgres>(case).await,
-            (_, Contender::Port) => on::<Port>(case).await,
+            (_, Contender::Baseline) => on::<Baseline>(case).await,
             (_, Contender::Mpsc) => on::<Mpsc>(case).await,
             (_, Contender::Spawn) => on::<Spawn>(case).await,
             (_, Contender::Apalis) => on::<Apalis>(case).await,

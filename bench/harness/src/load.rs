@@ -44,7 +44,7 @@ pub enum Load {
     /// Jobs lie and wait.
     Memory,
     /// Jobs come and go beside so many that wait, in memory.
-    Depth {
+    BesideWaiting {
         /// How many others wait.
         waiting: u64,
         /// What they wait for.
@@ -56,12 +56,12 @@ pub enum Load {
         kept: usize,
     },
     /// Jobs come and go behind so many that are ready, on a disk.
-    Behind {
+    BehindReady {
         /// How many are ready.
         others: u64,
     },
     /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, on a disk.
-    Beside {
+    BesideFinished {
         /// How many of each sort.
         others: u64,
     },

@@ -2,11 +2,11 @@
 //!
 //! Every measurement waits for a notification, never for time; only the pace of single jobs is time.
 
-mod fill;
+mod enqueue;
 mod latency;
-mod passage;
 mod payload;
 mod steady;
+mod throughput;
 
 use std::thread::available_parallelism;
 
@@ -17,7 +17,7 @@ use crate::figures::Figures;
 use crate::load::Load;
 use crate::system::{System, WORKERS};
 
-pub use fill::BATCH;
+pub use enqueue::BATCH;
 pub use latency::JOBS as LATENCY_JOBS;
 
 /// Measures so many jobs on a system under a load.
@@ -31,33 +31,36 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
     let ahead = (jobs / 10).max(64);
     match load {
         Load::Enqueue { tasks } => {
-            fill::rate::<S>(ahead, tasks).await?;
-            fill::rate::<S>(jobs, tasks).await
+            enqueue::rate::<S>(ahead, tasks).await?;
+            enqueue::rate::<S>(jobs, tasks).await
         }
         Load::Bulk => {
-            fill::bulk::<S>(ahead, BATCH).await?;
-            fill::bulk::<S>(jobs, BATCH).await
+            enqueue::bulk::<S>(ahead, BATCH).await?;
+            enqueue::bulk::<S>(jobs, BATCH).await
         }
         Load::Batches { of } => {
-            fill::bulk::<S>(ahead, of).await?;
-            fill::bulk::<S>(jobs, of).await
+            enqueue::bulk::<S>(ahead, of).await?;
+            enqueue::bulk::<S>(jobs, of).await
         }
         Load::Payload { bytes } => {
             payload::measure::<S>(ahead, bytes).await?;
             payload::measure::<S>(jobs, bytes).await
         }
         Load::Drain { workers } => {
-            passage::drain::<S>(ahead, workers).await?;
-            passage::drain::<S>(jobs, workers).await
+            throughput::drain::<S>(ahead, workers).await?;
+            throughput::drain::<S>(jobs, workers).await
         }
         Load::Stream { tasks, .. } => {
-            passage::stream::<S>(ahead, tasks).await?;
-            passage::stream::<S>(jobs, tasks).await
+            throughput::stream::<S>(ahead, tasks).await?;
+            throughput::stream::<S>(jobs, tasks).await
         }
         Load::Latency => latency::measure::<S>(jobs, WORKERS).await,
         Load::Steady { rate } => steady::measure::<S>(jobs, rate).await,
-        Load::Memory => fill::memory::<S>(jobs).await,
-        Load::Depth { .. } | Load::Finished { .. } | Load::Behind { .. } | Load::Beside { .. } => {
+        Load::Memory => enqueue::memory::<S>(jobs).await,
+        Load::BesideWaiting { .. }
+        | Load::Finished { .. }
+        | Load::BehindReady { .. }
+        | Load::BesideFinished { .. } => {
             anyhow::bail!("only our own queues are put under {load:?}")
         }
     }

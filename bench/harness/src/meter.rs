@@ -4,28 +4,28 @@ use std::time::{Duration, Instant};
 
 use crate::database::Database;
 use crate::figures::{Figures, Metric};
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::usage;
 
 /// Where all meters stood when a run began.
 #[derive(Debug)]
-pub(crate) struct Meter<'site> {
-    served: Option<Served<'site>>,
+pub(crate) struct Meter<'scratch> {
+    served: Option<Served<'scratch>>,
     cpu: Duration,
     start: Instant,
 }
 
 #[derive(Debug)]
-struct Served<'site> {
-    database: &'site Database,
+struct Served<'scratch> {
+    database: &'scratch Database,
     cpu: Duration,
     logged: u64,
 }
 
-impl<'site> Meter<'site> {
+impl<'scratch> Meter<'scratch> {
     /// Starts to measure what is done at a site.
-    pub(crate) async fn start(site: &'site Site) -> anyhow::Result<Self> {
-        let served = match site.served() {
+    pub(crate) async fn start(scratch: &'scratch Scratch) -> anyhow::Result<Self> {
+        let served = match scratch.served() {
             Some(database) => {
                 let logged = database.logged().await?;
                 Some(Served { database, cpu: database.server().cpu()?, logged })

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::tally::{Payload, Tally};
 
 /// How many jobs a system runs at once, where nothing else is said.
@@ -18,7 +18,7 @@ pub trait System: Sized + Send + 'static {
     type Workers: Send;
 
     /// Makes it, empty and without workers.
-    fn open(site: &Site, tally: Tally) -> impl Future<Output = anyhow::Result<Self>> + Send;
+    fn open(scratch: &Scratch, tally: Tally) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
     /// Gives one more task its way in.
     fn producer(&self) -> Self::Producer;

@@ -4,7 +4,7 @@ use divan::{AllocProfiler, Bencher};
 use futures_executor::block_on;
 use micro::{delivered, runner, stored, welcome, welcome_by_repo, welcome_in_context};
 use queue_core::{
-    Body, Delivery, Demand, NewJob, AttemptRunner, Queue as _, QueueExt as _, Settlement, Transition,
+    AttemptRunner, Body, Delivery, Demand, NewJob, Queue as _, QueueExt as _, Settlement, Transition,
 };
 use queue_tokio::MemoryQueue;
 

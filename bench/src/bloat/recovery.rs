@@ -9,8 +9,8 @@ use queue_postgres::PostgresQueue;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use super::course::job;
-use super::room::Room;
+use super::backpressure::Backpressure;
+use super::phases::job;
 use crate::server::Server;
 
 /// So many jobs have to run before each kill, and after it.
@@ -39,12 +39,12 @@ pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recov
     for first in 0..u64::from((2 * IN_FULL_SWING + 10_000) * kills) / BATCH {
         queue.push((first * BATCH..(first + 1) * BATCH).map(job).collect()).await?;
     }
-    let room = Room::of(0);
-    let running = room.start(queue.clone()).await?;
+    let backpressure = Backpressure::of(0);
+    let running = backpressure.start(queue.clone()).await?;
 
     let mut recoveries = Vec::new();
     for _ in 0..kills {
-        room.enter(IN_FULL_SWING).await?;
+        backpressure.enter(IN_FULL_SWING).await?;
         let killed = Instant::now();
         block_in_place(|| {
             server.kill();
@@ -52,10 +52,10 @@ pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recov
         })?;
         let (dead, since, ready) = (killed.elapsed(), SystemTime::now(), Instant::now());
         // Those that were in hand have run meanwhile.
-        room.fill();
+        backpressure.fill();
         let refused = push_until_taken(&queue).await?;
         let pushed = ready.elapsed();
-        room.enter(IN_FULL_SWING).await?;
+        backpressure.enter(IN_FULL_SWING).await?;
         let completed = first_completed(&database, since).await?;
         let recovery = Recovery { dead, completed, pushed, refused };
         eprintln!("{recovery:?}");

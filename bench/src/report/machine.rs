@@ -42,7 +42,7 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
     let (size, place) = match suite {
         Suite::Memory => (format!("{jobs} jobs a measurement"), String::new()),
         Suite::Sqlite | Suite::Curves => {
-            let disk = harness::filesystem(harness::sites());
+            let disk = harness::filesystem(harness::scratch_folder());
             (
                 parts(jobs),
                 format!("- files on {disk}, a fresh one for each measurement\n- {}\n", suite.note()),
@@ -50,9 +50,9 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
         }
         Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
     };
-    let mishaps: String = results.mishaps.iter().map(|mishap| format!("- {mishap}\n")).collect();
+    let retried: String = results.retried.iter().map(|retry| format!("- {retry}\n")).collect();
     Ok(format!(
-        "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}{mishaps}",
+        "- {} rounds after one to warm up, {size}, systems alternating\n{}{place}{retried}",
         setup.rounds,
         machine(suite)?,
     ))

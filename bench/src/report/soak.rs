@@ -4,20 +4,20 @@ use harness::Series;
 
 use super::quantity::short;
 use super::table::Table;
-use crate::soak::{BATCH, BOUND, Course, DELAY, EVERY, KEPT, Part, Place};
+use crate::soak::{BATCH, BOUND, DELAY, EVERY, KEPT, Medium, Part, SoakResult};
 
-pub(super) fn all(courses: &[Course]) -> Vec<Table> {
-    courses.iter().map(parts).chain([growth(courses)]).collect()
+pub(super) fn all(soaks: &[SoakResult]) -> Vec<Table> {
+    soaks.iter().map(parts).chain([growth(soaks)]).collect()
 }
 
-fn parts(course: &Course) -> Table {
-    let name = match course.place {
-        Place::Memory => "soak-memory",
-        Place::File => "soak-file",
+fn parts(soak: &SoakResult) -> Table {
+    let name = match soak.medium {
+        Medium::Memory => "soak-memory",
+        Medium::File => "soak-file",
     };
-    let kept = match course.place {
-        Place::Memory => String::new(),
-        Place::File => format!(" Finished jobs are kept for {KEPT:?}."),
+    let kept = match soak.medium {
+        Medium::Memory => String::new(),
+        Medium::File => format!(" Finished jobs are kept for {KEPT:?}."),
     };
     let note = format!(
         "Jobs are pushed {BATCH} a call and run at once by 64 workers, {BOUND} waiting at most. One of {EVERY} fails once and is \
@@ -25,7 +25,7 @@ fn parts(course: &Course) -> Table {
          resident memory and the file with its log are as they are at its end. Start is from before the call that enqueues to \
          the job's first line, in µs, of jobs that neither fail nor are delayed. The chart shows jobs/s; longer is better."
     );
-    let mut table = Table::new(name, format!("Flat out, {}", course.place), note);
+    let mut table = Table::new(name, format!("Flat out, {}", soak.medium), note);
     table.header(&[
         "jobs so far",
         "jobs/s",
@@ -36,7 +36,7 @@ fn parts(course: &Course) -> Table {
         "p99",
         "p99.9",
     ]);
-    for part in &course.parts {
+    for part in &soak.parts {
         table.bar(short(part.done as f64), Series::new([part.rate]).as_ref(), true);
         let cells = [
             part.done.to_string(),
@@ -62,13 +62,13 @@ const GROWTH: [Figure; 5] = [
 ];
 
 /// How the last part is to the second; in the first all is still new.
-fn growth(courses: &[Course]) -> Table {
+fn growth(soaks: &[SoakResult]) -> Table {
     let mut table = Table::new("soak-growth", "Growth", "The last part's figure ÷ the second's.");
-    let places: Vec<_> = courses.iter().map(|course| course.place.to_string()).collect();
-    table.header(&["figure"].into_iter().chain(places.iter().map(String::as_str)).collect::<Vec<_>>());
+    let media: Vec<_> = soaks.iter().map(|soak| soak.medium.to_string()).collect();
+    table.header(&["figure"].into_iter().chain(media.iter().map(String::as_str)).collect::<Vec<_>>());
     for (name, figure) in GROWTH {
-        let growths = courses.iter().map(|course| {
-            let (last, second) = (course.parts.last().and_then(figure), course.parts.get(1).and_then(figure));
+        let growths = soaks.iter().map(|soak| {
+            let (last, second) = (soak.parts.last().and_then(figure), soak.parts.get(1).and_then(figure));
             last.zip(second).map_or_else(|| "–".to_owned(), |(last, second)| format!("{:.2}", last / second))
         });
         table.row([name.to_owned()].into_iter().chain(growths));

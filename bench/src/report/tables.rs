@@ -32,10 +32,18 @@ fn rates(
     is_shown: impl Fn(Load) -> bool,
 ) -> Table {
     let mut table = Table::new(name, title, format!("{note} The chart shows jobs/s; longer is better."));
-    table.header(&["system", "jobs", "jobs/s", "spread", "us ÷ it", "CPU-s per 100,000", "us ÷ it (CPU)"]);
+    table.header(&[
+        "system",
+        "jobs",
+        "jobs/s",
+        "spread",
+        "ours ÷ it",
+        "CPU-s per 100,000",
+        "ours ÷ it (CPU)",
+    ]);
     for case in results.cases(|case| is_shown(case.load)) {
         let rate = results.series(case, Metric::Rate);
-        table.bar(case.label(), rate.as_ref(), case.system == Contender::Us);
+        table.bar(case.label(), rate.as_ref(), case.system.is_own());
         table.row([
             case.label(),
             short(case.jobs as f64),
@@ -53,11 +61,11 @@ fn latency(results: &Results, name: &'static str) -> Table {
     let note =
         "200 jobs, 5 ms apart, on an idle system, in µs. The chart shows the medians; shorter is better.";
     let mut table = Table::new(name, "Start latency", note);
-    table.header(&["system", "p50", "spread", "us ÷ it", "p99", "spread", "us ÷ it (p99)"]);
+    table.header(&["system", "p50", "spread", "ours ÷ it", "p99", "spread", "ours ÷ it (p99)"]);
     for case in results.cases(|case| case.load == Load::Latency) {
         let middle = results.series(case, Metric::StartMedian);
         let slowest = results.series(case, Metric::StartP99);
-        table.bar(case.system.to_string(), middle.as_ref(), case.system == Contender::Us);
+        table.bar(case.system.to_string(), middle.as_ref(), case.system.is_own());
         table.row([
             case.system.to_string(),
             median(middle.as_ref()),
@@ -79,9 +87,9 @@ fn flatness(results: &Results, name: &'static str, place: &str) -> Table {
     );
     let mut table = Table::new(name, "Cost of a job beside others", note);
     table.header(&["others", "push", "÷ empty", "claim", "÷ empty", "settle", "÷ empty"]);
-    for case in results.cases(|case| matches!(case.load, Load::Beside { .. })) {
-        let Load::Beside { others } = case.load else { continue };
-        let empty = Case { load: Load::Beside { others: 0 }, ..case };
+    for case in results.cases(|case| matches!(case.load, Load::BesideFinished { .. })) {
+        let Load::BesideFinished { others } = case.load else { continue };
+        let empty = Case { load: Load::BesideFinished { others: 0 }, ..case };
         table.bar(format!("{others} of each"), results.series(case, Metric::Claim).as_ref(), true);
         let mut row = vec![format!("{others} of each")];
         for metric in [Metric::Push, Metric::Claim, Metric::Settle] {
@@ -95,8 +103,9 @@ fn flatness(results: &Results, name: &'static str, place: &str) -> Table {
 
 /// Writes our figure divided by that of a peer.
 fn against(results: &Results, case: Case, metric: Metric) -> String {
-    match (case.system, results.find(case.load, Contender::Us)) {
-        (Contender::Us, _) => String::new(),
-        (_, ours) => with_spread(ours.and_then(|ours| results.ratio(ours, case, metric)).as_ref()),
+    if case.system.is_own() {
+        return String::new();
     }
+    let own = results.find(case.load, results.own());
+    with_spread(own.and_then(|own| results.ratio(own, case, metric)).as_ref())
 }

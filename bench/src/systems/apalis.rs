@@ -15,7 +15,7 @@ use apalis_core::backend::memory::{MemorySink, MemoryStorage, MemoryStorageError
 use futures_channel::mpsc::{SendError, UnboundedSender, unbounded};
 use futures_util::lock::Mutex;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use tokio::task::JoinSet;
 
 pub(crate) struct Apalis {
@@ -28,7 +28,7 @@ impl System for Apalis {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
+    async fn open(_scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
         let (sender, receiver) = unbounded();
         let storage = MemoryStorage::new_with(sink(&sender), receiver.boxed());
         Ok(Self { sender, storage: Some(storage), tally })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -16,8 +16,8 @@ impl System for Mpsc {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let (sender, receiver) = mpsc::channel(site.bound());
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let (sender, receiver) = mpsc::channel(scratch.bound());
         Ok(Self { sender, receiver: Arc::new(Mutex::new(receiver)), tally })
     }
 

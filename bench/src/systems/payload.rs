@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 
 #[derive(Clone)]
 pub(crate) struct Payloads(Arc<Mutex<Vec<Payload>>>);
@@ -11,8 +11,8 @@ impl System for Payloads {
     type Producer = Self;
     type Workers = ();
 
-    async fn open(site: &Site, _tally: Tally) -> anyhow::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(Vec::with_capacity(site.bound())))))
+    async fn open(scratch: &Scratch, _tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Mutex::new(Vec::with_capacity(scratch.bound())))))
     }
 
     fn producer(&self) -> Self {

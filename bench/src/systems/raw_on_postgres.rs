@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
@@ -61,8 +61,8 @@ impl System for RawOnPostgres {
     type Producer = Inserts;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let options = site.database().await?.options();
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let options = scratch.database().await?.options();
         connect(&options).await?.batch_execute(TABLE).await?;
         let mut entrances = Vec::new();
         for _ in 0..ENTRANCES {

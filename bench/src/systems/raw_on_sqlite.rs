@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, spawn};
 
 use anyhow::ensure;
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use rusqlite::Connection;
 
 /// How many jobs are claimed at once, and deleted at once.
@@ -46,8 +46,8 @@ impl System for RawOnSqlite {
     type Producer = Inserts;
     type Workers = JoinHandle<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        Ok(Self { connection: Arc::new(Mutex::new(connect(&site.file()?)?)), tally })
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self { connection: Arc::new(Mutex::new(connect(&scratch.file()?)?)), tally })
     }
 
     fn producer(&self) -> Inserts {

@@ -3,7 +3,7 @@
 //! It has no bound, and nothing limits how many jobs run at once. It has no queue either, so filling it without running
 //! anything means nothing, but for the memory that a job takes: that is measured before the runtime runs any.
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 
 #[derive(Clone)]
 pub(crate) struct Spawn(Tally);
@@ -12,7 +12,7 @@ impl System for Spawn {
     type Producer = Self;
     type Workers = ();
 
-    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
+    async fn open(_scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
         Ok(Self(tally))
     }
 

@@ -9,14 +9,15 @@ use crate::results::Results;
 /// Judges what was measured by each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
-    use Contender::{Raw, Us};
+    use Contender::{QueuePostgres, Raw};
 
     let enqueue = |tasks| Load::Enqueue { tasks };
     let drain = Load::Drain { workers: WORKERS };
     let stream = Load::Stream { tasks: 32, threads: None };
     let raw = |load| against(results, load, Raw, Metric::Rate);
     let best = |figure, bound, load, metric| against_the_best(results, figure, bound, load, metric);
-    let start = results.find(Load::Latency, Us).and_then(|case| results.series(case, Metric::StartMedian));
+    let start =
+        results.find(Load::Latency, QueuePostgres).and_then(|case| results.series(case, Metric::StartMedian));
     let start_to_raw = against(results, Load::Latency, Raw, Metric::StartMedian);
     vec![
         best("enqueue, 32 tasks", AtLeast(5.0), enqueue(32), Metric::Rate),
@@ -38,7 +39,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
 
 /// Judges our figure divided by that of the peer whose median is best.
 fn against_the_best(results: &Results, figure: &str, bound: Bound, load: Load, metric: Metric) -> Target {
-    let is_peer = |system| !matches!(system, Contender::Us | Contender::Raw);
+    let is_peer = |system| !matches!(system, Contender::QueuePostgres | Contender::Raw);
     let peers = results.cases(|case| case.load == load && is_peer(case.system)).into_iter();
     let medians = peers.filter_map(|case| Some((results.series(case, metric)?.median(), case.system)));
     let order = |one: &(f64, Contender), other: &(f64, Contender)| one.0.total_cmp(&other.0);

@@ -9,13 +9,14 @@ use crate::results::Results;
 /// Judges what was measured by each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
-    use Contender::{Effectum, Raw, Us};
+    use Contender::{Effectum, QueueSqlite, Raw};
 
     let enqueue = |tasks| Load::Enqueue { tasks };
     let drain = Load::Drain { workers: WORKERS };
     let stream = Load::Stream { tasks: 32, threads: None };
     let rate = |load, peer| against(results, load, peer, Metric::Rate);
-    let start = results.find(Load::Latency, Us).and_then(|case| results.series(case, Metric::StartMedian));
+    let start =
+        results.find(Load::Latency, QueueSqlite).and_then(|case| results.series(case, Metric::StartMedian));
     let mut targets = vec![
         Target::new("enqueue, 1 task ÷ a raw transaction each", AtLeast(0.8), rate(enqueue(1), Raw)),
         Target::new("enqueue, 32 tasks ÷ that of effectum", AtLeast(5.0), rate(enqueue(32), Effectum)),

@@ -16,7 +16,7 @@ use queue_core::{
 };
 use queue_tokio::MemoryQueue;
 
-use super::hand_clock::HandClock;
+use super::manual_clock::ManualClock;
 use crate::systems::welcome;
 
 /// How many jobs come and go in a turn, about.
@@ -29,7 +29,7 @@ const AHEAD: u64 = 50_000;
 /// A queue in which jobs wait, and a clock that is moved by hand.
 pub(super) struct Backlog {
     queue: MemoryQueue,
-    clock: HandClock,
+    clock: ManualClock,
     waits: Waits,
     /// The longest wait, where jobs wait for their time; half of it is the mean.
     horizon: i64,
@@ -62,7 +62,7 @@ impl Backlog {
     }
 
     fn new(waiting: u64, waits: Waits, retention: Retention) -> anyhow::Result<Self> {
-        let clock = HandClock::default();
+        let clock = ManualClock::default();
         let bound = u32::try_from(waiting * 2 + TURN)?;
         let queue = MemoryQueue::builder().bound(bound).retention(retention).clock(clock.clone()).build();
         let horizon = i64::try_from(waiting)? * 2_000;
@@ -88,7 +88,7 @@ impl Backlog {
             }
             pushing += start.elapsed();
 
-            self.clock.pass(STEP);
+            self.clock.advance(STEP);
             let start = Instant::now();
             let done = self.work_off().await?;
             claiming += start.elapsed();

@@ -3,7 +3,7 @@
 use harness::Load;
 
 use super::Workload;
-use crate::case::Contender::{self, Us, UsInFile};
+use crate::case::Contender::{self, QueueSqlite, QueueTokio};
 
 /// The numbers of workers, one after the other.
 const WORKERS: [usize; 5] = [1, 4, 16, 64, 256];
@@ -20,18 +20,18 @@ pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Con
     // 1,000,000 with as many jobs as are measured by default.
     let most = jobs * 10;
     match workload {
-        Workload::Backlog => of(UsInFile, powers(most), |others| Load::Behind { others }),
-        Workload::Flatness => of(UsInFile, powers(most), |others| Load::Beside { others }),
+        Workload::Backlog => of(QueueSqlite, powers(most), |others| Load::BehindReady { others }),
+        Workload::Flatness => of(QueueSqlite, powers(most), |others| Load::BesideFinished { others }),
         Workload::Finished => {
             let most = if full { most * 10 } else { most };
-            of(Us, powers(most), |kept| Load::Finished { kept: kept as usize })
+            of(QueueTokio, powers(most), |kept| Load::Finished { kept: kept as usize })
         }
         Workload::Drain => in_both(&WORKERS, |workers| Load::Drain { workers }),
         Workload::Payload => in_both(&BYTES, |bytes| Load::Payload { bytes }),
         Workload::Batches => in_both(&BATCHES, |of| Load::Batches { of }),
         Workload::Steady => {
             let steady = |rate| Load::Steady { rate };
-            [of(Us, RATES, steady), of(UsInFile, RATES_IN_FILE, steady)].concat()
+            [of(QueueTokio, RATES, steady), of(QueueSqlite, RATES_IN_FILE, steady)].concat()
         }
         Workload::Enqueue
         | Workload::Bulk
@@ -50,7 +50,7 @@ fn powers(most: u64) -> impl Iterator<Item = u64> {
 }
 
 fn in_both<T: Copy>(points: &[T], load: impl Fn(T) -> Load + Copy) -> Vec<(Load, Contender)> {
-    [Us, UsInFile].map(|system| of(system, points.iter().copied(), load)).concat()
+    [QueueTokio, QueueSqlite].map(|system| of(system, points.iter().copied(), load)).concat()
 }
 
 fn of<T>(

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use harness::{BATCH, Figures, Metric, Payload, Site, WORKERS};
+use harness::{BATCH, Figures, Metric, Payload, Scratch, WORKERS};
 use queue_core::{Delivery, Demand, NewJob, Queue, QueueName, Settlement, Transition};
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
@@ -19,8 +19,8 @@ const AHEAD: u64 = 10_000;
 
 /// Measures what it costs to push a job, to claim it and to settle it, beside so many of each sort in an SQLite file.
 pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures> {
-    let site = Site::new(0);
-    let queue = SqliteQueue::open(site.file()?).await?;
+    let scratch = Scratch::new(0);
+    let queue = SqliteQueue::open(scratch.file()?).await?;
     for first in (0..others).step_by(BATCH as usize) {
         let waits = |n| welcome_now(n).delay(WAIT + Duration::from_millis(n));
         queue.push((first..first + BATCH).map(waits).collect()).await?;
@@ -32,8 +32,8 @@ pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures>
 
 /// Measures the same behind so many jobs that are ready, and are claimed first.
 pub(super) async fn behind_ready(others: u64, jobs: u64) -> anyhow::Result<Figures> {
-    let site = Site::new(0);
-    let queue = SqliteQueue::open(site.file()?).await?;
+    let scratch = Scratch::new(0);
+    let queue = SqliteQueue::open(scratch.file()?).await?;
     for first in (0..others).step_by(BATCH as usize) {
         queue.push((first..first + BATCH).map(welcome_now).collect()).await?;
     }
@@ -42,8 +42,8 @@ pub(super) async fn behind_ready(others: u64, jobs: u64) -> anyhow::Result<Figur
 
 /// Measures what jobs cost beside others on a PostgreSQL server.
 pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figures> {
-    let site = Site::new(0);
-    let database = site.database().await?;
+    let scratch = Scratch::new(0);
+    let database = scratch.database().await?;
     let queue = PostgresQueue::connect(database.url()).await?;
     // The queue has its number by then.
     queue.push((0..BATCH).map(welcome_now).collect()).await?;

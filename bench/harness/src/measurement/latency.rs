@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::figures::{Figures, Metric};
+use crate::scratch::Scratch;
 use crate::series::Series;
-use crate::site::Site;
 use crate::system::{Producer, System};
 use crate::tally::{Payload, Tally};
 
@@ -21,8 +21,8 @@ const PACE: Duration = Duration::from_millis(5);
 pub(super) async fn measure<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
     let all = AHEAD + jobs;
     let tally = Tally::with_starts(all);
-    let site = Site::new(1_024);
-    let mut system = S::open(&site, tally).await?;
+    let scratch = Scratch::new(1_024);
+    let mut system = S::open(&scratch, tally).await?;
     let workers = system.start(workers).await?;
 
     // In a task of its own, as a request would be, rather than on the thread outside of the runtime.

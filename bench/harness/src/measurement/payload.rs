@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::figures::{Figures, Metric};
 use crate::meter::Meter;
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::system::{Producer, System, WORKERS};
 use crate::tally::{Payload, Tally};
 
@@ -14,12 +14,12 @@ const BATCH: u64 = 100;
 /// Measures how long a job takes to be enqueued, and how long to be run out of a full queue.
 pub(super) async fn measure<S: System>(jobs: u64, bytes: usize) -> anyhow::Result<Figures> {
     let tally = Tally::of(jobs);
-    let site = Site::new(jobs as usize);
-    let mut system = S::open(&site, tally).await?;
+    let scratch = Scratch::new(jobs as usize);
+    let mut system = S::open(&scratch, tally).await?;
     // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
     let pushing = tokio::spawn(fill(system.producer(), jobs, bytes)).await??;
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     let workers = system.start(WORKERS).await?;
     tally.finished().await?;
     let figures = meter.stop(jobs).await?;

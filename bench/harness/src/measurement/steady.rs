@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 use crate::figures::{Figures, Metric};
 use crate::latencies::Latencies;
 use crate::meter::Meter;
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::system::{Producer, System, WORKERS};
 use crate::tally::{Payload, Tally};
 
@@ -28,11 +28,11 @@ pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<F
     let tasks = TASKS.max(rate / TURNS);
     let all = (ahead + jobs).next_multiple_of(u64::from(tasks));
     let tally = Tally::with_starts(all);
-    let site = Site::new(all as usize);
-    let mut system = S::open(&site, tally).await?;
+    let scratch = Scratch::new(all as usize);
+    let mut system = S::open(&scratch, tally).await?;
     let workers = system.start(WORKERS).await?;
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     let enqueued = enqueue_at_pace(&system, all, tasks, rate).await?;
     tally.finished().await?;
     let figures = meter.stop(all).await?;

@@ -11,7 +11,7 @@ use apalis::prelude::{BackendExt as _, Strategy, TaskSink as _, WorkerBuilder, W
 use apalis_sqlite::callback::HookCallbackListener;
 use apalis_sqlite::{Config, SqliteConnectOptions, SqlitePool, SqliteStorage};
 use futures_util::StreamExt as _;
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::task::JoinSet;
 
@@ -32,8 +32,8 @@ impl System for Apalis {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let file = site.file()?;
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let file = scratch.file()?;
         let (pool, listener) = SqliteStorage::connect_with_callback(&format!("sqlite://{}", file.display()))?;
         let options = SqliteConnectOptions::new()
             .filename(file)

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use effectum::{Job, JobRunner, Queue, RunningJob, Worker};
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 
 fn main() -> anyhow::Result<()> {
     harness::program::run::<Effectum>()
@@ -24,8 +24,8 @@ impl System for Effectum {
     type Producer = Entrance;
     type Workers = Worker;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let queue = Arc::new(Queue::new(&site.file()?).await?);
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let queue = Arc::new(Queue::new(&scratch.file()?).await?);
         // It lives as long as the process: the thread of one that's dropped panics, outside of the runtime.
         std::mem::forget(Arc::clone(&queue));
         Ok(Self { queue, tally })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apalis::prelude::{BackendExt as _, Strategy, TaskSink as _, WorkerBuilder, WorkerBuilderExt as _};
 use apalis_postgres::{Config, PostgresStorage, Pubsub};
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use sqlx_09::PgPool;
 use sqlx_09::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
@@ -31,8 +31,8 @@ impl System for Apalis {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let url = site.database().await?.url();
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let url = scratch.database().await?.url();
         let pool = PgPoolOptions::new()
             .min_connections(CONNECTIONS)
             .max_connections(CONNECTIONS)

@@ -10,7 +10,7 @@ use fang::asynk::async_queue::{AsyncQueue, AsyncQueueable};
 use fang::asynk::async_runnable::AsyncRunnable;
 use fang::asynk::async_worker_pool::AsyncWorkerPool;
 use fang::{FangError, SleepParams};
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use serde::{Deserialize, Serialize};
 
 const CONNECTIONS: u32 = 80;
@@ -35,8 +35,8 @@ impl System for Fang {
     /// They go on for as long as the process.
     type Workers = AsyncWorkerPool<AsyncQueue>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let database = site.database().await?;
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let database = scratch.database().await?;
         let client = database.connect().await?;
         if client.query("select where to_regclass('fang_tasks') is null", &[]).await?.len() == 1 {
             client.batch_execute(TABLES).await?;

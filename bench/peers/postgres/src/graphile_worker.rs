@@ -9,7 +9,7 @@ use std::time::Duration;
 use graphile_worker::{
     IntoTaskHandlerResult, JobSpec, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerUtils,
 };
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use serde::{Deserialize, Serialize};
 use sqlx_09::PgPool;
 use sqlx_09::postgres::PgPoolOptions;
@@ -35,8 +35,8 @@ impl System for GraphileWorker {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let url = site.database().await?.url();
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let url = scratch.database().await?.url();
         let pool = PgPoolOptions::new()
             .min_connections(CONNECTIONS)
             .max_connections(CONNECTIONS)

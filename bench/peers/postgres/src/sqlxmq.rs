@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use sqlx_08::PgPool;
 use sqlx_08::migrate::Migrator;
 use sqlx_08::postgres::PgPoolOptions;
@@ -27,8 +27,8 @@ impl System for Sqlxmq {
     type Producer = Entrance;
     type Workers = JobRunnerHandle;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let url = site.database().await?.url();
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let url = scratch.database().await?.url();
         let pool = PgPoolOptions::new()
             .min_connections(CONNECTIONS)
             .max_connections(CONNECTIONS)

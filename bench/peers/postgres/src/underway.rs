@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use sqlx_08::postgres::PgPoolOptions;
 use sqlx_08::{PgPool, Postgres, Transaction};
 use tokio::runtime::Handle;
@@ -28,8 +28,8 @@ impl System for Underway {
     type Producer = Entrance;
     type Workers = JoinSet<()>;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let url = site.database().await?.url();
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let url = scratch.database().await?.url();
         let pool = PgPoolOptions::new()
             .min_connections(CONNECTIONS)
             .max_connections(CONNECTIONS)

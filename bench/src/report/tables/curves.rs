@@ -3,24 +3,24 @@
 use harness::{Load, Metric};
 
 use super::flatness;
-use crate::case::Contender::{self, Us, UsInFile};
+use crate::case::Contender::{self, QueueSqlite, QueueTokio};
 use crate::report::quantity::{median, spread, with_spread};
 use crate::report::table::Table;
 use crate::results::Results;
 
 pub(super) fn all(results: &Results) -> Vec<Table> {
     vec![
-        READY.table(results, "curves-backlog", "Ready jobs, in a file", UsInFile),
+        READY.table(results, "curves-backlog", "Ready jobs, in a file", QueueSqlite),
         flatness(results, "curves-flatness", "file"),
-        FINISHED.table(results, "curves-finished", "Finished jobs, in memory", Us),
-        WORKERS.table(results, "curves-drain", "Workers, in memory", Us),
-        WORKERS.table(results, "curves-drain-file", "Workers, in a file", UsInFile),
-        BYTES.table(results, "curves-payload", "Payload, in memory", Us),
-        BYTES.table(results, "curves-payload-file", "Payload, in a file", UsInFile),
-        BATCHES.table(results, "curves-batches", "Jobs a call, in memory", Us),
-        BATCHES.table(results, "curves-batches-file", "Jobs a call, in a file", UsInFile),
-        steady(results, "curves-steady", "Steady, in memory", Us),
-        steady(results, "curves-steady-file", "Steady, in a file", UsInFile),
+        FINISHED.table(results, "curves-finished", "Finished jobs, in memory", QueueTokio),
+        WORKERS.table(results, "curves-drain", "Workers, in memory", QueueTokio),
+        WORKERS.table(results, "curves-drain-file", "Workers, in a file", QueueSqlite),
+        BYTES.table(results, "curves-payload", "Payload, in memory", QueueTokio),
+        BYTES.table(results, "curves-payload-file", "Payload, in a file", QueueSqlite),
+        BATCHES.table(results, "curves-batches", "Jobs a call, in memory", QueueTokio),
+        BATCHES.table(results, "curves-batches-file", "Jobs a call, in a file", QueueSqlite),
+        steady(results, "curves-steady", "Steady, in memory", QueueTokio),
+        steady(results, "curves-steady-file", "Steady, in a file", QueueSqlite),
     ]
 }
 
@@ -38,7 +38,7 @@ const READY: Curve = Curve {
     grows: "ready",
     note: "Jobs are pushed 1,000 a call, claimed and settled 64 a call, behind so many that are ready.",
     costs: &[(Metric::Claim, "claim"), (Metric::Push, "push"), (Metric::Settle, "settle")],
-    point: |load| if let Load::Behind { others } = load { Some(others) } else { None },
+    point: |load| if let Load::BehindReady { others } = load { Some(others) } else { None },
 };
 
 const FINISHED: Curve = Curve {

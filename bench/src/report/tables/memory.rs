@@ -33,10 +33,10 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
 fn memory(results: &Results) -> Table {
     let note = "Resident bytes for a job, its payload included. Shorter is better.";
     let mut table = Table::new("memory", "Memory of a queued job", note);
-    table.header(&["system", "bytes", "spread", "us ÷ it"]);
+    table.header(&["system", "bytes", "spread", "ours ÷ it"]);
     for case in results.cases(|case| case.load == Load::Memory) {
         let bytes = results.series(case, Metric::Bytes);
-        table.bar(case.system.to_string(), bytes.as_ref(), case.system == Contender::Us);
+        table.bar(case.system.to_string(), bytes.as_ref(), case.system.is_own());
         table.row([
             case.system.to_string(),
             median(bytes.as_ref()),
@@ -52,9 +52,9 @@ fn depth(results: &Results) -> Table {
                 is of its cost beside 1,000. The chart shows claim and settle; shorter is better.";
     let mut table = Table::new("depth", "Cost of a job by depth", note);
     table.header(&["waiting", "for", "push", "÷ 1,000's", "claim and settle", "÷ 1,000's"]);
-    for case in results.cases(|case| matches!(case.load, Load::Depth { .. })) {
-        let Load::Depth { waiting, waits } = case.load else { continue };
-        let shallow = Case { load: Load::Depth { waiting: 1_000, waits }, ..case };
+    for case in results.cases(|case| matches!(case.load, Load::BesideWaiting { .. })) {
+        let Load::BesideWaiting { waiting, waits } = case.load else { continue };
+        let shallow = Case { load: Load::BesideWaiting { waiting: 1_000, waits }, ..case };
         let what = match waits {
             Waits::ForWorker => "a worker",
             Waits::ForTime => "their time",

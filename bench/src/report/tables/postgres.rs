@@ -55,16 +55,16 @@ fn rates(
         "jobs",
         "jobs/s",
         "spread",
-        "us ÷ it",
+        "ours ÷ it",
         "client CPU",
-        "us ÷ it",
+        "ours ÷ it",
         "server CPU",
-        "us ÷ it",
+        "ours ÷ it",
         "WAL bytes a job",
     ]);
     for case in results.cases(|case| is_shown(case.load)) {
         let rate = results.series(case, Metric::Rate);
-        table.bar(case.label(), rate.as_ref(), case.system == Contender::Us);
+        table.bar(case.label(), rate.as_ref(), case.system.is_own());
         table.row([
             case.label(),
             short(case.jobs as f64),
@@ -86,11 +86,11 @@ fn left(results: &Results, name: &'static str, title: &str, is_shown: impl Fn(Lo
     let note = "For a job: bytes of log, commits (of transactions that only read, too), and rows that vacuum has still to \
                 remove, when all connections are closed. The chart shows the commits; shorter is better.";
     let mut table = Table::new(name, title, note);
-    table.header(&["system", "WAL bytes", "us ÷ it", "commits", "us ÷ it", "dead rows", "spread"]);
+    table.header(&["system", "WAL bytes", "ours ÷ it", "commits", "ours ÷ it", "dead rows", "spread"]);
     for case in results.cases(|case| is_shown(case.load)) {
         let commits = results.series(case, Metric::Commits);
         let dead = results.series(case, Metric::DeadTuples);
-        table.bar(case.label(), commits.as_ref(), case.system == Contender::Us);
+        table.bar(case.label(), commits.as_ref(), case.system.is_own());
         table.row([
             case.label(),
             median(results.series(case, Metric::Logged).as_ref()),
@@ -114,17 +114,17 @@ fn steady(results: &Results, name: &'static str, rate: u32) -> Table {
         "run/s",
         "p50",
         "spread",
-        "us ÷ it",
+        "ours ÷ it",
         "p95",
-        "us ÷ it",
+        "ours ÷ it",
         "p99",
-        "us ÷ it",
+        "ours ÷ it",
         "server CPU",
     ]);
     for case in results.cases(|case| case.load == Load::Steady { rate }) {
         let series = |metric| results.series(case, metric);
         let middle = series(Metric::StartMedian);
-        table.bar(case.label(), middle.as_ref(), case.system == Contender::Us);
+        table.bar(case.label(), middle.as_ref(), case.system.is_own());
         table.row([
             case.label(),
             median(series(Metric::Rate).as_ref()),

@@ -1,22 +1,22 @@
 //! Our queue in an SQLite file, with everything on: `synchronous=FULL`, leases, retries, finished jobs kept for a day.
 
-use harness::{Site, System, Tally};
+use harness::{Scratch, System, Tally};
 use queue_sqlite::SqliteQueue;
 use queue_tokio::RunningHost;
 
-use super::us::{Entrance, host};
+use super::queue_tokio::{Entrance, host};
 
-pub(crate) struct UsOnSqlite {
+pub(crate) struct SqliteSystem {
     queue: SqliteQueue,
     tally: Tally,
 }
 
-impl System for UsOnSqlite {
+impl System for SqliteSystem {
     type Producer = Entrance<SqliteQueue>;
     type Workers = RunningHost;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        Ok(Self { queue: SqliteQueue::open(site.file()?).await?, tally })
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self { queue: SqliteQueue::open(scratch.file()?).await?, tally })
     }
 
     fn producer(&self) -> Entrance<SqliteQueue> {

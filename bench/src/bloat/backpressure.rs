@@ -1,4 +1,4 @@
-//! Room for so many jobs at a time: each that runs makes room for another.
+//! Backpressure for so many jobs at a time: each that runs makes room for another.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use tokio::sync::Semaphore;
 
 /// Counts the room that there is; clones count the same.
 #[derive(Clone, Debug)]
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct Backpressure(Arc<Semaphore>);
 
 /// Welcomes a user, and leaves.
 #[background_job(name = "welcome")]
-pub(super) async fn pass(#[inject] room: &Room, user_id: u64, template: &str) {
+pub(super) async fn pass(#[inject] backpressure: &Backpressure, user_id: u64, template: &str) {
     std::hint::black_box((user_id, template));
-    room.0.add_permits(1);
+    backpressure.0.add_permits(1);
 }
 
-impl Room {
+impl Backpressure {
     /// Makes room for so many jobs.
     pub(super) fn of(jobs: usize) -> Self {
         Self(Arc::new(Semaphore::new(jobs)))

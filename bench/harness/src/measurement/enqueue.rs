@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use crate::figures::{Figures, Metric};
 use crate::meter::Meter;
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::system::{Producer as _, System};
 use crate::tally::{Payload, Tally};
 use crate::usage;
@@ -15,28 +15,28 @@ pub const BATCH: u64 = 1_000;
 /// Measures how fast so many tasks at once enqueue so many jobs, one call each.
 pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Figures> {
     let jobs = share(jobs, tasks) * u64::from(tasks);
-    let site = Site::new(jobs as usize);
-    let system = S::open(&site, Tally::of(jobs)).await?;
+    let scratch = Scratch::new(jobs as usize);
+    let system = S::open(&scratch, Tally::of(jobs)).await?;
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     fill(&system, jobs, tasks).await?;
     meter.stop(jobs).await
 }
 
 /// Measures how fast one task enqueues so many jobs, a batch a call.
 pub(super) async fn bulk<S: System>(jobs: u64, batch: u64) -> anyhow::Result<Figures> {
-    let site = Site::new(jobs as usize);
-    let system = S::open(&site, Tally::of(jobs)).await?;
+    let scratch = Scratch::new(jobs as usize);
+    let system = S::open(&scratch, Tally::of(jobs)).await?;
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     fill_in_bulk(&system, jobs, batch).await?;
     meter.stop(jobs).await
 }
 
 /// Measures by how much the process grows for each job that waits.
 pub(super) async fn memory<S: System>(jobs: u64) -> anyhow::Result<Figures> {
-    let site = Site::new(jobs as usize);
-    let system = S::open(&site, Tally::of(jobs)).await?;
+    let scratch = Scratch::new(jobs as usize);
+    let system = S::open(&scratch, Tally::of(jobs)).await?;
     let mut producer = system.producer();
 
     let before = usage::resident()?;

@@ -1,8 +1,8 @@
 //! Our queue, with everything on: a bound, ids, leases, retries, a scope for each job, panics caught, `tracing`.
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
-use queue_tokio::{Host, QueueService, RunningHost, MemoryQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService, RunningHost};
 
 /// Welcomes a user.
 #[background_job]
@@ -16,17 +16,17 @@ impl From<Payload> for welcome {
     }
 }
 
-pub(crate) struct Us {
+pub(crate) struct MemorySystem {
     queue: MemoryQueue,
     tally: Tally,
 }
 
-impl System for Us {
+impl System for MemorySystem {
     type Producer = Entrance<MemoryQueue>;
     type Workers = RunningHost;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        let bound = u32::try_from(site.bound()).unwrap_or(u32::MAX);
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let bound = u32::try_from(scratch.bound()).unwrap_or(u32::MAX);
         Ok(Self { queue: MemoryQueue::bounded(bound), tally })
     }
 

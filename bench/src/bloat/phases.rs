@@ -7,7 +7,7 @@ use queue_core::{NewJob, Queue as _};
 use queue_postgres::PostgresQueue;
 use tokio_postgres::Client;
 
-use super::room::{Room, pass};
+use super::backpressure::{Backpressure, pass};
 use crate::server::Server;
 
 /// How many parts the jobs are told apart in.
@@ -49,15 +49,15 @@ pub(super) async fn run(server: &Server, jobs: u64, elsewhere: Elsewhere) -> any
         Elsewhere::Transaction => Some(hold(&database).await?),
     };
     let queue = PostgresQueue::connect(database.url()).await?;
-    let room = Room::of(BOUND as usize);
-    let running = room.start(queue.clone()).await?;
+    let backpressure = Backpressure::of(BOUND as usize);
+    let running = backpressure.start(queue.clone()).await?;
 
     let mut steps = Vec::new();
     for part in 1..=PARTS {
         let size = jobs / PARTS / BATCH * BATCH;
         let (cpu, logged) = (database.server().cpu()?, database.logged().await?);
         let start = Instant::now();
-        put_through(&queue, &room, size).await?;
+        put_through(&queue, &backpressure, size).await?;
         let rate = size as f64 / start.elapsed().as_secs_f64();
         let cpu = database.server().cpu()?.saturating_sub(cpu).as_secs_f64() * 100_000.0 / size as f64;
         let logged = (database.logged().await? - logged) as f64 / size as f64;
@@ -71,12 +71,12 @@ pub(super) async fn run(server: &Server, jobs: u64, elsewhere: Elsewhere) -> any
     Ok(steps)
 }
 
-async fn put_through(queue: &PostgresQueue, room: &Room, jobs: u64) -> anyhow::Result<()> {
+async fn put_through(queue: &PostgresQueue, backpressure: &Backpressure, jobs: u64) -> anyhow::Result<()> {
     for first in (0..jobs).step_by(BATCH as usize) {
-        room.enter(BATCH as u32).await?;
+        backpressure.enter(BATCH as u32).await?;
         queue.push((first..first + BATCH).map(job).collect()).await?;
     }
-    room.wait_for(BOUND).await
+    backpressure.wait_for(BOUND).await
 }
 
 pub(super) fn job(user_id: u64) -> NewJob {

@@ -21,29 +21,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Counts the room that there is, and the time that jobs took; clones count the same.
 #[derive(Clone, Debug)]
-pub(super) struct Watch(Arc<Shared>);
+pub(super) struct Monitor(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    room: Semaphore,
+    capacity: Semaphore,
     began: Instant,
     latencies: Vec<Mutex<Latencies>>,
 }
 
 /// Welcomes a user, and leaves.
 #[background_job(name = "welcome")]
-pub(super) async fn pass(#[inject] watch: &Watch, user_id: u64, template: &str, enqueued: Option<u64>) {
+pub(super) async fn pass(#[inject] monitor: &Monitor, user_id: u64, template: &str, enqueued: Option<u64>) {
     if let Some(enqueued) = enqueued {
-        watch.record(user_id, enqueued);
+        monitor.record(user_id, enqueued);
     }
     black_box((user_id, template));
-    watch.0.room.add_permits(1);
+    monitor.0.capacity.add_permits(1);
 }
 
 /// Fails to welcome a user, and leaves at the second attempt.
 #[background_job(backoff = fixed("20ms"))]
 pub(super) async fn stumble(
-    #[inject] watch: &Watch,
+    #[inject] monitor: &Monitor,
     #[inject] context: &JobContext,
     user_id: u64,
     template: &str,
@@ -52,16 +52,16 @@ pub(super) async fn stumble(
     if context.attempt() == 1 {
         return Err(JobError::transient("it stumbled"));
     }
-    watch.0.room.add_permits(1);
+    monitor.0.capacity.add_permits(1);
     Ok(())
 }
 
-impl Watch {
+impl Monitor {
     /// Makes room for so many jobs.
     pub(super) fn of(jobs: u32) -> anyhow::Result<Self> {
         let latencies = (0..SHARDS).map(|_| Ok(Mutex::new(Latencies::new()?)));
         Ok(Self(Arc::new(Shared {
-            room: Semaphore::new(jobs as usize),
+            capacity: Semaphore::new(jobs as usize),
             began: Instant::now(),
             latencies: latencies.collect::<anyhow::Result<_>>()?,
         })))
@@ -78,14 +78,14 @@ impl Watch {
 
     /// Waits until so many jobs have room, and gives it to them.
     pub(super) async fn enter(&self, jobs: u32) -> anyhow::Result<()> {
-        let room = timeout(PATIENCE, self.0.room.acquire_many(jobs)).await;
-        room.context("jobs never ran")??.forget();
+        let permits = timeout(PATIENCE, self.0.capacity.acquire_many(jobs)).await;
+        permits.context("jobs never ran")??.forget();
         Ok(())
     }
 
     /// Waits until there is so much room, and leaves it as it is.
     pub(super) async fn wait_for(&self, jobs: u32) -> anyhow::Result<()> {
-        drop(timeout(PATIENCE, self.0.room.acquire_many(jobs)).await.context("jobs never ran")??);
+        drop(timeout(PATIENCE, self.0.capacity.acquire_many(jobs)).await.context("jobs never ran")??);
         Ok(())
     }
 

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use harness::{Site, WORKERS};
+use harness::{Scratch, WORKERS};
 use queue_core::{Queue, Services, jobs};
 use queue_sqlite::SqliteQueue;
-use queue_tokio::{Host, QueueService, MemoryQueue};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 
-use super::Place;
-use super::watch::{Watch, pass, stumble};
+use super::Medium;
+use super::monitor::{Monitor, pass, stumble};
 
 /// How many parts the jobs are told apart in.
 const PARTS: u64 = 20;
@@ -39,13 +39,13 @@ pub(crate) struct Part {
 }
 
 /// Puts so many jobs through a fresh queue.
-pub(super) async fn run(place: Place, jobs: u64) -> anyhow::Result<Vec<Part>> {
-    match place {
+pub(super) async fn run(medium: Medium, jobs: u64) -> anyhow::Result<Vec<Part>> {
+    match medium {
         // A job that has run has left its room, and is settled a little later.
-        Place::Memory => put_through(MemoryQueue::bounded(2 * BOUND), None, jobs).await,
-        Place::File => {
-            let site = Site::new(0);
-            let file = site.file()?;
+        Medium::Memory => put_through(MemoryQueue::bounded(2 * BOUND), None, jobs).await,
+        Medium::File => {
+            let scratch = Scratch::new(0);
+            let file = scratch.file()?;
             let queue = SqliteQueue::builder(&file).keep_completed(KEPT).open().await?;
             put_through(queue, Some(&file), jobs).await
         }
@@ -53,9 +53,9 @@ pub(super) async fn run(place: Place, jobs: u64) -> anyhow::Result<Vec<Part>> {
 }
 
 async fn put_through(queue: impl Queue + Clone, file: Option<&Path>, jobs: u64) -> anyhow::Result<Vec<Part>> {
-    let watch = Watch::of(BOUND)?;
+    let monitor = Monitor::of(BOUND)?;
     let service = QueueService::new(queue.clone(), jobs![pass, stumble]).concurrency(WORKERS);
-    let services = Services::builder().singleton(watch.clone()).build()?;
+    let services = Services::builder().singleton(monitor.clone()).build()?;
     let running = Host::builder().services(services).service(service).build()?.start().await?;
 
     let size = jobs / PARTS / BATCH * BATCH;
@@ -63,12 +63,12 @@ async fn put_through(queue: impl Queue + Clone, file: Option<&Path>, jobs: u64) 
     for part in 1..=PARTS {
         let (cpu, start) = (harness::cpu()?, Instant::now());
         for first in (0..size).step_by(BATCH as usize) {
-            watch.enter(BATCH as u32).await?;
-            queue.push((first..first + BATCH).map(|user_id| watch.job(user_id)).collect()).await?;
+            monitor.enter(BATCH as u32).await?;
+            queue.push((first..first + BATCH).map(|user_id| monitor.job(user_id)).collect()).await?;
         }
-        watch.wait_for(BOUND).await?;
+        monitor.wait_for(BOUND).await?;
         let (wall, cpu) = (start.elapsed(), harness::cpu()?.saturating_sub(cpu));
-        let latencies = watch.take_latencies()?;
+        let latencies = monitor.take_latencies()?;
         let part = Part {
             done: part * size,
             rate: size as f64 / wall.as_secs_f64(),

@@ -11,23 +11,23 @@ use tokio::sync::OnceCell;
 use crate::database::Database;
 
 /// All sites are below this folder, which is on the file system that the benchmarks lie on.
-const SITES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
 
 /// A fresh place for one system, and how much it is to hold.
 #[derive(Debug)]
-pub struct Site {
+pub struct Scratch {
     bound: usize,
     folder: PathBuf,
     database: OnceCell<Database>,
 }
 
-impl Site {
+impl Scratch {
     /// Finds a place where nothing is yet, for so many jobs.
     #[must_use]
     pub fn new(bound: usize) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let place = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = Path::new(SITES).join(format!("{}-{place}", std::process::id()));
+        let folder = Path::new(FOLDER).join(format!("{}-{place}", std::process::id()));
         Self { bound, folder, database: OnceCell::new() }
     }
 
@@ -44,7 +44,7 @@ impl Site {
     /// The folder can't be made, or lies in memory.
     pub fn file(&self) -> anyhow::Result<PathBuf> {
         fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
-        ensure!(!is_in_memory(&self.folder)?, "{SITES} is in memory: nothing would be written to a disk");
+        ensure!(!is_in_memory(&self.folder)?, "{FOLDER} is in memory: nothing would be written to a disk");
         Ok(self.folder.join("jobs.db"))
     }
 
@@ -63,7 +63,7 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for Scratch {
     fn drop(&mut self) {
         // A system may still write while it's torn down: what is left then is swept by the next run.
         drop(fs::remove_dir_all(&self.folder));
@@ -76,16 +76,16 @@ impl Drop for Site {
 ///
 /// Something can't be removed.
 pub fn sweep() -> anyhow::Result<()> {
-    fs::create_dir_all(SITES)?;
-    fs::remove_dir_all(SITES)?;
-    fs::create_dir_all(SITES)?;
+    fs::create_dir_all(FOLDER)?;
+    fs::remove_dir_all(FOLDER)?;
+    fs::create_dir_all(FOLDER)?;
     Ok(())
 }
 
 /// Names the folder that all sites with files are below.
 #[must_use]
-pub fn sites() -> &'static Path {
-    Path::new(SITES)
+pub fn scratch_folder() -> &'static Path {
+    Path::new(FOLDER)
 }
 
 /// Tells whether what is written to a folder is written to memory alone.

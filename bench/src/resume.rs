@@ -16,7 +16,7 @@ use crate::suite::Suite;
 
 /// The measurements of a suite, in a file of its own below `target`.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Resume {
     /// What they are of: others are not taken.
     of: String,
     there: HashMap<(String, u32), Figures>,
@@ -31,7 +31,7 @@ struct Line {
     figures: Figures,
 }
 
-impl Kept {
+impl Resume {
     /// Opens the file: empty, unless a run is to go on.
     pub(crate) fn open(suite: Suite, setup: &Setup) -> anyhow::Result<Self> {
         let of = format!("{}, {} jobs", report::commit(), setup.jobs.unwrap_or(suite.jobs()));
@@ -75,5 +75,5 @@ impl Kept {
 }
 
 fn path(suite: Suite) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("kept-{}.jsonl", suite.word()))
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target").join(format!("resume-{}.jsonl", suite.word()))
 }

@@ -1,10 +1,10 @@
 //! Jobs go through: out of a full queue, or in at one end while they go out at the other.
 
-use super::fill::{BATCH, fill, fill_in_bulk, share};
+use super::enqueue::{BATCH, fill, fill_in_bulk, share};
 use crate::database::Counts;
 use crate::figures::Figures;
 use crate::meter::Meter;
-use crate::site::Site;
+use crate::scratch::Scratch;
 use crate::system::{System, WORKERS};
 use crate::tally::Tally;
 
@@ -14,43 +14,43 @@ const BOUND: usize = 1_024;
 /// Measures how fast workers empty a full queue, the start of the workers included.
 pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
     let tally = Tally::of(jobs);
-    let site = Site::new(jobs as usize);
-    let mut system = S::open(&site, tally).await?;
+    let scratch = Scratch::new(jobs as usize);
+    let mut system = S::open(&scratch, tally).await?;
     fill_in_bulk(&system, jobs, BATCH).await?;
     let mut filled = Counts::default();
-    if let Some(database) = site.served() {
+    if let Some(database) = scratch.served() {
         drop(system);
         filled = database.rest().await?;
-        system = S::open(&site, tally).await?;
+        system = S::open(&scratch, tally).await?;
     }
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     let workers = system.start(workers).await?;
     tally.finished().await?;
     let figures = meter.stop(jobs).await?;
     drop((workers, system));
-    with_left(&site, figures, filled, jobs).await
+    with_left(&scratch, figures, filled, jobs).await
 }
 
 /// Measures how fast jobs pass from so many tasks that enqueue them, one call each, through waiting workers.
 pub(super) async fn stream<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Figures> {
     let jobs = share(jobs, tasks) * u64::from(tasks);
     let tally = Tally::of(jobs);
-    let site = Site::new(BOUND);
-    let mut system = S::open(&site, tally).await?;
+    let scratch = Scratch::new(BOUND);
+    let mut system = S::open(&scratch, tally).await?;
     let workers = system.start(WORKERS).await?;
 
-    let meter = Meter::start(&site).await?;
+    let meter = Meter::start(&scratch).await?;
     fill(&system, jobs, tasks).await?;
     tally.finished().await?;
     let figures = meter.stop(jobs).await?;
     drop((workers, system));
-    with_left(&site, figures, Counts::default(), jobs).await
+    with_left(&scratch, figures, Counts::default(), jobs).await
 }
 
 /// Adds what a system that has gone has left of its jobs, where it kept them on a server.
-async fn with_left(site: &Site, figures: Figures, since: Counts, jobs: u64) -> anyhow::Result<Figures> {
-    match site.served() {
+async fn with_left(scratch: &Scratch, figures: Figures, since: Counts, jobs: u64) -> anyhow::Result<Figures> {
+    match scratch.served() {
         Some(database) => database.add_left(figures, since, jobs).await,
         None => Ok(figures),
     }

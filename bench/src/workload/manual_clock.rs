@@ -8,16 +8,16 @@ use queue_core::{BoxFuture, Clock, Timestamp};
 
 /// A clock that stands still until it's moved.
 #[derive(Clone, Default)]
-pub(super) struct HandClock(Arc<AtomicI64>);
+pub(super) struct ManualClock(Arc<AtomicI64>);
 
-impl HandClock {
+impl ManualClock {
     /// Moves it on.
-    pub(super) fn pass(&self, time: Duration) {
+    pub(super) fn advance(&self, time: Duration) {
         self.0.fetch_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }
 
-impl Clock for HandClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
     }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use harness::{Payload, Producer, Site, System, Tally};
+use harness::{Payload, Producer, Scratch, System, Tally};
 use queue_core::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 type WorkItem = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 #[derive(Clone)]
-pub(crate) struct Port {
+pub(crate) struct Baseline {
     shared: Arc<Shared>,
     tally: Tally,
 }
@@ -35,11 +35,11 @@ impl Shared {
     }
 }
 
-impl System for Port {
+impl System for Baseline {
     type Producer = Self;
     type Workers = JoinSet<()>;
 
-    async fn open(_site: &Site, tally: Tally) -> anyhow::Result<Self> {
+    async fn open(_scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
         let shared = Shared { items: Mutex::new(VecDeque::new()), ready: Semaphore::new(0) };
         Ok(Self { shared: Arc::new(shared), tally })
     }
@@ -61,7 +61,7 @@ impl System for Port {
     }
 }
 
-impl Producer for Port {
+impl Producer for Baseline {
     async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
         let tally = self.tally;
         self.shared

@@ -1,22 +1,22 @@
 //! Our queue on a PostgreSQL server, with everything on: leases, retries, finished jobs kept for a day.
 
-use harness::{Site, System, Tally};
+use harness::{Scratch, System, Tally};
 use queue_postgres::PostgresQueue;
 use queue_tokio::RunningHost;
 
-use super::us::{Entrance, host};
+use super::queue_tokio::{Entrance, host};
 
-pub(crate) struct UsOnPostgres {
+pub(crate) struct PostgresSystem {
     queue: PostgresQueue,
     tally: Tally,
 }
 
-impl System for UsOnPostgres {
+impl System for PostgresSystem {
     type Producer = Entrance<PostgresQueue>;
     type Workers = RunningHost;
 
-    async fn open(site: &Site, tally: Tally) -> anyhow::Result<Self> {
-        Ok(Self { queue: PostgresQueue::connect(site.database().await?.url()).await?, tally })
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        Ok(Self { queue: PostgresQueue::connect(scratch.database().await?.url()).await?, tally })
     }
 
     fn producer(&self) -> Entrance<PostgresQueue> {
