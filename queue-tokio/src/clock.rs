@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 use queue_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// Wall-clock time as of its making, moved on by tokio's monotonic clock.
+/// The wall-clock time at its creation, advanced by tokio's monotonic clock.
 ///
-/// So it is never stepped, and under tokio's paused time it stands still and is moved with `tokio::time::advance`.
+/// It never steps. While tokio's time is paused, it stands still and is advanced by `tokio::time::advance`.
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     started_at: Timestamp,
@@ -16,7 +16,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// Reads the wall clock, once.
+    /// Creates a clock; reads the wall clock once.
     #[must_use]
     pub fn new() -> Self {
         Self { started_at: SystemTime::now().into(), started: Instant::now() }
@@ -35,12 +35,12 @@ impl Clock for TokioClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // The timer belongs to the runtime in which it's polled, not to that in which it was asked for.
+        // The timer belongs to the runtime that polls it, not to the runtime that requested it.
         Box::pin(async move { tokio::time::sleep(duration).await })
     }
 }
 
-/// Tells whether tokio's time stands still here, as under `#[tokio::test(start_paused = true)]`.
+/// Checks whether tokio's time is paused here, as under `#[tokio::test(start_paused = true)]`.
 pub(crate) fn is_time_paused() -> bool {
     let (before, real) = (Instant::now(), StdInstant::now());
     while real.elapsed() < Duration::from_micros(2) {

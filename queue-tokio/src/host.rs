@@ -1,4 +1,43 @@
 //! The host: starts services in order, waits for the end, and stops them in reverse.
+//!
+//! # Tasks
+//!
+//! The caller's task drives the host: it starts the services, waits, and stops them. Each started service has a task of its
+//! own, which runs the service and restarts it if its [`OnFailure`] says so.
+//!
+//! # Shared state
+//!
+//! | state | content |
+//! | --- | --- |
+//! | `HostContext::draining` | fires once, when the host stops: no new work begins in any service |
+//! | `StopOnDrop::all` | cancelled when the shutdown timeout has passed, or the host is dropped: all services stop |
+//! | `HostContext::stopping` | of each service, a child of `all`: cancelled when it is this service's turn to stop |
+//! | `RunningHost::failed`, `failures` | a channel for services that failed for good |
+//! | `HostContext::cut_short` | the work that was interrupted, for the report |
+//!
+//! # Who wakes whom
+//!
+//! | waiter | waits for | woken by |
+//! | --- | --- | --- |
+//! | `Host::run` | a signal, or a failure | the operating system, or a service's task |
+//! | a service | `draining`, then its `stopping` | `RunningHost::stop` |
+//! | a service between two runs | its pause | the clock, `draining` or `stopping` |
+//! | `RunningHost::stop` | the service's task | its end, or the service's time limit |
+//!
+//! # Shutdown
+//!
+//! 1. `draining` fires for all services.
+//! 2. In reverse order, each service's `stopping` is cancelled and the host waits for its task.
+//! 3. When the shutdown timeout has passed, `all` is cancelled, so the remaining services stop at the same time.
+//! 4. A service that takes longer than the shutdown timeout and its clean-up time is dropped.
+//! 5. The singletons are disposed.
+//! 6. The host returns the first failure, or its report.
+//!
+//! # Races
+//!
+//! - A service fails while a later one starts: the start ends, and the stop returns the failure.
+//! - A service fails while no caller waits for failures: the failure stays in the channel, and the stop returns it.
+//! - The stop begins while a service pauses before a restart: the pause ends, and the service does not run again.
 
 mod error;
 mod signals;
@@ -23,7 +62,7 @@ use supervise::{ServiceFailure, Supervised};
 use crate::clock::TokioClock;
 use crate::hosted::{HostContext, HostedService};
 
-/// Runs hosted services for as long as the application lives: the counterpart of .NET's generic host.
+/// Runs hosted services until the application ends: the counterpart of .NET's generic host.
 ///
 /// ```
 /// # use queue_core::{background_job, jobs, QueueExt as _, Services};
@@ -52,13 +91,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// How long running work may take to end by itself where nothing else is said.
+    /// The default time that running work has to end by itself.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// How long the disposal of all singletons may take at the end.
+    /// The time limit for the disposal of all singletons.
     const DISPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Starts to put a host together.
+    /// Creates a builder.
     pub fn builder() -> HostBuilder {
         HostBuilder {
             services: Services::none(),
@@ -69,12 +108,12 @@ impl Host {
 
     /// Starts the services and runs until Ctrl-C, SIGTERM, or the failure of a service; then stops gracefully.
     ///
-    /// A second signal aborts: this returns at once, and what still runs ends with the program. A blocking job that hangs
-    /// holds up the end of tokio's runtime, and so of the program, unless that is shut down in the background.
+    /// A second signal aborts: this method returns at once, and tasks that still run end with the program. A blocking job that
+    /// hangs holds up the end of tokio's runtime, and thus of the program, unless the runtime is shut down in the background.
     ///
     /// # Errors
     ///
-    /// What could not start, which service failed, or that a second signal came.
+    /// A service could not start, a service failed, or a second signal came.
     ///
     /// # Cancel safety
     ///
@@ -94,13 +133,13 @@ impl Host {
         }
     }
 
-    /// Starts the services and runs until the future ends or a service fails; then stops gracefully.
+    /// Starts the services and runs until `end` completes or a service fails; then stops gracefully.
     ///
-    /// If the future ends while services still start, the start ends too, and what was started is stopped.
+    /// If `end` completes while services still start, the start ends too, and the started services are stopped.
     ///
     /// # Errors
     ///
-    /// What could not start, or which service failed.
+    /// A service could not start, or failed.
     ///
     /// # Cancel safety
     ///
@@ -115,26 +154,26 @@ impl Host {
         running.stop().await
     }
 
-    /// Starts the services, each after the one before is ready.
+    /// Starts the services, each after the previous one is ready.
     ///
     /// # Errors
     ///
-    /// Which one could not start, or failed meanwhile. Those that were started already are stopped, in reverse.
+    /// A service could not start, or failed meanwhile. The services started so far are stopped, in reverse.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops what was started.
+    /// Dropping the future stops the services started so far.
     pub async fn start(self) -> Result<RunningHost, HostError> {
         let mut running = self.begin();
         running.start_all().await;
         match running.failure {
-            // The stop returns the failure.
+            // `stop` returns the failure.
             Some(_) => Err(running.stop().await.err().unwrap_or(HostError::Aborted)),
             None => Ok(running),
         }
     }
 
-    /// Begins with no service started.
+    /// Creates the running host, with no service started yet.
     fn begin(self) -> RunningHost {
         let served: Vec<_> = self.hosted.iter().flat_map(Supervised::queues).collect();
         for unserved in self.hosted.iter().flat_map(|hosted| hosted.unserved(&served)) {
@@ -155,9 +194,9 @@ impl Host {
     }
 }
 
-/// Puts a [`Host`] together.
+/// Builds a [`Host`].
 #[derive(Debug)]
-#[must_use = "a host is made by `build`"]
+#[must_use = "call `build` to create the host"]
 pub struct HostBuilder {
     services: Services,
     hosted: Vec<Supervised>,
@@ -165,35 +204,35 @@ pub struct HostBuilder {
 }
 
 impl HostBuilder {
-    /// Sets what jobs may inject.
+    /// Sets the services that jobs may inject.
     pub fn services(mut self, services: Services) -> Self {
         self.services = services;
         self
     }
 
-    /// Adds a service; if it ends or panics while it should run, the host stops.
+    /// Adds a service. If it ends or panics while it should run, the host stops.
     pub fn service(self, service: impl HostedService) -> Self {
         self.service_with(service, OnFailure::StopHost)
     }
 
-    /// Adds a service and says what happens if it ends or panics while it should run.
+    /// Adds a service and sets what happens if it ends or panics while it should run.
     pub fn service_with(mut self, service: impl HostedService, on_failure: OnFailure) -> Self {
         self.hosted.push(Supervised::new(service, on_failure));
         self
     }
 
-    /// Sets how long running work may take to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
+    /// Sets the time that running work has to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
     /// for ever.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
     }
 
-    /// Checks everything.
+    /// Checks all services and creates the host.
     ///
     /// # Errors
     ///
-    /// Every problem at once: job names taken twice, services that jobs need and nothing provides.
+    /// Every problem at once: duplicate job names, and services that jobs need but nothing provides.
     pub fn build(self) -> Result<Host, BuildError> {
         let problems = self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
         BuildError::unless_empty(problems)?;
@@ -204,14 +243,14 @@ impl HostBuilder {
 
 /// A host whose services run.
 ///
-/// Dropping it without stopping it stops it in the background, gracefully, for as long as the runtime lives; singletons are
-/// not disposed then. What the runtime's end cuts off is delivered again once its lease has expired.
+/// Dropping it without stopping it stops it in the background, gracefully, for as long as the runtime lives; then singletons
+/// are not disposed. Jobs that the end of the runtime interrupts are delivered again once their leases have expired.
 #[derive(Debug)]
 pub struct RunningHost {
     context: HostContext,
     unstarted: VecDeque<Supervised>,
     started: Vec<supervise::RunningService>,
-    /// For services that are to be started.
+    /// The sender for services that are yet to be started.
     failed: mpsc::UnboundedSender<ServiceFailure>,
     failures: mpsc::UnboundedReceiver<ServiceFailure>,
     failure: Option<HostError>,
@@ -235,21 +274,21 @@ impl Drop for StopOnDrop {
 impl RunningHost {
     /// Stops the services in reverse, then disposes the singletons.
     ///
-    /// The host first signals all services to begin no more work. Then it stops one after the other and waits for each. The
-    /// shutdown timeout counts once for all of them; when it has passed, the host stops all, and each has its
-    /// [clean-up](HostedService::clean_up). So the stop takes no longer than the shutdown timeout, the longest clean-up, one
+    /// The host first signals all services to begin no more work. Then it stops them one after the other and waits for each. The
+    /// shutdown timeout counts once for all of them. When it has passed, the host stops all services, and each has its
+    /// [clean-up time](HostedService::clean_up). So the stop takes at most the shutdown timeout, the longest clean-up time, one
     /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
     ///
-    /// If no error is returned and [`ShutdownReport::interrupted`] names no service, this process holds no lease any more that it knows
-    /// of, unless a queue failed until the end; that is logged.
+    /// If no error is returned and [`ShutdownReport::interrupted`] names no service, this process holds no lease that it knows
+    /// of, unless a queue failed until the end; such a failure is logged.
     ///
     /// # Errors
     ///
-    /// Which service failed before, if one did.
+    /// The failure of a service, if one failed before.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future lets the stop go on in the background, for as long as the runtime lives.
+    /// If the future is dropped, the stop continues in the background for as long as the runtime lives.
     pub async fn stop(mut self) -> Result<ShutdownReport, HostError> {
         let began = Instant::now();
         self.context.draining().fire();
@@ -284,7 +323,7 @@ impl RunningHost {
         }
     }
 
-    /// Waits until a service has failed for good. Stop the host then; [`stop`](Self::stop) says which it was.
+    /// Waits until a service has failed for good. Then stop the host; [`stop`](Self::stop) returns the failure.
     ///
     /// [`Host::run`] and [`Host::run_until`] do this by themselves.
     ///
@@ -303,9 +342,9 @@ impl RunningHost {
         self.failed().await;
     }
 
-    /// Starts the services, each after the one before is ready, until one can't start or one that was started fails.
+    /// Starts the services, each after the previous one is ready, until one can't start or a started one fails.
     ///
-    /// Dropping the future drops the service that is being started; those before it go on.
+    /// Dropping the future drops the service that is being started; the services before it continue.
     async fn start_all(&mut self) {
         while let Some(hosted) = self.unstarted.pop_front() {
             let name = hosted.name();
@@ -329,12 +368,12 @@ impl RunningHost {
     }
 }
 
-/// How a host ended.
+/// How a host stopped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// The work that didn't end within the shutdown timeout and was cut short; it's handed back, or runs again later.
+    /// The work that did not end within the shutdown timeout and was interrupted. It was released, or runs again later.
     pub interrupted: Vec<String>,
-    /// What the singletons that could not be disposed said.
+    /// The errors of singletons that could not be disposed.
     pub dispose_errors: Vec<ServiceError>,
 }

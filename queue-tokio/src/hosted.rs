@@ -1,4 +1,4 @@
-//! What a host runs.
+//! The services that a host runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use queue_core::{BoxError, Problem, QueueName, Services, StopSignal};
 use tokio_util::sync::CancellationToken;
 
-/// Something that runs for as long as the application does: the counterpart of .NET's `BackgroundService`.
+/// A service that runs until the application ends: the counterpart of .NET's `BackgroundService`.
 ///
 /// ```
 /// use queue_tokio::{HostContext, HostedService};
@@ -33,34 +33,34 @@ use tokio_util::sync::CancellationToken;
 /// ```
 #[async_trait]
 pub trait HostedService: Send + 'static {
-    /// What it is called in logs and errors.
+    /// Returns the name of the service in logs and errors.
     fn name(&self) -> &str;
 
-    /// Finds what would go wrong, before anything starts.
+    /// Returns the problems that would occur later, before anything starts.
     fn check(&self, services: &Services) -> Vec<Problem> {
         let _: &Services = services;
         Vec::new()
     }
 
-    /// Returns the queues that it takes jobs from: none by default.
+    /// Returns the queues from which the service takes jobs: none by default.
     fn queues(&self) -> Vec<QueueName> {
         Vec::new()
     }
 
-    /// Returns the jobs of this service that wait for ever, as their queues are not among those that the host's services
-    /// serve: none by default. The host logs each as a warning when it starts.
+    /// Returns the jobs of this service that would wait for ever because their queues are not in `served`, the queues of all
+    /// services of the host: none by default. The host logs each as a warning when it starts.
     fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
         let _: &[QueueName] = served;
         Vec::new()
     }
 
-    /// How long it may take to clean up beyond the shutdown timeout, before it is dropped: 30 s by default.
-    /// `Duration::MAX` means that it is never dropped.
+    /// Returns the time that the service has to clean up beyond the shutdown timeout, before it is dropped: 30 s by default.
+    /// With `Duration::MAX` it is never dropped.
     fn clean_up(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// Gets ready. Services start in the order of their registration, each after the one before is ready.
+    /// Prepares the service. Services start in the order of their registration, each after the previous one is ready.
     ///
     /// # Errors
     ///
@@ -73,15 +73,15 @@ pub trait HostedService: Send + 'static {
     /// Runs until `context.stopping()` fires, then cleans up and returns. A service that takes up work by itself begins none
     /// once `context.draining()` has fired, and may return then.
     ///
-    /// To return, or to panic, earlier is a failure of the service: the host stops, or it is run again, as was set.
+    /// If it returns earlier, or panics, the service has failed: the host stops or runs it again, as its `OnFailure` says.
     ///
     /// # Errors
     ///
-    /// What made it impossible to go on.
+    /// The cause that keeps the service from continuing.
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError>;
 }
 
-/// What a hosted service gets from its host.
+/// The context that a host passes to its services.
 #[derive(Clone, Debug)]
 pub struct HostContext {
     services: Services,
@@ -92,55 +92,55 @@ pub struct HostContext {
 }
 
 impl HostContext {
-    /// Makes the context of a service that runs without a host, as in a test.
+    /// Creates the context of a service that runs without a host, as in a test.
     #[must_use]
     pub fn new(services: Services, stopping: CancellationToken, shutdown_timeout: Duration) -> Self {
         Self { services, draining: StopSignal::new(), stopping, shutdown_timeout, cut_short: Arc::default() }
     }
 
-    /// The services of the host.
+    /// Returns the services of the host.
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// Fires when the host is to stop, at once for all services: from then on no work begins. Services are still stopped in
-    /// reverse order, so what this service uses of others is there until it has ended.
+    /// Returns the signal that fires when the host stops, for all services at the same time: from then on no work begins.
+    /// Services are still stopped in reverse order, so earlier services that this one uses run until it has ended.
     #[must_use]
     pub fn draining(&self) -> &StopSignal {
         &self.draining
     }
 
-    /// Fires when this service is to stop: after the services that were started later have ended, or once the shutdown timeout
-    /// has passed.
+    /// Returns the token that fires when this service stops: after the services started later have ended, or once the shutdown
+    /// timeout has passed.
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// How long running work may take to end by itself, counted from [`draining`](Self::draining), once for all services.
+    /// Returns the time that running work has to end by itself, counted from [`draining`](Self::draining), once for all services.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
         self.shutdown_timeout
     }
 
-    /// Notes work that was cut short at the end, for the host to report.
+    /// Records interrupted work, for the host to report.
     pub fn note_cut_short(&self, work: impl Into<String>) {
         self.cut_short.lock().unwrap_or_else(PoisonError::into_inner).push(work.into());
     }
 
-    /// Lists the work that was cut short.
+    /// Returns the interrupted work.
     #[must_use]
     pub fn cut_short(&self) -> Vec<String> {
         self.cut_short.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns whether the host stops, or this service alone.
+    /// Returns whether the host or this service stops.
     pub(crate) fn is_ending(&self) -> bool {
         self.draining.has_fired() || self.stopping.is_cancelled()
     }
 
-    /// Waits until the host stops, or this service alone.
+    /// Waits until the host or this service stops.
     pub(crate) async fn ending(&self) {
         tokio::select! {
             biased;
@@ -149,7 +149,7 @@ impl HostContext {
         }
     }
 
-    /// The same context with a token of its own.
+    /// Returns the same context with a token of its own.
     pub(crate) fn stopped_by(&self, stopping: CancellationToken) -> Self {
         Self { stopping, ..self.clone() }
     }

@@ -1,6 +1,6 @@
 //! The in-memory queue, the hosted loop and the host, on tokio.
 //!
-//! [`MemoryQueue`] keeps jobs, [`QueueService`] runs them, [`Host`] runs the service for as long as the program lives.
+//! [`MemoryQueue`] stores jobs, [`QueueService`] runs them, and [`Host`] runs the service until the program ends.
 
 mod clock;
 mod host;
@@ -16,7 +16,7 @@ pub use memory::{MemoryQueue, MemoryQueueBuilder};
 pub use runtime::TokioRuntime;
 pub use service::QueueService;
 
-/// Holds the README's programs to compiling, and those that end to running.
+/// Compiles the programs in the README, and runs those that end.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,11 +1,46 @@
-//! The in-memory queue: the job table, a lock, and two semaphores.
+//! The in-memory queue: the job table behind a lock, and semaphores that mirror its counts.
 //!
-//! The permits of a queue's signal are its ready jobs. A claimer waits for one permit, takes what other permits are free
-//! up to its demand, and then as many jobs from the table. The permits of the room are free places of a bounded queue.
+//! # Tasks
 //!
-//! **Invariant:** the table is touched only under the lock, and before the lock is released every signal has been
-//! granted as many permits as there are ready jobs; they are handed out right after. A permit that somebody holds
-//! already while its job has been taken away (cancelled, paused) finds nothing; its holder looks again.
+//! The queue spawns no task. All its code runs in the tasks of its callers: producers push, claimers claim, the completer
+//! settles, the renewer renews, and operators call [`Admin`](queue_core::admin::Admin).
+//!
+//! # Shared state
+//!
+//! | state | content |
+//! | --- | --- |
+//! | `State::table` | all jobs |
+//! | `State::ready` | for each queue, a semaphore whose permits are its ready jobs |
+//! | `State::capacity` | a semaphore whose permits are the free slots of a bounded queue |
+//! | `State::armed_for` | the deadline for which waiting callers have armed their timers |
+//! | `State::is_closed` | set once, by `close` |
+//! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
+//!
+//! The lock guards all of `State`. A claimer waits for one permit, acquires further available permits up to its demand, and
+//! then takes as many jobs from the table as it has permits.
+//!
+//! **Invariant:** the table is accessed only under the lock. Before the lock is released, each semaphore is brought in line
+//! with the table; the permits to add are released right after the lock.
+//!
+//! # Who wakes whom
+//!
+//! | waiter | waits for | woken by |
+//! | --- | --- | --- |
+//! | claimer | a permit of one of its queues | each call that makes a job ready: push, settle, expire, retry, resume |
+//! | producer of a full queue | as many capacity permits as its batch needs | each call that ends or removes a job |
+//! | both | the next due time or the notification `rearm`, in `drive_timer` | the clock, or a call that makes a job due earlier |
+//!
+//! # Shutdown
+//!
+//! `close` sets `is_closed` and closes all semaphores, in one step under the lock. Waiting callers then return `Closed`, and
+//! no new wait starts, because each wait checks `is_closed` under the lock first. Leases can still be renewed and settled.
+//!
+//! # Races
+//!
+//! - A job is cancelled or its queue paused after a claimer acquired the permit: the claimer finds no job and waits again.
+//! - A claim is stopped or dropped at the moment its permit arrives: dropping the permit passes it on to the next waiter.
+//! - A followup takes the capacity that a producer has just acquired: the producer waits again.
+//! - A job becomes due earlier while a caller arms its timer: the caller registers for `rearm` before it reads the deadline.
 
 mod admin;
 mod builder;
@@ -37,22 +72,22 @@ pub use builder::MemoryQueueBuilder;
 use lock::Mutex;
 use permits::{PendingPermits, Permits};
 
-/// A queue in memory: no server, no files, and nothing is serialized on the way through.
+/// A queue in memory. It needs no server and no files, and does not serialize payloads.
 ///
-/// Bounded by default: `enqueue` waits for room, [`try_enqueue`](Self::try_enqueue) doesn't.
-/// What is in it is gone when the program ends; a warning says how many jobs that were.
+/// Bounded by default: `enqueue` waits for capacity, [`try_enqueue`](Self::try_enqueue) does not.
+/// Its jobs are lost when the program ends; a warning says how many were unfinished.
 ///
-/// Cheap to clone; all clones are the same queue. Claimers that wait are served first come, first served.
+/// Cheap to clone; all clones are the same queue. Waiting claimers are served first come, first served.
 ///
-/// # What it lets go of
+/// # Dropping payloads
 ///
-/// A payload is dropped wherever the last who has it lets go of it, which may be the queue in the midst of a call: so a
-/// payload's `Drop`, and that of what a closure has taken, must not call the queue.
+/// A payload is dropped by the last owner, which may be the queue in the middle of a call. Therefore the `Drop`
+/// implementation of a payload, or of a value captured by a closure, must not call the queue.
 ///
 /// # A job that enqueues
 ///
-/// A job that enqueues to its own bounded queue while that's full waits for room that only it can make.
-/// Let it use [`JobContext::then`](queue_core::JobContext::then), which never waits and can't lose the next link:
+/// A job that enqueues to its own bounded queue while the queue is full may wait for capacity that only this job can free.
+/// Use [`JobContext::then`](queue_core::JobContext::then) instead: it never waits and cannot lose the next link.
 ///
 /// ```
 /// # use queue_core::{background_job, JobContext};
@@ -67,62 +102,62 @@ use permits::{PendingPermits, Permits};
 pub struct MemoryQueue(Arc<Shared>);
 
 struct Shared {
-    /// Alone in its lines of the cache: those who wait for the lock don't slow the one who has it.
+    /// Padded to its own cache lines, so that threads spinning on the lock do not slow its owner.
     state: CachePadded<Mutex<CachePadded<State>>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     bound: Option<u32>,
-    /// Tells those who wait that something is due earlier than they know.
+    /// Notifies waiting callers that a job is due earlier than their timers are armed for.
     rearm: Notify,
 }
 
 struct State {
     table: JobTable,
-    /// That of each queue, by its number.
+    /// The permits of each queue, by its number in the table; a permit is a ready job.
     ready: Vec<Permits>,
     capacity: Permits,
-    /// What those who wait take to be due next.
+    /// The deadline for which waiting callers have armed their timers.
     armed_for: Option<Timestamp>,
     is_closed: bool,
 }
 
 impl MemoryQueue {
-    /// How many unfinished jobs a queue takes where nothing else is said.
+    /// The default limit of unfinished jobs.
     pub const DEFAULT_BOUND: u32 = 100_000;
 
-    /// Makes a queue bounded at [`DEFAULT_BOUND`](Self::DEFAULT_BOUND) unfinished jobs.
+    /// Creates a queue limited to [`DEFAULT_BOUND`](Self::DEFAULT_BOUND) unfinished jobs.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Makes a queue bounded at this many unfinished jobs; a bound of zero is taken as one.
+    /// Creates a queue limited to `bound` unfinished jobs; zero counts as one.
     #[must_use]
     pub fn bounded(bound: u32) -> Self {
         Self::builder().bound(bound).build()
     }
 
-    /// Makes a queue that grows for as long as there is memory.
+    /// Creates a queue without a limit on its jobs.
     #[must_use]
     pub fn unbounded() -> Self {
         Self::builder().unbounded().build()
     }
 
-    /// Starts to make a queue with other settings.
+    /// Creates a builder for a queue with other settings.
     pub fn builder() -> MemoryQueueBuilder {
         MemoryQueueBuilder::new()
     }
 
-    /// Closes the queue: pushes and claims, waiting ones too, answer `Closed`; leased jobs can still be renewed and settled.
+    /// Closes the queue. Pushes and claims, including waiting ones, return `Closed`; leases can still be renewed and settled.
     pub fn close(&self) {
         self.0.locked(|state, _| state.close());
     }
 
-    /// Stores a batch if there is room for it now.
+    /// Stores a batch if there is capacity for it now.
     ///
     /// # Errors
     ///
-    /// `Full` if there isn't, and what [`Queue::push`] answers.
+    /// `Full` if there is no capacity, and the errors of [`Queue::push`].
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.0.limits.check(&jobs)?;
         self.0.locked(|state, now| {
@@ -131,8 +166,11 @@ impl MemoryQueue {
             if self.0.bound.is_none() || state.capacity.try_acquire_exactly(needed) {
                 state.capacity.consume(needed);
             } else if state.table.room().is_some_and(|room| room >= needed as u64) {
-                // Whoever waits for room has it before those who don't.
-                return Err(QueueError::new(QueueErrorKind::Full, "others wait for the room that there is"));
+                // Waiting producers come first.
+                return Err(QueueError::new(
+                    QueueErrorKind::Full,
+                    "the queue is full: earlier pushes are waiting for the remaining capacity",
+                ));
             }
             state.table.push(now, jobs)
         })
@@ -153,7 +191,7 @@ impl Queue for MemoryQueue {
         }
         match self.0.push_now(jobs)? {
             PushAttempt::Stored(receipts) => Ok(receipts),
-            // Apart and boxed, since this future is made for every push and few have to wait.
+            // Boxed separately: every push creates this future, and few pushes wait.
             PushAttempt::Full(jobs) => Box::pin(self.0.push_when_capacity_is_free(jobs)).await,
         }
     }
@@ -176,7 +214,7 @@ impl Queue for MemoryQueue {
         loop {
             let permit = tokio::select! {
                 biased;
-                // A permit that came at the same time is passed on to the next who waits.
+                // A permit that arrives at the same time is passed on to the next waiter.
                 () = &mut stopped => return Ok(Vec::new()),
                 permit = shared.permit(demand) => permit?,
                 never = shared.drive_timer() => match never {},
@@ -199,9 +237,9 @@ impl Queue for MemoryQueue {
 }
 
 impl Shared {
-    /// Does something to the table under the lock, and grants what permits that calls for.
+    /// Runs `work` under the lock, then releases the permits it made available.
     ///
-    /// The permits are handed out once the lock is free again, so that whoever they wake doesn't run into it.
+    /// The permits are released after the lock, so that the waiters they wake do not contend for it.
     fn locked<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut state = lock::lock(&self.state);
@@ -222,7 +260,7 @@ impl Shared {
         answer
     }
 
-    /// Takes ready jobs: one by the permit that is held, if one is, and more by such as are free.
+    /// Takes ready jobs: one for the permit in `held`, if any, and more for permits that are available.
     fn take(
         &self,
         demand: &Demand,
@@ -231,7 +269,7 @@ impl Shared {
         self.locked(|state, now| {
             state.check_open()?;
             state.table.advance(now);
-            // What has just become due is to be had too; those who wait for it come first.
+            // Jobs that just became due are available to this call too, but waiting claimers come first.
             for permits in state.update_permits() {
                 permits.release();
             }
@@ -258,7 +296,7 @@ impl Shared {
     /// Waits for a permit of any of the queues.
     async fn permit(&self, demand: &Demand) -> Result<(QueueName, OwnedSemaphorePermit), QueueError> {
         let mut permits = self.locked(|state, _| {
-            // A signal that is made after the close would never end a wait.
+            // A wait on permits created after the close would never end.
             state.check_open()?;
             let permit = |queue: &QueueName| {
                 let number = state.table.number(queue);
@@ -267,7 +305,7 @@ impl Shared {
             Ok(demand.queues.iter().filter_map(permit).collect::<SmallVec<[_; 1]>>())
         })?;
         let (queue, permit) = match (permits.pop(), permits.is_empty()) {
-            (None, _) => return Err(QueueError::invalid("a demand that names no queue can never be met")),
+            (None, _) => return Err(QueueError::invalid("the demand names no queues")),
             (Some((queue, permit)), true) => (queue, permit.await),
             (Some(last), false) => {
                 permits.push(last);
@@ -279,20 +317,20 @@ impl Shared {
         permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
     }
 
-    /// Stores a batch, unless it has to wait for room.
+    /// Stores a batch, unless it has to wait for capacity.
     fn push_now(&self, jobs: Vec<NewJob>) -> Result<PushAttempt, QueueError> {
         self.locked(|state, now| {
             state.check_open()?;
             if state.try_reserve(self.bound, now, &jobs) {
                 return state.table.push(now, jobs).map(PushAttempt::Stored);
             }
-            // What is refused for good isn't kept waiting.
+            // A batch that is invalid is refused now, rather than after a wait.
             self.limits.check(&jobs)?;
             Ok(PushAttempt::Full(jobs))
         })
     }
 
-    /// Stores one job, unless it has to wait for room.
+    /// Stores one job, unless it has to wait for capacity.
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
         let answer = self.locked(|state, now| {
             if let Err(closed) = state.check_open() {
@@ -304,7 +342,7 @@ impl Shared {
             Some(state.table.push_one(now, job.take()?))
         });
         if answer.is_some() {
-            // That of a closed queue is still there, and is answered like any other.
+            // A closed queue leaves the job in place, but its error is an answer like any other: the job is dropped.
             drop(job.take());
         }
         answer
@@ -316,7 +354,7 @@ impl Shared {
                 self.locked(|state, now| (state.capacity.semaphore(), state.table.room_needed(now, &jobs)));
             let fits_at_all = |needed: &u32| self.bound.is_none_or(|bound| *needed <= bound);
             let Some(permits) = u32::try_from(needed).ok().filter(fits_at_all) else {
-                // Keys that were freed meanwhile have made it need more than there can be; the table refuses it.
+                // Unique keys freed meanwhile have made the batch exceed the limit; the table refuses it.
                 return self.locked(|state, now| state.table.push(now, jobs));
             };
             let permit = tokio::select! {
@@ -332,7 +370,7 @@ impl Shared {
                     state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
                 if fits { state.table.push(now, std::mem::take(&mut jobs)).map(Some) } else { Ok(None) }
             })?;
-            // A followup may have taken the room in between; then wait again.
+            // A followup may have taken the capacity in between: wait again.
             if let Some(receipts) = pushed {
                 return Ok(receipts);
             }
@@ -340,17 +378,17 @@ impl Shared {
     }
 }
 
-/// Few operations change more than one queue, and the room.
+/// Few operations change more than one queue and the capacity.
 type Pending = SmallVec<[PendingPermits; 2]>;
 
-/// What became of a push that doesn't wait.
+/// The result of a push that does not wait.
 enum PushAttempt {
     Stored(Vec<Receipt>),
     Full(Vec<NewJob>),
 }
 
 impl State {
-    /// Ends the waits of those who wait, and begins no other.
+    /// Ends all waits, and prevents new ones.
     fn close(&mut self) {
         self.is_closed = true;
         self.ready.iter().chain([&self.capacity]).for_each(Permits::close);
@@ -360,24 +398,24 @@ impl State {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
     }
 
-    /// Takes the room that a batch needs; `false` if it has to wait for that.
+    /// Reserves the capacity that a batch needs. Returns `false` if the batch has to wait for it.
     fn try_reserve(&mut self, bound: Option<u32>, now: Timestamp, jobs: &[NewJob]) -> bool {
         let Some(bound) = bound else { return true };
         let needed = self.table.room_needed(now, jobs);
-        // A batch that never fits is refused by the table.
+        // The table refuses a batch that never fits.
         if needed > bound as usize {
             return true;
         }
         if !self.capacity.try_acquire_exactly(needed) {
             return false;
         }
-        // What the table then refuses has its room granted anew.
+        // If the table then refuses the batch, `update_permits` makes the capacity available again.
         self.capacity.consume(needed);
-        // Permits may be left of room that a followup has taken.
+        // Permits may remain for capacity that a followup has taken.
         self.table.room().is_none_or(|room| room >= needed as u64)
     }
 
-    /// Pending permits to match the ready jobs and the free room; they are to be handed out.
+    /// Brings all semaphores in line with the table. Returns the permits that the caller must release.
     fn update_permits(&mut self) -> Pending {
         let Self { table, ready, capacity, .. } = self;
         let mut pending = Pending::new();
@@ -391,7 +429,7 @@ impl State {
     }
 }
 
-/// Gives the signal of a number, made at its first use.
+/// Returns the permits of a queue by its number; creates them at the first use.
 fn permits_of(ready: &mut Vec<Permits>, number: usize) -> Option<&mut Permits> {
     while ready.len() <= number {
         ready.push(Permits::new());
@@ -403,7 +441,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let unfinished = lock::lock(&self.state).table.unfinished();
         if unfinished > 0 {
-            tracing::warn!(unfinished, "an in-memory queue is dropped, and its unfinished jobs with it");
+            tracing::warn!(unfinished, "an in-memory queue was dropped with its unfinished jobs");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the hosted loop asks of tokio.
+//! The runtime of the hosted loop, on tokio.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::clock::{TokioClock, is_time_paused};
 
-/// The tokio runtime in which a program runs.
+/// The tokio runtime of a program.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     clock: TokioClock,
@@ -17,11 +17,11 @@ pub struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// Takes the runtime in which this is called.
+    /// Returns the current runtime.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     #[must_use]
     pub fn current() -> Self {
         Self { clock: TokioClock::new(), handle: Handle::current() }
@@ -40,11 +40,11 @@ impl Clock for TokioRuntime {
 
 impl Blocking for TokioRuntime {
     fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
-        // A call that has not begun when nobody waits for it any more never does.
+        // If the future is dropped before the call has begun, the call never begins.
         let mut running = AbortOnDrop(self.handle.spawn_blocking(call));
         Box::pin(async move {
             if (&mut running.0).await.is_err() {
-                tracing::warn!("a blocking call was cut off: the runtime is shutting down");
+                tracing::warn!("a blocking call was interrupted: the runtime is shutting down");
             }
         })
     }
@@ -56,7 +56,7 @@ impl Runtime for TokioRuntime {
     }
 
     fn spawn_apart(&self, name: &str, task: BoxFuture<'static, ()>) {
-        // Another thread has another clock, which a test that pauses this one does not move.
+        // A dedicated thread has its own clock, which a test that pauses this one does not advance.
         if is_time_paused() {
             return self.spawn(task);
         }
@@ -64,7 +64,7 @@ impl Runtime for TokioRuntime {
         let Ok(runtime) = apart else {
             tracing::warn!(
                 thread = name,
-                "no runtime could be made for a thread apart; running beside the jobs instead"
+                "could not create the runtime of a dedicated thread; running the task on the main runtime"
             );
             return self.spawn(task);
         };
@@ -78,7 +78,7 @@ impl Runtime for TokioRuntime {
             }
         });
         if let Err(error) = started {
-            tracing::warn!(thread = name, %error, "no thread apart could be started; running beside the jobs instead");
+            tracing::warn!(thread = name, %error, "could not start a dedicated thread; running the task on the main runtime");
             if let Some(task) = take(&task) {
                 self.spawn(task);
             }

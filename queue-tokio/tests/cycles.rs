@@ -1,6 +1,6 @@
-//! Holds the host to leaving nothing behind: no thread and no descriptor.
+//! Tests that a stopped host leaves no thread and no descriptor behind.
 //!
-//! A binary of its own, since threads and descriptors are counted for the whole process.
+//! A binary of its own, because threads and descriptors are counted for the whole process.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -29,7 +29,7 @@ async fn cycle(queue: &MemoryQueue) -> TestResult {
     Ok(())
 }
 
-/// H63: after twenty starts and stops the process has the threads and the descriptors that it had before.
+/// H63: after twenty starts and stops the process has as many threads and descriptors as before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_has_stopped_leaves_no_thread_and_no_descriptor_behind() -> TestResult {
     let queue = MemoryQueue::new();
@@ -42,7 +42,7 @@ async fn a_host_that_has_stopped_leaves_no_thread_and_no_descriptor_behind() -> 
 
     let began = Instant::now();
     let mut after = (count("task"), count("fd"));
-    // The renewal's thread ends a moment after it was told to.
+    // The renewal thread ends a moment after its stop signal.
     while (after.0 > before.0 || after.1 > before.1) && began.elapsed() < Duration::from_secs(10) {
         tokio::task::yield_now().await;
         after = (count("task"), count("fd"));

@@ -1,6 +1,6 @@
-//! Holds every backend to logging a job that is discarded because its lease expired: H68.
+//! Tests that every backend logs a job that is discarded because its lease expired: H68.
 //!
-//! A binary of its own: backends log from threads of theirs, so the subscriber is that of the whole process.
+//! A binary of its own: backends log from their own threads, so the subscriber is installed for the whole process.
 
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -22,7 +22,7 @@ static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 static INSTALLED: LazyLock<()> = LazyLock::new(|| {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Lines).finish();
-    tracing::subscriber::set_global_default(subscriber).expect("nobody else installs one");
+    tracing::subscriber::set_global_default(subscriber).expect("no other subscriber is installed");
 });
 
 struct Lines;
@@ -46,7 +46,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Lets the lease of a job's only attempt expire, and looks for the line that says what became of the job.
+/// Lets the lease of a job's only attempt expire, and checks the line that logs the discard.
 async fn is_logged(queue: impl Admin) -> TestResult {
     LazyLock::force(&INSTALLED);
     let id = queue.enqueue(kills_its_worker::new()).await?.id();
@@ -67,20 +67,20 @@ async fn is_logged(queue: impl Admin) -> TestResult {
     Ok(())
 }
 
-/// H68: a discard by an expired lease is logged by the queue in memory.
+/// H68: the in-memory queue logs a discard by an expired lease.
 #[tokio::test]
 async fn a_discard_by_an_expired_lease_is_logged_in_memory() -> TestResult {
     is_logged(MemoryQueue::new()).await
 }
 
-/// H68: a discard by an expired lease is logged by the program that has the file open.
+/// H68: the program that has the file open logs a discard by an expired lease.
 #[tokio::test]
 async fn a_discard_by_an_expired_lease_is_logged_on_sqlite() -> TestResult {
     let folder = tempfile::tempdir()?;
     is_logged(SqliteQueue::open(folder.path().join("jobs.db")).await?).await
 }
 
-/// H68: a discard by an expired lease is logged by a program that claims from the server.
+/// H68: a program that claims from the server logs a discard by an expired lease.
 #[tokio::test]
 async fn a_discard_by_an_expired_lease_is_logged_on_postgres() -> TestResult {
     let server = Postgres::start(Durability::Process, &[])?;

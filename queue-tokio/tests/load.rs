@@ -1,6 +1,6 @@
 //! A million jobs: none lost, none run twice, and no memory kept.
 //!
-//! A binary of its own, since it counts every byte that the process allocates.
+//! A binary of its own, because it counts every byte that the process allocates.
 
 use std::alloc::System;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 const JOBS: usize = 1_000_000;
 
-/// What may differ by chance: buffers of the loop and of the runtime.
+/// The tolerated variance: buffers of the loop and of the runtime.
 const SLACK: usize = 1 << 20;
 
 struct Tally {
@@ -64,7 +64,7 @@ async fn each_ran_once(queue: &MemoryQueue, tally: &Tally) -> TestResult {
     Ok(())
 }
 
-/// Both ways in one test: what one allocates would be counted against the other.
+/// Both cases in one test: the allocations of one would be counted against the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult {
     let (queue, counted) = (MemoryQueue::unbounded(), tally());
@@ -77,7 +77,7 @@ async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult
     host.stop().await?;
     each_ran_once(&queue, &counted).await?;
     let kept = ALLOCATED.allocated().saturating_sub(before);
-    assert!(kept < SLACK, "{kept} bytes kept of {JOBS} jobs that are done");
+    assert!(kept < SLACK, "{kept} bytes kept of {JOBS} finished jobs");
     drop(queue);
 
     let (queue, counted) = (MemoryQueue::bounded(1024), tally());
@@ -92,7 +92,7 @@ async fn a_million_jobs_run_once_each_and_leave_no_memory_behind() -> TestResult
     each_ran_once(&queue, &counted).await
 }
 
-/// Pushes as room comes, and tells how much memory was taken at the most.
+/// Pushes whenever there is capacity, and returns the peak of allocated memory.
 async fn push_in_turn(
     queue: &MemoryQueue,
     before: usize,

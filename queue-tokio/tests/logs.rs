@@ -1,7 +1,7 @@
-//! Holds what is logged to H19 and H28.
+//! Tests the log lines against H19 and H28.
 //!
-//! A binary of its own: a line's first use by a test without a subscriber, at the moment when this one sets its own,
-//! can switch that line off for the whole process.
+//! A binary of its own: if a test without a subscriber uses a log line for the first time just when this test installs its
+//! own, the line can be switched off for the whole process.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -46,7 +46,7 @@ impl Lines {
         tracing::Dispatch::new(subscriber)
     }
 
-    /// Takes whatever this thread logs from now on.
+    /// Collects everything that this thread logs from now on.
     fn subscribe(&self) -> tracing::dispatcher::DefaultGuard {
         tracing::dispatcher::set_default(&self.dispatch())
     }
@@ -103,8 +103,8 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
     Ok(())
 }
 
-/// H19, H68: a failure that may pass is a warning; one that is for good is an error, and so is a panic. Each line says which
-/// attempt it was and what comes of it.
+/// H19, H68: a transient failure is a warning; a permanent one and a panic are errors. Each line says which attempt it was and
+/// what follows.
 #[test]
 fn a_failure_is_logged_at_its_level() -> TestResult {
     let lines = Lines::default();
@@ -144,11 +144,11 @@ fn a_failure_is_logged_at_its_level() -> TestResult {
 
 #[background_job(blocking)]
 fn block(#[inject] dispatch: &tracing::Dispatch) {
-    // A subscriber that was set for a test's own thread is not that of others.
+    // A subscriber that was set for a test's own thread does not apply to other threads.
     tracing::dispatcher::with_default(dispatch, || tracing::info!("blocking at work"));
 }
 
-/// H19, H27: what a blocking job logs on its own thread is within its attempt's span.
+/// H19, H27: log lines of a blocking job, from its own thread, are within its attempt's span.
 #[tokio::test]
 async fn a_blocking_job_logs_within_its_span() -> TestResult {
     let lines = Lines::default();
@@ -177,7 +177,7 @@ async fn crop() {}
 
 /// H71: a job whose queue no service of the host serves is named once at the start, with the nearest queue and the service.
 #[tokio::test]
-async fn a_job_whose_queue_nobody_serves_is_named_at_the_start() -> TestResult {
+async fn a_job_whose_queue_is_not_served_is_named_at_the_start() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let service = |name: &str, queues: &[&str]| {
@@ -201,9 +201,9 @@ async fn a_job_whose_queue_nobody_serves_is_named_at_the_start() -> TestResult {
     Ok(())
 }
 
-/// H10: a failing queue is said once for each service and operation, with the service's name, and so is its recovery.
+/// H10: a failing queue and its recovery are logged once for each service and operation, with the service's name.
 #[tokio::test(start_paused = true)]
-async fn a_failing_queue_is_said_once_for_each_service_with_its_name() -> TestResult {
+async fn a_failing_queue_is_logged_once_for_each_service_with_its_name() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let queue = MemoryQueue::new();
@@ -237,7 +237,7 @@ async fn a_failing_queue_is_said_once_for_each_service_with_its_name() -> TestRe
     Ok(())
 }
 
-/// A unit of work of its own: it records the completion, and learns of that late.
+/// A custom unit of work: it records the completion, and learns of that late.
 struct Recording(JobContext);
 
 #[background_job]
@@ -245,9 +245,9 @@ async fn record_late(#[inject] recording: &mut Recording) {
     let _: &Recording = recording;
 }
 
-/// H4: no lease is said to be lost of a job that its own unit of work has just completed.
+/// H4: if its own unit of work has just completed a job, no lost lease is logged for it.
 #[tokio::test(start_paused = true)]
-async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
+async fn a_completion_by_a_unit_of_work_is_not_logged_as_a_lost_lease() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let (queue, recorder) =
@@ -288,9 +288,9 @@ async fn a_completion_by_a_unit_of_work_is_no_lost_lease() -> TestResult {
     Ok(())
 }
 
-/// H10: a settlement that was applied, and whose answer was lost, is not said to be unrecorded.
+/// H10: a settlement that was applied but whose answer was lost is not logged as unrecorded.
 #[tokio::test(start_paused = true)]
-async fn a_settlement_whose_answer_was_lost_is_not_said_to_be_unrecorded() -> TestResult {
+async fn a_settlement_whose_answer_was_lost_is_not_logged_as_unrecorded() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let (queue, recorder) = (MemoryQueue::new(), Recorder::new());

@@ -1,4 +1,4 @@
-//! One service under supervision: started, run again where that was asked for, and stopped.
+//! A supervised service: starts it, restarts it if its policy says so, and stops it.
 
 use std::any::Any;
 use std::fmt;
@@ -16,25 +16,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hosted::{HostContext, HostedService};
 
-/// What happens when a service ends, fails or panics while it should run.
+/// The reaction to a service that ends, fails or panics while it should run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// The host stops, and says why.
+    /// The host stops and returns the failure.
     StopHost,
-    /// The service is run again after a pause that doubles from `first` to `longest`.
+    /// The service runs again after a pause that doubles from `first` to `longest`.
     ///
-    /// Once a run has lasted for at least `longest`, the next pause is `first` again.
-    /// A pause of `Duration::MAX` means that the service is not run again.
+    /// After a run of at least `longest`, the next pause is `first` again.
+    /// A pause of `Duration::MAX` means that the service does not run again.
     Restart {
-        /// How long to wait the first time.
+        /// The first pause.
         first: Duration,
-        /// How long to wait at most.
+        /// The longest pause.
         longest: Duration,
     },
 }
 
-/// A service, and what happens when it fails.
+/// A service with its restart policy.
 pub(super) struct Supervised {
     service: Box<dyn HostedService>,
     on_failure: OnFailure,
@@ -77,7 +77,7 @@ impl Supervised {
         self.service.unserved(served)
     }
 
-    /// Gets the service ready and starts to run it.
+    /// Prepares the service and starts a task that runs it.
     pub(super) async fn start(
         mut self,
         context: &HostContext,
@@ -111,7 +111,7 @@ impl Supervised {
             let message = message.unwrap_or_else(|| "ended while it should have run".to_owned());
             tracing::error!(service, "the service {message}");
             let OnFailure::Restart { first, longest } = self.on_failure else {
-                // Nobody listens once the host stops, and then nobody needs to.
+                // The receiver is closed once the host stops; the failure is logged above.
                 drop(failed.send(ServiceFailure { service, message }));
                 return;
             };
@@ -130,8 +130,8 @@ impl Supervised {
 }
 
 impl RunningService {
-    /// Stops the service and waits for its end, until the shutdown timeout of a stop that began then and its own clean-up
-    /// have passed.
+    /// Stops the service and waits for its task, at most until the shutdown timeout, counted from `began`, and the service's
+    /// clean-up time have passed.
     pub(super) async fn stop(mut self, context: &HostContext, began: Instant) {
         self.stopping.cancel();
         let limit = context.shutdown_timeout().saturating_add(self.clean_up);
@@ -140,7 +140,7 @@ impl RunningService {
             tracing::error!(service = self.name, "the service did not stop in time and is dropped");
             context.note_cut_short(format!("service `{}`", self.name));
             self.task.abort();
-            // It ends at its next wait; one that never waits is left behind.
+            // The task ends at its next await point; a task that never reaches one is left behind.
             drop(tokio::time::timeout(Duration::from_secs(1), self.task).await);
         }
     }
@@ -155,7 +155,7 @@ impl fmt::Debug for Supervised {
     }
 }
 
-/// Says how a service ended; `None` if well.
+/// Returns how a service ended, or `None` if it returned `Ok`.
 fn exit_message(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
     match ended {
         Ok(Ok(())) => None,

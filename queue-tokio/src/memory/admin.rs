@@ -1,4 +1,4 @@
-//! The operator's side of the in-memory queue.
+//! The operator's interface to the in-memory queue.
 
 use async_trait::async_trait;
 use queue_core::Admin;

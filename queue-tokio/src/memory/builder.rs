@@ -13,8 +13,8 @@ use super::permits::Permits;
 use super::{MemoryQueue, Shared, State};
 use crate::clock::TokioClock;
 
-/// Settings of a [`MemoryQueue`]; made by [`MemoryQueue::builder`].
-#[must_use = "a queue is made by `build`"]
+/// Builds a [`MemoryQueue`]; created by [`MemoryQueue::builder`].
+#[must_use = "call `build` to create the queue"]
 pub struct MemoryQueueBuilder {
     bound: Option<u32>,
     retention: Retention,
@@ -34,44 +34,44 @@ impl MemoryQueueBuilder {
         }
     }
 
-    /// Takes so many unfinished jobs at most; zero is taken as one.
+    /// Sets the limit of unfinished jobs; zero counts as one.
     pub fn bound(mut self, bound: u32) -> Self {
         self.bound = Some(bound.max(1));
         self
     }
 
-    /// Grows for as long as there is memory.
+    /// Removes the limit of unfinished jobs.
     pub fn unbounded(mut self) -> Self {
         self.bound = None;
         self
     }
 
-    /// Keeps so many finished jobs; by default completed ones are only counted, and the newest 10,000 discarded and
-    /// 10,000 cancelled ones are kept.
+    /// Sets how many finished jobs are kept. By default completed jobs are only counted, and the newest 10,000 discarded and
+    /// 10,000 cancelled jobs are kept.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Sets how large names, payloads, meta and batches may be.
+    /// Sets the maximum sizes of names, payloads, meta and batches.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Makes the identities that the queue gives the same in each run; by default they differ.
+    /// Sets the seed of the job ids that the queue assigns, so that each run assigns the same; by default they differ.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Takes the time from another clock than tokio's.
+    /// Sets the clock; by default it is tokio's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Makes the queue.
+    /// Creates the queue.
     #[must_use]
     pub fn build(self) -> MemoryQueue {
         let mut config = TableConfig::default();

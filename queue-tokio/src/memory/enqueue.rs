@@ -1,4 +1,4 @@
-//! What only an in-memory queue offers to those who enqueue.
+//! The enqueue methods that only an in-memory queue has.
 
 use std::future::Future;
 
@@ -12,7 +12,7 @@ use super::MemoryQueue;
 impl MemoryQueue {
     /// Enqueues a closure, which gets a token and a scope of its own, like any job.
     ///
-    /// It is run once: a closure that fails is discarded with its error.
+    /// The closure runs once; if it fails, it is discarded with its error.
     ///
     /// ```
     /// # use queue_core::QueueError;
@@ -41,15 +41,15 @@ impl MemoryQueue {
         self.enqueue(NewJob::call(call))
     }
 
-    /// Enqueues a job if there is room for it now.
+    /// Enqueues a job if there is capacity for it now.
     ///
     /// # Errors
     ///
-    /// `Full` if there isn't, and what [`Queue::push`](queue_core::Queue::push) answers.
+    /// `Full` if there is no capacity, and the errors of [`Queue::push`](queue_core::Queue::push).
     pub fn try_enqueue(&self, job: impl IntoJob) -> Result<Receipt, QueueError> {
         let receipts = self.try_push(vec![job.into_job()])?;
         let missing =
-            || QueueError::new(QueueErrorKind::Unavailable, "the queue gave no receipt for the job");
+            || QueueError::new(QueueErrorKind::Unavailable, "the queue returned no receipt for the job");
         receipts.first().copied().ok_or_else(missing)
     }
 }

@@ -1,4 +1,4 @@
-//! The lock around the table, which loom can put in any order.
+//! The lock around the table, which loom can replace.
 
 use std::sync::PoisonError;
 #[cfg(not(queue_loom))]
@@ -9,24 +9,24 @@ pub(super) use loom::sync::{Mutex, MutexGuard};
 #[cfg(not(queue_loom))]
 pub(super) use std::sync::{Mutex, MutexGuard};
 
-/// How often to try before the thread goes to sleep: for some ten microseconds, longer than most operations take.
+/// How often a thread tries to lock before it sleeps: for about ten microseconds, longer than most operations take.
 ///
-/// To put a thread to sleep and wake it costs both sides more than that.
-#[cfg(not(queue_loom))]
+/// Putting a thread to sleep and waking it costs both sides more than that.
+#[cfg(not(loom))]
 const TRIES: u32 = 8;
 
-/// How long to pause before each try, in steps of the processor's own.
+/// Pauses before a try, in spin-loop hints of the processor.
 ///
-/// Even a try that fails takes the lock's line of the cache, and one that succeeds all of the table's that are in use. So
-/// whoever has them is left alone for as long as a few pushes take.
-#[cfg(not(queue_loom))]
+/// Even a failed try takes the lock's cache line from its owner, and a successful one takes all cache lines of the table
+/// that are in use. So the pause leaves the owner alone for about as long as a few pushes take.
+#[cfg(not(loom))]
 fn pause(tries: u32) {
     for _ in 0..1_u32 << (tries + 4).min(7) {
         std::hint::spin_loop();
     }
 }
 
-/// Locks. A thread that panicked while it held the lock was between whole steps of the table: its state stands.
+/// Locks the mutex. A thread that panicked under the lock was between whole steps of the table, so the state is valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(not(queue_loom))]
     for tries in 0..TRIES {

@@ -1,6 +1,6 @@
-//! Models of the signal: every order in which pushes, claims and cancellations can meet.
+//! Loom models of the permits: every interleaving of pushes, claims and cancellations.
 //!
-//! `cargo xtask test` runs them with `RUSTFLAGS="--cfg queue_loom"`, up to the preemptions in `.cargo/config.toml`.
+//! `cargo xtask test` runs them, with only this crate compiled under `--cfg loom`.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -13,7 +13,7 @@ use queue_core::{Body, Clock, Demand, NewJob, Queue as _, Timestamp};
 
 use super::MemoryQueue;
 
-/// Time stands still: no job here waits for it.
+/// A clock that stands still: no job here waits for it.
 struct NoTime;
 
 impl Clock for NoTime {
@@ -38,7 +38,7 @@ fn job() -> NewJob {
     NewJob::new("job", Body::stored("null"))
 }
 
-/// Q17, Q20: two claimers and a push of two jobs: each is woken and each gets one.
+/// Q17, Q20: with two claimers and a push of two jobs, each claimer is woken and gets one.
 #[test]
 fn loom_every_pushed_job_wakes_a_claimer() {
     loom::model(|| {
@@ -60,7 +60,7 @@ fn loom_every_pushed_job_wakes_a_claimer() {
     });
 }
 
-/// Q18: a claimer that gives up, at any point, takes no wake-up with it.
+/// Q18: a claim that is dropped, at any point, consumes no wake-up.
 #[test]
 fn loom_a_dropped_claim_passes_its_wake_up_on() {
     loom::model(|| {
@@ -75,7 +75,7 @@ fn loom_a_dropped_claim_passes_its_wake_up_on() {
                 block_on(async {
                     let demand = Demand::new("default", 1);
                     let mut claim = pin!(queue.claim(&demand));
-                    // Looks once, and goes away with what it found or with nothing.
+                    // Polls once, and is dropped with or without a job.
                     poll_fn(|cx| match claim.as_mut().poll(cx) {
                         Poll::Ready(jobs) => Poll::Ready(jobs.map_or(0, |jobs| jobs.len())),
                         Poll::Pending => Poll::Ready(0),
@@ -94,7 +94,7 @@ fn loom_a_dropped_claim_passes_its_wake_up_on() {
     });
 }
 
-/// Q52: a push that waits for room gets it when a job is settled.
+/// Q52: a push that waits for capacity gets it when a job is settled.
 #[test]
 fn loom_a_settled_job_makes_room_for_a_waiting_push() {
     loom::model(|| {
@@ -116,7 +116,7 @@ fn loom_a_settled_job_makes_room_for_a_waiting_push() {
     });
 }
 
-/// Q22: closing ends a wait, whenever it comes.
+/// Q22: closing the queue ends a waiting claim, at any point.
 #[test]
 fn loom_closing_ends_a_waiting_claim() {
     loom::model(|| {

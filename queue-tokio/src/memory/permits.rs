@@ -1,15 +1,14 @@
-//! The semaphore signal: as many permits as there is to be had of something.
+//! A semaphore whose permits mirror a count: of ready jobs, or of free capacity.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// Permits for ready jobs, or for free room.
+/// Permits for ready jobs, or for free capacity.
 ///
-/// **Invariant:** `granted` counts the permits that are free, in somebody's hands, or about to be handed out. It is never less than what there is
-/// to be had; where it's more, since something was taken away that somebody already held a permit for, that permit
-/// finds nothing when it's spent.
+/// **Invariant:** `granted` = available + acquired + pending permits, and is at least the count that the permits mirror. It is
+/// larger if the count fell after a permit was acquired, as when a job is cancelled: the holder of that permit finds nothing.
 #[derive(Debug)]
 pub(super) struct Permits {
     semaphore: Arc<Semaphore>,
@@ -21,8 +20,8 @@ impl Permits {
         Self { semaphore: Arc::new(Semaphore::new(0)), granted: 0 }
     }
 
-    /// Makes the permits match what there is: gives those that lack, to be handed out, and takes free ones away that are
-    /// too many.
+    /// Adjusts the permits to `available`: returns missing permits for the caller to release, or removes surplus ones that are
+    /// not acquired.
     pub(super) fn set_available(&mut self, available: usize) -> Option<PendingPermits> {
         let available = available.min(Semaphore::MAX_PERMITS);
         if available > self.granted {
@@ -37,7 +36,7 @@ impl Permits {
         None
     }
 
-    /// Takes up to `max` free permits, without waiting; they are to be spent.
+    /// Acquires up to `max` available permits, without waiting. The caller must `consume` them.
     pub(super) fn try_acquire_up_to(&self, max: usize) -> usize {
         loop {
             let free = self.semaphore.available_permits().min(max);
@@ -47,18 +46,18 @@ impl Permits {
             if self.semaphore.is_closed() {
                 return 0;
             }
-            // Somebody who waits has taken one in between; then look again.
+            // A waiter has acquired a permit in between: try again.
         }
     }
 
-    /// Takes so many free permits, if there are as many; they are to be spent.
+    /// Acquires `count` permits if that many are available, without waiting. The caller must `consume` them.
     pub(super) fn try_acquire_exactly(&self, count: usize) -> bool {
         let Ok(count) = u32::try_from(count) else { return false };
         let acquired = self.semaphore.try_acquire_many(count);
         acquired.map(SemaphorePermit::forget).is_ok()
     }
 
-    /// Notes that permits were used up.
+    /// Removes acquired permits from the count of granted ones.
     pub(super) fn consume(&mut self, permits: usize) {
         self.granted = self.granted.saturating_sub(permits);
     }
@@ -70,19 +69,19 @@ impl Permits {
         self.semaphore.clone().acquire_owned()
     }
 
-    /// Ends the waits of all who wait for permits, with an error.
+    /// Ends all waits for permits with an error.
     pub(super) fn close(&self) {
         self.semaphore.close();
     }
 
-    /// The permits, to wait for several at once.
+    /// Returns the semaphore, to wait for several permits together.
     pub(super) fn semaphore(&self) -> Arc<Semaphore> {
         self.semaphore.clone()
     }
 }
 
-/// Permits that are granted and wait to be handed out, which wakes those who wait for them.
-#[must_use = "whoever waits for these permits waits on until they are handed out"]
+/// Permits that are granted but not yet released; releasing them wakes waiters.
+#[must_use = "waiters are not woken until these permits are released"]
 pub(super) struct PendingPermits {
     semaphore: Arc<Semaphore>,
     count: usize,

@@ -1,4 +1,4 @@
-//! Time for those who wait: each lets it pass until something is due.
+//! The timer of waiting callers: each of them drives time until a job is due.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -8,9 +8,9 @@ use queue_core::Timestamp;
 use super::{Shared, State, lock};
 
 impl Shared {
-    /// Lets time pass: what becomes due gets its permits.
+    /// Sleeps until a job is due, advances the table, and starts over. Due jobs get their permits.
     ///
-    /// Everyone who waits does this, so that no one depends on another who is not polled.
+    /// Every waiting caller does this, so that no caller depends on another one being polled.
     ///
     /// # Cancel safety
     ///
@@ -18,7 +18,7 @@ impl Shared {
     pub(super) async fn drive_timer(&self) -> Infallible {
         loop {
             let mut rearm = pin!(self.rearm.notified());
-            // Before the look, so that what becomes due earlier after it is not missed.
+            // Registered before the deadline is read, so that a job that becomes due earlier after that is not missed.
             rearm.as_mut().enable();
             let due = self.arm_timer();
             let wait = async {
@@ -43,7 +43,7 @@ impl Shared {
 }
 
 impl State {
-    /// Tells, once, whether something is due earlier than those who wait know.
+    /// Returns, once, whether a job is due earlier than the timers are armed for.
     pub(super) fn needs_rearm(&mut self) -> bool {
         let next = self.table.next_due();
         let is_earlier = match (self.armed_for, next) {

@@ -1,4 +1,4 @@
-//! Holds the hosted loop to how it bears settlements that an open transaction holds up: H73.
+//! Tests how the hosted loop handles settlements that an open transaction blocks: H73.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ async fn followed(#[inject] runs: &AtomicUsize, #[inject] context: &JobContext) 
     context.then(short::new());
 }
 
-/// A queue in which an open transaction holds what each settlement with followups needs.
+/// A queue in which an open transaction holds the locks that each settlement with followups needs.
 #[derive(Clone)]
 struct Held {
     queue: MemoryQueue,
@@ -57,7 +57,7 @@ impl Queue for Held {
     }
 }
 
-/// H73: a blocked settlement keeps its lease, holds up no other one, and is recorded once the transaction is over.
+/// H73: a blocked settlement keeps its lease, delays no other one, and is recorded once the transaction has ended.
 #[tokio::test(start_paused = true)]
 async fn a_blocked_settlement_is_repeated_and_holds_up_no_other() -> TestResult {
     let runs = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! Holds the in-memory queue to every law of the contract.
+//! Tests the in-memory queue against every law of the contract.
 
 use std::sync::Arc;
 use std::time::Duration;

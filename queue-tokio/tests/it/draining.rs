@@ -1,4 +1,4 @@
-//! Holds the stop of a host to H61, H62 and H63, on every backend.
+//! Tests the stop of a host against H61, H62 and H63, on every backend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ async fn quick() {
     tokio::task::yield_now().await;
 }
 
-/// Stops a host twenty times while jobs are pushed, and looks after each stop for jobs that are still leased.
+/// Stops a host twenty times while jobs are pushed, and counts the leased jobs after each stop.
 async fn no_job_is_leased_after_a_stop(queue: impl Admin + Clone) -> TestResult {
     let pusher = {
         let queue = queue.clone();
@@ -59,7 +59,7 @@ async fn count(queue: &impl Admin, state: State) -> Result<u64, QueueError> {
     Ok(queue.counts().await?.iter().map(|counts| counts.of(state)).sum())
 }
 
-/// H61: when the stop has returned, no job of a queue in memory is leased.
+/// H61: when the stop has returned, no job of an in-memory queue is leased.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_stop_under_load_no_job_in_memory_is_leased() -> TestResult {
     let retention = queue_core::table::Retention::everything();
@@ -80,20 +80,20 @@ async fn after_a_stop_under_load_no_job_in_postgres_is_leased() -> TestResult {
     no_job_is_leased_after_a_stop(PostgresQueue::connect(server.url("postgres")).await?).await
 }
 
-/// What a claim of [`Odd`] does once jobs were leased, or are waited for.
+/// What a claim of [`Odd`] does after it has leased jobs, or while it waits for them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Oddity {
-    /// It does not know of stop signals.
+    /// It ignores stop signals.
     Deaf,
-    /// It answers a second after it leased, and knows of stop signals.
+    /// It answers a second after it leased, and observes stop signals.
     AnswersLate,
-    /// It never answers, and listens to stop signals for nothing.
+    /// It never answers, not even to a stop signal.
     ClaimsHang,
     /// A settlement is never answered.
     SettlementsHang,
 }
 
-/// A queue of a stranger's, over one in memory.
+/// A third-party queue over an in-memory one.
 struct Odd {
     queue: MemoryQueue,
     oddity: Oddity,
@@ -143,9 +143,9 @@ impl Queue for Odd {
     }
 }
 
-/// H61: what a claim has leased when the stop comes is released before the stop returns, however late the claim answers.
+/// H61: jobs that a claim leases while the stop comes are released before the stop returns, however late the claim answers.
 #[tokio::test(start_paused = true)]
-async fn what_a_claim_leases_as_the_stop_comes_is_released_before_the_stop_returns() -> TestResult {
+async fn jobs_claimed_during_a_stop_are_released_before_the_stop_returns() -> TestResult {
     let odd = Odd::new(Oddity::AnswersLate);
     let (queue, leased) = (odd.queue.clone(), odd.leased.clone());
     let running = Host::builder().service(QueueService::new(odd, jobs![quick])).build()?.start().await?;
@@ -159,9 +159,9 @@ async fn what_a_claim_leases_as_the_stop_comes_is_released_before_the_stop_retur
     Ok(())
 }
 
-/// H61, H63: a queue that knows nothing of stop signals holds up no stop, and nothing of it stays leased.
+/// H61, H63: a queue that ignores stop signals delays no stop, and none of its jobs stays leased.
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_is_deaf_to_stops_is_stopped_all_the_same() -> TestResult {
+async fn a_queue_that_ignores_stop_signals_delays_no_stop() -> TestResult {
     let odd = Odd::new(Oddity::Deaf);
     let queue = odd.queue.clone();
     let running = Host::builder().service(QueueService::new(odd, jobs![quick])).build()?.start().await?;
@@ -173,7 +173,7 @@ async fn a_queue_that_is_deaf_to_stops_is_stopped_all_the_same() -> TestResult {
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
     let id = queue.enqueue(quick::new()).await?.id();
     tokio::time::advance(SECOND).await;
-    assert_eq!(queue.get(id).await?.ok_or("the job is there")?.fence.0, 0, "nobody claims any more");
+    assert_eq!(queue.get(id).await?.ok_or("the job is there")?.fence.0, 0, "no claim is made any more");
     Ok(())
 }
 
@@ -182,9 +182,9 @@ async fn long(#[inject] context: &JobContext) {
     context.sleep(10 * SECOND).await; // virtual
 }
 
-/// H62: once a stop was asked for, no job begins in any service of the host, whichever is waited for first.
+/// H62: once a stop is requested, no job begins in any service of the host, whichever service is stopped first.
 #[tokio::test(start_paused = true)]
-async fn once_a_stop_was_asked_for_no_job_begins_in_any_service() -> TestResult {
+async fn after_a_stop_is_requested_no_job_begins_in_any_service() -> TestResult {
     let (first, second, recorder) = (keeping_queue(), keeping_queue(), Recorder::new());
     let service = |queue: &MemoryQueue| {
         QueueService::new(queue.clone(), jobs![quick, long]).concurrency(2).observe(recorder.clone())
@@ -209,16 +209,16 @@ async fn once_a_stop_was_asked_for_no_job_begins_in_any_service() -> TestResult 
 #[background_job]
 async fn instant() {}
 
-/// H62: no job begins once the stop was asked for, not even by a worker that has buffered jobs and runs before the loop is told.
+/// H62: after a stop is requested, no job begins, not even in a worker that has buffered jobs and runs before the loop is notified.
 #[tokio::test]
-async fn a_worker_in_the_midst_of_its_turn_begins_no_job_after_the_stop() -> TestResult {
+async fn a_running_worker_begins_no_buffered_job_after_the_stop() -> TestResult {
     let (queue, recorder) = (keeping_queue(), Recorder::new());
     let service = QueueService::new(queue.clone(), jobs![instant]).concurrency(5000);
     let running = Host::builder().service(service.observe(recorder.clone())).build()?.start().await?;
     queue.enqueue_all((0..5000).map(|_| instant::new())).await?;
     recorder.wait_for_ended::<instant>(1).await;
     let starts = || recorder.count(|event| matches!(event, Event::Started(_)));
-    // Nothing runs between this and the stop: there is one thread.
+    // Nothing runs between this line and the stop: there is one thread.
     let before = starts();
 
     running.stop().await?;
@@ -228,7 +228,7 @@ async fn a_worker_in_the_midst_of_its_turn_begins_no_job_after_the_stop() -> Tes
     Ok(())
 }
 
-/// H62: services are still stopped in reverse: what a job uses of an earlier service is there until the job has ended.
+/// H62: services are stopped in reverse: an earlier service that a job uses runs until the job has ended.
 #[tokio::test(start_paused = true)]
 async fn an_earlier_service_stops_after_the_jobs_of_a_later_one_have_ended() -> TestResult {
     let (queue, recorder, is_stopped) = (keeping_queue(), Recorder::new(), Arc::new(AtomicBool::new(false)));
@@ -254,7 +254,7 @@ async fn use_earlier(#[inject] context: &JobContext, #[inject] is_stopped: &Atom
     assert!(!is_stopped.load(Ordering::SeqCst), "the earlier service was stopped while the job ran");
 }
 
-/// A service that takes its time to stop.
+/// A service that takes `takes` to stop.
 struct Slow {
     takes: Duration,
     clean_up: Duration,
@@ -279,7 +279,7 @@ impl HostedService for Slow {
     }
 }
 
-/// H63: the shutdown timeout counts once for all services, and each has its clean-up after that.
+/// H63: the shutdown timeout counts once for all services, and each has its clean-up time after that.
 #[tokio::test(start_paused = true)]
 async fn the_shutdown_timeout_counts_once_for_all_services() -> TestResult {
     let hour = 3600 * SECOND;
@@ -295,7 +295,7 @@ async fn the_shutdown_timeout_counts_once_for_all_services() -> TestResult {
     assert_eq!(
         stopped.interrupted.len(),
         3,
-        "the first has its clean-up all the same: {:?}",
+        "the first still has its clean-up time: {:?}",
         stopped.interrupted
     );
     assert_eq!(began.elapsed(), (30 + 40) * SECOND, "the timeout and the longest clean-up");
@@ -323,9 +323,9 @@ async fn stop_takes(odd: Odd, job: NewJob) -> Result<Duration, BoxError> {
     Ok(began.elapsed())
 }
 
-/// H63: a stop gives up a claim that never answers, and settlements that never do.
+/// H63: a stop abandons a claim and settlements that are never answered.
 #[tokio::test(start_paused = true)]
-async fn a_stop_gives_up_calls_that_are_never_answered() -> TestResult {
+async fn a_stop_abandons_calls_that_are_never_answered() -> TestResult {
     let claim = stop_takes(Odd::new(Oddity::ClaimsHang), quick::new().into()).await?;
     let settlement = stop_takes(Odd::new(Oddity::SettlementsHang), quick::new().into()).await?;
     let both = stop_takes(Odd::new(Oddity::SettlementsHang), never_stop::new().into()).await?;
@@ -336,7 +336,7 @@ async fn a_stop_gives_up_calls_that_are_never_answered() -> TestResult {
     Ok(())
 }
 
-/// H63: the timeout and the grace of several services pass at the same time.
+/// H63: the timeouts and the grace periods of several services run at the same time.
 #[tokio::test(start_paused = true)]
 async fn the_jobs_of_all_services_are_ended_at_the_same_time() -> TestResult {
     let (first, second, recorder) = (keeping_queue(), keeping_queue(), Recorder::new());
@@ -357,9 +357,9 @@ async fn the_jobs_of_all_services_are_ended_at_the_same_time() -> TestResult {
     Ok(())
 }
 
-/// H63: a singleton whose disposal hangs holds up neither the stop nor the disposal of others, and is named.
+/// H63: a singleton whose disposal hangs delays neither the stop nor the disposal of others, and is named.
 #[tokio::test(start_paused = true)]
-async fn a_singleton_whose_disposal_hangs_holds_up_no_stop() -> TestResult {
+async fn a_singleton_whose_disposal_hangs_delays_no_stop() -> TestResult {
     let disposed = Arc::new(Notify::new());
     let noted = disposed.clone();
     let services = Services::builder()
@@ -383,7 +383,7 @@ async fn a_singleton_whose_disposal_hangs_holds_up_no_stop() -> TestResult {
     Ok(())
 }
 
-/// H10: a claim and a settlement that are never answered are given up and repeated.
+/// H10: a claim and a settlement that are never answered are abandoned and repeated.
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_never_answered_are_repeated() -> TestResult {
     for (operation, within) in

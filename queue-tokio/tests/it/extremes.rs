@@ -1,4 +1,4 @@
-//! Holds every builder of this crate to bearing the least and the most of what its types allow.
+//! Tests that every builder of this crate accepts the smallest and the largest values of its types.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn quick() {}
 
 const ENDS: [Duration; 3] = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
 
-/// Runs a job in a host, and stops that.
+/// Runs a job in a host, and stops the host.
 async fn works(
     what: &str,
     queue: MemoryQueue,
@@ -33,7 +33,7 @@ async fn works(
     Ok(())
 }
 
-/// A service that has this time to clean up.
+/// A service with this clean-up time.
 struct Cleaning(Duration);
 
 #[async_trait::async_trait]
@@ -52,9 +52,9 @@ impl HostedService for Cleaning {
     }
 }
 
-/// No duration and no number that a builder takes makes the loop or the host panic or stand still.
+/// No duration and no number that a builder accepts makes the loop or the host panic or hang.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_extremes_of_every_setting_are_borne() -> TestResult {
+async fn the_extremes_of_every_setting_work() -> TestResult {
     for end in ENDS {
         let name = |setting: &str| format!("{setting} of {end:?}");
         works(&name("shutdown timeout"), keeping_queue(), |host, service| {
@@ -98,7 +98,7 @@ async fn the_extremes_of_every_setting_are_borne() -> TestResult {
     Ok(())
 }
 
-/// A lease too short to be renewed is a problem that `build` reports.
+/// `build` reports a lease that is too short to be renewed.
 #[test]
 fn a_lease_too_short_to_be_renewed_is_found_by_build() {
     for lease in [Duration::ZERO, Duration::from_millis(2)] {
@@ -115,7 +115,7 @@ async fn unhurried() {}
 
 /// The longest timeout of a job, and the longest lease, hold on every backend.
 #[tokio::test]
-async fn a_job_may_have_all_the_time_in_the_world() -> TestResult {
+async fn a_job_without_a_time_limit_runs_on_every_backend() -> TestResult {
     let folder = tempfile::tempdir()?;
     let server = test_servers::Postgres::start(test_servers::Durability::Process, &[])?;
     let sqlite = queue_sqlite::SqliteQueue::open(folder.path().join("jobs.db")).await?;

@@ -1,4 +1,4 @@
-//! Holds the host to H15, H16 and H25.
+//! Tests the host against H15, H16 and H25.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::world::TestResult;
 
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// A service that notes what it's asked to do, and fails as it's told.
+/// A service that records its calls, and fails as configured.
 struct Noting {
     name: &'static str,
     log: Log,
@@ -81,7 +81,7 @@ async fn services_start_in_order_and_stop_in_reverse() -> TestResult {
     Ok(())
 }
 
-/// H15: one that fails to start stops those that were started, in reverse, and is named.
+/// H15: if a service fails to start, the started ones are stopped, in reverse, and the error names it.
 #[tokio::test]
 async fn a_service_that_fails_to_start_stops_the_others() -> TestResult {
     let log = Log::default();
@@ -97,7 +97,7 @@ async fn a_service_that_fails_to_start_stops_the_others() -> TestResult {
     Ok(())
 }
 
-/// H16: a service that ends, fails or panics stops the host, which says why.
+/// H16: if a service ends, fails or panics, the host stops and returns the failure.
 #[tokio::test]
 async fn a_service_that_fails_stops_the_host() -> TestResult {
     for (how, said) in [
@@ -119,9 +119,9 @@ async fn a_service_that_fails_stops_the_host() -> TestResult {
     Ok(())
 }
 
-/// H16: or it is run again, with a wait that doubles.
+/// H16: a service may also be restarted, after a pause that doubles.
 #[tokio::test(start_paused = true)]
-async fn a_service_may_be_run_again() -> TestResult {
+async fn a_failed_service_may_be_restarted() -> TestResult {
     let log = Log::default();
     let mut bad = Noting::new("bad", &log);
     bad.fail_run.extend(["panic", "again", "end"]);
@@ -135,7 +135,7 @@ async fn a_service_may_be_run_again() -> TestResult {
     Ok(())
 }
 
-/// A service that fails at once, or after it ran for a while.
+/// A service that fails at once, or after it ran for some time.
 struct Flaky {
     runs: Vec<Duration>,
     ended: Arc<Notify>,
@@ -160,7 +160,7 @@ impl HostedService for Flaky {
 
 /// H69: after a run as long as the longest pause, the next pause is the first one again; a shorter run changes nothing.
 #[tokio::test(start_paused = true)]
-async fn a_service_that_ran_well_for_a_while_is_run_again_soon() -> TestResult {
+async fn a_service_is_restarted_after_the_first_pause_if_it_ran_long_enough() -> TestResult {
     for (run, pause) in [(59, 8), (60, 1), (3600, 1)] {
         let ended = Arc::new(Notify::new());
         let runs = [0, run, 0, 0].map(Duration::from_secs);
@@ -171,7 +171,7 @@ async fn a_service_that_ran_well_for_a_while_is_run_again_soon() -> TestResult {
         let host = Host::builder().service_with(flaky, restart).build()?;
         host.run_until(ended.notified()).await?;
 
-        // Two failures at once, the run, and one more failure after the pause in question.
+        // Two failures at once, the run, and one more failure after the measured pause.
         let expected = if pause == 8 { 1 + 2 + run + 4 + 8 } else { 1 + 2 + run + 1 + 2 };
         assert_eq!(began.elapsed().as_secs(), expected, "after a run of {run} s");
     }
@@ -183,9 +183,9 @@ async fn needy(#[inject] number: &u64) {
     let _ = number;
 }
 
-/// H25: what jobs lack is one readable error, before anything starts.
+/// H25: missing services of jobs are one readable error, before anything starts.
 #[test]
-fn what_jobs_lack_is_found_by_build() {
+fn build_reports_the_services_that_jobs_lack() {
     let service = QueueService::new(MemoryQueue::new(), jobs![needy]);
 
     let error = Host::builder().service(service).build().unwrap_err();
@@ -197,7 +197,7 @@ fn what_jobs_lack_is_found_by_build() {
     );
 }
 
-/// A service that ends as it's told, and that tells when it does and when it's gone.
+/// A service that ends as configured, and records when it ran and when it was dropped.
 struct Ending {
     error: Option<&'static str>,
     takes: Duration,
@@ -213,7 +213,7 @@ impl Ending {
         failing
     }
 
-    /// One that takes so long to stop, and says so.
+    /// Creates a service that takes `takes` to stop.
     fn taking(takes: Duration, clean_up: Duration) -> Self {
         Self { error: None, takes, clean_up, ran: Arc::default(), gone: Arc::default() }
     }
@@ -246,9 +246,9 @@ impl HostedService for Ending {
     }
 }
 
-/// H16: a stop tells of a failure, whether or not anybody waited for that.
+/// H16: a stop returns a failure, whether or not a caller waited for it.
 #[tokio::test]
-async fn a_stop_tells_of_a_failure_that_nobody_waited_for() -> TestResult {
+async fn a_stop_returns_a_failure_that_no_caller_waited_for() -> TestResult {
     let service = Ending::failing();
     let gone = service.gone.clone();
     let running = Host::builder().service(service).build()?.start().await?;
@@ -260,7 +260,7 @@ async fn a_stop_tells_of_a_failure_that_nobody_waited_for() -> TestResult {
     Ok(())
 }
 
-/// H16: a failure is there for everyone who asks, until the stop has told of it.
+/// H16: `failed` returns for every call, until the stop has returned the failure.
 #[tokio::test(start_paused = true)]
 async fn a_failure_may_be_waited_for_again() -> TestResult {
     let mut running = Host::builder().service(Ending::failing()).build()?.start().await?;
@@ -272,9 +272,9 @@ async fn a_failure_may_be_waited_for_again() -> TestResult {
     Ok(())
 }
 
-/// H14, H16: a service that waits to be run again needs no time to stop.
+/// H14, H16: a service that waits to be restarted stops at once.
 #[tokio::test(start_paused = true)]
-async fn a_stop_does_not_wait_for_a_service_to_be_run_again() -> TestResult {
+async fn a_stop_does_not_wait_for_a_restart() -> TestResult {
     let service = Ending::failing();
     let ran = service.ran.clone();
     let hour = Duration::from_secs(3600);
@@ -290,7 +290,7 @@ async fn a_stop_does_not_wait_for_a_service_to_be_run_again() -> TestResult {
     Ok(())
 }
 
-/// H14: a service has the shutdown timeout and its own time to clean up, one after the other.
+/// H14: a service has the shutdown timeout and then its own clean-up time.
 #[tokio::test(start_paused = true)]
 async fn a_service_may_take_its_clean_up_beyond_the_timeout() -> TestResult {
     let second = Duration::from_secs(1);
@@ -303,7 +303,7 @@ async fn a_service_may_take_its_clean_up_beyond_the_timeout() -> TestResult {
     Ok(())
 }
 
-/// H14: a service that takes longer is dropped, and the exit says so.
+/// H14: a service that takes longer is dropped, and the report says so.
 #[tokio::test(start_paused = true)]
 async fn a_service_that_does_not_stop_is_dropped() -> TestResult {
     let second = Duration::from_secs(1);

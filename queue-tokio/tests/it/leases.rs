@@ -1,4 +1,4 @@
-//! Holds the hosted loop to how it keeps leases: H4, H22.
+//! Tests how the hosted loop keeps leases: H4, H22.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,9 @@ async fn stop_when_lost(#[inject] context: &JobContext) -> Result<(), JobError> 
     Err("lost".into())
 }
 
-/// H4: leases are renewed for as long as jobs are held, started or waiting in the buffer.
+/// H4: leases are renewed as long as jobs are in flight, running or buffered.
 #[tokio::test(start_paused = true)]
-async fn what_is_held_is_renewed_started_or_not() -> TestResult {
+async fn running_and_buffered_jobs_are_renewed() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
     let services = Services::builder().singleton_as(gate.clone());
     let world = World::with(jobs![hold], services, |service| service.concurrency(1).prefetch(3)).await;
@@ -71,9 +71,9 @@ async fn a_lost_lease_stops_the_attempt_and_voids_its_result() -> TestResult {
     Ok(())
 }
 
-/// H4: a worker that can't reach the queue for a whole lease gives its jobs up.
+/// H4: a worker that cannot reach the queue for the length of a lease abandons its jobs.
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_renewed_in_time_is_given_up() -> TestResult {
+async fn jobs_that_could_not_be_renewed_in_time_are_abandoned() -> TestResult {
     let queue = keeping_queue();
     let faulty = Faulty::new(queue.clone(), TokioClock::new());
     for nth in 1..=50 {
@@ -90,7 +90,7 @@ async fn what_could_not_be_renewed_in_time_is_given_up() -> TestResult {
     Ok(())
 }
 
-/// H22: a host that is dropped without being stopped loses no job: others take over.
+/// H22: a host that is dropped without being stopped loses no job: other hosts run them.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_host_loses_no_job() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
@@ -115,7 +115,7 @@ async fn a_dropped_host_loses_no_job() -> TestResult {
     Ok(())
 }
 
-/// H22: when the runtime is gone, nobody renews for the dead: the job is delivered again.
+/// H22: when the runtime is dropped, its leases are not renewed: the job is delivered again.
 #[test]
 fn a_dropped_runtime_renews_nothing() -> TestResult {
     let queue = keeping_queue();
@@ -138,13 +138,13 @@ fn a_dropped_runtime_renews_nothing() -> TestResult {
     let other = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let demand = queue_core::Demand::new("default", 1).wait(Duration::from_secs(20));
     let deliveries = other.block_on(queue_core::Queue::claim(&queue, &demand))?;
-    assert_eq!(deliveries.len(), 1, "the lease was to expire");
+    assert_eq!(deliveries.len(), 1, "the lease should have expired");
     Ok(())
 }
 
-/// H4: a lease lasts from when its renewal was asked for, however long the answer was on its way.
+/// H4: a lease counts from when its renewal was requested, however long the answer took.
 #[tokio::test(start_paused = true)]
-async fn a_renewal_counts_from_when_it_was_asked_for() -> TestResult {
+async fn a_renewal_counts_from_its_request() -> TestResult {
     let queue = keeping_queue();
     let faulty = Faulty::new(queue.clone(), TokioClock::new());
     faulty.faults().on(Operation::Renew, 1, Fault::Delay(Duration::from_secs(9)));
@@ -158,13 +158,13 @@ async fn a_renewal_counts_from_when_it_was_asked_for() -> TestResult {
 
     world.recorder.wait_for("the loss", |event| matches!(event, Event::LeaseLost(_))).await;
 
-    // It was asked for after 10 s, and lasted for 30 s; the next try after that finds it over.
-    assert!((40..49).contains(&began.elapsed().as_secs()), "given up after {:?}", began.elapsed());
+    // The renewal was requested after 10 s and lasted for 30 s; the next try after that finds the lease expired.
+    assert!((40..49).contains(&began.elapsed().as_secs()), "abandoned after {:?}", began.elapsed());
     world.host.stop().await?;
     Ok(())
 }
 
-/// H4: an attempt that has ended, and whose settlement's answer was lost, has lost no lease.
+/// H4: an attempt that has ended, and whose settlement's answer was lost, has not lost its lease.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_ended_loses_no_lease() -> TestResult {
     let queue = keeping_queue();
@@ -186,9 +186,9 @@ async fn a_job_that_has_ended_loses_no_lease() -> TestResult {
     Ok(())
 }
 
-/// H22: a loop whose future is dropped drops its jobs and hands them back, so that nobody waits for their leases to expire.
+/// H22: a loop whose future is dropped drops its jobs and releases them, so that their leases need not expire.
 #[tokio::test(start_paused = true)]
-async fn a_dropped_loop_hands_back_what_it_ran() -> TestResult {
+async fn a_dropped_loop_releases_its_running_jobs() -> TestResult {
     let (queue, recorder) = (keeping_queue(), queue_testkit::Recorder::new());
     let services = Services::builder().singleton(Semaphore::new(0)).build()?;
     let context = HostContext::new(services, CancellationToken::new(), Duration::ZERO);

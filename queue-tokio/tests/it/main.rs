@@ -1,4 +1,4 @@
-//! What the in-memory queue, the hosted loop and the host promise.
+//! Tests of the in-memory queue, the hosted loop and the host.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 

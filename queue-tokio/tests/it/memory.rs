@@ -1,4 +1,4 @@
-//! What the in-memory queue promises beyond the contract.
+//! Tests the promises of the in-memory queue beyond the contract.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn try_enqueue_answers_full_at_once() -> TestResult {
     Ok(())
 }
 
-/// Q12: a delayed job wakes the claimer by the clock, with nothing else going on.
+/// Q12: a delayed job wakes the claimer by the clock, without any other call.
 #[tokio::test(start_paused = true)]
 async fn a_delayed_job_wakes_its_claimer_by_the_clock() -> TestResult {
     let queue = MemoryQueue::new();
@@ -69,7 +69,7 @@ async fn complete_one(queue: &MemoryQueue) -> TestResult {
     Ok(())
 }
 
-/// Q52: a batch that comes to need more than the bound while it waits is refused, and holds up nobody.
+/// Q52: a batch that comes to exceed the bound while it waits is refused, and delays no other push.
 #[tokio::test]
 async fn a_batch_that_outgrows_the_bound_while_it_waits_is_refused() -> TestResult {
     let queue = MemoryQueue::bounded(2);
@@ -87,9 +87,9 @@ async fn a_batch_that_outgrows_the_bound_while_it_waits_is_refused() -> TestResu
     Ok(())
 }
 
-/// Q52, Q54: permits that a dropped push leaves of room that followups have taken give nobody room.
+/// Q52, Q54: if a followup took the capacity of permits that a dropped push returns, the next push waits for it.
 #[tokio::test]
-async fn room_that_followups_took_is_waited_for() -> TestResult {
+async fn a_push_waits_for_capacity_that_followups_took() -> TestResult {
     let queue = MemoryQueue::bounded(4);
     queue.push((0..2).map(|_| job::new().into()).collect()).await?;
     let mut jobs = queue.claim(&Demand::new("default", 2)).await?;
@@ -109,9 +109,9 @@ async fn room_that_followups_took_is_waited_for() -> TestResult {
     Ok(())
 }
 
-/// Q12: one who waits and is not polled stops nobody else's time.
+/// Q12: a waiter that is not polled delays no other waiter's timer.
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
+async fn a_waiter_that_is_not_polled_delays_no_other() -> TestResult {
     let queue = MemoryQueue::new();
     queue.enqueue(NewJob::from(job::new()).queue("late")).delay(Duration::from_secs(5)).await?;
     let elsewhere = Demand::new("elsewhere", 1);
@@ -124,9 +124,9 @@ async fn a_waiter_that_is_not_polled_stops_no_time() -> TestResult {
     Ok(())
 }
 
-/// Q53, Q54: who waits for room has it before those who don't wait, also where less is asked for than there is.
+/// Q53, Q54: waiting pushes get capacity before pushes that do not wait, even if those need less than there is.
 #[tokio::test]
-async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
+async fn a_push_that_does_not_wait_comes_after_waiting_pushes() -> TestResult {
     let queue = MemoryQueue::bounded(2);
     queue.push(vec![job::new().into()]).await?;
     let mut waiting = std::pin::pin!(queue.push((0..2).map(|_| job::new().into()).collect()));
@@ -136,7 +136,7 @@ async fn one_who_does_not_wait_goes_before_nobody_who_does() -> TestResult {
 
     assert_eq!(
         (error.kind(), &*error.to_string()),
-        (QueueErrorKind::Full, "others wait for the room that there is")
+        (QueueErrorKind::Full, "the queue is full: earlier pushes are waiting for the remaining capacity")
     );
     complete_one(&queue).await?;
     assert_eq!(waiting.await?.len(), 2);
@@ -153,7 +153,7 @@ async fn a_bound_of_zero_is_taken_as_one() -> TestResult {
     Ok(())
 }
 
-/// Q2: a queue's own limits bind whatever is stored in it, bounded or not, followups too.
+/// Q2: a queue's own limits bind every stored job, in bounded and unbounded queues, followups too.
 #[tokio::test]
 async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
     let builder = || MemoryQueue::builder().limits(Limits::default().payload(10));
@@ -173,7 +173,7 @@ async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
 }
 
 #[tokio::test]
-async fn queues_of_one_seed_give_the_same_identities() -> TestResult {
+async fn queues_with_the_same_seed_assign_the_same_ids() -> TestResult {
     let mut given = Vec::new();
     for seed in [7, 7, 8] {
         let queue = MemoryQueue::builder().seed(seed).build();

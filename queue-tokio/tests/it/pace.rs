@@ -1,4 +1,4 @@
-//! Holds the hosted loop to what it claims ahead: no job waits behind a long one while others could run it (H4, H13).
+//! Tests what the hosted loop prefetches: no job waits behind a long one while others could run it (H4, H13).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +26,9 @@ async fn executing(world: &World) -> u64 {
     counts.iter().map(|queue| queue.of(State::Executing)).sum()
 }
 
-/// Jobs that take nothing, over a queue that is far away, are claimed ahead; then come some that take long.
+/// Empty jobs over a slow queue are prefetched; then come long ones.
 #[tokio::test(start_paused = true)]
-async fn what_was_claimed_ahead_and_finds_no_worker_is_given_back() -> TestResult {
+async fn prefetched_jobs_that_find_no_worker_are_released() -> TestResult {
     let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
     let queue = keeping_queue();
@@ -38,7 +38,7 @@ async fn what_was_claimed_ahead_and_finds_no_worker_is_given_back() -> TestResul
 
     let world = World::over(queue, far, jobs![count, hold], services, |service| service.concurrency(2)).await;
     let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
-    world.recorder.wait_for("a job that is given back", given_back).await;
+    world.recorder.wait_for("a released job", given_back).await;
 
     while executing(&world).await > 2 {
         tokio::time::advance(Duration::from_millis(10)).await;
@@ -54,9 +54,9 @@ async fn what_was_claimed_ahead_and_finds_no_worker_is_given_back() -> TestResul
     Ok(())
 }
 
-/// Over a queue that answers at once, and where each job takes its time, as many are claimed as can start.
+/// With a queue that answers at once and jobs that take time, a claim takes as many as can start.
 #[tokio::test(start_paused = true)]
-async fn jobs_that_take_their_time_are_not_claimed_ahead() -> TestResult {
+async fn jobs_that_take_time_are_not_prefetched() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
     let services = Services::builder().singleton_as(gate.clone());
     let world = World::with(jobs![hold], services, |service| service.concurrency(4)).await;
@@ -72,9 +72,9 @@ async fn jobs_that_take_their_time_are_not_claimed_ahead() -> TestResult {
     Ok(())
 }
 
-/// What is claimed beside a job that takes long may be no more than there are workers, and still find none.
+/// A claim made while a long job runs may bring no more jobs than there are workers, and they may still find none free.
 #[tokio::test(start_paused = true)]
-async fn what_waits_behind_a_job_of_an_earlier_claim_is_given_back() -> TestResult {
+async fn a_prefetched_job_that_waits_100_ms_is_released() -> TestResult {
     let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let services = Services::builder().singleton_as(runs.clone()).singleton_as(gate.clone());
     let queue = keeping_queue();
@@ -87,13 +87,13 @@ async fn what_waits_behind_a_job_of_an_earlier_claim_is_given_back() -> TestResu
         .recorder
         .wait_for("the first", |event| matches!(event, Event::Started(job) if job.name == "hold"))
         .await;
-    // Whoever claims waits again from here on.
+    // From here on the claimer waits again.
     tokio::time::advance(Duration::from_millis(20)).await;
 
     world.queue.enqueue_all((0..2).map(|_| hold::new())).await?;
 
     let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
-    world.recorder.wait_for("a job that is given back", given_back).await;
+    world.recorder.wait_for("a released job", given_back).await;
     gate.add_permits(3);
     world.recorder.wait_for_count("completions", 3, |event| {
         matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.name == "hold")

@@ -1,4 +1,4 @@
-//! The program that the design promises, as it's written there.
+//! The program of the design, exactly as written there.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Holds the hosted loop to how jobs run: H1, H2, H5, H6, H11, H12, H18, H20, H21, H23, H24, H26, H27.
+//! Tests how the hosted loop runs jobs: H1, H2, H5, H6, H11, H12, H18, H20, H21, H23, H24, H26, H27.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ async fn meet(#[inject] gauge: &Gauge, #[inject] barrier: &Barrier) {
     gauge.now.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// H1: as many attempts at once as `concurrency` says when there is work, and never more.
+/// H1: exactly `concurrency` attempts run at once while there is work, and never more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_jobs_run_at_once_as_concurrency_says() -> TestResult {
     let gauge = shared::<Gauge>();
@@ -52,7 +52,7 @@ async fn explode() {
 #[background_job]
 async fn quiet() {}
 
-/// H2: a panic is a failed attempt; the loop and the other jobs go on.
+/// H2: a panic is a failed attempt; the loop and the other jobs continue.
 #[tokio::test]
 async fn a_panic_fails_its_job_and_no_other() -> TestResult {
     let world =
@@ -69,7 +69,7 @@ async fn a_panic_fails_its_job_and_no_other() -> TestResult {
     Ok(())
 }
 
-/// A payload like none should be.
+/// A payload that panics when it is dropped.
 #[derive(Serialize)]
 struct Bomb;
 
@@ -79,9 +79,9 @@ impl Drop for Bomb {
     }
 }
 
-/// H2: jobs whose payloads panic when they are dropped, many at once, take nobody down.
+/// H2: many jobs whose payloads panic when they are dropped harm neither the loop nor other jobs.
 #[tokio::test]
-async fn payloads_that_panic_when_dropped_harm_nobody() -> TestResult {
+async fn payloads_that_panic_when_dropped_harm_no_other_job() -> TestResult {
     let world = World::start(jobs![quiet], Services::builder()).await;
     let bomb = || NewJob::new(quiet::NAME, Body::typed(Bomb));
 
@@ -111,7 +111,7 @@ async fn never_stop() {
 
 /// H5: a cancelled job's token fires at the next renewal, and the job ends as cancelled.
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_job_is_told_at_the_next_renewal() -> TestResult {
+async fn a_cancelled_jobs_token_fires_at_the_next_renewal() -> TestResult {
     let world = World::start(jobs![wait_for_token], Services::builder()).await;
     let id = world.queue.enqueue(wait_for_token::new()).await?.id();
     world.recorder.wait_for("the start", |event| matches!(event, Event::Started(_))).await;
@@ -126,7 +126,7 @@ async fn a_cancelled_job_is_told_at_the_next_renewal() -> TestResult {
     Ok(())
 }
 
-/// H5: a cancelled job that does not stop is dropped after a grace, and its scope is disposed.
+/// H5: a cancelled job that does not stop is dropped after the grace period, and its scope is disposed.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_that_does_not_stop_is_dropped() -> TestResult {
     let world = World::with(jobs![never_stop], Services::builder(), |service| {
@@ -167,9 +167,9 @@ async fn a_job_that_is_cancelled_before_it_starts_never_does() -> TestResult {
     Ok(())
 }
 
-/// H5, H6: a commit that hangs holds its worker no longer than until the job is cancelled and had its grace.
+/// H5, H6: a commit that hangs holds its worker only until the job was cancelled and its grace period has passed.
 #[tokio::test(start_paused = true)]
-async fn a_commit_that_hangs_is_given_up_when_force_is_used() -> TestResult {
+async fn a_commit_that_hangs_is_abandoned_when_the_job_is_aborted() -> TestResult {
     let services = Services::builder().unit_of_work(
         async || Ok::<_, std::io::Error>(String::new()),
         async |_: String, _: OutcomeKind| std::future::pending::<Result<(), std::io::Error>>().await,
@@ -224,7 +224,7 @@ async fn hold(#[inject] gate: &Semaphore) {
     gate.acquire().await.unwrap().forget();
 }
 
-/// H11, H12: a result is settled at once, also while another job runs on.
+/// H11, H12: a result is settled at once, even while another job runs.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_waits_for_nothing() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
@@ -293,7 +293,7 @@ async fn bulk() {}
 #[background_job(queue = "critical")]
 async fn critical() {}
 
-/// H20: queues that share a worker don't starve one another, whatever their weights.
+/// H20: queues that share a worker do not starve one another, whatever their weights.
 #[tokio::test]
 async fn no_queue_starves_another() -> TestResult {
     let world = World::with(jobs![bulk, critical], Services::builder(), |service| {
@@ -319,7 +319,7 @@ async fn no_queue_starves_another() -> TestResult {
     Ok(())
 }
 
-/// H21: an idle loop does nothing but to repeat its claim every five minutes, whatever happened to the answer of the last.
+/// H21: an idle loop only repeats its claim every five minutes, whatever happened to the last answer.
 #[tokio::test(start_paused = true)]
 async fn an_idle_loop_asks_the_queue_once_in_five_minutes() -> TestResult {
     let world = World::start(jobs![quiet], Services::builder()).await;
@@ -343,7 +343,7 @@ async fn an_idle_loop_asks_the_queue_once_in_five_minutes() -> TestResult {
     Ok(())
 }
 
-/// Counts what is asked of a queue.
+/// Counts the calls of a queue.
 struct Counting {
     queue: queue_tokio::MemoryQueue,
     calls: Arc<AtomicUsize>,
@@ -408,7 +408,7 @@ async fn first_page(#[inject] context: &JobContext, pages: u32) {
     }
 }
 
-/// H24, Q57: a chain in a queue bounded at one never waits for its own room.
+/// H24, Q57: a chain in a queue bounded at one never waits for its own capacity.
 #[tokio::test]
 async fn a_chain_does_not_wait_for_its_own_queue() -> TestResult {
     let queue = queue_tokio::MemoryQueue::bounded(1);
@@ -426,9 +426,9 @@ fn block_until_told(#[inject] told: &std::sync::Mutex<std::sync::mpsc::Receiver<
     told.lock().unwrap().recv().unwrap();
 }
 
-/// H27: a blocking job has a thread of its own, so others run meanwhile on a runtime with one.
+/// H27: a blocking job has a thread of its own, so other jobs run meanwhile on a runtime with one thread.
 #[tokio::test]
-async fn a_blocking_job_holds_up_no_other() -> TestResult {
+async fn a_blocking_job_delays_no_other() -> TestResult {
     let (tell, told) = std::sync::mpsc::channel();
     let services = Services::builder().singleton(std::sync::Mutex::new(told));
     let world = World::start(jobs![block_until_told, quiet], services).await;
@@ -444,7 +444,7 @@ async fn a_blocking_job_holds_up_no_other() -> TestResult {
     Ok(())
 }
 
-/// Holds the runtime's only thread until told otherwise, which a well-behaved job never does.
+/// Holds the runtime's only thread until released, which a well-behaved job never does.
 #[background_job]
 async fn hog(#[inject] stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
@@ -452,7 +452,7 @@ async fn hog(#[inject] stop: &AtomicBool) {
     }
 }
 
-/// H26: a job that hogs every thread of the runtime costs no job its lease, and is reported by name.
+/// H26: if a job blocks every thread of the runtime, no job loses its lease, and the job is reported by name.
 #[test]
 fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
     let stop = Arc::new(AtomicBool::new(false));
@@ -462,7 +462,7 @@ fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
     let services = Services::builder().singleton_as(stop.clone()).build()?;
     let hogged = stop.clone();
     let watch = move |event: &Event| {
-        // By now two renewals have come and gone while the runtime did not answer.
+        // By now the runtime has missed two renewals.
         if matches!(event, Event::Hogged { .. }) {
             hogged.store(true, Ordering::SeqCst);
         }
@@ -475,7 +475,7 @@ fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
         .observe(OnEvent(watch));
     runtime.block_on(async {
         let id = queue.enqueue(hog::new()).await?.id();
-        // This one waits behind it for the worker, and hogs nothing.
+        // This one waits behind it for the worker, and blocks nothing.
         queue.enqueue(quiet::new()).await?;
         let host = crate::world::host(services, service).start().await?;
         recorder.wait_for_settled::<hog>(1).await;

@@ -1,4 +1,4 @@
-//! The hosted loop and the inline executor give the same outcomes for the same jobs (T6).
+//! Tests that the hosted loop and the inline executor produce the same outcomes for the same jobs (T6).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use queue_testkit::TestKit;
 
 use crate::world::{TestResult, World};
 
-/// Does as its plan says at each attempt; then succeeds.
+/// Follows its plan at each attempt; then succeeds.
 #[background_job(timeout = "20s", max_attempts = 4, backoff = fixed("3s"))]
 async fn follow_plan(#[inject] context: &JobContext, number: u32, plan: &[u8]) -> Result<(), JobError> {
-    // A snooze doesn't count as an attempt, but the fence counts every run.
+    // A snooze does not count as an attempt, but the fence counts every run.
     let step = usize::try_from(context.fence().0).unwrap_or(usize::MAX) - 1;
     match plan.get(step).map(|step| step % 8) {
         Some(0) => Err("failed".into()),
@@ -42,7 +42,7 @@ async fn ends(queue: &dyn Admin) -> Ends {
     let mut ends = Ends::new();
     for job in queue.list(&Filter::all(), &PageRequest::first(usize::MAX)).await.unwrap().jobs {
         let number = job.body.decode::<follow_plan>().unwrap().number;
-        // Where a panic happened is told by one hook for the whole process, and other tests may panic too.
+        // One hook for the whole process records where a panic happened, and other tests may panic too.
         let errors =
             job.errors.into_iter().map(|error| error.message.split(", at ").next().unwrap().to_owned());
         ends.entry(number).or_default().push((job.state, job.attempt, job.fence.0, errors.collect()));
@@ -58,7 +58,7 @@ fn plans(seed: u64) -> Vec<follow_plan> {
 
 /// T6: attempts run through the same code, so random jobs end the same in the kit and in the hosted loop.
 #[tokio::test(start_paused = true)]
-async fn the_loop_and_the_kit_come_to_the_same_ends() -> TestResult {
+async fn the_loop_and_the_kit_produce_the_same_outcomes() -> TestResult {
     for seed in 0..20 {
         let kit = TestKit::new(jobs![follow_plan]).build()?;
         kit.queue().enqueue_all(plans(seed)).await?;

@@ -1,4 +1,4 @@
-//! Holds the host to what it does on signals: H17. Unix alone has signals that a test can send.
+//! Tests what the host does on signals: H17. Only on Unix can a test send them.
 #![cfg(unix)]
 
 use std::sync::Arc;
@@ -28,9 +28,9 @@ fn host(queue: &MemoryQueue, recorder: &Recorder, shutdown_timeout: Duration) ->
         .unwrap()
 }
 
-/// H17, H64: a signal stops gracefully, also before everything has started; a second one aborts.
+/// H17, H64: a signal stops gracefully, even before everything has started; a second one aborts.
 ///
-/// One test, since signals are sent to the whole process.
+/// One test, because signals are sent to the whole process.
 #[tokio::test]
 async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -42,7 +42,7 @@ async fn a_signal_stops_gracefully_and_a_second_one_aborts() -> TestResult {
         raise(signal)?;
 
         let stopped = running.await??;
-        assert_eq!(stopped.interrupted.len(), 1, "{signal}: the job was told to stop");
+        assert_eq!(stopped.interrupted.len(), 1, "{signal}: the job's token fired");
         recorder.wait_for_settled::<wait_for_token>(1).await;
     }
 

@@ -1,4 +1,4 @@
-//! Holds the host to H64: a stop that comes while services still start.
+//! Tests the host against H64: a stop while services still start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::world::{TestResult, keeping_queue, record};
 
-/// Longer than any stop takes, of virtual time.
+/// Longer than any stop takes, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A service that never gets ready.
+/// A service that is never ready.
 pub(crate) struct NeverReady(pub(crate) Arc<Notify>);
 
 #[async_trait]
@@ -44,7 +44,7 @@ async fn never_stop() {
     std::future::pending::<()>().await;
 }
 
-/// H64: the end of `run_until` ends a start, and what had started is stopped gracefully and reported.
+/// H64: the end of `run_until` ends a start; the started services are stopped gracefully and reported.
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_services_start_ends_the_start_and_stops_what_had_started() -> TestResult {
     let (queue, recorder, starts) = (keeping_queue(), Recorder::new(), Arc::new(Notify::new()));

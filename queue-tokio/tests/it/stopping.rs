@@ -1,4 +1,4 @@
-//! Holds the hosted loop to how it stops: H13, H14.
+//! Tests how the hosted loop stops: H13, H14.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn started(count: usize) -> (usize, impl Fn(&Event) -> bool) {
     (count, |event: &Event| matches!(event, Event::Started(_)))
 }
 
-/// H13: what was prefetched and not started is given back at once, not left to expire.
+/// H13: prefetched jobs that have not started are released at once, rather than left to expire.
 #[tokio::test(start_paused = true)]
 async fn unstarted_jobs_are_released_at_shutdown() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
@@ -52,14 +52,14 @@ async fn unstarted_jobs_are_released_at_shutdown() -> TestResult {
     gate.add_permits(1);
 
     let stopped = stop.await??;
-    assert!(stopped.interrupted.is_empty(), "the running job was left to end: {:?}", stopped.interrupted);
+    assert!(stopped.interrupted.is_empty(), "the running job had time to end: {:?}", stopped.interrupted);
     assert_eq!(record(&queue, receipts[0].id()).await.state, State::Completed);
     Ok(())
 }
 
-/// H14: after the shutdown timeout the token fires, and a job that fails then is handed back uncounted.
+/// H14: after the shutdown timeout the token fires, and a job that fails then is released uncounted.
 #[tokio::test(start_paused = true)]
-async fn running_jobs_are_told_to_stop_after_the_timeout() -> TestResult {
+async fn the_tokens_of_running_jobs_fire_after_the_timeout() -> TestResult {
     let world = World::start(jobs![wait_for_token], Services::builder()).await;
     let id = world.queue.enqueue(wait_for_token::new()).await?.id();
     let (count, fits) = started(1);
@@ -75,9 +75,9 @@ async fn running_jobs_are_told_to_stop_after_the_timeout() -> TestResult {
     Ok(())
 }
 
-/// H14: what does not stop in its grace is dropped and handed back, uncounted.
+/// H14: a job that does not stop within its grace period is dropped and released, uncounted.
 #[tokio::test(start_paused = true)]
-async fn what_does_not_stop_is_dropped_and_handed_back() -> TestResult {
+async fn a_job_that_does_not_stop_is_dropped_and_released() -> TestResult {
     let world =
         World::with(jobs![never_stop], Services::builder(), |service| service.grace(Duration::from_secs(2)))
             .await;
@@ -95,7 +95,7 @@ async fn what_does_not_stop_is_dropped_and_handed_back() -> TestResult {
     Ok(())
 }
 
-/// H14: a stop claims nothing more.
+/// H14: after a stop no claim is made.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_claimed_after_a_stop() -> TestResult {
     let world = World::start(jobs![hold], Services::builder().singleton(Semaphore::new(0))).await;
@@ -109,7 +109,7 @@ async fn nothing_is_claimed_after_a_stop() -> TestResult {
     Ok(())
 }
 
-/// H14: the last settlements are flushed, also where the queue fails just then.
+/// H14: the last settlements are flushed, even if the queue fails at that moment.
 #[tokio::test(start_paused = true)]
 async fn the_last_settlements_are_repeated_until_they_are_recorded() -> TestResult {
     let queue = keeping_queue();
@@ -128,7 +128,7 @@ async fn the_last_settlements_are_repeated_until_they_are_recorded() -> TestResu
     Ok(())
 }
 
-/// Middleware that never gets to the end of an attempt.
+/// Middleware that never finishes an attempt.
 struct Stuck;
 
 #[async_trait]
@@ -138,9 +138,9 @@ impl Worker for Stuck {
     }
 }
 
-/// H14, H70: middleware that hangs is dropped a second after force, and its job is handed back, uncounted.
+/// H14, H70: middleware that hangs is dropped a second after the abort, and its job is released, uncounted.
 #[tokio::test(start_paused = true)]
-async fn middleware_that_hangs_is_dropped_and_its_job_handed_back() -> TestResult {
+async fn middleware_that_hangs_is_dropped_and_its_job_released() -> TestResult {
     let world = World::with(jobs![never_stop], Services::builder(), |service| {
         service.grace(Duration::from_secs(2)).layer(|_| Stuck)
     })
@@ -169,7 +169,7 @@ async fn take_its_time_to_stop(#[inject] context: &JobContext) {
     context.sleep(Duration::from_secs(50)).await; // virtual
 }
 
-/// H14: the host waits for a grace that is longer than all else that a stop may take.
+/// H14: the host waits for a grace period that is longer than everything else in a stop.
 #[tokio::test(start_paused = true)]
 async fn a_long_grace_is_granted_by_the_host_too() -> TestResult {
     let world = World::with(jobs![take_its_time_to_stop], Services::builder(), |service| {

@@ -1,4 +1,4 @@
-//! Jobs that hold their threads hold up no others: H1, H11, H12.
+//! Tests that jobs that hold their threads delay no others: H1, H11, H12.
 
 use std::hint;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::world::{TestResult, World, far_away, host, keeping_queue, shared};
 
-/// Opens for those that hold a thread while they wait at it.
+/// A gate for jobs that hold a thread while they wait.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,
@@ -27,7 +27,7 @@ async fn hold_a_thread(#[inject] gate: &Gate, #[inject] holds: &Notify) {
     let is_closed = |is_open: &mut bool| !*is_open;
     let wait =
         gate.opened.wait_timeout_while(gate.is_open.lock().unwrap(), Duration::from_secs(60), is_closed);
-    assert!(!wait.unwrap().1.timed_out(), "nobody opened the gate");
+    assert!(!wait.unwrap().1.timed_out(), "the gate was not opened");
 }
 
 #[background_job]
@@ -36,9 +36,9 @@ async fn open(#[inject] gate: &Gate) {
     gate.opened.notify_all();
 }
 
-/// H1: a job that holds its thread holds up none that was claimed with it, nor any after it, while another thread is free.
+/// H1: a job that holds its thread delays no job claimed with it or after it, while another thread is free.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_holds_its_thread_holds_up_no_other() -> TestResult {
+async fn a_job_that_holds_its_thread_delays_no_other() -> TestResult {
     for _ in 0..50 {
         for comes_along in [true, false] {
             let holds = shared::<Notify>();
@@ -62,7 +62,7 @@ async fn a_job_that_holds_its_thread_holds_up_no_other() -> TestResult {
     Ok(())
 }
 
-/// Where jobs wait for one another, each holding its thread.
+/// A barrier at which jobs wait for one another, each holding its thread.
 #[derive(Default)]
 struct Meeting {
     came: Mutex<u32>,
@@ -75,17 +75,17 @@ async fn meet_with_threads(#[inject] meeting: &Meeting) {
     *came += 1;
     meeting.next.notify_all();
     let wait = meeting.next.wait_timeout_while(came, Duration::from_secs(60), |came| *came < 4);
-    assert!(!wait.unwrap().1.timed_out(), "not all have come");
+    assert!(!wait.unwrap().1.timed_out(), "not all jobs have arrived");
 }
 
-/// H1: jobs that hold their threads are spread over all that there are.
+/// H1: jobs that hold their threads are spread over all threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn as_many_jobs_hold_threads_as_there_are() -> TestResult {
+async fn blocking_jobs_are_spread_over_all_threads() -> TestResult {
     for _ in 0..50 {
         let services = Services::builder().singleton(Meeting::default());
         let world = World::start(jobs![meet_with_threads], services).await;
 
-        // It takes four threads at once.
+        // The barrier opens only if four threads wait at once.
         world.queue.enqueue_all((0..4).map(|_| meet_with_threads::new())).await?;
         world.recorder.wait_for_settled::<meet_with_threads>(4).await;
 
@@ -98,7 +98,7 @@ async fn as_many_jobs_hold_threads_as_there_are() -> TestResult {
 #[background_job]
 async fn quiet() {}
 
-/// How many jobs were completed.
+/// The number of completed jobs.
 #[derive(Default)]
 struct Completed {
     count: Mutex<usize>,
@@ -120,13 +120,13 @@ fn is_completed(event: &Event) -> bool {
     matches!(event, Event::Settled { transition: Transition::Complete, .. })
 }
 
-/// Holds its thread until so many jobs are completed.
+/// Holds its thread until `jobs` jobs are completed.
 #[background_job(max_attempts = 1)]
 async fn wait_until_completed(#[inject] completed: &Completed, jobs: usize) {
     let are_missing = |count: &mut usize| *count < jobs;
     let count = completed.count.lock().unwrap();
     let wait = completed.next.wait_timeout_while(count, Duration::from_secs(60), are_missing);
-    assert!(!wait.unwrap().1.timed_out(), "the jobs before this one have ended, and not all are settled");
+    assert!(!wait.unwrap().1.timed_out(), "the jobs before this one have ended, but not all are settled");
 }
 
 #[background_job]
@@ -137,9 +137,9 @@ async fn take_two_milliseconds() {
     }
 }
 
-/// H11, H12: the end of a job is recorded although the next one holds the thread.
+/// H11, H12: the end of a job is recorded although the next job holds the thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_ended_is_settled_although_the_next_job_holds_the_thread() -> TestResult {
+async fn a_finished_attempt_is_settled_although_the_next_job_holds_the_thread() -> TestResult {
     for _ in 0..50 {
         let jobs = vec![quiet::new().into(), wait_until_completed::new(1).into()];
         all_complete(keeping_queue(), jobs, |service| service.concurrency(1).prefetch(1)).await?;
@@ -147,9 +147,9 @@ async fn what_has_ended_is_settled_although_the_next_job_holds_the_thread() -> T
     Ok(())
 }
 
-/// H11: so it is if more jobs wait than there are workers to run them.
+/// H11: the same if more jobs wait than there are workers to run them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_ended_is_settled_although_more_jobs_wait() -> TestResult {
+async fn a_finished_attempt_is_settled_although_more_jobs_wait() -> TestResult {
     for _ in 0..50 {
         let jobs = vec![quiet::new().into(), wait_until_completed::new(1).into(), quiet::new().into()];
         all_complete(keeping_queue(), jobs, |service| service.concurrency(1).prefetch(2)).await?;
@@ -157,9 +157,9 @@ async fn what_has_ended_is_settled_although_more_jobs_wait() -> TestResult {
     Ok(())
 }
 
-/// H11: so it is after a job that took long, though there is a worker for each that waits, and no thread.
+/// H11: the same after a long job, if there is a worker for each waiting job but no thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_took_long_is_settled_although_no_thread_is_free() -> TestResult {
+async fn a_long_attempt_is_settled_although_no_thread_is_free() -> TestResult {
     for _ in 0..20 {
         let first = take_two_milliseconds::new().into();
         let jobs = vec![first, wait_until_completed::new(1).into(), quiet::new().into()];
@@ -168,10 +168,10 @@ async fn what_took_long_is_settled_although_no_thread_is_free() -> TestResult {
     Ok(())
 }
 
-/// H11: so it is where the loop claims ahead by itself, sooner than what finds no worker is given back, which has it
-/// settled too.
+/// H11: the same with automatic prefetch, sooner than buffered jobs without a worker are released, which would flush the
+/// settlements too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_ended_is_settled_although_more_jobs_were_claimed_ahead() -> TestResult {
+async fn a_finished_attempt_is_settled_although_more_jobs_were_prefetched() -> TestResult {
     let job = |before: usize| match before % 5 {
         4 => wait_until_completed::new(before).into(),
         _ => quiet::new().into(),
@@ -183,11 +183,11 @@ async fn what_has_ended_is_settled_although_more_jobs_were_claimed_ahead() -> Te
     let is_given_back =
         |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
     let given_back = recorder.count(is_given_back);
-    assert!(given_back < 20, "behind 40 jobs that held their thread, {given_back} were given back");
+    assert!(given_back < 20, "behind 40 jobs that held their thread, {given_back} were released");
     Ok(())
 }
 
-/// Has jobs claimed that are there already, and waits until all are completed.
+/// Starts the loop on jobs that are already queued, and waits until all are completed.
 async fn all_complete(
     queue: impl Queue,
     jobs: Vec<NewJob>,

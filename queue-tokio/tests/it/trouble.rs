@@ -1,4 +1,4 @@
-//! Holds the hosted loop to how it bears a queue that fails: H10.
+//! Tests how the hosted loop handles a failing queue: H10.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,9 +24,9 @@ async fn world_with(faults: &[(Operation, u32, Fault)], runs: &Arc<AtomicUsize>)
     World::over(queue, faulty, jobs![count], Services::builder().singleton_as(runs.clone()), |s| s).await
 }
 
-/// H10: claims that fail are tried again, said once and not once per try, and the loop recovers by itself.
+/// H10: failing claims are retried and logged once, not per try, and the loop recovers by itself.
 #[tokio::test(start_paused = true)]
-async fn failing_claims_are_said_once_and_recovered_from() -> TestResult {
+async fn failing_claims_are_logged_once_and_retried() -> TestResult {
     let runs = Arc::new(AtomicUsize::new(0));
     let faults: Vec<_> = (1..=20).map(|nth| (Operation::Claim, nth, Fault::FailBefore)).collect();
     let world = world_with(&faults, &runs).await;
@@ -34,7 +34,7 @@ async fn failing_claims_are_said_once_and_recovered_from() -> TestResult {
     world.queue.enqueue(count::new()).await?;
     let began = tokio::time::Instant::now();
     let mut found = false;
-    // Twenty failures take more than a recorder's deadline of virtual time.
+    // Twenty failures take longer, in virtual time, than a recorder's deadline.
     while !found {
         tokio::time::advance(Duration::from_secs(1)).await;
         found = runs.load(Ordering::SeqCst) == 1;
@@ -70,9 +70,9 @@ async fn chain_badly(#[inject] context: &JobContext) {
     context.then(queue_core::NewJob::from(count::new()).queue("not a name"));
 }
 
-/// H10: a followup that can't be stored discards its own job, and holds up no other's settlement.
+/// H10: a followup that cannot be stored discards its own job, and delays no other settlement.
 #[tokio::test]
-async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
+async fn an_invalid_followup_discards_only_its_job() -> TestResult {
     let runs = Arc::new(AtomicUsize::new(0));
     let services = Services::builder().singleton_as(runs.clone());
     let world = World::start(jobs![chain_badly, count], services).await;
@@ -92,9 +92,9 @@ async fn a_wrong_followup_discards_its_job_alone() -> TestResult {
     Ok(())
 }
 
-/// H10: a settlement that fails for a moment while a refused batch is settled one by one is repeated like any other.
+/// H10: a transient failure while a refused batch is settled one by one is repeated like any other.
 #[tokio::test(start_paused = true)]
-async fn what_fails_for_a_moment_beside_a_wrong_followup_is_repeated() -> TestResult {
+async fn a_transient_failure_beside_an_invalid_followup_is_repeated() -> TestResult {
     let queue = keeping_queue();
     let faulty = Faulty::new(queue.clone(), TokioClock::new());
     // The first is the batch, which the queue refuses; the second is the good job alone.
@@ -112,9 +112,9 @@ async fn what_fails_for_a_moment_beside_a_wrong_followup_is_repeated() -> TestRe
     Ok(())
 }
 
-/// H10: once the queue has worked, the next failure is waited out for as short a time as the first.
+/// H10: once the queue has worked, the backoff of the next failure is as short as that of the first.
 #[tokio::test(start_paused = true)]
-async fn backoff_begins_anew_once_the_queue_has_worked() -> TestResult {
+async fn backoff_restarts_once_the_queue_has_worked() -> TestResult {
     let runs = Arc::new(AtomicUsize::new(0));
     let faults: Vec<_> = (1..=8).chain([10]).map(|nth| (Operation::Claim, nth, Fault::FailBefore)).collect();
     let world = world_with(&faults, &runs).await;
@@ -130,9 +130,9 @@ async fn backoff_begins_anew_once_the_queue_has_worked() -> TestResult {
     Ok(())
 }
 
-/// H10: what the queue refuses to settle for good is let go of, with followups and without: nothing waits for it at a stop.
+/// H10: settlements that the queue refuses for good are dropped, with followups and without: a stop does not wait for them.
 #[tokio::test(start_paused = true)]
-async fn what_can_not_be_settled_at_all_is_let_go_of() -> TestResult {
+async fn a_settlement_refused_for_good_is_dropped() -> TestResult {
     #[background_job]
     async fn chain_well(#[inject] context: &JobContext) {
         context.then(count::new());
@@ -188,7 +188,7 @@ impl queue_core::Queue for Refusing {
     }
 }
 
-/// A queue that a careless author wrote.
+/// A queue with a bug.
 struct Careless;
 
 #[async_trait::async_trait]
@@ -204,7 +204,7 @@ impl queue_core::Queue for Careless {
         &self,
         _: &queue_core::Demand,
     ) -> Result<Vec<queue_core::Delivery>, queue_core::QueueError> {
-        panic!("forgot a case")
+        panic!("unhandled case")
     }
 
     async fn renew(
@@ -222,7 +222,7 @@ impl queue_core::Queue for Careless {
     }
 }
 
-/// H16: a queue that panics ends the loop, and the host says so instead of hanging.
+/// H16: a queue that panics ends the loop, and the host returns the failure instead of hanging.
 #[tokio::test]
 async fn a_queue_that_panics_stops_the_host() {
     let service = queue_tokio::QueueService::new(Careless, jobs![]);
@@ -236,6 +236,6 @@ async fn a_queue_that_panics_stops_the_host() {
 
     assert_eq!(
         error.unwrap_err().to_string(),
-        "the service `queue` failed: the claiming panicked: forgot a case"
+        "the service `queue` failed: the claiming panicked: unhandled case"
     );
 }

@@ -1,4 +1,4 @@
-//! What most tests of the hosted loop set up: a queue, a service over it, and someone who looks on.
+//! The setup of most tests of the hosted loop: a queue, a service over it, and a recorder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Runs these jobs over a queue in memory that keeps finished jobs.
+    /// Runs these jobs over an in-memory queue that keeps finished jobs.
     pub(crate) async fn start(jobs: Jobs, services: ServicesBuilder) -> Self {
         Self::with(jobs, services, |service| service).await
     }
@@ -32,7 +32,7 @@ impl World {
         Self::over(queue.clone(), queue, jobs, services, set).await
     }
 
-    /// The same with a loop over another queue, mostly one around the first.
+    /// The same with a loop over another queue, usually one that wraps the first.
     pub(crate) async fn over(
         queue: MemoryQueue,
         served: impl Queue,
@@ -60,7 +60,7 @@ pub(crate) fn keeping_queue() -> MemoryQueue {
     MemoryQueue::builder().retention(queue_core::table::Retention::everything()).build()
 }
 
-/// The way to a queue whose claims take 5 ms.
+/// Sets up a remote queue whose claims take 5 ms.
 pub(crate) fn far_away(queue: &MemoryQueue) -> Faulty<MemoryQueue> {
     let far = Faulty::new(queue.clone(), TokioClock::new());
     for nth in 1..1000 {
@@ -73,7 +73,7 @@ pub(crate) async fn record(queue: &MemoryQueue, id: queue_core::JobId) -> queue_
     queue.get(id).await.unwrap().expect("the job is there")
 }
 
-/// A value that jobs of a test share, to be registered and kept.
+/// A value that the jobs of a test share.
 pub(crate) fn shared<T: Default + Send + Sync + 'static>() -> Arc<T> {
     Arc::default()
 }
