@@ -1,8 +1,8 @@
 //! Marks the await points of a job's body, so that the testkit can crash the job there.
 //!
-//! `x.await` becomes `(passed)(point(&place), (x.await,))`: two functions that give back what they are given, around tokens
-//! that stay as they were written. In this form rustc says the same of a program's mistakes as without marks, and takes the
-//! same programs: an argument may be coerced, the operand's temporaries live as long, nothing has to be `Send` that had not.
+//! `x.await` becomes `(passed)(point(&place), (x.await,))`: two functions that return their arguments, around unchanged
+//! tokens. In this form rustc accepts the same programs and reports the same mistakes as without marks: an argument may be
+//! coerced, the operand's temporaries live as long, and no value has to be `Send` that did not have to be before.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -14,10 +14,10 @@ use syn::{Block, Expr, Item, Macro, Stmt, Token};
 
 use crate::text::type_text;
 
-/// How much of an operand is shown.
+/// The length to which the text of an operand is shortened, in characters.
 const SHOWN: usize = 60;
 
-/// Marks a body, unless it isn't Rust yet: then it stays as it is.
+/// Marks a body. A body that does not parse stays as it is.
 pub(crate) fn marked(body: &TokenStream, private: TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<Block>(body.clone()) else { return body.clone() };
     Marker { private }.visit_block_mut(&mut block);
@@ -30,7 +30,7 @@ struct Marker {
 
 impl VisitMut for Marker {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
-        // What is shown is the operand as it was written, without marks.
+        // The text shows the operand as it was written, without marks.
         let location = match expr {
             Expr::Await(awaited) => self.location(&awaited.base.to_token_stream(), awaited.base.span()),
             Expr::Macro(call) if waits(&call.mac) => {
@@ -54,7 +54,7 @@ impl VisitMut for Marker {
             {
                 let mut expr = Expr::Macro(syn::ExprMacro { attrs: Vec::new(), mac: call.mac.clone() });
                 self.visit_expr_mut(&mut expr);
-                // In braces it may stand without one in the middle of a block.
+                // A macro call in braces may stand without a semicolon in the middle of a block.
                 let semicolon = call.semi_token.or_else(|| (index < last).then(<Token![;]>::default));
                 *statement = Stmt::Expr(expr, semicolon);
             } else {
@@ -63,7 +63,7 @@ impl VisitMut for Marker {
         }
     }
 
-    /// Functions that stand in the body are called from wherever they are called.
+    /// Leaves nested items unmarked: they may run outside of the attempt.
     fn visit_item_mut(&mut self, _: &mut Item) {}
 
     fn visit_macro_mut(&mut self, call: &mut Macro) {
@@ -78,7 +78,7 @@ impl VisitMut for Marker {
 }
 
 impl Marker {
-    /// Writes where a point is, as a constant.
+    /// Writes the location of a point, as a constant.
     fn location(&self, operand: &TokenStream, span: Span) -> TokenStream {
         let private = &self.private;
         let mut text = type_text(operand.clone());
@@ -91,7 +91,7 @@ impl Marker {
         }
     }
 
-    /// Writes the point around an expression. The parentheses stand where rustc would point in the unmarked program.
+    /// Writes the point around an expression. The parentheses get the spans that rustc would report in the unmarked program.
     fn point(&self, location: &TokenStream, expr: &TokenStream, (first, last): (Span, Span)) -> TokenStream {
         let private = &self.private;
         let mut callee = Group::new(Delimiter::Parenthesis, quote!(#private::explore::passed));
@@ -103,7 +103,7 @@ impl Marker {
     }
 }
 
-/// Tells whether a macro waits for its operands.
+/// Checks whether a macro awaits its operands.
 fn waits(call: &Macro) -> bool {
     is_one_of(call, &["join", "try_join", "select"])
 }
@@ -112,7 +112,7 @@ fn is_one_of(call: &Macro, names: &[&str]) -> bool {
     call.path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
 
-/// Tells the file, the line and the column, both from 1.
+/// Returns the file, and the line and the column counted from 1.
 fn line_and_column(span: Span) -> (String, u32, u32) {
     if !proc_macro::is_available() {
         return (String::new(), 0, 0);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_await_is_a_point_and_what_it_waits_for_stays_as_it_is() {
+    fn each_await_is_a_point_and_its_operand_is_unchanged() {
         let inner = point("b(1)", "b(1).await");
         let outer = point("a(b(1).await?)", &format!("a({inner}?).await"));
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_several_is_a_point_and_has_points_in_it() {
+    fn a_macro_that_awaits_several_operands_is_a_point_with_points_in_it() {
         let inner = point("x", "x.await");
 
         let joined = mark("{ join!(async { x.await }, y); z }");

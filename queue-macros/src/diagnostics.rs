@@ -1,4 +1,4 @@
-//! The mistakes found so far.
+//! Collects the mistakes in a job.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use quote::ToTokens;
 
 /// Collects mistakes, so that all of them are reported together.
 ///
-/// **Invariant:** it is always finished: dropping it with mistakes that nobody saw would let a broken job pass.
+/// **Invariant:** it is always finished: dropping it with unreported mistakes would let an invalid job pass.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     errors: Vec<syn::Error>,
@@ -19,7 +19,7 @@ impl Diagnostics {
         Self { errors: Vec::new(), finished: false }
     }
 
-    /// Tells whether no mistake was found yet.
+    /// Returns whether no mistake was found so far.
     pub(crate) const fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
@@ -29,22 +29,22 @@ impl Diagnostics {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Adds a mistake at a place.
+    /// Adds a mistake at a span.
     pub(crate) fn error_at(&mut self, span: Span, message: impl Display) {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Adds a mistake that is an error already.
+    /// Adds a mistake that is a `syn::Error` already.
     pub(crate) fn push(&mut self, error: syn::Error) {
         self.errors.push(error);
     }
 
-    /// Gives the value, or adds the mistake.
+    /// Returns the value, or adds the mistake.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Ends the collection: the errors as tokens, if there are any.
+    /// Ends the collection. Returns the errors as tokens, if there are any.
     #[must_use]
     pub(crate) fn finish(mut self) -> Option<TokenStream> {
         self.finished = true;
@@ -87,7 +87,7 @@ mod tests {
     #[should_panic(expected = "not finished")]
     fn forgetting_to_finish_is_noticed() {
         let mut diagnostics = Diagnostics::new();
-        diagnostics.error_at(Span::call_site(), "nobody saw this");
+        diagnostics.error_at(Span::call_site(), "unreported");
         drop(diagnostics);
     }
 }

@@ -1,4 +1,4 @@
-//! From the model to code.
+//! Writes the code of a model.
 
 mod constructor;
 mod derived;
@@ -20,7 +20,7 @@ pub(crate) use constructor::constructor_parameter;
 pub(crate) use function::user_function;
 pub(crate) use payload::{documentation, stored};
 
-/// Writes the function, the payload beside it, and what makes the payload a job.
+/// Writes the function, the payload type beside it, and the payload's implementations.
 pub(crate) fn expand(job: &Job) -> TokenStream {
     let function = function::of_job(job);
     let payload = payload::payload(job);
@@ -36,12 +36,12 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
     }
 }
 
-/// Gives a span that is shown at the user's tokens and whose names can't meet the user's.
+/// Returns a span that points to the user's tokens, but whose names cannot collide with the user's names.
 pub(crate) fn hygienic_span(span: Span) -> Span {
     span.resolved_at(Span::mixed_site())
 }
 
-/// Gives the attributes of every generated item: it is made by a macro, so no lint has advice to give on it.
+/// Returns the lint attributes of every generated item: lints do not apply to code that a macro wrote.
 pub(crate) fn allow_lints() -> TokenStream {
     quote! {
         #[allow(

@@ -1,4 +1,4 @@
-//! What stands in for a job that has mistakes, so that nothing else is reported.
+//! The stub that replaces a job with mistakes, so that rustc reports nothing else.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -9,9 +9,9 @@ use crate::expand::{
 };
 use crate::model::{Attribute, Field, Function, Invalid, Parameter};
 
-/// Writes the function, and a job of its name that can be made and registered but not performed.
+/// Writes the function, and a job of its name that can be created and registered but not performed.
 ///
-/// Nothing is asked of the types of its fields, and what could not be understood is taken as it comes.
+/// It requires nothing of the types of its fields, and accepts any argument for a parameter that could not be understood.
 pub(crate) fn fallback(
     attribute: &Attribute,
     function: &Function,
@@ -19,7 +19,7 @@ pub(crate) fn fallback(
 ) -> TokenStream {
     let user_function = user_function(function);
     if function.is_method() {
-        // No type can stand inside of an `impl`.
+        // A type cannot stand inside of an `impl`.
         return user_function;
     }
     let payload = payload(function, parameters);
@@ -70,7 +70,7 @@ fn field(parameter: &Result<Parameter, Invalid>) -> Option<&Field> {
     }
 }
 
-/// Writes what a job must be, without asking it of the fields.
+/// Writes the implementations that a job needs, without requiring them of the fields.
 fn derived(attribute: &Attribute, function: &Function) -> TokenStream {
     let private = attribute.private();
     let serde = quote!(#private::serde);

@@ -1,9 +1,9 @@
-//! `jobs![…]`: a list of jobs, with an error that names the way out for a function that is not annotated.
+//! `jobs![…]`: a list of jobs, with an error that says what to do about a function that is not annotated.
 //!
 //! The payload type of a job has the name of its function. A function that is not annotated has no such type, and rustc
-//! then says that a constant, or a function, stands where a type is expected. So each name is imported beside a glob of the
-//! same name: an import has precedence over a glob, in each namespace apart. If there is a payload type, it is the one that
-//! is listed; otherwise it is a type of the glob, which is no job, and the trait `Listed` says what to do.
+//! would report a constant or a function where a type is expected. So each name is imported next to a glob import of the
+//! same name: an import shadows a glob import, separately in each namespace. If there is a payload type, it is the one that
+//! is listed. Otherwise the name resolves to the type of the glob, which is not a job, and the trait `Listed` reports that.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -13,7 +13,7 @@ use syn::{Path, PathArguments, Token, bracketed};
 
 use crate::expand::hygienic_span;
 
-/// The way to `queue_core`, in brackets, and the jobs.
+/// The path of `queue_core`, in brackets, and the jobs.
 struct List {
     krate: Path,
     jobs: Punctuated<Path, Token![,]>,
@@ -45,13 +45,13 @@ fn listed(krate: &Path, job: &Path) -> TokenStream {
         return quote!(let jobs = #krate::private::listed::<#job>(jobs););
     };
     let at = hygienic_span(name.span());
-    // All of it at the name: rustc shows an error from the first token of a path to its last.
+    // All tokens get the name's span, because rustc underlines a path from its first token to its last.
     let list = quote_spanned!(at=> __listed::<__Job>);
     quote! {
         #[allow(deprecated, non_camel_case_types, unreachable_pub, unused_imports, clippy::all, clippy::pedantic)]
         let jobs = {
             mod __unannotated {
-                // Apart, so that the glob brings the alias alone.
+                // A module of its own, so that the glob imports only the alias.
                 mod function {
                     pub struct #name {}
                 }
@@ -65,7 +65,7 @@ fn listed(krate: &Path, job: &Path) -> TokenStream {
     }
 }
 
-/// Returns whether the path is one that `use` takes.
+/// Returns whether `use` accepts the path.
 fn is_importable(path: &Path) -> bool {
     let is_plain = path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None));
     let last = path.segments.last().map(|last| last.ident.to_string());
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_an_error() {
+    fn an_expression_is_an_error() {
         assert!(expanded("[::queue_core] ship()").contains("compile_error"));
     }
 }

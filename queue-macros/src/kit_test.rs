@@ -10,7 +10,7 @@ use crate::parse::entries;
 
 const KNOWN: [&str; 3] = ["jobs", "services", "seed"];
 
-/// What stands in the parentheses.
+/// The arguments of the attribute.
 #[derive(Default)]
 struct Arguments {
     jobs: Option<ExprArray>,
@@ -18,7 +18,7 @@ struct Arguments {
     seed: Option<Expr>,
 }
 
-/// Writes the test; or the function as it is, beside what is wrong with it.
+/// Writes the test; or the unchanged function with the errors.
 pub(crate) fn kit_test(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let arguments = read(arguments, &mut diagnostics);
@@ -46,7 +46,7 @@ fn read(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Arguments {
         });
         Ok(())
     };
-    // Whatever is wrong was noted by entries.
+    // `entries` has recorded all mistakes.
     drop(parser.parse2(tokens));
     arguments
 }
@@ -54,24 +54,22 @@ fn read(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Arguments {
 fn check(arguments: &Arguments, function: &ItemFn, diagnostics: &mut Diagnostics) {
     let signature = &function.sig;
     if signature.asyncness.is_none() {
-        diagnostics.error(signature.fn_token, "a test of the testkit is an `async fn`");
+        diagnostics.error(signature.fn_token, "a test of the testkit must be an `async fn`");
     }
     let mut inputs = signature.inputs.iter();
     match (inputs.next(), &arguments.jobs) {
-        (Some(FnArg::Receiver(this)), _) => diagnostics.error(this, "a test takes a `TestKit` at most"),
+        (Some(FnArg::Receiver(this)), _) => diagnostics.error(this, "a test takes only a `TestKit`"),
         (Some(FnArg::Typed(kit)), None) => {
-            diagnostics.error(kit, "a test that takes a kit says for which jobs: `jobs = [send_welcome]`");
+            diagnostics.error(kit, "a test that takes a kit needs its jobs: write `jobs = [send_welcome]`");
         }
         (None, Some(jobs)) => {
-            diagnostics.error(
-                jobs,
-                "this test has jobs and no kit to run them: give it the parameter `kit: TestKit`",
-            );
+            diagnostics
+                .error(jobs, "this test has jobs but no kit to run them: add the parameter `kit: TestKit`");
         }
         (Some(FnArg::Typed(_)), Some(_)) | (None, None) => {}
     }
     for more in inputs {
-        diagnostics.error(more, "a test takes a `TestKit` and nothing else");
+        diagnostics.error(more, "a test takes only a `TestKit`: remove this");
     }
 }
 
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_with_a_kit_has_it_built_of_what_is_said() {
+    fn a_test_with_a_kit_builds_it_from_the_arguments() {
         let text = expanded(
             "jobs = [send, m::note], services = app::services(), seed = 7",
             "async fn sends(kit: &TestKit) {}",
@@ -134,14 +132,14 @@ mod tests {
         }
     }
 
-    /// Each is told at its place, and none hides another.
+    /// Each mistake is reported at its span, and none hides another.
     #[test]
-    fn what_makes_no_test_is_told() {
+    fn each_mistake_in_a_test_is_reported() {
         for (arguments, item, says) in [
-            ("", "fn plain() {}", "is an `async fn`"),
-            ("", "async fn with(kit: TestKit) {}", "says for which jobs"),
+            ("", "fn plain() {}", "must be an `async fn`"),
+            ("", "async fn with(kit: TestKit) {}", "needs its jobs"),
             ("jobs = [send]", "async fn without() {}", "no kit to run them"),
-            ("jobs = [send]", "async fn more(kit: TestKit, n: u32) {}", "and nothing else"),
+            ("jobs = [send]", "async fn more(kit: TestKit, n: u32) {}", "takes only a `TestKit`"),
             ("job = [send]", "async fn misspelt() {}", "did you mean `jobs`?"),
             ("jobs = send", "async fn no_list(kit: TestKit) {}", "expected"),
         ] {

@@ -1,11 +1,11 @@
-//! The attribute `#[background_job]`, which makes a job of a function.
+//! The attribute `#[background_job]`, which turns a function into a job.
 //!
-//! `queue-core` offers it again as `queue_core::background_job`; programs take it from there.
+//! `queue-core` re-exports it as `queue_core::background_job`; programs use that path.
 //!
-//! An expansion is a line of small steps, each from plain data to plain data:
-//! `parse` reads tokens to a `model`, `validate` decides whether the function can be a job, `expand` writes it.
-//! Only the first two make errors; all of them are collected in `Diagnostics` and reported together, and
-//! then `fallback` writes the function and a stub of the job, so that one mistake is one error.
+//! An expansion is a sequence of steps, each from plain data to plain data:
+//! `parse` reads tokens to a `model`, `validate` checks that the function can be a job, and `expand` writes the code.
+//! Only the first two create errors. `Diagnostics` collects all of them, so that they are reported together.
+//! Then `fallback` writes the function and a stub of the job, so that one mistake is one error.
 
 #[cfg(feature = "explore")]
 mod await_points;
@@ -26,10 +26,10 @@ use quote::quote;
 use diagnostics::Diagnostics;
 use model::Job;
 
-/// Makes a background job of a function.
+/// Turns a function into a background job.
 ///
-/// The function stays as it was written, to be called directly. Beside it stands a type of the same name, which is the
-/// job: its fields are the function's parameters, it is made by `new`, and it implements `queue_core::Job`.
+/// The function stays as it was written and can be called directly. Next to it the macro adds a type of the same name, the
+/// job: its fields are the function's parameters, `new` creates it, and it implements `queue_core::Job`.
 ///
 /// ```
 /// # use queue_macros::background_job;
@@ -51,29 +51,30 @@ use model::Job;
 ///
 /// A parameter marked `#[inject]` is a service, taken from the scope when the job is performed:
 /// `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of work, `&JobContext`, `CancellationToken`, `&dyn Queue`.
-/// `#[inject("replica")]` asks for the one registered under that key.
+/// `#[inject("replica")]` takes the service registered under that key.
 ///
-/// All others are payload and stored with the job, so their types need `Debug`, `Clone`, `PartialEq`, `Serialize` and
-/// `Deserialize`. What is borrowed is stored owned: `&str` as `String`, `&[T]` as `Vec<T>`, `&T` as `T`,
-/// and the same inside an `Option`. `#[serde(default)]` and other attributes of serde go to the payload's field.
-/// `new` takes a `String`, and what is stored owned, as `impl Into<…>`, so a literal will do; the rest by its own type.
+/// All other parameters are payload and stored with the job, so their types need `Debug`, `Clone`, `PartialEq`, `Serialize`
+/// and `Deserialize`. A borrowed parameter is stored owned: `&str` as `String`, `&[T]` as `Vec<T>`, `&T` as `T`,
+/// and the same inside an `Option`. `#[serde(default)]` and other attributes of serde apply to the payload's field.
+/// `new` takes a `String`, and each parameter that is stored owned, as `impl Into<…>`, so a literal will do. It takes the
+/// others by their own types.
 ///
 /// # Attributes
 ///
-/// | attribute | what it sets | without it |
+/// | attribute | what it sets | default |
 /// | --- | --- | --- |
-/// | `name = "mail.welcome"` | the name under which such jobs are stored | the function's name |
-/// | `alias = "old"`, `alias = ["old", "older"]` | names under which such jobs were stored before | none |
+/// | `name = "mail.welcome"` | the name under which the job is stored | the function's name |
+/// | `alias = "old"`, `alias = ["old", "older"]` | names under which the job was stored before | none |
 /// | `queue = "mail"` | the queue | `default` |
-/// | `max_attempts = 5` | how often a job is tried at most | 5 |
-/// | `timeout = "30s"` | how long an attempt may take | no limit |
-/// | `backoff = fixed("5s")`, `exponential("1s", "1h")` or `path::to::function` | how long to wait before a retry | `exponential("1s", "1h")` |
+/// | `max_attempts = 5` | the maximum number of attempts | 5 |
+/// | `timeout = "30s"` | the maximum duration of an attempt | no limit |
+/// | `backoff = fixed("5s")`, `exponential("1s", "1h")` or `path::to::function` | the wait before a retry | `exponential("1s", "1h")` |
 /// | `priority = -1` | the priority; lower runs first | 0 |
-/// | `unique` | one unfinished job for each payload | any number |
-/// | `unique = "user:{user_id}"` | one unfinished job for each such key | |
+/// | `unique` | one unfinished job for each payload | not unique |
+/// | `unique = "user:{user_id}"` | one unfinished job for each value of this key | |
 /// | `unique(key = "…", within = "1h", replace)` | the same, held for an hour; a second push replaces the first | |
 /// | `blocking` | runs a plain `fn` on a thread where it may block | the function is `async` |
-/// | `crate = path` | where `queue_core` is, if it was renamed or comes with another crate | `::queue_core` |
+/// | `crate = path` | the path of `queue_core`, if it was renamed or is re-exported by another crate | `::queue_core` |
 #[proc_macro_attribute]
 pub fn background_job(
     arguments: proc_macro::TokenStream,
@@ -82,14 +83,14 @@ pub fn background_job(
     job(arguments.into(), &item.into()).into()
 }
 
-/// Lists jobs, for `queue_core::jobs!`, which passes the way to its crate in brackets.
+/// Lists jobs, for `queue_core::jobs!`, which passes the path of its crate in brackets.
 #[doc(hidden)]
 #[proc_macro]
 pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     jobs::jobs(input.into()).into()
 }
 
-/// Makes a test of an async function, under virtual time, and hands it a `TestKit` if it takes one.
+/// Turns an async function into a test under virtual time, and passes it a `TestKit` if it takes one.
 ///
 /// ```
 /// use queue_core::background_job;
@@ -107,15 +108,15 @@ pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// }
 /// ```
 ///
-/// | attribute | what it sets | without it |
+/// | attribute | what it sets | default |
 /// | --- | --- | --- |
 /// | `jobs = [a, m::b]` | the jobs of the kit | the test takes none |
-/// | `services = app::services()` | the application's registrations | none |
-/// | `seed = 7` | permutes what a fleet may permute | jobs run in order |
+/// | `services = app::services()` | the application's services | none |
+/// | `seed = 7` | permutes the choices in which a fleet of workers may differ | jobs run in order |
 ///
 /// # Panics
 ///
-/// A test whose kit can't be built fails with every problem that there is.
+/// Panics if the kit can't be built, with every problem.
 #[cfg(feature = "explore")]
 #[proc_macro_attribute]
 pub fn kit_test(
@@ -159,7 +160,7 @@ mod tests {
         text.parse::<TokenStream>().unwrap().to_string()
     }
 
-    /// M7: a body that isn't Rust yet passes through, so that an editor can complete in it.
+    /// M7: a body that does not parse passes through, so that an editor can complete in it.
     #[test]
     fn a_half_typed_body_passes_through_as_it_is() {
         let body = "{ let user = mailer.; users.map(|user| user.) }";
@@ -171,7 +172,7 @@ mod tests {
         assert!(!expanded.contains("compile_error"), "{expanded}");
     }
 
-    /// M7: so it does when the attribute is half typed too.
+    /// M7: the same if the attribute is half typed too.
     #[test]
     fn a_half_typed_attribute_leaves_the_function_and_a_job_beside_it() {
         let expanded =
@@ -187,7 +188,7 @@ mod tests {
         assert!(expanded.contains(&tokens("#[doc(hidden)] pub fn new(user_id: u64) -> Self")), "{expanded}");
     }
 
-    /// M1: the function keeps its attributes and loses only what its parameters say to this macro.
+    /// M1: the function keeps its attributes and loses only the attributes of its parameters for this macro.
     #[test]
     fn the_function_keeps_what_is_its_own() {
         let expanded = expand(
@@ -200,7 +201,7 @@ mod tests {
         assert!(expanded.contains(&tokens(function)), "{expanded}");
     }
 
-    /// M6: no two mistakes hide one another.
+    /// M6: no mistake hides another.
     #[test]
     fn every_mistake_is_an_error_of_its_own() {
         let expanded = expand(

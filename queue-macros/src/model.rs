@@ -1,4 +1,4 @@
-//! What is known of a job once it was read: plain data, without errors.
+//! The model of a parsed job: plain data, without errors.
 
 mod attribute;
 mod function;
@@ -8,7 +8,7 @@ pub(crate) use attribute::{Attribute, Backoff, Unique, UniqueKey};
 pub(crate) use function::Function;
 pub(crate) use parameter::{Field, InjectKind, Invalid, Parameter, SerdeMode, Service, Storage};
 
-/// A function that can be a job, and what its attribute says.
+/// A function that can be a job, with its attribute.
 pub(crate) struct Job {
     pub(crate) attribute: Attribute,
     pub(crate) function: Function,
@@ -16,7 +16,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Gives the parameters that are stored, in order.
+    /// Returns the parameters that are stored, in order.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::Field(field) => Some(field),
@@ -24,7 +24,7 @@ impl Job {
         })
     }
 
-    /// Gives the parameters that are injected, in order.
+    /// Returns the parameters that are injected, in order.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::Service(service) => Some(service),

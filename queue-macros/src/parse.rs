@@ -1,4 +1,4 @@
-//! From tokens to the model.
+//! Parses tokens to the model.
 
 mod attribute;
 mod backoff;

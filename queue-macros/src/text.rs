@@ -1,8 +1,8 @@
-//! Words that were meant, and words as they are shown.
+//! The text of tokens and words in messages.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-/// Finds the candidate that a misspelt word was probably meant to be.
+/// Returns the candidate that a misspelt word probably means.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = word.chars().count().div_ceil(3);
     candidates
@@ -19,7 +19,7 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     quoted.join(", ")
 }
 
-/// Writes tokens of a type as one would type them: `Option<Vec<u8>>`, not `Option < Vec < u8 > >`.
+/// Returns the text of a type as a user would type it: `Option<Vec<u8>>`, not `Option < Vec < u8 > >`.
 pub(crate) fn type_text(tokens: TokenStream) -> String {
     let mut text = String::new();
     for token in tokens {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_word_finds_the_nearest_and_a_strange_one_finds_none() {
+    fn a_misspelt_word_finds_the_nearest_and_a_different_one_finds_none() {
         let known = ["queue", "timeout", "priority"];
 
         assert_eq!(nearest("quue", known), Some("queue"));

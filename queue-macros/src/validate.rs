@@ -1,4 +1,4 @@
-//! Whether the function can be a job.
+//! Checks that the function can be a job.
 
 mod names;
 mod parameter;
@@ -14,7 +14,7 @@ use crate::model::{Attribute, Function, Invalid, Parameter};
 
 pub(crate) use parameter::intended_attribute;
 
-/// Reports everything that keeps the function from being a job, and gives its parameters.
+/// Reports everything that keeps the function from being a job. Returns its parameters.
 pub(crate) fn validate(
     attribute: &Attribute,
     function: &Function,

@@ -1,4 +1,4 @@
-//! `new`.
+//! Writes `new`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -7,12 +7,12 @@ use super::payload::stored;
 use super::{allow_lints, hygienic_span};
 use crate::model::{Field, Job};
 
-/// Writes `new`, which takes each field by its own type, and a `String` or what is borrowed as `impl Into<…>`.
+/// Writes `new`, which takes each field by its own type, and a `String` or a borrowed parameter as `impl Into<…>`.
 pub(super) fn constructor(job: &Job) -> TokenStream {
     let conditions = job.function.conditions();
     let visibility = &job.function.visibility;
     let payload = &job.function.signature.ident;
-    let documentation = format!("Makes the job `{payload}`, to be enqueued.");
+    let documentation = format!("Creates the job `{payload}`, to be enqueued.");
     let allow_lints = allow_lints();
     let parameters = job.fields().map(constructor_parameter);
     let values = job.fields().map(|field| {

@@ -8,7 +8,7 @@ use super::hygienic_span;
 use super::payload::storable;
 use crate::model::{Attribute, Field, Job, SerdeMode};
 
-/// Writes what a derive would, by way of `Payload`, whose message says what is wrong with a type.
+/// Writes what a derive would, but through `Payload`, whose message explains why a type is unsuitable.
 pub(super) fn derived(job: &Job) -> TokenStream {
     let conditions: Vec<_> = job.function.conditions().collect();
     let name = &job.function.signature.ident;

@@ -50,7 +50,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     }
 }
 
-/// Shows a field as one would write it, without the paths that only generated code needs.
+/// Returns the type of a field as a user would write it, without the paths that only generated code needs.
 fn shown(field: &Field) -> String {
     let short = |ty: &syn::Type| {
         let text = type_text(ty.to_token_stream());

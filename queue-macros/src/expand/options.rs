@@ -9,7 +9,7 @@ use syn::spanned::Spanned as _;
 use super::hygienic_span;
 use crate::model::{Attribute, Backoff};
 
-/// Writes `Job::options`, or nothing where the framework's defaults stand.
+/// Writes `Job::options`, or nothing if all defaults of the framework apply.
 pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
     let private = attribute.private();
     let set = [

@@ -1,4 +1,4 @@
-//! The payload: what is stored.
+//! Writes the payload type.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -9,7 +9,7 @@ use super::allow_lints;
 use super::span::main_span;
 use crate::model::{Attribute, Field, Job, SerdeMode, Storage};
 
-/// Writes the struct, always with braces: only such a one may share its name with the function.
+/// Writes the struct, always with braces: only a struct with braces may share its name with the function.
 pub(super) fn payload(job: &Job) -> TokenStream {
     let private = job.attribute.private();
     let serde = LitStr::new(&quote!(#private::serde).to_string(), Span::call_site());
@@ -41,7 +41,7 @@ pub(super) fn payload(job: &Job) -> TokenStream {
     }
 }
 
-/// Says what the payload type is.
+/// Returns the documentation of the payload type.
 pub(crate) fn documentation(name: &Ident) -> String {
     let plain = name.unraw();
     if plain == *name {
@@ -52,7 +52,7 @@ pub(crate) fn documentation(name: &Ident) -> String {
     }
 }
 
-/// Gives the type that a field has in the payload.
+/// Returns the type of a field in the payload.
 pub(crate) fn stored(field: &Field) -> TokenStream {
     match &field.storage {
         Storage::Value => field.ty.to_token_stream(),
@@ -61,7 +61,7 @@ pub(crate) fn stored(field: &Field) -> TokenStream {
     }
 }
 
-/// Has serde read and write the field by way of `Payload`, whose message says what is wrong with a type.
+/// Writes the attribute by which serde writes and reads the field through `Payload`, whose message explains why a type is unsuitable.
 fn serde_attribute(field: &Field, attribute: &Attribute) -> Option<TokenStream> {
     if matches!(field.serde_mode, SerdeMode::Custom) {
         return None;
@@ -69,14 +69,15 @@ fn serde_attribute(field: &Field, attribute: &Attribute) -> Option<TokenStream> 
     let storable = storable(field, attribute).to_string();
     let path = |function: &str| LitStr::new(&format!("{storable}::{function}"), main_span(&field.ty));
     let (write, read) = (path("write"), path("read"));
-    // serde takes a missing `Option` as `None`, but not by itself if it's read by a function.
+    // serde reads a missing `Option` as `None`, except if a function reads it.
     let default = matches!(field.serde_mode, SerdeMode::PlainOption).then(|| quote!(default,));
     Some(quote!(#[serde(#default serialize_with = #write, deserialize_with = #read)]))
 }
 
 /// Writes `<T as Payload>`.
 ///
-/// All of it stands at one place, as does what serde makes of the text: rustc shows two errors as one only if they have the same.
+/// Every token gets the same span, as do the tokens that serde makes of the text, because rustc merges two errors only if
+/// their spans are equal.
 pub(super) fn storable(field: &Field, attribute: &Attribute) -> TokenStream {
     let span = main_span(&field.ty);
     let private = attribute.private_at(span);

@@ -1,4 +1,4 @@
-//! `Job::perform`: take the services, call the function, turn what it returns to an outcome.
+//! Writes `Job::perform`: take the services, call the function, convert its result to an outcome.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -20,7 +20,7 @@ pub(super) fn perform(job: &Job) -> TokenStream {
         (service::borrow, outcome(job, &quote!(#call.await)))
     };
     let resolved = job.services().map(|wanted| resolve(wanted, &scope, &job.attribute));
-    // What is not `Send` is reported here, so this stands at the function's name.
+    // rustc reports here what is not `Send`, so this gets the span of the function's name.
     let span = hygienic_span(job.function.signature.ident.span());
     let future = quote_spanned! {span=>
         ::std::boxed::Box::pin(async move {
@@ -38,7 +38,7 @@ pub(super) fn perform(job: &Job) -> TokenStream {
     }
 }
 
-/// Writes the call on a thread of its own, to which everything is moved.
+/// Writes the call on a dedicated thread, to which all arguments are moved.
 fn blocking(job: &Job, scope: &Ident, this: &Ident) -> TokenStream {
     let span = hygienic_span(job.function.signature.ident.span());
     let private = job.attribute.private_at(span);
@@ -60,7 +60,7 @@ fn call(job: &Job, payload: &Ident) -> TokenStream {
     quote!(#function(#(#arguments),*))
 }
 
-/// Writes the conversion of the returned value; a type that can't be converted is reported where it is written.
+/// Writes the conversion of the returned value; rustc reports a type that can't be converted at the return type.
 fn outcome(job: &Job, returned: &TokenStream) -> TokenStream {
     match &job.function.signature.output {
         ReturnType::Default => {

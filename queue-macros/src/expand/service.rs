@@ -1,4 +1,4 @@
-//! Services: what is asked of the scope, and how it is passed.
+//! Writes how services are taken from the scope and passed to the function.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
@@ -9,7 +9,7 @@ use super::hygienic_span;
 use super::span::main_span;
 use crate::model::{Attribute, InjectKind, Service};
 
-/// Writes what the job says beforehand that it takes.
+/// Writes the dependency that the job declares.
 pub(super) fn dependency(service: &Service, attribute: &Attribute) -> TokenStream {
     let injected = injected(service, attribute);
     let key = key(service);
@@ -37,9 +37,10 @@ pub(super) fn resolve(service: &Service, scope: &Ident, attribute: &Attribute) -
     }
 }
 
-/// Writes the statement that borrows the service from the scope if it's shared and made already, and else takes it.
+/// Writes the statement that borrows the service from the scope if it is a shared one that exists already, and takes it
+/// otherwise.
 ///
-/// So a singleton costs an attempt no box and no count that all threads share.
+/// So a singleton costs an attempt neither an allocation nor an update of a shared reference count.
 pub(super) fn borrow(service: &Service, scope: &Ident, attribute: &Attribute) -> TokenStream {
     let resolve = resolve(service, scope, attribute);
     if !matches!(service.kind, InjectKind::Shared(_)) {
@@ -64,7 +65,7 @@ pub(super) fn borrow(service: &Service, scope: &Ident, attribute: &Attribute) ->
     }
 }
 
-/// Passes the service to the function.
+/// Writes the argument that passes the service to the function.
 pub(super) fn passed(service: &Service) -> TokenStream {
     let variable = variable(&service.name);
     let span = hygienic_span(main_span(&service.ty));
@@ -76,7 +77,7 @@ pub(super) fn passed(service: &Service) -> TokenStream {
     }
 }
 
-/// Gives the type that the scope is asked for.
+/// Returns the type that is requested from the scope.
 fn injected(service: &Service, attribute: &Attribute) -> TokenStream {
     let span = hygienic_span(main_span(&service.ty));
     let private = attribute.private_at(span);
@@ -95,7 +96,7 @@ fn key(service: &Service) -> TokenStream {
     }
 }
 
-/// Names the variable that holds a service; it can't meet the user's names.
+/// Returns the name of the variable that holds a service; it cannot collide with the user's names.
 fn variable(name: &Ident) -> Ident {
     let mut variable = format_ident!("__{}", name.unraw());
     variable.set_span(hygienic_span(name.span()));

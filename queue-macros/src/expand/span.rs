@@ -1,10 +1,10 @@
-//! Where an error about a type is shown.
+//! The spans of errors about a type.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::{Type, TypeParamBound};
 
-/// Gives the one token of a type that stands for all of it: `Mailer` in `&dyn Mailer`, `Vec` in `Vec<u8>`.
+/// Returns the span of the one token that represents a type: `Mailer` in `&dyn Mailer`, `Vec` in `Vec<u8>`.
 pub(super) fn main_span(ty: &Type) -> Span {
     let token = match ty {
         Type::Reference(reference) => return main_span(&reference.elem),

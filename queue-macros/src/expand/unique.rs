@@ -7,14 +7,14 @@ use syn::ext::IdentExt as _;
 use super::options::duration;
 use crate::model::{Job, UniqueKey};
 
-/// Writes `Job::unique`, or nothing where any number of such jobs may be.
+/// Writes `Job::unique`, or nothing if the job is not unique.
 pub(super) fn unique(job: &Job) -> Option<TokenStream> {
     let private = job.attribute.private();
     let unique = job.attribute.unique.as_ref()?;
     let key = match &unique.key {
         UniqueKey::Payload => quote!(#private::Unique::of_payload(self)),
         UniqueKey::Format { text, names } => {
-            // What can't be shown is reported at the key.
+            // rustc reports a field that can't be formatted at the key.
             let span = text.span().resolved_at(Span::call_site());
             let fields = job.fields().filter(|field| names.contains(&field.name.unraw().to_string()));
             let values = fields.map(|field| {

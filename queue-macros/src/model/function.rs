@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Signature, Visibility};
 
-/// A function as it was written.
+/// The tokens of a function.
 ///
 /// **Invariant:** the body is never parsed, so that an editor can complete inside a half-typed one.
 pub(crate) struct Function {
@@ -14,12 +14,12 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Gives the `#[cfg(…)]` that everything made of the function must carry too.
+    /// Returns the `#[cfg(…)]` attributes, which every generated item must carry too.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> + Clone {
         self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
-    /// Tells whether the function is a method, beside which no type can stand.
+    /// Returns whether the function is a method, next to which a type cannot stand.
     pub(crate) fn is_method(&self) -> bool {
         self.signature.receiver().is_some()
     }

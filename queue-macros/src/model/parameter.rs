@@ -1,4 +1,4 @@
-//! What the function takes.
+//! The parameters of the function.
 
 use syn::{Attribute, Ident, LitStr, PathArguments, Type};
 
@@ -9,7 +9,7 @@ pub(crate) enum Parameter {
     Service(Service),
 }
 
-/// A parameter that can't be used, which was reported; what it was meant to be is known.
+/// An unusable parameter, which was reported already; only its kind is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Invalid {
     Field,
@@ -20,7 +20,7 @@ pub(crate) enum Invalid {
 #[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) name: Ident,
-    /// Attributes of serde, and docs.
+    /// Attributes of serde, and doc comments.
     pub(crate) attributes: Vec<Attribute>,
     /// The type as written.
     pub(crate) ty: Type,
@@ -29,12 +29,12 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Tells whether the parameter has a doc comment of its own.
+    /// Returns whether the parameter has a doc comment of its own.
     pub(crate) fn is_documented(&self) -> bool {
         self.attributes.iter().any(|attribute| attribute.path().is_ident("doc"))
     }
 
-    /// Returns whether `new` takes the field as `impl Into<…>`: a `String`, and what the function takes borrowed.
+    /// Returns whether `new` takes the field as `impl Into<…>`: a `String`, or a parameter that the function borrows.
     pub(crate) fn is_converted(&self) -> bool {
         match self.storage {
             Storage::Value => is_string(&self.ty),
@@ -57,12 +57,12 @@ fn is_string(ty: &Type) -> bool {
     }
 }
 
-/// How a payload parameter is stored, and passed to the function.
+/// How a payload parameter is stored and passed to the function.
 #[derive(Clone)]
 pub(crate) enum Storage {
-    /// As it is, and cloned for each attempt.
+    /// Stored as it is, and cloned for each attempt.
     Value,
-    /// Owned, and passed as `&self.x`.
+    /// Stored owned, and passed as `&self.x`.
     Owned(Type),
     /// An `Option` of the owned value, passed by `as_ref`.
     Optional(Type),
@@ -70,14 +70,14 @@ pub(crate) enum Storage {
     OptionalDeref(Type),
 }
 
-/// How a field is read and written.
+/// How serde writes and reads a field.
 #[derive(Clone, Copy)]
 pub(crate) enum SerdeMode {
-    /// By its type.
+    /// As its type does.
     Plain,
-    /// By its type, which is an `Option`: it may be missing.
+    /// As its type does. The type is an `Option`, so the field may be missing.
     PlainOption,
-    /// As its attributes of serde say.
+    /// As its serde attributes say.
     Custom,
 }
 

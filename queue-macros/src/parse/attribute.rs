@@ -1,4 +1,4 @@
-//! The parentheses of `#[background_job(…)]`.
+//! Parses the arguments of `#[background_job(…)]`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens as _;
@@ -27,7 +27,7 @@ const KNOWN: &[&str] = &[
     "crate",
 ];
 
-/// Reads what the attribute says; what could not be read is as if it were not there.
+/// Parses the arguments; an argument that could not be parsed counts as missing.
 pub(crate) fn attribute(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Attribute {
     let mut attribute = Attribute::default();
     let parser = |input: ParseStream<'_>| {
@@ -37,7 +37,7 @@ pub(crate) fn attribute(tokens: TokenStream, diagnostics: &mut Diagnostics) -> A
         Ok(())
     };
     let read = parser.parse2(tokens);
-    // After a mistake inside parentheses syn complains of what was left unread in them.
+    // After a mistake inside parentheses, syn would also report the unread rest.
     if diagnostics.is_empty() {
         diagnostics.keep(read);
     }
@@ -84,7 +84,7 @@ fn entry(
             attribute.blocking = Some(key.span());
             none(key, input)?;
         }
-        // `entries` gives known keys only, and this is the last one.
+        // `entries` passes only known keys, and this is the last one.
         _ => {
             equals(key, "crate = path::to::queue_core", input)?;
             attribute.krate = Some(krate(input)?);
@@ -109,7 +109,7 @@ fn aliases(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result
     let mut aliases: Vec<LitStr> = Vec::new();
     for alias in list.parse_terminated(one, Token![,])? {
         if aliases.iter().any(|other| other.value() == alias.value()) {
-            diagnostics.error(&alias, format!("the alias `{}` is given twice: remove one", alias.value()));
+            diagnostics.error(&alias, format!("the alias `{}` is listed twice: remove one", alias.value()));
         } else {
             aliases.push(alias);
         }
@@ -122,22 +122,22 @@ fn max_attempts(input: ParseStream<'_>) -> syn::Result<u32> {
     match u32::try_from(number) {
         Ok(0) => Err(syn::Error::new(
             span,
-            "`max_attempts` is at least 1: the first try counts too, so `max_attempts = 1` never retries",
+            "`max_attempts` must be at least 1: the first attempt counts too, so `max_attempts = 1` never retries",
         )),
         Ok(attempts) => Ok(attempts),
-        Err(_) => Err(syn::Error::new(span, format!("`max_attempts` is between 1 and {}", u32::MAX))),
+        Err(_) => Err(syn::Error::new(span, format!("`max_attempts` must be between 1 and {}", u32::MAX))),
     }
 }
 
 fn priority(input: ParseStream<'_>) -> syn::Result<i32> {
     let (number, span) = integer("priority = -1", input)?;
     i32::try_from(number).map_err(|_| {
-        let message = format!("`priority` is between {} and {}", i32::MIN, i32::MAX);
+        let message = format!("`priority` must be between {} and {}", i32::MIN, i32::MAX);
         syn::Error::new(span, message)
     })
 }
 
-/// Reads a whole number, which may be negative, and where it stands.
+/// Parses a whole number, which may be negative. Returns its span too.
 fn integer(instead: &str, input: ParseStream<'_>) -> syn::Result<(i128, Span)> {
     let minus: Option<Token![-]> = input.parse()?;
     let digits: LitInt = input.parse().map_err(|error| {

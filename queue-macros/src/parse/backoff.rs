@@ -33,7 +33,7 @@ pub(super) fn backoff(input: ParseStream<'_>) -> syn::Result<Backoff> {
     } else if path.is_ident("exponential") {
         let [first, max] = durations(&arguments, r#"exponential("1s", "1h")"#)?;
         if first > max {
-            let message = r#"the first wait is longer than the longest: write the shorter one first, as in `exponential("1s", "1h")`"#;
+            let message = r#"the first wait is longer than the longest wait: write the shorter one first, as in `exponential("1s", "1h")`"#;
             return Err(syn::Error::new_spanned(path, message));
         }
         Ok(Backoff::Exponential { first, max })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::LitStr;
 
-/// Reads a duration that is longer than nothing.
+/// Parses a duration that is not zero.
 pub(super) fn duration(text: &LitStr) -> syn::Result<Duration> {
     let value = text.value();
     let error = |why: String| {
@@ -13,7 +13,7 @@ pub(super) fn duration(text: &LitStr) -> syn::Result<Duration> {
         syn::Error::new(text.span(), message)
     };
     match humantime::parse_duration(&value) {
-        Ok(duration) if duration.is_zero() => Err(error(format!("`{value}` is no time at all"))),
+        Ok(duration) if duration.is_zero() => Err(error(format!("`{value}` is zero"))),
         Ok(duration) => Ok(duration),
         Err(_) => Err(error(format!("`{value}` is not a duration"))),
     }
@@ -30,14 +30,14 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_numbers_with_units() {
+    fn a_duration_has_numbers_with_units() {
         assert_eq!(read("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(read("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(read("1h 30m"), Ok(Duration::from_secs(5400)));
     }
 
     #[test]
-    fn a_number_alone_a_word_and_nothing_are_refused_with_what_to_write() {
+    fn an_invalid_duration_is_refused_with_what_to_write() {
         for text in ["30", "soon", "", "-1s", "30 parsecs", "0s"] {
             let message = read(text).unwrap_err();
             assert!(message.contains("`\"30s\"`"), "{text}: {message}");

@@ -8,9 +8,9 @@ use syn::{Ident, Token};
 use crate::diagnostics::Diagnostics;
 use crate::text::{list, nearest};
 
-/// Reads every entry and goes on after a mistake, so that all of them are found.
+/// Parses every entry and continues after a mistake, so that all mistakes are found.
 ///
-/// `read` is called after the key; it gets only keys that are `known`, and each of them once.
+/// `read` is called after the key, only for keys in `known`, and once for each of them.
 pub(crate) fn entries(
     input: ParseStream<'_>,
     known: &[&str],
@@ -26,7 +26,7 @@ pub(crate) fn entries(
         if diagnostics.keep(entry).is_none() {
             skip(input);
         }
-        // After `end` or `skip` there is a comma or nothing.
+        // `end` or `skip` has stopped at a comma or at the end.
         let _comma: Option<Token![,]> = input.parse().ok();
     }
 }
@@ -41,11 +41,11 @@ fn key(input: ParseStream<'_>, known: &[&str], seen: &mut Vec<String>) -> syn::R
         let near = nearest(&word, known.iter().copied())
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
-        let message = format!("unknown attribute `{word}`{near} (accepted are {})", accepted());
+        let message = format!("unknown attribute `{word}`{near} (known attributes: {})", accepted());
         return Err(syn::Error::new(key.span(), message));
     }
     if seen.contains(&word) {
-        let message = format!("`{word}` is given twice: remove one of them");
+        let message = format!("`{word}` is specified twice: remove one of them");
         return Err(syn::Error::new(key.span(), message));
     }
     seen.push(word);

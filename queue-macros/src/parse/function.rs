@@ -1,4 +1,4 @@
-//! The annotated item.
+//! Parses the annotated item.
 
 use proc_macro2::TokenStream;
 use syn::parse::{ParseStream, Parser as _};
@@ -6,14 +6,14 @@ use syn::{Attribute, Signature, Token, Visibility};
 
 use crate::model::Function;
 
-/// Reads the function up to its body, which is kept as it is.
+/// Parses the function up to its body, which stays as it is.
 pub(crate) fn function(tokens: TokenStream) -> syn::Result<Function> {
     let parser = |input: ParseStream<'_>| {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility: Visibility = input.parse()?;
         if !starts_function(input) {
             return Err(
-                input.error("`#[background_job]` makes a job of a function: write it on an `async fn`")
+                input.error("`#[background_job]` turns a function into a job: write it on an `async fn`")
             );
         }
         let signature: Signature = input.parse()?;
@@ -23,7 +23,7 @@ pub(crate) fn function(tokens: TokenStream) -> syn::Result<Function> {
 }
 
 fn starts_function(input: ParseStream<'_>) -> bool {
-    // `unsafe` and `const` may start other items too; those fail in the signature.
+    // `unsafe` and `const` may start other items too; parsing the signature then fails.
     input.peek(Token![fn])
         || input.peek(Token![async])
         || input.peek(Token![unsafe])

@@ -5,14 +5,14 @@ use syn::{Attribute, Ident, LitStr, Meta, Token};
 
 use super::literal::string;
 
-/// Reads the key of an `#[inject]`, if it has one.
+/// Parses the key of an `#[inject]`, if it has one.
 pub(crate) fn inject(attribute: &Attribute) -> syn::Result<Option<LitStr>> {
     match &attribute.meta {
         Meta::Path(_) => Ok(None),
         Meta::List(list) => list.parse_args_with(key).map(Some),
         Meta::NameValue(_) => Err(syn::Error::new_spanned(
             &attribute.meta,
-            r#"a key stands in parentheses: write `#[inject("replica")]`"#,
+            r#"a key goes in parentheses: write `#[inject("replica")]`"#,
         )),
     }
 }

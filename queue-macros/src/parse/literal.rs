@@ -1,10 +1,10 @@
-//! The value behind a key.
+//! Parses the value of a key.
 
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::{Ident, Lit, LitStr, Token};
 
-/// Reads `=`, which must be followed by a value as in the example.
+/// Parses `=`, which must be followed by a value as in the example.
 pub(super) fn equals(key: &Ident, example: &str, input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) {
         return input.parse::<Token![=]>().map(drop);
@@ -13,7 +13,7 @@ pub(super) fn equals(key: &Ident, example: &str, input: ParseStream<'_>) -> syn:
     Err(syn::Error::new(key.span(), message))
 }
 
-/// Reads a string literal; anything else is told what to write instead.
+/// Parses a string literal; the error for other tokens says what to write instead.
 pub(super) fn string(instead: &str, input: ParseStream<'_>) -> syn::Result<LitStr> {
     let message = format!("expected a string literal: write `{instead}`");
     match input.parse::<Lit>() {
@@ -23,7 +23,7 @@ pub(super) fn string(instead: &str, input: ParseStream<'_>) -> syn::Result<LitSt
     }
 }
 
-/// Refuses a value behind a key that has none.
+/// Refuses a value for a key that takes none.
 pub(super) fn none(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());

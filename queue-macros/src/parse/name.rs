@@ -1,8 +1,8 @@
-//! Names of jobs and queues.
+//! Checks the names of jobs and queues.
 
 use proc_macro2::Span;
 
-/// The longest name, in characters; queues refuse longer ones.
+/// The longest name, in characters; queues refuse longer names.
 const LONGEST: usize = 128;
 
 /// Checks a name as queues do: 1–128 characters of `[A-Za-z0-9_.:-]`.
@@ -13,13 +13,13 @@ pub(crate) fn check(what: &str, name: &str, span: Span) -> syn::Result<()> {
     }
     let length = name.chars().count();
     if length > LONGEST {
-        return refuse(format!("{what} has {length} characters: {LONGEST} is the most"));
+        return refuse(format!("{what} has {length} characters: at most {LONGEST} are allowed"));
     }
     let invalid_char =
         name.chars().find(|char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | ':' | '-')));
     match invalid_char {
         Some(invalid_char) => refuse(format!(
-            "{what} has {invalid_char:?} in it: allowed are letters `A-Z a-z`, digits and `_ . : -`"
+            "{what} contains {invalid_char:?}: allowed are letters `A-Z a-z`, digits and `_ . : -`"
         )),
         None => Ok(()),
     }
@@ -34,14 +34,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_digits_and_four_signs_make_a_name() {
+    fn a_name_has_letters_digits_and_four_signs() {
         for name in ["mail", "Mail.v2:eu-west_1", "0", &"a".repeat(128)] {
             assert_eq!(refusal(name), None);
         }
     }
 
     #[test]
-    fn an_empty_a_long_and_a_strange_name_are_refused_each_with_its_reason() {
+    fn an_empty_a_long_and_an_invalid_name_are_refused_each_with_its_reason() {
         for (name, reason) in
             [("", "empty"), (&*"a".repeat(129), "129 characters"), ("my queue", "' '"), ("größe", "'ö'")]
         {

@@ -1,6 +1,6 @@
-//! Format strings that name fields.
+//! Parses format strings that name fields.
 
-/// Finds the names in `{name}` and `{name:?}`, each once, in order.
+/// Returns the names in `{name}` and `{name:?}`, in order, without duplicates.
 ///
 /// The error says what is wrong and what to write instead.
 pub(super) fn captures(text: &str) -> Result<Vec<String>, String> {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nothing_is_refused_with_what_to_write() {
+    fn a_placeholder_without_a_name_is_refused_with_what_to_write() {
         for (text, reason) in [
             ("", "empty"),
             ("user:{}", "`{}` names no parameter"),

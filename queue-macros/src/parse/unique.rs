@@ -38,7 +38,7 @@ fn entry(name: &Ident, input: ParseStream<'_>, unique: &mut Unique) -> syn::Resu
             equals(name, r#"within = "1h""#, input)?;
             unique.within = Some(duration(&string(r#"within = "1h""#, input)?)?);
         }
-        // `entries` gives known keys only, and this is the last one.
+        // `entries` passes only known keys, and this is the last one.
         _ => {
             none(name, input)?;
             unique.replace = true;

@@ -1,4 +1,4 @@
-//! The parameters: which are payload, which are services.
+//! Classifies the parameters as payload or services.
 
 use syn::{Attribute, FnArg, Ident, LitStr, Pat, PatType};
 
@@ -8,7 +8,7 @@ use crate::model::{Field, Function, Invalid, Parameter, Service};
 use crate::parse::inject;
 use crate::text::nearest;
 
-/// Gives every parameter, or what it was meant to be.
+/// Returns every parameter, or its kind if it is invalid.
 pub(super) fn parameters(
     function: &Function,
     diagnostics: &mut Diagnostics,
@@ -20,7 +20,7 @@ pub(super) fn parameters(
         let marks = marks(input, diagnostics);
         let invalid = if marks.inject.is_some() { Invalid::Service } else { Invalid::Field };
         let name = name(input, diagnostics).filter(|name| {
-            // rustc reports a name that is given twice.
+            // rustc reports duplicate names.
             let first = !seen.contains(name);
             seen.push(name);
             first
@@ -41,11 +41,11 @@ pub(super) fn parameters(
     parameters
 }
 
-/// What the attributes of a parameter say.
+/// The attributes of a parameter.
 struct Marks {
-    /// Whether it is injected, and by which key.
+    /// The key of `#[inject]`, if the parameter has that attribute.
     inject: Option<Option<LitStr>>,
-    /// What goes to the payload's field.
+    /// The attributes that the payload's field gets.
     field: Vec<Attribute>,
 }
 
@@ -56,7 +56,7 @@ fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
         if path.is_ident("inject") {
             let key = diagnostics.keep(inject(attribute)).flatten();
             if marks.inject.is_some() {
-                diagnostics.error(attribute, "`#[inject]` is given twice: remove one of them");
+                diagnostics.error(attribute, "`#[inject]` is specified twice: remove one of them");
             }
             marks.inject.get_or_insert(key);
         } else if path.is_ident("serde") || path.is_ident("doc") {
@@ -78,13 +78,14 @@ fn marks(input: &PatType, diagnostics: &mut Diagnostics) -> Marks {
     {
         diagnostics.error(
             attribute,
-            "a service is not stored, so serde has nothing to do with it: remove this, or remove `#[inject]`",
+            "a service is not stored, so serde's attributes do not apply to it: remove this, or remove `#[inject]`",
         );
     }
     marks
 }
 
-/// Gives the attribute that was meant; other macros may have attributes of their own, so only a slip counts.
+/// Returns the attribute that a misspelt one probably means. Other macros may have attributes of their own, so only similar
+/// names count.
 pub(crate) fn intended_attribute(word: &Ident) -> Option<&'static str> {
     nearest(&word.to_string(), ["inject", "serde"])
 }
@@ -95,14 +96,14 @@ fn name<'a>(input: &'a PatType, diagnostics: &mut Diagnostics) -> Option<&'a Ide
         Pat::Wild(wild) => {
             diagnostics.error(
                 wild,
-                "a job's parameter needs a name, by which it is stored and reported: write `_unused`",
+                "a job's parameter needs a name under which it is stored and reported: write `_unused`",
             );
             None
         }
         pattern => {
             diagnostics.error(
                 pattern,
-                "a job's parameter needs a name, by which it is stored and reported: write a name here, and take the value \
+                "a job's parameter needs a name under which it is stored and reported: write a name here, and destructure the value \
                  apart in the body",
             );
             None

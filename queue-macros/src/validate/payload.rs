@@ -1,4 +1,4 @@
-//! How a payload parameter is stored.
+//! Determines how a payload parameter is stored.
 
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
@@ -9,7 +9,7 @@ use crate::diagnostics::Diagnostics;
 use crate::model::{Function, Storage};
 use crate::text::type_text;
 
-/// Decides how a parameter of this type is stored; none if it can't be, which is reported.
+/// Determines how a parameter of this type is stored. Reports and returns `None` if it can't be.
 pub(super) fn storage(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<Storage> {
     let storage = match diagnostics.keep(stored(ty))? {
         Some(storage) => storage,
@@ -40,7 +40,7 @@ fn stored(ty: &Type) -> syn::Result<Option<Storage>> {
     }))
 }
 
-/// Whether the owned type derefs to what is borrowed, rather than to be it.
+/// Whether the borrowed type is unsized, so that the owned type derefs to it, or is the owned type itself.
 enum Borrowed {
     Unsized,
     Sized,
@@ -70,7 +70,7 @@ fn check_reference(reference: &TypeReference) -> syn::Result<()> {
     if let Some(mutability) = reference.mutability {
         return Err(syn::Error::new_spanned(
             mutability,
-            "a payload can't be borrowed mutably, since every attempt gets it as it was stored: take it by value; if this is \
+            "a payload can't be borrowed mutably, because every attempt gets it as it was stored: take it by value; if this is \
              a unit of work, write `#[inject]` in front of the parameter",
         ));
     }
@@ -83,13 +83,13 @@ fn check_reference(reference: &TypeReference) -> syn::Result<()> {
     }
 }
 
-/// Checks what is stored: it has a name and a size and borrows nothing.
+/// Checks the stored type: it has a name and a size and borrows nothing.
 fn check_owned(ty: &Type) -> syn::Result<()> {
     let facts = TypeFacts::of(ty);
     if let Some(opaque) = facts.opaque {
         return Err(syn::Error::new_spanned(
             opaque,
-            "a job is stored, so the types of its payload need names: write one in place of `impl`, such as `&str` for \
+            "a job is stored, so the types of its payload need names: write one instead of `impl`, such as `&str` for \
              `impl Into<String>`; if this is a service, write `#[inject] name: &dyn Trait`",
         ));
     }

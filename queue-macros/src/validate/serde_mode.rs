@@ -1,4 +1,4 @@
-//! How a payload field is read and written.
+//! Determines how serde writes and reads a payload field.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -7,7 +7,7 @@ use syn::{Attribute, Meta, Type};
 use super::types::{is_option, peeled};
 use crate::model::SerdeMode;
 
-/// What, said to serde, makes the reading or writing of a field another than its type's.
+/// The serde attributes that replace a field's default serialization or deserialization.
 const CUSTOM: &[&str] = &[
     "with",
     "serialize_with",
@@ -20,10 +20,10 @@ const CUSTOM: &[&str] = &[
     "borrow",
 ];
 
-/// Decides by the parameter's type and its attributes of serde.
+/// Determines the mode from the parameter's type and its serde attributes.
 pub(super) fn serde_mode(ty: &Type, attributes: &[Attribute]) -> SerdeMode {
     let said = |words: &[&str]| attributes.iter().any(|attribute| says(attribute, words));
-    // Serde reads the type's path from a text, in which there's no `$crate`.
+    // serde parses the type's path from a string, which cannot contain `$crate`.
     if said(CUSTOM) || contains(ty.to_token_stream(), &["$crate"]) {
         SerdeMode::Custom
     } else if is_option(peeled(ty)) && !said(&["default"]) {
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_to_serde_decides_before_the_type() {
+    fn a_serde_attribute_takes_precedence_over_the_type() {
         let option: Type = parse_quote!(Option<u8>);
         let number: Type = parse_quote!(u8);
 

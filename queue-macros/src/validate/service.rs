@@ -1,4 +1,4 @@
-//! How a service is passed to the function.
+//! Determines how a service is passed to the function.
 
 use quote::ToTokens as _;
 use syn::{LitStr, Type, TypeReference};
@@ -8,7 +8,7 @@ use crate::diagnostics::Diagnostics;
 use crate::model::{Function, InjectKind, Invalid, Parameter};
 use crate::text::type_text;
 
-/// Decides how a service of this type is passed; none if it can't be, which is reported.
+/// Determines how a service of this type is passed. Reports and returns `None` if it can't be.
 pub(super) fn kind(ty: &Type, function: &Function, diagnostics: &mut Diagnostics) -> Option<InjectKind> {
     let kind = diagnostics.keep(passed(ty))?;
     let service = match &kind {
@@ -21,7 +21,7 @@ pub(super) fn kind(ty: &Type, function: &Function, diagnostics: &mut Diagnostics
     if let Some(opaque) = facts.opaque {
         diagnostics.error(
             opaque,
-            "a service is found by its type, so that needs a name: write `&dyn Trait`, or the type itself",
+            "a service is found by its type, so the type needs a name: write `&dyn Trait`, or the type itself",
         );
         return None;
     }
@@ -55,7 +55,7 @@ fn exclusive(unit: &Type) -> syn::Result<InjectKind> {
     match unit {
         Type::TraitObject(_) | Type::Slice(_) => Err(syn::Error::new_spanned(
             unit,
-            "a unit of work is found by its own type: write that in place of a trait, as in `&mut Transaction`",
+            "a unit of work is found by its own type: write that type instead of a trait, as in `&mut Transaction`",
         )),
         unit => Ok(InjectKind::Exclusive(unit.clone())),
     }
@@ -71,7 +71,7 @@ fn check_lifetime(reference: &TypeReference) -> syn::Result<()> {
     }
 }
 
-/// Refuses two parameters that would have one unit of work each to itself.
+/// Refuses two parameters that inject the same unit of work exclusively.
 pub(super) fn check_exclusive(parameters: &[Result<Parameter, Invalid>], diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(String, Option<String>)> = Vec::new();
     for parameter in parameters {

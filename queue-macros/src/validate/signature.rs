@@ -1,4 +1,4 @@
-//! Everything in the signature but the parameters.
+//! Checks the signature except for the parameters.
 
 use syn::spanned::Spanned as _;
 use syn::{GenericParam, ReturnType, Safety, Signature};
@@ -38,14 +38,14 @@ fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
     if let Safety::Unsafe(token) = signature.safety {
         diagnostics.error(
             token,
-            "a background job can't be an `unsafe fn`, since the worker that calls it can't keep its promises: remove \
+            "a background job can't be an `unsafe fn`, because the worker that calls it can't uphold its contract: remove \
              `unsafe`, and use an `unsafe` block in the body",
         );
     }
     if let Some(abi) = &signature.abi {
         diagnostics.error(
             abi,
-            "a background job can't be an `extern fn`, since it is called from Rust: remove `extern`",
+            "a background job can't be an `extern fn`, because it is called from Rust: remove `extern`",
         );
     }
     if let Some(variadic) = &signature.variadic {
@@ -60,7 +60,7 @@ fn check_generics(signature: &Signature, diagnostics: &mut Diagnostics) {
             GenericParam::Lifetime(lifetime) => diagnostics.error(
                 lifetime,
                 format!(
-                    "a background job can't have lifetime parameters, since its payload is stored: remove `{0}`, and write \
+                    "a background job can't have lifetime parameters, because its payload is stored: remove `{0}`, and write \
                      `&str` for `&{0} str`",
                     lifetime.lifetime
                 ),
@@ -68,15 +68,15 @@ fn check_generics(signature: &Signature, diagnostics: &mut Diagnostics) {
             GenericParam::Type(ty) => diagnostics.error(
                 ty,
                 format!(
-                    "a background job can't be generic, since it is found by its name when it is run: write a type in \
-                     place of `{}`, or a job for each type",
+                    "a background job can't be generic, because it is found by its name when it is run: write a type \
+                     instead of `{}`, or a job for each type",
                     ty.ident
                 ),
             ),
             GenericParam::Const(constant) => diagnostics.error(
                 constant,
                 format!(
-                    "a background job can't be generic, since it is found by its name when it is run: make `{}` a \
+                    "a background job can't be generic, because it is found by its name when it is run: make `{}` a \
                      parameter",
                     constant.ident
                 ),
@@ -95,7 +95,7 @@ fn check_receiver(signature: &Signature, diagnostics: &mut Diagnostics) {
     if let Some(receiver) = signature.receiver() {
         diagnostics.error(
             receiver,
-            "a background job is a function, not a method: move it out of the `impl`, and take what `self` was as \
+            "a background job is a function, not a method: move it out of the `impl`, and take the former `self` as \
              `#[inject] service: &Service` or as payload",
         );
     }
@@ -108,7 +108,7 @@ fn check_return_type(signature: &Signature, diagnostics: &mut Diagnostics) {
     if let Some(opaque) = TypeFacts::of(ty).opaque {
         diagnostics.error_at(
             opaque.span(),
-            "a background job returns `()` or `Result<(), E>`: write the type's name in place of `impl`",
+            "a background job returns `()` or `Result<(), E>`: write the type's name instead of `impl`",
         );
     }
 }

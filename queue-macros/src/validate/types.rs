@@ -1,4 +1,4 @@
-//! What a type is made of.
+//! Finds the relevant parts of a type.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -6,7 +6,7 @@ use syn::{
     PathArguments, Type, TypeImplTrait, TypeInfer, TypeReference,
 };
 
-/// What matters of a type, wherever in it.
+/// The relevant parts of a type, at any depth.
 #[derive(Default)]
 pub(super) struct TypeFacts<'a> {
     /// The first `impl Trait`.
@@ -15,10 +15,10 @@ pub(super) struct TypeFacts<'a> {
     pub(super) reference: Option<&'a TypeReference>,
     /// The first `'_`.
     pub(super) elided: Option<&'a Lifetime>,
-    /// Names of paths, to be compared with generic parameters.
+    /// Identifiers in paths, to be compared with generic parameters.
     words: Vec<&'a Ident>,
     lifetimes: Vec<&'a Lifetime>,
-    /// Lifetimes that the type brings itself: `for<'a>`.
+    /// Lifetimes that the type declares itself: `for<'a>`.
     own: Vec<&'a Lifetime>,
     inferred: bool,
 }
@@ -30,7 +30,7 @@ impl<'a> TypeFacts<'a> {
         facts
     }
 
-    /// Tells whether the type can't stand outside of the function, which is reported where its cause is.
+    /// Returns whether the type can't be used outside of the function. The cause is reported elsewhere.
     pub(super) fn is_bound_to(&self, generics: &Generics) -> bool {
         let generic = |word: &Ident| {
             generics.params.iter().any(|parameter| match parameter {
@@ -77,13 +77,13 @@ impl<'a> Visit<'a> for TypeFacts<'a> {
     }
 }
 
-/// Tells whether it is written `&'static T`.
+/// Returns whether the reference is written `&'static T`.
 pub(super) fn is_static(reference: &TypeReference) -> bool {
     let lifetime = reference.lifetime.as_ref();
     lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }
 
-/// Takes parentheses and invisible groups off.
+/// Removes parentheses and invisible groups.
 pub(super) fn peeled(ty: &Type) -> &Type {
     match ty {
         Type::Paren(paren) => peeled(&paren.elem),
@@ -92,12 +92,12 @@ pub(super) fn peeled(ty: &Type) -> &Type {
     }
 }
 
-/// Tells whether it is an `Option`, by whatever path that is named.
+/// Returns whether the type is an `Option`, by any path.
 pub(super) fn is_option(ty: &Type) -> bool {
     option_arguments(ty).is_some()
 }
 
-/// Gives the `&T` of an `Option<&T>`.
+/// Returns the `&T` of an `Option<&T>`.
 pub(super) fn optional_reference(ty: &Type) -> Option<&TypeReference> {
     let arguments = option_arguments(ty)?;
     match arguments.args.first() {

@@ -1,4 +1,4 @@
-//! The fields that a unique key names.
+//! Checks the fields that a unique key names.
 
 use syn::ext::IdentExt as _;
 
@@ -15,7 +15,7 @@ pub(super) fn check(
     let UniqueKey::Format { text, names } = &unique.key else {
         return;
     };
-    // A parameter that is broken might have been the one that is meant.
+    // An invalid parameter might be the one that the key names.
     if parameters.iter().any(Result::is_err) {
         return;
     }
@@ -33,6 +33,6 @@ pub(super) fn check(
             None if fields.is_empty() => "this job has no payload".to_owned(),
             None => format!("the payload has {}", list(fields.iter().map(String::as_str))),
         };
-        diagnostics.error(text, format!("`{{{name}}}` is no field of the payload: {hint}"));
+        diagnostics.error(text, format!("`{{{name}}}` is not a field of the payload: {hint}"));
     }
 }

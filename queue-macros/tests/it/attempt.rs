@@ -1,4 +1,4 @@
-//! Performs a job as a worker would: pushed, claimed, over the wire and back, in a scope of its own.
+//! Performs a job as a worker would: pushed, claimed, encoded and decoded, in a scope of its own.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use queue_core::{
 };
 use queue_tokio::{MemoryQueue, TokioRuntime};
 
-/// Runs one attempt and gives its outcome, after its scope was closed with it.
+/// Runs one attempt and returns its outcome, after closing its scope with the outcome.
 pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
     let queue = MemoryQueue::new();
     let receipt = queue.enqueue(job).queue("jobs").await.unwrap();

@@ -1,4 +1,4 @@
-//! Where a job may stand, and what it may return.
+//! The places where a job may be defined, and the types that it may return.
 
 use queue_core::{JobError, Outcome, Services, background_job};
 
@@ -47,9 +47,9 @@ fn none() -> Services {
     Services::builder().build().unwrap()
 }
 
-/// M4: a job may return nothing, or a `Result` of nothing with any error.
+/// M4: a job may return `()`, or a `Result<(), E>` with any error.
 #[tokio::test]
-async fn a_job_returns_nothing_or_a_result_of_nothing() {
+async fn a_job_returns_unit_or_a_result_of_unit() {
     assert_eq!(perform(nothing::new(), none()).await, Outcome::Success);
     assert_eq!(perform(anyhow_error::new(false), none()).await, Outcome::Success);
     assert_eq!(perform(anyhow_error::new(true), none()).await.failure().unwrap().message, "it rained");
@@ -57,9 +57,9 @@ async fn a_job_returns_nothing_or_a_result_of_nothing() {
     assert_eq!(perform(io_error::new(), none()).await.failure().unwrap().message, "disk");
 }
 
-/// M4: a job may stand inside of a function.
+/// M4: a job may be defined inside of a function.
 #[tokio::test]
-async fn a_job_may_stand_inside_of_a_function() {
+async fn a_job_may_be_defined_inside_of_a_function() {
     #[background_job]
     async fn local(#[inject] number: &u64, add: u64) -> Result<(), String> {
         Err((number + add).to_string())
@@ -76,15 +76,15 @@ async fn a_job_may_be_written_by_a_macro() {
     let outcome = perform(made_by_a_macro::new(vec![1], None), none()).await;
 
     assert_eq!(outcome.failure().unwrap().message, "[1] None");
-    // A type that a macro was given is the same type, with what goes for it.
+    // A type that a macro received is the same type, and treated the same.
     let missing = serde_json::from_str::<made_with_an_option>("{}").unwrap();
     assert_eq!(missing, made_with_an_option::new(None, None));
 }
 
-/// M4: nothing is left of a job that is compiled out.
+/// M4: a job that is compiled out leaves nothing behind.
 #[test]
-fn nothing_is_left_of_a_job_that_is_compiled_out() {
-    // These would be jobs if anything were left of those above.
+fn a_job_that_is_compiled_out_leaves_nothing_behind() {
+    // These names would collide with the jobs above if those left anything behind.
     fn compiled_out() {}
     fn compiled_out_below() {}
 

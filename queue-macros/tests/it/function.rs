@@ -1,8 +1,8 @@
-//! The function itself stays what it was.
+//! The annotated function itself is unchanged.
 
 use queue_core::background_job;
 
-/// Adds, and says so by its result.
+/// Adds two numbers; the result must be used.
 #[background_job]
 #[must_use = "the sum is in it"]
 pub(crate) async fn add(first: u64, second: u64) -> Result<(), String> {
@@ -24,13 +24,13 @@ async fn count_down(mut from: u32) -> Result<(), String> {
 
 /// M1: an async function is called as it was written.
 #[tokio::test]
-async fn a_job_is_called_directly_as_the_function_that_it_is() {
+async fn an_async_job_can_be_called_as_a_function() {
     assert_eq!(add(1, 2).await, Err("3".to_owned()));
 }
 
 /// M1: a blocking function is called as it was written.
 #[test]
-fn a_blocking_job_is_called_directly_as_the_function_that_it_is() {
+fn a_blocking_job_can_be_called_as_a_function() {
     assert_eq!(shout("hello"), Err("HELLO".to_owned()));
 }
 
@@ -45,7 +45,7 @@ mod elsewhere {
     }
 }
 
-/// M1: visibility is the function's, for the payload too; one `use` brings both.
+/// M1: the payload has the function's visibility; one `use` imports both.
 #[tokio::test]
 async fn one_use_brings_the_function_and_the_payload() {
     use elsewhere::jobs::nested;
@@ -54,7 +54,7 @@ async fn one_use_brings_the_function_and_the_payload() {
     assert_eq!(nested::new(8), nested { order: 8 });
 }
 
-/// M1: `mut` in front of a parameter is of the function and not of the payload.
+/// M1: `mut` before a parameter belongs to the function and not to the payload.
 #[tokio::test]
 async fn a_mutable_parameter_is_a_plain_field() {
     assert_eq!(count_down(3).await, Err("0".to_owned()));

@@ -1,4 +1,4 @@
-//! Holds `#[background_job]` to the laws of section M by what its expansions do; `tests/ui.rs` does so by what they say.
+//! Tests `#[background_job]` against the laws of section M by running its expansions; `tests/ui.rs` tests its messages.
 #![expect(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 mod attempt;

@@ -1,4 +1,4 @@
-//! What the attribute says becomes the defaults of the job.
+//! The attribute's arguments become the defaults of the job.
 
 use std::time::Duration;
 
@@ -39,9 +39,9 @@ mod waiting {
 #[background_job]
 async fn r#move() {}
 
-/// M1: a job is called after its function, and everything else is as the framework has it.
+/// M1: a job has its function's name, and the framework's defaults otherwise.
 #[test]
-fn what_the_attribute_does_not_say_is_the_default() {
+fn missing_arguments_have_the_defaults() {
     let job = NewJob::from(plain::new());
 
     assert_eq!(plain::NAME, "plain");
@@ -51,7 +51,7 @@ fn what_the_attribute_does_not_say_is_the_default() {
     assert_eq!(format!("{:?}", plain::options()), format!("{:?}", queue_core::JobOptions::new()));
 }
 
-/// M4: each attribute sets what it is named for.
+/// M4: each argument sets the option of its name.
 #[test]
 fn each_attribute_sets_what_it_is_named_for() {
     let job = NewJob::from(detailed::new());
@@ -68,7 +68,7 @@ fn each_attribute_sets_what_it_is_named_for() {
     assert!(format!("{:?}", custom::options()).contains("custom"));
 }
 
-/// M9: a job is known under its name and its former names.
+/// M9: a job is registered under its name and its former names.
 #[test]
 fn a_job_is_known_under_its_former_names_too() {
     let known = jobs![detailed, fixed];
@@ -76,7 +76,7 @@ fn a_job_is_known_under_its_former_names_too() {
     assert_eq!(known.names(), ["fixed", "mail.send-v2", "mail:send", "old", "send_mail"]);
 }
 
-/// M9: a name that is taken twice, by an alias too, is a problem before anything runs.
+/// M9: a duplicate name, by an alias too, is a problem before anything runs.
 #[test]
 fn a_name_that_is_taken_twice_is_a_problem_before_anything_runs() {
     #[background_job(alias = "plain")]
@@ -88,7 +88,7 @@ fn a_name_that_is_taken_twice_is_a_problem_before_anything_runs() {
     assert!(problems[0].to_string().contains("`plain` is taken twice"), "{problems:?}");
 }
 
-/// M8: what is a job is a type, so that a list of jobs can be written by hand too.
+/// M8: a job is a type, so a list of jobs can be written by hand too.
 #[test]
 fn a_list_of_jobs_can_be_written_by_hand() {
     assert_eq!(Jobs::new().with::<plain>().names(), jobs![plain].names());

@@ -1,4 +1,4 @@
-//! The payload type: its fields, what it derives, and how it is written.
+//! The payload type: its fields, its derived traits, and its serialization.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn keywords(r#type: &str, scope: u8, formatter: u8, other: u8, serializer:
     drop((r#type, scope, formatter, other, serializer));
 }
 
-/// M2: a payload has named fields, is compared, cloned and shown by them.
+/// M2: a payload has named fields, by which it is compared, cloned and formatted.
 #[test]
 fn a_payload_is_compared_cloned_and_shown_by_its_fields() {
     let job = ship { order: 1, express: true, note: None, address: "x".to_owned() };
@@ -63,7 +63,7 @@ fn a_payload_is_compared_cloned_and_shown_by_its_fields() {
     assert_eq!(format!("{:?}", tick {}), "tick");
 }
 
-/// M2: a payload is written as JSON by its fields, and read back the same.
+/// M2: a payload is serialized to JSON by its fields, and deserialized to an equal one.
 #[test]
 fn a_payload_crosses_the_wire_by_its_fields() {
     let job = ship::new(1, true, Some("quick".to_owned()), "x");
@@ -76,9 +76,9 @@ fn a_payload_crosses_the_wire_by_its_fields() {
     assert_eq!(serde_json::from_str::<tick>("{}").unwrap(), tick {});
 }
 
-/// M2: attributes of serde are passed on, and an `Option` that is missing is `None` as with serde's own derive.
+/// M2: serde attributes are passed on, and a missing `Option` is `None` as with serde's own derive.
 #[test]
-fn what_is_missing_is_made_up_for_as_serde_is_told() {
+fn missing_fields_follow_the_serde_attributes() {
     let job: ship = serde_json::from_value(json!({ "order": 1 })).unwrap();
 
     assert_eq!(job, ship::new(1, false, None, "home"));
@@ -86,20 +86,20 @@ fn what_is_missing_is_made_up_for_as_serde_is_told() {
     assert!(refused.to_string().contains("missing field `order`"), "{refused}");
 }
 
-/// M2: a field that serde is told to write otherwise is written otherwise.
+/// M2: serde attributes change how a field is written.
 #[test]
-fn a_field_is_written_as_serde_is_told() {
+fn serde_attributes_change_how_a_field_is_written() {
     let job = wait::new(Duration::from_secs(5), Some(1));
 
     let text = serde_json::to_value(&job).unwrap();
 
     assert_eq!(text, json!({ "period": 5 }));
     assert_ne!(job, wait { period: Duration::from_secs(6), ..job.clone() }, "and compared like any other");
-    assert_ne!(job, wait { cached: None, ..job.clone() }, "as is what isn't written at all");
+    assert_ne!(job, wait { cached: None, ..job.clone() }, "as is a field that isn't written");
     assert_eq!(serde_json::from_value::<wait>(text).unwrap(), wait::new(Duration::from_secs(5), None));
 }
 
-/// M2: a payload may hold payloads, its own too.
+/// M2: a payload may contain payloads, of its own type too.
 #[test]
 fn a_payload_may_hold_payloads_of_its_own_kind() {
     let job = tree::new(1, vec![tree::new(2, Vec::new(), BTreeMap::new())], BTreeMap::new());
@@ -109,7 +109,7 @@ fn a_payload_may_hold_payloads_of_its_own_kind() {
     assert_eq!(serde_json::from_str::<tree>(&text).unwrap(), job);
 }
 
-/// M2: names that generated code uses itself are free for parameters.
+/// M2: a parameter may have a name that generated code uses.
 #[test]
 fn a_parameter_may_have_any_name() {
     let job = keywords::new("x", 1, 2, 3, vec![4]);
@@ -120,7 +120,7 @@ fn a_parameter_may_have_any_name() {
     assert_eq!(serde_json::from_value::<keywords>(text).unwrap(), job);
 }
 
-/// M2: the fields are listed with their types, for whoever can't decode a payload.
+/// M2: the fields are listed with their types, for messages about payloads that can't be decoded.
 #[test]
 fn the_fields_are_listed_as_people_write_them() {
     assert_eq!(ship::FIELDS, ["order: u64", "express: bool", "note: Option<String>", "address: String"]);

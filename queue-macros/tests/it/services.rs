@@ -28,7 +28,7 @@ impl Outbox {
     }
 }
 
-/// A unit of work: what was written in it, until it is committed.
+/// A unit of work with the rows written so far.
 struct Tx(Vec<u64>);
 
 #[background_job]
@@ -90,7 +90,7 @@ fn outbox() -> (Arc<Outbox>, queue_core::ServicesBuilder) {
     (outbox, services)
 }
 
-/// Registers units of work that note what was committed.
+/// Registers units of work that record the committed rows.
 fn committing(services: queue_core::ServicesBuilder, committed: &Arc<Mutex<Vec<u64>>>) -> Services {
     let committed = committed.clone();
     services
@@ -114,7 +114,7 @@ fn committing(services: queue_core::ServicesBuilder, committed: &Arc<Mutex<Vec<u
         .unwrap()
 }
 
-/// M3: each form of a service is passed as the function takes it, beside the payload in its place.
+/// M3: each form of a service is passed as the function declares it, beside the payload.
 #[tokio::test]
 async fn each_form_of_a_service_is_passed_as_the_function_takes_it() {
     let (outbox, services) = outbox();
@@ -125,7 +125,7 @@ async fn each_form_of_a_service_is_passed_as_the_function_takes_it() {
     assert_eq!(outbox.sent(), ["ada", "replica"]);
 }
 
-/// M4: a job says beforehand which services it takes, by which parameter.
+/// M4: a job declares its services, each with the parameter's name.
 #[test]
 fn a_job_says_beforehand_which_services_it_takes() {
     let dependencies = every_form::dependencies();
@@ -136,9 +136,9 @@ fn a_job_says_beforehand_which_services_it_takes() {
     assert_eq!(dependencies.len(), 11);
 }
 
-/// H25, M4: what is taken by a word is missed before anything runs, if it's only there without one.
+/// H25, M4: a service with a key is missing if it is registered only without one, and `build` reports it.
 #[test]
-fn a_service_with_a_key_is_missed_by_its_key() {
+fn a_service_that_is_missing_under_its_key_is_reported() {
     #[background_job]
     async fn read(#[inject("replica")] pool: &u64) {
         let _: u64 = *pool;
@@ -152,9 +152,9 @@ fn a_service_with_a_key_is_missed_by_its_key() {
     assert!(missing[0].to_string().contains("replica"), "{missing:?}");
 }
 
-/// M4: a unit of work is lent by `&mut`, and ends with the outcome.
+/// M4: a unit of work is borrowed by `&mut`, and ends with the outcome.
 #[tokio::test]
-async fn a_unit_of_work_is_lent_and_ends_with_the_outcome() {
+async fn a_unit_of_work_is_borrowed_and_ends_with_the_outcome() {
     let committed = Arc::default();
     let services = committing(Services::builder(), &committed);
 
@@ -181,9 +181,9 @@ async fn a_blocking_job_gets_its_services_and_payload_on_another_thread() {
     assert_eq!(outbox.sent(), ["ada"]);
 }
 
-/// M4: a service that can't be made ends the attempt before the function is called.
+/// M4: a service that can't be created ends the attempt before the function is called.
 #[tokio::test]
-async fn a_service_that_cannot_be_made_ends_the_attempt() {
+async fn a_service_that_cannot_be_created_ends_the_attempt() {
     let outcome = perform(every_form::new("ada", 2), Services::builder().build().unwrap()).await;
 
     assert_eq!(outcome.failure().unwrap().cause, queue_core::FailureCause::Dependency);

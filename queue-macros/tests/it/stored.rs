@@ -1,4 +1,4 @@
-//! What is borrowed is stored owned, and lent to the function.
+//! Borrowed parameters are stored owned, and passed to the function by reference.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ async fn owning(number: u64, text: String, maybe: Option<Vec<u8>>, pair: (u8, ch
 
 /// M3: each borrowed form is stored owned.
 #[test]
-fn what_is_borrowed_is_stored_owned() {
+fn borrowed_parameters_are_stored_owned() {
     let job = borrowing::new("a", vec![1], Order { id: 2 }, "/b", None, None, None, None);
 
     let borrowing { text, bytes, order, path, maybe_text, maybe_order, maybe_bytes, maybe_path } = job;
@@ -50,9 +50,9 @@ fn what_is_borrowed_is_stored_owned() {
     assert_eq!(borrowing::FIELDS[7], "maybe_path: Option<PathBuf>");
 }
 
-/// M3: `new` takes what is stored owned by anything that makes it, and the rest by its own type, so that numbers infer.
+/// M3: `new` takes fields that are stored owned as `impl Into`, and the rest by their own types, so that numbers infer.
 #[test]
-fn new_takes_what_is_stored_owned_by_anything_that_makes_it() {
+fn new_takes_owned_fields_as_impl_into() {
     let path = PathBuf::from("/b");
 
     let job = borrowing::new(
@@ -77,7 +77,7 @@ async fn naming(id: u32, name: String, full_path: std::string::String, maybe: Op
     drop((id, name, full_path, maybe));
 }
 
-/// M3: a `String` parameter is made of whatever converts to one, and the others still infer.
+/// M3: `new` takes a `String` as `impl Into<String>`, and the types of the others are still inferred.
 #[test]
 fn new_takes_a_string_as_a_literal_too() {
     let job = naming::new(42, "a", 'b', None);
@@ -89,7 +89,7 @@ fn new_takes_a_string_as_a_literal_too() {
 
 /// M3: each borrowed form is passed by reference when the job is performed.
 #[tokio::test]
-async fn what_is_stored_is_lent_to_the_function() {
+async fn stored_fields_are_passed_by_reference() {
     let job = borrowing::new("a", [1], Order { id: 2 }, "/b", Some("c".to_owned()), None, vec![3], None);
 
     let outcome = perform(job, Services::builder().build().unwrap()).await;

@@ -35,7 +35,7 @@ fn a_job_without_the_attribute_has_no_key() {
     assert_eq!(any_number::new(1).unique(), None);
 }
 
-/// M4: `unique` alone takes the whole payload.
+/// M4: `unique` alone uses the whole payload.
 #[test]
 fn the_whole_payload_is_the_key() {
     let job = by_payload::new(1, "a");
@@ -44,7 +44,7 @@ fn the_whole_payload_is_the_key() {
     assert_ne!(job.unique(), by_payload::new(1, "b").unique());
 }
 
-/// M4: a format string takes the fields that it names.
+/// M4: a format string uses the fields that it names.
 #[test]
 fn a_format_string_takes_the_fields_that_it_names() {
     let job = by_key::new(7, "x".to_owned(), 1);
@@ -53,7 +53,7 @@ fn a_format_string_takes_the_fields_that_it_names() {
     assert_eq!(job.unique(), by_key::new(7, "x".to_owned(), 2).unique());
 }
 
-/// M4: a window and what happens on conflict are set beside the key.
+/// M4: a window and replacement on conflict are set beside the key.
 #[test]
 fn a_window_and_replacement_are_set_beside_the_key() {
     let unique = by_key_for_an_hour::new(3).unique().unwrap();

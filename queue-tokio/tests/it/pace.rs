@@ -37,8 +37,8 @@ async fn prefetched_jobs_that_find_no_worker_are_released() -> TestResult {
     let held = queue.enqueue_all((0..40).map(|_| NewJob::from(hold::new()))).await?;
 
     let world = World::over(queue, far, jobs![count, hold], services, |service| service.concurrency(2)).await;
-    let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
-    world.recorder.wait_for("a released job", given_back).await;
+    let released = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    world.recorder.wait_for("a released job", released).await;
 
     while executing(&world).await > 2 {
         tokio::time::advance(Duration::from_millis(10)).await;
@@ -92,8 +92,8 @@ async fn a_prefetched_job_that_waits_100_ms_is_released() -> TestResult {
 
     world.queue.enqueue_all((0..2).map(|_| hold::new())).await?;
 
-    let given_back = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
-    world.recorder.wait_for("a released job", given_back).await;
+    let released = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    world.recorder.wait_for("a released job", released).await;
     gate.add_permits(3);
     world.recorder.wait_for_count("completions", 3, |event| {
         matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.name == "hold")

@@ -180,10 +180,10 @@ async fn a_finished_attempt_is_settled_although_more_jobs_were_prefetched() -> T
 
     let recorder = all_complete(queue, (0..200).map(job).collect(), |service| service.concurrency(1)).await?;
 
-    let is_given_back =
+    let is_released =
         |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
-    let given_back = recorder.count(is_given_back);
-    assert!(given_back < 20, "behind 40 jobs that held their thread, {given_back} were released");
+    let released = recorder.count(is_released);
+    assert!(released < 20, "behind 40 jobs that held their thread, {released} were released");
     Ok(())
 }
 

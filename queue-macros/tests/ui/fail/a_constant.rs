@@ -1,4 +1,4 @@
-//! M5: a constant is told that it is no function.
+//! M5: the error for a constant says that it is not a function.
 
 use queue_core::background_job;
 

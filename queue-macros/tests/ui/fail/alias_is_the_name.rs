@@ -1,4 +1,4 @@
-//! M5, M9: an alias that is the name already is told so.
+//! M5, M9: the error for an alias that is the name already says so.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5, M9: an alias given twice is an error at the second.
+//! M5, M9: a repeated alias is an error at the second.
 
 use queue_core::background_job;
 

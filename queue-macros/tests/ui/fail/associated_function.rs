@@ -1,4 +1,4 @@
-//! M5: a function inside of an `impl` is told to be outside.
+//! M5: the error for a function inside of an `impl` says to move it out.
 
 use queue_core::background_job;
 

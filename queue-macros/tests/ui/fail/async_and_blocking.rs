@@ -1,4 +1,4 @@
-//! M5: `blocking` on an async function is told both ways out.
+//! M5: the error for `blocking` on an async function names both solutions.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an attribute that takes no value is told so.
+//! M5: the error for a value of an attribute that takes none says so.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an attribute without its value is told what to write.
+//! M5: the error for a missing value says what to write.
 
 use queue_core::background_job;
 

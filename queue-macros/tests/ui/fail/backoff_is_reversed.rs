@@ -1,4 +1,4 @@
-//! M5: a first wait that is longer than the longest is refused.
+//! M5: a first wait that is longer than the longest wait is refused.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an unknown backoff is told those that there are.
+//! M5: the error for an unknown backoff lists the known ones.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a backoff with too many durations is told what to write.
+//! M5: the error for a backoff with too many durations says what to write.
 
 use queue_core::background_job;
 

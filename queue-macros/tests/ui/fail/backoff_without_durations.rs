@@ -1,4 +1,4 @@
-//! M5: a backoff without its durations is told what to write.
+//! M5: the error for a backoff without durations says what to write.
 
 use queue_core::background_job;
 

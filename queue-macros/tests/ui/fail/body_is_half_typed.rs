@@ -1,4 +1,4 @@
-//! M7: a half-typed body is told what any function is told, and the job is still there.
+//! M7: a half-typed body has the errors of any function, and the job still exists.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a conditional parameter is told where the condition may stand.
+//! M5: the error for a conditional parameter says where the condition may be written.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a missing comma is told at what follows it.
+//! M5: a missing comma is reported at the token after it.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a const function is told to be an ordinary one.
+//! M5: the error for a const function says to remove `const`.
 
 use queue_core::background_job;
 

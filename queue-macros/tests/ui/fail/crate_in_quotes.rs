@@ -1,4 +1,4 @@
-//! M5: a crate path in quotes is told to leave them out.
+//! M5: the error for a crate path in quotes says to remove them.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an extern function is told to be an ordinary one.
+//! M5: the error for an extern function says to remove `extern`.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M10: where a job is expected and the function is called instead, the error says how a job is made.
+//! M10: if the function is called where a job is expected, the error says how to create the job.
 
 use queue_core::{JobContext, Queue, QueueError, QueueExt as _, background_job};
 

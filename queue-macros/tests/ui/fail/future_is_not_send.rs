@@ -1,4 +1,4 @@
-//! M5: what keeps the future from being sent is shown in the body.
+//! M5: rustc shows in the body what keeps the future from being `Send`.
 
 use queue_core::background_job;
 

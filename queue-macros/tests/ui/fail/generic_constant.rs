@@ -1,4 +1,4 @@
-//! M5: a constant parameter is told to be an ordinary one.
+//! M5: the error for a const parameter says to make it an ordinary one.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a generic job is told why there is none.
+//! M5: the error for a generic job says why it can't be generic.
 
 use queue_core::background_job;
 

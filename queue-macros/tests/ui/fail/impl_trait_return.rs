@@ -1,4 +1,4 @@
-//! M5: an unnamed return type is told to name it.
+//! M5: the error for an unnamed return type says to name it.
 
 use queue_core::background_job;
 

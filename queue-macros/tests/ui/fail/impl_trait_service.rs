@@ -1,4 +1,4 @@
-//! M5: a service of an unnamed type is told to name it.
+//! M5: the error for a service of an unnamed type says to name it.
 
 use queue_core::background_job;
 

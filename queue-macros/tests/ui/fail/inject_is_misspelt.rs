@@ -1,4 +1,4 @@
-//! M5: a misspelt `inject` is told what was meant.
+//! M5: the error for a misspelt `inject` suggests the right spelling.
 
 use queue_core::background_job;
 

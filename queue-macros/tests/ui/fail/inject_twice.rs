@@ -1,4 +1,4 @@
-//! M5: `inject` given twice is an error at the second.
+//! M5: a repeated `inject` is an error at the second.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a word in `inject` that is no key is told what to write.
+//! M5: the error for a word in `inject` that is not a key says what to write.
 
 use queue_core::background_job;
 

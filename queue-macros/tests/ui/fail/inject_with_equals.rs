@@ -1,4 +1,4 @@
-//! M5: a key without parentheses is told what to write.
+//! M5: the error for a key without parentheses says what to write.
 
 use queue_core::background_job;
 

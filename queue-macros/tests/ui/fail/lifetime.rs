@@ -1,4 +1,4 @@
-//! M5: a named lifetime is told to be left out.
+//! M5: the error for a named lifetime says to remove it.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a literal in place of an attribute is told what is accepted.
+//! M5: the error for a literal instead of an attribute lists the known attributes.
 
 use queue_core::background_job;
 

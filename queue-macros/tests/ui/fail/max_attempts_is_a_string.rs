@@ -1,4 +1,4 @@
-//! M5: a number in quotes is told what to write.
+//! M5: the error for a number in quotes says what to write.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: fewer attempts than none are refused.
+//! M5: a negative number of attempts is refused.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: no attempt at all is refused.
+//! M5: zero attempts are refused.
 
 use queue_core::background_job;
 

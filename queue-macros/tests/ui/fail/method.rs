@@ -1,4 +1,4 @@
-//! M5: a method is told to be a function.
+//! M5: the error for a method says to make it a function.
 
 use queue_core::background_job;
 

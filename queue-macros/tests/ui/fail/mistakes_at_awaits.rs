@@ -1,4 +1,4 @@
-//! Mistakes around what is waited for are told as in any other function.
+//! Mistakes around awaited operands are reported as in any other function.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a function whose name can not be stored is told to give one.
+//! M5: the error for a function name that can't be stored says to set a name.
 
 use queue_core::background_job;
 

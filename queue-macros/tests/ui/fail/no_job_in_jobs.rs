@@ -1,4 +1,4 @@
-//! M8: `jobs!` refuses what is no job with an error that names it.
+//! M8: `jobs!` refuses an item that is not a job with an error that names it.
 
 use queue_core::{background_job, jobs};
 

@@ -1,4 +1,4 @@
-//! M5: an item that is no function is told so.
+//! M5: the error for an item that is not a function says so.
 
 use queue_core::background_job;
 

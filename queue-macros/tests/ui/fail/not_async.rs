@@ -1,4 +1,4 @@
-//! M5: a function that is not async is told both ways out.
+//! M5: the error for a function that is not async names both solutions.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a parameter without a name is told to have one.
+//! M5: the error for a parameter without a name says to name it.
 
 use queue_core::background_job;
 

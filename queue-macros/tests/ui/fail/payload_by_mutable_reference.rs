@@ -1,4 +1,4 @@
-//! M5: a payload by `&mut` is told both ways out.
+//! M5: the error for a payload by `&mut` names both solutions.
 
 use queue_core::background_job;
 

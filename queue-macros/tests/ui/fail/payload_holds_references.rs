@@ -1,4 +1,4 @@
-//! M5: a payload that holds references is told what to write.
+//! M5: the error for a payload that holds references says what to write.
 
 use queue_core::background_job;
 

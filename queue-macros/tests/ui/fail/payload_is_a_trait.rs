@@ -1,4 +1,4 @@
-//! M5: a trait in the payload is told that `inject` is missing.
+//! M5: the error for a trait in the payload says that `inject` is missing.
 
 use queue_core::background_job;
 

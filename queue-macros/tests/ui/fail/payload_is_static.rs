@@ -1,4 +1,4 @@
-//! M5: a `&'static` payload is told to be borrowed for a while.
+//! M5: the error for a `&'static` payload says to remove `'static`.
 
 use queue_core::background_job;
 

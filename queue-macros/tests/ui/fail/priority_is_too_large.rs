@@ -1,4 +1,4 @@
-//! M5: a priority out of range is told the range.
+//! M5: the error for a priority out of range states the range.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a queue name that no queue would take is refused at the literal.
+//! M5: an invalid queue name is refused at the literal.
 
 use queue_core::background_job;
 

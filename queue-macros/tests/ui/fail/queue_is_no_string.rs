@@ -1,4 +1,4 @@
-//! M5: a queue that is no string literal is told what to write.
+//! M5: the error for a queue that is not a string literal says what to write.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a return type that is no outcome is an error at the type.
+//! M5: a return type that can't be an outcome is an error at the type.
 
 use queue_core::background_job;
 

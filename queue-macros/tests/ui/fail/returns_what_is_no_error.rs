@@ -1,4 +1,4 @@
-//! M5: an error type that is no error is told which there are.
+//! M5: the message for an unsuitable error type lists the suitable ones.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an attribute of serde on a service is told to be in vain.
+//! M5: the error for a serde attribute on a service says that it does not apply.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M6: a type that there is none of is one error, as in any function.
+//! M6: an unknown type is one error, as in any function.
 
 use queue_core::background_job;
 

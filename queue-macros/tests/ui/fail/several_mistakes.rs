@@ -1,4 +1,4 @@
-//! M6: several mistakes are reported together, each at its place.
+//! M6: several mistakes are reported together, each at its span.
 
 use queue_core::background_job;
 

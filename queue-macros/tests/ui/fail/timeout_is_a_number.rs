@@ -1,4 +1,4 @@
-//! M5: a number in place of a duration is told how durations are written.
+//! M5: the error for a number instead of a duration says how to write durations.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: no time at all is refused.
+//! M5: a timeout of zero is refused.
 
 use queue_core::background_job;
 

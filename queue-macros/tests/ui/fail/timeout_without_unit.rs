@@ -1,4 +1,4 @@
-//! M5: a duration without its unit is told how durations are written.
+//! M5: the error for a duration without its unit says how to write durations.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a unique key with `{}` is told to name a field.
+//! M5: the error for a unique key with `{}` says to name a field.
 
 use queue_core::background_job;
 

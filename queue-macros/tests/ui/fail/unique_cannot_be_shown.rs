@@ -1,4 +1,4 @@
-//! M5: a field that a unique key can not show is an error at the key.
+//! M5: a field that a unique key can't format is an error at the key.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a unique key that names a service is told the fields.
+//! M5: the error for a unique key that names a service lists the fields.
 
 use queue_core::background_job;
 

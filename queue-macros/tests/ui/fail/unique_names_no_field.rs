@@ -1,4 +1,4 @@
-//! M5: a unique key that names no field is told the nearest.
+//! M5: the error for a unique key that names no field suggests the nearest.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: a unique key with a brace too few is told how to write one.
+//! M5: the error for an unclosed brace in a unique key says how to write one.
 
 use queue_core::background_job;
 

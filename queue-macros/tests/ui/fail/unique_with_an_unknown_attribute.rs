@@ -1,4 +1,4 @@
-//! M5: an unknown attribute inside of `unique` is told the accepted ones.
+//! M5: the error for an unknown attribute inside of `unique` lists the known ones.
 
 use queue_core::background_job;
 

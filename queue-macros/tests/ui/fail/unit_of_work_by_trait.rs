@@ -1,4 +1,4 @@
-//! M5: a unit of work behind a trait is told to be a type.
+//! M5: the error for a unit of work behind a trait says to write its type.
 
 use queue_core::background_job;
 

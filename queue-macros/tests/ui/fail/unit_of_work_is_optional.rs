@@ -1,4 +1,4 @@
-//! M5: an optional unit of work is told what there is.
+//! M5: the error for an optional unit of work says what to write.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an unknown attribute is told the nearest, and all that are accepted.
+//! M5: the error for an unknown attribute suggests the nearest, and lists the known ones.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! M5: an unknown attribute that resembles none is told all that are accepted.
+//! M5: the error for an unknown attribute that resembles none lists the known ones.
 
 use queue_core::background_job;
 

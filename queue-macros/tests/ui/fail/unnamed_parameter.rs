@@ -1,4 +1,4 @@
-//! M5: `_` is told to be a name.
+//! M5: the error for `_` says to write a name.
 
 use queue_core::background_job;
 

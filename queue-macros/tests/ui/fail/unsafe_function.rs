@@ -1,4 +1,4 @@
-//! M5: an unsafe function is told why it can not be a job.
+//! M5: the error for an unsafe function says why it can't be a job.
 
 use queue_core::background_job;
 

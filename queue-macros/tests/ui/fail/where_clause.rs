@@ -1,4 +1,4 @@
-//! M5: a where clause is told to be left out.
+//! M5: the error for a where clause says to remove it.
 
 use queue_core::background_job;
 

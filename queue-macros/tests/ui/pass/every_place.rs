@@ -1,4 +1,4 @@
-//! M4: jobs of every visibility, in modules and in functions, one use for both.
+//! M4: jobs of every visibility, in modules and in functions; one `use` imports both.
 
 use queue_core::background_job;
 

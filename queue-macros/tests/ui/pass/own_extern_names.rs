@@ -1,4 +1,4 @@
-//! M4: names of the user that are those of the standard library do no harm.
+//! M4: items named like the standard library's do no harm.
 
 use queue_core::background_job;
 

@@ -1,4 +1,4 @@
-//! Holds the expansion to M4: edition 2021, every lint denied, no serde of its own, private jobs that nobody uses.
+//! Tests the expansion against M4: edition 2021, every lint denied, no dependency on serde, private unused jobs.
 #![deny(warnings, missing_docs, rustdoc::all, clippy::all, clippy::pedantic)]
 #![forbid(unsafe_code)]
 
@@ -8,11 +8,11 @@ use queue_core::background_job;
 
 /// Sends mail.
 pub trait Mailer: Send + Sync {
-    /// Sends one.
+    /// Sends one mail.
     ///
     /// # Errors
     ///
-    /// The server is away.
+    /// The server is unavailable.
     fn send(&self, user_id: u64, template: &str) -> std::io::Result<()>;
 }
 
@@ -24,7 +24,7 @@ pub struct Tx;
 ///
 /// # Errors
 ///
-/// The server is away.
+/// The server is unavailable.
 #[background_job(
     queue = "mail",
     max_attempts = 5,
@@ -34,14 +34,14 @@ pub struct Tx;
 )]
 pub async fn send_welcome(
     #[inject] mailer: &dyn Mailer,
-    /// Whom to send it to.
+    /// The recipient.
     user_id: u64,
     #[serde(default)] template: &str,
 ) -> std::io::Result<()> {
     mailer.send(user_id, template)
 }
 
-/// Takes all there is.
+/// Takes every form of parameter.
 #[background_job(unique(within = "1h", replace), priority = -1, backoff = exponential("1s", "1m"))]
 pub async fn take_all(
     #[inject] tx: &mut Tx,
@@ -62,7 +62,7 @@ pub fn index(#[inject] tx: &mut Tx, documents: Vec<String>) {
     drop(documents);
 }
 
-/// Was better once.
+/// Is deprecated.
 #[deprecated = "use `index`"]
 #[background_job]
 pub async fn index_slowly(documents: &[String]) {
@@ -91,7 +91,7 @@ pub fn all() -> queue_core::Jobs {
     queue_core::jobs![send_welcome, take_all, index, jobs::nested]
 }
 
-/// Makes one of each.
+/// Creates one of each.
 #[must_use]
 pub fn one_of_each() -> (send_welcome, take_all, index, impl queue_core::Job) {
     let take = take_all::new("/", None, true, true, 1);

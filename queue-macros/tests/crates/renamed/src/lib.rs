@@ -1,10 +1,10 @@
-//! Holds the expansion to M4: edition 2024, queue-core under another name, or behind another path, every lint denied.
+//! Tests the expansion against M4: edition 2024, queue-core under another name or path, every lint denied.
 #![deny(warnings, missing_docs, rustdoc::all, clippy::all, clippy::pedantic)]
 #![forbid(unsafe_code)]
 
 use background::{JobError, background_job};
 
-/// What a framework on top of this one would have.
+/// The re-exports of a framework on top of this one.
 pub mod framework {
     pub use background as jobs;
 }
