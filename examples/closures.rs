@@ -1,4 +1,4 @@
-//! A closure is background work too: it takes along what it needs, and gets a token and services of its own.
+//! A closure can be background work too: it captures its data, and gets a token and services of its own.
 //!
 //! `cargo run --example closures`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -10,7 +10,7 @@ use queue_core::{BoxError, CallScope, Jobs, Services};
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
-/// What the closure asks its scope for.
+/// A service that the closure takes from its scope.
 struct Greeting(&'static str);
 
 #[tokio::main]
@@ -22,7 +22,7 @@ async fn main() -> Result<(), BoxError> {
         .build()?;
     let running = host.start().await?;
 
-    // It runs once: a closure that fails is discarded with its error, as it can't be stored.
+    // It runs once: a closure that fails is discarded with its error, because it can't be stored.
     let name = String::from("closure");
     queue
         .enqueue_fn(async move |scope: CallScope| {
@@ -32,21 +32,21 @@ async fn main() -> Result<(), BoxError> {
         })
         .await?;
 
-    // A long one minds its token, and so it can't hold up the end of the program for longer than it likes.
+    // A long closure observes its token, so it does not delay the end of the program.
     let begun = Arc::new(Notify::new());
     let begins = begun.clone();
     queue
         .enqueue_fn(async move |scope: CallScope| {
             begins.notify_one();
             tokio::select! {
-                () = scope.sleep(Duration::from_millis(500)) => println!("the long one is done"),
-                () = scope.token().cancelled() => println!("the long one is cut short"),
+                () = scope.sleep(Duration::from_millis(500)) => println!("the long closure is done"),
+                () = scope.token().cancelled() => println!("the long closure is interrupted"),
             }
         })
         .await?;
     begun.notified().await;
 
-    // To stop is to wait for what runs.
+    // The stop waits for running jobs.
     running.stop().await?;
     Ok(())
 }

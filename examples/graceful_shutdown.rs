@@ -1,6 +1,6 @@
-//! Ctrl-C stops the claiming, lets running jobs end, and then tells those that didn't by their token.
+//! Ctrl-C stops claiming and gives running jobs time to end; then the tokens of the remaining jobs fire.
 //!
-//! `cargo run --example graceful_shutdown`, or with `-- --demo` to have it stop by itself.
+//! `cargo run --example graceful_shutdown`, or with `-- --demo` to make it stop by itself.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::Arc;
@@ -17,13 +17,13 @@ async fn short(#[inject] context: &JobContext) {
     println!("the short job has ended by itself");
 }
 
-/// Would never end, but minds its token. It is given back uncounted, and a durable queue would deliver it again.
+/// Never ends, but observes its token. It is released uncounted, and a durable queue would deliver it again.
 #[background_job]
 async fn endless(#[inject] begun: &Notify, #[inject] token: CancellationToken) {
     println!("the endless job begins");
     begun.notify_one();
     token.cancelled().await;
-    println!("the endless job is told to stop, and puts its things away");
+    println!("the endless job's token has fired: it cleans up");
 }
 
 #[tokio::main]
@@ -44,6 +44,6 @@ async fn main() -> Result<(), BoxError> {
         println!("press Ctrl-C");
         host.run().await?
     };
-    println!("stopped; cut short: {:?}", stopped.interrupted);
+    println!("stopped; interrupted: {:?}", stopped.interrupted);
     Ok(())
 }

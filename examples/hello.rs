@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue_core::{QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService};
 
-/// Greets somebody.
+/// Prints a greeting.
 #[background_job(max_attempts = 3)]
 async fn greet(name: &str, times: u32) {
     for _ in 0..times {
@@ -18,7 +18,7 @@ async fn greet(name: &str, times: u32) {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // The function is as it was written: a plain call.
+    // The annotated function can still be called directly.
     greet("direct caller", 1).await;
 
     let queue = MemoryQueue::new();
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     queue.enqueue(greet::new("world", 2)).await?;
     queue.enqueue(greet { name: "later".into(), times: 1 }).delay(Duration::from_millis(200)).await?;
 
-    // A program that serves would call `host.run().await?` instead, which runs until Ctrl-C.
+    // A server would call `host.run().await?` instead, which runs until Ctrl-C.
     tokio::time::sleep(Duration::from_millis(500)).await;
     running.stop().await?;
     Ok(())

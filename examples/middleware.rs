@@ -1,4 +1,4 @@
-//! Middleware is a worker that wraps a worker: it stands around every attempt and sees how it ended.
+//! Middleware is a worker that wraps another worker: it runs around every attempt and sees its outcome.
 //!
 //! `cargo run --example middleware`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -15,7 +15,7 @@ async fn divide(dividend: i64, divisor: i64) {
     println!("  {dividend} / {divisor} = {}", dividend / divisor);
 }
 
-/// Tells what begins and how it ends, panics too: by then they are outcomes like any other.
+/// Logs the start and the outcome of each attempt; a panic is an outcome like any other.
 struct Logged(Arc<dyn Worker>);
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl Worker for Logged {
     }
 }
 
-/// Answers with another outcome: what fails here isn't tried again.
+/// Replaces the outcome: failed jobs are not retried.
 struct NoRetries(Arc<dyn Worker>);
 
 #[async_trait]
@@ -48,13 +48,13 @@ impl Worker for NoRetries {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let queue = MemoryQueue::new();
-    // The first one is outermost.
+    // The first layer is outermost.
     let service =
         QueueService::new(queue.clone(), jobs![divide]).layer(Logged).layer(NoRetries).concurrency(1);
     queue.enqueue_all([divide::new(6, 2), divide::new(6, 0)]).await?;
     let running = Host::builder().service(service).build()?.start().await?;
 
-    // The last to run, as its priority is the lowest and one runs at a time.
+    // This job runs last, because its priority is the lowest and one job runs at a time.
     let done = Arc::new(Notify::new());
     let last = done.clone();
     queue.enqueue_fn(async move |_| last.notify_one()).priority(1).await?;

@@ -1,10 +1,10 @@
-//! A backend of your own is four methods; here they stand on the contract's own job table, behind a lock.
+//! A backend of your own has four methods. Here they use the contract's own job table behind a lock.
 //!
 //! `cargo run --example own_backend`
 //!
-//! The rules (order, leases, fences, unique keys, retention) are the table's. What is left to a backend is to keep it
-//! somewhere, to tell the time, and to wake those who wait. One that people are to operate implements `Admin` too, and
-//! then `queue_testkit::conformance!` holds it to the contract, law by law.
+//! The table implements the rules (order, leases, fences, unique keys, retention). The backend stores the table, provides the
+//! time, and wakes waiting claimers. A backend for operators implements `Admin` too; then `queue_testkit::conformance!` tests
+//! it against the contract, law by law.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use queue_tokio::{Host, QueueService};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// A queue in memory that is neither bounded nor fast.
+/// A queue in memory, neither bounded nor fast.
 struct LockedQueue {
     table: Mutex<JobTable>,
     changed: Notify,
@@ -31,9 +31,9 @@ impl LockedQueue {
         Self { table: Mutex::new(JobTable::new(TableConfig::default())), changed: Notify::new() }
     }
 
-    /// The backend's clock rules, whoever asks.
+    /// Locks the table and reads the backend's clock, which applies to all callers.
     fn table(&self) -> (MutexGuard<'_, JobTable>, Timestamp) {
-        // A panic under the lock would be a bug of the table's; a job that is half-way is found by its lease.
+        // A panic under the lock would be a bug of the table; a job lost half-way is delivered again when its lease expires.
         (self.table.lock().unwrap_or_else(PoisonError::into_inner), SystemTime::now().into())
     }
 }
@@ -50,7 +50,7 @@ impl Queue for LockedQueue {
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let patience = demand.wait.map(|wait| Instant::now() + wait);
         while !demand.is_stopped() {
-            // Made before the look, so that what is pushed in between is not missed.
+            // Created before the claim, so that a push in between is not missed.
             let changed = self.changed.notified();
             let wake_at = {
                 let (mut table, now) = self.table();
@@ -61,7 +61,7 @@ impl Queue for LockedQueue {
                 let due = table.next_due().map(|due| Instant::now() + due.since(now));
                 due.into_iter().chain(patience).min()
             };
-            // Nothing is claimed across this wait, so a future that is dropped here loses nothing.
+            // No job is claimed at this await point, so dropping the future here loses nothing.
             tokio::select! {
                 () = changed => {}
                 () = demand.stopped() => {}

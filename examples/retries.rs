@@ -1,4 +1,4 @@
-//! A failed attempt is repeated after a while; the job's error says when, or that it's of no use.
+//! A failed attempt is retried after a wait; the job's error can set the wait, or end the retries.
 //!
 //! `cargo run --example retries`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -11,18 +11,18 @@ use queue_core::{
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// Any error converts by `?` to one that is tried again by the policy: here 10 ms, doubling, with jitter.
+/// `?` converts any error to one that is retried by the policy: here 10 ms, doubling, with jitter.
 #[background_job(max_attempts = 4, backoff = exponential("10ms", "1s"))]
 async fn call(#[inject] context: &JobContext, number: &str) -> Result<(), JobError> {
     let digits: u64 = number.parse().map_err(JobError::permanent)?;
     match context.attempt() {
-        1 => Err("nobody is at home".into()),
+        1 => Err("no answer".into()),
         2 => Err(JobError::retry_in(Duration::from_millis(50), format!("{digits} is busy"))),
         _ => Ok(()),
     }
 }
 
-/// Passes on where each attempt led.
+/// Sends the transition of each attempt to a channel.
 struct Ends(UnboundedSender<(u32, Transition)>);
 
 impl Observer for Ends {

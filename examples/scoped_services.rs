@@ -1,4 +1,4 @@
-//! Jobs are given services: one for the process, one for each attempt, and a unit of work that ends with the outcome.
+//! Jobs get services: one for the process, one for each attempt, and a unit of work that ends with the outcome.
 //!
 //! `cargo run --example scoped_services`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use queue_core::{BoxError, JobContext, OutcomeKind, QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService};
 
-/// One for the process; asked for as a trait, so that a test can put another in its place.
+/// One for the process; injected as a trait, so that a test can replace it.
 trait Mailer: Send + Sync {
     fn send(&self, text: &str) -> String;
 }
@@ -22,13 +22,13 @@ impl Mailer for Smtp {
     }
 }
 
-/// One for each attempt, made of other services.
+/// One for each attempt, built from other services.
 struct Checkout {
     mailer: Arc<dyn Mailer>,
     attempt: u32,
 }
 
-/// One for each attempt, which has it to itself.
+/// One for each attempt, injected exclusively.
 #[derive(Debug, Default)]
 struct Transaction(Vec<String>);
 
@@ -40,7 +40,7 @@ async fn place_order(
 ) -> Result<(), BoxError> {
     transaction.0.push(checkout.mailer.send(&format!("{cents} cents")));
     if cents > 100 && checkout.attempt == 1 {
-        return Err("the clerk wants to look at that again".into());
+        return Err("large orders need a second check".into());
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn main() -> Result<(), BoxError> {
                 async move { ended.send((outcome.is_success(), transaction)) }
             },
         )
-        // What is missing, goes in circles or lives too long is found here, all of it, before anything runs.
+        // `build` reports missing, cyclic and captive dependencies, all of them, before anything runs.
         .build()?;
     let queue = MemoryQueue::new();
     let host = Host::builder()

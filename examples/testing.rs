@@ -1,11 +1,11 @@
-//! Jobs are tested one at a time under virtual time: backoff passes without waiting, and a run is the same every time.
+//! Tests run jobs one at a time under virtual time: backoff takes no real time, and every run is the same.
 //!
 //! `cargo test --example testing`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use queue_core::{JobContext, JobError, background_job};
 
-/// What the job needs from outside, so that a test can put its own in the place.
+/// The external service of the job, so that a test can replace it.
 trait Supplier: Send + Sync {
     fn order(&self, sku: &str) -> Result<(), std::io::Error>;
 }
@@ -15,7 +15,7 @@ async fn tell_owner(sku: &str) {
     println!("{sku} is ordered");
 }
 
-/// Orders a product, and has the owner told once that is done.
+/// Orders a product, then notifies the owner.
 #[background_job(max_attempts = 3, backoff = fixed("1h"))]
 async fn order(
     #[inject] supplier: &dyn Supplier,
@@ -23,7 +23,7 @@ async fn order(
     sku: &str,
 ) -> Result<(), JobError> {
     if sku.is_empty() {
-        return Err(JobError::permanent("there is no product without a name"));
+        return Err(JobError::permanent("a product needs a name"));
     }
     supplier.order(sku)?;
     context.then(tell_owner::new(sku));
@@ -45,14 +45,14 @@ mod tests {
 
     use super::*;
 
-    /// A supplier that is away for the first few calls.
+    /// A supplier that is unavailable for the first few calls.
     struct Away(AtomicU32);
 
     impl Supplier for Away {
         fn order(&self, _: &str) -> Result<(), io::Error> {
             match self.0.fetch_sub(1, Ordering::Relaxed) {
                 0 => Ok(()),
-                _ => Err(io::Error::other("the supplier is away")),
+                _ => Err(io::Error::other("the supplier is unavailable")),
             }
         }
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_order_is_tried_again_until_the_supplier_is_back() -> Result<(), BoxError> {
+    async fn an_order_is_retried_until_the_supplier_is_available() -> Result<(), BoxError> {
         let kit = kit(2)?;
         kit.queue().enqueue(order::new("TEA")).await?;
 
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_told_of_an_order_that_was_not_made() -> Result<(), BoxError> {
+    async fn the_owner_is_not_notified_of_a_failed_order() -> Result<(), BoxError> {
         let kit = kit(1)?;
         kit.queue().enqueue(order::new("TEA")).await?;
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_order_of_nothing_is_discarded_at_once() -> Result<(), BoxError> {
+    async fn an_order_without_a_name_is_discarded_at_once() -> Result<(), BoxError> {
         let kit = kit(0)?;
         kit.queue().enqueue(order::new("")).await?;
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_function_is_there_to_be_called_directly() {
+    async fn the_function_can_be_called_directly() {
         tell_owner("TEA").await;
     }
 }

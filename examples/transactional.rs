@@ -10,10 +10,10 @@ use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
 use queue_tokio::{Host, QueueService};
 
-/// Books an order. Wherever the program dies, it is booked exactly once.
+/// Books an order. Wherever the program crashes, the order is booked exactly once.
 #[background_job]
 async fn book(#[inject] db: &mut SqliteUnitOfWork, order: i64) -> Result<(), JobError> {
-    // Nothing is written before the job has succeeded, so no lock is held while it takes its time.
+    // Nothing is written before the job has succeeded, so no lock is held while the job runs.
     db.write(move |tx| tx.execute("update orders set booked = booked + 1 where id = ?1", [order]));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The application, put together.
+//! Assembles the application.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,28 +23,28 @@ use crate::{jobs, mailer, web};
 /// The application before it runs.
 #[derive(Debug)]
 pub struct App {
-    /// Runs everything.
+    /// The host of all services.
     pub host: Host,
     /// Adds products.
     pub shop: Shop,
     /// Writes reports.
     pub reports: Reports,
-    /// Counts what happens.
+    /// Counts attempts.
     pub tally: Tally,
-    /// Where the page is served.
+    /// The address of the page.
     pub address: SocketAddr,
 }
 
 impl App {
-    /// Puts the application together over a folder; nothing runs yet.
+    /// Assembles the application over a folder; nothing runs yet.
     ///
     /// # Errors
     ///
-    /// A port is taken, a file can't be written, an address is none.
+    /// A port is in use, a file can't be written, or an address is invalid.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave files made.
+    /// Dropping the future may leave created files behind.
     pub async fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
         let (listener, address) = http::listen(settings.port())?;
         let (supplier_listener, supplier_address) = http::listen(0)?;
@@ -61,7 +61,7 @@ impl App {
         let tally = Tally::default();
 
         let page = web::router(shop.clone(), reports.clone());
-        // Closures that take their time have workers of their own, so that they keep nothing else waiting.
+        // Closures that take long have workers of their own, so that they delay nothing else.
         let photos = QueueService::new(queues.closures, Jobs::new())
             .named("photos")
             .queues([jobs::PHOTOS])
@@ -72,7 +72,7 @@ impl App {
             .named("jobs")
             .concurrency(32)
             .observe(tally.clone());
-        // They stop in reverse: first no more requests come, then the jobs end, and the supplier is there until then.
+        // They stop in reverse: first the HTTP server, then the jobs, and the supplier last.
         let host = Host::builder()
             .services(services(database, reports.clone(), mailer, supplier).build()?)
             .service(HttpService::new("supplier", supplier_listener, stub::router()))
@@ -84,7 +84,7 @@ impl App {
     }
 }
 
-/// Registers what jobs may inject; a test takes the same and replaces what it must not touch.
+/// Registers the services that jobs inject; a test takes the same and replaces some of them.
 pub fn services(
     database: Database,
     reports: Reports,
@@ -99,31 +99,31 @@ pub fn services(
         .unit_of_work(Tx::begin, Tx::end)
 }
 
-/// Says what an earlier run left undone. A queue in memory has forgotten it, so it's enqueued again.
+/// Logs the unfinished work of an earlier run. An in-memory queue has lost it, so it is enqueued again.
 async fn take_up(shop: &Shop, kind: &QueueKind) -> Result<(), BoxError> {
     if *kind == QueueKind::Memory {
         let products = shop.catch_up().await?;
         if products > 0 {
-            tracing::info!(products, "enqueued again what an earlier run left undone");
+            tracing::info!(products, "enqueued the unfinished work of an earlier run again");
         }
         return Ok(());
     }
     let jobs: u64 = shop.queues.counts().await?.iter().map(QueueCounts::unfinished).sum();
     if jobs > 0 {
-        tracing::info!(jobs, "going on with what an earlier run left undone");
+        tracing::info!(jobs, "continuing the unfinished work of an earlier run");
     }
     Ok(())
 }
 
-/// Serves until Ctrl-C, then ends what was begun.
+/// Serves until Ctrl-C, then finishes the work that has begun.
 ///
 /// # Errors
 ///
-/// What could not start, or which service failed.
+/// A service could not start, or failed.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the work in the middle; what was not committed is rolled back.
+/// Dropping the future interrupts the work; uncommitted changes are rolled back.
 pub async fn serve(settings: &Settings, welcome: impl FnOnce(SocketAddr)) -> Result<(), BoxError> {
     let data = DataFolder::open(settings.data())?;
     let app = App::new(settings, &data).await?;
@@ -131,7 +131,7 @@ pub async fn serve(settings: &Settings, welcome: impl FnOnce(SocketAddr)) -> Res
     welcome(app.address);
     let stopped = app.host.run().await?;
     for work in stopped.interrupted {
-        tracing::warn!(work, "cut short");
+        tracing::warn!(work, "interrupted");
     }
     Ok(())
 }

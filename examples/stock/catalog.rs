@@ -1,4 +1,4 @@
-//! What is stored of products, as statements over a connection.
+//! The stored products, as statements over a connection.
 //!
 //! Each is a plain function, to be run by [`Database::run`](crate::database::Database::run) or
 //! [`Tx::run`](crate::transaction::Tx::run).
@@ -8,35 +8,35 @@ use serde::Serialize;
 
 use crate::product::Product;
 
-/// A product with what the background has done for it so far.
+/// A product with the results of its background work so far.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Entry {
     /// The product.
     #[serde(flatten)]
     pub product: Product,
-    /// Whether an e-mail about it went out.
+    /// Whether an e-mail about the product was sent.
     pub mailed: bool,
-    /// What the supplier calls it, once the supplier knows it.
+    /// The supplier's reference of the product, once the supplier has it.
     pub supplier_reference: Option<String>,
 }
 
 impl Entry {
-    /// Tells whether nothing is left to do for the product.
+    /// Returns whether all background work for the product is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.mailed && self.supplier_reference.is_some()
     }
 }
 
-/// Which products a report covers: all up to this one.
+/// The revision of the catalogue: a report of it covers all products up to this one.
 pub type Revision = i64;
 
-/// Adds a product; `None` if its SKU is taken.
+/// Adds a product. Returns `None` if its SKU is taken.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn add(connection: &Connection, product: &Product) -> Result<Option<Revision>> {
     let Product { sku, name, price_cents, stock } = product;
     connection
@@ -49,68 +49,68 @@ pub fn add(connection: &Connection, product: &Product) -> Result<Option<Revision
         .optional()
 }
 
-/// Lists all products, in the order in which they were added.
+/// Returns all products, in the order in which they were added.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn list(connection: &Connection) -> Result<Vec<Entry>> {
     let mut statement = connection.prepare(&format!("{SELECT} ORDER BY revision"))?;
     statement.query_map((), entry)?.collect()
 }
 
-/// Finds a product.
+/// Returns a product.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn find(connection: &Connection, sku: &str) -> Result<Option<Entry>> {
     connection.query_row(&format!("{SELECT} WHERE sku = ?1"), [sku], entry).optional()
 }
 
-/// Notes what the supplier calls a product.
+/// Stores the supplier's reference of a product.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn note_supplier(connection: &Connection, sku: &str, reference: &str) -> Result<()> {
     connection
         .execute("UPDATE products SET supplier_reference = ?2 WHERE sku = ?1", [sku, reference])
         .map(drop)
 }
 
-/// Notes that the e-mail about a product went out.
+/// Records that the e-mail about a product was sent.
 ///
 /// # Errors
 ///
-/// What the database said; one about this product was noted before.
+/// The error of the database; also if an e-mail about this product was recorded before.
 pub fn note_mail(connection: &Connection, sku: &str, message_id: &str) -> Result<()> {
     connection.execute("INSERT INTO outbox (sku, message_id) VALUES (?1, ?2)", [sku, message_id]).map(drop)
 }
 
-/// Tells the newest revision; zero if there is no product.
+/// Returns the newest revision; zero if there is no product.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn revision(connection: &Connection) -> Result<Revision> {
     connection.query_row("SELECT coalesce(max(revision), 0) FROM products", (), |row| row.get(0))
 }
 
-/// Tells up to which revision the report goes; `None` if there is none.
+/// Returns the revision that the report covers; `None` if there is no report.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn reported(connection: &Connection) -> Result<Option<Revision>> {
     connection.query_row("SELECT revision FROM report", (), |row| row.get(0)).optional()
 }
 
-/// Notes up to which revision the report goes.
+/// Records the revision that the report covers.
 ///
 /// # Errors
 ///
-/// What the database said.
+/// The error of the database.
 pub fn note_report(connection: &Connection, revision: Revision) -> Result<()> {
     connection.execute("INSERT OR REPLACE INTO report (id, revision) VALUES (1, ?1)", [revision]).map(drop)
 }

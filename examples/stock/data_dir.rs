@@ -1,21 +1,21 @@
-//! The folder that everything the application writes is in.
+//! The folder with all files of the application.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A folder of ours: the database, the jobs, the e-mails, the reports.
+/// The folder of the application: the database, the jobs, the e-mails, the reports.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     root: PathBuf,
 }
 
 impl DataFolder {
-    /// Opens a folder, and makes it where it is missing.
+    /// Opens a folder, and creates it if it is missing.
     ///
     /// # Errors
     ///
-    /// It can't be made, or somebody else's files are in it.
+    /// The folder can't be created, or contains files of others.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, DataError> {
         let root = root.into();
         match marks_or_empty(&root, &[MARK, FRESH_MARK]) {
@@ -25,11 +25,11 @@ impl DataFolder {
         }
     }
 
-    /// Opens a folder without anything of an earlier run: it empties one that was opened in this way before.
+    /// Opens an empty folder: deletes the files in it if they are from an earlier call of this function.
     ///
     /// # Errors
     ///
-    /// It can't be made, or there are files in it that are to be kept.
+    /// The folder can't be created, or contains files that must be kept.
     pub fn open_fresh(root: impl Into<PathBuf>) -> Result<Self, DataError> {
         let root = root.into();
         match marks_or_empty(&root, &[FRESH_MARK]).and_then(|is_ours| {
@@ -41,31 +41,31 @@ impl DataFolder {
         }
     }
 
-    /// Tells where the database is.
+    /// Returns the path of the database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.root.join("stock.db")
     }
 
-    /// Tells where jobs are kept, unless elsewhere.
+    /// Returns the path of the jobs' file, unless jobs are stored elsewhere.
     #[must_use]
     pub fn jobs(&self) -> PathBuf {
         self.root.join("jobs.db")
     }
 
-    /// Tells where e-mails go.
+    /// Returns the folder of the e-mails.
     #[must_use]
     pub fn mail(&self) -> PathBuf {
         self.root.join("mail")
     }
 
-    /// Tells where reports go.
+    /// Returns the folder of the reports.
     #[must_use]
     pub fn reports(&self) -> PathBuf {
         self.root.join("reports")
     }
 
-    /// Tells where all of it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -75,7 +75,7 @@ impl DataFolder {
         let folder = Self { root };
         let made = fs::create_dir_all(folder.mail())
             .and_then(|()| fs::create_dir_all(folder.reports()))
-            .and_then(|()| fs::write(folder.root.join(mark), "The example `stock` made this folder.\n"));
+            .and_then(|()| fs::write(folder.root.join(mark), "The example `stock` created this folder.\n"));
         match made {
             Ok(()) => Ok(folder),
             Err(source) => Err(DataError::Unusable { folder: folder.root, source }),
@@ -83,12 +83,12 @@ impl DataFolder {
     }
 }
 
-/// A file by which a folder is known to be ours.
+/// A file that marks a folder as created by this application.
 const MARK: &str = ".stock";
-/// A file by which a folder is known to hold nothing that anybody wants to keep.
+/// A file that marks a folder whose content may be deleted.
 const FRESH_MARK: &str = ".stock-demo";
 
-/// Tells whether a folder is empty, missing, or has one of the marks.
+/// Returns whether a folder is empty, is missing, or has one of the marks.
 fn marks_or_empty(root: &Path, marks: &[&str]) -> io::Result<bool> {
     match fs::read_dir(root) {
         Ok(mut entries) => Ok(entries.next().is_none() || marks.iter().any(|mark| root.join(mark).exists())),
@@ -101,18 +101,18 @@ fn marks_or_empty(root: &Path, marks: &[&str]) -> io::Result<bool> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// It holds what this application didn't write, or would have to empty and may not.
-    #[error("the folder {} holds files that are not to be touched: choose another with --data FOLDER", folder.display())]
+    /// The folder contains files that the application did not write, or must not delete.
+    #[error("the folder {} contains files that must not be changed: choose another with --data FOLDER", folder.display())]
     Foreign {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
     },
-    /// It can't be read or written.
+    /// The folder can't be read or written.
     #[error("the folder {} can't be used: choose another with --data FOLDER", folder.display())]
     Unusable {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -6,39 +6,39 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::task::{JoinError, spawn_blocking};
 
-/// The file that the catalogue is in.
+/// The file of the catalogue.
 ///
-/// Each use opens a connection of its own, which takes a fraction of a millisecond and keeps users apart.
-/// All of SQLite happens on threads where it may block.
+/// Each call opens a connection of its own, which takes a fraction of a millisecond and isolates the callers.
+/// SQLite runs only on threads that may block.
 #[derive(Clone, Debug)]
 pub struct Database {
     path: PathBuf,
 }
 
 impl Database {
-    /// Opens the file, and makes its tables where they are missing.
+    /// Opens the file, and creates missing tables.
     ///
     /// # Errors
     ///
-    /// The file can't be written, or is no database.
+    /// The file can't be written, or is not a database.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DatabaseError> {
         let database = Self { path: path.into() };
         let connection = database.connect()?;
-        // Readers see the last commit and never wait for the writer. It is a property of the file, so once is enough.
+        // Readers see the last commit and never wait for the writer. The mode is stored in the file, so setting it once is enough.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.execute_batch(include_str!("schema.sql"))?;
         Ok(database)
     }
 
-    /// Runs a query outside of any transaction; it sees what is committed, and to read it waits for nobody.
+    /// Runs a query outside of any transaction. It sees committed data, and reading never waits.
     ///
     /// # Errors
     ///
-    /// What the database said.
+    /// The error of the database.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future forgets the answer.
+    /// If the future is dropped, the query still runs, and its result is lost.
     pub async fn run<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -55,27 +55,27 @@ impl Database {
         Ok(connection)
     }
 
-    /// Tells where the file is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long a writer waits for the one before it.
+    /// The time that a writer waits for another writer.
     const PATIENCE: Duration = Duration::from_secs(10);
 }
 
-/// Why the database didn't do as it was asked.
+/// Why a query failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// It said no.
+    /// The database returned an error.
     #[error("the database failed")]
     Sqlite(#[from] rusqlite::Error),
     /// A query panicked.
     #[error("a query panicked")]
     Panicked(#[from] JoinError),
-    /// Whoever used the transaction was dropped in the middle of it.
-    #[error("the transaction was abandoned half-way and is rolled back")]
+    /// The future of an earlier query of the transaction was dropped.
+    #[error("the transaction was abandoned and is rolled back")]
     Abandoned,
 }

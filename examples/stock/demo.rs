@@ -1,4 +1,4 @@
-//! The demo: imports products, waits until all is done for them, and looks whether it was.
+//! The demo: imports products, waits for all background work, and checks the results.
 
 use std::fmt;
 use std::fs;
@@ -18,11 +18,11 @@ use crate::settings::Settings;
 ///
 /// # Errors
 ///
-/// Something could not start, or work wasn't done in time. That something is missing is told by the summary.
+/// Something could not start, or work was not finished in time. Missing results are in the summary.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the work in the middle.
+/// Dropping the future interrupts the work.
 pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     let products = import::read(&settings.products())?;
     let data = DataFolder::open_fresh(settings.data())?;
@@ -36,12 +36,12 @@ pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     }
     timeout(PATIENCE, tally.idle(&shop.queues))
         .await
-        .map_err(|_| format!("there is work left after {PATIENCE:?}; the log says which"))??;
+        .map_err(|_| format!("there is unfinished work after {PATIENCE:?}: see the log"))??;
 
     let entries = shop.database.run(catalog::list).await?;
     let counts = shop.queues.counts().await?;
     let count = |state| counts.iter().map(|queue| queue.of(state)).sum();
-    // A server keeps to itself what it was given; a folder can be looked at.
+    // A mail server keeps its e-mails; a folder can be checked.
     let mail = settings.smtp.is_none().then(|| data.mail());
     let summary = Summary {
         products: imported,
@@ -62,42 +62,42 @@ pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     Ok(summary)
 }
 
-/// How long the demo waits for the background.
+/// The time limit for the background work.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was done for the products.
+/// The results of the demo.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Summary {
     /// Products that were imported.
     pub products: usize,
-    /// Jobs that are done.
+    /// Completed jobs.
     pub completed: u64,
     /// Jobs that were discarded or cancelled.
     pub given_up: u64,
-    /// Attempts of all jobs together.
+    /// Attempts of all jobs.
     pub attempts: u64,
-    /// Attempts that failed and were repeated.
+    /// Failed attempts that were retried.
     pub retries: u64,
-    /// E-mails that went out.
+    /// Sent e-mails.
     pub mailed: usize,
-    /// Products that the supplier knows.
+    /// Products that the supplier has.
     pub synced: usize,
     /// The chart, if it was drawn.
     pub report: Option<PathBuf>,
-    /// Where e-mails are, unless a server has them.
+    /// The folder of the e-mails, unless they were sent to a server.
     pub mail: Option<PathBuf>,
-    /// How long it took.
+    /// The duration of the demo.
     pub took: Duration,
 }
 
 impl Summary {
-    /// Lists what is missing; empty if all is well.
+    /// Returns the missing results; empty if everything was done.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let Self { products, given_up, mailed, synced, .. } = self;
         let checks = [
-            (*given_up > 0, format!("{given_up} jobs were given up")),
+            (*given_up > 0, format!("{given_up} jobs were discarded or cancelled")),
             (mailed != products, format!("{mailed} e-mails were sent for {products} products")),
             (synced != products, format!("the supplier knows {synced} of {products} products")),
             (self.report.is_none(), "there is no report".to_owned()),
@@ -109,9 +109,9 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report.as_ref().map_or("none".into(), |report| report.display().to_string());
-        let mail = self.mail.as_ref().map_or("at the server".into(), |mail| mail.display().to_string());
+        let mail = self.mail.as_ref().map_or("on the server".into(), |mail| mail.display().to_string());
         writeln!(f, "products  {:>4}  imported", self.products)?;
-        writeln!(f, "jobs      {:>4}  completed, {} given up", self.completed, self.given_up)?;
+        writeln!(f, "jobs      {:>4}  completed, {} discarded or cancelled", self.completed, self.given_up)?;
         writeln!(f, "attempts  {:>4}", self.attempts)?;
         writeln!(f, "retries   {:>4}", self.retries)?;
         writeln!(f, "e-mails   {:>4}  {mail}", self.mailed)?;

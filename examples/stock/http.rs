@@ -8,7 +8,7 @@ use axum::Router;
 use queue_core::BoxError;
 use queue_tokio::{HostContext, HostedService};
 
-/// Serves a router on the loopback interface for as long as the host runs; requests that were begun are answered.
+/// Serves a router on the loopback interface until the host stops; requests in flight are answered.
 #[derive(Debug)]
 pub struct HttpService {
     name: &'static str,
@@ -38,11 +38,11 @@ impl HostedService for HttpService {
     }
 }
 
-/// Takes a port of the loopback interface; 0 takes a free one. Connections wait until somebody serves them.
+/// Binds a port of the loopback interface; 0 chooses a free one. Connections wait until they are accepted.
 ///
 /// # Errors
 ///
-/// The port can't be had.
+/// The port can't be bound.
 pub fn listen(port: u16) -> Result<(TcpListener, SocketAddr), PortError> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| {
         listener.set_nonblocking(true)?;
@@ -55,26 +55,26 @@ pub fn listen(port: u16) -> Result<(TcpListener, SocketAddr), PortError> {
     })
 }
 
-/// Why a port can't be had.
+/// Why a port can't be bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// Somebody else has it.
+    /// Another program uses the port.
     #[error(
-        "port {port} is taken by another program: stop that one, or choose another port, as in `--port {other}`"
+        "port {port} is in use by another program: stop that program, or choose another port, as in `--port {other}`"
     )]
     Taken {
-        /// Which port.
+        /// The port.
         port: u16,
-        /// Another one.
+        /// Another port to try.
         other: u16,
     },
-    /// The system doesn't give it.
+    /// The system refuses the port.
     #[error("port {port} can't be listened on: choose another with --port")]
     Refused {
-        /// Which port.
+        /// The port.
         port: u16,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

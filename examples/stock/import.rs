@@ -1,4 +1,4 @@
-//! Products from a CSV file.
+//! Imports products from a CSV file.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::product::{InvalidProduct, Product, ProductForm};
 ///
 /// # Errors
 ///
-/// The file, the line and the column of the first thing that is wrong.
+/// The file, the line and the column of the first mistake.
 pub fn read(path: &Path) -> Result<Vec<Product>, ImportError> {
     let file = || path.to_owned();
     let mut table = csv::ReaderBuilder::new()
@@ -29,7 +29,7 @@ pub fn read(path: &Path) -> Result<Vec<Product>, ImportError> {
             .map_err(|error| ImportError::misread(file(), line, &columns, &row, &error))?;
         let product = form.check().map_err(|source| ImportError::Invalid { file: file(), line, source })?;
         if !skus.insert(product.sku.clone()) {
-            let problem = format!("`{}` was there before", product.sku);
+            let problem = format!("`{}` is a duplicate", product.sku);
             return Err(ImportError::Misread { file: file(), line, column: "sku".to_owned(), problem });
         }
         products.push(product);
@@ -41,34 +41,34 @@ pub fn read(path: &Path) -> Result<Vec<Product>, ImportError> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// It can't be opened, or is no CSV.
+    /// The file can't be opened, or is not CSV.
     #[error("{} can't be read as CSV", file.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What is wrong; it names the line if there is one.
+        /// The problem, with the line if there is one.
         source: csv::Error,
     },
-    /// A field is not what its column holds, or a column is missing.
+    /// A field has the wrong type for its column, or a column is missing.
     #[error("{}, line {line}, column `{column}`: {problem}", file.display())]
     Misread {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Which line, from 1.
+        /// The line, from 1.
         line: u64,
-        /// Which column.
+        /// The column.
         column: String,
-        /// What is wrong there.
+        /// The problem.
         problem: String,
     },
-    /// A line is no product.
+    /// A line is not a valid product.
     #[error("{}, line {line}: {source}", file.display())]
     Invalid {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Which line, from 1.
+        /// The line, from 1.
         line: u64,
-        /// Which columns, and what is wrong there.
+        /// The columns, each with its problem.
         source: InvalidProduct,
     },
 }

@@ -1,7 +1,7 @@
-//! What runs in the background.
+//! The background jobs.
 //!
-//! Each job may run more than once: after a failure, or when the program died before the job's end was recorded.
-//! So each says, in its comment, why a second run does no harm.
+//! Each job may run more than once: after a failure, or if the program died before the job's end was recorded.
+//! So the comment of each job says why a second run does no harm.
 
 mod mail;
 mod photos;
@@ -18,19 +18,19 @@ pub use photos::resize_photos;
 pub use report::report_stock;
 pub use sync::sync_product;
 
-/// Lists the jobs, for the hosted loop.
+/// Returns the list of jobs, for the hosted loop.
 #[must_use]
 pub fn all() -> Jobs {
     jobs![mail_product, report_stock, sync_product]
 }
 
-/// The queue of the closures that [`resize_photos`] new products.
+/// The queue of the closures that call [`resize_photos`].
 pub const PHOTOS: &str = "photos";
 
-/// The key under which each job's meta names its product.
+/// The meta key of each job's product.
 pub const SKU: &str = "sku";
 
-/// Finds the product that a job is about; a job about none is given up.
+/// Returns the product of a job; a job whose product does not exist is cancelled.
 async fn product(database: &Database, sku: &str) -> Result<Entry, JobError> {
     let wanted = sku.to_owned();
     let entry = database.run(move |connection| catalog::find(connection, &wanted)).await?;

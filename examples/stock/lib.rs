@@ -1,11 +1,11 @@
-//! A product catalogue that answers at once and leaves the rest to the background.
+//! A product catalogue that answers at once and does the rest in the background.
 //!
-//! `POST /products` saves a product and enqueues four pieces of work for it: a closure that handles it for a while, an
-//! e-mail, a report of the stock, and a sync with the supplier. `GET /` shows how far they are.
+//! `POST /products` saves a product and enqueues four pieces of work for it: a closure that resizes its photos, an
+//! e-mail, a stock report, and a synchronization with the supplier. `GET /` shows their progress.
 //!
-//! Where to read on: [`jobs`] is what runs in the background, [`shop`] enqueues it, [`app`] puts everything together.
-//! Where jobs are kept is chosen in [`queues`].
-//! The rest is what a service of this kind has anyway: a [`database`] with its [`transaction`], the [`catalog`] in it,
+//! Reading order: [`jobs`] defines the background work, [`shop`] enqueues it, [`app`] assembles everything.
+//! [`queues`] chooses the store of the jobs.
+//! The other modules are those of any such service: a [`database`] with its [`transaction`], the [`catalog`] in it,
 //! a [`mailer`], a [`report`], a [`supplier`], the [`web`], and the [`demo`] which imports a CSV file and waits.
 
 pub mod app;

@@ -1,4 +1,4 @@
-//! Where e-mails go: to an SMTP server, or to a folder.
+//! Sends e-mails to an SMTP server, or writes them to a folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, To
 use queue_core::BoxError;
 use reqwest::Url;
 
-/// Sends e-mails; jobs ask for it by `#[inject] mailer: &dyn Mailer`.
+/// Sends e-mails; jobs inject it as `#[inject] mailer: &dyn Mailer`.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends one, and returns when it was taken.
+    /// Sends an e-mail. Returns when the server or the folder has accepted it.
     async fn send(&self, mail: Message) -> Result<(), BoxError>;
 }
 
@@ -29,24 +29,25 @@ where
     }
 }
 
-/// Makes a mailer that hands e-mails to a server near by, without encryption: `smtp://localhost:1025`.
+/// Creates a mailer that sends e-mails to a local server, without encryption: `smtp://localhost:1025`.
 ///
 /// # Errors
 ///
-/// The address is none of that kind.
+/// The address is not of that form.
 pub fn to_server(address: &str) -> Result<Arc<dyn Mailer>, BoxError> {
     let url = Url::parse(address).ok().filter(|url| url.scheme() == "smtp");
     let Some((host, port)) = url.as_ref().and_then(|url| Some((url.host_str()?, url.port()))) else {
-        return Err(
-            format!("`{address}` is no address of an SMTP server; one is smtp://localhost:1025").into()
-        );
+        return Err(format!(
+            "`{address}` is not the address of an SMTP server: write one like smtp://localhost:1025"
+        )
+        .into());
     };
     let server =
         AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port.unwrap_or(SMTP_PORT));
     Ok(Arc::new(server.build()))
 }
 
-/// Makes a mailer that writes e-mails to a folder, one `.eml` file each.
+/// Creates a mailer that writes e-mails to a folder, one `.eml` file each.
 #[must_use]
 pub fn to_folder(folder: &Path) -> Arc<dyn Mailer> {
     Arc::new(AsyncFileTransport::<Tokio1Executor>::new(folder))

@@ -1,7 +1,7 @@
-//! A product catalogue that answers at once and leaves the rest to the background.
+//! A product catalogue that answers at once and does the rest in the background.
 //!
-//! `cargo run --example stock` serves it until Ctrl-C; `cargo run --example stock -- --demo` shows it and ends.
-//! The application itself is the library beside this file: start to read at `lib.rs`.
+//! `cargo run --example stock` serves it until Ctrl-C; `cargo run --example stock -- --demo` runs a demo and ends.
+//! The application itself is the library next to this file: start reading at `lib.rs`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its terminal")]
 
 use std::io::{IsTerminal as _, stderr};

@@ -1,35 +1,35 @@
-//! A product, and what is wrong with one that is not.
+//! Products, and the problems of invalid ones.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A product that was checked.
+/// A checked product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Product {
     /// The stock keeping unit: 1–32 letters, digits and dashes.
     pub sku: String,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// The price of one, in cents.
+    /// The price of one item, in cents.
     pub price_cents: u32,
-    /// How many are there.
+    /// The number of items in stock.
     pub stock: u32,
 }
 
-/// A product as somebody typed it in.
+/// A product as a user entered it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `sku`, `name`, `price_cents` and `stock`")]
 pub struct ProductForm {
-    /// Becomes [`Product::sku`].
+    /// The input for [`Product::sku`].
     pub sku: String,
-    /// Becomes [`Product::name`].
+    /// The input for [`Product::name`].
     pub name: String,
-    /// Becomes [`Product::price_cents`].
+    /// The input for [`Product::price_cents`].
     pub price_cents: i64,
-    /// Becomes [`Product::stock`].
+    /// The input for [`Product::stock`].
     pub stock: i64,
 }
 
@@ -38,7 +38,7 @@ impl ProductForm {
     ///
     /// # Errors
     ///
-    /// All fields that are wrong, each with what would be right.
+    /// All invalid fields, each with what would be valid.
     pub fn check(self) -> Result<Product, InvalidProduct> {
         let mut problems = BTreeMap::new();
         let sku = self.sku.trim();
@@ -61,13 +61,13 @@ impl ProductForm {
 }
 
 impl Product {
-    /// How many characters a name has at most.
+    /// The longest name, in characters.
     pub const LONGEST_NAME: usize = 100;
-    /// How many characters a stock keeping unit has at most.
+    /// The longest stock keeping unit, in characters.
     pub const LONGEST_SKU: usize = 32;
 }
 
-/// Which fields of a product are wrong, and what would be right.
+/// The invalid fields of a product, each with what would be valid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct InvalidProduct(BTreeMap<&'static str, String>);
@@ -92,8 +92,8 @@ fn sku_problem(sku: &str) -> Option<String> {
 
 fn amount(field: &'static str, amount: i64, problems: &mut BTreeMap<&'static str, String>) -> u32 {
     u32::try_from(amount).unwrap_or_else(|_| {
-        let problem = if amount < 0 { "must not be negative" } else { "must not be so large" };
-        problems.insert(field, format!("{problem}, and it is {amount}"));
+        let problem = if amount < 0 { "must not be negative" } else { "must be smaller" };
+        problems.insert(field, format!("{problem}, but is {amount}"));
         0
     })
 }

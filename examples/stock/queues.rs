@@ -1,4 +1,4 @@
-//! Where the background's work is kept: the one place that names a kind of queue.
+//! Opens the queues: the only module that names kinds of queues.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use queue_tokio::MemoryQueue;
 
 use crate::data_dir::DataFolder;
 
-/// The queues to choose from for the jobs.
+/// The kinds of queues to choose from for the jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueKind {
-    /// In memory: gone when the program ends.
+    /// In memory: lost when the program ends.
     Memory,
-    /// In an SQLite file, or in one of the data folder: there when the program is started again.
+    /// In an SQLite file, by default one in the data folder: kept when the program ends.
     #[default]
     Sqlite,
     /// In this SQLite file.
@@ -29,7 +29,7 @@ pub enum QueueKind {
     Postgres(Url),
 }
 
-/// The URL of a database; it has a password in it, so it's shown to nobody.
+/// The URL of a database. It contains a password, so it is not displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(String);
 
@@ -44,12 +44,12 @@ impl fmt::Debug for Url {
 pub struct Queues {
     /// The jobs.
     pub jobs: Arc<dyn Admin>,
-    /// Closures, which can't be stored, so that they are in memory whatever the jobs are in.
+    /// The queue of closures. They can't be stored, so they are in memory, wherever the jobs are.
     pub closures: MemoryQueue,
 }
 
 impl Queues {
-    /// Opens them.
+    /// Opens the queues.
     ///
     /// # Errors
     ///
@@ -57,10 +57,10 @@ impl Queues {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the file or the schema made.
+    /// Dropping the future may leave the created file or schema behind.
     pub async fn open(kind: &QueueKind, data: &DataFolder) -> Result<Self, QueueError> {
         let jobs: Arc<dyn Admin> = match kind {
-            // The page shows what was done, so some of it is kept.
+            // The page shows finished jobs, so some of them are kept.
             QueueKind::Memory => {
                 Arc::new(MemoryQueue::builder().retention(Retention::default().completed(200)).build())
             }
@@ -71,14 +71,14 @@ impl Queues {
         Ok(Self::over(jobs))
     }
 
-    /// Takes a queue for the jobs.
+    /// Wraps a queue for the jobs.
     #[must_use]
     pub fn over(jobs: Arc<dyn Admin>) -> Self {
         let closures = MemoryQueue::builder().retention(Retention::default().completed(200)).build();
         Self { jobs, closures }
     }
 
-    /// Counts the jobs and the closures by state.
+    /// Returns the number of jobs and closures by state.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl FromStr for QueueKind {
             ("sqlite", _) => Ok(Self::Sqlite),
             (_, Some(path)) if !path.is_empty() => Ok(Self::SqliteFile(path.into())),
             _ if text.starts_with("postgres://") => Ok(Self::Postgres(Url(text.to_owned()))),
-            _ => Err("it is `memory`, `sqlite`, `sqlite:PATH` or `postgres://...`".to_owned()),
+            _ => Err("write `memory`, `sqlite`, `sqlite:PATH` or `postgres://...`".to_owned()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The report of the stock: a table and a chart.
+//! The stock report: a table and a chart.
 
 mod chart;
 
@@ -10,32 +10,32 @@ use queue_core::BoxError;
 
 use crate::catalog::Entry;
 
-/// The folder that the newest report is in.
+/// The folder of the newest report.
 #[derive(Clone, Debug)]
 pub struct Reports {
     folder: PathBuf,
 }
 
 impl Reports {
-    /// Keeps reports in a folder that exists.
+    /// Stores reports in an existing folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Tells where the table is.
+    /// Returns the path of the table.
     #[must_use]
     pub fn table(&self) -> PathBuf {
         self.folder.join("stock.csv")
     }
 
-    /// Tells where the chart is.
+    /// Returns the path of the chart.
     #[must_use]
     pub fn chart(&self) -> PathBuf {
         self.folder.join("stock.svg")
     }
 
-    /// Writes both files, each as a whole: a reader finds the old one or the new one. It blocks.
+    /// Writes both files, each atomically: a reader finds the old or the new version. It blocks.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line arguments.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use queue_core::Lease;
 
 use crate::queues::QueueKind;
 
-/// A product catalogue that answers at once and leaves the rest to the background.
+/// A product catalogue that answers at once and does the rest in the background.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "stock")]
 #[non_exhaustive]
 pub struct Settings {
-    /// The port to serve on; 0 takes a free one [default: 8080, or 0 for the demo]
+    /// The port to serve on; 0 chooses a free one [default: 8080, or 0 for the demo]
     #[arg(long)]
     pub port: Option<u16>,
     /// The folder for the database, e-mails and reports [default: out/stock, or out/stock-demo for the demo]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
-    /// Where jobs are kept: `memory`, `sqlite`, `sqlite:PATH` or `postgres://...` [default: sqlite, in the folder for the database]
+    /// The store of the jobs: `memory`, `sqlite`, `sqlite:PATH` or `postgres://...` [default: sqlite, in the folder for the database]
     #[arg(long, default_value = "sqlite", hide_default_value = true)]
     pub queue: QueueKind,
     /// The server that sends e-mails, as in smtp://localhost:1025; without one they are files in a folder
@@ -31,10 +31,10 @@ pub struct Settings {
     /// The CSV file to import [default: a dozen products that come with the demo]
     #[arg(long, value_name = "FILE", requires = "demo")]
     pub products: Option<PathBuf>,
-    /// How long somebody handles a new product
+    /// The time that resizing the photos of a new product takes
     #[arg(skip = Self::PHOTO_TIME)]
     pub photo_time: Duration,
-    /// After how long the jobs of a process that died are taken up by another
+    /// The time after which the jobs of a process that died are delivered to another process
     #[arg(skip = Lease::DEFAULT_LENGTH)]
     pub lease: Duration,
 }
@@ -42,7 +42,7 @@ pub struct Settings {
 impl Settings {
     const PHOTO_TIME: Duration = Duration::from_secs(5);
 
-    /// Takes every default: what is said by `stock` alone.
+    /// Returns all defaults, as for `stock` without arguments.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -57,20 +57,20 @@ impl Settings {
         }
     }
 
-    /// Tells the port to serve on.
+    /// Returns the port to serve on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(if self.demo { 0 } else { 8080 })
     }
 
-    /// Tells the folder for everything that is written.
+    /// Returns the folder for all written files.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         let default = if self.demo { "out/stock-demo" } else { "out/stock" };
         self.data.clone().unwrap_or_else(|| default.into())
     }
 
-    /// Tells the CSV file to import; that of the demo is found wherever the program is started.
+    /// Returns the CSV file to import; the demo's own file is found from any working directory.
     #[must_use]
     pub fn products(&self) -> PathBuf {
         let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("stock/products.csv");

@@ -1,4 +1,4 @@
-//! The one thing that people do here: add a product.
+//! The shop's main operation: adding a product.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::queues::Queues;
 /// The catalogue with the queue for its background work. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Shop {
-    /// What is stored of products.
+    /// The stored products.
     pub database: Database,
-    /// What is to be done for them.
+    /// The queues of the background work.
     pub queues: Queues,
-    /// How long somebody handles a new product.
+    /// The time that resizing the photos of a new product takes.
     pub photo_time: Duration,
 }
 
 impl Shop {
-    /// Saves a product, and enqueues the work that comes with it.
+    /// Saves a product, and enqueues its background work.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Shop {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the product saved and its work undone, until [`catch_up`](Self::catch_up).
+    /// Dropping the future may leave the product saved but its work not enqueued, until [`catch_up`](Self::catch_up).
     pub async fn add(&self, product: Product) -> Result<(), AddError> {
         let sku = product.sku.clone();
         let added = self.database.run(move |connection| catalog::add(connection, &product)).await?;
@@ -40,10 +40,10 @@ impl Shop {
         Ok(())
     }
 
-    /// Enqueues what is left to do for the products that are there, and tells for how many that is something.
+    /// Enqueues the unfinished work of all products. Returns the number of products with unfinished work.
     ///
-    /// An in-memory queue forgets its jobs when the program ends. Each job finds out what was done before, so it does no
-    /// harm to enqueue it again.
+    /// An in-memory queue loses its jobs when the program ends. Each job checks what was done before, so enqueuing it again does
+    /// no harm.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Shop {
         Ok(behind.len())
     }
 
-    /// A closure is background work too: it takes what it needs along.
+    /// Enqueues a closure, which captures its data.
     async fn enqueue_photos(&self, sku: String) -> Result<(), QueueError> {
         let (time, name) = (self.photo_time, sku.clone());
         self.queues
@@ -79,7 +79,7 @@ impl Shop {
         Ok(())
     }
 
-    /// All of them or none: it's one batch.
+    /// Enqueues all jobs or none: they are one batch.
     async fn enqueue_jobs(&self, sku: &str, revision: Revision) -> Result<(), QueueError> {
         let jobs: [NewJob; 3] = [
             mail_product::new(sku).into(),
@@ -95,10 +95,10 @@ impl Shop {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// There is a product of this SKU.
-    #[error("there is a product with the SKU {sku} already")]
+    /// A product with this SKU exists.
+    #[error("a product with the SKU {sku} exists already")]
     Duplicate {
-        /// Which SKU.
+        /// The SKU.
         sku: String,
     },
     /// The catalogue failed.

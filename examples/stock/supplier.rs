@@ -19,15 +19,15 @@ pub struct Supplier {
 }
 
 impl Supplier {
-    /// Talks to the API at a base address without a slash at its end: `http://127.0.0.1:9000`.
+    /// Creates a client of the API at a base address without a trailing slash: `http://127.0.0.1:9000`.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
         Self { client: Client::new(), base: base.into() }
     }
 
-    /// Tells the supplier of a product, and returns what the supplier calls it.
+    /// Sends a product to the supplier, and returns the supplier's reference.
     ///
-    /// The key is the same for every attempt of a job, so that the supplier can tell a repetition.
+    /// The key is the same for every attempt of a job, so that the supplier recognizes a repetition.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Supplier {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the supplier told or not; telling again is harmless.
+    /// If the future is dropped, the supplier may or may not have the product; sending it again is harmless.
     pub async fn put(&self, product: &Product, key: JobId) -> Result<String, SupplierError> {
         let response = self
             .client
@@ -49,35 +49,35 @@ impl Supplier {
     }
 }
 
-/// What the supplier answers.
+/// The answer of the supplier.
 #[derive(Debug, Deserialize, Serialize)]
 struct Known {
     reference: String,
 }
 
-/// Why the supplier doesn't know of the product.
+/// Why the supplier did not accept the product.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupplierError {
-    /// No answer came, or none that can be read.
+    /// No answer came, or an unreadable one.
     #[error("the supplier could not be reached")]
     Unreachable(#[from] reqwest::Error),
-    /// It failed, and may not the next time.
+    /// The supplier failed; the next attempt may succeed.
     #[error("the supplier failed with {status}")]
     Failed {
-        /// What it answered.
+        /// The status of the answer.
         status: StatusCode,
     },
-    /// It asks for a pause.
+    /// The supplier asks for a pause.
     #[error("the supplier asks for a pause of {wait:?}")]
     Busy {
-        /// How long.
+        /// The length of the pause.
         wait: Duration,
     },
-    /// It doesn't want the product, now or ever.
+    /// The supplier refuses the product for good.
     #[error("the supplier refused with {status}")]
     Refused {
-        /// What it answered.
+        /// The status of the answer.
         status: StatusCode,
     },
 }

@@ -1,4 +1,4 @@
-//! What happened in the background, counted, for whoever waits for its end.
+//! Counts background work, for callers that wait for its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::queues::Queues;
 
-/// Counts attempts and retries, and wakes those who wait. Cheap to clone; all clones are the same tally.
+/// Counts attempts and retries, and wakes waiting callers. Cheap to clone; all clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct Tally(Arc<Counts>);
 
@@ -20,13 +20,13 @@ struct Counts {
 }
 
 impl Tally {
-    /// Tells how many attempts were made.
+    /// Returns the number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.0.attempts.load(Ordering::Relaxed)
     }
 
-    /// Tells how many attempts failed and were to be repeated.
+    /// Returns the number of failed attempts that will be retried.
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.0.retries.load(Ordering::Relaxed)
@@ -43,7 +43,7 @@ impl Tally {
     /// It may be dropped at any time.
     pub async fn idle(&self, queues: &Queues) -> Result<(), QueueError> {
         loop {
-            // Registered before the look, so that what happens in between is not missed.
+            // Registered before the check, so that an event in between is not missed.
             let settled = self.0.settled.notified();
             if queues.counts().await?.iter().all(|counts| counts.unfinished() == 0) {
                 return Ok(());

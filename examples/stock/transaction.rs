@@ -9,25 +9,25 @@ use tokio::task::spawn_blocking;
 
 use crate::database::{Database, DatabaseError};
 
-/// A transaction that a job has to itself: committed if the job succeeds, rolled back if it does anything else.
+/// A transaction that one job uses exclusively: committed if the job succeeds, rolled back otherwise.
 ///
-/// It takes the database's one write lock at its first use rather than at its beginning, so a job may talk to the
-/// network first and hold nobody up. It owns its connection; one that is dropped before its end is rolled back.
+/// It takes the database's only write lock at its first use rather than at its beginning, so a job may use the network
+/// first without delaying other writers. It owns its connection; a dropped transaction is rolled back.
 pub struct Tx {
     state: State,
 }
 
 enum State {
-    /// Nothing was asked of it yet.
+    /// The transaction was not used yet.
     Fresh(Connection),
-    /// It holds the write lock.
+    /// The transaction holds the write lock.
     Writing(Connection),
-    /// A query has the connection; that's what remains if its future was dropped.
+    /// A query uses the connection. The state remains if the query's future is dropped.
     Busy,
 }
 
 impl Tx {
-    /// Opens a connection of its own; the first half of `.unit_of_work(Tx::begin, Tx::end)`.
+    /// Opens a connection; the first half of `.unit_of_work(Tx::begin, Tx::end)`.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// What the database said.
+    /// The error of the database.
     ///
     /// # Cancel safety
     ///
@@ -65,15 +65,15 @@ impl Tx {
         Ok(answer?)
     }
 
-    /// Commits after a success and rolls back after anything else.
+    /// Commits after a success and rolls back otherwise.
     ///
     /// # Errors
     ///
-    /// It could not be committed; then the job has failed.
+    /// The transaction could not be committed; then the job has failed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves it committed or rolled back.
+    /// If the future is dropped, the transaction is committed or rolled back.
     pub async fn end(self, outcome: OutcomeKind) -> Result<(), DatabaseError> {
         match self.state {
             State::Fresh(_) => Ok(()),
@@ -88,7 +88,7 @@ impl Tx {
 }
 
 impl State {
-    /// Takes the write lock if that wasn't done before.
+    /// Takes the write lock if the transaction does not hold it yet.
     fn writing(self) -> Result<Connection, DatabaseError> {
         match self {
             Self::Fresh(connection) => {

@@ -18,7 +18,7 @@ use error::WebError;
 use page::Page;
 use snapshot::Snapshot;
 
-/// Routes requests: the page at `/`, its content as JSON at `/state`, new products to `/products`, the newest report.
+/// Creates the routes: the page at `/`, its content as JSON at `/state`, new products at `/products`, the newest report.
 pub fn router(shop: Shop, reports: Reports) -> Router {
     Router::new()
         .route("/", get(page))

@@ -10,10 +10,10 @@ use crate::database::Database;
 use crate::mailer::Mailer;
 use crate::transaction::Tx;
 
-/// Tells the shop's owner of a new product.
+/// Informs the shop's owner of a new product.
 ///
-/// A second run finds the first one's row in the outbox and sends nothing. If the program died between the sending and the
-/// commit, the second e-mail has the `Message-ID` of the first, by which mail programs tell that it's the same one.
+/// A second run finds the first run's row in the outbox and sends nothing. If the program died between sending and
+/// commit, the second e-mail has the `Message-ID` of the first, by which mail programs recognize duplicates.
 #[background_job(name = "stock.mail", queue = "mail", timeout = "30s", unique = "{sku}")]
 pub async fn mail_product(
     #[inject] database: &Database,
@@ -26,7 +26,7 @@ pub async fn mail_product(
         return Ok(());
     }
     let message_id = format!("<new-product-{sku}@stock.example>");
-    // An e-mail that can't be written today can't be written tomorrow; one that can't be sent is tried again.
+    // An e-mail that can't be written today can't be written tomorrow: cancel. One that can't be sent is retried.
     let mail = compose(&entry, &message_id).map_err(JobError::permanent)?;
     mailer.send(mail).await?;
     let sku = entry.product.sku;

@@ -1,17 +1,17 @@
-//! A closure as background work: somebody handles the new product.
+//! A closure as background work: resizes the photos of a new product.
 
 use std::time::Duration;
 
 use queue_core::CallScope;
 
-/// Handles a product for a while, or until the program stops.
+/// Resizes the photos of a product for `time`, or until the program stops.
 ///
-/// It is no job of its own but what a closure does: `queue.enqueue_fn(move |scope| resize_photos(scope, sku, time))`.
-/// A closure runs once at most, so it suits work that may get lost.
+/// A closure calls it, so it is not a job of its own: `queue.enqueue_fn(move |scope| resize_photos(scope, sku, time))`.
+/// A closure runs at most once, so it suits work that may get lost.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future ends the work without a word.
+/// Dropping the future ends the work without a log line.
 pub async fn resize_photos(scope: CallScope, sku: String, time: Duration) {
     tracing::info!(sku, "resizing the photos of the new product");
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The report of the stock.
+//! The stock report.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use crate::catalog::{self, Revision};
 use crate::report::Reports;
 use crate::transaction::Tx;
 
-/// Writes the report, unless one was written since that covers this revision of the catalogue.
+/// Writes the report, unless a report that covers this revision of the catalogue was written since.
 ///
-/// Many products at once thus make few reports, and the last product is in the last of them. The transaction is held
+/// So many new products cause few reports, and the last report includes the last product. The transaction is held
 /// while the files are written, so reports are written one after another; a second run finds its report written.
 #[background_job(name = "stock.report", queue = "reports", timeout = "1m")]
 pub async fn report_stock(
@@ -26,7 +26,7 @@ pub async fn report_stock(
     let entries = tx.run(catalog::list).await?;
     let newest = tx.run(catalog::revision).await?;
     tx.run(move |connection| catalog::note_report(connection, newest)).await?;
-    // If this fails, the note above is rolled back.
+    // If this fails, the record above is rolled back.
     spawn_blocking(move || reports.write(&entries)).await??;
     Ok(())
 }

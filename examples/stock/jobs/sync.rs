@@ -1,4 +1,4 @@
-//! The sync with the supplier.
+//! The synchronization with the supplier.
 
 use queue_core::{JobContext, JobError, background_job};
 
@@ -8,9 +8,9 @@ use crate::database::Database;
 use crate::supplier::{Supplier, SupplierError};
 use crate::transaction::Tx;
 
-/// Tells the supplier of a product and notes what the supplier calls it.
+/// Sends a product to the supplier and stores the supplier's reference.
 ///
-/// The supplier fails now and then; that is what the attempts are for. A second run puts the same product again, which
+/// The supplier fails now and then, so the job has many attempts. A second run sends the same product again, which
 /// changes nothing.
 #[background_job(
     name = "stock.sync",
@@ -33,7 +33,7 @@ pub async fn sync_product(
     Ok(())
 }
 
-/// Says what each answer of the supplier means for the next attempt.
+/// Returns what each answer of the supplier means for the next attempt.
 fn advise(error: SupplierError) -> JobError {
     match error {
         SupplierError::Refused { .. } => JobError::permanent(error),

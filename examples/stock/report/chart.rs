@@ -10,7 +10,7 @@ const WIDTH: u32 = 900;
 const HEADER: u32 = 80;
 const ROW: u32 = 26;
 
-/// Draws how many there are of each product, the first at the top, as SVG.
+/// Draws the stock of each product, the first at the top, as SVG.
 pub(super) fn draw(entries: &[Entry]) -> Result<String, BoxError> {
     let rows = u32::try_from(entries.len().max(1))?;
     // Rows are counted from the bottom.

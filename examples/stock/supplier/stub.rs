@@ -1,4 +1,4 @@
-//! A supplier to try the catalogue with, as unreliable as real ones.
+//! A supplier for trying out the catalogue, as unreliable as a real one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +11,12 @@ use axum::routing::put;
 
 use super::Known;
 
-/// Fails every so many requests with `503 Service Unavailable`, and answers all others.
+/// Fails one of `FAILS_EVERY` requests with `503 Service Unavailable`, and answers all others.
 pub fn router() -> Router {
     Router::new().route("/products/{sku}", put(accept)).with_state(Arc::default())
 }
 
-/// Of so many requests one fails.
+/// One of this many requests fails.
 const FAILS_EVERY: u64 = 3;
 
 async fn accept(State(requests): State<Arc<AtomicU64>>, Path(sku): Path<String>) -> Response {

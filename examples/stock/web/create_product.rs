@@ -1,4 +1,4 @@
-//! New products from outside.
+//! Creates products by POST requests.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use super::error::WebError;
 use crate::product::ProductForm;
 use crate::shop::Shop;
 
-/// Saves a product and answers at once; the rest is left to the background.
+/// Saves a product and answers at once; background jobs do the rest.
 pub(super) async fn create_product(
     State(shop): State<Shop>,
     body: Bytes,

@@ -1,4 +1,4 @@
-//! The answers to requests that can't be met.
+//! The error responses.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
@@ -10,16 +10,16 @@ use crate::database::DatabaseError;
 use crate::product::InvalidProduct;
 use crate::shop::AddError;
 
-/// Why a request can't be met.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WebError {
-    /// It is no JSON, or not that of a product.
+    /// The body is not JSON, or not that of a product.
     #[error("the body is not the JSON of a product")]
     Malformed { field: Option<String>, source: serde_json::Error },
-    /// The product is none.
+    /// The product is not valid.
     #[error("the product is not valid")]
     Invalid(#[from] InvalidProduct),
-    /// It was not added.
+    /// The product was not added.
     #[error(transparent)]
     NotAdded(#[from] AddError),
     /// The catalogue failed.
@@ -53,19 +53,16 @@ impl IntoResponse for WebError {
             Self::NotAdded(AddError::Database(_) | AddError::Queue(_))
             | Self::Database(_)
             | Self::Queue(_) => {
-                // The cause is the operator's to know.
+                // The cause is logged for the operator, and not sent to the client.
                 tracing::error!(error = chain(&self), "a request failed");
-                (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    json!({ "error": "this failed here; try again in a moment" }),
-                )
+                (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "internal error: try again in a moment" }))
             }
         };
         (status, Json(answer)).into_response()
     }
 }
 
-/// Returns what is wrong with the JSON: where, of which kind, and what was expected, without the value.
+/// Returns the problem of the JSON: the location, the kind and the expected type, without the value.
 fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     // As in `invalid type: string "…", expected i64 at line 1 column 9`.

@@ -25,7 +25,7 @@ impl fmt::Display for Page<'_> {
     }
 }
 
-/// Text of others, safe to stand anywhere in HTML.
+/// Text that is escaped for any position in HTML.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_others_can_neither_open_a_tag_nor_leave_an_attribute() {
+    fn escaped_text_can_neither_open_a_tag_nor_end_an_attribute() {
         let escaped = Escaped(r#"<script>'&"</script>"#).to_string();
 
         assert_eq!(escaped, "&lt;script&gt;&#39;&amp;&quot;&lt;/script&gt;");

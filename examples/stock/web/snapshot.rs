@@ -1,4 +1,4 @@
-//! What the page shows, at one moment.
+//! The content of the page at one moment.
 
 use std::cmp::Reverse;
 
@@ -14,13 +14,13 @@ use crate::shop::Shop;
 /// Products, jobs and the report.
 #[derive(Debug, Serialize)]
 pub(super) struct Snapshot {
-    /// In the order in which they were added.
+    /// The products, in the order in which they were added.
     pub(super) products: Vec<Entry>,
-    /// The newest first.
+    /// The jobs, newest first.
     pub(super) jobs: Vec<JobView>,
-    /// How many jobs are in which state; only states in which some are.
+    /// The number of jobs in each state that has any.
     pub(super) counts: Vec<(State, u64)>,
-    /// Up to which revision the report goes.
+    /// The revision that the report covers.
     pub(super) report: Option<Revision>,
 }
 
@@ -28,17 +28,17 @@ pub(super) struct Snapshot {
 #[derive(Debug, Serialize)]
 pub(super) struct JobView {
     pub(super) name: String,
-    /// The product that it is about.
+    /// The product of the job.
     pub(super) sku: Option<String>,
     pub(super) state: State,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub(super) error: Option<String>,
 }
 
 impl Snapshot {
-    /// How many jobs are shown.
+    /// The number of jobs shown.
     const SHOWN: usize = 500;
 
     pub(super) async fn take(shop: &Shop) -> Result<Self, WebError> {
@@ -58,7 +58,7 @@ impl Snapshot {
     }
 }
 
-/// Lists the jobs of a queue.
+/// Returns the jobs of a queue.
 async fn listed(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
     let (mut jobs, mut page) = (Vec::new(), PageRequest::first(1_000));
     loop {

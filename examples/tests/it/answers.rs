@@ -1,4 +1,4 @@
-//! Every request gets an answer that says what is wrong and where.
+//! Every error response names the problem and its location.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use stock::{http, web};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-/// The routes over an empty catalogue, without anything that works in the background.
+/// The routes over an empty catalogue, without background workers.
 struct Site {
     router: Router,
     queues: Queues,
@@ -68,7 +68,7 @@ async fn a_product_is_created_and_its_work_is_enqueued() -> Result<(), BoxError>
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_refused_with_its_place() -> Result<(), BoxError> {
+async fn a_body_that_is_not_json_is_refused_with_the_location() -> Result<(), BoxError> {
     let site = Site::new()?;
 
     let (status, answer) = site.post("{\n\"sku\": oops}").await?;
@@ -79,7 +79,7 @@ async fn a_body_that_is_no_json_is_refused_with_its_place() -> Result<(), BoxErr
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_product_is_told_what_one_is() -> Result<(), BoxError> {
+async fn the_error_for_another_json_value_describes_a_product() -> Result<(), BoxError> {
     let site = Site::new()?;
 
     let (status, answer) = site.post("[]").await?;
@@ -104,7 +104,7 @@ async fn a_field_of_the_wrong_kind_is_named() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_misspelt_field_is_named_with_those_that_there_are() -> Result<(), BoxError> {
+async fn a_misspelt_field_is_named_with_the_known_fields() -> Result<(), BoxError> {
     let site = Site::new()?;
 
     let (status, answer) = site.post(&TEA.replace("price_cents", "price")).await?;
@@ -116,7 +116,7 @@ async fn a_misspelt_field_is_named_with_those_that_there_are() -> Result<(), Box
 }
 
 #[tokio::test]
-async fn all_fields_that_are_not_valid_are_named_at_once() -> Result<(), BoxError> {
+async fn all_invalid_fields_are_named_together() -> Result<(), BoxError> {
     let site = Site::new()?;
 
     let (status, answer) = site.post(&TEA.replace("TEA", " ").replace("450", "-1")).await?;
@@ -124,7 +124,7 @@ async fn all_fields_that_are_not_valid_are_named_at_once() -> Result<(), BoxErro
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
         answer["fields"],
-        json!({ "sku": "must not be empty", "price_cents": "must not be negative, and it is -1" })
+        json!({ "sku": "must not be empty", "price_cents": "must not be negative, but is -1" })
     );
     Ok(())
 }
@@ -137,9 +137,9 @@ async fn a_sku_that_is_taken_is_a_conflict_and_enqueues_nothing() -> Result<(), 
     let (status, answer) = site.post(TEA).await?;
 
     assert_eq!(status, StatusCode::CONFLICT);
-    assert_eq!(answer, json!({ "error": "there is a product with the SKU TEA already", "field": "sku" }));
+    assert_eq!(answer, json!({ "error": "a product with the SKU TEA exists already", "field": "sku" }));
     let unfinished: u64 = site.queues.counts().await?.iter().map(|queue| queue.unfinished()).sum();
-    assert_eq!(unfinished, 4, "those of the first one");
+    assert_eq!(unfinished, 4, "the jobs of the first product");
     Ok(())
 }
 
@@ -171,7 +171,7 @@ async fn the_state_lists_products_and_jobs() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_report_that_is_not_there_yet_is_not_found() -> Result<(), BoxError> {
+async fn a_missing_report_is_not_found() -> Result<(), BoxError> {
     let site = Site::new()?;
 
     let (status, _) = site.get("/report.svg").await?;
@@ -185,7 +185,7 @@ fn a_port_that_is_taken_is_named_with_what_to_do() -> Result<(), BoxError> {
     let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = other.local_addr()?.port();
 
-    let error = http::listen(port).expect_err("somebody else has it").to_string();
+    let error = http::listen(port).expect_err("the port is in use").to_string();
 
     assert!(error.starts_with(&format!("port {port} is taken")) && error.contains("--port"), "{error}");
     Ok(())

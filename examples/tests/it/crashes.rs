@@ -1,4 +1,4 @@
-//! Wherever the program dies, each effect is there once.
+//! Wherever the program crashes, each effect happens once.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,7 +19,7 @@ use stock::report::Reports;
 use stock::supplier::Supplier;
 use tempfile::TempDir;
 
-/// Mail servers that know an e-mail again by its `Message-ID`.
+/// A mail server that recognizes an e-mail by its `Message-ID`.
 #[derive(Default)]
 struct Mails(Mutex<BTreeSet<String>>);
 
@@ -32,7 +32,7 @@ impl Mailer for Mails {
     }
 }
 
-/// Charges, each with the key that it was made by. A charge with the key of an earlier one is the earlier one.
+/// Charges, each with its key. A charge with the key of an earlier one counts as the same.
 #[derive(Default)]
 struct Till(Mutex<Vec<Option<JobId>>>);
 
@@ -49,25 +49,25 @@ impl Till {
     }
 }
 
-/// Charges again if it's run again.
+/// Charges again if it runs again.
 #[background_job]
 async fn sell_carelessly(#[inject] till: &Till) {
     till.charge(None).await;
 }
 
-/// Charges by a key that is the same for each of its runs.
+/// Charges with a key that is the same in each run.
 #[background_job]
 async fn sell_by_key(#[inject] till: &Till, #[inject] context: &JobContext) {
     till.charge(Some(context.id())).await;
 }
 
-/// Charges in the very step in which the job completes.
+/// Charges in the step in which the job completes.
 #[background_job]
 async fn sell_as_it_completes(#[inject] sale: &mut Sale) {
     sale.add_charge().await;
 }
 
-/// A unit of work that settles: what it was told is done if the job's completion is recorded, and not otherwise.
+/// A unit of work that settles: its charges are made if the job's completion is recorded, and not otherwise.
 struct Sale {
     queue: KitQueue,
     till: Arc<Till>,
@@ -91,7 +91,7 @@ impl Sale {
     }
 }
 
-/// What an invariant is asked of.
+/// The state that an invariant checks.
 struct Shop {
     mails: Arc<Mails>,
     till: Arc<Till>,
@@ -99,7 +99,7 @@ struct Shop {
     _folder: TempDir,
 }
 
-/// The application's own services over a catalogue with one product, and a job about that.
+/// The application's own services over a catalogue with one product, and a job for that product.
 async fn shop<J: Job>(job: J) -> Result<(TestKit, Shop), BoxError> {
     let (mails, till) = (Arc::new(Mails::default()), Arc::new(Till::default()));
     let folder = tempfile::tempdir()?;
@@ -107,7 +107,7 @@ async fn shop<J: Job>(job: J) -> Result<(TestKit, Shop), BoxError> {
     let reports = Reports::new(folder.path().join("reports"));
     let services =
         stock::app::services(database.clone(), reports, mails.clone(), Supplier::new("http://unused"));
-    // The kit's queue is there once the kit is.
+    // The kit's queue exists once the kit is built.
     let queue = Arc::new(OnceLock::<KitQueue>::new());
     let (of, charged) = (queue.clone(), till.clone());
     let begin = move |context: JobContext| {
@@ -134,9 +134,9 @@ fn charged_once((_, shop): &(TestKit, Shop)) -> Result<(), String> {
     if charges == 1 { Ok(()) } else { Err(format!("charged {charges} times")) }
 }
 
-/// The application's own job: it may send twice, and then it's the same e-mail.
+/// The application's own job: it may send twice, but then it is the same e-mail.
 #[tokio::test(start_paused = true)]
-async fn wherever_the_program_dies_there_is_one_email_and_it_is_noted() -> Result<(), BoxError> {
+async fn wherever_the_program_crashes_one_email_is_sent_and_recorded() -> Result<(), BoxError> {
     let setup = async || shop(mail_product::new("TEA")).await;
 
     let explored = crash_everywhere(setup).check(|(_, shop)| -> Result<(), String> {
@@ -155,7 +155,7 @@ async fn wherever_the_program_dies_there_is_one_email_and_it_is_noted() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_charges_twice_is_caught_at_its_line() {
+async fn a_job_that_charges_twice_is_reported_with_its_line() {
     let found = crash_everywhere(async || shop(sell_carelessly::new()).await).check(charged_once).await;
 
     let Err(ExploreError::Broken { breaks, .. }) = &found else { panic!("{found:?}") };
@@ -166,7 +166,7 @@ async fn a_job_that_charges_twice_is_caught_at_its_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_charges_as_it_completes_charges_once() -> Result<(), ExploreError> {
+async fn a_job_that_charges_on_completion_charges_once() -> Result<(), ExploreError> {
     let explored =
         crash_everywhere(async || shop(sell_as_it_completes::new()).await).check(charged_once).await?;
 
@@ -175,7 +175,7 @@ async fn one_that_charges_as_it_completes_charges_once() -> Result<(), ExploreEr
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_charges_by_a_key_charges_once() -> Result<(), ExploreError> {
+async fn a_job_that_charges_with_a_key_charges_once() -> Result<(), ExploreError> {
     let explored = crash_everywhere(async || shop(sell_by_key::new()).await).check(charged_once).await?;
 
     assert!(explored.crashes >= 3, "{explored:?}");

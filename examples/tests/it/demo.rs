@@ -1,4 +1,4 @@
-//! The demo does all it should, in-process and without waiting.
+//! The demo does all of its work, in-process and without real waiting.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn settings(folder: &Path) -> Settings {
 }
 
 #[tokio::test]
-async fn the_demo_leaves_nothing_undone_and_shows_retries() -> Result<(), BoxError> {
+async fn the_demo_finishes_all_work_and_shows_retries() -> Result<(), BoxError> {
     for queue in [QueueKind::Sqlite, QueueKind::Memory] {
         let folder = tempfile::tempdir()?;
         let mut settings = settings(folder.path());
@@ -56,6 +56,6 @@ async fn the_demo_starts_afresh_in_its_own_folder() -> Result<(), BoxError> {
     let again = demo::run(&settings).await?;
 
     assert_eq!(again.missing(), Vec::<String>::new());
-    assert_eq!(again.mailed, 1, "that of the first run is gone");
+    assert_eq!(again.mailed, 1, "the e-mail of the first run is deleted");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A folder is emptied only if nobody wants what is in it.
+//! A folder is emptied only if the application may delete its content.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use queue_core::BoxError;
 use stock::data_dir::{DataError, DataFolder};
 
 #[test]
-fn a_folder_of_somebody_else_is_left_alone() -> Result<(), BoxError> {
+fn a_folder_with_foreign_files_is_left_alone() -> Result<(), BoxError> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("thesis.txt"), "the only copy")?;
 
-    let opened = DataFolder::open(folder.path()).expect_err("it is not ours");
-    let emptied = DataFolder::open_fresh(folder.path()).expect_err("it is not ours");
+    let opened = DataFolder::open(folder.path()).expect_err("the folder has foreign files");
+    let emptied = DataFolder::open_fresh(folder.path()).expect_err("the folder has foreign files");
 
     assert!(matches!(opened, DataError::Foreign { .. }), "{opened}");
     assert!(matches!(emptied, DataError::Foreign { .. }), "{emptied}");
@@ -24,7 +24,7 @@ fn a_catalogue_that_is_in_use_is_never_emptied_for_a_demo() -> Result<(), BoxErr
     let folder = tempfile::tempdir()?;
     DataFolder::open(folder.path())?;
 
-    let emptied = DataFolder::open_fresh(folder.path()).expect_err("it is to be kept");
+    let emptied = DataFolder::open_fresh(folder.path()).expect_err("the catalogue must be kept");
 
     assert!(matches!(emptied, DataError::Foreign { .. }), "{emptied}");
     Ok(())

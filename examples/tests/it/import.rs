@@ -1,4 +1,4 @@
-//! A file that can't be imported is named, with the line and the column.
+//! The error for a file that can't be imported names the file, the line and the column.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use queue_core::error::chain;
 use stock::import;
 use stock::settings::Settings;
 
-/// Imports a file of this content, and gives the message.
+/// Imports a file with this content, and returns the error message.
 fn import_error(content: &[u8]) -> Result<String, BoxError> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("products.csv");
@@ -18,13 +18,13 @@ fn import_error(content: &[u8]) -> Result<String, BoxError> {
 }
 
 #[test]
-fn the_products_of_the_demo_are_all_right() -> Result<(), BoxError> {
+fn the_products_of_the_demo_are_valid() -> Result<(), BoxError> {
     assert_eq!(import::read(&Settings::new().products())?.len(), 12);
     Ok(())
 }
 
 #[test]
-fn a_value_that_is_no_number_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
+fn a_value_that_is_not_a_number_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
     let message = import_error(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,cheap,2\n")?;
 
     assert_eq!(message, "FILE, line 3, column `price_cents`: `cheap`: invalid digit found in string");
@@ -32,10 +32,10 @@ fn a_value_that_is_no_number_is_shown_with_its_line_and_column() -> Result<(), B
 }
 
 #[test]
-fn a_product_that_is_not_valid_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
+fn an_invalid_product_is_shown_with_its_line_and_column() -> Result<(), BoxError> {
     let message = import_error(b"sku,name,price_cents,stock\nA,a,-1,2\n")?;
 
-    assert_eq!(message, "FILE, line 2: `price_cents` must not be negative, and it is -1");
+    assert_eq!(message, "FILE, line 2: `price_cents` must not be negative, but is -1");
     Ok(())
 }
 
@@ -48,10 +48,10 @@ fn a_column_that_is_missing_is_named() -> Result<(), BoxError> {
 }
 
 #[test]
-fn a_product_that_comes_twice_is_shown_with_its_line() -> Result<(), BoxError> {
+fn a_duplicate_product_is_shown_with_its_line() -> Result<(), BoxError> {
     let message = import_error(b"sku,name,price_cents,stock\nA,a,1,2\nB,b,1,2\nA,c,1,2\n")?;
 
-    assert_eq!(message, "FILE, line 4, column `sku`: `A` was there before");
+    assert_eq!(message, "FILE, line 4, column `sku`: `A` is a duplicate");
     Ok(())
 }
 
@@ -64,7 +64,7 @@ fn a_line_of_another_length_is_named() -> Result<(), BoxError> {
 }
 
 #[test]
-fn a_file_that_is_not_text_is_said_to_be_none() -> Result<(), BoxError> {
+fn a_file_that_is_not_text_is_refused() -> Result<(), BoxError> {
     let message = import_error(b"sku,name,price_cents,stock\nA,\xff\xfe,1,2\n")?;
 
     assert!(message.contains("FILE can't be read as CSV") && message.contains("UTF-8"), "{message}");
@@ -72,7 +72,7 @@ fn a_file_that_is_not_text_is_said_to_be_none() -> Result<(), BoxError> {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let error = import::read(Path::new("/nowhere/products.csv")).expect_err("there is no such file");
 
     assert!(error.to_string().contains("/nowhere/products.csv"), "{error}");

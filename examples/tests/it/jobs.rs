@@ -1,4 +1,4 @@
-//! Each job may run more than once and has its effect once.
+//! Each job may run more than once but has its effect once.
 
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use stock::report::Reports;
 use stock::supplier::Supplier;
 use tempfile::TempDir;
 
-/// Keeps what it is given, and fails at first.
+/// A mailer that keeps the e-mails it receives, and fails at first.
 #[derive(Default)]
 struct FlakyMailer {
     failures: usize,
@@ -42,7 +42,7 @@ impl Mailer for FlakyMailer {
     async fn send(&self, mail: Message) -> Result<(), BoxError> {
         let mut given = self.given();
         given.push(mail);
-        if given.len() <= self.failures { Err("the server is away".into()) } else { Ok(()) }
+        if given.len() <= self.failures { Err("the server is unavailable".into()) } else { Ok(()) }
     }
 }
 
@@ -73,7 +73,7 @@ impl Fixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_email_is_tried_again_until_it_is_sent_and_then_noted() -> Result<(), BoxError> {
+async fn an_email_is_retried_until_it_is_sent_and_then_recorded() -> Result<(), BoxError> {
     let mailer = FlakyMailer::failing(2);
     let fixture = Fixture::new(mailer.clone())?;
     fixture.add("TEA").await?;
@@ -108,7 +108,7 @@ async fn every_attempt_to_send_an_email_has_the_same_message_id_and_says_what_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_email_that_was_noted_is_not_sent_again() -> Result<(), BoxError> {
+async fn a_recorded_email_is_not_sent_again() -> Result<(), BoxError> {
     let mailer = FlakyMailer::failing(0);
     let fixture = Fixture::new(mailer.clone())?;
     fixture.add("TEA").await?;
@@ -123,7 +123,7 @@ async fn an_email_that_was_noted_is_not_sent_again() -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_about_no_product_is_given_up() -> Result<(), BoxError> {
+async fn a_job_without_a_product_is_cancelled() -> Result<(), BoxError> {
     let mailer = FlakyMailer::failing(0);
     let fixture = Fixture::new(mailer.clone())?;
     fixture.kit.queue().enqueue(mail_product::new("TEA")).await?;
@@ -136,12 +136,12 @@ async fn a_job_about_no_product_is_given_up() -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_failed_job_wrote_is_rolled_back() -> Result<(), BoxError> {
+async fn the_writes_of_a_failed_job_are_rolled_back() -> Result<(), BoxError> {
     let fixture = Fixture::new(FlakyMailer::failing(0))?;
     fixture.add("TEA").await?;
     fixture.kit.queue().enqueue(report_stock::new(1)).await?;
 
-    // The folder for reports isn't there.
+    // The folder for reports does not exist.
     fixture.kit.step().await?;
     let after_failure = fixture.database.run(catalog::reported).await?;
     fs::create_dir(fixture.folder.path().join("reports"))?;

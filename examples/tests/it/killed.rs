@@ -1,6 +1,6 @@
-//! Killed in mid-work and started again: work goes on.
+//! A process that was killed and started again continues its work.
 //!
-//! The test runs this program once more as the process that is killed.
+//! The test runs this program once more as the process that it kills.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -31,11 +31,11 @@ fn settings(folder: &Path, queue: &str) -> Result<Settings, BoxError> {
     Ok(settings)
 }
 
-/// The process that is killed: adds products, says so, and goes on working.
+/// The process that is killed: adds products, prints a line, and continues to work.
 #[tokio::test(flavor = "multi_thread")]
 async fn work_until_killed() -> Result<(), BoxError> {
     let (Ok(folder), Ok(queue)) = (std::env::var(FOLDER), std::env::var(QUEUE)) else {
-        // Among the other tests this one has nothing to do.
+        // When run as a test among the others, this function returns at once.
         return Ok(());
     };
     let settings = settings(Path::new(&folder), &queue)?;
@@ -50,17 +50,17 @@ async fn work_until_killed() -> Result<(), BoxError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_process_left_undone_is_done_by_the_next() -> Result<(), BoxError> {
-    is_done_by_the_next("sqlite").await
+async fn the_next_process_finishes_the_work_of_a_killed_one() -> Result<(), BoxError> {
+    the_next_finishes_the_work("sqlite").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_it_is_on_a_server() -> Result<(), BoxError> {
+async fn the_next_process_finishes_the_work_of_a_killed_one_on_a_server() -> Result<(), BoxError> {
     let server = Postgres::start(Durability::Process, &[])?;
-    is_done_by_the_next(&server.url("postgres")).await
+    the_next_finishes_the_work(&server.url("postgres")).await
 }
 
-async fn is_done_by_the_next(queue: &str) -> Result<(), BoxError> {
+async fn the_next_finishes_the_work(queue: &str) -> Result<(), BoxError> {
     let folder = tempfile::tempdir()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["--exact", "killed::work_until_killed", "--nocapture"])

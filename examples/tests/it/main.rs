@@ -1,4 +1,4 @@
-//! Holds the application to what it promises: clear answers, work that is done once, and a demo that ends well.
+//! Tests the application: clear error messages, work that is done once, and a demo that completes.
 
 mod answers;
 mod crashes;

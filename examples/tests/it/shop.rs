@@ -1,4 +1,4 @@
-//! What an earlier run left undone is taken up again, and nothing else.
+//! The unfinished work of an earlier run is continued, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use stock::queues::Queues;
 use stock::shop::Shop;
 
 #[tokio::test]
-async fn products_with_work_left_are_taken_up_until_it_is_done() -> Result<(), BoxError> {
+async fn products_with_unfinished_work_are_enqueued_until_it_is_done() -> Result<(), BoxError> {
     let folder = tempfile::tempdir()?;
     let database = Database::open(folder.path().join("stock.db"))?;
     let form = ProductForm { sku: "TEA".to_owned(), name: "Tea".to_owned(), price_cents: 1, stock: 2 };
     let product = form.check()?;
     database.run(move |connection| catalog::add(connection, &product)).await?;
-    // The queue of the earlier run is gone with its jobs.
+    // The queue of the earlier run is lost with its jobs.
     let queues = Queues::over(Arc::new(MemoryQueue::new()));
     let shop = Shop { database: database.clone(), queues, photo_time: Duration::ZERO };
 

@@ -1,4 +1,4 @@
-//! A job's transaction is committed after a success, and after nothing else.
+//! A job's transaction is committed after a success, and rolled back otherwise.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -17,7 +17,7 @@ fn database() -> Result<(Arc<Database>, TempDir), BoxError> {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_after_a_success_alone() -> Result<(), BoxError> {
+async fn writes_are_committed_only_after_a_success() -> Result<(), BoxError> {
     let (database, _folder) = database()?;
     let ends = [
         (OutcomeKind::Failure, None),
@@ -38,7 +38,7 @@ async fn what_was_written_is_there_after_a_success_alone() -> Result<(), BoxErro
 }
 
 #[tokio::test]
-async fn a_transaction_that_was_not_used_yet_holds_nobody_up() -> Result<(), BoxError> {
+async fn an_unused_transaction_blocks_no_writer() -> Result<(), BoxError> {
     let (database, _folder) = database()?;
     let idle = Tx::begin(database.clone()).await?;
 
@@ -52,13 +52,13 @@ async fn a_transaction_that_was_not_used_yet_holds_nobody_up() -> Result<(), Box
 }
 
 #[tokio::test]
-async fn a_transaction_whose_user_was_dropped_half_way_is_not_committed() -> Result<(), BoxError> {
+async fn a_transaction_whose_query_was_dropped_is_not_committed() -> Result<(), BoxError> {
     let (database, _folder) = database()?;
     let mut tx = Tx::begin(database.clone()).await?;
     let (go_on, held) = mpsc::channel::<()>();
     {
         let mut query = pin!(tx.run(move |connection| {
-            // Ends when the other side is dropped.
+            // Returns when the other side is dropped.
             let _: Result<(), _> = held.recv();
             catalog::note_report(connection, 7)
         }));
