@@ -1,6 +1,6 @@
-//! What the benchmarks of the hot paths work on.
+//! The setup of the benchmarks of hot paths.
 //!
-//! What can't be set up is a mistake here, and ends the benchmark with its text.
+//! A failing setup is a bug here, and ends the benchmark with a message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use queue_core::{
 };
 use queue_tokio::MemoryQueue;
 
-/// Counts what it's told, so that no job is optimized away.
+/// Counts its calls, so that no job is optimized away.
 #[derive(Debug, Default)]
 pub struct Tally(AtomicU64);
 
@@ -22,7 +22,7 @@ impl Tally {
     }
 }
 
-/// Made for each attempt.
+/// A scoped service, created for each attempt.
 #[derive(Debug)]
 pub struct Repo(Arc<Tally>);
 
@@ -32,13 +32,13 @@ pub async fn welcome(#[inject] tally: &Tally, user_id: u64, template: &str) {
     tally.add(user_id, template);
 }
 
-/// The same, with a service of its own.
+/// The same, with a scoped service.
 #[background_job]
 pub async fn welcome_by_repo(#[inject] repo: &Repo, user_id: u64, template: &str) {
     repo.0.add(user_id, template);
 }
 
-/// The same, which asks for its context.
+/// The same, with its context injected.
 #[background_job]
 pub async fn welcome_in_context(
     #[inject] tally: &Tally,
@@ -49,7 +49,7 @@ pub async fn welcome_in_context(
     tally.add(user_id + u64::from(context.attempt()), template);
 }
 
-/// The clock of attempts, and their threads, of which they need none.
+/// The environment of attempts: a clock, and blocking threads, which they do not need.
 struct Idle;
 
 impl Clock for Idle {
@@ -68,10 +68,10 @@ impl Blocking for Idle {
     }
 }
 
-/// Takes deliveries to settlements, as the hosted loop does.
+/// Creates a runner that turns deliveries into settlements, as the hosted loop does.
 #[must_use]
 pub fn runner() -> AttemptRunner {
-    // All that the graph needs is registered right here.
+    // All dependencies are registered here.
     let services = Services::builder()
         .singleton(Tally::default())
         .scoped_fn(|tally: Arc<Tally>| Repo(tally))
@@ -82,7 +82,7 @@ pub fn runner() -> AttemptRunner {
     AttemptRunner::new(jobs, services, Arc::new(MemoryQueue::unbounded()), &[], environment)
 }
 
-/// Gives so many deliveries of a job, as a queue in memory hands them out.
+/// Returns `jobs` deliveries of a job, as an in-memory queue would.
 #[must_use]
 pub fn delivered(job: impl Fn() -> NewJob, count: usize) -> Vec<Delivery> {
     let queue = MemoryQueue::unbounded();
@@ -90,14 +90,14 @@ pub fn delivered(job: impl Fn() -> NewJob, count: usize) -> Vec<Delivery> {
         queue.push((0..count).map(|_| job()).collect()).await?;
         queue.claim(&Demand::new("default", count)).await
     });
-    // A queue in memory without a bound refuses only what is wrong with a job.
+    // An unbounded in-memory queue refuses only invalid jobs.
     claimed.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Turns a delivery to one from a queue that stores text.
+/// Converts a delivery to one from a queue that stores text.
 #[must_use]
 pub fn stored(mut delivery: Delivery) -> Delivery {
-    // It's a number and a text, which any JSON can say.
+    // The payload is a number and a text, which JSON can always represent.
     let text = delivery.body.encode().unwrap_or_else(|error| panic!("{error}"));
     delivery.body = Body::stored(text);
     delivery

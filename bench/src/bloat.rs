@@ -1,7 +1,7 @@
-//! Whether our queue on a PostgreSQL server stays as it is: after many jobs, beside a transaction that keeps vacuum from
-//! removing what has gone, and after the server was killed.
+//! Measures whether the queue on PostgreSQL keeps its speed: after many jobs, beside an open transaction that keeps vacuum from
+//! removing dead rows, and after the server was killed.
 //!
-//! Ours alone, once, in this process; each of the three has a fresh server.
+//! Only this project's queue, once, in this process; each of the three parts has a fresh server.
 
 mod backpressure;
 mod phases;
@@ -16,41 +16,41 @@ use crate::server::Server;
 pub(crate) use phases::Step;
 pub(crate) use recovery::Recovery;
 
-/// How much is put through the queue.
+/// The sizes of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(crate) struct Setup {
-    /// How many jobs go through, told apart in ten parts.
+    /// The number of jobs, reported in ten parts.
     #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(10_000..))]
     jobs: u64,
-    /// How many go through while a transaction is open elsewhere, told apart in ten parts.
+    /// The number of jobs while a transaction is open elsewhere, reported in ten parts.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..))]
     held: u64,
-    /// How often the server is killed.
+    /// The number of times the server is killed.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     kills: u32,
 }
 
 impl Setup {
-    /// Whether it's all by default, so that the results may be kept.
+    /// Returns whether all sizes are the defaults, so that the results may be stored.
     fn is_complete(&self) -> bool {
         *self == Self { jobs: 10_000_000, held: 1_000_000, kills: 5 }
     }
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// Where the jobs were kept.
+    /// The server of the jobs.
     pub(crate) place: String,
-    /// What each part of the jobs cost.
+    /// The cost of each part of the jobs.
     pub(crate) steps: Vec<Step>,
     /// The same, beside an open transaction.
     pub(crate) held: Vec<Step>,
-    /// How it went on after each death of the server.
+    /// The recovery after each kill of the server.
     pub(crate) recoveries: Vec<Recovery>,
 }
 
-/// Measures all three, shows what was found, and keeps it if it's complete.
+/// Measures all three parts, prints the results, and stores them if they are complete.
 pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
     let server = Server::start()?;
     let place = server.told()?;
@@ -64,7 +64,7 @@ pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
         .publish(setup.is_complete(), "a run with all settings by default")
 }
 
-/// Makes one for each, so that nothing of one goes on beside the next.
+/// Creates a runtime for each part, so that no task of one runs beside the next.
 fn runtime() -> anyhow::Result<Runtime> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
 }

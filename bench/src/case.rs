@@ -1,4 +1,4 @@
-//! What one measurement is of: a system under a load.
+//! A case: a system under a load.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::suite::Suite;
 
-/// A system that is measured.
+/// A measured system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Contender {
     /// `MemoryQueue` and `QueueService` in a `Host`.
     QueueTokio,
-    /// `SqliteQueue`, and the same.
+    /// `SqliteQueue`, with the same service.
     QueueSqlite,
-    /// `PostgresQueue`, and the same.
+    /// `PostgresQueue`, with the same service.
     QueuePostgres,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
     Baseline,
@@ -25,13 +25,13 @@ pub(crate) enum Contender {
     Spawn,
     /// apalis with its `MemoryStorage`.
     Apalis,
-    /// A `Vec` of payloads: what a job weighs before anybody queues it.
+    /// A `Vec` of payloads: the memory of a job without a queue.
     Payload,
     /// effectum.
     Effectum,
     /// apalis with its `SqliteStorage`.
     ApalisSqlite,
-    /// Statements through the plain driver: what SQLite or PostgreSQL gives at most.
+    /// Statements through the plain driver: the upper bound of SQLite or PostgreSQL.
     Raw,
     /// graphile_worker.
     GraphileWorker,
@@ -51,20 +51,20 @@ impl Contender {
         matches!(self, Self::QueueTokio | Self::QueueSqlite | Self::QueuePostgres)
     }
 
-    /// Those that keep jobs in memory until a worker takes them.
+    /// The systems that keep jobs in memory until a worker takes them.
     pub(crate) const QUEUES: [Self; 4] = [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Apalis];
-    /// Those that run jobs from memory.
+    /// The systems that run jobs from memory.
     pub(crate) const RUNNERS: [Self; 5] =
         [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Spawn, Self::Apalis];
-    /// Those that hold jobs in memory, run or not.
+    /// The systems that keep jobs in memory, run or not.
     pub(crate) const HOLDERS: [Self; 6] =
         [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Spawn, Self::Apalis, Self::Payload];
-    /// Those that keep jobs in an SQLite file.
+    /// The systems that keep jobs in an SQLite file.
     pub(crate) const FILES: [Self; 3] = [Self::QueueSqlite, Self::Effectum, Self::ApalisSqlite];
-    /// Those, and what SQLite gives at most.
+    /// The same, and the upper bound of SQLite.
     pub(crate) const FILES_AND_RAW: [Self; 4] =
         [Self::QueueSqlite, Self::Effectum, Self::ApalisSqlite, Self::Raw];
-    /// Those that keep jobs in PostgreSQL.
+    /// The systems that keep jobs in PostgreSQL.
     pub(crate) const SERVED: [Self; 6] = [
         Self::QueuePostgres,
         Self::GraphileWorker,
@@ -73,7 +73,7 @@ impl Contender {
         Self::Sqlxmq,
         Self::Fang,
     ];
-    /// Those, and what PostgreSQL gives at most.
+    /// The same, and the upper bound of PostgreSQL.
     pub(crate) const SERVED_AND_RAW: [Self; 7] = [
         Self::QueuePostgres,
         Self::GraphileWorker,
@@ -83,10 +83,10 @@ impl Contender {
         Self::Fang,
         Self::Raw,
     ];
-    /// Those in PostgreSQL that take many jobs in a call.
+    /// The systems on PostgreSQL that take many jobs in a call.
     pub(crate) const SERVED_IN_BULK: [Self; 5] =
         [Self::QueuePostgres, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Raw];
-    /// Those in PostgreSQL that may keep up with 2,000 jobs a second. graphile_worker leaves thousands lying then.
+    /// The systems on PostgreSQL that may keep up with 2,000 jobs per second. graphile_worker falls thousands of jobs behind.
     pub(crate) const SERVED_AT_2000: [Self; 4] =
         [Self::QueuePostgres, Self::ApalisPostgres, Self::Sqlxmq, Self::Raw];
 }
@@ -99,9 +99,9 @@ impl fmt::Display for Contender {
             Self::QueuePostgres => "queue-postgres",
             Self::Baseline => "the baseline",
             Self::Mpsc => "tokio mpsc, shared receiver",
-            Self::Spawn => "tokio::spawn a job",
+            Self::Spawn => "one tokio::spawn per job",
             Self::Apalis => "apalis MemoryStorage",
-            Self::Payload => "the payloads alone",
+            Self::Payload => "payloads only",
             Self::Effectum => "effectum, its default NORMAL",
             Self::ApalisSqlite => "apalis-sqlite, its default OFF",
             Self::Raw => "raw statements",
@@ -124,7 +124,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Names the system, and how it was set where that is not as in the other rows.
+    /// Returns the system's name, with the settings that differ from those of the other rows.
     pub(crate) fn label(&self) -> String {
         match self.load {
             Load::Drain { workers } if workers != WORKERS => format!("{}, {workers} workers", self.system),

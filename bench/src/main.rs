@@ -1,8 +1,8 @@
-//! Measures the queue beside its peers, in one run, and writes down what came of it.
+//! Measures the queue and its peers in one run, and stores the results.
 //!
-//! Systems alternate (A B C A B C …), so that what else the machine does falls on all alike, and a figure counts as a
-//! ratio within its round. Each measurement is a child process of its own: nothing of one system's memory, threads or
-//! CPU time is in another's figures. `README.md` says what each workload is.
+//! Systems alternate (A B C A B C …), so that other load on the machine affects all alike, and a figure counts as a
+//! ratio within its round. Each measurement is a child process of its own, so that memory, threads and CPU time of one system
+//! are in no other's figures. `README.md` describes the workloads.
 
 mod bloat;
 mod case;
@@ -42,16 +42,16 @@ enum Command {
     Sqlite(Setup),
     /// Measures the systems that keep jobs on a PostgreSQL server.
     Postgres(Setup),
-    /// Measures what a job costs ours, in memory and in an SQLite file, as something grows.
+    /// Measures how the cost of a job of this project changes as something grows, in memory and in an SQLite file.
     Curves(Setup),
-    /// Measures whether ours on a PostgreSQL server stays as it is: after many jobs, beside a transaction that stays open,
-    /// and after the server was killed.
+    /// Measures whether queue-postgres keeps its speed: after many jobs, beside an open transaction, and after the server was
+    /// killed.
     PostgresBloat(bloat::Setup),
-    /// Measures whether ours in memory and in an SQLite file stays as it is while many jobs go through it.
+    /// Measures whether queue-tokio and queue-sqlite keep their speed while many jobs pass through.
     Soak(soak::Setup),
     /// Measures one suite after the other.
     All(Setup),
-    /// Makes one measurement in this process and prints it as JSON; what each round calls.
+    /// Makes one measurement in this process and prints it as JSON; each round calls it.
     #[command(hide = true)]
     Measure {
         /// The case, as JSON.
@@ -59,33 +59,33 @@ enum Command {
     },
 }
 
-/// What is measured, and how thoroughly.
+/// The selection of measurements.
 #[derive(Clone, Debug, Args)]
 struct Setup {
-    /// How many rounds count, after one to warm up.
+    /// The number of rounds that count, after one to warm up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How many jobs go through a system in a measurement.
+    /// The number of jobs that pass through a system in a measurement.
     ///
     /// By default 2,000,000 for the systems in memory and 100,000 in the other suites, of which each system gets a part or a multiple.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     jobs: Option<u64>,
-    /// Measures this system alone; may be repeated.
+    /// Measures only this system; may be repeated.
     #[arg(long, value_name = "SYSTEM")]
     only: Vec<Contender>,
-    /// Measures this workload alone; may be repeated.
+    /// Measures only this workload; may be repeated.
     #[arg(long, value_name = "WORKLOAD")]
     workload: Vec<Workload>,
-    /// Goes on with a run that broke, of the same code and size, where it did.
+    /// Continues an interrupted run, of the same code and size.
     #[arg(long)]
     resume: bool,
-    /// Measures the cost of a job up to 10,000,000 queued or kept ones in memory, rather than 1,000,000.
+    /// Measures the cost of a job beside up to 10,000,000 queued or kept ones in memory, instead of 1,000,000.
     #[arg(long)]
     full: bool,
 }
 
 impl Setup {
-    /// Whether everything is measured, so that the results may be kept.
+    /// Returns whether everything is measured, so that the results may be stored.
     fn is_complete(&self) -> bool {
         self.only.is_empty() && self.workload.is_empty()
     }
@@ -95,7 +95,7 @@ impl Setup {
         suite.workloads().iter().copied().filter(is_wanted)
     }
 
-    /// The cases of a workload, in the order in which they alternate.
+    /// Returns the cases of a workload, in the order in which they alternate.
     fn cases(&self, suite: Suite, workload: Workload) -> Vec<Case> {
         let is_wanted = |case: &Case| self.only.is_empty() || self.only.contains(&case.system);
         workload.cases(suite, self).into_iter().filter(is_wanted).collect()
@@ -116,14 +116,14 @@ fn main() -> anyhow::Result<()> {
             }
         }
         Command::Measure { case } => {
-            let case: Case = serde_json::from_str(&case).context("the case is not one")?;
+            let case: Case = serde_json::from_str(&case).context("the case is not valid")?;
             println!("{}", serde_json::to_string(&workload::measure(case)?)?);
         }
     }
     Ok(())
 }
 
-/// Runs a suite, shows what it found, and keeps it if it's complete.
+/// Runs a suite, prints the results, and stores them if they are complete.
 fn compare(suite: Suite, setup: &Setup) -> anyhow::Result<()> {
     let results = round::all(suite, setup)?;
     let report = Report::new(suite, &results, setup)?;

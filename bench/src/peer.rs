@@ -1,4 +1,4 @@
-//! Peers that are programs of their own, since they bring another version of SQLite than ours, or much that nobody else needs.
+//! Peers that are programs of their own, because of their own version of SQLite or their many dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Gives the program that measures a system; `None` if this one does.
+    /// Returns the program that measures a system; `None` if it is this one.
     pub(crate) fn of(system: Contender) -> Option<Self> {
         match system {
             Contender::Effectum => Some(Self { workspace: "effectum", program: "peer-effectum" }),
@@ -43,7 +43,7 @@ impl Peer {
         Self { workspace: "postgres", program }
     }
 
-    /// Builds the program, as this one is built: with the release profile as it comes.
+    /// Builds the program as this one is built, with the default release profile.
     pub(crate) fn build(self) -> anyhow::Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
@@ -57,7 +57,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Gives the call that makes one measurement.
+    /// Returns the command that makes one measurement.
     pub(crate) fn call(self, case: Case) -> anyhow::Result<Command> {
         let mut call = Command::new(target().join("release").join(self.program));
         call.arg(serde_json::to_string(&case.load)?).arg(case.jobs.to_string());
@@ -69,7 +69,7 @@ fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// One folder for all peers, so that what they share is built once.
+/// One folder for all peers, so that shared dependencies are built once.
 fn target() -> PathBuf {
     home().join("target/peers")
 }

@@ -1,4 +1,4 @@
-//! The report: tables with a chart each, targets, and the machine that it was measured on.
+//! The report: targets, tables with a chart each, and the machine.
 
 mod bloat;
 mod chart;
@@ -21,11 +21,11 @@ use crate::targets;
 pub(crate) use machine::commit;
 use table::Table;
 
-/// What is told of a run, on the terminal and in a file.
+/// The report of a run, on the terminal and in a file.
 #[derive(Debug)]
 pub(crate) struct Report {
     title: &'static str,
-    /// The word that the command line has for the run.
+    /// The name of the run on the command line.
     word: &'static str,
     file: &'static str,
     facts: String,
@@ -57,7 +57,7 @@ impl Report {
         })
     }
 
-    /// Tells what becomes of our queue on a PostgreSQL server.
+    /// Creates the report of the long run on a PostgreSQL server.
     pub(crate) fn of_bloat(outcome: &Outcome) -> anyhow::Result<Self> {
         Ok(Self {
             title: "Results, on a PostgreSQL server in the long run",
@@ -69,7 +69,7 @@ impl Report {
         })
     }
 
-    /// Tells what becomes of our queue while many jobs go through it.
+    /// Creates the report of the soak.
     pub(crate) fn of_soak(soaks: &[SoakResult]) -> anyhow::Result<Self> {
         let disk = harness::filesystem(harness::scratch_folder());
         Ok(Self {
@@ -86,30 +86,30 @@ impl Report {
         })
     }
 
-    /// Gives what the terminal shows.
+    /// Returns the text for the terminal.
     fn text(&self) -> String {
         let sections: Vec<_> = self.tables.iter().chain(&self.targets).map(Table::markdown).collect();
         format!("{}\n{}", sections.join("\n"), self.facts)
     }
 
-    /// Shows it, and keeps it if the run was a whole one; `whole` says what that is.
+    /// Prints the report, and stores it if the run was complete; `whole` says which run is complete.
     pub(crate) fn publish(&self, is_whole: bool, whole: &str) -> anyhow::Result<()> {
         println!("{}", self.text());
         if is_whole {
             println!("Written to {}.", self.write()?.display());
         } else {
-            println!("Not written: only {whole} is kept.");
+            println!("Not written: only {whole} is stored.");
         }
         Ok(())
     }
 
-    /// Writes the file and its charts beside the manifest; those of other runs stay as they are.
+    /// Writes the file and its charts next to the manifest; files of other runs stay as they are.
     fn write(&self) -> anyhow::Result<PathBuf> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let charts = home.join("charts");
         fs::create_dir_all(&charts)?;
         let mut text = format!(
-            "# {}\n\nWritten by `cargo xtask bench {}`; what is measured is told in [README.md](README.md).\n\n{}",
+            "# {}\n\nWritten by `cargo xtask bench {}`; [README.md](README.md) says what is measured.\n\n{}",
             self.title, self.word, self.facts
         );
         for table in self.targets.iter().chain(&self.tables) {

@@ -1,4 +1,4 @@
-//! What all measurements found, by case and round.
+//! The results of all measurements, by case and round.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ pub(crate) struct Results {
     figures: BTreeMap<Case, Vec<Figures>>,
     /// The server on which the systems kept their jobs, if there was one.
     pub(crate) place: String,
-    /// What went wrong with peers and was measured again.
+    /// Failures of peers, which were measured again.
     pub(crate) retried: Vec<String>,
 }
 
 impl Results {
-    /// Takes out what was measured of a case that can't be measured to the end, and says why.
+    /// Removes the results of a case that can't be measured to the end, and records the error.
     pub(crate) fn leave_out(&mut self, case: Case, error: &anyhow::Error) {
         self.figures.remove(&case);
         self.retried.push(format!("{case} is left out: {error}"));
@@ -27,7 +27,7 @@ impl Results {
         self.figures.entry(case).or_default().push(figures);
     }
 
-    /// Gives the cases that were measured and pass a test.
+    /// Returns the measured cases for which `test` returns `true`.
     pub(crate) fn cases(&self, test: impl Fn(&Case) -> bool) -> Vec<Case> {
         self.figures.keys().copied().filter(test).collect()
     }
@@ -38,19 +38,19 @@ impl Results {
         own.unwrap_or(Contender::QueueTokio)
     }
 
-    /// Gives the case of a system under a load, if it was measured.
+    /// Returns the case of a system under a load, if it was measured.
     pub(crate) fn find(&self, load: Load, system: Contender) -> Option<Case> {
         self.figures.keys().copied().find(|case| case.load == load && case.system == system)
     }
 
-    /// Gives a figure of a case over all rounds; `None` if it was not measured.
+    /// Returns a figure of a case over all rounds; `None` if it was not measured.
     pub(crate) fn series(&self, case: Case, metric: Metric) -> Option<Series> {
         Series::new(self.values(case, metric))
     }
 
     /// Divides one case's figure by another's, round by round.
     ///
-    /// The two were measured seconds apart, so whatever slowed the machine in a round slowed both.
+    /// The two were measured seconds apart, so anything that slowed the machine in a round slowed both.
     pub(crate) fn ratio(&self, case: Case, to: Case, metric: Metric) -> Option<Series> {
         let pairs = self.values(case, metric).zip(self.values(to, metric));
         Series::new(pairs.map(|(one, other)| one / other))

@@ -1,4 +1,4 @@
-//! What was measured, written down as it comes, so that a run that broke goes on where it did.
+//! Stores measurements as they are made, so that an interrupted run can continue.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use crate::suite::Suite;
 /// The measurements of a suite, in a file of its own below `target`.
 #[derive(Debug)]
 pub(crate) struct Resume {
-    /// What they are of: others are not taken.
+    /// The commit and size of the measurements; others are ignored.
     of: String,
     there: HashMap<(String, u32), Figures>,
     file: File,
@@ -32,14 +32,15 @@ struct Line {
 }
 
 impl Resume {
-    /// Opens the file: empty, unless a run is to go on.
+    /// Opens the file. It is emptied unless a run is to continue.
     pub(crate) fn open(suite: Suite, setup: &Setup) -> anyhow::Result<Self> {
         let of = format!("{}, {} jobs", report::commit(), setup.jobs.unwrap_or(suite.jobs()));
         let path = path(suite);
         let before = if setup.resume { fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
         let mut there = HashMap::new();
         for line in before.lines() {
-            let line: Line = serde_json::from_str(line).context("what a run kept can't be read")?;
+            let line: Line = serde_json::from_str(line)
+                .context("the measurements of the interrupted run can't be read")?;
             if line.of == of {
                 there.insert((line.case, line.round), line.figures);
             }
@@ -56,17 +57,17 @@ impl Resume {
         Ok(Self { of, there, file })
     }
 
-    /// Tells how many measurements are there from a run that broke.
+    /// Returns the number of measurements from the interrupted run.
     pub(crate) fn count(&self) -> usize {
         self.there.len()
     }
 
-    /// Gives what was measured before.
+    /// Returns an earlier measurement.
     pub(crate) fn find(&self, case: Case, round: u32) -> Option<Figures> {
         self.there.get(&(case.to_string(), round)).cloned()
     }
 
-    /// Writes a measurement down.
+    /// Stores a measurement.
     pub(crate) fn add(&mut self, case: Case, round: u32, figures: &Figures) -> anyhow::Result<()> {
         let line = Line { of: self.of.clone(), case: case.to_string(), round, figures: figures.clone() };
         writeln!(self.file, "{}", serde_json::to_string(&line)?)?;

@@ -1,4 +1,4 @@
-//! The rounds: each case in turn, again and again, each in a process of its own.
+//! The rounds: each round measures every case, each in a process of its own.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use crate::resume::Resume;
 use crate::server::Server;
 use crate::suite::Suite;
 
-/// Measures all that the setup asks for; what the first round finds is thrown away.
+/// Makes all selected measurements; the results of the first round are discarded.
 pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     let workloads: Vec<_> = setup.workloads(suite).map(|workload| setup.cases(suite, workload)).collect();
     let systems: BTreeSet<_> = workloads.iter().flatten().map(|case| case.system).collect();
@@ -32,7 +32,7 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     let mut resume = Resume::open(suite, setup)?;
     if resume.count() > 0 {
         let went_on =
-            format!("{} measurements are of a run that broke, which this one went on with", resume.count());
+            format!("{} measurements are from an interrupted run, which this one continued", resume.count());
         results.retried.push(went_on);
     }
     for mut cases in workloads {
@@ -43,7 +43,7 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
                     Some(figures) => figures,
                     None => match measure_again(case, round, server.as_ref(), &mut results) {
                         Ok(figures) => figures,
-                        // What is ours, and what is made for the comparison, must not fail.
+                        // This project's systems, and the ones written for the comparison, must not fail.
                         Err(error) if Peer::of(case.system).is_none() => {
                             return Err(error.context(case.to_string()));
                         }
@@ -66,10 +66,10 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     Ok(results)
 }
 
-/// How often a peer is measured that fails. What is ours must not fail at all.
+/// The number of times a failing peer is measured. This project's systems must not fail at all.
 const TRIES: usize = 3;
 
-/// Measures one case, a peer's again if it failed.
+/// Measures one case; repeats a failed peer.
 fn measure_again(
     case: Case,
     round: u32,
@@ -90,7 +90,7 @@ fn measure_again(
     measure(case, server)
 }
 
-/// Measures one case in a fresh child.
+/// Measures one case in a new child process.
 fn measure(case: Case, server: Option<&Server>) -> anyhow::Result<Figures> {
     let mut call = call(case)?;
     if let Some(server) = server {
@@ -99,13 +99,13 @@ fn measure(case: Case, server: Option<&Server>) -> anyhow::Result<Figures> {
     }
     let child = call.stderr(Stdio::piped()).output()?;
     let said = String::from_utf8_lossy(&child.stderr);
-    let first = said.lines().find_map(|line| line.strip_prefix("Error: ")).unwrap_or("it said nothing");
+    let first = said.lines().find_map(|line| line.strip_prefix("Error: ")).unwrap_or("no error message");
     eprint!("{said}");
     ensure!(child.status.success(), "the measurement ended with {}: {first}", child.status);
     serde_json::from_slice(&child.stdout).context("the measurement printed no figures")
 }
 
-/// Gives the call that makes one measurement: of this program, or of a peer's.
+/// Returns the command that makes one measurement, of this program or of a peer's.
 fn call(case: Case) -> anyhow::Result<Command> {
     if let Some(peer) = Peer::of(case.system) {
         return peer.call(case);

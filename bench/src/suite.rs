@@ -1,4 +1,4 @@
-//! The suites: systems that keep jobs in the same kind of place, and are measured beside one another.
+//! The suites: systems that store jobs in the same kind of medium, and are measured side by side.
 
 use clap::ValueEnum;
 use harness::Load;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::Contender;
 use crate::workload::Workload;
 
-/// Where the systems of a suite keep jobs.
+/// The medium in which the systems of a suite store jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Suite {
     /// In memory.
@@ -16,15 +16,15 @@ pub(crate) enum Suite {
     Sqlite,
     /// On a PostgreSQL server.
     Postgres,
-    /// In memory and in an SQLite file, ours alone: what a job costs as something grows.
+    /// In memory and in an SQLite file, only this project's queues: the cost of a job as something grows.
     Curves,
 }
 
 impl Suite {
-    /// All of them, in the order in which they're run.
+    /// All suites, in the order in which they run.
     pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Sqlite, Self::Postgres, Self::Curves];
 
-    /// The word that the command line has for it.
+    /// Returns the name on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -43,7 +43,7 @@ impl Suite {
         }
     }
 
-    /// The file that keeps its results.
+    /// Returns the file of its results.
     pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Memory => "RESULTS.md",
@@ -53,22 +53,22 @@ impl Suite {
         }
     }
 
-    /// Whether they keep them on a server.
+    /// Returns whether the systems use a server.
     pub(crate) fn is_served(self) -> bool {
         self == Self::Postgres
     }
 
-    /// What is to be known before the figures are read.
+    /// Returns the notes on the figures.
     pub(crate) fn note(self) -> &'static str {
         match self {
             Self::Memory => "",
             Self::Sqlite => {
-                "A call of ours, and of the raw statements, returns when the job is on the disk (`synchronous=FULL`, a write-ahead log). \
+                "A call of queue-sqlite, and of the raw statements, returns when the job is on the disk (`synchronous=FULL`, a write-ahead log). \
                  effectum has its default, NORMAL with a rollback journal, which reaches the disk too. \
                  apalis has its default, OFF, which doesn't wait for the disk at all."
             }
             Self::Postgres => {
-                "A call of any system returns when the job is on the disk: `fsync` and `synchronous_commit` are on, as they are by default. \
+                "A call of any system returns when the job is on the disk: `fsync` and `synchronous_commit` are on, as by default. \
                  The server is on the same cores as the clients, which reach it by a socket. \
                  Each measurement has a fresh database, made after a checkpoint."
             }
@@ -78,7 +78,7 @@ impl Suite {
         }
     }
 
-    /// What it compares, in the order of the report.
+    /// Returns the workloads, in the order of the report.
     pub(crate) fn workloads(self) -> &'static [Workload] {
         use Workload::{
             Backlog, Batches, Bulk, Depth, Drain, Enqueue, Finished, Flatness, Latency, Memory, Payload,
@@ -92,7 +92,7 @@ impl Suite {
         }
     }
 
-    /// How many jobs go through a system in a measurement, unless something else is asked for.
+    /// Returns the default number of jobs that pass through a system in a measurement.
     pub(crate) fn jobs(self) -> u64 {
         match self {
             Self::Memory => 2_000_000,
@@ -100,10 +100,10 @@ impl Suite {
         }
     }
 
-    /// How many of a hundred jobs this system gets under this load.
+    /// Returns the percentage of the jobs that this system gets under this load.
     ///
-    /// Systems that write to a disk are so unlike that the same number would take one a moment and another minutes: each is given
-    /// what takes it a second or more.
+    /// Systems that write to a disk differ so much that the same number would take one a moment and another minutes. Each gets
+    /// enough jobs to run for a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
             ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, QueuePostgres, QueueSqlite, Raw,
@@ -119,7 +119,7 @@ impl Suite {
             (Self::Sqlite, Load::Bulk, _) => 500,
             (Self::Sqlite, Load::BesideFinished { .. }, _) => 50,
             (Self::Sqlite, Load::Enqueue { .. }, ApalisSqlite) => 10,
-            // What it has done slows it: twice the jobs take it four times as long.
+            // Finished jobs slow it: twice the jobs take four times as long.
             (Self::Sqlite, _, ApalisSqlite) => 5,
             (Self::Sqlite, _, Effectum) => 50,
             (Self::Sqlite, Load::Stream { .. }, _) => 100,

@@ -1,7 +1,7 @@
-//! The systems that this program measures itself, each set up as its own documentation shows it.
+//! The systems that this program measures itself, each set up as its own documentation shows.
 //!
-//! Every system does all that it does by default. Where a peer has no bound, or runs all jobs in one task, it's left so:
-//! what it doesn't do costs it nothing here. Peers on SQLite and on PostgreSQL are programs of their own, in `peers/`.
+//! Every system runs with its defaults. If a peer has no bound, or runs all jobs in one task, it stays so: it saves that cost
+//! here. Peers on SQLite and on PostgreSQL are programs of their own, in `peers/`.
 
 mod apalis;
 mod baseline;

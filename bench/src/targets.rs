@@ -1,4 +1,4 @@
-//! The targets of the project's benchmarks, and whether they are met.
+//! The targets of the benchmarks, and whether they are met.
 
 mod memory;
 mod postgres;
@@ -10,7 +10,7 @@ use crate::case::Contender;
 use crate::results::Results;
 use crate::suite::Suite;
 
-/// A figure, the bound that it's held to, and what it was.
+/// A figure, its bound, and its measured value.
 #[derive(Debug)]
 pub(crate) struct Target {
     figure: String,
@@ -29,7 +29,7 @@ impl Target {
         Self { figure: figure.into(), bound, measured }
     }
 
-    /// Tells what is asked for.
+    /// Returns the text of the target.
     pub(crate) fn text(&self) -> String {
         match self.bound {
             Bound::AtLeast(least) => format!("{} ≥ {least}", self.figure),
@@ -41,7 +41,7 @@ impl Target {
         self.measured.is_some()
     }
 
-    /// Tells what was found, the median with the spread.
+    /// Returns the measured value, the median with the spread.
     pub(crate) fn measured(&self) -> String {
         self.measured.as_ref().map_or_else(
             || "–".to_owned(),
@@ -49,7 +49,7 @@ impl Target {
         )
     }
 
-    /// Tells whether the median keeps to the bound.
+    /// Returns whether the median is within the bound.
     pub(crate) fn verdict(&self) -> &'static str {
         let is_met = self.measured.as_ref().map(|series| match self.bound {
             Bound::AtLeast(least) => series.median() >= least,
@@ -63,28 +63,28 @@ impl Target {
     }
 }
 
-/// Judges what was measured in a suite by each of its targets.
+/// Compares the results of a suite with each of its targets.
 pub(crate) fn judge(suite: Suite, results: &Results) -> Vec<Target> {
     match suite {
         Suite::Memory => memory::judge(results),
         Suite::Sqlite => sqlite::judge(results),
         Suite::Postgres => postgres::judge(results),
-        // A curve is to be looked at: whether it bends.
+        // A curve has no target: readers check whether it bends.
         Suite::Curves => Vec::new(),
     }
 }
 
-/// Our figure divided by a peer's.
+/// Returns our figure divided by a peer's.
 fn against(results: &Results, load: Load, peer: Contender, metric: Metric) -> Option<Series> {
     ratio(results, (load, results.own()), (load, peer), metric)
 }
 
-/// Our rate under one load divided by that under another.
+/// Returns our rate under one load divided by that under another.
 fn rate_to(results: &Results, load: Load, to: Load) -> Option<Series> {
     ratio(results, (load, results.own()), (to, results.own()), Metric::Rate)
 }
 
-/// What a claim costs in a place that holds many jobs, as a part of what it costs in an empty one.
+/// Returns the cost of a claim beside many jobs divided by its cost in an empty place.
 fn flatness(results: &Results, place: &str) -> Target {
     let others = results.cases(|case| matches!(case.load, Load::BesideFinished { .. })).into_iter();
     let others = others.filter_map(|case| match case.load {

@@ -1,4 +1,4 @@
-//! The workloads: which cases each compares, and how a case is measured.
+//! The workloads: the cases of each, and how a case is measured.
 
 mod backlog;
 mod curves;
@@ -18,47 +18,47 @@ use crate::systems::{
     SqliteSystem,
 };
 
-/// A comparison: a table of the report, or two.
+/// A comparison: one table of the report, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
-    /// One task, and 32 at once, fill a queue that nobody empties.
+    /// One task, and 32 concurrent ones, enqueue without workers.
     Enqueue,
-    /// One task fills a queue that nobody empties, a thousand jobs a call.
+    /// One task enqueues 1,000 jobs a call, without workers.
     Bulk,
-    /// 64 workers empty a full queue; from 1 to 256, where that is a curve.
+    /// 64 workers drain a full queue; 1 to 256 in a curve.
     Drain,
-    /// Tasks enqueue, 64 workers work.
+    /// Tasks enqueue while 64 workers run.
     Stream,
-    /// 200 jobs, 5 ms apart, meet an idle system.
+    /// 200 jobs, 5 ms apart, on an idle system.
     Latency,
-    /// 200 jobs a second, and 2,000 or more, whatever becomes of those before.
+    /// 200 jobs per second, and 2,000 or more, whether or not earlier jobs have run.
     Steady,
-    /// Jobs lie and wait.
+    /// Jobs are enqueued and wait.
     Memory,
-    /// Ours alone: what a job costs beside 1,000 and up to 10,000,000 others, in memory.
+    /// Only ours: the cost of a job beside 1,000 and up to 10,000,000 others, in memory.
     Depth,
-    /// Ours alone: the stream on one thread, and on two.
+    /// Only ours: the stream on one thread, and on two.
     Threads,
-    /// Ours alone: what a job costs in an empty place, and beside 1,000,000 finished and 1,000,000 scheduled ones.
+    /// Only ours: the cost of a job in an empty place, and beside 1,000,000 finished and 1,000,000 scheduled ones.
     Flatness,
-    /// Ours alone: what a job costs behind up to 1,000,000 ready ones, in a file.
+    /// Only ours: the cost of a job behind up to 1,000,000 ready ones, in a file.
     Backlog,
-    /// Ours alone: what a job costs beside up to 1,000,000 finished ones that are kept, in memory.
+    /// Only ours: the cost of a job beside up to 1,000,000 kept finished ones, in memory.
     Finished,
-    /// Ours alone: jobs with a text of 16 bytes to 64 KiB.
+    /// Only ours: jobs with a text of 16 bytes to 64 KiB.
     Payload,
-    /// Ours alone: 1 to 1,000 jobs a call.
+    /// Only ours: 1 to 1,000 jobs a call.
     Batches,
 }
 
 impl Workload {
-    /// Gives what is compared, in the order in which it alternates.
+    /// Returns the cases, in the order in which they alternate.
     pub(crate) fn cases(self, suite: Suite, setup: &Setup) -> Vec<Case> {
         let jobs = setup.jobs.unwrap_or(suite.jobs());
         let case = |(load, system)| {
             let jobs = match load {
                 Load::Latency => LATENCY_JOBS,
-                // For five seconds, if as many jobs are asked for as by default.
+                // For five seconds with the default number of jobs.
                 Load::Steady { rate } => u64::from(rate) * jobs / 20_000,
                 _ => (jobs * suite.percent(system, load) / 100).max(1),
             };
@@ -119,10 +119,10 @@ impl Workload {
                 [1, 2].map(|threads| (Load::Stream { tasks: 1, threads: Some(threads) }, own)).to_vec()
             }
             (_, Self::Flatness) => {
-                // 1,000,000 with as many jobs as are measured by default.
+                // 1,000,000 with the default number of jobs.
                 [0, jobs * 10].map(|others| (Load::BesideFinished { others }, own)).to_vec()
             }
-            // Only a curve.
+            // Only in curves.
             (Suite::Curves, _) | (_, Self::Backlog | Self::Finished | Self::Payload | Self::Batches) => {
                 Vec::new()
             }

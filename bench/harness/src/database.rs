@@ -1,4 +1,4 @@
-//! A database that one system has for itself, and what it leaves there.
+//! A database for one system, and the rows it leaves there.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,9 +7,9 @@ use tokio_postgres::{Client, Config};
 use crate::figures::{Figures, Metric};
 use crate::server::Server;
 
-/// The database that is there from the beginning; from within it others are made and looked at.
+/// The initial database, from which the others are created and observed.
 const FIRST: &str = "postgres";
-/// What the names of all others begin with.
+/// The prefix of the names of all other databases.
 const PREFIX: &str = "site_";
 
 /// A fresh database on the server of the run.
@@ -17,23 +17,23 @@ const PREFIX: &str = "site_";
 pub struct Database {
     server: Server,
     name: String,
-    /// A connection to another database, so that looking at this one leaves nothing in it.
+    /// A connection to another database, so that observing this one leaves no trace in it.
     outside: Outside,
 }
 
-/// What a database has counted since it was made.
+/// The counts of a database since its creation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     commits: i64,
 }
 
 impl Database {
-    /// Makes a database on the server of the run.
+    /// Creates a database on the server of the run.
     pub(crate) async fn create() -> anyhow::Result<Self> {
         Self::on(Server::of_the_run()?).await
     }
 
-    /// Makes a database on a server, and removes those of processes that have ended.
+    /// Creates a database on a server, and removes those of processes that have ended.
     ///
     /// # Errors
     ///
@@ -50,18 +50,18 @@ impl Database {
         }
         let name = format!("{ours}{}", COUNT.fetch_add(1, Ordering::Relaxed));
         outside.batch_execute(&format!("create database {name}")).await?;
-        // What another system has written is on the disk now, and none pays for it by a checkpoint of its own.
+        // Writes the pages of other systems to the disk now, so that no system pays for them with a checkpoint.
         outside.batch_execute("checkpoint").await?;
         Ok(Self { server, name, outside: Outside(outside) })
     }
 
-    /// Gives its URL.
+    /// Returns the URL.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
-    /// Gives what `tokio-postgres` needs to connect to it.
+    /// Returns the configuration for `tokio-postgres`.
     #[must_use]
     pub fn options(&self) -> Config {
         self.server.options(&self.name)
@@ -76,13 +76,13 @@ impl Database {
         self.server.connect(&self.name).await
     }
 
-    /// Gives the server that it's on.
+    /// Returns the server of the database.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Lets it be as if it had been filled a while ago: by others, who have gone, and autovacuum was there.
+    /// Restores the state of a database filled some time ago: connections closed, and tables vacuumed and analysed.
     pub(crate) async fn rest(&self) -> anyhow::Result<Counts> {
         self.hang_up().await?;
         self.connect().await?.batch_execute("vacuum analyze").await?;
@@ -90,7 +90,7 @@ impl Database {
         self.counts().await
     }
 
-    /// Tells how many bytes the server has logged.
+    /// Returns the number of bytes of log that the server has written.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Database {
         Ok(row.get::<_, i64>(0).unsigned_abs())
     }
 
-    /// Adds what is left of so many jobs, and how often was committed since, when all connections are closed.
+    /// Closes all connections, then adds the dead rows and the commits since `since`, for each of `jobs` jobs.
     pub(crate) async fn add_left(
         &self,
         figures: Figures,
@@ -116,7 +116,7 @@ impl Database {
             .with(Metric::DeadTuples, dead as f64 / jobs as f64))
     }
 
-    /// Ends all connections to it: sessions tell their counts when they end, or else ten seconds later.
+    /// Closes all connections: sessions report their counts when they end, and otherwise up to ten seconds later.
     async fn hang_up(&self) -> anyhow::Result<()> {
         let end = "select pg_terminate_backend(pid, 10000) from pg_stat_activity \
                    where datname = $1::text and backend_type = 'client backend'";

@@ -1,4 +1,4 @@
-//! What one measurement found.
+//! The figures of one measurement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,38 +6,38 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a figure is of.
+/// The quantity that a figure measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Metric {
-    /// Jobs a second.
+    /// Jobs per second.
     Rate,
-    /// Seconds of CPU time, the system's and the benchmark's own, for 100,000 jobs.
+    /// Seconds of CPU time, of the system and the benchmark itself, for 100,000 jobs.
     Cpu,
-    /// Microseconds from before the call that enqueues to the job's first line, at the median.
+    /// Microseconds from before the call that enqueues to the job's first line, median.
     StartMedian,
-    /// The same, for the slowest of a hundred.
+    /// The same, 99th percentile.
     StartP99,
-    /// The same, for the slowest of twenty.
+    /// The same, 95th percentile.
     StartP95,
-    /// The same, for the slowest of a thousand.
+    /// The same, 99.9th percentile.
     StartP999,
-    /// The same, for the slowest of all.
+    /// The same, maximum.
     StartMax,
-    /// Seconds of CPU time that the server's processes took for 100,000 jobs.
+    /// Seconds of CPU time of the server's processes for 100,000 jobs.
     ServerCpu,
-    /// Bytes that the server logged for a job.
+    /// Bytes of server log per job.
     Logged,
-    /// Commits for a job, of transactions that only read too.
+    /// Commits per job, including read-only transactions.
     Commits,
-    /// Dead rows that a job has left.
+    /// Dead rows per job.
     DeadTuples,
-    /// Bytes of resident memory for a queued job.
+    /// Bytes of resident memory per queued job.
     Bytes,
-    /// Nanoseconds of the clock for a job.
+    /// Nanoseconds of wall-clock time per job.
     Wall,
     /// Nanoseconds to enqueue a job.
     Push,
-    /// Nanoseconds to claim a job and settle it.
+    /// Nanoseconds to claim and settle a job.
     ClaimAndSettle,
     /// Nanoseconds to claim a job.
     Claim,
@@ -45,13 +45,13 @@ pub enum Metric {
     Settle,
 }
 
-/// The figures of one measurement; what the child process prints.
+/// The figures of one measurement, as the child process prints them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Figures(BTreeMap<Metric, f64>);
 
 impl Figures {
-    /// Records what so many jobs took of the clock and of the processor.
+    /// Creates figures from the wall-clock time and the CPU time of `jobs` jobs.
     #[must_use]
     pub fn of_run(jobs: u64, wall: Duration, cpu: Duration) -> Self {
         Self::default()
@@ -67,7 +67,7 @@ impl Figures {
         self
     }
 
-    /// Gives a figure, if it was taken.
+    /// Returns a figure, if it was measured.
     #[must_use]
     pub fn value(&self, metric: Metric) -> Option<f64> {
         self.0.get(&metric).copied()

@@ -1,54 +1,54 @@
-//! How long jobs took to start, counted by length rather than kept one by one.
+//! Start latencies, counted in a histogram.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Nothing is taken for longer.
+/// The longest latency counted.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// How many digits of a length count.
+/// The number of significant digits of a latency.
 const DIGITS: u8 = 3;
 
-/// Lengths of time, each to a thousandth of itself; it's as large with many as with none.
+/// Latencies, each exact to a thousandth of itself; the size does not depend on their number.
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
 
 impl Latencies {
-    /// Starts with none.
+    /// Creates an empty histogram.
     ///
     /// # Errors
     ///
-    /// The histogram can't be made.
+    /// The histogram can't be created.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self(Histogram::new_with_bounds(1, nanos(LONGEST), DIGITS)?))
     }
 
-    /// Counts one.
+    /// Counts one latency.
     pub fn record(&mut self, latency: Duration) {
         self.0.saturating_record(nanos(latency));
     }
 
-    /// Counts all of another's too.
+    /// Adds the latencies of another histogram.
     ///
     /// # Errors
     ///
-    /// The other has lengths that this one can't count; there are none.
+    /// The other histogram has latencies that this one can't count; that does not occur.
     pub fn add(&mut self, other: &Self) -> anyhow::Result<()> {
         Ok(self.0.add(&other.0)?)
     }
 
-    /// Forgets all.
+    /// Removes all latencies.
     pub fn clear(&mut self) {
         self.0.reset();
     }
 
-    /// Tells whether there are none.
+    /// Returns whether there are no latencies.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Gives the least, in microseconds, that so large a part of all doesn't exceed.
+    /// Returns the quantile `part`, in microseconds.
     #[must_use]
     pub fn micros(&self, part: f64) -> f64 {
         self.0.value_at_quantile(part) as f64 / 1e3
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_all_is_told_to_a_thousandth() {
+    fn a_quantile_is_exact_to_a_thousandth() {
         let mut latencies = Latencies::new().unwrap();
 
         (1..=1_000).map(Duration::from_micros).for_each(|latency| latencies.record(latency));

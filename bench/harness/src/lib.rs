@@ -1,7 +1,7 @@
-//! How a system is put under a load, and what is measured of it.
+//! Puts a system under a load and measures it.
 //!
-//! The benchmarks' own program links it for what runs in memory and for ours; a peer that brings an SQLite of its own,
-//! or much else, is a program of its own, which implements [`System`] and calls [`program::run`].
+//! The benchmark program links it for this project's systems and for those in memory. A peer with its own version of SQLite,
+//! or with many dependencies, is a program of its own, which implements [`System`] and calls [`program::run`].
 
 pub mod program;
 

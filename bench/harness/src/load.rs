@@ -1,77 +1,77 @@
-//! What a system is put under.
+//! The loads.
 
 use serde::{Deserialize, Serialize};
 
 /// A load that a system is put under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Load {
-    /// So many tasks enqueue at once, a job a call, and none works.
+    /// `tasks` tasks enqueue concurrently, one job a call; no worker runs.
     Enqueue {
-        /// How many tasks.
+        /// The number of tasks.
         tasks: u32,
     },
-    /// One task enqueues jobs a thousand a call, and none works.
+    /// One task enqueues 1,000 jobs a call; no worker runs.
     Bulk,
-    /// One task enqueues jobs so many a call, and none works.
+    /// One task enqueues `of` jobs a call; no worker runs.
     Batches {
-        /// How many jobs a call takes.
+        /// The number of jobs in a call.
         of: u64,
     },
-    /// Jobs that carry a text go in, and then 64 workers empty the queue.
+    /// Jobs that carry a text are enqueued, and then 64 workers drain the queue.
     Payload {
-        /// How long the text is.
+        /// The length of the text.
         bytes: usize,
     },
-    /// Workers empty a full queue.
+    /// Workers drain a full queue.
     Drain {
-        /// How many jobs run at once.
+        /// The number of jobs that run concurrently.
         workers: usize,
     },
-    /// Tasks enqueue a job a call while 64 workers work; on so many threads, or on one for each core.
+    /// Tasks enqueue one job a call while 64 workers run, on `threads` threads, or on one for each core.
     Stream {
-        /// How many tasks enqueue.
+        /// The number of enqueuing tasks.
         tasks: u32,
-        /// How many threads the runtime has.
+        /// The number of threads of the runtime.
         threads: Option<usize>,
     },
-    /// Single jobs meet an idle system.
+    /// Single jobs are enqueued on an idle system.
     Latency,
-    /// Single jobs come at a pace, from as many tasks as it takes, whether or not those before are done.
+    /// Single jobs are enqueued at a fixed rate, from as many tasks as needed, whether or not earlier jobs have run.
     Steady {
-        /// How many a second.
+        /// Jobs per second.
         rate: u32,
     },
-    /// Jobs lie and wait.
+    /// Jobs are enqueued and wait.
     Memory,
-    /// Jobs come and go beside so many that wait, in memory.
+    /// Jobs pass through a queue in memory beside `waiting` waiting ones.
     BesideWaiting {
-        /// How many others wait.
+        /// The number of other jobs.
         waiting: u64,
-        /// What they wait for.
+        /// The event for which the other jobs wait.
         waits: Waits,
     },
-    /// Jobs come and go beside so many that are finished and kept, in memory.
+    /// Jobs pass through a queue in memory that keeps `kept` finished ones.
     Finished {
-        /// How many are kept.
+        /// The number of finished jobs kept.
         kept: usize,
     },
-    /// Jobs come and go behind so many that are ready, on a disk.
+    /// Jobs pass through a queue on a disk behind `others` ready ones, which are claimed first.
     BehindReady {
-        /// How many are ready.
+        /// The number of ready jobs.
         others: u64,
     },
-    /// Jobs come and go beside so many that are finished, and as many that wait for a day to come, on a disk.
+    /// Jobs pass through a queue on a disk beside `others` finished ones and as many scheduled for the next day.
     BesideFinished {
-        /// How many of each sort.
+        /// The number of jobs of each kind.
         others: u64,
     },
 }
 
-/// What waiting jobs wait for.
+/// The event for which waiting jobs wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Waits {
-    /// A worker.
+    /// For a worker.
     ForWorker,
-    /// Their time.
+    /// For their due time.
     ForTime,
 }

@@ -1,6 +1,6 @@
-//! How a load is put on a system, and measured.
+//! Puts a load on a system and measures it.
 //!
-//! Every measurement waits for a notification, never for time; only the pace of single jobs is time.
+//! Every measurement waits for a notification, never for time; only the rate of single jobs is timed.
 
 mod enqueue;
 mod latency;
@@ -20,14 +20,14 @@ use crate::system::{System, WORKERS};
 pub use enqueue::BATCH;
 pub use latency::JOBS as LATENCY_JOBS;
 
-/// Measures so many jobs on a system under a load.
+/// Measures `jobs` jobs on a system under a load.
 ///
 /// # Errors
 ///
-/// The system failed, or the load is one that only our own queues are put under.
+/// The system failed, or the load is only for the queues of this project.
 pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures> {
-    ensure!(jobs > 0, "a measurement of nothing");
-    // A tenth goes ahead and doesn't count, so that code, threads and allocator are warm.
+    ensure!(jobs > 0, "a measurement needs jobs");
+    // A tenth of the jobs goes ahead and does not count, so that code, threads and allocator are warm.
     let ahead = (jobs / 10).max(64);
     match load {
         Load::Enqueue { tasks } => {
@@ -61,19 +61,19 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
         | Load::Finished { .. }
         | Load::BehindReady { .. }
         | Load::BesideFinished { .. } => {
-            anyhow::bail!("only our own queues are put under {load:?}")
+            anyhow::bail!("{load:?} is only for the queues of this project")
         }
     }
 }
 
-/// Makes the runtime that a load asks for: tokio's default, but for the number of threads.
+/// Creates the runtime for a load: tokio's default except for the number of threads.
 ///
 /// # Errors
 ///
-/// There are no threads to be had.
+/// The threads can't be created.
 pub fn runtime(load: Load) -> anyhow::Result<Runtime> {
     let threads = match load {
-        // Nothing that is spawned may run before it was weighed.
+        // No spawned task may run before its memory is measured.
         Load::Memory => return Ok(Builder::new_current_thread().enable_all().build()?),
         Load::Stream { threads: Some(threads), .. } => threads,
         _ => available_parallelism()?.get(),

@@ -1,4 +1,4 @@
-//! What a run takes: of the clock, of the processor, and of the server where there is one.
+//! Measures a run: wall-clock time, CPU time, and the usage of the server if there is one.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::figures::{Figures, Metric};
 use crate::scratch::Scratch;
 use crate::usage;
 
-/// Where all meters stood when a run began.
+/// The readings at the start of a run.
 #[derive(Debug)]
 pub(crate) struct Meter<'scratch> {
     served: Option<Served<'scratch>>,
@@ -23,7 +23,7 @@ struct Served<'scratch> {
 }
 
 impl<'scratch> Meter<'scratch> {
-    /// Starts to measure what is done at a site.
+    /// Starts measuring.
     pub(crate) async fn start(scratch: &'scratch Scratch) -> anyhow::Result<Self> {
         let served = match scratch.served() {
             Some(database) => {
@@ -35,7 +35,7 @@ impl<'scratch> Meter<'scratch> {
         Ok(Self { served, cpu: usage::cpu()?, start: Instant::now() })
     }
 
-    /// Tells what so many jobs took.
+    /// Returns the figures of `jobs` jobs.
     pub(crate) async fn stop(self, jobs: u64) -> anyhow::Result<Figures> {
         let figures = Figures::of_run(jobs, self.start.elapsed(), usage::cpu()? - self.cpu);
         let Some(served) = self.served else { return Ok(figures) };

@@ -1,4 +1,4 @@
-//! The program of a peer: one measurement, told by its arguments, printed as JSON.
+//! The program of a peer: makes the measurement in its arguments and prints it as JSON.
 
 use anyhow::Context as _;
 
@@ -6,7 +6,7 @@ use crate::load::Load;
 use crate::measurement::{measure, runtime};
 use crate::system::System;
 
-/// Puts the system under the load that the first argument names, with as many jobs as the second says.
+/// Puts the system under the load in the first argument, with the number of jobs in the second.
 ///
 /// # Errors
 ///

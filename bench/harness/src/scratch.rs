@@ -1,4 +1,4 @@
-//! Where a system is set up.
+//! Fresh files and databases for measurements.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use tokio::sync::OnceCell;
 
 use crate::database::Database;
 
-/// All sites are below this folder, which is on the file system that the benchmarks lie on.
+/// The parent of all scratch folders, on the file system of the benchmarks.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sites");
 
-/// A fresh place for one system, and how much it is to hold.
+/// A fresh location for one system, with the number of jobs that it has to hold.
 #[derive(Debug)]
 pub struct Scratch {
     bound: usize,
@@ -22,7 +22,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Finds a place where nothing is yet, for so many jobs.
+    /// Creates an empty location for `bound` jobs.
     #[must_use]
     pub fn new(bound: usize) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -31,33 +31,33 @@ impl Scratch {
         Self { bound, folder, database: OnceCell::new() }
     }
 
-    /// Tells how many jobs there must be room for, if a system has bounds.
+    /// Returns the number of jobs that must fit, for systems with bounds.
     #[must_use]
     pub fn bound(&self) -> usize {
         self.bound
     }
 
-    /// Gives a file that doesn't exist yet, on a disk; it's gone with the site.
+    /// Returns the path of a file on a disk that does not exist yet; it is deleted with this value.
     ///
     /// # Errors
     ///
-    /// The folder can't be made, or lies in memory.
+    /// The folder can't be created, or is in memory.
     pub fn file(&self) -> anyhow::Result<PathBuf> {
         fs::create_dir_all(&self.folder).with_context(|| self.folder.display().to_string())?;
         ensure!(!is_in_memory(&self.folder)?, "{FOLDER} is in memory: nothing would be written to a disk");
         Ok(self.folder.join("jobs.db"))
     }
 
-    /// Gives a database that is made when it's first asked for, and stays until another process makes one.
+    /// Returns a database. It is created at the first call, and kept until another process creates one.
     ///
     /// # Errors
     ///
-    /// The run has no server, or it can't be reached.
+    /// The run has no server, or the server can't be reached.
     pub async fn database(&self) -> anyhow::Result<&Database> {
         self.database.get_or_try_init(Database::create).await
     }
 
-    /// Gives the database, if the system has asked for one.
+    /// Returns the database, if the system has requested one.
     pub(crate) fn served(&self) -> Option<&Database> {
         self.database.get()
     }
@@ -65,16 +65,16 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A system may still write while it's torn down: what is left then is swept by the next run.
+        // A system may still write while it is dropped; the next run removes what remains.
         drop(fs::remove_dir_all(&self.folder));
     }
 }
 
-/// Removes what is left of sites whose process was killed.
+/// Removes the scratch folders of killed processes.
 ///
 /// # Errors
 ///
-/// Something can't be removed.
+/// A folder can't be removed.
 pub fn sweep() -> anyhow::Result<()> {
     fs::create_dir_all(FOLDER)?;
     fs::remove_dir_all(FOLDER)?;
@@ -82,22 +82,22 @@ pub fn sweep() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names the folder that all sites with files are below.
+/// Returns the parent of all scratch folders.
 #[must_use]
 pub fn scratch_folder() -> &'static Path {
     Path::new(FOLDER)
 }
 
-/// Tells whether what is written to a folder is written to memory alone.
+/// Returns whether a folder is in memory only.
 ///
 /// # Errors
 ///
-/// There is no such folder.
+/// The folder does not exist.
 pub fn is_in_memory(folder: &Path) -> anyhow::Result<bool> {
     Ok(statfs(folder)?.filesystem_type() == TMPFS_MAGIC)
 }
 
-/// Names the file system and the device that a folder is on.
+/// Returns the file system and the device of a folder.
 #[must_use]
 pub fn filesystem(folder: &Path) -> String {
     let place = folder.canonicalize().unwrap_or_default();
@@ -106,7 +106,7 @@ pub fn filesystem(folder: &Path) -> String {
         let mut words = line.split(' ');
         Some((words.next()?, words.next()?, words.next()?))
     });
-    // Of the mounts that hold the place, the innermost counts.
+    // Of the mounts that contain the folder, the innermost counts.
     let innermost =
         mounts.filter(|(_, point, _)| place.starts_with(point)).max_by_key(|(_, point, _)| point.len());
     innermost.map_or_else(

@@ -1,36 +1,36 @@
 //! One figure over all rounds.
 
-/// The values of a figure, a round each; never empty.
+/// The values of a figure, one for each round; never empty.
 #[derive(Clone, Debug)]
 pub struct Series(Vec<f64>);
 
 impl Series {
-    /// Collects values; `None` if there are none.
+    /// Collects values. Returns `None` if there are none.
     pub fn new(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         (!values.is_empty()).then_some(Self(values))
     }
 
-    /// Gives the middle value, or the mean of the two in the middle.
+    /// Returns the median: the middle value, or the mean of the two in the middle.
     #[must_use]
     pub fn median(&self) -> f64 {
         (self.quantile(0.5) + self.0.get((self.0.len() - 1) / 2).copied().unwrap_or_default()) / 2.0
     }
 
-    /// Gives the least value.
+    /// Returns the least value.
     #[must_use]
     pub fn min(&self) -> f64 {
         self.quantile(0.0)
     }
 
-    /// Gives the greatest value.
+    /// Returns the greatest value.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.quantile(1.0)
     }
 
-    /// Gives the least value that so large a part of all values doesn't exceed.
+    /// Returns the quantile `part`.
     #[must_use]
     pub fn quantile(&self, part: f64) -> f64 {
         let place = ((self.0.len() as f64 - 1.0) * part).round() as usize;

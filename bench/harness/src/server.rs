@@ -1,4 +1,4 @@
-//! A PostgreSQL server that all systems keep their jobs on, and what it has spent.
+//! The PostgreSQL server of a run, and its resource usage.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,46 +8,46 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config, NoTls};
 
-/// A server that the run has for itself, reached by a socket, by a user who may do everything.
+/// The server of a run, reached by a socket, as a superuser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Server {
-    /// The folder with its socket.
+    /// The folder of its socket.
     pub folder: PathBuf,
-    /// Its first process, whose children are all others.
+    /// Its first process, the parent of all others.
     pub process: u32,
 }
 
-/// By this variable the children of a run learn which server it has.
+/// The environment variable by which the child processes of a run find the server.
 const VARIABLE: &str = "BENCH_SERVER";
 const USER: &str = "postgres";
 
 impl Server {
-    /// Gives the name and the value of the variable by which a child finds the server.
+    /// Returns the name and the value of the variable by which a child process finds the server.
     ///
     /// # Errors
     ///
-    /// The folder's name is no text.
+    /// The folder's name is not UTF-8.
     pub fn variable(&self) -> anyhow::Result<(&'static str, String)> {
         Ok((VARIABLE, serde_json::to_string(self)?))
     }
 
-    /// Finds the server of the run that this process belongs to.
+    /// Returns the server of the run of this process.
     ///
     /// # Errors
     ///
-    /// It belongs to none that has a server.
+    /// The run has no server.
     pub fn of_the_run() -> anyhow::Result<Self> {
         let value = std::env::var(VARIABLE).with_context(|| format!("{VARIABLE} is not set"))?;
         Ok(serde_json::from_str(&value)?)
     }
 
-    /// Gives the URL of a database.
+    /// Returns the URL of a database.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}@localhost/{database}?host={}", self.folder.display())
     }
 
-    /// Gives what `tokio-postgres` needs to connect to a database.
+    /// Returns the configuration for `tokio-postgres` to connect to a database.
     #[must_use]
     pub fn options(&self, database: &str) -> Config {
         let mut options = Config::new();
@@ -63,13 +63,13 @@ impl Server {
     pub async fn connect(&self, database: &str) -> anyhow::Result<Client> {
         let (client, connection) = self.options(database).connect(NoTls).await?;
         tokio::spawn(async move {
-            // Whoever asks by the client learns of its end.
+            // Callers of the client get the connection's error.
             drop(connection.await);
         });
         Ok(client)
     }
 
-    /// Tells the CPU time of all its processes so far, of those that have ended too.
+    /// Returns the CPU time of all its processes so far, including ended ones.
     ///
     /// # Errors
     ///
@@ -88,10 +88,10 @@ impl Server {
     }
 }
 
-/// `/proc` counts in so many ticks a second on every Linux.
+/// The ticks per second in `/proc`, the same on every Linux.
 const TICKS: u32 = 100;
 
-/// What `/proc` tells of a process.
+/// The times of a process in `/proc`.
 struct Times {
     parent: u32,
     own: Duration,
@@ -101,10 +101,10 @@ struct Times {
 impl Times {
     fn of(process: u32) -> Option<Self> {
         let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // The name, in brackets, may have anything in it.
+        // The name, in parentheses, may contain any character.
         let fields: Vec<_> = line.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
-        // Ticks are cut off for each process, and a peer has 40 of them: so what they use is read in nanoseconds.
+        // Ticks are rounded down for each process, and a peer has 40 of them: so their usage is read in nanoseconds.
         let used = fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
         Some(Self {
             parent: fields.get(1)?.parse().ok()?,

@@ -1,38 +1,38 @@
-//! The face that the workloads see of a system.
+//! The interface of a measured system.
 
 use std::future::Future;
 
 use crate::scratch::Scratch;
 use crate::tally::{Payload, Tally};
 
-/// How many jobs a system runs at once, where nothing else is said.
+/// The default number of jobs that a system runs concurrently.
 pub const WORKERS: usize = 64;
 
 /// A system that takes jobs and runs them.
 ///
-/// It's set up as its own documentation shows it, and does all that it does by default.
+/// It is set up as its own documentation shows, with all its defaults.
 pub trait System: Sized + Send + 'static {
-    /// What an enqueuing task holds.
+    /// The handle of an enqueuing task.
     type Producer: Producer;
-    /// What runs the jobs, for as long as it's kept.
+    /// The workers; dropping it stops them.
     type Workers: Send;
 
-    /// Makes it, empty and without workers.
+    /// Creates the system, empty and without workers.
     fn open(scratch: &Scratch, tally: Tally) -> impl Future<Output = anyhow::Result<Self>> + Send;
 
-    /// Gives one more task its way in.
+    /// Returns the handle for one more enqueuing task.
     fn producer(&self) -> Self::Producer;
 
-    /// Starts workers that run so many jobs at once.
+    /// Starts workers that run `workers` jobs concurrently.
     fn start(&mut self, workers: usize) -> impl Future<Output = anyhow::Result<Self::Workers>> + Send;
 }
 
-/// One task's way into a system.
+/// Enqueues jobs for one task.
 pub trait Producer: Send + 'static {
-    /// Enqueues a job, and waits for room where there are bounds.
+    /// Enqueues a job, and waits for capacity if the queue has a bound.
     fn enqueue(&mut self, payload: Payload) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Enqueues a batch; a job a call where a system has no better way.
+    /// Enqueues a batch; by single calls if the system has no better way.
     fn enqueue_all(&mut self, payloads: Vec<Payload>) -> impl Future<Output = anyhow::Result<()>> + Send {
         async move {
             for payload in payloads {

@@ -10,35 +10,35 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How long no job may run before those that are left are given up.
+/// The time without any run after which the remaining jobs count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a job carries, in every system.
+/// The payload of a job, in every system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Payload {
-    /// Whom to welcome.
+    /// The recipient.
     pub user_id: u64,
-    /// With what.
+    /// The text.
     pub template: String,
 }
 
 impl Payload {
-    /// Makes the payload of a job.
+    /// Creates the payload of a job.
     #[must_use]
     pub fn new(user_id: u64) -> Self {
         Self { user_id, template: "welcome".to_owned() }
     }
 
-    /// Makes the payload of a job that carries a text of so many bytes.
+    /// Creates the payload of a job that carries a text of `bytes` bytes.
     #[must_use]
     pub fn of_bytes(user_id: u64, bytes: usize) -> Self {
         Self { user_id, template: "welcome ".chars().cycle().take(bytes).collect() }
     }
 }
 
-/// Counts runs and wakes the one who waits for the last.
+/// Counts runs and wakes the caller that waits for the last one.
 ///
-/// It's the same for all systems and lives as long as the process, so that no system pays for counting references to it.
+/// It is one static, the same for all systems, so that no system pays for counting references to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Tally(&'static Counts);
 
@@ -50,13 +50,13 @@ struct Counts {
 }
 
 impl Tally {
-    /// Expects so many runs.
+    /// Creates a tally that expects `jobs` runs.
     #[must_use]
     pub fn of(jobs: u64) -> Self {
         Self::new(jobs, 0)
     }
 
-    /// Expects so many runs, and notes when each started.
+    /// Creates a tally that expects `jobs` runs, and records the start of each.
     #[must_use]
     pub fn with_starts(jobs: u64) -> Self {
         Self::new(jobs, jobs as usize)
@@ -67,7 +67,7 @@ impl Tally {
         Self(Box::leak(Box::new(Counts { left: AtomicU64::new(jobs), finished: Notify::new(), starts })))
     }
 
-    /// Does what the job does: next to nothing.
+    /// Runs the job: almost no work.
     #[inline]
     pub fn run(self, user_id: u64, template: &str) {
         if let Some(start) = self.0.starts.get(user_id as usize) {
@@ -79,11 +79,11 @@ impl Tally {
         }
     }
 
-    /// Waits for the last run, for as long as jobs run at all.
+    /// Waits for the last run.
     ///
     /// # Errors
     ///
-    /// No job ran from one look, every 30 s, to the next: those that are left are lost.
+    /// No job ran between two checks, 30 s apart: the remaining jobs are lost.
     pub async fn finished(self) -> anyhow::Result<()> {
         let mut seen = None;
         while timeout(PATIENCE, self.0.finished.notified()).await.is_err() {
@@ -93,7 +93,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Tells when a job started.
+    /// Returns when a job started.
     #[must_use]
     pub fn start_of(self, user_id: u64) -> Option<Instant> {
         self.0.starts.get(user_id as usize)?.get().copied()

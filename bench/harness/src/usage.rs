@@ -1,4 +1,4 @@
-//! What this process has used of the machine.
+//! The resource usage of this process.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use anyhow::Context as _;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// Tells the CPU time of all threads so far, user's and system's.
+/// Returns the CPU time of all threads so far, user and system.
 ///
 /// # Errors
 ///
-/// The system doesn't tell.
+/// The system does not report it.
 pub fn cpu() -> anyhow::Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     Ok(duration(usage.user_time()) + duration(usage.system_time()))
 }
 
-/// Tells how many bytes are resident.
+/// Returns the resident memory in bytes.
 ///
 /// # Errors
 ///
-/// The system doesn't tell.
+/// The system does not report it.
 pub fn resident() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! What a job costs on each step of its way, on one thread: time, and allocations by their number and size.
+//! The cost of a job at each step on one thread: time, and the number and size of allocations.
 
 use divan::{AllocProfiler, Bencher};
 use futures_executor::block_on;
@@ -15,7 +15,7 @@ fn main() {
     divan::main();
 }
 
-/// How many jobs a claim of the hosted loop takes with its default settings in the benchmarks.
+/// The number of jobs that a claim of the hosted loop takes with its default settings in the benchmarks.
 const BATCH: usize = 64;
 
 fn job() -> NewJob {
@@ -57,9 +57,9 @@ fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// Runs an attempt of the job again and again.
+/// Runs an attempt of the job repeatedly.
 fn attempt(bencher: Bencher<'_, '_>, runner: &AttemptRunner, delivery: &Delivery) {
-    // The loop uses its contexts again and again.
+    // The loop recycles its contexts.
     let mut context = runner.context(delivery.clone());
     bencher.bench_local(|| {
         runner.context_in(&mut context, delivery.clone());

@@ -1,4 +1,4 @@
-//! Many jobs go through the queue, pushed in bulk and run at once: what each part of them cost.
+//! Many jobs pass through the queue, pushed in bulk and run at once; measures the cost of each part.
 
 use std::time::Instant;
 
@@ -10,37 +10,37 @@ use tokio_postgres::Client;
 use super::backpressure::{Backpressure, pass};
 use crate::server::Server;
 
-/// How many parts the jobs are told apart in.
+/// The number of parts in which the jobs are reported.
 const PARTS: u64 = 10;
-/// So many jobs wait at most.
+/// The most waiting jobs.
 const BOUND: u32 = 20_000;
 
-/// What else goes on in the database.
+/// The concurrent activity in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Elsewhere {
     Nothing,
-    /// A transaction with a snapshot of how it was before the first job, so that nothing may be removed.
+    /// A transaction with a snapshot from before the first job, so that vacuum may remove nothing.
     Transaction,
 }
 
-/// What a part of the jobs cost.
+/// The cost of a part of the jobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// How many have gone through by its end.
+    /// The number of jobs so far.
     pub(crate) done: u64,
-    /// Jobs a second.
+    /// Jobs per second.
     pub(crate) rate: f64,
     /// Seconds of the server's CPU for 100,000 jobs.
     pub(crate) cpu: f64,
-    /// Bytes of log for a job.
+    /// Bytes of log per job.
     pub(crate) logged: f64,
-    /// Rows that vacuum has still to remove from where ready and executing jobs are.
+    /// Dead rows in the tables of ready and running jobs.
     pub(crate) dead: i64,
-    /// How large those tables are, with their indexes.
+    /// The size of those tables with their indexes.
     pub(crate) bytes: i64,
 }
 
-/// Puts so many jobs through a fresh queue.
+/// Passes `jobs` jobs through a fresh queue.
 pub(super) async fn run(server: &Server, jobs: u64, elsewhere: Elsewhere) -> anyhow::Result<Vec<Step>> {
     let database = Database::on(server.way()?).await?;
     let looking = database.connect().await?;
@@ -83,7 +83,7 @@ pub(super) fn job(user_id: u64) -> NewJob {
     pass::new(user_id, "welcome").into()
 }
 
-/// Opens a transaction that has seen a table which has nothing to do with the queue.
+/// Opens a transaction that has read a table unrelated to the queue.
 async fn hold(database: &Database) -> anyhow::Result<Client> {
     let client = database.connect().await?;
     client.batch_execute("create table unrelated (id integer)").await?;

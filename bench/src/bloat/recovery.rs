@@ -1,4 +1,4 @@
-//! The server is killed in mid-work and started again: how long until the queue goes on.
+//! Kills the server during work and starts it again; measures how long the queue takes to continue.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,12 +13,12 @@ use super::backpressure::Backpressure;
 use super::phases::job;
 use crate::server::Server;
 
-/// So many jobs have to run before each kill, and after it.
+/// The number of jobs that run before each kill, and after it.
 const IN_FULL_SWING: u32 = 5_000;
-/// So long a push that was refused waits before the next one.
+/// The wait of a refused push before the next one.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How the queue went on after a death of the server.
+/// The recovery after a kill of the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recovery {
     /// From the kill until the server took connections again.
@@ -27,15 +27,15 @@ pub(crate) struct Recovery {
     pub(crate) completed: Duration,
     /// From then until a push was taken.
     pub(crate) pushed: Duration,
-    /// How many pushes were refused before.
+    /// The number of refused pushes before that.
     pub(crate) refused: u32,
 }
 
-/// Kills the server so many times while a full queue is emptied.
+/// Kills the server `kills` times while a full queue is drained.
 pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recovery>> {
     let database = Database::on(server.way()?).await?;
     let queue = PostgresQueue::connect(database.url()).await?;
-    // Each time some jobs are lost from sight until their leases expire.
+    // After each kill some jobs are unavailable until their leases expire.
     for first in 0..u64::from((2 * IN_FULL_SWING + 10_000) * kills) / BATCH {
         queue.push((first * BATCH..(first + 1) * BATCH).map(job).collect()).await?;
     }
@@ -51,7 +51,7 @@ pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recov
             server.restart()
         })?;
         let (dead, since, ready) = (killed.elapsed(), SystemTime::now(), Instant::now());
-        // Those that were in hand have run meanwhile.
+        // The jobs in flight have run meanwhile.
         backpressure.fill();
         let refused = push_until_taken(&queue).await?;
         let pushed = ready.elapsed();
@@ -65,7 +65,7 @@ pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recov
     Ok(recoveries)
 }
 
-/// Pushes a job again and again, and tells how often that was refused.
+/// Pushes a job until the push succeeds. Returns the number of refused pushes.
 async fn push_until_taken(queue: &PostgresQueue) -> anyhow::Result<u32> {
     let mut refused = 0;
     while let Err(error) = queue.push(vec![job(0)]).await {
@@ -76,13 +76,13 @@ async fn push_until_taken(queue: &PostgresQueue) -> anyhow::Result<u32> {
     Ok(refused)
 }
 
-/// Tells how long after an instant the next job was completed.
+/// Returns the time from an instant to the next completed job.
 async fn first_completed(database: &Database, since: SystemTime) -> anyhow::Result<Duration> {
     let since = i64::try_from(since.duration_since(UNIX_EPOCH)?.as_micros())?;
     let first =
         "select min(finished_at) - $1::bigint from queue.finished where state = 4 and finished_at > $1";
     let client = database.connect().await?;
-    // Jobs that were in hand have run, and may not be settled yet.
+    // Jobs in flight have run, but may not be settled yet.
     loop {
         if let Some(wait) = client.query_one(first, &[&since]).await?.get::<_, Option<i64>>(0) {
             return Ok(Duration::from_micros(wait.unsigned_abs()));

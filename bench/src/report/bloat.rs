@@ -1,4 +1,4 @@
-//! The tables of what becomes of our queue on a PostgreSQL server.
+//! The tables of the long run on a PostgreSQL server.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) fn all(outcome: &Outcome) -> Vec<Table> {
             &outcome.steps,
             "postgres-bloat",
             "Many jobs",
-            "Jobs are pushed 1,000 a call and run at once, 20,000 waiting at most; autovacuum is as it comes.",
+            "Jobs are pushed 1,000 a call and run at once, at most 20,000 waiting; autovacuum has its default settings.",
         ),
         steps(
             &outcome.held,
@@ -28,7 +28,7 @@ pub(super) fn all(outcome: &Outcome) -> Vec<Table> {
 
 fn steps(steps: &[Step], name: &'static str, title: &str, note: &str) -> Table {
     let note = format!(
-        "{note} Each row is of the jobs since the one before; dead rows and bytes are those of the tables `ready` and `leases` \
+        "{note} Each row covers the jobs since the previous one; dead rows and bytes are those of the tables `ready` and `leases` \
          at its end, as the server estimates them. The chart shows jobs/s; longer is better."
     );
     let mut table = Table::new(name, title, note);
@@ -61,7 +61,7 @@ fn steps(steps: &[Step], name: &'static str, title: &str, note: &str) -> Table {
 
 fn recoveries(recoveries: &[Recovery]) -> Table {
     let note = "The server is killed by `kill -9` with all its processes while a full queue is emptied, and started again. In ms: \
-                until it takes connections, from then until the next job is completed, and until a push is taken.";
+                until it accepts connections, from then until the next job is completed, and until a push succeeds.";
     let mut table = Table::new("postgres-recovery", "After the server was killed", note);
     table.header(&["kill", "server dead", "to a completed job", "to a push", "pushes refused"]);
     let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);

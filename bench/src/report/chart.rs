@@ -9,9 +9,9 @@ use super::table::{Bar, Table};
 const WIDTH: f64 = 720.0;
 const ROW: f64 = 28.0;
 const TOP: f64 = 36.0;
-/// Where bars start; labels are left of it.
+/// The left end of the bars; labels are left of it.
 const LEFT: f64 = 210.0;
-/// What is kept free right of the longest bar, for its figure.
+/// The space for the figure right of the longest bar.
 const RIGHT: f64 = 80.0;
 const OURS: &str = "#2f6fde";
 const THEIRS: &str = "#9aa5b1";

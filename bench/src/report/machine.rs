@@ -1,4 +1,4 @@
-//! What a figure depends on beside the code.
+//! The conditions of a run besides the code.
 
 use std::fs;
 use std::process::Command;
@@ -8,13 +8,13 @@ use crate::Setup;
 use crate::results::Results;
 use crate::suite::Suite;
 
-/// The lock files by which the programs are built.
+/// The lock files of the programs.
 const OURS: &str = include_str!("../../Cargo.lock");
 const EFFECTUM: &str = include_str!("../../peers/effectum/Cargo.lock");
 const APALIS_SQLITE: &str = include_str!("../../peers/apalis-sqlite/Cargo.lock");
 const ON_POSTGRES: &str = include_str!("../../peers/postgres/Cargo.lock");
 
-/// Tells the versions of what a suite measures, and of what brings each to its disk.
+/// Returns the versions of the measured packages of a suite, and of their database drivers.
 fn versions(suite: Suite) -> String {
     match suite {
         Suite::Memory => told(OURS, &["tokio", "apalis", "apalis-core"]),
@@ -36,7 +36,7 @@ fn versions(suite: Suite) -> String {
     }
 }
 
-/// Tells the size of the run, what it was run on, and where the systems kept their jobs.
+/// Returns the size of the run, the machine, and the storage of the jobs.
 pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::Result<String> {
     let jobs = setup.jobs.unwrap_or(suite.jobs());
     let (size, place) = match suite {
@@ -58,7 +58,7 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
     ))
 }
 
-/// Tells the machine, the compiler and the versions.
+/// Returns the machine, the compiler and the versions.
 pub(super) fn machine(suite: Suite) -> anyhow::Result<String> {
     Ok(format!(
         "- {} cores of {}, Linux {}\n\
@@ -74,7 +74,7 @@ pub(super) fn machine(suite: Suite) -> anyhow::Result<String> {
 }
 
 fn parts(jobs: u64) -> String {
-    format!("{jobs} jobs a measurement, or the part or multiple that a table tells")
+    format!("{jobs} jobs a measurement, or the part or multiple in a table")
 }
 
 fn processor() -> String {
@@ -84,7 +84,7 @@ fn processor() -> String {
     model.map_or("an unknown model", |(_, model)| model.trim()).to_owned()
 }
 
-/// Tells the commit that last changed what is measured.
+/// Returns the commit that last changed the measured code.
 pub(crate) fn commit() -> String {
     let at = ["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/..")];
     let status = ["status", "--porcelain", "--"];
@@ -99,7 +99,7 @@ fn told(lock: &str, names: &[&str]) -> String {
     versions.collect::<Vec<_>>().join(", ")
 }
 
-/// Finds the version of a package in a lock file.
+/// Returns the version of a package in a lock file.
 fn locked<'lock>(lock: &'lock str, name: &str) -> Option<&'lock str> {
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     rest.split_once('"').map(|(version, _)| version)

@@ -1,8 +1,8 @@
-//! How quantities are written.
+//! Formats quantities.
 
 use harness::Series;
 
-/// Writes three digits that count, with a unit for thousands and millions.
+/// Formats three significant digits, with a unit for thousands and millions.
 pub(super) fn short(value: f64) -> String {
     let (value, unit) = match value {
         value if value >= 1e6 => (value / 1e6, " M"),
@@ -18,17 +18,17 @@ pub(super) fn short(value: f64) -> String {
     format!("{value:.digits$}{unit}")
 }
 
-/// Writes the middle of a series.
+/// Formats the median of a series.
 pub(super) fn median(series: Option<&Series>) -> String {
     series.map_or_else(missing, |series| short(series.median()))
 }
 
-/// Writes how far a series goes.
+/// Formats the spread of a series.
 pub(super) fn spread(series: Option<&Series>) -> String {
     series.map_or_else(missing, |series| format!("{} – {}", short(series.min()), short(series.max())))
 }
 
-/// Writes the middle of a series, and how far it goes.
+/// Formats the median of a series with its spread.
 pub(super) fn with_spread(series: Option<&Series>) -> String {
     series.map_or_else(missing, |series| {
         format!("{} ({} – {})", short(series.median()), short(series.min()), short(series.max()))

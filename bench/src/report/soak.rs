@@ -1,4 +1,4 @@
-//! The tables of what becomes of our queue while many jobs go through it.
+//! The tables of the soak.
 
 use harness::Series;
 
@@ -20,8 +20,8 @@ fn parts(soak: &SoakResult) -> Table {
         Medium::File => format!(" Finished jobs are kept for {KEPT:?}."),
     };
     let note = format!(
-        "Jobs are pushed {BATCH} a call and run at once by 64 workers, {BOUND} waiting at most. One of {EVERY} fails once and is \
-         tried again after {DELAY:?}, and another is delayed by as much.{kept} Each row is of the jobs since the one before; \
+        "Jobs are pushed {BATCH} a call and run at once by 64 workers, at most {BOUND} waiting. One of {EVERY} fails once and is \
+         retried after {DELAY:?}, and another is delayed by as much.{kept} Each row is of the jobs since the one before; \
          resident memory and the file with its log are as they are at its end. Start is from before the call that enqueues to \
          the job's first line, in µs, of jobs that neither fail nor are delayed. The chart shows jobs/s; longer is better."
     );
@@ -50,7 +50,7 @@ fn parts(soak: &SoakResult) -> Table {
     table
 }
 
-/// What a figure is of, and how it's had of a part.
+/// The name of a figure, and its value in a part.
 type Figure = (&'static str, fn(&Part) -> Option<f64>);
 
 const GROWTH: [Figure; 5] = [
@@ -61,7 +61,7 @@ const GROWTH: [Figure; 5] = [
     ("start p99", |part| Some(part.starts[1])),
 ];
 
-/// How the last part is to the second; in the first all is still new.
+/// Writes the ratio of the last part to the second; the first is a warm-up.
 fn growth(soaks: &[SoakResult]) -> Table {
     let mut table = Table::new("soak-growth", "Growth", "The last part's figure ÷ the second's.");
     let media: Vec<_> = soaks.iter().map(|soak| soak.medium.to_string()).collect();

@@ -2,7 +2,7 @@
 
 use harness::Series;
 
-/// Rows under a header, as Markdown whose columns are aligned, so that it reads on a terminal too.
+/// Rows under a header, as Markdown with aligned columns, readable on a terminal too.
 #[derive(Debug)]
 pub(super) struct Table {
     name: &'static str,
@@ -12,17 +12,17 @@ pub(super) struct Table {
     bars: Vec<Bar>,
 }
 
-/// A bar of the chart: a median, and how far the rounds went.
+/// A bar of the chart: the median and the spread.
 #[derive(Debug)]
 pub(super) struct Bar {
     pub(super) label: String,
     pub(super) series: Series,
-    /// Whether it's ours.
+    /// Whether the system is one of this project.
     pub(super) own: bool,
 }
 
 impl Table {
-    /// Starts a table; the name is that of its chart's file.
+    /// Creates a table; `name` is the name of its chart's file.
     pub(super) fn new(name: &'static str, title: impl Into<String>, note: impl Into<String>) -> Self {
         Self { name, title: title.into(), note: note.into(), rows: Vec::new(), bars: Vec::new() }
     }
@@ -55,7 +55,7 @@ impl Table {
         !self.bars.is_empty()
     }
 
-    /// Whether it says nothing.
+    /// Returns whether the table has no rows.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.len() < 2
     }

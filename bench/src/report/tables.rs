@@ -1,4 +1,4 @@
-//! Which tables there are, and what is in them.
+//! The tables of the suites.
 
 mod curves;
 mod memory;
@@ -13,7 +13,7 @@ use crate::case::{Case, Contender};
 use crate::results::Results;
 use crate::suite::Suite;
 
-/// Makes the tables of what was measured.
+/// Returns the tables of the results.
 pub(super) fn all(suite: Suite, results: &Results) -> Vec<Table> {
     let tables = match suite {
         Suite::Memory => memory::all(results),
@@ -81,9 +81,9 @@ fn latency(results: &Results, name: &'static str) -> Table {
 
 fn flatness(results: &Results, name: &'static str, place: &str) -> Table {
     let note = format!(
-        "What a job of ours costs in ns, pushed 1,000 a call, claimed and settled 64 a call, in a {place} that holds so many \
-         finished and so many scheduled ones, and how much that is of its cost in an empty {place}. The chart shows the \
-         claim; shorter is better."
+        "The cost of a job of ours in ns, pushed 1,000 a call, claimed and settled 64 a call, in a {place} with this many \
+         finished and this many scheduled jobs, and relative to its cost in an empty {place}. The chart shows the claim; \
+         shorter is better."
     );
     let mut table = Table::new(name, "Cost of a job beside others", note);
     table.header(&["others", "push", "÷ empty", "claim", "÷ empty", "settle", "÷ empty"]);
@@ -101,7 +101,7 @@ fn flatness(results: &Results, name: &'static str, place: &str) -> Table {
     table
 }
 
-/// Writes our figure divided by that of a peer.
+/// Formats our figure divided by that of a peer.
 fn against(results: &Results, case: Case, metric: Metric) -> String {
     if case.system.is_own() {
         return String::new();

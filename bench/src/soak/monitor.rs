@@ -1,4 +1,4 @@
-//! The jobs of a soak, and what they share: room for so many at a time, and how long each took to start.
+//! The jobs of a soak and their shared state: permits for unfinished jobs, and start latencies.
 
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +10,16 @@ use queue_core::{JobContext, JobError, NewJob, background_job};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// One of so many jobs fails once, and another waits for its time.
+/// Of this many jobs, one fails once and one is delayed.
 pub(crate) const EVERY: u64 = 50;
-/// So long the one waits to be tried again, and the other for its time.
+/// The delay of the delayed job, and of the retry.
 pub(crate) const DELAY: Duration = Duration::from_millis(20);
-/// So many locks the latencies are behind, so that threads don't wait for one another.
+/// The number of locks over which the latencies are spread, so that threads do not contend for one.
 const SHARDS: u64 = 16;
-/// How long there may be no room before the jobs that have it are given up.
+/// The time without any permit after which the jobs that hold them count as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Counts the room that there is, and the time that jobs took; clones count the same.
+/// The permits and the latencies; clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Monitor(Arc<Shared>);
 
@@ -30,7 +30,7 @@ struct Shared {
     latencies: Vec<Mutex<Latencies>>,
 }
 
-/// Welcomes a user, and leaves.
+/// Welcomes a user, and releases a permit.
 #[background_job(name = "welcome")]
 pub(super) async fn pass(#[inject] monitor: &Monitor, user_id: u64, template: &str, enqueued: Option<u64>) {
     if let Some(enqueued) = enqueued {
@@ -40,7 +40,7 @@ pub(super) async fn pass(#[inject] monitor: &Monitor, user_id: u64, template: &s
     monitor.0.capacity.add_permits(1);
 }
 
-/// Fails to welcome a user, and leaves at the second attempt.
+/// Fails at the first attempt, and releases a permit at the second.
 #[background_job(backoff = fixed("20ms"))]
 pub(super) async fn stumble(
     #[inject] monitor: &Monitor,
@@ -57,7 +57,7 @@ pub(super) async fn stumble(
 }
 
 impl Monitor {
-    /// Makes room for so many jobs.
+    /// Creates permits for `jobs` jobs.
     pub(super) fn of(jobs: u32) -> anyhow::Result<Self> {
         let latencies = (0..SHARDS).map(|_| Ok(Mutex::new(Latencies::new()?)));
         Ok(Self(Arc::new(Shared {
@@ -67,7 +67,7 @@ impl Monitor {
         })))
     }
 
-    /// Makes the next job, which is enqueued at once.
+    /// Creates the next job, which is enqueued at once.
     pub(super) fn job(&self, user_id: u64) -> NewJob {
         match user_id % EVERY {
             0 => stumble::new(user_id, "welcome").into(),
@@ -76,20 +76,20 @@ impl Monitor {
         }
     }
 
-    /// Waits until so many jobs have room, and gives it to them.
+    /// Waits for permits for `jobs` jobs, and takes them.
     pub(super) async fn enter(&self, jobs: u32) -> anyhow::Result<()> {
         let permits = timeout(PATIENCE, self.0.capacity.acquire_many(jobs)).await;
         permits.context("jobs never ran")??.forget();
         Ok(())
     }
 
-    /// Waits until there is so much room, and leaves it as it is.
+    /// Waits until `jobs` permits are available, without taking them.
     pub(super) async fn wait_for(&self, jobs: u32) -> anyhow::Result<()> {
         drop(timeout(PATIENCE, self.0.capacity.acquire_many(jobs)).await.context("jobs never ran")??);
         Ok(())
     }
 
-    /// Gives how long jobs took to start since this was last asked.
+    /// Returns the latencies since the last call.
     pub(super) fn take_latencies(&self) -> anyhow::Result<Latencies> {
         let mut all = Latencies::new()?;
         for shard in &self.0.latencies {
@@ -107,7 +107,7 @@ impl Monitor {
         }
     }
 
-    /// Nanoseconds since it began.
+    /// Returns the nanoseconds since the start.
     fn now(&self) -> u64 {
         u64::try_from(self.0.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }

@@ -1,4 +1,4 @@
-//! Many jobs go through a queue, enqueued in bulk and run at once: what each part of them cost.
+//! Many jobs pass through a queue, enqueued in bulk and run at once; measures the cost of each part.
 
 use std::fs;
 use std::path::Path;
@@ -12,36 +12,36 @@ use queue_tokio::{Host, MemoryQueue, QueueService};
 use super::Medium;
 use super::monitor::{Monitor, pass, stumble};
 
-/// How many parts the jobs are told apart in.
+/// The number of parts in which the jobs are reported.
 const PARTS: u64 = 20;
-/// So many jobs a call takes.
+/// The number of jobs in a call.
 pub(crate) const BATCH: u64 = 100;
-/// So many jobs wait at most.
+/// The most waiting jobs.
 pub(crate) const BOUND: u32 = 5_000;
-/// So long finished jobs are kept in a file.
+/// The time for which finished jobs are kept in a file.
 pub(crate) const KEPT: Duration = Duration::from_secs(1);
 
-/// What a part of the jobs cost.
+/// The cost of a part of the jobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
-    /// How many have gone through by its end.
+    /// The number of jobs so far.
     pub(crate) done: u64,
-    /// Jobs a second.
+    /// Jobs per second.
     pub(crate) rate: f64,
     /// Seconds of CPU for 100,000 jobs.
     pub(crate) cpu: f64,
-    /// How much memory is resident at its end.
+    /// The resident memory at the end of the part.
     pub(crate) resident: u64,
-    /// How large the file and its log are at its end, where there is one.
+    /// The size of the file and its log at the end of the part, if there is a file.
     pub(crate) file: Option<u64>,
     /// Microseconds from before the call that enqueues to the job's first line: p50, p99 and p99.9.
     pub(crate) starts: [f64; 3],
 }
 
-/// Puts so many jobs through a fresh queue.
+/// Passes `jobs` jobs through a fresh queue.
 pub(super) async fn run(medium: Medium, jobs: u64) -> anyhow::Result<Vec<Part>> {
     match medium {
-        // A job that has run has left its room, and is settled a little later.
+        // A job releases its permit when it runs, and is settled a little later.
         Medium::Memory => put_through(MemoryQueue::bounded(2 * BOUND), None, jobs).await,
         Medium::File => {
             let scratch = Scratch::new(0);
@@ -84,7 +84,7 @@ async fn put_through(queue: impl Queue + Clone, file: Option<&Path>, jobs: u64) 
     Ok(parts)
 }
 
-/// Tells how large a file is with its write-ahead log.
+/// Returns the size of a file with its write-ahead log.
 fn bytes(file: &Path) -> anyhow::Result<u64> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");

@@ -1,10 +1,10 @@
 //! apalis with its `MemoryStorage`: a worker with a concurrency of 64.
 //!
-//! All of its jobs run within the worker's one task, its default and its fastest setting for a job this small;
+//! All jobs run within the worker's one task, its default and its fastest setting for a job this small;
 //! `parallelize(tokio::spawn)` runs at half the speed. The storage has no bound.
 //!
-//! Clones of one `MemorySink` may not be used at once: `start_send` unwraps a `try_lock` (1.0.0). So the storage and each
-//! producer have a sink of their own, of one channel. That is more than `MemoryStorage::new` gives, and costs less than
+//! Clones of one `MemorySink` must not be used concurrently: `start_send` unwraps a `try_lock` (1.0.0). So the storage and
+//! each producer have a sink of their own, on one channel. That is more than `MemoryStorage::new` offers, and costs less than
 //! a lock around it.
 
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Producer for Entrance {
 
 type BoxedSink = Box<dyn Sink<Task<Payload>, Error = MemoryStorageError> + Send + Sync + Unpin>;
 
-/// Does what `MemoryStorage::new` does, with another sender of the channel.
+/// Creates what `MemoryStorage::new` creates, with another sender of the channel.
 fn sink(sender: &UnboundedSender<Task<Payload>>) -> MemorySink<Payload> {
     let sink: BoxedSink = Box::new(sender.clone().sink_map_err(|error: SendError| error.into()));
     MemorySink::new(Arc::new(Mutex::new(sink)))

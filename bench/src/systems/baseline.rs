@@ -1,6 +1,6 @@
-//! The straightforward port of .NET's `BackgroundTaskQueue`: a locked deque of boxed closures, and a semaphore.
+//! The baseline: a port of .NET's `BackgroundTaskQueue`, a locked deque of boxed closures and a semaphore.
 //!
-//! As there, it has no bound. It has no ids, leases, retries or scopes, and a job that panics ends its worker.
+//! Like the original, it has no bound. It has no ids, leases, retries or scopes, and a job that panics ends its worker.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! tokio's bounded channel, whose receiver the workers share: no queue semantics at all, the floor for a typed message.
+//! tokio's bounded channel, whose receiver the workers share: no queue semantics, the lower bound for a typed message.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl Producer for Entrance {
 
 async fn work(receiver: Arc<Mutex<mpsc::Receiver<Payload>>>, tally: Tally) {
     loop {
-        // A statement of its own, so that the receiver is free while the job runs.
+        // A separate statement, so that the receiver is free while the job runs.
         let payload = receiver.lock().await.recv().await;
         let Some(payload) = payload else { return };
         tally.run(payload.user_id, &payload.template);

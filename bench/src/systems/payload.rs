@@ -1,4 +1,4 @@
-//! No system: the payloads in a vector, to know what a job weighs before anybody queues it.
+//! No system: the payloads in a vector, to measure the memory of a job without a queue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

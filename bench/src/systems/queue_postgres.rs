@@ -1,4 +1,4 @@
-//! Our queue on a PostgreSQL server, with everything on: leases, retries, finished jobs kept for a day.
+//! This project's queue on a PostgreSQL server, with all features: leases, retries, finished jobs kept for a day.
 
 use harness::{Scratch, System, Tally};
 use queue_postgres::PostgresQueue;

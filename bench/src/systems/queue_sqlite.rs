@@ -1,4 +1,4 @@
-//! Our queue in an SQLite file, with everything on: `synchronous=FULL`, leases, retries, finished jobs kept for a day.
+//! This project's queue in an SQLite file, with all features: `synchronous=FULL`, leases, retries, finished jobs kept for a day.
 
 use harness::{Scratch, System, Tally};
 use queue_sqlite::SqliteQueue;

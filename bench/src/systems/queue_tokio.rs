@@ -1,4 +1,4 @@
-//! Our queue, with everything on: a bound, ids, leases, retries, a scope for each job, panics caught, `tracing`.
+//! This project's queue in memory, with all features: a bound, ids, leases, retries, a scope for each job, panics caught, `tracing`.
 
 use harness::{Payload, Producer, Scratch, System, Tally};
 use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
@@ -39,7 +39,7 @@ impl System for MemorySystem {
     }
 }
 
-/// Runs the jobs of a queue of ours, whatever keeps it.
+/// Runs the jobs of any of this project's queues.
 pub(super) async fn host(
     queue: impl Queue + Clone,
     tally: Tally,
@@ -50,7 +50,7 @@ pub(super) async fn host(
     Ok(Host::builder().services(services).service(service).build()?.start().await?)
 }
 
-/// The way into a queue of ours, whatever keeps it.
+/// Enqueues to any of this project's queues.
 pub(crate) struct Entrance<Q>(pub(super) Q);
 
 impl<Q: Queue> Producer for Entrance<Q> {

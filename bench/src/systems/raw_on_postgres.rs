@@ -1,8 +1,8 @@
-//! Statements through `tokio-postgres`: what PostgreSQL gives here when nothing is in its way.
+//! Statements through `tokio-postgres`: the upper bound of PostgreSQL here.
 //!
-//! One table with one partial index, prepared statements, no ids but row numbers, no fences, and nothing kept of what is done.
-//! Each enqueuing task has a connection of its own, and a job a call is a transaction each. Four workers claim 500 jobs by
-//! an update, run them, and delete them; when there are none, they wait for a notification.
+//! One table with one partial index, prepared statements, row numbers as ids, no fences, and finished jobs are deleted.
+//! Each enqueuing task has a connection of its own, and each single job is one transaction. Four workers claim 500 jobs by
+//! an update, run them, and delete them; if there are none, they wait for a notification.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 
-/// How many jobs are claimed at once, and deleted at once.
+/// The number of jobs claimed, and deleted, by one statement.
 const CLAIMED: i64 = 500;
-/// How many workers there are: more of them are no faster on two cores.
+/// The number of workers: more of them are no faster on two cores.
 const CLAIMERS: usize = 4;
-/// How many connections enqueue.
+/// The number of enqueuing connections.
 const ENTRANCES: usize = 32;
 
 const TABLE: &str = "
@@ -52,7 +52,7 @@ pub(crate) struct RawOnPostgres {
     options: Config,
     entrances: Vec<Arc<Entrance>>,
     taken: AtomicUsize,
-    /// Whether workers wait for jobs, so that they must be told of each.
+    /// Whether workers wait for jobs, so that each insert must notify.
     is_awaited: bool,
     tally: Tally,
 }
@@ -76,7 +76,7 @@ impl System for RawOnPostgres {
         Inserts { entrance: self.entrances[place].clone(), is_awaited: self.is_awaited }
     }
 
-    /// Starts as many workers as are fastest: how many jobs run at once doesn't matter where they do nothing.
+    /// Starts the number of workers that is fastest: the number of concurrent jobs does not matter for empty jobs.
     async fn start(&mut self, _workers: usize) -> anyhow::Result<JoinSet<()>> {
         let mut running = JoinSet::new();
         let stored = Arc::new(Notify::new());
@@ -94,7 +94,7 @@ impl System for RawOnPostgres {
     }
 }
 
-/// A connection by which jobs are stored, with its statements.
+/// An enqueuing connection with its statements.
 struct Entrance {
     client: Client,
     insert: Statement,
@@ -136,13 +136,13 @@ impl Producer for Inserts {
 async fn connect(options: &Config) -> anyhow::Result<Client> {
     let (client, connection) = options.connect(NoTls).await?;
     tokio::spawn(async move {
-        // Whoever asks by the client learns of its end.
+        // Callers of the client get the connection's error.
         drop(connection.await);
     });
     Ok(client)
 }
 
-/// Wakes a worker for each notification, for as long as the tasks that it's spawned with live.
+/// Wakes a worker for each notification, until the tasks of `running` are aborted.
 async fn listen(options: &Config, stored: Arc<Notify>, running: &mut JoinSet<()>) -> anyhow::Result<()> {
     let (client, mut connection) = options.connect(NoTls).await?;
     running.spawn(async move {
@@ -160,7 +160,7 @@ async fn listen(options: &Config, stored: Arc<Notify>, running: &mut JoinSet<()>
     Ok(())
 }
 
-/// Claims, runs and deletes; waits to be woken when there was nothing to claim.
+/// Claims, runs and deletes jobs; waits for a notification if there are none.
 async fn work(client: &Client, stored: &Notify, tally: Tally) -> anyhow::Result<()> {
     let claim = client.prepare(CLAIM).await?;
     let delete = client.prepare(DELETE).await?;

@@ -1,7 +1,7 @@
-//! Statements through `rusqlite`, `synchronous=FULL`: what SQLite gives on this disk when nothing is in its way.
+//! Statements through `rusqlite`, `synchronous=FULL`: the upper bound of SQLite on this disk.
 //!
-//! One table with one partial index, one connection, no ids but row numbers, no fences, and nothing kept of what is done.
-//! A job a call is a transaction each; a worker claims 500 jobs by an update, runs them, and deletes them.
+//! One table with one partial index, one connection, row numbers as ids, no fences, and finished jobs are deleted.
+//! Each single job is one transaction; a worker claims 500 jobs by an update, runs them, and deletes them.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use anyhow::ensure;
 use harness::{Payload, Producer, Scratch, System, Tally};
 use rusqlite::Connection;
 
-/// How many jobs are claimed at once, and deleted at once.
+/// The number of jobs claimed, and deleted, by one statement.
 const CLAIMED: i64 = 500;
 
 const TABLE: &str = "
@@ -54,7 +54,7 @@ impl System for RawOnSqlite {
         Inserts(Arc::clone(&self.connection))
     }
 
-    /// Starts one thread: with one connection, more would wait for one another.
+    /// Starts one thread: with one connection, more would wait for each other.
     async fn start(&mut self, _workers: usize) -> anyhow::Result<JoinHandle<()>> {
         let (connection, tally) = (Arc::clone(&self.connection), self.tally);
         Ok(spawn(move || {
@@ -99,7 +99,7 @@ fn connect(file: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// Claims, runs and deletes until nothing is left.
+/// Claims, runs and deletes until no job is left.
 fn drain(connection: &Connection, tally: Tally) -> anyhow::Result<()> {
     let mut claim = connection.prepare(CLAIM)?;
     let mut delete = connection.prepare(DELETE)?;

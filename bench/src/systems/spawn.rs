@@ -1,7 +1,7 @@
-//! `tokio::spawn` for each job, counted: what in-process workers of web frameworks do.
+//! `tokio::spawn` for each job, counted: the usual way of in-process background work in web frameworks.
 //!
-//! It has no bound, and nothing limits how many jobs run at once. It has no queue either, so filling it without running
-//! anything means nothing, but for the memory that a job takes: that is measured before the runtime runs any.
+//! It has no bound and no limit of concurrent jobs. It has no queue either, so enqueuing without running is meaningless,
+//! except for the memory of a job, which is measured before the runtime runs any.
 
 use harness::{Payload, Producer, Scratch, System, Tally};
 

@@ -1,4 +1,4 @@
-//! The targets of the queue in memory.
+//! The targets of queue-tokio.
 
 use harness::{Load, Metric, Series, Waits};
 
@@ -6,7 +6,7 @@ use super::{Bound, Target, against, rate_to, ratio};
 use crate::case::{Case, Contender};
 use crate::results::Results;
 
-/// Judges what was measured by each target.
+/// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
     use Contender::{Apalis, Baseline, Mpsc, QueueTokio, Spawn};
@@ -36,7 +36,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
     targets
 }
 
-/// What a job costs beside the most waiting ones, as a part of what it costs beside 1,000.
+/// Returns the cost of a job beside the most waiting ones divided by its cost beside 1,000.
 fn flatness(results: &Results) -> Vec<Target> {
     let depth = |case: &Case| match case.load {
         Load::BesideWaiting { waiting, .. } => Some(waiting),
@@ -60,7 +60,7 @@ fn flatness(results: &Results) -> Vec<Target> {
     pairs.map(target).collect()
 }
 
-/// Our bytes for a job, without those of the payload.
+/// Returns our bytes per job, without those of the payload.
 fn overhead(results: &Results) -> Option<Series> {
     let bytes = |system| results.series(results.find(Load::Memory, system)?, Metric::Bytes);
     let (ours, payload) = (bytes(Contender::QueueTokio)?, bytes(Contender::Payload)?.median());

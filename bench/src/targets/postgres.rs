@@ -1,4 +1,4 @@
-//! The targets of the queue on a PostgreSQL server.
+//! The targets of queue-postgres.
 
 use harness::{Load, Metric, WORKERS};
 
@@ -6,7 +6,7 @@ use super::{Bound, Target, against, flatness};
 use crate::case::Contender;
 use crate::results::Results;
 
-/// Judges what was measured by each target.
+/// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
     use Contender::{QueuePostgres, Raw};
@@ -23,7 +23,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         best("enqueue, 32 tasks", AtLeast(5.0), enqueue(32), Metric::Rate),
         Target::new("enqueue, 32 tasks ÷ 32 raw connections", AtLeast(2.0), raw(enqueue(32))),
         best("enqueue, 1 task", AtLeast(1.0), enqueue(1), Metric::Rate),
-        // Within 1.3 times of it.
+        // Within a factor of 1.3.
         Target::new("enqueue, 1 task ÷ a raw insert each", AtLeast(0.77), raw(enqueue(1))),
         best("bulk of 1,000", AtLeast(1.5), Load::Bulk, Metric::Rate),
         Target::new("bulk of 1,000 ÷ raw `unnest`", AtLeast(0.5), raw(Load::Bulk)),
@@ -37,7 +37,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
     ]
 }
 
-/// Judges our figure divided by that of the peer whose median is best.
+/// Compares our figure with that of the peer whose median is best.
 fn against_the_best(results: &Results, figure: &str, bound: Bound, load: Load, metric: Metric) -> Target {
     let is_peer = |system| !matches!(system, Contender::QueuePostgres | Contender::Raw);
     let peers = results.cases(|case| case.load == load && is_peer(case.system)).into_iter();

@@ -1,4 +1,4 @@
-//! The targets of the queue in an SQLite file.
+//! The targets of queue-sqlite.
 
 use harness::{Load, Metric, WORKERS};
 
@@ -6,7 +6,7 @@ use super::{Bound, Target, against, flatness};
 use crate::case::Contender;
 use crate::results::Results;
 
-/// Judges what was measured by each target.
+/// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
     use Bound::{AtLeast, AtMost};
     use Contender::{Effectum, QueueSqlite, Raw};

@@ -1,8 +1,7 @@
-//! A queue of ours in memory that is kept as full as it is, while jobs come and go.
+//! An in-memory queue of ours with a constant number of waiting jobs, while jobs pass through.
 //!
-//! The number of waiting jobs stays the same: of each turn's jobs as many are settled as were enqueued. Where they wait
-//! for their time, each waits for a random while, and the queue's clock is moved by hand so that some come due each turn:
-//! what a claim costs then includes making them ready.
+//! Each step settles as many jobs as it enqueues. If jobs wait for their time, each waits for a random time, and the queue's
+//! clock is advanced by hand so that some become due in each step; then the cost of a claim includes making jobs ready.
 
 use std::time::{Duration, Instant};
 
@@ -19,31 +18,31 @@ use queue_tokio::MemoryQueue;
 use super::manual_clock::ManualClock;
 use crate::systems::welcome;
 
-/// How many jobs come and go in a turn, about.
+/// The approximate number of jobs in a step.
 const TURN: u64 = 128;
-/// How much time passes in a turn, where jobs wait for theirs: as many milliseconds as jobs come due in it.
+/// The time that passes in a step, if jobs wait for their time: one millisecond for each job that becomes due.
 const STEP: Duration = Duration::from_millis(TURN);
-/// How many jobs come and go before any counts: beside few others, too, code and allocator are to be warm.
+/// The number of warm-up jobs: even beside few others, code and allocator must be warm.
 const AHEAD: u64 = 50_000;
 
-/// A queue in which jobs wait, and a clock that is moved by hand.
+/// A queue with waiting jobs, and a clock that is advanced by hand.
 pub(super) struct Backlog {
     queue: MemoryQueue,
     clock: ManualClock,
     waits: Waits,
-    /// The longest wait, where jobs wait for their time; half of it is the mean.
+    /// The longest wait, if jobs wait for their time; the mean is half of it.
     horizon: i64,
-    /// How many jobs have gone that none has come for yet.
+    /// The number of settled jobs that are not replaced yet.
     missing: u64,
     random: Rng,
 }
 
 impl Backlog {
-    /// Makes one in which so many jobs wait.
+    /// Creates a queue with `waiting` waiting jobs.
     pub(super) async fn of(waiting: u64, waits: Waits) -> anyhow::Result<Self> {
         let mut backlog = Self::new(waiting, waits, Retention::default())?;
         for batch in 0..waiting / 1_000 {
-            // Of jobs that came before, those that wait long are more: what is left of a wait is the lesser of two.
+            // Long waits are more frequent among jobs that came earlier: the rest of a wait is the smaller of two random waits.
             let jobs = (0..1_000).map(|n| {
                 let (one, other) = (backlog.run_at(), backlog.run_at());
                 job(batch * 1_000 + n, one.min(other))
@@ -54,7 +53,7 @@ impl Backlog {
         Ok(backlog)
     }
 
-    /// Makes one in which nothing waits, and which keeps so many finished jobs and has them already.
+    /// Creates a queue without waiting jobs, which keeps `kept` finished jobs and has them already.
     pub(super) async fn with_finished(kept: usize) -> anyhow::Result<Self> {
         let mut backlog = Self::new(0, Waits::ForWorker, Retention::default().completed(kept))?;
         backlog.pass(kept as u64).await?;
@@ -69,13 +68,13 @@ impl Backlog {
         Ok(Self { queue, clock, waits, horizon, missing: TURN, random: Rng::with_seed(waiting) })
     }
 
-    /// Measures what it costs to enqueue a job, and to claim and settle one.
+    /// Measures the cost of enqueuing a job, and of claiming and settling one.
     pub(super) async fn turn_over(mut self, jobs: u64) -> anyhow::Result<Figures> {
         self.pass(AHEAD).await?;
         self.pass(jobs).await
     }
 
-    /// Lets so many jobs come and go, a turn at a time.
+    /// Passes `jobs` jobs through the queue, step by step.
     async fn pass(&mut self, jobs: u64) -> anyhow::Result<Figures> {
         let (mut came, mut went) = (0, 0);
         let (mut pushing, mut claiming) = (Duration::ZERO, Duration::ZERO);
@@ -101,12 +100,12 @@ impl Backlog {
             .with(Metric::ClaimAndSettle, nanos(claiming, went)))
     }
 
-    /// Makes as many jobs as are missing.
+    /// Creates as many jobs as are missing.
     fn arrivals(&mut self) -> Vec<NewJob> {
         (0..self.missing).map(|n| job(n, self.run_at())).collect()
     }
 
-    /// Draws when a new job may run; always now, where jobs wait for a worker alone.
+    /// Returns a random time at which a new job may run, or `None` if jobs wait only for a worker.
     fn run_at(&mut self) -> Option<Timestamp> {
         match self.waits {
             Waits::ForWorker => None,
@@ -117,7 +116,7 @@ impl Backlog {
         }
     }
 
-    /// Claims and settles a turn's jobs, or all that are due, in batches as large as the hosted loop's.
+    /// Claims and settles a step's jobs, or all due ones, in batches as large as the hosted loop's.
     async fn work_off(&self) -> anyhow::Result<u64> {
         let demand = Demand::new(QueueName::DEFAULT, WORKERS).wait(Duration::ZERO);
         let mut count = 0;

@@ -1,11 +1,11 @@
-//! The curves: ours alone, in memory and in a file, as something grows.
+//! The curves: only ours, in memory and in a file, as something grows.
 
 use harness::Load;
 
 use super::Workload;
 use crate::case::Contender::{self, QueueSqlite, QueueTokio};
 
-/// The numbers of workers, one after the other.
+/// The numbers of workers.
 const WORKERS: [usize; 5] = [1, 4, 16, 64, 256];
 /// The lengths of a job's text, in bytes.
 const BYTES: [usize; 4] = [16, 256, 4_096, 65_536];
@@ -15,9 +15,9 @@ const BATCHES: [u64; 4] = [1, 10, 100, 1_000];
 const RATES: [u32; 3] = [1_000, 10_000, 100_000];
 const RATES_IN_FILE: [u32; 3] = [200, 2_000, 10_000];
 
-/// Gives the points of a curve, the one in memory before the one in a file.
+/// Returns the points of a curve, those in memory before those in a file.
 pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
-    // 1,000,000 with as many jobs as are measured by default.
+    // 1,000,000 with the default number of jobs.
     let most = jobs * 10;
     match workload {
         Workload::Backlog => of(QueueSqlite, powers(most), |others| Load::BehindReady { others }),
@@ -43,7 +43,7 @@ pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Con
     }
 }
 
-/// Gives none, a thousand, and each power of ten from there to the most.
+/// Returns zero, a thousand, and each further power of ten up to `most`.
 fn powers(most: u64) -> impl Iterator<Item = u64> {
     let powers = (3..).map(|digits| 10_u64.pow(digits));
     [0].into_iter().chain(powers.take_while(move |&power| power <= most))

@@ -1,12 +1,12 @@
-//! Jobs come and go beside many that are finished and kept: what one costs, ours alone.
+//! The cost of a job of ours beside many finished ones.
 
 use harness::Figures;
 
 use super::backlog::Backlog;
 
-/// Measures what it costs to enqueue a job, and to claim and settle one, while so many finished ones are kept.
+/// Measures the cost of enqueuing a job, and of claiming and settling one, while `kept` finished jobs are kept.
 ///
-/// There are as many from the start, so that each job which is finished makes the oldest go.
+/// The queue has `kept` finished jobs from the start, so each job that finishes removes the oldest.
 pub(super) async fn measure(kept: usize, jobs: u64) -> anyhow::Result<Figures> {
     Backlog::with_finished(kept).await?.turn_over(jobs).await
 }

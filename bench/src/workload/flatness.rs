@@ -1,5 +1,4 @@
-//! Jobs come and go in a place that holds many that are finished and many whose time has not come, or many that are ready:
-//! what one costs.
+//! The cost of a job beside many finished and scheduled ones, or behind many ready ones.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +10,13 @@ use queue_sqlite::SqliteQueue;
 
 use crate::systems::welcome;
 
-/// A scheduled job waits for so long at least, so that none comes due meanwhile.
+/// The least delay of scheduled jobs, so that none becomes due during the measurement.
 const WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many jobs come and go at least before any counts: a new file's log grows at first, which costs more than to write it anew.
+/// The least number of warm-up jobs: the log of a new file grows at first, which costs more than overwriting it.
 const AHEAD: u64 = 10_000;
 
-/// Measures what it costs to push a job, to claim it and to settle it, beside so many of each sort in an SQLite file.
+/// Measures the cost of pushing, claiming and settling a job beside `others` jobs of each kind in an SQLite file.
 pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(0);
     let queue = SqliteQueue::open(scratch.file()?).await?;
@@ -30,7 +29,7 @@ pub(super) async fn in_a_file(others: u64, jobs: u64) -> anyhow::Result<Figures>
     measure(&queue, jobs).await
 }
 
-/// Measures the same behind so many jobs that are ready, and are claimed first.
+/// Measures the same behind `others` ready jobs, which are claimed first.
 pub(super) async fn behind_ready(others: u64, jobs: u64) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(0);
     let queue = SqliteQueue::open(scratch.file()?).await?;
@@ -40,12 +39,12 @@ pub(super) async fn behind_ready(others: u64, jobs: u64) -> anyhow::Result<Figur
     measure(&queue, jobs).await
 }
 
-/// Measures what jobs cost beside others on a PostgreSQL server.
+/// Measures the same on a PostgreSQL server.
 pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(0);
     let database = scratch.database().await?;
     let queue = PostgresQueue::connect(database.url()).await?;
-    // The queue has its number by then.
+    // Afterwards the queue has its number.
     queue.push((0..BATCH).map(welcome_now).collect()).await?;
     Costs::default().work_off(&queue, BATCH as usize).await?;
     let client = database.connect().await?;
@@ -56,7 +55,7 @@ pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figure
     measure(&queue, jobs).await
 }
 
-/// Stores finished jobs as they would be if they had been run, in a moment rather than in minutes.
+/// Stores jobs as if they had run and finished, in a moment rather than in minutes.
 const FINISHED: &str = "
     with new as (
         insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
@@ -66,7 +65,7 @@ const FINISHED: &str = "
     insert into queue.finished (seq, finished_at, fence, attempt, claimed_at, line, state)
     select seq, pushed_at, 1, 1, pushed_at, line, 4 from new";
 
-/// Stores jobs that wait for their time, each for another.
+/// Stores scheduled jobs, each due at another time.
 const SCHEDULED: &str = "
     with new as (
         insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
@@ -75,13 +74,13 @@ const SCHEDULED: &str = "
         returning seq, run_at, line)
     insert into queue.waiting (due, seq, state, line) select run_at, seq, 0, line from new";
 
-/// Measures what a job costs in a queue as it is.
+/// Measures the cost of a job in this queue.
 async fn measure(queue: &impl Queue, jobs: u64) -> anyhow::Result<Figures> {
     pass(queue, AHEAD.max(jobs / 10)).await?;
     Ok(pass(queue, jobs).await?.figures())
 }
 
-/// Lets so many jobs come and go, a batch at a time.
+/// Passes `jobs` jobs through the queue, batch by batch.
 async fn pass(queue: &impl Queue, jobs: u64) -> anyhow::Result<Costs> {
     let mut costs = Costs::default();
     for first in (0..jobs).step_by(BATCH as usize) {
@@ -98,7 +97,7 @@ fn welcome_now(user_id: u64) -> NewJob {
     welcome::from(Payload::new(user_id)).into()
 }
 
-/// What jobs cost, and how many there were.
+/// The cost and the number of jobs.
 #[derive(Default)]
 struct Costs {
     jobs: u64,
@@ -108,7 +107,7 @@ struct Costs {
 }
 
 impl Costs {
-    /// Claims and settles as many jobs as a batch has, so many at once.
+    /// Claims and settles as many jobs as a batch has, `at_once` in a call.
     async fn work_off(&mut self, queue: &impl Queue, at_once: usize) -> anyhow::Result<()> {
         let mut left = BATCH as usize;
         while left > 0 {

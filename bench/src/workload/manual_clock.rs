@@ -1,4 +1,4 @@
-//! A clock that is moved by hand.
+//! A clock that is advanced by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use queue_core::{BoxFuture, Clock, Timestamp};
 
-/// A clock that stands still until it's moved.
+/// A clock that stands still until it is advanced.
 #[derive(Clone, Default)]
 pub(super) struct ManualClock(Arc<AtomicI64>);
 
 impl ManualClock {
-    /// Moves it on.
+    /// Advances the clock.
     pub(super) fn advance(&self, time: Duration) {
         self.0.fetch_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
@@ -22,7 +22,7 @@ impl Clock for ManualClock {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
     }
 
-    /// Is over at once if there's nothing to wait for, and never otherwise: nobody here waits for time.
+    /// Returns at once if the duration is zero, and never otherwise: no caller here waits for time.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         if duration.is_zero() { Box::pin(std::future::ready(())) } else { Box::pin(std::future::pending()) }
     }

@@ -181,12 +181,12 @@ async fn a_missing_report_is_not_found() -> Result<(), BoxError> {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_what_to_do() -> Result<(), BoxError> {
+fn a_port_in_use_is_named_with_what_to_do() -> Result<(), BoxError> {
     let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = other.local_addr()?.port();
 
     let error = http::listen(port).expect_err("the port is in use").to_string();
 
-    assert!(error.starts_with(&format!("port {port} is taken")) && error.contains("--port"), "{error}");
+    assert!(error.starts_with(&format!("port {port} is in use")) && error.contains("--port"), "{error}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Jobs go in, and nobody works: how fast, and how much memory they take.
+//! Enqueues jobs without workers: the rate, and the memory that jobs take.
 
 use tokio::task::JoinSet;
 
@@ -9,10 +9,10 @@ use crate::system::{Producer as _, System};
 use crate::tally::{Payload, Tally};
 use crate::usage;
 
-/// How many jobs a call in bulk takes.
+/// The number of jobs in a bulk call.
 pub const BATCH: u64 = 1_000;
 
-/// Measures how fast so many tasks at once enqueue so many jobs, one call each.
+/// Measures the rate at which `tasks` concurrent tasks enqueue `jobs` jobs, one call each.
 pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Figures> {
     let jobs = share(jobs, tasks) * u64::from(tasks);
     let scratch = Scratch::new(jobs as usize);
@@ -23,7 +23,7 @@ pub(super) async fn rate<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Fig
     meter.stop(jobs).await
 }
 
-/// Measures how fast one task enqueues so many jobs, a batch a call.
+/// Measures the rate at which one task enqueues `jobs` jobs, a batch a call.
 pub(super) async fn bulk<S: System>(jobs: u64, batch: u64) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(jobs as usize);
     let system = S::open(&scratch, Tally::of(jobs)).await?;
@@ -33,14 +33,14 @@ pub(super) async fn bulk<S: System>(jobs: u64, batch: u64) -> anyhow::Result<Fig
     meter.stop(jobs).await
 }
 
-/// Measures by how much the process grows for each job that waits.
+/// Measures the growth of the process per waiting job.
 pub(super) async fn memory<S: System>(jobs: u64) -> anyhow::Result<Figures> {
     let scratch = Scratch::new(jobs as usize);
     let system = S::open(&scratch, Tally::of(jobs)).await?;
     let mut producer = system.producer();
 
     let before = usage::resident()?;
-    // In this task rather than in one of its own: the runtime has one thread, and may not run anything else meanwhile.
+    // In this task: the runtime has one thread, which must not run anything else meanwhile.
     for user_id in 0..jobs {
         producer.enqueue(Payload::new(user_id)).await?;
     }
@@ -48,7 +48,7 @@ pub(super) async fn memory<S: System>(jobs: u64) -> anyhow::Result<Figures> {
     Ok(Figures::default().with(Metric::Bytes, grown as f64 / jobs as f64))
 }
 
-/// Enqueues jobs from so many tasks, an equal share each.
+/// Enqueues jobs from `tasks` tasks, an equal share each.
 pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow::Result<()> {
     let share = share(jobs, tasks);
     let mut producers = JoinSet::new();
@@ -78,7 +78,7 @@ pub(super) async fn fill_in_bulk<S: System>(system: &S, jobs: u64, batch: u64) -
     tokio::spawn(filling).await?
 }
 
-/// How many jobs each of so many tasks enqueues: at least one.
+/// Returns the number of jobs that each of `tasks` tasks enqueues, at least one.
 pub(super) fn share(jobs: u64, tasks: u32) -> u64 {
     (jobs / u64::from(tasks)).max(1)
 }

@@ -1,4 +1,4 @@
-//! Single jobs meet an idle system: how long until they start.
+//! Measures how long single jobs on an idle system take to start.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use crate::series::Series;
 use crate::system::{Producer, System};
 use crate::tally::{Payload, Tally};
 
-/// How many jobs count.
+/// The number of jobs that count.
 pub const JOBS: u64 = 200;
-/// How many go ahead and don't.
+/// The number of warm-up jobs, which do not count.
 const AHEAD: u64 = 20;
 const PACE: Duration = Duration::from_millis(5);
 

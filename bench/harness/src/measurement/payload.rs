@@ -1,4 +1,4 @@
-//! Jobs that carry a text of some length go in, and then out: what each takes.
+//! Measures jobs that carry a text: enqueuing them, and running them.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use crate::scratch::Scratch;
 use crate::system::{Producer, System, WORKERS};
 use crate::tally::{Payload, Tally};
 
-/// How many jobs a call takes: few enough that their texts fit into memory.
+/// The number of jobs in a call: few enough that their texts fit into memory.
 const BATCH: u64 = 100;
 
-/// Measures how long a job takes to be enqueued, and how long to be run out of a full queue.
+/// Measures the time to enqueue a job, and the time to run it from a full queue.
 pub(super) async fn measure<S: System>(jobs: u64, bytes: usize) -> anyhow::Result<Figures> {
     let tally = Tally::of(jobs);
     let scratch = Scratch::new(jobs as usize);
@@ -27,7 +27,7 @@ pub(super) async fn measure<S: System>(jobs: u64, bytes: usize) -> anyhow::Resul
     Ok(figures.with(Metric::Push, pushing.as_nanos() as f64 / jobs as f64))
 }
 
-/// Enqueues jobs, and tells how long the calls took; making the texts isn't timed.
+/// Enqueues jobs. Returns the time of the calls, without that of creating the texts.
 async fn fill(mut producer: impl Producer, jobs: u64, bytes: usize) -> anyhow::Result<Duration> {
     let mut pushing = Duration::ZERO;
     for first in (0..jobs).step_by(BATCH as usize) {

@@ -1,4 +1,4 @@
-//! Single jobs come at a steady pace, whether or not those before are done: how long until each has run.
+//! Measures how long single jobs at a fixed rate take to start, whether or not earlier jobs have run.
 
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,16 @@ use crate::scratch::Scratch;
 use crate::system::{Producer, System, WORKERS};
 use crate::tally::{Payload, Tally};
 
-/// So many tasks take turns at least, so that a call which takes its time delays nobody else's.
+/// The least number of enqueuing tasks, so that a slow call delays no other task.
 const TASKS: u32 = 32;
-/// So many turns a second a task has at most: a call may take as long as there is from one to the next.
+/// The most calls per second of one task: a call may take as long as the interval between two.
 const TURNS: u32 = 100;
-/// So late a timer may be by its own making: it goes by whole milliseconds, and so does the wait for the next one.
+/// The lateness that a timer may have by itself: it uses whole milliseconds, and so does the wait for the next one.
 const LATENESS: Duration = Duration::from_millis(2);
-/// In the first second nothing counts.
+/// The warm-up time, in which no job counts.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// Measures the time from when a job was due to be enqueued to its run, at so many jobs a second.
+/// Measures the time from when a job was due to be enqueued to its run, at `rate` jobs per second.
 pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<Figures> {
     let ahead = u64::from(rate) * AHEAD.as_secs();
     let tasks = TASKS.max(rate / TURNS);
@@ -53,7 +53,7 @@ pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<F
         .with(Metric::StartMax, waits.micros(1.0)))
 }
 
-/// Enqueues jobs, each when it's due, and tells when that was for each.
+/// Enqueues each job when it is due. Returns the due time of each.
 async fn enqueue_at_pace<S: System>(
     system: &S,
     jobs: u64,
@@ -84,8 +84,8 @@ async fn enqueue_turns(
             sleep_until(due.into()).await;
             awake = Instant::now().min(due + LATENESS);
         }
-        // The timer's own lateness is nobody's, for all turns that came meanwhile; that of a task whose last call took
-        // too long is the system's.
+        // The timer's own lateness is charged to no system, for all jobs that became due meanwhile. The lateness of a task whose
+        // last call took too long is charged to the system.
         let begun = due.max(awake);
         producer.enqueue(Payload::new(user_id)).await?;
         enqueued.push((user_id, begun));

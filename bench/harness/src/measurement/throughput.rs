@@ -1,4 +1,4 @@
-//! Jobs go through: out of a full queue, or in at one end while they go out at the other.
+//! Measures the rate at which jobs run: from a full queue, or while others are enqueued.
 
 use super::enqueue::{BATCH, fill, fill_in_bulk, share};
 use crate::database::Counts;
@@ -8,10 +8,10 @@ use crate::scratch::Scratch;
 use crate::system::{System, WORKERS};
 use crate::tally::Tally;
 
-/// How many jobs wait at most while a stream passes, where a system has bounds.
+/// The bound of a queue during a stream, if the system has bounds.
 const BOUND: usize = 1_024;
 
-/// Measures how fast workers empty a full queue, the start of the workers included.
+/// Measures the rate at which workers drain a full queue, the start of the workers included.
 pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
     let tally = Tally::of(jobs);
     let scratch = Scratch::new(jobs as usize);
@@ -32,7 +32,7 @@ pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Resul
     with_left(&scratch, figures, filled, jobs).await
 }
 
-/// Measures how fast jobs pass from so many tasks that enqueue them, one call each, through waiting workers.
+/// Measures the rate at which jobs pass from `tasks` enqueuing tasks, one call each, through waiting workers.
 pub(super) async fn stream<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<Figures> {
     let jobs = share(jobs, tasks) * u64::from(tasks);
     let tally = Tally::of(jobs);
@@ -48,7 +48,7 @@ pub(super) async fn stream<S: System>(jobs: u64, tasks: u32) -> anyhow::Result<F
     with_left(&scratch, figures, Counts::default(), jobs).await
 }
 
-/// Adds what a system that has gone has left of its jobs, where it kept them on a server.
+/// Adds the rows that the jobs of a closed system have left, if it kept them on a server.
 async fn with_left(scratch: &Scratch, figures: Figures, since: Counts, jobs: u64) -> anyhow::Result<Figures> {
     match scratch.served() {
         Some(database) => database.add_left(figures, since, jobs).await,

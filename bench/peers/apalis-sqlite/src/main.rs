@@ -1,9 +1,9 @@
-//! apalis on SQLite as its documentation shows it for little latency: `connect_with_callback`, whose update hook wakes the
-//! worker, and a look every 500 ms beside.
+//! apalis on SQLite, as its documentation shows it for low latency: `connect_with_callback`, whose update hook wakes the
+//! worker, and a poll every 500 ms.
 //!
-//! `SqliteStorage::setup` turns `synchronous` off, but on the one connection that it's given (1.0.0); here all connections
-//! have what it sets, which is faster and keeps them from failing while another writes. So nothing is on the disk when a
-//! call returns, unlike with the others. All jobs run within the worker's one task, as is its default. It keeps finished jobs.
+//! `SqliteStorage::setup` turns `synchronous` off, but only on the connection that it gets (1.0.0). Here all connections
+//! have its settings, which is faster and keeps them from failing while another writes. So no job is on the disk when a
+//! call returns, unlike with the other systems. All jobs run within the worker's one task, its default. It keeps finished jobs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use harness::{Payload, Producer, Scratch, System, Tally};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::task::JoinSet;
 
-/// How many jobs are fetched at once: with the default of 10 it empties a queue at two thirds of the speed.
+/// The number of jobs in a fetch: with the default of 10 it drains a queue at two thirds of the speed.
 const FETCHED: usize = 500;
 
 fn main() -> anyhow::Result<()> {

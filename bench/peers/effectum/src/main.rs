@@ -1,10 +1,10 @@
 //! effectum as its documentation shows it: one `Queue` on a file, and one `Worker`.
 //!
-//! It sets `synchronous = normal`, and keeps SQLite's rollback journal: it asks for `journal = wal`, which is no pragma
-//! (0.7.0). One thread writes, and commits up to 50 waiting operations at once. Finished jobs are kept. A worker asks for
-//! more jobs when fewer than `min_concurrency` run: here half of the most, so that it doesn't ask for each job by itself.
+//! It sets `synchronous = normal`, and keeps SQLite's rollback journal: it requests `journal = wal`, which is not a pragma
+//! (0.7.0). One thread writes, and commits up to 50 waiting operations together. Finished jobs are kept. A worker requests
+//! more jobs when fewer than `min_concurrency` run: here half of the maximum, so that it does not request each job singly.
 //!
-//! A queue lives in one process: whatever works beside those who enqueue works in theirs.
+//! A queue lives in one process, so workers and producers share a process.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl System for Effectum {
 
     async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
         let queue = Arc::new(Queue::new(&scratch.file()?).await?);
-        // It lives as long as the process: the thread of one that's dropped panics, outside of the runtime.
+        // It lives as long as the process: the thread of a dropped queue panics outside of the runtime.
         std::mem::forget(Arc::clone(&queue));
         Ok(Self { queue, tally })
     }

@@ -1,7 +1,6 @@
-//! apalis on PostgreSQL as its documentation shows it for little latency: woken by notifications, and a look every 500 ms
-//! beside.
+//! apalis on PostgreSQL, as its documentation shows it for low latency: woken by notifications, with a poll every 500 ms.
 //!
-//! All jobs run within the worker's one task, as is its default, and each is locked and its result kept, as by default. It
+//! All jobs run within the worker's one task, its default; each is locked and its result kept, also by default. It
 //! keeps finished jobs. All tasks share a pool of 40 connections.
 
 use std::time::Duration;
@@ -14,7 +13,7 @@ use sqlx_09::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
 
 const CONNECTIONS: u32 = 40;
-/// How many jobs are fetched at once, rather than 10: so it empties a queue fastest.
+/// The number of jobs in a fetch, instead of 10: the fastest setting for draining a queue.
 const FETCHED: usize = 500;
 const QUEUE: &str = "welcome";
 

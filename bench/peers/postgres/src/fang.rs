@@ -1,6 +1,6 @@
 //! fang as its documentation shows it: an asynchronous queue, and a pool of workers.
 //!
-//! It takes a job a call. Workers poll; each looks again 100 ms after it found nothing, rather than 5 s and more. A finished
+//! It takes one job a call. A worker that found no job polls again after 100 ms, instead of 5 s and more. A finished
 //! job is deleted. All tasks share a pool of 80 connections.
 
 use std::sync::{PoisonError, RwLock};
@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 const CONNECTIONS: u32 = 80;
 const POLLS: Duration = Duration::from_millis(100);
-/// It brings its tables to the database itself only by way of diesel; these are the statements.
+/// Its tables; it creates them itself only through diesel.
 const TABLES: &str = include_str!(concat!(
     env!("FANG"),
     "/postgres_migrations/migrations/2022-08-20-151615_create_fang_tasks/up.sql"
 ));
 
-/// Where jobs find the tally: they are given nothing but the queue.
+/// The tally for jobs, which have access only to the queue.
 static TALLY: RwLock<Option<Tally>> = RwLock::new(None);
 
 fn main() -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ struct Fang(AsyncQueue);
 
 impl System for Fang {
     type Producer = Entrance;
-    /// They go on for as long as the process.
+    /// They run as long as the process.
     type Workers = AsyncWorkerPool<AsyncQueue>;
 
     async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {

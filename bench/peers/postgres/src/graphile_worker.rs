@@ -1,7 +1,7 @@
-//! graphile_worker as its documentation tunes it for many small jobs: a local queue of 500, and completions in batches of what
-//! gathers in 5 ms.
+//! graphile_worker, tuned as its documentation suggests for many small jobs: a local queue of 500, and completions in batches
+//! that are collected for 5 ms.
 //!
-//! Without these it empties a queue at a fourteenth of the speed. It's woken by notifications. A finished job is deleted.
+//! Without these settings it drains a queue at a fourteenth of the speed. Notifications wake it. A finished job is deleted.
 //! All tasks share a pool of 40 connections.
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use sqlx_09::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
 
 const CONNECTIONS: u32 = 40;
-/// How many jobs are fetched at once.
+/// The number of jobs in a fetch.
 const FETCHED: usize = 500;
-/// For so long finished jobs gather.
+/// The time for which completions are collected.
 const GATHERS: Duration = Duration::from_millis(5);
 
 fn main() -> anyhow::Result<()> {
@@ -42,7 +42,7 @@ impl System for GraphileWorker {
             .max_connections(CONNECTIONS)
             .connect(&url)
             .await?;
-        // Its tables are made by a worker that never runs.
+        // A worker that never runs creates its tables.
         let entrance = options(&pool, tally, 1).init().await?.create_utils();
         Ok(Self { pool, entrance, tally })
     }
@@ -87,7 +87,7 @@ impl TaskHandler for Welcome {
     const IDENTIFIER: &'static str = "welcome";
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let Some(tally) = context.get_ext::<Tally>() else { return Err("there is no tally".to_owned()) };
+        let Some(tally) = context.get_ext::<Tally>() else { return Err("the tally is missing".to_owned()) };
         tally.run(self.0.user_id, &self.0.template);
         Ok::<(), String>(())
     }

@@ -1,6 +1,6 @@
-//! sqlxmq as its documentation shows it: a job function, a registry, and a runner that is woken by notifications.
+//! sqlxmq as its documentation shows it: a job function, a registry, and a runner that notifications wake.
 //!
-//! It takes a job a call. A finished job is deleted. All tasks share a pool of 40 connections.
+//! It takes one job a call. A finished job is deleted. All tasks share a pool of 40 connections.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use sqlx_08::postgres::PgPoolOptions;
 use sqlxmq::{CurrentJob, JobRegistry, JobRunnerHandle, job};
 
 const CONNECTIONS: u32 = 40;
-/// It doesn't bring its tables to the database itself; these are the statements that it wants to be run.
+/// Its tables; it does not create them itself.
 const MIGRATIONS: &str = concat!(env!("SQLXMQ"), "/migrations");
 
 fn main() -> anyhow::Result<()> {
@@ -45,7 +45,7 @@ impl System for Sqlxmq {
     async fn start(&mut self, workers: usize) -> anyhow::Result<JobRunnerHandle> {
         let mut registry = JobRegistry::new(&[welcome]);
         registry.set_context(self.tally);
-        // It asks for more when half of them are done, so that it doesn't ask for each by itself.
+        // It fetches more when half of them are done, so that it does not fetch each singly.
         Ok(registry.runner(&self.pool).set_concurrency(workers / 2, workers).run().await?)
     }
 }
@@ -64,7 +64,7 @@ async fn welcome(
     mut job: CurrentJob,
     tally: Tally,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
-    let payload: Payload = job.json()?.ok_or("there is no payload")?;
+    let payload: Payload = job.json()?.ok_or("the payload is missing")?;
     tally.run(payload.user_id, &payload.template);
     job.complete().await?;
     Ok(())

@@ -1,6 +1,6 @@
-//! underway as its documentation shows it: a queue, and a worker that is woken by notifications.
+//! underway as its documentation shows it: a queue, and a worker that notifications wake.
 //!
-//! A task of its own rather than a `Job`, since many of those can't be enqueued by one call (0.2.0). Each job runs in a
+//! A custom task instead of a `Job`, because many of those can't be enqueued by one call (0.2.0). Each job runs in a
 //! transaction of its own, on a connection of its own. Finished jobs are kept. All tasks share a pool of 80 connections.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The tables of what a job costs ours as something grows, each point beside the first.
+//! The tables of the curves: the cost of a job of ours as something grows, each point relative to the first.
 
 use harness::{Load, Metric};
 
@@ -24,48 +24,48 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
     ]
 }
 
-/// What grows from one point to the next, and what is told of each.
+/// A curve: the growing quantity, and the costs at each point.
 struct Curve {
     grows: &'static str,
     note: &'static str,
-    /// The first is in the chart.
+    /// The costs; the chart shows the first.
     costs: &'static [(Metric, &'static str)],
-    /// Where on the curve a load is.
+    /// Returns the position of a load on the curve.
     point: fn(Load) -> Option<u64>,
 }
 
 const READY: Curve = Curve {
     grows: "ready",
-    note: "Jobs are pushed 1,000 a call, claimed and settled 64 a call, behind so many that are ready.",
+    note: "Jobs are pushed 1,000 a call, claimed and settled 64 a call, behind this many ready ones.",
     costs: &[(Metric::Claim, "claim"), (Metric::Push, "push"), (Metric::Settle, "settle")],
     point: |load| if let Load::BehindReady { others } = load { Some(others) } else { None },
 };
 
 const FINISHED: Curve = Curve {
     grows: "kept",
-    note: "Jobs are enqueued one a call, claimed and settled 64 a call, where so many finished ones are kept: each makes \
-           the oldest go.",
+    note: "Jobs are enqueued one a call, claimed and settled 64 a call, with this many finished ones kept: each removes the \
+           oldest.",
     costs: &[(Metric::ClaimAndSettle, "claim and settle"), (Metric::Push, "push")],
     point: |load| if let Load::Finished { kept } = load { Some(kept as u64) } else { None },
 };
 
 const WORKERS: Curve = Curve {
     grows: "workers",
-    note: "So many workers are started on a full queue.",
+    note: "This many workers are started on a full queue.",
     costs: &[(Metric::Wall, "run")],
     point: |load| if let Load::Drain { workers } = load { Some(workers as u64) } else { None },
 };
 
 const BYTES: Curve = Curve {
     grows: "bytes",
-    note: "Jobs that carry a text of so many bytes are pushed 100 a call; then 64 workers are started.",
+    note: "Jobs that carry a text of this many bytes are pushed 100 a call; then 64 workers are started.",
     costs: &[(Metric::Wall, "run"), (Metric::Push, "push")],
     point: |load| if let Load::Payload { bytes } = load { Some(bytes as u64) } else { None },
 };
 
 const BATCHES: Curve = Curve {
     grows: "jobs a call",
-    note: "One task enqueues so many jobs a call; no worker runs.",
+    note: "One task enqueues this many jobs a call; no worker runs.",
     costs: &[(Metric::Wall, "push")],
     point: |load| if let Load::Batches { of } = load { Some(of) } else { None },
 };
@@ -74,7 +74,7 @@ impl Curve {
     fn table(&self, results: &Results, name: &'static str, title: &str, system: Contender) -> Table {
         let charted = self.costs.first().map_or("", |(_, cost)| cost);
         let note = format!(
-            "{} In ns a job, and how much that is of the first row's. The chart shows {charted}; shorter is better.",
+            "{} In ns per job, and relative to the first row. The chart shows {charted}; shorter is better.",
             self.note
         );
         let mut table = Table::new(name, title, note);
@@ -99,12 +99,12 @@ impl Curve {
     }
 }
 
-/// How long jobs take that come at a steady pace.
+/// The latency of jobs at a fixed rate.
 fn steady(results: &Results, name: &'static str, title: &str, system: Contender) -> Table {
-    let note = "So many jobs are due each second, for 5 s unless fewer jobs are asked for, whether or not those before are \
-                done. From when a job is due to its run, in µs. A timer goes by whole milliseconds: where it's late, by 2 ms at \
-                most, nobody is charged, though at a high rate what keeps the threads busy is the system too. Of 1,000 jobs \
-                p99.9 is one of the two slowest. The chart shows p99; shorter is better.";
+    let note = "This many jobs are due each second, for 5 s unless `--jobs` is smaller, whether or not earlier jobs have run. \
+                From when a job is due to its run, in µs. Timers use whole milliseconds: a timer that is late, by at most 2 ms, \
+                is charged to no system, although at a high rate the system is also what keeps the threads busy. Of 1,000 \
+                jobs p99.9 is one of the two slowest. The chart shows p99; shorter is better.";
     let mut table = Table::new(name, title, note);
     table.header(&["due/s", "run/s", "p50", "spread", "p95", "p99", "spread", "p99.9", "spread", "max"]);
     for case in results.cases(|case| case.system == system) {

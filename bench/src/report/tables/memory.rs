@@ -1,4 +1,4 @@
-//! The tables of what runs in memory.
+//! The tables of the systems in memory.
 
 use harness::{Load, Metric, WORKERS, Waits};
 
@@ -20,7 +20,7 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
             results,
             "stream",
             "Stream, 1 task to 64 workers",
-            "A bound of 1,024, where a system has bounds.",
+            "A bound of 1,024, if a system has bounds.",
             |load| load == Load::Stream { tasks: 1, threads: None },
         ),
         latency(results, "latency"),
@@ -48,8 +48,8 @@ fn memory(results: &Results) -> Table {
 }
 
 fn depth(results: &Results) -> Table {
-    let note = "What a job of ours costs in ns beside so many that wait, for a worker or for their time, and how much that \
-                is of its cost beside 1,000. The chart shows claim and settle; shorter is better.";
+    let note = "The cost of a job of ours in ns beside this many waiting ones, which wait for a worker or for their time, and \
+                relative to its cost beside 1,000. The chart shows claim and settle; shorter is better.";
     let mut table = Table::new("depth", "Cost of a job by depth", note);
     table.header(&["waiting", "for", "push", "÷ 1,000's", "claim and settle", "÷ 1,000's"]);
     for case in results.cases(|case| matches!(case.load, Load::BesideWaiting { .. })) {

@@ -1,4 +1,4 @@
-//! The tables of what keeps jobs on a PostgreSQL server.
+//! The tables of the systems on a PostgreSQL server.
 
 use harness::{Load, Metric};
 
@@ -38,7 +38,7 @@ fn is_stream(load: Load) -> bool {
     matches!(load, Load::Stream { .. })
 }
 
-/// What a system does in a second, and what it costs its own process and the server.
+/// The rate of a system, and its cost to its own process and the server.
 fn rates(
     results: &Results,
     name: &'static str,
@@ -81,10 +81,10 @@ fn rates(
     table
 }
 
-/// What operators choose by: what the server has to log, commit and clean up.
+/// The load on the server that matters to operators: log, commits and dead rows.
 fn left(results: &Results, name: &'static str, title: &str, is_shown: impl Fn(Load) -> bool) -> Table {
-    let note = "For a job: bytes of log, commits (of transactions that only read, too), and rows that vacuum has still to \
-                remove, when all connections are closed. The chart shows the commits; shorter is better.";
+    let note = "For a job: bytes of log, commits (including read-only transactions), and dead \
+                rows, when all connections are closed. The chart shows the commits; shorter is better.";
     let mut table = Table::new(name, title, note);
     table.header(&["system", "WAL bytes", "ours ÷ it", "commits", "ours ÷ it", "dead rows", "spread"]);
     for case in results.cases(|case| is_shown(case.load)) {
@@ -104,9 +104,9 @@ fn left(results: &Results, name: &'static str, title: &str, is_shown: impl Fn(Lo
     table
 }
 
-/// How long jobs take that come at a steady pace.
+/// The latency of jobs at a fixed rate.
 fn steady(results: &Results, name: &'static str, rate: u32) -> Table {
-    let note = "From when a job is due to be enqueued to its run, in µs, whether or not those before are done. \
+    let note = "From when a job is due to be enqueued to its run, in µs, whether or not earlier jobs have run. \
                 The chart shows the medians; shorter is better.";
     let mut table = Table::new(name, format!("Steady, {rate} jobs/s"), note);
     table.header(&[

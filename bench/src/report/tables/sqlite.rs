@@ -1,4 +1,4 @@
-//! The tables of what keeps jobs in an SQLite file.
+//! The tables of the systems in an SQLite file.
 
 use harness::Load;
 
@@ -23,7 +23,7 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
             results,
             "sqlite-drain",
             "Drain",
-            "The queue is full at the start, and 64 workers are started, or what a system does best with.",
+            "The queue is full at the start, and 64 workers are started, or as many as suit a system best.",
             |load| matches!(load, Load::Drain { .. }),
         ),
         rates(
