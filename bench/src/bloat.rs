@@ -53,7 +53,7 @@ pub(crate) struct Outcome {
 /// Measures all three parts, prints the results, and stores them if they are complete.
 pub(crate) fn run(setup: &Setup) -> anyhow::Result<()> {
     let server = Server::start()?;
-    let place = server.told()?;
+    let place = server.description()?;
     let steps = runtime()?.block_on(phases::run(&server, setup.jobs, phases::Elsewhere::Nothing))?;
     drop(server);
     let held =

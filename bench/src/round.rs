@@ -27,7 +27,7 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     let server = suite.is_served().then(Server::start).transpose()?;
     let mut results = Results::default();
     if let Some(server) = &server {
-        results.place = server.told()?;
+        results.place = server.description()?;
     }
     let mut resume = Resume::open(suite, setup)?;
     if resume.count() > 0 {

@@ -25,21 +25,21 @@ impl Server {
     }
 
     /// Returns the address and process of the server.
-    pub(crate) fn way(&self) -> anyhow::Result<harness::Server> {
+    pub(crate) fn address(&self) -> anyhow::Result<harness::Server> {
         let process = self.0.process().ok_or_else(|| anyhow::anyhow!("the server has ended"))?;
         Ok(harness::Server { folder: self.0.socket_folder().to_owned(), process })
     }
 
     /// Returns the environment variable by which child processes find the server.
     pub(crate) fn variable(&self) -> anyhow::Result<(&'static str, String)> {
-        self.way()?.variable()
+        self.address()?.variable()
     }
 
     /// Returns its version, its settings, and its disk.
-    pub(crate) fn told(&self) -> anyhow::Result<String> {
-        let way = self.way()?;
+    pub(crate) fn description(&self) -> anyhow::Result<String> {
+        let address = self.address()?;
         let version: String = runtime()?.block_on(async move {
-            let client = way.connect("postgres").await?;
+            let client = address.connect("postgres").await?;
             anyhow::Ok(client.query_one("select current_setting('server_version')", &[]).await?.get(0))
         })?;
         let disk = harness::filesystem(self.0.socket_folder());

@@ -42,7 +42,7 @@ pub(crate) struct Step {
 
 /// Passes `jobs` jobs through a fresh queue.
 pub(super) async fn run(server: &Server, jobs: u64, elsewhere: Elsewhere) -> anyhow::Result<Vec<Step>> {
-    let database = Database::on(server.way()?).await?;
+    let database = Database::on(server.address()?).await?;
     let looking = database.connect().await?;
     let holding = match elsewhere {
         Elsewhere::Nothing => None,

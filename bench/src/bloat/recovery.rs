@@ -33,7 +33,7 @@ pub(crate) struct Recovery {
 
 /// Kills the server `kills` times while a full queue is drained.
 pub(super) async fn run(server: &Server, kills: u32) -> anyhow::Result<Vec<Recovery>> {
-    let database = Database::on(server.way()?).await?;
+    let database = Database::on(server.address()?).await?;
     let queue = PostgresQueue::connect(database.url()).await?;
     // After each kill some jobs are unavailable until their leases expire.
     for first in 0..u64::from((2 * IN_FULL_SWING + 10_000) * kills) / BATCH {

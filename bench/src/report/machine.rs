@@ -17,18 +17,18 @@ const ON_POSTGRES: &str = include_str!("../../peers/postgres/Cargo.lock");
 /// Returns the versions of the measured packages of a suite, and of their database drivers.
 fn versions(suite: Suite) -> String {
     match suite {
-        Suite::Memory => told(OURS, &["tokio", "apalis", "apalis-core"]),
-        Suite::Curves => told(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
+        Suite::Memory => versions_of(OURS, &["tokio", "apalis", "apalis-core"]),
+        Suite::Curves => versions_of(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
         Suite::Sqlite => format!(
             "{}; peers, each with its SQLite: {}; {}",
-            told(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
-            told(EFFECTUM, &["effectum", "rusqlite", "libsqlite3-sys"]),
-            told(APALIS_SQLITE, &["apalis-sqlite", "apalis", "sqlx", "libsqlite3-sys"]),
+            versions_of(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
+            versions_of(EFFECTUM, &["effectum", "rusqlite", "libsqlite3-sys"]),
+            versions_of(APALIS_SQLITE, &["apalis-sqlite", "apalis", "sqlx", "libsqlite3-sys"]),
         ),
         Suite::Postgres => format!(
             "{}; peers: {}",
-            told(OURS, &["tokio", "tokio-postgres", "sqlx"]),
-            told(
+            versions_of(OURS, &["tokio", "tokio-postgres", "sqlx"]),
+            versions_of(
                 ON_POSTGRES,
                 &["graphile_worker", "apalis-postgres", "apalis", "underway", "sqlxmq", "fang"]
             ),
@@ -67,7 +67,7 @@ pub(super) fn machine(suite: Suite) -> anyhow::Result<String> {
         available_parallelism()?,
         processor(),
         fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
-        said_by("rustc", &["--version"]),
+        output_of("rustc", &["--version"]),
         versions(suite),
         commit(),
     ))
@@ -89,12 +89,12 @@ pub(crate) fn commit() -> String {
     let at = ["-C", concat!(env!("CARGO_MANIFEST_DIR"), "/..")];
     let status = ["status", "--porcelain", "--"];
     let code = ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-macros"];
-    let commit = said_by("git", &[&at[..], &["log", "-1", "--format=%h", "--"], &code].concat());
-    let changes = said_by("git", &[&at[..], &status, &code].concat());
+    let commit = output_of("git", &[&at[..], &["log", "-1", "--format=%h", "--"], &code].concat());
+    let changes = output_of("git", &[&at[..], &status, &code].concat());
     if changes.is_empty() { commit } else { format!("{commit} with changes") }
 }
 
-fn told(lock: &str, names: &[&str]) -> String {
+fn versions_of(lock: &str, names: &[&str]) -> String {
     let versions = names.iter().filter_map(|name| Some(format!("{name} {}", locked(lock, name)?)));
     versions.collect::<Vec<_>>().join(", ")
 }
@@ -105,7 +105,7 @@ fn locked<'lock>(lock: &'lock str, name: &str) -> Option<&'lock str> {
     rest.split_once('"').map(|(version, _)| version)
 }
 
-fn said_by(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use harness::{Load, Metric};
 
 use super::quantity::{median, short, spread, with_spread};
 use super::table::Table;
-use crate::case::{Case, Contender};
+use crate::case::Case;
 use crate::results::Results;
 use crate::suite::Suite;
 

@@ -19,9 +19,9 @@ use super::manual_clock::ManualClock;
 use crate::systems::welcome;
 
 /// The approximate number of jobs in a step.
-const TURN: u64 = 128;
+const STEP_JOBS: u64 = 128;
 /// The time that passes in a step, if jobs wait for their time: one millisecond for each job that becomes due.
-const STEP: Duration = Duration::from_millis(TURN);
+const STEP: Duration = Duration::from_millis(STEP_JOBS);
 /// The number of warm-up jobs: even beside few others, code and allocator must be warm.
 const AHEAD: u64 = 50_000;
 
@@ -62,14 +62,14 @@ impl Backlog {
 
     fn new(waiting: u64, waits: Waits, retention: Retention) -> anyhow::Result<Self> {
         let clock = ManualClock::default();
-        let bound = u32::try_from(waiting * 2 + TURN)?;
+        let bound = u32::try_from(waiting * 2 + STEP_JOBS)?;
         let queue = MemoryQueue::builder().bound(bound).retention(retention).clock(clock.clone()).build();
         let horizon = i64::try_from(waiting)? * 2_000;
-        Ok(Self { queue, clock, waits, horizon, missing: TURN, random: Rng::with_seed(waiting) })
+        Ok(Self { queue, clock, waits, horizon, missing: STEP_JOBS, random: Rng::with_seed(waiting) })
     }
 
     /// Measures the cost of enqueuing a job, and of claiming and settling one.
-    pub(super) async fn turn_over(mut self, jobs: u64) -> anyhow::Result<Figures> {
+    pub(super) async fn measure(mut self, jobs: u64) -> anyhow::Result<Figures> {
         self.pass(AHEAD).await?;
         self.pass(jobs).await
     }
@@ -120,7 +120,7 @@ impl Backlog {
     async fn work_off(&self) -> anyhow::Result<u64> {
         let demand = Demand::new(QueueName::DEFAULT, WORKERS).wait(Duration::ZERO);
         let mut count = 0;
-        while self.waits == Waits::ForTime || count < TURN {
+        while self.waits == Waits::ForTime || count < STEP_JOBS {
             let deliveries = self.queue.claim(&demand).await?;
             let claimed = deliveries.len();
             let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Complete);

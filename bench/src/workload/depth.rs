@@ -11,5 +11,5 @@ pub(super) fn depths(full: bool) -> impl Iterator<Item = u64> {
 
 /// Measures the cost of enqueuing a job, and of claiming and settling one, beside `waiting` waiting jobs.
 pub(super) async fn measure(waiting: u64, waits: Waits, jobs: u64) -> anyhow::Result<Figures> {
-    Backlog::of(waiting, waits).await?.turn_over(jobs).await
+    Backlog::of(waiting, waits).await?.measure(jobs).await
 }

@@ -8,5 +8,5 @@ use super::backlog::Backlog;
 ///
 /// The queue has `kept` finished jobs from the start, so each job that finishes removes the oldest.
 pub(super) async fn measure(kept: usize, jobs: u64) -> anyhow::Result<Figures> {
-    Backlog::with_finished(kept).await?.turn_over(jobs).await
+    Backlog::with_finished(kept).await?.measure(jobs).await
 }

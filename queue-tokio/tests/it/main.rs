@@ -2,20 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-mod blocked;
+mod blocked_settlements;
+mod blocking_threads;
 mod conformance;
 mod draining;
 mod extremes;
+mod failing_queue;
 mod host;
 mod leases;
 mod memory;
-mod pace;
+mod prefetch;
 mod readme;
 mod running;
 mod side_by_side;
 mod signals;
 mod starting;
 mod stopping;
-mod threads;
-mod trouble;
 mod world;

@@ -16,7 +16,7 @@ use crate::tally::{Payload, Tally};
 /// The least number of enqueuing tasks, so that a slow call delays no other task.
 const TASKS: u32 = 32;
 /// The most calls per second of one task: a call may take as long as the interval between two.
-const TURNS: u32 = 100;
+const CALLS_PER_SECOND: u32 = 100;
 /// The lateness that a timer may have by itself: it uses whole milliseconds, and so does the wait for the next one.
 const LATENESS: Duration = Duration::from_millis(2);
 /// The warm-up time, in which no job counts.
@@ -25,7 +25,7 @@ const AHEAD: Duration = Duration::from_secs(1);
 /// Measures the time from when a job was due to be enqueued to its run, at `rate` jobs per second.
 pub(super) async fn measure<S: System>(jobs: u64, rate: u32) -> anyhow::Result<Figures> {
     let ahead = u64::from(rate) * AHEAD.as_secs();
-    let tasks = TASKS.max(rate / TURNS);
+    let tasks = TASKS.max(rate / CALLS_PER_SECOND);
     let all = (ahead + jobs).next_multiple_of(u64::from(tasks));
     let tally = Tally::with_starts(all);
     let scratch = Scratch::new(all as usize);
@@ -64,21 +64,21 @@ async fn enqueue_at_pace<S: System>(
     let due = move |user_id: u64| start + Duration::from_secs(user_id) / rate;
     let mut producers = JoinSet::new();
     for task in 0..u64::from(tasks) {
-        let turns = (task..jobs).step_by(tasks as usize);
-        producers.spawn(enqueue_turns(system.producer(), turns, due));
+        let jobs_of_task = (task..jobs).step_by(tasks as usize);
+        producers.spawn(enqueue_due(system.producer(), jobs_of_task, due));
     }
-    let turns: anyhow::Result<Vec<_>> = producers.join_all().await.into_iter().collect();
-    Ok(turns?.concat())
+    let jobs_of_task: anyhow::Result<Vec<_>> = producers.join_all().await.into_iter().collect();
+    Ok(jobs_of_task?.concat())
 }
 
-async fn enqueue_turns(
+async fn enqueue_due(
     mut producer: impl Producer,
-    turns: impl Iterator<Item = u64> + Send,
+    jobs_of_task: impl Iterator<Item = u64> + Send,
     due: impl Fn(u64) -> Instant + Send,
 ) -> anyhow::Result<Vec<(u64, Instant)>> {
     let mut enqueued = Vec::new();
     let mut awake = Instant::now();
-    for user_id in turns {
+    for user_id in jobs_of_task {
         let due = due(user_id);
         if due > Instant::now() {
             sleep_until(due.into()).await;

@@ -3,7 +3,7 @@
 use harness::{Load, Metric, WORKERS, Waits};
 
 use super::{against, latency, rates};
-use crate::case::{Case, Contender};
+use crate::case::Case;
 use crate::report::quantity::{median, spread, with_spread};
 use crate::report::table::Table;
 use crate::results::Results;

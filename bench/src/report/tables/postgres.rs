@@ -3,7 +3,6 @@
 use harness::{Load, Metric};
 
 use super::{against, flatness, latency};
-use crate::case::Contender;
 use crate::report::quantity::{median, short, spread};
 use crate::report::table::Table;
 use crate::results::Results;

@@ -180,8 +180,7 @@ async fn a_finished_attempt_is_settled_although_more_jobs_were_prefetched() -> T
 
     let recorder = all_complete(queue, (0..200).map(job).collect(), |service| service.concurrency(1)).await?;
 
-    let is_released =
-        |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
+    let is_released = |event: &Event| matches!(event, Event::Settled { transition: Transition::Release, .. });
     let released = recorder.count(is_released);
     assert!(released < 20, "behind 40 jobs that held their thread, {released} were released");
     Ok(())
