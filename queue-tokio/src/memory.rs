@@ -32,8 +32,9 @@
 //!
 //! # Shutdown
 //!
-//! `close` sets `is_closed` and closes all semaphores, in one step under the lock. Waiting callers then return `Closed`, and
-//! no new wait starts, because each wait checks `is_closed` under the lock first. Leases can still be renewed and settled.
+//! `close` sets `is_closed` and closes all semaphores, in one step under the lock. Waiting callers then return `Closed`. No
+//! new wait starts: a claimer checks `is_closed` under the lock before it creates its waits, and the closed semaphore refuses
+//! a producer. Leases can still be renewed and settled.
 //!
 //! # Races
 //!
