@@ -104,7 +104,7 @@ fn name<'a>(input: &'a PatType, diagnostics: &mut Diagnostics) -> Option<&'a Ide
             diagnostics.error(
                 pattern,
                 "a job's parameter needs a name under which it is stored and reported: write a name here, and destructure the value \
-                 apart in the body",
+                 in the body",
             );
             None
         }
