@@ -12,14 +12,14 @@ pub(super) use std::sync::{Mutex, MutexGuard};
 /// How often a thread tries to lock before it sleeps: for about ten microseconds, longer than most operations take.
 ///
 /// Putting a thread to sleep and waking it costs both sides more than that.
-#[cfg(not(loom))]
+#[cfg(not(queue_loom))]
 const TRIES: u32 = 8;
 
 /// Pauses before a try, in spin-loop hints of the processor.
 ///
 /// Even a failed try takes the lock's cache line from its owner, and a successful one takes all cache lines of the table
 /// that are in use. So the pause leaves the owner alone for about as long as a few pushes take.
-#[cfg(not(loom))]
+#[cfg(not(queue_loom))]
 fn pause(tries: u32) {
     for _ in 0..1_u32 << (tries + 4).min(7) {
         std::hint::spin_loop();

@@ -1,6 +1,6 @@
 //! Loom models of the permits: every interleaving of pushes, claims and cancellations.
 //!
-//! `cargo xtask test` runs them, with only this crate compiled under `--cfg loom`.
+//! `cargo xtask test` runs them, with only this crate compiled under `--cfg queue_loom`.
 
 use std::pin::pin;
 use std::task::Poll;
