@@ -19,7 +19,7 @@ pub(super) struct NeverRecovers(AtomicBool);
 
 #[async_trait]
 impl Bug for NeverRecovers {
-    const MESSAGE: &str = "a push after another program keeps the file locked, tried again until it succeeds";
+    const MESSAGE: &str = "a push after another program keeps the file locked, repeated until it succeeds";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::SeqCst) {
@@ -73,7 +73,7 @@ pub(super) struct LosesOnUpgrade;
 
 #[async_trait]
 impl Bug for LosesOnUpgrade {
-    const MESSAGE: &str = "of a file of version 1 is gone";
+    const MESSAGE: &str = "of a file of version 1 is missing";
 
     async fn old_versions(disk: &OnDisk) -> Vec<OpenCase<JobId>> {
         let upgrades = disk.old_versions().await.into_iter();
@@ -97,7 +97,7 @@ pub(super) struct OnlyListens;
 
 #[async_trait]
 impl Bug for OnlyListens {
-    const MESSAGE: &str = "a claim that nobody tells of the job did not answer";
+    const MESSAGE: &str = "a claim that gets no notification did not answer";
 
     async fn deaf(disk: &OnDisk, _: Duration) -> Option<Arc<dyn Admin>> {
         disk.open_without_notifications(Duration::from_secs(60 * 60)).await
@@ -134,7 +134,7 @@ pub(super) struct AcknowledgesErrors;
 
 #[async_trait]
 impl Bug for AcknowledgesErrors {
-    const MESSAGE: &str = "and other programs don't find the job";
+    const MESSAGE: &str = "and another program does not find the job";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let known: Vec<_> = jobs.iter().map(|job| job.id.unwrap_or_else(JobId::random)).collect();
@@ -149,7 +149,7 @@ pub(super) struct RetriesAfterError;
 
 #[async_trait]
 impl Bug for RetriesAfterError {
-    const MESSAGE: &str = "a push was refused as unavailable, and its jobs are there";
+    const MESSAGE: &str = "a push was refused as unavailable, and its jobs are stored";
 
     async fn push(&self, queue: &Arc<dyn Admin>, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let pushed = queue.push(jobs.clone()).await;

@@ -54,7 +54,7 @@ pub(super) struct CompletesAtClaim;
 
 #[async_trait]
 impl Bug for CompletesAtClaim {
-    const MESSAGE: &str = "no worker has ever done it";
+    const MESSAGE: &str = "no worker has done it";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
@@ -70,7 +70,7 @@ pub(super) struct IgnoresOtherLeases(Mutex<BTreeSet<JobId>>);
 
 #[async_trait]
 impl Bug for IgnoresOtherLeases {
-    const MESSAGE: &str = "of those who share the queue, and it must go to one";
+    const MESSAGE: &str = "times to the programs that share the queue, and must be delivered once";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let held =

@@ -30,7 +30,7 @@ impl Transaction for Elsewhere {
 
 #[async_trait]
 impl Bug for PushesOutside {
-    const MESSAGE: &str = "a job is seen before the transaction that pushed it has committed";
+    const MESSAGE: &str = "a job is visible before the transaction that pushed it has committed";
 
     async fn begin(disk: &OnDisk) -> Option<Box<dyn Transaction>> {
         Some(Box::new(Elsewhere(disk.open().await.expect("the same file again"))))
@@ -85,7 +85,7 @@ pub(super) struct TwoCommits;
 
 #[async_trait]
 impl Bug for TwoCommits {
-    const MESSAGE: &str = "what a job paid that crashed at its poll";
+    const MESSAGE: &str = "the payment of a job that crashed at poll";
 
     async fn payment_app(disk: &OnDisk) -> Option<PaymentApp> {
         let correct = disk.payment_app().await?;
