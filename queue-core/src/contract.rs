@@ -1,4 +1,4 @@
-//! What a queue stores and promises, as plain data: nothing here knows of outcomes, retries or services.
+//! The contract of a queue, as plain data. It does not depend on outcomes, retries or services.
 
 pub(crate) mod admin;
 pub(crate) mod body;

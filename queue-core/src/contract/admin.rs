@@ -1,4 +1,4 @@
-//! The operator's side: to look at jobs, and to step in.
+//! The operator's interface: inspects jobs and controls them.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,107 +13,107 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::Queue;
 use crate::contract::record::{JobRecord, State};
 
-/// Shows what a queue holds, and lets an operator step in.
+/// Shows the content of a queue, and lets an operator control its jobs.
 ///
-/// Dashboards, command lines and the testkit's assertions stand on this alone.
+/// Dashboards, command lines and the testkit's assertions need only this trait.
 /// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
 #[async_trait]
 pub trait Admin: Queue {
-    /// Shows one job; `None` if the queue doesn't know it (any more).
+    /// Returns one job, or `None` if the queue does not know it, or knows it no longer.
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError>;
 
-    /// Shows a page of the jobs that pass the filter, in push order.
+    /// Returns a page of the jobs that match the filter, in push order.
     ///
-    /// Going from page to page neither misses nor repeats a job that was there throughout.
+    /// Listing page by page neither misses nor repeats a job that was stored throughout.
     ///
     /// # Errors
     ///
     /// `Invalid` if the page's cursor is not one that this queue returned.
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError>;
 
-    /// Counts the jobs of each queue by state; exact at rest.
+    /// Counts the jobs of each queue by state. The counts are exact if the queue is idle.
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError>;
 
-    /// Cancels a waiting job at once, and asks for the end of an executing one.
+    /// Cancels a waiting job immediately, and asks an executing job to stop.
     ///
-    /// An executing job learns of it at its next renewal. If it completes or is discarded all the same, that stands;
-    /// any end that would have it run again, a lost lease included, leaves it cancelled.
+    /// An executing job learns of the request at its worker's next renewal. If it then completes or is discarded, that result
+    /// stands; any other result, including a lost lease, leaves it cancelled.
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError>;
 
-    /// Makes a finished job available again, with at least one attempt left, and a waiting one available now.
+    /// Returns a finished job to the available state, with at least one attempt left. A waiting job becomes available now.
     ///
     /// # Errors
     ///
-    /// `Conflict` if it is executing, or if another unfinished job holds its unique key now.
+    /// `Conflict` if the job is executing, or if another unfinished job holds its unique key now.
     async fn retry(&self, id: JobId) -> Result<(), QueueError>;
 
-    /// Removes a job.
+    /// Deletes a job.
     ///
     /// # Errors
     ///
-    /// `Conflict` if it is executing.
+    /// `Conflict` if the job is executing.
     async fn delete(&self, id: JobId) -> Result<(), QueueError>;
 
-    /// Stops deliveries from a queue. Pushes go on, and so do running jobs.
+    /// Stops deliveries from a queue. Pushes and running jobs continue.
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError>;
 
-    /// Takes deliveries up again and wakes those who wait.
+    /// Resumes deliveries from a queue and wakes waiting claimers.
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError>;
 
-    /// Removes finished jobs by age, at most `prune.limit` of them, and tells how many.
+    /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError>;
 }
 
-/// Which jobs to list. Nothing set means all.
+/// Selects the jobs to list. An empty filter matches all jobs.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Only of this queue.
+    /// Matches only jobs of this queue.
     pub queue: Option<QueueName>,
-    /// Only in one of these states; empty means any.
+    /// Matches only jobs in one of these states; empty matches any state.
     pub states: Vec<State>,
-    /// Only of this kind.
+    /// Matches only jobs of this kind.
     pub name: Option<JobName>,
-    /// Only pushed before this instant.
+    /// Matches only jobs pushed before this instant.
     pub pushed_before: Option<Timestamp>,
 }
 
 impl Filter {
-    /// Lets every job pass.
+    /// Creates a filter that matches every job.
     #[must_use]
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Lets only jobs of this queue pass.
+    /// Sets the queue of the matched jobs.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<QueueName>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// Lets jobs in this state pass, and in those added before.
+    /// Adds a state: jobs match if they are in one of the added states.
     #[must_use]
     pub fn state(mut self, state: State) -> Self {
         self.states.push(state);
         self
     }
 
-    /// Lets only jobs of this kind pass.
+    /// Sets the kind of the matched jobs.
     #[must_use]
     pub fn name(mut self, name: impl Into<JobName>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Lets only jobs pushed before this instant pass.
+    /// Sets the instant before which the matched jobs were pushed.
     #[must_use]
     pub fn pushed_before(mut self, instant: Timestamp) -> Self {
         self.pushed_before = Some(instant);
         self
     }
 
-    /// Lets only unfinished jobs pass.
+    /// Adds all unfinished states.
     #[must_use]
     pub fn unfinished(mut self) -> Self {
         self.states.extend(State::ALL.into_iter().filter(|state| !state.is_finished()));
@@ -121,39 +121,39 @@ impl Filter {
     }
 }
 
-/// Which part of a listing to show.
+/// Selects one page of a listing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PageRequest {
-    /// Where the last page ended.
+    /// The end of the previous page.
     pub after: Option<Cursor>,
-    /// How many jobs at most.
+    /// The maximum number of jobs.
     pub limit: usize,
 }
 
 impl PageRequest {
-    /// Shows the first jobs.
+    /// Requests the first page.
     #[must_use]
     pub const fn first(limit: usize) -> Self {
         Self { after: None, limit }
     }
 
-    /// Shows those that follow a page.
+    /// Requests the page after a cursor.
     #[must_use]
     pub const fn after(cursor: Cursor, limit: usize) -> Self {
         Self { after: Some(cursor), limit }
     }
 }
 
-/// Where a page ended: text that only the backend that returned it understands.
+/// The end of a page: a text that only the backend that returned it understands.
 ///
-/// Pass it on as it is, in a link or a command line for example.
+/// Pass it on unchanged, for example in a link or a command line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// Creates a cursor from the text of one, or a backend's own from a text of its choice.
+    /// Creates a cursor from the text of another one, or from a text of the backend's choice.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -193,12 +193,12 @@ impl fmt::Display for Cursor {
 pub struct JobPage {
     /// The jobs, in push order.
     pub jobs: Vec<JobRecord>,
-    /// Where the next page starts, if there may be one.
+    /// The start of the next page, if there may be one.
     pub next: Option<Cursor>,
 }
 
 impl JobPage {
-    /// Creates a page; `next` is the cursor of a backend's own.
+    /// Creates a page. `next` is the backend's own cursor.
     #[must_use]
     pub const fn new(jobs: Vec<JobRecord>, next: Option<Cursor>) -> Self {
         Self { jobs, next }
@@ -206,7 +206,7 @@ impl JobPage {
 
     /// Creates the page of a backend that numbers its jobs in push order.
     ///
-    /// `found` has the jobs after the last page, each with its number, and one more than `limit` if there are more.
+    /// `found` has the jobs after the previous page, each with its number, and one more than `limit` if there are more.
     #[must_use]
     pub fn of(mut found: Vec<(u64, JobRecord)>, limit: usize) -> Self {
         let is_more = found.len() > limit;
@@ -216,7 +216,7 @@ impl JobPage {
     }
 }
 
-/// How many jobs of a queue are in which state.
+/// The number of jobs of a queue in each state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueCounts {
@@ -228,72 +228,72 @@ pub struct QueueCounts {
 }
 
 impl QueueCounts {
-    /// Starts at zero for every state.
+    /// Creates counts of zero for every state.
     #[must_use]
     pub const fn new(queue: QueueName, paused: bool) -> Self {
         Self { queue, paused, counts: [0; State::ALL.len()] }
     }
 
-    /// Tells how many jobs are in a state.
+    /// Returns the number of jobs in a state.
     #[must_use]
     pub fn of(&self, state: State) -> u64 {
         self.counts.get(state as usize).copied().unwrap_or_default()
     }
 
-    /// Sets how many jobs are in a state.
+    /// Sets the number of jobs in a state.
     pub fn set(&mut self, state: State, count: u64) {
         if let Some(slot) = self.counts.get_mut(state as usize) {
             *slot = count;
         }
     }
 
-    /// Tells how many jobs are unfinished.
+    /// Returns the number of unfinished jobs.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         State::ALL.into_iter().filter(|state| !state.is_finished()).map(|state| self.of(state)).sum()
     }
 }
 
-/// What became of a request to cancel.
+/// The result of cancelling a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancellation {
-    /// The job was waiting and is cancelled.
+    /// The job was waiting and is cancelled now.
     Cancelled,
-    /// The job is executing and learns of it at its next renewal.
+    /// The job is executing, and learns of the request at its worker's next renewal.
     Requested,
-    /// The job had finished before; nothing changed.
+    /// The job had finished already; nothing changed.
     Finished,
 }
 
-/// Which finished jobs to remove. A state without an age is left alone.
+/// Selects the finished jobs to delete. Jobs in a state without an age are kept.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Prune {
-    /// Removes completed jobs that finished at least so long ago.
+    /// The minimum age of deleted completed jobs.
     pub completed: Option<Duration>,
-    /// Removes discarded jobs that finished at least so long ago.
+    /// The minimum age of deleted discarded jobs.
     pub discarded: Option<Duration>,
-    /// Removes cancelled jobs that finished at least so long ago.
+    /// The minimum age of deleted cancelled jobs.
     pub cancelled: Option<Duration>,
-    /// How many jobs at most, the longest finished first.
+    /// The maximum number of deleted jobs; those that finished first go first.
     pub limit: usize,
 }
 
 impl Prune {
-    /// Removes finished jobs of every state that are at least this old, 1,000 of them at most.
+    /// Deletes finished jobs of every state that are at least this old, at most 1,000 of them.
     #[must_use]
     pub const fn older_than(age: Duration) -> Self {
         Self { completed: Some(age), discarded: Some(age), cancelled: Some(age), limit: 1000 }
     }
 
-    /// Removes nothing, until ages are set.
+    /// Deletes nothing, until ages are set.
     #[must_use]
     pub const fn nothing() -> Self {
         Self { completed: None, discarded: None, cancelled: None, limit: 1000 }
     }
 
-    /// Tells the age for a state; `None` for those that stay.
+    /// Returns the minimum age for a state, or `None` if its jobs are kept.
     #[must_use]
     pub const fn age(&self, state: State) -> Option<Duration> {
         match state {

@@ -1,4 +1,4 @@
-//! What a job carries: a typed value, its JSON text, or a call.
+//! The body of a job: a typed value, its JSON text, or a closure.
 
 mod finite;
 pub(crate) mod mismatch;
@@ -15,28 +15,28 @@ use crate::contract::error::QueueError;
 
 /// The body of a job, opaque to queues.
 ///
-/// In memory it stays the typed value that was enqueued, shared and immutable, so that nothing is serialized on the way.
-/// A backend that stores jobs asks for its JSON text with [`encode`](Body::encode) and makes it anew with [`stored`](Body::stored).
-/// A [closure](crate::NewJob::call) can't be stored at all.
+/// In memory, a body is the typed value that was enqueued, shared and immutable, so nothing is serialized.
+/// A backend that stores jobs gets its JSON text with [`encode`](Body::encode), and recreates it with [`stored`](Body::stored).
+/// A [closure](crate::NewJob::call) cannot be stored.
 ///
-/// Neither `Debug` nor any error shows what is in it.
+/// Neither `Debug` nor any error shows the content.
 #[derive(Clone)]
 pub struct Body(Option<Arc<dyn Content>>);
 
-/// Why a body could not be decoded, with the path to the spot: `user.id: invalid type: string, expected u64 at line 1 column 12`.
+/// Why a body could not be decoded, with the path: `user.id: invalid type: string, expected u64 at line 1 column 12`.
 ///
-/// It has the kind of what was found, and nothing of the value itself.
+/// It names the kind of the value that was found, and nothing of the value itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(String);
 
 impl Body {
-    /// Carries nothing, which is `null` in JSON.
+    /// The empty body, which is `null` in JSON.
     pub(crate) const NULL: Self = Self(None);
 
-    /// Wraps a value that can be encoded when a backend asks for it.
+    /// Wraps a value, which is encoded when a backend needs its JSON text.
     ///
-    /// A value with a number in it that is NaN or infinite, which JSON has no text for, is refused by every queue at the push.
+    /// If the value has a number that is NaN or infinite, which JSON cannot represent, every queue refuses it at the push.
     pub fn typed<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
         match finite::not_finite(&value) {
             None => Self::of(Typed(value)),
@@ -44,12 +44,12 @@ impl Body {
         }
     }
 
-    /// Returns why no queue can take this, if that is known before it is encoded.
+    /// Returns why every queue refuses this body, if that is known before it is encoded.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.0.as_ref()?.refusal()
     }
 
-    /// Reads from where it's counted who holds it.
+    /// Reads the reference count, to prefetch its cache line.
     pub(crate) fn touch(&self) -> usize {
         self.0.as_ref().map_or(0, Arc::strong_count)
     }
@@ -58,7 +58,7 @@ impl Body {
         Self(Some(Arc::new(content)))
     }
 
-    /// Wraps JSON text as it is, byte for byte.
+    /// Wraps JSON text, unchanged byte for byte.
     ///
     /// # Errors
     ///
@@ -74,61 +74,61 @@ impl Body {
         }
     }
 
-    /// Wraps JSON text that a backend stored before, without looking at it again.
+    /// Wraps JSON text that a backend has stored, without checking it again.
     pub fn stored(text: impl Into<Arc<str>>) -> Self {
         Self::of(Text(text.into()))
     }
 
-    /// Wraps what a closure is run from, which can be taken out once.
+    /// Wraps the call of a closure, which can be taken out once.
     pub(crate) fn once(call: Box<dyn Any + Send>) -> Self {
         Self::of(Call(Mutex::new(Some(call))))
     }
 
-    /// Gives the JSON text.
+    /// Returns the JSON text.
     ///
     /// # Errors
     ///
-    /// `Unsupported` for a closure; `Invalid` for a value that serde can't write as JSON.
+    /// `Unsupported` for a closure; `Invalid` for a value that serde cannot write as JSON.
     pub fn encode(&self) -> Result<Arc<str>, QueueError> {
         self.0.as_ref().map_or_else(|| Ok("null".into()), |content| content.encode())
     }
 
-    /// Tells the size of the JSON text in bytes, if it is encoded already.
+    /// Returns the size of the JSON text in bytes, if the body is encoded already.
     #[must_use]
     pub fn encoded_len(&self) -> Option<usize> {
         self.0.as_ref()?.encoded_len()
     }
 
-    /// Tells whether this is a closure.
+    /// Returns whether this is a closure.
     #[must_use]
     pub fn is_call(&self) -> bool {
         self.0.as_ref().is_some_and(|content| content.call().is_some())
     }
 
-    /// Gives the value where this body carries it as that very type.
+    /// Returns the value, if this body carries a typed value of type `T`.
     #[must_use]
     pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
         self.0.as_ref()?.value()?.downcast_ref()
     }
 
-    /// Makes the value from the JSON text.
+    /// Decodes a value from the JSON text.
     ///
     /// # Errors
     ///
-    /// What kind of value was found and what was expected, with the path to the spot.
+    /// The kind of the value that was found, the expected kind, and the path.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let text = self.encode().map_err(|error| DecodeError(error.to_string()))?;
         mismatch::read(&text).map_err(DecodeError)
     }
 
-    /// Takes the closure out, if it's one that has not been run.
+    /// Takes the closure out, if this is a closure that has not run.
     pub(crate) fn take_once(&self) -> Option<Box<dyn Any + Send>> {
         self.0.as_ref()?.call()?.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Letting go of a value runs foreign code, wherever that happens: under a lock, among others that are let go of. If that
-/// panics, the panic hook tells of it and nobody else is harmed.
+/// Dropping a payload runs user code, possibly under a lock or between the drops of other payloads. A panic in it is caught here;
+/// the panic hook reports it.
 impl Drop for Body {
     fn drop(&mut self) {
         if let Some(content) = self.0.take() {
@@ -146,18 +146,18 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What a body carries. It's one pointer to whatever it is, since a queue may hold millions.
+/// The content of a body. A body is a single pointer, since a queue may hold millions.
 trait Content: Send + Sync {
     fn encode(&self) -> Result<Arc<str>, QueueError>;
 
-    /// Says what it is, and nothing that is in it.
+    /// Returns the kind of the content, and nothing of its values.
     fn kind(&self) -> String;
 
     fn encoded_len(&self) -> Option<usize> {
         None
     }
 
-    /// Why it is refused at the push, whatever the queue.
+    /// Returns why every queue refuses the content at the push.
     fn refusal(&self) -> Option<String> {
         None
     }
@@ -189,7 +189,7 @@ impl<T: Serialize + Send + Sync + 'static> Content for Typed<T> {
     }
 }
 
-/// A value with a number that JSON has no text for. It is kept apart, so that others carry no path.
+/// A value with a number that JSON cannot represent. A separate type, so that other values store no path.
 struct NotFinite<T> {
     value: T,
     path: String,

@@ -1,4 +1,4 @@
-//! Time as a value: the instant type of the contract, and the clock that tells it.
+//! Time as a value: the instant type of the contract, and the clock that returns it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An instant, in whole microseconds since the Unix epoch.
 ///
-/// It is what backends store and compare.
-/// The range is about 290,000 years to either side of 1970; arithmetic that leaves it gives `None`.
+/// Backends store and compare this type.
+/// The range is about 290,000 years to either side of 1970. Arithmetic that leaves the range returns `None`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -17,22 +17,22 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
-    /// The last instant that can be told.
+    /// The last instant that can be represented.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// Makes an instant from microseconds since the epoch.
+    /// Creates an instant from microseconds since the epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Gives the microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// Adds a duration, rounded down to whole microseconds; `None` past the end of time.
+    /// Adds a duration, rounded down to whole microseconds. Returns `None` if the result is past [`Timestamp::MAX`].
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(micros(duration)?).map(Self)
@@ -44,13 +44,13 @@ impl Timestamp {
         self.checked_add(duration).unwrap_or(Self::MAX)
     }
 
-    /// Takes a duration away and stops at the beginning of time.
+    /// Subtracts a duration and stops at the first instant that can be represented.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(micros(duration).unwrap_or(i64::MAX)))
     }
 
-    /// Tells how long after `earlier` this is; zero if it is not after.
+    /// Returns the duration from `earlier` to this instant, or zero if this instant is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let micros = i128::from(self.0) - i128::from(earlier.0);
@@ -58,8 +58,7 @@ impl Timestamp {
     }
 }
 
-/// Counts the whole microseconds of a duration, if there are not too many; without the division of 128 bits that
-/// `as_micros` takes.
+/// Returns the whole microseconds of a duration, if they fit. Avoids the 128-bit division of `as_micros`.
 fn micros(duration: Duration) -> Option<i64> {
     let seconds = i64::try_from(duration.as_secs()).ok()?.checked_mul(1_000_000)?;
     seconds.checked_add(i64::from(duration.subsec_micros()))
@@ -75,7 +74,7 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl From<Timestamp> for SystemTime {
-    /// An instant that the platform's clock can't tell becomes the epoch's end nearest to it.
+    /// Converts to the platform's clock. An instant that it cannot represent becomes the epoch.
     fn from(time: Timestamp) -> Self {
         let distance = Duration::from_micros(time.0.unsigned_abs());
         let told =
@@ -84,7 +83,7 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-/// Writes RFC 3339 with microseconds, or the plain number where the year has more than four digits.
+/// Writes RFC 3339 with microseconds, or the plain number for instants before 1970 and after the year 9999.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const YEAR_10_000: i64 = 253_402_300_800_000_000;
@@ -102,11 +101,11 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Tells the time and waits for it to pass.
+/// Returns the time, and waits for time to pass.
 ///
-/// Everything here that needs time is handed one of these, so that a test can move it.
+/// All code that needs time gets a clock as an argument, so that a test can control it.
 pub trait Clock: Send + Sync + 'static {
-    /// Tells the present instant. It may be stepped, backwards too.
+    /// Returns the current instant. The clock may be stepped, also backwards.
     fn now(&self) -> Timestamp;
 
     /// Waits for `duration` by a clock that is never stepped.
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arithmetic_at_the_edge_of_time_is_none_and_never_a_panic() {
+    fn arithmetic_out_of_range_saturates_or_returns_none() {
         assert_eq!(Timestamp::MAX.checked_add(Duration::from_micros(1)), None);
         assert_eq!(Timestamp::EPOCH.checked_add(Duration::MAX), None);
         assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_written_as_a_person_reads_it() {
+    fn an_instant_is_displayed_in_rfc_3339() {
         assert_eq!(Timestamp::from_micros(1_500_000).to_string(), "1970-01-01T00:00:01.500000Z");
         assert_eq!(Timestamp::from_micros(-1).to_string(), "-1 µs since the epoch");
     }

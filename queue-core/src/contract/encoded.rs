@@ -1,4 +1,4 @@
-//! A job whose payload is text: what a backend that stores jobs writes down.
+//! A job whose payload is JSON text, as a backend stores it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use crate::contract::job::{Meta, NewJob};
 use crate::contract::limits::Limits;
 use crate::contract::settlement::Settlement;
 
-/// A new job with the texts that are stored of it.
+/// A new job with its JSON texts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Encoded {
-    /// Its identity: the caller's, or one that was given here.
+    /// The identity: the caller's, or one that [`encode`] created.
     pub id: JobId,
-    /// Whether the caller chose the identity, so that it may be known.
+    /// Whether the caller chose the identity. If so, the backend may know it already.
     pub is_chosen: bool,
     /// The job as it was pushed.
     pub job: NewJob,
-    /// Its payload as JSON text.
+    /// The payload as JSON text.
     pub payload: Arc<str>,
-    /// Its meta as a JSON object of texts, if there is any.
+    /// The meta as a JSON object of strings, if there is any.
     pub meta: Option<String>,
 }
 
-/// Encodes a batch and holds it to the limits; jobs without an identity are given one.
+/// Encodes a batch and checks the limits. Creates an identity for each job that has none.
 ///
 /// # Errors
 ///
-/// `Unsupported` for a closure, `Invalid` for what is beyond a limit or can't be written as JSON.
+/// `Unsupported` for a closure; `Invalid` for a job that exceeds a limit or cannot be written as JSON.
 pub fn encode(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, QueueError> {
     limits.check_batch(&jobs)?;
     encode_each(jobs, limits)
@@ -48,7 +48,7 @@ fn encode_each(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, Queue
     jobs.into_iter().map(encoded).collect()
 }
 
-/// Encodes the followups of a batch of settlements, a list for each. Their number has no limit.
+/// Encodes the followups of a batch of settlements, one list for each settlement. Their number has no limit.
 ///
 /// # Errors
 ///
@@ -71,11 +71,11 @@ fn encoded(job: NewJob) -> Result<Encoded, QueueError> {
 }
 
 impl Meta {
-    /// Gives the words as a JSON object of texts; `None` where there are none.
+    /// Returns the meta as a JSON object of strings, or `None` if it is empty.
     ///
     /// # Errors
     ///
-    /// `Invalid` for what can't be written as JSON.
+    /// `Invalid` if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<Option<String>, QueueError> {
         if self.is_empty() {
             return Ok(None);
@@ -86,11 +86,11 @@ impl Meta {
             .map_err(|error| QueueError::invalid("`meta` can't be written as JSON").with_source(flaw(&error)))
     }
 
-    /// Makes the words from the JSON object that was stored of them.
+    /// Creates meta from its stored JSON object.
     ///
     /// # Errors
     ///
-    /// `Corrupt` for what is no JSON object of texts.
+    /// `Corrupt` if the text is not a JSON object of strings.
     pub fn from_json(text: &str) -> Result<Self, QueueError> {
         let words: BTreeMap<String, String> = read(text).map_err(|error| {
             QueueError::new(QueueErrorKind::Corrupt, "`meta` is no JSON object of texts").with_source(error)

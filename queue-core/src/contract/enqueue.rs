@@ -1,4 +1,4 @@
-//! The fluent side of pushing a job.
+//! The builder that pushes a job.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -16,9 +16,9 @@ use crate::contract::name::QueueName;
 use crate::contract::queue::{Queue, Receipt};
 use crate::contract::unique::Unique;
 
-/// What everybody may do with a queue: the same on every backend.
+/// Enqueues jobs. It is implemented for every queue.
 pub trait QueueExt: Queue {
-    /// Stores a job, after its options were chained to it.
+    /// Stores a job. Its options can be set before the `.await`.
     ///
     /// ```
     /// # use queue_core::{background_job, Queue, QueueExt as _};
@@ -54,7 +54,7 @@ pub trait QueueExt: Queue {
 
 impl<Q: Queue + ?Sized> QueueExt for Q {}
 
-/// A job about to be stored: chain its options, then `.await` it.
+/// A job about to be stored: set its options, then `.await` it.
 #[must_use = "nothing is stored until this is awaited"]
 pub struct Enqueue<'q, Q: ?Sized> {
     queue: &'q Q,
@@ -66,12 +66,12 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         Self { queue, job }
     }
 
-    /// Makes the job ready so long after it is stored. A delay that leads past the end of time is refused as `Invalid`.
+    /// Sets the delay after which the stored job becomes ready. If the delay leads past [`Timestamp::MAX`], the push returns `Invalid`.
     pub fn delay(self, delay: Duration) -> Self {
         self.with(|job| job.delay(delay))
     }
 
-    /// Makes the job ready at an instant; one that is past means now.
+    /// Sets the instant at which the job becomes ready. An instant in the past means now.
     pub fn at(self, at: impl Into<Timestamp>) -> Self {
         self.with(|job| job.at(at))
     }
@@ -81,27 +81,27 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         self.with(|job| job.priority(priority))
     }
 
-    /// Sends the job to another queue than its default.
+    /// Sets the queue in which the job is stored, instead of its default.
     pub fn queue(self, queue: impl Into<QueueName>) -> Self {
         self.with(|job| job.queue(queue))
     }
 
-    /// Sets how often the job is tried at most. Zero is refused as `Invalid`.
+    /// Sets the maximum number of attempts. If it is zero, the push returns `Invalid`.
     pub fn max_attempts(self, attempts: u32) -> Self {
         self.with(|job| job.max_attempts(attempts))
     }
 
-    /// Keeps a second unfinished job of this name and key out.
+    /// Sets the unique key: at most one unfinished job of this name may hold it.
     pub fn unique(self, unique: impl Into<Unique>) -> Self {
         self.with(|job| job.unique(unique))
     }
 
-    /// Adds a word that travels with the job.
+    /// Sets a meta key, which travels with the job.
     pub fn meta(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.with(|job| job.meta(key, value))
     }
 
-    /// Gives the job an identity of the caller's, so that enqueueing it again after a lost answer stores it once.
+    /// Sets the identity, so that repeating an enqueue whose answer was lost stores the job once.
     pub fn id(self, id: JobId) -> Self {
         self.with(|job| job.id(id))
     }
@@ -127,12 +127,12 @@ impl<Q: ?Sized> fmt::Debug for Enqueue<'_, Q> {
     }
 }
 
-/// A job on its way to the queue.
+/// The future of an [`Enqueue`].
 pub struct Enqueuing<'q, Q: ?Sized> {
     queue: &'q Q,
-    /// Until it's first polled.
+    /// The job, until the first poll.
     job: Option<NewJob>,
-    /// If it can't be done at once.
+    /// The push, if it has to wait.
     pushing: Option<BoxFuture<'q, Result<Vec<Receipt>, QueueError>>>,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong between a caller and a queue.
+//! The errors of a queue.
 
 use std::any::Any;
 use std::fmt;
@@ -10,25 +10,25 @@ use crate::contract::name::QueueName;
 /// An error of any type, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What kind of condition a [`QueueError`] is: what a caller acts on.
+/// The kind of a [`QueueError`], on which a caller acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QueueErrorKind {
-    /// The request itself is wrong, and repeating it won't help.
+    /// The request is wrong, and repeating it does not help.
     Invalid,
-    /// A bounded queue has no room at the moment.
+    /// A bounded queue has no capacity at the moment.
     Full,
     /// The handle was closed.
     Closed,
-    /// The store can't be reached, or its answer can't be known. The same call may succeed later.
+    /// The store cannot be reached, or its answer is unknown. The same call may succeed later.
     Unavailable,
     /// The queue has no job of this id.
     NotFound,
-    /// The job's state doesn't allow the request.
+    /// The job's state does not allow the request.
     Conflict,
-    /// What is stored can't be read.
+    /// Stored data cannot be read.
     Corrupt,
-    /// This queue can't do that at all.
+    /// This queue does not support the request.
     Unsupported,
 }
 
@@ -55,8 +55,8 @@ impl fmt::Display for QueueErrorKind {
 
 /// A request that a queue did not carry out.
 ///
-/// Its text says what was wrong and on which queue, and leaves the cause to [`source`](std::error::Error::source). Cheap to
-/// clone: all callers of a failed batch get the same error.
+/// Its text says what was wrong and on which queue; [`source`](std::error::Error::source) returns the cause. Cheap to clone: all
+/// callers of a failed batch get the same error.
 #[derive(Clone)]
 pub struct QueueError(Arc<Repr>);
 
@@ -107,7 +107,7 @@ impl QueueError {
         Self::conflict(format!("job {id} is executing: cancel it, or wait until it ends"))
     }
 
-    /// Creates a [`Conflict`](QueueErrorKind::Conflict) error for a retry of a job whose unique key `holder` has taken.
+    /// Creates a [`Conflict`](QueueErrorKind::Conflict) error for a retry of a job whose unique key `holder` holds now.
     #[must_use]
     pub fn unique_key_taken(id: JobId, holder: impl fmt::Display) -> Self {
         Self::conflict(format!(
@@ -121,14 +121,14 @@ impl QueueError {
         Self::new(QueueErrorKind::Closed, "the queue was closed by this program")
     }
 
-    /// Adds the queue that was asked.
+    /// Sets the queue of the request.
     #[must_use]
     pub fn on_queue(mut self, queue: impl Into<QueueName>) -> Self {
         Arc::make_mut(&mut self.0).queue = Some(queue.into());
         self
     }
 
-    /// Adds what caused it.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         Arc::make_mut(&mut self.0).source = Some(source.into().into());
@@ -158,7 +158,7 @@ impl fmt::Display for QueueError {
     }
 }
 
-/// Writes the text, the kind and the causes in one line, since a `main` that returns this error prints it so.
+/// Writes the text, the kind and the causes in one line, since a `main` that returns this error prints its `Debug` text.
 impl fmt::Debug for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} [{}]", self.0.kind)?;
@@ -175,13 +175,13 @@ impl std::error::Error for QueueError {
     }
 }
 
-/// Writes an error and its causes in one line: `could not send: connection refused`.
+/// Returns the text of an error and its causes in one line: `could not send: connection refused`.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let message = error.to_string();
-        // Many errors repeat their source in their own text; once is enough.
+        // Many errors end with the text of their source. Don't repeat it.
         if !text.ends_with(&message) {
             text.push_str(": ");
             text.push_str(&message);
@@ -191,7 +191,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// Writes what a caught panic said: `panicked: index out of bounds`.
+/// Returns the message of a caught panic: `panicked: index out of bounds`.
 #[must_use]
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text =

@@ -14,14 +14,14 @@ use crate::contract::job::Meta;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{AttemptError, JobRecord};
 
-/// The form that is written; another number means another form.
+/// The version of the export format.
 const FORM: u32 = 1;
 
-/// What is written of a job: what decides how it runs, and what has gone wrong with it.
+/// The exported fields of a job: those that decide how it runs, and the errors of its attempts.
 #[derive(Serialize, Deserialize)]
 struct Exported {
     form: u32,
-    /// The version of this framework that wrote it.
+    /// The version of this framework that exported the job.
     queue_core: String,
     id: JobId,
     name: String,
@@ -39,12 +39,12 @@ struct Exported {
 }
 
 impl JobRecord {
-    /// Writes the job as JSON, with its payload, its meta, its attempts and their errors, for
-    /// `queue_testkit::TestKit::replay`. It carries all that the job carries: look at it before you put it into a repository.
+    /// Returns the job as JSON, with its payload, meta, attempts and errors, for `queue_testkit::TestKit::replay`.
+    /// It contains all data of the job: review it before you commit it to a repository.
     ///
     /// # Errors
     ///
-    /// `Unsupported` for a closure, `Invalid` for a payload that is no JSON.
+    /// `Unsupported` for a closure, `Invalid` for a payload that is not JSON.
     pub fn export(&self) -> Result<String, QueueError> {
         let payload = self.body.encode()?;
         let invalid = |error: serde_json::Error| {
@@ -68,11 +68,11 @@ impl JobRecord {
         serde_json::to_string_pretty(&exported).map_err(invalid)
     }
 
-    /// Reads what [`export`](Self::export) wrote. The record is available, whatever the job was.
+    /// Reads the text that [`export`](Self::export) returned. The record is available, also if the exported job was not.
     ///
     /// # Errors
     ///
-    /// `Invalid` for anything else, and for what a newer version of this framework wrote.
+    /// `Invalid` for any other text, and for a text that a newer version of this framework exported.
     pub fn import(text: &str) -> Result<Self, QueueError> {
         let invalid = |error: String| QueueError::invalid("this is no exported job").with_source(error);
         let exported: Exported = read(text).map_err(invalid)?;
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_exported_is_read_again() {
+    fn an_exported_job_can_be_imported() {
         let mut record = JobRecord::new(
             JobId::from_u128(7),
             JobName::from("send_welcome".to_owned()),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn a_text_that_is_not_an_exported_job_is_refused() {
         let error = JobRecord::import("{}").unwrap_err();
         assert_eq!(error.to_string(), "this is no exported job");
 

@@ -1,13 +1,13 @@
-//! Deliveries on their way from a backend to a claimer, who may be gone by then.
+//! Deliveries on their way from a backend to a claimer, which may have gone away in the meantime.
 
 use std::fmt;
 
 use crate::contract::queue::Delivery;
 use crate::contract::settlement::{Settlement, Transition};
 
-/// Leased jobs that nobody has received yet: dropped as such, they are released, uncounted.
+/// Leased jobs that no claimer has received yet. Dropping it releases them, and their attempts are not counted.
 ///
-/// A backend that leases on a thread of its own sends this to the claimer, so that a claim may be dropped at any time.
+/// A backend that leases on its own thread sends this to the claimer, so that the claim may be dropped at any time.
 pub struct Handover {
     deliveries: Vec<Delivery>,
     release: Option<Release>,
@@ -16,18 +16,18 @@ pub struct Handover {
 type Release = Box<dyn FnOnce(Vec<Settlement>) + Send>;
 
 impl Handover {
-    /// Wraps deliveries; `release` settles those that nobody receives.
+    /// Wraps deliveries. If they are dropped unreceived, `release` settles them.
     pub fn new(deliveries: Vec<Delivery>, release: impl FnOnce(Vec<Settlement>) + Send + 'static) -> Self {
         Self { deliveries, release: Some(Box::new(release)) }
     }
 
-    /// The answer to a claim whose wait is over.
+    /// Creates the answer to a claim that timed out.
     #[must_use]
     pub const fn nothing() -> Self {
         Self { deliveries: Vec::new(), release: None }
     }
 
-    /// Gives them to the claimer.
+    /// Returns the deliveries to the claimer.
     #[must_use]
     pub fn received(mut self) -> Vec<Delivery> {
         std::mem::take(&mut self.deliveries)

@@ -11,31 +11,31 @@ use uuid::Uuid;
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// Makes an identity that no other has, sorted by time of making (UUID version 7).
+    /// Creates a unique identity that sorts by its time of creation (UUID version 7).
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// Makes an identity from 128 bits that the caller chose.
+    /// Creates an identity from 128 bits of the caller's choice.
     #[must_use]
     pub const fn from_u128(bits: u128) -> Self {
         Self(Uuid::from_u128(bits))
     }
 
-    /// Gives the 128 bits.
+    /// Returns the 128 bits.
     #[must_use]
     pub const fn as_u128(self) -> u128 {
         self.0.as_u128()
     }
 
-    /// Gives the UUID.
+    /// Returns the UUID.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {
         self.0
     }
 
-    /// Derives the identity of a parent's nth followup, always the same (UUID version 8).
+    /// Derives the identity of a parent's nth followup. The same arguments derive the same identity (UUID version 8).
     pub(crate) fn followup(self, fence: u64, nth: usize) -> Self {
         let salt = mix(fence ^ mix(nth as u64));
         let bits = self.as_u128();
@@ -47,7 +47,7 @@ impl JobId {
         )
     }
 
-    /// A number to seed randomness with that belongs to this job.
+    /// Returns a random seed that depends on this identity only.
     pub(crate) fn seed(self) -> u64 {
         let bits = self.as_u128();
         mix((bits >> 64) as u64 ^ mix(bits as u64))

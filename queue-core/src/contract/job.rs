@@ -21,26 +21,26 @@ pub enum Schedule {
     /// As soon as it is stored.
     #[default]
     Now,
-    /// So long after it is stored, by the backend's clock.
+    /// This long after it is stored, by the backend's clock.
     After(Duration),
-    /// At an instant of the backend's clock; one that is past means now.
+    /// At an instant of the backend's clock. An instant in the past means now.
     At(Timestamp),
 }
 
-/// Words that travel with a job and are shown to operators: trace context, tenant, who asked for it.
+/// Key-value pairs that travel with a job and are shown to operators, such as a trace context or a tenant.
 ///
-/// Cheap to clone. Keys are in order; setting one again replaces its value.
+/// Cheap to clone. Keys are sorted. Setting a key again replaces its value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Meta(Option<Arc<BTreeMap<String, String>>>);
 
 impl Meta {
-    /// Has no words.
+    /// Creates empty meta.
     #[must_use]
     pub const fn new() -> Self {
         Self(None)
     }
 
-    /// Looks a key up.
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.as_ref()?.get(key).map(String::as_str)
@@ -52,18 +52,18 @@ impl Meta {
         Arc::make_mut(words).insert(key.into(), value.into());
     }
 
-    /// Goes through keys and values, in order of the keys.
+    /// Returns an iterator over the keys and values, in order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|words| words.iter()).map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Tells whether there are no words.
+    /// Returns whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Sums up the bytes of all keys and values.
+    /// Returns the total size of all keys and values in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.iter().map(|(key, value)| key.len() + value.len()).sum()
@@ -80,47 +80,47 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Meta {
     }
 }
 
-/// Shows the keys; the values may be private.
+/// Shows the keys only, since the values may be private.
 impl fmt::Debug for Meta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(|(key, _)| key)).finish()
     }
 }
 
-/// A job to be stored: what [`Queue::push`](crate::Queue::push) takes.
+/// A job to be stored: the argument of [`Queue::push`](crate::Queue::push).
 ///
-/// Any [`Job`](crate::Job) converts to it. The setters are those of the builder that `enqueue` returns.
+/// Any [`Job`](crate::Job) converts to it. It has the same setters as the builder that `enqueue` returns.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewJob {
-    /// The identity; where it is `None`, the queue makes one.
+    /// The identity; if it is `None`, the queue creates one.
     pub id: Option<JobId>,
     /// The kind of job.
     pub name: JobName,
-    /// The queue it goes to.
+    /// The queue in which it is stored.
     pub queue: QueueName,
-    /// What it carries.
+    /// The body.
     pub body: Body,
-    /// Lower runs first.
+    /// The priority; lower runs first.
     pub priority: i32,
     /// When it becomes ready.
     pub schedule: Schedule,
-    /// How often it is tried at most; at least 1.
+    /// The maximum number of attempts; at least 1.
     pub max_attempts: u32,
-    /// Keeps a second one like it out. Boxed, since few jobs have one and all are moved about.
+    /// The unique key. Boxed, since few jobs have one and jobs are moved often.
     pub unique: Option<Box<Unique>>,
-    /// Words that travel with it.
+    /// The meta.
     pub meta: Meta,
 }
 
 impl NewJob {
-    /// The name that every [closure](NewJob::call) goes by.
+    /// The name of every [closure](NewJob::call).
     pub const CLOSURE: JobName = JobName::from_static("closure");
 
-    /// The number of attempts that a job has by default.
+    /// The default maximum number of attempts.
     pub const MAX_ATTEMPTS: u32 = 5;
 
-    /// Makes a job of a name and a body, with the defaults of [`JobOptions::new`](crate::JobOptions::new).
+    /// Creates a job from a name and a body, with the defaults of [`JobOptions::new`](crate::JobOptions::new).
     pub fn new(name: impl Into<JobName>, body: Body) -> Self {
         Self {
             id: None,
@@ -135,30 +135,30 @@ impl NewJob {
         }
     }
 
-    /// Gives the job an identity of the caller's, so that pushing it again after a lost answer stores it once.
+    /// Sets the identity, so that repeating a push whose answer was lost stores the job once.
     #[must_use]
     pub fn id(mut self, id: JobId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Sends the job to another queue than its default.
+    /// Sets the queue in which the job is stored, instead of its default.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<QueueName>) -> Self {
         self.queue = queue.into();
         self
     }
 
-    /// Makes the job ready so long after it is stored.
+    /// Sets the delay after which the stored job becomes ready.
     ///
-    /// A delay that leads past the end of time, such as `Duration::MAX`, is refused as `Invalid` when the job is pushed.
+    /// If the delay leads past [`Timestamp::MAX`], as `Duration::MAX` does, the push returns `Invalid`.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.schedule = Schedule::After(delay);
         self
     }
 
-    /// Makes the job ready at an instant; one that is past means now.
+    /// Sets the instant at which the job becomes ready. An instant in the past means now.
     #[must_use]
     pub fn at(mut self, at: impl Into<Timestamp>) -> Self {
         self.schedule = Schedule::At(at.into());
@@ -172,36 +172,36 @@ impl NewJob {
         self
     }
 
-    /// Sets how often the job is tried at most. Zero is refused as `Invalid` when the job is pushed.
+    /// Sets the maximum number of attempts. If it is zero, the push returns `Invalid`.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Keeps a second unfinished job of this name and key out.
+    /// Sets the unique key: at most one unfinished job of this name may hold it.
     #[must_use]
     pub fn unique(mut self, unique: impl Into<Unique>) -> Self {
         self.unique = Some(Box::new(unique.into()));
         self
     }
 
-    /// Adds a word that travels with the job.
+    /// Sets a meta key, which travels with the job.
     #[must_use]
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key, value);
         self
     }
 
-    /// Tells whether an unfinished job under the same key is to be updated.
+    /// Returns whether a push of this job updates an unfinished job that holds its key.
     pub(crate) fn replaces(&self) -> bool {
         self.unique.as_ref().is_some_and(|unique| unique.on_conflict == OnConflict::Replace)
     }
 }
 
-/// A value that `enqueue`, `enqueue_all`, `enqueue_in` and `then` take: a [`Job`](crate::Job), or a [`NewJob`].
+/// A value that `enqueue`, `enqueue_all`, `enqueue_in` and `then` accept: a [`Job`](crate::Job), or a [`NewJob`].
 ///
-/// It is implemented for everything that converts to a [`NewJob`]; nobody need implement it by hand.
+/// It is implemented for every type that converts to a [`NewJob`]; there is no need to implement it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a job: `function(..)` calls the function, a job is `function::new(..)`",
     label = "not a job: if this calls the function, write `::new` after its name",

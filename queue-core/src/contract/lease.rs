@@ -1,4 +1,4 @@
-//! The right to work on a job for a while.
+//! The right to work on a job for a limited time.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::JobName;
 
-/// How often a job was claimed, this claim included.
+/// How many times a job was claimed, including this claim.
 ///
-/// It only grows, so of two holders the one with the greater fence is the newer, whoever they are.
+/// It only grows, so of two leases of a job the one with the greater fence is the newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fence(pub u64);
@@ -24,22 +24,22 @@ impl fmt::Display for Fence {
 
 /// The right to work on a job until an instant of the backend's clock.
 ///
-/// Its holder renews it for as long as the work takes. Whoever holds an older fence than the job's newest holds nothing.
+/// The holder renews it while the work takes longer. A lease is void if the job has a newer fence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Lease {
     /// The job.
     pub job: JobId,
-    /// Which claim of the job this is.
+    /// The number of this claim of the job.
     pub fence: Fence,
-    /// For how long each renewal extends it.
+    /// The time by which each renewal extends it.
     pub length: Duration,
-    /// When it becomes void, by the backend's clock.
+    /// When it expires, by the backend's clock.
     pub expires_at: Timestamp,
 }
 
 impl Lease {
-    /// How long a lease is where nothing else is said.
+    /// The default length of a lease.
     pub const DEFAULT_LENGTH: Duration = Duration::from_secs(30);
 
     /// Creates the lease of one claim of a job.
@@ -51,7 +51,7 @@ impl Lease {
 
 /// Logs that a job was discarded because its lease expired on its last attempt (H68).
 ///
-/// No worker is left to say so: the backend that notices the expiry calls this once for each such job.
+/// No worker is left to log this. The backend that notices the expiry calls this once for each such job.
 pub fn log_discard(job: JobId, name: &JobName, attempts: u32) {
     tracing::error!(
         job.id = %job, job.name = %name, job.attempt = attempts,
@@ -59,24 +59,24 @@ pub fn log_discard(job: JobId, name: &JobName, attempts: u32) {
     );
 }
 
-/// What became of a lease at its renewal.
+/// The result of renewing a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Renewal {
-    /// It holds until this new instant.
+    /// The lease holds.
     #[non_exhaustive]
     Held {
-        /// When it becomes void now.
+        /// When it expires now.
         expires_at: Timestamp,
-        /// Why the job is to stop, if somebody asked for that.
+        /// Why the job must stop, if its cancellation was requested.
         cancel: Option<String>,
     },
-    /// It was lost before: somebody else may hold the job, or it has ended.
+    /// The lease was lost: another worker may hold the job, or the job has finished.
     Lost,
 }
 
 impl Renewal {
-    /// Creates the answer for a lease that holds until `expires_at`; `cancel` is why the job is to stop, if somebody asked for that.
+    /// Creates the answer for a lease that holds until `expires_at`. `cancel` is the reason, if a cancellation was requested.
     #[must_use]
     pub const fn held(expires_at: Timestamp, cancel: Option<String>) -> Self {
         Self::Held { expires_at, cancel }

@@ -1,35 +1,35 @@
-//! The sizes that every queue keeps to.
+//! The size limits of every queue.
 
 use crate::contract::error::QueueError;
 use crate::contract::job::NewJob;
 
-/// How large names, payloads, meta and batches may be.
+/// The maximum sizes of names, payloads, meta and batches.
 ///
-/// Checked before any backend is asked, so that all of them refuse the same.
-/// A typed body in memory has no size yet; it's checked where it is encoded.
+/// A queue checks them before it stores anything, so that all backends refuse the same jobs.
+/// A typed body in memory has no size yet; it is checked when it is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of a payload's JSON text: 1 MiB.
+    /// The maximum size of a payload's JSON text, in bytes: 1 MiB.
     pub payload: usize,
-    /// Bytes of all meta keys and values of a job: 16 KiB.
+    /// The maximum size of all meta keys and values of a job, in bytes: 16 KiB.
     pub meta: usize,
-    /// Jobs in a batch: 10,000.
+    /// The maximum number of jobs in a batch: 10,000.
     pub batch: usize,
 }
 
 impl Limits {
-    /// The longest name, in characters.
+    /// The maximum length of a name, in characters.
     pub const NAME: usize = 128;
-    /// The longest unique key, in bytes.
+    /// The maximum length of a unique key, in bytes.
     pub const UNIQUE_KEY: usize = 256;
-    /// The most bytes that are kept of an error's text or of a reason: 8 KiB.
+    /// The maximum length of a stored error text or reason, in bytes: 8 KiB.
     pub const TEXT: usize = 8 << 10;
 
-    /// Cuts an error's text or a reason to [`TEXT`](Self::TEXT) bytes, the note `… (cut: 31,457,280 bytes)` at its end included.
+    /// Cuts an error text or a reason to [`TEXT`](Self::TEXT) bytes, which include a final note: `… (cut: 31,457,280 bytes)`.
     ///
-    /// The cut is at a character boundary, and the note has the size of the whole. A text within the limit is returned as it is,
-    /// so a text that was cut is not cut again.
+    /// The cut is at a character boundary, and the note has the size of the whole text. A text within the limit is returned
+    /// unchanged, so a text that was cut is not cut again.
     #[must_use]
     pub fn cut(mut text: String) -> String {
         if text.len() <= Self::TEXT {
@@ -42,7 +42,7 @@ impl Limits {
         text
     }
 
-    /// Allows payloads of this many bytes instead of 1 MiB.
+    /// Sets the maximum size of a payload, in bytes.
     #[must_use]
     pub const fn payload(mut self, bytes: usize) -> Self {
         self.payload = bytes;
@@ -53,7 +53,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// `Invalid`, with the job's place in the batch (from 0), the field, its size and the limit.
+    /// `Invalid`, with the job's index in the batch (from 0), the field, its size and the limit.
     pub fn check(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         self.check_batch(jobs)?;
         self.check_each(jobs)
@@ -71,7 +71,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks each job of a list, whatever their number.
+    /// Checks each job of a list, without a limit on their number.
     pub(crate) fn check_each(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         for (index, job) in jobs.iter().enumerate() {
             if let Err(breach) = self.check_job(job) {
@@ -118,7 +118,7 @@ impl Default for Limits {
     }
 }
 
-/// Writes a number with commas between its thousands.
+/// Formats a number with commas between its thousands.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -131,7 +131,7 @@ fn grouped(number: usize) -> String {
     grouped
 }
 
-/// Checks one name; the error names the field and what is wrong.
+/// Checks one name. The error names the field and the mistake.
 fn check_name(field: &str, name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err(format!("`{field}` is empty"));

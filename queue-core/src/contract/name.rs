@@ -11,24 +11,24 @@ macro_rules! name {
         $(#[$doc])*
         ///
         /// A name is 1–128 characters of `[A-Za-z0-9_.:-]`.
-        /// That is checked when a job is pushed, together with every other limit.
+        /// A push checks this, together with every other limit.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Makes a name; short and static ones take no memory of their own.
+            /// Creates a name. A short name allocates no memory.
             pub fn new(name: impl AsRef<str>) -> Self {
                 Self(SmolStr::new(name))
             }
 
-            /// Makes a name from a literal without copying it.
+            /// Creates a name from a literal without copying it.
             #[must_use]
             pub const fn from_static(name: &'static str) -> Self {
                 Self(SmolStr::new_static(name))
             }
 
-            /// Gives the name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
@@ -86,17 +86,17 @@ macro_rules! name {
 }
 
 name! {
-    /// What a kind of job is called: in the code, in the queue and on every screen.
+    /// The name of a kind of job: in the code, in the queue and on every screen.
     JobName
 }
 
 name! {
-    /// What a queue is called. The queue of a job that names none is [`QueueName::DEFAULT`].
+    /// The name of a queue. A job that names no queue goes to [`QueueName::DEFAULT`].
     QueueName
 }
 
 impl QueueName {
-    /// The queue of jobs that name none.
+    /// The queue of jobs that name no queue.
     pub const DEFAULT: Self = Self::from_static("default");
 }
 

@@ -18,39 +18,39 @@ use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::stop::StopSignal;
 
-/// Stores jobs, orders them, leases them and wakes those who wait for them.
+/// Stores, orders and leases jobs, and wakes waiting claimers.
 ///
-/// A queue never decides on retries and never runs code: which state an attempt's end leads to is computed before,
-/// and handed down as a [`Settlement`]. It delivers at least once.
+/// A queue never decides on retries and never runs code: the caller computes the state after an attempt, and passes it as a
+/// [`Settlement`]. A queue delivers at least once.
 ///
-/// # What an implementer holds to
+/// # Requirements for implementers
 ///
 /// Every method MUST be cancel-safe and MUST take effect as a whole or not at all.
 /// An implementer MUST call [`Limits::check`](crate::Limits::check) on each batch before it stores anything.
 /// Time MUST be the backend's own, so that machines whose clocks differ agree.
-/// `queue_testkit::conformance!` holds an implementation to all of this, law by law.
+/// `queue_testkit::conformance!` tests an implementation against all of this, law by law.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// Stores a batch, all of it or nothing, and answers with one receipt for each job, in order.
+    /// Stores a batch, all of it or nothing, and returns one receipt for each job, in order.
     ///
-    /// A job whose id is known already is not stored again and its receipt says what the first one's said,
-    /// so a push may be repeated after an answer was lost. An empty batch succeeds.
+    /// A job whose id the queue knows already is not stored again, and its receipt equals the receipt of the first push.
+    /// A producer may therefore repeat a push whose answer was lost. An empty batch succeeds.
     ///
     /// # Errors
     ///
-    /// `Invalid` names the job's place in the batch, the field, its size and the limit.
-    /// `Unsupported` for a closure where bytes are stored. `Closed`. `Unavailable`.
-    /// A bounded queue waits for room, and answers `Invalid` to a batch that is larger than its bound.
+    /// `Invalid` names the job's index in the batch, the field, its size and the limit.
+    /// `Unsupported` for a closure if the backend stores bytes. `Closed`. `Unavailable`.
+    /// A bounded queue waits for capacity, and returns `Invalid` for a batch that is larger than its bound.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the whole batch stored or none of it.
+    /// If the future is dropped, the whole batch is stored or none of it.
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError>;
 
-    /// Takes the job and stores it as [`push`](Queue::push) would, if that takes no waiting.
+    /// Stores the job as [`push`](Queue::push) does, if that needs no waiting.
     ///
-    /// It MUST take the job if it answers, and leave it where it is if it doesn't.
-    /// It spares a queue in memory a future and two lists for each job. By default every job is left.
+    /// An implementer MUST take the job if it returns `Some`, and MUST leave the job if it returns `None`.
+    /// This saves in-memory queues a boxed future and two `Vec`s per push. The default returns `None`.
     ///
     /// # Errors
     ///
@@ -62,55 +62,55 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Waits until a job is ready in one of the demand's queues, then leases up to `demand.max` ready ones.
     ///
-    /// An empty answer means that `demand.wait` passed, or that the claim was stopped; it is not an error.
+    /// Returns an empty list if `demand.wait` has passed or the claim was stopped. That is not an error.
     ///
-    /// When [`demand.stop`](Demand::stop) fires, the claim MUST answer without waiting any longer: with the jobs that it has
-    /// leased by then, or with none. A claim that begins after that MUST lease nothing. A claimer that ends awaits this
-    /// answer instead of dropping the future, so that it knows of every lease and can release it before it returns.
-    /// Wait for [`Demand::stopped`] beside everything else that the claim waits for, or check [`Demand::is_stopped`] at least
-    /// every few milliseconds. A decorator passes the demand on and has nothing else to do.
+    /// When [`demand.stop`](Demand::stop) fires, the claim MUST return without further waiting: with the jobs that it has leased
+    /// already, or with none. A claim that begins later MUST lease nothing. A claimer that shuts down awaits this answer instead
+    /// of dropping the future, so that it knows of every lease and can release it before it returns.
+    /// An implementer waits for [`Demand::stopped`] along with everything else that the claim waits for, or checks
+    /// [`Demand::is_stopped`] at least every few milliseconds. A decorator passes the demand on and needs to do nothing else.
     ///
     /// # Errors
     ///
-    /// `Closed`, also for those who wait at that moment. `Unavailable`.
+    /// `Closed`, also for claims that are waiting when the queue is closed. `Unavailable`.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing: what was leased and never received is released, not left to expire.
-    /// The release may happen after the drop has returned.
+    /// If the future is dropped, no job is lost: jobs that were leased and not received are released, and their leases are not
+    /// left to expire. The release may happen after the drop has returned.
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError>;
 
-    /// Extends leases, each by its own length from now, and says of each whether it still holds.
+    /// Extends leases, each by its own length from now, and returns for each whether it still holds.
     ///
     /// # Errors
     ///
-    /// `Unavailable`. A lease that was lost is an answer, no error.
+    /// `Unavailable`. A lost lease is an answer, not an error.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may or may not have extended them; both are harmless.
+    /// If the future is dropped, the leases may or may not be extended. Both are harmless.
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError>;
 
-    /// Ends attempts. A settlement under a lost lease changes nothing and comes back as [`Settled::Stale`].
+    /// Ends attempts. A settlement under a lost lease changes nothing and returns [`Settled::Stale`].
     ///
     /// Each transition and its followups are one atomic step; the settlements of a batch are independent of one another.
-    /// Followups never wait for room, and one whose unique key is taken is not stored; that is no error.
+    /// Followups never wait for capacity. A followup whose unique key is held is not stored; that is not an error.
     ///
-    /// It MUST NOT wait for a transaction of an application, which may stay open for long: a settlement that needs a job or a
-    /// key which such a transaction holds is [`Settled::Blocked`], and the others of the batch are settled.
+    /// It MUST NOT wait for a transaction of an application, which may stay open for long. A settlement that needs a job or a key
+    /// held by such a transaction returns [`Settled::Blocked`]; the others of the batch are settled.
     ///
     /// # Errors
     ///
-    /// `Invalid` if a followup is beyond a limit: then nothing of the batch was applied.
-    /// `Unavailable`: the caller may repeat the call, since a settlement that was applied comes back as stale.
+    /// `Invalid` if a followup exceeds a limit; then no settlement of the batch is applied.
+    /// `Unavailable`: the caller may repeat the call, since a settlement that was applied already returns as stale.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may or may not have applied them, each as a whole.
+    /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
 }
 
-/// A shared queue is a queue.
+/// Forwards every call to the queue that the `Arc` points to.
 #[async_trait]
 impl<Q: Queue + ?Sized> Queue for Arc<Q> {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
@@ -134,20 +134,20 @@ impl<Q: Queue + ?Sized> Queue for Arc<Q> {
     }
 }
 
-/// What became of a job that was pushed.
+/// The result of pushing one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Receipt {
-    /// It is stored.
+    /// The job is stored.
     Stored(JobId),
-    /// Nothing was stored: this job holds its unique key.
+    /// The job was not stored: this job holds its unique key.
     Existing(JobId),
-    /// Nothing was stored: this waiting job, which holds its unique key, was updated.
+    /// The job was not stored: this waiting job, which holds its unique key, was updated.
     Replaced(JobId),
 }
 
 impl Receipt {
-    /// Gives the job that is stored now: the pushed one, or the one that was there.
+    /// Returns the id of the job that is stored now: the pushed job, or the existing one.
     #[must_use]
     pub const fn id(self) -> JobId {
         match self {
@@ -156,29 +156,31 @@ impl Receipt {
     }
 }
 
-/// What a claimer asks for.
+/// The arguments of a claim.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Demand {
-    /// The queues to take from, filled in this order.
+    /// The queues to claim from, in order of preference.
     pub queues: Vec<QueueName>,
-    /// How many jobs at most; at least one.
+    /// The maximum number of jobs; at least one.
     pub max: usize,
-    /// How long the leases are.
+    /// The length of the leases.
     pub lease: Duration,
-    /// How long to wait for a job; `None` waits for ever, zero doesn't wait.
+    /// How long to wait for a job. `None` waits for ever; zero does not wait.
     pub wait: Option<Duration>,
-    /// Ends the claim when it fires; `None` means that nothing does.
+    /// The signal that ends the claim; `None` means that there is none.
     pub stop: Option<StopSignal>,
 }
 
 impl Demand {
-    /// Asks for up to `max` jobs of one queue, with a lease of 30 s, and waits for ever. A `max` of zero is taken as one.
+    /// Creates a demand for up to `max` jobs of one queue, with a lease of 30 s and no limit on the wait.
+    ///
+    /// A `max` of zero means one.
     pub fn new(queue: impl Into<QueueName>, max: usize) -> Self {
         Self::of([queue.into()], max)
     }
 
-    /// Asks for up to `max` jobs of several queues, in that order. A `max` of zero is taken as one.
+    /// Creates a demand for up to `max` jobs of several queues, in that order. A `max` of zero means one.
     pub fn of(queues: impl IntoIterator<Item = QueueName>, max: usize) -> Self {
         let queues = queues.into_iter().collect();
         Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None, stop: None }
@@ -191,7 +193,7 @@ impl Demand {
         self
     }
 
-    /// Bounds the wait.
+    /// Sets how long to wait for a job.
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
@@ -205,7 +207,7 @@ impl Demand {
         self
     }
 
-    /// Returns whether the claimer has asked the claim to end.
+    /// Returns whether the claimer has stopped the claim.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(|signal| {
@@ -214,7 +216,7 @@ impl Demand {
         })
     }
 
-    /// Waits until the claimer asks the claim to end; for ever, if the demand has no signal. The future owns what it needs.
+    /// Waits until the claimer stops the claim; for ever, if the demand has no signal. The future owns its data.
     ///
     /// # Cancel safety
     ///
@@ -233,36 +235,36 @@ impl Demand {
     }
 }
 
-/// A job in the hands of one worker, with the lease that makes it so.
+/// A job that is leased to one worker.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// The right to work on it.
+    /// The lease under which the worker runs the job.
     pub lease: Lease,
     /// The kind of job.
     pub name: JobName,
     /// The queue it was in.
     pub queue: QueueName,
-    /// What it carries.
+    /// The body.
     pub body: Body,
-    /// Words that travel with it.
+    /// The meta.
     pub meta: Meta,
-    /// The attempt that this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// How often it is tried at most.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// Its priority.
+    /// The priority.
     pub priority: i32,
     /// When it was stored.
     pub pushed_at: Timestamp,
     /// When it became ready.
     pub run_at: Timestamp,
-    /// When it came to hand, by the worker's clock; whoever keeps it before it is worked on says so here.
+    /// When the worker received it, by the worker's clock. Set by workers that buffer deliveries.
     pub received_at: Option<Timestamp>,
 }
 
 impl Delivery {
-    /// Delivers a stored job under a lease.
+    /// Creates the delivery of a stored job under a lease.
     #[must_use]
     pub fn new(record: JobRecord, lease: Lease) -> Self {
         Self {
@@ -280,7 +282,7 @@ impl Delivery {
         }
     }
 
-    /// Gives the job's identity.
+    /// Returns the job's identity.
     #[must_use]
     pub const fn id(&self) -> JobId {
         self.lease.job

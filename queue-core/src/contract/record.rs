@@ -1,4 +1,4 @@
-//! A job as a queue keeps it: its state, its attempts and what went wrong.
+//! A job as a queue stores it: its state, its attempts and their errors.
 
 use std::fmt;
 
@@ -11,24 +11,24 @@ use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 
-/// Where a job is on its way.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum State {
-    /// Waits for its time.
+    /// Waits until its `run_at`.
     Scheduled,
-    /// Is ready for a worker.
+    /// Is ready to be claimed.
     Available,
     /// Is leased to a worker.
     Executing,
     /// Failed and waits for its next attempt.
     Retryable,
-    /// Is done.
+    /// Succeeded.
     Completed,
-    /// Has failed for good.
+    /// Failed permanently.
     Discarded,
-    /// Was given up.
+    /// Was cancelled.
     Cancelled,
 }
 
@@ -44,13 +44,13 @@ impl State {
         Self::Cancelled,
     ];
 
-    /// Tells whether the job's life is over, unless an operator says otherwise.
+    /// Returns whether a job in this state never runs again unless an operator retries it.
     #[must_use]
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Completed | Self::Discarded | Self::Cancelled)
     }
 
-    /// Gives the state's name as it is stored and shown.
+    /// Returns the state's name, as it is stored and shown.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -81,21 +81,21 @@ pub struct JobRecord {
     pub name: JobName,
     /// The queue it is in.
     pub queue: QueueName,
-    /// What it carries.
+    /// The body.
     pub body: Body,
-    /// Where it is on its way.
+    /// The state.
     pub state: State,
-    /// Lower runs first.
+    /// The priority; lower runs first.
     pub priority: i32,
-    /// Counted attempts so far, a running one included.
+    /// The number of counted attempts so far, including a running one.
     pub attempt: u32,
-    /// How often it is tried at most.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// How often it was claimed.
+    /// How many times the job was claimed.
     pub fence: Fence,
     /// When it was stored.
     pub pushed_at: Timestamp,
-    /// When it becomes, or became, ready.
+    /// When it becomes or became ready.
     pub run_at: Timestamp,
     /// When it was claimed last.
     pub claimed_at: Option<Timestamp>,
@@ -103,16 +103,16 @@ pub struct JobRecord {
     pub finished_at: Option<Timestamp>,
     /// Its unique key.
     pub unique: Option<String>,
-    /// Words that travel with it.
+    /// The meta.
     pub meta: Meta,
-    /// What went wrong, oldest first; at most [`AttemptError::KEPT`].
+    /// The errors of its attempts, oldest first; at most [`AttemptError::KEPT`].
     pub errors: Vec<AttemptError>,
-    /// Why it was given up, or is to be.
+    /// Why it was cancelled, or is to be cancelled.
     pub cancel_reason: Option<String>,
 }
 
 impl JobRecord {
-    /// Starts a record: available, of the default queue, with nothing else known of it.
+    /// Creates a record that is available in the default queue, with every other field empty.
     #[must_use]
     pub fn new(id: JobId, name: JobName, body: Body) -> Self {
         Self {
@@ -138,8 +138,8 @@ impl JobRecord {
 }
 
 impl JobRecord {
-    /// Lets time pass for a record as it was stored: what is due is available, and an expired lease is void, whether or not
-    /// anybody has written that down. For backends, which note such things when they next write.
+    /// Returns the record as of `now`: a due job is available, and an expired lease is void, even if the backend has not stored
+    /// that yet. For backends that store such changes with their next write.
     #[must_use]
     pub fn as_of(mut self, lease_expires_at: Option<Timestamp>, now: Timestamp) -> Self {
         match (self.state, lease_expires_at) {
@@ -160,7 +160,7 @@ impl JobRecord {
 }
 
 impl State {
-    /// Tells where a job goes whose lease expired.
+    /// Returns the state to which a job goes when its lease expires.
     #[must_use]
     pub const fn after_expiry(is_to_be_cancelled: bool, attempt: u32, max_attempts: u32) -> Self {
         if is_to_be_cancelled {
@@ -173,15 +173,15 @@ impl State {
     }
 }
 
-/// What went wrong in one attempt.
+/// The error of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AttemptError {
     /// The attempt, from 1.
     pub attempt: u32,
-    /// When it ended.
+    /// When the attempt ended.
     pub at: Timestamp,
-    /// What it said, causes included.
+    /// The message, including its causes.
     pub message: String,
 }
 
@@ -191,10 +191,10 @@ impl AttemptError {
         Self { attempt, at, message: message.into() }
     }
 
-    /// How many errors of a job are kept; the newest are.
+    /// How many errors are kept for each job: the newest.
     pub const KEPT: usize = 20;
 
-    /// What a job's history says of a lease that expired. The attempt ended when its lease did.
+    /// Creates the error of a lease that expired at `at`, which is also the end of the attempt.
     #[must_use]
     pub fn lease_expired(attempt: u32, max_attempts: u32, at: Timestamp) -> Self {
         let message = format!(

@@ -1,4 +1,4 @@
-//! How the end of an attempt is recorded.
+//! The result of an attempt, as a queue records it.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use crate::contract::job::NewJob;
 use crate::contract::lease::Lease;
 use crate::contract::limits::Limits;
 
-/// The end of an attempt, handed to [`Queue::settle`](crate::Queue::settle).
+/// The result of an attempt, which a worker passes to [`Queue::settle`](crate::Queue::settle).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settlement {
-    /// The right under which the attempt ran.
+    /// The lease under which the attempt ran.
     pub lease: Lease,
-    /// Which state the job goes to.
+    /// The state to which the job goes.
     pub transition: Transition,
     /// Jobs that are stored in the same atomic step, if and only if the transition applies.
     pub followups: Vec<NewJob>,
 }
 
 impl Settlement {
-    /// Makes a settlement without followups.
+    /// Creates a settlement without followups.
     #[must_use]
     pub fn new(lease: Lease, transition: Transition) -> Self {
         Self { lease, transition, followups: Vec::new() }
@@ -51,7 +51,9 @@ impl Transition {
         }
     }
 
-    /// Cuts its error or its reason as [`Limits::cut`] does, if it has one. Every queue does this before it stores them.
+    /// Cuts the error or the reason, if there is one, as [`Limits::cut`] does.
+    ///
+    /// Every queue calls this before it stores a settlement.
     pub fn cut_text(&mut self) {
         match self {
             Self::Retry { error: text, .. }
@@ -63,38 +65,38 @@ impl Transition {
     }
 }
 
-/// Which state a job goes to at the end of an attempt.
+/// The state to which a job goes at the end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Transition {
-    /// It is done.
+    /// The job succeeded.
     Complete,
-    /// It is tried again at `at`; the error joins its history.
+    /// The job runs again at `at`. The error joins its history.
     Retry {
         /// When, by the backend's clock.
         at: Timestamp,
-        /// What went wrong.
+        /// The error of the attempt.
         error: String,
     },
-    /// It is run again at `at`, and this attempt is not counted.
+    /// The job runs again at `at`, and this attempt is not counted.
     Snooze {
         /// When, by the backend's clock.
         at: Timestamp,
-        /// What stood in the way, if anything did; it joins the job's history with the number of the attempt that was not counted.
+        /// Why the job could not run, if there is a reason. It joins the job's history with the number of the uncounted attempt.
         error: Option<String>,
     },
-    /// It has failed for good and is kept for inspection.
+    /// The job failed permanently and is kept for inspection.
     Discard {
-        /// What went wrong.
+        /// The error of the attempt.
         error: String,
     },
-    /// It is given up.
+    /// The job is cancelled.
     Cancel {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It is given back unworked; this attempt is not counted and it keeps its place.
+    /// The job is released unworked. This attempt is not counted, and the job keeps its place.
     Release,
 }
 
@@ -105,21 +107,21 @@ impl fmt::Display for Transition {
     }
 }
 
-/// What became of a settlement.
+/// The result of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Settled {
-    /// It was recorded, followups and all.
+    /// The settlement and its followups were recorded.
     Applied,
-    /// Its lease had been lost: nothing changed.
+    /// The lease was lost; nothing changed.
     Stale,
-    /// An open transaction of an application holds the job, or the unique key of a followup: nothing changed. Settle it again
-    /// in a while, for as long as the lease is renewed.
+    /// An open transaction of an application holds the job, or the unique key of a followup; nothing changed. Settle again later,
+    /// for as long as the lease is renewed.
     Blocked,
 }
 
 impl Limits {
-    /// Checks the followups of a batch of settlements. Their number has no limit, since a job can't settle in parts.
+    /// Checks the followups of a batch of settlements. Their number has no limit, since a job cannot settle in parts.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The signal that ends work: claims that wait, and services that would begin more.
+//! The signal that stops waiting claims, and services that would start more work.
 
 use std::fmt;
 use std::future::Future;
@@ -27,7 +27,7 @@ impl StopSignal {
         Self::default()
     }
 
-    /// Fires the signal: wakes everyone who waits for it. To fire it again changes nothing.
+    /// Fires the signal and wakes all its waiters. Firing it again has no effect.
     pub fn fire(&self) {
         self.0.has_fired.store(true, Ordering::SeqCst);
         self.0.token.cancel();
@@ -50,7 +50,7 @@ impl StopSignal {
 
     /// Returns whether a backend has ever asked for the signal of a demand.
     ///
-    /// A claimer drops the claim of a backend that never asks, since that backend will not answer the signal.
+    /// If the backend never asks, it does not answer the signal, and the claimer drops the claim.
     #[must_use]
     pub fn has_listener(&self) -> bool {
         self.0.has_listener.load(Ordering::SeqCst)
@@ -75,7 +75,7 @@ mod tests {
     use crate::Demand;
 
     #[test]
-    fn a_signal_wakes_those_who_waited_and_those_who_come_late() {
+    fn a_signal_wakes_earlier_and_later_waiters() {
         let signal = StopSignal::new();
         let mut early = Box::pin(signal.clone().fired());
         assert_eq!(early.as_mut().now_or_never(), None);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demand_tells_whether_its_backend_listens() {
+    fn asking_a_demand_notes_that_the_backend_listens() {
         let signal = StopSignal::new();
         let demand = Demand::new("default", 1).stop(&signal);
         assert!(!signal.has_listener());

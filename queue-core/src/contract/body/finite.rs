@@ -1,17 +1,17 @@
-//! Finds numbers that JSON has no text for: NaN and the infinities.
+//! Finds numbers that JSON cannot represent: NaN and the infinities.
 //!
-//! `serde_json` writes `null` for them, which reads back as something else or as nothing at all.
+//! `serde_json` writes `null` for them, which is read back as another value or fails to be read.
 
 use std::fmt;
 
 use serde::ser::{self, Serialize};
 
-/// Returns the path of the first number that is not finite, and `None` if all numbers are.
+/// Returns the path of the first number that is not finite, or `None` if all numbers are finite.
 ///
-/// The path has names of fields and variants and places in sequences; keys of maps, which are data, are written `*`.
-/// A value that fails to be serialized for another reason has no such number as far as this function can know.
+/// The path has field names, variant names and indexes of sequences. Keys of maps are data, so each is written as `*`.
+/// If serializing the value fails for another reason, this function returns `None`.
 ///
-/// Nothing is written, so for a payload without floats the compiler leaves nothing of this.
+/// It writes no output, so for a payload without floats the compiler removes the whole call.
 pub(super) fn not_finite<T: Serialize>(value: &T) -> Option<String> {
     match value.serialize(Finite) {
         Ok(()) | Err(Found(None)) => None,
@@ -19,7 +19,7 @@ pub(super) fn not_finite<T: Serialize>(value: &T) -> Option<String> {
     }
 }
 
-/// Writes a path that was noted from the inside out.
+/// Formats a path whose steps are stored from the inside out.
 fn written(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path.iter().rev() {
@@ -41,7 +41,7 @@ enum Step {
     Place(usize),
 }
 
-/// Why the walk ended early: at a number, with the way to it; or for a reason of the type's own.
+/// Why the walk ended early: with a path at a number that is not finite, without one at an error of the type itself.
 struct Found(Option<Vec<Step>>);
 
 impl Found {
@@ -79,14 +79,14 @@ impl fmt::Debug for Found {
 
 impl std::error::Error for Found {}
 
-/// A serializer that writes nothing.
+/// A serializer that produces no output.
 struct Finite;
 
-/// Walks through what has parts.
+/// Walks through a compound value.
 struct Parts {
-    /// The place of the next part.
+    /// The index of the next part.
     place: usize,
-    /// The variant that the parts are of, if they are of one.
+    /// The variant that the parts belong to, if any.
     variant: Option<&'static str>,
 }
 
@@ -222,7 +222,7 @@ impl ser::Serializer for Finite {
         Ok(Parts::new(Some(variant)))
     }
 
-    /// Texts have no numbers, so none is written.
+    /// A text contains no numbers, so it is not formatted.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<(), Found> {
         Ok(())
     }
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_number_that_is_not_finite_is_named_and_no_key_of_a_map_is() {
+    fn the_path_of_a_non_finite_number_has_no_key_of_a_map() {
         let secret = BTreeMap::from([("jane@example.com".to_owned(), Some(f32::NEG_INFINITY))]);
         let table = [
             (order(), None),

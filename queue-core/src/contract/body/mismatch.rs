@@ -1,8 +1,8 @@
-//! Describes why a type cannot be read from JSON text, with no value of the text.
+//! Explains why a value could not be read from JSON text, without showing any value of the text.
 //!
-//! Serde's messages quote values: `unknown variant `4111-…``, `invalid type: string "jane@example.com"`. So a text that could
-//! not be read is read once more here, with an error type that keeps the kind of mismatch and what was expected, and drops
-//! what was found. Keys of maps are data, too: only names of fields that the type declares are in the path.
+//! Serde's messages quote values: `unknown variant `4111-…``, `invalid type: string "jane@example.com"`. So this module reads a
+//! text that failed once more, with an error type that keeps the kind of mismatch and the expected kind, and drops the value.
+//! Keys of maps are data, too: the path has only names of fields that the type declares.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use serde::de::{
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-/// Reads a value from JSON text; the error says where and why, without any value.
+/// Reads a value from JSON text. The error has the position and the reason, and no value.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| explained::<T>(text, &error))
 }
 
-/// Describes text that is no JSON, or a failure to write it, without any value.
+/// Describes invalid JSON text, or a failure to write JSON, without showing any value.
 pub(crate) fn flaw(error: &serde_json::Error) -> String {
     match error.classify() {
-        // These have fixed messages of `serde_json`.
+        // `serde_json` has fixed messages for these.
         Category::Syntax | Category::Eof | Category::Io => error.to_string(),
         Category::Data => "a check of its type failed".to_owned(),
     }
@@ -37,17 +37,17 @@ fn explained<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Stri
     let value = serde_json::from_str::<Value>(text);
     match value.map(|value| T::deserialize(Node(&value))) {
         Ok(Err(mismatch)) => format!("{mismatch} {place}"),
-        // Read by way of a tree it passes, such as a field that is there twice.
+        // Some mistakes, such as a duplicate field, are lost in the conversion to a tree.
         Ok(Ok(_)) | Err(_) => format!("{CUSTOM} {place}"),
     }
 }
 
-/// All that is said of an error with a message of the type's own, which may have values in it.
+/// The message for a custom error of the type, whose own message may contain values.
 const CUSTOM: &str = "a check of the type failed";
 
-/// Why a value is not what a type takes, and where.
+/// The reason and the path of a value that does not match its type.
 struct Mismatch {
-    /// From the inside out.
+    /// The steps of the path, from the inside out.
     path: Vec<String>,
     message: String,
 }
@@ -116,7 +116,7 @@ impl de::Error for Mismatch {
     }
 }
 
-/// Names the kind of what was found.
+/// Names the kind of a value.
 fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "boolean",
@@ -147,10 +147,10 @@ fn one_of(expected: &[&str]) -> String {
     }
 }
 
-/// A value that is read once more.
+/// A JSON value, as a deserializer whose errors are [`Mismatch`].
 struct Node<'a>(&'a Value);
 
-/// The name by which `serde_json` knows a [`RawValue`](serde_json::value::RawValue).
+/// The name under which `serde_json` deserializes a [`RawValue`](serde_json::value::RawValue).
 const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserializer<'de> for Node<'de> {
@@ -240,7 +240,7 @@ impl<'de> SeqAccess<'de> for Parts<'de> {
 
 struct Fields<'a> {
     entries: serde_json::map::Iter<'a>,
-    /// Those that the type declares; others are not named.
+    /// The fields that the type declares. The path shows no other key.
     declared: &'static [&'static str],
     current: Option<(&'a str, &'a Value)>,
 }
@@ -272,7 +272,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// A key of a map, which stands for a number if one is asked for.
+/// A key of a map, which is parsed as a number if the type asks for one.
 struct Key<'a>(&'a str);
 
 macro_rules! keys {
@@ -337,7 +337,7 @@ impl<'a> Variant<'a> {
         Node(self.content.unwrap_or(&Value::Null))
     }
 
-    /// Puts the variant's name in the path, if the type declares it.
+    /// Adds the variant's name to the path, if the type declares it.
     fn named<T>(&self, read: Result<T, Mismatch>) -> Result<T, Mismatch> {
         let name = if self.variants.contains(&self.name) { self.name } else { "*" };
         read.map_err(|mismatch| mismatch.within(name.to_owned()))
