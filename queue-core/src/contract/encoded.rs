@@ -93,7 +93,8 @@ impl Meta {
     /// `Corrupt` if the text is not a JSON object of strings.
     pub fn from_json(text: &str) -> Result<Self, QueueError> {
         let words: BTreeMap<String, String> = read(text).map_err(|error| {
-            QueueError::new(QueueErrorKind::Corrupt, "`meta` is no JSON object of texts").with_source(error)
+            QueueError::new(QueueErrorKind::Corrupt, "`meta` is not a JSON object of strings")
+                .with_source(error)
         })?;
         Ok(Self::from_iter(words))
     }

@@ -149,10 +149,10 @@ impl<Q: Queue + ?Sized> Future for Enqueuing<'_, Q> {
             self.pushing = Some(self.queue.push(vec![job]));
         }
         let Some(pushing) = &mut self.pushing else {
-            return Poll::Ready(Err(QueueError::invalid("a job that was enqueued was polled once more")));
+            return Poll::Ready(Err(QueueError::invalid("`Enqueue` polled after completion")));
         };
         pushing.as_mut().poll(cx).map(|receipts| {
-            let missing = || QueueError::unavailable("the queue gave no receipt for the job");
+            let missing = || QueueError::unavailable("the queue returned no receipt for the job");
             receipts?.first().copied().ok_or_else(missing)
         })
     }

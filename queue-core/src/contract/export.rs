@@ -74,12 +74,12 @@ impl JobRecord {
     ///
     /// `Invalid` for any other text, and for a text that a newer version of this framework exported.
     pub fn import(text: &str) -> Result<Self, QueueError> {
-        let invalid = |error: String| QueueError::invalid("this is no exported job").with_source(error);
+        let invalid = |error: String| QueueError::invalid("not an exported job").with_source(error);
         let exported: Exported = read(text).map_err(invalid)?;
         if exported.form != FORM {
             let Exported { form, queue_core, .. } = exported;
             let text = format!(
-                "this job was exported by queue-core {queue_core}, in form {form}: this version reads form {FORM} alone"
+                "this job was exported by queue-core {queue_core}, in form {form}: this version reads only form {FORM}"
             );
             return Err(QueueError::invalid(text));
         }
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_text_that_is_not_an_exported_job_is_refused() {
         let error = JobRecord::import("{}").unwrap_err();
-        assert_eq!(error.to_string(), "this is no exported job");
+        assert_eq!(error.to_string(), "not an exported job");
 
         let newer = JobRecord::new(JobId::from_u128(7), JobName::from("a".to_owned()), Body::stored("null"));
         let newer = newer.export().unwrap().replace("\"form\": 1", "\"form\": 2");

@@ -118,7 +118,7 @@ impl AttemptRunner {
         // A policy of the user's own may panic; the job is tried again all the same.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), job, &policy, now)));
         decided.unwrap_or_else(|_| {
-            tracing::error!(job.name = %job.name, "the retry policy panicked; the default one is used instead");
+            tracing::error!(job.name = %job.name, "the retry policy panicked, using the default policy");
             decide(outcome.clone(), job, &RetryPolicy::DEFAULT, now)
         })
     }
@@ -157,7 +157,7 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
 /// A completion that a unit of work has recorded stands, whatever came after it.
 fn completed_or(outcome: Outcome, context: &JobContext) -> Outcome {
     if context.is_completed() && !outcome.kind().is_success() {
-        tracing::warn!(job.name = %context.name(), ?outcome, "the job's completion had been committed before this; it stands");
+        tracing::warn!(job.name = %context.name(), ?outcome, "job failed after its completion was committed; it stays completed");
         return Outcome::Success;
     }
     outcome

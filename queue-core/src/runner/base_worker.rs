@@ -85,7 +85,7 @@ async fn call(job: &Delivery, scope: &Arc<Scope>, context: &JobContext) -> Outco
     match closure::take(&job.body) {
         Some(call) => call(CallScope::new(scope.clone(), context.clone())).await,
         None => {
-            let message = format!("a `{}` is run once, and this one was", NewJob::CLOSURE);
+            let message = format!("a `{}` runs once, and this one has already run", NewJob::CLOSURE);
             Outcome::Failure(Failure::new(FailureCause::Error, message).permanent())
         }
     }
@@ -108,7 +108,7 @@ async fn dispose(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outco
         Either::Left((Ok(()), _)) => return outcome,
         Either::Left((Err(errors), _)) => errors,
         Either::Right(_) => {
-            tracing::error!(job.name = %context.name(), "services could not be disposed in time and are dropped");
+            tracing::error!(job.name = %context.name(), "services were not disposed in time, dropping them");
             return Outcome::Interrupted;
         }
     };

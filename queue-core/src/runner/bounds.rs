@@ -101,13 +101,13 @@ pub(super) async fn bounded(
             return Poll::Ready(outcome);
         }
         if forced.as_mut().poll(cx).is_ready() {
-            tracing::error!(job.name = %name, "middleware did not end after force was used, and is dropped");
+            tracing::error!(job.name = %name, "middleware did not end after the attempt was aborted, dropping it");
             return Poll::Ready(Outcome::Interrupted);
         }
         match over.as_mut().map(|over| over.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => {
                 context.token().cancel();
-                tracing::error!(job.name = %name, "middleware did not end after the timeout, and is dropped");
+                tracing::error!(job.name = %name, "middleware did not end after the timeout, dropping it");
                 Poll::Ready(timed_out(timeout))
             }
             Some(Poll::Pending) | None => Poll::Pending,

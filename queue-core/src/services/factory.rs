@@ -13,7 +13,7 @@ use crate::contract::error::BoxError;
 ///
 /// It takes up to eight services and returns a `Result`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no factory",
+    message = "`{Self}` is not a factory",
     label = "not a factory",
     note = "a factory is an async closure whose parameters are services and whose result is a `Result`: \
             `async |pool: Arc<Pool>| Ok::<_, Error>(Repo::new(pool))`",
@@ -33,7 +33,7 @@ pub trait Factory<Parameters>: Send + Sync + 'static {
 
 /// A plain function that makes a service and can't fail: `|pool: Arc<Pool>| Repo::new(pool)`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no constructor",
+    message = "`{Self}` is not a constructor",
     label = "not a constructor",
     note = "a constructor is a closure whose parameters are services: `|pool: Arc<Pool>| Repo::new(pool)`",
     note = "its parameters are `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`"

@@ -83,7 +83,7 @@ impl Provider {
                     if let Err(errors) = scope.close(OutcomeKind::Failure).await {
                         tracing::warn!(
                             ?errors,
-                            "could not dispose what was made for a singleton that failed"
+                            "could not dispose the dependencies of a singleton that failed"
                         );
                     }
                     Err(error)

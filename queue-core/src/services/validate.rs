@@ -155,7 +155,7 @@ impl Graph<'_> {
         let first = path.iter().map(|key| key.name()).min()?;
         (first == start.key.name()).then(|| {
             Problem(format!(
-                "a cycle: {}: break it by giving one of them what it needs when it is used",
+                "dependency cycle: {}: pass one of them its dependency when it is used",
                 arrows(&path)
             ))
         })

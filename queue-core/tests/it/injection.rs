@@ -384,7 +384,7 @@ fn every_problem_of_the_graph_is_listed_at_once() {
         "5 problems found before the start:",
         "`replace` found no `dyn Mailer` to replace",
         "`Smtp` is registered twice",
-        "a cycle: A → B → A",
+        "dependency cycle: A → B → A",
         "the singleton `u16` would hold `Counter`, which lives for one attempt: u16 → u8 → Counter: register `u16` as scoped",
         "`u32` needs `Repo`, which nothing provides: u32 → Repo",
     ] {

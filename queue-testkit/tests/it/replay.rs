@@ -39,6 +39,6 @@ fn a_text_that_is_no_exported_job_is_refused() {
     let refused = block_on(kit.replay("{}")).unwrap_err();
 
     assert!(
-        matches!(&refused, KitError::Queue { operation: "replay", source } if source.to_string().contains("no exported job"))
+        matches!(&refused, KitError::Queue { operation: "replay", source } if source.to_string().contains("not an exported job"))
     );
 }
