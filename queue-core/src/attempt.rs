@@ -1,4 +1,4 @@
-//! One attempt of a job: what it sees, how it ends, and where that leads. It uses the contract.
+//! One attempt of a job: its context, its outcome, and the transition that follows. It uses the contract.
 
 pub(crate) mod blocking;
 pub(crate) mod context;

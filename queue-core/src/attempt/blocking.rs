@@ -8,7 +8,7 @@ use crate::attempt::context::Environment;
 use crate::attempt::outcome::Outcome;
 use crate::attempt::panic::caught_call;
 
-/// Runs a blocking job on a thread for blocking calls and waits for its outcome.
+/// Runs a blocking job on a blocking thread and waits for its outcome.
 pub(crate) fn run_blocking(
     environment: &Environment,
     call: impl FnOnce() -> Outcome + Send + 'static,
@@ -18,7 +18,7 @@ pub(crate) fn run_blocking(
     let span = tracing::Span::current();
     let running = environment.blocking.run_blocking(Box::new(move || {
         let ended = span.in_scope(|| caught_call(call));
-        // Nobody else sets it.
+        // This closure is the only one that sets it.
         drop(answer.set(ended));
     }));
     Box::pin(async move {

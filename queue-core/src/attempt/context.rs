@@ -1,4 +1,4 @@
-//! What a job may know of its own attempt, and say.
+//! The view that a job has of its own attempt.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -19,10 +19,10 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::{Delivery, Queue};
 use crate::contract::settlement::{Settlement, Transition};
 
-/// An attempt as its job sees it: take it with `#[inject] context: &JobContext`.
+/// The context of an attempt. A job takes it with `#[inject] context: &JobContext`.
 ///
-/// Cheap to clone; whoever keeps it keeps the job's payload, its queue and all services. So a service or a job in memory that
-/// keeps one keeps itself, for ever.
+/// Cheap to clone. A clone keeps the payload, the queue and all services alive; storing it in a service, or in a job in memory,
+/// creates a reference cycle that is never freed.
 ///
 /// ```
 /// use queue_core::{background_job, JobContext};
@@ -55,17 +55,17 @@ struct Shared {
     home: Arc<Home>,
 }
 
-/// The time that the attempt has waited for resources.
+/// The time for which the attempt has waited for resources.
 #[derive(Default)]
 struct Waits {
-    /// The number of waits that go on, and the beginning of the first of them.
+    /// The number of current waits, and the start of the first of them.
     open: usize,
     since: Timestamp,
-    /// The time of those that are over.
+    /// The total time of finished waits.
     over: Duration,
 }
 
-/// No attempt began at the beginning of time.
+/// Stands for an attempt that has not begun. No attempt begins at this instant.
 const NOT_YET: i64 = i64::MIN;
 
 impl Shared {
@@ -82,29 +82,29 @@ impl Shared {
     }
 }
 
-/// What all attempts of a runner share.
+/// The state that all attempts of a runner share.
 pub(crate) struct Home {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) environment: Environment,
-    /// Whether middleware stands around the jobs.
+    /// Whether there is middleware around the jobs.
     pub(crate) is_layered: bool,
 }
 
-/// What an attempt needs from outside: time, threads and someone who looks on.
+/// The outside world of an attempt: the clock, the blocking threads and the observer.
 #[derive(Clone)]
 pub struct Environment {
-    /// Tells the time and bounds attempts.
+    /// Returns the time, and bounds attempts.
     pub clock: Arc<dyn Clock>,
     /// Runs blocking jobs.
     pub blocking: Arc<dyn Blocking>,
-    /// Is told what happens, if anybody looks on.
+    /// Receives events, if it is set.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Environment {
-    /// Tells the observer, if there is one, a fact that is put together only then.
+    /// Passes an event to the observer. Without an observer, the event is not created.
     ///
-    /// An observer that panics is cut off from that fact and from nothing else.
+    /// If the observer panics, the panic is caught and logged, and nothing else is affected.
     pub fn observe(&self, event: impl FnOnce() -> Event) {
         if let Some(observer) = &self.observer {
             let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.observe(&event())));
@@ -122,7 +122,7 @@ impl fmt::Debug for Environment {
 }
 
 impl JobContext {
-    /// Makes the context of an attempt at this delivery.
+    /// Creates the context of an attempt at this delivery.
     pub(crate) fn new(delivery: Delivery, home: Arc<Home>) -> Self {
         Self(Arc::new(Shared {
             delivery,
@@ -137,7 +137,7 @@ impl JobContext {
         }))
     }
 
-    /// Makes this the context of another attempt, in the same memory if nobody else holds it.
+    /// Turns this context into that of another attempt. Reuses its allocation, unless a clone of it is alive.
     pub(crate) fn reuse(&mut self, delivery: Delivery, home: &Arc<Home>) {
         match Arc::get_mut(&mut self.0) {
             Some(shared) if Arc::ptr_eq(&shared.home, home) => {
@@ -148,81 +148,81 @@ impl JobContext {
         }
     }
 
-    /// Lets go of what an attempt that has ended leaves: its payload, meta, followups and tokens.
+    /// Drops payload, meta, followups and tokens of a finished attempt, so that the allocation can be reused.
     ///
-    /// Then the context can be [used again](crate::AttemptRunner::context_in); until then it still tells the old job's
-    /// names, identity and lease. `false` if somebody else still holds it, who keeps all that.
+    /// After that, the context can be [reused](crate::AttemptRunner::context_in); until then it still has the old job's names,
+    /// identity and lease. Returns `false`, and drops nothing, if a clone is alive.
     pub fn clear(&mut self) -> bool {
         let shared = Arc::get_mut(&mut self.0);
         shared.map(Shared::clear).is_some()
     }
 
-    /// What was delivered.
+    /// Returns the delivery.
     #[must_use]
     pub fn delivery(&self) -> &Delivery {
         &self.0.delivery
     }
 
-    /// The job's identity: the same for every attempt, so a good idempotency key.
+    /// Returns the job's identity. It is the same for every attempt, so it can serve as an idempotency key.
     ///
-    /// One that an in-memory queue gave differs from those of other runs of the program by 42 random bits; where keys
-    /// are kept outside for long, push with an [`id`](NewJob::id) of your own.
+    /// An identity that an in-memory queue created differs from those of other runs of the program by 42 random bits. If
+    /// idempotency keys are kept outside for a long time, push with an [`id`](NewJob::id) of your own.
     #[must_use]
     pub fn id(&self) -> JobId {
         self.0.delivery.id()
     }
 
-    /// The kind of job.
+    /// Returns the kind of job.
     #[must_use]
     pub fn name(&self) -> &JobName {
         &self.0.delivery.name
     }
 
-    /// The queue it was in.
+    /// Returns the queue from which the job was claimed.
     #[must_use]
     pub fn queue(&self) -> &QueueName {
         &self.0.delivery.queue
     }
 
-    /// The attempt that this is, from 1.
+    /// Returns the number of this attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.delivery.attempt
     }
 
-    /// How often the job is tried at most.
+    /// Returns the maximum number of attempts.
     #[must_use]
     pub fn max_attempts(&self) -> u32 {
         self.0.delivery.max_attempts
     }
 
-    /// How often the job was claimed, this time included.
+    /// Returns how many times the job was claimed, including this time.
     #[must_use]
     pub fn fence(&self) -> Fence {
         self.0.delivery.lease.fence
     }
 
-    /// When the job was stored, by the backend's clock.
+    /// Returns when the job was stored, by the backend's clock.
     #[must_use]
     pub fn pushed_at(&self) -> Timestamp {
         self.0.delivery.pushed_at
     }
 
-    /// When the job became ready, by the backend's clock.
+    /// Returns when the job became ready, by the backend's clock.
     #[must_use]
     pub fn run_at(&self) -> Timestamp {
         self.0.delivery.run_at
     }
 
-    /// When this attempt began, by the worker's clock; before that, when the job came to hand.
+    /// Returns when this attempt began, by the worker's clock. Before it begins, returns when the worker received the job.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         self.begun_at().unwrap_or_else(|| self.received_at())
     }
 
-    /// Notes that the attempt begins now, unless it has begun, and tells when it did.
+    /// Notes that the attempt begins now, unless it has begun already. Returns when it began.
     ///
-    /// [`AttemptRunner::run`](crate::AttemptRunner::run) does this; whoever needs to know the time before does it first.
+    /// [`AttemptRunner::run`](crate::AttemptRunner::run) calls this. A caller that needs the time earlier calls it first.
     pub fn start(&self) -> Timestamp {
         if let Some(begun) = self.begun_at() {
             return begun;
@@ -237,33 +237,33 @@ impl JobContext {
         (at != NOT_YET).then(|| Timestamp::from_micros(at))
     }
 
-    /// When the job came to hand, by the worker's clock.
+    /// Returns when the worker received the job, by the worker's clock.
     fn received_at(&self) -> Timestamp {
         self.0.delivery.received_at.or(self.begun_at()).unwrap_or_else(|| self.now())
     }
 
-    /// The present instant, by the worker's clock.
+    /// Returns the current instant, by the worker's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.home.environment.clock.now()
     }
 
-    /// The words that were pushed with the job.
+    /// Returns the meta that was pushed with the job.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.0.delivery.meta
     }
 
-    /// The token that fires when the job should stop: at shutdown, when it was cancelled, when its lease was lost.
+    /// Returns the token that fires when the job must stop: at shutdown, when it is cancelled, or when its lease is lost.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.0.interrupt.token()
     }
 
-    /// Waits, by the clock that bounds this attempt, so that a test needn't wait.
+    /// Waits by the clock that bounds this attempt, so that a test under virtual time does not really wait.
     ///
-    /// With `Duration::ZERO`, it ends at once. With `Duration::MAX`, it ends with the attempt: at its timeout, or when it is cut
-    /// short.
+    /// With `Duration::ZERO`, it returns immediately. With `Duration::MAX`, it ends with the attempt: at its timeout, or when the
+    /// attempt is aborted.
     ///
     /// # Cancel safety
     ///
@@ -272,20 +272,20 @@ impl JobContext {
         self.0.home.environment.clock.sleep(duration).await;
     }
 
-    /// Waits for a resource, such as a connection of a pool, while the attempt's timeout stands still.
+    /// Waits for a resource, such as a connection of a pool, while the attempt's timeout is paused.
     ///
-    /// A service that a job depends on uses it, so that a wait for other jobs is not taken for slow work of this one. It does
-    /// not end the wait: bound it, and end it when the [`token`](Self::token) fires.
+    /// Services use it while they wait for other jobs, so that the wait is not counted as slow work of this job. It does not end
+    /// the wait: the caller must bound the wait, and end it when the [`token`](Self::token) fires.
     ///
     /// # Cancel safety
     ///
-    /// As `future`. The timeout goes on when the wait ends, whether it is over or dropped.
+    /// The same as that of `future`. The timeout resumes when the wait ends, also when the future is dropped.
     pub async fn waiting<T>(&self, future: impl Future<Output = T>) -> T {
         let _wait = Wait::begin(self);
         future.await
     }
 
-    /// Returns the time that the attempt has waited so far, and whether it waits now.
+    /// Returns how long the attempt has waited so far, and whether it is waiting now.
     pub(crate) fn waited(&self) -> (Duration, bool) {
         let waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
         match waits.open {
@@ -294,15 +294,16 @@ impl JobContext {
         }
     }
 
-    /// Has a job stored in the same atomic step as this one's completion, and not at all if this one fails.
+    /// Adds a followup: a job that is stored in the same atomic step as this job's completion, and is not stored if this job
+    /// fails.
     ///
-    /// Use this rather than to enqueue from inside a job: it can neither lose nor double the next link of a chain,
-    /// and it never waits for room in a bounded queue.
+    /// Use this instead of enqueueing from inside a job. It neither loses nor duplicates the next job of a chain, and it never
+    /// waits for capacity in a bounded queue.
     pub fn then(&self, job: impl IntoJob) {
         self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into_job());
     }
 
-    /// Tells whoever looks on how far the job is, in percent and in words. More than 100 is taken as 100.
+    /// Reports the job's progress to the observer, in percent and in words. Values above 100 count as 100.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
         let note = note.into();
         self.0.home.environment.observe(|| Event::Progressed {
@@ -312,8 +313,8 @@ impl JobContext {
         });
     }
 
-    /// How this attempt is recorded if it succeeds, followups and all: for a unit of work that commits the job's effects
-    /// and its completion at once, and then says so by [`note_completed`](Self::note_completed).
+    /// Returns the settlement with which this attempt is recorded if it succeeds, including its followups. For a unit of work
+    /// that commits the job's effects and its completion together, and then calls [`note_completed`](Self::note_completed).
     #[must_use]
     pub fn completion(&self) -> Settlement {
         self.0.is_completing.store(true, Ordering::SeqCst);
@@ -321,7 +322,7 @@ impl JobContext {
         Settlement { lease, transition: Transition::Complete, followups }
     }
 
-    /// Notes that a unit of work has recorded the [`completion`](Self::completion). It stands, whatever comes after.
+    /// Notes that a unit of work has recorded the [`completion`](Self::completion). The job then stays completed in any case.
     pub fn note_completed(&self) {
         self.0.is_completed.store(true, Ordering::SeqCst);
     }
@@ -335,7 +336,7 @@ impl JobContext {
         self.0.is_closing.load(Ordering::SeqCst)
     }
 
-    /// Returns whether a unit of work has asked for the [`completion`](Self::completion), to record it.
+    /// Returns whether a unit of work has called [`completion`](Self::completion), in order to record it.
     #[must_use]
     pub fn is_completing(&self) -> bool {
         self.0.is_completing.load(Ordering::SeqCst)
@@ -347,8 +348,8 @@ impl JobContext {
         self.0.is_completed.load(Ordering::SeqCst)
     }
 
-    /// The present instant by the backend's clock, as far as it can be known here: what its clock said at the claim, and
-    /// what has passed since. So a worker whose clock is wrong by an hour retries no job an hour late.
+    /// Returns an estimate of the current instant by the backend's clock: the backend's time at the claim, plus the time since
+    /// then. A worker whose clock is wrong by an hour therefore does not retry a job an hour late.
     pub(crate) fn backend_now(&self) -> Timestamp {
         let (lease, now) = (&self.0.delivery.lease, self.now());
         if lease.expires_at == Timestamp::MAX {
@@ -358,7 +359,7 @@ impl JobContext {
         claimed_at.saturating_add(now.since(self.received_at()))
     }
 
-    /// Gives the followups, with identities that are the same however often they are asked for.
+    /// Returns the followups. Each has an identity that is the same at every call.
     pub(crate) fn followups(&self) -> Vec<NewJob> {
         let mut followups = self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (nth, followup) in followups.iter_mut().enumerate() {
@@ -367,13 +368,13 @@ impl JobContext {
         followups
     }
 
-    /// The attempt's interrupt.
+    /// Returns the attempt's interrupt.
     #[must_use]
     pub fn interrupt(&self) -> &Interrupt {
         &self.0.interrupt
     }
 
-    /// What's told about the job.
+    /// Returns the facts about the attempt that events carry.
     pub(crate) fn facts(&self) -> JobFacts {
         JobFacts::from(&self.0.delivery)
     }
@@ -387,7 +388,7 @@ impl JobContext {
     }
 }
 
-/// A wait for a resource, which is over when this is dropped.
+/// A wait for a resource. It ends when this is dropped.
 struct Wait<'a>(&'a JobContext);
 
 impl<'a> Wait<'a> {

@@ -1,4 +1,4 @@
-//! The rule on retries: where the outcome of an attempt leads.
+//! The rule on retries: which transition follows an outcome.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::contract::clock::Timestamp;
 use crate::contract::queue::Delivery;
 use crate::contract::settlement::Transition;
 
-/// Decides where an outcome leads.
+/// Returns the transition that follows an outcome.
 ///
-/// This is the only rule on retries that there is; backends record what it says.
-/// A job whose name this program does not know is snoozed, whatever its attempts: another version may know it, and the
-/// attempts are for that one. The wait grows with each claim, from 1 s to 1 min, with full jitter.
+/// This is the only rule on retries; backends record its result.
+/// A job whose name this program does not know is snoozed, even if no attempts are left: another version may know the name, and
+/// the attempts are reserved for that version. The wait grows with each claim, from 1 s to 1 min, with full jitter.
 #[must_use]
 pub fn decide(outcome: Outcome, delivery: &Delivery, policy: &RetryPolicy, now: Timestamp) -> Transition {
     let failure = match outcome {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_outcome_leads_where_the_table_says() {
+    fn each_outcome_has_the_transition_of_the_table() {
         let error = || "no".to_owned();
         let at = |seconds| NOW.saturating_add(SECOND * seconds);
         let table = [
@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_past_the_end_of_time_stops_there() {
+    fn a_wait_past_the_last_instant_saturates() {
         let last = Transition::Snooze { at: Timestamp::MAX, error: None };
         assert_eq!(decided(Outcome::Snooze(Duration::MAX), 1), last);
     }
 
     /// H65
     #[test]
-    fn the_wait_for_a_program_that_knows_the_name_grows_with_each_claim_up_to_a_minute() {
+    fn the_wait_of_an_unknown_name_grows_with_each_claim_up_to_a_minute() {
         let waits =
             |fence| (1..=200).map(move |job| unknown_wait(&delivered(JobId::from_u128(job), 1, fence)));
 

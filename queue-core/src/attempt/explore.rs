@@ -1,16 +1,16 @@
-//! What the testkit's crash explorer sees of an attempt, and where it ends one as a crash would.
+//! The hooks by which the testkit's crash explorer observes an attempt, and ends it as a crash would.
 //!
-//! Only with the feature `explore`, which `queue-testkit` turns on: then `#[background_job]` marks the await points of a
-//! job's body, and an attempt tells when its scope is about to close, and when it has.
+//! It exists only with the feature `explore`, which `queue-testkit` enables: then `#[background_job]` marks the await points of a
+//! job's body, and an attempt reports when its scope is about to close and when it has closed.
 //!
-//! A crash is an unwinding that nobody reports and that `attempt` lets through. It ends what runs on this thread for the
-//! explorer; what a job has spawned goes on.
+//! A crash is an unwinding that no panic hook reports and that `attempt` does not catch. It ends the work on this thread; tasks
+//! that the job has spawned continue.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-/// Where an await point is.
+/// The source location of an await point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// The file, as the compiler names it.
@@ -19,7 +19,7 @@ pub struct Place {
     pub line: u32,
     /// The column, from 1.
     pub column: u32,
-    /// What is waited for, as it is written.
+    /// The awaited expression, as it is written.
     pub text: &'static str,
 }
 
@@ -27,9 +27,9 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// It's about to wait for something.
+    /// The job is about to await something.
     Before(&'static Place),
-    /// It has what it waited for.
+    /// The job has what it awaited.
     After(&'static Place),
     /// The job's body has ended, and its scope is about to close.
     ScopeCloses,
@@ -37,13 +37,13 @@ pub enum Step {
     ScopeClosed,
 }
 
-/// Somebody who decides where an attempt crashes.
+/// Decides where an attempt crashes.
 pub trait Explorer: Send + Sync {
-    /// Notes a step, and tells whether the worker dies there.
+    /// Notes a step, and returns whether the worker dies there.
     fn dies_at(&self, step: Step) -> bool;
 }
 
-/// What an attempt that crashes unwinds with.
+/// The panic payload of an attempt that crashes.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash;
 
@@ -51,7 +51,7 @@ thread_local! {
     static EXPLORER: RefCell<Option<Arc<dyn Explorer>>> = const { RefCell::new(None) };
 }
 
-/// Does something under the eyes of an explorer, on this thread.
+/// Runs `work` on this thread with an explorer installed.
 pub fn under<T>(explorer: Arc<dyn Explorer>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<dyn Explorer>>);
     impl Drop for Restore {
@@ -63,10 +63,10 @@ pub fn under<T>(explorer: Arc<dyn Explorer>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Tells the explorer of a step, if there is one; the attempt may end here.
+/// Reports a step to the explorer, if there is one. The attempt may end here.
 pub(crate) fn step(step: Step) {
     let explorer = EXPLORER.with_borrow(Clone::clone);
-    // Whoever is unwinding already dies anyway.
+    // A thread that is unwinding dies already.
     if explorer.is_some_and(|explorer| explorer.dies_at(step)) && !std::thread::panicking() {
         resume_unwind(Box::new(Crash));
     }
@@ -76,14 +76,14 @@ pub(crate) fn step(step: Step) {
 #[derive(Clone, Copy, Debug)]
 pub struct Point(&'static Place);
 
-/// Reaches a point; generated code calls this.
+/// Reports that an await point is reached. Generated code calls this.
 #[must_use]
 pub fn point(place: &'static Place) -> Point {
     step(Step::Before(place));
     Point(place)
 }
 
-/// Passes a point, and gives what was waited for; generated code calls this.
+/// Reports that an await point is passed, and returns the awaited value. Generated code calls this.
 pub fn passed<T>(Point(place): Point, (value,): (T,)) -> T {
     step(Step::After(place));
     value
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_unwinds_from_where_the_explorer_wants_it() {
+    fn a_crash_unwinds_from_the_step_that_the_explorer_chooses() {
         let crashed = catch_unwind(AssertUnwindSafe(|| {
             under(Arc::new(DiesAfter), || {
                 let point = point(&PLACE);

@@ -1,4 +1,4 @@
-//! The way to cut an attempt off from outside.
+//! Stops an attempt from outside.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use tokio_util::sync::CancellationToken;
 
-/// Why an attempt is told to stop.
+/// The reason for which an attempt must stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InterruptReason {
-    /// The program stops; the job is given back, uncounted.
+    /// The program shuts down. The job is released, and the attempt is not counted.
     Shutdown,
-    /// Somebody cancelled the job, for this reason.
+    /// The job was cancelled, for this reason.
     Cancelled(String),
-    /// The lease was lost: somebody else may hold the job by now.
+    /// The lease was lost: another worker may hold the job by now.
     LeaseLost,
 }
 
-/// One attempt's interrupt: first a request, which the job may honour, then force, which drops it.
+/// The interrupt of one attempt: first a request, which the job may honour, then force, which drops the job.
 ///
 /// It is part of the attempt's [`JobContext`](crate::JobContext). The first reason stands.
 #[derive(Default)]
@@ -25,47 +25,47 @@ pub struct Interrupt {
     reason: OnceLock<InterruptReason>,
     requested: LazyToken,
     forced: LazyToken,
-    /// Fires when the attempt's time is over, where middleware stands around the job.
+    /// Fires at the attempt's timeout, if there is middleware around the job.
     overdue: LazyToken,
 }
 
 impl Interrupt {
-    /// Asks the job to stop: its token fires.
+    /// Asks the job to stop, by firing its token.
     pub fn request(&self, reason: InterruptReason) {
-        // The first reason stands; a later one changes nothing.
+        // The first reason stands. A later one changes nothing.
         drop(self.reason.set(reason));
         self.requested.fire();
     }
 
-    /// Drops the job where it is, whether it was asked before or not. Its scope is still disposed.
+    /// Drops the job at its current await point, with or without an earlier request. Its scope is still disposed.
     pub fn force(&self, reason: InterruptReason) {
         self.request(reason);
         self.forced.fire();
     }
 
-    /// Tells why, once it was asked to stop.
+    /// Returns the reason, if the attempt was interrupted.
     #[must_use]
     pub fn reason(&self) -> Option<&InterruptReason> {
         self.reason.get()
     }
 
-    /// The token that the job sees.
+    /// Returns the token that the job sees.
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.requested.get()
     }
 
-    /// Notes that the attempt's time is over.
+    /// Notes that the attempt's timeout has passed.
     pub(crate) fn expire(&self) {
         self.overdue.fire();
     }
 
-    /// Waits until the attempt's time is over.
+    /// Waits until the attempt's timeout has passed.
     pub(crate) async fn expired(&self) {
         self.overdue.get().cancelled().await;
     }
 
-    /// Waits until force is used.
+    /// Waits until [`force`](Self::force) is called.
     ///
     /// # Cancel safety
     ///
@@ -81,7 +81,7 @@ impl fmt::Debug for Interrupt {
     }
 }
 
-/// A token that is made when somebody asks for it: most jobs never do.
+/// A token that is created at its first use, since most jobs never use it.
 #[derive(Default)]
 struct LazyToken {
     has_fired: AtomicBool,
@@ -91,7 +91,7 @@ struct LazyToken {
 impl LazyToken {
     fn fire(&self) {
         self.has_fired.store(true, Ordering::SeqCst);
-        // Of one who fires and one who makes the token, at least one sees what the other did.
+        // Of the thread that fires and the thread that creates the token, at least one sees the write of the other.
         fence(Ordering::SeqCst);
         if let Some(token) = self.token.get() {
             token.cancel();
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_is_asked_for_late_has_fired_all_the_same() {
+    fn a_token_created_after_firing_has_fired() {
         let interrupt = Interrupt::default();
 
         interrupt.request(InterruptReason::LeaseLost);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_asked_for_early_fires() {
+    fn a_token_created_before_firing_fires() {
         let interrupt = Interrupt::default();
         let token = interrupt.token().clone();
 

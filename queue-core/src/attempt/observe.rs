@@ -1,4 +1,4 @@
-//! Facts about jobs, told to whoever looks on.
+//! Events about jobs, and the observers that receive them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::Delivery;
 use crate::contract::settlement::{Settled, Transition};
 
-/// Is told facts, and changes nothing.
+/// Receives events. It cannot influence the attempts that they are about.
 ///
-/// Metrics, live views and tests that wait for something stand on this; there is no second seam.
+/// Metrics, live views and tests that wait for an event all use this; there is no second interface for events.
 pub trait Observer: Send + Sync + 'static {
-    /// Takes note of a fact. It is called in the middle of the work, so it should return at once.
+    /// Receives an event. The caller is in the middle of its work, so this should return immediately.
     fn observe(&self, event: &Event);
 }
 
-/// Every observer of a list is told, in order.
+/// Passes each event to every observer of the list, in order.
 impl Observer for Vec<Arc<dyn Observer>> {
     fn observe(&self, event: &Event) {
         for observer in self {
@@ -27,31 +27,31 @@ impl Observer for Vec<Arc<dyn Observer>> {
     }
 }
 
-/// A shared observer is an observer.
+/// Forwards each event to the observer that the `Arc` points to.
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn observe(&self, event: &Event) {
         (**self).observe(event);
     }
 }
 
-/// Nobody looks on.
+/// Ignores every event.
 impl Observer for () {
     fn observe(&self, _: &Event) {}
 }
 
-/// Which attempt of which job an event is about.
+/// The attempt and the job that an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobFacts {
     /// The job.
     pub id: JobId,
-    /// Its kind.
+    /// The kind of job.
     pub name: JobName,
-    /// Its queue.
+    /// The queue of the job.
     pub queue: QueueName,
     /// The attempt, from 1.
     pub attempt: u32,
-    /// Which claim of the job it is.
+    /// The number of the claim.
     pub fence: Fence,
 }
 
@@ -67,7 +67,7 @@ impl From<&Delivery> for JobFacts {
     }
 }
 
-/// A fact.
+/// An event in the life of a job, a queue or a service.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -75,60 +75,60 @@ pub enum Event {
     Claimed(JobFacts),
     /// The attempt begins.
     Started(JobFacts),
-    /// The job says how far it is.
+    /// The job reports its progress.
     Progressed {
-        /// Which job.
+        /// The job.
         job: JobFacts,
         /// In percent, 0–100.
         percent: u8,
-        /// In words.
+        /// The job's own description.
         note: String,
     },
-    /// The attempt is over.
+    /// The attempt has ended.
     Ended {
-        /// Which job.
+        /// The job.
         job: JobFacts,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome,
-        /// How long it took, the making and disposal of its services included.
+        /// How long the attempt took, including the creation and disposal of its services.
         took: Duration,
     },
-    /// The attempt's end was recorded, or came too late.
+    /// The settlement was recorded, or came too late.
     Settled {
-        /// Which job.
+        /// The job.
         job: JobFacts,
-        /// Where it went.
+        /// The transition.
         transition: Transition,
-        /// Whether that was recorded.
+        /// Whether the transition was recorded.
         settled: Settled,
     },
     /// The lease was lost while the attempt ran.
     LeaseLost(JobFacts),
-    /// The attempt was told to stop, since somebody cancelled the job.
+    /// The attempt must stop, since its job was cancelled.
     CancelRequested {
-        /// Which job.
+        /// The job.
         job: JobFacts,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Leases were renewed late, or the runtime didn't answer in time: some job hogs it.
+    /// Leases were renewed late, or the runtime did not respond in time: a job blocks the runtime.
     Hogged {
-        /// The kinds of job that were running.
+        /// The kinds of the jobs that were running.
         running: Vec<JobName>,
     },
-    /// The queue began to fail at an operation.
+    /// An operation of the queue has started to fail.
     QueueFailed {
-        /// What failed.
+        /// The operation.
         operation: &'static str,
-        /// What it said, causes included.
+        /// The error, including its causes.
         error: String,
     },
-    /// The queue works again.
+    /// The operation succeeds again.
     QueueRecovered {
-        /// What had failed.
+        /// The operation that failed before.
         operation: &'static str,
     },
-    /// A hosted loop claims no more jobs.
+    /// A hosted loop has stopped claiming jobs.
     Stopping,
     /// A hosted loop has ended.
     Stopped,

@@ -1,4 +1,4 @@
-//! How an attempt ended, and the error type that jobs return.
+//! The outcome of an attempt, and the error type that jobs return.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use crate::contract::error::{BoxError, chain};
 use crate::contract::limits::Limits;
 
-/// How an attempt ended: what a [`Worker`](crate::Worker) answers.
+/// The outcome of an attempt, which a [`Worker`](crate::Worker) returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The job did what it is for.
+    /// The job succeeded.
     Success,
     /// The attempt failed.
     Failure(Failure),
-    /// The job asks to be run again after a while, without this counting as an attempt.
+    /// The job asks to run again after a while. The attempt is not counted.
     Snooze(Duration),
-    /// The job gives itself up, for this reason.
+    /// The job cancels itself, for this reason.
     Cancel(String),
-    /// The attempt was cut off from outside, at shutdown; it doesn't count and the job is given back.
+    /// The attempt was interrupted by a shutdown. It is not counted, and the job is released.
     Interrupted,
 }
 
-/// Which of the ends an [`Outcome`] is, without its details.
+/// The kind of an [`Outcome`], without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutcomeKind {
     /// See [`Outcome::Success`].
@@ -37,7 +37,7 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
-    /// Returns the name of the end: a label for metrics.
+    /// Returns the name of the kind: a label for metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl OutcomeKind {
         }
     }
 
-    /// Tells whether this is the success after which a unit of work commits.
+    /// Returns whether this is a success, after which a unit of work commits.
     #[must_use]
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Success)
@@ -63,13 +63,13 @@ impl fmt::Display for OutcomeKind {
 }
 
 impl Outcome {
-    /// Returns the name of the end, without its details: a label for metrics.
+    /// Returns the name of the outcome, without its details: a label for metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         self.kind().as_str()
     }
 
-    /// Tells which end this is.
+    /// Returns the kind of this outcome.
     #[must_use]
     pub const fn kind(&self) -> OutcomeKind {
         match self {
@@ -81,7 +81,7 @@ impl Outcome {
         }
     }
 
-    /// Cuts the failure's message or the reason as [`Limits::cut`] does, so that a text of megabytes is not carried on.
+    /// Cuts the failure's message or the reason as [`Limits::cut`] does, so that later steps don't carry megabytes of text.
     pub(crate) fn cut_text(self) -> Self {
         match self {
             Self::Failure(failure) => {
@@ -92,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// Gives the failure, if it is one.
+    /// Returns the failure, if this is one.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         match self {
@@ -102,25 +102,25 @@ impl Outcome {
     }
 }
 
-/// Why an attempt failed.
+/// The cause of a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What failed.
+    /// The part of the attempt that failed.
     pub cause: FailureCause,
-    /// What it said, with its causes, in one line.
+    /// The message, including its causes, in one line.
     pub message: String,
-    /// What the failure itself says of another attempt.
+    /// Whether and when the failure asks for another attempt.
     pub advice: RetryAdvice,
 }
 
 impl Failure {
-    /// Makes a failure which leaves the retry to the policy.
+    /// Creates a failure that leaves the retry to the policy.
     pub fn new(cause: FailureCause, message: impl Into<String>) -> Self {
         Self { cause, message: message.into(), advice: RetryAdvice::Policy }
     }
 
-    /// Says that trying again is of no use.
+    /// Marks the failure as permanent: the job is not retried.
     #[must_use]
     pub fn permanent(mut self) -> Self {
         self.advice = RetryAdvice::Never;
@@ -134,7 +134,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What part of an attempt failed.
+/// The part of an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureCause {
@@ -142,33 +142,34 @@ pub enum FailureCause {
     Error,
     /// The job panicked.
     Panic,
-    /// The job ran past its timeout.
+    /// The job exceeded its timeout.
     Timeout,
-    /// No job of that name is known to this program.
+    /// The program knows no job of that name.
     UnknownJob,
-    /// The payload is not what the job takes.
+    /// The payload could not be decoded into the job's type.
     Undecodable,
-    /// A service could not be made.
+    /// A service could not be created.
     Dependency,
-    /// A unit of work could not be ended, or a service not be disposed.
+    /// A unit of work could not end, or a service could not be disposed.
     Disposal,
 }
 
-/// What a failure says of another attempt.
+/// Whether and when a failure asks for another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetryAdvice {
     /// The job's retry policy decides.
     Policy,
-    /// Try again after exactly this.
+    /// The next attempt is due after exactly this time.
     In(Duration),
-    /// Don't try again.
+    /// There is no other attempt.
     Never,
 }
 
-/// What a job returns when it didn't succeed: most often an error, by `?`.
+/// The error type of jobs. Most often, `?` creates it from another error.
 ///
-/// Any error converts to a *transient* failure, which the retry policy deals with; so do `String`, `&str` and `anyhow::Error`.
-/// The constructors say otherwise. It is deliberately not a [`std::error::Error`] itself, so that one conversion can serve all.
+/// Any error converts to a *transient* failure, which the retry policy handles; so do `String`, `&str` and `anyhow::Error`.
+/// The constructors create other outcomes. This type deliberately does not implement [`std::error::Error`], so that one
+/// conversion serves all error types.
 ///
 /// ```
 /// use queue_core::JobError;
@@ -191,29 +192,30 @@ impl JobError {
         Self::failed(error, RetryAdvice::Policy)
     }
 
-    /// Fails the job for good: it is discarded, whatever attempts are left.
+    /// Fails the job permanently: it is discarded, even if attempts are left.
     pub fn permanent(error: impl Into<BoxError>) -> Self {
         Self::failed(error, RetryAdvice::Never)
     }
 
-    /// Fails the attempt and asks for the next one after exactly `wait`.
+    /// Fails the attempt and sets the wait before the next one to exactly `wait`.
     ///
-    /// With `Duration::ZERO`, the next attempt is due at once. With a wait that leads past the end of time, such as
-    /// `Duration::MAX`, the job stays `Retryable` until an operator retries it.
+    /// With `Duration::ZERO`, the next attempt is due immediately. If the wait leads past
+    /// [`Timestamp::MAX`](crate::Timestamp::MAX), as `Duration::MAX` does, the job stays `Retryable` until an operator retries
+    /// it.
     pub fn retry_in(wait: Duration, error: impl Into<BoxError>) -> Self {
         Self::failed(error, RetryAdvice::In(wait))
     }
 
-    /// Asks to be run again after `wait`, without this counting as an attempt.
+    /// Runs the job again after `wait`. The attempt is not counted.
     ///
-    /// With `Duration::ZERO`, the job is due at once. With a wait that leads past the end of time, such as `Duration::MAX`, the
-    /// job stays `Scheduled` until an operator retries it.
+    /// With `Duration::ZERO`, the job is due immediately. If the wait leads past [`Timestamp::MAX`](crate::Timestamp::MAX), as
+    /// `Duration::MAX` does, the job stays `Scheduled` until an operator retries it.
     #[must_use]
     pub fn snooze(wait: Duration) -> Self {
         Self(Outcome::Snooze(wait))
     }
 
-    /// Gives the job up, for this reason.
+    /// Cancels the job, for this reason.
     pub fn cancel(reason: impl Into<String>) -> Self {
         Self(Outcome::Cancel(reason.into()))
     }
@@ -236,7 +238,7 @@ impl fmt::Debug for JobError {
     }
 }
 
-/// What a job may return: nothing, or a `Result` of nothing.
+/// A type that a job may return: `()`, or a `Result` with `()` as its value.
 #[diagnostic::on_unimplemented(
     message = "a background job can't return `{Self}`",
     label = "not an outcome",
@@ -244,7 +246,7 @@ impl fmt::Debug for JobError {
             implements `std::error::Error + Send + Sync`"
 )]
 pub trait IntoOutcome {
-    /// Turns the returned value to an outcome.
+    /// Converts the returned value to an outcome.
     fn into_outcome(self) -> Outcome;
 }
 

@@ -1,4 +1,4 @@
-//! Panics as values: caught, with their message and where they happened.
+//! Catches panics, with their message and location.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,14 +14,14 @@ use crate::attempt::outcome::{Failure, FailureCause, Outcome};
 use crate::contract::error::panic_message;
 
 thread_local! {
-    /// Where the panic that is being caught on this thread happened.
+    /// The location of the panic that is being caught on this thread.
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs a future and turns a panic in it to a failure.
+/// Runs a future and converts a panic in it to a failure.
 ///
-/// A panic's location is known only to the panic hook, so the first call adds one, which then calls the hook that was
-/// there. Where another hook replaces it later, the message is there and the location is not.
+/// Only the panic hook knows the location of a panic. The first call therefore installs a hook, which calls the previous hook.
+/// If the program replaces the hook later, failures have the message and no location.
 pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
     listen();
     let mut work = pin!(work);
@@ -32,7 +32,7 @@ pub(crate) async fn caught(work: impl Future<Output = Outcome>) -> Outcome {
     .await
 }
 
-/// Runs a call and turns a panic in it to a failure.
+/// Runs a call and converts a panic in it to a failure.
 pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
     listen();
     panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(failed)
@@ -40,7 +40,7 @@ pub(crate) fn caught_call(call: impl FnOnce() -> Outcome) -> Outcome {
 
 #[cfg_attr(
     not(feature = "explore"),
-    expect(clippy::needless_pass_by_value, reason = "what the explorer threw goes on from here")
+    expect(clippy::needless_pass_by_value, reason = "the explorer's panic payload is resumed")
 )]
 fn failed(panic: Box<dyn Any + Send>) -> Outcome {
     #[cfg(feature = "explore")]

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! The wait before the next attempt.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,25 +6,25 @@ use std::time::Duration;
 use crate::contract::id::JobId;
 use crate::contract::name::JobName;
 
-/// What a retry policy may decide by.
+/// The input of a retry policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RetryContext<'a> {
     /// The job.
     pub job: JobId,
-    /// Its kind.
+    /// The kind of job.
     pub name: &'a JobName,
     /// The attempt that failed, from 1.
     pub attempt: u32,
-    /// How often it is tried at most.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// What went wrong, causes included.
+    /// The error, including its causes.
     pub error: &'a str,
 }
 
-/// Says how long to wait after a failed attempt.
+/// Computes how long to wait after a failed attempt.
 ///
-/// Whether there is a next attempt at all is not its business: that is the job's `max_attempts`.
+/// It does not decide whether there is a next attempt. The job's `max_attempts` does.
 #[derive(Clone)]
 pub struct RetryPolicy(Backoff);
 
@@ -42,31 +42,32 @@ impl RetryPolicy {
 
     /// Waits the same time before each retry.
     ///
-    /// With `Duration::ZERO`, the next attempt is due at once. With a wait that leads past the end of time, such as
-    /// `Duration::MAX`, the job stays `Retryable` until an operator retries it.
+    /// With `Duration::ZERO`, the next attempt is due immediately. If the wait leads past
+    /// [`Timestamp::MAX`](crate::Timestamp::MAX), as `Duration::MAX` does, the job stays `Retryable` until an operator retries
+    /// it.
     #[must_use]
     pub const fn fixed(wait: Duration) -> Self {
         Self(Backoff::Fixed(wait))
     }
 
-    /// Doubles from `first` up to `max`, with full jitter: somewhere between nothing and that.
+    /// Waits a random time of at most `first`, doubled with each attempt up to `max` (full jitter).
     ///
     /// The jitter is seeded from the job and the attempt, so the same retry always waits the same time.
     ///
-    /// If `first` is zero, every wait is. If `max` is less than `first`, it is the ceiling of every wait. `Duration::MAX` as
-    /// `max` sets no ceiling; the longest wait is 584,942 years.
+    /// If `first` is zero, every wait is zero. If `max` is less than `first`, it is the ceiling of every wait. `Duration::MAX` as
+    /// `max` sets no ceiling. The longest wait is 584,942 years.
     #[must_use]
     pub const fn exponential(first: Duration, max: Duration) -> Self {
         Self(Backoff::Exponential { first, max })
     }
 
-    /// Asks a function.
+    /// Calls a function that computes the wait.
     #[must_use]
     pub const fn custom(wait: fn(&RetryContext<'_>) -> Duration) -> Self {
         Self(Backoff::Custom(wait))
     }
 
-    /// Tells how long to wait after the attempt that failed.
+    /// Returns how long to wait after the attempt that failed.
     #[must_use]
     pub fn wait(&self, context: &RetryContext<'_>) -> Duration {
         match self.0 {
@@ -113,7 +114,7 @@ pub fn doubled(first: Duration, times: u32) -> Duration {
     u64::try_from(nanos / SECOND).map_or(Duration::MAX, |seconds| Duration::new(seconds, subsec))
 }
 
-/// Picks a duration between nothing and `ceiling`, in whole microseconds.
+/// Returns a random duration between zero and `ceiling`, in whole microseconds.
 pub fn jittered(ceiling: Duration, random: &mut fastrand::Rng) -> Duration {
     let micros = u64::try_from(ceiling.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(random.u64(0..=micros))
@@ -142,9 +143,9 @@ mod tests {
         }
     }
 
-    /// The ceiling is doubled whatever the attempt: nothing stays nothing, and a short time does not jump to the longest.
+    /// The ceiling doubles at any attempt: zero stays zero, and a short duration does not overflow.
     #[test]
-    fn a_duration_is_doubled_up_to_the_longest_and_not_beyond() {
+    fn doubling_a_duration_saturates() {
         let nano = Duration::from_nanos(1);
         let table = [
             (Duration::ZERO, u32::MAX, Duration::ZERO),
@@ -166,7 +167,7 @@ mod tests {
 
     /// No ceiling and no attempt is too large, and no wait is longer than its ceiling.
     #[test]
-    fn a_policy_at_the_ends_of_its_types_waits_at_most_its_ceiling() {
+    fn a_policy_with_extreme_durations_waits_at_most_its_ceiling() {
         const ENDS: [Duration; 4] =
             [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(1), Duration::MAX];
         let name = JobName::from_static("job");
@@ -192,7 +193,7 @@ mod tests {
         assert_ne!(first, policy.wait(&context(&name, 2)));
     }
 
-    /// What failed together is not tried again together: each attempt of each job has a wait of its own.
+    /// Jobs that failed together are not retried together: each attempt of each job has its own wait.
     #[test]
     fn jitter_differs_between_the_attempts_of_many_jobs() {
         let name = JobName::from_static("job");
@@ -206,9 +207,8 @@ mod tests {
         assert_eq!(waits.len(), 16 * 4);
     }
 
-    /// A policy is shown as it is written.
     #[test]
-    fn a_policy_is_shown_as_it_is_written() {
+    fn a_policy_is_displayed_as_it_is_written() {
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let table = [
             (RetryPolicy::fixed(second), "RetryPolicy::fixed(1s)"),

@@ -1,26 +1,26 @@
-//! The few things that a hosted loop asks of an async runtime.
+//! The functions that a hosted loop needs from an async runtime.
 
 use futures_util::future::BoxFuture;
 
 use crate::contract::clock::Clock;
 
-/// Runs a call that blocks on a thread where that does no harm.
+/// Runs blocking calls on threads that may block.
 pub trait Blocking: Send + Sync + 'static {
     /// Runs `call` and waits for its end.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops waiting; the call itself goes on to its end, since a thread can't be stopped.
+    /// If the future is dropped, the wait stops. The call itself continues to its end, since a thread cannot be stopped.
     fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()>;
 }
 
-/// A runtime: its clock, its tasks, and its threads.
+/// An async runtime: its clock, its tasks, and its threads.
 ///
-/// The hosted loop stands on this alone, so that the very same loop runs in production and under simulation.
+/// The hosted loop depends only on this trait, so that the same loop runs in production and in a simulation.
 pub trait Runtime: Clock + Blocking {
-    /// Starts a task beside the jobs. It runs until it ends; dropping nothing stops it.
+    /// Starts a task on the runtime of the jobs. The task runs until it ends; it cannot be stopped by dropping a handle.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// Starts a task on a thread of its own, which jobs that hog this runtime can't hold up.
+    /// Starts a task on its own thread, which jobs that block this runtime cannot delay.
     fn spawn_apart(&self, name: &str, task: BoxFuture<'static, ()>);
 }

@@ -1,4 +1,4 @@
-//! What happens to a claimed job, and the middleware around it.
+//! The worker of a claimed job, and the middleware around it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use async_trait::async_trait;
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::Outcome;
 
-/// Works on a claimed job.
+/// Runs a claimed job.
 ///
 /// The innermost worker finds the job by its name, creates its services and runs it. Middleware is a worker that wraps a
 /// worker.
 #[async_trait]
 pub trait Worker: Send + Sync + 'static {
-    /// Works on the job of the context and returns how that ended.
+    /// Runs the job of the context and returns its outcome.
     ///
     /// # Cancel safety
     ///
-    /// Interrupts come through the context, and the innermost worker ends by them. The future is dropped before its end only if it
-    /// goes on for a second after the job's timeout has passed, or after it was aborted, and no service is being disposed.
+    /// Interrupts arrive through the context, and the innermost worker ends when one is forced. The future is dropped before
+    /// its end only if it continues for a second after the job's timeout or after an abort, and no service is being disposed.
     async fn work(&self, context: &JobContext) -> Outcome;
 }
 
@@ -32,8 +32,8 @@ impl<W: Worker + ?Sized> Worker for Arc<W> {
 
 /// Middleware: a function that wraps a worker in another.
 ///
-/// The outer worker sees every outcome, panics and timeouts included, since the innermost worker has turned them into outcomes by
-/// then, and may return another one. The job's timeout bounds middleware, too, and is counted from the start of the attempt.
+/// The outer worker sees every outcome, including panics and timeouts, which the innermost worker has converted to outcomes. It
+/// may return a different outcome. The job's timeout also bounds middleware, and counts from the start of the attempt.
 ///
 /// ```
 /// use queue_core::{JobContext, Layer, Outcome, Worker};
