@@ -1,4 +1,4 @@
-//! Paths for generated code. Nothing here is for people, and all of it may change.
+//! Paths for generated code. They are not a public interface and may change at any time.
 
 pub use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub use crate::explore;
 pub use crate::runner::kind::{Job, JobOptions};
 pub use crate::services::{Dependency, Exclusive, FromScope, Scope, ServiceError};
 
-/// A job that may stand in `jobs![…]`: any [`Job`], with a message of its own for what is none.
+/// A job in `jobs![…]`: any [`Job`], with its own compile error for other types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a background job: annotate the function with `#[background_job]`",
     label = "not annotated with `#[background_job]`, or not in scope by this path",
@@ -33,10 +33,10 @@ pub fn listed<J: Listed>(jobs: crate::Jobs) -> crate::Jobs {
     jobs.with::<J>()
 }
 
-/// A type that can be stored as a payload's field.
+/// A type that can be a field of a stored payload.
 ///
-/// Generated code does with a field only what is declared here, so a type that can't be stored is one error, and not one
-/// for each trait that it lacks and each place where a derive needs it.
+/// Generated code uses only what is declared here for a field. A type that cannot be stored is therefore one compile error, not
+/// one for each trait that it lacks and each place where a derive needs it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored in a job's payload",
     label = "not storable",

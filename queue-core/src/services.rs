@@ -1,4 +1,4 @@
-//! Dependency injection: what jobs are given, how it's made, and how long it lives.
+//! Dependency injection: the services of jobs, how they are created, and how long they live.
 //!
 //! A service is registered with a lifetime: **singleton** (one for the process), **scoped** (one for each attempt),
 //! **transient** (one for each use) or **unit of work** (scoped, exclusive, ended with the outcome).
@@ -43,7 +43,7 @@ use provider::{Instance, Provider};
 use crate::attempt::outcome::OutcomeKind;
 use crate::contract::clock::Clock;
 
-/// All registered services, checked and ready to be given to jobs. Cheap to clone.
+/// All registered services, checked and ready for injection. Cheap to clone.
 ///
 /// ```
 /// use queue_core::Services;
@@ -67,31 +67,31 @@ pub struct Services(Arc<Shared>);
 
 struct Shared {
     providers: FxHashMap<ServiceKey, Provider>,
-    /// Singletons, and what was made for them, in the order of their making.
+    /// The singletons and their dependencies, in order of creation.
     made: Mutex<Vec<(ServiceKey, Instance)>>,
 }
 
 impl Services {
-    /// Starts to register services.
+    /// Returns a builder with which services are registered.
     pub fn builder() -> ServicesBuilder {
         ServicesBuilder::new()
     }
 
-    /// Has no services at all.
+    /// Creates an empty set of services.
     #[must_use]
     pub fn none() -> Self {
         Self::from_providers(Vec::new())
     }
 
-    /// Disposes every singleton that was made, in reverse order, even if one fails or panics.
+    /// Disposes every singleton that was created, in reverse order, even if one fails or panics.
     ///
     /// # Errors
     ///
-    /// What each of those that failed said.
+    /// The error of each singleton that failed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the rest undisposed.
+    /// If the future is dropped, the remaining singletons are not disposed.
     pub async fn dispose(&self) -> Result<(), Vec<ServiceError>> {
         let made = std::mem::take(&mut *self.0.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut errors = Vec::new();
@@ -103,19 +103,19 @@ impl Services {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Disposes every singleton that was made, as [`dispose`](Self::dispose) does, and gives up what is not disposed after
-    /// `limit`.
+    /// Disposes every singleton that was created, as [`dispose`](Self::dispose) does, and abandons those that are not disposed
+    /// after `limit`.
     ///
-    /// The order is reverse for the first half of the time. Then the rest is disposed at once, so that one that hangs does not
-    /// keep the others from being disposed.
+    /// For the first half of `limit`, the order is reverse. Then the remaining singletons are disposed concurrently, so that one
+    /// that hangs does not prevent the others from being disposed.
     ///
     /// # Errors
     ///
-    /// What each of those that failed said, and which took too long.
+    /// The error of each singleton that failed or was not disposed in time.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the rest undisposed.
+    /// If the future is dropped, the remaining singletons are not disposed.
     pub async fn dispose_within(&self, limit: Duration, clock: &dyn Clock) -> Result<(), Vec<ServiceError>> {
         let made = std::mem::take(&mut *self.0.made.lock().unwrap_or_else(PoisonError::into_inner));
         let disposals = made.into_iter().rev().filter_map(|(key, instance)| {

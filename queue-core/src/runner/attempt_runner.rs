@@ -1,7 +1,7 @@
-//! One attempt, from delivery to settlement: the only place where a job is performed.
+//! One attempt, from delivery to settlement: the only code that runs a job.
 //!
 //! The hosted loop and the testkit's inline executor both call [`AttemptRunner::run`]; there is no second implementation.
-//! It spawns nothing, touches no queue and reads no global clock.
+//! It spawns no task, calls no queue and reads no global clock.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,17 +25,17 @@ use crate::contract::queue::{Delivery, Queue};
 use crate::contract::settlement::{Settlement, Transition};
 use crate::services::Services;
 
-/// Takes deliveries to settlements: the jobs, their services, and the middleware around them.
+/// Runs deliveries and returns settlements. It owns the list of jobs, their services, and the middleware around them.
 #[derive(Clone)]
 pub struct AttemptRunner {
     home: Arc<Home>,
     base: Arc<BaseWorker>,
-    /// The base worker within the middleware, if there is any.
+    /// The middleware around the base worker, if there is any.
     layered: Option<Arc<dyn Worker>>,
 }
 
 impl AttemptRunner {
-    /// Makes one of the jobs that are known, their services, the queue that they may enqueue to, and middleware, outermost first.
+    /// Creates a runner from the known jobs, their services, the queue that jobs may enqueue to, and middleware, outermost first.
     #[must_use]
     pub fn new(
         jobs: Jobs,
@@ -53,32 +53,32 @@ impl AttemptRunner {
         Self { home: Arc::new(Home { queue, environment, is_layered }), base, layered }
     }
 
-    /// Makes the context of an attempt at this delivery, which is then to be [run](Self::run); its interrupt can be used before.
+    /// Creates the context of an attempt at this delivery, to be passed to [`run`](Self::run). Its interrupt works already.
     #[must_use]
     pub fn context(&self, delivery: Delivery) -> JobContext {
         JobContext::new(delivery, self.home.clone())
     }
 
-    /// Makes the context of an attempt in the place of one that is spent, and in its memory if nobody else holds it.
+    /// Creates the context of an attempt in place of a finished one. Reuses its allocation, unless a clone of it is alive.
     pub fn context_in(&self, spent: &mut JobContext, delivery: Delivery) {
         spent.reuse(delivery, &self.home);
     }
 
-    /// Runs one attempt and says how it is to be recorded, or that it is recorded already.
+    /// Runs one attempt and returns the settlement to record, or the settlement that is recorded already.
     ///
-    /// Followups go with a completion only. A context is for one attempt, and MUST be one that this runner made.
+    /// Only a completion has followups. A context is for one attempt, and MUST be created by this runner.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped leaves services undisposed, as a crash would; to cut an attempt off, use the context's
-    /// interrupt.
+    /// If the future is dropped, services are not disposed, as after a crash. To stop an attempt, use the interrupt of its
+    /// context.
     pub async fn run(&self, context: &JobContext) -> AttemptResult {
         context.start();
         let (delivery, environment) = (context.delivery(), context.environment());
         environment.observe(|| Event::Started(context.facts()));
 
         let work = caught(self.work(context)).instrument(span(delivery));
-        // Middleware may have answered with a long text of its own.
+        // Middleware may have returned a long text of its own.
         let outcome = work.await.cut_text();
         let outcome = completed_or(interrupted_or(outcome, context.interrupt()), context);
 
@@ -94,7 +94,7 @@ impl AttemptRunner {
         AttemptResult { settlement, is_recorded: context.is_completed() }
     }
 
-    /// Has the job worked on: by the innermost worker itself, which spares a box, if there is no middleware.
+    /// Runs the job. Without middleware, calls the base worker directly, which saves a box.
     async fn work(&self, context: &JobContext) -> Outcome {
         match &self.layered {
             Some(worker) => {
@@ -107,7 +107,7 @@ impl AttemptRunner {
 
     fn decide(&self, outcome: &Outcome, context: &JobContext) -> Transition {
         if matches!(outcome, Outcome::Success) {
-            // Most attempts end so, and need not ask for the time.
+            // Most attempts end here, and don't need the time.
             return Transition::Complete;
         }
         let (job, now) = (context.delivery(), context.backend_now());
@@ -115,7 +115,7 @@ impl AttemptRunner {
             return decide(outcome.clone(), job, &RetryPolicy::DEFAULT, now);
         }
         let policy = self.base.jobs.retry_policy(&job.name);
-        // A policy of the user's own may panic; the job is tried again all the same.
+        // A user's policy may panic. The default policy then retries the job.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), job, &policy, now)));
         decided.unwrap_or_else(|_| {
             tracing::error!(job.name = %job.name, "the retry policy panicked, using the default policy");
@@ -124,13 +124,14 @@ impl AttemptRunner {
     }
 }
 
-/// What an attempt has come to.
+/// The result of an attempt.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptResult {
-    /// How it is recorded.
+    /// The settlement.
     pub settlement: Settlement,
-    /// Whether a unit of work has recorded it, together with the job's effects; then there is nothing left to settle.
+    /// Whether a unit of work has recorded the settlement, together with the job's effects. If so, there is nothing left to
+    /// settle.
     pub is_recorded: bool,
 }
 
@@ -140,9 +141,9 @@ impl fmt::Debug for AttemptRunner {
     }
 }
 
-/// What an attempt that was told to stop has come to.
+/// Returns the outcome of an attempt that may have been asked to stop.
 ///
-/// A transient failure after that is a consequence rather than a failure of the job: it doesn't count.
+/// A transient failure after the request is a consequence of it, not a failure of the job, and is not counted.
 fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
     match (outcome, interrupt.reason()) {
         (Outcome::Interrupted, Some(InterruptReason::Cancelled(reason))) => Outcome::Cancel(reason.clone()),
@@ -154,7 +155,7 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
     }
 }
 
-/// A completion that a unit of work has recorded stands, whatever came after it.
+/// Returns a success if a unit of work has recorded the completion; later failures don't change it.
 fn completed_or(outcome: Outcome, context: &JobContext) -> Outcome {
     if context.is_completed() && !outcome.kind().is_success() {
         tracing::warn!(job.name = %context.name(), ?outcome, "job failed after its completion was committed; it stays completed");

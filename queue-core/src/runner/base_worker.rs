@@ -18,7 +18,7 @@ use crate::contract::job::NewJob;
 use crate::contract::queue::Delivery;
 use crate::services::{CallScope, Scope, ServiceError, Services, closure};
 
-/// The innermost worker: the jobs that are known, and their services.
+/// The innermost worker: the known jobs and their services.
 pub(super) struct BaseWorker {
     pub(super) jobs: Jobs,
     pub(super) services: Services,
@@ -32,7 +32,7 @@ impl Worker for BaseWorker {
 }
 
 impl BaseWorker {
-    /// Looks the job up, opens its scope, performs it, and closes the scope with the outcome.
+    /// Finds the job, opens its scope, runs it, and closes the scope with the outcome.
     pub(super) async fn run(&self, context: &JobContext) -> Outcome {
         let job = context.delivery();
         let scope = Scope::open(context.clone(), self.services.clone());
@@ -53,7 +53,7 @@ impl BaseWorker {
     }
 }
 
-/// Ends the scope of an attempt.
+/// Closes the scope of an attempt.
 async fn close_scope(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome {
     let outcome = outcome.cut_text();
     if scope.close_if_empty() {
@@ -70,7 +70,7 @@ async fn close_scope(scope: &Scope, outcome: Outcome, context: &JobContext) -> O
 }
 
 async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobContext) -> Outcome {
-    // Decoding is the payload type's own code, so it may panic like the job itself.
+    // Decoding runs the payload type's own code, so it may panic like the job itself.
     let performing = pin!(async {
         match entry.perform(&job.body, scope) {
             Ok(performing) => within(entry.options.timeout, context, performing).await,
@@ -80,7 +80,7 @@ async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobCont
     name_the_job(caught(performing).await, entry.name)
 }
 
-/// Runs a closure, which can be done once.
+/// Runs a closure, which can run only once.
 async fn call(job: &Delivery, scope: &Arc<Scope>, context: &JobContext) -> Outcome {
     match closure::take(&job.body) {
         Some(call) => call(CallScope::new(scope.clone(), context.clone())).await,
@@ -91,14 +91,14 @@ async fn call(job: &Delivery, scope: &Arc<Scope>, context: &JobContext) -> Outco
     }
 }
 
-/// How long services may take to be disposed once force was used against the attempt.
+/// The time limit for the disposal of services after the attempt was aborted.
 const DISPOSAL: Duration = Duration::from_secs(3);
 
-/// Closes the scope; a success whose unit of work could not commit is none.
+/// Closes the scope. A success whose unit of work could not commit becomes a failure.
 ///
-/// Disposal takes the time that it takes, until force is used: a commit that hangs must not hold its worker for ever.
+/// Disposal has no time limit until the attempt is aborted. Then a commit that hangs must not hold its worker for ever.
 async fn dispose(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outcome {
-    // Boxed, since few jobs have anything to dispose and every attempt's future would have to hold it.
+    // Boxed, since few jobs have anything to dispose and otherwise every attempt's future would contain it.
     let closing = Box::pin(scope.close(outcome.kind()));
     let given_up = Box::pin(async {
         context.interrupt().forced().await;
@@ -123,8 +123,8 @@ async fn dispose(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outco
     }
 }
 
-/// Returns whether a queue refused the end of a unit of work, so that another attempt would be refused, too: a followup that can't
-/// be stored, for example.
+/// Returns whether a queue refused the end of a unit of work permanently, for example because a followup cannot be stored.
+/// Another attempt would then be refused, too.
 fn is_refused_for_good(error: &ServiceError) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -137,7 +137,7 @@ fn is_refused_for_good(error: &ServiceError) -> bool {
     false
 }
 
-/// Puts the job in front of the chain of services, so that it reads `job → Repo → Pool: connection refused`.
+/// Puts the job's name in front of the path of services, as in `job → Repo → Pool: connection refused`.
 fn name_the_job(outcome: Outcome, name: &str) -> Outcome {
     match outcome {
         Outcome::Failure(failure) if failure.cause == FailureCause::Dependency => {

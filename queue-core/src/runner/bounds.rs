@@ -1,4 +1,4 @@
-//! What bounds an attempt: its timeout, and the abort of an interrupt.
+//! The bounds of an attempt: its timeout, and the abort by its interrupt.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, poll_fn};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Failure, FailureCause, Outcome};
 
-/// Runs the work until it ends, its time is over, or force is used against it, whichever is first.
+/// Runs the work until it ends, its timeout passes, or it is aborted, whichever is first.
 pub(super) async fn within(
     timeout: Option<Duration>,
     context: &JobContext,
@@ -19,7 +19,7 @@ pub(super) async fn within(
     let mut work = pin!(work);
     let mut forced = pin!(context.interrupt().forced());
     let mut over = timeout.map(|timeout| -> BoxFuture<'_, ()> {
-        // Middleware shares the job's time, so there it is counted from outside.
+        // Middleware shares the job's timeout, so `bounded` counts it.
         if context.home().is_layered {
             Box::pin(context.interrupt().expired())
         } else {
@@ -35,7 +35,7 @@ pub(super) async fn within(
         }
         match over.as_mut().map(|over| over.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => {
-                // Threads and tasks that the job left behind are told too.
+                // Also stops threads and tasks that the job left behind.
                 context.token().cancel();
                 Poll::Ready(timed_out(timeout))
             }
@@ -45,7 +45,7 @@ pub(super) async fn within(
     .await
 }
 
-/// Waits until the attempt's time is over. The time that it waits for resources does not count.
+/// Waits until the attempt's timeout has passed. Waits for resources don't count.
 async fn time_over(context: &JobContext, timeout: Duration) {
     let clock = &context.environment().clock;
     clock.sleep(timeout).await;
@@ -65,13 +65,13 @@ fn timed_out(timeout: Option<Duration>) -> Outcome {
     Outcome::Failure(Failure::new(FailureCause::Timeout, message))
 }
 
-/// How long middleware may go on after the attempt's time is over, or after force was used.
+/// How long middleware may continue after the attempt's timeout or an abort.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs middleware and what is within it until it ends, or a grace after its time is over or force was used.
+/// Runs middleware and the job within until they end, or until a grace period after the timeout or an abort.
 ///
-/// The job's time is counted here, from the attempt's begin. When it is over, or force is used, the job within ends and its
-/// services are disposed; middleware sees that outcome and has the grace to answer. Disposal is not cut short here.
+/// The job's timeout is counted here, from the start of the attempt. At the timeout or at an abort, the job within ends and its
+/// services are disposed. Middleware then sees that outcome and has the grace period to return. Disposal is not cut short here.
 pub(super) async fn bounded(
     context: &JobContext,
     timeout: Option<Duration>,
@@ -116,10 +116,10 @@ pub(super) async fn bounded(
     .await
 }
 
-/// While an attempt waits for a resource, its timeout is put off by at least this time.
+/// While an attempt waits for a resource, its timeout is extended by at least this time.
 const WHILE_WAITING: Duration = Duration::from_millis(100);
 
-/// Returns the time that an attempt is still owed for its waits, of which it was granted some before.
+/// Returns the extension for waits that the attempt has not been granted yet.
 fn owed((waited, is_waiting): (Duration, bool), granted: Duration) -> Duration {
     let owed = waited.saturating_sub(granted);
     if is_waiting { owed.max(WHILE_WAITING) } else { owed }

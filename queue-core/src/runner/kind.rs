@@ -1,4 +1,4 @@
-//! A kind of job: what `#[background_job]` makes of a function.
+//! A kind of job, which `#[background_job]` creates from a function.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::unique::Unique;
 use crate::services::{Dependency, Scope};
 
-/// A kind of job: a payload, how to perform it, and its defaults.
+/// A kind of job: a payload type, how it runs, and its defaults.
 ///
-/// `#[background_job]` implements it for the payload type that stands beside the function; nobody need write one by hand.
+/// `#[background_job]` implements it for the payload type beside the function; there is no need to implement it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a background job",
     label = "not a background job",
@@ -25,25 +25,25 @@ use crate::services::{Dependency, Scope};
     note = "if the function is annotated, bring its name into scope: `use module::function;`"
 )]
 pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + Send + Sync + 'static {
-    /// What this kind of job is called, everywhere and for as long as such jobs are stored.
+    /// The name of this kind of job. It must stay the same while such jobs are stored.
     const NAME: &'static str;
-    /// Names under which such jobs were stored before.
+    /// Former names, under which such jobs may still be stored.
     const ALIASES: &'static [&'static str] = &[];
-    /// The payload's fields with their types, shown when a payload can't be decoded.
+    /// The payload's fields with their types. The error of a payload that cannot be decoded shows them.
     const FIELDS: &'static [&'static str];
 
-    /// The defaults of such jobs.
+    /// Returns the defaults of such jobs.
     #[must_use]
     fn options() -> JobOptions {
         JobOptions::new()
     }
 
-    /// The unique key of this job, if such jobs have one.
+    /// Returns the unique key of this job, if such jobs have one.
     fn unique(&self) -> Option<Unique> {
         None
     }
 
-    /// The services that performing such a job takes.
+    /// Returns the services that such a job takes.
     fn dependencies() -> Vec<Dependency>;
 
     /// Resolves the dependencies from the scope and runs the function.
@@ -61,7 +61,8 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    /// Starts from: queue `default`, 5 attempts, no timeout, backoff from 1 s doubling to 1 h with full jitter, priority 0.
+    /// Creates the defaults: queue `default`, 5 attempts, no timeout, backoff from 1 s doubling to 1 h with full jitter,
+    /// priority 0.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -80,23 +81,23 @@ impl JobOptions {
         self
     }
 
-    /// Sets how often a job is tried at most. Zero is refused as `Invalid` when the job is pushed.
+    /// Sets the maximum number of attempts. If it is zero, a push of such a job returns `Invalid`.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// Bounds each attempt, the making of its services and middleware included.
+    /// Sets the timeout of each attempt, which includes the creation of its services and middleware.
     ///
-    /// With `Duration::ZERO`, only an attempt that never waits succeeds. `Duration::MAX` is no bound.
+    /// With `Duration::ZERO`, only an attempt that never waits succeeds. `Duration::MAX` means no timeout.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sets how long to wait before each retry.
+    /// Sets the policy that computes the wait before each retry.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;

@@ -1,4 +1,4 @@
-//! The jobs that a program knows: from a name to what performs it.
+//! The jobs that a program knows, by name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::contract::name::{JobName, QueueName};
 use crate::runner::kind::{Job, JobOptions};
 use crate::services::{Dependency, Problem, Scope, Services, nearest};
 
-/// Lists jobs: `jobs![send_welcome, reports::build_report]`.
+/// Creates a list of jobs: `jobs![send_welcome, reports::build_report]`.
 ///
 /// Each is a function annotated with `#[background_job]`.
 #[macro_export]
@@ -25,17 +25,17 @@ macro_rules! jobs {
     };
 }
 
-/// The jobs that a program knows, by name; made by [`jobs!`](crate::jobs).
+/// The jobs that a program knows, by name. [`jobs!`](crate::jobs) creates it.
 #[derive(Clone, Default)]
 pub struct Jobs {
     entries: Vec<Arc<Entry>>,
     by_name: FxHashMap<JobName, usize>,
-    /// Names that were given twice, told when the program starts.
+    /// Names that were added twice. The program reports them at its start.
     taken_twice: Vec<(&'static str, &'static str)>,
 }
 
 impl Jobs {
-    /// Knows no job.
+    /// Creates an empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -50,7 +50,7 @@ impl Jobs {
             if let Some(first) = taken.and_then(|first| self.entries.get(first)) {
                 self.taken_twice.push((name, first.name));
             } else if taken.is_some() {
-                // The job says the same name twice itself, which is harmless.
+                // The job itself lists the same name twice, which is harmless.
             }
         }
         self.entries.push(Arc::new(Entry::of::<J>()));
@@ -72,7 +72,7 @@ impl Jobs {
         self
     }
 
-    /// Lists the names, sorted, aliases included.
+    /// Returns the names and aliases, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.by_name.keys().map(JobName::as_str).collect();
@@ -80,7 +80,7 @@ impl Jobs {
         names
     }
 
-    /// Lists the queues that these jobs go to unless told otherwise, and `default`, sorted.
+    /// Returns the default queues of these jobs, and `default`, sorted.
     #[must_use]
     pub fn queues(&self) -> Vec<QueueName> {
         let mut queues: Vec<_> = self.entries.iter().map(|entry| entry.options.queue.clone()).collect();
@@ -90,7 +90,7 @@ impl Jobs {
         queues
     }
 
-    /// Returns a sentence for each queue that jobs go to by default and that is not among those that are served.
+    /// Returns a sentence for each default queue of these jobs that is not among the `served` queues.
     #[must_use]
     pub fn unserved(&self, served: &[QueueName]) -> Vec<String> {
         let mut jobs: BTreeMap<&QueueName, Vec<&str>> = BTreeMap::new();
@@ -109,7 +109,7 @@ impl Jobs {
         jobs.into_iter().map(sentence).collect()
     }
 
-    /// Finds everything that would go wrong with these jobs and these services.
+    /// Returns all problems of these jobs with these services.
     #[must_use]
     pub fn check(&self, services: &Services) -> Vec<Problem> {
         let twice = self.taken_twice.iter().map(|(name, first)| {
@@ -122,7 +122,7 @@ impl Jobs {
         twice.chain(missing).collect()
     }
 
-    /// Gives the retry policy of a job, or the default for one that isn't known.
+    /// Returns the retry policy of a job, or the default policy if the job is not known.
     #[must_use]
     pub fn retry_policy(&self, name: &JobName) -> RetryPolicy {
         self.find(name).map_or(RetryPolicy::DEFAULT, |entry| entry.options.retry.clone())
@@ -132,7 +132,7 @@ impl Jobs {
         self.by_name.get(name).and_then(|index| self.entries.get(*index)).map(AsRef::as_ref)
     }
 
-    /// Says that a name isn't known, with the nearest that are.
+    /// Describes an unknown name, with the nearest known names.
     pub(crate) fn unknown(&self, name: &JobName) -> String {
         let names = self.names();
         match nearest(name.as_str(), names.iter().copied()) {

@@ -1,4 +1,4 @@
-//! The log line of an attempt that has ended.
+//! The log line of a finished attempt.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::attempt::outcome::{FailureCause, Outcome, RetryAdvice};
 use crate::contract::queue::Delivery;
 use crate::contract::settlement::Transition;
 
-/// Logs how the attempt ended: a failure once, with its chain of errors and what comes of it.
+/// Logs the outcome of an attempt. Logs a failure once, with its chain of errors and the transition that follows.
 ///
-/// A failure that ends the job is an error, and so is a panic; one after which the job runs again is a warning.
+/// The level is error for a panic and for a failure that ends the job, and warning for a failure after which the job runs again.
 pub(super) fn report(outcome: &Outcome, transition: &Transition, context: &JobContext) {
     let job = context.delivery();
     let (id, Delivery { name, queue, attempt, max_attempts, .. }) = (job.id(), job);
@@ -44,7 +44,7 @@ pub(super) fn report(outcome: &Outcome, transition: &Transition, context: &JobCo
     }
 }
 
-/// Writes how long the job waits until it runs again: `350 ms`, `4 s`, `12m 5s`.
+/// Formats how long the job waits until it runs again: `350 ms`, `4 s`, `12m 5s`.
 fn wait(transition: &Transition, context: &JobContext) -> String {
     let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = transition else {
         return "0 ms".to_owned();

@@ -1,4 +1,4 @@
-//! Registration of services.
+//! Registers services.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use super::provider::{Dispose, Instance, Lifetime, Make, Provider};
 use super::validate::{self, BuildError, Problem};
 use super::{Dependency, FromScope, ServiceKey, Services, unit_of_work};
 
-/// Registers services, and checks the whole graph of them at [`build`](Self::build).
+/// Registers services, and checks the whole graph of them in [`build`](Self::build).
 ///
-/// Values are registered with [`singleton`](Self::singleton), async fallible factories with `singleton_with`, `scoped`
-/// and `transient`, plain functions that can't fail with the same names and `_fn`.
+/// Values are registered with [`singleton`](Self::singleton); async fallible factories with `singleton_with`, `scoped` and
+/// `transient`; infallible plain functions with `singleton_fn`, `scoped_fn` and `transient_fn`.
 #[derive(Default)]
 #[must_use = "services are registered by `build`"]
 pub struct ServicesBuilder {
@@ -26,27 +26,27 @@ impl ServicesBuilder {
         Self::default()
     }
 
-    /// Registers the next service under a word, to tell several of one type apart.
+    /// Sets a key for the next registration, to distinguish several services of one type.
     ///
-    /// A job asks for it by `#[inject("replica")] pool: &Pool`, a factory by [`Keyed`](super::Keyed).
+    /// A job takes it with `#[inject("replica")] pool: &Pool`, a factory with [`Keyed`](super::Keyed).
     pub fn keyed(mut self, key: &'static str) -> Self {
         self.next_key = Some(key);
         self
     }
 
-    /// Registers a value: the process's one `T`.
+    /// Registers a value as the only `T` of the process.
     pub fn singleton<T: Send + Sync + 'static>(self, value: T) -> Self {
         self.singleton_as::<T>(Arc::new(value))
     }
 
-    /// Registers a shared value under another type, mostly a trait: `.singleton_as::<dyn Mailer>(Arc::new(smtp))`.
+    /// Registers a shared value under another type, usually a trait: `.singleton_as::<dyn Mailer>(Arc::new(smtp))`.
     pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         let key = self.key::<T>();
         self.providers.push(Provider::ready(key, Arc::new(value)));
         self
     }
 
-    /// Registers a factory of the process's one `T`, called at its first use and again if it failed.
+    /// Registers a factory of the only `T` of the process. It is called at the first use, and again at later uses if it failed.
     pub fn singleton_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<P>,
@@ -55,7 +55,7 @@ impl ServicesBuilder {
         self.factory(Lifetime::Singleton, factory)
     }
 
-    /// Registers a plain function that makes the process's one `T` at its first use.
+    /// Registers a plain function that creates the only `T` of the process, at its first use.
     pub fn singleton_fn<F, P>(self, construct: F) -> Self
     where
         F: Construct<P>,
@@ -64,7 +64,7 @@ impl ServicesBuilder {
         self.construct(Lifetime::Singleton, construct)
     }
 
-    /// Registers a factory called once for each attempt.
+    /// Registers a factory that is called once for each attempt.
     pub fn scoped<F, P>(self, factory: F) -> Self
     where
         F: Factory<P>,
@@ -73,7 +73,7 @@ impl ServicesBuilder {
         self.factory(Lifetime::Scoped, factory)
     }
 
-    /// Registers a plain function called once for each attempt.
+    /// Registers a plain function that is called once for each attempt.
     pub fn scoped_fn<F, P>(self, construct: F) -> Self
     where
         F: Construct<P>,
@@ -82,7 +82,7 @@ impl ServicesBuilder {
         self.construct(Lifetime::Scoped, construct)
     }
 
-    /// Registers a factory called for each use.
+    /// Registers a factory that is called for each use.
     pub fn transient<F, P>(self, factory: F) -> Self
     where
         F: Factory<P>,
@@ -91,7 +91,7 @@ impl ServicesBuilder {
         self.factory(Lifetime::Transient, factory)
     }
 
-    /// Registers a plain function called for each use.
+    /// Registers a plain function that is called for each use.
     pub fn transient_fn<F, P>(self, construct: F) -> Self
     where
         F: Construct<P>,
@@ -100,9 +100,9 @@ impl ServicesBuilder {
         self.construct(Lifetime::Transient, construct)
     }
 
-    /// Registers what a job takes by `&mut` and has to itself, begun when first asked for and ended with the outcome.
+    /// Registers a service that one job holds exclusively by `&mut`. It begins at its first use and ends with the outcome.
     ///
-    /// A failed end makes the attempt a failure, so a job has succeeded only if its commit has.
+    /// If the end fails, the attempt fails, so a job has succeeded only if its commit has succeeded.
     ///
     /// ```
     /// # use queue_core::{OutcomeKind, Services};
@@ -140,7 +140,7 @@ impl ServicesBuilder {
         self
     }
 
-    /// Offers a registered service under another type too: `.also_as(|repo: Arc<SqlRepo>| repo as Arc<dyn Repo>)`.
+    /// Registers a second type for a registered service: `.also_as(|repo: Arc<SqlRepo>| repo as Arc<dyn Repo>)`.
     pub fn also_as<T, U>(mut self, convert: impl Fn(Arc<T>) -> Arc<U> + Send + Sync + 'static) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -162,10 +162,10 @@ impl ServicesBuilder {
         self
     }
 
-    /// Says how the instances of a registered service end: `.dispose(async |file: Arc<File>, outcome| file.flush().await)`.
+    /// Sets how a registered service is disposed: `.dispose(async |file: Arc<File>, outcome| file.flush().await)`.
     ///
-    /// Services are disposed in reverse order of their making: those of a scope at the attempt's end, told the outcome;
-    /// singletons at the host's.
+    /// Services are disposed in reverse order of creation: those of a scope at the end of the attempt, with its outcome;
+    /// singletons when the host stops.
     pub fn dispose<T>(mut self, disposal: impl Disposal<Arc<T>>) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -179,9 +179,9 @@ impl ServicesBuilder {
         self
     }
 
-    /// Puts a value in the place of a registration, whatever its lifetime: `.replace::<dyn Mailer>(Arc::new(fake))`.
+    /// Replaces a registration of any lifetime with a value: `.replace::<dyn Mailer>(Arc::new(fake))`.
     ///
-    /// For tests that take the application's own registrations and change one.
+    /// For tests that use the application's own registrations and change one of them.
     pub fn replace<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         let key = self.key::<T>();
         let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
@@ -193,12 +193,12 @@ impl ServicesBuilder {
         self
     }
 
-    /// Checks the graph.
+    /// Checks the graph and creates the services.
     ///
     /// # Errors
     ///
-    /// Every problem at once: what is missing (with the nearest name registered), cycles (with their path), singletons
-    /// that hold what lives shorter, services registered twice.
+    /// All problems together: missing services (with the nearest registered name), cycles (with their path), singletons that hold
+    /// services of a shorter lifetime, and duplicate registrations.
     pub fn build(mut self) -> Result<Services, BuildError> {
         for (key, dispose) in std::mem::take(&mut self.disposals) {
             let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();

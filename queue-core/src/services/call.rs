@@ -1,4 +1,4 @@
-//! What a closure is given.
+//! The argument of a closure.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::{Scope, ServiceError};
 use crate::attempt::context::JobContext;
 
-/// A closure's attempt: its context, and the services of a scope of its own.
+/// The context of a closure's attempt, and the services of its scope.
 ///
-/// Everything that [`JobContext`] offers is there: `scope.token()`, `scope.then(job)`.
+/// It dereferences to [`JobContext`]: `scope.token()`, `scope.then(job)`.
 #[derive(Clone)]
 pub struct CallScope {
     scope: Arc<Scope>,
@@ -21,11 +21,11 @@ impl CallScope {
         Self { scope, context }
     }
 
-    /// Gives a service, and makes it first where that is due: `scope.service::<dyn Mailer>().await?`.
+    /// Returns a service, and creates it first if necessary: `scope.service::<dyn Mailer>().await?`.
     ///
     /// # Errors
     ///
-    /// Nothing provides it, it could not be made, or the closure has ended.
+    /// The service is not registered, it could not be created, or the closure has ended.
     ///
     /// # Cancel safety
     ///

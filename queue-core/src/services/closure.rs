@@ -13,9 +13,9 @@ use crate::contract::job::NewJob;
 type Closure = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Outcome> + Send>;
 
 impl NewJob {
-    /// Makes a job of a closure, which gets a [`CallScope`] and is run once: one attempt, discarded if it fails.
+    /// Creates a job from a closure, which gets a [`CallScope`] and runs once: it has one attempt, and is discarded if it fails.
     ///
-    /// Only an in-memory queue takes it; one that stores bytes answers `Unsupported`.
+    /// Only an in-memory queue accepts it. A queue that stores bytes returns `Unsupported`.
     pub fn call<F, Fut>(call: F) -> Self
     where
         F: FnOnce(CallScope) -> Fut + Send + 'static,
@@ -30,7 +30,7 @@ impl NewJob {
     }
 }
 
-/// Takes the closure out of a body, if it has one that has not run.
+/// Takes the closure out of a body, if the body is a closure that has not run.
 pub(crate) fn take(body: &Body) -> Option<Closure> {
     body.take_once()?.downcast::<Closure>().ok().map(|closure| *closure)
 }

@@ -1,4 +1,4 @@
-//! What something takes in order to be made or performed.
+//! The services that a job or a factory takes.
 
 use super::ServiceKey;
 
@@ -6,33 +6,33 @@ use super::ServiceKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Which service.
+    /// The service.
     pub key: ServiceKey,
     /// How it is taken.
     pub need: Need,
-    /// The parameter that takes it, where that's known.
+    /// The parameter that takes it, if known.
     pub parameter: Option<&'static str>,
 }
 
-/// How a dependency is taken.
+/// How a job or a factory takes a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Shared, and it must be there.
+    /// Shared. The service must be registered.
     Required,
-    /// Shared, if it is there.
+    /// Shared. The service may be missing.
     Optional,
     /// By `&mut`, for the whole attempt: a unit of work.
     Exclusive,
 }
 
 impl Dependency {
-    /// Takes a service in one of the three ways.
+    /// Creates a dependency.
     #[must_use]
     pub const fn new(key: ServiceKey, need: Need) -> Self {
         Self { key, need, parameter: None }
     }
 
-    /// Names the parameter that takes it.
+    /// Sets the parameter that takes it.
     #[must_use]
     pub const fn for_parameter(mut self, parameter: &'static str) -> Self {
         self.parameter = Some(parameter);

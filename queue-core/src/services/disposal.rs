@@ -1,4 +1,4 @@
-//! The disposal of all singletons, within a bound.
+//! Disposes all singletons within a time limit.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::{ServiceError, ServiceKey};
 use crate::contract::clock::Clock;
 
-/// Awaits disposals one after the other for half of the limit, and the rest of them together for the other half.
+/// Awaits disposals one after the other for half of the limit, and the remaining ones concurrently for the other half.
 pub(super) async fn dispose_all<F>(
     disposals: impl Iterator<Item = (ServiceKey, F)>,
     limit: Duration,
@@ -35,7 +35,7 @@ where
                 }
                 Either::Right(_) => {
                     is_in_order = false;
-                    // It has ended and is not polled again.
+                    // The timer has ended, so it must not be polled again.
                     half = Box::pin(std::future::pending());
                 }
             }

@@ -1,4 +1,4 @@
-//! Why a service could not be made.
+//! The error of a service that could not be created or disposed.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::ServiceKey;
 use crate::attempt::outcome::{Failure, FailureCause, Outcome};
 use crate::contract::error::{BoxError, chain};
 
-/// A service that could not be made or disposed, with the chain of what was being built: `Repo → Pool`.
+/// A service that could not be created or disposed, with the path of services that led to it: `Repo → Pool`.
 #[derive(Debug)]
 pub struct ServiceError {
-    /// From what was asked for to what failed.
+    /// From the requested service to the one that failed.
     path: Vec<ServiceKey>,
     problem: &'static str,
     source: Option<BoxError>,
@@ -24,7 +24,7 @@ impl ServiceError {
         Self { path: vec![key], problem, source: None }
     }
 
-    /// Adds what was being made when this happened.
+    /// Adds the service that was being created when this happened.
     pub(super) fn within(mut self, key: ServiceKey) -> Self {
         self.path.insert(0, key);
         self
@@ -53,7 +53,7 @@ impl std::error::Error for ServiceError {
 }
 
 impl From<ServiceError> for Outcome {
-    /// A service that can't be made is a transient failure: the database may be back in a minute.
+    /// Converts to a transient failure, since the cause, such as a database that is down, may be gone later.
     fn from(error: ServiceError) -> Self {
         Self::Failure(Failure::new(FailureCause::Dependency, chain(&error)))
     }

@@ -1,4 +1,4 @@
-//! Functions that make services: their parameters are their dependencies.
+//! Functions that create services. Their parameters are their dependencies.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::{Dependency, FromScope, Scope, ServiceError};
 use crate::attempt::outcome::OutcomeKind;
 use crate::contract::error::BoxError;
 
-/// An async, fallible function that makes a service: `async |pool: Arc<Pool>| pool.begin().await`.
+/// An async, fallible function that creates a service: `async |pool: Arc<Pool>| pool.begin().await`.
 ///
 /// It takes up to eight services and returns a `Result`.
 #[diagnostic::on_unimplemented(
@@ -21,17 +21,17 @@ use crate::contract::error::BoxError;
     note = "for a plain function that can't fail, use `scoped_fn`, `transient_fn` or `singleton_fn`"
 )]
 pub trait Factory<Parameters>: Send + Sync + 'static {
-    /// What it makes.
+    /// The service.
     type Service: Send + 'static;
 
-    /// What it takes.
+    /// Returns the services that the parameters take.
     fn dependencies(&self) -> Vec<Dependency>;
 
-    /// Resolves its parameters and makes the service.
+    /// Resolves the parameters and creates the service.
     fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Service, ServiceError>>;
 }
 
-/// A plain function that makes a service and can't fail: `|pool: Arc<Pool>| Repo::new(pool)`.
+/// An infallible plain function that creates a service: `|pool: Arc<Pool>| Repo::new(pool)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a constructor",
     label = "not a constructor",
@@ -39,17 +39,17 @@ pub trait Factory<Parameters>: Send + Sync + 'static {
     note = "its parameters are `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`"
 )]
 pub trait Construct<Parameters>: Send + Sync + 'static {
-    /// What it makes.
+    /// The service.
     type Service: Send + 'static;
 
-    /// What it takes.
+    /// Returns the services that the parameters take.
     fn dependencies(&self) -> Vec<Dependency>;
 
-    /// Resolves its parameters and makes the service.
+    /// Resolves the parameters and creates the service.
     fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Service, ServiceError>>;
 }
 
-/// An async function that ends a service's life: `async |pool: Arc<Pool>, outcome: OutcomeKind| pool.close().await`.
+/// An async function that disposes a service: `async |pool: Arc<Pool>, outcome: OutcomeKind| pool.close().await`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't dispose a service",
     label = "not a disposal",
@@ -57,7 +57,7 @@ pub trait Construct<Parameters>: Send + Sync + 'static {
             `async |file: Arc<File>, outcome: OutcomeKind| file.flush().await`"
 )]
 pub trait Disposal<Service>: Send + Sync + 'static {
-    /// Ends the service's life, told how the attempt ended.
+    /// Disposes the service. `outcome` is that of the attempt.
     fn dispose(&self, service: Service, outcome: OutcomeKind) -> BoxFuture<'static, Result<(), BoxError>>;
 }
 
@@ -133,7 +133,7 @@ factories! {
     (A, B, C, D, G, H, I, J)
 }
 
-/// Wraps what a factory makes, for a provider to keep.
+/// Wraps a factory's service as an [`Instance`](super::provider::Instance).
 pub(super) fn shared<T: Send + Sync + 'static>(service: T) -> super::provider::Instance {
     Arc::new(Arc::new(service))
 }

@@ -1,4 +1,4 @@
-//! What can be taken from a scope: by a job's `#[inject]` parameter, and by a factory's parameter.
+//! Values that a scope can inject, into a job's `#[inject]` parameter or a factory's parameter.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Dependency, Need, Scope, ServiceError, ServiceKey};
 use crate::attempt::context::JobContext;
 
-/// A value that a scope can give.
+/// A type that a scope can inject.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be injected",
     label = "not an injectable type",
@@ -21,15 +21,15 @@ use crate::attempt::context::JobContext;
     note = "a service must be `Send + Sync`: a trait says so with `trait Mailer: Send + Sync`"
 )]
 pub trait FromScope: Sized {
-    /// Which service this is, and how it's taken.
+    /// Returns the service, and how it is taken.
     fn dependency(key: Option<&'static str>) -> Dependency;
 
-    /// Borrows a singleton that is made already; whoever gets `None` takes it by [`from_scope`](Self::from_scope).
+    /// Borrows a singleton that exists already. If it returns `None`, the caller uses [`from_scope`](Self::from_scope).
     fn made<'a>(_scope: &'a Scope, _key: Option<&'static str>) -> Option<&'a Self> {
         None
     }
 
-    /// Takes it, and makes it first where that is due.
+    /// Takes the service, and creates it first if necessary.
     fn from_scope<'a>(
         scope: &'a Scope,
         key: Option<&'static str>,
@@ -68,7 +68,7 @@ impl<T: ?Sized + Send + Sync + 'static> FromScope for Option<Arc<T>> {
     }
 }
 
-/// The attempt itself.
+/// Injects the context of the attempt itself.
 impl FromScope for JobContext {
     fn dependency(_: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
@@ -82,7 +82,7 @@ impl FromScope for JobContext {
     }
 }
 
-/// The token that fires when the job should stop.
+/// Injects the token that fires when the job must stop.
 impl FromScope for CancellationToken {
     fn dependency(_: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
@@ -96,15 +96,15 @@ impl FromScope for CancellationToken {
     }
 }
 
-/// A word that tells several services of one type apart, as a type.
+/// A type that stands for a key, to distinguish several services of one type.
 pub trait Key: Send + Sync + 'static {
-    /// The word.
+    /// The key.
     const KEY: &'static str;
 }
 
-/// A service registered under a word, as a factory's parameter.
+/// A service that is registered under a key, as a factory's parameter.
 ///
-/// A job's parameter says `#[inject("replica")] pool: &Pool` instead.
+/// A job's parameter uses `#[inject("replica")] pool: &Pool` instead.
 ///
 /// ```
 /// # use queue_core::{Key, Keyed, Services};
@@ -124,7 +124,7 @@ pub trait Key: Send + Sync + 'static {
 pub struct Keyed<K, T: ?Sized>(Arc<T>, PhantomData<fn() -> K>);
 
 impl<K, T: ?Sized> Keyed<K, T> {
-    /// Gives the service.
+    /// Returns the service.
     #[must_use]
     pub fn service(&self) -> Arc<T> {
         self.0.clone()

@@ -1,10 +1,10 @@
-//! What a service is asked for by.
+//! The key by which a service is found.
 
 use std::any::TypeId;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// A type, and a word to tell several services of one type apart.
+/// A type, and an optional key that distinguishes several services of one type.
 #[derive(Clone, Copy)]
 pub struct ServiceKey {
     type_id: TypeId,
@@ -13,13 +13,13 @@ pub struct ServiceKey {
 }
 
 impl ServiceKey {
-    /// Names the service of a type, which may be a `dyn Trait`.
+    /// Creates the key of a type, which may be a `dyn Trait`.
     #[must_use]
     pub fn of<T: ?Sized + 'static>(key: Option<&'static str>) -> Self {
         Self { type_id: TypeId::of::<T>(), type_name: std::any::type_name::<T>(), key }
     }
 
-    /// Gives the type's name without module paths, and the word if there is one: `Pool("replica")`.
+    /// Returns the type's name without module paths, and the key if there is one: `Pool("replica")`.
     #[must_use]
     pub fn name(self) -> String {
         let name = without_paths(self.type_name);
@@ -34,7 +34,7 @@ impl ServiceKey {
     }
 }
 
-/// The name follows from the type, so neither it nor its length costs anything here.
+/// Compares the type and the key only, since the name follows from the type.
 impl PartialEq for ServiceKey {
     fn eq(&self, other: &Self) -> bool {
         self.type_id == other.type_id && self.key == other.key
@@ -62,7 +62,7 @@ impl fmt::Debug for ServiceKey {
     }
 }
 
-/// Drops each `module::` in front of a name: `alloc::sync::Arc<dyn app::Mailer>` is `Arc<dyn Mailer>`.
+/// Removes each `module::` from a name: `alloc::sync::Arc<dyn app::Mailer>` becomes `Arc<dyn Mailer>`.
 fn without_paths(name: &str) -> String {
     let mut short = String::with_capacity(name.len());
     let mut segment_start = 0;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_shown_without_its_module_paths() {
+    fn a_name_is_displayed_without_module_paths() {
         assert_eq!(without_paths("alloc::sync::Arc<dyn app::mail::Mailer>"), "Arc<dyn Mailer>");
         assert_eq!(without_paths("app::Cache<u64, std::string::String>"), "Cache<u64, String>");
         assert_eq!(ServiceKey::of::<std::path::PathBuf>(Some("out")).name(), "PathBuf(\"out\")");

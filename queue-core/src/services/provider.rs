@@ -1,4 +1,4 @@
-//! A registration: how one service is made, kept and disposed.
+//! A registration: how one service is created, kept and disposed.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -21,11 +21,11 @@ pub enum Lifetime {
     Scoped,
     /// One for each use.
     Transient,
-    /// One for each attempt, exclusive to the job and ended with the outcome.
+    /// One for each attempt. The job holds it exclusively, and it ends with the outcome.
     UnitOfWork,
 }
 
-/// A service of type `T`: an `Arc<T>`, whatever `T` is, behind `Any`.
+/// A service of any type `T`: an `Arc<T>` behind `Any`.
 pub(super) type Instance = Arc<dyn Any + Send + Sync>;
 
 pub(super) type Make =
@@ -53,7 +53,7 @@ impl Provider {
         Self { key, lifetime, dependencies, disposal: None, make, singleton: OnceCell::new() }
     }
 
-    /// Provides what exists already.
+    /// Creates the provider of an existing value.
     pub(super) fn ready(key: ServiceKey, instance: Instance) -> Self {
         let again = instance.clone();
         let make: Make = Box::new(move |_| {
@@ -63,18 +63,18 @@ impl Provider {
         Self { singleton: OnceCell::from(instance), ..Self::new(key, Lifetime::Singleton, Vec::new(), make) }
     }
 
-    /// Makes the service in this scope; a failure names it.
+    /// Creates the service in this scope. The error names the service.
     pub(super) async fn make(&self, scope: &Scope) -> Result<Instance, ServiceError> {
         (self.make)(scope).await.map_err(|error| error.within(self.key))
     }
 
-    /// Makes the process's one instance, or gives it. One that failed is tried again at the next use.
+    /// Returns the process's only instance, and creates it first if necessary. If that fails, the next use tries again.
     pub(super) async fn singleton(&self, services: &Services) -> Result<Instance, ServiceError> {
         let made = self.singleton.get_or_try_init(|| async {
             let scope = Scope::root(services.clone());
             match self.make(&scope).await {
                 Ok(instance) => {
-                    // What was made for it alone lives as long as it does.
+                    // Its dependencies that were created for it alone live as long as it does.
                     services.note_made(scope.take_made());
                     services.note_made(vec![(self.key, instance.clone())]);
                     Ok(instance)
@@ -97,7 +97,7 @@ impl Provider {
         self.singleton.get()
     }
 
-    /// Disposes an instance; a panic is an error like another.
+    /// Disposes an instance. A panic is converted to an error.
     pub(super) async fn dispose(&self, instance: Instance, outcome: OutcomeKind) -> Result<(), ServiceError> {
         let Some(disposal) = &self.disposal else {
             return Ok(());

@@ -15,38 +15,38 @@ use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
 use crate::contract::queue::Queue;
 
-/// The services of one attempt: made when first asked for, disposed in reverse order when the attempt ends.
+/// The services of one attempt: created at their first use, disposed in reverse order when the attempt ends.
 ///
-/// **Invariant:** nothing is made in a scope that was closed, so no service outlives its attempt unnoticed.
+/// **Invariant:** no service is created in a closed scope, so no service outlives its attempt unnoticed.
 pub struct Scope {
     origin: Origin,
-    /// A handful at most, so a list is searched faster than a map is made.
+    /// A few entries at most: searching a list costs less than creating a map.
     scoped: Mutex<Vec<(ServiceKey, Cell)>>,
-    /// What is to be disposed, in the order in which it was made.
+    /// The services to dispose, in order of creation.
     made: Mutex<Vec<(ServiceKey, Instance)>>,
     closed: AtomicBool,
 }
 
-/// Where a service is made once.
+/// Holds a service that is created once.
 type Cell = Arc<OnceCell<Instance>>;
 
 const CLOSED: &str = "the attempt has ended, and its scope with it";
 
-/// What a scope is of.
+/// The owner of a scope.
 enum Origin {
     Attempt(JobContext, Services),
-    /// The process, in which singletons are made.
+    /// The process, which owns the singletons.
     Root(Services),
 }
 
 impl Scope {
-    /// Opens the scope of an attempt.
+    /// Creates the scope of an attempt.
     #[must_use]
     pub fn open(context: JobContext, services: Services) -> Self {
         Self::of(Origin::Attempt(context, services))
     }
 
-    /// The scope in which singletons are made.
+    /// Creates the scope in which singletons are created.
     pub(super) fn root(services: Services) -> Self {
         Self::of(Origin::Root(services))
     }
@@ -55,17 +55,17 @@ impl Scope {
         Self { origin, scoped: Mutex::default(), made: Mutex::default(), closed: AtomicBool::new(false) }
     }
 
-    /// Disposes what was made, in reverse order and told the outcome, every one even if one fails or panics.
+    /// Disposes all created services with the outcome, in reverse order, even if one fails or panics.
     ///
-    /// After a failure the rest is told of a failure, since the attempt is one by then.
+    /// After a failed disposal, the remaining services get the outcome `Failure`, since the attempt has failed by then.
     ///
     /// # Errors
     ///
-    /// What each of those that failed said, the first one first.
+    /// The error of each disposal that failed, in order.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the rest undisposed.
+    /// If the future is dropped, the remaining services are not disposed.
     pub async fn close(&self, outcome: OutcomeKind) -> Result<(), Vec<ServiceError>> {
         self.shut();
         let mut outcome = outcome;
@@ -87,28 +87,28 @@ impl Scope {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Closes the scope if there is nothing to dispose, and tells whether that was so.
+    /// Closes the scope. Returns whether it has nothing to dispose.
     pub(crate) fn close_if_empty(&self) -> bool {
         self.shut()
     }
 
-    /// Takes what was made in a scope that is given up, to be disposed later.
+    /// Takes the services out of an abandoned scope, to be disposed later.
     pub(super) fn take_made(&self) -> Vec<(ServiceKey, Instance)> {
         std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets nothing more be made, and tells whether there is nothing to dispose.
+    /// Prevents the creation of more services. Returns whether there is nothing to dispose.
     fn shut(&self) -> bool {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         self.closed.store(true, Ordering::SeqCst);
         made.is_empty()
     }
 
-    /// Runs a blocking job on a thread where that does no harm.
+    /// Runs a blocking job on a blocking thread.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops waiting; the thread goes on.
+    /// If the future is dropped, the wait stops. The thread continues.
     pub fn run_blocking<'a>(
         &'a self,
         call: impl FnOnce() -> Outcome + Send + 'static,
@@ -154,7 +154,7 @@ impl Scope {
         unit.ok_or_else(|| ServiceError::because(name, "no unit of work of that type is registered"))
     }
 
-    /// Finds a singleton that was made before, without raising its count, which all threads share.
+    /// Returns a singleton that exists already, without incrementing its reference count, which all threads share.
     pub(super) fn made<T>(&self, key: Option<&'static str>) -> Option<&Arc<T>>
     where
         T: ?Sized + Send + Sync + 'static,
@@ -186,14 +186,14 @@ impl Scope {
     async fn make(&self, provider: &Provider) -> Result<Instance, ServiceError> {
         let instance = provider.make(self).await?;
         if provider.disposal.is_some() && !self.note(provider.key, &instance) {
-            // The attempt ended while this was made, so nobody else disposes it.
+            // The attempt ended while this was created, so no other code disposes it.
             provider.dispose(instance, OutcomeKind::Failure).await?;
             return Err(ServiceError::because(provider.key, CLOSED));
         }
         Ok(instance)
     }
 
-    /// Notes what is to be disposed; `false` if the scope was closed before.
+    /// Adds a service to dispose. Returns `false` if the scope is closed.
     fn note(&self, key: ServiceKey, instance: &Instance) -> bool {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let is_open = !self.closed.load(Ordering::SeqCst);
@@ -213,7 +213,7 @@ impl Scope {
         cell
     }
 
-    /// What every attempt has without registering it; a registration goes before.
+    /// Returns a service that every attempt has without a registration. A registration takes precedence.
     fn built_in(&self, key: ServiceKey) -> Option<Instance> {
         let Origin::Attempt(context, _) = &self.origin else { return None };
         if key.is_of::<JobContext>() {
@@ -228,7 +228,7 @@ impl Scope {
     }
 }
 
-/// Tells whether every attempt has this without anyone registering it.
+/// Returns whether every attempt has this service without a registration.
 pub(super) fn is_built_in(key: ServiceKey) -> bool {
     key.is_of::<JobContext>() || key.is_of::<CancellationToken>() || key.is_of::<dyn Queue>()
 }

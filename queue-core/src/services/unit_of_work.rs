@@ -1,4 +1,4 @@
-//! A service that a job has to itself, and that ends with the outcome.
+//! Units of work: services that one job holds exclusively, and that end with the outcome.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -10,10 +10,10 @@ use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 use super::provider::{Dispose, Instance};
 use super::{Dependency, Disposal, FromScope, Need, Scope, ServiceError, ServiceKey};
 
-/// The unit of work of an attempt, by `&mut`, for as long as this is held.
+/// Exclusive access to the unit of work of an attempt, by `&mut`, until it is dropped.
 ///
-/// `#[inject] tx: &mut Tx` takes it; the scope keeps the unit of work itself, so it ends with the outcome
-/// even where the job was dropped half-way.
+/// `#[inject] tx: &mut Tx` takes it. The scope keeps the unit of work itself, so that it ends with the outcome even if the job is
+/// dropped halfway.
 pub struct Exclusive<T>(OwnedMappedMutexGuard<Option<T>, T>);
 
 impl<T> Deref for Exclusive<T> {
@@ -57,7 +57,7 @@ impl<T: Send + 'static> FromScope for Exclusive<T> {
     }
 }
 
-/// What a scope keeps of a unit of work: it is taken out at its end.
+/// The unit of work as the scope stores it. It is taken out when it ends.
 pub(super) type Unit<T> = Mutex<Option<T>>;
 
 pub(super) fn keep<T: Send + 'static>(unit: T) -> Instance {
@@ -75,7 +75,7 @@ pub(super) fn ending<T: Send + 'static>(end: impl Disposal<T>) -> Dispose {
                 Some(unit) => end.dispose(unit, outcome),
                 None => Box::pin(async { Ok(()) }),
             },
-            // Only a blocking job that outlived its attempt can hold it; it drops it when its thread ends.
+            // Only a blocking job that outlived its attempt can hold it. That job drops it when its thread ends.
             Err(_) => Box::pin(async { Err("a thread that outlived the attempt still holds it".into()) }),
         }
     })

@@ -1,4 +1,4 @@
-//! Finds everything that's wrong with a graph of services, before anything runs.
+//! Finds all problems of a graph of services, before any job runs.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,15 +7,15 @@ use super::provider::{Lifetime, Provider};
 use super::scope::is_built_in;
 use super::{Dependency, Need, ServiceKey, Services};
 
-/// Everything that was found wrong, at once.
+/// All problems that were found, together.
 ///
-/// Its `Debug` is its text too, since that is what a `main` that returns it prints.
+/// Its `Debug` text equals its `Display` text, since a `main` that returns an error prints `Debug`.
 pub struct BuildError {
     problems: Vec<Problem>,
 }
 
 impl BuildError {
-    /// Gives the problems.
+    /// Returns the problems.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -25,7 +25,7 @@ impl BuildError {
     ///
     /// # Errors
     ///
-    /// All of them, each once.
+    /// All problems, without duplicates.
     pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         let mut seen = HashSet::new();
         let problems: Vec<_> =
@@ -50,12 +50,12 @@ impl fmt::Debug for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// One thing that is wrong, in a sentence that says what to do.
+/// One problem, as a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem(String);
 
 impl Problem {
-    /// Makes a problem of a sentence.
+    /// Creates a problem from a sentence.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Checks the registrations by themselves.
+/// Checks the registrations, without any job.
 pub(super) fn graph(providers: &[Provider]) -> Vec<Problem> {
     let graph = Graph { providers: providers.iter().map(|provider| (provider.key, provider)).collect() };
     let mut problems = duplicates(providers);
@@ -89,7 +89,7 @@ pub(super) fn graph(providers: &[Provider]) -> Vec<Problem> {
 }
 
 impl Services {
-    /// Checks what a job takes; `job` is its name.
+    /// Checks the dependencies of a job. `job` is its name.
     #[must_use]
     pub fn check(&self, job: &str, dependencies: &[Dependency]) -> Vec<Problem> {
         let graph =
@@ -110,7 +110,7 @@ impl Services {
     }
 }
 
-/// Who takes something: a job, or a factory.
+/// A job or a factory that takes a dependency.
 struct User {
     name: String,
     is_job: bool,
@@ -121,7 +121,7 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    /// Checks one thing that is taken.
+    /// Checks one dependency.
     fn check(&self, user: &User, taken: Dependency) -> Option<Problem> {
         let Dependency { key, need, parameter } = taken;
         let who = if user.is_job { format!("job `{}`", user.name) } else { format!("`{}`", user.name) };
@@ -149,7 +149,7 @@ impl Graph<'_> {
         }
     }
 
-    /// Finds a cycle through this provider, told once: from the one whose name comes first.
+    /// Finds a cycle through this provider. Only the provider of the cycle whose name sorts first reports it.
     fn cycle(&self, start: &Provider) -> Option<Problem> {
         let path = self.path(start, &|key| key == start.key, &|_| true)?;
         let first = path.iter().map(|key| key.name()).min()?;
@@ -161,7 +161,7 @@ impl Graph<'_> {
         })
     }
 
-    /// Finds what a singleton holds that lives shorter than itself.
+    /// Finds a service of a shorter lifetime that a singleton holds.
     fn captive(&self, start: &Provider) -> Option<Problem> {
         if start.lifetime != Lifetime::Singleton {
             return None;
@@ -170,7 +170,7 @@ impl Graph<'_> {
             Some(provider) => matches!(provider.lifetime, Lifetime::Scoped | Lifetime::UnitOfWork),
             None => is_built_in(key),
         };
-        // A singleton on the way is told of by itself.
+        // A singleton on the path is checked by itself.
         let through = |key: ServiceKey| {
             self.providers.get(&key).is_some_and(|provider| provider.lifetime == Lifetime::Transient)
         };
@@ -183,7 +183,7 @@ impl Graph<'_> {
         )))
     }
 
-    /// Finds the way from a provider to a key that fits, going on only through keys that may be passed.
+    /// Finds a path from a provider to a key that fits. The path continues only through keys that pass.
     fn path(
         &self,
         start: &Provider,
@@ -233,7 +233,7 @@ fn hint<'a>(key: ServiceKey, registered: impl Iterator<Item = &'a ServiceKey>) -
     }
 }
 
-/// Finds the name that was most likely meant; `None` if none is near.
+/// Returns the name that was most likely meant, or `None` if no name is similar.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = wanted.strip_prefix("dyn ").unwrap_or(wanted);
     let likeness = |name: &str| {
@@ -251,15 +251,15 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 mod tests {
     use super::*;
 
-    /// S4: a name is near that is spelled alike, or that holds what was wanted, be it ever so much longer.
+    /// S4: a name is near if it is spelled similarly, or if it contains the wanted name, however much longer it is.
     #[test]
-    fn a_name_is_near_that_is_alike_or_holds_what_was_wanted() {
+    fn a_similar_or_containing_name_is_the_nearest() {
         let table = [
             ("dyn Mailer", "dyn Mailers", true),
             ("dyn Mailer", "SmtpMailerOfTheWholeHouse", true),
             ("CachedPoolOfConnections", "Pool", true),
             ("dyn Mailer", "Connections", false),
-            // Two letters are in many names.
+            // Many names contain these two letters.
             ("Tx", "TxtRecordsOfTheDomain", false),
             ("Txt", "TxtRecordsOfTheDomain", true),
         ];
