@@ -1,8 +1,8 @@
-//! The executable contract: a queue as a pure, synchronous state machine.
+//! The contract in executable form: a queue as a pure, synchronous state machine.
 //!
-//! No I/O, no clock, no threads: the present instant is an argument of everything that depends on it.
-//! `MemoryQueue` is this table behind a lock and two semaphores, the testkit's queue is this table under a virtual clock,
-//! and the conformance suite compares every other backend with it, step by step.
+//! It has no I/O, no clock and no threads: each method that depends on the time takes the current instant as an argument.
+//! `MemoryQueue` is this table behind a lock and two semaphores. The testkit's queue is this table under a virtual clock.
+//! The conformance suite compares every other backend with it, step by step.
 
 mod admin;
 mod calendar;
@@ -40,17 +40,17 @@ use lane::Lane;
 use numbers::Numbers;
 use unique::UniqueKeys;
 
-/// What a table is made with.
+/// The configuration of a table.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TableConfig {
-    /// How many unfinished jobs there may be; `None` sets no bound.
+    /// The maximum number of unfinished jobs; `None` sets no bound.
     pub capacity: Option<u32>,
     /// How many finished jobs are kept.
     pub retention: Retention,
-    /// How large names, payloads, meta and batches may be.
+    /// The size limits.
     pub limits: Limits,
-    /// Makes the identities that this table gives differ from those of other tables.
+    /// A seed that makes the identities which this table creates differ from those of other tables.
     pub seed: u64,
 }
 
@@ -59,20 +59,20 @@ pub struct TableConfig {
 /// **Invariant:** a job is in exactly one index by its state: `due` if scheduled or retryable, its lane's `ready` if
 /// available, `leases` if executing, `finished` if completed, discarded or cancelled.
 ///
-/// Time MUST NOT run backwards from call to call; a table that is told an earlier instant takes the latest it knows.
+/// Time MUST NOT run backwards from call to call. If a call has an earlier instant, the table uses the latest that it knows.
 #[derive(Debug)]
 pub struct JobTable {
     config: TableConfig,
     now: Timestamp,
-    /// The last place in push order that was given.
+    /// The last number in push order.
     sequence: u64,
     entries: Slab<Entry>,
-    /// How many entries were removed since the table last gave memory back.
+    /// The number of entries removed since the table last released memory.
     removed: usize,
     identities: Identities,
     jobs: Numbers<JobName>,
     queues: Numbers<QueueName>,
-    /// That of each queue, by its number.
+    /// The lane of each queue, by the queue's number.
     lanes: Vec<Lane>,
     /// Scheduled and retryable jobs by the instant at which they become available.
     due: Calendar,
@@ -84,18 +84,18 @@ pub struct JobTable {
     unfinished: u64,
     /// Lanes whose number of ready jobs may have changed.
     changed: Vec<u32>,
-    /// The jobs that were discarded because their leases expired and that no caller has logged yet.
+    /// The jobs that were discarded because their leases expired, until a caller logs them.
     discarded: Vec<(JobId, JobName, u32)>,
 }
 
-/// How many entries are looked at before any of them is moved.
+/// How many entries are prefetched before the first of them is moved.
 const AT_ONCE: usize = 64;
 
-/// Where an entry is in the table.
+/// The index of an entry in the table.
 type Slot = u32;
 
 impl JobTable {
-    /// Makes an empty table.
+    /// Creates an empty table.
     #[must_use]
     pub fn new(config: TableConfig) -> Self {
         Self {
@@ -118,9 +118,9 @@ impl JobTable {
         }
     }
 
-    /// Lets time pass: what is due becomes available, and expired leases are void.
+    /// Advances the time: due jobs become available, and expired leases become void.
     ///
-    /// Every method that is told the time does this first.
+    /// Every method with a `now` argument does this first.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if self.due.first().is_some_and(|first| first.at <= self.now) {
@@ -135,7 +135,7 @@ impl JobTable {
         self.unique.advance(self.now);
     }
 
-    /// Makes available what is due, a few at a time.
+    /// Moves due jobs to the available state, in small batches.
     fn make_due_ready(&mut self) {
         loop {
             let mut due = SmallVec::<[Slot; AT_ONCE]>::new();
@@ -144,7 +144,7 @@ impl JobTable {
             {
                 due.push(first.slot);
             }
-            // They have lain for long, in any order: memory gives many at once sooner than one after the other.
+            // Prefetch: these entries are cold; touch all of them first so that the cache misses overlap.
             black_box(
                 due.iter()
                     .filter_map(|slot| self.entry(*slot))
@@ -165,7 +165,7 @@ impl JobTable {
         }
     }
 
-    /// Tells when time next changes something: a job becomes due or a lease expires.
+    /// Returns the instant of the next change by time alone: a job becomes due or a lease expires.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         let due = self.due.first().map(|place| place.at);
@@ -173,15 +173,15 @@ impl JobTable {
         due.into_iter().chain(lease).min()
     }
 
-    /// Tells how many jobs a claim of this queue would find now.
+    /// Returns how many jobs a claim of this queue would find now.
     #[must_use]
     pub fn ready(&self, queue: &QueueName) -> usize {
         let lane = self.queues.find(queue).and_then(|lane| self.lanes.get(lane as usize));
         lane.map_or(0, Lane::deliverable)
     }
 
-    /// Goes through the queues whose number of ready jobs may have changed since this was last called: by their numbers,
-    /// and how many jobs are ready.
+    /// Returns the queues whose number of ready jobs may have changed since the last call: for each, the queue's number and the
+    /// number of its ready jobs.
     pub fn drain_changed(&mut self) -> impl Iterator<Item = (usize, usize)> {
         let Self { changed, lanes, .. } = self;
         for lane in &*changed {
@@ -194,12 +194,12 @@ impl JobTable {
         changed.drain(..).filter_map(ready)
     }
 
-    /// Gives the number of a queue, which it keeps; they are given one after the other, from zero.
+    /// Returns the number of a queue, which never changes. Queues are numbered consecutively from zero.
     pub fn number(&mut self, queue: &QueueName) -> usize {
         self.lane(queue) as usize
     }
 
-    /// Finds a job's place.
+    /// Returns the slot of a job.
     fn slot(&self, id: JobId) -> Option<Slot> {
         self.identities.find(id, |slot| self.entries.get(slot as usize).map(|entry| entry.id))
     }
@@ -208,7 +208,7 @@ impl JobTable {
         self.entries.get(slot as usize)
     }
 
-    /// Gives a queue's lane, made at its first use.
+    /// Returns the lane of a queue, and creates it at the first use.
     fn lane(&mut self, queue: &QueueName) -> u32 {
         let lane = self.queues.number(queue);
         if lane as usize == self.lanes.len() {
@@ -223,7 +223,7 @@ impl JobTable {
         self.place(slot, state);
     }
 
-    /// Puts a job that is in no index into that of a state.
+    /// Inserts a job that is in no index into that of a state.
     fn place(&mut self, slot: Slot, state: State) {
         let Some(entry) = self.entries.get_mut(slot as usize) else {
             return;
@@ -253,7 +253,7 @@ impl JobTable {
         }
     }
 
-    /// Takes a job out of the index of its state.
+    /// Removes a job from the index of its state.
     fn leave(&mut self, slot: Slot) {
         let Some(entry) = self.entries.get(slot as usize) else {
             return;
@@ -273,7 +273,7 @@ impl JobTable {
                 finished.is_some_and(|finished| finished.remove(&entry.stamped(slot)))
             }
         };
-        // A job that has just been stored is in no index yet.
+        // A job that was just stored is in no index yet.
         if was_there {
             lane.count(entry.state, -1);
         }

@@ -1,4 +1,4 @@
-//! What operators do.
+//! The operations of operators.
 
 use std::collections::BinaryHeap;
 
@@ -13,13 +13,13 @@ use crate::contract::name::QueueName;
 use crate::contract::record::{JobRecord, State};
 
 impl JobTable {
-    /// Shows one job.
+    /// Returns one job.
     pub fn get(&mut self, now: Timestamp, id: JobId) -> Option<JobRecord> {
         self.advance(now);
         self.slot(id).and_then(|slot| self.record(slot))
     }
 
-    /// Shows a page of jobs, in push order. It looks at every job, so it's for people rather than for programs.
+    /// Returns a page of jobs, in push order. It visits every job, so it is meant for people, not for programs.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl JobTable {
     ) -> Result<JobPage, QueueError> {
         self.advance(now);
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        // The first jobs of the page and one more, by a heap that drops the last whenever it holds one too many.
+        // A max-heap of the first jobs of the page and one more. It drops its last job whenever it holds one too many.
         let mut first: BinaryHeap<(u64, Slot)> = BinaryHeap::new();
         for (slot, entry) in &self.entries {
             if entry.sequence > after && self.passes(filter, entry) {
@@ -56,7 +56,7 @@ impl JobTable {
         counts
     }
 
-    /// Cancels a waiting job, or asks for the end of an executing one.
+    /// Cancels a waiting job, or asks an executing job to stop.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl JobTable {
         Ok(Cancellation::Cancelled)
     }
 
-    /// Makes a finished or waiting job available now, with at least one attempt left.
+    /// Moves a finished or waiting job to the available state, with at least one attempt left.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl JobTable {
         Ok(())
     }
 
-    /// Removes a job.
+    /// Deletes a job.
     ///
     /// # Errors
     ///
@@ -133,12 +133,12 @@ impl JobTable {
         self.set_paused(queue, true);
     }
 
-    /// Takes deliveries from a queue up again.
+    /// Resumes deliveries from a queue.
     pub fn resume(&mut self, queue: &QueueName) {
         self.set_paused(queue, false);
     }
 
-    /// Removes finished jobs by age, at most `prune.limit` of them, and tells how many.
+    /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     pub fn prune(&mut self, now: Timestamp, prune: &Prune) -> u64 {
         self.advance(now);
         self.prune_finished(prune)
@@ -153,7 +153,7 @@ impl JobTable {
         }
     }
 
-    /// Gives a finished job that is to run again its unique key back.
+    /// Takes the unique key again for a finished job that will run again.
     fn take_key_back(&mut self, slot: Slot) -> Result<(), QueueError> {
         let Some(entry) = self.entry(slot) else {
             return Ok(());

@@ -1,47 +1,47 @@
-//! Jobs by the time at which they are due, of which there may be millions that come in any order.
+//! Jobs by the time at which they are due. There may be millions, inserted in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{Index, Place};
 use crate::contract::clock::Timestamp;
 
-/// A sorted set of places, of which only the nearest are kept in order.
+/// A sorted set of places, in which only the nearest places are kept in order.
 ///
-/// The others are put into spans of time as they come, which costs the same however many there are; a span is put in
-/// order when it's the next. There are never many spans: if there would be, each is made twice as wide.
+/// The other places are put into spans of time, at the same cost however many there are. A span is sorted when it becomes the
+/// next one. The number of spans is bounded: when it reaches the bound, each span is made twice as wide.
 ///
-/// **Invariant:** all that is due before `horizon` is near, all else is far; and nothing is far unless something is near.
+/// **Invariant:** all places before `horizon` are in `near`, all others in `far`; and `far` is empty if `near` is empty.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
     near: Index,
     far: BTreeMap<i64, Span>,
-    /// The first span that is far.
+    /// The number of the first span that is in `far`.
     horizon: i64,
-    /// A span is this power of two in microseconds, and [`SECOND`] more.
+    /// The width of a span, as a power of two in microseconds, less [`SECOND`].
     width: u32,
-    /// With more than so many near, and than [`CROWD`], all but the first span is made far.
+    /// If `near` has more places than this and more than [`CROWD`], all but its first span move to `far`.
     crowd: usize,
 }
 
-/// The narrowest span, of 2^20 µs.
+/// The narrowest span has 2^20 µs.
 const SECOND: u32 = 20;
 
-/// So many spans at most.
+/// The maximum number of spans.
 const SPANS: usize = 4096;
 
-/// So many may be near anyway.
+/// The number of places that may always be in `near`.
 const CROWD: usize = 2 * FEW;
 
-/// What is due in a span of time.
+/// The places of a span of time.
 #[derive(Debug)]
 enum Span {
-    /// In no order: a job that goes is searched for.
+    /// Not sorted: removing a place searches for it.
     Few(Vec<Place>),
-    /// In order, since there are many.
+    /// Sorted, since there are many.
     Many(BTreeSet<Place>),
 }
 
-/// A span with more than so many is in order.
+/// A span with more places than this is sorted.
 const FEW: usize = 2048;
 
 impl Calendar {
@@ -67,7 +67,7 @@ impl Calendar {
         }
     }
 
-    /// Leaves only the first span near, if there are more: jobs may have come before one that was alone.
+    /// Moves all but the first span of `near` to `far`. `near` may be wide because its first place was once the only one.
     fn thin_out(&mut self) {
         let Some(first) = self.near.first().map(|place| self.span(place.at)) else { return };
         let horizon = first.saturating_add(1);
@@ -85,7 +85,7 @@ impl Calendar {
         self.note_crowd();
     }
 
-    /// Notes how many are near, so that they are not moved away again before as many have come.
+    /// Sets the limit of `near` to twice its size, so that it is not thinned out again before it has doubled.
     fn note_crowd(&mut self) {
         self.crowd = 2 * self.near.len();
     }
@@ -94,7 +94,7 @@ impl Calendar {
         self.near.first()
     }
 
-    /// Takes the first out, if it's due by then.
+    /// Removes and returns the first place, if it is due at `now`.
     pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<Place> {
         let first = *self.near.first().filter(|first| first.at <= now)?;
         self.near.pop_first();
@@ -102,7 +102,7 @@ impl Calendar {
         Some(first)
     }
 
-    /// Removes a place, and tells whether it was there.
+    /// Removes a place. Returns whether it was there.
     pub(super) fn remove(&mut self, place: &Place) -> bool {
         let span = self.span(place.at);
         if span < self.horizon {
@@ -122,7 +122,7 @@ impl Calendar {
         at.as_micros() >> (SECOND + self.width)
     }
 
-    /// Puts the next span in order once nothing is near.
+    /// Moves the next span to `near` if `near` is empty.
     fn draw_near(&mut self) {
         if self.near.len() > 0 {
             return;
@@ -140,18 +140,18 @@ impl Calendar {
             Span::Many(places) => places.into_iter().for_each(|place| self.near.insert(place)),
         }
         if self.far.is_empty() {
-            // What comes later is told apart as finely as at first.
+            // `far` is empty, so later places can go into spans of the narrowest width again.
             self.horizon = self.horizon.saturating_mul(1 << self.width);
             self.width = 0;
         }
         self.note_crowd();
     }
 
-    /// Makes each span twice as wide.
+    /// Doubles the width of each span.
     fn widen(&mut self) {
         self.width += 1;
         let narrow = std::mem::take(&mut self.far);
-        // Of the two halves of a wide span, the one that is near may be it in part: then all of it is.
+        // If only half of the widened first span is in `near`, move all of it there.
         self.horizon = self.horizon.saturating_add(1) >> 1;
         for (span, places) in narrow {
             let wide = span >> 1;
@@ -226,14 +226,14 @@ mod tests {
         Place::at(Timestamp::from_micros(at), number, Slot::try_from(number).unwrap())
     }
 
-    /// Draws an instant: near or far, alone or among many, and now and then one that another has.
+    /// Draws a random instant: near or far, isolated or crowded, and sometimes equal to another one.
     fn instant(random: &mut Rng, spread: u32) -> i64 {
         let at = random.i64(-1_000..1_000_000) << random.u32(0..=spread);
         if random.u8(0..8) == 0 { at >> 30 << 30 } else { at }
     }
 
     #[test]
-    fn whatever_comes_and_goes_it_is_a_sorted_set() {
+    fn it_behaves_like_a_sorted_set() {
         for seed in 0..60 {
             let mut random = Rng::with_seed(seed);
             let (mut calendar, mut model) = (Calendar::default(), BTreeSet::new());
@@ -268,9 +268,9 @@ mod tests {
         }
     }
 
-    /// Jobs that come before one that was alone are not all near because of that.
+    /// `near` stays small, also when each job is due before all earlier ones.
     #[test]
-    fn few_are_near_whatever_came_first() {
+    fn near_stays_small_for_descending_instants() {
         let mut calendar = Calendar::default();
         let at = |number: u64| place(1_000_000 * (50_000 - i64::try_from(number).unwrap()), number);
 
@@ -283,9 +283,9 @@ mod tests {
         }
     }
 
-    /// A crowd that is due at one instant stays near while others come before it and go.
+    /// A crowd that is due at one instant is not moved each time a job before it comes and goes.
     #[test]
-    fn a_crowd_is_not_moved_for_each_that_comes_before_it() {
+    fn a_crowd_is_not_moved_for_each_earlier_job() {
         let mut calendar = Calendar::default();
         (0..20_000).for_each(|number| calendar.insert(place(1 << 40, number)));
         let mut moves = 0;
@@ -300,9 +300,9 @@ mod tests {
         assert!(moves <= 1, "the crowd was moved {moves} times");
     }
 
-    /// Jobs that are evenly far from one another make no more spans than there may be.
+    /// The number of spans is bounded, also for jobs at large equal distances.
     #[test]
-    fn there_are_never_many_spans() {
+    fn the_number_of_spans_is_bounded() {
         let mut calendar = Calendar::default();
 
         for number in 0..20_000 {
@@ -311,9 +311,9 @@ mod tests {
         }
     }
 
-    /// The first and the last instants are as any.
+    /// The first and the last instants are sorted like all others.
     #[test]
-    fn time_has_two_ends() {
+    fn the_first_and_last_instants_are_sorted() {
         let mut calendar = Calendar::default();
         let ends = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
         let places: Vec<_> = ends.into_iter().zip(0..).map(|(at, number)| place(at, number)).collect();
@@ -325,9 +325,9 @@ mod tests {
         assert_eq!(gone, places);
     }
 
-    /// Many that are due at one instant can be taken back one by one.
+    /// Many places at one instant can be removed one by one.
     #[test]
-    fn a_span_of_many_is_in_order() {
+    fn a_crowded_span_is_sorted() {
         let mut calendar = Calendar::default();
         calendar.insert(place(0, 0));
         let crowd = |number| place(1 << 40, number);

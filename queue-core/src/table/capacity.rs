@@ -1,4 +1,4 @@
-//! How much room there is.
+//! The capacity of a bounded table.
 
 use std::collections::HashSet;
 
@@ -8,28 +8,28 @@ use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::job::NewJob;
 
 impl JobTable {
-    /// Counts the unfinished jobs: those that take up room.
+    /// Returns the number of unfinished jobs, which use up capacity.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
     }
 
-    /// Tells how many more jobs fit; `None` where there is no bound.
+    /// Returns how many more jobs fit, or `None` if there is no bound.
     ///
-    /// Followups may have gone beyond the bound, and then it is zero until enough jobs have finished.
+    /// Followups may have exceeded the bound; then it is zero until enough jobs have finished.
     #[must_use]
     pub fn room(&self) -> Option<u64> {
         self.config.capacity.map(|capacity| u64::from(capacity).saturating_sub(self.unfinished))
     }
 
-    /// Tells how many jobs of a batch would be stored: those whose identity and unique key nobody has yet.
+    /// Returns how many jobs of a batch would be stored: those whose identity and unique key are free.
     #[must_use]
     pub fn room_needed(&mut self, now: Timestamp, jobs: &[NewJob]) -> usize {
         self.advance(now);
         if jobs.iter().all(|job| job.id.is_none() && job.unique.is_none()) {
             return jobs.len();
         }
-        // Only what is stored takes its identity and its key from those behind it.
+        // Only a job that is stored takes its identity and its key from later jobs of the batch.
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         let stored = jobs.iter().filter(|job| {
             if job.id.is_some_and(|id| self.slot(id).is_some() || ids.contains(&id)) {

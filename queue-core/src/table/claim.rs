@@ -1,4 +1,4 @@
-//! How ready jobs are leased.
+//! Leases ready jobs.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::contract::queue::{Delivery, Demand};
 use crate::contract::record::State;
 
 impl JobTable {
-    /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.
+    /// Leases up to `demand.max` ready jobs, from the demand's queues in their order.
     ///
-    /// It never waits: nothing ready is an empty answer.
+    /// It never waits. If no job is ready, it returns an empty list.
     pub fn claim(&mut self, now: Timestamp, demand: &Demand) -> Vec<Delivery> {
         self.advance(now);
         let mut deliveries = Vec::new();
@@ -23,7 +23,7 @@ impl JobTable {
         deliveries
     }
 
-    /// Leases up to `max` jobs of one queue that are ready as of the instant to which time was last advanced.
+    /// Leases up to `max` jobs of one queue that are ready at the instant to which the table was last advanced.
     pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
         let Some(lane) = self.queues.find(queue) else {
             return;
@@ -36,7 +36,7 @@ impl JobTable {
         }
     }
 
-    /// Takes the first ready job out of its lane; it's to be put into another index.
+    /// Removes and returns the first ready job of a lane. The caller inserts it into another index.
     fn pop_ready(&mut self, index: u32) -> Option<Slot> {
         let lane = self.lanes.get_mut(index as usize).filter(|lane| !lane.is_paused)?;
         let slot = lane.ready.pop_first()?.slot;

@@ -11,14 +11,14 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{AttemptError, JobRecord, State};
 use crate::contract::unique::Unique;
 
-/// A job as the table keeps it; what few jobs have is apart, since there may be millions.
+/// A job as the table stores it. Rare fields are stored separately, since there may be millions of jobs.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: JobId,
-    /// Its place in push order.
+    /// The number in push order.
     pub(super) sequence: u64,
     pub(super) body: Body,
-    /// The number of its name.
+    /// The number of the job's name.
     pub(super) name: u32,
     pub(super) lane: u32,
     pub(super) state: State,
@@ -28,9 +28,9 @@ pub(super) struct Entry {
     pub(super) fence: Fence,
     pub(super) pushed_at: Timestamp,
     pub(super) run_at: Timestamp,
-    /// Means something once the fence is above zero.
+    /// The instant of the last claim. Meaningless while the fence is zero.
     pub(super) claimed_at: Timestamp,
-    /// When the lease expires, of an executing job; when it finished, of a finished one.
+    /// When the lease expires, if the job is executing; when the job finished, if it is finished.
     pub(super) stamp: Timestamp,
     pub(super) extras: Option<Box<Extras>>,
 }
@@ -40,27 +40,27 @@ pub(super) struct Extras {
     pub(super) meta: Meta,
     pub(super) unique: Option<Box<Unique>>,
     pub(super) errors: Vec<AttemptError>,
-    /// Why it was cancelled, or is to be.
+    /// Why the job was cancelled, or is to be cancelled.
     pub(super) cancel_reason: Option<String>,
 }
 
 impl Entry {
-    /// Where it stands among the ready jobs of its queue.
+    /// Returns its place among the ready jobs of its queue.
     pub(super) fn ready(&self, slot: Slot) -> Place {
         Place { rank: self.priority, at: self.run_at, sequence: self.sequence, slot }
     }
 
-    /// Where it stands among those that wait for their time.
+    /// Returns its place among the jobs that wait until they are due.
     pub(super) fn due(&self, slot: Slot) -> Place {
         Place::at(self.run_at, self.sequence, slot)
     }
 
-    /// Where it stands among those whose lease expires, or that have finished.
+    /// Returns its place among the executing jobs by expiry, or among the finished jobs.
     pub(super) fn stamped(&self, slot: Slot) -> Place {
         Place::at(self.stamp, self.sequence, slot)
     }
 
-    /// Reads from all that moving and leasing it will need.
+    /// Reads all memory that moving and leasing the job will need, to prefetch its cache lines.
     pub(super) fn touch(&self) -> usize {
         self.body.touch() ^ self.sequence as usize ^ self.stamp.as_micros() as usize
     }
@@ -81,7 +81,7 @@ impl Entry {
         self.extras.as_ref()?.unique.as_deref()
     }
 
-    /// Adds to the history of errors, and keeps the newest.
+    /// Adds an error to the history, and keeps the newest ones.
     pub(super) fn note_error(&mut self, at: Timestamp, message: String) {
         let attempt = self.attempt;
         let errors = &mut self.extras().errors;

@@ -1,4 +1,4 @@
-//! Which job has which identity.
+//! The identities of jobs.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use crate::contract::id::JobId;
 
 /// Finds jobs by identity.
 ///
-/// An identity that the table makes itself names the job's slot, so that finding it is an index rather than a hash:
-/// with millions of jobs that is the difference between touching one cache line and touching three.
-/// Identities that callers chose are looked up in a map.
+/// An identity that the table creates contains the job's slot, so finding the job takes an index access, not a hash lookup.
+/// With millions of jobs, that touches one cache line instead of three.
+/// Identities that callers chose are stored in a map.
 #[derive(Debug)]
 pub(super) struct Identities {
     seed: u64,
@@ -21,7 +21,7 @@ impl Identities {
         Self { seed, chosen: HashMap::new() }
     }
 
-    /// Makes the identity of the job with this place in push order: a UUID of version 8 that sorts by it.
+    /// Creates the identity of the job with this number in push order: a UUID of version 8 that sorts by the number.
     pub(super) fn mint(&self, sequence: u64, slot: Slot) -> JobId {
         const VERSION: u128 = 8 << 76;
         const VARIANT: u128 = 2 << 62;
@@ -31,7 +31,7 @@ impl Identities {
         JobId::from_u128(time | VERSION | high | VARIANT | low)
     }
 
-    /// Finds a job; `id_at` tells which identity, if any, is at a slot.
+    /// Returns the slot of a job. `id_at` returns the identity at a slot, if there is one.
     pub(super) fn find(&self, id: JobId, id_at: impl Fn(Slot) -> Option<JobId>) -> Option<Slot> {
         let named = u32::try_from(id.as_u128() >> 30 & 0xffff_ffff).ok()?;
         if id_at(named) == Some(id) {
@@ -63,9 +63,9 @@ mod tests {
 
     const SEED: u64 = 0xffff_fdbf_dbfd_babc;
 
-    /// An identity that a table makes is a UUID of version 8: its place in push order, and the seed around its slot.
+    /// An identity that a table creates is a UUID of version 8: its number in push order, and the seed around its slot.
     #[test]
-    fn a_minted_identity_is_a_uuid_of_its_place_its_slot_and_the_seed() {
+    fn a_minted_identity_is_a_uuid_of_its_number_its_slot_and_the_seed() {
         let identities = Identities::new(SEED);
 
         let id = identities.mint(0x7_0123_4567_89ab, 0x8000_0003);
@@ -75,9 +75,9 @@ mod tests {
         assert_eq!(uuid.to_string(), "01234567-89ab-8abc-a000-0000dbfdbfdb");
     }
 
-    /// Identities sort by their place in push order, whatever the slots that they name.
+    /// Identities sort by their number in push order, independently of their slots.
     #[test]
-    fn minted_identities_sort_by_their_place_in_push_order() {
+    fn minted_identities_sort_by_push_order() {
         let identities = Identities::new(SEED);
 
         let ids = [(1, 9), (2, 8), (0xffff, 7), (0x1_0000_0000, 0), (0xffff_ffff_ffff, u32::MAX)]
@@ -86,9 +86,9 @@ mod tests {
         assert!(ids.is_sorted(), "{ids:?}");
     }
 
-    /// What identities that callers chose have taken goes back with the jobs.
+    /// The map of chosen identities releases its memory when the jobs are gone.
     #[test]
-    fn chosen_identities_give_their_memory_back() {
+    fn memory_of_chosen_identities_is_released() {
         let mut identities = Identities::new(SEED);
         let ids = || (0..5000).map(JobId::from_u128);
         ids().zip(0..).for_each(|(id, slot)| identities.choose(id, slot));

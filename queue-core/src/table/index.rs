@@ -1,4 +1,4 @@
-//! Jobs in an order, of which most come at its end and go from its beginning.
+//! A sorted set of jobs. Most are inserted at its end and removed at its beginning.
 
 use std::collections::{BTreeSet, VecDeque, btree_set, vec_deque};
 use std::iter::Chain;
@@ -6,7 +6,7 @@ use std::iter::Chain;
 use super::Slot;
 use crate::contract::clock::Timestamp;
 
-/// Where a job stands: by rank, then time, then push order.
+/// The position of a job: by rank, then time, then push order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) rank: i32,
@@ -16,7 +16,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A place among jobs that have no rank.
+    /// Creates the position of a job that has no rank.
     pub(super) fn at(at: Timestamp, sequence: u64, slot: Slot) -> Self {
         Self { rank: 0, at, sequence, slot }
     }
@@ -28,22 +28,22 @@ impl Place {
 
 /// A sorted set of places.
 ///
-/// A job that comes behind all others, as nearly each does, is put at the end of a line, where it costs a fraction of what
-/// it would in a tree; the others are kept in a tree.
+/// A place behind all others, as nearly every place is, is appended to a line, at a fraction of the cost of a tree. The other
+/// places are kept in a tree.
 ///
-/// **Invariant:** the line is in order, and neither its first nor its last is one that has gone.
+/// **Invariant:** the line is sorted, and neither its first nor its last place is a removed one.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     line: VecDeque<Place>,
-    /// How many in the line have gone.
+    /// The number of removed places in the line.
     gone: usize,
     rest: BTreeSet<Place>,
 }
 
-/// What a job leaves in the line when it goes from the middle.
+/// Marks a place that was removed from the middle of the line.
 const GONE: Slot = Slot::MAX;
 
-/// A line that has room for so many gives memory back when it's nearly empty.
+/// A line with more capacity than this releases memory when it is nearly empty.
 const WORTH_IT: usize = 4096;
 
 impl Index {
@@ -72,7 +72,7 @@ impl Index {
         Some(first)
     }
 
-    /// Removes a place, and tells whether it was there.
+    /// Removes a place. Returns whether it was there.
     pub(super) fn remove(&mut self, place: &Place) -> bool {
         if self.line.front() == Some(place) {
             self.line.pop_front();
@@ -91,7 +91,7 @@ impl Index {
         self.rest.remove(place)
     }
 
-    /// Takes what has gone off the ends, and out of the middle once it's most of the line.
+    /// Drops removed places at both ends, and in the middle once they are most of the line.
     fn trim(&mut self) {
         if self.gone > 0 {
             while self.line.pop_front_if(|first| first.slot == GONE).is_some() {
@@ -116,7 +116,7 @@ impl IntoIterator for Index {
     type Item = Place;
     type IntoIter = Chain<vec_deque::IntoIter<Place>, btree_set::IntoIter<Place>>;
 
-    /// Gives all places, in no order.
+    /// Returns all places, in no order.
     fn into_iter(mut self) -> Self::IntoIter {
         self.line.retain(|place| place.slot != GONE);
         self.line.into_iter().chain(self.rest)
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_and_goes_it_is_a_sorted_set() {
+    fn it_behaves_like_a_sorted_set() {
         for seed in 0..200 {
             let mut random = Rng::with_seed(seed);
             let (mut index, mut model) = (Index::default(), BTreeSet::new());
@@ -152,7 +152,7 @@ mod tests {
                         assert_eq!(index.remove(&gone), model.remove(&gone));
                         assert!(!index.remove(&gone), "it was removed twice");
                         if random.bool() {
-                            // Given back, it's where it was.
+                            // Inserted again, it is in its old place.
                             index.insert(gone);
                             model.insert(gone);
                         }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_from_the_middle_and_what_was_a_burst_leave_no_memory_behind() {
+    fn memory_of_removed_places_is_released() {
         let mut index = Index::default();
         for number in 0..100_000 {
             index.insert(place(0, number));

@@ -8,11 +8,11 @@ use crate::contract::record::State;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) name: QueueName,
-    /// Whether somebody has pushed to it or paused it, rather than only waited for its jobs.
+    /// Whether a job was pushed to the queue or the queue was paused. A queue that was only waited for is not counted.
     pub(super) is_used: bool,
     pub(super) is_paused: bool,
     pub(super) is_changed: bool,
-    /// By priority, then `run_at`, then push order.
+    /// The ready jobs, by priority, then `run_at`, then push order.
     pub(super) ready: Index,
     counts: [u64; State::ALL.len()],
 }
@@ -29,7 +29,7 @@ impl Lane {
         }
     }
 
-    /// How many jobs a claim would find.
+    /// Returns how many jobs a claim would find.
     pub(super) fn deliverable(&self) -> usize {
         if self.is_paused { 0 } else { self.ready.len() }
     }

@@ -1,4 +1,4 @@
-//! What becomes of a lease: it's renewed, or it expires.
+//! Renews and expires leases.
 
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
@@ -30,20 +30,21 @@ impl JobTable {
     }
 
     /// Removes and returns the jobs that were discarded since the last call because their leases expired, each with its name
-    /// and its number of attempts: for [`log_discard`](crate::contract::lease::log_discard), once no lock is held.
+    /// and its number of attempts. The caller passes them to [`log_discard`](crate::contract::lease::log_discard), without a
+    /// lock.
     pub fn take_discarded(&mut self) -> Vec<(JobId, JobName, u32)> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Finds the job of a lease that still holds.
+    /// Returns the job of a lease that still holds.
     pub(super) fn held(&self, lease: &Lease) -> Option<Slot> {
         let slot = self.slot(lease.job)?;
         let entry = self.entry(slot)?;
         (entry.state == State::Executing && entry.fence == lease.fence).then_some(slot)
     }
 
-    /// Takes a job back from a worker that is presumed dead. The attempt counts, and it ended when its lease did,
-    /// however late that's noticed.
+    /// Ends the lease of a worker that is presumed dead. The attempt counts, and it ended when its lease expired, however late
+    /// the table notices that.
     pub(super) fn expire(&mut self, slot: Slot) {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
         let (attempt, max, expired_at) = (entry.attempt, entry.max_attempts, entry.stamp);

@@ -4,21 +4,21 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
-/// Names by number, one after the other from zero, so that each of millions of jobs has a number rather than a name.
+/// Names with consecutive numbers from zero, so that each of millions of jobs stores a number instead of a name.
 ///
-/// A name that was numbered keeps its number for as long as the table lives.
+/// A name keeps its number for as long as the table lives.
 #[derive(Debug)]
 pub(super) struct Numbers<N> {
     names: Vec<N>,
     numbers: FxHashMap<N, u32>,
-    /// The number that was last given.
+    /// The number that was returned last.
     last: u32,
 }
 
 impl<N: Clone + Eq + Hash> Numbers<N> {
-    /// Gives a name's number.
+    /// Returns the number of a name, and creates it at the first use.
     pub(super) fn number(&mut self, name: &N) -> u32 {
-        // Mostly it's the same as last time, which is faster to see than to look up.
+        // The name is mostly the same as last time. Comparing is faster than a lookup.
         if self.name(self.last) == Some(name) {
             return self.last;
         }
@@ -34,7 +34,7 @@ impl<N: Clone + Eq + Hash> Numbers<N> {
         self.last
     }
 
-    /// Gives the number of a name that has one.
+    /// Returns the number of a name, if it has one.
     pub(super) fn find(&self, name: &N) -> Option<u32> {
         self.numbers.get(name).copied()
     }
@@ -56,7 +56,7 @@ mod tests {
     use crate::contract::name::JobName;
 
     #[test]
-    fn a_name_keeps_its_number_whatever_comes_between() {
+    fn a_name_keeps_its_number() {
         let mut numbers = Numbers::default();
         let names = ["a", "b", "a", "c", "b", "b"].map(JobName::new);
 

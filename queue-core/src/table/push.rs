@@ -1,4 +1,4 @@
-//! How a job is stored.
+//! Stores jobs.
 
 use super::entry::{Entry, Extras};
 use super::{JobTable, Slot};
@@ -16,13 +16,13 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Invalid` where a job is beyond a limit or a batch larger than the bound, `Full` where there is no room now.
+    /// `Invalid` if a job exceeds a limit or the batch is larger than the bound; `Full` if there is no capacity now.
     pub fn push(&mut self, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check(now, &jobs)?;
         Ok(jobs.into_iter().map(|job| self.store(job)).collect())
     }
 
-    /// Stores one job, without the lists that a batch takes.
+    /// Stores one job, without the lists that a batch needs.
     ///
     /// # Errors
     ///
@@ -39,7 +39,7 @@ impl JobTable {
         self.check_capacity(now, jobs)
     }
 
-    /// Fails for a delay that leads past the end of time.
+    /// Returns an error if a delay leads past [`Timestamp::MAX`].
     pub(super) fn check_schedules(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         for (index, job) in jobs.iter().enumerate() {
             if let Schedule::After(delay) = job.schedule
@@ -55,7 +55,7 @@ impl JobTable {
         Ok(())
     }
 
-    /// Stores one job that was checked, unless its identity or its unique key is taken.
+    /// Stores one checked job, unless its identity or its unique key is taken.
     #[inline]
     pub(super) fn store(&mut self, job: NewJob) -> Receipt {
         if let Some(id) = job.id.filter(|id| self.slot(*id).is_some()) {
@@ -73,7 +73,7 @@ impl JobTable {
         Receipt::Stored(self.insert(job))
     }
 
-    /// Tells whether an attempt of the job was counted; one that has gone counts as started.
+    /// Returns whether an attempt of the job was counted. A job that is gone counts as started.
     pub(super) fn has_started(&self, id: JobId) -> bool {
         let entry = self.slot(id).and_then(|slot| self.entry(slot));
         entry.is_none_or(|entry| entry.state.is_finished() || entry.attempt > 0)
@@ -128,7 +128,7 @@ impl JobTable {
         self.place_at(slot, run_at, State::Scheduled);
     }
 
-    /// Makes a job available at an instant; until then it is `waiting`. One that is past means now.
+    /// Moves a job to the available state at an instant. Until then its state is `waiting`. An instant in the past means now.
     pub(super) fn wait_until(&mut self, slot: Slot, at: Timestamp, waiting: State) {
         self.leave(slot);
         self.place_at(slot, at, waiting);

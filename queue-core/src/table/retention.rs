@@ -5,42 +5,42 @@ use crate::contract::admin::Prune;
 use crate::contract::clock::Timestamp;
 use crate::contract::record::State;
 
-/// How many finished jobs of each state a table keeps; of more, the oldest go.
+/// How many finished jobs of each state a table keeps. If there are more, it removes the oldest.
 ///
 /// Completed jobs that are not kept are still counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// How many completed jobs are kept.
+    /// The maximum number of completed jobs.
     pub completed: usize,
-    /// How many discarded jobs are kept.
+    /// The maximum number of discarded jobs.
     pub discarded: usize,
-    /// How many cancelled jobs are kept.
+    /// The maximum number of cancelled jobs.
     pub cancelled: usize,
 }
 
 impl Retention {
-    /// Keeps everything until it is pruned.
+    /// Keeps all finished jobs until they are pruned.
     #[must_use]
     pub const fn everything() -> Self {
         Self { completed: usize::MAX, discarded: usize::MAX, cancelled: usize::MAX }
     }
 
-    /// Sets how many completed jobs are kept.
+    /// Sets the maximum number of completed jobs.
     #[must_use]
     pub const fn completed(mut self, count: usize) -> Self {
         self.completed = count;
         self
     }
 
-    /// Sets how many discarded jobs are kept.
+    /// Sets the maximum number of discarded jobs.
     #[must_use]
     pub const fn discarded(mut self, count: usize) -> Self {
         self.discarded = count;
         self
     }
 
-    /// Sets how many cancelled jobs are kept.
+    /// Sets the maximum number of cancelled jobs.
     #[must_use]
     pub const fn cancelled(mut self, count: usize) -> Self {
         self.cancelled = count;
@@ -57,7 +57,7 @@ impl Retention {
     }
 }
 
-/// Counts completed jobs and keeps none; keeps the newest 10,000 discarded and the newest 10,000 cancelled ones.
+/// Keeps no completed jobs, which are only counted, and the newest 10,000 discarded and 10,000 cancelled ones.
 impl Default for Retention {
     fn default() -> Self {
         Self { completed: 0, discarded: 10_000, cancelled: 10_000 }
@@ -65,12 +65,12 @@ impl Default for Retention {
 }
 
 impl JobTable {
-    /// Ends a job's life now.
+    /// Finishes a job now.
     pub(super) fn finish(&mut self, slot: Slot, state: State) {
         self.finish_at(slot, state, self.now);
     }
 
-    /// Ends a job's life at an instant: now, or when its last lease expired.
+    /// Finishes a job at an instant: now, or when its last lease expired.
     pub(super) fn finish_at(&mut self, slot: Slot, state: State, at: Timestamp) {
         self.leave(slot);
         let Some(entry) = self.entries.get_mut(slot as usize) else {
@@ -102,7 +102,7 @@ impl JobTable {
         }
     }
 
-    /// Removes finished jobs that are old enough, the longest finished first, whatever their state.
+    /// Removes finished jobs that are old enough, in the order in which they finished, across all states.
     pub(super) fn prune_finished(&mut self, prune: &Prune) -> u64 {
         let mut pruned = 0;
         while pruned < prune.limit {
@@ -113,7 +113,7 @@ impl JobTable {
         pruned as u64
     }
 
-    /// Finds the job that finished first of those that are old enough.
+    /// Returns the job that finished first among those that are old enough.
     fn longest_finished(&self, prune: &Prune) -> Option<Slot> {
         let oldest = State::ALL.into_iter().filter_map(|state| {
             let age = prune.age(state)?;
@@ -132,7 +132,7 @@ impl JobTable {
         self.drop_entry(slot);
     }
 
-    /// Forgets a job that is in no index any more.
+    /// Drops a job that is no longer in an index.
     fn drop_entry(&mut self, slot: Slot) {
         if let Some(entry) = self.entries.try_remove(slot as usize) {
             self.identities.forget(entry.id);
@@ -141,7 +141,7 @@ impl JobTable {
         }
     }
 
-    /// Gives memory back once a burst is over: as seldom as makes its cost a constant share of each removal's.
+    /// Releases memory after a burst. It does so rarely, so that its cost is a constant share of each removal's.
     fn give_memory_back(&mut self) {
         const WORTH_IT: usize = 4096;
         let (used, capacity) = (self.entries.len(), self.entries.capacity());
@@ -184,10 +184,11 @@ mod tests {
         table.settle(NOW, ends).expect("nothing follows");
     }
 
-    /// Memory goes back when a burst has ended, or once as many jobs have gone as it had room for and few are left.
+    /// Memory is released when the table is empty after a burst, or when few jobs are left and as many were removed as it had
+    /// room for.
     #[test]
-    fn memory_is_given_back_seldom_and_in_the_end() {
-        // How many were stored and how many of them stay, how many came and went later, and how many there is room for.
+    fn memory_is_released_rarely_and_at_the_end() {
+        // Jobs stored, jobs of them that stay, jobs that come and go later, and the capacity at the end.
         let cases = [
             (4096, 0, 0, 4096),
             (8192, 0, 0, 0),

@@ -1,4 +1,4 @@
-//! How attempts end.
+//! Ends attempts.
 
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
@@ -11,7 +11,7 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Invalid` if a followup is beyond a limit: then nothing was applied.
+    /// `Invalid` if a followup exceeds a limit; then no settlement is applied.
     pub fn settle(
         &mut self,
         now: Timestamp,
@@ -29,7 +29,7 @@ impl JobTable {
         };
         self.apply(slot, settlement.transition);
         for followup in settlement.followups {
-            // A followup whose unique key is taken is not stored, and that is no error.
+            // A followup whose unique key is held is not stored. That is not an error.
             let _: crate::contract::queue::Receipt = self.store(followup);
         }
         Settled::Applied
@@ -62,7 +62,7 @@ impl JobTable {
                 entry.extras().cancel_reason = Some(reason);
                 self.finish(slot, State::Cancelled);
             }
-            // A requested cancel turns every end that would have it run again into this one.
+            // A requested cancellation replaces every transition after which the job would run again.
             Transition::Retry { .. } | Transition::Snooze { .. } | Transition::Release if cancelled => {
                 self.finish(slot, State::Cancelled);
             }

@@ -1,4 +1,4 @@
-//! Which job holds which unique key.
+//! The holders of unique keys.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,14 +7,14 @@ use crate::contract::id::JobId;
 use crate::contract::name::JobName;
 use crate::contract::unique::Unique;
 
-/// A key belongs to a kind of job.
+/// Keys are compared within a job name.
 type Key = (JobName, String);
 
-/// The keys that are held, and until when those of finished jobs are.
+/// The keys that are held, and the ends of the windows of finished jobs.
 #[derive(Debug, Default)]
 pub(super) struct UniqueKeys {
     holders: HashMap<Key, Holder>,
-    /// Windows by their end, of finished jobs only.
+    /// The windows of finished jobs, by their ends.
     windows: BTreeSet<(Timestamp, JobName, String)>,
 }
 
@@ -25,7 +25,7 @@ struct Holder {
 }
 
 impl UniqueKeys {
-    /// Tells which job holds a key.
+    /// Returns the job that holds a key.
     pub(super) fn holder(&self, name: &JobName, unique: &Unique) -> Option<JobId> {
         if self.holders.is_empty() {
             return None;
@@ -33,7 +33,7 @@ impl UniqueKeys {
         self.holders.get(&(name.clone(), unique.key.clone())).map(|holder| holder.job)
     }
 
-    /// Gives a key to a job; the newest holder is the one that counts.
+    /// Sets the holder of a key. It replaces an earlier holder.
     pub(super) fn hold(&mut self, name: &JobName, unique: &Unique, job: JobId, pushed_at: Timestamp) {
         let until = unique.window.map_or(pushed_at, |window| pushed_at.saturating_add(window));
         let before = self.holders.insert((name.clone(), unique.key.clone()), Holder { job, until });
@@ -42,7 +42,7 @@ impl UniqueKeys {
         }
     }
 
-    /// Frees the key of a job that finished, at once or at its window's end.
+    /// Frees the key of a finished job, now or at the end of its window.
     pub(super) fn finish(&mut self, name: &JobName, unique: &Unique, job: JobId, now: Timestamp) {
         let key = (name.clone(), unique.key.clone());
         match self.holders.get(&key) {
@@ -65,7 +65,7 @@ impl UniqueKeys {
         }
     }
 
-    /// Ends the windows that are over.
+    /// Frees the keys whose windows have ended.
     pub(super) fn advance(&mut self, now: Timestamp) {
         while let Some((until, _, _)) = self.windows.first() {
             if *until > now {
