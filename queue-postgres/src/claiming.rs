@@ -1,10 +1,35 @@
-//! The lane that claims: claims share a trip to the server.
+//! The claim task: runs the claims of all callers in shared statements.
 //!
-//! Those that find nothing wait here, in the order in which they came, until something is pushed, here or by others who say
-//! so, until something is due, or until it's time to look.
+//! A claim that finds no job waits here, in the order of arrival, until this process or a notification wakes the task,
+//! until a job becomes due or a lease expires, or until the next poll.
 //!
-//! **Invariants:** one trip is one transaction, and nobody is answered before its commit. Nobody is told that there is
-//! nothing but after a look from the very beginning.
+//! # Tasks and shared state
+//!
+//! The task alone owns its connection, the waiting claims and the scan starts. It receives [`Message`]s over an unbounded
+//! channel, sends releases to the settle task, and reads [`Hearing`].
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | a caller | the claim task | it claims, calls `poll_now`, stops a claim, or closes the queue |
+//! | the push and settle tasks, a unit of work, an operator's call | the claim task | jobs may have become ready |
+//! | the listener | the claim task | a notification of another process arrived, or some may have been lost |
+//! | the claim task | a caller | its claim has jobs, its wait is over, it was stopped, or the queue is closed |
+//! | the claim task | the settle task | a claim was answered with jobs, and the caller no longer receives them |
+//! | the claim task | the listener | a claim waits, and the listener is parked |
+//!
+//! # Shutdown
+//!
+//! The task ends when the last sender of its messages is dropped, which is the queue's last handle: [`Server`] has only a
+//! weak sender. After `Close`, the task answers waiting and later claims with `Closed` and goes on to run until then.
+//!
+//! # Races
+//!
+//! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another scan.
+//! - A caller may be dropped after its job was leased. The [`Handover`] releases the job through the settle task.
+//! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach it.
+//!
+//! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. A claim is
+//! answered with no job at the end of its wait only after a full scan.
 
 mod bookmarks;
 mod leased;
@@ -33,15 +58,15 @@ use bookmarks::{Begin, Bookmarks};
 use leased::Looked;
 use waiting::Waiting;
 
-/// How many jobs a trip is to bring at most, roughly.
+/// The approximate maximum number of jobs that one statement claims.
 const MOST: usize = 10_000;
 
-/// For how long a trip waits for those who were answered by the last one.
+/// How long a statement lingers for the callers that the last one answered.
 const COMPANY: Duration = Duration::from_micros(50);
 
 pub(crate) struct Claimer {
     messages: UnboundedReceiver<Message>,
-    /// To release what nobody receives.
+    /// Releases jobs whose caller was dropped.
     settles: WeakUnboundedSender<Settle>,
     link: Link,
     server: Arc<Server>,
@@ -51,19 +76,19 @@ pub(crate) struct Claimer {
     is_closed: bool,
 }
 
-/// How often it's looked for jobs that nobody has told of.
+/// How often the claim task polls for jobs without a notification.
 #[derive(Clone)]
 pub(crate) struct PollInterval {
     pub(crate) interval: Duration,
-    /// Whether notifications of others are heard; then it's looked much less often.
+    /// Whether notifications of other processes arrive; while they do, the claim task polls ten times less often.
     pub(crate) hearing: Arc<Hearing>,
 }
 
-/// What has gathered for one trip.
+/// The messages that are handled together.
 #[derive(Default)]
 struct Batch {
     looks: Vec<oneshot::Sender<()>>,
-    /// Whether there may be jobs, or somebody new asks for some.
+    /// Whether there may be jobs, or a new claim has arrived.
     is_woken: bool,
     weight: usize,
     count: usize,
@@ -88,7 +113,7 @@ impl Claimer {
         }
     }
 
-    /// Claims until nobody can ask for it any more.
+    /// Runs until all senders of messages are dropped.
     pub(crate) async fn run(mut self) {
         while let Some(batch) = self.gather().await {
             self.turn(batch).await;
@@ -148,14 +173,14 @@ impl Claimer {
         }
     }
 
-    /// Looks for jobs, if anybody waits for some.
+    /// Scans for jobs if a claim waits, and then answers the calls of `poll_now`.
     async fn turn(&mut self, batch: Batch) {
         self.waiting.forget_the_gone();
         if batch.is_woken && !self.waiting.is_empty() {
             self.serve().await;
         }
         for look in batch.looks {
-            // Whoever asked may have gone.
+            // The caller may have been dropped.
             let _: Result<(), ()> = look.send(());
         }
     }
@@ -204,17 +229,17 @@ impl Claimer {
     }
 
     fn fail(&mut self, error: QueueError) {
-        tracing::debug!(place = %self.server.place, ?error, "a look for jobs failed");
+        tracing::debug!(place = %self.server.place, ?error, "a claim failed");
         let mut error = shared(error);
         self.waiting.take_all().for_each(|claim| claim.answer(Err(error())));
     }
 }
 
-/// Gives back what nobody received. If the lane that settles has ended, the leases expire.
+/// Releases jobs that no caller received. If the settle task has ended, their leases expire.
 fn release(settles: &WeakUnboundedSender<Settle>, settlements: Vec<Settlement>) {
     let Some(settles) = settles.upgrade() else { return };
     let followups: Vec<Vec<Encoded>> = settlements.iter().map(|_| Vec::new()).collect();
-    // Nobody waits for the answer.
+    // No caller waits for the answer.
     let (reply, _) = oneshot::channel();
     drop(settles.send(Settle { settlements, followups, reply }));
 }

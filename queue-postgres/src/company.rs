@@ -1,20 +1,20 @@
-//! For whom a statement waits: mostly those who were answered by the last one ask again at once, and then share the next.
-//! Who is alone waits for nobody.
+//! Adaptive group commit. Callers answered by the last batch usually call again at once, so the next batch lingers
+//! briefly for them. A single caller never waits.
 
 use std::time::{Duration, Instant};
 
-/// For how many turns nobody is waited for once they didn't come.
+/// For this number of batches no batch lingers, after one at which at most half of the expected callers came.
 const PATIENCE_LOST: u32 = 32;
 
 pub(crate) struct Company {
     patience: Duration,
-    /// How many came the last time.
+    /// The number of calls in the last batch.
     last: usize,
-    /// For how many turns nobody is waited for.
+    /// The number of next batches that don't linger.
     lonely: u32,
 }
 
-/// What is left of a wait.
+/// The time that is left for a batch to linger.
 pub(crate) struct Patience {
     length: Duration,
     began: Option<Instant>,
@@ -25,7 +25,7 @@ impl Company {
         Self { patience, last: 0, lonely: 0 }
     }
 
-    /// Tells how many are worth waiting for, where so many are here.
+    /// Returns the number of calls that the next batch lingers for, `here` of which have arrived; 0 if it doesn't linger.
     pub(crate) fn expected(&mut self, here: usize) -> usize {
         let crowd = if self.last > 1 { self.last.max(here) } else { here };
         let is_lonely = self.lonely > 0;
@@ -37,7 +37,7 @@ impl Company {
         Patience { length: self.patience, began: None }
     }
 
-    /// Notes how many came of those who were expected.
+    /// Records the number of calls in a batch that had lingered for `expected` calls.
     pub(crate) fn came(&mut self, count: usize, expected: usize) {
         if count * 2 <= expected {
             self.lonely = PATIENCE_LOST;
@@ -47,12 +47,12 @@ impl Company {
 }
 
 impl Patience {
-    /// Waits a moment; tells whether there is any patience left.
+    /// Yields once. Returns `false` if the batch has lingered for its whole time.
     pub(crate) async fn wait(&mut self) -> bool {
         if self.began.get_or_insert_with(Instant::now).elapsed() > self.length {
             return false;
         }
-        // Those who are to ask may need this very core.
+        // The callers may need this core.
         std::thread::yield_now();
         tokio::task::yield_now().await;
         true

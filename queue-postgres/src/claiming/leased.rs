@@ -1,4 +1,4 @@
-//! One look for jobs: what is asked, and what comes of it.
+//! The arguments and the result of one call of `claim`.
 
 use queue_core::lease::log_discard;
 use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueName, Timestamp};
@@ -12,31 +12,33 @@ use super::message::Claim;
 use crate::batch::micros;
 use crate::rows::{instant, maybe_instant, number};
 
-/// What came of it.
+/// The result of one scan.
 #[derive(Default)]
 pub(super) struct Looked {
-    /// The jobs that were leased, each with the number of the claim that it's for.
+    /// The leased jobs, each with the index of its claim.
     pub(super) deliveries: Vec<(usize, Delivery)>,
-    /// What was found in each queue of each claim.
+    /// What the scan found in each queue of each claim.
     pub(super) found: Vec<Found>,
     pub(super) now: Timestamp,
-    /// The earliest due time, and the earliest expiry of a lease.
+    /// The earliest due time and the earliest expiry of a lease.
     pub(super) due: Option<Timestamp>,
     pub(super) expiry: Option<Timestamp>,
-    /// The earliest of both after `now`. It differs while another transaction has locked what is due.
+    /// The earliest of both after `now`. It differs from them while another transaction has locked a due job or an
+    /// expired lease.
     pub(super) next: Option<Timestamp>,
-    /// How long it took, in microseconds, to look for those, and then for jobs, for each queue of each claim.
+    /// Scan times in microseconds: the first is that of the lookups of `due` and `expiry`, then one for each queue of
+    /// each claim. It is negative if the queue was not scanned because the claim was already full.
     pub(super) scan_us: Vec<i64>,
 }
 
-/// What was found in a queue: how many jobs, and where the last of them was.
+/// The number of jobs found in a queue, and the key of the last one.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Found {
     pub(super) count: usize,
     pub(super) last: Option<Place>,
 }
 
-/// Gives the statement those who wait for jobs, and where to begin to look.
+/// Binds the waiting claims and the scan start of each of their queues.
 pub(super) fn bind_claims<'q>(
     query: Query<'q, Postgres, PgArguments>,
     claims: &[&Claim],
@@ -61,7 +63,7 @@ pub(super) fn bind_claims<'q>(
         .bind(begin.expiry.map(Timestamp::as_micros))
 }
 
-/// Reads what `claim` answers.
+/// Reads the rows that `claim` returns.
 pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
     let queues: Vec<&QueueName> = claims.iter().flat_map(|claim| &claim.demand.queues).collect();
     let mut looked = Looked { found: vec![Found::default(); queues.len()], ..Looked::default() };
@@ -88,7 +90,7 @@ pub(super) fn read(rows: &[PgRow], claims: &[&Claim]) -> sqlx::Result<Looked> {
     Ok(looked)
 }
 
-/// Logs a job that was discarded when its lease expired, by its id, name and number of attempts.
+/// Logs a job that was discarded when its lease expired. `job` is its id, name and number of attempts.
 fn log(job: &str) {
     let mut words = job.split(' ');
     let id = words.next().and_then(|id| id.parse().ok());

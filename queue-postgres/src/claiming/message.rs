@@ -1,33 +1,33 @@
-//! What the lane that claims is asked for.
+//! The messages to the claim task.
 
 use queue_core::handover::Handover;
 use queue_core::{Demand, QueueError, Timestamp};
 use tokio::sync::oneshot;
 
 pub(crate) enum Message {
-    /// Jobs, as soon as there are any.
+    /// Claims jobs as soon as there are any.
     Claim(Claim),
-    /// There may be jobs for those who wait.
+    /// There may be jobs for waiting claims.
     Wake,
-    /// To look at once for jobs and for what has become due, and to say so.
+    /// Runs a full scan at once, which also makes due jobs available, and answers after it.
     Look(oneshot::Sender<()>),
-    /// The stop signal of a claim has fired: such claims are answered with nothing.
+    /// The stop signal of a claim has fired: the claim task answers such claims with no jobs.
     Stop,
-    /// To end the claims that wait, and those that come.
+    /// Answers waiting and later claims with `Closed`.
     Close,
 }
 
 /// A claim that waits for jobs.
 pub(crate) struct Claim {
     pub(crate) demand: Demand,
-    /// When its wait is over by the server's clock; known once it was looked for jobs the first time.
+    /// When the wait is over, by the server's clock. Set by the first scan for the claim.
     pub(crate) over: Option<Timestamp>,
     pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
 }
 
 impl Claim {
     pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
-        // Whoever asked may have gone; a handover that comes back releases what is in it.
+        // The caller may have been dropped; the returned handover then releases its jobs.
         drop(self.reply.send(answer));
     }
 }

@@ -1,4 +1,4 @@
-//! The claims that wait, in the order in which they came, and the moment at which there may be something for them.
+//! The waiting claims in the order of arrival, and when the claim task scans for them next.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use tokio::time::{Instant, sleep_until};
 use super::PollInterval;
 use super::message::Claim;
 
-/// A stepped clock of the server is noticed after so long at the latest.
+/// The longest wait, so that a step of the server's clock is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How soon a job is looked for again that is due and that another transaction has locked: mostly a claim, which is over in
-/// a moment. An application's transaction may stay open for long, so the pause doubles up to the longer one.
+/// How soon the claim task scans again if a job is due and locked by another transaction. That is usually a claim, which
+/// ends within a moment. An application's transaction may stay open for long, so the pause doubles up to the longer one.
 const LOCKED_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_LOCKED_PAUSE: Duration = Duration::from_millis(80);
 
-/// With notifications, it's looked so much less often for what nobody has told of.
+/// The factor of the poll interval while notifications arrive.
 const WITH_NOTIFICATIONS: u32 = 10;
 
 pub(super) struct Waiting {
     claims: VecDeque<Claim>,
     poll: PollInterval,
-    /// When something is due, or a wait is over.
+    /// When a job is due, a lease expires, a wait is over, or a full scan is due.
     due: Option<Instant>,
-    /// When it was last looked for jobs.
+    /// When the last scan ended.
     looked: Instant,
-    /// How long to wait for a job that another transaction has locked.
+    /// The next pause before a scan for a job that another transaction has locked.
     locked_pause: Duration,
-    /// The interval is varied by so much, so that processes don't look all at once.
+    /// The factor by which the interval is varied, so that processes don't poll at the same time.
     jitter: f64,
 }
 
@@ -65,7 +65,7 @@ impl Waiting {
         std::mem::take(&mut self.claims).into_iter()
     }
 
-    /// Takes the claims whose stop signal has fired.
+    /// Removes and returns the claims whose stop signal has fired.
     pub(super) fn take_stopped(&mut self) -> VecDeque<Claim> {
         let claims = std::mem::take(&mut self.claims).into_iter();
         let (stopped, waiting) = claims.partition(|claim| claim.demand.is_stopped());
@@ -78,8 +78,8 @@ impl Waiting {
         self.claims.retain(|claim| !claim.reply.is_closed());
     }
 
-    /// Takes those out who are answered: with jobs, or with none since their time is over, which only a whole look can
-    /// tell. There is a list for each.
+    /// Removes and returns the claims to answer: those with jobs, and those whose wait is over, which are answered
+    /// without jobs only after a full scan. `deliveries` has a list for each claim.
     pub(super) fn served(
         &mut self,
         deliveries: Vec<Vec<Delivery>>,
@@ -100,13 +100,13 @@ impl Waiting {
         served
     }
 
-    /// Tells whether the time of any of them is over.
+    /// Returns whether the wait of any claim is over.
     pub(super) fn is_any_over(&self, now: Timestamp) -> bool {
         self.claims.iter().any(|claim| claim.over.is_some_and(|over| over <= now))
     }
 
-    /// Sets when the lane polls next, after a poll at `now` by the server's clock: when the next job is `due`, soon if one is
-    /// due and locked, and at the latest when the next whole look is.
+    /// Schedules the next scan, after a scan at `now` by the server's clock: when the next job is `due` or the wait of a
+    /// claim is over, after a pause if a due job is locked, and no later than the next full scan.
     pub(super) fn set_next_moment(
         &mut self,
         now: Timestamp,
@@ -126,11 +126,11 @@ impl Waiting {
         self.due = next.into_iter().chain(whole_at).min();
     }
 
-    /// Waits until there may be something for those who wait. Where nobody waits, there is nothing.
+    /// Waits until a scan or poll is due. Without waiting claims, it waits for ever.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub(super) async fn moment(&self) {
         if self.is_empty() {
             return std::future::pending().await;
@@ -140,14 +140,14 @@ impl Waiting {
             let interval = self.poll.interval.min(Duration::from_secs(1 << 30));
             let poll = self.looked + interval.mul_f64(self.jitter);
             let rare = self.looked + interval.saturating_mul(WITH_NOTIFICATIONS).mul_f64(self.jitter);
-            // It's polled rarely for as long as notifications are known to be heard.
+            // While notifications are known to arrive, polls are rare.
             let poll = self.poll.hearing.fresh_until().map_or(poll, |fresh| fresh.clamp(poll, rare));
             let until = self.due.into_iter().chain([poll]).min().unwrap_or(poll);
             let now = Instant::now();
             if until <= now {
                 return;
             }
-            // They may be known to be heard again meanwhile.
+            // Whether notifications arrive may change during the sleep.
             sleep_until(until.min(now + LONGEST_WAIT)).await;
             self.poll.hearing.want();
         }
