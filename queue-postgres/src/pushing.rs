@@ -1,7 +1,31 @@
-//! The lanes that store: pushes that arrive while a statement is under way share the next one.
+//! The push tasks: pushes that arrive while a statement runs share the next one.
+//!
+//! # Tasks and shared state
+//!
+//! Two equal push tasks share one receiver of requests behind a mutex: while one waits for its commit, the other gathers
+//! the next batch. A third task, the [`Patient`] one, takes the pushes that another transaction blocks. Each has its own
+//! connection. All share [`Server`], with the queues known to exist and the unique keys found locked.
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | a caller | a push task | it pushes |
+//! | a push task | the patient task | another transaction blocks a push, or has lately blocked its key |
+//! | either | the claim task | jobs were stored |
+//! | either | the caller | its push was stored or refused |
+//!
+//! # Shutdown
+//!
+//! A push task ends when the queue's last handle is dropped, after it has stored all requests sent before. The patient
+//! task ends when both push tasks have ended and none of its pushes waits any more.
+//!
+//! # Races
+//!
+//! - A queue that the server loses after it became known: the statement stores nothing and says so, and is sent again.
+//! - A connection that breaks during a commit: the batch is sent once more, and jobs already stored are recognized by their ids.
+//! - A caller that is dropped: its jobs are stored as if it waited, except by the patient task, which drops the push.
 //!
 //! **Invariant:** a shared statement waits for no lock of another transaction. A push that needs one goes to the patient
-//! lane, where it delays nobody else.
+//! task, where it delays no other push.
 
 mod patient;
 
@@ -24,17 +48,17 @@ use crate::error::{explained, is_about_the_request, is_notification_refused, sha
 use crate::link::{Link, Unanswered};
 use crate::server::{Notice, Server};
 
-/// How many jobs, and how many bytes of them, share a statement at most, roughly.
+/// The approximate maximum number of jobs in one statement, and of their bytes.
 const MOST_JOBS: usize = 10_000;
 const MOST_BYTES: usize = 16 << 20;
 
-/// For how long a statement waits for those who were answered by the last one.
+/// How long a statement lingers for the callers that the last one answered.
 const COMPANY: Duration = Duration::from_micros(100);
 
-/// How often a push is sent again because a queue that existed does no longer.
+/// The maximum number of tries of a push whose queues are lost in between.
 const ENTRIES: usize = 3;
 
-/// A batch that somebody waits for.
+/// The jobs of one push, and its caller.
 pub(crate) struct Request {
     pub(crate) jobs: Vec<Encoded>,
     pub(crate) reply: oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
@@ -42,35 +66,35 @@ pub(crate) struct Request {
 
 impl Request {
     fn answer(self, answer: Result<Vec<Receipt>, QueueError>) {
-        // The caller may have gone.
+        // The caller may have been dropped.
         drop(self.reply.send(answer));
     }
 
-    /// Returns whether another transaction can hold up this push: it has a unique key, or an id of the caller's.
+    /// Returns whether another transaction can block this push: it has a unique key, or an id chosen by the caller.
     fn may_be_blocked(&self) -> bool {
         self.jobs.iter().any(|job| job.is_chosen || job.job.unique.is_some())
     }
 }
 
-/// Stores what is pushed, over a connection of its own.
+/// Stores jobs over its own connection.
 pub(crate) struct Storing {
     link: Link,
     server: Arc<Server>,
 }
 
-/// A lane that stores the pushes of many callers.
+/// A task that stores the pushes of many callers.
 pub(crate) struct Pusher {
     requests: Arc<Mutex<UnboundedReceiver<Request>>>,
-    /// Takes pushes that another transaction holds up.
+    /// Receives the pushes that another transaction blocks.
     patient: UnboundedSender<Request>,
     storing: Storing,
     company: Company,
 }
 
-/// What became of a statement.
+/// The result of a push statement.
 pub(crate) enum Pushed {
     Stored(Vec<Receipt>),
-    /// This one's delay leads past the end of time; nothing was stored.
+    /// The delay of the job at this index leads past the end of time; nothing was stored.
     Refused(usize),
     /// A queue doesn't exist; nothing was stored.
     UnknownQueue,
@@ -85,7 +109,7 @@ impl Pusher {
         Self { requests, patient, storing: Storing::new(server), company: Company::new(COMPANY) }
     }
 
-    /// Stores until nobody can ask for it any more.
+    /// Runs until all senders of requests are dropped.
     pub(crate) async fn run(mut self) {
         while let Some(batch) = self.gather().await {
             self.push(batch).await;
@@ -118,7 +142,7 @@ impl Pusher {
         Some(batch)
     }
 
-    /// Stores a batch, and answers. A request that can't be stored keeps no other from it.
+    /// Stores a batch and answers its requests. A request that can't be stored prevents no other from being stored.
     async fn push(&mut self, mut batch: Vec<Request>) {
         while !batch.is_empty() {
             match self.storing.store(&batch).await {
@@ -127,7 +151,7 @@ impl Pusher {
                 Ok(Pushed::UnknownQueue) => return fail(batch, lost_queue()),
                 Err(unanswered) if unanswered.is_blocked => return self.push_around(batch).await,
                 Err(Unanswered { error, .. }) if batch.len() > 1 && is_about_the_request(&error) => {
-                    // One of them is wrong: each goes alone, the last here.
+                    // One of the requests is invalid: each is stored alone, the first one by this loop.
                     let rest = batch.split_off(1);
                     for request in rest {
                         Box::pin(self.push(vec![request])).await;
@@ -138,8 +162,8 @@ impl Pusher {
         }
     }
 
-    /// Stores a batch of which something is held up by another transaction: the requests that can't be held up first, and
-    /// each of the others alone. One that is alone and held up is left to the patient lane.
+    /// Stores a batch that another transaction blocks in part: first the requests that can't be blocked, then each of the
+    /// others alone. A blocked request that is alone is sent to the patient task.
     async fn push_around(&mut self, mut batch: Vec<Request>) {
         if batch.len() == 1 {
             for request in batch {
@@ -151,7 +175,7 @@ impl Pusher {
         }
         let suspects: Vec<_> = batch.extract_if(.., |request| request.may_be_blocked()).collect();
         if suspects.is_empty() {
-            // A table is locked as a whole: that can hold up each of them.
+            // A whole table is locked, which can block each of the requests.
             batch.into_iter().for_each(|request| drop(self.patient.send(request)));
             return;
         }
@@ -193,7 +217,8 @@ impl Storing {
     async fn store_once(&mut self, jobs: &[&Encoded]) -> Result<Pushed, Unanswered> {
         let mut notice = self.server.notice();
         let mut is_told = notice.0.is_some();
-        // If the connection breaks in the middle, they are sent once more: what was stored is known by its identity.
+        // If the connection breaks during the call, the jobs are sent once more: those already stored are recognized by
+        // their ids.
         let mut are_sent_again = false;
         let pushed = loop {
             match self.ask(jobs, &notice, are_sent_again).await {
@@ -203,7 +228,7 @@ impl Storing {
                     self.server.note_refused();
                     (notice, is_told) = ((None, None), false);
                 }
-                // Commits that notify wait for one another, in all of the database: the notification goes alone.
+                // Commits that notify wait for one another in the whole server, so the notification is sent separately.
                 Err(unanswered) if notice.0.is_some() && unanswered.is_blocked => {
                     (notice, is_told) = ((None, None), false);
                 }
@@ -265,7 +290,7 @@ fn fail(batch: Vec<Request>, error: QueueError) {
     batch.into_iter().for_each(|request| request.answer(Err(error())));
 }
 
-/// Takes the request out whose job of this index has a delay that leads past the end of time, and answers it.
+/// Removes the request of the job at this index, whose delay leads past the end of time, and answers it.
 fn refuse(batch: &mut Vec<Request>, mut index: usize) {
     let at = batch.iter().position(|request| {
         let is_here = index < request.jobs.len();
@@ -281,16 +306,16 @@ fn refuse(batch: &mut Vec<Request>, mut index: usize) {
     }
 }
 
-/// The error of a push whose queue was created again and again and did not stay.
+/// Returns the error of a push whose queue was created at each try and was lost each time.
 fn lost_queue() -> QueueError {
     QueueError::unavailable(
         "the queue was removed while jobs were pushed to it: its tables are being emptied",
     )
 }
 
-/// Reads what `push` answers.
+/// Reads the rows that `push` returns.
 pub(crate) fn pushed<'a>(jobs: impl Iterator<Item = &'a Encoded>, rows: &[PgRow]) -> sqlx::Result<Pushed> {
-    // What no row speaks of is stored.
+    // A job without a row was stored.
     let mut receipts: Vec<_> = jobs.map(|job| Receipt::Stored(job.id)).collect();
     for row in rows {
         let (place, kind): (Option<i32>, i16) = (row.try_get(0)?, row.try_get(1)?);

@@ -1,4 +1,14 @@
-//! The renewals, which wait for nothing but the server: each has a connection while it lasts.
+//! Renewals. Each has a connection of its own while it runs, so that it waits for the server alone.
+//!
+//! # Tasks and shared state
+//!
+//! A renewal runs on the caller's task of the I/O thread, not on a task that batches. [`Renewals`] keeps up to two idle
+//! connections behind a mutex, which is never held across an `await`. No task is woken.
+//!
+//! # Races
+//!
+//! Two connections may ask for the same renewal, one of them over a dead connection. The first success is the answer. A
+//! renewal may run twice, which only sets a later expiry.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,17 +21,17 @@ use tokio::time::sleep;
 use crate::link::{Ask, Link, Unanswered};
 use crate::place::Place;
 
-/// The number of connections that are kept: one that renews, and one in reserve.
+/// The number of idle connections that are kept: one to renew over, and one in reserve.
 const KEPT: usize = 2;
 
-/// A renewal that has not answered for this part of the shortest lease is asked for over another connection too, so that
-/// there is time for the answer, and for the next renewal.
+/// If a renewal has not answered for this part of the shortest lease, it is sent over another connection too. That leaves
+/// time for the answer and for the next renewal.
 const PATIENCES_IN_A_LEASE: u32 = 6;
 
-/// The same for short leases, but no more than a third of the lease.
+/// The least wait before that, but no more than a third of the lease.
 const SHORT_PATIENCE: Duration = Duration::from_millis(250);
 
-/// A renewal is waited for at least this long: a late one is better than none.
+/// The least time that a renewal may take: a late renewal is better than none.
 const LEAST_BOUND: Duration = Duration::from_secs(5);
 
 pub(crate) struct Renewals {
@@ -34,7 +44,8 @@ impl Renewals {
         Self { place, idle: Mutex::default() }
     }
 
-    /// Asks, and also asks over another connection if the first one has not answered for a part of the shortest lease.
+    /// Sends a renewal, and sends it over another connection too if the first one has not answered for a part of the
+    /// shortest lease.
     ///
     /// # Cancel safety
     ///
@@ -49,7 +60,7 @@ impl Renewals {
             }
             Either::Left(_) => self.try_call(bound, ask).await,
             Either::Right(((), first)) => {
-                tracing::debug!(place = %self.place, "leases are renewed over another connection too");
+                tracing::debug!(place = %self.place, "a renewal is sent over another connection too");
                 let second = pin!(self.try_call(bound, ask));
                 match select(first, second).await {
                     Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
@@ -73,7 +84,7 @@ impl Renewals {
     }
 }
 
-/// Returns how long one connection is waited for before another is asked too.
+/// Returns how long a renewal waits for one connection before it is sent over another one too.
 fn patience(shortest: Duration) -> Duration {
     (shortest / PATIENCES_IN_A_LEASE).max(SHORT_PATIENCE.min(shortest / 3))
 }
@@ -84,7 +95,7 @@ mod tests {
 
     /// D27
     #[test]
-    fn a_connection_is_waited_for_a_part_of_the_lease() {
+    fn a_renewal_uses_another_connection_after_a_part_of_the_lease() {
         let table = [(30_000, 5_000), (3_000, 500), (1_000, 250), (300, 100), (0, 0)];
 
         for (lease, expected) in table {

@@ -1,4 +1,4 @@
-//! Attempts that have ended, as columns: what the statement takes a batch as.
+//! Finished attempts as columns: the arguments of the statement `settle`.
 
 use std::collections::HashSet;
 
@@ -16,9 +16,9 @@ use crate::settling::Part;
 /// How settlements are sent.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Manner {
-    /// Whether leases that another transaction has locked are left.
+    /// Whether leases locked by another transaction are skipped.
     pub(crate) skips: bool,
-    /// Whether errors and reasons are written in ASCII: the database's encoding lacks a character of theirs.
+    /// Whether errors and reasons are written in ASCII, because the database's encoding lacks one of their characters.
     pub(crate) escapes: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn bind_settlements<'q>(
     let has_followups = followups().any(|followups| !followups.is_empty());
     let ids: Vec<Uuid> = settlements().map(|settlement| settlement.lease.job.as_uuid()).collect();
     let fences = settlements().zip(firsts(settlements().map(|settlement| &settlement.lease)));
-    // No job has a fence below zero, so the second settlement of a lease finds none.
+    // No job has a negative fence, so the second settlement of a lease matches none.
     let fences: Vec<i64> = fences
         .map(|(settlement, is_first)| if is_first { count(settlement.lease.fence.0) } else { -1 })
         .collect();
@@ -60,14 +60,15 @@ pub(crate) fn bind_settlements<'q>(
     query.bind(notice.0.clone()).bind(notice.1.clone())
 }
 
-/// What the statement `settle` answers.
+/// The result of the statement `settle`.
 #[derive(Default)]
 pub(crate) struct Ends {
-    /// The places of the settlements that applied, of all that were sent.
+    /// The indexes of the settlements that applied, among all that were sent.
     pub(crate) applied: Vec<i32>,
-    /// The places of those whose leases another transaction has locked.
+    /// The indexes of those whose leases another transaction has locked.
     pub(crate) blocked: Vec<i32>,
-    /// The place of a followup whose delay leads past the end of time, of all that were sent; then nothing was done.
+    /// The index of a followup whose delay leads past the end of time, among all that were sent. If set, nothing was
+    /// done.
     pub(crate) refused: Option<i32>,
     /// Whether nothing was done because a followup's queue doesn't exist.
     pub(crate) is_queue_unknown: bool,
@@ -85,7 +86,7 @@ impl Ends {
     }
 }
 
-/// Tells of each lease whether it's the first time that it's named: the second settlement of one is stale in any case.
+/// Returns, for each lease, whether it is its first occurrence. A second settlement of a lease is always stale.
 fn firsts<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<bool> {
     let mut seen = HashSet::new();
     leases.map(|lease| seen.insert((lease.job, lease.fence))).collect()
@@ -127,7 +128,7 @@ pub(crate) fn kept(text: &str, escapes: bool) -> String {
     let escaped =
         text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
     let cut = Limits::cut(escaped.collect());
-    // The note of a cut has a character beyond ASCII of its own.
+    // The mark that `Limits::cut` appends is not ASCII.
     cut.replace('\u{2026}', "...")
 }
 

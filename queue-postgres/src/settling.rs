@@ -1,8 +1,32 @@
-//! The lane that settles: attempts that end while a statement is under way share the next one.
+//! The settle task: attempts that end while a statement runs share the next one.
 //!
-//! **Invariant:** a shared statement waits for no lock of another transaction. If one holds something up, the lane hands the
-//! requests of that statement to a second lane, which settles each as far as it can and answers
-//! [`Blocked`](Settled::Blocked) for the rest.
+//! # Tasks and shared state
+//!
+//! The settle task gathers the requests of all callers into statements. A second task, the [`CarefulSettler`], takes
+//! those that another transaction blocks. Each has its own connection. Both share [`Server`], with the queues known to
+//! exist and the unique keys found locked.
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | a caller | the settle task | it settles |
+//! | the claim task | the settle task | jobs that no caller received are to be released |
+//! | the settle task | the careful task | another transaction blocks a statement, or has lately blocked a key of a request |
+//! | either | the claim task | jobs may have become ready |
+//! | either | the caller | its settlements were answered |
+//!
+//! # Shutdown
+//!
+//! The settle task ends when the queue's last handle is dropped, after it has sent all requests made before. The careful
+//! task ends after it, with its last request.
+//!
+//! # Races
+//!
+//! - A queue that the server loses after it became known: the statement does nothing and says so, and is sent again.
+//! - A connection that breaks during a commit: the caller gets an error. A second try would find its own settlement stale.
+//!
+//! **Invariant:** a shared statement waits for no lock of another transaction. If another transaction blocks one, the
+//! settle task sends the requests of that statement to the careful task, which settles as many settlements of each as it
+//! can and answers [`Blocked`](Settled::Blocked) for the others.
 
 mod careful;
 mod request;
@@ -24,17 +48,17 @@ use crate::link::{Link, Unanswered};
 use crate::server::{Notice, Server};
 use crate::settlements::{Ends, Manner, bind_settlements};
 
-/// How many jobs, and how many bytes of followups, share a statement at most, roughly.
+/// The approximate maximum number of jobs in one statement, and of the bytes of its followups.
 const MOST: usize = 10_000;
 const MOST_BYTES: usize = 16 << 20;
 
-/// For how long a statement waits for those who were answered by the last one.
+/// How long a statement lingers for the callers that the last one answered.
 const COMPANY: Duration = Duration::from_micros(50);
 
-/// How often a statement is sent again because a queue that existed does no longer.
+/// The maximum number of tries of a statement whose queues are lost in between.
 const ENTRIES: usize = 3;
 
-/// Sends settlements to the server, over a connection of its own.
+/// Sends settlements to the server over its own connection.
 struct Settling {
     link: Link,
     server: Arc<Server>,
@@ -42,7 +66,7 @@ struct Settling {
 
 pub(crate) struct Settler {
     requests: UnboundedReceiver<Settle>,
-    /// Takes requests that another transaction holds up.
+    /// Receives the requests that another transaction blocks.
     careful: UnboundedSender<Settle>,
     settling: Settling,
     company: Company,
@@ -57,7 +81,7 @@ impl Settler {
         Self { requests, careful, settling: Settling::new(server), company: Company::new(COMPANY) }
     }
 
-    /// Settles until nobody can ask for it any more.
+    /// Runs until all senders of requests are dropped.
     pub(crate) async fn run(mut self) {
         while let Some(batch) = self.gather().await {
             self.settle(batch).await;
@@ -88,7 +112,7 @@ impl Settler {
         Some(batch)
     }
 
-    /// Settles a batch, and answers. A request that can't be met keeps no other from it.
+    /// Settles a batch and answers its requests. A request that fails prevents no other from being settled.
     async fn settle(&mut self, mut batch: Vec<Settle>) {
         while !batch.is_empty() {
             let parts: Vec<_> = batch.iter().map(Settle::whole).collect();
@@ -100,7 +124,7 @@ impl Settler {
                     return;
                 }
                 Err(Unanswered { error, .. }) if batch.len() > 1 && is_about_the_request(&error) => {
-                    // One of them is wrong: each goes alone, the last here.
+                    // One of the requests is invalid: each is settled alone, the first one by this loop.
                     let rest = batch.split_off(1);
                     for settle in rest {
                         Box::pin(self.settle(vec![settle])).await;
@@ -126,7 +150,8 @@ impl Settling {
         Self { link: Link::impatient(server.place.clone()), server }
     }
 
-    /// Settles, and wakes claims if jobs became ready. With `skips`, leases that another transaction has locked are left.
+    /// Settles `parts`, and wakes the claim task if jobs became ready. With `skips`, leases locked by another transaction
+    /// are skipped.
     async fn ask(&mut self, parts: &[Part<'_>], skips: bool) -> Result<Ends, Unanswered> {
         for _ in 0..ENTRIES {
             let followups = parts.iter().flat_map(|part| part.followups).flatten();
@@ -155,7 +180,7 @@ impl Settling {
                     self.server.note_refused();
                     notice = (None, None);
                 }
-                // Commits that notify wait for one another, in all of the database: the notification goes alone.
+                // Commits that notify wait for one another in the whole server, so the notification is sent separately.
                 Err(unanswered) if notice.0.is_some() && unanswered.is_blocked => notice = (None, None),
                 Err(Unanswered { error, .. }) if !manner.escapes && is_untranslatable(&error) => {
                     manner.escapes = true;
@@ -184,7 +209,7 @@ impl Settling {
     }
 }
 
-/// Answers each request; a settlement whose place is not named was stale.
+/// Answers each request. A settlement whose index is not in `applied` was stale.
 fn answer(batch: Vec<Settle>, applied: &[i32]) {
     let count: usize = batch.iter().map(|settle| settle.settlements.len()).sum();
     let mut settled = vec![Settled::Stale; count];
@@ -196,7 +221,7 @@ fn answer(batch: Vec<Settle>, applied: &[i32]) {
     }
 }
 
-/// Sets the answers at these places.
+/// Sets the answers at these indexes.
 fn mark(settled: &mut [Settled], places: &[i32], answer: Settled) {
     for place in places {
         if let Some(settled) = usize::try_from(*place).ok().and_then(|place| settled.get_mut(place)) {
@@ -205,7 +230,7 @@ fn mark(settled: &mut [Settled], places: &[i32], answer: Settled) {
     }
 }
 
-/// Takes the request out whose followup at this place has a delay that leads past the end of time, and answers it.
+/// Removes the request of the followup at this index, whose delay leads past the end of time, and answers it.
 fn refuse(batch: &mut Vec<Settle>, place: i32) {
     let mut index = usize::try_from(place).unwrap_or(0);
     for (at, settle) in batch.iter().enumerate() {
@@ -218,12 +243,12 @@ fn refuse(batch: &mut Vec<Settle>, place: i32) {
             index -= followups.len();
         }
     }
-    // No such followup was sent, so that no request is known to be wrong; all are answered.
+    // No followup has this index, so it is not known which request is invalid. All are answered with the error.
     let mut error = shared(QueueError::invalid("a `delay` of a followup leads past the end of time"));
     batch.drain(..).for_each(|settle| settle.answer(Err(error())));
 }
 
-/// The error of a settlement whose followup's queue was created again and again and did not stay.
+/// Returns the error of a settlement whose followup's queue was created at each try and was lost each time.
 fn lost_queue() -> QueueError {
     QueueError::unavailable("the queue of a followup was removed meanwhile: the tables are being emptied")
 }

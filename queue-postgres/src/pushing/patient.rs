@@ -1,8 +1,8 @@
-//! The lane for pushes that another transaction holds up: mostly a job with a unique key that an application has pushed in a
-//! transaction that is still open.
+//! The task for pushes that another transaction blocks: usually a job with a unique key that an application has pushed in
+//! a transaction that is still open.
 //!
-//! Each push is tried alone, again and again, until it's stored or has waited for the queue's timeout. Pushes of one key are
-//! tried in the order in which they came.
+//! The task tries each push alone and repeatedly, until it is stored or has waited for the queue's timeout. It tries
+//! pushes of one key in the order of arrival. See [`pushing`](super) for who wakes whom and for the shutdown.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::{Pushed, Request, Storing, answer, fail, lost_queue, refuse};
 use crate::blocked::key_of;
 use crate::server::Server;
 
-/// How long the lane waits before it tries again.
+/// How long the task waits between two rounds of tries.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Stores pushes one by one, over a connection of its own.
+/// Stores pushes one by one over its own connection.
 pub(crate) struct Patient {
     requests: UnboundedReceiver<Request>,
     storing: Storing,
@@ -36,14 +36,14 @@ impl Patient {
         Self { requests, storing: Storing::new(server), waiting: Vec::new() }
     }
 
-    /// Stores until nobody can ask for it any more and nothing waits.
+    /// Runs until all senders of requests are dropped and no push waits.
     pub(crate) async fn run(mut self) {
         loop {
             let pause = if self.waiting.is_empty() { Duration::MAX } else { PAUSE };
             match timeout(pause, self.requests.recv()).await {
                 Ok(Some(request)) => self.take_in(request),
                 Ok(None) if self.waiting.is_empty() => return,
-                // Nothing comes any more; what waits is tried until its time is over.
+                // All senders are dropped. The waiting pushes are tried until their time is over.
                 Ok(None) => tokio::time::sleep(PAUSE).await,
                 Err(_) => {}
             }
@@ -62,7 +62,7 @@ impl Patient {
     }
 
     async fn try_all(&mut self) {
-        // The keys that are known to be locked, so that no other push is tried for one of them in this round.
+        // The keys found locked in this round, for which no other push is tried in it.
         let mut locked: HashSet<(JobName, String)> = HashSet::new();
         for Waiting { request, until } in std::mem::take(&mut self.waiting) {
             if request.reply.is_closed() {
@@ -82,7 +82,7 @@ impl Patient {
         }
     }
 
-    /// Stores a push and answers it. Returns the push if another transaction still holds it up.
+    /// Stores a push and answers it. Returns the push if another transaction still blocks it.
     async fn try_one(&mut self, request: Request) -> Option<Request> {
         let blocked = self.storing.server.clone();
         let blocked = &blocked.blocked;

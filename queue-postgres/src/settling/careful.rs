@@ -1,7 +1,8 @@
-//! The lane for settlements that another transaction holds up: an application has pushed the unique key of a followup in a
-//! transaction that is still open, or an operator's transaction holds the job itself.
+//! The task for settlements that another transaction blocks: an application has pushed the unique key of a followup in a
+//! transaction that is still open, or an operator's transaction has locked the job itself.
 //!
-//! It settles what it can of each request, and answers [`Blocked`](Settled::Blocked) for the rest.
+//! The task settles as many settlements of each request as it can, and answers [`Blocked`](Settled::Blocked) for the
+//! others. See [`settling`](super) for who wakes whom and for the shutdown.
 
 use std::sync::Arc;
 
@@ -13,11 +14,11 @@ use super::{Settling, mark};
 use crate::batch::past_the_end;
 use crate::server::Server;
 
-/// The number of settlements of one request that are found held up, each alone, before the rest is answered so untried: the
-/// caller waits for the answers of all.
+/// The number of blocked settlements of one request, each tried alone, after which the others are answered `Blocked`
+/// without a try: the caller waits until all are answered.
 const MOST_HELD_UP: usize = 16;
 
-/// Settles requests one by one, over a connection of its own.
+/// Settles requests one by one over its own connection.
 pub(crate) struct CarefulSettler {
     requests: UnboundedReceiver<Settle>,
     settling: Settling,
@@ -28,7 +29,7 @@ impl CarefulSettler {
         Self { requests, settling: Settling::new(server) }
     }
 
-    /// Settles until nobody can ask for it any more.
+    /// Runs until all senders of requests are dropped.
     pub(crate) async fn run(mut self) {
         while let Some(settle) = self.requests.recv().await {
             let settled = self.settle(&settle).await;
@@ -36,8 +37,8 @@ impl CarefulSettler {
         }
     }
 
-    /// Settles the settlements whose followups have no keys together, and then each of the others alone, in an order that
-    /// differs from call to call, until [`MOST_HELD_UP`] of these were held up.
+    /// Settles the settlements whose followups have no keys together. Then it settles each of the others alone, in an
+    /// order that differs from call to call, until [`MOST_HELD_UP`] of these were blocked.
     async fn settle(&mut self, settle: &Settle) -> Result<Vec<Settled>, QueueError> {
         let mut settled = vec![Settled::Stale; settle.settlements.len()];
         let parts = settle.settlements.iter().zip(&settle.followups).map(|(settlement, followups)| Part {
@@ -62,7 +63,7 @@ impl CarefulSettler {
         Ok(settled)
     }
 
-    /// Settles these parts, of which each is one settlement, and sets the answers at their places.
+    /// Settles these parts, each of which is one settlement, and sets the answers at their indexes in `settled`.
     async fn settle_parts(
         &mut self,
         places: &[usize],

@@ -1,4 +1,4 @@
-//! What the lanes that settle are asked for.
+//! The requests to the settle tasks.
 
 use queue_core::encoded::Encoded;
 use queue_core::{QueueError, Settled, Settlement, Transition};
@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 use super::MOST_BYTES;
 use crate::batch::bytes_of;
 
-/// Settlements that a caller waits for.
+/// The settlements of one call, and its caller.
 pub(crate) struct Settle {
     pub(crate) settlements: Vec<Settlement>,
-    /// The followups of each, taken out of it.
+    /// The followups of each settlement, which were taken out of it.
     pub(crate) followups: Vec<Vec<Encoded>>,
     pub(crate) reply: oneshot::Sender<Result<Vec<Settled>, QueueError>>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Part<'a> {
 }
 
 impl Settle {
-    /// Returns the number of jobs that the request is about.
+    /// Returns the number of settled jobs and followups in the request.
     pub(super) fn weight(&self) -> usize {
         self.settlements.len() + self.followups.iter().map(Vec::len).sum::<usize>()
     }
@@ -38,12 +38,12 @@ impl Settle {
     }
 
     pub(super) fn answer(self, answer: Result<Vec<Settled>, QueueError>) {
-        // The caller may have gone.
+        // The caller may have been dropped.
         drop(self.reply.send(answer));
     }
 }
 
-/// Splits settlements with the followups of each into requests, so that the followups of one have about 16 MiB at most.
+/// Splits settlements and their followups into requests, each with about 16 MiB of followups at most.
 pub(crate) fn parts_of(
     settlements: Vec<Settlement>,
     followups: Vec<Vec<Encoded>>,
@@ -68,13 +68,13 @@ pub(crate) fn parts_of(
 }
 
 impl Part<'_> {
-    /// Returns whether jobs may become ready. Completions make none ready, unless they have followups.
+    /// Returns whether settling may make jobs ready. Completions without followups make none ready.
     pub(super) fn makes_jobs_ready(&self) -> bool {
         let complete = |settlement: &Settlement| settlement.transition == Transition::Complete;
         !self.settlements.iter().all(complete) || self.followups.iter().any(|jobs| !jobs.is_empty())
     }
 
-    /// Returns whether a followup has a unique key, which another transaction may hold locked.
+    /// Returns whether a followup has a unique key or a chosen id, which another transaction may have locked.
     pub(super) fn has_keys(&self) -> bool {
         self.followups.iter().flatten().any(|job| job.job.unique.is_some() || job.is_chosen)
     }
