@@ -1,4 +1,4 @@
-//! The operator's side, over a connection of its own.
+//! The operators' calls, over their own connection.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::server::Notice;
 use crate::settlements::kept;
 use crate::sql::Sql;
 
-/// How soon a call is made again that another transaction holds up, and for how long at most.
+/// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.
 const LOCKED_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1 << 30);
 
@@ -42,7 +42,7 @@ impl Admin for PostgresQueue {
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         self.at_the_desk(move |connection, sql| {
             let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
-            // One more than asked for tells whether there is a next page.
+            // One more row shows whether there is a next page.
             let rows = rows::count(limit as u64).saturating_add(1);
             let list = sql
                 .list
@@ -127,7 +127,7 @@ impl Admin for PostgresQueue {
         let notified = async move { server.notify(server.word()).await };
         if let Err(error) = self.io().run(notified).await {
             // Other processes find the jobs when they next poll.
-            tracing::debug!(place = %self.server().place, ?error, "a resumed queue was told to no other process");
+            tracing::debug!(place = %self.server().place, ?error, "no notification was sent for a resumed queue");
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Admin for PostgresQueue {
 type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 impl PostgresQueue {
-    /// Asks for something that may be done twice, over the connection for operators.
+    /// Runs a transaction that may be done twice over the operators' connection.
     pub(crate) async fn at_the_desk<T, A>(&self, ask: A) -> Result<T, QueueError>
     where
         T: Send + 'static,
@@ -151,8 +151,8 @@ impl PostgresQueue {
         self.call_at_the_desk(true, ask).await
     }
 
-    /// Calls at the desk, again for as long as another transaction holds the call up, within the queue's timeout. If the
-    /// connection breaks in the middle, the call is made once more if `is_repeatable`.
+    /// Runs a transaction over the operators' connection, and repeats it while another transaction blocks it, within the
+    /// queue's timeout. If the connection breaks during the call, it is repeated if `is_repeatable`.
     async fn call_at_the_desk<T, A>(&self, is_repeatable: bool, ask: A) -> Result<T, QueueError>
     where
         T: Send + 'static,
@@ -168,7 +168,7 @@ impl PostgresQueue {
                     if is_repeatable { desk.call_again(ask).await } else { desk.try_call(ask).await }
                 };
                 match answer {
-                    // Others use the connection while this caller waits for the lock.
+                    // Other calls use the connection during the pause.
                     Err(unanswered) if unanswered.is_blocked && Instant::now() < until => {
                         sleep(LOCKED_PAUSE).await;
                     }
@@ -179,7 +179,7 @@ impl PostgresQueue {
         self.io().run(work).await
     }
 
-    /// Asks a question that is answered by a word.
+    /// Runs a query once and returns its only value.
     async fn asked_of(
         &self,
         question: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
@@ -205,7 +205,8 @@ fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
     Ok(JobPage::of(rows.iter().map(rows::record).collect::<sqlx::Result<_>>()?, limit))
 }
 
-/// Reads a row for each queue and state, those of a queue together; a queue without jobs has one without a state.
+/// Reads the rows of `counts`: one for each queue and state, sorted by queue. A queue without jobs has one row without a
+/// state.
 fn read_counts(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
     let mut all: Vec<QueueCounts> = Vec::new();
     for row in rows {

@@ -1,7 +1,7 @@
-//! The unique keys that other transactions hold locked, as far as this process has met them.
+//! The unique keys that this process has lately found locked by other transactions.
 //!
-//! A trip that many callers share never waits for a lock. A request that needs a locked key goes on alone, and for a while
-//! later requests for that key don't enter a shared trip at all.
+//! A shared statement never waits for a lock. A request that needs a locked key is sent alone. For a while, later
+//! requests for that key don't join a shared statement at all.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +15,13 @@ use tokio::time::Instant;
 /// How long a key counts as locked after it was last found so.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// How often the keys that count no longer are removed, at most.
+/// The least time between two removals of expired entries.
 const SWEEP: Duration = Duration::from_millis(100);
 
-/// The keys that were found locked, and when.
+/// The keys that were found locked, and when they last were.
 #[derive(Default)]
 pub(crate) struct BlockedKeys {
-    /// Whether there is any, read without the lock.
+    /// Whether there are any. Read without the lock.
     is_any: AtomicBool,
     keys: Mutex<Keys>,
 }
@@ -48,7 +48,7 @@ impl BlockedKeys {
         jobs.any(|job| key_of(job).is_some_and(is_locked))
     }
 
-    /// Remembers that one of these jobs' keys is locked. Which one is not known.
+    /// Records the keys of these jobs as locked. One of them is; which one is not known.
     pub(crate) fn add<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) {
         let now = Instant::now();
         let mut keys = self.lock();
@@ -56,7 +56,7 @@ impl BlockedKeys {
         self.is_any.store(!keys.found.is_empty(), Ordering::Relaxed);
     }
 
-    /// Forgets the keys of these jobs: they were locked here just now.
+    /// Removes the keys of these jobs: this process has just locked them.
     pub(crate) fn remove<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) {
         if self.is_any.load(Ordering::Relaxed) {
             let mut keys = self.lock();
@@ -71,7 +71,7 @@ impl BlockedKeys {
     }
 }
 
-/// Returns what a job's unique key is compared by.
+/// Returns a job's unique key in the form in which keys are compared.
 pub(crate) fn key_of(job: &Encoded) -> Option<(JobName, String)> {
     let unique = job.job.unique.as_ref()?;
     Some((job.job.name.clone(), unique.key.clone()))

@@ -20,7 +20,8 @@
 //! # Shutdown
 //!
 //! The task ends when the last sender of its messages is dropped, which is the queue's last handle: [`Server`] has only a
-//! weak sender. After `Close`, the task answers waiting and later claims with `Closed` and goes on to run until then.
+//! weak sender. After `Close`, the task answers waiting and later claims with `Closed`, and still runs until the last
+//! sender is dropped.
 //!
 //! # Races
 //!

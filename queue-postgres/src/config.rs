@@ -14,7 +14,7 @@ use crate::place::{MakeOptions, Place, Source};
 use crate::queue::PostgresQueue;
 use crate::unit_connection::Units;
 
-/// Settings of a [`PostgresQueue`]; made by [`PostgresQueue::builder`].
+/// The settings of a [`PostgresQueue`], created by [`PostgresQueue::builder`].
 #[must_use = "a queue is opened by `connect`"]
 #[derive(Clone)]
 pub struct PostgresQueueBuilder {
@@ -30,14 +30,14 @@ pub struct PostgresQueueBuilder {
     pub(crate) limits: Limits,
 }
 
-/// How the server is reached.
+/// How to connect to the server.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// By a URL, which is read when it's connected to.
+    /// By a URL, which is parsed when the queue connects.
     Url(String),
-    /// As another pool does.
+    /// With the options of a pool.
     Pool(PgPool),
-    /// By the driver's own options.
+    /// With the driver's own options.
     Options(Box<PgConnectOptions>),
 }
 
@@ -69,21 +69,22 @@ impl PostgresQueueBuilder {
         }
     }
 
-    /// Keeps the jobs in another schema than `queue`, in which nothing else should be. Each schema is a queue of its own.
+    /// Sets the schema, `queue` by default. Nothing else should be in it. Each schema is a queue of its own.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
     }
 
-    /// Says whether connecting brings the schema up to date, which it does by default. Where that is done apart, by a user
-    /// with more rights or by hand, connecting only looks whether it's done.
+    /// Sets whether connecting migrates the schema, `true` by default. With `false`, connecting only checks that the
+    /// schema is up to date; migrate it separately, as a user with more rights or by hand.
     pub fn migrate(mut self, migrates: bool) -> Self {
         self.migrates = migrates;
         self
     }
 
-    /// Keeps nothing with a connection, for a pooler in transaction mode such as PgBouncer: no prepared statements, no
-    /// `LISTEN`. Each call takes two more trips to the server then, and jobs of other processes are found by looking.
+    /// Sets whether a pooler in transaction mode such as PgBouncer is in between, `false` by default. With one, the queue
+    /// keeps no state in a session: no prepared statements, no `LISTEN`. Each call then takes two more round trips to the
+    /// server, and jobs of other processes are found by polling.
     pub fn transaction_pooler(mut self, is_pooled: bool) -> Self {
         self.is_pooled = is_pooled;
         self
@@ -91,12 +92,13 @@ impl PostgresQueueBuilder {
 
     /// Changes the connect options for each new connection, for credentials that change while the program runs.
     ///
-    /// `options` is called with the options that the builder was made with, whenever a connection is about to be opened, and
-    /// returns those to open it with. It must not block, and it should answer from a cache: a burst of jobs may open several
-    /// connections at once. An error of it is `Unavailable`, and the queue tries again as if the server were away.
+    /// The queue calls `options` before it opens a connection, with the options that the builder was created with, and
+    /// connects with the options that it returns. `options` must not block, and should answer from a cache: a burst of
+    /// jobs may open several connections at once. If it fails, the call is `Unavailable`, and the queue retries as if the
+    /// server were down.
     ///
-    /// A queue [from a pool](PostgresQueue::pool_builder) needs none: it uses the options that the pool has at the time, so
-    /// call [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
+    /// A queue [from a pool](PostgresQueue::pool_builder) doesn't need this: it uses the options that the pool has at the
+    /// time, so call [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
     ///
     /// ```no_run
     /// # use queue_postgres::PostgresQueue;
@@ -118,70 +120,73 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Sets how long a call waits for its answer before it is `Unavailable`: 30 s by default. Opening the queue waits as long
-    /// for its first connection, and a call an eighth of it for one: 3.75 s by default.
+    /// Sets how long a call waits for its answer before it is `Unavailable`: 30 s by default. Opening the queue waits as
+    /// long for its first connection. A call waits an eighth of it for a connection: 3.75 s by default.
     ///
-    /// The server is told, and ends what takes longer: a push that was given up isn't stored later. Only where the
-    /// connection itself breaks is it in doubt what was done.
+    /// The server has the same timeout, and cancels a statement that takes longer, so a push that was given up isn't
+    /// stored later. Only if the connection breaks is it unknown whether the call was done.
     ///
-    /// A connection that is dead without having been closed is noticed sooner: a statement that takes longer than 1.5 s is
-    /// asked about over another connection, and given up if the server does not work on it. Renewals are bounded by a part
-    /// of the leases that they renew. Times above 24 days are taken for 24 days.
+    /// A connection that is dead without having been closed is noticed sooner: if a statement takes longer than 1.5 s,
+    /// the queue asks the server over another connection whether it works on the statement, and gives the call up if it
+    /// doesn't. Renewals are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
-    /// Looks so often for jobs of other processes while a claim waits, varied by a fifth; every second by default.
+    /// Sets how often waiting claims poll for jobs of other processes, varied by a fifth; every second by default, at
+    /// least 10 ms.
     ///
-    /// It's what remains where notifications can't be heard. Where they are, it's looked a tenth as often. What this
-    /// process pushes itself is seen at once, and what becomes due is seen when it is. The least is 10 ms.
+    /// Polling is a fallback for when LISTEN/NOTIFY does not work. While notifications arrive, the interval is ten times
+    /// longer. Jobs pushed by this process start at once, and scheduled jobs start when they are due, without a poll.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval.max(Duration::from_millis(10));
         self
     }
 
-    /// Opens so many connections at most for [units of work](crate::PostgresUnitOfWork), 10 by default; of a queue
-    /// [from a pool](PostgresQueue::from_pool) they use that one. So many jobs with one run at once; others wait.
+    /// Sets the maximum number of connections for [units of work](crate::PostgresUnitOfWork), 10 by default. It bounds
+    /// how many jobs with a unit of work run at once; others wait. Ignored for a queue [from a
+    /// pool](PostgresQueue::from_pool), which uses that pool.
     ///
-    /// The queue's own connections are few, whatever the load: two that store, one that claims, one that settles, one or two
-    /// that renew, one that listens, one that notifies, one that prunes, and one for operators; each is opened when it's
-    /// first needed. The number is at least 1 and at most 10,000.
+    /// The number is at least 1 and at most 10,000. The queue's own connections are few at any load: two that store, one
+    /// that claims, one that settles, one or two that renew, one that listens, one that notifies, one that prunes, and
+    /// one for operators. While other transactions block pushes or settlements, one more stores and one more settles.
+    /// Each is opened when it is first needed.
     pub fn unit_connections(mut self, connections: u32) -> Self {
         self.unit_connections = connections.clamp(1, MOST_UNIT_CONNECTIONS);
         self
     }
 
-    /// Keeps completed jobs for so long; a day by default, `None` for ever.
+    /// Sets how long completed jobs are kept; a day by default, `None` for ever.
     pub fn keep_completed(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.completed = age.into();
         self
     }
 
-    /// Keeps cancelled jobs for so long; a day by default, `None` for ever.
+    /// Sets how long cancelled jobs are kept; a day by default, `None` for ever.
     pub fn keep_cancelled(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.cancelled = age.into();
         self
     }
 
-    /// Keeps discarded jobs for so long; seven days by default, `None` for ever.
+    /// Sets how long discarded jobs are kept; seven days by default, `None` for ever.
     pub fn keep_discarded(mut self, age: impl Into<Option<Duration>>) -> Self {
         self.retention.discarded = age.into();
         self
     }
 
-    /// Sets other limits than the default ones.
+    /// Sets the limits of the sizes of jobs.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Connects, and brings the schema up to date if need be.
+    /// Connects, and migrates the schema if necessary.
     ///
     /// # Errors
     ///
-    /// `Invalid` for a URL or a name that can't be, `Unavailable` for a server that can't be reached or refuses the user,
-    /// `Unsupported` for a schema that is newer than this program, or older and not to be migrated.
+    /// `Invalid` for an invalid URL or schema name, `Unavailable` if the server can't be reached or refuses the user,
+    /// `Unsupported` if the schema is newer than this program, or older and must not be migrated.
     ///
     /// # Cancel safety
     ///
@@ -190,9 +195,9 @@ impl PostgresQueueBuilder {
         PostgresQueue::start(self).await
     }
 
-    /// Brings the schema up to date without opening the queue, once, however many do so at the same time.
+    /// Migrates the schema without opening the queue. Concurrent calls migrate it once.
     ///
-    /// The user needs the right to create the schema in the database, or owns it.
+    /// The user needs the right to create the schema in the database, or must own it.
     ///
     /// # Errors
     ///
@@ -221,12 +226,12 @@ impl PostgresQueueBuilder {
         Place { options, source, schema, is_pooled, timeout, alarm: Arc::default() }.prepared()
     }
 
-    /// Returns the pool that units of work are begun in; one of the queue's own connects when it's first used.
+    /// Returns the pool for units of work. The queue's own pool connects when it is first used.
     pub(crate) fn units(&self, place: &Arc<Place>, io: &Io) -> Units {
         let (pool, is_ours) = match &self.target {
             Target::Pool(pool) => (pool.clone(), false),
             Target::Url(_) | Target::Options(_) => {
-                // A connection is tested by the transaction that begins on it, and a wait for one is no news.
+                // `begin` tests the connection, and a slow acquire is normal.
                 let options =
                     PgPoolOptions::new().max_connections(self.unit_connections).test_before_acquire(false);
                 let options = options.acquire_timeout(self.timeout).acquire_slow_threshold(LONGEST_TIMEOUT);
@@ -239,7 +244,7 @@ impl PostgresQueueBuilder {
 
 impl fmt::Debug for PostgresQueueBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL has a password in it.
+        // The URL may contain a password.
         f.debug_struct("PostgresQueueBuilder")
             .field("schema", &self.schema)
             .field("migrates", &self.migrates)

@@ -1,4 +1,4 @@
-//! What goes wrong with the server, in the words of the contract.
+//! Errors of the driver and the server as queue errors.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use sqlx::Error;
 
 use crate::place::Place;
 
-/// What else to do about TLS.
+/// Additional advice in errors about TLS.
 const TLS_ADVICE: &str =
     if cfg!(feature = "rustls") { "" } else { "; and turn on the feature `rustls` of `queue-postgres`" };
 
-/// Gives the server's own code for what went wrong.
+/// Returns the server's error code (SQLSTATE).
 pub(crate) fn code(error: &Error) -> Option<Cow<'_, str>> {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code)
 }
 
-/// Tells whether the connection is of no use any more.
+/// Returns whether the connection can't be used any more.
 pub(crate) fn is_connection_lost(error: &Error) -> bool {
     match error {
         // The server ends the session with these: it shuts down, it crashed, an operator ended it, it is a standby now.
@@ -31,29 +31,29 @@ pub(crate) fn is_connection_lost(error: &Error) -> bool {
     }
 }
 
-/// Returns whether it's an answer of the server, rather than of the way to it.
+/// Returns whether the server reported the error, rather than the driver or the network.
 pub(crate) fn is_of_the_server(error: &Error) -> bool {
     matches!(error, Error::Database(_))
 }
 
-/// Returns whether the server had ended the session before it read the request: it says so, or the socket was closed when the
-/// request was written. In both cases nothing was done.
+/// Returns whether the server had ended the session before it read the request: it says so, or the socket was closed when
+/// the request was written. In both cases nothing was done.
 pub(crate) fn was_ended_idle(error: &Error) -> bool {
     let is_closed = matches!(error, Error::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
     is_closed || code(error).as_deref() == Some("57P05")
 }
 
-/// Tells whether the same transaction may simply be run again: the server gave it up in favour of another.
+/// Returns whether the same transaction can be retried: the server rolled it back in a conflict with another one.
 pub(crate) fn is_contention(error: &Error) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "55P03"))
 }
 
-/// Returns whether the statement waited for a lock for as long as it may.
+/// Returns whether the statement waited for a lock longer than `lock_timeout`.
 pub(crate) fn is_lock_timeout(error: &Error) -> bool {
     code(error).as_deref() == Some("55P03")
 }
 
-/// Tells whether the server ended the statement, because it took too long or because somebody asked for that.
+/// Returns whether the server cancelled the statement, because it took too long or because an operator asked for that.
 pub(crate) fn is_cancelled(error: &Error) -> bool {
     code(error).as_deref() == Some("57014")
 }
@@ -70,12 +70,12 @@ pub(crate) fn is_untranslatable(error: &QueueError) -> bool {
     cause.is_some_and(|cause| code(cause).as_deref() == Some("22P05"))
 }
 
-/// Tells whether it's the request that is wrong, rather than the server or the way to it.
+/// Returns whether the request is at fault, rather than the server or the connection.
 pub(crate) fn is_about_the_request(error: &QueueError) -> bool {
     matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Corrupt)
 }
 
-/// Tells whether it went wrong before a word was said: the driver has it from the library for TLS as one or the other.
+/// Returns whether the TLS handshake failed. The driver reports it either as `Tls` or as an `InvalidData` I/O error.
 fn is_about_tls(error: &Error) -> bool {
     match error {
         Error::Tls(_) => true,
@@ -84,7 +84,7 @@ fn is_about_tls(error: &Error) -> bool {
     }
 }
 
-/// Says what is wrong, where, and what to do about it. The password is in none of it.
+/// Returns an error that says what is wrong, where, and what to do about it. It never contains the password.
 pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
     let (kind, message) = match &error {
         Error::Database(_) => of_the_server(&error, place),
@@ -92,12 +92,12 @@ pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
             QueueErrorKind::Corrupt,
             format!("schema `{}` of {place} doesn't hold what this program stored there", place.schema),
         ),
-        Error::Encode(_) => (QueueErrorKind::Invalid, "the server can't be told this value".to_owned()),
-        // It may be the network's fault as well as that of the settings.
+        Error::Encode(_) => (QueueErrorKind::Invalid, "a value can't be encoded for PostgreSQL".to_owned()),
+        // The network may be at fault, or the settings.
         _ if is_about_tls(&error) => (
             QueueErrorKind::Unavailable,
             format!(
-                "{place} can't be reached by TLS: see the cause, the certificates and `sslmode`{TLS_ADVICE}"
+                "{place} can't be reached by TLS: see the cause, check the certificates and `sslmode`{TLS_ADVICE}"
             ),
         ),
         Error::Configuration(_) => {
@@ -106,14 +106,14 @@ pub(crate) fn explained(error: Error, place: &Place) -> QueueError {
         _ => (
             QueueErrorKind::Unavailable,
             format!(
-                "{place} can't be reached: see that the server runs, the address, the port, and files that are named"
+                "{place} can't be reached: check that the server runs, the address, the port, and files that are named"
             ),
         ),
     };
     QueueError::new(kind, message).with_source(error)
 }
 
-/// Explains what ended a connection that had been open when the call was sent.
+/// Returns the error of a connection that broke after the call was sent.
 pub(crate) fn broken(error: Error, place: &Place) -> QueueError {
     if is_of_the_server(&error) {
         return explained(error, place);
@@ -124,13 +124,14 @@ pub(crate) fn broken(error: Error, place: &Place) -> QueueError {
     QueueError::unavailable(text).with_source(error)
 }
 
-/// Says it to each of those who had a part in the call.
+/// Returns a function that creates the error for each caller of a failed batch.
 pub(crate) fn shared(error: QueueError) -> impl FnMut() -> QueueError {
     let error = Arc::new(error);
     move || QueueError::new(error.kind(), error.to_string()).with_source(Shared(error.clone()))
 }
 
-/// A cause that several have; it stands for what caused the error, which says the same as each of theirs.
+/// A cause shared by all callers of a failed batch. It displays the cause of the error, and its source is the
+/// source of that cause.
 #[derive(Debug)]
 struct Shared(Arc<QueueError>);
 
@@ -156,9 +157,9 @@ fn of_the_server(error: &Error, place: &Place) -> (QueueErrorKind, String) {
     let unavailable = |message: String| (QueueErrorKind::Unavailable, message);
     match &*code {
         "28P01" | "28000" => unavailable(format!(
-            "{place} refuses the user `{user}`: see the name and the password, and the server's `pg_hba.conf`"
+            "{place} refuses the user `{user}`: check the name and the password, and the server's `pg_hba.conf`"
         )),
-        "3D000" => unavailable(format!("there is no {place}: create it, or see the name")),
+        "3D000" => unavailable(format!("there is no {place}: create it, or check the name")),
         "42501" => unavailable(format!(
             "the user `{user}` lacks a permission in schema `{schema}` of {place}: see the cause, and grant what the \
              documentation of `queue_postgres` lists"
@@ -167,31 +168,31 @@ fn of_the_server(error: &Error, place: &Place) -> (QueueErrorKind, String) {
             "the disk of {place} is full: free some space, and the queue goes on by itself"
         )),
         "53300" => unavailable(format!(
-            "{place} has no connection left: raise `max_connections`, or put a pooler before it"
+            "{place} has no connection left: raise `max_connections`, or put a pooler in front of it"
         )),
         "57014" => unavailable(format!(
-            "{place} ended the statement: it took longer than `statement_timeout`, or an operator cancelled it"
+            "{place} cancelled the statement: it took longer than `statement_timeout`, or an operator cancelled it"
         )),
-        "25006" => unavailable(format!("{place} takes no writes: it's a standby, or set to read-only")),
+        "25006" => unavailable(format!("{place} accepts no writes: it is a standby, or set to read-only")),
         "40001" | "40P01" | "55P03" => unavailable(format!(
-            "{place} gave the transaction up in favour of others again and again: see the cause; the same call may \
-             succeed"
+            "{place} rolled the transaction back as a deadlock, a serialization failure or a lock timeout (see the \
+             cause): retry"
         )),
         "3F000" | "42P01" | "42883" => (
             QueueErrorKind::Unsupported,
             format!(
-                "schema `{schema}` of {place} lacks what this program needs: run `PostgresQueue::migrate`, with a user \
-                 who may"
+                "schema `{schema}` of {place} lacks tables or functions that this program needs: run \
+                 `PostgresQueue::migrate` as a user who may create them"
             ),
         ),
         "22P05" => (
             QueueErrorKind::Invalid,
             format!(
-                "{place} can't store a character of this request, which its encoding lacks: use a database in UTF8, or \
+                "{place} can't store a character of this request, which its encoding lacks: use a UTF8 database, or \
                  write the payload with JSON's escapes"
             ),
         ),
-        // The request carries what can't be stored.
+        // The request contains a value that can't be stored.
         code if code.starts_with("22") || code == "54000" => {
             (QueueErrorKind::Invalid, format!("{place} can't store a value of this request: see the cause"))
         }

@@ -1,12 +1,19 @@
-//! Whether notifications are heard: what the listener knows, and the lane that claims acts upon.
+//! Whether notifications arrive: the state that the listener writes and the claim task reads.
 //!
-//! The listener notes the moment as of which it heard all that was sent. For one and a quarter intervals from then on, claims
-//! poll rarely; after it, at the poll interval. So a listener that dies unnoticed delays a job by less than two intervals.
+//! The listener records the moment up to which it has heard all notifications. For one and a quarter intervals after that
+//! moment, claims poll rarely; then they poll at the poll interval. So a listener that dies unnoticed delays a job by
+//! less than two intervals.
 //!
 //! | who | wakes | when |
 //! | --- | --- | --- |
-//! | the lane that claims | the listener | a claim waits, and the listener has stopped beating |
-//! | the listener | the lane that claims | by a message, when there may be jobs |
+//! | the claim task | the listener | a claim waits, and the listener is parked |
+//! | the listener | the claim task | by a message, when there may be jobs |
+//!
+//! # Race
+//!
+//! The listener parks while a claim begins to wait. The listener first sets `is_parked` and then reads `is_wanted`; the
+//! claim task first sets `is_wanted` and then reads `is_parked`. All four are sequentially consistent, so at least one of
+//! them sees the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,18 +22,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// However rarely it is polled, the listener is heard about this often.
+/// The longest time between two heartbeats, for long poll intervals.
 const LONGEST_BEAT: Duration = Duration::from_secs(5);
 
-/// The listener goes on beating for this many beats after the last claim.
+/// The number of heartbeats after the last waiting claim, before the listener parks.
 const BEATS_FOR_NOBODY: u32 = 2;
 
 pub(crate) struct Hearing {
     beat: Duration,
     heard: Mutex<Option<Instant>>,
-    /// Whether a claim has waited since the last beat.
+    /// Whether a claim has waited since the last heartbeat.
     is_wanted: AtomicBool,
-    /// Whether the listener waits for somebody to want it.
+    /// Whether the listener waits to be wanted.
     is_parked: AtomicBool,
     wanted: Notify,
 }
@@ -42,13 +49,13 @@ impl Hearing {
         }
     }
 
-    /// Notes that all that was sent before `as_of` was heard.
+    /// Records that all notifications sent before `as_of` were heard.
     pub(crate) fn note(&self, as_of: Instant) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = Some(heard.map_or(as_of, |heard| heard.max(as_of)));
     }
 
-    /// Notes that nothing is heard any more.
+    /// Records that notifications no longer arrive.
     pub(crate) fn lose(&self) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -57,12 +64,12 @@ impl Hearing {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the instant until which notifications may be relied upon, if they may.
+    /// Returns the instant until which notifications can be relied on, if they can.
     pub(crate) fn fresh_until(&self) -> Option<Instant> {
         Some(self.heard()? + self.beat + self.beat / 4)
     }
 
-    /// Asks the listener to beat: a claim waits.
+    /// Asks the listener for heartbeats, because a claim waits.
     pub(crate) fn want(&self) {
         if !self.is_wanted.load(Ordering::Relaxed) {
             self.is_wanted.store(true, Ordering::SeqCst);
@@ -72,16 +79,16 @@ impl Hearing {
         }
     }
 
-    /// Waits for the next beat that anybody wants. `idle` counts the beats that nobody wanted.
+    /// Waits for the next heartbeat that a claim wants. `idle` counts the heartbeats that no claim wanted.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub(crate) async fn next_beat(&self, idle: &mut u32) {
         loop {
             if *idle >= BEATS_FOR_NOBODY {
                 self.is_parked.store(true, Ordering::SeqCst);
-                // One who came just before saw no listener to wake.
+                // A claim that came before `is_parked` was set has woken no listener.
                 if !self.is_wanted.load(Ordering::SeqCst) {
                     self.wanted.notified().await;
                 }
@@ -91,7 +98,7 @@ impl Hearing {
             if let Some(heard) = self.heard() {
                 sleep_until(heard + self.beat).await;
                 if self.heard() != Some(heard) {
-                    // A notification says as much as a beat.
+                    // A notification proves as much as a heartbeat.
                     continue;
                 }
             }
@@ -112,7 +119,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_heard_is_relied_upon_for_less_than_two_intervals() {
+    async fn notifications_are_relied_on_for_less_than_two_intervals() {
         let hearing = Hearing::new(Duration::from_secs(1));
         assert_eq!(hearing.fresh_until(), None);
 
@@ -127,7 +134,7 @@ mod tests {
 
     /// H21: while no claim waits, the listener sends nothing.
     #[tokio::test(start_paused = true)]
-    async fn a_listener_that_nobody_wants_stops_beating_until_somebody_does() {
+    async fn a_listener_parks_without_waiting_claims_until_one_waits() {
         let hearing = Hearing::new(Duration::from_secs(1));
         let mut idle = 0;
         let mut beats = 0;

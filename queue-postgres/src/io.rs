@@ -1,5 +1,5 @@
-//! The thread that all I/O is on, with a runtime of its own: jobs that hog the application's runtime don't keep leases from
-//! being renewed, and the queue works from within any runtime.
+//! The I/O thread: runs all I/O of a queue on a runtime of its own. So jobs that hog the application's runtime don't
+//! delay the renewal of leases, and the queue works from within any runtime.
 
 use std::future::Future;
 
@@ -7,12 +7,12 @@ use queue_core::QueueError;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The way to the thread.
+/// A handle of the thread's runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct Io(Handle);
 
 impl Io {
-    /// Starts the thread, which ends when the main future does; what else runs on it then is dropped.
+    /// Starts the thread. It ends when the main future does, and other tasks on it are then dropped.
     pub(crate) fn start<F: Future<Output = ()>>(
         main: impl FnOnce(&Self) -> F + Send + 'static,
     ) -> Result<Self, QueueError> {
@@ -27,7 +27,7 @@ impl Io {
         Ok(io)
     }
 
-    /// Runs something on a thread of its own, which ends with it.
+    /// Runs `work` on a separate thread, which ends with it.
     pub(crate) async fn run_apart<T, W>(work: W) -> Result<T, QueueError>
     where
         T: Send + 'static,
@@ -40,7 +40,7 @@ impl Io {
         answer
     }
 
-    /// Runs something on the thread, to its end even if nobody waits for it any more.
+    /// Runs `work` on the thread to its end, even if the caller is dropped.
     pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
     where
         T: Send + 'static,
@@ -48,25 +48,25 @@ impl Io {
     {
         let (reply, answer) = oneshot::channel();
         self.0.spawn(async move {
-            // Whoever asked may have gone.
+            // The caller may have been dropped.
             drop(reply.send(work.await));
         });
         async move { answer.await.map_err(|_| ended())? }
     }
 
-    /// Does something whose tasks are to be on the thread.
+    /// Runs `work` on the calling thread. Tasks that it spawns run on the I/O thread.
     pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let _within = self.0.enter();
         work()
     }
 
-    /// Runs something on the thread for as long as that runs.
+    /// Spawns `work` on the thread. It is dropped when the thread ends.
     pub(crate) fn keep_running(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(work);
     }
 }
 
-/// What every call answers once the thread is gone.
+/// Returns the error of a call after the thread has ended.
 pub(crate) fn ended() -> QueueError {
-    QueueError::unavailable("the queue's thread has ended: connect anew")
+    QueueError::unavailable("the queue's thread has ended: connect again")
 }

@@ -16,37 +16,37 @@
 //! # }
 //! ```
 //!
-//! PostgreSQL 13 or later. For TLS, turn on the feature `rustls`, and say `?sslmode=verify-full` in the URL.
+//! PostgreSQL 13 or later. For TLS, turn on the feature `rustls`, and add `?sslmode=verify-full` to the URL.
 //!
 //! # How it works
 //!
-//! A thread with a small runtime of its own does all I/O. Pushes that arrive while a statement is under way share the next
-//! one, and its commit; so do settlements, and claims. What a job is, is written once; where it is on its
-//! way is a narrow row in one of four tables, which each step moves: see `migrations/0001_tables.sql`. So a claim costs the
-//! same however many have finished or are scheduled.
+//! A thread with its own small runtime does all I/O. Pushes that arrive while a statement runs share the next statement
+//! and its commit; so do settlements, and claims. A job's data is written once. Its progress is a narrow row in one of
+//! four tables, which each step moves to another table: see `migrations/0001_tables.sql`. So the cost of a claim doesn't
+//! depend on the number of finished or scheduled jobs.
 //!
-//! Whoever pushes tells the others by `NOTIFY`, at its commit and at most every 20 ms. Where that isn't heard, because the
-//! connection broke or a pooler is on the way, claims look for jobs at the
-//! [poll interval](PostgresQueueBuilder::poll_interval), and a warning says so once. When a job becomes due is known
-//! without looking.
+//! A push notifies other processes by `NOTIFY`, at its commit and at most every 20 ms. If notifications don't arrive,
+//! because the connection broke or a pooler is in between, claims poll at the [poll
+//! interval](PostgresQueueBuilder::poll_interval), and the queue logs one warning. A job that becomes due is claimed
+//! without a poll.
 //!
-//! All time is the server's. A server that is restarted, fails over or breaks off is connected to anew; the hosted loop goes
-//! on by itself, and a push that was in doubt is sent again under the same identities.
+//! All times are the server's. If the server is restarted, fails over or closes connections, the queue connects again;
+//! the hosted loop continues by itself, and a push with an unknown outcome is sent again with the same ids.
 //!
-//! A connection can also die without being closed, as when a firewall forgets it. Then the server is asked over another
-//! connection whether it still works on the statement; if it doesn't, the connection is replaced, and a warning says so once.
-//! Renewals use another connection after a sixth of the lease, so that no lease is lost.
+//! A connection can also die without being closed, as when a firewall forgets it. The queue then asks the server over
+//! another connection whether it still works on the statement; if it doesn't, the queue replaces the connection and logs
+//! one warning. Renewals use another connection after a sixth of the lease, so that no lease is lost.
 //!
 //! # In your own transactions
 //!
 //! [`enqueue_in`](PostgresQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
 //! committed together with its completion: see [`PostgresUnitOfWork`].
 //!
-//! # Who may do what
+//! # Privileges
 //!
-//! Connecting makes the schema `queue`, which takes the right to create one. Where the application's user is to have no
-//! more than it needs, have another run [`PostgresQueue::migrate`], or the files of `migrations` and `functions` by hand,
-//! and grant:
+//! Connecting creates the schema `queue`, which requires the right to create a schema. If the application's user must
+//! have no more rights than it needs, run [`PostgresQueue::migrate`] as another user, or run the files of `migrations`
+//! and `functions` by hand, and grant:
 //!
 //! ```sql
 #![doc = include_str!("../migrations/grants.sql")]
@@ -54,21 +54,23 @@
 //!
 //! # Operators
 //!
-//! The view `queue.overview` shows jobs with their states, timestamps and last errors; `PostgresQueue` is an
-//! [`Admin`](queue_core::Admin) for the rest. Tables that are emptied as fast as they are filled are set to be vacuumed
-//! early, and finished jobs are deleted after a day, or [as long as you say](PostgresQueueBuilder::keep_completed).
+//! The view `queue.overview` shows jobs with their states, timestamps and last errors; for everything else
+//! `PostgresQueue` is an [`Admin`](queue_core::Admin). The tables that are emptied as fast as they are filled are set to
+//! be vacuumed early. Finished jobs are deleted after a day, discarded ones after seven, or [as
+//! configured](PostgresQueueBuilder::keep_completed).
 //!
 //! # Long transactions
 //!
-//! A claim walks over the entries of jobs that have gone, until vacuum has removed them; and while a transaction is open
-//! for long anywhere in the server, vacuum removes nothing. To keep claims fast meanwhile, most scans start where the last
-//! one ended; a full scan runs at least every 250 ms, or as often as a full scan takes, if that is longer. Until the next
-//! full scan, a job of a higher priority, or one that becomes due, may wait. Order is exact again once vacuum has caught up.
-//! Tables grow meanwhile: keep transactions short, or read from a standby what takes long.
+//! Each claimed job leaves a dead index entry, which a scan steps over until vacuum removes it; while a transaction is
+//! open for long anywhere in the server, vacuum removes none. To keep claims fast meanwhile, most scans start where the
+//! last one ended; a full scan runs at least every 250 ms, or as often as a full scan takes, if that is longer. Until the
+//! next full scan, a job of a higher priority, or one that becomes due, may wait. Order is exact again once vacuum has
+//! caught up. Tables grow meanwhile: keep transactions short, or run long reads on a standby.
 //!
 //! # Poolers
 //!
-//! With PgBouncer or the like in transaction mode, say so: [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
+//! With PgBouncer or a similar pooler in transaction mode, set
+//! [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod admin;
 mod batch;

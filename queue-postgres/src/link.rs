@@ -1,4 +1,17 @@
-//! One connection to the server, made anew whenever it's lost.
+//! A connection to the server, which is replaced when it is lost.
+//!
+//! # Tasks and shared state
+//!
+//! A link belongs to one task at a time and shares nothing. A call takes the session out of the link, and returns it once
+//! the server has answered. So dropping a call's future drops its connection.
+//!
+//! # Races
+//!
+//! - The server may end an idle session before a statement arrives. Nothing was done then, and the statement is sent over a new
+//! connection.
+//! - A connection may break, or stop answering, after a statement was sent. Whether it was done is not known, and
+//! [`is_in_doubt`](Unanswered::is_in_doubt) is set. If the connection stopped answering, the server is asked to end the
+//! session, so that an abandoned statement neither commits later nor keeps its locks.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,20 +28,20 @@ use crate::error::{
 use crate::place::Place;
 use crate::pulse::{Backend, Waited, watched};
 
-/// How often a transaction is run again that the server gave up in favour of another.
+/// The maximum number of retries of a transaction that the server rolled back in a conflict with another one.
 const RETRIES: u32 = 10;
 
-/// An idle connection through a pooler may wait for its turn before it answers.
+/// The bound of a ping through a pooler, which may delay the answer until it has a free server connection.
 const POOLED_PING: Duration = Duration::from_secs(5);
 
 /// How soon a connection is suspected.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
-    /// A connection that was idle for this time is asked whether it still lives before it's used.
+    /// A connection that was idle for this time is pinged before it is used.
     pub(crate) idle: Duration,
-    /// If it has not answered for this time, another is opened.
+    /// If the ping was not answered for this time, another connection is opened.
     pub(crate) ping: Duration,
-    /// A statement that has not answered for this time is asked about.
+    /// If a statement has not been answered for this time, the server is asked whether it still works on it.
     pub(crate) check: Duration,
 }
 
@@ -52,11 +65,12 @@ impl Pace {
     }
 }
 
-/// How long a statement that others share waits for a lock.
+/// How long a shared statement waits for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// The bounds of connecting, as parts of the timeout: as a rule, and in place of a connection that died under a statement. With
-/// the time that it takes to notice that, a call is answered or refused within 5 s of the default 30 s, whatever has died.
+/// The bounds of connecting, as divisors of the timeout: usually, and for replacing a connection that died during a
+/// statement. Together with the time that it takes to notice a dead connection, a call is answered or refused within 5 s
+/// of the default 30 s.
 const CONNECT: u32 = 8;
 const CONNECT_AFTER_DEATH: u32 = 25;
 
@@ -65,9 +79,9 @@ const LEAST_CONNECT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Link {
     place: Arc<Place>,
-    /// Whether the last connection died under a statement.
+    /// Whether the last connection died during a statement.
     has_died: bool,
-    /// How long the server lets a statement wait for a lock; `None` waits for as long as the statement may take.
+    /// How long the server lets a statement wait for a lock; with `None`, for as long as the statement may take.
     lock_timeout: Option<Duration>,
     session: Option<Session>,
     used: Instant,
@@ -77,20 +91,21 @@ pub(crate) struct Link {
 /// An open connection.
 struct Session {
     connection: PgConnection,
-    /// The server's process behind it; a pooler has others from time to time.
+    /// The server's process for the connection. It is not known behind a pooler, where it may change.
     backend: Option<Backend>,
 }
 
-/// What is asked over a connection: one transaction, which may be asked more than once.
+/// One transaction to run over a connection. It may be run more than once.
 pub(crate) type Ask<'a, T> =
     &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
 
-/// Why there is no answer.
+/// Why a call failed.
 pub(crate) struct Unanswered {
     pub(crate) error: QueueError,
-    /// Whether it may have been done nevertheless: the connection broke in the middle.
+    /// Whether the call may have been done: the connection broke before the answer.
     pub(crate) is_in_doubt: bool,
-    /// Whether nothing was done because another transaction has locked what it needs. Only an impatient link says so.
+    /// Whether nothing was done because another transaction has locked a row, key or table that it needs. Only an
+    /// impatient link sets it.
     pub(crate) is_blocked: bool,
 }
 
@@ -107,29 +122,29 @@ impl From<Unanswered> for QueueError {
 }
 
 impl Link {
-    /// Makes a link that connects when it's first needed.
+    /// Creates a link that connects at its first call.
     pub(crate) fn new(place: Arc<Place>) -> Self {
         Self::paced(place, Pace::default())
     }
 
-    /// Creates a link with its own pace of suspecting connections.
+    /// Creates a link that suspects its connection after the times of `pace`.
     pub(crate) fn paced(place: Arc<Place>, pace: Pace) -> Self {
         Self { place, has_died: false, lock_timeout: None, session: None, used: Instant::now(), pace }
     }
 
-    /// Creates a link whose statements wait for no lock of another transaction: they are [blocked](Unanswered::is_blocked)
-    /// after 20 ms. Statements that many callers share go over such a link.
+    /// Creates a link whose statements wait at most 20 ms for a lock of another transaction, and are then
+    /// [blocked](Unanswered::is_blocked). Statements that many callers share use such a link.
     pub(crate) fn impatient(place: Arc<Place>) -> Self {
         Self { lock_timeout: Some(LOCK_TIMEOUT), ..Self::new(place) }
     }
 
-    /// Asks for something that may be left undone, and told so.
+    /// Runs a transaction once. On an error it may have been done or not.
     pub(crate) async fn call<T>(&mut self, ask: Ask<'_, T>) -> Result<T, QueueError> {
         self.try_call(ask).await.map_err(|unanswered| unanswered.error)
     }
 
-    /// Asks for something that may be done twice: if the connection breaks in the middle, it is asked once more over
-    /// another.
+    /// Runs a transaction that may be done twice: if the connection breaks before the answer, runs it once more over
+    /// another one.
     ///
     /// # Cancel safety
     ///
@@ -141,7 +156,7 @@ impl Link {
         }
     }
 
-    /// Asks, and says what is in doubt if there is no answer.
+    /// Runs a transaction once. An error says whether the transaction may have been done.
     ///
     /// # Cancel safety
     ///
@@ -150,7 +165,7 @@ impl Link {
         self.try_call_within(self.place.timeout, ask).await
     }
 
-    /// Asks as [`try_call`](Self::try_call) does, with a bound of its own that isn't longer than the timeout.
+    /// Runs a transaction as [`try_call`](Self::try_call) does, within `bound`, which must not exceed the timeout.
     pub(crate) async fn try_call_within<T>(
         &mut self,
         bound: Duration,
@@ -169,7 +184,7 @@ impl Link {
                     self.keep(session);
                     return Ok(answer);
                 }
-                // The server had ended the session before it read this; a new one is used instead.
+                // The server had ended the session before it read the statement; the next round opens a new one.
                 Waited::Answered(Err(error)) if is_kept && was_ended_idle(&error) => {}
                 Waited::Answered(Err(error)) if is_connection_lost(&error) => {
                     return Err(in_doubt(broken(error, &self.place)));
@@ -185,7 +200,7 @@ impl Link {
                     if !is_contention(&error) || retry >= RETRIES {
                         return Err(known(explained(error, &self.place)));
                     }
-                    tracing::debug!(place = %self.place, %error, "a transaction is run again");
+                    tracing::debug!(place = %self.place, %error, "retrying a transaction after a conflict");
                     let pause = Duration::from_millis(fastrand::u64(0..=1 << retry.min(7)));
                     tokio::time::sleep(pause).await;
                 }
@@ -208,7 +223,8 @@ impl Link {
         self.session = Some(session);
     }
 
-    /// Takes the session out, alive as far as anybody knows; it's put back by `keep` once it has answered.
+    /// Takes the session out of the link, or opens one. A session that was idle for long has answered a ping. The caller
+    /// returns the session by `keep` once it has answered.
     async fn connected(&mut self, bound: Duration) -> Result<Session, QueueError> {
         let (place, lock_timeout) = (&self.place, self.lock_timeout);
         let open = async |bound| {
@@ -227,8 +243,8 @@ impl Link {
         if self.used.elapsed() < self.pace.idle {
             return Ok(session);
         }
-        // Another is opened if it does not answer soon, and it's dead if the other is there first: a slow server is slow for
-        // both.
+        // If it does not answer soon, another connection is opened. If that one is open before the answer, the first one
+        // is dead: a slow server would be slow for both.
         let first = {
             let mut pong = pin!(session.connection.ping());
             let soon = if place.is_pooled { POOLED_PING } else { self.pace.ping };
@@ -236,7 +252,7 @@ impl Link {
                 Ok(pinged) => Either::Left(pinged),
                 Err(_) => match select(pong, pin!(replacement)).await {
                     Either::Left((pinged, _)) => Either::Left(pinged),
-                    // The server may have no room for another connection.
+                    // The server may refuse another connection, as when `max_connections` is reached.
                     Either::Right((Err(error), pong)) => {
                         match timeout(bound.saturating_sub(began.elapsed()), pong).await {
                             Ok(pinged) => Either::Left(pinged),
@@ -250,7 +266,7 @@ impl Link {
         match first {
             Either::Left(Ok(())) => Ok(session),
             Either::Left(Err(error)) => {
-                tracing::debug!(%place, %error, "an idle connection was closed; it's made anew");
+                tracing::debug!(%place, %error, "an idle connection was closed, opening another");
                 open(bound).await
             }
             Either::Right(opened) => {
@@ -278,15 +294,15 @@ impl Session {
     }
 }
 
-/// Drops a connection that did not answer, and has the server end its session.
+/// Drops a connection that did not answer, and asks the server to end its session.
 fn abandon(session: Session, place: Arc<Place>) {
     if let Some(backend) = session.backend {
         tokio::spawn(async move { backend.signal(&place, "pg_terminate_backend").await });
     }
 }
 
-/// How long an answer is waited for: so long that the server itself says that it ended the statement, and nothing is in
-/// doubt but where the connection is broken.
+/// Returns the client-side timeout. It is slightly longer than `statement_timeout`, so the server cancels first and says
+/// so; the outcome is unknown only if the connection broke.
 fn patience(timeout: Duration) -> Duration {
     timeout.saturating_add(timeout / 10).saturating_add(Duration::from_millis(100))
 }
@@ -301,11 +317,11 @@ pub(crate) fn died(place: &Place) -> QueueError {
     ))
 }
 
-/// What a connection begins with.
+/// Returns the SQL that a new session starts with.
 ///
-/// The statements count on seeing what others commit meanwhile, whatever the server's default is; and what this end no
-/// longer waits for isn't to be done later. A bound that the server was given is left, if it's the closer one. The server
-/// notices soon that this end has gone.
+/// It sets the isolation level `read committed`, which the statements rely on, whatever the server's default is. It sets
+/// `statement_timeout` and `lock_timeout`, so that the server does not complete later a call that this end has given up;
+/// a shorter setting of the server stays. Its keepalives let the server notice soon that this end is gone.
 fn opening(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     format!(
         "set session characteristics as transaction isolation level read committed; {}; {KEEPALIVES}; {}",
@@ -314,17 +330,17 @@ fn opening(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     )
 }
 
-/// The driver sets no keepalives at this end of a connection, so the server does at its own.
+/// The server's keepalives. The driver sets none at this end of a connection.
 pub(crate) const KEEPALIVES: &str = "select set_config('tcp_keepalives_idle', '30', false), \
     set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)";
 
-/// The same for a transaction on a connection that others use after it.
+/// The same for one transaction, on a connection that is used for other purposes after it.
 pub(crate) const KEEPALIVES_OF_A_TRANSACTION: &str = "select set_config('tcp_keepalives_idle', '30', true), \
     set_config('tcp_keepalives_interval', '10', true), set_config('tcp_keepalives_count', '3', true)";
 
 fn bounds(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
     let bound = |setting, bound: Duration| {
-        // The server counts in 32 bits.
+        // The server's setting has 32 bits.
         let ms = bound.as_millis().clamp(1, i32::MAX as u128);
         format!(
             "select set_config('{setting}', '{ms}ms', {is_local}) where not \
@@ -342,10 +358,11 @@ fn in_doubt(error: QueueError) -> Unanswered {
     Unanswered { is_in_doubt: true, ..error.into() }
 }
 
-/// Ends the transaction of a client that stands still between two of its statements, and so the locks of the rows.
+/// Ends the transaction of a client that stops between two of its statements, which releases the row locks.
 const FROZEN_CLIENT: &str = "select set_config('idle_in_transaction_session_timeout', '10s', true)";
 
-/// Asks in one implicit transaction; or, where a pooler may give each statement another connection, in an explicit one.
+/// Runs `ask` in one implicit transaction; through a pooler, which may give each statement another connection, in an
+/// explicit one.
 async fn asked<T>(
     connection: &mut PgConnection,
     place: &Place,

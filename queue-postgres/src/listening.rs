@@ -1,9 +1,33 @@
-//! Hears of what other processes push, and so saves looking for it.
+//! The listener: receives the notifications of other processes, so that claims need not poll often.
 //!
-//! **Invariant:** it only speeds things up. Whatever becomes of it, claims look for jobs at their interval.
+//! **Invariant:** notifications only save time. If the listener fails in any way, claims poll at their interval.
 //!
-//! The connection is judged by its own heartbeat: while claims wait, it's asked once each poll interval whether it still
-//! listens. An answer proves that all that was sent before has arrived.
+//! A heartbeat judges the connection: while claims wait, the listener asks the server once each poll interval whether the
+//! session still listens. An answer proves that all notifications sent before it have arrived.
+//!
+//! # Tasks and shared state
+//!
+//! The listener is one task with its own connection. It shares [`Hearing`] with the claim task: the moment up to which
+//! all notifications were heard.
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | another process, by a notification | the listener | it stored jobs, or made some ready |
+//! | the claim task | the listener | a claim waits, and the listener is parked |
+//! | the listener | the claim task | a notification of another process arrived, or some may have been missed |
+//!
+//! # Shutdown
+//!
+//! The listener runs until the I/O thread's main future ends with the queue's last handle. It is then dropped at its next
+//! `await`.
+//!
+//! # Races
+//!
+//! - A job may be pushed between a scan and the start of the listening, when its notification has no receiver. So the listener
+//! wakes the claim task once it listens.
+//! - A notification may be lost with the connection. So the listener wakes the claim task when it loses the connection.
+//! - A pooler may pass `LISTEN` on to one session and the heartbeat to another. The heartbeat's answer says whether its session
+//! has listened before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +41,17 @@ use crate::hearing::Hearing;
 use crate::link::KEEPALIVES;
 use crate::server::Server;
 
-/// How long a notification of our own may take, before it's taken for lost on the way.
+/// How long the listener waits for its probe, a notification to itself, before it concludes that none arrive.
 const OWN: Duration = Duration::from_secs(5);
 
-/// A connection that does not answer for this time is dead. Claims poll soon after the question.
+/// A connection that does not answer a heartbeat within this time is dead. Claims poll soon after the heartbeat was due.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How long it's waited before the next try to listen.
+/// The pauses between two tries to listen.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A session that listens is in use, however rarely it says something. PostgreSQL has this setting since version 14.
+/// Keeps the server from ending a listening session as idle. PostgreSQL has this setting since version 14.
 const NEVER_IDLE: &str = "select set_config('idle_session_timeout', '0', false) \
     where exists (select from pg_settings where name = 'idle_session_timeout')";
 
@@ -35,15 +59,15 @@ pub(crate) struct Listening {
     server: Arc<Server>,
     hearing: Arc<Hearing>,
     poll_interval: Duration,
-    /// Whether it was said that notifications don't come.
+    /// Whether a warning has said that notifications don't arrive.
     has_warned: bool,
 }
 
-/// Why nothing is heard any more.
+/// Why the listener lost its connection.
 enum Ended {
     /// The connection was closed, or notifications don't arrive.
     Because(&'static str),
-    /// The connection does not answer, and was not closed.
+    /// The connection does not answer, but was not closed.
     Silent,
 }
 
@@ -52,10 +76,10 @@ impl Listening {
         Self { server, hearing, poll_interval, has_warned: false }
     }
 
-    /// Listens for as long as the program runs.
+    /// Listens until the runtime ends.
     pub(crate) async fn run(mut self) {
         if self.server.place.is_pooled {
-            self.warn("a pooler in transaction mode passes none on");
+            self.warn("a pooler in transaction mode passes no notifications on");
             return;
         }
         let mut pause = FIRST_PAUSE;
@@ -64,11 +88,11 @@ impl Listening {
             self.hearing.lose();
             match ended {
                 Ok(Ended::Because(why)) => self.warn(why),
-                // The next try says whether there is more to warn of.
+                // If there is more to warn of, the next try does.
                 Ok(Ended::Silent) => self.server.place.alarm.raise(&self.server.place),
                 Err(error) => self.warn(&error.to_string()),
             }
-            // What was pushed meanwhile was told to nobody.
+            // Notifications may have been missed.
             self.server.wake();
             tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -92,7 +116,8 @@ impl Listening {
             Ok(listens) => listens?,
             Err(_) => return Ok(Ended::Silent),
         }
-        // A word of our own shows that words come at all. It differs from that of pushes, which nobody waits for.
+        // A notification to itself shows that notifications arrive at all. Its payload differs from that of pushes, which
+        // the listener doesn't wait for.
         let own = format!("{}?", self.server.word());
         let asked = Instant::now();
         if self.server.notify(&own).await.is_err() {
@@ -112,26 +137,27 @@ impl Listening {
             Ok(Ok(false)) => return Ok(Ended::Because("the connection broke")),
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => {
-                // It's of no use to try again soon: the way to the server won't change.
+                // A quick retry is useless: the network path to the server won't change.
                 *pause = LONGEST_PAUSE;
                 return Ok(Ended::Because(
-                    "those that are sent don't arrive, as with a pooler in transaction mode",
+                    "notifications don't arrive, as with a pooler in transaction mode",
                 ));
             }
         }
         *pause = FIRST_PAUSE;
         if std::mem::take(&mut self.has_warned) {
-            tracing::info!(place = %self.server.place, "notifications of new jobs are heard again");
+            tracing::info!(place = %self.server.place, "LISTEN/NOTIFY is working again");
         }
         self.hearing.note(asked);
-        // What was pushed before was told to nobody.
+        // Notifications before `LISTEN` were missed.
         self.server.wake();
         self.hear(&mut listener, &channel).await
     }
 
-    /// Wakes claims for each notification of others, for as long as they arrive.
+    /// Wakes the claim task for each notification of another process, until the connection is lost.
     async fn hear(&self, listener: &mut PgListener, channel: &str) -> Result<Ended, BoxError> {
-        // What a `LISTEN` changes is seen after its transaction, so this says whether the session has listened before.
+        // `pg_listening_channels` shows a `LISTEN` only after its transaction, so the answer says whether the session has
+        // listened before.
         let ask = format!(
             "LISTEN \"{}\"; select exists (select from pg_listening_channels() c where c = '{}')",
             channel.replace('"', "\"\""),
@@ -148,7 +174,7 @@ impl Listening {
                     match timeout(SILENCE, beat).await {
                         Ok(Ok(row)) if row.try_get(0)? => self.hearing.note(asked),
                         Ok(Err(error)) => return Err(error.into()),
-                        Ok(Ok(_)) => return Ok(Ended::Because("the connection has become another, as with a pooler")),
+                        Ok(Ok(_)) => return Ok(Ended::Because("the session has changed, as with a pooler")),
                         Err(_) => return Ok(Ended::Silent),
                     }
                     continue;
@@ -166,12 +192,12 @@ impl Listening {
         }
     }
 
-    /// Says once that notifications don't come, until they have come again.
+    /// Warns that notifications don't arrive, once until they arrive again.
     fn warn(&mut self, why: &str) {
         if !std::mem::replace(&mut self.has_warned, true) {
             tracing::warn!(
                 place = %self.server.place, why, poll_interval = ?self.poll_interval,
-                "notifications of new jobs are not heard: jobs of other processes are looked for at the poll interval"
+                "LISTEN/NOTIFY is not working: polling every `poll_interval` for jobs of other processes"
             );
         }
     }

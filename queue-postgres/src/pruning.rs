@@ -1,4 +1,4 @@
-//! The finished jobs that are kept no longer go in the background, a few at a time.
+//! Prunes finished jobs past their retention in the background, in batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::batch::micros;
 use crate::link::Link;
 use crate::server::Server;
 
-/// How often it's looked for them where there were fewer than a batch. Any number of processes may do so.
+/// The average pause after a batch that was not full. Any number of processes may prune.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many go at once: as many as it takes to keep up, and few enough to hold nobody up.
+/// The maximum number of jobs in one batch: enough to keep up with the pushes, and few enough to delay no other call.
 const BATCH: usize = 2_000;
 
-/// Removes them for as long as the program runs.
+/// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
 pub(crate) async fn run(server: Arc<Server>, mut what: Prune) {
     if what.completed.or(what.discarded).or(what.cancelled).is_none() {
         return;
@@ -27,7 +27,7 @@ pub(crate) async fn run(server: Arc<Server>, mut what: Prune) {
         let is_behind = match prune(&server, &mut link, &what).await {
             Ok(pruned) => pruned >= BATCH as u64,
             Err(error) => {
-                tracing::debug!(place = %server.place, ?error, "finished jobs could not be pruned this time");
+                tracing::debug!(place = %server.place, ?error, "finished jobs were not pruned, retrying later");
                 false
             }
         };
@@ -37,7 +37,7 @@ pub(crate) async fn run(server: Arc<Server>, mut what: Prune) {
     }
 }
 
-/// Removes a batch, and tells how many.
+/// Removes a batch and returns the number of removed jobs.
 pub(crate) async fn prune(server: &Server, link: &mut Link, what: &Prune) -> Result<u64, QueueError> {
     let ages = [what.completed, what.discarded, what.cancelled].map(|age| age.map(micros));
     let limit = i64::try_from(what.limit).unwrap_or(i64::MAX);

@@ -1,8 +1,19 @@
-//! Whether a connection that does not answer still lives.
+//! Checks whether a connection that does not answer is dead.
 //!
-//! A connection can die without being closed: a firewall, a load balancer or a pooler forgets it, and nothing comes back any
-//! more, no error either. A statement that waits for a lock looks the same from here. So the server is asked, over a new
-//! connection, whether it works on the statement.
+//! A connection can die without being closed: a firewall, a load balancer or a pooler forgets it, and neither an answer
+//! nor an error arrives any more. A statement that waits for a lock looks the same to the client. So the client asks the
+//! server, over a new connection, whether it works on the statement.
+//!
+//! # Tasks and shared state
+//!
+//! A check runs within the call that waits, concurrently with the answer. The only shared state is [`Alarm`], the time of
+//! the last warning. No task is woken.
+//!
+//! # Races
+//!
+//! - The answer may arrive during a check. It wins.
+//! - The server is idle between two trips of a call. So two checks, some time apart, must both find it idle.
+//! - The server may reuse a process id. So a process is identified by its id and its start.
 
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
@@ -15,47 +26,47 @@ use tokio::time::{Instant, timeout};
 use crate::error::is_of_the_server;
 use crate::place::Place;
 
-/// A statement is asked about again after twice the time, and so on up to this.
+/// The time between two checks of a statement doubles up to this.
 const LONGEST_CHECK: Duration = Duration::from_secs(5);
 
-/// The bound of one check, its connection included.
+/// The bound of one check, including its connection.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time between two checks that must agree: a call takes several trips, and the server is idle between them.
+/// The time between two checks that must agree: a call has several round trips, and the server is idle between them.
 const BETWEEN: Duration = Duration::from_millis(300);
 
-/// Connections that die within this time of a warning are not warned of.
+/// A connection that dies within this time of the last warning or dead connection causes no further warning.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The server's process behind a connection. Processes are numbered again and again, so its start belongs to it.
+/// The server's process for a connection. Process ids are reused, so the process's start is part of its identity.
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
     pub(crate) pid: i32,
     started: String,
 }
 
-/// What became of an answer that was waited for.
+/// The result of waiting for an answer.
 pub(crate) enum Waited<T> {
     Answered(T),
-    /// It did not come within the bound.
+    /// The answer did not arrive within the bound.
     TooLong,
-    /// It will not come: the connection is dead.
+    /// The answer will not arrive: the connection is dead.
     Dead,
 }
 
-/// What the server does for a connection.
+/// What the server's process for a connection does.
 #[derive(PartialEq)]
 enum State {
     Working,
     Idle,
-    /// The server did not answer, over a new connection either.
+    /// The server did not answer over a new connection.
     Unreachable,
-    /// The server refused to say.
+    /// The server answered with an error.
     Unknown,
 }
 
 impl Backend {
-    /// The columns by which a session learns of its own backend.
+    /// The query by which a session reads its own process's identity.
     pub(crate) const IDENTIFY: &str = "select pg_backend_pid(), coalesce((select backend_start::text from \
         pg_stat_activity where pid = pg_backend_pid()), '')";
 
@@ -63,9 +74,9 @@ impl Backend {
         Ok(Self { pid: row.try_get(0)?, started: row.try_get(1)? })
     }
 
-    /// Asks over a new connection what the backend does.
+    /// Asks the server over a new connection what the process does.
     async fn state(&self, place: &Place) -> State {
-        // The server may hide what it does, from other users or from all.
+        // The server may hide the state from other users, or from all.
         let ask = format!(
             "select state is null or state = 'disabled' or (state not like 'idle%' and wait_event is distinct from \
              'ClientRead') from pg_stat_activity where {}",
@@ -92,8 +103,8 @@ impl Backend {
         format!("pid = {} and backend_start::text = '{}'", self.pid, self.started.replace('\'', "''"))
     }
 
-    /// Asks the server, over a new connection, to cancel the statement of the backend or to end its session: it must neither
-    /// hold locks nor do later what nobody waits for. Nothing is done if the server can't be asked.
+    /// Asks the server, over a new connection, to cancel the process's statement or to end its session, so that an
+    /// abandoned call neither holds locks nor completes later. Does nothing if the server can't be reached.
     pub(crate) async fn signal(&self, place: &Place, function: &'static str) {
         let signal = format!("select {function}(pid) from pg_stat_activity where {}", self.condition());
         let signalled = async {
@@ -104,19 +115,18 @@ impl Backend {
             signalled.map_err(|error| crate::error::explained(error, place))
         };
         if let Ok(Err(error)) = timeout(CHECK_TIMEOUT, signalled).await {
-            tracing::debug!(%place, ?error, function, "a session of the server could not be signalled");
+            tracing::debug!(%place, ?error, function, "a server process could not be signalled");
         }
     }
 }
 
-/// Waits for an answer within a bound, and no longer once the server has nothing to do for it; that is asked first when there
-/// was no answer for `check`.
+/// Waits for an answer within `bound`, or until the server no longer works on it, which is first checked after `check`.
 ///
-/// Where the backend is not known, as behind a pooler, the bound alone holds.
+/// If the process is not known, as behind a pooler, only the bound applies.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops the one that is waited for.
+/// Dropping the future drops `answer`.
 pub(crate) async fn watched<T>(
     place: &Place,
     backend: Option<&Backend>,
@@ -160,7 +170,7 @@ pub(crate) async fn watched<T>(
     }
 }
 
-/// Warns of connections that died without being closed, once for all of them.
+/// Warns of connections that died without being closed, once for several of them.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm(Mutex<Option<Instant>>);
 
@@ -172,7 +182,7 @@ impl Alarm {
         if !is_known {
             tracing::warn!(
                 %place,
-                "a connection stopped answering without being closed and is replaced: see firewalls, load balancers and \
+                "a connection stopped answering without being closed and is replaced: check firewalls, load balancers and \
                  poolers that drop connections"
             );
         }

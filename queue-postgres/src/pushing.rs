@@ -21,8 +21,7 @@
 //! # Races
 //!
 //! - A queue that the server loses after it became known: the statement stores nothing and says so, and is sent again.
-//! - A connection that breaks during a commit: the batch is sent once more, and jobs already stored are recognized by their ids.
-//! - A caller that is dropped: its jobs are stored as if it waited, except by the patient task, which drops the push.
+//! - A connection that breaks during a commit: the batch is sent once more, and ids tell which jobs are already stored.
 //!
 //! **Invariant:** a shared statement waits for no lock of another transaction. A push that needs one goes to the patient
 //! task, where it delays no other push.

@@ -1,4 +1,4 @@
-//! The queue, as those see it who use it.
+//! The public handle of the queue.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,8 +34,8 @@ use crate::{migrations, pruning};
 /// A queue in a PostgreSQL database.
 ///
 /// Cheap to clone; all clones are the same queue. An acknowledged push is committed.
-/// It takes jobs without a bound, brings its own thread for I/O, and works from within any async runtime.
-/// Claimers that wait on one handle and its clones are served first come, first served.
+/// It takes jobs without a bound, starts its own thread for I/O, and works from within any async runtime. Claims that
+/// wait on one handle and its clones are served in the order of their calls.
 #[derive(Clone)]
 pub struct PostgresQueue(Arc<Shared>);
 
@@ -51,12 +51,12 @@ struct Shared {
     is_closed: AtomicBool,
 }
 
-/// How many lanes store at once: while one waits for its commit, the next gathers.
+/// The number of push tasks: while one waits for its commit, the other gathers the next batch.
 const PUSHERS: usize = 2;
 
 impl PostgresQueue {
-    /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and brings the schema `queue` up to
-    /// date, which is made where there is none.
+    /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and migrates the schema `queue`,
+    /// which is created if it doesn't exist.
     ///
     /// # Errors
     ///
@@ -69,11 +69,13 @@ impl PostgresQueue {
         Self::builder(url).connect().await
     }
 
-    /// Connects as a pool of the application does, and begins [units of work](crate::PostgresUnitOfWork) in that pool.
+    /// Connects with the options of an application's pool, and begins [units of work](crate::PostgresUnitOfWork) in that
+    /// pool.
     ///
-    /// The queue's own connections are opened beside the pool, on its own thread, each with the connect options that the pool
-    /// has at the time, so that changed credentials arrive: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
-    /// So jobs that hog the application's runtime, or take every connection of its pool, keep no lease from being renewed.
+    /// The queue opens its own connections outside of the pool, on its own thread, each with the connect options that the
+    /// pool has at the time, so that changed credentials apply: see
+    /// [`Pool::set_connect_options`](sqlx::Pool::set_connect_options). So jobs that hog the application's runtime, or use
+    /// every connection of its pool, don't delay the renewal of leases.
     ///
     /// # Errors
     ///
@@ -86,25 +88,25 @@ impl PostgresQueue {
         Self::pool_builder(pool).connect().await
     }
 
-    /// Starts to open a queue with other settings.
+    /// Returns a builder for a queue with other settings.
     pub fn builder(url: impl Into<String>) -> PostgresQueueBuilder {
         PostgresQueueBuilder::new(Target::Url(url.into()))
     }
 
-    /// Starts to open a queue [from a pool](Self::from_pool) with other settings.
+    /// Returns a builder for a queue [from a pool](Self::from_pool) with other settings.
     pub fn pool_builder(pool: PgPool) -> PostgresQueueBuilder {
         PostgresQueueBuilder::new(Target::Pool(pool))
     }
 
-    /// Starts to open a queue with the driver's own options, such as certificates.
+    /// Returns a builder for a queue with the driver's own options, such as certificates.
     pub fn options_builder(options: PgConnectOptions) -> PostgresQueueBuilder {
         PostgresQueueBuilder::new(Target::Options(Box::new(options)))
     }
 
-    /// Brings the schema `queue` of a database up to date without opening the queue, once, however many do so at a time.
+    /// Migrates the schema `queue` of a database without opening the queue. Concurrent calls migrate it once.
     ///
-    /// [`PostgresQueueBuilder::migrate_now`] does it for another schema. The SQL is in `queue-postgres/migrations` for those
-    /// who run theirs by hand.
+    /// [`PostgresQueueBuilder::migrate_now`] migrates another schema. To migrate by hand, run the SQL in
+    /// `queue-postgres/migrations` and `queue-postgres/functions`.
     ///
     /// # Errors
     ///
@@ -112,7 +114,7 @@ impl PostgresQueue {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves all of it done or nothing.
+    /// Dropping the future leaves the migration done or not started.
     pub async fn migrate(url: impl Into<String>) -> Result<(), QueueError> {
         Self::builder(url).migrate_now().await
     }
@@ -138,7 +140,7 @@ impl PostgresQueue {
                 let claimer = Claimer::new(messages, release, server.clone(), poll).run();
                 let settler = Settler::new(ends, careful, server.clone()).run();
                 let careful = CarefulSettler::new(blocked, server.clone()).run();
-                // They end when nobody has a handle any more, and have done what was asked for by then.
+                // The tasks end when the last handle is dropped, after they have answered all requests sent before.
                 tokio::join!(futures_util::future::join_all(pushers), patient, claimer, settler, careful);
             })?
         };
@@ -162,16 +164,16 @@ impl PostgresQueue {
         Ok(Self(Arc::new(Shared { pushes, claims, settles, io, server, renewals, units, limits, is_closed })))
     }
 
-    /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, answer `Closed`; leased jobs
-    /// can still be renewed and settled. What is stored stays stored.
+    /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, return `Closed`; leased jobs
+    /// can still be renewed and settled. Stored jobs stay stored.
     pub fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
-        // A lane that has ended serves nobody.
+        // A claim task that has ended has no waiting claims.
         drop(self.0.claims.send(Message::Close));
     }
 
-    /// Looks at once for what others have stored and for what has become due, rather than when it's told or at the next
-    /// interval.
+    /// Polls at once for jobs that other processes have stored and for jobs that have become due, without waiting for a
+    /// notification or the next poll. Returns after the scan.
     ///
     /// # Cancel safety
     ///
@@ -179,7 +181,7 @@ impl PostgresQueue {
     pub async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
         if self.0.claims.send(Message::Look(reply)).is_ok() {
-            // A lane that has ended has nothing to look for.
+            // A claim task that has ended has nothing to poll for.
             drop(answer.await);
         }
     }
@@ -222,7 +224,7 @@ impl Queue for PostgresQueue {
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
         if demand.queues.is_empty() {
-            return Err(QueueError::invalid("a demand that names no queue can never be met"));
+            return Err(QueueError::invalid("the claim names no queue"));
         }
         let (reply, mut answer) = oneshot::channel();
         let claim = Claim { demand: demand.clone(), over: None, reply };
@@ -232,7 +234,7 @@ impl Queue for PostgresQueue {
             answered = &mut answer => return Ok(answered.map_err(|_| ended())??.received()),
             () = demand.stopped() => self.0.claims.send(Message::Stop).map_err(|_| ended())?,
         }
-        // The trip that is under way may have leased jobs for this claim: its answer is awaited, never dropped.
+        // A statement that runs may have leased jobs for this claim: its answer is awaited, never dropped.
         Ok(answer.await.map_err(|_| ended())??.received())
     }
 
@@ -240,7 +242,7 @@ impl Queue for PostgresQueue {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        // Each is asked for once, however often it's named.
+        // Each lease is renewed once, even if the caller passes it several times.
         let mut distinct: Vec<Lease> = Vec::with_capacity(leases.len());
         let mut place_of = HashMap::new();
         let mut places = Vec::with_capacity(leases.len());
@@ -294,7 +296,7 @@ impl Queue for PostgresQueue {
     }
 }
 
-/// Reads what `renew` answers: a row for each lease that holds.
+/// Reads the rows that `renew` returns: one for each lease that is held.
 fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
     let mut renewals = vec![Renewal::Lost; count];
     for row in rows {

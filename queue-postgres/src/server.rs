@@ -1,4 +1,40 @@
-//! What the lanes share about the server: its place, the statements, the queues that exist, and the notifications sent.
+//! What the tasks share: where the server is, the statements, the queues known to exist, and when notifications were
+//! sent.
+//!
+//! # Shared state
+//!
+//! | state | used by |
+//! | --- | --- |
+//! | the queues known to exist | the push and settle tasks, pushes in an application's transaction, units of work |
+//! | the unique keys found locked ([`BlockedKeys`]) | the push and settle tasks |
+//! | when a notification was last sent or refused | the push and settle tasks, operators' calls |
+//! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
+//! | the connection for notifications | the late notification, the listener's probe, operators' calls |
+//!
+//! The two connections are behind asynchronous mutexes, which are held for one call. No other lock is held across an
+//! `await`.
+//!
+//! # Who wakes whom
+//!
+//! Any task wakes the claim task of this queue by [`wake`](Server::wake), and those of other processes by a `NOTIFY`,
+//! sent in the statement's own transaction or by [`notified_late`](Server::notified_late). The payload tells
+//! notifications apart:
+//!
+//! | payload | sent by | wakes the sender too |
+//! | --- | --- | --- |
+//! | the word | a push, a settlement, a unit of work, an operator's call | no: the sender calls `wake` |
+//! | the word and `+` | a push in an application's transaction | yes: the sender does not see the commit |
+//! | the word and `?` | the listener, to itself | it is the listener's probe |
+//!
+//! # Shutdown
+//!
+//! The late notification is a task of its own. It ends after [`NOTIFY_INTERVAL`] and one call, or with the runtime.
+//!
+//! # Races
+//!
+//! A commit within [`NOTIFY_INTERVAL`] of the last notification sends none, and asks for a late one. If a late one is
+//! already due, it covers this commit too, since it is sent later. The flag that one is due is cleared before it is sent,
+//! so a commit during the sending asks for another.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,35 +52,35 @@ use crate::link::{Link, Unanswered};
 use crate::place::Place;
 use crate::sql::Sql;
 
-/// How often the other processes are told of new jobs at most: such commits wait for one another in the server.
+/// The least time between two notifications of this process: commits that notify wait for one another in the server.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 
 pub(crate) struct Server {
     pub(crate) place: Arc<Place>,
     pub(crate) sql: Sql,
-    /// For what seldom happens: operators, new queues.
+    /// The connection for rare calls: operators' calls, and new queues of a push in an application's transaction.
     pub(crate) desk: tokio::sync::Mutex<Link>,
     /// The unique keys that other transactions hold locked.
     pub(crate) blocked: BlockedKeys,
-    /// The queues that this process knows to exist. The server may lose them: its answer is what counts.
+    /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
     queues: RwLock<HashSet<QueueName>>,
-    /// For notifications, which must not wait for an operator's statement that waits for a lock.
+    /// The connection for notifications, which must not wait for an operator's statement that waits for a lock.
     bell: tokio::sync::Mutex<Link>,
-    /// Tells this process's notifications from those of others.
+    /// Identifies the notifications of this queue.
     word: String,
     notified: Mutex<Notified>,
-    /// To wake the claims that wait in this process. It's weak, so that the lanes end with the queue's last handle.
+    /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
     claims: WeakUnboundedSender<Message>,
 }
 
-/// How long nothing is sent after the server had no room for a notification.
+/// How long no notification is sent after the server had no room for one.
 const MUTED: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 struct Notified {
     last: Option<Instant>,
     is_one_due: bool,
-    /// When the server last had no room for one.
+    /// When the server last had no room for a notification.
     refused: Option<Instant>,
 }
 
@@ -54,7 +90,7 @@ impl Notified {
     }
 }
 
-/// What a statement is given that is to notify: the channel and the word, or nothing.
+/// The channel and payload with which a statement notifies, or nothing.
 pub(crate) type Notice = (Option<String>, Option<String>);
 
 impl Server {
@@ -77,10 +113,10 @@ impl Server {
         &self.word
     }
 
-    /// Has the claims that wait in this process look for jobs.
+    /// Wakes the claim task of this queue.
     pub(crate) fn wake(&self) {
         if let Some(claims) = self.claims.upgrade() {
-            // A lane that has ended serves nobody.
+            // A claim task that has ended has no waiting claims.
             drop(claims.send(Message::Wake));
         }
     }
@@ -98,7 +134,8 @@ impl Server {
         unknown
     }
 
-    /// Creates queues that don't exist, in a transaction of their own: no other process waits for the one that stores jobs.
+    /// Creates the queues that don't exist, in a separate transaction: other processes that create them don't wait for
+    /// the transaction that stores the jobs.
     pub(crate) async fn ensure_queues(&self, link: &mut Link, queues: Vec<String>) -> Result<(), Unanswered> {
         if queues.is_empty() {
             return Ok(());
@@ -116,13 +153,13 @@ impl Server {
         Ok(())
     }
 
-    /// Forgets which queues exist. The server has lost one: its tables were emptied, restored or made anew.
+    /// Forgets which queues exist. The server has lost one of them: its tables were emptied, restored or created again.
     pub(crate) fn forget_queues(&self) {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Gives a statement the notification that it's to send at its commit, unless one was sent just now; then
-    /// [`notified_late`](Self::notified_late) follows.
+    /// Returns the notification that a statement sends at its commit. Returns none if one was sent just now; the caller
+    /// then calls [`notified_late`](Self::notified_late) after the commit.
     pub(crate) fn notice(&self) -> Notice {
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
         if notified.is_muted() || notified.last.is_some_and(|last| last.elapsed() < NOTIFY_INTERVAL) {
@@ -132,19 +169,19 @@ impl Server {
         (Some(self.place.channel()), Some(self.word.clone()))
     }
 
-    /// Notes that the server has no room for notifications, and sends none for a while: a statement must not fail by them.
+    /// Records that the server has no room for notifications, and sends none for a while, so that they fail no statement.
     pub(crate) fn note_refused(&self) {
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
         if notified.refused.replace(Instant::now()).is_none() {
             tracing::warn!(
                 place = %self.place,
-                "the server has no room for notifications: jobs of other processes are looked for at the poll interval; \
-                 see `pg_notification_queue_usage()` and end sessions that listen and are idle in a transaction"
+                "the server has no room for notifications: polling for jobs of other processes at the poll interval; \
+                 check `pg_notification_queue_usage()` and end sessions that listen and are idle in a transaction"
             );
         }
     }
 
-    /// Sends, in a while and once for all, the notification of what was committed without one.
+    /// Sends a notification after [`NOTIFY_INTERVAL`], one for all commits until then that sent none.
     pub(crate) fn notified_late(self: &Arc<Self>) {
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
         if notified.is_muted() || std::mem::replace(&mut notified.is_one_due, true) {
@@ -158,14 +195,14 @@ impl Server {
                 let mut notified = server.notified.lock().unwrap_or_else(PoisonError::into_inner);
                 *notified = Notified { last: Some(now), is_one_due: false, refused: notified.refused };
             }
-            // If it can't be sent, others find the jobs when they next look.
+            // If it can't be sent, other processes find the jobs at their next poll.
             if server.notify(&server.word).await.is_err_and(|error| is_notification_refused(&error)) {
                 server.note_refused();
             }
         });
     }
 
-    /// Sends a notification.
+    /// Sends a notification with this payload.
     pub(crate) async fn notify(&self, word: &str) -> Result<(), QueueError> {
         let channel = self.place.channel();
         let mut bell = self.bell.lock().await;

@@ -1,4 +1,4 @@
-//! Pushing in the application's own transaction.
+//! Pushes in the application's own transaction.
 
 use queue_core::encoded::{Encoded, encode};
 use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
@@ -9,13 +9,14 @@ use crate::error::explained;
 use crate::pushing::{Pushed, pushed};
 use crate::queue::PostgresQueue;
 
-/// A connection with an open transaction, as [`PostgresQueue::enqueue_in`] takes it.
+/// A connection with an open transaction: the argument of [`PostgresQueue::enqueue_in`].
 ///
-/// It is implemented for `&mut` of a `sqlx::Transaction`, a [`PostgresUnitOfWork`](crate::PostgresUnitOfWork), and a connection on which a transaction was begun.
-/// It cannot be implemented elsewhere: a type of the application's own that wraps one of these is passed as `&mut **wrapper`.
+/// It is implemented for `&mut` of a `sqlx::Transaction`, a [`PostgresUnitOfWork`](crate::PostgresUnitOfWork), and a
+/// connection on which a transaction was begun. It cannot be implemented elsewhere: a type of the application's own that
+/// wraps one of these is passed as `&mut **wrapper`.
 ///
-/// A pool is none, and the compiler says what to do: "begin a transaction: `let mut tx = pool.begin().await?`, and pass
-/// `&mut tx`".
+/// It is not implemented for a pool, and the compiler says what to do: "begin a transaction: `let mut tx =
+/// pool.begin().await?`, and pass `&mut tx`".
 ///
 /// ```compile_fail,E0277
 /// # use queue_core::{NewJob, QueueError};
@@ -41,7 +42,7 @@ mod connected {
 
     use crate::unit_of_work::PostgresUnitOfWork;
 
-    /// A way to a connection.
+    /// A type with access to a connection.
     pub trait Connected {
         fn connection(&mut self) -> &mut PgConnection;
     }
@@ -78,18 +79,18 @@ mod connected {
 }
 
 impl PostgresQueue {
-    /// Stores a job in a transaction of the application's own: it is there if and only if that commits, and wakes workers
-    /// then.
+    /// Stores a job in a transaction of the application. The job exists if and only if the transaction commits, which
+    /// also wakes workers.
     ///
-    /// The transaction is one on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`,
-    /// a [`PostgresUnitOfWork`](crate::PostgresUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
+    /// The transaction must be on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`, a
+    /// [`PostgresUnitOfWork`](crate::PostgresUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
     ///
-    /// A job with a unique key holds the key for as long as the transaction is open: others that push the key wait, and
-    /// nobody else does.
+    /// A job with a unique key locks the key while the transaction is open: other pushes of the key wait, and no other
+    /// call does.
     ///
-    /// In a transaction that is `REPEATABLE READ` or `SERIALIZABLE`, the answer is that of its snapshot:
-    /// [`Existing`](Receipt::Existing) may name a job that has finished since. Push with a unique key before the transaction
-    /// reads anything, or in one that is `READ COMMITTED`.
+    /// In a transaction that is `REPEATABLE READ` or `SERIALIZABLE`, the receipt reflects its snapshot:
+    /// [`Existing`](Receipt::Existing) may name a job that has finished since. Push with a unique key before the
+    /// transaction reads anything, or in one that is `READ COMMITTED`.
     ///
     /// ```no_run
     /// # use queue_core::background_job;
@@ -110,8 +111,8 @@ impl PostgresQueue {
     ///
     /// # Errors
     ///
-    /// `Invalid` if no transaction was begun through the driver, and what [`push`](queue_core::Queue::push) answers.
-    /// After one that is the server's own, the transaction can only be rolled back.
+    /// `Invalid` if no transaction was begun through the driver, and the errors of [`push`](queue_core::Queue::push).
+    /// After an error of the server, the transaction can only be rolled back.
     ///
     /// # Cancel safety
     ///
@@ -125,11 +126,11 @@ impl PostgresQueue {
         let pushing = self.push_in(tx, vec![job.into_job()]);
         Box::pin(async move {
             let receipt = pushing.await?.into_iter().next();
-            receipt.ok_or_else(|| QueueError::invalid("a push of one job gave no receipt"))
+            receipt.ok_or_else(|| QueueError::invalid("a push of one job returned no receipt"))
         })
     }
 
-    /// Stores a batch in a transaction of the application's own, as [`enqueue_in`](Self::enqueue_in) does a job.
+    /// Stores a batch in a transaction of the application, as [`enqueue_in`](Self::enqueue_in) stores a job.
     ///
     /// # Errors
     ///
@@ -171,13 +172,13 @@ impl PostgresQueue {
             }
         }
         Err(QueueError::unavailable(
-            "a queue of this push was created after the transaction took its snapshot, which doesn't show it: roll back, \
+            "a queue of this push was created after the transaction took its snapshot, which doesn't contain it: roll back, \
              and begin again",
         ))
     }
 
-    /// Creates the queues of these jobs that are new, apart from the caller's transaction: no other process that does so too
-    /// waits for it.
+    /// Creates the unknown queues of these jobs outside of the caller's transaction, so that other processes that create
+    /// them don't wait for it.
     pub(crate) async fn ensure_queues(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         let server = self.server().clone();
         let unknown = server.unknown_queues(jobs.iter());

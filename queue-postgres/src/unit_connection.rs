@@ -1,4 +1,4 @@
-//! The connection of a unit of work: one of the pool, in a transaction that ends within a bound.
+//! The connection of a unit of work: a connection of the pool, in a transaction that ends within a bound.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,33 +18,33 @@ use crate::link::{KEEPALIVES_OF_A_TRANSACTION, Pace, died, unanswered};
 use crate::place::{Place, Source};
 use crate::pulse::{Backend, Waited, watched};
 
-/// The bound of a transaction's beginning, which waits for nothing; twice the time at the next try.
+/// The bound of `begin`, which waits for no lock. It doubles with each try.
 const BEGIN: Duration = Duration::from_secs(1);
 
-/// A rollback that takes longer waits for a statement that the job left behind, which is then cancelled.
+/// After this time, a rollback waits for a statement that the job has abandoned, which is then cancelled.
 const ROLLBACK: Duration = Duration::from_millis(250);
 
-/// The bound of the rollback after that; then the connection is closed.
+/// The bound of the rollback after the cancellation. After it, the connection is closed.
 const CANCELLED_ROLLBACK: Duration = Duration::from_secs(1);
 
-/// After this number of connections that did not answer soon, it may be the server that is slow.
+/// After this number of connections that did not answer in time, the server itself may be slow.
 const SILENT: u32 = 3;
 
-/// The pool that units of work are begun in.
+/// The pool for units of work.
 #[derive(Clone)]
 pub(crate) struct Units {
     pub(crate) pool: PgPool,
-    /// Whether the queue made the pool; otherwise it's the application's.
+    /// Whether the queue created the pool; otherwise it is the application's.
     pub(crate) is_ours: bool,
     pub(crate) place: Arc<Place>,
     pub(crate) io: Io,
 }
 
-/// A pool's connection in a transaction. If it is dropped before the transaction has ended, it is closed, and the server
-/// rolls back.
+/// A pool's connection in a transaction. If it is dropped before the transaction has ended, the connection is closed, and
+/// the server rolls back.
 pub(crate) struct UnitConnection {
     connection: PoolConnection<Postgres>,
-    /// The server's process, which has the transaction until that ends.
+    /// The server's process, which the transaction has until it ends.
     backend: Option<Backend>,
     has_ended: bool,
     place: Arc<Place>,
@@ -52,18 +52,18 @@ pub(crate) struct UnitConnection {
 }
 
 impl Units {
-    /// Begins a transaction, as soon as the pool has a connection for it: other jobs may have them all.
+    /// Begins a transaction. Waits until the pool has a connection: other jobs may use them all.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection or puts it back.
+    /// Dropping the future closes the connection or returns it to the pool.
     pub(crate) async fn begin(&self, context: &JobContext) -> Result<UnitConnection, QueueError> {
         let (mut closed, mut silent) = (0, 0);
         loop {
             let connection = self.acquire(context).await?;
             let (place, io) = (self.place.clone(), self.io.clone());
             let mut unit = UnitConnection { connection, backend: None, has_ended: false, place, io };
-            // A pooler may let it wait for its turn, and a server may be slow for all.
+            // A pooler may delay the answer until it has a free server connection, and a slow server is slow for all.
             let is_patient = self.place.is_pooled || silent >= SILENT;
             let bound = if is_patient { self.place.timeout } else { BEGIN * (1 << silent) };
             match timeout(bound, unit.start()).await {
@@ -74,7 +74,7 @@ impl Units {
                     return Ok(unit);
                 }
                 Ok(Err(error)) if is_connection_lost(&error) && closed <= self.pool.size() => {
-                    tracing::debug!(place = %self.place, %error, "an idle connection was closed; another is used");
+                    tracing::debug!(place = %self.place, %error, "an idle connection was closed, using another");
                     closed += 1;
                 }
                 Ok(Err(error)) => return Err(explained(error, &self.place)),
@@ -87,7 +87,7 @@ impl Units {
         }
     }
 
-    /// Waits for a connection for as long as the attempt lives. The attempt's timeout stands still meanwhile.
+    /// Waits for a connection until the attempt is cancelled. The attempt's timeout is suspended meanwhile.
     async fn acquire(&self, context: &JobContext) -> Result<PoolConnection<Postgres>, QueueError> {
         if let Some(connection) = self.pool.try_acquire() {
             return Ok(connection);
@@ -109,12 +109,12 @@ impl Units {
             match self.pool.acquire().await {
                 Ok(connection) => return Ok(connection),
                 Err(Error::PoolTimedOut) if self.is_full() => {
-                    tracing::debug!(place = %self.place, "a unit of work waits for a connection that others have");
+                    tracing::debug!(place = %self.place, "all connections are in use, a unit of work is waiting for one");
                 }
-                // If a connection can be opened, it was only that others were faster.
+                // If a connection can be opened, the server is well, and other jobs were faster.
                 Err(Error::PoolTimedOut) => drop(self.place.connect().await?),
                 Err(Error::PoolClosed) => {
-                    let text = "the pool that units of work are begun in was closed";
+                    let text = "the pool for units of work was closed";
                     return Err(QueueError::unavailable(text).with_source(Error::PoolClosed));
                 }
                 Err(error) => return Err(explained(error, &self.place)),
@@ -155,7 +155,7 @@ impl UnitConnection {
         &mut self.connection
     }
 
-    /// Asks something within the timeout, and no longer than the connection lives.
+    /// Runs a statement within the timeout, or until the connection is found dead.
     pub(crate) async fn ask<T>(
         &mut self,
         ask: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>>,
@@ -175,8 +175,8 @@ impl UnitConnection {
         Ok(())
     }
 
-    /// Rolls the transaction back within a bound. A statement that the job left behind is cancelled; if that does not help,
-    /// the connection is closed.
+    /// Rolls the transaction back within a bound. A statement that the job has abandoned is cancelled; if that does not
+    /// help, the connection is closed.
     pub(crate) async fn roll_back(mut self) {
         let (place, backend) = (self.place.clone(), self.backend.clone());
         let mut rollback = pin!(rolled_back(&mut self.connection));
@@ -199,11 +199,11 @@ impl UnitConnection {
     }
 }
 
-/// Rolls back, after what is left of a statement that was given up.
+/// Rolls back, after the remaining answer of an abandoned statement.
 async fn rolled_back(connection: &mut PgConnection) -> sqlx::Result<()> {
     for _ in 0..2 {
         match PgTransactionManager::rollback(connection).await {
-            // The statement's own failure.
+            // The abandoned statement's own error.
             Err(error) if is_of_the_server(&error) && !is_connection_lost(&error) => {}
             ended => return ended,
         }
@@ -217,7 +217,7 @@ impl Drop for UnitConnection {
             return;
         }
         self.connection.close_on_drop();
-        // A statement that runs goes on after the connection is closed, and holds its locks.
+        // A running statement continues after its connection is closed, and keeps its locks.
         if let Some(backend) = self.backend.take().filter(|_| !self.place.is_pooled) {
             let place = self.place.clone();
             self.io.keep_running(async move { backend.signal(&place, "pg_terminate_backend").await });

@@ -1,4 +1,4 @@
-//! A job's writes and its completion, in one commit.
+//! Units of work: a job's writes and its completion in one commit.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -17,8 +17,8 @@ use crate::unit_connection::UnitConnection;
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///
-/// For jobs whose effects are in the database that the jobs are in: wherever the process or the server dies, the effects
-/// are there exactly once. It derefs to the connection, so that statements run on `&mut **tx`.
+/// It is for jobs whose effects are in the database of the queue: even if the process or the server dies, the effects
+/// exist exactly once. It derefs to the connection, so that statements run on `&mut **tx`.
 ///
 /// ```no_run
 /// use queue_core::{JobError, Services, background_job};
@@ -37,21 +37,21 @@ use crate::unit_connection::UnitConnection;
 /// # }
 /// ```
 ///
-/// # How long it's open
+/// # How long it is open
 ///
-/// It begins when the job's dependencies are made and ends with the attempt: so long it takes one connection of the pool,
-/// holds the locks of its writes, and keeps the server from vacuuming. While other jobs have all connections, a job waits for
-/// one; that takes nothing of its timeout. If a job fails or times out in the middle of a statement, the statement is
-/// cancelled. A job that waits long for something else does that
-/// better in a job of its own, which this one follows. It's the queue's to end: a job that sends `commit` or `rollback` as SQL
-/// of its own cuts its completion off from its writes.
+/// It begins when the job's dependencies are created, and ends with the attempt. During that time it uses one connection
+/// of the pool, holds the locks of its writes, and keeps the server from vacuuming. While other jobs use all connections,
+/// a job waits for one; that time doesn't count towards its timeout. If a job fails or times out during a statement, the
+/// statement is cancelled. A job that waits long for something else should do so in a separate job, which this one
+/// follows. The queue ends the transaction: a job that sends `commit` or `rollback` as SQL separates its completion from
+/// its writes.
 ///
-/// A statement of the job's own waits for as long as the server takes, or for ever if the connection has died without being
+/// A statement of the job waits for as long as the server takes, or for ever if the connection has died without being
 /// closed: set a `timeout` for such a job.
 ///
 /// # With other services that end with the outcome
 ///
-/// Scopes are closed in reverse order, and what is committed here stands. So inject this one first: another unit of work
+/// Scopes are closed in reverse order, and a commit here is final. So inject this service first: another unit of work
 /// then ends before it, and if that fails, nothing is written here.
 pub struct PostgresUnitOfWork {
     queue: PostgresQueue,
@@ -60,7 +60,8 @@ pub struct PostgresUnitOfWork {
 }
 
 impl PostgresQueue {
-    /// Makes the first half of `.unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)`.
+    /// Returns the first half of `.unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)`: a factory that begins
+    /// transactions.
     pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = PostgresUnitOfWork> + use<> {
         let queue = self.clone();
         move |context: JobContext| {
@@ -74,13 +75,13 @@ impl PostgresQueue {
 }
 
 impl PostgresUnitOfWork {
-    /// Commits the writes and the completion after a success, and rolls them back after anything else.
+    /// Commits the writes and the completion after a success, and rolls the writes back after any other outcome.
     ///
     /// # Errors
     ///
-    /// `Conflict` if the lease was lost, `Invalid` if a followup can't be stored, and what else goes wrong with the server.
-    /// Then nothing was written; or, if the connection broke in the middle of the commit, all or nothing, and the job has
-    /// completed if and only if its writes are there.
+    /// `Conflict` if the lease was lost, `Invalid` if a followup can't be stored, and other errors of the server. Then
+    /// nothing was written; but if the connection broke during the commit, all or nothing was, and the job has completed
+    /// if and only if its writes are there.
     ///
     /// # Cancel safety
     ///

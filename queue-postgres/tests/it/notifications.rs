@@ -45,12 +45,12 @@ async fn a_lost_listener_is_made_up_for_by_looking() -> TestResult {
 
     // It may be that they have just begun to listen.
     while cut(&mut connection, "LISTEN%").await? < 2 {}
-    said(&[&address, "are not heard"], 2).await;
+    said(&[&address, "LISTEN/NOTIFY is not working"], 2).await;
     is_woken(&one, &other).await?;
-    said(&[&address, "are heard again"], 2).await;
+    said(&[&address, "LISTEN/NOTIFY is working again"], 2).await;
 
     is_woken(&one, &other).await?;
-    assert_eq!(logs::count(&[&address, "are not heard"]), 2, "each of the two said so once");
+    assert_eq!(logs::count(&[&address, "LISTEN/NOTIFY is not working"]), 2, "each of the two said so once");
     Ok(())
 }
 
@@ -75,9 +75,9 @@ async fn without_any_notification_jobs_start_within_the_interval() -> TestResult
         is_woken(&one, &other).await?;
     }
 
-    said(&[&address, "those that are sent don't arrive"], 2).await;
+    said(&[&address, "notifications don't arrive"], 2).await;
     is_woken(&one, &other).await?;
-    assert_eq!(logs::count(&[&address, "are not heard"]), 2, "each of the two said so once");
+    assert_eq!(logs::count(&[&address, "LISTEN/NOTIFY is not working"]), 2, "each of the two said so once");
     Ok(())
 }
 

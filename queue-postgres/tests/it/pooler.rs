@@ -46,7 +46,7 @@ async fn a_queue_works_through_a_pooler_in_transaction_mode() -> TestResult {
     assert_eq!(counts.iter().map(|counts| counts.of(State::Completed)).sum::<u64>(), u64::from(JOBS));
     let url = pooler.url();
     let (_, address) = url.rsplit_once("host=").ok_or("the pooler has a socket")?;
-    let said = logs::count(&["a pooler in transaction mode passes none on", address]);
+    let said = logs::count(&["a pooler in transaction mode passes no notifications on", address]);
     assert_eq!(said, 2, "each of the two says so once");
     Ok(())
 }
