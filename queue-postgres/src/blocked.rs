@@ -12,7 +12,7 @@ use queue_core::JobName;
 use queue_core::encoded::Encoded;
 use tokio::time::Instant;
 
-/// How long a key counts as locked after it was last found so.
+/// How long a key counts as locked after it was last found locked.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// The least time between two removals of expired entries.
@@ -33,7 +33,7 @@ struct Keys {
 }
 
 impl BlockedKeys {
-    /// Returns whether one of these jobs has a key that was found locked a moment ago.
+    /// Returns whether one of these jobs has a key that was lately found locked.
     pub(crate) fn any_of<'a>(&self, mut jobs: impl Iterator<Item = &'a Encoded>) -> bool {
         if !self.is_any.load(Ordering::Relaxed) {
             return false;

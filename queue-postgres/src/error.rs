@@ -64,7 +64,7 @@ pub(crate) fn is_notification_refused(error: &QueueError) -> bool {
     cause.is_some_and(|cause| code(cause).as_deref() == Some("54000"))
 }
 
-/// Returns whether the request has a character that the encoding of the database lacks.
+/// Returns whether the request contains a character that the database's encoding lacks.
 pub(crate) fn is_untranslatable(error: &QueueError) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
     cause.is_some_and(|cause| code(cause).as_deref() == Some("22P05"))

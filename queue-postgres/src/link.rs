@@ -34,7 +34,7 @@ const RETRIES: u32 = 10;
 /// The bound of a ping through a pooler, which may delay the answer until it has a free server connection.
 const POOLED_PING: Duration = Duration::from_secs(5);
 
-/// How soon a connection is suspected.
+/// When a link suspects that its connection is dead.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
     /// A connection that was idle for this time is pinged before it is used.

@@ -125,7 +125,7 @@ impl Pusher {
         while jobs < MOST_JOBS && bytes < MOST_BYTES {
             match next.take().or_else(|| requests.try_recv().ok()) {
                 Some(request) if self.server().blocked.any_of(request.jobs.iter()) => {
-                    // The lane ends after this one.
+                    // The receiving task ends after this one.
                     drop(self.patient.send(request));
                 }
                 Some(request) => {
@@ -167,7 +167,7 @@ impl Pusher {
         if batch.len() == 1 {
             for request in batch {
                 self.server().blocked.add(request.jobs.iter());
-                // The lane ends after this one.
+                // The receiving task ends after this one.
                 drop(self.patient.send(request));
             }
             return;

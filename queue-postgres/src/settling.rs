@@ -140,7 +140,7 @@ impl Settler {
     }
 
     fn hand_over(&self, settle: Settle) {
-        // The lane ends after this one.
+        // The receiving task ends after this one.
         drop(self.careful.send(settle));
     }
 }

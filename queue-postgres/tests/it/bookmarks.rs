@@ -1,4 +1,5 @@
-//! Where a transaction stays open, what has gone can't be vacuumed: claims don't walk past all of it each time.
+//! While a transaction stays open, dead entries of claimed jobs can't be vacuumed, and scans don't step over all of them
+//! each time.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::fixture::{TestResult, number, queue, run, url, work};
 const JOBS: i64 = 30_000;
 const BATCH: i64 = 20;
 
-/// Claims all jobs, and tells which, in the order in which they came.
+/// Claims all jobs, and returns them in the order of their claims.
 async fn drain(queue: &PostgresQueue) -> Result<Vec<JobId>, QueueError> {
     let mut order = Vec::new();
     loop {
@@ -24,7 +25,7 @@ async fn drain(queue: &PostgresQueue) -> Result<Vec<JobId>, QueueError> {
 }
 
 #[tokio::test]
-async fn claims_begin_where_the_last_ended_while_vacuum_is_held_back() -> TestResult {
+async fn scans_start_where_the_last_one_ended_while_vacuum_is_blocked() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;
     let mut reader = PgConnection::connect(&url()).await?;
     run(&mut reader, "begin isolation level repeatable read; select 1 from pg_class limit 1").await?;
@@ -36,12 +37,12 @@ async fn claims_begin_where_the_last_ended_while_vacuum_is_held_back() -> TestRe
 
     let order = drain(&queue).await?;
 
-    assert_eq!(order, pushed, "each once, and in order");
-    // What comes before the place where looks begin is found all the same.
+    assert_eq!(order, pushed, "each job once, in order");
+    // A job that sorts before the scan start is found, too.
     queue.enqueue(NewJob::from(work::new(0)).priority(-5)).await?;
     assert_eq!(drain(&queue).await?.len(), 1);
     drop(queue);
-    // The sessions tell what they did when they end.
+    // Sessions report their statistics when they end.
     let sessions = format!(
         "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
     );
@@ -51,9 +52,9 @@ async fn claims_begin_where_the_last_ended_while_vacuum_is_held_back() -> TestRe
         "select idx_tup_read from pg_stat_user_indexes where schemaname = '{schema}' and indexrelname = 'ready_pkey'"
     );
     let entries = number(&mut connection, walked).await?;
-    assert!(entries >= JOBS, "{entries} entries were looked at for {JOBS} jobs");
+    assert!(entries >= JOBS, "{entries} entries were read for {JOBS} jobs");
     run(&mut reader, "rollback").await?;
     let without = JOBS / BATCH * JOBS / 2;
-    assert!(entries < without / 2, "{entries} entries were walked past; without bookmarks it were {without}");
+    assert!(entries < without / 2, "{entries} entries were read; without scan starts it would be {without}");
     Ok(())
 }

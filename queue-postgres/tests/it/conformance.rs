@@ -1,4 +1,4 @@
-//! Holds the queue to every law of the contract.
+//! Checks every law of the queue contract.
 
 use crate::fixture::UnderTest;
 

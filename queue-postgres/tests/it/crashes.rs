@@ -1,4 +1,4 @@
-//! Jobs with a unit of work whose processes and whose server die in mid-load (D12).
+//! Jobs with a unit of work whose processes and server are killed under load (D12).
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -29,11 +29,11 @@ async fn pay(
 
 const PLACE: &str = "QUEUE_POSTGRES_PLACE_OF_A_PROCESS_THAT_DIES";
 
-/// The process that dies: works until it's killed.
+/// The worker process, which works until it is killed.
 #[test]
 fn work_until_killed() {
     let Ok(place) = std::env::var(PLACE) else {
-        // Among the other tests this one has nothing to do.
+        // This function is the entry point of a process; as a test it does nothing.
         return;
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -42,7 +42,7 @@ fn work_until_killed() {
     });
 }
 
-/// A process that is killed with its owner, if not before.
+/// A child process that is killed when it is dropped, if not before.
 struct Worker(std::process::Child);
 
 impl Worker {
@@ -60,7 +60,7 @@ impl Drop for Worker {
     }
 }
 
-/// A worker as an application has it, with leases that are soon void when it has died.
+/// A worker as in an application, with leases that expire soon after its death.
 async fn host(place: &str) -> Result<Host, BoxError> {
     let queue = PostgresQueue::connect(place).await?;
     let services = Services::builder().unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end).build()?;
@@ -69,7 +69,7 @@ async fn host(place: &str) -> Result<Host, BoxError> {
     Ok(Host::builder().services(services).service(service).build()?)
 }
 
-/// D12, D2: workers and the server are killed in mid-load, again and again; in the end each job's effects are there once.
+/// D12, D2: workers and the server are killed repeatedly under load; at the end each job's effects exist once.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_and_servers_leave_each_effect_once() -> TestResult {
     const JOBS: i64 = 600;
@@ -84,7 +84,7 @@ async fn killed_workers_and_servers_leave_each_effect_once() -> TestResult {
     let mut kills = 0;
     while completed(&queue).await < JOBS as u64 {
         let before = completed(&queue).await;
-        // A kill for every few jobs that were completed since the last one.
+        // One kill for every few completed jobs.
         while completed(&queue).await < (before + 30).min(JOBS as u64) {}
         kills += 1;
         if kills % 4 == 0 {
@@ -107,7 +107,7 @@ async fn killed_workers_and_servers_leave_each_effect_once() -> TestResult {
     Ok(())
 }
 
-/// How many jobs are completed; nothing is known while the server is away.
+/// Returns the number of completed jobs; 0 while the server is down.
 async fn completed(queue: &PostgresQueue) -> u64 {
     let counts = queue.counts().await.unwrap_or_default();
     counts.iter().map(|counts| counts.of(State::Completed)).sum()

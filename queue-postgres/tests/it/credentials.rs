@@ -26,7 +26,7 @@ async fn server() -> Result<(Postgres, PgConnection, PgConnectOptions), BoxError
     run(&mut connection, user).await?;
     server.ask_for_password("worker")?;
     let options = server.url_of("worker", "postgres").parse::<PgConnectOptions>()?.password("first");
-    // The server takes a moment to read its new rules.
+    // The server reads its new rules asynchronously.
     let wrong = options.clone().password("wrong");
     while PgConnection::connect_with(&wrong).await.is_ok() {}
     Ok((server, connection, options))
@@ -39,9 +39,9 @@ async fn change(connection: &mut PgConnection, password: &str) -> TestResult {
     Ok(())
 }
 
-/// D30: a queue from a pool connects with the options that the pool has by then.
+/// D30: a queue from a pool connects with the pool's current options.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_connection_takes_the_options_that_the_pool_has_now() -> TestResult {
+async fn a_new_connection_uses_the_current_options_of_the_pool() -> TestResult {
     let (_server, mut connection, options) = server().await?;
     let pool = PgPoolOptions::new().connect_lazy_with(options.clone());
     let queue = PostgresQueue::from_pool(pool.clone()).await?;
@@ -55,9 +55,9 @@ async fn a_new_connection_takes_the_options_that_the_pool_has_now() -> TestResul
     Ok(())
 }
 
-/// D30: a function of the application makes the options of each new connection.
+/// D30: a function of the application returns the options of each new connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_connection_takes_the_options_that_are_made_for_it() -> TestResult {
+async fn a_new_connection_uses_the_options_that_the_function_returns() -> TestResult {
     let (_server, mut connection, options) = server().await?;
     let password = Arc::new(Mutex::new(Some("first")));
     let current = password.clone();

@@ -1,4 +1,4 @@
-//! Connections that are dead without saying so (D27).
+//! Connections that die without being closed (D27).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::logs;
 
 struct Ends(Arc<Semaphore>);
 
-/// A job that takes until it's let go.
+/// A job that runs until the test releases it.
 #[background_job(max_attempts = 1)]
 async fn hold(#[inject] ends: &Ends) -> Result<(), JobError> {
     ends.0.acquire().await?.forget();
@@ -38,7 +38,7 @@ async fn write(#[inject] tx: &mut PostgresUnitOfWork, number: i32) -> Result<(),
     Ok(())
 }
 
-/// Writes, waits until it's let go, and commits.
+/// Writes, waits until the test releases it, and commits.
 #[background_job(max_attempts = 2, backoff = fixed("1ms"))]
 async fn write_and_hold(
     #[inject] tx: &mut PostgresUnitOfWork,
@@ -54,10 +54,10 @@ async fn write_and_hold(
 /// The bound within which a call is answered or refused, whatever has died.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Twice the default poll interval, and some time for a busy machine. The listener alone would notice after 3 s.
+/// Twice the default poll interval, and some time for a busy machine. The listener alone would take 3 s to notice.
 const START: Duration = Duration::from_millis(2_700);
 
-/// A program whose way to the server can die, and another whose way lives.
+/// A program whose connections can die, and another whose connections live.
 struct Programs {
     server: Postgres,
     proxy: Proxy,
@@ -91,7 +91,7 @@ impl Programs {
         Ok(Self { server, proxy, queue, other, recorder, ends, running })
     }
 
-    /// Has the other program push a job, and returns how long it takes to start.
+    /// Pushes a job from the other program, and returns how long it takes to start.
     async fn starts(&self, job: impl IntoJob) -> Result<Duration, BoxError> {
         let id = self.other.enqueue(job).await?.id();
         let began = Instant::now();
@@ -99,13 +99,13 @@ impl Programs {
         Ok(began.elapsed())
     }
 
-    /// Waits until a job has ended as it should.
+    /// Waits until a job has completed.
     async fn completes(&self, id: queue_core::JobId) {
         let is_end = |event: &Event| matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.id == id);
         self.recorder.wait_for("a completion", is_end).await;
     }
 
-    /// Lets the open connections die which said this; returns their number. Later ones live.
+    /// Kills the open connections that have sent `word`, and returns their number. Later connections live.
     fn kill(&self, word: &str) -> usize {
         self.proxy.set_matching(|connection| connection.has_said(word), Fault::HalfOpen)
     }
@@ -132,8 +132,8 @@ fn in_time<T>(answer: &Result<T, QueueError>, began: Instant, what: &str) {
     }
 }
 
-/// D27: with every connection dead, no lease is lost, calls are answered, jobs of other processes start, and one warning
-/// says so.
+/// D27: when every connection dies, no lease is lost, calls are answered, jobs of other processes start, and there is one
+/// warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_connections_cost_no_lease_and_no_answer() -> TestResult {
     let programs = Programs::start(Duration::from_secs(4)).await?;
@@ -159,7 +159,7 @@ async fn dead_connections_cost_no_lease_and_no_answer() -> TestResult {
     let started = started?;
     assert!(started < START, "a job of another process started after {started:?}");
     programs.completes(unit?.id()).await;
-    // Three renewals go by.
+    // Three renewals take place.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(6) {
         programs.starts(quick::new(4)).await?;
@@ -175,15 +175,15 @@ async fn dead_connections_cost_no_lease_and_no_answer() -> TestResult {
     Ok(())
 }
 
-/// D27: any one connection may die.
+/// D27: any single connection may die.
 #[tokio::test(flavor = "multi_thread")]
-async fn any_one_connection_may_die() -> TestResult {
+async fn any_single_connection_may_die() -> TestResult {
     let programs = Programs::start(Duration::from_secs(4)).await?;
     let held = programs.queue.enqueue(hold::new()).await?.id();
     let words =
         [".push(", "ready select", ".claim(", ".settle(", ".renew(", "LISTEN", "written", "pg_notify"];
     for round in 0..3 {
-        // Each has a connection of its own by then.
+        // Each task has opened its connection by then.
         let burst = (0..8).map(|number| programs.queue.enqueue(quick::new(number)).into_future());
         for pushed in futures_util::future::join_all(burst).await {
             pushed?;
@@ -225,9 +225,9 @@ async fn any_one_connection_may_die() -> TestResult {
     Ok(())
 }
 
-/// D27, D14: a push that waits for a lock is waited for, however long it takes to answer.
+/// D27, D14: a push that waits for a lock is not given up, however long the wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_waits_for_a_lock_is_not_taken_for_dead() -> TestResult {
+async fn a_connection_that_waits_for_a_lock_does_not_count_as_dead() -> TestResult {
     let server = Postgres::start(Durability::Process, &[])?;
     let queue = PostgresQueue::connect(server.url("postgres")).await?;
     queue.enqueue(quick::new(1)).await?;
@@ -245,9 +245,10 @@ async fn a_push_that_waits_for_a_lock_is_not_taken_for_dead() -> TestResult {
     Ok(())
 }
 
-/// D27, D12: a unit of work whose connection dies ends within the bound, and its transaction with it.
+/// D27, D12: if the connection of a unit of work dies, the attempt and its transaction end within the bound, and the job
+/// is retried.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_of_work_whose_connection_dies_is_tried_again() -> TestResult {
+async fn a_job_whose_unit_of_work_loses_its_connection_is_retried() -> TestResult {
     let programs = Programs::start(Duration::from_secs(30)).await?;
     let mut connection = PgConnection::connect(&programs.server.url("postgres")).await?;
     let id = programs.other.enqueue(write_and_hold::new()).await?.id();
@@ -269,15 +270,15 @@ async fn a_unit_of_work_whose_connection_dies_is_tried_again() -> TestResult {
     Ok(())
 }
 
-/// D27, D13: when the connection that listens dies, jobs of other processes start within twice the poll interval, each time.
+/// D27, D13: each time the listener's connection dies, jobs of other processes start within twice the poll interval.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_listener_delays_no_job() -> TestResult {
     let programs = Programs::start(Duration::from_secs(30)).await?;
     for number in 0..3 {
-        // Once jobs start at once, notifications are heard.
+        // When jobs start at once, notifications arrive.
         while programs.starts(quick::new(number)).await? > Duration::from_millis(100) {}
 
-        assert!(programs.kill("listen ") >= 1, "nobody listens");
+        assert!(programs.kill("listen ") >= 1, "there is no listener");
 
         for _ in 0..3 {
             let started = programs.starts(quick::new(number)).await?;

@@ -1,4 +1,4 @@
-//! A push whose answer is lost on its way back: it was stored, and whoever pushed can't know (D3, D4).
+//! A push whose answer is lost: it was stored, but the producer can't know that (D3, D4).
 
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::{Admin as _, QueueExt as _};
@@ -7,12 +7,12 @@ use queue_postgres::PostgresQueue;
 use crate::fixture::{TestResult, schema, work};
 use crate::way::{Mishap, Way};
 
-/// D3, D4: it's pushed again by itself, under the same identity, and is there once.
+/// D3, D4: the queue sends the push again with the same id, and the job exists once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_whose_answer_is_lost_is_stored_once() -> TestResult {
     let way = Way::new("424242", Mishap::LosesAnswer)?;
     let queue = PostgresQueue::builder(way.url()).schema(schema()).connect().await?;
-    // What is asked for the first time is made ready before, by a call of its own.
+    // The first call opens the connection and prepares the statement.
     for number in 0..20 {
         queue.enqueue(work::new(number)).await?;
     }

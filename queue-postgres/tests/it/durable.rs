@@ -1,4 +1,4 @@
-//! Holds the queue to every law of durable queues.
+//! Checks every law of durable queues.
 
 mod bank;
 mod in_a_schema;
@@ -12,11 +12,11 @@ use in_a_schema::InASchema;
 
 queue_testkit::durable_conformance!(async |address: Option<String>| InASchema::at(address));
 
-/// T10, D2: a server that answers before it has written what it was given loses that when it's killed, and the suite says
-/// so.
+/// T10, D2: with `synchronous_commit` off, a killed server loses jobs that it has acknowledged, and the suite reports
+/// that.
 #[test]
-fn commits_that_are_not_waited_for_break_d2() {
-    let test = concat!(module_path!(), "::commits_that_are_not_waited_for_break_d2");
+fn asynchronous_commits_break_d2() {
+    let test = concat!(module_path!(), "::asynchronous_commits_break_d2");
     let store = async |address| InASchema::at(address).without_waiting_for_commits();
 
     let message =

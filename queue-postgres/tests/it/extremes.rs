@@ -1,4 +1,4 @@
-//! The least and the greatest that each setting takes.
+//! The least and greatest values of each setting.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::fixture::{TestResult, schema, url};
 #[background_job(max_attempts = 1)]
 async fn write(#[inject] _tx: &mut PostgresUnitOfWork) {}
 
-/// D27: whatever a builder is given, a queue works or refuses; it never panics or hangs.
+/// D27: with any setting, a queue works or refuses; it never panics or hangs.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_setting_takes_its_extremes() -> TestResult {
+async fn extreme_settings_work_or_are_refused() -> TestResult {
     type Change = fn(PostgresQueueBuilder) -> PostgresQueueBuilder;
     let table: [(&str, Change); 10] = [
         ("the longest timeout", |builder| builder.timeout(Duration::MAX)),
@@ -54,7 +54,7 @@ async fn every_setting_takes_its_extremes() -> TestResult {
         assert!(is_complete, "{what}: {end:?}");
         running.stop().await?;
     }
-    // What the server answers at once is in time.
+    // An immediate answer of the server is within any timeout.
     if let Err(error) = PostgresQueue::builder(url()).schema(schema()).timeout(Duration::ZERO).connect().await
     {
         assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{error:?}");

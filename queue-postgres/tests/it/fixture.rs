@@ -1,4 +1,4 @@
-//! A queue in a schema of its own, under a clock that is moved by hand.
+//! A queue in its own schema, with a clock that the test moves.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -14,13 +14,13 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(crate) type TestResult = Result<(), BoxError>;
 
-/// A job like any other.
+/// A job that does nothing.
 #[background_job]
 pub(crate) async fn work(number: u32) {
     let _: u32 = number;
 }
 
-/// The server that all tests share which don't stop it.
+/// The server shared by all tests that don't stop it.
 static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
     let settings = ["max_connections=1000", "autovacuum=off"];
     Postgres::start(Durability::Process, &settings).unwrap_or_else(|error| panic!("{error}"))
@@ -28,44 +28,44 @@ static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
 
 static SCHEMAS: AtomicU32 = AtomicU32::new(0);
 
-/// Gives the server's URL.
+/// Returns the server's URL.
 pub(crate) fn url() -> String {
     SERVER.url("postgres")
 }
 
-/// Gives the name of a schema that nobody else has.
+/// Returns an unused schema name.
 pub(crate) fn schema() -> String {
     format!("queue_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// So long that looking for the work of others can't explain that somebody woke.
+/// A poll interval that is long enough that a poll can't explain a wakeup.
 pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24);
 
 pub(crate) struct UnderTest {
     queue: PostgresQueue,
     schema: String,
-    /// Nobody is told what time it is while it changes.
+    /// The lock is held while the time changes.
     now: Mutex<Timestamp>,
     clock: Arc<tokio::sync::Mutex<PgConnection>>,
 }
 
-/// Moves clocks while everybody waits for it.
+/// The runtime that moves clocks while the tests' threads block.
 static CLOCKS: LazyLock<Runtime> = LazyLock::new(|| {
     let clocks = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     clocks.expect("a runtime for clocks")
 });
 
-/// Does something on the clocks' own runtime, and has the thread wait for it.
+/// Runs `work` on the clocks' runtime, and blocks the thread until it is done.
 fn at_once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let (done, is_done) = std::sync::mpsc::channel();
     CLOCKS.spawn(async move { done.send(work.await) });
-    is_done.recv().expect("the clocks' runtime does what it's told")
+    is_done.recv().expect("the clocks' runtime runs the work")
 }
 
-/// When a test begins.
+/// The time at which each test begins.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
-/// Sets a schema's clock, which then stands still.
+/// Stops a schema's clock at `now`.
 pub(crate) async fn set_clock(connection: &mut PgConnection, schema: &str, now: Timestamp) -> TestResult {
     let now = now.as_micros();
     let clock = format!(
@@ -90,7 +90,7 @@ impl UnderTest {
     }
 }
 
-/// Keeps everything, and looks for the work of others only when it's told to.
+/// Returns a builder of a queue that prunes nothing and polls only when the test asks for it.
 fn builder(schema: &str) -> PostgresQueueBuilder {
     let builder = PostgresQueue::builder(url()).schema(schema).poll_interval(NEVER);
     builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
@@ -107,7 +107,7 @@ impl Fixture for UnderTest {
     }
 
     async fn advance(&self, by: Duration) {
-        // Whoever waits already does so from before the time moves.
+        // Waiting claims began to wait before the time moves.
         self.queue.poll_now().await;
         {
             let mut now = self.now.lock().expect("a time");
@@ -129,7 +129,7 @@ impl Fixture for UnderTest {
     }
 }
 
-/// A queue of a test's own with the server's clock, and a connection to look behind it.
+/// Creates a queue with the server's clock. Returns it with a connection and the schema's name.
 pub(crate) async fn queue() -> Result<(PostgresQueue, PgConnection, String), BoxError> {
     let schema = schema();
     let queue = PostgresQueue::builder(url()).schema(&schema).connect().await?;
@@ -147,7 +147,8 @@ pub(crate) async fn number(connection: &mut PgConnection, sql: impl Into<String>
     Ok(sqlx::query_scalar(AssertSqlSafe(sql.into())).fetch_one(connection).await?)
 }
 
-/// Ends the sessions of a schema's queue whose last statement is like this, as a network does that breaks.
+/// Ends the sessions of a schema's queue whose last statement is `like` this, as a broken network does. Returns their
+/// number.
 pub(crate) async fn cut(connection: &mut PgConnection, like: &str) -> Result<i64, BoxError> {
     let cut = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '{like}' and pid <> pg_backend_pid()"

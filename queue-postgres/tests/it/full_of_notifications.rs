@@ -1,4 +1,4 @@
-//! A server that has no room for notifications, which fail no call (D27).
+//! A server that has no room for notifications, which makes no call fail (D27).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn go_on(#[inject] _tx: &mut PostgresUnitOfWork, #[inject] context: &JobCo
     context.then(queue_core::NewJob::from(work::new(7)).queue("later"));
 }
 
-/// Stands for a queue of notifications that is full: 8 GiB of them, behind a session that listens and is idle in a
+/// Simulates a full notification queue: 8 GiB of notifications, kept by a session that listens and is idle in a
 /// transaction.
 const FULL: &str = "
     create function public.pg_notify(text, text) returns void language plpgsql as $$
@@ -33,9 +33,9 @@ const FULL: &str = "
     alter function queue.settle set search_path = queue, public, pg_catalog, pg_temp;
     alter function queue.retry set search_path = queue, public, pg_catalog, pg_temp";
 
-/// D27: pushes, settlements, retries and transactions of others do without the notification, and one warning says so.
+/// D27: pushes, settlements, retries and transactions of applications succeed without the notification, with one warning.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_notified_is_done_all_the_same() -> TestResult {
+async fn calls_succeed_without_room_for_their_notifications() -> TestResult {
     logs::keep();
     let server = Postgres::start(Durability::Process, &[])?;
     let address = server.socket_folder().display().to_string();

@@ -1,4 +1,4 @@
-//! What waits for an application's open transaction, and what must not (D26).
+//! Which calls wait for an application's open transaction, and which must not (D26).
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ fn keyed(number: u32) -> NewJob {
     NewJob::from(work::new(number)).queue("keyed").unique(format!("key-{number}"))
 }
 
-/// D26: requests of operators that need a job which a transaction has locked are answered after its end.
+/// D26: an operator's call that needs a job locked by a transaction is answered after the transaction ends.
 #[tokio::test]
-async fn an_operator_waits_for_a_transaction_that_has_locked_the_job() -> TestResult {
+async fn a_cancellation_waits_for_a_transaction_that_has_locked_the_job() -> TestResult {
     let (queue, mut other, schema) = queue().await?;
     let id = queue.enqueue(work::new(1)).await?.id();
     let mut lock = PgConnection::connect(&url()).await?;
@@ -29,7 +29,7 @@ async fn an_operator_waits_for_a_transaction_that_has_locked_the_job() -> TestRe
         let queue = queue.clone();
         tokio::spawn(async move { queue.cancel(id, "test").await })
     };
-    // It has been tried more than once.
+    // The call has been tried more than once.
     let waits = format!(
         "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%{schema}%cancel%'"
     );
@@ -44,7 +44,7 @@ async fn an_operator_waits_for_a_transaction_that_has_locked_the_job() -> TestRe
     Ok(())
 }
 
-/// D26: followups of many locked keys hold up the caller, who settles other jobs too, for a bound time.
+/// D26: many locked keys of followups delay the caller, who settles other jobs too, for a bounded time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
     const KEYS: u32 = 400;
@@ -61,7 +61,7 @@ async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
         settlement.followups.push(keyed(number));
     }
 
-    // Each of them alone takes 20 ms to be found locked.
+    // It takes 20 ms to find each key locked.
     let settled = timeout(Duration::from_secs(5), queue.settle(settlements.clone())).await??;
 
     let (last, blocked) = settled.split_last().ok_or("as many answers as settlements")?;
@@ -70,7 +70,7 @@ async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
     tx.commit().await?;
     settlements.pop();
     let mut settled = queue.settle(settlements.clone()).await?;
-    // Those that were found locked within the last second may be told so once more.
+    // Keys found locked within the last second may be answered `Blocked` once more.
     while settled.contains(&Settled::Blocked) {
         let again = queue.settle(settlements.clone()).await?;
         for (settled, again) in
@@ -83,7 +83,8 @@ async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
     Ok(())
 }
 
-/// D26: commits that notify wait for one another in all of the database. Pushes don't wait for slow ones of others.
+/// D26: commits that notify wait for one another in the whole server. Pushes don't wait for slow commits of other
+/// programs.
 #[tokio::test(flavor = "multi_thread")]
 async fn pushes_do_not_wait_for_slow_commits_that_notify() -> TestResult {
     let server = Postgres::start(Durability::Full, &["commit_delay=60000", "commit_siblings=0"])?;
@@ -119,7 +120,7 @@ async fn pushes_do_not_wait_for_slow_commits_that_notify() -> TestResult {
     Ok(())
 }
 
-/// Q49: a settlement that began in time and keeps the job keeps its key, too.
+/// Q49: a settlement that began in time and keeps its job also keeps the job's key.
 #[tokio::test]
 async fn a_key_is_held_while_a_settlement_that_began_in_time_is_under_way() -> TestResult {
     let (queue, mut other, schema) = queue().await?;
@@ -144,7 +145,7 @@ async fn a_key_is_held_while_a_settlement_that_began_in_time_is_under_way() -> T
     Ok(())
 }
 
-/// The time of a renewal grows with the number of leases, and not with its square.
+/// The time of a renewal grows linearly with the number of leases.
 #[tokio::test]
 async fn many_leases_are_renewed_at_once() -> TestResult {
     const LEASES: usize = 10_000;

@@ -1,4 +1,4 @@
-//! `check_integrity` finds what breaks a rule of the tables, and nothing in tables that the queue alone has changed.
+//! `check_integrity` reports each broken rule of the tables, and nothing in tables that only the queue has changed.
 
 use std::time::Duration;
 

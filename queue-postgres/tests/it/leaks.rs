@@ -1,4 +1,4 @@
-//! Threads and files that are there no longer than they are needed (D27).
+//! Threads and files are released when they are no longer needed (D27).
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn count() -> Result<(usize, usize), BoxError> {
     Ok((std::fs::read_dir("/proc/self/task")?.count(), std::fs::read_dir("/proc/self/fd")?.count()))
 }
 
-/// Waits until no more are left than before: a thread ends a moment after the last handle has gone.
+/// Waits until no more are left than `before`: a thread ends shortly after the last handle was dropped.
 async fn settled(before: (usize, usize), what: &str) -> TestResult {
     let began = Instant::now();
     loop {
@@ -30,11 +30,11 @@ async fn settled(before: (usize, usize), what: &str) -> TestResult {
     }
 }
 
-/// The process that counts, with nobody else in it.
+/// The process that counts, without other tests in it.
 #[test]
 fn count_alone() -> TestResult {
     let Ok(place) = std::env::var(PLACE) else {
-        // Among the other tests this one has nothing to do.
+        // This function is the entry point of a process; as a test it does nothing.
         return Ok(());
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -45,7 +45,7 @@ fn count_alone() -> TestResult {
         drop(builder().connect().await?);
         let nowhere = "postgres://nobody@localhost/nothing?host=/nowhere";
         drop(PostgresQueue::connect(nowhere).await.expect_err("there is no server"));
-        // What the library and the system keep is there by now.
+        // By now the library and the system have allocated what they keep.
         let before = {
             let first = count()?;
             settled((2, first.1), "the first round").await?;
@@ -68,7 +68,7 @@ fn count_alone() -> TestResult {
     })
 }
 
-/// D27: neither migrations nor failures nor queues that were dropped leave threads or files behind.
+/// D27: migrations, failures and dropped queues leave no threads or files behind.
 #[test]
 fn no_thread_and_no_file_is_left_behind() -> TestResult {
     let mut command = Command::new(std::env::current_exe()?);

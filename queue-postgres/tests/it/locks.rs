@@ -1,4 +1,4 @@
-//! What another holds at the moment is left to it: nobody waits for a claim or an expiry that is under way (D6, Q17).
+//! Calls skip rows that a concurrent claim or expiry has locked (D6, Q17).
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::time::timeout;
 
 use crate::fixture::{TestResult, number, queue, run, work};
 
-/// Much shorter than a lock is waited for.
+/// A bound much shorter than any wait for a lock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// D6, Q17: a claim passes over the jobs that another is claiming, and takes those behind them.
+/// D6, Q17: a claim skips the jobs that another claim has locked, and takes later ones.
 #[tokio::test]
-async fn a_claim_does_not_wait_for_what_another_is_claiming() -> TestResult {
+async fn a_claim_skips_jobs_that_another_claim_has_locked() -> TestResult {
     let (queue, mut other, schema) = queue().await?;
     let receipts = queue.enqueue_all((0..2).map(work::new)).await?;
     let taken = format!("begin; select from {schema}.ready order by seq limit 1 for update");
@@ -28,9 +28,9 @@ async fn a_claim_does_not_wait_for_what_another_is_claiming() -> TestResult {
     Ok(())
 }
 
-/// Q49: whoever holds a unique key waits for nobody who ends leases, since those may wait for the key.
+/// Q49: a call that holds a unique key doesn't wait for one that expires leases, which may wait for the key.
 #[tokio::test]
-async fn a_push_of_a_key_does_not_wait_for_an_expiry_that_is_under_way() -> TestResult {
+async fn a_push_of_a_key_does_not_wait_for_a_concurrent_expiry() -> TestResult {
     let (queue, mut other, schema) = queue().await?;
     let keyed = |key: &str| NewJob::from(work::new(1)).unique(key);
     queue.push(vec![keyed("a")]).await?;

@@ -1,17 +1,17 @@
-//! What the queue writes to the program's log, kept for tests to look into.
+//! Captures the log lines of the queue, for tests to check.
 
 use std::io::Write;
 use std::sync::{LazyLock, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines of all tests of this program; a test looks for those that name its own schema or server.
+/// The lines of all tests of this program. A test searches for those that name its own schema or server.
 static LINES: Mutex<String> = Mutex::new(String::new());
 
-/// Installed once, since the queue writes from a thread of its own.
+/// Installed globally and once, because the queue logs from its own thread.
 static INSTALLED: LazyLock<()> = LazyLock::new(|| {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Lines).finish();
-    tracing::subscriber::set_global_default(subscriber).expect("nobody else installs one");
+    tracing::subscriber::set_global_default(subscriber).expect("no other subscriber is installed");
 });
 
 struct Lines;
@@ -35,12 +35,12 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Begins to keep what is written.
+/// Begins to capture lines.
 pub(crate) fn keep() {
     LazyLock::force(&INSTALLED);
 }
 
-/// Counts the lines that have all of these words.
+/// Returns the number of lines that contain all of these words.
 pub(crate) fn count(words: &[&str]) -> usize {
     let lines = LINES.lock().expect("the lines");
     lines.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()

@@ -1,4 +1,4 @@
-//! Holds the PostgreSQL queue to the laws, and to what its own documentation promises.
+//! Checks that the PostgreSQL queue keeps the laws and its own documentation.
 
 mod bookmarks;
 mod conformance;

@@ -1,4 +1,4 @@
-//! Notifications only speed things up (D13).
+//! Notifications only save time (D13).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::fixture::{NEVER, TestResult, cut, run, schema, url, work};
 use crate::logs;
 use crate::way::{Mishap, Way};
 
-/// Waits until so many lines have these words.
+/// Waits until `times` lines contain these words.
 async fn said(words: &[&str], times: usize) {
     while logs::count(words) < times {
         tokio::task::yield_now().await;
     }
 }
 
-/// Has one queue push while another waits, and tells that it was woken.
+/// Pushes through `one` while a claim of `other` waits, and checks that the claim wakes.
 async fn is_woken(one: &PostgresQueue, other: &PostgresQueue) -> Result<(), BoxError> {
     let demand = Demand::new("default", 1);
     let claim = one.claim(&demand);
@@ -32,9 +32,9 @@ async fn is_woken(one: &PostgresQueue, other: &PostgresQueue) -> Result<(), BoxE
     Ok(())
 }
 
-/// D13: a listener that is lost is missed by nobody, is warned of once, and comes back by itself.
+/// D13: without its listener, a queue finds jobs by polling and warns once; the listener reconnects by itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_listener_is_made_up_for_by_looking() -> TestResult {
+async fn polling_replaces_a_lost_listener_until_it_reconnects() -> TestResult {
     logs::keep();
     let server = Postgres::start(Durability::Process, &[])?;
     let address = server.socket_folder().display().to_string();
@@ -43,28 +43,32 @@ async fn a_lost_listener_is_made_up_for_by_looking() -> TestResult {
     let (one, other) = (builder().connect().await?, builder().connect().await?);
     is_woken(&one, &other).await?;
 
-    // It may be that they have just begun to listen.
+    // The listeners may have just begun to listen.
     while cut(&mut connection, "LISTEN%").await? < 2 {}
     said(&[&address, "LISTEN/NOTIFY is not working"], 2).await;
     is_woken(&one, &other).await?;
     said(&[&address, "LISTEN/NOTIFY is working again"], 2).await;
 
     is_woken(&one, &other).await?;
-    assert_eq!(logs::count(&[&address, "LISTEN/NOTIFY is not working"]), 2, "each of the two said so once");
+    assert_eq!(
+        logs::count(&[&address, "LISTEN/NOTIFY is not working"]),
+        2,
+        "each of the two queues warns once"
+    );
     Ok(())
 }
 
-/// D13: where notifications get lost on the way, as with a pooler that nobody told of, it's looked for jobs at the
-/// interval, and said once.
+/// D13: if notifications get lost, as with a pooler that the queue doesn't know of, claims poll at the interval, with one
+/// warning.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_any_notification_jobs_start_within_the_interval() -> TestResult {
+async fn without_notifications_jobs_start_within_the_poll_interval() -> TestResult {
     logs::keep();
     let server = Postgres::start(Durability::Process, &[])?;
     let address = server.socket_folder().display().to_string();
     let mut connection = PgConnection::connect(&server.url("postgres")).await?;
     let builder = || PostgresQueue::builder(server.url("postgres")).poll_interval(Duration::from_millis(50));
     drop(builder().connect().await?);
-    // Whoever means to notify calls another function.
+    // The queue's calls of `pg_notify` call this function instead.
     let silence = "create function public.pg_notify(text, text) returns void language sql as 'select';
         alter role postgres set search_path = public, pg_catalog;
         alter function queue.push set search_path = queue, public, pg_catalog, pg_temp";
@@ -77,16 +81,20 @@ async fn without_any_notification_jobs_start_within_the_interval() -> TestResult
 
     said(&[&address, "notifications don't arrive"], 2).await;
     is_woken(&one, &other).await?;
-    assert_eq!(logs::count(&[&address, "LISTEN/NOTIFY is not working"]), 2, "each of the two said so once");
+    assert_eq!(
+        logs::count(&[&address, "LISTEN/NOTIFY is not working"]),
+        2,
+        "each of the two queues warns once"
+    );
     Ok(())
 }
 
-/// Longer than any notification takes, and much shorter than the interval.
+/// A bound longer than any notification takes, and much shorter than the interval.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// D6: what is pushed too soon after another for a notification of its own is told of a little later, each time.
+/// D6: each push that follows another too soon for its own notification is notified of a little later.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_follows_soon_is_told_of_too() -> TestResult {
+async fn a_push_soon_after_another_is_notified_of_too() -> TestResult {
     let schema = schema();
     let builder = || PostgresQueue::builder(url()).schema(&schema).poll_interval(NEVER);
     let (one, other) = (builder().connect().await?, builder().connect().await?);
@@ -105,9 +113,9 @@ async fn what_follows_soon_is_told_of_too() -> TestResult {
     Ok(())
 }
 
-/// D6: what was pushed between a look for jobs and the beginning of the listening was told to nobody, and is looked for.
+/// D6: a job pushed between a scan and the start of the listener has no notification, and is found.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_pushed_before_anybody_listened_is_found() -> TestResult {
+async fn a_job_pushed_before_the_listener_starts_is_found() -> TestResult {
     let (schema, listens) = (schema(), Arc::new(Semaphore::new(0)));
     let way = Way::new("LISTEN", Mishap::Waits(listens.clone()))?;
     let builder = |url: String| PostgresQueue::builder(url).schema(&schema).poll_interval(NEVER);

@@ -47,6 +47,6 @@ async fn a_queue_works_through_a_pooler_in_transaction_mode() -> TestResult {
     let url = pooler.url();
     let (_, address) = url.rsplit_once("host=").ok_or("the pooler has a socket")?;
     let said = logs::count(&["a pooler in transaction mode passes no notifications on", address]);
-    assert_eq!(said, 2, "each of the two says so once");
+    assert_eq!(said, 2, "each of the two queues warns once");
     Ok(())
 }

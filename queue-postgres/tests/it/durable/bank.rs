@@ -1,4 +1,4 @@
-//! An application that keeps its accounts beside its jobs.
+//! An application whose accounts are in the database of its jobs.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ async fn pay_twice(
     }
 }
 
-/// Opens it, where no accounts were kept before.
+/// Opens the application, with no account.
 pub(super) async fn open(store: &InASchema) -> PaymentApp {
     let queue = store.builder().connect().await.expect("a connection");
     open_accounts(&mut store.connection().await, &store.schema).await.expect("a table");

@@ -1,4 +1,4 @@
-//! A schema under test, on the server's clock, and what can befall it.
+//! A schema under test, on the server's clock, and the faults that it can have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::troubles::{Cut, Killed, Lock};
 use super::{bank, replacements, versions};
 use crate::fixture::{run, schema, url};
 
-/// A schema that nobody else has, or the schema that another process made.
+/// A schema of this test's own, or one that another process created.
 #[derive(Clone)]
 pub(super) struct InASchema {
     pub(super) url: String,
     pub(super) schema: String,
-    /// What is added to a URL.
+    /// The parameters appended to the URL.
     options: &'static str,
-    /// It's stopped with the last of these; `None` for the server that all share.
+    /// The server, which stops when the last clone is dropped; `None` for the shared server.
     _server: Option<Arc<Postgres>>,
 }
 
@@ -35,7 +35,7 @@ impl InASchema {
             }
             None => {
                 let schema = schema();
-                // Its connections bear its name, so that they can be told from others'.
+                // The application name tells its connections from others.
                 let url = format!("{}&application_name={schema}", url());
                 (schema, url)
             }
@@ -43,7 +43,7 @@ impl InASchema {
         Self { url, schema, options: "", _server: None }
     }
 
-    /// Has the server answer before what it was given is written.
+    /// Turns off waiting for commits: the server answers before it has written the jobs.
     pub(super) fn without_waiting_for_commits(mut self) -> Self {
         self.options = "&options[synchronous_commit]=off";
         self
@@ -59,13 +59,13 @@ impl InASchema {
     }
 }
 
-/// Connects, the queue's type forgotten.
+/// Connects, and erases the queue's type.
 async fn open(builder: PostgresQueueBuilder) -> Result<Arc<dyn Admin>, QueueError> {
     let queue: Arc<dyn Admin> = Arc::new(builder.connect().await?);
     Ok(queue)
 }
 
-/// Connects to what another was made of.
+/// Creates an opening case of this builder.
 pub(super) fn opening<T>(
     what: impl Into<String>,
     builder: PostgresQueueBuilder,
@@ -85,7 +85,7 @@ impl Store for InASchema {
     }
 
     async fn open_without_notifications(&self, poll_interval: Duration) -> Option<Arc<dyn Admin>> {
-        // With a pooler in between, nobody can listen.
+        // With a pooler in between, no session can listen.
         let builder = self.builder().transaction_pooler(true).poll_interval(poll_interval);
         Some(open(builder).await.expect("a connection"))
     }
@@ -96,7 +96,7 @@ impl Store for InASchema {
         let url = server.url("postgres");
         let store = Self { url, schema: "queue".to_owned(), _server: Some(server.clone()), ..self.clone() };
         if !self.options.is_empty() {
-            // What is lost is to be jobs, and not the tables.
+            // The crash must lose jobs, not the tables.
             drop(Self { options: "", ..store.clone() }.open().await.expect("a fresh schema"));
         }
         Some(OnServer { store: Arc::new(store), server: Box::new(Killed(server)) })

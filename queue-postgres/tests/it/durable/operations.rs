@@ -1,10 +1,10 @@
-//! The functions of the schema, as an application calls them that operates the queue in a transaction of its own.
+//! Calls of the schema's functions, as by an application that operates the queue in its own transaction.
 //!
-//! They are no interface of the queue: this file alone names them, and follows them when they change.
+//! The functions are not a public interface: only this file names them, and changes with them.
 
 use queue_testkit::durable::Operation;
 
-/// Writes the statement that makes an operation. It returns one row with a number, which is 0 if it did nothing.
+/// Returns the statement of an operation. It returns one row with a number, which is 0 if nothing was done.
 pub(super) fn statement(schema: &str, operation: &Operation) -> String {
     let done = match operation {
         Operation::Cancel(id) => format!("{schema}.cancel('{id}', 'it''s no longer wanted') <> 'unknown'"),

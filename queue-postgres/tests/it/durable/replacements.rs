@@ -1,4 +1,4 @@
-//! What can put other contents in the place of a schema.
+//! Faults that replace the contents of a schema.
 
 use async_trait::async_trait;
 use queue_testkit::durable::{Outage, Store as _};
@@ -6,14 +6,14 @@ use queue_testkit::durable::{Outage, Store as _};
 use super::in_a_schema::InASchema;
 use crate::fixture::run;
 
-/// What becomes of a schema.
+/// How a schema is replaced.
 #[derive(Clone, Copy)]
 enum What {
-    /// It's dropped, and made anew.
+    /// It is dropped and created again.
     MadeAnew,
-    /// Its tables are emptied, as tests do, and their numbers begin anew.
+    /// Its tables are truncated, as tests do, and their identities restart.
     Truncated,
-    /// Its tables are restored from a copy that lags behind, as a standby does.
+    /// Its tables are restored from an older copy, as when a standby takes over.
     Restored,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Replacement {
     what: What,
 }
 
-/// Lists what can become of a schema, of which a copy is made now.
+/// Copies the schema's tables, and returns the ways to replace its contents.
 pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Outage>> {
     let schema = &store.schema;
     let copy = format!("create table {schema}_copy.%1$I as select * from {schema}.%1$I");
@@ -32,7 +32,7 @@ pub(super) async fn of(store: &InASchema) -> Vec<Box<dyn Outage>> {
     [What::MadeAnew, What::Truncated, What::Restored].map(replacement).into()
 }
 
-/// Writes a block that runs a statement for each table that keeps jobs; `%1$I` in it is the table.
+/// Returns a block that runs `statement` for each table with jobs; `%1$I` in it is the table.
 fn for_each_table(schema: &str, statement: &str) -> String {
     format!(
         "do $$ declare t text; begin
@@ -43,7 +43,7 @@ fn for_each_table(schema: &str, statement: &str) -> String {
     )
 }
 
-/// Writes a block that has each identity go on after the greatest that is there.
+/// Returns a block that restarts each identity after its greatest value.
 fn numbers_go_on(schema: &str) -> String {
     format!(
         "do $$ declare c record; begin
@@ -61,7 +61,7 @@ fn numbers_go_on(schema: &str) -> String {
 impl Outage for Replacement {
     fn name(&self) -> &str {
         match self.what {
-            What::MadeAnew => "its schema was dropped and made anew",
+            What::MadeAnew => "its schema was dropped and created again",
             What::Truncated => "its tables were truncated",
             What::Restored => "its tables were restored from a copy",
         }

@@ -1,4 +1,4 @@
-//! A transaction on a connection of the application's own.
+//! A transaction on the application's own connection.
 
 use async_trait::async_trait;
 use queue_core::{NewJob, QueueError, Receipt};
@@ -24,7 +24,7 @@ impl OnConnection {
         Self { queue, schema, transaction: pool.begin().await.expect("a transaction") }
     }
 
-    /// Begins one that reads, and keeps what it sees for as long as it's open.
+    /// Begins a transaction that reads, and whose snapshot lasts until it ends.
     pub(super) async fn begin_reading(store: &InASchema) -> Self {
         let mut reading = Self::begin(store).await;
         let begin = "set transaction isolation level repeatable read";
@@ -44,7 +44,7 @@ impl Transaction for OnConnection {
 
     async fn operate(&mut self, operation: &Operation) -> Result<bool, QueueError> {
         if let Operation::Claim(_) = operation {
-            // A claim is a transaction of the queue's own, which ends on the server whatever becomes of the caller.
+            // A claim is the queue's own transaction, which ends on the server even if the caller is dropped.
             return Ok(false);
         }
         let statement = statement(&self.schema, operation);

@@ -1,4 +1,4 @@
-//! What befalls a schema's connections, its tables and its server.
+//! Faults of a schema's connections, tables and server.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Outage for Cut {
             self.0.schema
         );
         let cut = number(&mut self.0.connection().await, cut).await.expect("a connection");
-        assert!(cut > 0, "no connection was there to be cut");
+        assert!(cut > 0, "there was no connection to cut");
     }
 
     async fn end(&self) {}
@@ -51,7 +51,7 @@ impl Outage for Killed {
     }
 }
 
-/// A lock that another program takes on the table of what is ready.
+/// A lock of another program on the table `ready`.
 pub(super) struct Lock {
     connection: Mutex<PgConnection>,
     schema: String,
@@ -74,7 +74,7 @@ impl Outage for Lock {
     }
 
     async fn begin(&self) {
-        // Several statements at once would be a transaction that ends with them.
+        // Several statements in one call would be one transaction, which ends with them.
         self.run("begin".to_owned()).await;
         self.run(format!("lock table {}.ready in access exclusive mode", self.schema)).await;
     }
