@@ -25,10 +25,13 @@
 //!
 //! # Races
 //!
-//! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another scan.
+//! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another
+//!   scan.
 //! - A caller may be dropped after its job was leased. The [`Handover`] releases the job through the settle task.
-//! - A connection may break during a claim. The claim is sent once more; jobs leased by the lost answer wait for the expiry.
-//! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach it.
+//! - A connection may break during a claim. The claim is sent once more; jobs leased by the lost answer wait for the
+//!   expiry.
+//! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach
+//!   it.
 //!
 //! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. A claim is
 //! answered with no job at the end of its wait only after a full scan.

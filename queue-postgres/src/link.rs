@@ -7,11 +7,11 @@
 //!
 //! # Races
 //!
-//! - The server may end an idle session before a statement arrives. Nothing was done then, and the statement is sent over a new
-//!   connection.
+//! - The server may end an idle session before a statement arrives. Nothing was done then, and the statement is sent
+//!   over a new connection.
 //! - A connection may break, or stop answering, after a statement was sent. Whether it was done is not known, and
-//!   [`is_in_doubt`](Unanswered::is_in_doubt) is set. If the connection stopped answering, the server is asked to end the
-//!   session, so that an abandoned statement neither commits later nor keeps its locks.
+//!   [`is_in_doubt`](Unanswered::is_in_doubt) is set. If the connection stopped answering, the server is asked to end
+//!   the session, so that an abandoned statement neither commits later nor keeps its locks.
 
 use std::pin::pin;
 use std::sync::Arc;

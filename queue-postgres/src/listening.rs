@@ -23,11 +23,11 @@
 //!
 //! # Races
 //!
-//! - A job may be pushed between a scan and the start of the listening, when its notification has no receiver. So the listener
-//!   wakes the claim task once it listens.
+//! - A job may be pushed between a scan and the start of the listening, when its notification has no receiver. So the
+//!   listener wakes the claim task once it listens.
 //! - A notification may be lost with the connection. So the listener wakes the claim task when it loses the connection.
-//! - A pooler may pass `LISTEN` on to one session and the heartbeat to another. The heartbeat's answer says whether its session
-//!   has listened before.
+//! - A pooler may pass `LISTEN` on to one session and the heartbeat to another. The heartbeat's answer says whether its
+//!   session has listened before.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,7 +12,7 @@
 //! # Races
 //!
 //! - The answer may arrive during a check. It wins.
-//! - The server is idle between two trips of a call. So two checks, some time apart, must both find it idle.
+//! - The server is idle between two round trips of a call. So two checks, some time apart, must both find it idle.
 //! - The server may reuse a process id. So a process is identified by its id and its start.
 
 use std::pin::pin;

@@ -17,14 +17,14 @@
 //! # Who wakes whom
 //!
 //! Any task wakes the claim task of this queue by [`wake`](Server::wake), and those of other processes by a `NOTIFY`,
-//! sent in the statement's own transaction or by [`notified_late`](Server::notified_late). The payload tells
-//! notifications apart:
+//! sent in the statement's own transaction or by [`notified_late`](Server::notified_late). A listener ignores the word of
+//! its own queue, and wakes its claim task for every other payload:
 //!
-//! | payload | sent by | wakes the sender too |
+//! | payload | sent by | wakes the sender's own claim task |
 //! | --- | --- | --- |
 //! | the word | a push, a settlement, a unit of work, an operator's call | no: the sender calls `wake` |
 //! | the word and `+` | a push in an application's transaction | yes: the sender does not see the commit |
-//! | the word and `?` | the listener, to itself | it is the listener's probe |
+//! | the word and `?` | the listener, to itself | no: the listener only checks that the probe arrives |
 //!
 //! # Shutdown
 //!

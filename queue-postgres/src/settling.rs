@@ -22,7 +22,8 @@
 //! # Races
 //!
 //! - A queue that the server loses after it became known: the statement does nothing and says so, and is sent again.
-//! - A connection that breaks during a commit: the caller gets an error. A second try would find its own settlement stale.
+//! - A connection that breaks during a commit: the caller gets an error. A second try would find its own settlement
+//!   stale.
 //!
 //! **Invariant:** a shared statement waits for no lock of another transaction. If another transaction blocks one, the
 //! settle task sends the requests of that statement to the careful task, which settles as many settlements of each as it

@@ -17,7 +17,7 @@ use crate::rows::{instant, maybe_instant, number};
 pub(super) struct Looked {
     /// The leased jobs, each with the index of its claim.
     pub(super) deliveries: Vec<(usize, Delivery)>,
-    /// What the scan found in each queue of each claim.
+    /// For each queue of each claim, the number of jobs found and the key of the last one.
     pub(super) found: Vec<Found>,
     pub(super) now: Timestamp,
     /// The earliest due time and the earliest expiry of a lease.

@@ -63,6 +63,6 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
     }
     assert_eq!(after.0, scans, "a table was scanned");
     let each = (after.1 - rows) / (ROUNDS * BATCH * 2);
-    assert!(each < 30, "{each} rows were looked at for each job");
+    assert!(each < 30, "{each} rows were read for each job");
     Ok(())
 }
