@@ -175,7 +175,7 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Sets the limits of the sizes of jobs.
+    /// Sets the limits of payloads, meta and batches.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
