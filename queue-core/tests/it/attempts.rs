@@ -1,4 +1,4 @@
-//! Holds the attempt pipeline to its laws: how a job ends, and what that leads to.
+//! Tests the attempt pipeline: the outcome of a job, and the transition that follows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,9 +74,9 @@ fn kit() -> TestKit {
     TestKit::new(jobs![end_as]).build().unwrap()
 }
 
-/// Q35, H6: each way to end leads where `decide` says, and the history tells why.
+/// Q35, H6: each outcome leads to the transition of `decide`, and the history has the error.
 #[test]
-fn each_way_to_end_leads_where_it_should() -> TestResult {
+fn each_outcome_leads_to_its_transition() -> TestResult {
     queue_testkit::block_on(async {
         let table = [
             ("succeed", State::Completed, 1, None),
@@ -99,7 +99,7 @@ fn each_way_to_end_leads_where_it_should() -> TestResult {
     })
 }
 
-/// H2: a panic is a failed attempt, with its message and where it happened.
+/// H2: a panic is a failed attempt, with its message and location.
 #[test]
 fn a_panic_fails_the_attempt_with_its_message_and_location() -> TestResult {
     queue_testkit::block_on(async {
@@ -116,7 +116,7 @@ fn a_panic_fails_the_attempt_with_its_message_and_location() -> TestResult {
     })
 }
 
-/// Q33: a snooze doesn't count as an attempt.
+/// Q33: a snooze does not count as an attempt.
 #[test]
 fn a_snoozed_job_keeps_its_attempt_number() -> TestResult {
     queue_testkit::block_on(async {
@@ -132,7 +132,7 @@ fn a_snoozed_job_keeps_its_attempt_number() -> TestResult {
     })
 }
 
-/// H3: an attempt past its timeout fails as timed out, in virtual time.
+/// H3: an attempt that exceeds its timeout fails as timed out, in virtual time.
 #[test]
 fn an_attempt_past_its_timeout_is_dropped_and_fails() -> TestResult {
     queue_testkit::block_on(async {
@@ -148,9 +148,9 @@ fn an_attempt_past_its_timeout_is_dropped_and_fails() -> TestResult {
     })
 }
 
-/// Q92: a long text is cut by the attempt, so it is neither logged nor carried on.
+/// Q92: the attempt cuts a long text, so it is neither logged nor passed on.
 #[test]
-fn an_attempt_cuts_a_long_error_before_anything_is_told_of_it() -> TestResult {
+fn an_attempt_cuts_a_long_error_before_it_is_logged_or_settled() -> TestResult {
     queue_testkit::block_on(async {
         let recorder = Recorder::new();
         let kit = TestKit::new(jobs![ramble]).observe(recorder.clone()).build()?;
@@ -172,7 +172,7 @@ fn an_attempt_cuts_a_long_error_before_anything_is_told_of_it() -> TestResult {
     })
 }
 
-/// H8: what can't be decoded is discarded with serde's path, the job's fields, and its bytes.
+/// H8: an undecodable payload is discarded with serde's path, the job's fields, and its bytes.
 #[test]
 fn an_undecodable_payload_is_discarded_with_its_path_and_kept() -> TestResult {
     queue_testkit::block_on(async {
@@ -193,7 +193,7 @@ fn an_undecodable_payload_is_discarded_with_its_path_and_kept() -> TestResult {
     })
 }
 
-/// H24: a followup is stored with the completion, and not at all with a failure.
+/// H24: a followup is stored with the completion, and not stored with a failure.
 #[test]
 fn a_followup_is_stored_with_the_completion_only() -> TestResult {
     queue_testkit::block_on(async {
@@ -236,9 +236,9 @@ async fn ask_to_stop(
     Err("stopped half-way".into())
 }
 
-/// H14: what fails because it was told to stop is handed back, uncounted.
+/// H14: a failure after a stop request releases the job, and the attempt is not counted.
 #[test]
-fn a_failure_after_a_shutdown_request_is_no_counted_attempt() -> TestResult {
+fn a_failure_after_a_shutdown_request_is_not_counted() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![ask_to_stop]).build()?;
         kit.queue().enqueue(ask_to_stop::new()).await?;
@@ -258,9 +258,9 @@ async fn commit_and_fail(#[inject] context: &JobContext) -> Result<(), JobError>
     Err("the line was cut behind the commit".into())
 }
 
-/// D12: a completion that a unit of work has recorded stands, whatever the job says after it.
+/// D12: a completion that a unit of work has recorded stands, also if the job fails later.
 #[test]
-fn a_completion_that_was_recorded_stands() -> TestResult {
+fn a_recorded_completion_stands() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![commit_and_fail]).build()?;
         kit.queue().enqueue(commit_and_fail::new()).await?;
@@ -272,9 +272,9 @@ fn a_completion_that_was_recorded_stands() -> TestResult {
     })
 }
 
-/// T16: nothing is shared between kits, so the same job in two of them is two jobs.
+/// T16: kits share no state, so the same job in two kits is two jobs.
 #[test]
-fn two_kits_know_nothing_of_each_other() -> TestResult {
+fn two_kits_share_no_state() -> TestResult {
     queue_testkit::block_on(async {
         let (one, other) = (kit(), kit());
         one.queue().enqueue(end_as::new("succeed")).await?;
@@ -295,7 +295,7 @@ async fn leave_something_behind(
     std::future::pending::<()>().await;
 }
 
-/// H3: what a job that timed out has left behind learns of it by the token.
+/// H3: the token tells tasks that a timed-out job left behind to stop.
 #[test]
 fn the_token_fires_at_the_timeout() -> TestResult {
     queue_testkit::block_on(async {
@@ -320,9 +320,9 @@ async fn wait_then_work(#[inject] context: &JobContext, waits: u64, works: u64) 
     }
 }
 
-/// H66: what a job waits for a resource is no part of its timeout; what it works is.
+/// H66: the time for which a job waits for a resource does not count towards its timeout; the time that it works does.
 #[test]
-fn the_timeout_stands_still_while_a_job_waits_for_a_resource() -> TestResult {
+fn the_timeout_is_paused_while_a_job_waits_for_a_resource() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![wait_then_work]).build()?;
         let table = [(0, 28, None), (600, 28, None), (0, 32, Some(30)), (600, 32, Some(630))];

@@ -1,4 +1,4 @@
-//! Holds closures to what is promised of them.
+//! Tests closures as jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use queue_testkit::TestKit;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// H23: a closure gets a token and the services of a scope of its own.
+/// H23: a closure gets a token and the services of its own scope.
 #[test]
 fn a_closure_gets_a_token_and_services() -> TestResult {
     queue_testkit::block_on(async {
@@ -44,9 +44,9 @@ fn a_closure_that_fails_is_discarded_with_its_error() -> TestResult {
     })
 }
 
-/// S7: a scope that was smuggled out of its attempt gives nothing any more.
+/// S7: a scope that was moved out of its attempt provides no services after the attempt.
 #[test]
-fn a_scope_gives_nothing_once_its_attempt_has_ended() -> TestResult {
+fn a_scope_provides_no_services_after_its_attempt() -> TestResult {
     queue_testkit::block_on(async {
         let (leak, leaked) = std::sync::mpsc::channel();
         let kit = TestKit::new(jobs![]).singleton(7_u8).build()?;

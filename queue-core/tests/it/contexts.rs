@@ -1,4 +1,4 @@
-//! Holds contexts to being as new when they are used again, and nobody else's.
+//! Tests that a reused context is like a new one, and that a context with a clone is not reused.
 
 use std::sync::Arc;
 
@@ -25,9 +25,9 @@ fn delivery(number: u128, job: NewJob) -> Delivery {
     Delivery::new(record, lease)
 }
 
-/// H24, H5: nothing of an attempt is left for the next one in its memory: neither followups, nor its end, nor its interrupt.
+/// H24, H5: a reused context has no followups, no end and no interrupt of the attempt before.
 #[test]
-fn a_context_that_is_used_again_is_as_new() {
+fn a_reused_context_is_like_a_new_one() {
     queue_testkit::block_on(async {
         let runner = runner();
         let mut context = runner.context(delivery(1, next::new(1).into()));
@@ -49,12 +49,12 @@ fn a_context_that_is_used_again_is_as_new() {
 }
 
 #[test]
-fn a_context_that_somebody_keeps_is_theirs() {
+fn a_context_with_a_clone_is_not_reused() {
     let runner = runner();
     let mut context = runner.context(delivery(1, next::new(1).into()));
     let kept = context.clone();
 
-    assert!(!context.clear(), "it was cleared in somebody's hands");
+    assert!(!context.clear(), "it was cleared although a clone is alive");
     runner.context_in(&mut context, delivery(2, next::new(2).into()));
 
     assert_eq!((kept.id(), context.id()), (JobId::from_u128(1), JobId::from_u128(2)));
@@ -62,7 +62,7 @@ fn a_context_that_somebody_keeps_is_theirs() {
 }
 
 #[test]
-fn a_context_that_is_cleared_lets_its_payload_go() {
+fn clearing_a_context_drops_its_payload() {
     let payload = Arc::new(());
     let inside = payload.clone();
     let job = NewJob::call(async move |_| drop(inside));

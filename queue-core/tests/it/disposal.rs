@@ -1,4 +1,4 @@
-//! Holds the end of services to S3, S7, S8 and H6: whatever was made is disposed once, and nothing else is.
+//! Tests the end of services (S3, S7, S8 and H6): every created service is disposed once, and nothing else is disposed.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +15,12 @@ use crate::scopes;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// What was disposed, in order.
+/// The disposed services, in order.
 #[derive(Clone, Default)]
 struct Disposed(Arc<Mutex<Vec<String>>>);
 
 impl Disposed {
-    /// A disposal that notes the service's name and the outcome that it's told.
+    /// Returns a disposal that records the service's name and the outcome.
     fn noting<T: ?Sized + Send + Sync + 'static>(
         &self,
         name: &'static str,
@@ -53,9 +53,9 @@ async fn write_slowly(#[inject] slow: &mut Slow) {
     let _: &mut Slow = slow;
 }
 
-/// H6: a commit takes the time that it takes, as long as nobody uses force.
+/// H6: a commit has no time limit, unless the attempt is aborted.
 #[test]
-fn a_commit_that_takes_long_is_waited_for() -> TestResult {
+fn a_long_commit_is_awaited() -> TestResult {
     queue_testkit::block_on(async {
         let services = Services::builder().unit_of_work(
             async |context: JobContext| Ok::<_, Infallible>(Slow(context)),
@@ -76,9 +76,9 @@ fn a_commit_that_takes_long_is_waited_for() -> TestResult {
     })
 }
 
-/// S3, S7: a service that is still being made when its attempt ends is disposed at once, and nobody gets it.
+/// S3, S7: a service whose creation outlasts its attempt is disposed at once, and no job gets it.
 #[test]
-fn a_service_that_is_made_too_late_is_disposed() -> TestResult {
+fn a_service_created_after_the_end_of_its_attempt_is_disposed() -> TestResult {
     queue_testkit::block_on(async {
         type Late = Arc<Mutex<Option<BoxFuture<'static, Result<Arc<Pool>, ServiceError>>>>>;
         let (disposed, gate, late) = (Disposed::default(), Arc::new(Notify::new()), Late::default());
@@ -112,9 +112,9 @@ fn a_service_that_is_made_too_late_is_disposed() -> TestResult {
     })
 }
 
-/// S2, S3: what was made for a singleton that could not be made has nobody else to dispose it.
+/// S2, S3: dependencies that were created for a failed singleton are disposed.
 #[test]
-fn what_was_made_for_a_singleton_that_failed_is_disposed() -> TestResult {
+fn the_dependencies_of_a_failed_singleton_are_disposed() -> TestResult {
     queue_testkit::block_on(async {
         let disposed = Disposed::default();
         let services = Services::builder()
@@ -132,9 +132,9 @@ fn what_was_made_for_a_singleton_that_failed_is_disposed() -> TestResult {
     })
 }
 
-/// S3: what is made for a singleton lives as long as it does, and they are disposed in reverse.
+/// S3: dependencies that were created for a singleton live as long as it does, and they are disposed in reverse order.
 #[tokio::test]
-async fn a_singleton_is_disposed_with_what_was_made_for_it() -> TestResult {
+async fn a_singleton_is_disposed_with_its_dependencies() -> TestResult {
     let disposed = Disposed::default();
     let services = Services::builder()
         .transient_fn(|| Settings)
@@ -154,10 +154,10 @@ async fn a_singleton_is_disposed_with_what_was_made_for_it() -> TestResult {
     Ok(())
 }
 
-/// S8: what a test puts in the place of a service is the test's own: it isn't disposed as what was there would have been;
-/// the others are as ever.
+/// S8: a test's replacement of a service belongs to the test: the disposal of the replaced service does not apply to it.
+/// Other services are disposed as before.
 #[tokio::test]
-async fn a_replacement_is_not_disposed_as_what_it_replaces() -> TestResult {
+async fn a_replacement_is_not_disposed_by_the_replaced_disposal() -> TestResult {
     let disposed = Disposed::default();
     let services = Services::builder()
         .singleton(Settings)
@@ -176,7 +176,7 @@ async fn a_replacement_is_not_disposed_as_what_it_replaces() -> TestResult {
     Ok(())
 }
 
-/// S3: singletons are disposed in reverse, every one even if one fails, and each failure is told.
+/// S3: singletons are disposed in reverse order, all of them even if one fails, and every failure is reported.
 #[test]
 fn every_singleton_is_disposed_even_if_one_fails() -> TestResult {
     queue_testkit::block_on(async {

@@ -1,4 +1,4 @@
-//! Holds attempts to where the edges of their ends are.
+//! Tests attempts whose end is at a limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn take_all_its_time(#[inject] context: &JobContext) {
     context.sleep(Duration::from_secs(30)).await; // virtual
 }
 
-/// H3: a job that is done by the end of its time is done, even if nobody has looked before.
+/// H3: a job that has ended by its timeout has succeeded, even if it was not polled before.
 #[test]
 fn a_job_that_ends_at_its_timeout_has_succeeded() -> TestResult {
     queue_testkit::block_on(async {
@@ -40,7 +40,7 @@ async fn fail_for_good(#[inject] context: &JobContext) -> Result<(), JobError> {
     Err(JobError::permanent("no such order"))
 }
 
-/// H14: only what may be a consequence of the stop is handed back; a failure for good stands.
+/// H14: only a failure that may be a consequence of the stop releases the job; a permanent failure stands.
 #[test]
 fn a_permanent_failure_after_a_shutdown_request_stands() -> TestResult {
     queue_testkit::block_on(async {
@@ -61,7 +61,7 @@ async fn fail() -> Result<(), JobError> {
     Err("it rained".into())
 }
 
-/// M9: a job that was stored under a former name is tried again as its kind says.
+/// M9: a job that was stored under a former name is retried by the policy of its kind.
 #[test]
 fn a_job_under_a_former_name_has_the_retry_policy_of_its_kind() -> TestResult {
     queue_testkit::block_on(async {
@@ -82,9 +82,9 @@ async fn exaggerate(#[inject] context: &JobContext) {
     context.progress(250, "more than done");
 }
 
-/// More than all of a job can't be done, so observers need not reckon with it.
+/// Progress above 100 percent is reported as 100, so observers need not handle it.
 #[test]
-fn progress_is_told_up_to_a_hundred_percent() -> TestResult {
+fn progress_is_capped_at_a_hundred_percent() -> TestResult {
     queue_testkit::block_on(async {
         let recorder = Recorder::new();
         let kit = TestKit::new(jobs![exaggerate]).observe(recorder.clone()).build()?;
@@ -102,10 +102,9 @@ fn progress_is_told_up_to_a_hundred_percent() -> TestResult {
     })
 }
 
-/// Q32, D9: a retry is at an instant of the queue's own clock, and the time for which the job waited in its worker's hands
-/// has passed there too.
+/// Q32, D9: the instant of a retry is by the queue's own clock, and includes the time for which the worker buffered the job.
 #[test]
-fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> TestResult {
+fn a_retry_counts_from_the_end_of_the_attempt_by_the_queues_clock() -> TestResult {
     queue_testkit::block_on(async {
         let second = Duration::from_secs(1);
         let model = ModelQueue::new();
@@ -113,7 +112,7 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_clock_of_the_queue() -> Tes
         let environment =
             Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
         let runner = AttemptRunner::new(jobs![fail], Services::none(), Arc::new(model), &[], environment);
-        // The queue's clock is nowhere near the worker's.
+        // The queue's clock differs much from the worker's.
         let claimed_at = Timestamp::from_micros(7_000_000);
         let job = NewJob::from(fail::new());
         let record = JobRecord::new(JobId::from_u128(1), job.name, job.body);

@@ -1,4 +1,4 @@
-//! Holds durations and numbers at the ends of their types to what their documentation says, without a panic.
+//! Tests that extreme durations and numbers behave as documented, without a panic.
 
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ async fn fail_for_ages(#[inject] context: &JobContext) -> Result<(), String> {
 #[background_job(timeout = "1ns", max_attempts = 1, priority = 2_147_483_647, backoff = fixed("18446744073709551615s"))]
 async fn hurry() {}
 
-/// H3: attributes at the ends of their types bound a job as any others do.
+/// H3: attributes with extreme values bound a job as any others do.
 #[test]
-fn a_job_with_options_at_the_ends_of_their_types_runs_and_is_tried_again() -> TestResult {
+fn a_job_with_extreme_options_runs_and_is_retried() -> TestResult {
     block_on(async {
         let kit = TestKit::new(jobs![fail_for_ages, hurry]).build()?;
 
@@ -53,9 +53,9 @@ async fn rest(#[inject] context: &JobContext, time: Duration) {
     context.sleep(time).await; // virtual
 }
 
-/// H3: the longest rest ends at the timeout, the shortest at once.
+/// H3: the longest sleep ends at the timeout, the shortest at once.
 #[test]
-fn a_rest_without_end_ends_at_the_timeout() -> TestResult {
+fn an_endless_sleep_ends_at_the_timeout() -> TestResult {
     block_on(async {
         for time in ENDS {
             let kit = TestKit::new(jobs![rest]).build()?;
@@ -76,9 +76,9 @@ async fn ask_for_later(wait: Duration, is_failure: bool) -> Result<(), JobError>
     if is_failure { Err(JobError::retry_in(wait, "not yet")) } else { Err(JobError::snooze(wait)) }
 }
 
-/// A wait of nothing is over at once, and one past the end of time ends there: the job waits for an operator.
+/// A wait of zero is over at once. A wait past the last instant saturates: the job waits for an operator.
 #[test]
-fn a_wait_that_a_job_asks_for_ends_at_the_end_of_time() -> TestResult {
+fn a_wait_past_the_last_instant_saturates() -> TestResult {
     block_on(async {
         for (wait, is_failure) in ENDS.into_iter().flat_map(|wait| [(wait, true), (wait, false)]) {
             let kit = TestKit::new(jobs![ask_for_later]).build()?;
@@ -96,9 +96,9 @@ fn a_wait_that_a_job_asks_for_ends_at_the_end_of_time() -> TestResult {
     })
 }
 
-/// Q2: what a builder is given is stored or refused as `Invalid`, at the ends of its types too.
+/// Q2: extreme values in a builder are stored, or refused as `Invalid`.
 #[test]
-fn a_builder_takes_or_refuses_the_ends_of_its_types() -> TestResult {
+fn a_builder_stores_or_refuses_extreme_values() -> TestResult {
     let job = || NewJob::from(hurry::new());
     let table: [(&str, NewJob, Option<State>); 13] = [
         ("no delay", job().delay(Duration::ZERO), Some(State::Available)),
@@ -142,9 +142,9 @@ fn a_builder_takes_or_refuses_the_ends_of_its_types() -> TestResult {
     })
 }
 
-/// Q2: a limit may be as large as its type, or nothing.
+/// Q2: a limit may be the maximum of its type, or zero.
 #[test]
-fn a_limit_may_be_at_the_ends_of_its_type() {
+fn a_limit_may_be_zero_or_the_maximum() {
     let jobs = [NewJob::new("job", Body::stored("null"))];
 
     assert!(Limits::default().payload(usize::MAX).check(&jobs).is_ok());

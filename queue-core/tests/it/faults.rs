@@ -1,4 +1,4 @@
-//! Holds the testkit's faults to law T8, and attempts to what a fault leaves them.
+//! Tests the testkit's faults (law T8), and attempts under faults.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ fn kit(runs: &Arc<AtomicU32>) -> TestKit {
     TestKit::new(jobs![count]).singleton_as(runs.clone()).build().unwrap()
 }
 
-/// T8: each fault at each seam does what it says, and no job is lost to any.
+/// T8: each fault at each operation does what it promises, and no fault loses a job.
 #[test]
 fn no_single_fault_loses_a_job() -> TestResult {
     let faults = [
@@ -54,7 +54,7 @@ fn no_single_fault_loses_a_job() -> TestResult {
     Ok(())
 }
 
-/// Q3, T8: a push whose answer was lost may be repeated under its id and is stored once.
+/// Q3, T8: a push whose answer was lost may be repeated under its id, and stores the job once.
 #[test]
 fn a_push_whose_answer_was_lost_may_be_repeated() -> TestResult {
     queue_testkit::block_on(async {
@@ -88,7 +88,7 @@ fn a_lost_lease_makes_the_result_stale() -> TestResult {
     })
 }
 
-/// T8: faults at random from a seed lose no job either, whatever the seed.
+/// T8: random faults from a seed lose no job either, for any seed.
 #[test]
 fn random_faults_lose_no_job() -> TestResult {
     for seed in 0..50 {
@@ -109,7 +109,7 @@ fn random_faults_lose_no_job() -> TestResult {
     Ok(())
 }
 
-/// T8: a renewal that loses the lease tells the job to stop, and its result is not recorded.
+/// T8: a renewal that loses the lease asks the job to stop, and its result is not recorded.
 #[test]
 fn a_lease_lost_at_a_renewal_stops_the_job() -> TestResult {
     #[background_job]
@@ -132,9 +132,9 @@ fn a_lease_lost_at_a_renewal_stops_the_job() -> TestResult {
     })
 }
 
-/// T8: the nth call is counted from when the fault was asked for.
+/// T8: the nth call is counted from the request for the fault.
 #[test]
-fn a_fault_is_counted_from_now_on() -> TestResult {
+fn a_fault_counts_calls_from_its_request() -> TestResult {
     queue_testkit::block_on(async {
         let kit = kit(&Arc::default());
         kit.queue().enqueue_all([count::new(), count::new()]).await?;

@@ -1,4 +1,4 @@
-//! Holds followups to being stored whatever their number, and to failing a job at once if they can't be.
+//! Tests that followups are stored in any number, and that a job fails permanently if they cannot be stored.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use queue_testkit::TestKit;
 
 type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// One more than a batch may have.
+/// One more than the maximum size of a batch.
 const MANY: u32 = 10_001;
 
 #[background_job]
@@ -29,7 +29,7 @@ async fn refused_as(#[inject] _unit: &mut Unit, kind: u8) {
     let _ = kind;
 }
 
-/// H72: a job that has more followups than a batch may have stores them all.
+/// H72: a job that has more followups than the maximum size of a batch stores them all.
 #[test]
 fn a_job_may_have_more_followups_than_a_batch() -> TestResult {
     queue_testkit::block_on(async {
@@ -46,7 +46,7 @@ fn a_job_may_have_more_followups_than_a_batch() -> TestResult {
     })
 }
 
-/// H72: an end of a unit of work that is refused for good discards the job at its first attempt; any other is tried again.
+/// H72: a permanently refused end of a unit of work discards the job at its first attempt; any other is retried.
 #[test]
 fn a_refused_end_of_a_unit_of_work_is_a_permanent_failure() -> TestResult {
     let table = [

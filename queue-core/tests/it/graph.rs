@@ -1,4 +1,4 @@
-//! Holds the checks of the graph of services to S4 and S6: what is wrong is told once, and what is right is not told.
+//! Tests the checks of the service graph (S4 and S6): a mistake is reported once, and a correct graph has no problems.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn told(error: &BuildError) -> Vec<String> {
     error.problems().iter().map(ToString::to_string).collect()
 }
 
-/// S6: a job that takes one unit of work twice is a problem, and one that takes two is none.
+/// S6: a job that takes one unit of work twice is a problem; a job that takes two different ones is not.
 #[test]
 fn a_job_takes_each_unit_of_work_once() -> TestResult {
     let services = units().build()?;
@@ -42,7 +42,7 @@ fn a_job_takes_each_unit_of_work_once() -> TestResult {
     Ok(())
 }
 
-/// S6: a factory takes no unit of work, be it by `&mut` or shared.
+/// S6: a factory cannot take a unit of work, neither by `&mut` nor shared.
 #[test]
 fn a_factory_takes_no_unit_of_work() {
     let error =
@@ -57,9 +57,9 @@ fn a_factory_takes_no_unit_of_work() {
     );
 }
 
-/// S4: what a singleton would hold is told of the one that holds it, and not of those that hold that one.
+/// S4: a captive service is reported for its direct holder, and not for the holders of the holder.
 #[test]
-fn a_captive_is_told_of_its_holder_alone() {
+fn a_captive_is_reported_for_its_direct_holder_only() {
     let error = Services::builder()
         .scoped_fn(|| 1_u8)
         .singleton_fn(|_: Arc<u8>| 1_u16)
@@ -75,7 +75,7 @@ fn a_captive_is_told_of_its_holder_alone() {
     );
 }
 
-/// H25: a `main` that returns the error prints its text, since that is what it shows to a programmer too.
+/// H25: the `Debug` text of the error equals its `Display` text, since `main` prints `Debug`.
 #[test]
 fn a_build_error_is_shown_as_its_text() {
     let error = Services::builder().singleton(1_u8).singleton(2_u8).build().unwrap_err();

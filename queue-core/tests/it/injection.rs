@@ -1,4 +1,4 @@
-//! Holds dependency injection to the laws S1–S8.
+//! Tests dependency injection (laws S1–S8).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,9 +48,9 @@ fn counted(log: &Arc<Log>, services: queue_core::ServicesBuilder) -> queue_testk
     TestKit::new(jobs![count]).services(services.singleton_as(log.clone()))
 }
 
-/// S1: a singleton is made once, a scoped service once for each attempt, a transient for each use.
+/// S1: a singleton is created once, a scoped service once for each attempt, a transient service for each use.
 #[test]
-fn each_lifetime_makes_as_many_as_it_says() -> TestResult {
+fn each_lifetime_creates_the_documented_number_of_instances() -> TestResult {
     let next = || {
         let made = AtomicU32::new(0);
         move || Counter(made.fetch_add(1, Ordering::SeqCst) + 1)
@@ -83,7 +83,7 @@ fn each_lifetime_makes_as_many_as_it_says() -> TestResult {
     Ok(())
 }
 
-/// S1: first uses that come at once make one singleton.
+/// S1: concurrent first uses create one singleton.
 #[tokio::test]
 async fn concurrent_first_uses_make_one_singleton() -> TestResult {
     let made = Arc::new(AtomicU32::new(0));
@@ -153,9 +153,9 @@ async fn use_repo(#[inject] repo: &Repo, #[inject] log: &Log) {
     note(log, "used");
 }
 
-/// S2, H9: a factory that fails fails the attempt with the chain of what was being made, and is tried again next time.
+/// S2, H9: a failed factory fails the attempt with the path of services, and is called again at the next attempt.
 #[test]
-fn a_failed_factory_names_its_chain_and_is_tried_again() -> TestResult {
+fn a_failed_factory_names_its_path_and_is_retried() -> TestResult {
     let log = Arc::new(Log::default());
     let outages = AtomicU32::new(1);
     let services = Services::builder()
@@ -220,9 +220,9 @@ fn transactional(log: &Arc<Log>, commit: Result<(), &'static str>) -> TestKit {
 
 type JobErrorFree = std::convert::Infallible;
 
-/// S3, S6, H6: the unit of work ends with the outcome, and disposal goes in reverse order of making.
+/// S3, S6, H6: the unit of work ends with the outcome, and services are disposed in reverse order of creation.
 #[test]
-fn a_scope_is_disposed_in_reverse_and_told_the_outcome() -> TestResult {
+fn a_scope_is_disposed_in_reverse_order_with_the_outcome() -> TestResult {
     let table = [("succeed", "Success"), ("fail", "Failure"), ("panic", "Failure")];
     for (how, told) in table {
         let log = Arc::new(Log::default());
@@ -239,7 +239,7 @@ fn a_scope_is_disposed_in_reverse_and_told_the_outcome() -> TestResult {
     Ok(())
 }
 
-/// H6: a commit that fails makes the attempt a failure.
+/// H6: a failed commit fails the attempt.
 #[test]
 fn a_failed_commit_fails_the_attempt() -> TestResult {
     queue_testkit::block_on(async {
@@ -257,7 +257,7 @@ fn a_failed_commit_fails_the_attempt() -> TestResult {
     })
 }
 
-/// S3, H2: a disposal that panics keeps no other from being disposed.
+/// S3, H2: a disposal that panics does not prevent others from being disposed.
 #[test]
 fn every_service_is_disposed_even_if_one_panics() -> TestResult {
     let log = Arc::new(Log::default());
@@ -294,7 +294,7 @@ async fn send(#[inject] mailer: &dyn Mailer, #[inject] log: &Log, #[inject] none
     note(log, format!("{} {}", mailer.name(), none.is_none()));
 }
 
-/// S5, S8: a trait object, an optional service, and a test's replacement of the application's own.
+/// S5, S8: injects a trait object, an optional service, and a test's replacement of an application's service.
 #[test]
 fn a_test_may_replace_a_registration() -> TestResult {
     let log = Arc::new(Log::default());
@@ -332,9 +332,9 @@ async fn read(
     note(log, format!("{} {} {sum}", there.0, here.0));
 }
 
-/// S5: services of one type are told apart by a word, in jobs and in factories, and may go by another type too.
+/// S5: keys distinguish services of one type, in jobs and in factories, and a service may have a second type.
 #[test]
-fn keyed_services_are_told_apart() -> TestResult {
+fn keys_distinguish_services_of_one_type() -> TestResult {
     let log = Arc::new(Log::default());
     let services = Services::builder()
         .singleton(Counter(1))
@@ -360,7 +360,7 @@ async fn needs_much(#[inject] mailer: &dyn Mailer, #[inject] tx: &mut Tx, #[inje
     let _ = (mailer.name(), tx.0, &repo.0);
 }
 
-/// S4, H25: every problem is listed at once, with its path and the nearest name.
+/// S4, H25: all problems are listed together, with their paths and the nearest names.
 #[test]
 fn every_problem_of_the_graph_is_listed_at_once() {
     struct A;
@@ -392,9 +392,9 @@ fn every_problem_of_the_graph_is_listed_at_once() {
     }
 }
 
-/// S4, S6: what jobs lack is found with the nearest registered name, before anything runs.
+/// S4, S6: missing services of jobs are reported with the nearest registered name, before anything runs.
 #[test]
-fn what_jobs_lack_is_found_before_they_run() {
+fn missing_services_are_reported_before_jobs_run() {
     let error = TestKit::new(jobs![needs_much])
         .singleton(Tx(1))
         .singleton(Smtp)
@@ -422,9 +422,9 @@ trait MailerX: Send + Sync {}
 
 impl MailerX for Smtp {}
 
-/// M9: a name that is taken twice, aliases included, is a problem before the start.
+/// M9: a duplicate name, aliases included, is reported before the start.
 #[test]
-fn a_job_name_taken_twice_is_a_problem() {
+fn a_duplicate_job_name_is_a_problem() {
     #[background_job(name = "count_again", alias = "count")]
     async fn count_again() {}
 

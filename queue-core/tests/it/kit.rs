@@ -1,4 +1,4 @@
-//! Holds the kit to the laws T1–T7, T12–T15.
+//! Tests the kit (laws T1–T7 and T12–T15).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn trace(seed: Option<u64>) -> String {
     kit.run_until_idle().await.unwrap().trace()
 }
 
-/// T1: the same seed gives the same trace, byte for byte.
+/// T1: the same seed produces the same trace, byte for byte.
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     queue_testkit::block_on(async {
@@ -53,7 +53,7 @@ fn the_same_seed_gives_the_same_trace() {
     });
 }
 
-/// T2: another seed permutes the order of attempts and nothing else.
+/// T2: another seed permutes the order of attempts and changes nothing else.
 #[test]
 fn another_seed_permutes_the_order_only() {
     queue_testkit::block_on(async {
@@ -72,7 +72,7 @@ async fn futures(seeds: std::ops::Range<u64>) -> Vec<String> {
     traces
 }
 
-/// T3: tokio's paused time and the kit's are one.
+/// T3: tokio's paused time and the kit's time agree.
 #[tokio::test(start_paused = true)]
 async fn tokio_time_in_a_job_agrees_with_the_kit() -> TestResult {
     let kit = TestKit::new(jobs![tokio_sleep]).build()?;
@@ -85,7 +85,7 @@ async fn tokio_time_in_a_job_agrees_with_the_kit() -> TestResult {
     Ok(())
 }
 
-/// T3: a lease is renewed while its job runs, however long that takes.
+/// T3: the lease of a running job is renewed, however long it runs.
 #[test]
 fn a_long_job_keeps_its_lease() -> TestResult {
     #[background_job]
@@ -104,9 +104,9 @@ fn a_long_job_keeps_its_lease() -> TestResult {
     })
 }
 
-/// T4: a run ends when nothing is due within its horizon, and says what still waits.
+/// T4: a run ends when nothing is due within its horizon, and reports the waiting jobs.
 #[test]
-fn a_run_says_what_still_waits() -> TestResult {
+fn a_run_reports_waiting_jobs() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![send_welcome]).horizon(Duration::from_secs(60)).build()?;
         kit.queue().enqueue(send_welcome::new(1, "now")).await?;
@@ -121,7 +121,7 @@ fn a_run_says_what_still_waits() -> TestResult {
     })
 }
 
-/// T3, T4: `run_for` runs what is due at its very end too, and leaves the clock there, whether or not anything was due.
+/// T3, T4: `run_for` also runs jobs that are due at its very end, and leaves the clock there, with or without due jobs.
 #[test]
 fn a_run_for_a_time_lasts_for_that_time() -> TestResult {
     queue_testkit::block_on(async {
@@ -139,7 +139,7 @@ fn a_run_for_a_time_lasts_for_that_time() -> TestResult {
     })
 }
 
-/// T4: an endless chain is stopped by the limit, with an error that names it.
+/// T4: the limit stops an endless chain, with an error that names it.
 #[test]
 fn an_endless_chain_is_stopped() -> TestResult {
     queue_testkit::block_on(async {
@@ -157,7 +157,7 @@ fn an_endless_chain_is_stopped() -> TestResult {
     })
 }
 
-/// T5: a payload that can't be read back fails in the test, as it would in production.
+/// T5: a payload that cannot be read back fails in the test, as it would in production.
 #[test]
 fn payloads_are_encoded_and_decoded() -> TestResult {
     #[background_job]
@@ -175,7 +175,7 @@ fn payloads_are_encoded_and_decoded() -> TestResult {
     })
 }
 
-/// T7: an assertion that fails shows the nearest job, field by field.
+/// T7: a failed assertion shows the nearest job, field by field.
 #[test]
 fn a_failed_assertion_shows_the_nearest_job() -> TestResult {
     queue_testkit::block_on(async {
@@ -204,7 +204,7 @@ fn panic_of(assertion: impl FnOnce()) -> String {
     panic.downcast_ref::<String>().cloned().unwrap_or_default()
 }
 
-/// T12: the kit needs no runtime; a job's timeout passes in its own time.
+/// T12: the kit needs no runtime; a job's timeout passes in virtual time.
 #[test]
 fn the_kit_needs_no_runtime() -> TestResult {
     queue_testkit::block_on(async {
@@ -219,7 +219,7 @@ fn the_kit_needs_no_runtime() -> TestResult {
     })
 }
 
-/// T12: nor does it mind a runtime with several threads.
+/// T12: the kit also works in a runtime with several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_kit_works_in_a_runtime_with_threads() -> TestResult {
     let kit = TestKit::new(jobs![send_welcome]).build()?;
@@ -229,9 +229,9 @@ async fn the_kit_works_in_a_runtime_with_threads() -> TestResult {
     Ok(())
 }
 
-/// T13: `enqueued_by` sees just what the block enqueued, and only what is unfinished.
+/// T13: `enqueued_by` returns exactly the jobs that the block enqueued and that are unfinished.
 #[test]
-fn enqueued_by_sees_just_what_the_block_enqueued() -> TestResult {
+fn enqueued_by_returns_only_the_jobs_of_the_block() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![send_welcome]).build()?;
         kit.queue().enqueue(send_welcome::new(1, "before")).await?;
@@ -246,9 +246,9 @@ fn enqueued_by_sees_just_what_the_block_enqueued() -> TestResult {
     })
 }
 
-/// T14: a recorder waits for the event, and says what did happen when its deadline passes.
+/// T14: a recorder waits for the event, and reports the events so far when its deadline passes.
 #[tokio::test(start_paused = true)]
-async fn a_recorder_that_waits_in_vain_says_what_happened() -> TestResult {
+async fn a_recorder_that_times_out_reports_the_events() -> TestResult {
     let recorder = Recorder::new();
     let kit = TestKit::new(jobs![send_welcome]).observe(recorder.clone()).build()?;
     kit.queue().enqueue(send_welcome::new(1, "x")).await?;
@@ -282,9 +282,9 @@ fn expect_success_shows_every_error() -> TestResult {
     })
 }
 
-/// T15: what was given up or put off has not succeeded either.
+/// T15: cancelled and snoozed jobs have not succeeded either.
 #[test]
-fn expect_success_passes_over_nothing() -> TestResult {
+fn expect_success_fails_for_cancelled_and_snoozed_jobs() -> TestResult {
     #[background_job]
     async fn end_early(how: &str, #[inject] context: &JobContext) -> Result<(), JobError> {
         match how {

@@ -1,4 +1,4 @@
-//! Holds the limits to what they say: each breach names the place, the field, the size and the limit.
+//! Tests the limits: each breach names the index, the field, the size and the limit.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ fn job() -> NewJob {
     NewJob::new("job", Body::stored("null"))
 }
 
-/// Q2: each breach is `Invalid` and says what, where and how much.
+/// Q2: each breach is `Invalid`, and names the index, the field, the size and the limit.
 #[test]
-fn each_breach_says_what_where_and_how_much() {
+fn each_breach_names_the_index_the_field_and_the_size() {
     let long = "x".repeat(129);
     let table = [
         (NewJob::new("", Body::stored("1")), "`name` is empty"),
@@ -42,7 +42,7 @@ fn each_breach_says_what_where_and_how_much() {
 }
 
 #[test]
-fn a_batch_has_its_limit_too() {
+fn a_batch_has_a_limit() {
     let error = Limits::default().check(&vec![job(); 10_001]).unwrap_err();
 
     assert_eq!(error.to_string(), "the batch has 10001 jobs, the limit is 10000: push it in parts");

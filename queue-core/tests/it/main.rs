@@ -1,4 +1,4 @@
-//! What attempts, services and the kit promise, held against the real pipeline by the testkit.
+//! Tests attempts, services and the kit with the real pipeline, by means of the testkit.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 

@@ -1,4 +1,4 @@
-//! Holds middleware to the bounds of its attempt.
+//! Tests that middleware is bounded by its attempt.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn stuck() {
     std::future::pending::<()>().await;
 }
 
-/// Where a layer stops for ever.
+/// The point at which a layer hangs.
 #[derive(Clone, Copy, Debug)]
 enum Stops {
     Before,
@@ -43,7 +43,7 @@ impl Worker for Stuck {
     }
 }
 
-/// H70: the timeout ends middleware that never returns, wherever it stands still.
+/// H70: the timeout ends middleware that never returns, wherever it hangs.
 #[test]
 fn middleware_that_never_returns_is_ended_by_the_timeout() -> TestResult {
     for stops in [Stops::Before, Stops::After] {
@@ -65,7 +65,7 @@ fn middleware_that_never_returns_is_ended_by_the_timeout() -> TestResult {
     Ok(())
 }
 
-/// H70, H14: force ends middleware that never returns, and the job is given back.
+/// H70, H14: force ends middleware that never returns, and the job is released.
 #[test]
 fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
     for stops in [Stops::Before, Stops::After] {
@@ -104,7 +104,7 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
     Ok(())
 }
 
-/// Waits for a while before the job, and notes how it ended.
+/// Waits before the job, and records its outcome.
 struct Slow(Arc<dyn Worker>, Arc<Mutex<Vec<Outcome>>>);
 
 #[async_trait]
@@ -117,7 +117,7 @@ impl Worker for Slow {
     }
 }
 
-/// H70, H18: middleware shares the job's time, sees that it ran out, and may still answer otherwise.
+/// H70, H18: middleware shares the job's timeout, sees the timed-out outcome, and may return another one.
 #[test]
 fn middleware_shares_the_timeout_and_sees_it() -> TestResult {
     queue_testkit::block_on(async {

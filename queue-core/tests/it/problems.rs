@@ -1,4 +1,4 @@
-//! Holds what is found before the start to S4, M9 and H25, and what errors say to their causes.
+//! Tests problems that are reported before the start (S4, M9 and H25), and the causes in error texts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use queue_testkit::TestKit;
 
 struct Audit;
 
-/// S4: what every attempt has by itself lives as long as that, so a singleton can't hold it either.
+/// S4: the built-in services of an attempt live as long as the attempt, so a singleton cannot hold them.
 #[test]
 fn a_singleton_can_not_hold_the_attempt_itself() {
     let error = Services::builder()
@@ -39,9 +39,9 @@ async fn another_one() {}
 #[background_job]
 async fn two() {}
 
-/// M9, H25: a name that is taken twice is a problem in whichever of several lists that is, and between them.
+/// M9, H25: a duplicate name is a problem in any of several lists, and between them.
 #[test]
-fn a_name_taken_twice_is_found_in_lists_that_are_put_together() {
+fn a_duplicate_name_is_found_in_combined_lists() {
     let within = [jobs![two].and(jobs![one, another_one]), jobs![one, another_one].and(jobs![two])];
     let between = jobs![one, two].and(jobs![another_one]);
 
@@ -67,9 +67,9 @@ impl std::error::Error for Failed {
     }
 }
 
-/// H19: a chain has each cause, once where an error repeats it at its own end, and also where its words came before.
+/// H19: a chain has each cause once, also if an error ends with the text of its cause, or contained its words before.
 #[test]
-fn a_chain_of_errors_leaves_no_cause_out() {
+fn a_chain_of_errors_has_every_cause() {
     let caused = |text, cause| Failed(text, Some(Box::new(Failed(cause, None))));
 
     assert_eq!(chain(&caused("could not send", "refused")), "could not send: refused");

@@ -1,4 +1,4 @@
-//! Scopes that a test opens itself, without a queue that delivers and a loop that performs.
+//! Scopes that a test opens itself, without a queue and a hosted loop.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ impl Blocking for NoThreads {
     }
 }
 
-/// A environment whose clock stands still, and whose blocking jobs run where they are.
+/// Returns an environment whose clock stands still and whose blocking jobs run in place.
 pub(crate) fn environment() -> Environment {
     let clock = Arc::new(ModelQueue::new().clock().clone());
     Environment { clock, blocking: Arc::new(NoThreads), observer: None }
 }
 
-/// The scope of an attempt at this job.
+/// Opens the scope of an attempt at this job.
 pub(crate) fn open(services: Services, job: impl Job) -> Scope {
     let job = NewJob::from(job);
     let record = JobRecord::new(JobId::from_u128(7), job.name, job.body);

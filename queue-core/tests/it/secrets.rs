@@ -1,4 +1,4 @@
-//! Holds every text that the framework makes of a payload, or of meta, to saying nothing of what is in it.
+//! Tests that no text of the framework about a payload or meta shows a value of it.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -80,7 +80,7 @@ async fn bill(customer: Customer) {
     drop(customer);
 }
 
-/// Payloads that are right, so that each change of them is the only mistake.
+/// Returns valid payloads, so that each change of them is the only mistake.
 fn right() -> Vec<Value> {
     let cards = [
         json!("None"),
@@ -99,7 +99,7 @@ fn right() -> Vec<Value> {
         .collect()
 }
 
-/// Every value that differs from this one at one place, where it has the secret: as a value, and as a key.
+/// Returns every value that differs from this one at one position, which has the secret: as a value, and as a key.
 fn spoilt(value: &Value, secret: &Value) -> Vec<Value> {
     let mut all = vec![secret.clone(), json!([secret]), json!({"a": secret})];
     let key = secret.as_str().map_or_else(|| secret.to_string(), str::to_owned);
@@ -133,7 +133,7 @@ fn spoilt(value: &Value, secret: &Value) -> Vec<Value> {
     all
 }
 
-/// The text of an error and of its causes, as anybody may print them.
+/// Returns the text of an error and of its causes, in all forms in which it may be printed.
 fn said(error: &QueueError) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut cause = error.source();
@@ -144,9 +144,9 @@ fn said(error: &QueueError) -> String {
     text
 }
 
-/// H67: wherever in a payload a value or a key is not what the job takes, the error shows neither.
+/// H67: no error shows a value or a key of the payload, whichever of them has the wrong type.
 #[test]
-fn no_error_of_decoding_shows_a_value_or_a_key() -> TestResult {
+fn no_decoding_error_shows_a_value_or_a_key() -> TestResult {
     let secrets = [
         json!("4111-1111-1111-1111"),
         json!(4_111_111_111_111_111_u64),
@@ -170,9 +170,9 @@ fn no_error_of_decoding_shows_a_value_or_a_key() -> TestResult {
     Ok(())
 }
 
-/// H67: what is left says where the mistake is, what kind of value is there, and what was expected.
+/// H67: the error still has the path, the kind of the value, and the expected kind.
 #[test]
-fn an_error_of_decoding_still_says_where_and_what() -> TestResult {
+fn a_decoding_error_has_the_path_and_the_kinds() -> TestResult {
     let table = [
         ("/customer/limits/1", json!("4111"), "customer.limits.*: invalid type: string, expected u8"),
         ("/customer/tuple/0", json!(70_000), "customer.tuple[0]: invalid value: integer, expected u16"),
@@ -202,7 +202,7 @@ fn an_error_of_decoding_still_says_where_and_what() -> TestResult {
     Ok(())
 }
 
-/// H67: nor does what is stored of the attempt, nor an error of meta, of an export, or of text that is no JSON.
+/// H67: neither the stored error of an attempt, nor an error of meta, of an export, or of invalid JSON shows a value.
 #[test]
 fn no_stored_error_and_no_cause_shows_a_value() -> TestResult {
     queue_testkit::block_on(async {
@@ -235,7 +235,7 @@ fn no_stored_error_and_no_cause_shows_a_value() -> TestResult {
     })
 }
 
-/// Fails to be written, with a message that has the value in it.
+/// Fails to be serialized, with a message that contains its value.
 struct Shy;
 
 impl Serialize for Shy {

@@ -1,4 +1,4 @@
-//! Holds what `Debug` shows to its use: enough to know the thing by, and nothing of what it carries.
+//! Tests that `Debug` identifies a value, and shows no data that it carries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,9 +35,9 @@ fn shown(thing: &impl fmt::Debug) -> String {
     format!("{thing:?}")
 }
 
-/// What performs jobs shows their names and those of the services, and nothing of what they hold.
+/// Types that run jobs show the names of jobs and services, and no data.
 #[test]
-fn what_performs_jobs_shows_their_names() -> TestResult {
+fn types_that_run_jobs_show_names_only() -> TestResult {
     let services = registered().build()?;
 
     let queue = Arc::new(ModelQueue::new());
@@ -49,9 +49,9 @@ fn what_performs_jobs_shows_their_names() -> TestResult {
     Ok(())
 }
 
-/// What an attempt is given shows what it is, and not what is in it.
+/// Types that an attempt gets show what they are, and no data.
 #[tokio::test]
-async fn what_an_attempt_is_given_shows_what_it_is() -> TestResult {
+async fn types_that_an_attempt_gets_show_no_data() -> TestResult {
     let scope = scopes::open(registered().build()?, send::new());
 
     let replica = Keyed::<Replica, Pool>::from_scope(&scope, None).await?;
@@ -63,9 +63,9 @@ async fn what_an_attempt_is_given_shows_what_it_is() -> TestResult {
     Ok(())
 }
 
-/// What a closure is given shows which attempt it is.
+/// The scope of a closure shows its attempt.
 #[test]
-fn what_a_closure_is_given_shows_its_attempt() -> TestResult {
+fn the_scope_of_a_closure_shows_its_attempt() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![]).build()?;
         let (tell, told) = std::sync::mpsc::channel();

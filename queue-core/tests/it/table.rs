@@ -1,4 +1,4 @@
-//! Holds the job table to what the conformance suite can't see from outside.
+//! Tests behaviour of the job table that the conformance suite cannot observe.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn only_the_newest_discarded_jobs_are_kept() {
 }
 
 #[test]
-fn a_given_identity_is_never_given_again() {
+fn an_identity_is_never_created_twice() {
     let mut table = JobTable::new(TableConfig::default());
     let mut seen = std::collections::HashSet::new();
 
@@ -61,7 +61,7 @@ fn a_given_identity_is_never_given_again() {
 }
 
 #[test]
-fn a_table_that_is_told_an_earlier_instant_takes_the_latest_it_knows() {
+fn a_table_ignores_an_earlier_instant() {
     let mut table = JobTable::new(TableConfig::default());
     table.advance(NOW);
 
@@ -70,9 +70,9 @@ fn a_table_that_is_told_an_earlier_instant_takes_the_latest_it_knows() {
     assert_eq!(table.get(Timestamp::EPOCH, id).unwrap().pushed_at, NOW);
 }
 
-/// Q53: a job takes room if it is stored: not where its key is held, nor where it replaces what has not started.
+/// Q53: a job uses capacity if it is stored: not if its key is held, and not if it replaces a job that has not started.
 #[test]
-fn only_what_will_be_stored_takes_room() {
+fn only_stored_jobs_use_capacity() {
     let mut table = JobTable::new(TableConfig::default());
     let job = |queue, unique: Unique| NewJob::new("job", Body::stored("null")).queue(queue).unique(unique);
     table.push(NOW, vec![job("a", "started".into()), job("b", "waiting".into())]).unwrap();
@@ -87,9 +87,9 @@ fn only_what_will_be_stored_takes_room() {
     assert_eq!(needed(Unique::new("started").replace()), 1, "it follows the holder");
 }
 
-/// Q41: what an operator has run again is unfinished again, and takes room.
+/// Q41: a job that an operator retries is unfinished again, and uses capacity.
 #[test]
-fn a_finished_job_that_is_retried_takes_room_again() {
+fn a_retried_job_uses_capacity_again() {
     let mut config = TableConfig::default();
     config.capacity = Some(3);
     let mut table = JobTable::new(config);
@@ -102,9 +102,9 @@ fn a_finished_job_that_is_retried_takes_room_again() {
     assert_eq!((table.unfinished(), table.room()), (2, Some(1)));
 }
 
-/// Q43: a queue is counted once somebody has pushed to it or paused it, and not when somebody has only waited for its jobs.
+/// Q43: a queue is counted after a push or a pause, and not counted if claims only waited for it.
 #[test]
-fn a_queue_that_was_only_waited_for_is_not_counted() {
+fn a_queue_with_claims_only_is_not_counted() {
     let mut table = JobTable::new(TableConfig::default());
     let [waited, paused] = ["waited", "paused"].map(QueueName::from_static);
 
@@ -116,9 +116,9 @@ fn a_queue_that_was_only_waited_for_is_not_counted() {
     assert_eq!(counted, [paused]);
 }
 
-/// Q43: ready is what a claim would find now: nothing that waits or is leased, and nothing of a paused queue.
+/// Q43: a ready job is one that a claim would find now: not a waiting or leased job, and no job of a paused queue.
 #[test]
-fn only_what_a_claim_would_find_is_ready() {
+fn only_claimable_jobs_are_ready() {
     let mut table = JobTable::new(TableConfig::default());
     assert_eq!(table.ready(&QueueName::DEFAULT), 0, "of a queue that nobody has used");
 

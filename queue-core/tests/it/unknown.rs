@@ -1,4 +1,4 @@
-//! Holds a job whose name a program does not know to waiting, at no cost, for a program that does.
+//! Tests that a job whose name a program does not know waits, without using attempts, for a program that knows it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn bill() -> Result<(), JobError> {
 #[background_job]
 async fn bill_of_old() {}
 
-/// Works on one job, as a worker of a program that knows these jobs.
+/// Runs one job, as a worker of a program that knows these jobs.
 async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
     let clock = Arc::new(queue.clock().clone());
     let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
@@ -32,9 +32,9 @@ async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
     Ok(())
 }
 
-/// H65: the claims of an old worker leave a job's attempts to the worker that knows it.
+/// H65: the claims of an old worker use none of the attempts of a job that it does not know.
 #[test]
-fn a_job_that_an_old_worker_claimed_four_times_has_all_its_attempts_in_a_new_one() -> TestResult {
+fn claims_by_an_old_worker_use_no_attempts() -> TestResult {
     queue_testkit::block_on(async {
         let queue = ModelQueue::new();
         let id = queue.push(vec![bill::new().into()]).await?.remove(0).id();
@@ -55,10 +55,10 @@ fn a_job_that_an_old_worker_claimed_four_times_has_all_its_attempts_in_a_new_one
     })
 }
 
-/// H7, H65: an unknown name waits between claims, up to a minute, with the nearest known name in the errors, and is never
-/// discarded.
+/// H7, H65: a job of an unknown name waits between claims, up to a minute, with the nearest known name in its errors, and is
+/// never discarded.
 #[test]
-fn an_unknown_job_waits_for_as_long_as_it_takes() -> TestResult {
+fn an_unknown_job_is_never_discarded() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![bill_of_old]).build()?;
         let job = NewJob::new("bill_of_odl", Body::json("null")?).max_attempts(1);
