@@ -12,8 +12,7 @@ const CRATES: [&str; 3] = ["queue-core/src/", "queue-macros/src/", "queue-tokio/
 const ALLOWED: [&str; 6] = ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique"];
 
 /// Names that still have several meanings. Rename the types, and delete the name here.
-const KNOWN: [&str; 10] =
-    ["EndOnDrop", "Entry", "Failure", "Key", "Parts", "Place", "State", "Step", "Turn", "Typed"];
+const KNOWN: [&str; 8] = ["Entry", "Key", "Parts", "Place", "State", "Step", "Turn", "Typed"];
 
 /// Finds type names that are defined in two files, and known ones that no longer are.
 pub(super) fn check(files: &[File]) -> Vec<Problem> {
