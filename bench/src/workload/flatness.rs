@@ -58,21 +58,21 @@ pub(super) async fn on_a_server(others: u64, jobs: u64) -> anyhow::Result<Figure
 /// Stores jobs as if they had run and finished, in a moment rather than in minutes.
 const FINISHED: &str = "
     with new as (
-        insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
-        select gen_random_uuid(), now, now, max_attempts, line, priority, name, payload
+        insert into queue.jobs (id, pushed_at, run_at, max_attempts, queue_id, priority, name, payload)
+        select gen_random_uuid(), now, now, max_attempts, queue_id, priority, name, payload
         from generate_series(1, $1::bigint), (select * from queue.jobs order by seq limit 1) job, queue.clock() now
-        returning seq, pushed_at, line)
-    insert into queue.finished (seq, finished_at, fence, attempt, claimed_at, line, state)
-    select seq, pushed_at, 1, 1, pushed_at, line, 4 from new";
+        returning seq, pushed_at, queue_id)
+    insert into queue.finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state)
+    select seq, pushed_at, 1, 1, pushed_at, queue_id, 4 from new";
 
 /// Stores scheduled jobs, each due at another time.
 const SCHEDULED: &str = "
     with new as (
-        insert into queue.jobs (id, pushed_at, run_at, max_attempts, line, priority, name, payload)
-        select gen_random_uuid(), now, now + $2::bigint + place, max_attempts, line, priority, name, payload
+        insert into queue.jobs (id, pushed_at, run_at, max_attempts, queue_id, priority, name, payload)
+        select gen_random_uuid(), now, now + $2::bigint + place, max_attempts, queue_id, priority, name, payload
         from generate_series(1, $1::bigint) place, (select * from queue.jobs order by seq limit 1) job, queue.clock() now
-        returning seq, run_at, line)
-    insert into queue.waiting (due, seq, state, line) select run_at, seq, 0, line from new";
+        returning seq, run_at, queue_id)
+    insert into queue.waiting (due, seq, state, queue_id) select run_at, seq, 0, queue_id from new";
 
 /// Measures the cost of a job in this queue.
 async fn measure(queue: &impl Queue, jobs: u64) -> anyhow::Result<Figures> {
