@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use queue_core::BoxError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use stock::settings::Settings;
 use stock::{app, demo};
 
@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
     match run(&settings).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
+            eprintln!("error: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

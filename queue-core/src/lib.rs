@@ -42,35 +42,9 @@ pub mod backend {
     pub use crate::attempt::decide::decide;
     pub use crate::attempt::retry::{doubled, jittered};
     pub use crate::contract::encoded::{Encoded, encode, encode_followups};
-    pub use crate::contract::error::{chain, panic_message};
+    pub use crate::contract::error::{error_chain, panic_message};
     pub use crate::contract::handover::Handover;
     pub use crate::contract::lease::log_discard;
-}
-
-#[doc(hidden)]
-pub mod encoded {
-    pub use crate::backend::{Encoded, encode, encode_followups};
-}
-#[doc(hidden)]
-pub mod error {
-    pub use crate::backend::{chain, panic_message};
-}
-#[doc(hidden)]
-pub mod handover {
-    pub use crate::backend::Handover;
-}
-#[doc(hidden)]
-pub mod lease {
-    pub use crate::backend::log_discard;
-}
-#[doc(hidden)]
-pub mod retry {
-    pub use crate::RetryContext;
-    pub use crate::backend::{doubled, jittered};
-}
-#[doc(hidden)]
-pub mod enqueue {
-    pub use crate::Enqueue;
 }
 
 #[cfg(feature = "explore")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 use queue_core::{OnConflict, QueueError, QueueName, Schedule};
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;

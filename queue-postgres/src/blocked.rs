@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use queue_core::JobName;
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 use tokio::time::Instant;
 
 /// How long a key counts as locked after it was last found locked.

@@ -44,8 +44,8 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::encoded::Encoded;
-use queue_core::handover::Handover;
+use queue_core::backend::Encoded;
+use queue_core::backend::Handover;
 use queue_core::{Delivery, QueueError, Settlement};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;

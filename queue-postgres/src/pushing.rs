@@ -31,7 +31,7 @@ mod patient;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 use queue_core::{JobId, QueueError, Receipt};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use queue_core::encoded::{encode, encode_followups};
+use queue_core::backend::{encode, encode_followups};
 use queue_core::{
     Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
     Timestamp, Transition,

@@ -40,7 +40,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 use queue_core::{QueueError, QueueName};
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;

@@ -1,6 +1,6 @@
 //! Pushes in the application's own transaction.
 
-use queue_core::encoded::{Encoded, encode};
+use queue_core::backend::{Encoded, encode};
 use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 

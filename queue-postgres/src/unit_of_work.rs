@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use queue_core::encoded::encode_followups;
+use queue_core::backend::encode_followups;
 use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;

@@ -17,7 +17,7 @@ use crate::config::SqliteQueueBuilder;
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
 use crate::writer::{Writer, WriterHandle};
-use queue_core::encoded::{encode, encode_followups};
+use queue_core::backend::{encode, encode_followups};
 
 /// A queue in an SQLite file.
 ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::admin::AttemptError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
 };
@@ -61,7 +61,7 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
     let Some(words) = row.get_ref(column)?.as_str_or_null()? else {
         return Ok(Meta::new());
     };
-    Meta::from_json(words).map_err(|error| unreadable(column, chain(&error)))
+    Meta::from_json(words).map_err(|error| unreadable(column, error_chain(&error)))
 }
 
 /// Reads the payload and meta of a job, from its row or from `queue_payloads`.

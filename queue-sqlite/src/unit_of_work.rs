@@ -7,7 +7,7 @@ use queue_core::{BoxError, JobContext, OutcomeKind, QueueError, Settled};
 use rusqlite::Connection;
 
 use crate::queue::SqliteQueue;
-use queue_core::encoded::encode_followups;
+use queue_core::backend::encode_followups;
 
 /// Collects the writes of a job, and commits them together with its completion and its followups, or not at all.
 ///

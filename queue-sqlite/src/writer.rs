@@ -58,7 +58,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use queue_core::handover::Handover;
+use queue_core::backend::Handover;
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

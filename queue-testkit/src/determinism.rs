@@ -3,7 +3,7 @@
 use std::fmt;
 
 use queue_core::admin::AttemptError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{BoxError, JobRecord};
 
 use crate::explore::HasKit;
@@ -102,7 +102,7 @@ impl NonDeterministic {
 /// Prints the message with its causes, since a test that returns an error prints its `Debug`.
 impl fmt::Debug for NonDeterministic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", chain(self))
+        write!(f, "{}", error_chain(self))
     }
 }
 

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use queue_core::BoxError;
-use queue_core::error::panic_message;
+use queue_core::backend::panic_message;
 
 pub use error::{Break, ExploreError};
 pub(crate) use plan::Plan;

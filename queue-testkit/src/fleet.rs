@@ -14,7 +14,7 @@ mod state;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use queue_core::BoxError;
-use queue_core::error::panic_message;
+use queue_core::backend::panic_message;
 
 pub use error::SimulationError;
 pub use fault::FleetFault;
@@ -185,7 +185,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
         sim.end();
         let message = match ended {
             Ok(Ok(Ok(()))) => return Ok(state.executor.fingerprint()),
-            Ok(Ok(Err(error))) => queue_core::error::chain(&*error).to_string(),
+            Ok(Ok(Err(error))) => queue_core::backend::error_chain(&*error).to_string(),
             Ok(Err(Stuck::NothingToDo)) => {
                 "no task is ready and no timer is set, and the scenario still waits".to_owned()
             }

@@ -315,7 +315,7 @@ impl RunningHost {
         let disposed = services.dispose_within(Host::DISPOSE_TIMEOUT, &TokioClock::new()).await;
         let dispose_errors = disposed.err().unwrap_or_default();
         for error in &dispose_errors {
-            tracing::error!(error = %queue_core::error::chain(error), "a singleton could not be disposed");
+            tracing::error!(error = %queue_core::backend::error_chain(error), "a singleton could not be disposed");
         }
         match self.failure.take().or_else(|| self.failures.try_recv().ok().map(HostError::from)) {
             Some(error) => Err(error),

@@ -59,7 +59,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
-use queue_core::lease::log_discard;
+use queue_core::backend::log_discard;
 use queue_core::table::JobTable;
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,

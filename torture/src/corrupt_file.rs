@@ -119,7 +119,7 @@ async fn make(call: &str, queue: &dyn Admin) -> Result<(), QueueError> {
 }
 
 fn says_what_to_do(file: &Path, refusal: &QueueError) -> Result<(), BoxError> {
-    let text = queue_core::error::chain(refusal);
+    let text = queue_core::backend::error_chain(refusal);
     if refusal.kind() != QueueErrorKind::Corrupt {
         return Err(
             format!("it must be refused as `Corrupt`, and the kind is {:?}: {text}", refusal.kind()).into()

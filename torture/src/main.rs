@@ -66,7 +66,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {}", queue_core::error::chain(&*error));
+            eprintln!("error: {}", queue_core::backend::error_chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -129,7 +129,7 @@ fn print_result(name: &str, seed: Option<u64>, ended: Result<Report, BoxError>) 
         }
         Err(error) => {
             let seed = seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
-            println!("{name}: FAILED{seed}: {}\n", queue_core::error::chain(&*error));
+            println!("{name}: FAILED{seed}: {}\n", queue_core::backend::error_chain(&*error));
             false
         }
     }

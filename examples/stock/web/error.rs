@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use queue_core::QueueError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use serde_json::json;
 
 use crate::database::DatabaseError;
@@ -54,7 +54,7 @@ impl IntoResponse for WebError {
             | Self::Database(_)
             | Self::Queue(_) => {
                 // The cause is logged for the operator, and not sent to the client.
-                tracing::error!(error = chain(&self), "a request failed");
+                tracing::error!(error = error_chain(&self), "a request failed");
                 (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "internal error: try again in a moment" }))
             }
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use queue_core::BoxError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use stock::import;
 use stock::settings::Settings;
 
@@ -14,7 +14,7 @@ fn import_error(content: &[u8]) -> Result<String, BoxError> {
     let file = folder.path().join("products.csv");
     fs::write(&file, content)?;
     let error = import::read(&file).expect_err("it can't be imported");
-    Ok(chain(&error).replace(&file.display().to_string(), "FILE"))
+    Ok(error_chain(&error).replace(&file.display().to_string(), "FILE"))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::contract::error::{BoxError, chain};
+use crate::contract::error::{BoxError, error_chain};
 use crate::contract::limits::Limits;
 
 /// The outcome of an attempt, which a [`Worker`](crate::Worker) returns.
@@ -221,7 +221,7 @@ impl JobError {
     }
 
     fn failed(error: impl Into<BoxError>, advice: RetryAdvice) -> Self {
-        let message = chain(error.into().as_ref());
+        let message = error_chain(error.into().as_ref());
         Self(Outcome::Failure(Failure { cause: FailureCause::Error, message, advice }))
     }
 }

@@ -163,7 +163,7 @@ impl fmt::Debug for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} [{}]", self.0.kind)?;
         match &self.0.source {
-            Some(source) => write!(f, ": {}", chain(source.as_ref())),
+            Some(source) => write!(f, ": {}", error_chain(source.as_ref())),
             None => Ok(()),
         }
     }
@@ -176,7 +176,7 @@ impl std::error::Error for QueueError {
 }
 
 /// Returns the text of an error and its causes in one line: `could not send: connection refused`.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -13,7 +13,7 @@ use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Failure, FailureCause, Outcome};
 use crate::attempt::panic::caught;
 use crate::attempt::worker::Worker;
-use crate::contract::error::{QueueError, QueueErrorKind, chain};
+use crate::contract::error::{QueueError, QueueErrorKind, error_chain};
 use crate::contract::job::NewJob;
 use crate::contract::queue::Delivery;
 use crate::services::{CallScope, Scope, ServiceError, Services, closure};
@@ -112,7 +112,7 @@ async fn dispose(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outco
             return Outcome::Interrupted;
         }
     };
-    let message = errors.iter().map(|error: &ServiceError| chain(error)).collect::<Vec<_>>().join("; ");
+    let message = errors.iter().map(|error: &ServiceError| error_chain(error)).collect::<Vec<_>>().join("; ");
     if outcome.kind().is_success() {
         let failure = Failure::new(FailureCause::Disposal, format!("could not end {message}"));
         let is_refused = errors.iter().any(is_refused_for_good);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ServiceKey;
 use crate::attempt::outcome::{Failure, FailureCause, Outcome};
-use crate::contract::error::{BoxError, chain};
+use crate::contract::error::{BoxError, error_chain};
 
 /// A service that could not be created or disposed, with the path of services that led to it: `Repo → Pool`.
 #[derive(Debug)]
@@ -55,6 +55,6 @@ impl std::error::Error for ServiceError {
 impl From<ServiceError> for Outcome {
     /// Converts to a transient failure, since the cause, such as a database that is down, may be gone later.
     fn from(error: ServiceError) -> Self {
-        Self::Failure(Failure::new(FailureCause::Dependency, chain(&error)))
+        Self::Failure(Failure::new(FailureCause::Dependency, error_chain(&error)))
     }
 }

@@ -191,7 +191,7 @@ fn every_singleton_is_disposed_even_if_one_fails() -> TestResult {
         let errors = services.dispose().await.unwrap_err();
 
         assert_eq!(
-            errors.iter().map(|error| queue_core::error::chain(error)).collect::<Vec<_>>(),
+            errors.iter().map(|error| queue_core::backend::error_chain(error)).collect::<Vec<_>>(),
             ["Settings: disk full"]
         );
         assert_eq!(disposed.all(), ["pool: Success"]);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{CancellationToken, JobContext, Services, background_job, jobs};
 use queue_testkit::TestKit;
 
@@ -72,7 +72,7 @@ impl std::error::Error for Failed {
 fn a_chain_of_errors_has_every_cause() {
     let caused = |text, cause| Failed(text, Some(Box::new(Failed(cause, None))));
 
-    assert_eq!(chain(&caused("could not send", "refused")), "could not send: refused");
-    assert_eq!(chain(&caused("could not send: refused", "refused")), "could not send: refused");
-    assert_eq!(chain(&caused("time out of 5 s", "time out")), "time out of 5 s: time out");
+    assert_eq!(error_chain(&caused("could not send", "refused")), "could not send: refused");
+    assert_eq!(error_chain(&caused("could not send: refused", "refused")), "could not send: refused");
+    assert_eq!(error_chain(&caused("time out of 5 s", "time out")), "time out of 5 s: time out");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::retry::RetryContext;
+use queue_core::RetryContext;
 use queue_core::{Job, Jobs, NewJob, Services, background_job, jobs};
 
 #[background_job]

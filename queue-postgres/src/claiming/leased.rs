@@ -1,6 +1,6 @@
 //! The arguments and the result of one call of `claim`.
 
-use queue_core::lease::log_discard;
+use queue_core::backend::log_discard;
 use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueName, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;

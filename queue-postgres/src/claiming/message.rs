@@ -1,6 +1,6 @@
 //! The messages to the claim task.
 
-use queue_core::handover::Handover;
+use queue_core::backend::Handover;
 use queue_core::{Demand, QueueError, Timestamp};
 use tokio::sync::oneshot;
 

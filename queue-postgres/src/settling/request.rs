@@ -1,6 +1,6 @@
 //! The requests to the settle tasks.
 
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 use queue_core::{QueueError, Settled, Settlement, Transition};
 use tokio::sync::oneshot;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Admin as _, QueueErrorKind, QueueExt as _};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
@@ -13,7 +13,7 @@ use crate::fixture::{TestResult, number, queue, run, schema, url, work};
 /// Opens what can't be opened, and gives the kind of the error with all that it says.
 async fn refused(builder: PostgresQueueBuilder) -> (QueueErrorKind, String) {
     let error = builder.connect().await.expect_err("it was opened");
-    (error.kind(), format!("{} {error:?}", chain(&error)))
+    (error.kind(), format!("{} {error:?}", error_chain(&error)))
 }
 
 /// D8

@@ -1,6 +1,6 @@
 //! Connections by TLS, to a server that takes no others.
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{BoxError, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition};
 use queue_postgres::PostgresQueue;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -71,7 +71,7 @@ async fn whoever_can_not_be_trusted_gets_nothing() -> TestResult {
     for (url, says, cause) in tries {
         let error = PostgresQueue::connect(url).await.expect_err("no connection");
 
-        let text = chain(&error).to_string();
+        let text = error_chain(&error).to_string();
         assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{text}");
         assert!(text.contains(says) && text.contains(cause), "{text}");
         assert!(text.contains("localhost") && !text.contains("hunter2"), "{text}");

@@ -4,7 +4,7 @@ mod programs;
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{
     Admin as _, BoxError, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
 };
@@ -103,7 +103,7 @@ async fn refusal(schema: &str, migrates: bool) -> Result<String, BoxError> {
     let builder = PostgresQueue::builder(url()).schema(schema).migrate(migrates);
     let error = builder.connect().await.expect_err("it was opened");
     assert_eq!(error.kind(), QueueErrorKind::Unsupported);
-    Ok(chain(&error))
+    Ok(error_chain(&error))
 }
 
 /// D29, D8

@@ -1,7 +1,7 @@
 //! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
-use queue_core::lease::log_discard;
+use queue_core::backend::log_discard;
 use queue_core::{JobId, JobName, Lease, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 

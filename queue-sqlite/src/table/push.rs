@@ -7,7 +7,7 @@ use super::Table;
 use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 
 /// The greatest size of payload and meta together, in bytes, that is stored in the job's row.
 ///

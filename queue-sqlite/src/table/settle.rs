@@ -8,7 +8,7 @@ use super::Table;
 use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
-use queue_core::encoded::Encoded;
+use queue_core::backend::Encoded;
 
 impl Table<'_> {
     /// Applies settlements independently of each other, each in one step with its followups.

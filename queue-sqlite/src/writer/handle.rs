@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 
 use futures_util::future::BoxFuture;
-use queue_core::handover::Handover;
+use queue_core::backend::Handover;
 use queue_core::{Demand, QueueError};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::sync::oneshot;

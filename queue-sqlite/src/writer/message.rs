@@ -1,7 +1,7 @@
 //! The messages to the writer.
 
 use futures_util::future::BoxFuture;
-use queue_core::handover::Handover;
+use queue_core::backend::Handover;
 use queue_core::{Demand, QueueError};
 use tokio::sync::oneshot;
 

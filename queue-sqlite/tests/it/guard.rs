@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{BoxError, Delivery, Demand, OutcomeKind, Queue as _, QueueError, QueueExt as _};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::hooks::{AuthContext, Authorization};
@@ -48,12 +48,13 @@ impl Bank {
     /// Asserts that the queue and its units of work work as before.
     async fn works(&self, after: &str) {
         let pushed = self.queue.enqueue(work::new(2)).queue("after").await;
-        let pushed = pushed.unwrap_or_else(|error| panic!("a push after {after}: {}", chain(&error)));
+        let pushed = pushed.unwrap_or_else(|error| panic!("a push after {after}: {}", error_chain(&error)));
         let claimed = self.queue.claim(&Demand::new("after", 1)).await;
-        let claimed = claimed.unwrap_or_else(|error| panic!("a claim after {after}: {}", chain(&error)));
+        let claimed =
+            claimed.unwrap_or_else(|error| panic!("a claim after {after}: {}", error_chain(&error)));
         assert_eq!(claimed.iter().map(Delivery::id).collect::<Vec<_>>(), [pushed.id()], "after {after}");
         let written = self.write(|tx| tx.execute("insert into accounts (cents) values (1)", [])).await;
-        written.unwrap_or_else(|error| panic!("a write after {after}: {}", chain(&error)));
+        written.unwrap_or_else(|error| panic!("a write after {after}: {}", error_chain(&error)));
     }
 }
 
@@ -91,7 +92,7 @@ async fn sql_that_leaves_something_behind_is_refused() -> TestResult {
             tx.execute_batch(&statement)
         });
         let error = written.await.expect_err(sql);
-        assert!(chain(&error).contains(why), "{sql}: {}", chain(&error));
+        assert!(error_chain(&error).contains(why), "{sql}: {}", error_chain(&error));
         bank.works(sql).await;
     }
     let rows = Connection::open(&bank.path)?;
@@ -118,7 +119,7 @@ async fn sql_that_leaves_nothing_behind_is_allowed() -> TestResult {
 
     for sql in table {
         let written = bank.write(move |tx| tx.execute_batch(sql)).await;
-        written.unwrap_or_else(|error| panic!("{sql}: {}", chain(&error)));
+        written.unwrap_or_else(|error| panic!("{sql}: {}", error_chain(&error)));
         bank.works(sql).await;
     }
     Ok(())
@@ -138,10 +139,10 @@ async fn hooks_that_a_write_sets_end_with_it() -> TestResult {
 
     for (what, set) in all {
         let written = bank.write(set).await;
-        written.unwrap_or_else(|error| panic!("{what}: {}", chain(&error)));
+        written.unwrap_or_else(|error| panic!("{what}: {}", error_chain(&error)));
         bank.works(what).await;
         let error = bank.write(|tx| tx.execute_batch("pragma query_only = on")).await.expect_err(what);
-        assert!(chain(&error).contains("pragma query_only"), "{what}: {}", chain(&error));
+        assert!(error_chain(&error).contains("pragma query_only"), "{what}: {}", error_chain(&error));
     }
     Ok(())
 }

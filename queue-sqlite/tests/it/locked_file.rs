@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -22,7 +22,7 @@ async fn a_push_fails_as_unavailable_after_the_busy_timeout() -> TestResult {
         queue.enqueue(work::new(1)).await.expect_err("a push succeeded under the lock of another connection");
 
     assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{error}");
-    assert!(chain(&error).contains("locked"), "{}", chain(&error));
+    assert!(error_chain(&error).contains("locked"), "{}", error_chain(&error));
     other.execute_batch("commit")?;
     let ids =
         queue.list(&queue_core::admin::Filter::all(), &queue_core::admin::PageRequest::first(10)).await?;

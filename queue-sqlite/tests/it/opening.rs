@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{NewJob, Queue as _, QueueErrorKind, QueueExt as _};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -12,7 +12,7 @@ use crate::fixture::{TestResult, work};
 /// Fails to open a queue. Returns the kind of the error, and its message with those of its causes.
 async fn refused(path: &std::path::Path) -> (QueueErrorKind, String) {
     let error = SqliteQueue::open(path).await.expect_err("the queue was opened");
-    (error.kind(), chain(&error))
+    (error.kind(), error_chain(&error))
 }
 
 #[tokio::test]

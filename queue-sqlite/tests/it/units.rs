@@ -210,7 +210,7 @@ async fn a_unit_of_work_that_fails_its_commit_fails_no_waiting_claim() -> TestRe
 
     let error = unit.end(OutcomeKind::Success).await.expect_err("a child without a parent was committed");
 
-    assert!(queue_core::error::chain(&error).contains("FOREIGN KEY"), "{error}");
+    assert!(queue_core::backend::error_chain(&error).contains("FOREIGN KEY"), "{error}");
     assert!(futures_util::poll!(&mut claim).is_pending());
     let pushed = queue.enqueue(receipt::new(2)).queue("rare").await?.id();
     assert_eq!(claim.await?.first().map(Delivery::id), Some(pushed));

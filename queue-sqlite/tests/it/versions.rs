@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{
     Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
 };
@@ -74,7 +74,7 @@ async fn a_program_below_the_minimum_is_refused_with_the_versions_and_what_to_do
 
     let error = SqliteQueue::open(&path).await.expect_err("the queue was opened");
 
-    let text = chain(&error);
+    let text = error_chain(&error);
     assert_eq!(error.kind(), QueueErrorKind::Unsupported, "{text}");
     assert!(
         text.contains("has version 4 of the schema and works with programs that know version 3"),

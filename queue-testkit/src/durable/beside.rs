@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use queue_core::admin::{Cancellation, Filter, PageRequest, Prune};
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{
     Admin, Demand, JobId, Lease, NewJob, QueueError, QueueName, Renewal, Settled, Settlement, State,
     Transition, Unique,
@@ -30,7 +30,7 @@ pub(super) struct Wrong(pub(super) String);
 
 impl From<QueueError> for Wrong {
     fn from(error: QueueError) -> Self {
-        Self(format!("failed: {} ({:?})", chain(&error), error.kind()))
+        Self(format!("failed: {} ({:?})", error_chain(&error), error.kind()))
     }
 }
 
@@ -262,7 +262,7 @@ impl Beside {
                 let are_held = held.clone().all(|renewal| matches!(renewal, Renewal::Held { .. }));
                 (!are_held || held.len() < own).then(|| format!("{what} lost others: {renewed:?}"))
             }
-            Ok(Err(error)) => Some(format!("{what} failed: {}", queue_core::error::chain(&error))),
+            Ok(Err(error)) => Some(format!("{what} failed: {}", queue_core::backend::error_chain(&error))),
             Err(_) => Some(format!("{what} did not answer within {bound:?}")),
         }
     }

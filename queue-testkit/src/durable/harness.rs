@@ -87,7 +87,7 @@ impl StoreHarness {
                     Ok(Some(job)) if job.state == state => return,
                     Ok(Some(_)) => tokio::task::yield_now().await,
                     Ok(None) => panic!("job {id} is missing"),
-                    Err(error) => panic!("`get` failed: {}", queue_core::error::chain(&error)),
+                    Err(error) => panic!("`get` failed: {}", queue_core::backend::error_chain(&error)),
                 }
             }
         };
@@ -112,7 +112,9 @@ impl StoreHarness {
                 match call().await {
                     Ok(answer) => return answer,
                     Err(error) if error.is_transient() => tokio::task::yield_now().await,
-                    Err(error) => panic!("{step} failed permanently: {}", queue_core::error::chain(&error)),
+                    Err(error) => {
+                        panic!("{step} failed permanently: {}", queue_core::backend::error_chain(&error))
+                    }
                 }
             }
         };

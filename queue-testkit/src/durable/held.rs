@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Admin, Demand, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition};
 use tokio::time::timeout;
 
@@ -77,7 +77,7 @@ async fn beside(harness: &StoreHarness, hold: Hold) -> Vec<String> {
         }
         match timeout(BOUND, harness.store().open()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => wrong.push(format!("opening the store failed: {}", chain(&error))),
+            Ok(Err(error)) => wrong.push(format!("opening the store failed: {}", error_chain(&error))),
             Err(_) => wrong.push(format!("opening the store did not answer within {BOUND:?}")),
         }
         harness.steps().finishes("the end of the application's transaction", transaction.commit()).await;
@@ -158,7 +158,7 @@ async fn behind(harness: &StoreHarness, is_committed: bool) {
         let step = format!("a push behind {number} that wait for a key, within {BOUND:?},");
         harness.steps().note(step.clone());
         let pushed = timeout(BOUND, unrelated).await.unwrap_or_else(|_| panic!("{step} was not answered"));
-        pushed.unwrap_or_else(|error| panic!("{step} failed: {}", chain(&error)));
+        pushed.unwrap_or_else(|error| panic!("{step} failed: {}", error_chain(&error)));
     }
     let wrong = one_by_one(harness, caller.operations(), &mut program).await;
     assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Delivery, Demand};
 
 use super::harness::StoreHarness;
@@ -57,7 +57,7 @@ pub(super) async fn d8_a_place_that_cannot_be_opened_is_refused_with_a_remedy(ha
         match harness.steps().finishes(format!("opening {what}"), refusal.open).await {
             Ok(_) => panic!("{what} was opened, and must be refused"),
             Err(error) => {
-                let text = chain(&error);
+                let text = error_chain(&error);
                 for word in refusal.expected {
                     assert!(
                         text.contains(&word),

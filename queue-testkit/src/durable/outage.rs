@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Admin, Demand, QueueError, QueueErrorKind, Receipt};
 
 use super::harness::StoreHarness;
@@ -38,7 +38,7 @@ async fn outlives(harness: &StoreHarness, queue: &Arc<dyn Admin>, outage: &dyn O
             error.is_transient(),
             "a push while {} failed with an error that isn't transient, although this outage ends: {} ({:?})",
             outage.name(),
-            chain(error),
+            error_chain(error),
             error.kind()
         );
     }
@@ -102,6 +102,6 @@ pub(super) async fn d14_a_call_waits_for_a_lock_within_its_bound_and_leaves_no_p
     let waited = harness.steps().finishes("a push that waits for a lock until it is released", waiting).await;
     let waited = waited.unwrap_or_else(|error| panic!("the push: {error}"));
     waited.unwrap_or_else(|error| {
-        panic!("a push failed that waited for a lock within its bound: {}", chain(&error))
+        panic!("a push failed that waited for a lock within its bound: {}", error_chain(&error))
     });
 }

@@ -142,8 +142,8 @@ pub(super) fn play(make: &Arc<Make>) {
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime to {role}: {error}"));
     runtime.block_on(async {
         let queue = make(Some(address)).await.open().await;
-        let queue =
-            queue.unwrap_or_else(|error| panic!("opening failed: {}", queue_core::error::chain(&error)));
+        let queue = queue
+            .unwrap_or_else(|error| panic!("opening failed: {}", queue_core::backend::error_chain(&error)));
         match role {
             Role::Push => {
                 for batch in 0.. {
@@ -160,7 +160,7 @@ pub(super) fn play(make: &Arc<Make>) {
 async fn push(queue: &dyn Admin, batch: u32) {
     let jobs = (0..BATCH).map(|place| job(batch).id(id(batch, place))).collect();
     let pushed = queue.push(jobs).await;
-    pushed.unwrap_or_else(|error| panic!("a push failed: {}", queue_core::error::chain(&error)));
+    pushed.unwrap_or_else(|error| panic!("a push failed: {}", queue_core::backend::error_chain(&error)));
     report(&format!("stored {batch}"));
 }
 

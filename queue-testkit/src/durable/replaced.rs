@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Admin, Demand, NewJob, QueueName, Receipt, Settled, Settlement, State, Transition, Unique};
 
 use super::harness::StoreHarness;
@@ -62,7 +62,7 @@ async fn outlives(harness: &StoreHarness, queue: std::sync::Arc<dyn Admin>, repl
                     is_stored(harness, &*other, job, receipt, what).await;
                 }
             }
-            Err(error) => harness.steps().note(format!("a push was refused: {}", chain(&error))),
+            Err(error) => harness.steps().note(format!("a push was refused: {}", error_chain(&error))),
         }
     }
     settles(harness, &*queue, &*other, what).await;

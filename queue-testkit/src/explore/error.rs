@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use queue_core::BoxError;
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 
 use super::point::CrashPoint;
 use crate::kit::KitError;
@@ -61,7 +61,7 @@ pub enum ExploreError {
 /// Prints the message with its causes, since a test that returns an error prints its `Debug`.
 impl fmt::Debug for ExploreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", chain(self))
+        write!(f, "{}", error_chain(self))
     }
 }
 

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::future::BoxFuture;
 use queue_core::Clock as _;
-use queue_core::error::panic_message;
+use queue_core::backend::panic_message;
 
 use crate::clock::VirtualClock;
 

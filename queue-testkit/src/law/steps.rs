@@ -52,7 +52,7 @@ impl Steps {
         match self.finishes(step.clone(), call).await {
             Ok(answer) => answer,
             Err(error) => {
-                panic!("{step} failed: {} ({:?})", queue_core::error::chain(&error), error.kind())
+                panic!("{step} failed: {} ({:?})", queue_core::backend::error_chain(&error), error.kind())
             }
         }
     }

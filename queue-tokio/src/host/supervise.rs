@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use queue_core::error::{chain, panic_message};
-use queue_core::retry::doubled;
+use queue_core::backend::doubled;
+use queue_core::backend::{error_chain, panic_message};
 use queue_core::{BoxError, Problem, QueueName, Services};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -89,7 +89,7 @@ impl Supervised {
         let ready = AssertUnwindSafe(self.service.start(&context)).catch_unwind().await;
         ready
             .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
-            .map_err(|error| chain(error.as_ref()))?;
+            .map_err(|error| error_chain(error.as_ref()))?;
         let clean_up = self.service.clean_up();
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
         Ok(RunningService { name, stopping, clean_up, task })
@@ -159,7 +159,7 @@ impl fmt::Debug for Supervised {
 fn exit_message(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
     match ended {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("failed: {}", chain(error.as_ref()))),
+        Ok(Err(error)) => Some(format!("failed: {}", error_chain(error.as_ref()))),
         Err(panic) => Some(panic_message(panic.as_ref())),
     }
 }

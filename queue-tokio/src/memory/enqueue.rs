@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use queue_core::enqueue::Enqueue;
+use queue_core::Enqueue;
 use queue_core::{
     CallScope, IntoJob, IntoOutcome, NewJob, QueueError, QueueErrorKind, QueueExt as _, Receipt,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Delivery, Demand, Event, QueueError};
 
 use super::pace::Pace;
@@ -88,7 +88,7 @@ impl Shift {
                     if self.is_stopping() {
                         if error.is_transient() && self.stopping.has_listener() {
                             tracing::warn!(
-                                service = self.settings.name, error = %chain(&error),
+                                service = self.settings.name, error = %error_chain(&error),
                                 "the last claim failed; what it may have leased is released by the queue, or expires"
                             );
                         }

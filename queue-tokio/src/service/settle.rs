@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
+use queue_core::backend::error_chain;
 use queue_core::{Event, QueueError, Settled, Settlement, Transition};
 
 use super::ended::Ended;
@@ -114,13 +114,13 @@ impl Shift {
         let facts = ended.held.facts();
         if ended.settlement.followups.is_empty() {
             tracing::error!(
-                service = self.settings.name, job.id = %facts.id, error = %chain(error),
+                service = self.settings.name, job.id = %facts.id, error = %error_chain(error),
                 "could not settle; the lease will expire"
             );
             self.let_go(&mut vec![ended], Vec::new());
             return None;
         }
-        let refused = format!("its followups can't be stored: {}", chain(error));
+        let refused = format!("its followups can't be stored: {}", error_chain(error));
         tracing::error!(
             service = self.settings.name, job.id = %facts.id, job.name = %facts.name, error = %refused,
             "attempt discarded"
@@ -135,7 +135,7 @@ impl Shift {
             }
             Err(error) => {
                 tracing::error!(
-                    service = self.settings.name, job.id = %facts.id, error = %chain(&error),
+                    service = self.settings.name, job.id = %facts.id, error = %error_chain(&error),
                     "could not settle; its lease will expire"
                 );
                 self.let_go(&mut vec![ended], Vec::new());

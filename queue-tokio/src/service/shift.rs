@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossbeam_queue::SegQueue;
 use futures_util::FutureExt as _;
-use queue_core::error::panic_message;
+use queue_core::backend::panic_message;
 use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, Observer, Queue, Runtime, StopSignal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use queue_core::error::chain;
-use queue_core::retry::{doubled, jittered};
+use queue_core::backend::error_chain;
+use queue_core::backend::{doubled, jittered};
 use queue_core::{Environment, Event, QueueError};
 
 /// One operation's run of failures.
@@ -27,7 +27,7 @@ impl Trouble {
 
     /// Notes a failure, logs it if it's another than the last, and tells how long to wait.
     pub(super) fn failed(&mut self, error: &QueueError, environment: &Environment) -> Duration {
-        let text = chain(error);
+        let text = error_chain(error);
         if self.last.as_ref() != Some(&text) {
             tracing::error!(
                 service = self.service, operation = self.operation, error = %text,

@@ -44,7 +44,7 @@ pub(super) async fn run(
     location.check_integrity().await?;
     Ok(report
         .row("refused after", format!("{before} jobs"))
-        .row("error", queue_core::error::chain(&refusal))
+        .row("error", queue_core::backend::error_chain(&refusal))
         .row("continued", format!("within {waited:.0?} of the space being freed, in the same open queue"))
         .row("verdict", "all acknowledged jobs are intact"))
 }
@@ -81,7 +81,7 @@ fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
     if is_clear {
         return Ok(());
     }
-    let text = queue_core::error::chain(refusal);
+    let text = queue_core::backend::error_chain(refusal);
     Err(format!(
         "a push on a full disk must be `Unavailable` and name the disk, and it is {:?}: {text}",
         refusal.kind()
@@ -111,7 +111,7 @@ async fn go_on(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Duration, BoxEr
     let start = Instant::now();
     while let Err(refusal) = push(queue, pushed).await? {
         if start.elapsed() > PATIENCE || !refusal.is_transient() {
-            let text = queue_core::error::chain(&refusal);
+            let text = queue_core::backend::error_chain(&refusal);
             return Err(format!("there is free space again, and the queue does not continue: {text}").into());
         }
         sleep(Duration::from_millis(20)).await;

@@ -104,7 +104,7 @@ async fn noted(
         }
         Ok(End::RolledBack) => load.journal.end(call, answered(KnownOutcome::Refused), None),
         Err(error) => {
-            let text = queue_core::error::chain(&*error);
+            let text = queue_core::backend::error_chain(&*error);
             load.journal.end(call, answered(KnownOutcome::Unknown), Some(text))?;
             let queue = error.downcast_ref::<queue_core::QueueError>();
             match queue.is_some_and(|error| error.kind() != QueueErrorKind::Unavailable) {

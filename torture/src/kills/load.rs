@@ -56,7 +56,7 @@ impl Load {
                 }
                 Err(error) => {
                     let kinds = intended.iter().map(|kind| failed(kind, &error));
-                    self.journal.end(call, kinds, Some(queue_core::error::chain(&error)))?;
+                    self.journal.end(call, kinds, Some(queue_core::backend::error_chain(&error)))?;
                     if error.kind() != QueueErrorKind::Unavailable {
                         return Err(error.into());
                     }
