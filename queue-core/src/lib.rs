@@ -1,21 +1,64 @@
 //! Background jobs: the contracts of queues and workers, jobs and their attempts, and dependency injection.
 //!
-//! Annotate an async function, and it can be enqueued; the queue decides where jobs are kept, the hosted loop when they
-//! run, and this crate what an attempt is. It has no runtime and does no I/O.
+//! A background job is an annotated async function. A program enqueues it, and a worker runs it later, with retries:
+//!
+//! ```
+//! use queue_core::{QueueExt as _, background_job, jobs};
+//! use queue_testkit::TestKit;
+//!
+//! struct Mailer;
+//!
+//! impl Mailer {
+//!     fn send(&self, user_id: u64) -> std::io::Result<()> {
+//!         println!("welcome, user {user_id}");
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[background_job(max_attempts = 5, timeout = "30s")]
+//! async fn send_welcome(#[inject] mailer: &Mailer, user_id: u64) -> std::io::Result<()> {
+//!     mailer.send(user_id)
+//! }
+//!
+//! # type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+//! # fn main() -> TestResult {
+//! # queue_testkit::block_on(async {
+//! let kit = TestKit::new(jobs![send_welcome]).singleton(Mailer).build()?;
+//! kit.queue().enqueue(send_welcome::new(42)).await?;
+//!
+//! let run = kit.run_until_idle().await?;
+//! assert_eq!(run.attempts_of::<send_welcome>(), 1);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! The queue decides where jobs are stored, the hosted loop decides when they run, and this crate defines what an attempt
+//! is. It has no runtime and does no I/O. The example runs its job with the testkit; `queue-tokio` has the in-memory queue
+//! and the hosted loop of a real program.
+//!
+//! # Getting started
+//!
+//! - [`background_job`] turns a function into a job, and [`jobs!`] lists the jobs of a program.
+//! - [`QueueExt`] enqueues jobs, and [`NewJob`] and [`Unique`] set their options.
+//! - [`Services`] registers the services that jobs take by `#[inject]`, and [`JobContext`] is the job's own attempt.
+//! - [`JobError`] and [`RetryPolicy`] control what follows a failure.
+//! - [`Admin`] inspects and controls stored jobs.
+//! - [`Queue`] is the trait that a backend implements, and [`backend`] has helpers for it.
 //!
 //! # Why the contract is shaped as it is
 //!
-//! A [`Queue`] is four methods over plain data: `push`, `claim`, `renew`, `settle`, in batches, since a trip to a store
-//! costs more than what is carried on it. It is object-safe, so `Arc<dyn Queue>` is the only type that a program names.
-//! A queue is dumb: it stores, orders, leases, fences and wakes. Whether a failed job is tried again is decided in
-//! [`backend::decide`], a pure function, once for all queues. What all of this means, step by step, is
-//! [`table::JobTable`]: a queue without I/O, clock or threads, which every other queue is compared with.
+//! A [`Queue`] has four methods over plain data: `push`, `claim`, `renew` and `settle`. They take batches, since a round
+//! trip to a store costs more than the data that it carries. The trait is object-safe, so a program needs no type other than
+//! `Arc<dyn Queue>`. A queue stores, orders, leases, fences and wakes. It does not decide whether a failed job is retried:
+//! the pure function [`backend::decide`] does, once for all queues. [`table::JobTable`] defines the contract step by step: it
+//! is a queue without I/O, clock or threads, and every other queue is compared with it.
 //!
 //! # Layers
 //!
-//! | layer | what it has | it uses |
+//! | layer | content | uses |
 //! | --- | --- | --- |
-//! | `contract` | jobs, queues, leases, settlements, the operator's side | nothing |
+//! | `contract` | jobs, queues, leases, settlements, the operator's interface | nothing |
 //! | `table` | [`table::JobTable`], the contract in executable form | `contract` |
 //! | `attempt` | contexts, outcomes, retries, middleware, observers | `contract` |
 //! | `services` | dependency injection | `attempt` |
@@ -29,7 +72,7 @@ mod runner;
 pub mod services;
 pub mod table;
 
-/// The operator's side of a queue: what [`Admin`] takes and returns.
+/// The types that [`Admin`] takes and returns.
 pub mod admin {
     pub use crate::contract::admin::{
         Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
@@ -37,7 +80,7 @@ pub mod admin {
     pub use crate::contract::record::AttemptError;
 }
 
-/// What backends, hosted loops and test tools use; programs that only have jobs need none of it.
+/// Helpers for backends, hosted loops and test tools. A program that only has jobs does not need them.
 pub mod backend {
     pub use crate::attempt::decide::decide;
     pub use crate::attempt::retry::{doubled, jittered};

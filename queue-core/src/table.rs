@@ -59,6 +59,21 @@ pub struct TableConfig {
 /// **Invariant:** a job is in exactly one index by its state: `due` if scheduled or retryable, its lane's `ready` if
 /// available, `leases` if executing, `finished` if completed, discarded or cancelled.
 ///
+/// ```
+/// use queue_core::table::{JobTable, TableConfig};
+/// use queue_core::{Body, Demand, NewJob, Settled, Settlement, Timestamp, Transition};
+///
+/// let now = Timestamp::from_micros(1_000_000);
+/// let mut table = JobTable::new(TableConfig::default());
+///
+/// table.push(now, vec![NewJob::new("send_welcome", Body::json("42")?)])?;
+/// let claimed = table.claim(now, &Demand::new("default", 1));
+/// let settlement = Settlement::new(claimed[0].lease.clone(), Transition::Complete);
+///
+/// assert_eq!(table.settle(now, vec![settlement])?, [Settled::Applied]);
+/// # Ok::<(), queue_core::QueueError>(())
+/// ```
+///
 /// Time MUST NOT run backwards from call to call. If a call has an earlier instant, the table uses the latest that it knows.
 #[derive(Debug)]
 pub struct JobTable {

@@ -13,6 +13,22 @@ use crate::contract::settlement::{Settled, Transition};
 /// Receives events. It cannot influence the attempts that they are about.
 ///
 /// Metrics, live views and tests that wait for an event all use this; there is no second interface for events.
+///
+/// ```
+/// use queue_core::{Event, Observer, Outcome};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// /// Counts failed attempts.
+/// struct Failures(AtomicU64);
+///
+/// impl Observer for Failures {
+///     fn observe(&self, event: &Event) {
+///         if let Event::Ended { outcome: Outcome::Failure(_), .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Receives an event. The caller is in the middle of its work, so this should return immediately.
     fn observe(&self, event: &Event);

@@ -25,6 +25,20 @@ pub struct RetryContext<'a> {
 /// Computes how long to wait after a failed attempt.
 ///
 /// It does not decide whether there is a next attempt. The job's `max_attempts` does.
+///
+/// A job sets it by `#[background_job(backoff = …)]`: `fixed("5s")`, `exponential("1s", "1h")`, or the path of a function.
+///
+/// ```
+/// use queue_core::{RetryContext, background_job};
+/// use std::time::Duration;
+///
+/// fn linear(failed: &RetryContext<'_>) -> Duration {
+///     Duration::from_secs(10) * failed.attempt
+/// }
+///
+/// #[background_job(max_attempts = 8, backoff = linear)]
+/// async fn synchronize(account: u64) {}
+/// ```
 #[derive(Clone)]
 pub struct RetryPolicy(Backoff);
 

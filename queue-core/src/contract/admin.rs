@@ -16,6 +16,20 @@ use crate::contract::record::{JobRecord, State};
 /// Shows the content of a queue, and lets an operator control its jobs.
 ///
 /// Dashboards, command lines and the testkit's assertions need only this trait.
+///
+/// ```
+/// use queue_core::admin::{Filter, PageRequest};
+/// use queue_core::{Admin, QueueError};
+///
+/// /// Cancels up to 100 unfinished jobs of the queue `mail`.
+/// async fn cancel_mails(queue: &impl Admin) -> Result<(), QueueError> {
+///     let page = queue.list(&Filter::all().queue("mail").unfinished(), &PageRequest::first(100)).await?;
+///     for job in page.jobs {
+///         queue.cancel(job.id, "the campaign is over").await?;
+///     }
+///     Ok(())
+/// }
+/// ```
 /// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
 #[async_trait]
 pub trait Admin: Queue {

@@ -44,6 +44,21 @@ pub trait QueueExt: Queue {
     ///
     /// Jobs of several kinds go into one batch as [`NewJob`]s.
     ///
+    /// ```
+    /// # use queue_core::{background_job, NewJob, Queue, QueueExt as _};
+    /// #[background_job]
+    /// async fn send_welcome(user_id: u64) {}
+    ///
+    /// #[background_job]
+    /// async fn build_report(year: u32) {}
+    ///
+    /// # async fn example(queue: &dyn Queue) -> Result<(), queue_core::QueueError> {
+    /// queue.enqueue_all((1..=100).map(send_welcome::new)).await?;
+    /// queue.enqueue_all([NewJob::from(send_welcome::new(42)), NewJob::from(build_report::new(2026))]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`Queue::push`].
@@ -66,7 +81,9 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         Self { queue, job }
     }
 
-    /// Sets the delay after which the stored job becomes ready. If the delay leads past [`Timestamp::MAX`], the push returns `Invalid`.
+    /// Sets the delay after which the stored job becomes ready.
+    ///
+    /// If the delay leads past [`Timestamp::MAX`], the push returns `Invalid`.
     pub fn delay(self, delay: Duration) -> Self {
         self.with(|job| job.delay(delay))
     }

@@ -90,6 +90,19 @@ impl fmt::Debug for Meta {
 /// A job to be stored: the argument of [`Queue::push`](crate::Queue::push).
 ///
 /// Any [`Job`](crate::Job) converts to it. It has the same setters as the builder that `enqueue` returns.
+///
+/// ```
+/// use queue_core::{NewJob, background_job};
+/// use std::time::Duration;
+///
+/// #[background_job]
+/// async fn send_welcome(user_id: u64) {}
+///
+/// let job = NewJob::from(send_welcome::new(42)).queue("mail").delay(Duration::from_secs(60)).meta("tenant", "acme");
+///
+/// assert_eq!(job.queue.as_str(), "mail");
+/// assert_eq!(job.max_attempts, NewJob::MAX_ATTEMPTS);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewJob {

@@ -157,6 +157,16 @@ impl Receipt {
 }
 
 /// The arguments of a claim.
+///
+/// ```
+/// use queue_core::Demand;
+/// use std::time::Duration;
+///
+/// let demand = Demand::new("mail", 10).lease(Duration::from_secs(60)).wait(Duration::from_secs(5));
+///
+/// assert_eq!(demand.max, 10);
+/// assert_eq!(demand.wait, Some(Duration::from_secs(5)));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Demand {

@@ -7,6 +7,29 @@ use serde::Serialize;
 /// A key that at most one unfinished job of a job name may hold.
 ///
 /// Keys are compared within the job's name, across all queues of a store.
+///
+/// ```
+/// use queue_core::{QueueExt as _, Receipt, Unique, background_job, jobs};
+/// use queue_testkit::TestKit;
+/// use std::time::Duration;
+///
+/// #[background_job]
+/// async fn refresh(shop: u64) {}
+///
+/// # type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+/// # fn main() -> TestResult {
+/// # queue_testkit::block_on(async {
+/// let kit = TestKit::new(jobs![refresh]).build()?;
+/// let once_a_minute = Unique::new("shop-7").within(Duration::from_secs(60));
+///
+/// let first = kit.queue().enqueue(refresh::new(7)).unique(once_a_minute.clone()).await?;
+/// let second = kit.queue().enqueue(refresh::new(7)).unique(once_a_minute).await?;
+///
+/// assert_eq!(second, Receipt::Existing(first.id()));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unique {

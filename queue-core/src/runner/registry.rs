@@ -26,6 +26,20 @@ macro_rules! jobs {
 }
 
 /// The jobs that a program knows, by name. [`jobs!`](crate::jobs) creates it.
+///
+/// ```
+/// use queue_core::{background_job, jobs};
+///
+/// #[background_job]
+/// async fn send_welcome(user_id: u64) {}
+///
+/// #[background_job]
+/// async fn build_report(year: u32) {}
+///
+/// let jobs = jobs![send_welcome, build_report];
+///
+/// assert_eq!(jobs.names(), ["build_report", "send_welcome"]);
+/// ```
 #[derive(Clone, Default)]
 pub struct Jobs {
     entries: Vec<Arc<Entry>>,

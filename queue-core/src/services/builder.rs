@@ -140,7 +140,20 @@ impl ServicesBuilder {
         self
     }
 
-    /// Registers a second type for a registered service: `.also_as(|repo: Arc<SqlRepo>| repo as Arc<dyn Repo>)`.
+    /// Registers a second type for a registered service.
+    ///
+    /// ```
+    /// # use queue_core::Services;
+    /// # use std::sync::Arc;
+    /// # struct SqlRepo;
+    /// # trait Repo: Send + Sync {}
+    /// # impl Repo for SqlRepo {}
+    /// let services = Services::builder()
+    ///     .singleton(SqlRepo)
+    ///     .also_as(|repo: Arc<SqlRepo>| repo as Arc<dyn Repo>)
+    ///     .build()?;
+    /// # Ok::<(), queue_core::BuildError>(())
+    /// ```
     pub fn also_as<T, U>(mut self, convert: impl Fn(Arc<T>) -> Arc<U> + Send + Sync + 'static) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -166,6 +179,18 @@ impl ServicesBuilder {
     ///
     /// Services are disposed in reverse order of creation: those of a scope at the end of the attempt, with its outcome;
     /// singletons when the host stops.
+    ///
+    /// ```
+    /// # use queue_core::{OutcomeKind, Services};
+    /// # use std::sync::Arc;
+    /// # struct Cache;
+    /// # impl Cache { async fn flush(&self) -> std::io::Result<()> { Ok(()) } }
+    /// let services = Services::builder()
+    ///     .singleton(Cache)
+    ///     .dispose(async |cache: Arc<Cache>, _: OutcomeKind| cache.flush().await)
+    ///     .build()?;
+    /// # Ok::<(), queue_core::BuildError>(())
+    /// ```
     pub fn dispose<T>(mut self, disposal: impl Disposal<Arc<T>>) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -182,6 +207,22 @@ impl ServicesBuilder {
     /// Replaces a registration of any lifetime with a value: `.replace::<dyn Mailer>(Arc::new(fake))`.
     ///
     /// For tests that use the application's own registrations and change one of them.
+    ///
+    /// ```
+    /// # use queue_core::{Services, ServicesBuilder};
+    /// # use std::sync::Arc;
+    /// # trait Mailer: Send + Sync {}
+    /// # struct Smtp;
+    /// # impl Mailer for Smtp {}
+    /// # struct Fake;
+    /// # impl Mailer for Fake {}
+    /// fn application() -> ServicesBuilder {
+    ///     Services::builder().singleton_as::<dyn Mailer>(Arc::new(Smtp))
+    /// }
+    ///
+    /// let services = application().replace::<dyn Mailer>(Arc::new(Fake)).build()?;
+    /// # Ok::<(), queue_core::BuildError>(())
+    /// ```
     pub fn replace<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         let key = self.key::<T>();
         let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
