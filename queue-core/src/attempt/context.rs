@@ -93,11 +93,11 @@ pub(crate) struct Home {
 /// The outside world of an attempt: the clock, the blocking threads and the observer.
 #[derive(Clone)]
 pub struct Environment {
-    /// Returns the time, and bounds attempts.
+    /// The clock by which attempts are bounded.
     pub clock: Arc<dyn Clock>,
-    /// Runs blocking jobs.
+    /// The threads for blocking jobs.
     pub blocking: Arc<dyn Blocking>,
-    /// Receives events, if it is set.
+    /// The observer of events, if there is one.
     pub observer: Option<Arc<dyn Observer>>,
 }
 

@@ -115,6 +115,6 @@ mod tests {
         }));
 
         assert!(crashed.is_err_and(|payload| payload.is::<Crash>()));
-        assert_eq!(passed(point(&PLACE), (7,)), 7, "nobody looks on any more");
+        assert_eq!(passed(point(&PLACE), (7,)), 7, "no explorer is installed");
     }
 }

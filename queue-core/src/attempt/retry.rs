@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// The ceiling doubles at any attempt: zero stays zero, and a short duration does not overflow.
+    /// Doubling works at any attempt: zero stays zero, and a short duration saturates only if the result is too long.
     #[test]
     fn doubling_a_duration_saturates() {
         let nano = Duration::from_nanos(1);

@@ -54,7 +54,7 @@ fn an_identity_is_never_created_twice() {
         let receipts = table.push(NOW, jobs(10)).unwrap();
         assert!(
             receipts.iter().all(|receipt| seen.insert(receipt.id())),
-            "slots are used again, identities are not"
+            "slots are reused, identities are not"
         );
         settle_all(&mut table, &Transition::Complete);
     }
@@ -120,10 +120,10 @@ fn a_queue_with_claims_only_is_not_counted() {
 #[test]
 fn only_claimable_jobs_are_ready() {
     let mut table = JobTable::new(TableConfig::default());
-    assert_eq!(table.ready(&QueueName::DEFAULT), 0, "of a queue that nobody has used");
+    assert_eq!(table.ready(&QueueName::DEFAULT), 0, "the queue was never used");
 
     table.push(NOW, jobs(3)).unwrap();
-    assert_eq!(table.ready(&QueueName::DEFAULT), 3, "at once, and not only when time moves on");
+    assert_eq!(table.ready(&QueueName::DEFAULT), 3, "immediately, without an advance of time");
     table.push(NOW, jobs(1).into_iter().map(|job| job.delay(Duration::from_secs(1))).collect()).unwrap();
     assert_eq!(table.ready(&QueueName::DEFAULT), 3);
     table.claim(NOW, &Demand::new("default", 1));
