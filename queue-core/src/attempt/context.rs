@@ -255,6 +255,20 @@ impl JobContext {
     }
 
     /// Returns the token that fires when the job must stop: at shutdown, when it is cancelled, or when its lease is lost.
+    ///
+    /// ```
+    /// # use queue_core::{background_job, JobContext, JobError};
+    /// #[background_job]
+    /// async fn import(#[inject] context: &JobContext, rows: u32) -> Result<(), JobError> {
+    ///     for _row in 0..rows {
+    ///         if context.token().is_cancelled() {
+    ///             return Err(JobError::transient("interrupted")); // this attempt is not counted
+    ///         }
+    ///         // … import the row
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.0.interrupt.token()

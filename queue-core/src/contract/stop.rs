@@ -10,6 +10,20 @@ use tokio_util::sync::CancellationToken;
 /// Asks its listeners to stop. It fires once.
 ///
 /// A claimer passes it to its backend in [`Demand::stop`](crate::Demand::stop). Cheap to clone; all clones are the same signal.
+///
+/// ```
+/// use queue_core::StopSignal;
+///
+/// let signal = StopSignal::new();
+/// let fired = signal.fired();
+///
+/// signal.fire();
+///
+/// # queue_testkit::block_on(async {
+/// fired.await;
+/// # });
+/// assert!(signal.has_fired());
+/// ```
 #[derive(Clone, Default)]
 pub struct StopSignal(Arc<State>);
 

@@ -47,6 +47,14 @@ impl ServicesBuilder {
     }
 
     /// Registers a factory of the only `T` of the process. It is called at the first use, and again at later uses if it failed.
+    ///
+    /// ```
+    /// # use queue_core::Services;
+    /// # struct Pool;
+    /// # impl Pool { async fn connect() -> std::io::Result<Self> { Ok(Self) } }
+    /// let services = Services::builder().singleton_with(async || Pool::connect().await).build()?;
+    /// # Ok::<(), queue_core::BuildError>(())
+    /// ```
     pub fn singleton_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<P>,

@@ -16,6 +16,29 @@ impl NewJob {
     /// Creates a job from a closure, which gets a [`CallScope`] and runs once: it has one attempt, and is discarded if it fails.
     ///
     /// Only an in-memory queue accepts it. A queue that stores bytes returns `Unsupported`.
+    ///
+    /// ```
+    /// use queue_core::{CallScope, JobError, NewJob, QueueExt as _, jobs};
+    /// use queue_testkit::TestKit;
+    ///
+    /// struct Pool;
+    ///
+    /// # type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    /// # fn main() -> TestResult {
+    /// # queue_testkit::block_on(async {
+    /// let kit = TestKit::new(jobs![]).singleton(Pool).build()?;
+    /// kit.queue()
+    ///     .enqueue(NewJob::call(async |scope: CallScope| {
+    ///         let _pool = scope.service::<Pool>().await?;
+    ///         Ok::<(), JobError>(())
+    ///     }))
+    ///     .await?;
+    ///
+    /// kit.run_until_idle().await?.expect_success();
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn call<F, Fut>(call: F) -> Self
     where
         F: FnOnce(CallScope) -> Fut + Send + 'static,
