@@ -242,7 +242,7 @@ impl ServicesBuilder {
         self
     }
 
-    /// Checks the graph and creates the services.
+    /// Checks the graph and returns the services.
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ impl Scope {
         self.shut()
     }
 
-    /// Takes the services out of an abandoned scope, to be disposed later.
+    /// Takes the created services out of a scope that is no longer used. The caller disposes them later.
     pub(super) fn take_made(&self) -> Vec<(ServiceKey, Instance)> {
         std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner))
     }
