@@ -260,7 +260,7 @@ async fn a_recorder_that_times_out_reports_the_events() -> TestResult {
 
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(
-        text.contains("2 ended attempts of `send_welcome` (1 of 2 came)") && text.contains("Ended"),
+        text.contains("2 ended attempts of `send_welcome` (1 of 2 recorded)") && text.contains("Ended"),
         "{text}"
     );
     Ok(())
