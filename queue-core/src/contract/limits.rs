@@ -89,7 +89,7 @@ impl Limits {
         check_name("name", job.name.as_str())?;
         check_name("queue", job.queue.as_str())?;
         if job.max_attempts == 0 {
-            return Err("`max_attempts` must be at least 1".to_owned());
+            return Err("`max_attempts` is 0, and must be at least 1".to_owned());
         }
         if let Some(refusal) = job.body.refusal() {
             return Err(refusal);
