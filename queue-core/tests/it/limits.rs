@@ -17,7 +17,7 @@ fn each_breach_names_the_index_the_field_and_the_size() {
         (NewJob::new(long.as_str(), Body::stored("1")), "`name` has 129 characters, the limit is 128"),
         (job().queue("a b"), "`queue` has ' ' in it; allowed are `A-Z a-z 0-9 _ . : -`"),
         (job().queue("größe"), "`queue` has 'ö' in it"),
-        (job().max_attempts(0), "`max_attempts` must be at least 1"),
+        (job().max_attempts(0), "`max_attempts` is 0, and must be at least 1"),
         (
             NewJob::new("job", Body::stored("1".repeat(1_048_577))),
             "`payload` has 1048577 bytes, the limit is 1048576",
