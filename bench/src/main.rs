@@ -51,7 +51,7 @@ enum Command {
     Soak(soak::Setup),
     /// Measures one suite after the other.
     All(Setup),
-    /// Makes one measurement in this process and prints it as JSON; each round calls it.
+    /// Runs one measurement in this process and prints it as JSON; each round calls it.
     #[command(hide = true)]
     Measure {
         /// The case, as JSON.

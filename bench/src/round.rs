@@ -14,7 +14,7 @@ use crate::resume::Resume;
 use crate::server::Server;
 use crate::suite::Suite;
 
-/// Makes all selected measurements; the results of the first round are discarded.
+/// Runs all selected measurements; the results of the first round are discarded.
 pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     let workloads: Vec<_> = setup.workloads(suite).map(|workload| setup.cases(suite, workload)).collect();
     let systems: BTreeSet<_> = workloads.iter().flatten().map(|case| case.system).collect();

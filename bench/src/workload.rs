@@ -134,7 +134,7 @@ impl Workload {
     }
 }
 
-/// Makes one measurement in this process.
+/// Runs one measurement in this process.
 pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
     harness::runtime(case.load)?.block_on(async move {
         match (case.suite, case.system) {

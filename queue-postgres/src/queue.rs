@@ -310,6 +310,8 @@ fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
 }
 
 /// Fails for a transition that this backend is too old for.
+///
+/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
 fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
     for settlement in settlements {
         match &settlement.transition {

@@ -170,7 +170,9 @@ impl Queue for SqliteQueue {
     }
 }
 
-/// Fails as `Unsupported` if a transition is newer than this version of the backend.
+/// Fails for a transition that this backend is too old for.
+///
+/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
 fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
     for settlement in settlements {
         match &settlement.transition {

@@ -46,7 +46,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Lets the lease of a job's only attempt expire, and checks the line that logs the discard.
+/// Waits until the lease of a job's only attempt has expired, and checks the line that logs the discard.
 async fn is_logged(queue: impl Admin) -> TestResult {
     LazyLock::force(&INSTALLED);
     let id = queue.enqueue(kills_its_worker::new()).await?.id();

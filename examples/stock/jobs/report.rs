@@ -11,7 +11,7 @@ use crate::transaction::Tx;
 
 /// Writes the report, unless a report that covers this revision of the catalogue was written since.
 ///
-/// So many new products cause few reports, and the last report includes the last product. The transaction is held
+/// A flood of new products causes few reports, and the last report includes the last product. The transaction is held
 /// while the files are written, so reports are written one after another; a second run finds its report written.
 #[background_job(name = "stock.report", queue = "reports", timeout = "1m")]
 pub async fn report_stock(

@@ -113,7 +113,7 @@ impl Bookmarks {
         queues.chain(self.time.whole_at).min()
     }
 
-    /// Makes the next scan a full one.
+    /// Forces the next scan to be a full one.
     pub(super) fn forget(&mut self) {
         self.queues.values_mut().for_each(|bookmark| bookmark.whole_at = None);
         self.time.whole_at = None;
