@@ -3,12 +3,15 @@
 pub(crate) mod blocking;
 pub(crate) mod context;
 pub(crate) mod decide;
+pub(crate) mod environment;
 #[cfg(feature = "explore")]
 pub mod explore;
+pub(crate) mod handle;
 pub(crate) mod interrupt;
 pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod panic;
 pub(crate) mod retry;
 pub(crate) mod runtime;
+mod waits;
 pub(crate) mod worker;

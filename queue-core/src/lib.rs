@@ -83,6 +83,7 @@ pub mod admin {
 /// Helpers for backends, hosted loops and test tools. A program that only has jobs does not need them.
 pub mod backend {
     pub use crate::attempt::decide::decide;
+    pub use crate::attempt::handle::Attempt;
     pub use crate::attempt::retry::{doubled, jittered};
     pub use crate::contract::encoded::{Encoded, encode, encode_followups};
     pub use crate::contract::error::{error_chain, panic_message};
@@ -93,7 +94,8 @@ pub mod backend {
 #[cfg(feature = "explore")]
 pub use attempt::explore;
 
-pub use attempt::context::{Environment, JobContext};
+pub use attempt::context::JobContext;
+pub use attempt::environment::Environment;
 pub use attempt::interrupt::{Interrupt, InterruptReason};
 pub use attempt::observe::{Event, JobFacts, Observer};
 pub use attempt::outcome::{Failure, FailureCause, IntoOutcome, JobError, Outcome, OutcomeKind, RetryAdvice};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use queue_core::backend::encode_followups;
+use queue_core::backend::{Attempt, encode_followups};
 use queue_core::services::Factory;
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;
@@ -95,7 +95,7 @@ impl PostgresUnitOfWork {
         match complete(&queue, &context, &mut tx).await {
             Ok(()) => {
                 tx.commit().await?;
-                context.note_completed();
+                Attempt::of(&context).note_completed();
                 queue.server().wake();
                 Ok(())
             }
@@ -114,7 +114,7 @@ async fn complete(
     tx: &mut UnitConnection,
 ) -> Result<(), QueueError> {
     let server = queue.server();
-    let mut settlements = vec![context.completion()];
+    let mut settlements = vec![Attempt::of(context).completion()];
     let followups = encode_followups(&mut settlements, queue.limits())?;
     let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
     check_storable(&jobs)?;

@@ -7,7 +7,7 @@ use queue_core::{BoxError, JobContext, OutcomeKind, QueueError, Settled};
 use rusqlite::Connection;
 
 use crate::queue::SqliteQueue;
-use queue_core::backend::encode_followups;
+use queue_core::backend::{Attempt, encode_followups};
 
 /// Collects the writes of a job, and commits them together with its completion and its followups, or not at all.
 ///
@@ -95,7 +95,8 @@ impl SqliteUnitOfWork {
             return Ok(());
         }
         let Self { queue, context, writes } = self;
-        let mut settlements = [context.completion()];
+        let attempt = Attempt::of(&context);
+        let mut settlements = [attempt.completion()];
         let followups = encode_followups(&mut settlements, queue.limits())?;
         let [settlement] = settlements;
         let complete = queue.writer().call_exclusive(move |table| {
@@ -107,7 +108,7 @@ impl SqliteUnitOfWork {
         });
         match complete.await? {
             Settled::Applied => {
-                context.note_completed();
+                attempt.note_completed();
                 Ok(())
             }
             _ => Err(QueueError::conflict(

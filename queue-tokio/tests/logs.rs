@@ -8,6 +8,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use queue_core::backend::Attempt;
 use queue_core::{Event, JobContext, JobError, Queue as _, QueueExt as _, Services, background_job, jobs};
 use queue_testkit::{Fault, Faulty, Operation, Recorder, TestKit};
 use queue_tokio::{Host, MemoryQueue, QueueService, TokioClock};
@@ -260,12 +261,12 @@ async fn a_completion_by_a_unit_of_work_is_not_logged_as_a_lost_lease() -> TestR
                 let (queue, context) = (settles.clone(), unit.0);
                 let is_after = is_after.fetch_xor(true, std::sync::atomic::Ordering::SeqCst);
                 async move {
-                    queue.settle(vec![context.completion()]).await?;
+                    queue.settle(vec![Attempt::of(&context).completion()]).await?;
                     if is_after {
-                        context.note_completed();
+                        Attempt::of(&context).note_completed();
                     }
                     context.sleep(std::time::Duration::from_secs(15)).await; // virtual
-                    context.note_completed();
+                    Attempt::of(&context).note_completed();
                     Ok::<(), queue_core::QueueError>(())
                 }
             },

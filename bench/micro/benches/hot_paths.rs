@@ -4,7 +4,8 @@ use divan::{AllocProfiler, Bencher};
 use futures_executor::block_on;
 use micro::{delivered, runner, stored, welcome, welcome_by_repo, welcome_in_context};
 use queue_core::{
-    AttemptRunner, Body, Delivery, Demand, NewJob, Queue as _, QueueExt as _, Settlement, Transition,
+    AttemptRunner, Body, Delivery, Demand, NewJob, Queue as _, QueueExt as _, Settlement, Timestamp,
+    Transition,
 };
 use queue_tokio::MemoryQueue;
 
@@ -59,11 +60,11 @@ fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
 
 /// Runs an attempt of the job repeatedly.
 fn attempt(bencher: Bencher<'_, '_>, runner: &AttemptRunner, delivery: &Delivery) {
-    // The loop recycles its contexts.
-    let mut context = runner.context(delivery.clone());
+    // The loop recycles its attempts.
+    let mut attempt = runner.attempt(delivery.clone());
     bencher.bench_local(|| {
-        runner.context_in(&mut context, delivery.clone());
-        block_on(runner.run(&context))
+        runner.attempt_in(&mut attempt, delivery.clone(), Timestamp::default());
+        block_on(runner.run(&attempt))
     });
 }
 

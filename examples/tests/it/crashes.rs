@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use lettre::Message;
+use queue_core::backend::Attempt;
 use queue_core::{
     BoxError, Job, JobContext, JobId, OutcomeKind, Queue as _, QueueExt as _, Settled, background_job, jobs,
 };
@@ -82,10 +83,10 @@ impl Sale {
 
     async fn end(self, outcome: OutcomeKind) -> Result<(), BoxError> {
         if outcome.is_success()
-            && self.queue.settle(vec![self.context.completion()]).await? == [Settled::Applied]
+            && self.queue.settle(vec![Attempt::of(&self.context).completion()]).await? == [Settled::Applied]
         {
             self.till.charges().extend(std::iter::repeat_n(None, self.charges));
-            self.context.note_completed();
+            Attempt::of(&self.context).note_completed();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 
-use crate::attempt::context::Environment;
+use crate::attempt::environment::Environment;
 use crate::attempt::outcome::Outcome;
 use crate::attempt::panic::caught_call;
 

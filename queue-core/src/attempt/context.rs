@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::interrupt::Interrupt;
-use crate::attempt::observe::{Event, JobFacts, Observer};
-use crate::attempt::runtime::Blocking;
+use crate::attempt::environment::Environment;
+use crate::attempt::interrupt::{Interrupt, InterruptReason};
+use crate::attempt::observe::{Event, JobFacts};
+use crate::attempt::waits::Waits;
 use crate::contract::body::Body;
-use crate::contract::clock::{Clock, Timestamp};
+use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::job::{IntoJob, Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::{Delivery, Queue};
-use crate::contract::settlement::{Settlement, Transition};
 
 /// The context of an attempt. A job takes it with `#[inject] context: &JobContext`.
 ///
@@ -39,37 +39,33 @@ use crate::contract::settlement::{Settlement, Transition};
 /// }
 /// ```
 #[derive(Clone)]
-pub struct JobContext(Arc<Shared>);
+pub struct JobContext(pub(super) Arc<Shared>);
 
-struct Shared {
-    delivery: Delivery,
+/// The state of one attempt.
+pub(super) struct Shared {
+    pub(super) delivery: Delivery,
+    /// When the worker received the job, by the worker's clock.
+    pub(super) received_at: Timestamp,
     /// In microseconds; [`NOT_YET`] until the attempt begins.
-    started_at: AtomicI64,
-    interrupt: Interrupt,
+    pub(super) started_at: AtomicI64,
+    pub(super) interrupt: Interrupt,
     followups: Mutex<Vec<NewJob>>,
-    is_completing: AtomicBool,
-    is_completed: AtomicBool,
-    waits: Mutex<Waits>,
+    /// Whether a unit of work has asked for the completion, in order to record it.
+    pub(super) is_completing: AtomicBool,
+    /// Whether a unit of work has recorded the completion.
+    pub(super) is_completed: AtomicBool,
+    waits: Waits,
     /// Whether its services are being disposed.
     is_closing: AtomicBool,
-    home: Arc<Home>,
-}
-
-/// The time for which the attempt has waited for resources.
-#[derive(Default)]
-struct Waits {
-    /// The number of current waits, and the start of the first of them.
-    open: usize,
-    since: Timestamp,
-    /// The total time of finished waits.
-    over: Duration,
+    pub(super) home: Arc<Home>,
 }
 
 /// Stands for an attempt that has not begun. No attempt begins at this instant.
-const NOT_YET: i64 = i64::MIN;
+pub(super) const NOT_YET: i64 = i64::MIN;
 
 impl Shared {
-    fn clear(&mut self) {
+    /// Drops payload, meta, followups and tokens.
+    pub(super) fn clear(&mut self) {
         self.delivery.body = Body::NULL;
         self.delivery.meta = Meta::new();
         self.started_at = AtomicI64::new(NOT_YET);
@@ -77,7 +73,7 @@ impl Shared {
         self.followups = Mutex::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
-        self.waits = Mutex::default();
+        self.waits = Waits::default();
         self.is_closing = AtomicBool::new(false);
     }
 }
@@ -90,71 +86,21 @@ pub(crate) struct Home {
     pub(crate) is_layered: bool,
 }
 
-/// The outside world of an attempt: the clock, the blocking threads and the observer.
-#[derive(Clone)]
-pub struct Environment {
-    /// The clock by which attempts are bounded.
-    pub clock: Arc<dyn Clock>,
-    /// The threads for blocking jobs.
-    pub blocking: Arc<dyn Blocking>,
-    /// The observer of events, if there is one.
-    pub observer: Option<Arc<dyn Observer>>,
-}
-
-impl Environment {
-    /// Passes an event to the observer. Without an observer, the event is not created.
-    ///
-    /// If the observer panics, the panic is caught and logged, and nothing else is affected.
-    pub fn observe(&self, event: impl FnOnce() -> Event) {
-        if let Some(observer) = &self.observer {
-            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.observe(&event())));
-            if told.is_err() {
-                tracing::error!("an observer panicked");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment").finish_non_exhaustive()
-    }
-}
-
 impl JobContext {
     /// Creates the context of an attempt at this delivery.
-    pub(crate) fn new(delivery: Delivery, home: Arc<Home>) -> Self {
+    pub(super) fn new(delivery: Delivery, received_at: Timestamp, home: Arc<Home>) -> Self {
         Self(Arc::new(Shared {
             delivery,
+            received_at,
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
             followups: Mutex::new(Vec::new()),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
-            waits: Mutex::default(),
+            waits: Waits::default(),
             is_closing: AtomicBool::new(false),
             home,
         }))
-    }
-
-    /// Turns this context into that of another attempt. Reuses its allocation, unless a clone of it is alive.
-    pub(crate) fn reuse(&mut self, delivery: Delivery, home: &Arc<Home>) {
-        match Arc::get_mut(&mut self.0) {
-            Some(shared) if Arc::ptr_eq(&shared.home, home) => {
-                shared.clear();
-                shared.delivery = delivery;
-            }
-            _ => *self = Self::new(delivery, home.clone()),
-        }
-    }
-
-    /// Drops payload, meta, followups and tokens of a finished attempt, so that the allocation can be reused.
-    ///
-    /// After that, the context can be [reused](crate::AttemptRunner::context_in); until then it still has the old job's names,
-    /// identity and lease. Returns `false`, and drops nothing, if a clone is alive.
-    pub fn clear(&mut self) -> bool {
-        let shared = Arc::get_mut(&mut self.0);
-        shared.map(Shared::clear).is_some()
     }
 
     /// Returns the delivery.
@@ -217,29 +163,12 @@ impl JobContext {
     /// Returns when this attempt began, by the worker's clock. Before it begins, returns when the worker received the job.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
-        self.begun_at().unwrap_or_else(|| self.received_at())
+        self.begun_at().unwrap_or(self.0.received_at)
     }
 
-    /// Notes that the attempt begins now, unless it has begun already. Returns when it began.
-    ///
-    /// [`AttemptRunner::run`](crate::AttemptRunner::run) calls this. A caller that needs the time earlier calls it first.
-    pub fn start(&self) -> Timestamp {
-        if let Some(begun) = self.begun_at() {
-            return begun;
-        }
-        let now = self.now();
-        self.0.started_at.store(now.as_micros(), Ordering::Relaxed);
-        now
-    }
-
-    fn begun_at(&self) -> Option<Timestamp> {
+    pub(super) fn begun_at(&self) -> Option<Timestamp> {
         let at = self.0.started_at.load(Ordering::Relaxed);
         (at != NOT_YET).then(|| Timestamp::from_micros(at))
-    }
-
-    /// Returns when the worker received the job, by the worker's clock.
-    fn received_at(&self) -> Timestamp {
-        self.0.delivery.received_at.or(self.begun_at()).unwrap_or_else(|| self.now())
     }
 
     /// Returns the current instant, by the worker's clock.
@@ -274,6 +203,14 @@ impl JobContext {
         self.0.interrupt.token()
     }
 
+    /// Returns why the job must stop, once the [`token`](Self::token) has fired for a shutdown, a cancellation or a lost lease.
+    ///
+    /// At the attempt's own timeout the token fires without a reason.
+    #[must_use]
+    pub fn interrupt_reason(&self) -> Option<&InterruptReason> {
+        self.0.interrupt.reason()
+    }
+
     /// Waits by the clock that bounds this attempt, so that a test under virtual time does not really wait.
     ///
     /// With `Duration::ZERO`, it returns immediately. With `Duration::MAX`, it ends with the attempt: at its timeout, or when the
@@ -295,17 +232,13 @@ impl JobContext {
     ///
     /// The same as that of `future`. The timeout resumes when the wait ends, also when the future is dropped.
     pub async fn waiting<T>(&self, future: impl Future<Output = T>) -> T {
-        let _wait = Wait::begin(self);
+        let _wait = self.0.waits.begin(self.environment());
         future.await
     }
 
     /// Returns how long the attempt has waited so far, and whether it is waiting now.
     pub(crate) fn waited(&self) -> (Duration, bool) {
-        let waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        match waits.open {
-            0 => (waits.over, false),
-            _ => (waits.over.saturating_add(self.now().since(waits.since)), true),
-        }
+        self.0.waits.total(self.now())
     }
 
     /// Adds a followup: a job that is stored in the same atomic step as this job's completion, and is not stored if this job
@@ -327,20 +260,6 @@ impl JobContext {
         });
     }
 
-    /// Returns the settlement with which this attempt is recorded if it succeeds, including its followups. For a unit of work
-    /// that commits the job's effects and its completion together, and then calls [`note_completed`](Self::note_completed).
-    #[must_use]
-    pub fn completion(&self) -> Settlement {
-        self.0.is_completing.store(true, Ordering::SeqCst);
-        let (lease, followups) = (self.0.delivery.lease.clone(), self.followups());
-        Settlement { lease, transition: Transition::Complete, followups }
-    }
-
-    /// Notes that a unit of work has recorded the [`completion`](Self::completion). The job then stays completed in any case.
-    pub fn note_completed(&self) {
-        self.0.is_completed.store(true, Ordering::SeqCst);
-    }
-
     /// Notes whether the services of the attempt are being disposed.
     pub(crate) fn note_closing(&self, is_closing: bool) {
         self.0.is_closing.store(is_closing, Ordering::SeqCst);
@@ -348,18 +267,6 @@ impl JobContext {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.0.is_closing.load(Ordering::SeqCst)
-    }
-
-    /// Returns whether a unit of work has called [`completion`](Self::completion), in order to record it.
-    #[must_use]
-    pub fn is_completing(&self) -> bool {
-        self.0.is_completing.load(Ordering::SeqCst)
-    }
-
-    /// Returns whether a unit of work has recorded the [`completion`](Self::completion).
-    #[must_use]
-    pub fn is_completed(&self) -> bool {
-        self.0.is_completed.load(Ordering::SeqCst)
     }
 
     /// Returns an estimate of the current instant by the backend's clock: the backend's time at the claim, plus the time since
@@ -370,7 +277,7 @@ impl JobContext {
             return now;
         }
         let claimed_at = lease.expires_at.saturating_sub(lease.length);
-        claimed_at.saturating_add(now.since(self.received_at()))
+        claimed_at.saturating_add(now.since(self.0.received_at))
     }
 
     /// Returns the followups. Each has an identity that is the same at every call.
@@ -382,12 +289,6 @@ impl JobContext {
         followups
     }
 
-    /// Returns the attempt's interrupt.
-    #[must_use]
-    pub fn interrupt(&self) -> &Interrupt {
-        &self.0.interrupt
-    }
-
     /// Returns the facts about the attempt that events carry.
     pub(crate) fn facts(&self) -> JobFacts {
         JobFacts::from(&self.0.delivery)
@@ -397,34 +298,12 @@ impl JobContext {
         &self.0.home
     }
 
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.0.interrupt
+    }
+
     pub(crate) fn environment(&self) -> &Environment {
         &self.0.home.environment
-    }
-}
-
-/// A wait for a resource. It ends when this is dropped.
-struct Wait<'a>(&'a JobContext);
-
-impl<'a> Wait<'a> {
-    fn begin(context: &'a JobContext) -> Self {
-        let now = context.now();
-        let mut waits = context.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits.open == 0 {
-            waits.since = now;
-        }
-        waits.open += 1;
-        Self(context)
-    }
-}
-
-impl Drop for Wait<'_> {
-    fn drop(&mut self) {
-        let now = self.0.now();
-        let mut waits = self.0.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.open = waits.open.saturating_sub(1);
-        if waits.open == 0 {
-            waits.over = waits.over.saturating_add(now.since(waits.since));
-        }
     }
 }
 

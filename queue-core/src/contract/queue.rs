@@ -269,8 +269,6 @@ pub struct Delivery {
     pub pushed_at: Timestamp,
     /// When it became ready.
     pub run_at: Timestamp,
-    /// When the worker received it, by the worker's clock. Set by workers that buffer deliveries.
-    pub received_at: Option<Timestamp>,
 }
 
 impl Delivery {
@@ -288,7 +286,6 @@ impl Delivery {
             priority: record.priority,
             pushed_at: record.pushed_at,
             run_at: record.run_at,
-            received_at: None,
         }
     }
 

@@ -13,14 +13,17 @@ use super::base_worker::BaseWorker;
 use super::bounds::bounded;
 use super::registry::Jobs;
 use super::report::report;
-use crate::attempt::context::{Environment, Home, JobContext};
+use crate::attempt::context::{Home, JobContext};
 use crate::attempt::decide::decide;
+use crate::attempt::environment::Environment;
+use crate::attempt::handle::Attempt;
 use crate::attempt::interrupt::{Interrupt, InterruptReason};
 use crate::attempt::observe::Event;
 use crate::attempt::outcome::{Outcome, RetryAdvice};
 use crate::attempt::panic::caught;
 use crate::attempt::retry::RetryPolicy;
 use crate::attempt::worker::{Layer, Worker};
+use crate::contract::clock::Timestamp;
 use crate::contract::queue::{Delivery, Queue};
 use crate::contract::settlement::{Settlement, Transition};
 use crate::services::Services;
@@ -53,34 +56,37 @@ impl AttemptRunner {
         Self { home: Arc::new(Home { queue, environment, is_layered }), base, layered }
     }
 
-    /// Creates the context of an attempt at this delivery, to be passed to [`run`](Self::run). Its interrupt works already.
+    /// Creates an attempt at a delivery that the worker receives now, to be passed to [`run`](Self::run). Its interrupt works
+    /// already.
     #[must_use]
-    pub fn context(&self, delivery: Delivery) -> JobContext {
-        JobContext::new(delivery, self.home.clone())
+    pub fn attempt(&self, delivery: Delivery) -> Attempt {
+        Attempt::new(delivery, self.home.environment.clock.now(), &self.home)
     }
 
-    /// Creates the context of an attempt in place of a finished one. Reuses its allocation, unless a clone of it is alive.
-    pub fn context_in(&self, spent: &mut JobContext, delivery: Delivery) {
-        spent.reuse(delivery, &self.home);
+    /// Creates an attempt in place of a finished one, at a delivery that the worker received at `received_at`, by the worker's
+    /// clock. Reuses its allocation, unless a clone of it is alive.
+    pub fn attempt_in(&self, spent: &mut Attempt, delivery: Delivery, received_at: Timestamp) {
+        spent.reuse(delivery, received_at, &self.home);
     }
 
     /// Runs one attempt and returns the settlement to record, or the settlement that is recorded already.
     ///
-    /// Only a completion has followups. A context is for one attempt, and MUST be created by this runner.
+    /// Only a completion has followups. An attempt runs once, and MUST be created by this runner.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, services are not disposed, as after a crash. To stop an attempt, use the interrupt of its
-    /// context.
-    pub async fn run(&self, context: &JobContext) -> AttemptResult {
-        context.start();
+    /// If the future is dropped, services are not disposed, as after a crash. To stop an attempt, use its
+    /// interrupt.
+    pub async fn run(&self, attempt: &Attempt) -> AttemptResult {
+        attempt.start();
+        let context = attempt.context();
         let (delivery, environment) = (context.delivery(), context.environment());
         environment.observe(|| Event::Started(context.facts()));
 
         let work = caught(self.work(context)).instrument(span(delivery));
         // Middleware may have returned a long text of its own.
         let outcome = work.await.cut_text();
-        let outcome = completed_or(interrupted_or(outcome, context.interrupt()), context);
+        let outcome = completed_or(interrupted_or(outcome, attempt.interrupt()), attempt);
 
         environment.observe(|| Event::Ended {
             job: context.facts(),
@@ -91,7 +97,7 @@ impl AttemptRunner {
         let transition = self.decide(&outcome, context);
         report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
-        AttemptResult { settlement, is_recorded: context.is_completed() }
+        AttemptResult { settlement, is_recorded: attempt.is_completed() }
     }
 
     /// Runs the job. Without middleware, calls the base worker directly, which saves a box.
@@ -156,9 +162,9 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
 }
 
 /// Returns a success if a unit of work has recorded the completion; later failures don't change it.
-fn completed_or(outcome: Outcome, context: &JobContext) -> Outcome {
-    if context.is_completed() && !outcome.kind().is_success() {
-        tracing::warn!(job.name = %context.name(), ?outcome, "job failed after its completion was committed; it stays completed");
+fn completed_or(outcome: Outcome, attempt: &Attempt) -> Outcome {
+    if attempt.is_completed() && !outcome.kind().is_success() {
+        tracing::warn!(job.name = %attempt.delivery().name, ?outcome, "job failed after its completion was committed; it stays completed");
         return Outcome::Success;
     }
     outcome

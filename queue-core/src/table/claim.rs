@@ -64,7 +64,6 @@ impl JobTable {
             priority: entry.priority,
             pushed_at: entry.pushed_at,
             run_at: entry.run_at,
-            received_at: None,
         };
         self.place(slot, State::Executing);
         Some(delivery)

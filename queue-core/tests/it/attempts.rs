@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use queue_core::backend::Attempt;
 use queue_core::services::Services;
 use queue_core::{
     Body, CancellationToken, Event, Failure, FailureCause, JobContext, JobError, Limits, NewJob, Outcome,
@@ -231,7 +232,7 @@ async fn ask_to_stop(
     #[inject] token: CancellationToken,
     #[inject] context: JobContext,
 ) -> Result<(), JobError> {
-    context.interrupt().request(queue_core::InterruptReason::Shutdown);
+    Attempt::of(&context).interrupt().request(queue_core::InterruptReason::Shutdown);
     assert!(token.is_cancelled(), "the injected token is the attempt's");
     Err("stopped half-way".into())
 }
@@ -254,7 +255,7 @@ fn a_failure_after_a_shutdown_request_is_not_counted() -> TestResult {
 
 #[background_job]
 async fn commit_and_fail(#[inject] context: &JobContext) -> Result<(), JobError> {
-    context.note_completed();
+    Attempt::of(context).note_completed();
     Err("the line was cut behind the commit".into())
 }
 

@@ -30,17 +30,18 @@ fn delivery(number: u128, job: NewJob) -> Delivery {
 fn a_reused_context_is_like_a_new_one() {
     queue_testkit::block_on(async {
         let runner = runner();
-        let mut context = runner.context(delivery(1, next::new(1).into()));
-        let first = runner.run(&context).await;
+        let mut attempt = runner.attempt(delivery(1, next::new(1).into()));
+        let first = runner.run(&attempt).await;
         assert_eq!(first.settlement.followups.len(), 1);
-        context.note_completed();
-        context.interrupt().force(InterruptReason::LeaseLost);
+        attempt.note_completed();
+        attempt.interrupt().force(InterruptReason::LeaseLost);
 
-        runner.context_in(&mut context, delivery(2, next::new(7).into()));
+        runner.attempt_in(&mut attempt, delivery(2, next::new(7).into()), Timestamp::default());
 
+        let context = attempt.context();
         assert_eq!(context.id(), JobId::from_u128(2));
-        assert!(context.interrupt().reason().is_none() && !context.token().is_cancelled());
-        let second = runner.run(&context).await;
+        assert!(context.interrupt_reason().is_none() && !context.token().is_cancelled());
+        let second = runner.run(&attempt).await;
         assert_eq!((second.settlement.transition, second.is_recorded), (Transition::Complete, false));
         let followups = second.settlement.followups;
         let places = followups.iter().map(|job| job.body.downcast_ref::<next>().map(|next| next.place));
@@ -51,13 +52,13 @@ fn a_reused_context_is_like_a_new_one() {
 #[test]
 fn a_context_with_a_clone_is_not_reused() {
     let runner = runner();
-    let mut context = runner.context(delivery(1, next::new(1).into()));
-    let kept = context.clone();
+    let mut attempt = runner.attempt(delivery(1, next::new(1).into()));
+    let kept = attempt.context().clone();
 
-    assert!(!context.clear(), "it was cleared although a clone is alive");
-    runner.context_in(&mut context, delivery(2, next::new(2).into()));
+    assert!(!attempt.clear(), "it was cleared although a clone is alive");
+    runner.attempt_in(&mut attempt, delivery(2, next::new(2).into()), Timestamp::default());
 
-    assert_eq!((kept.id(), context.id()), (JobId::from_u128(1), JobId::from_u128(2)));
+    assert_eq!((kept.id(), attempt.context().id()), (JobId::from_u128(1), JobId::from_u128(2)));
     assert_eq!(kept.delivery().body.downcast_ref::<next>(), Some(&next::new(1)));
 }
 
@@ -66,10 +67,10 @@ fn clearing_a_context_drops_its_payload() {
     let payload = Arc::new(());
     let inside = payload.clone();
     let job = NewJob::call(async move |_| drop(inside));
-    let mut context = runner().context(delivery(1, job));
+    let mut attempt = runner().attempt(delivery(1, job));
     assert_eq!(Arc::strong_count(&payload), 2);
 
-    assert!(context.clear());
+    assert!(attempt.clear());
 
     assert_eq!(Arc::strong_count(&payload), 1);
 }

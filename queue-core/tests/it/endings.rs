@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::backend::Attempt;
 use queue_core::{
-    AttemptRunner, Body, Clock as _, Delivery, Environment, Event, Fence, JobContext, JobError, JobId,
-    JobRecord, Lease, NewJob, Outcome, Queue as _, QueueExt as _, Services, State, Timestamp, Transition,
-    background_job, jobs,
+    AttemptRunner, Body, Delivery, Environment, Event, Fence, JobContext, JobError, JobId, JobRecord, Lease,
+    NewJob, Outcome, Queue as _, QueueExt as _, Services, State, Timestamp, Transition, background_job, jobs,
 };
 use queue_testkit::{ModelQueue, Recorder, TestKit};
 
@@ -36,7 +36,7 @@ fn a_job_that_ends_at_its_timeout_has_succeeded() -> TestResult {
 
 #[background_job]
 async fn fail_for_good(#[inject] context: &JobContext) -> Result<(), JobError> {
-    context.interrupt().request(queue_core::InterruptReason::Shutdown);
+    Attempt::of(context).interrupt().request(queue_core::InterruptReason::Shutdown);
     Err(JobError::permanent("no such order"))
 }
 
@@ -118,11 +118,11 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_queues_clock() -> TestResul
         let record = JobRecord::new(JobId::from_u128(1), job.name, job.body);
         let expires_at = claimed_at.saturating_add(second * 30);
         let lease = Lease::new(record.id, Fence(1), second * 30, expires_at);
-        let mut delivery = Delivery::new(record, lease);
-        delivery.received_at = Some(clock.now());
+        let delivery = Delivery::new(record, lease);
+        let attempt = runner.attempt(delivery);
         clock.advance(second * 5);
 
-        let attempted = runner.run(&runner.context(delivery)).await;
+        let attempted = runner.run(&attempt).await;
 
         let at = claimed_at.saturating_add(second * (5 + 3600));
         assert_eq!(attempted.settlement.transition, Transition::Retry { at, error: "it rained".into() });

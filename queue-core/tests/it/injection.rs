@@ -122,7 +122,7 @@ mod side_by_side {
             observer: None,
         };
         let runner = AttemptRunner::new(jobs![], services, Arc::new(model), &[], environment);
-        let [first, second] = [1, 2].map(|user| runner.context(delivery(user)));
+        let [first, second] = [1, 2].map(|user| runner.attempt(delivery(user)));
 
         let (one, other) = tokio::join!(runner.run(&first), runner.run(&second));
 

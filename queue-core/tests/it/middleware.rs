@@ -84,17 +84,17 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
                 &layers,
                 environment,
             );
-            let context = runner.context(queue.claim(&Demand::new("default", 1)).await?.remove(0));
+            let attempt = runner.attempt(queue.claim(&Demand::new("default", 1)).await?.remove(0));
             let begun = clock.now();
 
             let forced = async {
-                context.interrupt().force(InterruptReason::Shutdown);
+                attempt.interrupt().force(InterruptReason::Shutdown);
                 for _ in 0..20 {
                     tokio::task::yield_now().await;
                     clock.advance(SECOND / 10);
                 }
             };
-            let (attempted, ()) = tokio::join!(runner.run(&context), forced);
+            let (attempted, ()) = tokio::join!(runner.run(&attempt), forced);
 
             assert_eq!(attempted.settlement.transition, Transition::Release, "{stops:?}");
             assert!(clock.now().since(begun) <= SECOND * 2);

@@ -30,5 +30,5 @@ pub(crate) fn open(services: Services, job: impl Job) -> Scope {
     let lease = Lease::new(record.id, Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
     let runner =
         AttemptRunner::new(jobs![], services.clone(), Arc::new(ModelQueue::new()), &[], environment());
-    Scope::open(runner.context(Delivery::new(record, lease)), services)
+    Scope::open(runner.attempt(Delivery::new(record, lease)).context().clone(), services)
 }

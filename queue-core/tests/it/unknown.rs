@@ -27,7 +27,7 @@ async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
     let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
     let runner = AttemptRunner::new(jobs, Services::none(), Arc::new(queue.clone()), &[], environment);
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-    let attempted = runner.run(&runner.context(delivery)).await;
+    let attempted = runner.run(&runner.attempt(delivery)).await;
     queue.settle(vec![attempted.settlement]).await?;
     Ok(())
 }

@@ -46,8 +46,10 @@ impl Bank {
         let clock = Arc::new(VirtualClock::new());
         let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
         let queue = Arc::new(self.queue.clone());
-        let context =
-            AttemptRunner::new(jobs![], Services::none(), queue, &[], environment).context(delivery);
+        let context = AttemptRunner::new(jobs![], Services::none(), queue, &[], environment)
+            .attempt(delivery)
+            .context()
+            .clone();
         context.then(receipt());
         let scope = Scope::open(context, Services::none());
         let mut unit = self.queue.unit_of_work().make(&scope).await?;

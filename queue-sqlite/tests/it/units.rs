@@ -188,7 +188,7 @@ pub(crate) async fn unit(
         observer: None,
     };
     let runner = AttemptRunner::new(jobs![], Services::none(), Arc::new(queue.clone()), &[], environment);
-    let scope = Scope::open(runner.context(delivery.clone()), Services::none());
+    let scope = Scope::open(runner.attempt(delivery.clone()).context().clone(), Services::none());
     Ok(queue.unit_of_work().make(&scope).await?)
 }
 

@@ -62,13 +62,11 @@ pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(harness: 
         let pushed = harness.push(&*queue, vec![wait_a_minute::new().into()]).await;
         let claim = async { queue.claim(&Demand::new("default", 1)).await };
         let deliveries = harness.steps().ok("a claim", claim).await;
-        let Some(mut delivery) = deliveries.into_iter().next() else {
+        let Some(delivery) = deliveries.into_iter().next() else {
             panic!("a claim that waits returned no job")
         };
         expect_eq!([delivery.id()], *pushed, "the one job that is due, to a client whose clock is {clock:?}");
-        delivery.received_at = Some(environment.clock.now());
-
-        let attempted = runner.run(&runner.context(delivery.clone())).await;
+        let attempted = runner.run(&runner.attempt(delivery.clone())).await;
         let settled = harness.steps().ok("a settlement", queue.settle(vec![attempted.settlement])).await;
 
         expect_eq!(settled, [Settled::Applied], "a settlement by a client whose clock is {clock:?}");

@@ -97,7 +97,7 @@ impl Teller<'_> {
     /// Polls an attempt at most `polls` times and then drops it, as a crash does. Returns whether it was dropped before its end.
     async fn crashes_after(&self, polls: u32, delivery: &Delivery) -> bool {
         let attempt = async {
-            let attempted = self.runner.run(&self.runner.context(delivery.clone())).await;
+            let attempted = self.runner.run(&self.runner.attempt(delivery.clone())).await;
             if !attempted.is_recorded {
                 let settle = self.app.queue.settle(vec![attempted.settlement]);
                 self.harness.steps().ok("a settlement", settle).await;

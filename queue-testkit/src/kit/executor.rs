@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use queue_core::backend::Attempt;
 use queue_core::{
-    AttemptResult, Clock as _, Demand, Event, InterruptReason, JobContext, JobFacts, Lease, Observer,
-    Outcome, Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
+    AttemptResult, Clock as _, Demand, Event, InterruptReason, JobFacts, Lease, Observer, Outcome,
+    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::{KitError, TestKit};
@@ -26,12 +27,12 @@ const FLEET: usize = 4;
 /// A job that the executor holds. Its lease is renewed, as the hosted loop does.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) context: JobContext,
+    pub(super) attempt: Attempt,
 }
 
 impl Held {
     fn lease(&self) -> &Lease {
-        &self.context.delivery().lease
+        &self.attempt.delivery().lease
     }
 }
 
@@ -40,7 +41,7 @@ impl TestKit {
         self.claim_if_empty().await?;
         let next = self.progress().held.pop_front();
         match next {
-            Some(held) => self.attempt(held.context).await,
+            Some(held) => self.attempt(held.attempt).await,
             None => Ok(None),
         }
     }
@@ -58,8 +59,8 @@ impl TestKit {
             progress.random.shuffle(&mut deliveries);
         }
         progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
-        let contexts = deliveries.into_iter().map(|delivery| self.runner.context(delivery));
-        progress.held.extend(contexts.map(|context| Held { context }));
+        let attempts = deliveries.into_iter().map(|delivery| self.runner.attempt(delivery));
+        progress.held.extend(attempts.map(|attempt| Held { attempt }));
         Ok(())
     }
 
@@ -79,19 +80,19 @@ impl TestKit {
     }
 
     /// Runs an attempt and settles it. Returns `None` if the worker crashed in it.
-    async fn attempt(&self, context: JobContext) -> Result<Option<AttemptReport>, KitError> {
-        let delivery = context.delivery();
+    async fn attempt(&self, attempt: Attempt) -> Result<Option<AttemptReport>, KitError> {
+        let delivery = attempt.delivery();
         let (facts, body) = (JobFacts::from(delivery), delivery.body.clone());
         let started_at = self.now();
         // A job that was cancelled while it was held is not run, as in the hosted loop.
-        let (settlement, is_recorded, outcome) = match context.interrupt().reason() {
+        let (settlement, is_recorded, outcome) = match attempt.interrupt().reason() {
             Some(InterruptReason::Cancelled(reason)) => {
                 let transition = Transition::Cancel { reason: reason.clone() };
                 (Settlement::new(delivery.lease.clone(), transition), false, Outcome::Cancel(reason.clone()))
             }
             _ => {
                 let Some(AttemptResult { settlement, is_recorded, .. }) =
-                    self.run_unless_crash(&context).await
+                    self.run_unless_crash(&attempt).await
                 else {
                     self.crash();
                     return Ok(None);
@@ -119,11 +120,11 @@ impl TestKit {
     }
 
     /// Runs the attempt. Returns `None` if the worker crashes in it.
-    async fn run_unless_crash(&self, context: &JobContext) -> Option<AttemptResult> {
+    async fn run_unless_crash(&self, attempt: &Attempt) -> Option<AttemptResult> {
         let plan = self.progress().plan.clone();
         match plan {
-            Some(plan) => plan.attempt(context.name().clone(), self.perform(context)).await,
-            None => Some(self.perform(context).await),
+            Some(plan) => plan.attempt(attempt.delivery().name.clone(), self.perform(attempt)).await,
+            None => Some(self.perform(attempt).await),
         }
     }
 
@@ -137,18 +138,18 @@ impl TestKit {
     }
 
     /// Runs the attempt through the code that runs it in production.
-    async fn perform(&self, context: &JobContext) -> AttemptResult {
-        let every = context.delivery().lease.length / 3;
-        self.progress().running = Some(Held { context: context.clone() });
-        let mut attempt = pin!(self.runner.run(context));
+    async fn perform(&self, attempt: &Attempt) -> AttemptResult {
+        let every = attempt.delivery().lease.length / 3;
+        self.progress().running = Some(Held { attempt: attempt.clone() });
+        let mut running = pin!(self.runner.run(attempt));
         if !self.clock.is_tokio() {
             // The kit's own clock renews leases when it jumps past the time for that.
-            return attempt.await;
+            return running.await;
         }
         loop {
-            match select(attempt, self.clock.sleep(every)).await {
+            match select(running, self.clock.sleep(every)).await {
                 Either::Left((attempted, _)) => return attempted,
-                Either::Right(((), unfinished)) => attempt = unfinished,
+                Either::Right(((), unfinished)) => running = unfinished,
             }
             self.keep_leases();
         }
@@ -173,7 +174,7 @@ impl TestKit {
         let mut renewals = renewals.into_iter();
         progress.held.retain(|held| match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                held.context.interrupt().request(InterruptReason::Cancelled(reason));
+                held.attempt.interrupt().request(InterruptReason::Cancelled(reason));
                 true
             }
             Some(Renewal::Held { cancel: None, .. }) => true,
@@ -182,9 +183,9 @@ impl TestKit {
         let Some(running) = &progress.running else { return };
         match renewals.next() {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                running.context.interrupt().request(InterruptReason::Cancelled(reason));
+                running.attempt.interrupt().request(InterruptReason::Cancelled(reason));
             }
-            Some(Renewal::Lost) => running.context.interrupt().request(InterruptReason::LeaseLost),
+            Some(Renewal::Lost) => running.attempt.interrupt().request(InterruptReason::LeaseLost),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use queue_core::backend::Attempt;
 use queue_core::{
     BoxError, JobContext, JobError, NewJob, OutcomeKind, Queue as _, QueueExt as _, Settled, background_job,
     jobs,
@@ -55,9 +56,9 @@ impl Charges {
         if !outcome.is_success() {
             return Ok(());
         }
-        if self.queue.settle(vec![self.context.completion()]).await? == [Settled::Applied] {
+        if self.queue.settle(vec![Attempt::of(&self.context).completion()]).await? == [Settled::Applied] {
             self.bank.charges.fetch_add(self.count, Ordering::SeqCst);
-            self.context.note_completed();
+            Attempt::of(&self.context).note_completed();
         }
         Ok(())
     }

@@ -51,10 +51,7 @@ impl Hand {
         self.open.fetch_add(deliveries.len(), Ordering::SeqCst);
         // Contexts are made while nobody has to wait for the lock.
         let free = self.lock().take_free(deliveries.len());
-        let hold = |(mut delivery, free): (Delivery, Free)| {
-            delivery.received_at = Some(now);
-            free.hold(delivery, runner, now)
-        };
+        let hold = |(delivery, free): (Delivery, Free)| free.hold(delivery, runner, now);
         let taken: Vec<_> = deliveries.into_iter().zip(free).map(hold).collect();
         let mut slots = self.lock();
         for held in &taken {
@@ -170,7 +167,7 @@ impl Slots {
 impl Free {
     fn of(mut gone: Arc<Held>) -> Self {
         let place = gone.place;
-        let is_spent = Arc::get_mut(&mut gone).is_some_and(|held| held.context.clear());
+        let is_spent = Arc::get_mut(&mut gone).is_some_and(|held| held.attempt.clear());
         Self { place, spent: is_spent.then_some(gone) }
     }
 
@@ -178,10 +175,10 @@ impl Free {
         if let Some(mut spent) = self.spent
             && let Some(held) = Arc::get_mut(&mut spent)
         {
-            runner.context_in(&mut held.context, delivery);
+            runner.attempt_in(&mut held.attempt, delivery, now);
             held.begin(now);
             return spent;
         }
-        Arc::new(Held::new(runner.context(delivery), self.place, now))
+        Arc::new(Held::new(runner.attempt(delivery), self.place, now))
     }
 }

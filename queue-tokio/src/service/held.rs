@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
-use queue_core::{InterruptReason, JobContext, JobFacts, Lease, Timestamp};
+use queue_core::backend::Attempt;
+use queue_core::{InterruptReason, JobFacts, Lease, Timestamp};
 
 /// A job in hand, shared by its worker, the renewal and the settling.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) context: JobContext,
+    pub(super) attempt: Attempt,
     pub(super) place: Place,
     phase: AtomicU8,
     /// When its lease was last known to hold, in microseconds.
@@ -26,9 +27,9 @@ const RUNNING: u8 = 1;
 const ENDED: u8 = 2;
 
 impl Held {
-    pub(super) fn new(context: JobContext, place: Place, now: Timestamp) -> Self {
+    pub(super) fn new(attempt: Attempt, place: Place, now: Timestamp) -> Self {
         Self {
-            context,
+            attempt,
             place,
             phase: AtomicU8::new(WAITING),
             renewed_at: AtomicI64::new(now.as_micros()),
@@ -38,7 +39,7 @@ impl Held {
         }
     }
 
-    /// Notes that another job is held here from now on, whose delivery is in the context.
+    /// Notes that another job is held here from now on, whose delivery is in the attempt.
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.phase = AtomicU8::new(WAITING);
         self.renewed_at = AtomicI64::new(now.as_micros());
@@ -48,21 +49,21 @@ impl Held {
     }
 
     pub(super) fn lease(&self) -> &Lease {
-        &self.context.delivery().lease
+        &self.attempt.delivery().lease
     }
 
     pub(super) fn facts(&self) -> JobFacts {
-        self.context.delivery().into()
+        self.attempt.delivery().into()
     }
 
     /// Why its attempt was told to stop, if it was.
     pub(super) fn interrupted(&self) -> Option<&InterruptReason> {
-        self.context.interrupt().reason()
+        self.attempt.interrupt().reason()
     }
 
     /// Returns whether a missing lease may be due to a completion that is being committed; once for each attempt.
     pub(super) fn doubt_completion(&self) -> bool {
-        self.context.is_completing() && !self.is_doubtful.swap(true, Ordering::SeqCst)
+        self.attempt.is_completing() && !self.is_doubtful.swap(true, Ordering::SeqCst)
     }
 
     pub(super) fn repeat_settlement(&self) {
@@ -76,7 +77,7 @@ impl Held {
     /// Notes that its attempt begins, and tells when.
     pub(super) fn start(&self) -> Timestamp {
         self.phase.store(RUNNING, Ordering::SeqCst);
-        self.context.start()
+        self.attempt.start()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -107,7 +108,7 @@ impl Held {
 
     /// Asks the job to stop, and has it dropped after a grace.
     pub(super) fn interrupt(&self, reason: InterruptReason, now: Timestamp, grace: Duration) {
-        self.context.interrupt().request(reason);
+        self.attempt.interrupt().request(reason);
         self.force_at.fetch_min(now.saturating_add(grace).as_micros(), Ordering::SeqCst);
     }
 
@@ -118,7 +119,7 @@ impl Held {
         }
         self.force_at.store(i64::MAX, Ordering::SeqCst);
         if let Some(reason) = self.interrupted() {
-            self.context.interrupt().force(reason.clone());
+            self.attempt.interrupt().force(reason.clone());
         }
     }
 }

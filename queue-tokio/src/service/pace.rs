@@ -95,8 +95,8 @@ impl Shift {
         let now = self.runtime.now();
         for _ in 0..self.buffer.len() {
             let Some(held) = self.buffered() else { break };
-            let waited = held.context.delivery().received_at.map(|at| now.since(at));
-            if waited.is_some_and(|waited| waited < PATIENCE) {
+            let waited = now.since(held.attempt.received_at());
+            if waited < PATIENCE {
                 self.buffer.push(held);
             } else {
                 self.end(held, Transition::Release);

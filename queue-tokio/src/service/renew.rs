@@ -96,7 +96,7 @@ impl Shift {
                 Renewal::Lost if held.has_ended() || held.interrupted().is_some() => {}
                 // A unit of work is committing the completion, or has: the settlement says how that ended. Where the commit
                 // takes as long as from one renewal to the next, the lease counts as lost.
-                Renewal::Lost if held.context.is_completed() || held.doubt_completion() => {}
+                Renewal::Lost if held.attempt.is_completed() || held.doubt_completion() => {}
                 Renewal::Lost => {
                     events.push(Event::LeaseLost(held.facts()));
                     held.interrupt(InterruptReason::LeaseLost, now, self.settings.grace);
@@ -164,7 +164,7 @@ impl HogWatch {
 fn report(shift: &Shift, late: Duration) {
     let mut running: Vec<JobName> = Vec::new();
     shift.hand.each(|_, held| {
-        let name = held.context.name();
+        let name = held.attempt.context().name();
         if held.is_running() && !running.contains(name) {
             running.push(name.clone());
         }

@@ -174,7 +174,7 @@ impl Shift {
     }
 
     async fn attempt(&self, held: Arc<Held>) {
-        let attempted = self.runner.run(&held.context).await;
+        let attempted = self.runner.run(&held.attempt).await;
         self.hand.end(&held);
         let AttemptResult { settlement, is_recorded, .. } = attempted;
         self.ended.push(Ended { settlement, is_recorded, held });

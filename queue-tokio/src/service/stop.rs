@@ -60,9 +60,9 @@ impl Shift {
                     cut_short.push(format!("{name} ({id}, attempt {attempt})"));
                 }
             });
-            self.hand.each(|_, held| held.context.interrupt().request(InterruptReason::Shutdown));
+            self.hand.each(|_, held| held.attempt.interrupt().request(InterruptReason::Shutdown));
             if !self.is_quiet_within(self.settings.grace).await {
-                self.hand.each(|_, held| held.context.interrupt().force(InterruptReason::Shutdown));
+                self.hand.each(|_, held| held.attempt.interrupt().force(InterruptReason::Shutdown));
                 if !self.is_quiet_within(DISPOSAL).await {
                     self.hand_back();
                 }
@@ -129,7 +129,7 @@ impl Drop for EndOnDrop {
         }
         self.0.begin_to_stop();
         self.0.release_buffer();
-        self.0.hand.each(|_, held| held.context.interrupt().force(InterruptReason::Shutdown));
+        self.0.hand.each(|_, held| held.attempt.interrupt().force(InterruptReason::Shutdown));
         let shift = self.0.clone();
         // The renewal has a thread and a runtime of its own: it must end even if this task is never polled.
         let over = self.0.over.clone().drop_guard();

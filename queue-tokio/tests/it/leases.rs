@@ -24,7 +24,7 @@ async fn stop_when_lost(#[inject] context: &JobContext) -> Result<(), JobError> 
         return Ok(());
     }
     context.token().cancelled().await;
-    assert_eq!(context.interrupt().reason(), Some(&InterruptReason::LeaseLost));
+    assert_eq!(context.interrupt_reason(), Some(&InterruptReason::LeaseLost));
     Err("lost".into())
 }
 

@@ -1,0 +1,40 @@
+//! The outside world of an attempt.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::attempt::observe::{Event, Observer};
+use crate::attempt::runtime::Blocking;
+use crate::contract::clock::Clock;
+
+/// The outside world of an attempt: the clock, the blocking threads and the observer.
+#[derive(Clone)]
+pub struct Environment {
+    /// The clock by which attempts are bounded.
+    pub clock: Arc<dyn Clock>,
+    /// The threads for blocking jobs.
+    pub blocking: Arc<dyn Blocking>,
+    /// The observer of events, if there is one.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl Environment {
+    /// Passes an event to the observer. Without an observer, the event is not created.
+    ///
+    /// If the observer panics, the panic is caught and logged, and nothing else is affected.
+    pub fn observe(&self, event: impl FnOnce() -> Event) {
+        if let Some(observer) = &self.observer {
+            let observed = catch_unwind(AssertUnwindSafe(|| observer.observe(&event())));
+            if observed.is_err() {
+                tracing::error!("an observer panicked");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
