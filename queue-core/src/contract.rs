@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod body;
 pub(crate) mod clock;
+pub(crate) mod decorator;
 pub(crate) mod encoded;
 pub(crate) mod enqueue;
 pub(crate) mod error;

@@ -85,6 +85,7 @@ pub mod backend {
     pub use crate::attempt::decide::decide;
     pub use crate::attempt::handle::Attempt;
     pub use crate::attempt::retry::{doubled, jittered};
+    pub use crate::contract::decorator::{AdminDecorator, Decorator};
     pub use crate::contract::encoded::{Encoded, encode, encode_followups};
     pub use crate::contract::error::{error_chain, panic_message};
     pub use crate::contract::handover::Handover;

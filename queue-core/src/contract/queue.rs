@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -108,30 +107,6 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
-}
-
-/// Forwards every call to the queue that the `Arc` points to.
-#[async_trait]
-impl<Q: Queue + ?Sized> Queue for Arc<Q> {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        (**self).push(jobs).await
-    }
-
-    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        (**self).push_at_once(job)
-    }
-
-    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        (**self).claim(demand).await
-    }
-
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        (**self).renew(leases).await
-    }
-
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        (**self).settle(settlements).await
-    }
 }
 
 /// The result of pushing one job.

@@ -5,6 +5,7 @@
 mod attempts;
 mod closures;
 mod contexts;
+mod decorators;
 mod disposal;
 mod endings;
 mod extremes;

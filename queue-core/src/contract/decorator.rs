@@ -1,0 +1,223 @@
+//! Queues around queues: what a decorator does not change is forwarded.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::error::QueueError;
+use crate::contract::id::JobId;
+use crate::contract::job::NewJob;
+use crate::contract::lease::{Lease, Renewal};
+use crate::contract::name::QueueName;
+use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
+use crate::contract::record::JobRecord;
+use crate::contract::settlement::{Settled, Settlement};
+
+/// A queue around another queue. It overrides the methods that it changes; all others are forwarded.
+///
+/// Every `Decorator` is a [`Queue`]. A method that a later version adds to `Queue` is forwarded too, so a decorator cannot lose
+/// it.
+///
+/// ```
+/// use queue_core::backend::Decorator;
+/// use queue_core::{NewJob, Queue, QueueError, QueueExt as _, Receipt};
+///
+/// /// Logs each batch that is pushed.
+/// struct Logged<Q>(Q);
+///
+/// #[async_trait::async_trait]
+/// impl<Q: Queue> Decorator for Logged<Q> {
+///     type Inner = Q;
+///
+///     fn inner(&self) -> &Q {
+///         &self.0
+///     }
+///
+///     fn push_at_once(&self, _: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+///         None // so that each job passes through `push`
+///     }
+///
+///     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+///         println!("pushing {} jobs", jobs.len());
+///         self.0.push(jobs).await
+///     }
+/// }
+///
+/// # async fn example(queue: impl Queue) -> Result<(), QueueError> {
+/// Logged(queue).enqueue(NewJob::call(async |_| println!("at work"))).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors and cancel safety
+///
+/// Each method has those of its counterpart in [`Queue`].
+#[async_trait]
+pub trait Decorator: Send + Sync + 'static {
+    /// The inner queue.
+    type Inner: Queue + ?Sized;
+
+    /// Returns the inner queue, to which calls are forwarded.
+    fn inner(&self) -> &Self::Inner;
+
+    /// Stores the job without waiting, or leaves it: see [`Queue::push_at_once`].
+    ///
+    /// This method has no default, because it goes past [`push`](Self::push). A decorator that overrides `push` returns `None`
+    /// here; any other decorator returns `self.inner().push_at_once(job)`.
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>>;
+
+    /// Stores a batch: see [`Queue::push`].
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.inner().push(jobs).await
+    }
+
+    /// Leases ready jobs: see [`Queue::claim`].
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.inner().claim(demand).await
+    }
+
+    /// Extends leases: see [`Queue::renew`].
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        self.inner().renew(leases).await
+    }
+
+    /// Ends attempts: see [`Queue::settle`].
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.inner().settle(settlements).await
+    }
+}
+
+#[async_trait]
+impl<D: Decorator> Queue for D {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        Decorator::push(self, jobs).await
+    }
+
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        Decorator::push_at_once(self, job)
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        Decorator::claim(self, demand).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        Decorator::renew(self, leases).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        Decorator::settle(self, settlements).await
+    }
+}
+
+/// A [`Decorator`] whose inner queue an operator can control. It overrides the methods that it changes; all others are
+/// forwarded.
+///
+/// Every `AdminDecorator` is an [`Admin`].
+///
+/// # Errors and cancel safety
+///
+/// Each method has those of its counterpart in [`Admin`].
+#[async_trait]
+pub trait AdminDecorator: Decorator<Inner: Admin> {
+    /// Returns one job: see [`Admin::get`].
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.inner().get(id).await
+    }
+
+    /// Returns a page of jobs: see [`Admin::list`].
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
+        self.inner().list(filter, page).await
+    }
+
+    /// Counts the jobs: see [`Admin::counts`].
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.inner().counts().await
+    }
+
+    /// Cancels a job: see [`Admin::cancel`].
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.inner().cancel(id, reason).await
+    }
+
+    /// Runs a finished job again: see [`Admin::retry`].
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.inner().retry(id).await
+    }
+
+    /// Deletes a job: see [`Admin::delete`].
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.inner().delete(id).await
+    }
+
+    /// Stops deliveries from a queue: see [`Admin::pause`].
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.inner().pause(queue).await
+    }
+
+    /// Resumes deliveries from a queue: see [`Admin::resume`].
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.inner().resume(queue).await
+    }
+
+    /// Deletes finished jobs by age: see [`Admin::prune`].
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        self.inner().prune(prune).await
+    }
+}
+
+#[async_trait]
+impl<D: AdminDecorator> Admin for D {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        AdminDecorator::get(self, id).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
+        AdminDecorator::list(self, filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        AdminDecorator::counts(self).await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        AdminDecorator::cancel(self, id, reason).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        AdminDecorator::retry(self, id).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        AdminDecorator::delete(self, id).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        AdminDecorator::pause(self, queue).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        AdminDecorator::resume(self, queue).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        AdminDecorator::prune(self, prune).await
+    }
+}
+
+/// Forwards every call to the queue that the `Arc` points to.
+impl<Q: Queue + ?Sized> Decorator for Arc<Q> {
+    type Inner = Q;
+
+    fn inner(&self) -> &Q {
+        self
+    }
+
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        self.inner().push_at_once(job)
+    }
+}
+
+/// Forwards every call to the queue that the `Arc` points to.
+impl<Q: Admin + ?Sized> AdminDecorator for Arc<Q> {}

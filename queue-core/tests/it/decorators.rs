@@ -1,0 +1,178 @@
+//! Tests that a decorator forwards every method of its queue, those of later versions too.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::{AdminDecorator, Decorator};
+use queue_core::{
+    Admin, Body, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement,
+};
+use queue_testkit::ModelQueue;
+
+/// A queue that records the name of each method that is called.
+#[derive(Clone, Default)]
+struct Recording {
+    queue: ModelQueue,
+    calls: Arc<Mutex<BTreeSet<&'static str>>>,
+}
+
+impl Recording {
+    fn note(&self, method: &'static str) -> &ModelQueue {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(method);
+        &self.queue
+    }
+}
+
+#[async_trait]
+impl Queue for Recording {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+        self.note("push").push(jobs).await
+    }
+
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        self.note("push_at_once").push_at_once(job)
+    }
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        self.note("claim").claim(demand).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+        self.note("renew").renew(leases).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        self.note("settle").settle(settlements).await
+    }
+}
+
+#[async_trait]
+impl Admin for Recording {
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.note("get").get(id).await
+    }
+
+    async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
+        self.note("list").list(filter, page).await
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.note("counts").counts().await
+    }
+
+    async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
+        self.note("cancel").cancel(id, reason).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<(), QueueError> {
+        self.note("retry").retry(id).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), QueueError> {
+        self.note("delete").delete(id).await
+    }
+
+    async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.note("pause").pause(queue).await
+    }
+
+    async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
+        self.note("resume").resume(queue).await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
+        self.note("prune").prune(prune).await
+    }
+}
+
+/// A decorator that changes nothing.
+struct Plain(Recording);
+
+impl Decorator for Plain {
+    type Inner = Recording;
+
+    fn inner(&self) -> &Recording {
+        &self.0
+    }
+
+    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        self.0.push_at_once(job)
+    }
+}
+
+impl AdminDecorator for Plain {}
+
+/// Calls every method of a queue.
+async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
+    let job = || NewJob::new("job", Body::stored("null"));
+    let receipts = queue.push(vec![job(), job()]).await?;
+    // The model queue may leave the job, which is an answer too.
+    drop(queue.push_at_once(&mut Some(job())));
+    let deliveries = queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
+    queue.renew(&deliveries.into_iter().map(|job| job.lease).collect::<Vec<_>>()).await?;
+    queue.settle(Vec::new()).await?;
+    let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
+    queue.get(second).await?;
+    queue.list(&Filter::all(), &PageRequest::first(1)).await?;
+    queue.counts().await?;
+    queue.cancel(second, "a test").await?;
+    queue.retry(second).await?;
+    queue.delete(second).await?;
+    queue.pause(&"default".into()).await?;
+    queue.resume(&"default".into()).await?;
+    queue.prune(&Prune::nothing()).await.map(drop)
+}
+
+/// Returns the names of the methods that a trait declares in a source file.
+fn methods(source: &'static str, of: &str) -> BTreeSet<&'static str> {
+    let start = source.find(&format!("pub trait {of}:")).unwrap_or_else(|| panic!("no trait {of}"));
+    let body = source[start..].split("\n}\n").next().unwrap_or_default();
+    let declared =
+        body.lines().filter_map(|line| line.trim().trim_start_matches("async ").strip_prefix("fn "));
+    declared.filter_map(|method| method.split('(').next()).collect()
+}
+
+fn all_methods() -> BTreeSet<&'static str> {
+    let queue = methods(include_str!("../../src/contract/queue.rs"), "Queue");
+    let admin = methods(include_str!("../../src/contract/admin.rs"), "Admin");
+    assert!(queue.len() >= 5 && admin.len() >= 9, "{queue:?}, {admin:?}");
+    queue.into_iter().chain(admin).collect()
+}
+
+#[test]
+fn a_decorator_forwards_every_method() -> Result<(), QueueError> {
+    queue_testkit::block_on(async {
+        let queue = Recording::default();
+
+        call_all(&Plain(queue.clone())).await?;
+
+        assert_eq!(*queue.calls.lock().unwrap_or_else(PoisonError::into_inner), all_methods());
+        Ok(())
+    })
+}
+
+#[test]
+fn an_arc_forwards_every_method() -> Result<(), QueueError> {
+    queue_testkit::block_on(async {
+        let queue = Recording::default();
+
+        call_all(&Arc::new(queue.clone())).await?;
+
+        assert_eq!(*queue.calls.lock().unwrap_or_else(PoisonError::into_inner), all_methods());
+        Ok(())
+    })
+}
+
+#[test]
+fn decorators_have_the_methods_of_their_traits() {
+    let source = include_str!("../../src/contract/decorator.rs");
+    let mut declared = methods(source, "Decorator");
+    declared.extend(methods(source, "AdminDecorator"));
+    assert!(declared.remove("inner"));
+
+    assert_eq!(declared, all_methods());
+}
