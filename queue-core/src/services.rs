@@ -28,7 +28,7 @@ pub use builder::ServicesBuilder;
 pub use call::CallScope;
 pub use dependency::{Dependency, Need};
 pub use error::ServiceError;
-pub use factory::{Construct, Disposal, Factory};
+pub use factory::{Disposal, Factory, Fallible, Plain};
 pub use inject::{FromScope, Key, Keyed};
 pub use key::ServiceKey;
 pub use provider::Lifetime;
@@ -58,7 +58,7 @@ use crate::contract::clock::Clock;
 /// let services = Services::builder()
 ///     .singleton(Pool)                                              // one for the process
 ///     .singleton_as::<dyn Mailer>(Arc::new(Smtp))                   // asked for as `&dyn Mailer`
-///     .scoped(async |pool: Arc<Pool>| Ok::<_, std::io::Error>(Repo(pool))) // one for each attempt
+///     .scoped_with(async |pool: Arc<Pool>| Ok::<_, std::io::Error>(Repo(pool))) // one for each attempt
 ///     .build()?;
 /// # Ok::<(), queue_core::BuildError>(())
 /// ```

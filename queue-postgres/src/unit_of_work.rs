@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use queue_core::backend::{Attempt, encode_followups};
-use queue_core::services::Factory;
+use queue_core::services::{Factory, Fallible};
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;
 
@@ -62,7 +62,9 @@ pub struct PostgresUnitOfWork {
 impl PostgresQueue {
     /// Returns the first half of `.unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)`: a factory that begins
     /// transactions.
-    pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = PostgresUnitOfWork> + use<> {
+    pub fn unit_of_work(
+        &self,
+    ) -> impl Factory<Fallible<(JobContext,)>, Service = PostgresUnitOfWork> + use<> {
         let queue = self.clone();
         move |context: JobContext| {
             let queue = queue.clone();

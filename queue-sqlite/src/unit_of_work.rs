@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use queue_core::services::Factory;
+use queue_core::services::{Factory, Fallible};
 use queue_core::{BoxError, JobContext, OutcomeKind, QueueError, Settled};
 use rusqlite::Connection;
 
@@ -59,7 +59,7 @@ pub(crate) type Write = Box<dyn FnOnce(&Connection) -> Result<(), BoxError> + Se
 
 impl SqliteQueue {
     /// Returns the factory for `.unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)`.
-    pub fn unit_of_work(&self) -> impl Factory<(JobContext,), Service = SqliteUnitOfWork> + use<> {
+    pub fn unit_of_work(&self) -> impl Factory<Fallible<(JobContext,)>, Service = SqliteUnitOfWork> + use<> {
         let queue = self.clone();
         move |context: JobContext| {
             let (queue, writes) = (queue.clone(), Vec::new());

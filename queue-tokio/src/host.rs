@@ -57,7 +57,7 @@ pub use error::HostError;
 pub use supervise::OnFailure;
 
 use signals::Signals;
-use supervise::{ServiceFailure, Supervised};
+use supervise::Supervised;
 
 use crate::clock::TokioClock;
 use crate::hosted::{HostContext, HostedService};
@@ -251,8 +251,8 @@ pub struct RunningHost {
     unstarted: VecDeque<Supervised>,
     started: Vec<supervise::RunningService>,
     /// The sender for services that are yet to be started.
-    failed: mpsc::UnboundedSender<ServiceFailure>,
-    failures: mpsc::UnboundedReceiver<ServiceFailure>,
+    failed: mpsc::UnboundedSender<HostError>,
+    failures: mpsc::UnboundedReceiver<HostError>,
     failure: Option<HostError>,
     stop_on_drop: StopOnDrop,
 }
@@ -317,7 +317,7 @@ impl RunningHost {
         for error in &dispose_errors {
             tracing::error!(error = %queue_core::backend::error_chain(error), "a singleton could not be disposed");
         }
-        match self.failure.take().or_else(|| self.failures.try_recv().ok().map(HostError::from)) {
+        match self.failure.take().or_else(|| self.failures.try_recv().ok()) {
             Some(error) => Err(error),
             None => Ok(ShutdownReport { interrupted: self.context.cut_short(), dispose_errors }),
         }
@@ -332,7 +332,7 @@ impl RunningHost {
     /// It may be dropped and called again.
     pub async fn failed(&mut self) {
         if self.failure.is_none() {
-            self.failure = self.failures.recv().await.map(HostError::from);
+            self.failure = self.failures.recv().await;
         }
     }
 
@@ -351,16 +351,16 @@ impl RunningHost {
             let started = tokio::select! {
                 biased;
                 Some(failure) = self.failures.recv() => {
-                    self.failure = Some(failure.into());
+                    self.failure = Some(failure);
                     return;
                 }
                 started = hosted.start(&self.context, self.failed.clone()) => started,
             };
             match started {
                 Ok(started) => self.started.push(started),
-                Err(message) => {
-                    tracing::error!(service = name, error = %message, "a service could not start");
-                    self.failure = Some(HostError::Start { service: name, message });
+                Err(error) => {
+                    tracing::error!(service = name, error = %error.message(), "a service could not start");
+                    self.failure = Some(error);
                     return;
                 }
             }

@@ -3,15 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::factory::{Construct, Disposal, Factory, shared};
+use super::factory::{Disposal, Factory, Fallible, Plain, shared};
 use super::provider::{Dispose, Instance, Lifetime, Make, Provider};
 use super::validate::{self, BuildError, Problem};
 use super::{Dependency, FromScope, ServiceKey, Services, unit_of_work};
 
 /// Registers services, and checks the whole graph of them in [`build`](Self::build).
 ///
-/// Values are registered with [`singleton`](Self::singleton); async fallible factories with `singleton_with`, `scoped` and
-/// `transient`; infallible plain functions with `singleton_fn`, `scoped_fn` and `transient_fn`.
+/// The suffix says what is registered, for each lifetime: none, a value; `_as`, a value as another type; `_with`, an async factory
+/// that may fail; `_fn`, a plain function that can't.
+///
+/// | | value | factory | plain function |
+/// | --- | --- | --- | --- |
+/// | one for the process | `singleton`, `singleton_as` | `singleton_with` | `singleton_fn` |
+/// | one for each attempt | | `scoped_with` | `scoped_fn` |
+/// | one for each use | | `transient_with` | `transient_fn` |
+/// | one for each attempt, held by `&mut` | | `unit_of_work` | |
 #[derive(Default)]
 #[must_use = "services are registered by `build`"]
 pub struct ServicesBuilder {
@@ -57,55 +64,55 @@ impl ServicesBuilder {
     /// ```
     pub fn singleton_with<F, P>(self, factory: F) -> Self
     where
-        F: Factory<P>,
+        F: Factory<Fallible<P>>,
         F::Service: Sync,
     {
         self.factory(Lifetime::Singleton, factory)
     }
 
     /// Registers a plain function that creates the only `T` of the process, at its first use.
-    pub fn singleton_fn<F, P>(self, construct: F) -> Self
+    pub fn singleton_fn<F, P>(self, function: F) -> Self
     where
-        F: Construct<P>,
+        F: Factory<Plain<P>>,
         F::Service: Sync,
     {
-        self.construct(Lifetime::Singleton, construct)
+        self.factory(Lifetime::Singleton, function)
     }
 
     /// Registers a factory that is called once for each attempt.
-    pub fn scoped<F, P>(self, factory: F) -> Self
+    pub fn scoped_with<F, P>(self, factory: F) -> Self
     where
-        F: Factory<P>,
+        F: Factory<Fallible<P>>,
         F::Service: Sync,
     {
         self.factory(Lifetime::Scoped, factory)
     }
 
     /// Registers a plain function that is called once for each attempt.
-    pub fn scoped_fn<F, P>(self, construct: F) -> Self
+    pub fn scoped_fn<F, P>(self, function: F) -> Self
     where
-        F: Construct<P>,
+        F: Factory<Plain<P>>,
         F::Service: Sync,
     {
-        self.construct(Lifetime::Scoped, construct)
+        self.factory(Lifetime::Scoped, function)
     }
 
     /// Registers a factory that is called for each use.
-    pub fn transient<F, P>(self, factory: F) -> Self
+    pub fn transient_with<F, P>(self, factory: F) -> Self
     where
-        F: Factory<P>,
+        F: Factory<Fallible<P>>,
         F::Service: Sync,
     {
         self.factory(Lifetime::Transient, factory)
     }
 
     /// Registers a plain function that is called for each use.
-    pub fn transient_fn<F, P>(self, construct: F) -> Self
+    pub fn transient_fn<F, P>(self, function: F) -> Self
     where
-        F: Construct<P>,
+        F: Factory<Plain<P>>,
         F::Service: Sync,
     {
-        self.construct(Lifetime::Transient, construct)
+        self.factory(Lifetime::Transient, function)
     }
 
     /// Registers a service that one job holds exclusively by `&mut`. It begins at its first use and ends with the outcome.
@@ -131,7 +138,7 @@ impl ServicesBuilder {
     /// ```
     pub fn unit_of_work<F, P>(mut self, begin: F, end: impl Disposal<F::Service>) -> Self
     where
-        F: Factory<P>,
+        F: Factory<Fallible<P>>,
     {
         let key = self.key::<F::Service>();
         let dependencies = begin.dependencies();
@@ -266,9 +273,9 @@ impl ServicesBuilder {
         ServiceKey::of::<T>(self.next_key.take())
     }
 
-    fn factory<F, P>(self, lifetime: Lifetime, factory: F) -> Self
+    fn factory<F, K>(self, lifetime: Lifetime, factory: F) -> Self
     where
-        F: Factory<P>,
+        F: Factory<K>,
         F::Service: Sync,
     {
         let dependencies = factory.dependencies();
@@ -276,20 +283,6 @@ impl ServicesBuilder {
         let make: Make = Box::new(move |scope| {
             let factory = factory.clone();
             Box::pin(async move { Ok(shared(factory.make(scope).await?)) })
-        });
-        self.provide::<F::Service>(lifetime, dependencies, make)
-    }
-
-    fn construct<F, P>(self, lifetime: Lifetime, construct: F) -> Self
-    where
-        F: Construct<P>,
-        F::Service: Sync,
-    {
-        let dependencies = construct.dependencies();
-        let construct = Arc::new(construct);
-        let make: Make = Box::new(move |scope| {
-            let construct = construct.clone();
-            Box::pin(async move { Ok(shared(construct.make(scope).await?)) })
         });
         self.provide::<F::Service>(lifetime, dependencies, make)
     }

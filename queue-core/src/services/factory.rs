@@ -1,6 +1,7 @@
 //! Functions that create services. Their parameters are their dependencies.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -9,36 +10,21 @@ use super::{Dependency, FromScope, Scope, ServiceError};
 use crate::attempt::outcome::OutcomeKind;
 use crate::contract::error::BoxError;
 
-/// An async, fallible function that creates a service: `async |pool: Arc<Pool>| pool.begin().await`.
+/// A function that creates a service. Its parameters, up to eight services, are its dependencies.
 ///
-/// It takes up to eight services and returns a `Result`.
+/// There are two kinds, and `Kind` says which: [`Fallible`] is an async function that returns a `Result`, such as
+/// `async |pool: Arc<Pool>| pool.begin().await`. [`Plain`] is a function that returns the service, such as
+/// `|pool: Arc<Pool>| Repo::new(pool)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a factory",
     label = "not a factory",
-    note = "a factory is an async closure whose parameters are services and whose result is a `Result`: \
-            `async |pool: Arc<Pool>| Ok::<_, Error>(Repo::new(pool))`",
-    note = "its parameters are `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`",
-    note = "for a plain function that can't fail, use `scoped_fn`, `transient_fn` or `singleton_fn`"
-)]
-pub trait Factory<Parameters>: Send + Sync + 'static {
-    /// The service.
-    type Service: Send + 'static;
-
-    /// Returns the services that the parameters take.
-    fn dependencies(&self) -> Vec<Dependency>;
-
-    /// Resolves the parameters and creates the service.
-    fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Service, ServiceError>>;
-}
-
-/// An infallible plain function that creates a service: `|pool: Arc<Pool>| Repo::new(pool)`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a constructor",
-    label = "not a constructor",
-    note = "a constructor is a closure whose parameters are services: `|pool: Arc<Pool>| Repo::new(pool)`",
+    note = "`singleton_with`, `scoped_with`, `transient_with` and `unit_of_work` take an async closure whose parameters are \
+            services and whose result is a `Result`: `async |pool: Arc<Pool>| Ok::<_, Error>(Repo::new(pool))`",
+    note = "`singleton_fn`, `scoped_fn` and `transient_fn` take a plain closure that can't fail: \
+            `|pool: Arc<Pool>| Repo::new(pool)`",
     note = "its parameters are `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`"
 )]
-pub trait Construct<Parameters>: Send + Sync + 'static {
+pub trait Factory<Kind>: Send + Sync + 'static {
     /// The service.
     type Service: Send + 'static;
 
@@ -48,6 +34,14 @@ pub trait Construct<Parameters>: Send + Sync + 'static {
     /// Resolves the parameters and creates the service.
     fn make<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Service, ServiceError>>;
 }
+
+/// The kind of [`Factory`] that is async and returns a `Result`. `Parameters` is the tuple of its parameters.
+#[derive(Debug)]
+pub struct Fallible<Parameters>(PhantomData<Parameters>);
+
+/// The kind of [`Factory`] that is a plain function and can't fail. `Parameters` is the tuple of its parameters.
+#[derive(Debug)]
+pub struct Plain<Parameters>(PhantomData<Parameters>);
 
 /// An async function that disposes a service: `async |pool: Arc<Pool>, outcome: OutcomeKind| pool.close().await`.
 #[diagnostic::on_unimplemented(
@@ -75,7 +69,7 @@ where
 
 macro_rules! factories {
     ($(($($parameter:ident),*))*) => {$(
-        impl<Function, Fut, Service, Error, $($parameter,)*> Factory<($($parameter,)*)> for Function
+        impl<Function, Fut, Service, Error, $($parameter,)*> Factory<Fallible<($($parameter,)*)>> for Function
         where
             Function: Fn($($parameter),*) -> Fut + Send + Sync + 'static,
             Fut: Future<Output = Result<Service, Error>> + Send,
@@ -98,7 +92,7 @@ macro_rules! factories {
             }
         }
 
-        impl<Function, Service, $($parameter,)*> Construct<($($parameter,)*)> for Function
+        impl<Function, Service, $($parameter,)*> Factory<Plain<($($parameter,)*)>> for Function
         where
             Function: Fn($($parameter),*) -> Service + Send + Sync + 'static,
             Service: Send + 'static,

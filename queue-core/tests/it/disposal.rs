@@ -84,7 +84,7 @@ fn a_service_created_after_the_end_of_its_attempt_is_disposed() -> TestResult {
         let (disposed, gate, late) = (Disposed::default(), Arc::new(Notify::new()), Late::default());
         let opened = gate.clone();
         let services = Services::builder()
-            .scoped(move || {
+            .scoped_with(move || {
                 let gate = gate.clone();
                 async move {
                     gate.notified().await;

@@ -66,9 +66,9 @@ fn each_lifetime_creates_the_documented_number_of_instances() -> TestResult {
         (Services::builder().singleton_fn(next()), ["1 1", "1 1"]),
         (Services::builder().singleton_with(later()), ["1 1", "1 1"]),
         (Services::builder().scoped_fn(next()), ["1 1", "2 2"]),
-        (Services::builder().scoped(later()), ["1 1", "2 2"]),
+        (Services::builder().scoped_with(later()), ["1 1", "2 2"]),
         (Services::builder().transient_fn(next()), ["1 2", "3 4"]),
-        (Services::builder().transient(later()), ["1 2", "3 4"]),
+        (Services::builder().transient_with(later()), ["1 2", "3 4"]),
     ];
     for (services, expected) in table {
         let log = Arc::new(Log::default());

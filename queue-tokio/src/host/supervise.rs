@@ -6,14 +6,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use queue_core::backend::doubled;
-use queue_core::backend::{error_chain, panic_message};
+use queue_core::backend::{doubled, panic_message};
 use queue_core::{BoxError, Problem, QueueName, Services};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::error::HostError;
 use crate::hosted::{HostContext, HostedService};
 
 /// The reaction to a service that ends, fails or panics while it should run.
@@ -38,13 +38,6 @@ pub enum OnFailure {
 pub(super) struct Supervised {
     service: Box<dyn HostedService>,
     on_failure: OnFailure,
-}
-
-/// A service that has failed for good.
-#[derive(Debug)]
-pub(super) struct ServiceFailure {
-    pub(super) service: String,
-    pub(super) message: String,
 }
 
 /// A service that runs.
@@ -81,38 +74,37 @@ impl Supervised {
     pub(super) async fn start(
         mut self,
         context: &HostContext,
-        failed: UnboundedSender<ServiceFailure>,
-    ) -> Result<RunningService, String> {
+        failed: UnboundedSender<HostError>,
+    ) -> Result<RunningService, HostError> {
         let name = self.name();
         let stopping = context.stopping().child_token();
         let context = context.stopped_by(stopping.clone());
         let ready = AssertUnwindSafe(self.service.start(&context)).catch_unwind().await;
         ready
             .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
-            .map_err(|error| error_chain(error.as_ref()))?;
+            .map_err(|source| HostError::Start { service: name.clone(), source })?;
         let clean_up = self.service.clean_up();
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
         Ok(RunningService { name, stopping, clean_up, task })
     }
 
-    async fn run(mut self, context: &HostContext, failed: &UnboundedSender<ServiceFailure>) {
+    async fn run(mut self, context: &HostContext, failed: &UnboundedSender<HostError>) {
         let mut failures: u32 = 0;
         loop {
             let began = Instant::now();
             let ended = AssertUnwindSafe(self.service.run(context)).catch_unwind().await;
-            let message = exit_message(ended);
             let service = self.name();
+            let failure = failure(service.clone(), ended);
             if context.is_ending() {
-                if let Some(message) = message {
-                    tracing::error!(service, "while stopping, the service {message}");
+                if !matches!(failure, HostError::Ended { .. }) {
+                    tracing::error!(service, "while stopping, the service {}", failure.message());
                 }
                 return;
             }
-            let message = message.unwrap_or_else(|| "ended while it should have run".to_owned());
-            tracing::error!(service, "the service {message}");
+            tracing::error!(service, "the service {}", failure.message());
             let OnFailure::Restart { first, longest } = self.on_failure else {
                 // The receiver is closed once the host stops; the failure is logged above.
-                drop(failed.send(ServiceFailure { service, message }));
+                drop(failed.send(failure));
                 return;
             };
             if began.elapsed() >= longest {
@@ -155,17 +147,11 @@ impl fmt::Debug for Supervised {
     }
 }
 
-/// Returns how a service ended, or `None` if it returned `Ok`.
-fn exit_message(ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> Option<String> {
+/// Returns the error of a service that ended so.
+fn failure(service: String, ended: Result<Result<(), BoxError>, Box<dyn Any + Send>>) -> HostError {
     match ended {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("failed: {}", error_chain(error.as_ref()))),
-        Err(panic) => Some(panic_message(panic.as_ref())),
-    }
-}
-
-impl From<ServiceFailure> for super::HostError {
-    fn from(ServiceFailure { service, message }: ServiceFailure) -> Self {
-        Self::Failed { service, message }
+        Ok(Ok(())) => HostError::Ended { service },
+        Ok(Err(source)) => HostError::Failed { service, source },
+        Err(panic) => HostError::Panicked { service, message: panic_message(panic.as_ref()) },
     }
 }

@@ -66,7 +66,7 @@ async fn the_program_of_the_design_runs_as_it_is_written() -> TestResult {
     let services = Services::builder()
         .singleton_as::<dyn Mailer>(Arc::new(SmtpMailer::from_env(&sent)?))
         .singleton(pool)
-        .scoped(async |pool: Arc<Pool>| pool.begin().await) // async, fallible, one for each attempt
+        .scoped_with(async |pool: Arc<Pool>| pool.begin().await) // async, fallible, one for each attempt
         .build()?; // missing, cyclic, captive: all listed
 
     let queue = MemoryQueue::new();
