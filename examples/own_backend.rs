@@ -3,7 +3,7 @@
 //! `cargo run --example own_backend`
 //!
 //! The table implements the rules (order, leases, fences, unique keys, retention). The backend stores the table, provides the
-//! time, and wakes waiting claimers. A backend for operators implements `Admin` too; then `queue_testkit::conformance!` tests
+//! time, and wakes waiting claimers. A backend for operators implements `Admin` too; then `queue_conformance::conformance!` tests
 //! it against the contract, law by law.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,18 +1,15 @@
-//! Deterministic tests for background jobs, and the conformance suite that every queue passes.
+//! Deterministic tests for background jobs: a kit under virtual time, faults, crashes and simulated fleets.
+//!
+//! A backend's author holds a queue to the contract with `queue-conformance`.
 
 #[doc(hidden)]
 pub mod assert;
 mod clock;
-pub mod conformance;
 mod determinism;
-pub mod durable;
 pub mod explore;
 pub mod fault;
-mod fixture;
 pub mod fleet;
-pub mod history;
 mod kit;
-mod law;
 mod model_queue;
 #[doc(hidden)]
 pub mod private;
@@ -23,7 +20,6 @@ pub use clock::VirtualClock;
 pub use determinism::{NonDeterministic, assert_deterministic};
 pub use explore::crash_everywhere;
 pub use fault::{Fault, Faults, Faulty, Operation};
-pub use fixture::{Bounded, Fixture, TryPush};
 pub use fleet::simulate;
 pub use futures_executor::block_on;
 pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};

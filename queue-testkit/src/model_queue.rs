@@ -19,7 +19,6 @@
 //! - A claim is dropped or stopped after jobs were leased to it: `Leave` releases the jobs, which serves the next waiter.
 
 mod admin;
-mod fixture;
 mod sync;
 mod waiters;
 

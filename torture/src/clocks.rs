@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use nix::time::{ClockId, clock_gettime};
+use queue_conformance::history::LogTime;
 use queue_core::BoxError;
-use queue_testkit::history::LogTime;
 
 /// Reads the monotonic clock, which all processes share, and the wall clock, which the queue uses.
 pub(crate) fn now() -> Result<LogTime, BoxError> {

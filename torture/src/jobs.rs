@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use queue_conformance::history::Pushed;
 use queue_core::{Body, Delivery, JobId, NewJob, QueueError, Schedule};
-use queue_testkit::history::Pushed;
 
 /// The number of unique keys, small so that some are taken.
 const KEYS: u128 = 20;

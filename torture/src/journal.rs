@@ -9,8 +9,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use queue_conformance::history::{Event, EventKind, Span};
 use queue_core::BoxError;
-use queue_testkit::history::{Event, EventKind, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::clocks;
@@ -100,8 +100,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
 
 #[cfg(test)]
 mod tests {
+    use queue_conformance::history::{KnownOutcome, Pushed};
     use queue_core::JobId;
-    use queue_testkit::history::{KnownOutcome, Pushed};
 
     use super::*;
 

@@ -4,7 +4,7 @@
 //! whether the queue kept its promises:
 //!
 //! - `kills.rs`: producers and workers are processes, killed with SIGKILL at random moments under load.
-//!   Each records its calls and their answers, and `queue_testkit::history` judges all records together.
+//!   Each records its calls and their answers, and `queue_conformance::history` judges all records together.
 //! - `stops.rs`: workers that are stopped by SIGTERM under load.
 //! - `disk_full.rs`: pushes until the disk is full, frees space, and continues.
 //! - `corrupt_file.rs`: files that are not, or no longer, a database.

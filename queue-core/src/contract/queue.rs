@@ -27,7 +27,7 @@ use crate::contract::stop::StopSignal;
 /// Every method MUST be cancel-safe and MUST take effect as a whole or not at all.
 /// An implementer MUST call [`Limits::check`](crate::Limits::check) on each batch before it stores anything.
 /// Time MUST be the backend's own, so that machines whose clocks differ agree.
-/// `queue_testkit::conformance!` tests an implementation against all of this, law by law.
+/// `queue_conformance::conformance!` tests an implementation against all of this, law by law.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
     /// Stores a batch, all of it or nothing, and returns one receipt for each job, in order.

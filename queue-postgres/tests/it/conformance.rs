@@ -2,4 +2,4 @@
 
 use crate::fixture::UnderTest;
 
-queue_testkit::conformance!(async || UnderTest::fresh().await);
+queue_conformance::conformance!(async || UnderTest::fresh().await);

@@ -10,7 +10,7 @@ mod versions;
 
 use in_a_schema::InASchema;
 
-queue_testkit::durable_conformance!(async |address: Option<String>| InASchema::at(address));
+queue_conformance::durable_conformance!(async |address: Option<String>| InASchema::at(address));
 
 /// T10, D2: with `synchronous_commit` off, a killed server loses jobs that it has acknowledged, and the suite reports
 /// that.
@@ -19,8 +19,8 @@ fn asynchronous_commits_break_d2() {
     let test = concat!(module_path!(), "::asynchronous_commits_break_d2");
     let store = async |address| InASchema::at(address).without_waiting_for_commits();
 
-    let message =
-        queue_testkit::durable::check(test, "d2", store).expect_err("the store was taken for a right one");
+    let message = queue_conformance::durable::check(test, "d2", store)
+        .expect_err("the store was taken for a right one");
 
     assert!(message.starts_with("the queue breaks law D2: "), "{message}");
     assert!(

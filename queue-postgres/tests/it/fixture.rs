@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::Fixture;
 use queue_core::{Admin, BoxError, Timestamp, background_job};
 use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
-use queue_testkit::Fixture;
 use test_servers::{Durability, Postgres};
 use tokio::runtime::{Builder, Runtime};
 

@@ -11,7 +11,7 @@ mod transactions;
 
 use std::time::Duration;
 
-use queue_testkit::durable::check_within;
+use queue_conformance::durable::check_within;
 
 use broken::Broken;
 
@@ -42,7 +42,7 @@ macro_rules! bugs {
         fn each_law_has_a_store_that_breaks_it() {
             let broken = [$(stringify!($law)),*];
 
-            for law in queue_testkit::durable::laws() {
+            for law in queue_conformance::durable::laws() {
                 let number = law.split('_').next().unwrap_or_default();
                 let is_broken = broken.contains(&number) || number == "d2";
                 assert!(is_broken, "no broken store shows that the suite notices a violation of {law}");

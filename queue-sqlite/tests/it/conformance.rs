@@ -3,11 +3,11 @@
 mod in_a_file {
     use crate::fixture::UnderTest;
 
-    queue_testkit::conformance!(async || UnderTest::in_a_file().await);
+    queue_conformance::conformance!(async || UnderTest::in_a_file().await);
 }
 
 mod in_memory {
     use crate::fixture::UnderTest;
 
-    queue_testkit::conformance!(async || UnderTest::in_memory().await);
+    queue_conformance::conformance!(async || UnderTest::in_memory().await);
 }

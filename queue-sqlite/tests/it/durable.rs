@@ -8,4 +8,4 @@ mod transaction;
 pub(crate) use on_disk::{OnDisk, open};
 pub(crate) use replacements::beside;
 
-queue_testkit::durable_conformance!(async |address: Option<String>| OnDisk::at(address));
+queue_conformance::durable_conformance!(async |address: Option<String>| OnDisk::at(address));

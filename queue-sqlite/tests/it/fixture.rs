@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::Fixture;
 use queue_core::{Admin, Clock as _, Timestamp, background_job};
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
-use queue_testkit::{Fixture, VirtualClock};
+use queue_testkit::VirtualClock;
 use tempfile::TempDir;
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::{Bounded, Fixture};
 use queue_core::table::Retention;
 use queue_core::{Admin, Clock as _, Timestamp};
-use queue_testkit::{Bounded, Fixture, VirtualClock};
+use queue_testkit::VirtualClock;
 use queue_tokio::MemoryQueue;
 
 struct InMemory {
@@ -61,4 +62,4 @@ impl Fixture for InMemory {
     }
 }
 
-queue_testkit::conformance!(async || InMemory::fresh());
+queue_conformance::conformance!(async || InMemory::fresh());

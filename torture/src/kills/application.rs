@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use fastrand::Rng;
+use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
 use queue_core::{BoxError, NewJob, QueueErrorKind, Receipt};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_sqlite::SqliteQueue;
-use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::sleep;
 

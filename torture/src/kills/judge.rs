@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use queue_conformance::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
 use queue_core::{Admin, BoxError, JobId, JobRecord, State};
-use queue_testkit::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
 
 use super::sales;
 use crate::journal;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use queue_conformance::history::{EventKind, KnownOutcome};
 use queue_core::{Admin, BoxError, CancellationToken, QueueError, QueueErrorKind};
-use queue_testkit::history::{EventKind, KnownOutcome};
 use tokio::time::sleep;
 
 use crate::journal::Journal;

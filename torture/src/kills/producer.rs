@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use fastrand::Rng;
+use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
 use queue_core::{BoxError, NewJob, QueueError};
-use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 use tokio::time::sleep;
 
 use super::load::Load;

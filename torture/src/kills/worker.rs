@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use queue_conformance::history::{EventKind, KnownOutcome};
 use queue_core::{BoxError, CancellationToken, Delivery, Demand, Renewal, Settled, Settlement};
-use queue_testkit::history::{EventKind, KnownOutcome};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 

@@ -83,7 +83,7 @@ fn folder_of(path: &str) -> &str {
 /// Returns whether the place of a file says that it is all tests.
 fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "benches")
-        || path.starts_with("queue-testkit/src/conformance")
+        || path.starts_with("queue-conformance/src/conformance")
         || path == "examples/testing.rs"
 }
 
@@ -120,6 +120,6 @@ mod tests {
         assert_eq!(length("a/src/x.rs", "fn a() {}\n#[cfg(not(test))]\nmod tests {}\n"), 3);
         assert_eq!(length("a/src/models.rs", "fn a() {}\n"), 0);
         assert_eq!(length("a/tests/it/x.rs", "fn a() {}\n"), 0);
-        assert_eq!(length("queue-testkit/src/conformance/push.rs", "fn a() {}\n"), 0);
+        assert_eq!(length("queue-conformance/src/conformance/push.rs", "fn a() {}\n"), 0);
     }
 }

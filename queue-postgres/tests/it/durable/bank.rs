@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use queue_conformance::durable::PaymentApp;
 use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
 use queue_postgres::PostgresUnitOfWork;
-use queue_testkit::durable::PaymentApp;
 
 use super::in_a_schema::InASchema;
 use crate::fixture::number;

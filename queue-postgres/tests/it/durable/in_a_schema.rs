@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{LockCase, OnServer, OpenCase, Outage, PaymentApp, Store, Transaction};
 use queue_core::{Admin, JobId, QueueError};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresQueueBuilder};
-use queue_testkit::durable::{LockCase, OnServer, OpenCase, Outage, PaymentApp, Store, Transaction};
 use test_servers::{Durability, Postgres};
 
 use super::transaction::OnConnection;

@@ -2,7 +2,7 @@
 //!
 //! The functions are not a public interface: only this file names them, and changes with them.
 
-use queue_testkit::durable::Operation;
+use queue_conformance::durable::Operation;
 
 /// Returns the statement of an operation. It returns one row with a number, which is 0 if nothing was done.
 pub(super) fn statement(schema: &str, operation: &Operation) -> String {

@@ -1,7 +1,7 @@
 //! Faults that replace the contents of a schema.
 
 use async_trait::async_trait;
-use queue_testkit::durable::{Outage, Store as _};
+use queue_conformance::durable::{Outage, Store as _};
 
 use super::in_a_schema::InASchema;
 use crate::fixture::run;

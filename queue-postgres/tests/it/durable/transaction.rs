@@ -1,10 +1,10 @@
 //! A transaction on the application's own connection.
 
 use async_trait::async_trait;
+use queue_conformance::durable::{Operation, Transaction};
 use queue_core::{NewJob, QueueError, Receipt};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Postgres, Transaction as SqlTransaction, postgres::PgPoolOptions};
-use queue_testkit::durable::{Operation, Transaction};
 
 use super::in_a_schema::InASchema;
 use super::operations::statement;

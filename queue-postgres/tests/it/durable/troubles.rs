@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use queue_conformance::durable::Outage;
 use queue_postgres::sqlx::PgConnection;
-use queue_testkit::durable::Outage;
 use test_servers::Postgres;
 use tokio::sync::Mutex;
 

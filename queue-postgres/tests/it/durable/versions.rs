@@ -1,7 +1,7 @@
 //! Schemas of each released version, with a job in each.
 
+use queue_conformance::durable::OpenCase;
 use queue_core::JobId;
-use queue_testkit::durable::OpenCase;
 
 use super::in_a_schema::{InASchema, opening};
 use crate::schema::{VERSIONS, make_version};

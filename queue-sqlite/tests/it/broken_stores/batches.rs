@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use queue_conformance::durable::{Store as _, Transaction};
 use queue_core::{Admin, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
-use queue_testkit::durable::{Store as _, Transaction};
 use tokio::sync::watch;
 
 use super::broken::Bug;

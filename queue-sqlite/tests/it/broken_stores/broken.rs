@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 use queue_core::{Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement};
-use queue_testkit::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 
 use super::handle::Handle;
 use crate::durable::OnDisk;

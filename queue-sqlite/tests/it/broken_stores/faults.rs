@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{OpenCase, Store as _};
 use queue_core::{
     Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
 };
-use queue_testkit::durable::{OpenCase, Store as _};
 
 use super::broken::Bug;
 use crate::durable::{OnDisk, open};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{PaymentApp, Store as _, Transaction};
 use queue_core::{Admin, JobContext, JobError, NewJob, QueueError, Receipt, Services, background_job, jobs};
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::{PaymentApp, Store as _, Transaction};
 
 use super::broken::Bug;
 use crate::durable::OnDisk;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use queue_conformance::durable::PaymentApp;
 use queue_core::{JobContext, JobError, NewJob, Services, background_job, jobs};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
-use queue_testkit::durable::PaymentApp;
 
 const PAY: &str = "update accounts set cents = cents + 1";
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 use queue_core::{Admin, JobId, QueueError};
 use queue_sqlite::rusqlite::Connection;
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder};
-use queue_testkit::durable::{LockCase, OpenCase, Outage, PaymentApp, Store, Transaction};
 use tempfile::TempDir;
 
 use super::transaction::OnConnection;

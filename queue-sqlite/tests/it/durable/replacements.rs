@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use queue_conformance::durable::Outage;
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::Outage;
 
 /// The tables of a queue that change.
 const TABLES: [&str; 4] = ["queue_names", "queue_jobs", "queue_payloads", "queue_failures"];

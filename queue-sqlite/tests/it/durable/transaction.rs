@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use queue_conformance::durable::{Delays, Transaction};
 use queue_core::{NewJob, QueueError, Receipt};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
-use queue_testkit::durable::{Delays, Transaction};
 
 pub(crate) struct OnConnection {
     queue: SqliteQueue,

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
+use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
 use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
-use queue_testkit::history::{EventKind, KnownOutcome, Pushed};
 
 use crate::jobs;
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
+use queue_conformance::{Bounded, Fixture};
 use queue_core::{
     Admin, Clock as _, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
     Renewal, Settled, Settlement, Timestamp,
 };
-use queue_testkit::{Bounded, Fixture, VirtualClock};
+use queue_testkit::VirtualClock;
 use tokio::sync::Notify;
 
 use super::list::List;

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use queue_core::{Body, Demand, JobId, NewJob, Queue as _, QueueErrorKind, Receipt, Unique};
 use queue_testkit::{ModelQueue, VirtualClock};
 
-queue_testkit::conformance!(async || ModelQueue::new());
+queue_conformance::conformance!(async || ModelQueue::new());
 
 fn job() -> NewJob {
     NewJob::new("work", Body::stored("null"))

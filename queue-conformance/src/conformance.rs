@@ -6,7 +6,7 @@
 //! # mod tests {
 //! use queue_testkit::ModelQueue;
 //!
-//! queue_testkit::conformance!(async || ModelQueue::new());
+//! queue_conformance::conformance!(async || ModelQueue::new());
 //! # }
 //! ```
 //!

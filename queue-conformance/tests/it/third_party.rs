@@ -6,4 +6,4 @@ mod queue;
 
 use queue::ListQueue;
 
-queue_testkit::conformance!(async || ListQueue::new(None));
+queue_conformance::conformance!(async || ListQueue::new(None));

@@ -12,8 +12,8 @@ mod unbroken;
 
 use std::time::Duration;
 
+use queue_conformance::conformance::{check, check_within};
 use queue_testkit::ModelQueue;
-use queue_testkit::conformance::{check, check_within};
 
 use broken::{Broken, Bug};
 
@@ -36,7 +36,7 @@ macro_rules! bugs {
         fn each_law_has_a_broken_queue() {
             let broken = [$(stringify!($law)),*];
 
-            for law in queue_testkit::conformance::laws() {
+            for law in queue_conformance::conformance::laws() {
                 let number = law.split('_').next().unwrap_or_default();
                 assert!(broken.contains(&number), "no broken queue breaks {law}");
             }

@@ -7,4 +7,4 @@ struct Nothing;
 
 impl Bug for Nothing {}
 
-queue_testkit::conformance!(async || Broken::<Nothing>::new());
+queue_conformance::conformance!(async || Broken::<Nothing>::new());

@@ -36,7 +36,7 @@ use job::JobHistory;
 ///
 /// ```
 /// use queue_core::{Fence, JobId, Lease, State, Timestamp, Transition};
-/// use queue_testkit::history::{self, Event, EventKind, FinalState, History, KnownOutcome, LogTime, Pushed, Span};
+/// use queue_conformance::history::{self, Event, EventKind, FinalState, History, KnownOutcome, LogTime, Pushed, Span};
 /// # use std::time::Duration;
 ///
 /// let call = |order, kind| {

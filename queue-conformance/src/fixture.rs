@@ -1,5 +1,7 @@
 //! The interface between the conformance suite and a queue under test.
 
+mod model_queue;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
     Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
     Settled, Settlement, Timestamp,
 };
-use queue_testkit::{Bounded, Fixture, ModelQueue, VirtualClock};
+use queue_testkit::{ModelQueue, VirtualClock};
 
 /// A bug. The default of each method is right, so a bug overrides only the calls that it breaks.
 #[async_trait]

@@ -12,7 +12,7 @@
 //!
 //! use async_trait::async_trait;
 //! use queue_core::{Admin, QueueError};
-//! use queue_testkit::durable::Store;
+//! use queue_conformance::durable::Store;
 //! # struct MyQueue;
 //! # impl MyQueue {
 //! #     async fn open(_: &str) -> Result<queue_testkit::ModelQueue, QueueError> {
@@ -37,7 +37,7 @@
 //! }
 //!
 //! // Creates a fresh store for `None`, and returns the store at the address of another process for `Some`.
-//! queue_testkit::durable_conformance!(async |address: Option<String>| {
+//! queue_conformance::durable_conformance!(async |address: Option<String>| {
 //!     Place(address.unwrap_or_else(fresh_place))
 //! });
 //! # }

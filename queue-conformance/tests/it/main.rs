@@ -1,0 +1,5 @@
+//! Checks the conformance suite itself: the model passes it, and each broken queue fails its law.
+
+mod broken_queues;
+mod model_queue;
+mod third_party;
