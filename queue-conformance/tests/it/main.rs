@@ -2,4 +2,3 @@
 
 mod broken_queues;
 mod model_queue;
-mod third_party;

@@ -1,20 +1,20 @@
-//! The operators' calls of the list.
+//! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::{Admin, JobId, JobRecord, QueueError, QueueName, State};
+use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
-use super::list::{Kept, List};
-use super::queue::ListQueue;
+use crate::list::{JobList, StoredJob};
+use crate::queue::ListQueue;
 
-impl List {
-    fn known(&mut self, id: JobId) -> Result<&mut Kept, QueueError> {
+impl JobList {
+    fn known(&mut self, id: JobId) -> Result<&mut StoredJob, QueueError> {
         self.find(id).ok_or_else(|| QueueError::unknown_job(id))
     }
 
-    fn known_and_idle(&mut self, id: JobId) -> Result<&mut Kept, QueueError> {
+    fn known_unless_executing(&mut self, id: JobId) -> Result<&mut StoredJob, QueueError> {
         match self.known(id) {
-            Ok(kept) if kept.record.state == State::Executing => {
+            Ok(job) if job.record.state == State::Executing => {
                 Err(QueueError::conflict(format!("job {id} is executing")))
             }
             known => known,
@@ -23,51 +23,53 @@ impl List {
 
     fn cancel(&mut self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         let now = self.now;
-        let kept = self.known(id)?;
-        if kept.record.state.is_finished() {
+        let job = self.known(id)?;
+        if job.record.state.is_finished() {
             return Ok(Cancellation::Finished);
         }
-        kept.record.cancel_reason = Some(queue_core::Limits::cut(reason.to_owned()));
-        if kept.record.state == State::Executing {
+        job.record.cancel_reason = Some(Limits::cut(reason.to_owned()));
+        if job.record.state == State::Executing {
             return Ok(Cancellation::Requested);
         }
-        kept.finish(State::Cancelled, now);
+        job.finish(State::Cancelled, now);
         Ok(Cancellation::Cancelled)
     }
 
     fn retry(&mut self, id: JobId) -> Result<(), QueueError> {
         let now = self.now;
-        if self.known_and_idle(id)?.record.state.is_finished() {
+        if self.known_unless_executing(id)?.record.state.is_finished() {
             self.take_key_back(id)?;
         }
-        let kept = self.known(id)?;
-        kept.record.max_attempts = kept.record.max_attempts.max(kept.record.attempt + 1);
-        kept.record.cancel_reason = None;
-        kept.wait_until(now, State::Scheduled, now);
+        let job = self.known(id)?;
+        job.record.max_attempts = job.record.max_attempts.max(job.record.attempt + 1);
+        job.record.cancel_reason = None;
+        job.schedule(now, State::Scheduled, now);
         Ok(())
     }
 
     fn counts(&self) -> Vec<QueueCounts> {
         let mut counts: Vec<QueueCounts> =
             self.paused.iter().map(|queue| QueueCounts::new(queue.clone(), true)).collect();
-        for record in self.jobs.iter().map(|kept| &kept.record) {
-            let at = counts.iter().position(|of| of.queue == record.queue).unwrap_or_else(|| {
+        for record in self.jobs.iter().map(|job| &job.record) {
+            let index = counts.iter().position(|counts| counts.queue == record.queue);
+            let index = index.unwrap_or_else(|| {
                 counts.push(QueueCounts::new(record.queue.clone(), false));
                 counts.len() - 1
             });
-            let of_state = counts[at].of(record.state);
-            counts[at].set(record.state, of_state + 1);
+            let count = counts[index].of(record.state);
+            counts[index].set(record.state, count + 1);
         }
-        counts.sort_by(|one, other| one.queue.cmp(&other.queue));
+        counts.sort_by(|a, b| a.queue.cmp(&b.queue));
         counts
     }
 
     fn page(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        let later = self.jobs.iter().filter(|kept| kept.cursor > after && passes(filter, &kept.record));
-        let shown: Vec<_> = later.take(page.limit).collect();
-        let next = shown.last().map(|kept| Cursor::new(kept.cursor.to_string()));
-        Ok(JobPage::new(shown.into_iter().map(|kept| kept.record.clone()).collect(), next))
+        let mut later = self.jobs.iter().filter(|job| job.position > after && passes(filter, &job.record));
+        let shown: Vec<_> = later.by_ref().take(page.limit).collect();
+        let last = shown.last().filter(|_| later.next().is_some());
+        let next = last.map(|job| Cursor::new(job.position.to_string()));
+        Ok(JobPage::new(shown.into_iter().map(|job| job.record.clone()).collect(), next))
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -75,14 +77,14 @@ impl List {
         let mut old: Vec<_> = self
             .jobs
             .iter()
-            .filter_map(|kept| {
-                let (finished, age) = (kept.record.finished_at?, prune.age(kept.record.state)?);
-                (finished.saturating_add(age) <= now).then_some((finished, kept.cursor))
+            .filter_map(|job| {
+                let (finished, age) = (job.record.finished_at?, prune.age(job.record.state)?);
+                (finished.saturating_add(age) <= now).then_some((finished, job.position))
             })
             .collect();
         old.sort_unstable();
         old.truncate(prune.limit);
-        self.jobs.retain(|kept| !old.iter().any(|(_, cursor)| *cursor == kept.cursor));
+        self.jobs.retain(|job| !old.iter().any(|(_, position)| *position == job.position));
         old.len() as u64
     }
 }
@@ -97,7 +99,7 @@ fn passes(filter: &Filter, record: &JobRecord) -> bool {
 #[async_trait]
 impl Admin for ListQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        Ok(self.read(|list| list.find(id).map(|kept| kept.record.clone())))
+        Ok(self.read(|list| list.find(id).map(|job| job.record.clone())))
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
@@ -118,8 +120,8 @@ impl Admin for ListQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.change(|list| {
-            list.known_and_idle(id)?;
-            list.jobs.retain(|kept| kept.record.id != id);
+            list.known_unless_executing(id)?;
+            list.jobs.retain(|job| job.record.id != id);
             Ok(())
         })
     }
