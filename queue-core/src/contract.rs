@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod decorator;
+pub(crate) mod delay;
 pub(crate) mod encoded;
 pub(crate) mod enqueue;
 pub(crate) mod error;

@@ -61,10 +61,12 @@
 //! | `contract` | jobs, queues, leases, settlements, the operator's interface | nothing |
 //! | `table` | [`table::JobTable`], the contract in executable form | `contract` |
 //! | `attempt` | contexts, outcomes, retries, middleware, observers | `contract` |
+//! | `backend` | [`backend`], what backends share | `contract`, `attempt` |
 //! | `services` | dependency injection | `attempt` |
 //! | `runner` | kinds of job, the list of jobs, [`AttemptRunner`] | `services` |
 
 mod attempt;
+pub mod backend;
 mod contract;
 #[doc(hidden)]
 pub mod private;
@@ -78,18 +80,6 @@ pub mod admin {
         Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
     };
     pub use crate::contract::record::AttemptError;
-}
-
-/// Helpers for backends, hosted loops and test tools. A program that only has jobs does not need them.
-pub mod backend {
-    pub use crate::attempt::decide::decide;
-    pub use crate::attempt::handle::Attempt;
-    pub use crate::attempt::retry::{doubled, jittered};
-    pub use crate::contract::decorator::{AdminDecorator, Decorator};
-    pub use crate::contract::encoded::{Encoded, encode, encode_followups};
-    pub use crate::contract::error::{error_chain, panic_message};
-    pub use crate::contract::handover::Handover;
-    pub use crate::contract::lease::log_discard;
 }
 
 #[cfg(feature = "explore")]

@@ -3,6 +3,7 @@
 use super::entry::{Entry, Extras};
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
+use crate::contract::delay::check_delays;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::{NewJob, Schedule};
@@ -35,24 +36,8 @@ impl JobTable {
     fn check(&mut self, now: Timestamp, jobs: &[NewJob]) -> Result<(), QueueError> {
         self.config.limits.check(jobs)?;
         self.advance(now);
-        self.check_schedules(jobs)?;
+        check_delays(jobs, self.now)?;
         self.check_capacity(now, jobs)
-    }
-
-    /// Returns an error if a delay leads past [`Timestamp::MAX`].
-    pub(super) fn check_schedules(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
-        for (index, job) in jobs.iter().enumerate() {
-            if let Schedule::After(delay) = job.schedule
-                && self.now.checked_add(delay).is_none()
-            {
-                return Err(QueueError::invalid(format!(
-                    "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
-                    job.name
-                ))
-                .on_queue(job.queue.clone()));
-            }
-        }
-        Ok(())
     }
 
     /// Stores one checked job, unless its identity or its unique key is taken.

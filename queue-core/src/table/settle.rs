@@ -2,6 +2,7 @@
 
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
+use crate::contract::delay::check_delays;
 use crate::contract::error::QueueError;
 use crate::contract::record::State;
 use crate::contract::settlement::{Settled, Settlement, Transition};
@@ -19,7 +20,7 @@ impl JobTable {
     ) -> Result<Vec<Settled>, QueueError> {
         self.config.limits.check_followups(&settlements)?;
         self.advance(now);
-        settlements.iter().try_for_each(|settlement| self.check_schedules(&settlement.followups))?;
+        settlements.iter().try_for_each(|settlement| check_delays(&settlement.followups, self.now))?;
         Ok(settlements.into_iter().map(|settlement| self.settle_one(settlement)).collect())
     }
 

@@ -1,0 +1,47 @@
+//! Helpers for backends, hosted loops and test tools. A program that only has jobs does not need them.
+//!
+//! Nothing here knows a store, a runtime or a clock: time is an argument. A backend uses the items that fit its store:
+//!
+//! | for | items |
+//! | --- | --- |
+//! | requests | [`CloseFlag`], [`check_demand`], [`check_delays`], [`check_schedules`], [`check_transitions`] |
+//! | jobs as text | [`encode`], [`encode_followups`], [`Encoded`] |
+//! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
+//! | claims that wait | [`Waiters`], [`PendingClaim`], [`Handover`] |
+//! | calls that share a commit | [`Linger`], [`LingerTimer`] |
+//! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
+//! | listings | [`PageQuery`] |
+//! | a unit of work | [`UnitCompletion`] |
+//! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
+//! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
+//! | messages | [`error_chain`], [`panic_message`] |
+
+mod close_flag;
+mod column;
+mod completion;
+mod linger;
+mod page;
+mod prune_schedule;
+mod retention;
+mod support;
+mod waiters;
+
+pub use close_flag::CloseFlag;
+pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
+pub use completion::UnitCompletion;
+pub use linger::{Linger, LingerTimer};
+pub use page::PageQuery;
+pub use prune_schedule::PruneSchedule;
+pub use retention::RetentionPeriods;
+pub use support::{check_demand, check_schedules, check_transitions};
+pub use waiters::{PendingClaim, ServedClaim, Waiters};
+
+pub use crate::attempt::decide::decide;
+pub use crate::attempt::handle::Attempt;
+pub use crate::attempt::retry::{doubled, jittered};
+pub use crate::contract::decorator::{AdminDecorator, Decorator};
+pub use crate::contract::delay::{check_delays, delay_overflow};
+pub use crate::contract::encoded::{Encoded, encode, encode_followups};
+pub use crate::contract::error::{error_chain, panic_message};
+pub use crate::contract::handover::Handover;
+pub use crate::contract::lease::log_discard;

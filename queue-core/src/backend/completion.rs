@@ -1,0 +1,72 @@
+//! The end of a unit of work whose job has succeeded.
+
+use crate::attempt::context::JobContext;
+use crate::attempt::handle::Attempt;
+use crate::contract::encoded::{Encoded, encode_followups};
+use crate::contract::error::QueueError;
+use crate::contract::limits::Limits;
+use crate::contract::settlement::{Settled, Settlement};
+
+/// The completion of a job, as a unit of work records it in one commit with the job's writes.
+///
+/// The unit of work [prepares](Self::prepare) it, stores the [settlement](Self::settlement) and the
+/// [followups](Self::followups) in its transaction, [checks](Self::check) the result, commits, and
+/// [notes the commit](Self::note_committed).
+#[derive(Debug)]
+pub struct UnitCompletion {
+    attempt: Attempt,
+    settlement: Settlement,
+    followups: Vec<Encoded>,
+}
+
+impl UnitCompletion {
+    /// Creates the completion of the job of this context, and encodes its followups.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`encode_followups`]. The job is discarded then.
+    pub fn prepare(context: &JobContext, limits: &Limits) -> Result<Self, QueueError> {
+        let attempt = Attempt::of(context);
+        let mut settlements = [attempt.completion()];
+        let followups = encode_followups(&mut settlements, limits)?.into_iter().flatten().collect();
+        let [settlement] = settlements;
+        Ok(Self { attempt, settlement, followups })
+    }
+
+    /// Returns the settlement, without its followups.
+    #[must_use]
+    pub const fn settlement(&self) -> &Settlement {
+        &self.settlement
+    }
+
+    /// Returns the followups.
+    #[must_use]
+    pub fn followups(&self) -> &[Encoded] {
+        &self.followups
+    }
+
+    /// Removes and returns the followups, for a transaction that runs on another thread.
+    #[must_use]
+    pub fn take_followups(&mut self) -> Vec<Encoded> {
+        std::mem::take(&mut self.followups)
+    }
+
+    /// Checks that the settlement was applied.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the lease was lost. The unit of work must write nothing then.
+    pub fn check(&self, settled: Settled) -> Result<(), QueueError> {
+        if settled == Settled::Applied {
+            return Ok(());
+        }
+        Err(QueueError::conflict(
+            "the lease was lost before the unit of work could be committed: nothing was written",
+        ))
+    }
+
+    /// Notes that the transaction was committed. The job then stays completed in any case.
+    pub fn note_committed(self) {
+        self.attempt.note_completed();
+    }
+}
