@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::{PageQuery, state_bits, to_u64};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
@@ -18,9 +19,8 @@ impl Admin for SqliteQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, limit, now) = (filter.clone(), page.limit, self.clock().now());
-        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        self.reader().call(move |connection| list(connection, &filter, after, limit, now)).await
+        let (filter, page, now) = (filter.clone(), PageQuery::of(page)?, self.clock().now());
+        self.reader().call(move |connection| list(connection, &filter, page, now)).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
@@ -63,34 +63,25 @@ fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobR
     found.map(|found| with_errors(connection, found, now)).transpose()
 }
 
-fn list(
-    connection: &Connection,
-    filter: &Filter,
-    after: u64,
-    limit: usize,
-    now: Timestamp,
-) -> Result<JobPage> {
-    let states = filter.states.iter().fold(0_i64, |states, state| states | 1 << *state as i64);
-    // One row more than the page shows whether there is a next page.
-    let rows = rows::to_i64(limit as u64).saturating_add(1);
+fn list(connection: &Connection, filter: &Filter, page: PageQuery, now: Timestamp) -> Result<JobPage> {
     let mut list = connection.prepare_cached(sql::LIST)?;
     let found = list.query_map(
         named_params! {
-            ":after": rows::to_i64(after),
+            ":after": page.after,
             ":queue": filter.queue.as_ref().map(QueueName::as_str),
             ":name": filter.name.as_ref().map(queue_core::JobName::as_str),
             ":before": filter.pushed_before.map(Timestamp::as_micros),
-            ":states": states,
+            ":states": state_bits(&filter.states),
             ":now": now.as_micros(),
-            ":limit": rows,
+            ":limit": page.rows,
         },
         |row| rows::job_record(connection, row),
     )?;
-    let found = found.collect::<Result<Vec<_>>>()?.into_iter().map(|found| {
-        let position = u64::try_from(found.0).unwrap_or(0);
-        Ok((position, with_errors(connection, found, now)?))
-    });
-    Ok(JobPage::of(found.collect::<Result<_>>()?, limit))
+    let found = found
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .map(|found| Ok((to_u64(found.0), with_errors(connection, found, now)?)));
+    Ok(page.page(found.collect::<Result<_>>()?))
 }
 
 /// Adds the errors to a record, and applies what is due by `now`.

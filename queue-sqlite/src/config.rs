@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::Prune;
+use queue_core::backend::RetentionPeriods;
 use queue_core::{Clock, Limits, QueueError};
 
 use crate::clock::SystemClock;
@@ -31,7 +31,7 @@ pub struct SqliteQueueBuilder {
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) poll_interval: Duration,
-    pub(crate) retention: Prune,
+    pub(crate) retention: RetentionPeriods,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -47,20 +47,14 @@ fn storable(mut limits: Limits) -> Limits {
     limits
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 impl SqliteQueueBuilder {
     pub(crate) fn new(path: &Path) -> Self {
-        let mut retention = Prune::nothing();
-        retention.completed = Some(DAY);
-        retention.cancelled = Some(DAY);
-        retention.discarded = Some(DAY * 7);
         Self {
             location: Location::from_path(path),
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_millis(25),
-            retention,
+            retention: RetentionPeriods::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
         }

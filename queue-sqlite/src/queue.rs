@@ -3,11 +3,9 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, select};
+use queue_core::backend::{CloseFlag, check_demand, check_transitions, encode, encode_followups};
 use queue_core::{
     Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
     Transition,
@@ -16,8 +14,7 @@ use queue_core::{
 use crate::config::SqliteQueueBuilder;
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
-use crate::writer::{Writer, WriterHandle};
-use queue_core::backend::{encode, encode_followups};
+use crate::writer::{Deadline, Writer, WriterHandle};
 
 /// A queue in an SQLite file.
 ///
@@ -37,7 +34,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     path: Arc<Path>,
-    is_closed: AtomicBool,
+    closed: CloseFlag,
 }
 
 impl SqliteQueue {
@@ -65,7 +62,7 @@ impl SqliteQueue {
         let (clock, limits) = (settings.clock.clone(), settings.limits);
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
-        Ok(Self(Arc::new(Shared { writer, reader, clock, limits, path, is_closed: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Shared { writer, reader, clock, limits, path, closed: CloseFlag::default() })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -73,7 +70,7 @@ impl SqliteQueue {
     /// Pushes and claims fail as `Closed`, including claims that wait. Leased jobs can still be renewed and settled. The jobs
     /// stay stored.
     pub fn close(&self) {
-        self.0.is_closed.store(true, Ordering::SeqCst);
+        self.0.closed.close();
         self.writer().close();
     }
 
@@ -93,7 +90,7 @@ impl SqliteQueue {
     ///
     /// `Closed` after [`close`](Self::close).
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
-        if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
+        self.0.closed.check()
     }
 
     pub(crate) fn writer(&self) -> &WriterHandle {
@@ -130,22 +127,11 @@ impl Queue for SqliteQueue {
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
-        if demand.queues.is_empty() {
-            return Err(QueueError::invalid("the claim names no queue: add at least one to its demand"));
-        }
+        check_demand(demand)?;
         if demand.is_stopped() {
             return Ok(Vec::new());
         }
-        // The wait begins now, not when the writer receives the claim.
-        let wait = demand.wait.map(|wait| (!wait.is_zero()).then(|| self.clock().sleep(wait)));
-        let deadline: Option<BoxFuture<'static, ()>> = match (wait, demand.stop.is_some()) {
-            (Some(None), _) | (None, false) => None,
-            (Some(Some(deadline)), false) => Some(deadline),
-            (None, true) => Some(Box::pin(demand.stopped())),
-            (Some(Some(deadline)), true) => {
-                Some(Box::pin(select(deadline, Box::pin(demand.stopped())).map(drop)))
-            }
-        };
+        let deadline = Deadline::begin(demand, self.clock());
         Ok(self.writer().claim(demand.clone(), deadline).await?.received())
     }
 
@@ -163,33 +149,24 @@ impl Queue for SqliteQueue {
         }
         let mut settlements = settlements;
         settlements.iter_mut().for_each(|settlement| settlement.transition.cut_text());
-        check_supported(&settlements)?;
+        check_transitions(&settlements, is_supported)?;
         let followups = encode_followups(&mut settlements, self.limits())?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
     }
 }
 
-/// Fails for a transition that this backend is too old for.
-///
-/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
-fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
-    for settlement in settlements {
-        match &settlement.transition {
-            Transition::Complete
+/// Returns whether this version of the backend applies a transition.
+const fn is_supported(transition: &Transition) -> bool {
+    matches!(
+        transition,
+        Transition::Complete
             | Transition::Retry { .. }
             | Transition::Snooze { .. }
             | Transition::Discard { .. }
             | Transition::Cancel { .. }
-            | Transition::Release => {}
-            newer => {
-                return Err(QueueError::unsupported(format!(
-                    "this backend is older than the transition `{newer}`"
-                )));
-            }
-        }
-    }
-    Ok(())
+            | Transition::Release
+    )
 }
 
 impl fmt::Debug for SqliteQueue {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::error_chain;
+use queue_core::backend::{error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueError, QueueName, State, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -33,20 +33,12 @@ pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp> {
 
 /// Reads a state by its number.
 pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
-    let number = read_u64(row, column)?;
-    let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
-    found.copied().ok_or_else(|| unreadable(column, format!("there is no state {number}")))
+    read_state(row.get(column)?).map_err(|error| unreadable(column, &error))
 }
 
-/// Returns the integer that is stored for `number`; the greatest one if it is too large.
-pub(crate) fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Reads a number; 0 if it is negative, which no program stores.
+/// Reads an unsigned number.
 pub(crate) fn read_u64(row: &Row<'_>, column: usize) -> Result<u64> {
-    let number: i64 = row.get(column)?;
-    Ok(u64::try_from(number).unwrap_or(0))
+    row.get(column).map(to_u64)
 }
 
 fn text<T: for<'a> From<&'a str>>(row: &Row<'_>, column: usize) -> Result<T> {
@@ -58,10 +50,7 @@ fn fence(row: &Row<'_>, column: usize) -> Result<Fence> {
 }
 
 fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
-    let Some(words) = row.get_ref(column)?.as_str_or_null()? else {
-        return Ok(Meta::new());
-    };
-    Meta::from_json(words).map_err(|error| unreadable(column, error_chain(&error)))
+    read_meta(row.get_ref(column)?.as_str_or_null()?).map_err(|error| unreadable(column, &error))
 }
 
 /// Reads the payload and meta of a job, from its row or from `queue_payloads`.
@@ -75,8 +64,8 @@ fn body_and_meta(connection: &Connection, row: &Row<'_>, column: usize) -> Resul
     body(row, column)
 }
 
-fn unreadable(column: usize, what: String) -> Error {
-    Error::FromSqlConversionFailure(column, Type::Text, what.into())
+fn unreadable(column: usize, error: &QueueError) -> Error {
+    Error::FromSqlConversionFailure(column, Type::Text, error_chain(error).into())
 }
 
 /// Reads a row of `READY` as the delivery of a job that is leased at `now`.

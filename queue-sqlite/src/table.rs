@@ -16,6 +16,7 @@ mod statements;
 
 use std::collections::HashMap;
 
+use queue_core::backend::to_i64;
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
@@ -98,7 +99,7 @@ impl<'a> Table<'a> {
         let insert = self.statements.get(sql::INSERT_FAILURE)?;
         insert.execute((seq, fence, error.attempt, error.at.as_micros(), &error.message))?;
         // Each failure has a different fence, so a job with fewer claims has too few failures to remove any.
-        if fence > rows::to_i64(AttemptError::KEPT as u64) {
+        if fence > to_i64(AttemptError::KEPT as u64) {
             self.statements.get(sql::TRIM_FAILURES)?.execute((seq, AttemptError::KEPT as i64))?;
         }
         Ok(())

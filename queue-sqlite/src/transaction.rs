@@ -1,12 +1,12 @@
 //! Pushes in the application's own transaction.
 
+use queue_core::backend::encode;
 use queue_core::{IntoJob, NewJob, QueueError, Receipt};
 use rusqlite::Connection;
 
 use crate::error::{OpError, TxError};
 use crate::queue::SqliteQueue;
 use crate::table::{Table, WriterCache};
-use queue_core::backend::encode;
 
 impl SqliteQueue {
     /// Stores a job in a transaction of the application's own. The job exists if and only if that transaction commits.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use queue_core::backend::UnitCompletion;
 use queue_core::services::{Factory, Fallible};
-use queue_core::{BoxError, JobContext, OutcomeKind, QueueError, Settled};
+use queue_core::{BoxError, JobContext, OutcomeKind, QueueError};
 use rusqlite::Connection;
 
 use crate::queue::SqliteQueue;
-use queue_core::backend::{Attempt, encode_followups};
 
 /// Collects the writes of a job, and commits them together with its completion and its followups, or not at all.
 ///
@@ -95,26 +95,14 @@ impl SqliteUnitOfWork {
             return Ok(());
         }
         let Self { queue, context, writes } = self;
-        let attempt = Attempt::of(&context);
-        let mut settlements = [attempt.completion()];
-        let followups = encode_followups(&mut settlements, queue.limits())?;
-        let [settlement] = settlements;
-        let complete = queue.writer().call_exclusive(move |table| {
-            table.complete_in_unit_of_work(
-                &settlement.lease,
-                writes,
-                followups.first().map_or(&[], Vec::as_slice),
-            )
-        });
-        match complete.await? {
-            Settled::Applied => {
-                attempt.note_completed();
-                Ok(())
-            }
-            _ => Err(QueueError::conflict(
-                "the lease was lost before the unit of work could be committed: nothing was written",
-            )),
-        }
+        let mut completion = UnitCompletion::prepare(&context, queue.limits())?;
+        let (lease, followups) = (completion.settlement().lease.clone(), completion.take_followups());
+        let complete = queue
+            .writer()
+            .call_exclusive(move |table| table.complete_in_unit_of_work(&lease, writes, &followups));
+        completion.check(complete.await?)?;
+        completion.note_committed();
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The thread that writes. It groups calls into transactions, commits them, and serves the claims that wait.
 //!
 //! While the writer commits a batch of calls, the messages of other calls queue up, and form the next batch. So the more calls
-//! there are, the more of them share a commit (group commit). `batch.rs` collects a batch, `linger.rs` decides how long it
+//! there are, the more of them share a commit (group commit). `batch.rs` collects a batch, [`Linger`] decides how long it
 //! waits for more calls, and `commit.rs` runs it. Claims that find no job wait in `waiting.rs`, and are served by the
 //! transaction that stores a job for them.
 //!
@@ -50,19 +50,20 @@
 mod batch;
 mod call;
 mod commit;
+mod deadline;
 mod handle;
-mod linger;
 mod message;
 mod pruning;
 mod waiting;
 
 use std::time::Duration;
 
-use queue_core::backend::Handover;
+use queue_core::backend::{Handover, Linger};
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+pub(crate) use deadline::Deadline;
 pub(crate) use handle::WriterHandle;
 
 use crate::config::SqliteQueueBuilder;
@@ -74,7 +75,6 @@ use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
 use batch::Batch;
 use commit::{Scope, Served};
-use linger::Linger;
 use message::{Message, Operation};
 use pruning::Pruning;
 use waiting::WaitingClaims;
@@ -93,7 +93,6 @@ pub(crate) struct Writer {
     cache: WriterCache,
     pruning: Pruning,
     linger: Linger,
-    is_closed: bool,
 }
 
 impl Writer {
@@ -129,7 +128,7 @@ impl Writer {
         let runtime = runtime
             .map_err(|error| QueueError::unavailable("no timer could be started").with_source(error))?;
         let waiting = WaitingClaims::new(settings.clock.clone(), settings.poll_interval);
-        let pruning = Pruning::new(settings.retention.clone());
+        let pruning = Pruning::new(settings.retention);
         let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
         let cache = WriterCache { guard: Guard::new(own_timeout), ..WriterCache::default() };
         let guarded = cache.guard.install(&connection);
@@ -145,7 +144,6 @@ impl Writer {
             cache,
             pruning,
             linger: Linger::default(),
-            is_closed: false,
         };
         Ok((writer, runtime))
     }
@@ -160,12 +158,12 @@ impl Writer {
 
     /// Runs a batch, serves the claims that wait, and answers them.
     async fn process(&mut self, batch: Batch) {
-        self.waiting.drop_cancelled();
+        self.waiting.claims.drop_cancelled();
         // First, so that the transaction below serves waiting claims with the jobs that these make ready.
         for operation in batch.exclusive {
             self.commit_exclusive(operation).await;
         }
-        if batch.operations.is_empty() && !self.waiting.is_empty() && self.check_files().is_err() {
+        if batch.operations.is_empty() && !self.waiting.claims.is_empty() && self.check_files().is_err() {
             // Other programs store jobs in another file now, so these claims would wait in vain.
             self.fail_batch(batch.operations, &TxError::FilesMoved).await;
         } else if batch.operations.is_empty() && !self.pruning.is_due() && !self.has_work() {
@@ -184,15 +182,24 @@ impl Writer {
     ///
     /// This only reads, so a process whose claims wait does not take the write lock from others.
     fn has_work(&self) -> bool {
-        if self.waiting.is_empty() {
+        if self.waiting.claims.is_empty() {
             return false;
         }
         let now = self.settings.clock.now();
         let is_due = || Ok(table::next_due(&self.connection)?.is_some_and(|due| due <= now));
-        let is_ready = || self.waiting.any_queue(|queue| table::is_ready(&self.connection, queue));
-        let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || is_ready()?));
+        let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || self.is_any_ready()?));
         // After an error, the transaction reports it.
         found.unwrap_or(true)
+    }
+
+    /// Returns whether a queue that a waiting claim names has a ready job.
+    fn is_any_ready(&self) -> rusqlite::Result<bool> {
+        for queue in self.waiting.claims.queues() {
+            if table::is_ready(&self.connection, queue)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Runs operations in one transaction, which also serves the claims that wait, and answers all of them.
@@ -221,12 +228,10 @@ impl Writer {
             operation.answer(None);
         }
         let mut unclaimed = Vec::new();
-        for (claim, deliveries) in served {
+        for claim in served {
             match self.handle.upgrade() {
-                Some(handle) => {
-                    claim.answer(Ok(Handover::new(deliveries, move |released| release(&handle, released))));
-                }
-                None => unclaimed.extend(deliveries),
+                Some(handle) => claim.answer(move |released| release(&handle, released)),
+                None => unclaimed.extend(claim.deliveries),
             }
         }
         self.answer_timed_out();
@@ -262,14 +267,15 @@ impl Writer {
     async fn fail_batch(&mut self, operations: Vec<Box<dyn Operation>>, error: &TxError) {
         let path = self.settings.location.path();
         tracing::debug!(path = %path.display(), error = ?error, "a transaction failed");
+        let failed = error.to_queue_error(path);
         for operation in operations {
-            operation.answer(Some(error.to_queue_error(path)));
+            operation.answer(Some(failed.clone()));
         }
-        // Another connection will release its lock, so claims go on waiting. Any other error is reported to all claims.
-        let failed: Vec<_> =
-            if error.is_busy() { self.waiting.take_timed_out() } else { self.waiting.take_all().collect() };
-        for claim in failed {
-            claim.answer(Err(error.to_queue_error(path)));
+        if error.is_busy() {
+            // The other connection will release its lock, so claims go on waiting.
+            self.waiting.take_timed_out().into_iter().for_each(|claim| claim.answer(Err(failed.clone())));
+        } else {
+            self.waiting.claims.fail(&failed);
         }
         self.waiting.force_poll();
         self.pruning.postpone();

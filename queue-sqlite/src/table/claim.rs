@@ -1,10 +1,11 @@
 //! Leases ready jobs.
 
+use queue_core::backend::to_i64;
 use queue_core::{Delivery, Demand, QueueName};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use crate::rows::{self, to_i64};
+use crate::rows;
 use crate::sql;
 
 impl Table<'_> {

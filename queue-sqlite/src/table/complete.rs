@@ -2,13 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use queue_core::backend::panic_message;
+use queue_core::backend::{Encoded, panic_message};
 use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
 
 use super::Table;
 use crate::error::OpError;
 use crate::unit_of_work::Write;
-use queue_core::backend::Encoded;
 
 impl Table<'_> {
     /// Completes a job, runs its writes and stores its followups if its lease is current; otherwise does nothing.

@@ -1,7 +1,7 @@
 //! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::log_discard;
+use queue_core::backend::{log_discard, to_i64};
 use queue_core::{JobId, JobName, Lease, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
@@ -27,7 +27,7 @@ impl Table<'_> {
         let renew = self.statements.get(sql::RENEW)?;
         let renew_one = |lease: &Lease| {
             let expires_at = self.now.saturating_add(lease.length);
-            let key = (rows::id_bytes(lease.job), rows::to_i64(lease.fence.0), expires_at.as_micros());
+            let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0), expires_at.as_micros());
             let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
             Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
         };

@@ -2,10 +2,11 @@
 
 use queue_core::State;
 use queue_core::admin::Prune;
+use queue_core::backend::to_i64;
 use rusqlite::Result;
 
 use super::Table;
-use crate::rows::{Seq, to_i64};
+use crate::rows::Seq;
 use crate::sql;
 
 impl Table<'_> {

@@ -1,5 +1,6 @@
 //! Stores jobs.
 
+use queue_core::backend::{Encoded, check_delays, check_schedules};
 use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp, Unique};
 use rusqlite::{OptionalExtension as _, Result};
 
@@ -7,7 +8,6 @@ use super::Table;
 use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
-use queue_core::backend::Encoded;
 
 /// The greatest size of payload and meta together, in bytes, that is stored in the job's row.
 ///
@@ -45,25 +45,10 @@ impl Table<'_> {
     ///
     /// `Invalid` if a delay overflows the clock, `Unsupported` if a schedule is newer than this version of the backend.
     pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
-            if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
-                let text = format!(
-                    "job {index} of the batch (`{}`): this backend is older than its schedule",
-                    job.name
-                );
-                return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
-            }
-            if let Schedule::After(delay) = job.schedule
-                && self.now.checked_add(delay).is_none()
-            {
-                return Err(QueueError::invalid(format!(
-                    "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
-                    job.name
-                ))
-                .on_queue(job.queue.clone()));
-            }
-        }
-        Ok(())
+        check_schedules(jobs, |schedule| {
+            matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
+        })?;
+        check_delays(jobs.iter().map(|new| &new.job), self.now)
     }
 
     /// Stores jobs whose schedules were checked, unless their ids or unique keys are taken.

@@ -1,6 +1,7 @@
 //! Settles attempts.
 
 use queue_core::admin::AttemptError;
+use queue_core::backend::{Encoded, to_i64};
 use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result};
 
@@ -8,7 +9,6 @@ use super::Table;
 use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
-use queue_core::backend::Encoded;
 
 impl Table<'_> {
     /// Applies settlements independently of each other, each in one step with its followups.
@@ -39,7 +39,7 @@ impl Table<'_> {
 
     /// Applies a transition if the lease is current. Returns whether it was.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
-        let (id, fence, now) = (rows::id_bytes(lease.job), rows::to_i64(lease.fence.0), self.now.as_micros());
+        let (id, fence, now) = (rows::id_bytes(lease.job), to_i64(lease.fence.0), self.now.as_micros());
         match transition {
             Transition::Complete => Ok(self.statements.get(sql::COMPLETE)?.execute((id, fence, now))? > 0),
             Transition::Cancel { reason } => {

@@ -1,13 +1,12 @@
 //! Collects the calls of one transaction.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use queue_core::QueueError;
+use queue_core::backend::LingerTimer;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::linger::SpinWait;
 use super::message::{Message, Operation};
 
 /// The number of jobs at which a batch is full. It bounds how long the last call of a batch waits.
@@ -59,13 +58,17 @@ impl Writer {
 
     /// Accepts the messages in the channel, and waits up to `length` while the batch has fewer than `expected` calls.
     fn accept_for(&mut self, length: Duration, expected: usize, batch: &mut Batch) {
-        let mut wait = SpinWait::new(length);
+        let mut timer = LingerTimer::new(length);
         while batch.weight < MAX_BATCH {
             match self.messages.try_recv() {
                 Ok(message) => self.accept(message, batch),
                 Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if batch.calls >= expected || !wait.spin() => return,
-                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Empty) if batch.calls >= expected || timer.is_over(Instant::now()) => {
+                    return;
+                }
+                // The thread stays awake, because to sleep and wake up would take longer. The caller that is about to call
+                // may need this core.
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
             }
         }
     }
@@ -82,17 +85,13 @@ impl Writer {
                     batch.operations.push(operation);
                 }
             }
-            Message::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
             Message::Claim(claim) => {
                 batch.weight = batch.weight.saturating_add(claim.demand.max);
-                self.waiting.push(claim);
+                self.waiting.claims.push(claim);
             }
             Message::PollNow(reply) => batch.polls.push(reply),
             Message::PollFaster => self.waiting.poll_faster(),
-            Message::Close => {
-                self.is_closed = true;
-                self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
-            }
+            Message::Close => self.waiting.claims.close(),
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use queue_core::Delivery;
+use queue_core::backend::ServedClaim;
 
 use super::Writer;
-use super::message::{Operation, WaitingClaim};
+use super::deadline::Deadline;
+use super::message::Operation;
 use crate::error::{TxError, is_busy};
 use crate::table::Table;
 
 /// The claims that a transaction served. They are answered after its commit.
-pub(super) type Served = Vec<(WaitingClaim, Vec<Delivery>)>;
+pub(super) type Served = Vec<ServedClaim<Deadline>>;
 
 /// The work of a transaction beside its operations.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,7 @@ impl Writer {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
-            served.into_iter().rev().for_each(|(claim, _)| self.waiting.push_front(claim));
+            self.waiting.claims.restore(served);
             return Err(error);
         }
         Ok(served)
@@ -90,7 +91,11 @@ impl Writer {
             operation.run(&mut table)?;
         }
         if let Scope::Shared = scope {
-            self.waiting.serve(&mut table, served)?;
+            // Every transaction tries all claims: a job for them may come from this transaction or from another process. An
+            // attempt that finds no job takes a few microseconds.
+            self.waiting.claims.serve(served, |claim| {
+                if claim.is_over() { Ok(Vec::new()) } else { table.claim(&claim.demand) }
+            })?;
             self.pruning.prune(&mut table)?;
         }
         Ok(())

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::future::Future;
 
-use futures_util::future::BoxFuture;
-use queue_core::backend::Handover;
+use queue_core::backend::{Handover, PendingClaim};
 use queue_core::{Demand, QueueError};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
 use super::call::Call;
-use super::message::{Message, WaitingClaim};
+use super::deadline::Deadline;
+use super::message::Message;
 use crate::error::{OpError, writer_gone};
 use crate::process::Process;
 use crate::table::Table;
@@ -90,17 +90,9 @@ impl WriterHandle {
     }
 
     /// Claims jobs, and waits for them until `deadline`.
-    ///
-    /// Without a deadline, a demand without a wait waits forever, and any other does not wait.
-    pub(crate) async fn claim(
-        &self,
-        demand: Demand,
-        deadline: Option<BoxFuture<'static, ()>>,
-    ) -> Result<Handover, QueueError> {
+    pub(crate) async fn claim(&self, demand: Demand, deadline: Deadline) -> Result<Handover, QueueError> {
         self.process.check()?;
-        let (reply, answer) = oneshot::channel();
-        let timed_out = demand.wait.is_some() && deadline.is_none();
-        let claim = WaitingClaim { demand, deadline, timed_out, reply };
+        let (claim, answer) = PendingClaim::new(demand, deadline);
         self.messages.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
         answer.await.map_err(|_| writer_gone())?
     }
@@ -142,8 +134,6 @@ impl fmt::Debug for WriterHandle {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt as _;
     use queue_core::QueueErrorKind;
     use tokio::sync::mpsc::unbounded_channel;
@@ -157,8 +147,8 @@ mod tests {
         let forked = WriterHandle { messages, process: Process::other() };
 
         let called = forked.call(1, |_| Ok(())).now_or_never().expect("an answer at once");
-        let demand = Demand::new("default", 1).wait(Duration::ZERO);
-        let claimed = forked.claim(demand, None).now_or_never().expect("an answer at once");
+        let demand = Demand::new("default", 1);
+        let claimed = forked.claim(demand, Deadline::Passed).now_or_never().expect("an answer at once");
         forked.poll_now().now_or_never().expect("an answer at once");
 
         for error in [called.err(), claimed.map(drop).err()] {

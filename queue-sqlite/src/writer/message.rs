@@ -1,10 +1,10 @@
 //! The messages to the writer.
 
-use futures_util::future::BoxFuture;
-use queue_core::backend::Handover;
-use queue_core::{Demand, QueueError};
+use queue_core::QueueError;
+use queue_core::backend::PendingClaim;
 use tokio::sync::oneshot;
 
+use super::deadline::Deadline;
 use crate::error::TxError;
 use crate::table::Table;
 
@@ -13,7 +13,7 @@ pub(crate) enum Message {
     /// Runs an operation in the next transaction.
     Run(Box<dyn Operation>),
     /// Claims jobs as soon as there are any.
-    Claim(WaitingClaim),
+    Claim(PendingClaim<Deadline>),
     /// Polls now for jobs of other processes, and answers when that is done.
     PollNow(oneshot::Sender<()>),
     /// Polls more often for a short time, since an application's transaction with a push is about to commit.
@@ -39,22 +39,4 @@ pub(crate) trait Operation: Send {
 
     /// Sends the result after the commit, or the error if there was no commit.
     fn answer(self: Box<Self>, failed: Option<QueueError>);
-}
-
-/// A claim that waits for jobs.
-pub(crate) struct WaitingClaim {
-    pub(crate) demand: Demand,
-    /// Completes when the wait ends; `None` if it has ended, or never does.
-    pub(crate) deadline: Option<BoxFuture<'static, ()>>,
-    /// Whether the wait has ended.
-    pub(crate) timed_out: bool,
-    pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
-}
-
-impl WaitingClaim {
-    /// Sends the answer to the caller.
-    pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
-        // The caller may have dropped its future. Then the handover is dropped here, and releases its jobs.
-        drop(self.reply.send(answer));
-    }
 }
