@@ -6,11 +6,11 @@ use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::config::Synchronous;
 use crate::error::{TxError, is_busy};
 use crate::files::Files;
 use crate::guard::CHECKPOINT_PAGES;
 use crate::location::Location;
+use crate::settings::Synchronous;
 
 /// Opens a connection and sets it up. Returns it with the files that it has open.
 ///

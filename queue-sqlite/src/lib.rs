@@ -74,8 +74,8 @@
 //! The view `queue_overview` shows jobs to operators, with their states, times, last errors and payloads as text.
 
 mod admin;
+mod builder;
 mod clock;
-mod config;
 mod connection;
 mod error;
 mod files;
@@ -87,13 +87,15 @@ mod process;
 mod queue;
 mod reader;
 mod rows;
+mod settings;
 mod sql;
 mod table;
 mod transaction;
 mod unit_of_work;
 mod writer;
 
-pub use config::{SqliteQueueBuilder, Synchronous};
+pub use builder::SqliteQueueBuilder;
 pub use queue::SqliteQueue;
 pub use rusqlite;
+pub use settings::Synchronous;
 pub use unit_of_work::SqliteUnitOfWork;

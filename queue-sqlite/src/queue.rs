@@ -11,9 +11,9 @@ use queue_core::{
     Transition,
 };
 
-use crate::config::SqliteQueueBuilder;
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
+use crate::settings::Settings;
 use crate::writer::{Deadline, Writer, WriterHandle};
 
 /// A queue in an SQLite file.
@@ -24,7 +24,7 @@ use crate::writer::{Deadline, Writer, WriterHandle};
 ///
 /// Dropping the last handle completes all calls that were made, closes the file, and waits for that. From then on, the file
 /// may be moved or deleted. This mostly takes some milliseconds. It takes longer if a call whose future was dropped still
-/// reads a large file, or waits for a lock up to the [busy timeout](SqliteQueueBuilder::busy_timeout).
+/// reads a large file, or waits for a lock up to the [busy timeout](crate::SqliteQueueBuilder::busy_timeout).
 #[derive(Clone)]
 pub struct SqliteQueue(Arc<Shared>);
 
@@ -38,25 +38,8 @@ struct Shared {
 }
 
 impl SqliteQueue {
-    /// Opens the queue in the file at `path`, and creates the file if there is none. `":memory:"` opens a queue for tests.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`SqliteQueueBuilder::open`].
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the file may have been created and migrated.
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, QueueError> {
-        Self::builder(path).open().await
-    }
-
-    /// Returns a builder that opens a queue with other settings.
-    pub fn builder(path: impl AsRef<Path>) -> SqliteQueueBuilder {
-        SqliteQueueBuilder::new(path.as_ref())
-    }
-
-    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<Self, QueueError> {
+    /// Creates the file if there is none, and starts the threads.
+    pub(crate) async fn start(settings: Settings) -> Result<Self, QueueError> {
         settings.location.prepare()?;
         let path: Arc<Path> = settings.location.path().into();
         let (clock, limits) = (settings.clock.clone(), settings.limits);

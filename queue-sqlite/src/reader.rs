@@ -17,12 +17,12 @@ use queue_core::QueueError;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::config::SqliteQueueBuilder;
 use crate::connection;
 use crate::error::TxError;
 use crate::files::Files;
 use crate::joined_thread::JoinOnDrop;
 use crate::process::Process;
+use crate::settings::Settings;
 
 type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
@@ -40,7 +40,7 @@ impl Reader {
     /// # Errors
     ///
     /// The errors of [`connection::open`].
-    pub(crate) async fn start(settings: &SqliteQueueBuilder) -> Result<JoinOnDrop<Self>, QueueError> {
+    pub(crate) async fn start(settings: &Settings) -> Result<JoinOnDrop<Self>, QueueError> {
         let (queries, waiting) = mpsc::channel::<Query>();
         let (location, synchronous, busy) =
             (settings.location.clone(), settings.synchronous, settings.busy_timeout);

@@ -20,6 +20,8 @@ use queue_core::backend::to_i64;
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
+pub(crate) use complete::Write;
+
 use crate::guard::Guard;
 use crate::rows;
 use crate::sql;

@@ -8,6 +8,7 @@ use queue_core::{BoxError, JobContext, OutcomeKind, QueueError};
 use rusqlite::Connection;
 
 use crate::queue::SqliteQueue;
+use crate::table::Write;
 
 /// Collects the writes of a job, and commits them together with its completion and its followups, or not at all.
 ///
@@ -53,9 +54,6 @@ pub struct SqliteUnitOfWork {
     context: JobContext,
     writes: Vec<Write>,
 }
-
-/// A write to make.
-pub(crate) type Write = Box<dyn FnOnce(&Connection) -> Result<(), BoxError> + Send>;
 
 impl SqliteQueue {
     /// Returns the factory for `.unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)`.

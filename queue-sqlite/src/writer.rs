@@ -66,11 +66,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) use deadline::Deadline;
 pub(crate) use handle::WriterHandle;
 
-use crate::config::SqliteQueueBuilder;
 use crate::error::TxError;
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
+use crate::settings::Settings;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
 use batch::Batch;
@@ -81,7 +81,7 @@ use waiting::WaitingClaims;
 
 /// The state of the writer thread.
 pub(crate) struct Writer {
-    settings: SqliteQueueBuilder,
+    settings: Settings,
     connection: Connection,
     files: Files,
     /// Whether the last check found that a file was removed or replaced.
@@ -101,7 +101,7 @@ impl Writer {
     /// # Errors
     ///
     /// The errors of [`connection::open`] and [`migrations::migrate`].
-    pub(crate) async fn start(settings: SqliteQueueBuilder) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
+    pub(crate) async fn start(settings: Settings) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
         let (sender, messages) = unbounded_channel();
         let handle = WriterHandle::new(sender);
         let weak = handle.downgrade();
@@ -111,7 +111,7 @@ impl Writer {
     }
 
     fn open(
-        settings: SqliteQueueBuilder,
+        settings: Settings,
         messages: UnboundedReceiver<Message>,
         handle: handle::WeakHandle,
     ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {

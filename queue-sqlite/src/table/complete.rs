@@ -4,10 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use queue_core::backend::{Encoded, panic_message};
 use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
+use rusqlite::Connection;
 
 use super::Table;
 use crate::error::OpError;
-use crate::unit_of_work::Write;
+
+/// A write of a unit of work.
+pub(crate) type Write = Box<dyn FnOnce(&Connection) -> Result<(), BoxError> + Send>;
 
 impl Table<'_> {
     /// Completes a job, runs its writes and stores its followups if its lease is current; otherwise does nothing.

@@ -1,68 +1,45 @@
-//! The settings of a queue.
+//! The builder of a queue, and how a queue is opened.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::RetentionPeriods;
 use queue_core::{Clock, Limits, QueueError};
 
-use crate::clock::SystemClock;
-use crate::location::Location;
 use crate::queue::SqliteQueue;
+use crate::settings::{Settings, Synchronous};
 
-/// When SQLite reports a commit as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Synchronous {
-    /// When it is on disk, so that it survives a power cut.
-    #[default]
-    Full = 2,
-    /// When it is written to the operating system, so that it survives a crash of the program. A power cut or a crash of
-    /// the machine may lose the last commits. It does not corrupt the file.
-    Normal = 1,
+impl SqliteQueue {
+    /// Opens the queue in the file at `path`, and creates the file if there is none. `":memory:"` opens a queue for tests.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`SqliteQueueBuilder::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the file may have been created and migrated.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, QueueError> {
+        Self::builder(path).open().await
+    }
+
+    /// Returns a builder that opens a queue with other settings.
+    pub fn builder(path: impl AsRef<Path>) -> SqliteQueueBuilder {
+        SqliteQueueBuilder { settings: Settings::new(path.as_ref()) }
+    }
 }
 
 /// Settings of a [`SqliteQueue`]. [`SqliteQueue::builder`] creates it.
 #[must_use = "a builder does nothing until `open` is called"]
 #[derive(Clone)]
 pub struct SqliteQueueBuilder {
-    pub(crate) location: Location,
-    pub(crate) synchronous: Synchronous,
-    pub(crate) busy_timeout: Duration,
-    pub(crate) poll_interval: Duration,
-    pub(crate) retention: RetentionPeriods,
-    pub(crate) limits: Limits,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The largest payload and the largest meta that fit into one row of SQLite, which has at most a billion bytes.
-const LARGEST_PAYLOAD: usize = 900_000_000;
-const LARGEST_META: usize = 50_000_000;
-
-/// Returns `limits`, lowered to what SQLite can store.
-fn storable(mut limits: Limits) -> Limits {
-    limits.payload = limits.payload.min(LARGEST_PAYLOAD);
-    limits.meta = limits.meta.min(LARGEST_META);
-    limits
+    settings: Settings,
 }
 
 impl SqliteQueueBuilder {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self {
-            location: Location::from_path(path),
-            synchronous: Synchronous::Full,
-            busy_timeout: Duration::from_secs(30),
-            poll_interval: Duration::from_millis(25),
-            retention: RetentionPeriods::default(),
-            limits: Limits::default(),
-            clock: Arc::new(SystemClock),
-        }
-    }
-
     /// Sets when SQLite reports a commit as done; by default when it is on disk.
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
-        self.synchronous = synchronous;
+        self.settings.synchronous = synchronous;
         self
     }
 
@@ -70,7 +47,7 @@ impl SqliteQueueBuilder {
     /// default.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         // SQLite stores milliseconds in 31 bits.
-        self.busy_timeout = timeout.min(Duration::from_millis(i32::MAX as u64));
+        self.settings.busy_timeout = timeout.min(Duration::from_millis(i32::MAX as u64));
         self
     }
 
@@ -78,7 +55,7 @@ impl SqliteQueueBuilder {
     ///
     /// A poll costs a few microseconds and reads no job. Jobs that this process pushes wake its claims at once.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval.max(Duration::from_millis(1));
+        self.settings.poll_interval = interval.max(Duration::from_millis(1));
         self
     }
 
@@ -87,19 +64,19 @@ impl SqliteQueueBuilder {
     /// When a job is removed, its unique key becomes free, even within the key's window. So keep jobs at least as long as
     /// the longest window.
     pub fn keep_completed(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.retention.completed = age.into();
+        self.settings.retention.completed = age.into();
         self
     }
 
     /// Sets how long cancelled jobs are kept; a day by default, forever with `None`.
     pub fn keep_cancelled(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.retention.cancelled = age.into();
+        self.settings.retention.cancelled = age.into();
         self
     }
 
     /// Sets how long discarded jobs are kept; seven days by default, forever with `None`.
     pub fn keep_discarded(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.retention.discarded = age.into();
+        self.settings.retention.discarded = age.into();
         self
     }
 
@@ -108,13 +85,13 @@ impl SqliteQueueBuilder {
     /// A row of SQLite has at most a billion bytes. So a limit above 900 MB for a payload, or above 50 MB for meta, is lowered
     /// to that.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = storable(limits);
+        self.settings.limits = storable(limits);
         self
     }
 
     /// Sets the clock, for tests; by default it is that of the machine, since all processes that share a file must agree.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.settings.clock = Arc::new(clock);
         self
     }
 
@@ -131,18 +108,29 @@ impl SqliteQueueBuilder {
     ///
     /// If the future is dropped, the file may have been created and migrated.
     pub async fn open(self) -> Result<SqliteQueue, QueueError> {
-        SqliteQueue::start(self).await
+        SqliteQueue::start(self.settings).await
     }
 }
 
 impl std::fmt::Debug for SqliteQueueBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteQueueBuilder")
-            .field("location", &self.location)
-            .field("synchronous", &self.synchronous)
-            .field("retention", &self.retention)
+            .field("location", &self.settings.location)
+            .field("synchronous", &self.settings.synchronous)
+            .field("retention", &self.settings.retention)
             .finish_non_exhaustive()
     }
+}
+
+/// The largest payload and the largest meta that fit into one row of SQLite, which has at most a billion bytes.
+const LARGEST_PAYLOAD: usize = 900_000_000;
+const LARGEST_META: usize = 50_000_000;
+
+/// Returns `limits`, lowered to what SQLite can store.
+fn storable(mut limits: Limits) -> Limits {
+    limits.payload = limits.payload.min(LARGEST_PAYLOAD);
+    limits.meta = limits.meta.min(LARGEST_META);
+    limits
 }
 
 #[cfg(test)]
