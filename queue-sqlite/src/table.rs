@@ -9,10 +9,11 @@ mod admin;
 mod claim;
 mod complete;
 mod lease;
-mod prune;
 mod push;
+mod retention;
 mod settle;
 mod statements;
+mod unique;
 
 use std::collections::HashMap;
 

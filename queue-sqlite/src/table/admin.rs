@@ -1,7 +1,7 @@
 //! The requests of operators.
 
 use queue_core::admin::Cancellation;
-use queue_core::{JobId, QueueError, QueueName, State, Timestamp};
+use queue_core::{JobId, QueueError, QueueName, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -44,7 +44,7 @@ impl Table<'_> {
             return Err(QueueError::executing_job(id).into());
         }
         if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
-            self.reclaim_unique_key(id, &job.name, key)?;
+            self.reclaim_key(id, &job.name, key)?;
         }
         self.statements.get(sql::RETRY_BY_OPERATOR)?.execute((job.seq, self.now.as_micros()))?;
         Ok(())
@@ -67,28 +67,6 @@ impl Table<'_> {
     pub(crate) fn pause(&mut self, queue: &QueueName, paused: bool) -> Result<()> {
         self.statements.get(sql::SET_PAUSED)?.execute((queue.as_str(), paused))?;
         Ok(())
-    }
-
-    /// Takes the unique key from its owner for a finished job that is to run again.
-    ///
-    /// # Errors
-    ///
-    /// `Conflict` if the owner is unfinished, or within its window.
-    fn reclaim_unique_key(&mut self, id: JobId, name: &str, key: &str) -> Result<(), OpError> {
-        let find = self.statements.get(sql::FIND_KEY_HOLDER)?;
-        let holder = find.query_row((name, key), |row| {
-            let until = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_micros);
-            let is_held = !rows::state(row, 2)?.is_finished() || until.is_some_and(|until| until > self.now);
-            Ok((row.get::<_, Seq>(0)?, rows::id(row, 1)?, is_held))
-        });
-        match holder.optional()? {
-            Some((_, holder, true)) if holder != id => Err(QueueError::unique_key_taken(id, holder).into()),
-            Some((seq, holder, _)) if holder != id => {
-                self.statements.get(sql::RELEASE_KEY)?.execute([seq])?;
-                Ok(())
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// Returns the job with this id.

@@ -1,8 +1,8 @@
 //! Stores jobs.
 
 use queue_core::backend::{Encoded, check_delays, check_schedules};
-use queue_core::{JobId, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp, Unique};
-use rusqlite::{OptionalExtension as _, Result};
+use queue_core::{OnConflict, QueueError, Receipt, Schedule, State, Timestamp};
+use rusqlite::Result;
 
 use super::Table;
 use crate::error::OpError;
@@ -17,15 +17,6 @@ const INLINE_LIMIT: usize = 512;
 /// Returns whether the payload and meta of a job fit into its row.
 fn fits_inline(job: &Encoded) -> bool {
     job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= INLINE_LIMIT
-}
-
-/// The job that owns a unique key.
-struct KeyHolder {
-    seq: Seq,
-    id: JobId,
-    has_started: bool,
-    /// Whether the key is still taken: the job is unfinished, or within its window.
-    is_held: bool,
 }
 
 impl Table<'_> {
@@ -61,7 +52,7 @@ impl Table<'_> {
             return Ok(Receipt::Stored(new.id));
         }
         if let Some(unique) = &new.job.unique
-            && let Some(holder) = self.find_key_holder(&new.job, unique)?
+            && let Some(holder) = self.find_key_holder(new.job.name.as_str(), &unique.key)?
         {
             if holder.is_held && unique.on_conflict == OnConflict::Keep {
                 return Ok(Receipt::Existing(holder.id));
@@ -70,25 +61,10 @@ impl Table<'_> {
                 self.replace(holder.seq, new)?;
                 return Ok(Receipt::Replaced(holder.id));
             }
-            self.statements.get(sql::RELEASE_KEY)?.execute([holder.seq])?;
+            self.release_key(holder.seq)?;
         }
         self.insert(new)?;
         Ok(Receipt::Stored(new.id))
-    }
-
-    fn find_key_holder(&mut self, job: &NewJob, unique: &Unique) -> Result<Option<KeyHolder>> {
-        let now = self.now;
-        let find = self.statements.get(sql::FIND_KEY_HOLDER)?;
-        find.query_row((job.name.as_str(), &unique.key), |row| {
-            let is_finished = rows::state(row, 2)?.is_finished();
-            Ok(KeyHolder {
-                seq: row.get(0)?,
-                id: rows::id(row, 1)?,
-                has_started: is_finished || row.get::<_, u32>(3)? > 0,
-                is_held: !is_finished || rows::timestamp(row, 4)? > now,
-            })
-        })
-        .optional()
     }
 
     fn insert(&mut self, new: &Encoded) -> Result<()> {
