@@ -41,10 +41,10 @@ const ALLOWED_PRAGMAS: [&str; 18] = [
 
 /// Denies SQL that a unit of work must not run, while its writes run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Guard(Arc<State>);
+pub(crate) struct Guard(Arc<GuardState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct GuardState {
     is_active: AtomicBool,
     /// The first denial of the current write.
     refused: Mutex<Option<String>>,
@@ -55,7 +55,7 @@ struct State {
 impl Guard {
     /// Creates the guard of a connection with this busy timeout.
     pub(crate) fn new(busy_timeout: Duration) -> Self {
-        Self(Arc::new(State { busy_timeout, ..State::default() }))
+        Self(Arc::new(GuardState { busy_timeout, ..GuardState::default() }))
     }
 
     /// Installs the guard as the connection's authorizer, which SQLite calls for each statement that is prepared.

@@ -28,7 +28,7 @@ const ADDITIVE: [(i64, i64); 0] = [];
 
 /// The schema that a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Found {
+struct SchemaVersion {
     /// The version; 0 if there is none.
     version: usize,
     /// The lowest program version that works with it.
@@ -82,19 +82,19 @@ fn min_program_version(migration: i64) -> i64 {
 }
 
 /// Returns whether this program works with the schema and need not migrate it.
-const fn suits(found: Found) -> bool {
+const fn suits(found: SchemaVersion) -> bool {
     found.version >= LATEST && found.min_program_version <= LATEST
 }
 
-fn find(connection: &Connection) -> rusqlite::Result<Found> {
+fn find(connection: &Connection) -> rusqlite::Result<SchemaVersion> {
     let exists = "select count(*) from sqlite_schema where name = 'queue_schema_migrations'";
     if connection.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-        return Ok(Found { version: 0, min_program_version: 0 });
+        return Ok(SchemaVersion { version: 0, min_program_version: 0 });
     }
     let newest = "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0)
         from queue_schema_migrations";
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
     connection.query_row(newest, [], |row| {
-        Ok(Found { version: number(row.get(0)?), min_program_version: number(row.get(1)?) })
+        Ok(SchemaVersion { version: number(row.get(0)?), min_program_version: number(row.get(1)?) })
     })
 }

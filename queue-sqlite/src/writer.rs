@@ -48,7 +48,7 @@
 //! - Another program may change the ids of queues between two transactions. The cache of ids is cleared after each.
 
 mod batch;
-mod call;
+mod closure;
 mod commit;
 mod deadline;
 mod handle;
@@ -74,7 +74,7 @@ use crate::settings::Settings;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
 use batch::Batch;
-use commit::{Scope, Served};
+use commit::{Served, TransactionKind};
 use message::{Message, Operation};
 use pruning::Pruning;
 use waiting::WaitingClaims;
@@ -204,7 +204,7 @@ impl Writer {
 
     /// Runs operations in one transaction, which also serves the claims that wait, and answers all of them.
     async fn commit_batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
-        match self.run_in_transaction(&mut operations, Scope::Shared).await {
+        match self.run_in_transaction(&mut operations, TransactionKind::Shared).await {
             Ok(served) => self.answer_batch(operations, served).await,
             Err(error) => self.fail_batch(operations, &error).await,
         }
@@ -213,7 +213,7 @@ impl Writer {
     /// Runs an operation in a transaction of its own, whose failure affects no other call, and answers it.
     async fn commit_exclusive(&mut self, operation: Box<dyn Operation>) {
         let mut operation = [operation];
-        let error = self.run_in_transaction(&mut operation, Scope::Exclusive).await.err();
+        let error = self.run_in_transaction(&mut operation, TransactionKind::Exclusive).await.err();
         let path = self.settings.location.path();
         if let Some(error) = &error {
             tracing::debug!(path = %path.display(), error = ?error, "a transaction failed");

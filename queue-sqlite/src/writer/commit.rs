@@ -13,12 +13,12 @@ use crate::table::Table;
 /// The claims that a transaction served. They are answered after its commit.
 pub(super) type Served = Vec<ServedClaim<Deadline>>;
 
-/// The work of a transaction beside its operations.
+/// The kinds of transaction, by their work beside the operations.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scope {
+pub(super) enum TransactionKind {
     /// It serves the claims that wait, and prunes.
     Shared,
-    /// Nothing.
+    /// It does nothing else.
     Exclusive,
 }
 
@@ -27,7 +27,7 @@ impl Writer {
     pub(super) async fn run_in_transaction(
         &mut self,
         operations: &mut [Box<dyn Operation>],
-        scope: Scope,
+        kind: TransactionKind,
     ) -> Result<Served, TxError> {
         if !self.connection.is_autocommit() {
             // The rollback of an earlier transaction failed.
@@ -38,7 +38,7 @@ impl Writer {
         }
         self.begin().await?;
         let mut served = Vec::new();
-        let written = self.run_operations(operations, scope, &mut served);
+        let written = self.run_operations(operations, kind, &mut served);
         let ended =
             written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
         // Before the next transaction, another program may change the ids of queues.
@@ -82,7 +82,7 @@ impl Writer {
     fn run_operations(
         &mut self,
         operations: &mut [Box<dyn Operation>],
-        scope: Scope,
+        kind: TransactionKind,
         served: &mut Served,
     ) -> Result<(), TxError> {
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
@@ -90,7 +90,7 @@ impl Writer {
         for operation in operations {
             operation.run(&mut table)?;
         }
-        if let Scope::Shared = scope {
+        if let TransactionKind::Shared = kind {
             // Every transaction tries all claims: a job for them may come from this transaction or from another process. An
             // attempt that finds no job takes a few microseconds.
             self.waiting.claims.serve(served, |claim| {

@@ -8,7 +8,7 @@ use queue_core::{Demand, QueueError};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::sync::oneshot;
 
-use super::call::Call;
+use super::closure::ClosureOperation;
 use super::deadline::Deadline;
 use super::message::Message;
 use crate::error::{OpError, writer_gone};
@@ -77,9 +77,9 @@ impl WriterHandle {
         W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let call = Call { weight, is_exclusive, work: Some(work), answer: None, reply };
+        let operation = ClosureOperation { weight, is_exclusive, work: Some(work), answer: None, reply };
         let checked = self.process.check();
-        let is_sent = checked.is_ok() && self.messages.send(Message::Run(Box::new(call))).is_ok();
+        let is_sent = checked.is_ok() && self.messages.send(Message::Run(Box::new(operation))).is_ok();
         async move {
             checked?;
             if !is_sent {

@@ -8,7 +8,7 @@ use crate::error::{OpError, TxError, writer_gone};
 use crate::table::Table;
 
 /// A closure that runs in a transaction. `answer` keeps its result until the commit.
-pub(super) struct Call<F, T> {
+pub(super) struct ClosureOperation<F, T> {
     pub(super) weight: usize,
     pub(super) is_exclusive: bool,
     pub(super) work: Option<F>,
@@ -16,7 +16,7 @@ pub(super) struct Call<F, T> {
     pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
 }
 
-impl<F, T> Operation for Call<F, T>
+impl<F, T> Operation for ClosureOperation<F, T>
 where
     F: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send,
     T: Send,
