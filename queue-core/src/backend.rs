@@ -34,7 +34,7 @@ pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use retention::RetentionPeriods;
 pub use support::{check_demand, check_schedules, check_transitions};
-pub use waiters::{PendingClaim, ServedClaim, Waiters};
+pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;
 pub use crate::attempt::handle::Attempt;

@@ -93,8 +93,8 @@ impl SqliteUnitOfWork {
             return Ok(());
         }
         let Self { queue, context, writes } = self;
-        let mut completion = UnitCompletion::prepare(&context, queue.limits())?;
-        let (lease, followups) = (completion.settlement().lease.clone(), completion.take_followups());
+        let (completion, followups) = UnitCompletion::prepare(&context, queue.limits())?;
+        let lease = completion.settlement().lease.clone();
         let complete = queue
             .writer()
             .call_exclusive(move |table| table.complete_in_unit_of_work(&lease, writes, &followups));

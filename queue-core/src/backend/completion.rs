@@ -9,46 +9,32 @@ use crate::contract::settlement::{Settled, Settlement};
 
 /// The completion of a job, as a unit of work records it in one commit with the job's writes.
 ///
-/// The unit of work [prepares](Self::prepare) it, stores the [settlement](Self::settlement) and the
-/// [followups](Self::followups) in its transaction, [checks](Self::check) the result, commits, and
-/// [notes the commit](Self::note_committed).
+/// The unit of work [prepares](Self::prepare) it, stores the [settlement](Self::settlement) and the followups in its
+/// transaction, [checks](Self::check) the result, commits, and [notes the commit](Self::note_committed).
 #[derive(Debug)]
 pub struct UnitCompletion {
     attempt: Attempt,
     settlement: Settlement,
-    followups: Vec<Encoded>,
 }
 
 impl UnitCompletion {
-    /// Creates the completion of the job of this context, and encodes its followups.
+    /// Creates the completion of the job of this context. Returns it with the followups of the job.
     ///
     /// # Errors
     ///
     /// The errors of [`encode_followups`]. The job is discarded then.
-    pub fn prepare(context: &JobContext, limits: &Limits) -> Result<Self, QueueError> {
+    pub fn prepare(context: &JobContext, limits: &Limits) -> Result<(Self, Vec<Encoded>), QueueError> {
         let attempt = Attempt::of(context);
         let mut settlements = [attempt.completion()];
         let followups = encode_followups(&mut settlements, limits)?.into_iter().flatten().collect();
         let [settlement] = settlements;
-        Ok(Self { attempt, settlement, followups })
+        Ok((Self { attempt, settlement }, followups))
     }
 
     /// Returns the settlement, without its followups.
     #[must_use]
     pub const fn settlement(&self) -> &Settlement {
         &self.settlement
-    }
-
-    /// Returns the followups.
-    #[must_use]
-    pub fn followups(&self) -> &[Encoded] {
-        &self.followups
-    }
-
-    /// Removes and returns the followups, for a transaction that runs on another thread.
-    #[must_use]
-    pub fn take_followups(&mut self) -> Vec<Encoded> {
-        std::mem::take(&mut self.followups)
     }
 
     /// Checks that the settlement was applied.

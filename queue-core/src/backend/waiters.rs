@@ -13,9 +13,9 @@ use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand};
 use crate::contract::settlement::Settlement;
 
-/// The longest time until a wakeup. After it, the backend reads its clock again, so it notices within this time that the clock
+/// The longest time until a wakeup: 30 s. After it, the backend reads its clock again, so it notices within this time that the clock
 /// was set.
-const MAX_WAKEUP: Duration = Duration::from_secs(30);
+pub const MAX_WAKEUP: Duration = Duration::from_secs(30);
 
 /// A claim that waits for jobs, with the channel to its caller.
 ///
@@ -123,10 +123,13 @@ impl<D> Waiters<D> {
         self.claims.iter().flat_map(|claim| &claim.demand.queues)
     }
 
-    /// Adds a claim behind the others. After [`close`](Self::close), answers it as `Closed` instead.
+    /// Adds a claim behind the others. Answers it instead if it need not wait: as `Closed` after [`close`](Self::close), or with
+    /// no jobs if it was stopped.
     pub fn push(&mut self, claim: PendingClaim<D>) {
         if self.is_closed {
             claim.answer(Err(QueueError::closed()));
+        } else if claim.demand.is_stopped() {
+            claim.answer(Ok(Handover::nothing()));
         } else {
             self.claims.push_back(claim);
         }
@@ -197,8 +200,8 @@ impl<D> Waiters<D> {
         served.into_iter().rev().for_each(|served| self.claims.push_front(served.claim));
     }
 
-    /// Returns how long the backend sleeps at `now` until the first of these times, and at most 30 s. `None` if there is no
-    /// time, or no claim waits.
+    /// Returns how long the backend sleeps at `now` until the first of these times, and at most [`MAX_WAKEUP`]. `None` if there
+    /// is no time, or no claim waits.
     pub fn next_wakeup(
         &self,
         now: Timestamp,
@@ -327,6 +330,20 @@ mod tests {
             let answer = answer.try_recv().expect("an answer").map(Handover::received);
             assert_eq!(answer.map_err(|error| error.kind()).err(), Some(QueueErrorKind::Closed));
         }
+    }
+
+    #[test]
+    fn a_claim_that_was_stopped_before_it_arrived_does_not_wait() {
+        let mut waiters = Waiters::default();
+        let stop = StopSignal::new();
+        stop.fire();
+
+        let (claim, mut answer) = PendingClaim::new(Demand::new("mail", 1).stop(&stop), ());
+        waiters.push(claim);
+
+        assert!(waiters.is_empty());
+        let answer = answer.try_recv().expect("an answer").map(Handover::received);
+        assert!(answer.is_ok_and(|deliveries| deliveries.is_empty()));
     }
 
     #[test]
