@@ -11,27 +11,27 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
-use crate::error::{is_notification_refused, is_untranslatable};
-use crate::link::Ask;
-use crate::pruning::prune;
+use crate::columns::storable_text;
+use crate::connection::Op;
+use crate::error::{is_notification_queue_full, is_untranslatable};
+use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
 use crate::rows;
-use crate::server::Notice;
-use crate::settlements::kept;
 use crate::sql::Sql;
+use crate::tasks::prune::prune;
 
 /// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.
-const LOCKED_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1 << 30);
+const LOCKED_RETRY: Duration = Duration::from_millis(50);
+const MAX_WAIT: Duration = Duration::from_secs(1 << 30);
 
 #[async_trait]
 impl Admin for PostgresQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        self.at_the_desk(move |connection, sql| {
+        self.run_on_admin_connection(move |connection, sql| {
             let get = sql.get.query().bind(id.as_uuid());
             Box::pin(async move {
                 let row = get.fetch_optional(connection).await?;
-                row.map(|row| rows::record(&row).map(|(_, record)| record)).transpose()
+                row.map(|row| rows::job_record(&row).map(|(_, record)| record)).transpose()
             })
         })
         .await
@@ -40,14 +40,14 @@ impl Admin for PostgresQueue {
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let (filter, limit) = (filter.clone(), page.limit);
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        self.at_the_desk(move |connection, sql| {
+        self.run_on_admin_connection(move |connection, sql| {
             let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
             // One more row shows whether there is a next page.
-            let rows = rows::count(limit as u64).saturating_add(1);
+            let rows = rows::to_i64(limit as u64).saturating_add(1);
             let list = sql
                 .list
                 .query()
-                .bind(rows::count(after))
+                .bind(rows::to_i64(after))
                 .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
                 .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
                 .bind(filter.pushed_before.map(Timestamp::as_micros))
@@ -59,7 +59,7 @@ impl Admin for PostgresQueue {
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
-        self.at_the_desk(|connection, sql| {
+        self.run_on_admin_connection(|connection, sql| {
             let counts = sql.counts.query();
             Box::pin(async move { read_counts(&counts.fetch_all(connection).await?) })
         })
@@ -67,9 +67,9 @@ impl Admin for PostgresQueue {
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        let cancel = |escapes| {
-            let reason = kept(reason, escapes);
-            self.asked_of(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()))
+        let cancel = |ascii_only| {
+            let reason = storable_text(reason, ascii_only);
+            self.query_text(move |sql| sql.cancel.query().bind(id.as_uuid()).bind(reason.clone()))
         };
         let answer = match cancel(false).await {
             Err(error) if is_untranslatable(&error) => cancel(true).await?,
@@ -84,22 +84,19 @@ impl Admin for PostgresQueue {
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        let retry = |notice: Notice| {
-            self.asked_of(move |sql: &Sql| {
-                sql.retry.query().bind(id.as_uuid()).bind(notice.0.clone()).bind(notice.1.clone())
-            })
+        let retry = |notify: NotifyArgs| {
+            self.query_text(move |sql: &Sql| notify.bind(sql.retry.query().bind(id.as_uuid())))
         };
-        let notice = (Some(self.server().place.channel()), Some(self.server().word().to_owned()));
-        let answer = match retry(notice).await {
-            Err(error) if is_notification_refused(&error) => {
-                self.server().note_refused();
-                retry((None, None)).await?
+        let answer = match retry(self.shared().notifier.jobs()).await {
+            Err(error) if is_notification_queue_full(&error) => {
+                self.shared().notifier.mute();
+                retry(NotifyArgs::none()).await?
             }
             answer => answer?,
         };
         match &*answer {
             "done" => {
-                self.server().wake();
+                self.shared().wake();
                 Ok(())
             }
             "executing" => Err(QueueError::executing_job(id)),
@@ -109,7 +106,7 @@ impl Admin for PostgresQueue {
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        match &*self.asked_of(move |sql| sql.delete_job.query().bind(id.as_uuid())).await? {
+        match &*self.query_text(move |sql| sql.delete_job.query().bind(id.as_uuid())).await? {
             "done" => Ok(()),
             "executing" => Err(QueueError::executing_job(id)),
             _ => Err(QueueError::unknown_job(id)),
@@ -122,20 +119,20 @@ impl Admin for PostgresQueue {
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.set_paused(queue, false).await?;
-        self.server().wake();
-        let server = self.server().clone();
-        let notified = async move { server.notify(server.word()).await };
-        if let Err(error) = self.io().run(notified).await {
+        self.shared().wake();
+        let notifier = self.shared().notifier.clone();
+        let notified = async move { notifier.send(Notification::Jobs(notifier.sender_id())).await };
+        if let Err(error) = self.thread().run(notified).await {
             // Other processes find the jobs when they next poll.
-            tracing::debug!(place = %self.server().place, ?error, "no notification was sent for a resumed queue");
+            tracing::debug!(database = %self.shared().target, ?error, "no notification was sent for a resumed queue");
         }
         Ok(())
     }
 
     async fn prune(&self, what: &Prune) -> Result<u64, QueueError> {
-        let (server, what) = (self.server().clone(), what.clone());
-        let work = async move { prune(&server, &mut *server.desk.lock().await, &what).await };
-        self.io().run(work).await
+        let (shared, what) = (self.shared().clone(), what.clone());
+        let work = async move { prune(&shared, &mut *shared.admin_connection.lock().await, &what).await };
+        self.thread().run(work).await
     }
 }
 
@@ -143,57 +140,61 @@ type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArgume
 
 impl PostgresQueue {
     /// Runs a transaction that may be done twice over the operators' connection.
-    pub(crate) async fn at_the_desk<T, A>(&self, ask: A) -> Result<T, QueueError>
+    pub(crate) async fn run_on_admin_connection<T, A>(&self, op: A) -> Result<T, QueueError>
     where
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
     {
-        self.call_at_the_desk(true, ask).await
+        self.try_on_admin_connection(true, op).await
     }
 
     /// Runs a transaction over the operators' connection, and repeats it while another transaction blocks it, within the
-    /// queue's timeout. If the connection breaks during the call, it is repeated if `is_repeatable`.
-    async fn call_at_the_desk<T, A>(&self, is_repeatable: bool, ask: A) -> Result<T, QueueError>
+    /// queue's timeout. If the connection breaks during the call, it is repeated if `is_idempotent`.
+    async fn try_on_admin_connection<T, A>(&self, is_idempotent: bool, op: A) -> Result<T, QueueError>
     where
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,
     {
-        let server = self.server().clone();
+        let shared = self.shared().clone();
         let work = async move {
-            let until = Instant::now() + server.place.timeout.min(LONGEST_WAIT);
+            let deadline = Instant::now() + shared.target.timeout.min(MAX_WAIT);
             loop {
                 let answer = {
-                    let mut desk = server.desk.lock().await;
-                    let ask: Ask<'_, T> = &|connection| ask(connection, &server.sql);
-                    if is_repeatable { desk.call_again(ask).await } else { desk.try_call(ask).await }
+                    let mut connection = shared.admin_connection.lock().await;
+                    let op: Op<'_, T> = &|connection| op(connection, &shared.sql);
+                    if is_idempotent {
+                        connection.call_idempotent(op).await
+                    } else {
+                        connection.call(op).await
+                    }
                 };
                 match answer {
                     // Other calls use the connection during the pause.
-                    Err(unanswered) if unanswered.is_blocked && Instant::now() < until => {
-                        sleep(LOCKED_PAUSE).await;
+                    Err(failed) if failed.is_blocked && Instant::now() < deadline => {
+                        sleep(LOCKED_RETRY).await;
                     }
-                    answer => return answer.map_err(|unanswered| unanswered.error),
+                    answer => return answer.map_err(|failed| failed.error),
                 }
             }
         };
-        self.io().run(work).await
+        self.thread().run(work).await
     }
 
     /// Runs a query once and returns its only value.
-    async fn asked_of(
+    async fn query_text(
         &self,
-        question: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
+        query: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
     ) -> Result<String, QueueError> {
-        self.call_at_the_desk(false, move |connection, sql| {
-            let question = question(sql);
-            Box::pin(async move { question.fetch_one(connection).await?.try_get(0) })
+        self.try_on_admin_connection(false, move |connection, sql| {
+            let query = query(sql);
+            Box::pin(async move { query.fetch_one(connection).await?.try_get(0) })
         })
         .await
     }
 
     async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {
         let queue = queue.as_str().to_owned();
-        self.at_the_desk(move |connection, sql| {
+        self.run_on_admin_connection(move |connection, sql| {
             let set = sql.set_paused.query().bind(queue.clone()).bind(paused);
             Box::pin(async move { set.execute(connection).await.map(drop) })
         })
@@ -202,7 +203,7 @@ impl PostgresQueue {
 }
 
 fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
-    Ok(JobPage::of(rows.iter().map(rows::record).collect::<sqlx::Result<_>>()?, limit))
+    Ok(JobPage::of(rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()?, limit))
 }
 
 /// Reads the rows of `counts`: one for each queue and state, sorted by queue. A queue without jobs has one row without a
@@ -216,7 +217,7 @@ fn read_counts(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
         }
         if let (Some(counts), Some(state)) = (all.last_mut(), row.try_get::<Option<i32>, _>(2)?) {
             let state = rows::state(state)?;
-            counts.set(state, rows::number(row, 3)?);
+            counts.set(state, rows::read_u64(row, 3)?);
         }
     }
     Ok(all)

@@ -9,20 +9,21 @@ use queue_core::{BoxError, Limits, QueueError};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::io::Io;
-use crate::place::{MakeOptions, Place, Source};
+use crate::migrations;
+use crate::pool::UnitOfWorkPool;
 use crate::queue::PostgresQueue;
-use crate::unit_connection::Units;
+use crate::runtime_thread::RuntimeThread;
+use crate::target::{MakeOptions, OptionsSource, Target};
 
 /// The settings of a [`PostgresQueue`], created by [`PostgresQueue::builder`].
 #[must_use = "a queue is opened by `connect`"]
 #[derive(Clone)]
 pub struct PostgresQueueBuilder {
-    pub(crate) target: Target,
+    pub(crate) source: Source,
     pub(crate) make_options: Option<MakeOptions>,
     pub(crate) schema: String,
     pub(crate) migrates: bool,
-    pub(crate) is_pooled: bool,
+    pub(crate) behind_pooler: bool,
     pub(crate) timeout: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) unit_connections: u32,
@@ -32,7 +33,7 @@ pub struct PostgresQueueBuilder {
 
 /// How to connect to the server.
 #[derive(Clone)]
-pub(crate) enum Target {
+pub(crate) enum Source {
     /// By a URL, which is parsed when the queue connects.
     Url(String),
     /// With the options of a pool.
@@ -44,23 +45,23 @@ pub(crate) enum Target {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The server counts milliseconds in 32 bits.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
 /// The driver reserves memory for each connection that a pool may have.
-const MOST_UNIT_CONNECTIONS: u32 = 10_000;
+const MAX_UNIT_CONNECTIONS: u32 = 10_000;
 
 impl PostgresQueueBuilder {
-    pub(crate) fn new(target: Target) -> Self {
+    pub(crate) fn new(source: Source) -> Self {
         let mut retention = Prune::nothing();
         retention.completed = Some(DAY);
         retention.cancelled = Some(DAY);
         retention.discarded = Some(DAY * 7);
         Self {
-            target,
+            source,
             make_options: None,
             schema: "queue".to_owned(),
             migrates: true,
-            is_pooled: false,
+            behind_pooler: false,
             timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
             unit_connections: 10,
@@ -85,8 +86,8 @@ impl PostgresQueueBuilder {
     /// Sets whether a pooler in transaction mode such as PgBouncer is in between, `false` by default. With one, the queue
     /// keeps no state in a session: no prepared statements, no `LISTEN`. Each call then takes two more round trips to the
     /// server, and jobs of other processes are found by polling.
-    pub fn transaction_pooler(mut self, is_pooled: bool) -> Self {
-        self.is_pooled = is_pooled;
+    pub fn transaction_pooler(mut self, behind_pooler: bool) -> Self {
+        self.behind_pooler = behind_pooler;
         self
     }
 
@@ -128,9 +129,9 @@ impl PostgresQueueBuilder {
     ///
     /// A connection that is dead without having been closed is noticed sooner: if a statement takes longer than 1.5 s,
     /// the queue asks the server over another connection whether it works on the statement, and gives the call up if it
-    /// doesn't. Renewals are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
+    /// doesn't. RenewConnections are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(LONGEST_TIMEOUT);
+        self.timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -153,7 +154,7 @@ impl PostgresQueueBuilder {
     /// one for operators. While other transactions block pushes or settlements, one more stores and one more settles.
     /// Each is opened when it is first needed.
     pub fn unit_connections(mut self, connections: u32) -> Self {
-        self.unit_connections = connections.clamp(1, MOST_UNIT_CONNECTIONS);
+        self.unit_connections = connections.clamp(1, MAX_UNIT_CONNECTIONS);
         self
     }
 
@@ -207,38 +208,45 @@ impl PostgresQueueBuilder {
     ///
     /// Dropping the future leaves each version whole or absent.
     pub async fn migrate_now(self) -> Result<(), QueueError> {
-        let place = self.place()?;
-        Io::run_apart(async move { crate::migrations::migrate(&place).await }).await
+        let target = self.target()?;
+        RuntimeThread::run_on_own_thread(async move { migrations::migrate(&target).await }).await
     }
 
-    pub(crate) fn place(&self) -> Result<Place, QueueError> {
-        let options = match &self.target {
-            Target::Url(url) => Place::parse(url)?,
-            Target::Pool(pool) => (*pool.connect_options()).clone(),
-            Target::Options(options) => (**options).clone(),
+    pub(crate) fn target(&self) -> Result<Target, QueueError> {
+        let options = match &self.source {
+            Source::Url(url) => Target::parse(url)?,
+            Source::Pool(pool) => (*pool.connect_options()).clone(),
+            Source::Options(options) => (**options).clone(),
         };
-        let source = match (&self.make_options, &self.target) {
-            (Some(make), _) => Source::Made(make.clone()),
-            (None, Target::Pool(pool)) => Source::Pool(pool.clone()),
-            (None, Target::Url(_) | Target::Options(_)) => Source::Fixed,
+        let options_source = match (&self.make_options, &self.source) {
+            (Some(make), _) => OptionsSource::Made(make.clone()),
+            (None, Source::Pool(pool)) => OptionsSource::Pool(pool.clone()),
+            (None, Source::Url(_) | Source::Options(_)) => OptionsSource::Fixed,
         };
-        let (schema, is_pooled, timeout) = (self.schema.as_str().into(), self.is_pooled, self.timeout);
-        Place { options, source, schema, is_pooled, timeout, alarm: Arc::default() }.prepared()
+        let target = Target {
+            options,
+            options_source,
+            schema: self.schema.as_str().into(),
+            behind_pooler: self.behind_pooler,
+            timeout: self.timeout,
+            dead_connection_warning: Arc::default(),
+        };
+        target.prepare()
     }
 
     /// Returns the pool for units of work. The queue's own pool connects when it is first used.
-    pub(crate) fn units(&self, place: &Arc<Place>, io: &Io) -> Units {
-        let (pool, is_ours) = match &self.target {
-            Target::Pool(pool) => (pool.clone(), false),
-            Target::Url(_) | Target::Options(_) => {
+    pub(crate) fn pool(&self, target: &Arc<Target>, thread: &RuntimeThread) -> UnitOfWorkPool {
+        let (pool, is_own) = match &self.source {
+            Source::Pool(pool) => (pool.clone(), false),
+            Source::Url(_) | Source::Options(_) => {
                 // `begin` tests the connection, and a slow acquire is normal.
                 let options =
                     PgPoolOptions::new().max_connections(self.unit_connections).test_before_acquire(false);
-                let options = options.acquire_timeout(self.timeout).acquire_slow_threshold(LONGEST_TIMEOUT);
-                (options.connect_lazy_with(place.options.clone()), true)
+                let options = options.acquire_timeout(self.timeout).acquire_slow_threshold(MAX_TIMEOUT);
+                (options.connect_lazy_with(target.options.clone()), true)
             }
         };
-        Units { pool, is_ours, place: place.clone(), io: io.clone() }
+        UnitOfWorkPool { pool, is_own, target: target.clone(), thread: thread.clone() }
     }
 }
 
@@ -248,7 +256,7 @@ impl fmt::Debug for PostgresQueueBuilder {
         f.debug_struct("PostgresQueueBuilder")
             .field("schema", &self.schema)
             .field("migrates", &self.migrates)
-            .field("is_pooled", &self.is_pooled)
+            .field("behind_pooler", &self.behind_pooler)
             .field("retention", &self.retention)
             .finish_non_exhaustive()
     }

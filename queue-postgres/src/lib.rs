@@ -35,7 +35,7 @@
 //!
 //! A connection can also die without being closed, as when a firewall forgets it. The queue then asks the server over
 //! another connection whether it still works on the statement; if it doesn't, the queue replaces the connection and logs
-//! one warning. Renewals use another connection after a sixth of the lease, so that no lease is lost.
+//! one warning. RenewConnections use another connection after a sixth of the lease, so that no lease is lost.
 //!
 //! # In your own transactions
 //!
@@ -73,30 +73,29 @@
 //! [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod admin;
-mod batch;
-mod blocked;
-mod claiming;
-mod company;
+mod columns;
 mod config;
+mod connect;
+mod connection;
+mod dead_connection_warning;
 mod error;
-mod hearing;
-mod io;
-mod link;
-mod listening;
+mod linger;
+mod listener_health;
+mod liveness;
+mod locked_keys;
 mod migrations;
-mod place;
-mod pruning;
-mod pulse;
-mod pushing;
+mod notification;
+mod notifier;
+mod pool;
 mod queue;
-mod renewing;
+mod requests;
 mod rows;
-mod server;
-mod settlements;
-mod settling;
+mod runtime_thread;
+mod shared;
 mod sql;
+mod target;
+mod tasks;
 mod transaction;
-mod unit_connection;
 mod unit_of_work;
 
 pub use config::PostgresQueueBuilder;

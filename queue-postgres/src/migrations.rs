@@ -10,9 +10,9 @@
 use queue_core::{QueueError, QueueErrorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
-use crate::error::explained;
-use crate::link::unanswered;
-use crate::place::Place;
+use crate::connect::connect;
+use crate::error::{timed_out, to_queue_error};
+use crate::target::Target;
 
 /// The numbered migrations in order, from version 1. A released one never changes.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_tables.sql")];
@@ -39,65 +39,65 @@ const ADDITIVE: [(i32, i32); 0] = [];
 
 /// The version of a schema, and of the programs that work with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Found {
+struct SchemaVersion {
     /// The schema's version; 0 if there is no schema.
     version: usize,
     /// The lowest version of a program that works with the schema.
     min_program_version: usize,
 }
 
-impl Found {
+impl SchemaVersion {
     const NONE: Self = Self { version: 0, min_program_version: 0 };
 
     /// Returns whether a program of this version works with the schema without a migration.
-    const fn suits(self, program: usize) -> bool {
+    const fn works_with(self, program: usize) -> bool {
         self.version >= program && self.min_program_version <= program
     }
 }
 
 /// Fails unless this program works with the schema.
-pub(crate) async fn check(place: &Place) -> Result<(), QueueError> {
-    let broken = |error| explained(error, place);
-    let mut connection = place.connect().await?;
-    let found = tokio::time::timeout(place.timeout, find(&mut connection, place)).await;
-    let found = found.map_err(|_| unanswered(place, place.timeout))?.map_err(broken)?;
+pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
+    let to_error = |error| to_queue_error(error, target);
+    let mut connection = connect(target).await?;
+    let found = tokio::time::timeout(target.timeout, read_version(&mut connection, target)).await;
+    let found = found.map_err(|_| timed_out(target, target.timeout))?.map_err(to_error)?;
     let closed = connection.close().await;
     drop(closed);
-    if found.suits(LATEST) {
+    if found.works_with(LATEST) {
         return Ok(());
     }
     if found.version < LATEST {
         let text = format!(
-            "schema `{}` of {place} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
+            "schema `{}` of {target} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
              as a user with the right to, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
-            place.schema, found.version
+            target.schema, found.version
         );
         return Err(QueueError::new(QueueErrorKind::Unsupported, text));
     }
-    Err(newer(place, found))
+    Err(newer(target, found))
 }
 
 /// Migrates the schema to this program's version. Concurrent calls run each migration once.
-pub(crate) async fn migrate(place: &Place) -> Result<(), QueueError> {
-    let broken = |error| explained(error, place);
-    let mut connection = place.connect().await?;
-    let found = find(&mut connection, place).await.map_err(broken)?;
-    if found.version >= LATEST && !found.suits(LATEST) {
-        return Err(newer(place, found));
+pub(crate) async fn migrate(target: &Target) -> Result<(), QueueError> {
+    let to_error = |error| to_queue_error(error, target);
+    let mut connection = connect(target).await?;
+    let found = read_version(&mut connection, target).await.map_err(to_error)?;
+    if found.version >= LATEST && !found.works_with(LATEST) {
+        return Err(newer(target, found));
     }
     if found.version < LATEST {
-        apply(&mut connection, place).await.map_err(broken)?;
+        apply(&mut connection, target).await.map_err(to_error)?;
     }
-    connection.close().await.map_err(broken)
+    connection.close().await.map_err(to_error)
 }
 
-async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()> {
-    let schema = place.quoted_schema();
+async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<()> {
+    let schema = target.quoted_schema();
     let mut tx = connection.begin().await?;
     // A second program waits here until the first has committed, and then finds the schema migrated.
     let lock = "select pg_advisory_xact_lock(hashtextextended('queue_postgres:' || $1, 0))";
-    sqlx::query(lock).bind(&*place.schema).execute(&mut *tx).await?;
-    let found = find(&mut tx, place).await?.version;
+    sqlx::query(lock).bind(&*target.schema).execute(&mut *tx).await?;
+    let found = read_version(&mut tx, target).await?.version;
     if found >= LATEST {
         // The other program may be newer, so its functions stay.
         return tx.rollback().await;
@@ -105,7 +105,7 @@ async fn apply(connection: &mut PgConnection, place: &Place) -> sqlx::Result<()>
     if found == 0 {
         // An administrator may have created the empty schema for a user without the right to do so.
         let exists = "select 1 from pg_namespace where nspname = $1";
-        if sqlx::query(exists).bind(&*place.schema).fetch_optional(&mut *tx).await?.is_none() {
+        if sqlx::query(exists).bind(&*target.schema).fetch_optional(&mut *tx).await?.is_none() {
             raw_sql(AssertSqlSafe(format!("create schema {schema}"))).execute(&mut *tx).await?;
         }
     }
@@ -129,28 +129,28 @@ fn min_program_version(migration: i32) -> i32 {
 }
 
 /// Reads the schema's version. Uses no prepared statement, because a pooler may lose one.
-async fn find(connection: &mut PgConnection, place: &Place) -> sqlx::Result<Found> {
-    let schema = place.schema.replace('\'', "''");
+async fn read_version(connection: &mut PgConnection, target: &Target) -> sqlx::Result<SchemaVersion> {
+    let schema = target.schema.replace('\'', "''");
     let exists =
         format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'schema_migrations'");
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
-        return Ok(Found::NONE);
+        return Ok(SchemaVersion::NONE);
     }
     let newest = format!(
         "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) \
          from {}.schema_migrations",
-        place.quoted_schema()
+        target.quoted_schema()
     );
     let row = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?;
     let number = |column: usize| row.try_get(column).map(|number: i32| usize::try_from(number).unwrap_or(0));
-    Ok(Found { version: number(0)?, min_program_version: number(1)? })
+    Ok(SchemaVersion { version: number(0)?, min_program_version: number(1)? })
 }
 
-fn newer(place: &Place, found: Found) -> QueueError {
+fn newer(target: &Target, found: SchemaVersion) -> QueueError {
     let text = format!(
-        "schema `{}` of {place} has version {} and works with programs that know version {} or later, and this program \
+        "schema `{}` of {target} has version {} and works with programs that know version {} or later, and this program \
          knows up to {LATEST}: update the program",
-        place.schema, found.version, found.min_program_version
+        target.schema, found.version, found.min_program_version
     );
     QueueError::new(QueueErrorKind::Unsupported, text)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use queue_core::backend::{encode, encode_followups};
 use queue_core::{
     Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
@@ -17,19 +18,21 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use crate::batch::{check_storable, micros};
-use crate::claiming::{Claim, Claimer, Message, PollInterval};
-use crate::config::{PostgresQueueBuilder, Target};
-use crate::hearing::Hearing;
-use crate::io::{Io, ended};
-use crate::listening::Listening;
-use crate::pushing::{Patient, Pusher, Request};
-use crate::renewing::Renewals;
-use crate::rows::{count, instant};
-use crate::server::Server;
-use crate::settling::{CarefulSettler, Settle, Settler, parts_of};
-use crate::unit_connection::Units;
-use crate::{migrations, pruning};
+use crate::columns::{check_storable, micros};
+use crate::config::{PostgresQueueBuilder, Source};
+use crate::listener_health::ListenerHealth;
+use crate::migrations;
+use crate::pool::UnitOfWorkPool;
+use crate::requests::{ClaimMessage, PushRequest, SettleRequest, WaitingClaim, split};
+use crate::rows::{timestamp, to_i64};
+use crate::runtime_thread::{RuntimeThread, thread_gone};
+use crate::shared::Shared;
+use crate::tasks::claim::{ClaimTask, PollInterval};
+use crate::tasks::listen::ListenTask;
+use crate::tasks::prune;
+use crate::tasks::push::{BlockedPushTask, PushTask};
+use crate::tasks::renew::RenewConnections;
+use crate::tasks::settle::{BlockedSettleTask, SettleTask};
 
 /// A queue in a PostgreSQL database.
 ///
@@ -37,22 +40,22 @@ use crate::{migrations, pruning};
 /// It takes jobs without a bound, starts its own thread for I/O, and works from within any async runtime. Claims that
 /// wait on one handle and its clones are served in the order of their calls.
 #[derive(Clone)]
-pub struct PostgresQueue(Arc<Shared>);
+pub struct PostgresQueue(Arc<OpenQueue>);
 
-struct Shared {
-    pushes: UnboundedSender<Request>,
-    claims: UnboundedSender<Message>,
-    settles: UnboundedSender<Settle>,
-    io: Io,
-    server: Arc<Server>,
-    renewals: Arc<Renewals>,
-    units: Units,
+struct OpenQueue {
+    pushes: UnboundedSender<PushRequest>,
+    claims: UnboundedSender<ClaimMessage>,
+    settles: UnboundedSender<SettleRequest>,
+    thread: RuntimeThread,
+    shared: Arc<Shared>,
+    renewals: Arc<RenewConnections>,
+    pool: UnitOfWorkPool,
     limits: Limits,
     is_closed: AtomicBool,
 }
 
-/// The number of push tasks: while one waits for its commit, the other gathers the next batch.
-const PUSHERS: usize = 2;
+/// The number of push tasks: while one waits for its commit, the other collects the next batch.
+const PUSH_TASKS: usize = 2;
 
 impl PostgresQueue {
     /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and migrates the schema `queue`,
@@ -90,17 +93,17 @@ impl PostgresQueue {
 
     /// Returns a builder for a queue with other settings.
     pub fn builder(url: impl Into<String>) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Target::Url(url.into()))
+        PostgresQueueBuilder::new(Source::Url(url.into()))
     }
 
     /// Returns a builder for a queue [from a pool](Self::from_pool) with other settings.
     pub fn pool_builder(pool: PgPool) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Target::Pool(pool))
+        PostgresQueueBuilder::new(Source::Pool(pool))
     }
 
     /// Returns a builder for a queue with the driver's own options, such as certificates.
     pub fn options_builder(options: PgConnectOptions) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Target::Options(Box::new(options)))
+        PostgresQueueBuilder::new(Source::Options(Box::new(options)))
     }
 
     /// Migrates the schema `queue` of a database without opening the queue. Concurrent calls migrate it once.
@@ -120,48 +123,59 @@ impl PostgresQueue {
     }
 
     pub(crate) async fn start(settings: PostgresQueueBuilder) -> Result<Self, QueueError> {
-        let place = settings.place()?;
-        let (pushes, requests) = unbounded_channel();
-        let (claims, messages) = unbounded_channel();
-        let (settles, ends) = unbounded_channel();
-        let (patient, held_up) = unbounded_channel();
-        let (careful, blocked) = unbounded_channel();
-        let hearing = Arc::new(Hearing::new(settings.poll_interval));
-        let poll = PollInterval { interval: settings.poll_interval, hearing: hearing.clone() };
-        let server = Arc::new(Server::new(place, claims.downgrade()));
-        let io = {
-            let (server, release) = (server.clone(), settles.downgrade());
-            Io::start(move |_| async move {
-                let requests = Arc::new(Mutex::new(requests));
-                let pusher = || Pusher::new(requests.clone(), patient.clone(), server.clone()).run();
-                let pushers: Vec<_> = (0..PUSHERS).map(|_| pusher()).collect();
-                drop(patient);
-                let patient = Patient::new(held_up, server.clone()).run();
-                let claimer = Claimer::new(messages, release, server.clone(), poll).run();
-                let settler = Settler::new(ends, careful, server.clone()).run();
-                let careful = CarefulSettler::new(blocked, server.clone()).run();
+        let target = settings.target()?;
+        let (pushes, push_requests) = unbounded_channel();
+        let (claims, claim_messages) = unbounded_channel();
+        let (settles, settle_requests) = unbounded_channel();
+        let (to_blocked_pushes, blocked_pushes) = unbounded_channel();
+        let (to_blocked_settles, blocked_settles) = unbounded_channel();
+        let health = Arc::new(ListenerHealth::new(settings.poll_interval));
+        let poll = PollInterval { interval: settings.poll_interval, health: health.clone() };
+        let shared = Arc::new(Shared::new(target, claims.downgrade()));
+        let thread = {
+            let (shared, releases) = (shared.clone(), settles.downgrade());
+            RuntimeThread::start(move |_| async move {
+                let push_requests = Arc::new(Mutex::new(push_requests));
+                let push =
+                    || PushTask::new(push_requests.clone(), to_blocked_pushes.clone(), shared.clone()).run();
+                let pushes: Vec<_> = (0..PUSH_TASKS).map(|_| push()).collect();
+                drop(to_blocked_pushes);
+                let blocked_pushes = BlockedPushTask::new(blocked_pushes, shared.clone()).run();
+                let claims = ClaimTask::new(claim_messages, releases, shared.clone(), poll).run();
+                let settles = SettleTask::new(settle_requests, to_blocked_settles, shared.clone()).run();
+                let blocked_settles = BlockedSettleTask::new(blocked_settles, shared.clone()).run();
                 // The tasks end when the last handle is dropped, after they have answered all requests sent before.
-                tokio::join!(futures_util::future::join_all(pushers), patient, claimer, settler, careful);
+                tokio::join!(join_all(pushes), blocked_pushes, claims, settles, blocked_settles);
             })?
         };
-        let units = io.within(|| settings.units(&server.place, &io));
+        let pool = thread.enter(|| settings.pool(&shared.target, &thread));
         let opened = {
-            let server = server.clone();
+            let shared = shared.clone();
             let migrates = settings.migrates;
             async move {
                 if migrates {
-                    migrations::migrate(&server.place).await
+                    migrations::migrate(&shared.target).await
                 } else {
-                    migrations::check(&server.place).await
+                    migrations::check(&shared.target).await
                 }
             }
         };
-        io.run(opened).await?;
-        io.keep_running(Listening::new(server.clone(), hearing, settings.poll_interval).run());
-        io.keep_running(pruning::run(server.clone(), settings.retention.clone()));
-        let renewals = Arc::new(Renewals::new(server.place.clone()));
+        thread.run(opened).await?;
+        thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
+        thread.spawn(prune::run(shared.clone(), settings.retention.clone()));
+        let renewals = Arc::new(RenewConnections::new(shared.target.clone()));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { pushes, claims, settles, io, server, renewals, units, limits, is_closed })))
+        Ok(Self(Arc::new(OpenQueue {
+            pushes,
+            claims,
+            settles,
+            thread,
+            shared,
+            renewals,
+            pool,
+            limits,
+            is_closed,
+        })))
     }
 
     /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, return `Closed`; leased jobs
@@ -169,7 +183,7 @@ impl PostgresQueue {
     pub fn close(&self) {
         self.0.is_closed.store(true, Ordering::SeqCst);
         // A claim task that has ended has no waiting claims.
-        drop(self.0.claims.send(Message::Close));
+        drop(self.0.claims.send(ClaimMessage::Close));
     }
 
     /// Polls at once for jobs that other processes have stored and for jobs that have become due, without waiting for a
@@ -180,7 +194,7 @@ impl PostgresQueue {
     /// Dropping the future stops waiting for it.
     pub async fn poll_now(&self) {
         let (reply, answer) = oneshot::channel();
-        if self.0.claims.send(Message::Look(reply)).is_ok() {
+        if self.0.claims.send(ClaimMessage::PollNow(reply)).is_ok() {
             // A claim task that has ended has nothing to poll for.
             drop(answer.await);
         }
@@ -190,16 +204,16 @@ impl PostgresQueue {
         if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
     }
 
-    pub(crate) fn server(&self) -> &Arc<Server> {
-        &self.0.server
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
-    pub(crate) fn io(&self) -> &Io {
-        &self.0.io
+    pub(crate) fn thread(&self) -> &RuntimeThread {
+        &self.0.thread
     }
 
-    pub(crate) fn units(&self) -> &Units {
-        &self.0.units
+    pub(crate) fn pool(&self) -> &UnitOfWorkPool {
+        &self.0.pool
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -217,8 +231,8 @@ impl Queue for PostgresQueue {
         let jobs = encode(jobs, self.limits())?;
         check_storable(&jobs)?;
         let (reply, answer) = oneshot::channel();
-        self.0.pushes.send(Request { jobs, reply }).map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        self.0.pushes.send(PushRequest { jobs, reply }).map_err(|_| thread_gone())?;
+        answer.await.map_err(|_| thread_gone())?
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
@@ -227,15 +241,15 @@ impl Queue for PostgresQueue {
             return Err(QueueError::invalid("the claim names no queue"));
         }
         let (reply, mut answer) = oneshot::channel();
-        let claim = Claim { demand: demand.clone(), over: None, reply };
-        self.0.claims.send(Message::Claim(claim)).map_err(|_| ended())?;
+        let claim = WaitingClaim { demand: demand.clone(), deadline: None, reply };
+        self.0.claims.send(ClaimMessage::Claim(claim)).map_err(|_| thread_gone())?;
         tokio::select! {
             biased;
-            answered = &mut answer => return Ok(answered.map_err(|_| ended())??.received()),
-            () = demand.stopped() => self.0.claims.send(Message::Stop).map_err(|_| ended())?,
+            answered = &mut answer => return Ok(answered.map_err(|_| thread_gone())??.received()),
+            () = demand.stopped() => self.0.claims.send(ClaimMessage::Stop).map_err(|_| thread_gone())?,
         }
         // A statement that runs may have leased jobs for this claim: its answer is awaited, never dropped.
-        Ok(answer.await.map_err(|_| ended())??.received())
+        Ok(answer.await.map_err(|_| thread_gone())??.received())
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
@@ -244,34 +258,34 @@ impl Queue for PostgresQueue {
         }
         // Each lease is renewed once, even if the caller passes it several times.
         let mut distinct: Vec<Lease> = Vec::with_capacity(leases.len());
-        let mut place_of = HashMap::new();
-        let mut places = Vec::with_capacity(leases.len());
+        let mut index_of = HashMap::new();
+        let mut indexes = Vec::with_capacity(leases.len());
         for lease in leases {
-            let place = *place_of.entry((lease.job, lease.fence)).or_insert_with(|| {
+            let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
                 distinct.push(lease.clone());
                 distinct.len() - 1
             });
-            places.push(place);
+            indexes.push(index);
         }
-        let (connections, server) = (self.0.renewals.clone(), self.0.server.clone());
+        let (connections, shared) = (self.0.renewals.clone(), self.0.shared.clone());
         let shortest = leases.iter().map(|lease| lease.length).min().unwrap_or_default();
         let renew = async move {
             let renewals = connections
                 .call(shortest, &|connection| {
-                    let renew = server
+                    let renew = shared
                         .sql
                         .renew
                         .query()
                         .bind(distinct.iter().map(|lease| lease.job.as_uuid()).collect::<Vec<Uuid>>())
-                        .bind(distinct.iter().map(|lease| count(lease.fence.0)).collect::<Vec<_>>())
+                        .bind(distinct.iter().map(|lease| to_i64(lease.fence.0)).collect::<Vec<_>>())
                         .bind(distinct.iter().map(|lease| micros(lease.length)).collect::<Vec<_>>());
                     let count = distinct.len();
                     Box::pin(async move { renewed(&renew.fetch_all(connection).await?, count) })
                 })
                 .await?;
-            Ok(places.into_iter().filter_map(|place| renewals.get(place).cloned()).collect())
+            Ok(indexes.into_iter().filter_map(|index| renewals.get(index).cloned()).collect())
         };
-        self.io().run(renew).await
+        self.thread().run(renew).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
@@ -283,14 +297,17 @@ impl Queue for PostgresQueue {
         let followups = encode_followups(&mut settlements, self.limits())?;
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();
-        for (settlements, followups) in parts_of(settlements, followups) {
+        for (settlements, followups) in split(settlements, followups) {
             let (reply, answer) = oneshot::channel();
-            self.0.settles.send(Settle { settlements, followups, reply }).map_err(|_| ended())?;
+            self.0
+                .settles
+                .send(SettleRequest { settlements, followups, reply })
+                .map_err(|_| thread_gone())?;
             answers.push(answer);
         }
         let mut settled = Vec::new();
         for answer in answers {
-            settled.extend(answer.await.map_err(|_| ended())??);
+            settled.extend(answer.await.map_err(|_| thread_gone())??);
         }
         Ok(settled)
     }
@@ -300,9 +317,9 @@ impl Queue for PostgresQueue {
 fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
     let mut renewals = vec![Renewal::Lost; count];
     for row in rows {
-        let place: i32 = row.try_get(0)?;
-        let (expires_at, cancel): (Timestamp, _) = (instant(row, 1)?, row.try_get(2)?);
-        if let Some(renewal) = usize::try_from(place).ok().and_then(|place| renewals.get_mut(place)) {
+        let index: i32 = row.try_get(0)?;
+        let (expires_at, cancel): (Timestamp, _) = (timestamp(row, 1)?, row.try_get(2)?);
+        if let Some(renewal) = usize::try_from(index).ok().and_then(|index| renewals.get_mut(index)) {
             *renewal = Renewal::held(expires_at, cancel);
         }
     }
@@ -333,6 +350,6 @@ fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
 
 impl fmt::Debug for PostgresQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresQueue").field("place", &self.0.server.place).finish_non_exhaustive()
+        f.debug_struct("PostgresQueue").field("database", &self.0.shared.target).finish_non_exhaustive()
     }
 }

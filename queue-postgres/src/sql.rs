@@ -8,7 +8,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr};
 
-use crate::place::Place;
+use crate::target::Target;
 
 /// A statement.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub(crate) struct Sql {
     pub(crate) notify: Statement,
 }
 
-/// The parameters of `push`, in the order in which `Columns::bind` binds them.
+/// The parameters of `push`, in the order in which `JobColumns::bind` binds them.
 const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_attempts _delays _times _unique_keys \
     _unique_for _replace _payloads _metas _channel _sender";
 
@@ -122,11 +122,11 @@ const COUNTS: &str = "
     group by 1, 2, 3 order by 1";
 
 impl Sql {
-    pub(crate) fn new(place: &Place) -> Self {
-        let schema = place.quoted_schema();
+    pub(crate) fn new(target: &Target) -> Self {
+        let schema = target.quoted_schema();
         let text = |sql: &str| -> Statement {
             let text: Arc<str> = sql.replace("{s}", &schema).into();
-            Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: !place.is_pooled }
+            Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: !target.behind_pooler }
         };
         let call = |function: &str, parameters: &str| text(&call_of(function, parameters, false));
         let call_in = |function: &str, parameters: &str| text(&call_of(function, parameters, true));

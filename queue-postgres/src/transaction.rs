@@ -4,10 +4,10 @@ use queue_core::backend::{Encoded, encode};
 use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::batch::{Columns, check_storable, past_the_end};
-use crate::error::explained;
-use crate::pushing::{Pushed, pushed};
+use crate::columns::{JobColumns, check_storable, delay_overflow};
+use crate::error::to_queue_error;
 use crate::queue::PostgresQueue;
+use crate::tasks::push::PushOutcome;
 
 /// A connection with an open transaction: the argument of [`PostgresQueue::enqueue_in`].
 ///
@@ -159,16 +159,17 @@ impl PostgresQueue {
         }
         let jobs = encode(jobs, self.limits())?;
         check_storable(&jobs)?;
-        let server = self.server();
+        let shared = self.shared();
         for _ in 0..2 {
             self.ensure_queues(&jobs).await?;
-            let push = Columns::of(jobs.iter(), false).bind(server.sql.push_in.query());
-            let push = push.bind(server.place.channel()).bind(format!("{}+", server.word()));
-            let rows = push.fetch_all(&mut *tx).await.map_err(|error| explained(error, &server.place))?;
-            match pushed(jobs.iter(), &rows).map_err(|error| explained(error, &server.place))? {
-                Pushed::Stored(receipts) => return Ok(receipts),
-                Pushed::Refused(index) => return Err(past_the_end(&jobs, index)),
-                Pushed::UnknownQueue => server.forget_queues(),
+            let push = JobColumns::of(jobs.iter(), false).bind(shared.sql.push_in.query());
+            let push = shared.notifier.transaction_jobs().bind(push);
+            let to_error = |error| to_queue_error(error, &shared.target);
+            let rows = push.fetch_all(&mut *tx).await.map_err(to_error)?;
+            match PushOutcome::from_rows(jobs.iter(), &rows).map_err(to_error)? {
+                PushOutcome::Stored(receipts) => return Ok(receipts),
+                PushOutcome::DelayOverflow(index) => return Err(delay_overflow(&jobs, index)),
+                PushOutcome::UnknownQueue => shared.forget_queues(),
             }
         }
         Err(QueueError::unavailable(
@@ -180,15 +181,15 @@ impl PostgresQueue {
     /// Creates the unknown queues of these jobs outside of the caller's transaction, so that other processes that create
     /// them don't wait for it.
     pub(crate) async fn ensure_queues(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        let server = self.server().clone();
-        let unknown = server.unknown_queues(jobs.iter());
+        let shared = self.shared().clone();
+        let unknown = shared.unknown_queues(jobs.iter());
         if unknown.is_empty() {
             return Ok(());
         }
         let ensure = async move {
-            let mut desk = server.desk.lock().await;
-            server.ensure_queues(&mut desk, unknown).await.map_err(|unanswered| unanswered.error)
+            let mut connection = shared.admin_connection.lock().await;
+            shared.ensure_queues(&mut connection, unknown).await.map_err(QueueError::from)
         };
-        self.io().run(ensure).await
+        self.thread().run(ensure).await
     }
 }

@@ -1,4 +1,4 @@
-//! Units of work: a job's writes and its completion in one commit.
+//! UnitOfWorkPool of work: a job's writes and its completion in one commit.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -8,12 +8,13 @@ use queue_core::services::{Factory, Fallible};
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;
 
-use crate::batch::{check_storable, past_the_end};
-use crate::error::explained;
+use crate::columns::{
+    SettleMode, SettleOutcome, SettlementSlice, bind_settlements, check_storable, delay_overflow,
+};
+use crate::error::to_queue_error;
+use crate::notification::NotifyArgs;
+use crate::pool::PooledTransaction;
 use crate::queue::PostgresQueue;
-use crate::settlements::{Ends, Manner, bind_settlements};
-use crate::settling::Part;
-use crate::unit_connection::UnitConnection;
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///
@@ -56,7 +57,7 @@ use crate::unit_connection::UnitConnection;
 pub struct PostgresUnitOfWork {
     queue: PostgresQueue,
     context: JobContext,
-    tx: UnitConnection,
+    tx: PooledTransaction,
 }
 
 impl PostgresQueue {
@@ -69,7 +70,7 @@ impl PostgresQueue {
         move |context: JobContext| {
             let queue = queue.clone();
             async move {
-                let tx = queue.units().begin(&context).await?;
+                let tx = queue.pool().begin(&context).await?;
                 Ok::<_, QueueError>(PostgresUnitOfWork { queue, context, tx })
             }
         }
@@ -98,7 +99,7 @@ impl PostgresUnitOfWork {
             Ok(()) => {
                 tx.commit().await?;
                 Attempt::of(&context).note_completed();
-                queue.server().wake();
+                queue.shared().wake();
                 Ok(())
             }
             Err(error) => {
@@ -113,38 +114,34 @@ impl PostgresUnitOfWork {
 async fn complete(
     queue: &PostgresQueue,
     context: &JobContext,
-    tx: &mut UnitConnection,
+    tx: &mut PooledTransaction,
 ) -> Result<(), QueueError> {
-    let server = queue.server();
+    let shared = queue.shared();
     let mut settlements = vec![Attempt::of(context).completion()];
     let followups = encode_followups(&mut settlements, queue.limits())?;
     let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
     check_storable(&jobs)?;
-    let notice = if jobs.is_empty() {
-        (None, None)
-    } else {
-        (Some(server.place.channel()), Some(server.word().to_owned()))
-    };
+    let notify = if jobs.is_empty() { NotifyArgs::none() } else { shared.notifier.jobs() };
     for _ in 0..2 {
         queue.ensure_queues(&jobs).await?;
-        let parts = [Part { settlements: &settlements, followups: &followups }];
-        let settle = bind_settlements(server.sql.settle_in.query(), &parts, Manner::default(), &notice);
-        let row = tx.ask(|connection| Box::pin(settle.fetch_one(connection))).await?;
-        let ends = Ends::read(&row).map_err(|error| explained(error, &server.place))?;
-        if let Some(place) = ends.refused {
-            return Err(past_the_end(&jobs, usize::try_from(place).unwrap_or(0)));
+        let slices = [SettlementSlice { settlements: &settlements, followups: &followups }];
+        let settle = bind_settlements(shared.sql.settle_in.query(), &slices, SettleMode::default(), &notify);
+        let row = tx.run(|connection| Box::pin(settle.fetch_one(connection))).await?;
+        let outcome = SettleOutcome::from_row(&row).map_err(|error| to_queue_error(error, &shared.target))?;
+        if let Some(index) = outcome.delay_overflow {
+            return Err(delay_overflow(&jobs, usize::try_from(index).unwrap_or(0)));
         }
-        if !ends.is_queue_unknown {
-            return if ends.applied.is_empty() { Err(lost()) } else { Ok(()) };
+        if !outcome.is_queue_unknown {
+            return if outcome.applied.is_empty() { Err(lease_lost()) } else { Ok(()) };
         }
-        server.forget_queues();
+        shared.forget_queues();
     }
     Err(QueueError::unavailable(
         "the queue of a followup was removed meanwhile: the tables are being emptied",
     ))
 }
 
-fn lost() -> QueueError {
+fn lease_lost() -> QueueError {
     QueueError::conflict("the lease was lost before the unit of work could be committed: nothing was written")
 }
 

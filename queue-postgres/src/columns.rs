@@ -1,0 +1,9 @@
+//! Requests as the arguments of statements, which take an array for each column.
+
+mod jobs;
+mod settlements;
+
+pub(crate) use jobs::{
+    JobColumns, bind_one, bytes_of, check_storable, delay_overflow, has_defaults_only, micros,
+};
+pub(crate) use settlements::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements, storable_text};

@@ -1,0 +1,124 @@
+//! A session of the server: how it is set up, and how a transaction runs in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::QueueError;
+use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
+use tokio::time::timeout;
+
+use super::Op;
+use crate::connect::connect;
+use crate::error::{connect_timed_out, to_queue_error};
+use crate::liveness::ServerProcess;
+use crate::target::Target;
+
+/// The server's keepalives. The driver sets none at this end of a connection.
+pub(crate) const KEEPALIVES: &str = "select set_config('tcp_keepalives_idle', '30', false), \
+    set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)";
+
+/// The same for one transaction, on a connection that is used for other purposes after it.
+pub(crate) const TRANSACTION_KEEPALIVES: &str = "select set_config('tcp_keepalives_idle', '30', true), \
+    set_config('tcp_keepalives_interval', '10', true), set_config('tcp_keepalives_count', '3', true)";
+
+/// Ends the transaction of a client that stops between two of its statements, which releases the row locks.
+const IDLE_TRANSACTION_TIMEOUT: &str =
+    "select set_config('idle_in_transaction_session_timeout', '10s', true)";
+
+/// An open connection.
+pub(super) struct Session {
+    pub(super) connection: PgConnection,
+    /// The server's process for the connection. It is not known behind a pooler, where it may change.
+    pub(super) process: Option<ServerProcess>,
+}
+
+impl Session {
+    /// Opens a session within `bound`.
+    pub(super) async fn open(
+        target: &Target,
+        lock_timeout: Option<Duration>,
+        bound: Duration,
+    ) -> Result<Self, QueueError> {
+        let opened = timeout(bound, Self::set_up(target, lock_timeout)).await;
+        opened.unwrap_or_else(|_| Err(connect_timed_out(target, bound)))
+    }
+
+    async fn set_up(target: &Target, lock_timeout: Option<Duration>) -> Result<Self, QueueError> {
+        let mut connection = connect(target).await?;
+        if target.behind_pooler {
+            return Ok(Self { connection, process: None });
+        }
+        let setup = session_setup(target.timeout, lock_timeout);
+        let rows = raw_sql(AssertSqlSafe(setup)).fetch_all(&mut connection).await;
+        let process = rows.and_then(|rows| rows.last().map(ServerProcess::from_row).transpose());
+        let process = process.map_err(|error| to_queue_error(error, target))?;
+        Ok(Self { connection, process })
+    }
+
+    /// Drops a session that did not answer, and asks the server to end it.
+    pub(super) fn abandon(self, target: Arc<Target>) {
+        if let Some(process) = self.process {
+            tokio::spawn(async move { process.signal(&target, "pg_terminate_backend").await });
+        }
+    }
+}
+
+/// Runs `op` in one implicit transaction; through a pooler, which may give each statement another connection, in an
+/// explicit one.
+pub(super) async fn in_transaction<T>(
+    connection: &mut PgConnection,
+    target: &Target,
+    lock_timeout: Option<Duration>,
+    op: Op<'_, T>,
+) -> sqlx::Result<T> {
+    if !target.behind_pooler {
+        return op(connection).await;
+    }
+    let begin = format!(
+        "begin isolation level read committed; {IDLE_TRANSACTION_TIMEOUT}; {}",
+        timeouts_sql(target.timeout, lock_timeout, "true")
+    );
+    raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
+    let answer = op(connection).await;
+    let end = if answer.is_ok() { "commit" } else { "rollback" };
+    let ended = raw_sql(AssertSqlSafe(end)).execute(&mut *connection).await;
+    match (answer, ended) {
+        (Ok(answer), Ok(_)) => Ok(answer),
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// Returns the client-side timeout. It is slightly longer than `statement_timeout`, so the server cancels first and says
+/// so; the outcome is unknown only if the connection broke.
+pub(super) fn client_timeout(timeout: Duration) -> Duration {
+    timeout.saturating_add(timeout / 10).saturating_add(Duration::from_millis(100))
+}
+
+/// Returns the SQL that a new session starts with.
+///
+/// It sets the isolation level `read committed`, which the statements rely on, whatever the server's default is. It sets
+/// `statement_timeout` and `lock_timeout`, so that the server does not complete later a call that this end has given up;
+/// a shorter setting of the server stays. Its keepalives let the server notice soon that this end is gone.
+fn session_setup(timeout: Duration, lock_timeout: Option<Duration>) -> String {
+    format!(
+        "set session characteristics as transaction isolation level read committed; {}; {KEEPALIVES}; {}",
+        timeouts_sql(timeout, lock_timeout, "false"),
+        ServerProcess::IDENTIFY
+    )
+}
+
+fn timeouts_sql(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
+    let set = |setting, timeout: Duration| {
+        // The server's setting has 32 bits.
+        let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
+        format!(
+            "select set_config('{setting}', '{ms}ms', {is_local}) where not \
+             current_setting('{setting}')::interval between interval '1us' and interval '{ms}ms'"
+        )
+    };
+    let statement = set("statement_timeout", timeout);
+    match lock_timeout {
+        Some(lock_timeout) => format!("{statement}; {}", set("lock_timeout", lock_timeout)),
+        None => statement,
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether notifications arrive: the state that the listener writes and the claim task reads.
+//!
+//! The listener records the moment up to which it has heard all notifications. For one and a quarter intervals after that
+//! moment, claims poll rarely; then they poll at the poll interval. So a listener that dies unnoticed delays a job by
+//! less than two intervals.
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | the claim task | the listener | a claim waits, and the listener is parked |
+//! | the listener | the claim task | by a message, when there may be jobs |
+//!
+//! # Race
+//!
+//! The listener parks while a claim begins to wait. The listener first sets `is_parked` and then reads `is_wanted`; the
+//! claim task first sets `is_wanted` and then reads `is_parked`. All four are sequentially consistent, so at least one of
+//! them sees the other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// The longest time between two heartbeats, for long poll intervals.
+const MAX_BEAT: Duration = Duration::from_secs(5);
+
+/// The number of heartbeats after the last waiting claim, before the listener parks.
+const MAX_UNUSED_BEATS: u32 = 2;
+
+/// Whether the listener receives notifications.
+pub(crate) struct ListenerHealth {
+    beat: Duration,
+    heard: Mutex<Option<Instant>>,
+    /// Whether a claim has waited since the last heartbeat.
+    is_wanted: AtomicBool,
+    /// Whether the listener waits to be wanted.
+    is_parked: AtomicBool,
+    wanted: Notify,
+}
+
+impl ListenerHealth {
+    pub(crate) fn new(poll_interval: Duration) -> Self {
+        Self {
+            beat: poll_interval.min(MAX_BEAT),
+            heard: Mutex::default(),
+            is_wanted: AtomicBool::new(false),
+            is_parked: AtomicBool::new(false),
+            wanted: Notify::new(),
+        }
+    }
+
+    /// Records that all notifications sent before `as_of` were heard.
+    pub(crate) fn record_heard(&self, as_of: Instant) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        *heard = Some(heard.map_or(as_of, |heard| heard.max(as_of)));
+    }
+
+    /// Records that notifications no longer arrive.
+    pub(crate) fn mark_lost(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the instant until which notifications can be relied on, if they can.
+    pub(crate) fn reliable_until(&self) -> Option<Instant> {
+        Some(self.heard()? + self.beat + self.beat / 4)
+    }
+
+    /// Asks the listener for heartbeats, because a claim waits.
+    pub(crate) fn request_heartbeats(&self) {
+        if !self.is_wanted.load(Ordering::Relaxed) {
+            self.is_wanted.store(true, Ordering::SeqCst);
+        }
+        if self.is_parked.load(Ordering::SeqCst) && self.is_parked.swap(false, Ordering::SeqCst) {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits for the next heartbeat that a claim wants. `idle` counts the heartbeats that no claim wanted.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time.
+    pub(crate) async fn next_heartbeat(&self, idle: &mut u32) {
+        loop {
+            if *idle >= MAX_UNUSED_BEATS {
+                self.is_parked.store(true, Ordering::SeqCst);
+                // A claim that came before `is_parked` was set has woken no listener.
+                if !self.is_wanted.load(Ordering::SeqCst) {
+                    self.wanted.notified().await;
+                }
+                self.is_parked.store(false, Ordering::SeqCst);
+                *idle = 0;
+            }
+            if let Some(heard) = self.heard() {
+                sleep_until(heard + self.beat).await;
+                if self.heard() != Some(heard) {
+                    // A notification proves as much as a heartbeat.
+                    continue;
+                }
+            }
+            if self.is_wanted.swap(false, Ordering::SeqCst) {
+                *idle = 0;
+                return;
+            }
+            *idle += 1;
+            if *idle < MAX_UNUSED_BEATS {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn notifications_are_relied_on_for_less_than_two_intervals() {
+        let health = ListenerHealth::new(Duration::from_secs(1));
+        assert_eq!(health.reliable_until(), None);
+
+        let now = Instant::now();
+        health.record_heard(now);
+        health.record_heard(now - Duration::from_millis(1));
+
+        assert_eq!(health.reliable_until(), Some(now + Duration::from_millis(1_250)));
+        health.mark_lost();
+        assert_eq!(health.reliable_until(), None);
+    }
+
+    /// H21: while no claim waits, the listener sends nothing.
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_parks_without_waiting_claims_until_one_waits() {
+        let health = ListenerHealth::new(Duration::from_secs(1));
+        let mut idle = 0;
+        let mut beats = 0;
+        let day = Duration::from_secs(24 * 60 * 60);
+        health.record_heard(Instant::now());
+        health.request_heartbeats();
+        while tokio::time::timeout(day, health.next_heartbeat(&mut idle)).await.is_ok() {
+            beats += 1;
+            health.record_heard(Instant::now());
+        }
+        assert!(beats <= 3, "{beats} beats");
+
+        health.request_heartbeats();
+
+        assert!(tokio::time::timeout(day, health.next_heartbeat(&mut idle)).await.is_ok());
+    }
+}

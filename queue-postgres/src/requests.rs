@@ -1,0 +1,9 @@
+//! The messages that callers send to the tasks.
+
+mod claim;
+mod push;
+mod settle;
+
+pub(crate) use claim::{ClaimMessage, WaitingClaim};
+pub(crate) use push::PushRequest;
+pub(crate) use settle::{SettleRequest, split};

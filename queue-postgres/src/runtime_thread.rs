@@ -1,0 +1,72 @@
+//! The I/O thread: runs all I/O of a queue on a runtime of its own. So jobs that hog the application's runtime don't
+//! delay the renewal of leases, and the queue works from within any runtime.
+
+use std::future::Future;
+
+use queue_core::QueueError;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// A handle of the thread's runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct RuntimeThread(Handle);
+
+impl RuntimeThread {
+    /// Starts the thread. It ends when the main future does, and other tasks on it are then dropped.
+    pub(crate) fn start<F: Future<Output = ()>>(
+        main: impl FnOnce(&Self) -> F + Send + 'static,
+    ) -> Result<Self, QueueError> {
+        let no_thread = |error| QueueError::unavailable("no thread could be started").with_source(error);
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let thread = Self(runtime.handle().clone());
+        let run = {
+            let thread = thread.clone();
+            move || runtime.block_on(main(&thread))
+        };
+        std::thread::Builder::new().name("queue-postgres".into()).spawn(run).map_err(no_thread)?;
+        Ok(thread)
+    }
+
+    /// Runs `work` on a separate thread, which ends with it.
+    pub(crate) async fn run_on_own_thread<T, W>(work: W) -> Result<T, QueueError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, QueueError>> + Send + 'static,
+    {
+        let (done, is_done) = oneshot::channel::<()>();
+        let thread = Self::start(|_| async move { drop(is_done.await) })?;
+        let answer = thread.run(work).await;
+        drop(done);
+        answer
+    }
+
+    /// Runs `work` on the thread to its end, even if the caller is dropped.
+    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, QueueError>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.0.spawn(async move {
+            // The caller may have been dropped.
+            drop(reply.send(work.await));
+        });
+        async move { answer.await.map_err(|_| thread_gone())? }
+    }
+
+    /// Runs `work` on the calling thread. Tasks that it spawns run on the I/O thread.
+    pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _entered = self.0.enter();
+        work()
+    }
+
+    /// Spawns `work` on the thread. It is dropped when the thread ends.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(work);
+    }
+}
+
+/// Returns the error of a call after the thread has ended.
+pub(crate) fn thread_gone() -> QueueError {
+    QueueError::unavailable("the queue's thread has ended: connect again")
+}

@@ -1,0 +1,111 @@
+//! What the tasks share: where the server is, the statements, the queues known to exist, and the notifier.
+//!
+//! # Shared state
+//!
+//! | state | used by |
+//! | --- | --- |
+//! | the queues known to exist | the push and settle tasks, pushes in an application's transaction, units of work |
+//! | the unique keys found locked ([`LockedKeys`]) | the push and settle tasks |
+//! | the [`Notifier`] | the push and settle tasks, units of work, operators' calls, the listener's probe |
+//! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
+//!
+//! The connection is behind an asynchronous mutex, which is held for one call. No other lock is held across an `await`.
+//!
+//! Any task wakes the claim task of this queue by [`wake`](Shared::wake), and those of other processes by a notification.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use queue_core::QueueName;
+use queue_core::backend::Encoded;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::WeakUnboundedSender;
+
+use crate::connection::{CallError, Reconnecting};
+use crate::locked_keys::LockedKeys;
+use crate::notifier::Notifier;
+use crate::requests::ClaimMessage;
+use crate::sql::Sql;
+use crate::target::Target;
+
+/// The state that the tasks and the handle of a queue share.
+pub(crate) struct Shared {
+    pub(crate) target: Arc<Target>,
+    pub(crate) sql: Sql,
+    pub(crate) notifier: Arc<Notifier>,
+    /// The connection for rare calls: operators' calls, and new queues of a push in an application's transaction.
+    pub(crate) admin_connection: Mutex<Reconnecting>,
+    /// The unique keys that other transactions hold locked.
+    pub(crate) locked_keys: LockedKeys,
+    /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
+    queues: RwLock<HashSet<QueueName>>,
+    /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
+    claims: WeakUnboundedSender<ClaimMessage>,
+}
+
+impl Shared {
+    /// Creates the state of a queue that has known no queue yet.
+    pub(crate) fn new(target: Target, claims: WeakUnboundedSender<ClaimMessage>) -> Self {
+        let target = Arc::new(target);
+        let sql = Sql::new(&target);
+        Self {
+            notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone())),
+            sql,
+            admin_connection: Mutex::new(Reconnecting::with_lock_timeout(target.clone())),
+            target,
+            locked_keys: LockedKeys::default(),
+            queues: RwLock::default(),
+            claims,
+        }
+    }
+
+    /// Wakes the claim task of this queue.
+    pub(crate) fn wake(&self) {
+        if let Some(claims) = self.claims.upgrade() {
+            // A claim task that has ended has no waiting claims.
+            drop(claims.send(ClaimMessage::Wake));
+        }
+    }
+
+    /// Returns the queues of these jobs that this process doesn't know to exist.
+    pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
+        let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown: Vec<String> = Vec::new();
+        for job in jobs {
+            let queue = &job.job.queue;
+            if !known.contains(queue) && !unknown.iter().any(|name| name == queue.as_str()) {
+                unknown.push(queue.as_str().to_owned());
+            }
+        }
+        unknown
+    }
+
+    /// Creates the queues that don't exist, in a separate transaction: other processes that create them don't wait for
+    /// the transaction that stores the jobs.
+    pub(crate) async fn ensure_queues(
+        &self,
+        connection: &mut Reconnecting,
+        queues: Vec<String>,
+    ) -> Result<(), CallError> {
+        if queues.is_empty() {
+            return Ok(());
+        }
+        let names = &queues;
+        connection
+            .call(&move |connection| {
+                let query = self.sql.ensure_queues.query().bind(names.clone());
+                Box::pin(async move { query.execute(connection).await.map(drop) })
+            })
+            .await?;
+        self.queues
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(queues.into_iter().map(QueueName::from));
+        Ok(())
+    }
+
+    /// Forgets which queues exist. The server has lost one of them: its tables were emptied, restored or created again.
+    pub(crate) fn forget_queues(&self) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,237 @@
+//! The claim task: runs the claims of all callers in shared statements.
+//!
+//! A claim that finds no job waits here, in the order of arrival, until this process or a notification wakes the task,
+//! until a job becomes due or a lease expires, or until the next poll.
+//!
+//! # Tasks and shared state
+//!
+//! The task alone owns its connection, the waiting claims and the scan hints. It receives [`ClaimMessage`]s over an
+//! unbounded channel, sends releases to the settle task, and reads [`ListenerHealth`].
+//!
+//! | who | wakes | when |
+//! | --- | --- | --- |
+//! | a caller | the claim task | it claims, calls `poll_now`, stops a claim, or closes the queue |
+//! | the push and settle tasks, a unit of work, an operator's call | the claim task | jobs may have become ready |
+//! | the listener | the claim task | a notification of another process arrived, or some may have been lost |
+//! | the claim task | a caller | its claim has jobs, its wait is over, it was stopped, or the queue is closed |
+//! | the claim task | the settle task | a claim was answered with jobs, and the caller no longer receives them |
+//! | the claim task | the listener | a claim waits, and the listener is parked |
+//!
+//! # Shutdown
+//!
+//! The task ends when the last sender of its messages is dropped, which is the queue's last handle: [`Shared`] has only a
+//! weak sender. After `Close`, the task answers waiting and later claims with `Closed`, and still runs until the last
+//! sender is dropped.
+//!
+//! # Races
+//!
+//! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another
+//!   scan.
+//! - A caller may be dropped after its job was leased. The [`Handover`] releases the job through the settle task.
+//! - A connection may break during a claim. The claim is sent once more; jobs leased by the lost answer wait for the
+//!   expiry.
+//! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach
+//!   it.
+//!
+//! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. A claim is
+//! answered with no job at the end of its wait only after a full scan.
+
+mod scan;
+mod scan_hints;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::backend::{Encoded, Handover};
+use queue_core::{Delivery, QueueError, Settlement};
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::connection::Reconnecting;
+use crate::error::to_queue_error;
+use crate::linger::Linger;
+use crate::liveness::LivenessChecks;
+use crate::requests::{ClaimMessage, SettleRequest, WaitingClaim};
+use crate::shared::Shared;
+use scan::{ScanResult, ScanStart};
+use scan_hints::ScanHints;
+use waiting::WaitingClaims;
+
+pub(crate) use waiting::PollInterval;
+
+/// The approximate maximum number of jobs that one statement claims.
+const MAX_JOBS: usize = 10_000;
+
+/// How long a statement lingers for the callers that the last one answered.
+const LINGER: Duration = Duration::from_micros(50);
+
+pub(crate) struct ClaimTask {
+    messages: UnboundedReceiver<ClaimMessage>,
+    /// Releases jobs whose caller was dropped.
+    settles: WeakUnboundedSender<SettleRequest>,
+    connection: Reconnecting,
+    shared: Arc<Shared>,
+    waiting: WaitingClaims,
+    scan_hints: ScanHints,
+    linger: Linger,
+    is_closed: bool,
+}
+
+/// The messages that are handled together.
+#[derive(Default)]
+struct Batch {
+    polls: Vec<oneshot::Sender<()>>,
+    /// Whether there may be jobs, or a new claim has arrived.
+    is_woken: bool,
+    weight: usize,
+    count: usize,
+}
+
+impl ClaimTask {
+    pub(crate) fn new(
+        messages: UnboundedReceiver<ClaimMessage>,
+        settles: WeakUnboundedSender<SettleRequest>,
+        shared: Arc<Shared>,
+        poll: PollInterval,
+    ) -> Self {
+        Self {
+            messages,
+            settles,
+            connection: Reconnecting::with_checks(
+                shared.target.clone(),
+                LivenessChecks::for_claims(poll.interval),
+            ),
+            shared,
+            waiting: WaitingClaims::new(poll),
+            scan_hints: ScanHints::default(),
+            linger: Linger::new(LINGER),
+            is_closed: false,
+        }
+    }
+
+    /// Runs until all senders of messages are dropped.
+    pub(crate) async fn run(mut self) {
+        while let Some(batch) = self.collect_batch().await {
+            self.process_batch(batch).await;
+        }
+    }
+
+    async fn collect_batch(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        tokio::select! {
+            biased;
+            message = self.messages.recv() => self.accept(message?, &mut batch),
+            () = self.waiting.wait_for_work() => batch.is_woken = true,
+        }
+        let expected = self.linger.expected(batch.count + self.messages.len());
+        let mut spin = self.linger.spin_wait();
+        while batch.weight < MAX_JOBS {
+            match self.messages.try_recv() {
+                Ok(message) => self.accept(message, &mut batch),
+                Err(_) if batch.count >= expected => break,
+                Err(_) => {
+                    if !spin.spin().await {
+                        break;
+                    }
+                }
+            }
+        }
+        self.linger.record(batch.count, expected);
+        Some(batch)
+    }
+
+    fn accept(&mut self, message: ClaimMessage, batch: &mut Batch) {
+        match message {
+            ClaimMessage::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
+            ClaimMessage::Claim(claim) if claim.demand.is_stopped() => claim.answer(Ok(Handover::nothing())),
+            ClaimMessage::Claim(claim) => {
+                batch.count += 1;
+                batch.weight += claim.demand.max.min(1_000);
+                batch.is_woken = true;
+                self.waiting.push(claim);
+            }
+            ClaimMessage::Wake => batch.is_woken = true,
+            ClaimMessage::PollNow(poll) => {
+                batch.is_woken = true;
+                batch.polls.push(poll);
+                self.scan_hints.force_full_scan();
+            }
+            ClaimMessage::Stop => {
+                self.waiting
+                    .take_stopped()
+                    .into_iter()
+                    .for_each(|claim| claim.answer(Ok(Handover::nothing())));
+            }
+            ClaimMessage::Close => {
+                self.is_closed = true;
+                self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
+            }
+        }
+    }
+
+    /// Scans for jobs if a claim waits, and then answers the calls of `poll_now`.
+    async fn process_batch(&mut self, batch: Batch) {
+        self.waiting.drop_cancelled();
+        if batch.is_woken && !self.waiting.is_empty() {
+            self.scan_and_answer().await;
+        }
+        for poll in batch.polls {
+            // The caller may have been dropped.
+            let _: Result<(), ()> = poll.send(());
+        }
+    }
+
+    async fn scan_and_answer(&mut self) {
+        let start = self.scan_hints.start(Instant::now(), self.waiting.queues());
+        let mut scan = match self.scan(&start).await {
+            Ok(scan) => scan,
+            Err(error) => return self.fail_all(&error),
+        };
+        self.scan_hints.record(Instant::now(), &start, self.waiting.queues(), &scan);
+        let mut deliveries: Vec<Vec<Delivery>> = Vec::new();
+        deliveries.resize_with(self.waiting.len(), Vec::new);
+        for (claim, delivery) in std::mem::take(&mut scan.deliveries) {
+            if let Some(deliveries) = deliveries.get_mut(claim) {
+                deliveries.push(delivery);
+            }
+        }
+        let is_full = start.is_full_scan();
+        for (claim, deliveries) in self.waiting.take_answered(deliveries, scan.now, is_full) {
+            let settles = self.settles.clone();
+            claim.answer(Ok(Handover::new(deliveries, move |released| release(&settles, released))));
+        }
+        if !is_full && self.waiting.any_timed_out(scan.now) {
+            self.scan_hints.force_full_scan();
+        }
+        let full_scan_at = self.scan_hints.full_scan_at(self.waiting.queues());
+        self.waiting.schedule_wakeup(&scan, full_scan_at);
+    }
+
+    async fn scan(&mut self, start: &ScanStart) -> Result<ScanResult, QueueError> {
+        let claims: Vec<&WaitingClaim> = self.waiting.iter().collect();
+        let (sql, claims) = (&self.shared.sql.claim, &claims);
+        let rows = self
+            .connection
+            .call_idempotent(&move |connection| {
+                Box::pin(scan::bind_claims(sql.query(), claims, start).fetch_all(connection))
+            })
+            .await?;
+        ScanResult::from_rows(&rows, claims).map_err(|error| to_queue_error(error, &self.shared.target))
+    }
+
+    fn fail_all(&mut self, error: &QueueError) {
+        tracing::debug!(database = %self.shared.target, ?error, "a claim failed");
+        self.waiting.take_all().for_each(|claim| claim.answer(Err(error.clone())));
+    }
+}
+
+/// Releases jobs that no caller received. If the settle task has ended, their leases expire.
+fn release(settles: &WeakUnboundedSender<SettleRequest>, settlements: Vec<Settlement>) {
+    let Some(settles) = settles.upgrade() else { return };
+    let followups: Vec<Vec<Encoded>> = settlements.iter().map(|_| Vec::new()).collect();
+    // No caller waits for the answer.
+    let (reply, _) = oneshot::channel();
+    drop(settles.send(SettleRequest { settlements, followups, reply }));
+}

@@ -1,0 +1,56 @@
+//! Prunes finished jobs past their retention in the background, in batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::QueueError;
+use queue_core::admin::Prune;
+
+use crate::columns::micros;
+use crate::connection::Reconnecting;
+use crate::shared::Shared;
+
+/// The average pause after a batch that was not full. Any number of processes may prune.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The maximum number of jobs in one batch: enough to keep up with the pushes, and few enough to delay no other call.
+const BATCH: usize = 2_000;
+
+/// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
+pub(crate) async fn run(shared: Arc<Shared>, mut what: Prune) {
+    if what.completed.or(what.discarded).or(what.cancelled).is_none() {
+        return;
+    }
+    what.limit = BATCH;
+    let mut connection = Reconnecting::new(shared.target.clone());
+    loop {
+        let is_behind = match prune(&shared, &mut connection, &what).await {
+            Ok(pruned) => pruned >= BATCH as u64,
+            Err(error) => {
+                tracing::debug!(database = %shared.target, ?error, "finished jobs were not pruned, retrying later");
+                false
+            }
+        };
+        if !is_behind {
+            tokio::time::sleep(INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
+        }
+    }
+}
+
+/// Removes a batch and returns the number of removed jobs.
+pub(crate) async fn prune(
+    shared: &Shared,
+    connection: &mut Reconnecting,
+    what: &Prune,
+) -> Result<u64, QueueError> {
+    let ages = [what.completed, what.discarded, what.cancelled].map(|age| age.map(micros));
+    let limit = i64::try_from(what.limit).unwrap_or(i64::MAX);
+    connection
+        .call(&move |connection| {
+            let [completed, discarded, cancelled] = ages;
+            let prune = shared.sql.prune.query().bind(completed).bind(discarded).bind(cancelled).bind(limit);
+            Box::pin(async move { crate::rows::read_u64(&prune.fetch_one(connection).await?, 0) })
+        })
+        .await
+        .map_err(QueueError::from)
+}

@@ -1,0 +1,108 @@
+//! Renewals. Each has a connection of its own while it runs, so that it waits for the server alone.
+//!
+//! # Tasks and shared state
+//!
+//! A renewal runs on the caller's task of the I/O thread, not on a task that batches. [`RenewConnections`] keeps up to two
+//! idle connections behind a mutex, which is never held across an `await`. No task is woken.
+//!
+//! # Races
+//!
+//! Two connections may ask for the same renewal, one of them over a dead connection. The first success is the answer. A
+//! renewal may run twice, which only sets a later expiry.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use queue_core::QueueError;
+use tokio::time::sleep;
+
+use crate::connection::{CallError, Op, Reconnecting};
+use crate::target::Target;
+
+/// The number of idle connections that are kept: one to renew over, and one in reserve.
+const MAX_IDLE: usize = 2;
+
+/// If a renewal has not answered for this part of the shortest lease, it is sent over another connection too. That leaves
+/// time for the answer and for the next renewal.
+const HEDGE_FRACTION: u32 = 6;
+
+/// The least wait before that, but no more than a third of the lease.
+const MIN_HEDGE_DELAY: Duration = Duration::from_millis(250);
+
+/// The least time that a renewal may take: a late renewal is better than none.
+const MIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The connections of renewals.
+pub(crate) struct RenewConnections {
+    target: Arc<Target>,
+    idle: Mutex<Vec<Reconnecting>>,
+}
+
+impl RenewConnections {
+    pub(crate) fn new(target: Arc<Target>) -> Self {
+        Self { target, idle: Mutex::default() }
+    }
+
+    /// Sends a renewal, and sends it over another connection too if the first one has not answered for a part of the
+    /// shortest lease.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connections that are in use.
+    pub(crate) async fn call<T>(&self, shortest: Duration, op: Op<'_, T>) -> Result<T, QueueError> {
+        let bound = (shortest / 2).max(MIN_TIMEOUT).min(self.target.timeout);
+        let first = pin!(self.call_within(bound, op));
+        let answer = match select(first, pin!(sleep(hedge_delay(shortest)))).await {
+            Either::Left((answer, _)) if !matches!(&answer, Err(failed) if failed.outcome_unknown) => answer,
+            Either::Left(_) => self.call_within(bound, op).await,
+            Either::Right(((), first)) => {
+                tracing::debug!(database = %self.target, "a renewal is sent over another connection too");
+                let second = pin!(self.call_within(bound, op));
+                match select(first, second).await {
+                    Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+                    Either::Left((Err(_), second)) => second.await,
+                    Either::Right((Err(_), first)) => first.await,
+                }
+            }
+        };
+        answer.map_err(|failed| failed.error)
+    }
+
+    async fn call_within<T>(&self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = idle.unwrap_or_else(|| Reconnecting::new(self.target.clone()));
+        let answer = connection.call_within(bound, op).await;
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE && answer.is_ok() {
+            idle.push(connection);
+        }
+        answer
+    }
+}
+
+/// Returns how long a renewal waits for one connection before it is sent over another one too.
+fn hedge_delay(shortest: Duration) -> Duration {
+    (shortest / HEDGE_FRACTION).max(MIN_HEDGE_DELAY.min(shortest / 3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// D27
+    #[test]
+    fn a_renewal_uses_another_connection_after_a_part_of_the_lease() {
+        let table = [(30_000, 5_000), (3_000, 500), (1_000, 250), (300, 100), (0, 0)];
+
+        for (lease, expected) in table {
+            assert_eq!(
+                hedge_delay(Duration::from_millis(lease)),
+                Duration::from_millis(expected),
+                "{lease} ms"
+            );
+        }
+        assert!(hedge_delay(Duration::MAX) < Duration::MAX);
+    }
+}
