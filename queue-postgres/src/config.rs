@@ -6,40 +6,30 @@ use std::time::Duration;
 
 use queue_core::admin::Prune;
 use queue_core::{BoxError, Limits, QueueError};
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::migrations;
-use crate::pool::UnitOfWorkPool;
+use crate::pool::PoolSource;
 use crate::queue::PostgresQueue;
 use crate::runtime_thread::RuntimeThread;
+use crate::settings::Settings;
+use crate::source::Source;
 use crate::target::{MakeOptions, OptionsSource, Target};
 
 /// The settings of a [`PostgresQueue`], created by [`PostgresQueue::builder`].
 #[must_use = "a queue is opened by `connect`"]
 #[derive(Clone)]
 pub struct PostgresQueueBuilder {
-    pub(crate) source: Source,
-    pub(crate) make_options: Option<MakeOptions>,
-    pub(crate) schema: String,
-    pub(crate) migrates: bool,
-    pub(crate) behind_pooler: bool,
-    pub(crate) timeout: Duration,
-    pub(crate) poll_interval: Duration,
-    pub(crate) unit_connections: u32,
-    pub(crate) retention: Prune,
-    pub(crate) limits: Limits,
-}
-
-/// How to connect to the server.
-#[derive(Clone)]
-pub(crate) enum Source {
-    /// By a URL, which is parsed when the queue connects.
-    Url(String),
-    /// With the options of a pool.
-    Pool(PgPool),
-    /// With the driver's own options.
-    Options(Box<PgConnectOptions>),
+    source: Source,
+    make_options: Option<MakeOptions>,
+    schema: String,
+    run_migrations: bool,
+    behind_pooler: bool,
+    timeout: Duration,
+    poll_interval: Duration,
+    unit_of_work_connections: u32,
+    retention: Prune,
+    limits: Limits,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,10 +38,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
 /// The driver reserves memory for each connection that a pool may have.
-const MAX_UNIT_CONNECTIONS: u32 = 10_000;
+const MAX_UNIT_OF_WORK_CONNECTIONS: u32 = 10_000;
 
 impl PostgresQueueBuilder {
-    pub(crate) fn new(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         let mut retention = Prune::nothing();
         retention.completed = Some(DAY);
         retention.cancelled = Some(DAY);
@@ -60,11 +50,11 @@ impl PostgresQueueBuilder {
             source,
             make_options: None,
             schema: "queue".to_owned(),
-            migrates: true,
+            run_migrations: true,
             behind_pooler: false,
             timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
-            unit_connections: 10,
+            unit_of_work_connections: 10,
             retention,
             limits: Limits::default(),
         }
@@ -76,10 +66,10 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Sets whether connecting migrates the schema, `true` by default. With `false`, connecting only checks that the
-    /// schema is up to date; migrate it separately, as a user with more rights or by hand.
-    pub fn migrate(mut self, migrates: bool) -> Self {
-        self.migrates = migrates;
+    /// Sets whether connecting run_migrations the schema, `true` by default. With `false`, connecting only checks that the
+    /// schema is up to date; [migrate](Self::migrate) it separately, as a user with more rights, or by hand.
+    pub fn run_migrations(mut self, run_migrations: bool) -> Self {
+        self.run_migrations = run_migrations;
         self
     }
 
@@ -98,7 +88,7 @@ impl PostgresQueueBuilder {
     /// jobs may open several connections at once. If it fails, the call is `Unavailable`, and the queue retries as if the
     /// server were down.
     ///
-    /// A queue [from a pool](PostgresQueue::pool_builder) doesn't need this: it uses the options that the pool has at the
+    /// A queue [from a pool](PostgresQueue::builder) doesn't need this: it uses the options that the pool has at the
     /// time, so call [`Pool::set_connect_options`](sqlx::Pool::set_connect_options).
     ///
     /// ```no_run
@@ -147,14 +137,14 @@ impl PostgresQueueBuilder {
 
     /// Sets the maximum number of connections for [units of work](crate::PostgresUnitOfWork), 10 by default. It bounds
     /// how many jobs with a unit of work run at once; others wait. Ignored for a queue [from a
-    /// pool](PostgresQueue::from_pool), which uses that pool.
+    /// pool](PostgresQueue::builder), which uses that pool.
     ///
     /// The number is at least 1 and at most 10,000. The queue's own connections are few at any load: two that store, one
     /// that claims, one that settles, one or two that renew, one that listens, one that notifies, one that prunes, and
     /// one for operators. While other transactions block pushes or settlements, one more stores and one more settles.
     /// Each is opened when it is first needed.
-    pub fn unit_connections(mut self, connections: u32) -> Self {
-        self.unit_connections = connections.clamp(1, MAX_UNIT_CONNECTIONS);
+    pub fn unit_of_work_connections(mut self, connections: u32) -> Self {
+        self.unit_of_work_connections = connections.clamp(1, MAX_UNIT_OF_WORK_CONNECTIONS);
         self
     }
 
@@ -182,7 +172,7 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Connects, and migrates the schema if necessary.
+    /// Connects, and run_migrations the schema if necessary.
     ///
     /// # Errors
     ///
@@ -193,12 +183,13 @@ impl PostgresQueueBuilder {
     ///
     /// Dropping the future may leave the schema made.
     pub async fn connect(self) -> Result<PostgresQueue, QueueError> {
-        PostgresQueue::start(self).await
+        PostgresQueue::open(self.settings()?).await
     }
 
     /// Migrates the schema without opening the queue. Concurrent calls migrate it once.
     ///
-    /// The user needs the right to create the schema in the database, or must own it.
+    /// The user needs the right to create the schema in the database, or must own it. To migrate by hand, run the SQL in
+    /// `queue-postgres/migrations` and `queue-postgres/functions`.
     ///
     /// # Errors
     ///
@@ -207,24 +198,34 @@ impl PostgresQueueBuilder {
     /// # Cancel safety
     ///
     /// Dropping the future leaves each version whole or absent.
-    pub async fn migrate_now(self) -> Result<(), QueueError> {
+    pub async fn migrate(self) -> Result<(), QueueError> {
         let target = self.target()?;
         RuntimeThread::run_on_own_thread(async move { migrations::migrate(&target).await }).await
     }
 
-    pub(crate) fn target(&self) -> Result<Target, QueueError> {
-        let options = match &self.source {
-            Source::Url(url) => Target::parse(url)?,
-            Source::Pool(pool) => (*pool.connect_options()).clone(),
-            Source::Options(options) => (**options).clone(),
+    fn settings(self) -> Result<Settings, QueueError> {
+        let pool = match self.source.pool() {
+            Some(pool) => PoolSource::Application(pool.clone()),
+            None => PoolSource::Own { max_connections: self.unit_of_work_connections },
         };
-        let options_source = match (&self.make_options, &self.source) {
+        Ok(Settings {
+            target: self.target()?,
+            pool,
+            run_migrations: self.run_migrations,
+            poll_interval: self.poll_interval,
+            retention: self.retention,
+            limits: self.limits,
+        })
+    }
+
+    fn target(&self) -> Result<Target, QueueError> {
+        let options_source = match (&self.make_options, self.source.pool()) {
             (Some(make), _) => OptionsSource::Made(make.clone()),
-            (None, Source::Pool(pool)) => OptionsSource::Pool(pool.clone()),
-            (None, Source::Url(_) | Source::Options(_)) => OptionsSource::Fixed,
+            (None, Some(pool)) => OptionsSource::Pool(pool.clone()),
+            (None, None) => OptionsSource::Fixed,
         };
         let target = Target {
-            options,
+            options: self.source.connect_options()?,
             options_source,
             schema: self.schema.as_str().into(),
             behind_pooler: self.behind_pooler,
@@ -233,20 +234,43 @@ impl PostgresQueueBuilder {
         };
         target.prepare()
     }
+}
 
-    /// Returns the pool for units of work. The queue's own pool connects when it is first used.
-    pub(crate) fn pool(&self, target: &Arc<Target>, thread: &RuntimeThread) -> UnitOfWorkPool {
-        let (pool, is_own) = match &self.source {
-            Source::Pool(pool) => (pool.clone(), false),
-            Source::Url(_) | Source::Options(_) => {
-                // `begin` tests the connection, and a slow acquire is normal.
-                let options =
-                    PgPoolOptions::new().max_connections(self.unit_connections).test_before_acquire(false);
-                let options = options.acquire_timeout(self.timeout).acquire_slow_threshold(MAX_TIMEOUT);
-                (options.connect_lazy_with(target.options.clone()), true)
-            }
-        };
-        UnitOfWorkPool { pool, is_own, target: target.clone(), thread: thread.clone() }
+impl PostgresQueue {
+    /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and migrates the schema `queue`,
+    /// which is created if it doesn't exist.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PostgresQueueBuilder::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the schema made.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, QueueError> {
+        Self::builder(url.into()).connect().await
+    }
+
+    /// Returns a builder for a queue with other settings.
+    ///
+    /// The source is a URL, an application's pool, or the driver's own options, which can name certificates:
+    ///
+    /// ```no_run
+    /// # use queue_postgres::PostgresQueue;
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), queue_core::QueueError> {
+    /// let queue = PostgresQueue::builder(pool).schema("mail").connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # From a pool
+    ///
+    /// [Units of work](crate::PostgresUnitOfWork) begin in the application's pool. The queue opens its own connections
+    /// outside of the pool, on its own thread, each with the connect options that the pool has at the time, so that
+    /// changed credentials apply: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options). So jobs that hog the
+    /// application's runtime, or use every connection of its pool, don't delay the renewal of leases.
+    pub fn builder(source: impl Into<Source>) -> PostgresQueueBuilder {
+        PostgresQueueBuilder::new(source.into())
     }
 }
 
@@ -255,7 +279,7 @@ impl fmt::Debug for PostgresQueueBuilder {
         // The URL may contain a password.
         f.debug_struct("PostgresQueueBuilder")
             .field("schema", &self.schema)
-            .field("migrates", &self.migrates)
+            .field("run_migrations", &self.run_migrations)
             .field("behind_pooler", &self.behind_pooler)
             .field("retention", &self.retention)
             .finish_non_exhaustive()

@@ -10,8 +10,8 @@
 //! - The server may end an idle session before a statement arrives. Nothing was done then, and the statement is sent
 //!   over a new session.
 //! - A connection may break, or stop answering, after a statement was sent. Whether it was done is not known, and
-//!   [`outcome_unknown`](CallError::outcome_unknown) is set. If the connection stopped answering, the server is asked to
-//!   end the session, so that an abandoned statement neither commits later nor keeps its locks.
+//!   [`outcome_unknown`](CallError::outcome_unknown) is set. If the connection stopped answering, a second connection
+//!   asks the server to end the session, so that an abandoned statement neither commits later nor keeps its locks.
 
 mod session;
 

@@ -155,7 +155,7 @@ fn from_sqlstate(error: &Error, target: &Target) -> (QueueErrorKind, String) {
             QueueErrorKind::Unsupported,
             format!(
                 "schema `{schema}` of {target} lacks tables or functions that this program needs: run \
-                 `PostgresQueue::migrate` as a user who may create them"
+                 `PostgresQueueBuilder::migrate` as a user who may create them"
             ),
         ),
         "22P05" => (

@@ -45,8 +45,8 @@
 //! # Privileges
 //!
 //! Connecting creates the schema `queue`, which requires the right to create a schema. If the application's user must
-//! have no more rights than it needs, run [`PostgresQueue::migrate`] as another user, or run the files of `migrations`
-//! and `functions` by hand, and grant:
+//! have no more rights than it needs, run [`PostgresQueueBuilder::migrate`] as another user, or run the files of
+//! `migrations` and `functions` by hand, and grant:
 //!
 //! ```sql
 #![doc = include_str!("../migrations/grants.sql")]
@@ -91,7 +91,9 @@ mod queue;
 mod requests;
 mod rows;
 mod runtime_thread;
+mod settings;
 mod shared;
+mod source;
 mod sql;
 mod target;
 mod tasks;
@@ -100,6 +102,7 @@ mod unit_of_work;
 
 pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;
+pub use source::Source;
 pub use sqlx;
 pub use transaction::InTransaction;
 pub use unit_of_work::PostgresUnitOfWork;

@@ -48,7 +48,7 @@ pub(crate) struct LivenessChecks {
     pub(crate) ping_after: Duration,
     /// If the ping was not answered for this time, another connection is opened.
     pub(crate) ping_timeout: Duration,
-    /// If a statement has not been answered for this time, the server is asked whether it still works on it.
+    /// If a statement has not been answered for this time, a second connection asks the server whether it works on it.
     pub(crate) check_after: Duration,
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum WaitOutcome<T> {
     Dead,
 }
 
-/// What the server's process for a connection does.
+/// The state of the server's process for a connection.
 #[derive(PartialEq)]
 enum ProcessState {
     Working,

@@ -68,7 +68,7 @@ pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
     }
     if found.version < LATEST {
         let text = format!(
-            "schema `{}` of {target} has version {}, and this program needs {LATEST}: run `PostgresQueue::migrate` \
+            "schema `{}` of {target} has version {}, and this program needs {LATEST}: run `PostgresQueueBuilder::migrate` \
              as a user with the right to, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
             target.schema, found.version
         );

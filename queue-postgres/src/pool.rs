@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use queue_core::{JobContext, QueueError};
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Error, PgPool, Postgres};
 use tokio::time::timeout;
 
@@ -24,17 +25,44 @@ const BEGIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// After this number of connections that did not answer in time, the server itself may be slow.
 const MAX_SILENT: u32 = 3;
 
+/// An acquire is never logged as slow.
+const NO_SLOW_THRESHOLD: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
+/// The creator of the pool for units of work.
+pub(crate) enum PoolSource {
+    /// The application created it.
+    Application(PgPool),
+    /// The queue creates it, with this number of connections at most.
+    Own { max_connections: u32 },
+}
+
 /// The pool for units of work.
 #[derive(Clone)]
 pub(crate) struct UnitOfWorkPool {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
     /// Whether the queue created the pool; otherwise it is the application's.
-    pub(crate) is_own: bool,
-    pub(crate) target: Arc<Target>,
-    pub(crate) thread: RuntimeThread,
+    is_own: bool,
+    target: Arc<Target>,
+    thread: RuntimeThread,
 }
 
 impl UnitOfWorkPool {
+    /// Creates the pool. The queue's own pool connects when it is first used.
+    pub(crate) fn new(source: PoolSource, target: Arc<Target>, thread: RuntimeThread) -> Self {
+        match source {
+            PoolSource::Application(pool) => Self { pool, is_own: false, target, thread },
+            PoolSource::Own { max_connections } => {
+                // `begin` tests the connection, and a slow acquire is normal.
+                let options =
+                    PgPoolOptions::new().max_connections(max_connections).test_before_acquire(false);
+                let options =
+                    options.acquire_timeout(target.timeout).acquire_slow_threshold(NO_SLOW_THRESHOLD);
+                let pool = thread.enter(|| options.connect_lazy_with(target.options.clone()));
+                Self { pool, is_own: true, target, thread }
+            }
+        }
+    }
+
     /// Begins a transaction. Waits until the pool has a connection: other jobs may use them all.
     ///
     /// # Cancel safety

@@ -12,20 +12,20 @@ use queue_core::{
     Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
     Timestamp, Transition,
 };
-use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
 use crate::columns::{check_storable, micros};
-use crate::config::{PostgresQueueBuilder, Source};
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
 use crate::requests::{ClaimMessage, PushRequest, SettleRequest, WaitingClaim, split};
 use crate::rows::{timestamp, to_i64};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::tasks::claim::{ClaimTask, PollInterval};
 use crate::tasks::listen::ListenTask;
@@ -58,72 +58,8 @@ struct OpenQueue {
 const PUSH_TASKS: usize = 2;
 
 impl PostgresQueue {
-    /// Connects to a database by its URL, `postgres://user:password@host:port/database`, and migrates the schema `queue`,
-    /// which is created if it doesn't exist.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PostgresQueueBuilder::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future may leave the schema made.
-    pub async fn connect(url: impl Into<String>) -> Result<Self, QueueError> {
-        Self::builder(url).connect().await
-    }
-
-    /// Connects with the options of an application's pool, and begins [units of work](crate::PostgresUnitOfWork) in that
-    /// pool.
-    ///
-    /// The queue opens its own connections outside of the pool, on its own thread, each with the connect options that the
-    /// pool has at the time, so that changed credentials apply: see
-    /// [`Pool::set_connect_options`](sqlx::Pool::set_connect_options). So jobs that hog the application's runtime, or use
-    /// every connection of its pool, don't delay the renewal of leases.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PostgresQueueBuilder::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future may leave the schema made.
-    pub async fn from_pool(pool: PgPool) -> Result<Self, QueueError> {
-        Self::pool_builder(pool).connect().await
-    }
-
-    /// Returns a builder for a queue with other settings.
-    pub fn builder(url: impl Into<String>) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Source::Url(url.into()))
-    }
-
-    /// Returns a builder for a queue [from a pool](Self::from_pool) with other settings.
-    pub fn pool_builder(pool: PgPool) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Source::Pool(pool))
-    }
-
-    /// Returns a builder for a queue with the driver's own options, such as certificates.
-    pub fn options_builder(options: PgConnectOptions) -> PostgresQueueBuilder {
-        PostgresQueueBuilder::new(Source::Options(Box::new(options)))
-    }
-
-    /// Migrates the schema `queue` of a database without opening the queue. Concurrent calls migrate it once.
-    ///
-    /// [`PostgresQueueBuilder::migrate_now`] migrates another schema. To migrate by hand, run the SQL in
-    /// `queue-postgres/migrations` and `queue-postgres/functions`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PostgresQueueBuilder::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future leaves the migration done or not started.
-    pub async fn migrate(url: impl Into<String>) -> Result<(), QueueError> {
-        Self::builder(url).migrate_now().await
-    }
-
-    pub(crate) async fn start(settings: PostgresQueueBuilder) -> Result<Self, QueueError> {
-        let target = settings.target()?;
+    /// Starts the tasks and migrates or checks the schema.
+    pub(crate) async fn open(settings: Settings) -> Result<Self, QueueError> {
         let (pushes, push_requests) = unbounded_channel();
         let (claims, claim_messages) = unbounded_channel();
         let (settles, settle_requests) = unbounded_channel();
@@ -131,7 +67,7 @@ impl PostgresQueue {
         let (to_blocked_settles, blocked_settles) = unbounded_channel();
         let health = Arc::new(ListenerHealth::new(settings.poll_interval));
         let poll = PollInterval { interval: settings.poll_interval, health: health.clone() };
-        let shared = Arc::new(Shared::new(target, claims.downgrade()));
+        let shared = Arc::new(Shared::new(settings.target, claims.downgrade()));
         let thread = {
             let (shared, releases) = (shared.clone(), settles.downgrade());
             RuntimeThread::start(move |_| async move {
@@ -148,21 +84,21 @@ impl PostgresQueue {
                 tokio::join!(join_all(pushes), blocked_pushes, claims, settles, blocked_settles);
             })?
         };
-        let pool = thread.enter(|| settings.pool(&shared.target, &thread));
-        let opened = {
-            let shared = shared.clone();
-            let migrates = settings.migrates;
+        let migrated = {
+            let target = shared.target.clone();
+            let run_migrations = settings.run_migrations;
             async move {
-                if migrates {
-                    migrations::migrate(&shared.target).await
+                if run_migrations {
+                    migrations::migrate(&target).await
                 } else {
-                    migrations::check(&shared.target).await
+                    migrations::check(&target).await
                 }
             }
         };
-        thread.run(opened).await?;
+        thread.run(migrated).await?;
+        let pool = UnitOfWorkPool::new(settings.pool, shared.target.clone(), thread.clone());
         thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
-        thread.spawn(prune::run(shared.clone(), settings.retention.clone()));
+        thread.spawn(prune::run(shared.clone(), settings.retention));
         let renewals = Arc::new(RenewConnections::new(shared.target.clone()));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
         Ok(Self(Arc::new(OpenQueue {

@@ -1,4 +1,4 @@
-//! What the tasks share: where the server is, the statements, the queues known to exist, and the notifier.
+//! The state that the tasks share: the target, the statements, the queues known to exist, and the notifier.
 //!
 //! # Shared state
 //!

@@ -46,18 +46,6 @@ pub(crate) type MakeOptions =
 const MAX_SCHEMA_LENGTH: usize = 48;
 
 impl Target {
-    /// Parses a URL. The error doesn't contain it.
-    pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, QueueError> {
-        let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        let options = url.parse::<PgConnectOptions>().ok().filter(|_| is_postgres);
-        options.ok_or_else(|| {
-            QueueError::invalid(
-                "the URL of the database can't be read: write `postgres://user:password@host:port/database`, with special \
-                 characters in the password escaped as in `%40`",
-            )
-        })
-    }
-
     /// Checks the schema's name, and sets the options that the queue's own connections need.
     pub(crate) fn prepare(mut self) -> Result<Self, QueueError> {
         if self.schema.is_empty() || self.schema.len() > MAX_SCHEMA_LENGTH || self.schema.contains('\0') {

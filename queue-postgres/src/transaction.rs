@@ -99,7 +99,7 @@ impl PostgresQueue {
     /// async fn send_invoice(order: i64) {}
     ///
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// let queue = PostgresQueue::from_pool(pool.clone()).await?;
+    /// let queue = PostgresQueue::builder(pool.clone()).connect().await?;
     ///
     /// let mut tx = pool.begin().await?;
     /// let order = sqlx::query_scalar("insert into orders (item) values ('tea') returning id").fetch_one(&mut *tx).await?;

@@ -26,7 +26,7 @@ pub(crate) async fn run(rotations: u32, seed: u64) -> Result<Report, BoxError> {
     let mut random = Rng::with_seed(seed);
     let server = Postgres::start(Durability::Process, &[])?;
     let mut operator = Operator::new(&server).await?;
-    let pooled = PostgresQueue::pool_builder(operator.pool.clone()).connect().await?;
+    let pooled = PostgresQueue::builder(operator.pool.clone()).connect().await?;
     let made = made(&operator).await?;
     let ledger = Arc::new(Ledger::default());
     let names = NAMES.map(str::to_owned);
@@ -111,11 +111,10 @@ impl Operator {
 /// Connects a queue whose options are created for each connection.
 async fn made(operator: &Operator) -> Result<PostgresQueue, BoxError> {
     let password = operator.password.clone();
-    let builder =
-        PostgresQueue::options_builder(operator.options.clone()).connect_options_with(move |options| {
-            let password = password.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            async move { Ok(options.password(&password)) }
-        });
+    let builder = PostgresQueue::builder(operator.options.clone()).connect_options_with(move |options| {
+        let password = password.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        async move { Ok(options.password(&password)) }
+    });
     Ok(builder.connect().await?)
 }
 

@@ -70,9 +70,11 @@ impl Location {
         loop {
             let opened = match self {
                 Self::File(file) => return SqliteQueue::open(file).await.map(Store::Sqlite),
-                Self::Database(url) => {
-                    PostgresQueue::builder(url).unit_connections(4).connect().await.map(Store::Postgres)
-                }
+                Self::Database(url) => PostgresQueue::builder(url)
+                    .unit_of_work_connections(4)
+                    .connect()
+                    .await
+                    .map(Store::Postgres),
             };
             match opened {
                 Err(error) if error.is_transient() && start.elapsed() < PATIENCE => {

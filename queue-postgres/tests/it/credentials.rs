@@ -44,7 +44,7 @@ async fn change(connection: &mut PgConnection, password: &str) -> TestResult {
 async fn a_new_connection_uses_the_current_options_of_the_pool() -> TestResult {
     let (_server, mut connection, options) = server().await?;
     let pool = PgPoolOptions::new().connect_lazy_with(options.clone());
-    let queue = PostgresQueue::from_pool(pool.clone()).await?;
+    let queue = PostgresQueue::builder(pool.clone()).connect().await?;
     queue.enqueue(work::new(1)).await?;
 
     change(&mut connection, "second").await?;
@@ -61,7 +61,7 @@ async fn a_new_connection_uses_the_options_that_the_function_returns() -> TestRe
     let (_server, mut connection, options) = server().await?;
     let password = Arc::new(Mutex::new(Some("first")));
     let current = password.clone();
-    let queue = PostgresQueue::options_builder(options.password("none"))
+    let queue = PostgresQueue::builder(options.password("none"))
         .connect_options_with(move |options| {
             let password = *current.lock().expect("a password");
             async move { Ok(options.password(password.ok_or("there is no password now")?)) }

@@ -50,7 +50,7 @@ async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
     const KEYS: u32 = 400;
     let schema = schema();
     let pool = PgPool::connect(&url()).await?;
-    let queue = PostgresQueue::pool_builder(pool.clone()).schema(&schema).connect().await?;
+    let queue = PostgresQueue::builder(pool.clone()).schema(&schema).connect().await?;
     queue.enqueue_all((0..=KEYS).map(work::new)).await?;
     let jobs = queue.claim(&Demand::new("default", 1_000)).await?;
     let mut tx = pool.begin().await?;

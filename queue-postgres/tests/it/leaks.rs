@@ -41,7 +41,7 @@ fn count_alone() -> TestResult {
     runtime.block_on(async {
         let schema = schema();
         let builder = || PostgresQueue::builder(&place).schema(&schema);
-        builder().migrate_now().await?;
+        builder().migrate().await?;
         drop(builder().connect().await?);
         let nowhere = "postgres://nobody@localhost/nothing?host=/nowhere";
         drop(PostgresQueue::connect(nowhere).await.expect_err("there is no server"));
@@ -52,12 +52,12 @@ fn count_alone() -> TestResult {
             count()?
         };
         for _ in 0..20 {
-            builder().migrate_now().await?;
+            builder().migrate().await?;
         }
         settled(before, "migrations").await?;
         for _ in 0..20 {
             drop(PostgresQueue::connect(nowhere).await.expect_err("there is no server"));
-            drop(PostgresQueue::migrate(nowhere).await.expect_err("there is no server"));
+            drop(PostgresQueue::builder(nowhere).migrate().await.expect_err("there is no server"));
         }
         settled(before, "failures").await?;
         for number in 0..20 {

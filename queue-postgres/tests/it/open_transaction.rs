@@ -26,7 +26,7 @@ async fn delayed_jobs_start_on_time_beside_a_transaction_that_stays_open() -> Te
     let bound = Duration::from_millis(if set.is_some() { 100 } else { 2_000 });
     let schema = schema();
     let pool = PgPool::connect(&url()).await?;
-    let application = PostgresQueue::pool_builder(pool.clone()).schema(&schema).connect().await?;
+    let application = PostgresQueue::builder(pool.clone()).schema(&schema).connect().await?;
     let program = PostgresQueue::builder(url()).schema(&schema).connect().await?;
     let jobs = RATE * seconds;
     let gap = Duration::from_secs(1) / RATE;

@@ -35,12 +35,12 @@ async fn without_migration_an_absent_schema_is_refused_with_what_to_do() -> Test
     let schema = schema();
     let builder = PostgresQueue::builder(url()).schema(&schema);
 
-    let (kind, text) = refused(builder.clone().migrate(false)).await;
+    let (kind, text) = refused(builder.clone().run_migrations(false)).await;
 
     assert_eq!(kind, QueueErrorKind::Unsupported);
-    assert!(text.contains("run `PostgresQueue::migrate`"), "{text}");
-    builder.clone().migrate_now().await?;
-    builder.migrate(false).connect().await?.enqueue(work::new(1)).await?;
+    assert!(text.contains("run `PostgresQueueBuilder::migrate`"), "{text}");
+    builder.clone().migrate().await?;
+    builder.run_migrations(false).connect().await?.enqueue(work::new(1)).await?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ const GRANTS: &str = include_str!("../../migrations/grants.sql");
 #[tokio::test]
 async fn the_rights_that_are_listed_are_enough() -> TestResult {
     let server = Postgres::start(Durability::Process, &[])?;
-    PostgresQueue::migrate(server.url("postgres")).await?;
+    PostgresQueue::builder(server.url("postgres")).migrate().await?;
     let mut owner = PgConnection::connect(&server.url("postgres")).await?;
     run(&mut owner, "create role app login; revoke all on schema public from public").await?;
     run(&mut owner, GRANTS.replace("app_user", "app")).await?;

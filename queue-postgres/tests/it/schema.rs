@@ -70,7 +70,7 @@ async fn a_migrated_schema_of_each_version_is_the_same_as_a_fresh_one() -> TestR
     for version in VERSIONS {
         let schema = schema();
         make_version(&mut connection, &schema, version).await?;
-        PostgresQueue::builder(url()).schema(&schema).migrate_now().await?;
+        PostgresQueue::builder(url()).schema(&schema).migrate().await?;
 
         let reason =
             "change the schema by a new numbered file (before the first release: see this test's comment)";
@@ -101,7 +101,7 @@ async fn a_schema_that_is_created_by_hand_is_the_same_as_a_fresh_one() -> TestRe
 
     let expected = definitions(&mut connection, &fresh).await?;
     assert_same(&definitions(&mut connection, &schema).await?, &expected, "see 0001_tables.sql");
-    PostgresQueue::builder(url()).schema(&schema).migrate(false).connect().await?;
+    PostgresQueue::builder(url()).schema(&schema).run_migrations(false).connect().await?;
     Ok(())
 }
 

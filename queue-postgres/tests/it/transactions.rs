@@ -21,8 +21,7 @@ struct Shop {
 /// A shop that looks for jobs only when it's told of them.
 async fn shop() -> Result<Shop, BoxError> {
     let pool = PgPool::connect(&url()).await?;
-    let queue =
-        PostgresQueue::pool_builder(pool.clone()).schema(schema()).poll_interval(NEVER).connect().await?;
+    let queue = PostgresQueue::builder(pool.clone()).schema(schema()).poll_interval(NEVER).connect().await?;
     Ok(Shop { queue, pool })
 }
 

@@ -62,8 +62,8 @@ async fn waiting_for_a_connection_takes_no_attempt_and_no_time() -> TestResult {
     let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(1));
     let pool = pool.connect_lazy(&url())?;
     for builder in [
-        PostgresQueue::builder(url()).unit_connections(2).timeout(Duration::from_secs(2)),
-        PostgresQueue::pool_builder(pool),
+        PostgresQueue::builder(url()).unit_of_work_connections(2).timeout(Duration::from_secs(2)),
+        PostgresQueue::builder(pool),
     ] {
         let (queue, recorder, running) = start(builder.schema(schema()), 40).await?;
 
@@ -86,7 +86,7 @@ async fn a_job_that_waits_for_a_connection_ends_with_a_stop_uncounted() -> TestR
     let pool = PgPoolOptions::new().max_connections(1).connect(&url()).await?;
     let taken = pool.acquire().await?;
     let schema = schema();
-    let queue = PostgresQueue::pool_builder(pool).schema(&schema).connect().await?;
+    let queue = PostgresQueue::builder(pool).schema(&schema).connect().await?;
     let services = Services::builder()
         .unit_of_work(queue.unit_of_work(), PostgresUnitOfWork::end)
         .singleton(AtomicU32::new(0))
@@ -138,7 +138,7 @@ async fn a_pool_that_cannot_connect_says_so() -> TestResult {
     let pool = pool.connect_lazy_with(options);
     // The queue's own connections keep the options that they began with.
     let builder =
-        PostgresQueue::pool_builder(pool.clone()).connect_options_with(|options| async move { Ok(options) });
+        PostgresQueue::builder(pool.clone()).connect_options_with(|options| async move { Ok(options) });
     let (queue, recorder, running) = start(builder.schema(schema()), 4).await?;
     pool.set_connect_options(url().parse::<sqlx::postgres::PgConnectOptions>()?.socket(nowhere.path()));
 

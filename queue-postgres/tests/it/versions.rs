@@ -73,11 +73,11 @@ async fn an_older_program_works_with_a_schema_that_names_its_version_as_the_mini
 
     use_it(&running).await?;
     let builder = PostgresQueue::builder(url()).schema(&schema);
-    builder.clone().migrate_now().await?;
+    builder.clone().migrate().await?;
     for migrates in [true, false] {
         let next = format!("delete from {schema}.leases");
         run(&mut connection, next).await?;
-        use_it(&builder.clone().migrate(migrates).connect().await?).await?;
+        use_it(&builder.clone().run_migrations(migrates).connect().await?).await?;
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn programs_from_before_and_after_an_additive_migration_share_the_jobs() -
 }
 
 async fn refusal(schema: &str, migrates: bool) -> Result<String, BoxError> {
-    let builder = PostgresQueue::builder(url()).schema(schema).migrate(migrates);
+    let builder = PostgresQueue::builder(url()).schema(schema).run_migrations(migrates);
     let error = builder.connect().await.expect_err("it was opened");
     assert_eq!(error.kind(), QueueErrorKind::Unsupported);
     Ok(error_chain(&error))
@@ -129,8 +129,7 @@ async fn a_program_below_the_minimum_is_refused_with_the_versions_and_what_to_do
             format!("has version {} and works with programs that know version {breaking}", breaking + 1);
         assert!(text.contains(&says) && text.contains("update the program"), "{text}");
     }
-    let error =
-        PostgresQueue::builder(url()).schema(&schema).migrate_now().await.expect_err("it was migrated");
+    let error = PostgresQueue::builder(url()).schema(&schema).migrate().await.expect_err("it was migrated");
     assert_eq!(error.kind(), QueueErrorKind::Unsupported);
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     match &role.location {
         Location::Database(url) => {
             let queue = loop {
-                match PostgresQueue::builder(url).migrate(false).connect().await {
+                match PostgresQueue::builder(url).run_migrations(false).connect().await {
                     Ok(queue) => break queue,
                     Err(error) if error.is_transient() && !load.stop.is_cancelled() => {
                         sleep(Duration::from_millis(100)).await;

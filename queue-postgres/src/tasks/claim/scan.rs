@@ -21,7 +21,7 @@ pub(super) struct ReadyKey {
     pub(super) seq: i64,
 }
 
-/// Where a scan starts. A missing entry means the start of the index.
+/// The start of a scan. A missing entry means the start of the index.
 #[derive(Debug, Default)]
 pub(super) struct ScanStart {
     pub(super) queues: HashMap<QueueName, ReadyKey>,

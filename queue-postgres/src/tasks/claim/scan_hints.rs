@@ -1,4 +1,4 @@
-//! Where claim scans start. Until vacuum runs, each claimed job leaves a dead entry in the index, and a scan from the
+//! The starts of claim scans. Until vacuum runs, each claimed job leaves a dead entry in the index, and a scan from the
 //! start of the index steps over all of them. While any transaction stays open in the database, vacuum can't remove them.
 //!
 //! So after a slow full scan, the next scans start at the last job that was found. The next full scan is due 20 times its

@@ -118,7 +118,7 @@ impl Store for InASchema {
         drop(newer.open().await.expect("a fresh schema"));
         let mark = format!("insert into {}.schema_migrations values (99)", newer.schema);
         run(&mut self.connection().await, mark).await.expect("a newer version");
-        let absent = Self::at(None).builder().migrate(false);
+        let absent = Self::at(None).builder().run_migrations(false);
         let nowhere =
             PostgresQueue::builder("postgres://me:secret@localhost:1/shop").timeout(Duration::from_secs(10));
         vec![
@@ -127,7 +127,7 @@ impl Store for InASchema {
                 newer.builder(),
                 says(&["has version 99", "update the program"]),
             ),
-            opening("a schema that isn't there", absent, says(&["run `PostgresQueue::migrate`"])),
+            opening("a schema that isn't there", absent, says(&["run `PostgresQueueBuilder::migrate`"])),
             opening(
                 "a server that isn't there",
                 nowhere,

@@ -1,6 +1,6 @@
 -- The tables of a job queue, in a schema of their own. The functions and the view that work on them are in `../functions`.
 --
--- `PostgresQueue::migrate` runs these files. To run them by hand, start psql in the directory `queue-postgres`:
+-- `PostgresQueueBuilder::migrate` runs these files. To run them by hand, start psql in the directory `queue-postgres`:
 --
 --     begin;
 --     create schema queue;

@@ -1,0 +1,21 @@
+//! What a builder has collected: what a queue is opened with.
+
+use std::time::Duration;
+
+use queue_core::Limits;
+use queue_core::admin::Prune;
+
+use crate::pool::PoolSource;
+use crate::target::Target;
+
+/// The settings of a queue that is to be opened.
+pub(crate) struct Settings {
+    pub(crate) target: Target,
+    pub(crate) pool: PoolSource,
+    /// Whether opening the queue migrates the schema; otherwise it only checks the schema's version.
+    pub(crate) run_migrations: bool,
+    pub(crate) poll_interval: Duration,
+    /// The ages at which finished jobs are deleted.
+    pub(crate) retention: Prune,
+    pub(crate) limits: Limits,
+}
