@@ -8,6 +8,7 @@ mod hosted;
 mod memory;
 mod runtime;
 mod service;
+mod single;
 
 pub use clock::TokioClock;
 pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, ShutdownReport};

@@ -14,6 +14,7 @@
 //! | `State::capacity` | a semaphore whose permits are the free slots of a bounded queue |
 //! | `State::armed_for` | the deadline for which waiting callers have armed their timers |
 //! | `State::is_closed` | set once, by `close` |
+//! | `State::idle` | a sender for each caller of `idle` that waits |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
 //! The lock guards all of `State`. A claimer waits for one permit, acquires further available permits up to its demand, and
@@ -29,6 +30,7 @@
 //! | claimer | a permit of one of its queues | each call that makes a job ready: push, settle, expire, retry, resume |
 //! | producer of a full queue | as many capacity permits as its batch needs | each call that ends or removes a job |
 //! | both | the next due time or the notification `rearm`, in `drive_timer` | the clock, or a call that makes a job due earlier |
+//! | caller of `idle` | the end of the last unfinished job | the call that ends or removes it |
 //!
 //! # Shutdown
 //!
@@ -46,6 +48,7 @@
 mod admin;
 mod builder;
 mod enqueue;
+mod idle;
 mod lock;
 #[cfg(all(test, queue_loom))]
 mod loom;
@@ -70,6 +73,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub use builder::MemoryQueueBuilder;
 
+use idle::IdleWaiters;
 use lock::Mutex;
 use permits::{PendingPermits, Permits};
 
@@ -120,6 +124,8 @@ struct State {
     /// The deadline for which waiting callers have armed their timers.
     armed_for: Option<Timestamp>,
     is_closed: bool,
+    /// The callers that wait until no unfinished job is left.
+    idle: IdleWaiters,
 }
 
 impl MemoryQueue {
@@ -248,6 +254,7 @@ impl Shared {
         let pending = state.update_permits();
         let needs_rearm = state.needs_rearm();
         let discarded = state.table.take_discarded();
+        let idle = if state.table.unfinished() == 0 { state.idle.take() } else { IdleWaiters::default() };
         drop(state);
         for (id, name, attempts) in discarded {
             log_discard(id, &name, attempts);
@@ -258,6 +265,7 @@ impl Shared {
         if needs_rearm {
             self.rearm.notify_waiters();
         }
+        idle.wake();
         answer
     }
 

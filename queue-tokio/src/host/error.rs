@@ -1,7 +1,7 @@
 //! The errors of a host.
 
-use queue_core::BoxError;
 use queue_core::backend::error_chain;
+use queue_core::{BoxError, BuildError};
 
 /// Why a host could not start, or did not stop in order.
 ///
@@ -9,6 +9,9 @@ use queue_core::backend::error_chain;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
+    /// The service was not started, because of the problems that the check before the start found.
+    #[error(transparent)]
+    Invalid(#[from] BuildError),
     /// A service could not start.
     #[error("the service `{service}` could not start")]
     Start {
@@ -57,7 +60,7 @@ impl HostError {
             Self::Panicked { message, .. } => message.clone(),
             Self::Ended { .. } => "ended while it should have run".to_owned(),
             Self::Start { source, .. } => error_chain(source.as_ref()),
-            Self::Aborted | Self::Signals(_) => error_chain(self),
+            Self::Invalid(_) | Self::Aborted | Self::Signals(_) => error_chain(self),
         }
     }
 }

@@ -8,6 +8,7 @@ use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
 
+use super::idle::IdleWaiters;
 use super::lock::Mutex;
 use super::permits::Permits;
 use super::{MemoryQueue, Shared, State};
@@ -89,6 +90,7 @@ impl MemoryQueueBuilder {
             capacity,
             armed_for: None,
             is_closed: false,
+            idle: IdleWaiters::default(),
         };
         MemoryQueue(Arc::new(Shared {
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),

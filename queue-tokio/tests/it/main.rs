@@ -16,6 +16,7 @@ mod readme;
 mod running;
 mod side_by_side;
 mod signals;
+mod single;
 mod starting;
 mod stopping;
 mod world;
