@@ -11,42 +11,38 @@ use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
 
 /// A service that the closure takes from its scope.
-struct Greeting(&'static str);
+struct Mailer(&'static str);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let queue = MemoryQueue::new();
     let host = Host::builder()
-        .services(Services::builder().singleton(Greeting("hello")).build()?)
+        .services(Services::builder().singleton(Mailer("mail.example")).build()?)
         .service(QueueService::new(queue.clone(), Jobs::new()))
+        .shutdown_timeout(Duration::from_millis(100))
         .build()?;
-    let running = host.start().await?;
 
     // It runs once: a closure that fails is discarded with its error, because it can't be stored.
-    let name = String::from("closure");
+    let address = String::from("ada@example.com");
     queue
         .enqueue_fn(async move |scope: CallScope| {
-            let greeting = scope.service::<Greeting>().await?;
-            println!("{}, {name}", greeting.0);
+            let mailer = scope.service::<Mailer>().await?;
+            println!("a mail to {address} by {}", mailer.0);
             Ok::<_, BoxError>(())
         })
         .await?;
 
-    // A long closure observes its token, so it does not delay the end of the program.
+    // A closure without an end of its own listens to its token, which fires when the shutdown timeout has passed.
     let begun = Arc::new(Notify::new());
     let begins = begun.clone();
     queue
         .enqueue_fn(async move |scope: CallScope| {
             begins.notify_one();
-            tokio::select! {
-                () = scope.sleep(Duration::from_millis(500)) => println!("the long closure is done"),
-                () = scope.token().cancelled() => println!("the long closure is interrupted"),
-            }
+            scope.token().cancelled().await;
+            println!("the long closure stops");
         })
         .await?;
-    begun.notified().await;
 
-    // The stop waits for running jobs.
-    running.stop().await?;
+    host.run_until(begun.notified()).await?;
     Ok(())
 }

@@ -6,44 +6,43 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{BoxError, CancellationToken, JobContext, QueueExt as _, Services, background_job, jobs};
+use queue_core::{BoxError, CancellationToken, QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::Notify;
+use tokio::time::interval;
 
 /// Ends by itself within the shutdown timeout.
 #[background_job]
-async fn short(#[inject] context: &JobContext) {
-    context.sleep(Duration::from_millis(300)).await;
-    println!("the short job has ended by itself");
+async fn pack_order(items: u32) {
+    let mut pace = interval(Duration::from_millis(100));
+    for item in 1..=items {
+        pace.tick().await;
+        println!("packed item {item} of {items}");
+    }
 }
 
-/// Never ends, but observes its token. It is released uncounted, and a durable queue would deliver it again.
+/// Never ends, but listens to its token. It is released uncounted, and a durable queue would deliver it again.
 #[background_job]
-async fn endless(#[inject] begun: &Notify, #[inject] token: CancellationToken) {
-    println!("the endless job begins");
+async fn watch_stock(#[inject] begun: &Notify, #[inject] token: CancellationToken) {
     begun.notify_one();
     token.cancelled().await;
-    println!("the endless job's token has fired: it cleans up");
+    println!("the token has fired: the job cleans up");
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let begun = Arc::new(Notify::new());
-    let queue = MemoryQueue::new();
+    let (queue, begun) = (MemoryQueue::new(), Arc::new(Notify::new()));
     let host = Host::builder()
         .services(Services::builder().singleton_as(begun.clone()).build()?)
-        .service(QueueService::new(queue.clone(), jobs![short, endless]))
+        .service(QueueService::new(queue.clone(), jobs![pack_order, watch_stock]))
         .shutdown_timeout(Duration::from_secs(1))
         .build()?;
-    queue.enqueue(short::new()).await?;
-    queue.enqueue(endless::new()).await?;
+    queue.enqueue(pack_order::new(3)).await?;
+    queue.enqueue(watch_stock::new()).await?;
 
-    let stopped = if std::env::args().any(|argument| argument == "--demo") {
-        host.run_until(begun.notified()).await?
-    } else {
-        println!("press Ctrl-C");
-        host.run().await?
-    };
-    println!("stopped; interrupted: {:?}", stopped.interrupted);
+    println!("press Ctrl-C to stop");
+    let is_demo = std::env::args().any(|argument| argument == "--demo");
+    let stopped = if is_demo { host.run_until(begun.notified()).await? } else { host.run().await? };
+    println!("interrupted: {:?}", stopped.interrupted);
     Ok(())
 }

@@ -7,27 +7,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::{BoxError, JobContext, Outcome, QueueExt as _, Worker, background_job, jobs};
-use queue_tokio::{Host, MemoryQueue, QueueService};
-use tokio::sync::Notify;
+use queue_tokio::{MemoryQueue, QueueService};
 
 #[background_job]
 async fn divide(dividend: i64, divisor: i64) {
     println!("  {dividend} / {divisor} = {}", dividend / divisor);
 }
 
-/// Logs the start and the outcome of each attempt; a panic is an outcome like any other.
+/// Logs the outcome of each attempt; a panic is an outcome like any other.
 struct Logged(Arc<dyn Worker>);
 
 #[async_trait]
 impl Worker for Logged {
     async fn work(&self, context: &JobContext) -> Outcome {
-        println!("{} begins", context.name());
         let outcome = self.0.work(context).await;
-        println!(
-            "{} ends after {:?}: {outcome:?}",
-            context.name(),
-            context.now().since(context.started_at())
-        );
+        let took = context.now().since(context.started_at());
+        println!("{} ends after {took:?}: {outcome:?}", context.name());
         outcome
     }
 }
@@ -48,17 +43,9 @@ impl Worker for NoRetries {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let queue = MemoryQueue::new();
-    // The first layer is outermost.
-    let service =
-        QueueService::new(queue.clone(), jobs![divide]).layer(Logged).layer(NoRetries).concurrency(1);
     queue.enqueue_all([divide::new(6, 2), divide::new(6, 0)]).await?;
-    let running = Host::builder().service(service).build()?.start().await?;
-
-    // This job runs last, because its priority is the lowest and one job runs at a time.
-    let done = Arc::new(Notify::new());
-    let last = done.clone();
-    queue.enqueue_fn(async move |_| last.notify_one()).priority(1).await?;
-    done.notified().await;
-    running.stop().await?;
+    // The first layer is outermost.
+    let service = QueueService::new(queue.clone(), jobs![divide]).layer(Logged).layer(NoRetries);
+    service.run_until(queue.idle()).await?;
     Ok(())
 }

@@ -5,51 +5,41 @@
 
 use std::time::Duration;
 
-use queue_core::{
-    BoxError, Event, JobContext, JobError, Observer, QueueExt as _, Transition, background_job, jobs,
-};
-use queue_tokio::{Host, MemoryQueue, QueueService};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use queue_core::{BoxError, Event, JobContext, JobError, Observer, QueueExt as _, background_job, jobs};
+use queue_tokio::{MemoryQueue, QueueService};
 
 /// `?` converts any error to one that is retried by the policy: here 10 ms, doubling, with jitter.
 #[background_job(max_attempts = 4, backoff = exponential("10ms", "1s"))]
-async fn call(#[inject] context: &JobContext, number: &str) -> Result<(), JobError> {
-    let digits: u64 = number.parse().map_err(JobError::permanent)?;
+async fn send_mail(#[inject] context: &JobContext, address: &str) -> Result<(), JobError> {
+    let Some((_, domain)) = address.split_once('@') else {
+        return Err(JobError::permanent(format!("{address} is not an address")));
+    };
     match context.attempt() {
-        1 => Err("no answer".into()),
-        2 => Err(JobError::retry_in(Duration::from_millis(50), format!("{digits} is busy"))),
+        1 => Err(format!("{domain} does not answer"))?,
+        2 => Err(JobError::retry_in(Duration::from_millis(50), format!("{domain} is busy"))),
         _ => Ok(()),
     }
 }
 
-/// Sends the transition of each attempt to a channel.
-struct Ends(UnboundedSender<(u32, Transition)>);
+/// Prints the transition of each attempt.
+struct Printer;
 
-impl Observer for Ends {
+impl Observer for Printer {
     fn observe(&self, event: &Event) {
         if let Event::Settled { job, transition, .. } = event {
-            drop(self.0.send((job.attempt, transition.clone())));
+            println!("attempt {}: {transition:?}", job.attempt);
         }
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let (sender, mut ends) = unbounded_channel();
     let queue = MemoryQueue::new();
-    let service = QueueService::new(queue.clone(), jobs![call]).observe(Ends(sender));
-    let running = Host::builder().service(service).build()?.start().await?;
-
-    for number in ["5551234", "not a number"] {
-        println!("\ncalling {number}");
-        queue.enqueue(call::new(number)).await?;
-        while let Some((attempt, transition)) = ends.recv().await {
-            println!("attempt {attempt}: {transition:?}");
-            if matches!(transition, Transition::Complete | Transition::Discard { .. }) {
-                break;
-            }
-        }
+    for address in ["ada@example.com", "nobody"] {
+        println!("\na mail to {address}");
+        queue.enqueue(send_mail::new(address)).await?;
+        let service = QueueService::new(queue.clone(), jobs![send_mail]).observe(Printer);
+        service.run_until(queue.idle()).await?;
     }
-    running.stop().await?;
     Ok(())
 }
