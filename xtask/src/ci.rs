@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use test_servers::{Durability, Postgres};
+
 use crate::steps::{Step, cargo};
 use crate::workspace::Workspace;
 use crate::{test, tidy, tools};
 
 /// Examples that end by themselves with `--demo`; the others do so without.
 const DEMOS: [&str; 2] = ["stock", "graceful_shutdown"];
+
+/// The example that takes the URL of a server.
+const ON_A_SERVER: &str = "postgres";
 
 /// A program that hangs fails, rather than the whole run with it.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -40,9 +45,20 @@ pub(crate) fn steps(workspace: &Workspace) -> Vec<Step> {
 
 /// Runs an example by the line that the README tells a reader to type.
 fn example(name: &str) -> Step {
+    let (title, remedy) = (format!("example {name}"), "an example ends by itself, and with success");
+    if name == ON_A_SERVER {
+        return Step::call(&title, run_on_a_server, remedy);
+    }
     let demo = if DEMOS.contains(&name) { " -- --demo" } else { "" };
     let call = cargo(&format!("run --example {name}{demo}")).with_limit(LIMIT);
-    Step::cargo(&format!("example {name}"), call, "an example ends by itself, and with success")
+    Step::cargo(&title, call, remedy)
+}
+
+/// Runs the example with a private server, which stops with this step.
+fn run_on_a_server(workspace: &Workspace) -> anyhow::Result<()> {
+    let server = Postgres::start(Durability::Process, &[])?;
+    let call = cargo(&format!("run --example {ON_A_SERVER}"));
+    call.with_variable("DATABASE_URL", server.url("postgres")).with_limit(LIMIT).run(workspace)
 }
 
 #[cfg(test)]
@@ -59,6 +75,7 @@ mod tests {
         let has = |title: &str| all.iter().filter(|other| other.contains(title)).count();
         assert_eq!(has("example hello: cargo run --example hello"), 1);
         assert_eq!(has("example stock: cargo run --example stock -- --demo"), 1);
+        assert_eq!(has("example postgres"), 1, "with a server of its own");
         assert_eq!(has("example testing"), 0, "`cargo test` runs it");
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(steps: &[Step], workspace: &Workspace) -> anyhow::Result<()> {
 /// A call of cargo at the root of the workspace.
 pub(crate) struct Cargo {
     arguments: Vec<String>,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
     limit: Option<Duration>,
 }
 
@@ -80,8 +80,8 @@ impl Cargo {
     }
 
     /// Sets an environment variable.
-    pub(crate) fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -95,7 +95,10 @@ impl Cargo {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(program);
-        command.args(&self.arguments).envs(self.environment.iter().copied()).current_dir(workspace.root());
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(workspace.root());
         let mut child = command.spawn().with_context(|| format!("could not start `{self}`"))?;
         let limit = self.limit.unwrap_or(Duration::MAX);
         let Some(status) = child.wait_timeout(limit)? else {
