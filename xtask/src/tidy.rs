@@ -3,6 +3,7 @@
 //! A rule takes the project's files and returns its problems, each with the place and what to do there.
 //! Every rule has a test with a bad sample.
 
+mod examples;
 mod files;
 mod laws;
 mod layers;
@@ -24,10 +25,11 @@ use crate::workspace::Workspace;
 type Rule = fn(&[File]) -> Vec<Problem>;
 
 /// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("manifests", manifests::check),
     ("length", length::check),
     ("sleeping", sleeping::check),
+    ("examples", examples::check),
     ("test files", test_files::check),
     ("laws", laws::check),
     ("layers", layers::check),
