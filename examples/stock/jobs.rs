@@ -30,6 +30,9 @@ pub const PHOTOS: &str = "photos";
 /// The meta key of each job's product.
 pub const SKU: &str = "sku";
 
+/// The meta key of the title by which the page shows a job that has no name of its own.
+pub const TITLE: &str = "title";
+
 /// Returns the product of a job; a job whose product does not exist is cancelled.
 async fn product(database: &Database, sku: &str) -> Result<Entry, JobError> {
     let wanted = sku.to_owned();

@@ -60,6 +60,44 @@ impl ProductForm {
     }
 }
 
+/// A product as a user entered it in an HTML form, where every field is a text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProductText {
+    /// The input for [`Product::sku`].
+    pub sku: String,
+    /// The input for [`Product::name`].
+    pub name: String,
+    /// The input for [`Product::price_cents`].
+    pub price_cents: String,
+    /// The input for [`Product::stock`].
+    pub stock: String,
+}
+
+impl ProductText {
+    /// Reads the numbers and checks every field.
+    ///
+    /// # Errors
+    ///
+    /// All invalid fields, each with what would be valid.
+    pub fn check(&self) -> Result<Product, InvalidProduct> {
+        let mut problems = BTreeMap::new();
+        let mut number = |field, text: &str| {
+            text.trim().parse::<i64>().unwrap_or_else(|_| {
+                problems.insert(field, format!("must be a whole number from 0 to {}", u32::MAX));
+                0
+            })
+        };
+        let (price_cents, stock) = (number("price_cents", &self.price_cents), number("stock", &self.stock));
+        let form = ProductForm { sku: self.sku.clone(), name: self.name.clone(), price_cents, stock };
+        match form.check() {
+            Ok(product) if problems.is_empty() => Ok(product),
+            Ok(_) => Err(InvalidProduct(problems)),
+            Err(InvalidProduct(others)) => Err(InvalidProduct(problems.into_iter().chain(others).collect())),
+        }
+    }
+}
+
 impl Product {
     /// The longest name, in characters.
     pub const LONGEST_NAME: usize = 100;
@@ -68,9 +106,22 @@ impl Product {
 }
 
 /// The invalid fields of a product, each with what would be valid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct InvalidProduct(BTreeMap<&'static str, String>);
+
+impl InvalidProduct {
+    /// Creates the problem of one field.
+    pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self(BTreeMap::from([(field, problem.into())]))
+    }
+
+    /// Returns the problem of a field.
+    #[must_use]
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+}
 
 impl fmt::Display for InvalidProduct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use queue_core::{NewJob, QueueError, QueueExt as _};
 
 use crate::catalog::{self, Revision};
 use crate::database::{Database, DatabaseError};
-use crate::jobs::{PHOTOS, SKU, mail_product, report_stock, resize_photos, sync_product};
+use crate::jobs::{PHOTOS, SKU, TITLE, mail_product, report_stock, resize_photos, sync_product};
 use crate::product::Product;
 use crate::queues::Queues;
 
@@ -75,6 +75,7 @@ impl Shop {
             .enqueue_fn(move |scope| resize_photos(scope, sku, time))
             .queue(PHOTOS)
             .meta(SKU, name)
+            .meta(TITLE, "stock.photos")
             .await?;
         Ok(())
     }

@@ -1,14 +1,15 @@
 //! The content of the page at one moment.
 
 use std::cmp::Reverse;
+use std::time::SystemTime;
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobRecord, QueueError, State};
-use serde::Serialize;
+use queue_core::{Admin, JobId, JobRecord, NewJob, QueueError, State, Timestamp};
+use serde::{Serialize, Serializer};
 
 use super::error::WebError;
 use crate::catalog::{self, Entry, Revision};
-use crate::jobs::SKU;
+use crate::jobs::{SKU, TITLE};
 use crate::shop::Shop;
 
 /// Products, jobs and the report.
@@ -22,19 +23,41 @@ pub(super) struct Snapshot {
     pub(super) counts: Vec<(State, u64)>,
     /// The revision that the report covers.
     pub(super) report: Option<Revision>,
+    /// The moment.
+    #[serde(serialize_with = "as_text")]
+    pub(super) now: Timestamp,
 }
 
 /// A job as the page shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct JobView {
+    pub(super) id: JobId,
+    /// The title, or the job's name if it has none.
     pub(super) name: String,
     /// The product of the job.
     pub(super) sku: Option<String>,
     pub(super) state: State,
+    /// When it will run, began or finished, depending on the state.
+    #[serde(serialize_with = "as_text")]
+    pub(super) at: Timestamp,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
-    /// The last error.
+    /// The reason for which it was cancelled, otherwise the last error.
     pub(super) error: Option<String>,
+    #[serde(skip)]
+    is_closure: bool,
+}
+
+impl JobView {
+    /// Returns whether an operator may retry the job. A closure has run once, and is gone.
+    pub(super) fn can_be_retried(&self) -> bool {
+        self.state == State::Discarded && !self.is_closure
+    }
+
+    /// Returns whether the job waits, so that an operator may cancel it.
+    pub(super) fn can_be_cancelled(&self) -> bool {
+        matches!(self.state, State::Scheduled | State::Available | State::Retryable)
+    }
 }
 
 impl Snapshot {
@@ -54,6 +77,7 @@ impl Snapshot {
             jobs: jobs.iter().take(Self::SHOWN).map(JobView::from).collect(),
             counts: State::ALL.into_iter().map(count).filter(|(_, count)| *count > 0).collect(),
             report,
+            now: SystemTime::now().into(),
         })
     }
 }
@@ -73,13 +97,26 @@ async fn listed(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
 
 impl From<&JobRecord> for JobView {
     fn from(job: &JobRecord) -> Self {
+        let at = match job.state {
+            State::Executing => job.claimed_at,
+            state if state.is_finished() => job.finished_at,
+            _ => None,
+        };
         Self {
-            name: job.name.to_string(),
+            id: job.id,
+            name: job.meta.get(TITLE).unwrap_or(job.name.as_str()).to_owned(),
             sku: job.meta.get(SKU).map(str::to_owned),
             state: job.state,
+            at: at.unwrap_or(job.run_at),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            error: job.errors.last().map(|error| error.message.clone()),
+            error: job.cancel_reason.clone().or_else(|| job.errors.last().map(|error| error.message.clone())),
+            is_closure: job.name == NewJob::CLOSURE,
         }
     }
+}
+
+/// Serializes an instant as RFC 3339.
+fn as_text<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(instant)
 }

@@ -7,5 +7,6 @@ mod folder;
 mod import;
 mod jobs;
 mod killed;
+mod page;
 mod shop;
 mod transaction;
