@@ -38,7 +38,7 @@ impl StoredJob {
         }
         let is_to_be_cancelled = self.record.cancel_reason.is_some();
         match transition {
-            Transition::Complete => self.finish(State::Completed, now),
+            Transition::Complete { .. } => self.finish(State::Completed, now),
             Transition::Discard { .. } => self.finish(State::Discarded, now),
             Transition::Cancel { reason } => {
                 self.record.cancel_reason = Some(reason);

@@ -268,7 +268,7 @@ fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
 fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
     for settlement in settlements {
         match &settlement.transition {
-            Transition::Complete
+            Transition::Complete { .. }
             | Transition::Retry { .. }
             | Transition::Snooze { .. }
             | Transition::Discard { .. }

@@ -143,7 +143,7 @@ impl Queue for SqliteQueue {
 const fn is_supported(transition: &Transition) -> bool {
     matches!(
         transition,
-        Transition::Complete
+        Transition::Complete { .. }
             | Transition::Retry { .. }
             | Transition::Snooze { .. }
             | Transition::Discard { .. }

@@ -51,7 +51,7 @@ async fn pass(queue: &dyn Admin) -> Result<(), BoxError> {
     queue.push((0..BATCH).map(job).collect::<Result<_, _>>()?).await?;
     let demand = Demand::new("default", BATCH as usize).wait(Duration::ZERO);
     let done = queue.claim(&demand).await?.into_iter();
-    let done = done.map(|delivery| Settlement::new(delivery.lease, Transition::Complete));
+    let done = done.map(|delivery| Settlement::new(delivery.lease, Transition::complete()));
     queue.settle(done.collect()).await?;
     Ok(())
 }

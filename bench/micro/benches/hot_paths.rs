@@ -52,7 +52,7 @@ fn claim_64_and_settle_them(bencher: Bencher<'_, '_>) {
         .bench_values(|_| {
             block_on(async {
                 let claimed = queue.claim(&demand).await?;
-                let done = claimed.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete));
+                let done = claimed.into_iter().map(|job| Settlement::new(job.lease, Transition::complete()));
                 queue.settle(done.collect()).await
             })
         });

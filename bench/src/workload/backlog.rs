@@ -123,7 +123,7 @@ impl Backlog {
         while self.waits == Waits::ForTime || count < STEP_JOBS {
             let deliveries = self.queue.claim(&demand).await?;
             let claimed = deliveries.len();
-            let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Complete);
+            let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::complete());
             self.queue.settle(deliveries.into_iter().map(complete).collect()).await?;
             count += claimed as u64;
             if claimed < WORKERS {

@@ -118,7 +118,7 @@ impl Costs {
             ensure!(!deliveries.is_empty(), "jobs were lost");
 
             let claimed = deliveries.len();
-            let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::Complete);
+            let complete = |delivery: Delivery| Settlement::new(delivery.lease, Transition::complete());
             let settlements = deliveries.into_iter().map(complete).collect();
             let start = Instant::now();
             queue.settle(settlements).await?;

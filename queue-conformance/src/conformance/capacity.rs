@@ -48,7 +48,7 @@ pub(super) async fn q52_a_bounded_push_waits_for_room(harness: &QueueHarness) {
     waiting.waits(&**harness.queue()).await;
 
     let again = harness.claim_one().await;
-    harness.settle(&again, Transition::Complete).await;
+    harness.settle(&again, Transition::complete()).await;
 
     let receipts = harness.ok("a push that waited for a job to be settled", waiting.wakes()).await;
     expect_eq!(receipts, [Receipt::Stored(id(3))], "the receipt of a push that waited for capacity");
@@ -93,7 +93,7 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
         .await;
 
     let delivery = harness.claim_one().await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     harness.ok("`try_push` once a job was settled", (bounded.try_push)(jobs(1))).await;
 
     let delivery = harness.claim_one().await;
@@ -107,7 +107,7 @@ pub(super) async fn q53_try_push_on_a_full_queue_is_full_at_once(harness: &Queue
         "only the jobs of a batch that are stored need capacity"
     );
     let other = harness.claim_one().await;
-    harness.settle(&other, Transition::Complete).await;
+    harness.settle(&other, Transition::complete()).await;
     harness.ok("`retry` of a discarded job", harness.queue().retry(delivery.id())).await;
     harness
         .fails_with(
@@ -135,7 +135,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
     let mut line = (3..).step_by(2).zip(waiting).peekable();
     while let Some((number, push)) = line.next() {
         let delivery = harness.claim_one().await;
-        harness.settle(&delivery, Transition::Complete).await;
+        harness.settle(&delivery, Transition::complete()).await;
         let receipts = harness.ok("the push that has waited longest", push.wakes()).await;
         expect_eq!(receipts, [Receipt::Stored(id(number))], "waiting pushes proceed in order");
         if let Some((_, later)) = line.peek_mut() {
@@ -148,7 +148,7 @@ pub(super) async fn q54_a_dropped_push_leaks_no_room_and_waiting_ones_go_in_orde
         assert!(dropped.is_none(), "a push that was dropped while it waited was stored: {dropped:?}");
     }
     for delivery in harness.claim_up_to(2).await {
-        harness.settle(&delivery, Transition::Complete).await;
+        harness.settle(&delivery, Transition::complete()).await;
     }
     let receipts = harness
         .ok("`try_push` of as many as fit, into a queue that is empty again", (bounded.try_push)(jobs(2)))
@@ -163,7 +163,7 @@ pub(super) async fn q57_followups_never_wait_for_room(harness: &QueueHarness) {
     let mut waiting = harness.pushing(vec![job(9).id(id(9))]);
     waiting.waits(&**harness.queue()).await;
     let delivery = harness.claim_one().await;
-    let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
+    let mut settlement = Settlement::new(delivery.lease.clone(), Transition::complete());
     settlement.followups = (2..5).map(|number| job(number).id(id(number))).collect();
 
     expect_eq!(
@@ -183,7 +183,7 @@ pub(super) async fn q57_followups_never_wait_for_room(harness: &QueueHarness) {
         waiting.waits(&**harness.queue()).await;
         let delivery = harness.claim_one().await;
         expect_eq!(delivery.id(), id(number), "the jobs in the queue, in order");
-        harness.settle(&delivery, Transition::Complete).await;
+        harness.settle(&delivery, Transition::complete()).await;
     }
     harness.ok("a push that waited until the queue was below its bound again", waiting.wakes()).await;
 }

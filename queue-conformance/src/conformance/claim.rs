@@ -120,7 +120,7 @@ pub(super) async fn q18_dropping_a_waiting_claim_loses_no_job_and_no_wake_up(har
         let deliveries = harness.ok("the claim that is left", next.wakes()).await;
         expect_eq!(deliveries.len(), 1, "the job goes to the claim that is left");
         for delivery in &deliveries {
-            harness.settle(delivery, Transition::Complete).await;
+            harness.settle(delivery, Transition::complete()).await;
         }
     }
     drops_at_random_lose_nothing(harness).await;
@@ -263,7 +263,7 @@ pub(super) async fn q61_a_claim_that_is_stopped_answers_at_once_and_loses_no_lea
     let deliveries = harness.ok("the claim beside it", other.wakes()).await;
     expect_eq!(deliveries.len(), 1, "the job goes to the claim that was not stopped");
     for delivery in &deliveries {
-        harness.settle(delivery, Transition::Complete).await;
+        harness.settle(delivery, Transition::complete()).await;
     }
     let id = harness.push_one(job(0)).await;
     let late = harness.claiming(Demand::new("default", 1).stop(&stop));
@@ -336,6 +336,6 @@ pub(super) async fn q22_after_close_pushes_and_claims_are_refused_and_leases_sti
             matches!(renewal, Renewal::Held { .. }),
             "a lease can be renewed on a closed handle: {renewal:?}"
         );
-        harness.settle(delivery, Transition::Complete).await;
+        harness.settle(delivery, Transition::complete()).await;
     }
 }

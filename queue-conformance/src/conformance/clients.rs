@@ -175,7 +175,7 @@ async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
 async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
     let at = journal.fixture.now().saturating_add(Duration::from_millis(random.u64(0..4_000)));
     let transition = match random.u32(0..20) {
-        0..9 => Transition::Complete,
+        0..9 => Transition::complete(),
         9..12 => Transition::Retry { at, error: "no".into() },
         12 => Transition::Snooze { at, error: None },
         13 => Transition::Snooze { at, error: Some("unknown".into()) },

@@ -23,7 +23,7 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(harness:
     let renewal = harness.renew(&delivery.lease).await;
     assert!(matches!(renewal, Renewal::Held { .. }), "a lease that never ends must hold: {renewal:?}");
     harness.advance(SECOND * 1_000_000).await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     harness.is(id(1), State::Completed).await;
 
     // A wait without an end is a wait: a push ends it.
@@ -55,12 +55,12 @@ pub(super) async fn q93_the_longest_durations_are_no_error_and_no_panic(harness:
         .await;
     harness.is(id(5), State::Scheduled).await;
     let delivery = harness.claim_one().await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
 
     let unique = |number| job(number).unique(Unique::new("key").within(Duration::MAX));
     harness.push(vec![unique(7).id(id(7))]).await;
     let delivery = harness.claim_one().await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     harness.advance(SECOND * 1_000_000).await;
     let receipts = harness.receipts(vec![unique(8)]).await;
     expect_eq!(receipts, [Receipt::Existing(id(7))], "a push within a window without end");
@@ -110,14 +110,14 @@ pub(super) async fn q91_numbers_that_are_not_finite_are_refused(harness: &QueueH
 
         harness.push(vec![job(1).id(id(1))]).await;
         let delivery = harness.claim_one().await;
-        let mut settlement = Settlement::new(delivery.lease.clone(), Transition::Complete);
+        let mut settlement = Settlement::new(delivery.lease.clone(), Transition::complete());
         settlement.followups = vec![bad];
         let settle = harness.queue().settle(vec![settlement]);
         harness
             .fails_with(QueueErrorKind::Invalid, "a followup with a number that is not finite", settle)
             .await;
         harness.is(id(1), State::Executing).await;
-        harness.settle(&delivery, Transition::Complete).await;
+        harness.settle(&delivery, Transition::complete()).await;
         harness.ok("`delete` of a completed job", harness.queue().delete(id(1))).await;
     }
     let finite = measured(f64::MAX, Some(f32::MIN_POSITIVE));

@@ -183,7 +183,7 @@ pub(super) async fn q47_prune_removes_old_finished_jobs_in_bounded_batches(harne
         harness.list(&Filter::all(), 9).await.into_iter().map(|record| record.fence).collect();
     expect_eq!(fences, [Fence(1), Fence(0), Fence(0)], "unfinished jobs are as they were");
     let ready = harness.claim(Demand::new("states", 9)).await;
-    let ends = ready.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::Complete));
+    let ends = ready.into_iter().map(|delivery| Settlement::new(delivery.lease, Transition::complete()));
     expect_eq!(
         harness.settled(ends.collect()).await,
         [Settled::Applied],

@@ -11,7 +11,7 @@ use crate::law::expect_eq;
 /// Returns one transition of each kind.
 pub(super) fn every_transition(at: Timestamp) -> [Transition; 7] {
     [
-        Transition::Complete,
+        Transition::complete(),
         Transition::Retry { at, error: "no".into() },
         Transition::Snooze { at, error: None },
         Transition::Snooze { at, error: Some("unknown".into()) },
@@ -84,7 +84,7 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(harnes
         matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]),
         "a lost and a live lease, in order: {renewals:?}"
     );
-    harness.settle(&second, Transition::Complete).await;
+    harness.settle(&second, Transition::complete()).await;
     for lease in leases {
         expect_eq!(harness.renew(&lease).await, Renewal::Lost, "a lease whose job has ended");
     }
@@ -104,7 +104,7 @@ pub(super) async fn q26_settling_under_a_lost_lease_is_stale_and_changes_nothing
     let holder = harness.claim_one().await;
     stale(harness, &lost, "taken over by another worker").await;
 
-    harness.settle(&holder, Transition::Complete).await;
+    harness.settle(&holder, Transition::complete()).await;
     stale(harness, &lost, "of a job that has ended").await;
     let mut unknown = lost.lease;
     unknown.job = id(98);
@@ -144,7 +144,7 @@ pub(super) async fn q27_settling_twice_is_stale_the_second_time(harness: &QueueH
     }
     harness.push(vec![job(9).id(id(9))]).await;
     let delivery = harness.claim_one().await;
-    let twice = [Transition::Complete, Transition::Release]
+    let twice = [Transition::complete(), Transition::Release]
         .map(|transition| Settlement::new(delivery.lease.clone(), transition));
     let settled = harness.settled(twice.to_vec()).await;
     expect_eq!(settled, [Settled::Applied, Settled::Stale], "a batch that settles one lease twice");

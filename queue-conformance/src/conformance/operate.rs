@@ -17,7 +17,7 @@ pub(super) async fn brought_to(harness: &QueueHarness, number: u32, state: State
         State::Retryable => {
             Some(Transition::Retry { at: harness.now().saturating_add(SECOND * 7200), error: "no".into() })
         }
-        State::Completed => Some(Transition::Complete),
+        State::Completed => Some(Transition::complete()),
         State::Discarded => Some(Transition::Discard { error: "never".into() }),
         State::Cancelled => Some(Transition::Cancel { reason: "why".into() }),
         other => panic!("no law brings a job to the state {other}"),
@@ -49,7 +49,7 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(harn
     }
     let at = harness.now().saturating_add(SECOND);
     let ends = [
-        (Some(Transition::Complete), State::Completed),
+        (Some(Transition::complete()), State::Completed),
         (Some(Transition::Retry { at, error: "no".into() }), State::Cancelled),
         (Some(Transition::Snooze { at, error: None }), State::Cancelled),
         (Some(Transition::Snooze { at, error: Some("unknown".into()) }), State::Cancelled),
@@ -94,7 +94,7 @@ pub(super) async fn q40_cancel_ends_a_waiting_job_and_asks_an_executing_one(harn
 pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(harness: &QueueHarness) {
     harness.push(vec![job(0).id(id(0)).max_attempts(1)]).await;
     let ends = [
-        Transition::Complete,
+        Transition::complete(),
         Transition::Discard { error: "never".into() },
         Transition::Cancel { reason: "why".into() },
     ];
@@ -117,7 +117,7 @@ pub(super) async fn q41_an_operators_retry_makes_a_finished_job_available_again(
         expect_eq!((record.finished_at, record.cancel_reason), (None, None), "of a job that will run again");
     }
     let delivery = harness.claim_one().await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     let waiting = [(1, State::Retryable), (2, State::Scheduled)];
     for (number, state) in waiting {
         brought_to(harness, number, state).await;
@@ -188,7 +188,7 @@ pub(super) async fn q43_a_paused_queue_delivers_nothing_until_it_is_resumed(harn
         matches!(renewal, Renewal::Held { .. }),
         "a running job of a paused queue is renewed: {renewal:?}"
     );
-    harness.settle(&running, Transition::Complete).await;
+    harness.settle(&running, Transition::complete()).await;
     let both = harness.claim(Demand::of([QueueName::DEFAULT, queue("other")], 9)).await;
     expect_eq!(ids_of(&both), [id(1)], "of a paused queue and another, the other delivers");
     assert!(is_paused(harness).await, "`counts` must show that the queue is paused");

@@ -144,7 +144,7 @@ pub(super) async fn q3_pushing_a_known_id_again_changes_nothing_and_gives_the_sa
             State::Completed => {
                 harness.advance(SECOND * 30).await;
                 let delivery = harness.claim_one().await;
-                harness.settle(&delivery, Transition::Complete).await;
+                harness.settle(&delivery, Transition::complete()).await;
             }
             _ => {}
         }

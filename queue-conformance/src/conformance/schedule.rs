@@ -103,7 +103,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
         .await;
     harness.push(vec![job(6).id(id(6))]).await;
     let parent = harness.claim_one().await;
-    let mut endless = Settlement::new(parent.lease.clone(), Transition::Complete);
+    let mut endless = Settlement::new(parent.lease.clone(), Transition::complete());
     endless.followups = vec![job(7).id(id(7)).delay(Duration::MAX)];
     harness
         .fails_with(
@@ -113,7 +113,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
         )
         .await;
     harness.is(id(6), State::Executing).await;
-    harness.settle(&parent, Transition::Complete).await;
+    harness.settle(&parent, Transition::complete()).await;
 
     let mut last = job(3).id(id(3));
     last.schedule = Schedule::At(Timestamp::MAX);
@@ -127,7 +127,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
         for delivery in deliveries {
             let renewed = harness.queue().renew(std::slice::from_ref(&delivery.lease)).await;
             accepts_or_refuses(harness, "a renewal of an endless lease", renewed);
-            harness.settle(delivery, Transition::Complete).await;
+            harness.settle(delivery, Transition::complete()).await;
         }
     }
     accepts_or_refuses(harness, "a claim with an endless lease", endless);

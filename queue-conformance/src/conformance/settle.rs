@@ -14,7 +14,7 @@ pub(super) async fn q31_complete_ends_the_job(harness: &QueueHarness) {
     let delivery = harness.claim_one().await;
     harness.advance(SECOND).await;
 
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
 
     let record = harness.is(id(0), State::Completed).await;
     expect_eq!(record.finished_at, Some(harness.now()), "when it finished");
@@ -165,7 +165,7 @@ pub(super) async fn q37_settlements_of_a_batch_are_independent(harness: &QueueHa
     let deliveries = harness.claim_up_to(8).await;
     expect_eq!(deliveries.len(), 8, "eight jobs are claimed");
     let at = harness.now().saturating_add(SECOND);
-    let transitions = [Transition::Complete].into_iter().chain(every_transition(at));
+    let transitions = [Transition::complete()].into_iter().chain(every_transition(at));
     let mut batch: Vec<_> = deliveries
         .iter()
         .zip(transitions)
@@ -231,7 +231,7 @@ async fn keep_what_they_ask_for(harness: &QueueHarness) {
     let delivery = harness.claim_one().await;
     let mut waiter = harness.claiming(queue_core::Demand::new("next", 1));
     waiter.waits(&**harness.queue()).await;
-    let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+    let mut settlement = Settlement::new(delivery.lease, Transition::complete());
     settlement.followups = vec![
         job(12).id(id(12)).delay(SECOND * 60),
         job(13).id(id(13)).priority(-9),
@@ -272,7 +272,7 @@ async fn are_refused_whole(harness: &QueueHarness) {
     expect_eq!(ids_of(&deliveries), pushed, "both jobs are claimed");
     let mut batch: Vec<_> = deliveries
         .iter()
-        .map(|delivery| Settlement::new(delivery.lease.clone(), Transition::Complete))
+        .map(|delivery| Settlement::new(delivery.lease.clone(), Transition::complete()))
         .collect();
     if let Some(settlement) = batch.last_mut() {
         settlement.followups = vec![job(22).id(id(22)), NewJob::new("not a name", super::jobs::json("1"))];

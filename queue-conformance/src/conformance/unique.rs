@@ -54,7 +54,7 @@ async fn windows_hold(harness: &QueueHarness) {
     harness.push(vec![windowed(10)]).await;
     let delivery: Option<Delivery> = harness.claim(queue_core::Demand::new("windows", 1)).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("the job must be ready"));
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     for wait in [Duration::ZERO, SECOND * 60 - MICROSECOND] {
         harness.advance(wait).await;
         let receipts = harness.receipts(vec![windowed(11)]).await;
@@ -83,7 +83,7 @@ async fn complete_windowed(harness: &QueueHarness, number: u32) {
     let delivery = harness.claim(queue_core::Demand::new("windows", 9)).await.pop();
     let delivery = delivery.unwrap_or_else(|| panic!("the job is ready"));
     expect_eq!(delivery.id(), id(number), "the job that is ready");
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
 }
 
 async fn a_retry_begins_no_window_anew(harness: &QueueHarness) {
@@ -180,7 +180,7 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(harness: &QueueHarn
     harness.advance(Lease::DEFAULT_LENGTH).await;
     expect_eq!(lost.id(), id(0), "the job that was claimed");
     let ends = [
-        Transition::Complete,
+        Transition::complete(),
         Transition::Discard { error: "never".into() },
         Transition::Cancel { reason: "why".into() },
     ];
@@ -205,7 +205,7 @@ pub(super) async fn q50_a_key_is_free_after_its_job_finished(harness: &QueueHarn
         .await;
     harness.is(id(1), State::Completed).await;
     let delivery = harness.claim_one().await;
-    harness.settle(&delivery, Transition::Complete).await;
+    harness.settle(&delivery, Transition::complete()).await;
     harness
         .ok(format!("`retry` once the key is free, after the error `{error}`"), harness.queue().retry(id(1)))
         .await;
@@ -260,7 +260,7 @@ pub(super) async fn q51_replace_updates_a_job_that_has_not_started_and_follows_o
         [Receipt::Replaced(id(3))],
         "the new one holds the key"
     );
-    harness.settle(&first, Transition::Complete).await;
+    harness.settle(&first, Transition::complete()).await;
     expect_eq!(
         harness.receipts(vec![keyed(5, "key")]).await,
         [Receipt::Existing(id(3))],

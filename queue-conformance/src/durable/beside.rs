@@ -120,7 +120,7 @@ impl Beside {
     }
 
     fn ends(&self, place: u32) -> Settlement {
-        Settlement::new(self.lease(place), Transition::Complete)
+        Settlement::new(self.lease(place), Transition::complete())
     }
 
     /// Returns every operation, each on jobs of its own.

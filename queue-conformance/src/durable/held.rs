@@ -150,7 +150,7 @@ async fn behind(harness: &StoreHarness, is_committed: bool) {
     for number in 1..=WAITING {
         pushes.push(asked(push(queue.clone(), keyed(number))).await);
         if let Some(lease) = attempts.get(settlements.len()) {
-            let mut settlement = Settlement::new(lease.clone(), Transition::Complete);
+            let mut settlement = Settlement::new(lease.clone(), Transition::complete());
             settlement.followups.push(keyed(20 + number));
             settlements.push(asked(settle(queue.clone(), settlement)).await);
         }

@@ -108,7 +108,7 @@ impl Hold {
         let lease =
             harness.steps().ok("a claim", queue.claim(&demand)).await.pop().map(|delivery| delivery.lease);
         if let (Self::RetryOfAFinishedJob | Self::Prune, Some(lease)) = (self, &lease) {
-            let done = Settlement::new(lease.clone(), Transition::Complete);
+            let done = Settlement::new(lease.clone(), Transition::complete());
             harness.steps().ok("a settlement", queue.settle(vec![done])).await;
         }
         HeldJob { id: id(0), lease }

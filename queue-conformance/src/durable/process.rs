@@ -176,7 +176,7 @@ async fn work(queue: &dyn Admin, lease: Duration) {
             tokio::time::sleep(Duration::from_millis(2)).await;
             report(&format!("done {}", delivery.id()));
             // If the lease expired meanwhile, another worker settles the job.
-            drop(queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await);
+            drop(queue.settle(vec![Settlement::new(delivery.lease, Transition::complete())]).await);
         }
     }
 }

@@ -113,7 +113,7 @@ async fn settles(harness: &StoreHarness, queue: &dyn Admin, other: &dyn Admin, w
     let Ok(claimed) = harness.steps().finishes(step, queue.claim(&demand)).await else { return };
     for delivery in claimed {
         expect_eq!(delivery.queue, QueueName::from(REPORTS), "{what}: the queue of a job that was claimed");
-        let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+        let mut settlement = Settlement::new(delivery.lease, Transition::complete());
         let followup = job(20).queue(PAYMENTS).id(id(20));
         settlement.followups.push(followup.clone());
         let step = format!("a settlement by the program that had the store open when {what}");

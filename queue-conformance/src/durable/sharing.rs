@@ -64,7 +64,7 @@ async fn claim_until(queue: Arc<dyn Admin>, is_over: Arc<AtomicBool>) -> Vec<Job
     while !is_over.load(Ordering::Relaxed) {
         let deliveries = queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim: {error}"));
         claimed.extend(deliveries.iter().map(queue_core::Delivery::id));
-        let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete));
+        let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::complete()));
         let settled = queue.settle(done.collect()).await;
         settled.unwrap_or_else(|error| panic!("a settlement: {error}"));
     }

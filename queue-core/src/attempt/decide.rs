@@ -16,7 +16,7 @@ use crate::contract::settlement::Transition;
 #[must_use]
 pub fn decide(outcome: Outcome, delivery: &Delivery, policy: &RetryPolicy, now: Timestamp) -> Transition {
     let failure = match outcome {
-        Outcome::Success => return Transition::Complete,
+        Outcome::Success => return Transition::complete(),
         Outcome::Snooze(wait) => {
             return Transition::Snooze { at: now.saturating_add(wait), error: None };
         }
@@ -91,7 +91,7 @@ mod tests {
         let error = || "no".to_owned();
         let at = |seconds| NOW.saturating_add(SECOND * seconds);
         let table = [
-            (Outcome::Success, 1, Transition::Complete),
+            (Outcome::Success, 1, Transition::complete()),
             (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4), error: None }),
             (Outcome::Cancel("why".into()), 1, Transition::Cancel { reason: "why".into() }),
             (Outcome::Interrupted, 3, Transition::Release),

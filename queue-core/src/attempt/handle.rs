@@ -84,7 +84,7 @@ impl Attempt {
     #[must_use]
     pub fn completion(&self) -> Settlement {
         self.0.0.is_completing.store(true, Ordering::SeqCst);
-        let completion = Settlement::new(self.delivery().lease.clone(), Transition::Complete);
+        let completion = Settlement::new(self.delivery().lease.clone(), Transition::complete());
         completion.followups(self.0.followups())
     }
 

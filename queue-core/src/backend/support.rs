@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_transition_that_is_not_in_the_list_is_unsupported() {
         let lease = Lease::new(JobId::random(), Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
-        let settlements = [Transition::Release, Transition::Complete]
+        let settlements = [Transition::Release, Transition::complete()]
             .map(|transition| Settlement::new(lease.clone(), transition));
 
         let checked = check_transitions(&settlements, |one| matches!(one, Transition::Release));

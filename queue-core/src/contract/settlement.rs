@@ -38,11 +38,17 @@ impl Settlement {
 }
 
 impl Transition {
+    /// Creates the transition of a job that succeeded.
+    #[must_use]
+    pub const fn complete() -> Self {
+        Self::Complete {}
+    }
+
     /// Returns the name of the transition, without its details: a label for metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Complete => "complete",
+            Self::Complete { .. } => "complete",
             Self::Retry { .. } => "retry",
             Self::Snooze { .. } => "snooze",
             Self::Discard { .. } => "discard",
@@ -60,7 +66,7 @@ impl Transition {
             | Self::Snooze { error: Some(text), .. }
             | Self::Discard { error: text }
             | Self::Cancel { reason: text } => *text = Limits::cut(std::mem::take(text)),
-            Self::Complete | Self::Snooze { error: None, .. } | Self::Release => {}
+            Self::Complete { .. } | Self::Snooze { error: None, .. } | Self::Release => {}
         }
     }
 }
@@ -71,7 +77,8 @@ impl Transition {
 #[non_exhaustive]
 pub enum Transition {
     /// The job succeeded.
-    Complete,
+    #[non_exhaustive]
+    Complete {},
     /// The job runs again at `at`. The error joins its history.
     Retry {
         /// When, by the backend's clock.

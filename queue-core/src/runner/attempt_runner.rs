@@ -114,7 +114,7 @@ impl AttemptRunner {
     fn decide(&self, outcome: &Outcome, context: &JobContext) -> Transition {
         if matches!(outcome, Outcome::Success) {
             // Most attempts end here, and don't need the time.
-            return Transition::Complete;
+            return Transition::complete();
         }
         let (job, now) = (context.delivery(), context.backend_now());
         if outcome.failure().is_none() {

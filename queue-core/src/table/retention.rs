@@ -180,7 +180,7 @@ mod tests {
 
     fn complete(table: &mut JobTable, count: usize) {
         let jobs = claim(table, count).into_iter();
-        let ends = jobs.map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
+        let ends = jobs.map(|job| Settlement::new(job.lease, Transition::complete())).collect();
         table.settle(NOW, ends).expect("nothing follows");
     }
 

@@ -53,11 +53,11 @@ impl JobTable {
                 entry.attempt = entry.attempt.saturating_sub(1);
             }
             Transition::Release => entry.attempt = entry.attempt.saturating_sub(1),
-            Transition::Complete | Transition::Cancel { .. } => {}
+            Transition::Complete { .. } | Transition::Cancel { .. } => {}
         }
         let cancelled = entry.cancel_reason().is_some();
         match transition {
-            Transition::Complete => self.finish(slot, State::Completed),
+            Transition::Complete { .. } => self.finish(slot, State::Completed),
             Transition::Discard { .. } => self.finish(slot, State::Discarded),
             Transition::Cancel { reason } => {
                 entry.extras().cancel_reason = Some(reason);

@@ -268,7 +268,7 @@ fn a_recorded_completion_stands() -> TestResult {
 
         let attempt = kit.step().await?.unwrap();
 
-        assert_eq!((attempt.outcome, attempt.transition), (Outcome::Success, Transition::Complete));
+        assert_eq!((attempt.outcome, attempt.transition), (Outcome::Success, Transition::complete()));
         Ok(())
     })
 }

@@ -42,7 +42,7 @@ fn a_reused_context_is_like_a_new_one() {
         assert_eq!(context.id(), JobId::from_u128(2));
         assert!(context.interrupt_reason().is_none() && !context.token().is_cancelled());
         let second = runner.run(&attempt).await;
-        assert_eq!((second.settlement.transition, second.is_recorded), (Transition::Complete, false));
+        assert_eq!((second.settlement.transition, second.is_recorded), (Transition::complete(), false));
         let followups = second.settlement.followups;
         let places = followups.iter().map(|job| job.body.downcast_ref::<next>().map(|next| next.place));
         assert_eq!(places.collect::<Vec<_>>(), [Some(8)]);

@@ -127,7 +127,7 @@ mod side_by_side {
         let (one, other) = tokio::join!(runner.run(&first), runner.run(&second));
 
         let ends = [one, other].map(|attempted| attempted.settlement.transition);
-        assert_eq!(ends, [Transition::Complete, Transition::Complete]);
+        assert_eq!(ends, [Transition::complete(), Transition::complete()]);
     }
 
     fn delivery(number: u128) -> Delivery {

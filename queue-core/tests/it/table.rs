@@ -25,7 +25,7 @@ fn completed_jobs_are_only_counted_by_default() {
     let mut table = JobTable::new(TableConfig::default());
     table.push(NOW, jobs(3)).unwrap();
 
-    let ids = settle_all(&mut table, &Transition::Complete);
+    let ids = settle_all(&mut table, &Transition::complete());
 
     assert!(ids.iter().all(|id| table.get(NOW, *id).is_none()));
     assert_eq!(table.counts(NOW)[0].of(State::Completed), 3);
@@ -56,7 +56,7 @@ fn an_identity_is_never_created_twice() {
             receipts.iter().all(|receipt| seen.insert(receipt.id())),
             "slots are reused, identities are not"
         );
-        settle_all(&mut table, &Transition::Complete);
+        settle_all(&mut table, &Transition::complete());
     }
 }
 

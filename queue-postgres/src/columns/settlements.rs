@@ -23,7 +23,7 @@ pub(crate) struct SettlementSlice<'a> {
 impl SettlementSlice<'_> {
     /// Returns whether settling may make jobs ready. Completions without followups make none ready.
     pub(crate) fn makes_jobs_ready(&self) -> bool {
-        let complete = |settlement: &Settlement| settlement.transition == Transition::Complete;
+        let complete = |settlement: &Settlement| settlement.transition == Transition::complete();
         !self.settlements.iter().all(complete) || self.followups.iter().any(|jobs| !jobs.is_empty())
     }
 
@@ -58,7 +58,7 @@ pub(crate) fn bind_settlements<'q>(
     let fences: Vec<i64> = fences
         .map(|(settlement, is_first)| if is_first { to_i64(settlement.lease.fence.0) } else { -1 })
         .collect();
-    let are_completions = settlements().all(|settlement| settlement.transition == Transition::Complete);
+    let are_completions = settlements().all(|settlement| settlement.transition == Transition::complete());
     query = query.bind(ids).bind(fences);
     if are_completions && !has_followups {
         query = query.bind(None::<Vec<i16>>).bind(None::<Vec<i64>>).bind(None::<Vec<String>>);
@@ -115,7 +115,7 @@ fn first_occurrences<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<bool> {
 
 fn kind(transition: &Transition) -> i16 {
     match transition {
-        Transition::Complete => 0,
+        Transition::Complete { .. } => 0,
         Transition::Discard { .. } => 1,
         Transition::Cancel { .. } => 2,
         Transition::Retry { .. } => 3,

@@ -101,7 +101,7 @@ impl Programs {
 
     /// Waits until a job has completed.
     async fn completes(&self, id: queue_core::JobId) {
-        let is_end = |event: &Event| matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.id == id);
+        let is_end = |event: &Event| matches!(event, Event::Settled { job, transition: Transition::Complete { .. }, .. } if job.id == id);
         self.recorder.wait_for("a completion", is_end).await;
     }
 

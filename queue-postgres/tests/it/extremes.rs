@@ -50,7 +50,7 @@ async fn extreme_settings_work_or_are_refused() -> TestResult {
         queue.enqueue(write::new()).await?;
 
         let end = recorder.wait_for("the end", |event| matches!(event, Event::Settled { .. })).await;
-        let is_complete = matches!(&end, Event::Settled { transition: Transition::Complete, .. });
+        let is_complete = matches!(&end, Event::Settled { transition: Transition::Complete { .. }, .. });
         assert!(is_complete, "{what}: {end:?}");
         running.stop().await?;
     }

@@ -68,7 +68,7 @@ async fn calls_succeed_without_room_for_their_notifications() -> TestResult {
     let running = Host::builder().services(services).service(service).build()?.start().await?;
     pushes.enqueue(go_on::new()).queue("units").await?;
     let end = recorder.wait_for("the end", |event| matches!(event, Event::Settled { .. })).await;
-    let is_complete = matches!(&end, Event::Settled { transition: Transition::Complete, .. });
+    let is_complete = matches!(&end, Event::Settled { transition: Transition::Complete { .. }, .. });
     assert!(is_complete, "{end:?}");
     running.stop().await?;
 

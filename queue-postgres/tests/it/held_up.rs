@@ -56,7 +56,7 @@ async fn a_settlement_of_many_locked_keys_is_answered_soon() -> TestResult {
     let mut tx = pool.begin().await?;
     queue.push_in(&mut tx, (0..KEYS).map(keyed).collect()).await?;
     let mut settlements: Vec<_> =
-        jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
+        jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::complete())).collect();
     for (settlement, number) in settlements.iter_mut().zip(0..KEYS) {
         settlement.followups.push(keyed(number));
     }

@@ -53,7 +53,7 @@ async fn delayed_jobs_start_on_time_beside_a_transaction_that_stays_open() -> Te
         let deliveries = program.claim(&Demand::new("mail", 100)).await?;
         let now = Timestamp::from(SystemTime::now());
         late.extend(deliveries.iter().map(|delivery| now.since(delivery.run_at)));
-        let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete));
+        let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::complete()));
         program.settle(done.collect()).await?;
     }
 

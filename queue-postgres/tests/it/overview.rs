@@ -17,7 +17,7 @@ async fn overview_shows_each_job_as_it_is_listed() -> TestResult {
     const HOUR: Duration = Duration::from_secs(3600);
     let (queue, mut connection, schema) = queue().await?;
     let retry = Transition::Retry { at: Timestamp::from_micros(i64::MAX), error: "later".into() };
-    let ends = [Transition::Complete, Transition::Discard { error: "no".into() }, retry];
+    let ends = [Transition::complete(), Transition::Discard { error: "no".into() }, retry];
     for number in 0..4 {
         queue.enqueue(work::new(number)).await?;
     }

@@ -49,7 +49,7 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
         queue.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
         let ends = jobs.into_iter().zip(0..).map(|(job, number)| {
             let at = job.run_at.saturating_add(Duration::from_secs(3600));
-            let ends = [Transition::Complete, Transition::Retry { at, error: "no".into() }];
+            let ends = [Transition::complete(), Transition::Retry { at, error: "no".into() }];
             Settlement::new(job.lease, ends[number % 2].clone())
         });
         queue.settle(ends.collect()).await?;

@@ -27,7 +27,7 @@ async fn a_queue_works_through_a_pooler_in_transaction_mode() -> TestResult {
             let jobs = worker.claim(&Demand::new("default", 10)).await?;
             worker.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
             done += jobs.len();
-            let ends = jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete));
+            let ends = jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::complete()));
             worker.settle(ends.collect()).await?;
         }
         Ok::<_, queue_core::QueueError>(())

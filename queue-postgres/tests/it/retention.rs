@@ -16,7 +16,7 @@ async fn finished_jobs_that_are_kept_no_longer_go() -> TestResult {
     let queue = builder.clone().connect().await?;
     let mut jobs = Vec::new();
     for transition in [
-        Transition::Complete,
+        Transition::complete(),
         Transition::Discard { error: "no".into() },
         Transition::Cancel { reason: "why".into() },
     ] {
@@ -56,7 +56,7 @@ async fn a_key_is_held_for_its_window_even_when_its_job_has_gone() -> TestResult
     let unique = || Unique::new("once").within(Duration::from_secs(3600));
     let first = queue.enqueue(work::new(1)).unique(unique()).await?.id();
     let job = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-    queue.settle(vec![Settlement::new(job.lease, Transition::Complete)]).await?;
+    queue.settle(vec![Settlement::new(job.lease, Transition::complete())]).await?;
     assert_eq!(queue.prune(&Prune::older_than(Duration::ZERO)).await?, 1);
 
     assert_eq!(queue.enqueue(work::new(2)).unique(unique()).await?, Receipt::Existing(first));

@@ -42,7 +42,7 @@ async fn large_followups_are_stored_in_parts() -> TestResult {
     let demand = Demand::new("default", JOBS).lease(Duration::from_secs(600));
     let mut settlements = Vec::new();
     for delivery in queue.claim(&demand).await? {
-        let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+        let mut settlement = Settlement::new(delivery.lease, Transition::complete());
         settlement.followups.push(large(10 << 20)?.queue("large"));
         settlements.push(settlement);
     }

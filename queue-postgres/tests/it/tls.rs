@@ -49,7 +49,7 @@ async fn a_server_that_is_who_it_says_gets_jobs_by_tls_alone() -> TestResult {
 
     queue.enqueue(work::new(1)).await?;
     let job = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-    let settled = queue.settle(vec![Settlement::new(job.lease, Transition::Complete)]).await?;
+    let settled = queue.settle(vec![Settlement::new(job.lease, Transition::complete())]).await?;
 
     assert_eq!(settled, [queue_core::Settled::Applied]);
     Ok(())

@@ -52,7 +52,10 @@ async fn start(
 }
 
 fn is_end(event: &Event) -> bool {
-    matches!(event, Event::Settled { transition: Transition::Complete | Transition::Discard { .. }, .. })
+    matches!(
+        event,
+        Event::Settled { transition: Transition::Complete { .. } | Transition::Discard { .. }, .. }
+    )
 }
 
 /// H66: jobs outnumber the connections by far, and wait longer than their timeout and than the pool's.

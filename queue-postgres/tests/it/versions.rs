@@ -51,7 +51,7 @@ async fn use_it(queue: &PostgresQueue) -> TestResult {
     let leases: Vec<_> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
     queue.renew(&leases).await?;
     let settled = leases.into_iter().map(|lease| {
-        let settlement = Settlement::new(lease, Transition::Complete);
+        let settlement = Settlement::new(lease, Transition::complete());
         settlement.followups(vec![queue_core::NewJob::from(work::new(5)).queue("next")])
     });
     queue.settle(settled.collect()).await?;
@@ -93,7 +93,7 @@ async fn programs_from_before_and_after_an_additive_migration_share_the_jobs() -
         let id = pushes.enqueue(work::new(1)).await?.id();
         let deliveries = works.claim(&Demand::new("default", 1).wait(Duration::from_secs(20))).await?;
         let [delivery] = &*deliveries else { panic!("one job was pushed") };
-        works.settle(vec![Settlement::new(delivery.lease.clone(), Transition::Complete)]).await?;
+        works.settle(vec![Settlement::new(delivery.lease.clone(), Transition::complete())]).await?;
         assert_eq!(pushes.get(id).await?.map(|job| job.state), Some(State::Completed));
     }
     Ok(())

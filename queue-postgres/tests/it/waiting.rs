@@ -45,7 +45,7 @@ async fn a_claim_wakes_for_what_another_does() -> TestResult {
         let delivery = woken(claim).await?.pop().ok_or(what)?;
 
         assert_eq!(Some(&delivery.id()), ids.last(), "{what}");
-        other.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
+        other.settle(vec![Settlement::new(delivery.lease, Transition::complete())]).await?;
     }
     Ok(())
 }

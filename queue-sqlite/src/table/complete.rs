@@ -28,7 +28,7 @@ impl Table<'_> {
     ) -> Result<Settled, OpError> {
         self.check_schedules(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
-        let completed = self.apply(lease, &Transition::Complete)?;
+        let completed = self.apply(lease, &Transition::complete())?;
         let written = if completed { self.run_writes(writes)? } else { Ok(()) };
         let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;

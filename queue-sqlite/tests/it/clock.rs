@@ -64,7 +64,7 @@ async fn a_clock_that_is_set_back_affects_no_ready_job_and_no_running_worker() -
     assert_eq!(renewed, [Renewal::held(expires_at, None)]);
     let delivered = claimed(&queue).await?;
     assert_eq!(delivered.iter().map(Delivery::id).collect::<Vec<_>>(), [ready]);
-    let done = [&held, &delivered[0]].map(|job| Settlement::new(job.lease.clone(), Transition::Complete));
+    let done = [&held, &delivered[0]].map(|job| Settlement::new(job.lease.clone(), Transition::complete()));
     assert_eq!(queue.settle(done.into()).await?, [Settled::Applied, Settled::Applied]);
     let new = queue.push(vec![NewJob::from(work::new(3)).delay(MINUTE)]).await?[0].id();
     clock.set_forward(MINUTE);

@@ -42,7 +42,7 @@ async fn a_queue_works_with_the_extremes_of_every_setting() -> TestResult {
             let receipt = queue.enqueue(work::new(1)).await?;
             let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
             assert_eq!(delivery.id(), receipt.id(), "{what}");
-            let done = Settlement::new(delivery.lease, Transition::Complete);
+            let done = Settlement::new(delivery.lease, Transition::complete());
             assert_eq!(queue.settle(vec![done]).await?, [Settled::Applied], "{what}");
             let none = queue.claim(&Demand::new("default", 1).wait(Duration::from_millis(1))).await?;
             assert_eq!(none.len(), 0, "{what}");
@@ -57,7 +57,7 @@ async fn a_completed_job_that_is_not_kept_may_be_removed_at_once() -> TestResult
     let receipt = queue.enqueue(work::new(1)).await?;
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
 
-    queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
+    queue.settle(vec![Settlement::new(delivery.lease, Transition::complete())]).await?;
 
     let job = queue.get(receipt.id()).await?;
     assert!(job.is_none_or(|job| job.state == State::Completed));

@@ -69,7 +69,7 @@ async fn every_operation_is_refused_after_another_file_took_the_name() -> TestRe
     is_refused("a claim that waits", waiting.await?);
     is_refused("a push", queue.push(vec![NewJob::from(work::new(2))]).await);
     is_refused("a renewal", queue.renew(std::slice::from_ref(&delivery.lease)).await);
-    let done = Settlement::new(delivery.lease.clone(), Transition::Complete);
+    let done = Settlement::new(delivery.lease.clone(), Transition::complete());
     is_refused("a settlement", queue.settle(vec![done]).await);
     is_refused("a claim", queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await);
     is_refused("`get`", queue.get(delivery.id()).await);

@@ -26,7 +26,7 @@ async fn one_job_in_each_state(
 ) -> Result<Vec<(JobId, Option<Timestamp>)>, queue_core::QueueError> {
     let transitions = [
         None,
-        Some(Transition::Complete),
+        Some(Transition::complete()),
         Some(Transition::Retry { at: Timestamp::from_micros(4_000_000_000_123_456), error: "first".into() }),
         Some(Transition::Discard { error: "broken".into() }),
         Some(Transition::Cancel { reason: "obsolete".into() }),

@@ -28,7 +28,7 @@ async fn finished_jobs_are_removed_when_they_are_old_enough() -> TestResult {
     let clock = VirtualClock::new();
     let mut queue = SqliteQueue::builder(&path).clock(clock.clone()).open().await?;
     for transition in [
-        Transition::Complete,
+        Transition::complete(),
         Transition::Discard { error: "no".into() },
         Transition::Cancel { reason: "why".into() },
     ] {
@@ -64,7 +64,7 @@ async fn many_old_jobs_are_removed_without_a_pause() -> TestResult {
     queue.enqueue_all((0..2_500).map(work::new)).await?;
     let claimed = queue.claim(&Demand::new("default", 2_500)).await?;
     queue
-        .settle(claimed.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect())
+        .settle(claimed.into_iter().map(|job| Settlement::new(job.lease, Transition::complete())).collect())
         .await?;
     drop(queue);
     clock.advance(HOUR * 25);

@@ -84,7 +84,7 @@ impl Bank {
     async fn ended(&self, id: JobId) -> Result<JobRecord, Box<dyn std::error::Error + Send + Sync>> {
         let is_end = |event: &Event| match event {
             Event::Settled { job, transition, .. } => {
-                job.id == id && matches!(transition, Transition::Complete | Transition::Discard { .. })
+                job.id == id && matches!(transition, Transition::Complete { .. } | Transition::Discard { .. })
             }
             _ => false,
         };

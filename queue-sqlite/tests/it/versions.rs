@@ -37,7 +37,7 @@ async fn use_it(queue: &SqliteQueue) -> TestResult {
     let leases: Vec<_> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
     queue.renew(&leases).await?;
     queue
-        .settle(leases.into_iter().map(|lease| Settlement::new(lease, Transition::Complete)).collect())
+        .settle(leases.into_iter().map(|lease| Settlement::new(lease, Transition::complete())).collect())
         .await?;
     assert_eq!(queue.get(id).await?.map(|job| job.state), Some(State::Completed));
     Ok(())

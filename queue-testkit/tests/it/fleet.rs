@@ -88,7 +88,7 @@ async fn serve_without_bounds(node: Node) {
     let (queue, demand) = (node.queue(), Demand::new("default", 1));
     loop {
         for delivery in queue.claim(&demand).await.unwrap_or_default() {
-            let settlement = Settlement::new(delivery.lease, Transition::Complete);
+            let settlement = Settlement::new(delivery.lease, Transition::complete());
             drop(queue.settle(vec![settlement]).await);
         }
     }

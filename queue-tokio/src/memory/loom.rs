@@ -108,7 +108,7 @@ fn loom_a_settled_job_makes_room_for_a_waiting_push() {
         let deliveries = block_on(queue.claim(&Demand::new("default", 1))).unwrap();
         let done = deliveries
             .into_iter()
-            .map(|job| queue_core::Settlement::new(job.lease, queue_core::Transition::Complete))
+            .map(|job| queue_core::Settlement::new(job.lease, queue_core::Transition::complete()))
             .collect();
         block_on(queue.settle(done)).unwrap();
 

@@ -117,7 +117,7 @@ impl Observer for Counting {
 struct Counting(Arc<Completed>);
 
 fn is_completed(event: &Event) -> bool {
-    matches!(event, Event::Settled { transition: Transition::Complete, .. })
+    matches!(event, Event::Settled { transition: Transition::Complete { .. }, .. })
 }
 
 /// Holds its thread until `jobs` jobs are completed.

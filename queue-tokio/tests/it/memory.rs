@@ -64,7 +64,7 @@ fn keyed(key: &str) -> NewJob {
 
 async fn complete_one(queue: &MemoryQueue) -> TestResult {
     let deliveries = queue.claim(&Demand::new("default", 1)).await?;
-    let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::Complete)).collect();
+    let done = deliveries.into_iter().map(|job| Settlement::new(job.lease, Transition::complete())).collect();
     queue.settle(done).await?;
     Ok(())
 }
@@ -96,7 +96,7 @@ async fn a_push_waits_for_capacity_that_followups_took() -> TestResult {
     {
         let mut greedy = std::pin::pin!(queue.push((0..3).map(|_| job::new().into()).collect()));
         assert!(futures_util::poll!(greedy.as_mut()).is_pending());
-        let mut settlement = Settlement::new(jobs.remove(0).lease, Transition::Complete);
+        let mut settlement = Settlement::new(jobs.remove(0).lease, Transition::complete());
         settlement.followups = (0..3).map(|_| job::new().into()).collect();
         queue.settle(vec![settlement]).await?;
     }
@@ -104,7 +104,7 @@ async fn a_push_waits_for_capacity_that_followups_took() -> TestResult {
 
     assert!(futures_util::poll!(push.as_mut()).is_pending(), "four jobs are unfinished");
 
-    queue.settle(vec![Settlement::new(jobs.remove(0).lease, Transition::Complete)]).await?;
+    queue.settle(vec![Settlement::new(jobs.remove(0).lease, Transition::complete())]).await?;
     assert_eq!(push.await?.len(), 1);
     Ok(())
 }
@@ -161,7 +161,7 @@ async fn the_limits_of_a_queue_bind_followups_too() -> TestResult {
     for queue in [builder().bound(9).build(), builder().unbounded().build()] {
         queue.push(vec![job::new().into()]).await?;
         let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
-        let mut settlement = Settlement::new(delivery.lease, Transition::Complete);
+        let mut settlement = Settlement::new(delivery.lease, Transition::complete());
         settlement.followups = vec![large()];
 
         let pushed = queue.push(vec![large()]).await.unwrap_err();

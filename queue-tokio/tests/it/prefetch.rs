@@ -96,7 +96,7 @@ async fn a_prefetched_job_that_waits_100_ms_is_released() -> TestResult {
     world.recorder.wait_for("a released job", released).await;
     gate.add_permits(3);
     world.recorder.wait_for_count("completions", 3, |event| {
-        matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.name == "hold")
+        matches!(event, Event::Settled { job, transition: Transition::Complete { .. }, .. } if job.name == "hold")
     }).await;
     world.host.stop().await?;
     Ok(())

@@ -123,7 +123,7 @@ async fn go_on(queue: &dyn Admin, pushed: &mut Pushed) -> Result<Duration, BoxEr
 async fn work(queue: &dyn Admin) -> Result<(), BoxError> {
     let demand = Demand::new("default", 1).wait(PATIENCE);
     let delivery = queue.claim(&demand).await?.pop().ok_or("there are jobs, and no job was delivered")?;
-    let settled = queue.settle(vec![Settlement::new(delivery.lease, Transition::Complete)]).await?;
+    let settled = queue.settle(vec![Settlement::new(delivery.lease, Transition::complete())]).await?;
     if settled == [Settled::Applied] {
         Ok(())
     } else {

@@ -121,7 +121,7 @@ impl Generator {
         let lease = self.lease(random)?;
         let at = self.around_now(random);
         let transition = match random.u32(0..10) {
-            0..3 => Transition::Complete,
+            0..3 => Transition::complete(),
             3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
             5..6 => {
                 let error = random.bool().then(|| format!("unknown {}", random.u8(..)));

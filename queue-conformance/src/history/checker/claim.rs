@@ -34,7 +34,7 @@ impl Settling<'_> {
     pub(super) const fn is_end(&self) -> bool {
         matches!(
             self.transition,
-            Transition::Complete | Transition::Discard { .. } | Transition::Cancel { .. }
+            Transition::Complete { .. } | Transition::Discard { .. } | Transition::Cancel { .. }
         )
     }
 

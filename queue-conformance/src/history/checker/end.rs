@@ -62,7 +62,7 @@ fn says(claim: &Claim<'_>, state: State) -> bool {
 
 fn end_of(settling: &Settling<'_>) -> Option<State> {
     match settling.transition {
-        Transition::Complete => Some(State::Completed),
+        Transition::Complete { .. } => Some(State::Completed),
         Transition::Discard { .. } => Some(State::Discarded),
         Transition::Cancel { .. } => Some(State::Cancelled),
         _ => None,

@@ -43,7 +43,7 @@ pub(super) struct CompleteCancels;
 impl Bug for CompleteCancels {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         settle_changed(queue, batch, |transition| {
-            if *transition == Transition::Complete {
+            if *transition == Transition::complete() {
                 *transition = Transition::Cancel { reason: "done".to_owned() };
             }
         })
@@ -190,7 +190,8 @@ pub(super) struct FollowupsOfCompletedOnly;
 #[async_trait]
 impl Bug for FollowupsOfCompletedOnly {
     async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
-        for settlement in batch.iter_mut().filter(|settlement| settlement.transition != Transition::Complete)
+        for settlement in
+            batch.iter_mut().filter(|settlement| settlement.transition != Transition::complete())
         {
             settlement.followups.clear();
         }

@@ -77,7 +77,7 @@ async fn start(
 
 impl Running {
     async fn completes(&self, id: JobId) {
-        let is_it = |event: &Event| matches!(event, Event::Settled { job, transition: Transition::Complete, .. } if job.id == id);
+        let is_it = |event: &Event| matches!(event, Event::Settled { job, transition: Transition::Complete { .. }, .. } if job.id == id);
         self.recorder.wait_for("the job's completion", is_it).await;
     }
 }

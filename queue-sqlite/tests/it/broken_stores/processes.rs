@@ -58,7 +58,7 @@ impl Bug for CompletesAtClaim {
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
-        let done = deliveries.iter().map(|job| Settlement::new(job.lease.clone(), Transition::Complete));
+        let done = deliveries.iter().map(|job| Settlement::new(job.lease.clone(), Transition::complete()));
         queue.settle(done.collect()).await?;
         Ok(deliveries)
     }

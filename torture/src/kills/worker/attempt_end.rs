@@ -38,7 +38,7 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Atte
         18..24 => Transition::Release,
         24..28 => Transition::Discard { error: "never".into() },
         28..32 => Transition::Cancel { reason: "given up".into() },
-        _ => Transition::Complete,
+        _ => Transition::complete(),
     };
     let settlement = Settlement::new(delivery.lease, transition);
     if random.u32(0..12) > 0 {

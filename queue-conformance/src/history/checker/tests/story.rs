@@ -77,7 +77,7 @@ impl Story {
     pub(super) fn stale(self, job: u128, fence: u64) -> Self {
         self.event(EventKind::Settled {
             lease: lease(job, fence, 0),
-            transition: Transition::Complete,
+            transition: Transition::complete(),
             outcome: KnownOutcome::Refused,
         })
     }
@@ -132,7 +132,7 @@ impl Story {
 
     /// Claims, completes and lists a job.
     pub(super) fn done(self, job: u128) -> Self {
-        self.claimed(job, 1, 1).settled(job, 1, Transition::Complete).ends(job, State::Completed)
+        self.claimed(job, 1, 1).settled(job, 1, Transition::complete()).ends(job, State::Completed)
     }
 
     /// Lists the job at the end with the fence and the attempt of its last delivery.

@@ -16,7 +16,7 @@ fn a_job_that_is_stored_must_end_though_its_push_had_no_answer() {
     let push = || Story::new().pushed(1).unanswered();
 
     push().ends(1, State::Available).fails("lost");
-    push().claimed(1, 1, 1).settled(1, 1, Transition::Complete).fails("lost");
+    push().claimed(1, 1, 1).settled(1, 1, Transition::complete()).fails("lost");
 }
 
 #[test]
@@ -64,41 +64,41 @@ fn a_job_with_a_unique_key_may_be_missing_from_its_batch() {
 fn a_settlement_without_an_answer_may_be_applied_or_not() {
     let settled = |transition| Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, transition).unanswered();
 
-    settled(Transition::Complete).ends(1, State::Completed).passes();
-    settled(Transition::Complete)
+    settled(Transition::complete()).ends(1, State::Completed).passes();
+    settled(Transition::complete())
         .at(30)
         .claimed(1, 2, 2)
-        .settled(1, 2, Transition::Complete)
+        .settled(1, 2, Transition::complete())
         .ends(1, State::Completed)
         .passes();
     settled(retry(5))
         .at(5)
         .claimed(1, 2, 2)
-        .settled(1, 2, Transition::Complete)
+        .settled(1, 2, Transition::complete())
         .ends(1, State::Completed)
         .passes();
     for attempt in [1, 2] {
         let snoozed =
             settled(Transition::Snooze { at: second(40), error: None }).at(40).claimed(1, 2, attempt);
-        snoozed.settled(1, 2, Transition::Complete).ends(1, State::Completed).passes();
+        snoozed.settled(1, 2, Transition::complete()).ends(1, State::Completed).passes();
     }
 }
 
 #[test]
 fn a_settlement_without_an_answer_allows_only_its_own_effects() {
     let settled = |transition| Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, transition).unanswered();
-    let end = |story: Story| story.settled(1, 2, Transition::Complete).ends(1, State::Completed);
+    let end = |story: Story| story.settled(1, 2, Transition::complete()).ends(1, State::Completed);
 
-    end(settled(Transition::Complete).at(29).claimed(1, 2, 2)).fails("two live holders");
+    end(settled(Transition::complete()).at(29).claimed(1, 2, 2)).fails("two live holders");
     end(settled(retry(5)).at(4).claimed(1, 2, 2)).fails("before its time");
     end(settled(retry(5)).at(5).claimed(1, 2, 1)).fails("attempt 2 was due");
     end(settled(Transition::Release).claimed(1, 2, 3)).fails("one of 1 to 2 was due");
-    settled(Transition::Complete).ends(1, State::Cancelled).fails("no settlement led to that state");
+    settled(Transition::complete()).ends(1, State::Cancelled).fails("no settlement led to that state");
 }
 
 #[test]
 fn a_settlement_that_is_repeated_may_come_back_as_stale() {
-    let settled = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete).unanswered();
+    let settled = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::complete()).unanswered();
 
     settled.stale(1, 1).ends(1, State::Completed).passes();
 }
@@ -107,7 +107,7 @@ fn a_settlement_that_is_repeated_may_come_back_as_stale() {
 fn a_live_lease_that_is_refused_fails() {
     let claimed = || Story::new().pushed(1).claimed(1, 1, 1);
     let end = |story: Story| {
-        story.at(30).claimed(1, 2, 2).settled(1, 2, Transition::Complete).ends(1, State::Completed)
+        story.at(30).claimed(1, 2, 2).settled(1, 2, Transition::complete()).ends(1, State::Completed)
     };
 
     end(claimed().at(29).stale(1, 1)).fails("a live lease was refused");
@@ -118,11 +118,11 @@ fn a_live_lease_that_is_refused_fails() {
 #[test]
 fn followups_are_stored_if_and_only_if_the_settlement_was_applied() {
     let settled = |outcome| {
-        let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
+        let story = Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::complete());
         let story = if outcome == KnownOutcome::Unknown { story.unanswered() } else { story };
         story.followups(1, 1, [2, 3], outcome)
     };
-    let again = |story: Story| story.at(30).claimed(1, 2, 2).settled(1, 2, Transition::Complete);
+    let again = |story: Story| story.at(30).claimed(1, 2, 2).settled(1, 2, Transition::complete());
 
     settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).done(3).passes();
     settled(KnownOutcome::Applied).ends(1, State::Completed).done(2).fails("lost");
@@ -139,7 +139,7 @@ fn followups_are_stored_if_and_only_if_the_settlement_was_applied() {
 
 #[test]
 fn a_fence_that_no_client_received_needs_a_claim_without_an_answer() {
-    let end = |story: Story, fence| story.settled(1, fence, Transition::Complete).ends(1, State::Completed);
+    let end = |story: Story, fence| story.settled(1, fence, Transition::complete()).ends(1, State::Completed);
     let missed = || Story::new().pushed(1).missed().unanswered();
 
     end(missed().at(30).claimed(1, 2, 2), 2).passes();
@@ -173,14 +173,14 @@ fn a_job_whose_last_attempts_lease_was_lost_is_discarded() {
     lost()
         .at(60)
         .claimed(1, 3, 3)
-        .settled(1, 3, Transition::Complete)
+        .settled(1, 3, Transition::complete())
         .ends(1, State::Completed)
         .fails("after its last attempt");
 }
 
 #[test]
 fn a_job_is_listed_as_it_was_delivered() {
-    let done = || Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::Complete);
+    let done = || Story::new().pushed(1).claimed(1, 1, 1).settled(1, 1, Transition::complete());
 
     done().ends_with(1, State::Completed, 0, 0).fails("fences must grow");
     done().ends_with(1, State::Completed, 1, 2).fails("listed with 2 attempts");
@@ -194,7 +194,7 @@ fn a_job_is_listed_as_it_was_delivered() {
 #[test]
 fn the_order_is_not_checked_if_the_first_delivery_is_not_known() {
     let pushed = || Story::new().pushed(1).at(1).pushed(2).at(2).missed().unanswered();
-    let end = |story: Story| story.done(2).at(40).claimed(1, 2, 2).settled(1, 2, Transition::Complete);
+    let end = |story: Story| story.done(2).at(40).claimed(1, 2, 2).settled(1, 2, Transition::complete());
 
     end(pushed()).ends(1, State::Completed).passes();
     pushed().done(2).done(1).fails("order");
