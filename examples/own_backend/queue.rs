@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use queue_core::backend::Encoded;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal, Settled,
+    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal, Settled,
     Settlement, Timestamp,
 };
 use tokio::sync::Notify;
@@ -191,8 +191,8 @@ impl Queue for ListQueue {
         }
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.change(|list| leases.iter().map(|lease| list.renew(lease)).collect()))
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        Ok(self.change(|list| heartbeats.iter().map(|heartbeat| list.renew(&heartbeat.lease)).collect()))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -100,7 +100,7 @@ pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};
 pub use contract::error::{BoxError, QueueError, QueueErrorKind};
 pub use contract::id::JobId;
 pub use contract::job::{IntoJob, Meta, NewJob, Schedule};
-pub use contract::lease::{Fence, Lease, Renewal};
+pub use contract::lease::{Fence, Heartbeat, Lease, Renewal};
 pub use contract::limits::Limits;
 pub use contract::name::{JobName, QueueName};
 pub use contract::queue::{Delivery, Demand, Queue, Receipt};

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use queue_core::backend::{encode, encode_followups};
 use queue_core::{
-    Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
-    Timestamp, Transition,
+    Delivery, Demand, Heartbeat, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement, Timestamp, Transition,
 };
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -188,15 +188,15 @@ impl Queue for PostgresQueue {
         Ok(answer.await.map_err(|_| thread_gone())??.received())
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        if leases.is_empty() {
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        if heartbeats.is_empty() {
             return Ok(Vec::new());
         }
         // Each lease is renewed once, even if the caller passes it several times.
-        let mut distinct: Vec<Lease> = Vec::with_capacity(leases.len());
+        let mut distinct: Vec<Lease> = Vec::with_capacity(heartbeats.len());
         let mut index_of = HashMap::new();
-        let mut indexes = Vec::with_capacity(leases.len());
-        for lease in leases {
+        let mut indexes = Vec::with_capacity(heartbeats.len());
+        for Heartbeat { lease, .. } in heartbeats {
             let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
                 distinct.push(lease.clone());
                 distinct.len() - 1
@@ -204,7 +204,7 @@ impl Queue for PostgresQueue {
             indexes.push(index);
         }
         let (connections, shared) = (self.0.renewals.clone(), self.0.shared.clone());
-        let shortest = leases.iter().map(|lease| lease.length).min().unwrap_or_default();
+        let shortest = heartbeats.iter().map(|heartbeat| heartbeat.lease.length).min().unwrap_or_default();
         let renew = async move {
             let renewals = connections
                 .call(shortest, &|connection| {

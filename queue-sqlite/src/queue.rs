@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::backend::{CloseFlag, check_demand, check_transitions, encode, encode_followups};
 use queue_core::{
-    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
-    Transition,
+    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement, Transition,
 };
 
 use crate::joined_thread::JoinOnDrop;
@@ -118,12 +118,12 @@ impl Queue for SqliteQueue {
         Ok(self.writer().claim(demand.clone(), deadline).await?.received())
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        if leases.is_empty() {
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        if heartbeats.is_empty() {
             return Ok(Vec::new());
         }
-        let leases = leases.to_vec();
-        self.writer().call(leases.len(), move |table| Ok(table.renew(&leases)?)).await
+        let heartbeats = heartbeats.to_vec();
+        self.writer().call(heartbeats.len(), move |table| Ok(table.renew(&heartbeats)?)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

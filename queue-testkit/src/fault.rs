@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
-    Transition,
+    Clock, Delivery, Demand, Heartbeat, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement, Transition,
 };
 
 /// An operation of a queue.
@@ -183,12 +183,12 @@ impl<Q: Queue> Queue for Faulty<Q> {
         answered(Operation::Claim, fault, deliveries)
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
         let fault = self.begin(Operation::Renew).await?;
         if fault == Some(Fault::LoseLease) {
-            self.lose(leases.iter()).await?;
+            self.lose(heartbeats.iter().map(|heartbeat| &heartbeat.lease)).await?;
         }
-        let renewals = self.queue.renew(leases).await?;
+        let renewals = self.queue.renew(heartbeats).await?;
         answered(Operation::Renew, fault, renewals)
     }
 

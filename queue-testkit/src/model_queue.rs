@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Clock as _, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal,
-    Settled, Settlement, Timestamp,
+    Clock as _, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -291,8 +291,8 @@ impl Queue for ModelQueue {
         }
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.change(|state, now| state.table.renew(now, leases)))
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        Ok(self.change(|state, now| state.table.renew(now, heartbeats)))
     }
 
     async fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

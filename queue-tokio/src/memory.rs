@@ -65,8 +65,8 @@ use futures_util::future::{OptionFuture, select_all};
 use queue_core::backend::log_discard;
 use queue_core::table::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Lease, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName,
+    Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -234,8 +234,8 @@ impl Queue for MemoryQueue {
         }
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.0.locked(|state, now| state.table.renew(now, leases)))
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.renew(now, heartbeats)))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

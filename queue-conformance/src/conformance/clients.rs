@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, Delivery, Demand, QueueError, Renewal, Settlement, Transition};
+use queue_core::{Admin, Delivery, Demand, Heartbeat, QueueError, Renewal, Settlement, Transition};
 use tokio::task::{JoinHandle, yield_now};
 
 use super::jobs::{SECOND, id, job};
@@ -157,7 +157,8 @@ async fn work(journal: Arc<Journal>, seed: u64) {
 async fn renew(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
     for _ in 0..random.u32(0..3) {
         let lease = &delivery.lease;
-        let (span, renewals) = journal.timed("renew", journal.queue.renew(std::slice::from_ref(lease))).await;
+        let (span, renewals) =
+            journal.timed("renew", journal.queue.renew(&[Heartbeat::new(lease.clone())])).await;
         journal.note(
             span,
             renewals.into_iter().map(|renewal| {

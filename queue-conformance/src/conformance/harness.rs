@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, Prune};
 use queue_core::{
-    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind, QueueExt as _,
-    QueueName, Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
+    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, QueueError, QueueErrorKind,
+    QueueExt as _, QueueName, Receipt, Renewal, Settled, Settlement, State, Timestamp, Transition,
 };
 
 use super::factory::FixtureFactory;
@@ -168,7 +168,7 @@ impl QueueHarness {
     }
 
     pub(super) async fn renew(&self, lease: &Lease) -> Renewal {
-        let renewals = self.ok("a renewal", self.queue.renew(std::slice::from_ref(lease))).await;
+        let renewals = self.ok("a renewal", self.queue.renew(&[Heartbeat::new(lease.clone())])).await;
         expect_eq!(renewals.len(), 1, "renewing one lease must return one answer: {renewals:?}");
         renewals.into_iter().next().unwrap_or(Renewal::Lost)
     }

@@ -1,7 +1,8 @@
 //! Laws about leases and fences.
 
 use queue_core::{
-    Delivery, Demand, Fence, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp, Transition,
+    Delivery, Demand, Fence, Heartbeat, JobId, Lease, NewJob, Renewal, Settled, Settlement, State, Timestamp,
+    Transition,
 };
 
 use super::harness::{QueueHarness, ids_of};
@@ -79,7 +80,9 @@ pub(super) async fn q25_renewing_a_lost_lease_says_so_and_revives_nothing(harnes
         "a lease whose job another worker holds now"
     );
     let leases = [first.lease.clone(), second.lease.clone()];
-    let renewals = harness.ok("a renewal of a lost and a live lease", harness.queue().renew(&leases)).await;
+    let renewals = harness
+        .ok("a renewal of a lost and a live lease", harness.queue().renew(&Heartbeat::of(&leases)))
+        .await;
     assert!(
         matches!(&*renewals, [Renewal::Lost, Renewal::Held { .. }]),
         "a lost and a live lease, in order: {renewals:?}"

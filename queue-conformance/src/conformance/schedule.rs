@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::admin::Filter;
-use queue_core::{Demand, QueueErrorKind, Schedule, Settlement, State, Timestamp, Transition};
+use queue_core::{Demand, Heartbeat, QueueErrorKind, Schedule, Settlement, State, Timestamp, Transition};
 
 use super::harness::{QueueHarness, ids_of};
 use super::jobs::{MICROSECOND, SECOND, id, job};
@@ -125,7 +125,7 @@ pub(super) async fn q15_a_hundred_years_ahead_is_stored_and_the_edge_of_time_is_
     if let Ok(deliveries) = &endless {
         expect_eq!(deliveries.len(), 1, "a claim with an endless lease leases the job that is ready");
         for delivery in deliveries {
-            let renewed = harness.queue().renew(std::slice::from_ref(&delivery.lease)).await;
+            let renewed = harness.queue().renew(&[Heartbeat::new(delivery.lease.clone())]).await;
             accepts_or_refuses(harness, "a renewal of an endless lease", renewed);
             harness.settle(delivery, Transition::complete()).await;
         }

@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use queue_core::admin::{Cancellation, Filter, PageRequest, Prune};
 use queue_core::backend::error_chain;
 use queue_core::{
-    Admin, Demand, JobId, Lease, NewJob, QueueError, QueueName, Renewal, Settled, Settlement, State,
-    Transition, Unique,
+    Admin, Demand, Heartbeat, JobId, Lease, NewJob, QueueError, QueueName, Renewal, Settled, Settlement,
+    State, Transition, Unique,
 };
 
 use super::harness::StoreHarness;
@@ -191,7 +191,7 @@ impl Beside {
             .into_iter()
             .map(|(what, settlement)| writes(what, |queue| async move { settle(&*queue, settlement).await }));
         let renewal = writes("a renewal", move |queue| async move {
-            match queue.renew(&leases).await? {
+            match queue.renew(&Heartbeat::of(&leases)).await? {
                 renewed if renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. })) => Ok(()),
                 renewed => Err(Wrong(format!("returned that a lease is lost: {renewed:?}"))),
             }
@@ -256,7 +256,7 @@ impl Beside {
         let leases: Vec<_> = held.into_iter().chain((16..19).map(|place| self.lease(place))).collect();
         let what = "a renewal of leases, the held one among them,";
         let own = 3;
-        match tokio::time::timeout(bound, queue.renew(&leases)).await {
+        match tokio::time::timeout(bound, queue.renew(&Heartbeat::of(&leases))).await {
             Ok(Ok(renewed)) => {
                 let held = renewed.iter().rev().take(own);
                 let are_held = held.clone().all(|renewal| matches!(renewal, Renewal::Held { .. }));
@@ -270,7 +270,7 @@ impl Beside {
     /// Checks that no lease was lost that the operations have left alone.
     pub(super) async fn holds_its_leases(&self, harness: &StoreHarness, queue: &dyn Admin) {
         let leases: Vec<_> = (16..19).map(|place| self.lease(place)).collect();
-        let renewed = harness.steps().ok("a renewal", queue.renew(&leases)).await;
+        let renewed = harness.steps().ok("a renewal", queue.renew(&Heartbeat::of(&leases))).await;
         let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
         assert!(are_held, "a lease was lost while a transaction was open: {renewed:?}");
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use queue_core::backend::error_chain;
-use queue_core::{Admin, Demand, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition};
+use queue_core::{
+    Admin, Demand, Heartbeat, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition,
+};
 use tokio::time::timeout;
 
 use super::beside::{Beside, Operation, Wrong};
@@ -162,8 +164,10 @@ async fn behind(harness: &StoreHarness, is_committed: bool) {
     }
     let wrong = one_by_one(harness, caller.operations(), &mut program).await;
     assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));
-    let renewed =
-        harness.steps().ok("a renewal of attempts that are being settled", queue.renew(&attempts)).await;
+    let renewed = harness
+        .steps()
+        .ok("a renewal of attempts that are being settled", queue.renew(&Heartbeat::of(&attempts)))
+        .await;
     let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
     assert!(are_held, "an attempt whose settlement waits for a key has lost its lease: {renewed:?}");
     for waiting in &mut pushes {

@@ -8,7 +8,7 @@ use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, 
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
-use crate::contract::lease::{Lease, Renewal};
+use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
 use crate::contract::record::JobRecord;
@@ -77,9 +77,9 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().claim(demand).await
     }
 
-    /// Extends leases: see [`Queue::renew`].
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.inner().renew(leases).await
+    /// Extends the leases of running jobs: see [`Queue::renew`].
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.inner().renew(heartbeats).await
     }
 
     /// Ends attempts: see [`Queue::settle`].
@@ -102,8 +102,8 @@ impl<D: Decorator> Queue for D {
         Decorator::claim(self, demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        Decorator::renew(self, leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        Decorator::renew(self, heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -49,6 +49,28 @@ impl Lease {
     }
 }
 
+/// A sign of life for a running job, with which its worker renews the lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Heartbeat {
+    /// The lease to renew.
+    pub lease: Lease,
+}
+
+impl Heartbeat {
+    /// Creates the heartbeat of one job.
+    #[must_use]
+    pub const fn new(lease: Lease) -> Self {
+        Self { lease }
+    }
+
+    /// Creates a heartbeat for each of these leases.
+    #[must_use]
+    pub fn of<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> Vec<Self> {
+        leases.into_iter().cloned().map(Self::new).collect()
+    }
+}
+
 /// Logs that a job was discarded because its lease expired on its last attempt (H68).
 ///
 /// No worker is left to log this. The backend that notices the expiry calls this once for each such job.

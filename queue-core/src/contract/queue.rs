@@ -11,7 +11,7 @@ use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
-use crate::contract::lease::{Lease, Renewal};
+use crate::contract::lease::{Heartbeat, Lease, Renewal};
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
@@ -79,7 +79,7 @@ pub trait Queue: Send + Sync + 'static {
     /// left to expire. The release may happen after the drop has returned.
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError>;
 
-    /// Extends leases, each by its own length from now, and returns for each whether it still holds.
+    /// Extends the leases of running jobs, each by its own length from now, and returns for each whether it still holds.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ pub trait Queue: Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// If the future is dropped, the leases may or may not be extended. Both are harmless.
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError>;
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError>;
 
     /// Ends attempts. A settlement under a lost lease changes nothing and returns [`Settled::Stale`].
     ///

@@ -3,15 +3,15 @@
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
-use crate::contract::lease::{Lease, Renewal};
+use crate::contract::lease::{Heartbeat, Lease, Renewal};
 use crate::contract::name::JobName;
 use crate::contract::record::{AttemptError, State};
 
 impl JobTable {
-    /// Extends leases, each by its own length from now.
-    pub fn renew(&mut self, now: Timestamp, leases: &[Lease]) -> Vec<Renewal> {
+    /// Extends the leases of running jobs, each by its own length from now.
+    pub fn renew(&mut self, now: Timestamp, heartbeats: &[Heartbeat]) -> Vec<Renewal> {
         self.advance(now);
-        leases.iter().map(|lease| self.renew_one(lease)).collect()
+        heartbeats.iter().map(|heartbeat| self.renew_one(&heartbeat.lease)).collect()
     }
 
     fn renew_one(&mut self, lease: &Lease) -> Renewal {

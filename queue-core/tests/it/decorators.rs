@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
-    Admin, Body, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement,
+    Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
+    Receipt, Renewal, Settled, Settlement,
 };
 use queue_testkit::ModelQueue;
 
@@ -41,8 +41,8 @@ impl Queue for Recording {
         self.note("claim").claim(demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.note("renew").renew(leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.note("renew").renew(heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
@@ -113,7 +113,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     // The model queue may leave the job, which is an answer too.
     drop(queue.push_at_once(&mut Some(job())));
     let deliveries = queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
-    queue.renew(&deliveries.into_iter().map(|job| job.lease).collect::<Vec<_>>()).await?;
+    queue.renew(&Heartbeat::of(deliveries.iter().map(|job| &job.lease))).await?;
     queue.settle(Vec::new()).await?;
     let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
     queue.get(second).await?;

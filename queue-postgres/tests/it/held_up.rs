@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use queue_core::admin::Cancellation;
 use queue_core::{
-    Admin as _, Demand, NewJob, Queue as _, QueueExt as _, Receipt, Renewal, Settled, Settlement, Transition,
+    Admin as _, Demand, Heartbeat, NewJob, Queue as _, QueueExt as _, Receipt, Renewal, Settled, Settlement,
+    Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection, PgPool};
@@ -158,7 +159,7 @@ async fn many_leases_are_renewed_at_once() -> TestResult {
     }
 
     let began = Instant::now();
-    let renewals = queue.renew(&leases).await?;
+    let renewals = queue.renew(&Heartbeat::of(&leases)).await?;
 
     let took = began.elapsed();
     assert!(renewals.iter().all(|renewal| matches!(renewal, Renewal::Held { .. })));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{BoxError, Demand, NewJob, Queue as _, Settlement, Transition};
+use queue_core::{BoxError, Demand, Heartbeat, NewJob, Queue as _, Settlement, Transition};
 use queue_postgres::sqlx::PgConnection;
 
 use crate::fixture::{TestResult, number, queue, run, work};
@@ -46,7 +46,7 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
         queue.push((0..BATCH as u32).map(job).collect()).await?;
         queue.push((0..BATCH as u32).map(|number| NewJob::from(work::new(number))).collect()).await?;
         let jobs = queue.claim(&Demand::new("default", 2 * BATCH as usize)).await?;
-        queue.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
+        queue.renew(&Heartbeat::of(jobs.iter().map(|job| &job.lease))).await?;
         let ends = jobs.into_iter().zip(0..).map(|(job, number)| {
             let at = job.run_at.saturating_add(Duration::from_secs(3600));
             let ends = [Transition::complete(), Transition::Retry { at, error: "no".into() }];

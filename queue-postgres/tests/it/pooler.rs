@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{Admin as _, Demand, Queue as _, QueueExt as _, Settlement, State, Transition};
+use queue_core::{Admin as _, Demand, Heartbeat, Queue as _, QueueExt as _, Settlement, State, Transition};
 use queue_postgres::PostgresQueue;
 use test_servers::{Durability, PgBouncer, Postgres};
 
@@ -25,7 +25,7 @@ async fn a_queue_works_through_a_pooler_in_transaction_mode() -> TestResult {
         let mut done = 0;
         while done < JOBS as usize {
             let jobs = worker.claim(&Demand::new("default", 10)).await?;
-            worker.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
+            worker.renew(&Heartbeat::of(jobs.iter().map(|job| &job.lease))).await?;
             done += jobs.len();
             let ends = jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::complete()));
             worker.settle(ends.collect()).await?;

@@ -1,7 +1,9 @@
 //! A role that may do what the documentation lists, and nothing more.
 
 use queue_core::admin::{Filter, PageRequest, Prune};
-use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition};
+use queue_core::{
+    Admin as _, Demand, Heartbeat, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
+};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use test_servers::{Durability, Postgres};
@@ -26,7 +28,7 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
     let jobs = queue.claim(&Demand::new("default", 2)).await?;
-    queue.renew(&jobs.iter().map(|job| job.lease.clone()).collect::<Vec<_>>()).await?;
+    queue.renew(&Heartbeat::of(jobs.iter().map(|job| &job.lease))).await?;
     let settle =
         jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::Discard { error: "no".into() }));
     queue.settle(settle.collect()).await?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use queue_core::backend::error_chain;
 use queue_core::{
-    Admin as _, BoxError, Demand, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
+    Admin as _, BoxError, Demand, Heartbeat, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State,
+    Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
@@ -49,7 +50,7 @@ async fn use_it(queue: &PostgresQueue) -> TestResult {
     let deliveries = queue.claim(&Demand::new("default", 10).wait(Duration::ZERO)).await?;
     assert_eq!(deliveries.len(), 3);
     let leases: Vec<_> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
-    queue.renew(&leases).await?;
+    queue.renew(&Heartbeat::of(&leases)).await?;
     let settled = leases.into_iter().map(|lease| {
         let settlement = Settlement::new(lease, Transition::complete());
         settlement.followups(vec![queue_core::NewJob::from(work::new(5)).queue("next")])

@@ -2,7 +2,7 @@
 
 use queue_core::admin::AttemptError;
 use queue_core::backend::{log_discard, to_i64};
-use queue_core::{JobId, JobName, Lease, Renewal, State};
+use queue_core::{Heartbeat, JobId, JobName, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -22,16 +22,16 @@ struct ExpiredLease {
 }
 
 impl Table<'_> {
-    /// Extends current leases, each by its own length from now.
-    pub(crate) fn renew(&mut self, leases: &[Lease]) -> Result<Vec<Renewal>> {
+    /// Extends the leases of running jobs, each by its own length from now.
+    pub(crate) fn renew(&mut self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>> {
         let renew = self.statements.get(sql::RENEW)?;
-        let renew_one = |lease: &Lease| {
+        let renew_one = |Heartbeat { lease, .. }: &Heartbeat| {
             let expires_at = self.now.saturating_add(lease.length);
             let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0), expires_at.as_micros());
             let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
             Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
         };
-        leases.iter().map(renew_one).collect()
+        heartbeats.iter().map(renew_one).collect()
     }
 
     /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, BoxFuture, Clock, Delivery, Demand, NewJob, Queue as _, QueueExt as _, Renewal, Settled,
-    Settlement, State, Timestamp, Transition,
+    Admin as _, BoxFuture, Clock, Delivery, Demand, Heartbeat, NewJob, Queue as _, QueueExt as _, Renewal,
+    Settled, Settlement, State, Timestamp, Transition,
 };
 use queue_sqlite::SqliteQueue;
 
@@ -59,7 +59,7 @@ async fn a_clock_that_is_set_back_affects_no_ready_job_and_no_running_worker() -
 
     clock.set_back(HOUR);
 
-    let renewed = queue.renew(std::slice::from_ref(&held.lease)).await?;
+    let renewed = queue.renew(&[Heartbeat::new(held.lease.clone())]).await?;
     let expires_at = clock.now().saturating_add(MINUTE);
     assert_eq!(renewed, [Renewal::held(expires_at, None)]);
     let delivered = claimed(&queue).await?;
@@ -107,7 +107,7 @@ async fn a_clock_that_is_set_forward_makes_jobs_due_at_once() -> TestResult {
 
     clock.set_forward(HOUR);
 
-    assert_eq!(queue.renew(std::slice::from_ref(&held.lease)).await?, [Renewal::Lost]);
+    assert_eq!(queue.renew(&[Heartbeat::new(held.lease.clone())]).await?, [Renewal::Lost]);
     let delivered: Vec<_> = claimed(&queue).await?.iter().map(Delivery::id).collect();
     assert_eq!(delivered, [held.id(), delayed]);
     assert_eq!(queue.get(delayed).await?.map(|job| job.state), Some(State::Executing));

@@ -4,8 +4,8 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, Demand, Limits, Queue as _, QueueErrorKind, QueueExt as _, Renewal, Settled, Settlement,
-    State, Transition,
+    Admin as _, Demand, Heartbeat, Limits, Queue as _, QueueErrorKind, QueueExt as _, Renewal, Settled,
+    Settlement, State, Transition,
 };
 use queue_sqlite::{SqliteQueue, SqliteQueueBuilder, Synchronous};
 
@@ -85,7 +85,7 @@ async fn leases_and_waits_have_no_upper_limit() -> TestResult {
 
     let delivery = queue.claim(&longest).await?.remove(0);
 
-    let renewed = queue.renew(std::slice::from_ref(&delivery.lease)).await?;
+    let renewed = queue.renew(&[Heartbeat::new(delivery.lease.clone())]).await?;
     assert!(matches!(renewed[..], [Renewal::Held { .. }]), "{renewed:?}");
     let retry = Transition::Retry { at: delivery.lease.expires_at, error: "later".to_owned() };
     assert_eq!(queue.settle(vec![Settlement::new(delivery.lease, retry)]).await?, [Settled::Applied]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
+    Admin as _, Demand, Heartbeat, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
 };
 use queue_sqlite::SqliteQueue;
 use tempfile::TempDir;
@@ -68,7 +68,7 @@ async fn every_operation_is_refused_after_another_file_took_the_name() -> TestRe
 
     is_refused("a claim that waits", waiting.await?);
     is_refused("a push", queue.push(vec![NewJob::from(work::new(2))]).await);
-    is_refused("a renewal", queue.renew(std::slice::from_ref(&delivery.lease)).await);
+    is_refused("a renewal", queue.renew(&[Heartbeat::new(delivery.lease.clone())]).await);
     let done = Settlement::new(delivery.lease.clone(), Transition::complete());
     is_refused("a settlement", queue.settle(vec![done]).await);
     is_refused("a claim", queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use queue_core::backend::error_chain;
 use queue_core::{
-    Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State, Transition,
+    Admin as _, Demand, Heartbeat, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, State,
+    Transition,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -35,7 +36,7 @@ async fn use_it(queue: &SqliteQueue) -> TestResult {
     let deliveries = queue.claim(&Demand::new("default", 10).wait(Duration::ZERO)).await?;
     assert_eq!(deliveries.len(), 2);
     let leases: Vec<_> = deliveries.iter().map(|delivery| delivery.lease.clone()).collect();
-    queue.renew(&leases).await?;
+    queue.renew(&Heartbeat::of(&leases)).await?;
     queue
         .settle(leases.into_iter().map(|lease| Settlement::new(lease, Transition::complete())).collect())
         .await?;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::{
-    Blocking, Clock, Delivery, Demand, Lease, NewJob, Queue, QueueError, Receipt, Renewal, Runtime, Settled,
-    Settlement, Timestamp, Transition,
+    Blocking, Clock, Delivery, Demand, Heartbeat, Lease, NewJob, Queue, QueueError, Receipt, Renewal,
+    Runtime, Settled, Settlement, Timestamp, Transition,
 };
 
 use super::state::SimState;
@@ -162,10 +162,10 @@ impl Queue for NodeQueue {
         self.receive(Operation::Claim, nth, deliveries).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
         let nth = self.send(Operation::Renew).await?;
-        self.steal_leases(Operation::Renew, nth, leases.iter()).await?;
-        let renewals = self.0.state.queue.renew(leases).await?;
+        self.steal_leases(Operation::Renew, nth, heartbeats.iter().map(|heartbeat| &heartbeat.lease)).await?;
+        let renewals = self.0.state.queue.renew(heartbeats).await?;
         self.receive(Operation::Renew, nth, renewals).await
     }
 

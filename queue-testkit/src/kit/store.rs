@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
-    Settled, Settlement, Timestamp,
+    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
+    Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 
 use crate::clock::VirtualClock;
@@ -68,8 +68,8 @@ impl Queue for KitQueue {
         self.faulty.claim(demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.faulty.renew(leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.faulty.renew(heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

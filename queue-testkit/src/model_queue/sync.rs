@@ -1,7 +1,7 @@
 //! The calls that the kit makes on its queue without waiting.
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
+use queue_core::{Heartbeat, JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
 
 use super::ModelQueue;
 
@@ -35,6 +35,6 @@ impl ModelQueue {
     }
 
     pub(crate) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {
-        self.change(|state, now| state.table.renew(now, leases))
+        self.change(|state, now| state.table.renew(now, &Heartbeat::of(leases)))
     }
 }

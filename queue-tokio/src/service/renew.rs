@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use queue_core::{Event, InterruptReason, JobName, Lease, QueueError, Renewal, Timestamp};
+use queue_core::{Event, Heartbeat, InterruptReason, JobName, Lease, QueueError, Renewal, Timestamp};
 
 use super::held::Place;
 use super::shift::Shift;
@@ -52,9 +52,10 @@ impl Shift {
             places.push(place);
             leases.push(held.lease().clone());
         });
+        let heartbeats = Heartbeat::of(&leases);
         let answer = tokio::select! {
             biased;
-            answer = self.queue.renew(&leases) => answer,
+            answer = self.queue.renew(&heartbeats) => answer,
             () = self.runtime.sleep(self.settings.renew_every()) => Err(QueueError::unavailable("the queue did not answer in time")),
         };
         match answer {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Delivery, Demand, JobContext, Lease, NewJob, Queue, QueueError, QueueExt as _, Receipt, Renewal,
+    Delivery, Demand, Heartbeat, JobContext, NewJob, Queue, QueueError, QueueExt as _, Receipt, Renewal,
     Services, Settled, Settlement, State, background_job, jobs,
 };
 use queue_tokio::MemoryQueue;
@@ -41,8 +41,8 @@ impl Queue for Held {
         self.queue.claim(demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.queue.renew(leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.queue.renew(heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin, BoxError, Delivery, Demand, Event, JobContext, Lease, NewJob, OutcomeKind, Queue, QueueError,
+    Admin, BoxError, Delivery, Demand, Event, Heartbeat, JobContext, NewJob, OutcomeKind, Queue, QueueError,
     QueueExt as _, Receipt, Renewal, Services, Settled, Settlement, State, background_job, jobs,
 };
 use queue_postgres::PostgresQueue;
@@ -131,8 +131,8 @@ impl Queue for Odd {
         }
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.queue.renew(leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.queue.renew(heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -174,9 +174,9 @@ impl queue_core::Queue for Refusing {
 
     async fn renew(
         &self,
-        leases: &[queue_core::Lease],
+        heartbeats: &[queue_core::Heartbeat],
     ) -> Result<Vec<queue_core::Renewal>, queue_core::QueueError> {
-        self.queue.renew(leases).await
+        self.queue.renew(heartbeats).await
     }
 
     async fn settle(
@@ -209,7 +209,7 @@ impl queue_core::Queue for Careless {
 
     async fn renew(
         &self,
-        _: &[queue_core::Lease],
+        _: &[queue_core::Heartbeat],
     ) -> Result<Vec<queue_core::Renewal>, queue_core::QueueError> {
         Ok(Vec::new())
     }

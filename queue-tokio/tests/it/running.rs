@@ -366,10 +366,10 @@ impl queue_core::Queue for Counting {
 
     async fn renew(
         &self,
-        leases: &[queue_core::Lease],
+        heartbeats: &[queue_core::Heartbeat],
     ) -> Result<Vec<queue_core::Renewal>, queue_core::QueueError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        self.queue.renew(leases).await
+        self.queue.renew(heartbeats).await
     }
 
     async fn settle(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_conformance::history::{EventKind, KnownOutcome};
-use queue_core::{BoxError, CancellationToken, Delivery, Demand, Renewal, Settled, Settlement};
+use queue_core::{BoxError, CancellationToken, Delivery, Demand, Heartbeat, Renewal, Settled, Settlement};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
@@ -99,9 +99,10 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
     for _ in 0..random.u32(0..12).saturating_sub(8) {
         sleep(Duration::from_millis(random.u64(0..200))).await;
         let lease = &delivery.lease;
+        let heartbeats = [Heartbeat::new(lease.clone())];
         let call = load.call(
             &[],
-            || load.queue.renew(std::slice::from_ref(lease)),
+            || load.queue.renew(&heartbeats),
             |renewals: &Vec<Renewal>| {
                 let renewed = renewals.iter().map(|renewal| {
                     let held_until = match renewal {

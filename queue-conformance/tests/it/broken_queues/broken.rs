@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
-    Settled, Settlement, Timestamp,
+    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use queue_testkit::{ModelQueue, VirtualClock};
 
@@ -27,8 +27,8 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         queue.claim(demand).await
     }
 
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        queue.renew(leases).await
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        queue.renew(heartbeats).await
     }
 
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
@@ -104,8 +104,8 @@ impl<B: Bug> Queue for Broken<B> {
         self.bug.claim(&self.queue, demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.bug.renew(&self.queue, leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.bug.renew(&self.queue, heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, Clock as _, Delivery, Demand, Fence, Lease, NewJob, Queue as _, QueueError, Receipt, Renewal,
-    Settled, Settlement,
+    Admin as _, Clock as _, Delivery, Demand, Fence, Heartbeat, Lease, NewJob, Queue as _, QueueError,
+    Receipt, Renewal, Settled, Settlement,
 };
 use queue_testkit::ModelQueue;
 
@@ -56,10 +56,10 @@ pub(super) struct RenewsNothing;
 
 #[async_trait]
 impl Bug for RenewsNothing {
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Renewed {
         let now = queue.clock().now();
-        let held = |lease: &Lease| Renewal::held(now.saturating_add(lease.length), None);
-        Ok(leases.iter().map(held).collect())
+        let held = |heartbeat: &Heartbeat| Renewal::held(now.saturating_add(heartbeat.lease.length), None);
+        Ok(heartbeats.iter().map(held).collect())
     }
 }
 
@@ -68,13 +68,13 @@ pub(super) struct NeverLost;
 
 #[async_trait]
 impl Bug for NeverLost {
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Renewed {
         let expires_at = queue.clock().now().saturating_add(Lease::DEFAULT_LENGTH);
         let held = |renewal| match renewal {
             Renewal::Lost => Renewal::held(expires_at, None),
             held => held,
         };
-        Ok(queue.renew(leases).await?.into_iter().map(held).collect())
+        Ok(queue.renew(heartbeats).await?.into_iter().map(held).collect())
     }
 }
 
@@ -152,8 +152,9 @@ impl Bug for AttemptAsFence {
         Ok(job)
     }
 
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
-        queue.renew(&with_present_fences(queue, leases.to_vec()).await?).await
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Renewed {
+        let leases = heartbeats.iter().map(|heartbeat| heartbeat.lease.clone()).collect();
+        queue.renew(&Heartbeat::of(&with_present_fences(queue, leases).await?)).await
     }
 
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
@@ -167,9 +168,9 @@ pub(super) struct RenewsByTheDefault;
 
 #[async_trait]
 impl Bug for RenewsByTheDefault {
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Renewed {
-        let mut leases = leases.to_vec();
-        leases.iter_mut().for_each(|lease| lease.length = Lease::DEFAULT_LENGTH);
-        queue.renew(&leases).await
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Renewed {
+        let mut heartbeats = heartbeats.to_vec();
+        heartbeats.iter_mut().for_each(|heartbeat| heartbeat.lease.length = Lease::DEFAULT_LENGTH);
+        queue.renew(&heartbeats).await
     }
 }

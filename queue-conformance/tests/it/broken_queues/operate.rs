@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use queue_core::admin::{Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Admin as _, JobId, JobRecord, Lease, Queue as _, QueueError, QueueErrorKind, QueueName, Renewal, State,
+    Admin as _, Heartbeat, JobId, JobRecord, Queue as _, QueueError, QueueErrorKind, QueueName, Renewal,
+    State,
 };
 use queue_testkit::ModelQueue;
 
@@ -14,8 +15,8 @@ pub(super) struct CancelUntold;
 
 #[async_trait]
 impl Bug for CancelUntold {
-    async fn renew(&self, queue: &ModelQueue, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        let mut renewals = queue.renew(leases).await?;
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        let mut renewals = queue.renew(heartbeats).await?;
         for renewal in &mut renewals {
             if let Renewal::Held { cancel, .. } = renewal {
                 *cancel = None;

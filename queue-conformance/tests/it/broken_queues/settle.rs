@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, Body, Clock as _, JobId, JobRecord, Lease, Queue as _, QueueError, Renewal, Settled,
-    Settlement, State, Transition,
+    Admin as _, Body, Clock as _, Heartbeat, JobId, JobRecord, Lease, Queue as _, QueueError, Renewal,
+    Settled, Settlement, State, Transition,
 };
 use queue_testkit::ModelQueue;
 
@@ -163,7 +163,7 @@ pub(super) struct AllOrNothing;
 impl Bug for AllOrNothing {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Ended {
         let leases: Vec<Lease> = batch.iter().map(|settlement| settlement.lease.clone()).collect();
-        if queue.renew(&leases).await?.contains(&Renewal::Lost) {
+        if queue.renew(&Heartbeat::of(&leases)).await?.contains(&Renewal::Lost) {
             return Ok(vec![Settled::Stale; batch.len()]);
         }
         queue.settle(batch).await

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Admin, Delivery, Demand, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
-    Settled, Settlement,
+    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement,
 };
 
 use super::broken::Bug;
@@ -26,8 +26,8 @@ impl<B: Bug> Queue for Handle<B> {
         self.bug.claim(&self.queue, demand).await
     }
 
-    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Renewal>, QueueError> {
-        self.queue.renew(leases).await
+    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        self.queue.renew(heartbeats).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
