@@ -11,13 +11,13 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
-use crate::columns::storable_text;
 use crate::connection::Op;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
 use crate::rows;
 use crate::sql::Sql;
+use crate::storable::storable_text;
 use crate::tasks::prune::prune;
 
 /// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.

@@ -3,7 +3,5 @@
 mod jobs;
 mod settlements;
 
-pub(crate) use jobs::{
-    JobColumns, bind_one, bytes_of, check_storable, delay_overflow, has_defaults_only, micros,
-};
-pub(crate) use settlements::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements, storable_text};
+pub(crate) use jobs::{JobColumns, bind_one, has_defaults_only, micros};
+pub(crate) use settlements::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements};

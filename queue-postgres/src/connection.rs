@@ -19,9 +19,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, Either, select};
+use futures_util::future::{Either, select};
 use queue_core::QueueError;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::Connection as _;
 use tokio::time::{Instant, timeout};
 
 use crate::error::{
@@ -32,7 +32,7 @@ use crate::liveness::{LivenessChecks, WaitOutcome, wait_for_answer};
 use crate::target::Target;
 use session::{Session, client_timeout, in_transaction};
 
-pub(crate) use session::{KEEPALIVES, TRANSACTION_KEEPALIVES};
+pub(crate) use session::{KEEPALIVES, Op, TRANSACTION_KEEPALIVES};
 
 /// The maximum number of retries of a transaction that the server rolled back in a conflict with another one.
 const MAX_RETRIES: u32 = 10;
@@ -63,10 +63,6 @@ pub(crate) struct Reconnecting {
     last_used: Instant,
     checks: LivenessChecks,
 }
-
-/// One transaction to run over a connection. It may be run more than once.
-pub(crate) type Op<'a, T> =
-    &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
 
 /// Why a call failed.
 pub(crate) struct CallError {
@@ -129,28 +125,13 @@ impl Reconnecting {
     pub(crate) async fn call_within<T>(&mut self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
         for retry in 0.. {
             let was_open = self.session.is_some();
-            let mut session = self.take_session(bound).await?;
-            let (target, started) = (self.target.clone(), Instant::now());
-            let limit = if bound < target.timeout { bound } else { client_timeout(bound) };
-            let call = in_transaction(&mut session.connection, &target, self.lock_timeout, op);
-            let answer =
-                wait_for_answer(&target, session.process.as_ref(), self.checks.check_after, limit, call);
-            let error = match answer.await {
-                WaitOutcome::Answered(Ok(answer)) => {
-                    self.keep(session);
-                    return Ok(answer);
-                }
-                WaitOutcome::Answered(Err(error)) => error,
-                WaitOutcome::TimedOut => {
-                    session.abandon(target.clone());
-                    return Err(CallError::outcome_unknown(timed_out(&target, bound)));
-                }
-                WaitOutcome::Dead => {
-                    self.has_died = true;
-                    session.abandon(target.clone());
-                    return Err(CallError::outcome_unknown(connection_died(&target)));
-                }
+            let session = self.take_session(bound).await?;
+            let started = Instant::now();
+            let (error, session) = match self.run_in(session, bound, op).await? {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
             };
+            let target = self.target.clone();
             if was_open && was_closed_while_idle(&error) {
                 // The server had ended the session before it read the statement; the next round opens a new one.
                 continue;
@@ -170,6 +151,35 @@ impl Reconnecting {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=1 << retry.min(7)))).await;
         }
         unreachable!("the loop ends with an answer or with the last retry")
+    }
+
+    /// Runs a transaction in a session, and keeps the session after a success. Returns the session with an error of the
+    /// transaction, and abandons it if it does not answer.
+    async fn run_in<T>(
+        &mut self,
+        mut session: Session,
+        bound: Duration,
+        op: Op<'_, T>,
+    ) -> Result<Result<T, (sqlx::Error, Session)>, CallError> {
+        let target = self.target.clone();
+        let limit = if bound < target.timeout { bound } else { client_timeout(bound) };
+        let call = in_transaction(&mut session.connection, &target, self.lock_timeout, op);
+        match wait_for_answer(&target, session.process.as_ref(), self.checks.check_after, limit, call).await {
+            WaitOutcome::Answered(Ok(answer)) => {
+                self.keep(session);
+                Ok(Ok(answer))
+            }
+            WaitOutcome::Answered(Err(error)) => Ok(Err((error, session))),
+            WaitOutcome::TimedOut => {
+                session.abandon(target.clone());
+                Err(CallError::outcome_unknown(timed_out(&target, bound)))
+            }
+            WaitOutcome::Dead => {
+                self.has_died = true;
+                session.abandon(target.clone());
+                Err(CallError::outcome_unknown(connection_died(&target)))
+            }
+        }
     }
 
     fn keep(&mut self, session: Session) {

@@ -95,6 +95,7 @@ mod settings;
 mod shared;
 mod source;
 mod sql;
+mod storable;
 mod target;
 mod tasks;
 mod transaction;

@@ -1,38 +1,30 @@
 //! The public handle of the queue.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use queue_core::backend::{encode, encode_followups};
 use queue_core::{
-    Delivery, Demand, Heartbeat, Lease, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
-    Settlement, Timestamp, Transition,
+    Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::{Mutex, oneshot};
-use uuid::Uuid;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
-use crate::columns::{check_storable, micros};
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
 use crate::requests::{ClaimMessage, PushRequest, SettleRequest, WaitingClaim, split};
-use crate::rows::{timestamp, to_i64};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::tasks::claim::{ClaimTask, PollInterval};
+use crate::storable::{check_storable, check_transitions};
+use crate::tasks::claim::PollInterval;
 use crate::tasks::listen::ListenTask;
-use crate::tasks::prune;
-use crate::tasks::push::{BlockedPushTask, PushTask};
+use crate::tasks::prune::PruneTask;
 use crate::tasks::renew::RenewConnections;
-use crate::tasks::settle::{BlockedSettleTask, SettleTask};
+use crate::tasks::start::Tasks;
 
 /// A queue in a PostgreSQL database.
 ///
@@ -54,36 +46,12 @@ struct OpenQueue {
     is_closed: AtomicBool,
 }
 
-/// The number of push tasks: while one waits for its commit, the other collects the next batch.
-const PUSH_TASKS: usize = 2;
-
 impl PostgresQueue {
     /// Starts the tasks and migrates or checks the schema.
     pub(crate) async fn open(settings: Settings) -> Result<Self, QueueError> {
-        let (pushes, push_requests) = unbounded_channel();
-        let (claims, claim_messages) = unbounded_channel();
-        let (settles, settle_requests) = unbounded_channel();
-        let (to_blocked_pushes, blocked_pushes) = unbounded_channel();
-        let (to_blocked_settles, blocked_settles) = unbounded_channel();
         let health = Arc::new(ListenerHealth::new(settings.poll_interval));
         let poll = PollInterval { interval: settings.poll_interval, health: health.clone() };
-        let shared = Arc::new(Shared::new(settings.target, claims.downgrade()));
-        let thread = {
-            let (shared, releases) = (shared.clone(), settles.downgrade());
-            RuntimeThread::start(move |_| async move {
-                let push_requests = Arc::new(Mutex::new(push_requests));
-                let push =
-                    || PushTask::new(push_requests.clone(), to_blocked_pushes.clone(), shared.clone()).run();
-                let pushes: Vec<_> = (0..PUSH_TASKS).map(|_| push()).collect();
-                drop(to_blocked_pushes);
-                let blocked_pushes = BlockedPushTask::new(blocked_pushes, shared.clone()).run();
-                let claims = ClaimTask::new(claim_messages, releases, shared.clone(), poll).run();
-                let settles = SettleTask::new(settle_requests, to_blocked_settles, shared.clone()).run();
-                let blocked_settles = BlockedSettleTask::new(blocked_settles, shared.clone()).run();
-                // The tasks end when the last handle is dropped, after they have answered all requests sent before.
-                tokio::join!(join_all(pushes), blocked_pushes, claims, settles, blocked_settles);
-            })?
-        };
+        let Tasks { pushes, claims, settles, shared, thread } = Tasks::start(settings.target, poll)?;
         let migrated = {
             let target = shared.target.clone();
             let run_migrations = settings.run_migrations;
@@ -98,8 +66,8 @@ impl PostgresQueue {
         thread.run(migrated).await?;
         let pool = UnitOfWorkPool::new(settings.pool, shared.target.clone(), thread.clone());
         thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
-        thread.spawn(prune::run(shared.clone(), settings.retention));
-        let renewals = Arc::new(RenewConnections::new(shared.target.clone()));
+        thread.spawn(PruneTask::new(shared.clone(), settings.retention).run());
+        let renewals = Arc::new(RenewConnections::new(shared.clone()));
         let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
         Ok(Self(Arc::new(OpenQueue {
             pushes,
@@ -192,36 +160,8 @@ impl Queue for PostgresQueue {
         if heartbeats.is_empty() {
             return Ok(Vec::new());
         }
-        // Each lease is renewed once, even if the caller passes it several times.
-        let mut distinct: Vec<Lease> = Vec::with_capacity(heartbeats.len());
-        let mut index_of = HashMap::new();
-        let mut indexes = Vec::with_capacity(heartbeats.len());
-        for Heartbeat { lease, .. } in heartbeats {
-            let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
-                distinct.push(lease.clone());
-                distinct.len() - 1
-            });
-            indexes.push(index);
-        }
-        let (connections, shared) = (self.0.renewals.clone(), self.0.shared.clone());
-        let shortest = heartbeats.iter().map(|heartbeat| heartbeat.lease.length).min().unwrap_or_default();
-        let renew = async move {
-            let renewals = connections
-                .call(shortest, &|connection| {
-                    let renew = shared
-                        .sql
-                        .renew
-                        .query()
-                        .bind(distinct.iter().map(|lease| lease.job.as_uuid()).collect::<Vec<Uuid>>())
-                        .bind(distinct.iter().map(|lease| to_i64(lease.fence.0)).collect::<Vec<_>>())
-                        .bind(distinct.iter().map(|lease| micros(lease.length)).collect::<Vec<_>>());
-                    let count = distinct.len();
-                    Box::pin(async move { renewed(&renew.fetch_all(connection).await?, count) })
-                })
-                .await?;
-            Ok(indexes.into_iter().filter_map(|index| renewals.get(index).cloned()).collect())
-        };
-        self.thread().run(renew).await
+        let (connections, heartbeats) = (self.0.renewals.clone(), heartbeats.to_vec());
+        self.thread().run(async move { connections.renew(&heartbeats).await }).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
@@ -229,7 +169,7 @@ impl Queue for PostgresQueue {
             return Ok(Vec::new());
         }
         let mut settlements = settlements;
-        check_supported(&settlements)?;
+        check_transitions(&settlements)?;
         let followups = encode_followups(&mut settlements, self.limits())?;
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();
@@ -247,41 +187,6 @@ impl Queue for PostgresQueue {
         }
         Ok(settled)
     }
-}
-
-/// Reads the rows that `renew` returns: one for each lease that is held.
-fn renewed(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
-    let mut renewals = vec![Renewal::Lost; count];
-    for row in rows {
-        let index: i32 = row.try_get(0)?;
-        let (expires_at, cancel): (Timestamp, _) = (timestamp(row, 1)?, row.try_get(2)?);
-        if let Some(renewal) = usize::try_from(index).ok().and_then(|index| renewals.get_mut(index)) {
-            *renewal = Renewal::held(expires_at, cancel);
-        }
-    }
-    Ok(renewals)
-}
-
-/// Fails for a transition that this backend is too old for.
-///
-/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
-fn check_supported(settlements: &[Settlement]) -> Result<(), QueueError> {
-    for settlement in settlements {
-        match &settlement.transition {
-            Transition::Complete { .. }
-            | Transition::Retry { .. }
-            | Transition::Snooze { .. }
-            | Transition::Discard { .. }
-            | Transition::Cancel { .. }
-            | Transition::Release => {}
-            newer => {
-                return Err(QueueError::unsupported(format!(
-                    "this backend is older than the transition `{newer}`"
-                )));
-            }
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Debug for PostgresQueue {

@@ -6,3 +6,4 @@ pub(crate) mod prune;
 pub(crate) mod push;
 pub(crate) mod renew;
 pub(crate) mod settle;
+pub(crate) mod start;

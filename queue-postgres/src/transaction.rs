@@ -4,9 +4,10 @@ use queue_core::backend::{Encoded, encode};
 use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::columns::{JobColumns, check_storable, delay_overflow};
+use crate::columns::JobColumns;
 use crate::error::to_queue_error;
 use crate::queue::PostgresQueue;
+use crate::storable::{check_storable, delay_overflow};
 use crate::tasks::push::PushOutcome;
 
 /// A connection with an open transaction: the argument of [`PostgresQueue::enqueue_in`].

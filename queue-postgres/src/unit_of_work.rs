@@ -8,13 +8,12 @@ use queue_core::services::{Factory, Fallible};
 use queue_core::{JobContext, OutcomeKind, QueueError};
 use sqlx::PgConnection;
 
-use crate::columns::{
-    SettleMode, SettleOutcome, SettlementSlice, bind_settlements, check_storable, delay_overflow,
-};
+use crate::columns::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements};
 use crate::error::to_queue_error;
 use crate::notification::NotifyArgs;
 use crate::pool::PooledTransaction;
 use crate::queue::PostgresQueue;
+use crate::storable::{check_storable, delay_overflow};
 
 /// A job's transaction, which is committed together with the job's completion and its followups, or not at all.
 ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::backend::Encoded;
-use queue_core::{OnConflict, QueueError, QueueName, Schedule};
+use queue_core::{OnConflict, QueueName, Schedule};
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -126,59 +126,4 @@ fn column<'a, T>(
 /// Returns a duration in microseconds, at most `i64::MAX`: added to the current time, that exceeds the range of times too.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.
-pub(crate) fn delay_overflow(jobs: &[Encoded], index: usize) -> QueueError {
-    let Some(Encoded { job, .. }) = jobs.get(index) else {
-        return QueueError::invalid("a `delay` leads past the end of time");
-    };
-    let delay = match job.schedule {
-        Schedule::After(delay) => delay,
-        _ => Duration::ZERO,
-    };
-    QueueError::invalid(format!(
-        "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
-        job.name
-    ))
-    .on_queue(job.queue.clone())
-}
-
-/// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
-/// values of 1 GiB, and holds several copies of each value while it stores it.
-const MAX_BYTES: usize = 256 << 20;
-
-/// Returns the number of bytes of payloads and meta of these jobs.
-pub(crate) fn bytes_of(jobs: &[Encoded]) -> usize {
-    jobs.iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
-}
-
-/// Returns an error if the server cannot store the batch or one of its unique keys.
-pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
-    let bytes = bytes_of(jobs);
-    if bytes > MAX_BYTES {
-        return Err(QueueError::invalid(format!(
-            "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MAX_BYTES} at once: push it in parts"
-        )));
-    }
-    for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
-        if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
-            let text =
-                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
-            return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
-        }
-        if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
-            let text = format!(
-                "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",
-                job.name
-            );
-            return Err(QueueError::invalid(text).on_queue(job.queue.clone()));
-        }
-    }
-    Ok(())
-}
-
-/// Returns the text with NUL characters replaced, which the server cannot store.
-pub(super) fn replace_nul(words: &str) -> String {
-    words.replace('\0', "\u{fffd}")
 }

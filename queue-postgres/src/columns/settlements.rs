@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use queue_core::backend::Encoded;
-use queue_core::{Lease, Limits, Settlement, Transition};
+use queue_core::{Lease, Settled, Settlement, Transition};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
-use super::jobs::{JobColumns, replace_nul};
+use super::jobs::JobColumns;
 use crate::notification::NotifyArgs;
 use crate::rows::to_i64;
+use crate::storable::storable_text;
 
 /// Some of the settlements of a request, with the followups of each.
 #[derive(Clone, Copy)]
@@ -105,6 +106,21 @@ impl SettleOutcome {
             is_queue_unknown: overflow.is_some_and(|index| index < 0),
         })
     }
+
+    /// Returns the answers to all `count` settlements that were sent. One that neither applied nor is blocked was stale.
+    pub(crate) fn answers(&self, count: usize) -> Vec<Settled> {
+        let mut answers = vec![Settled::Stale; count];
+        let mut set = |indexes: &[i32], answer: Settled| {
+            for index in indexes.iter().filter_map(|index| usize::try_from(*index).ok()) {
+                if let Some(settled) = answers.get_mut(index) {
+                    *settled = answer;
+                }
+            }
+        };
+        set(&self.applied, Settled::Applied);
+        set(&self.blocked, Settled::Blocked);
+        answers
+    }
 }
 
 /// Returns, for each lease, whether it is its first occurrence. A second settlement of a lease is always stale.
@@ -140,19 +156,6 @@ fn text(transition: &Transition, ascii_only: bool) -> Option<String> {
         Transition::Snooze { error, .. } => error.as_deref().map(|error| storable_text(error, ascii_only)),
         _ => None,
     }
-}
-
-/// Returns an error or a reason as it is stored: `\u{2192}` stands for a character that the database may lack.
-pub(crate) fn storable_text(text: &str, ascii_only: bool) -> String {
-    let text = replace_nul(text);
-    if !ascii_only {
-        return Limits::cut(text);
-    }
-    let escaped =
-        text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
-    let cut = Limits::cut(escaped.collect());
-    // The mark that `Limits::cut` appends is not ASCII.
-    cut.replace('\u{2026}', "...")
 }
 
 #[cfg(test)]

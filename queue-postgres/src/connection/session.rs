@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use queue_core::QueueError;
 use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
 use tokio::time::timeout;
 
-use super::Op;
 use crate::connect::connect;
 use crate::error::{connect_timed_out, to_queue_error};
 use crate::liveness::ServerProcess;
@@ -24,6 +24,10 @@ pub(crate) const TRANSACTION_KEEPALIVES: &str = "select set_config('tcp_keepaliv
 /// Ends the transaction of a client that stops between two of its statements, which releases the row locks.
 const IDLE_TRANSACTION_TIMEOUT: &str =
     "select set_config('idle_in_transaction_session_timeout', '10s', true)";
+
+/// One transaction to run over a connection. It may be run more than once.
+pub(crate) type Op<'a, T> =
+    &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
 
 /// An open connection.
 pub(super) struct Session {

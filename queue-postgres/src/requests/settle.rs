@@ -4,7 +4,8 @@ use queue_core::backend::Encoded;
 use queue_core::{QueueError, Settled, Settlement};
 use tokio::sync::oneshot;
 
-use crate::columns::{SettlementSlice, bytes_of};
+use crate::columns::SettlementSlice;
+use crate::storable::bytes_of;
 
 /// The approximate maximum of the bytes of the followups in one request.
 const MAX_BYTES: usize = 16 << 20;

@@ -16,23 +16,38 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// The maximum number of jobs in one batch: enough to keep up with the pushes, and few enough to delay no other call.
 const BATCH: usize = 2_000;
 
-/// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
-pub(crate) async fn run(shared: Arc<Shared>, mut what: Prune) {
-    if what.completed.or(what.discarded).or(what.cancelled).is_none() {
-        return;
+/// The task that deletes finished jobs.
+pub(crate) struct PruneTask {
+    shared: Arc<Shared>,
+    retention: Prune,
+}
+
+impl PruneTask {
+    /// Creates a task that deletes jobs past these ages. It ignores the limit.
+    pub(crate) fn new(shared: Arc<Shared>, retention: Prune) -> Self {
+        let mut retention = retention;
+        retention.limit = BATCH;
+        Self { shared, retention }
     }
-    what.limit = BATCH;
-    let mut connection = Reconnecting::new(shared.target.clone());
-    loop {
-        let is_behind = match prune(&shared, &mut connection, &what).await {
-            Ok(pruned) => pruned >= BATCH as u64,
-            Err(error) => {
-                tracing::debug!(database = %shared.target, ?error, "finished jobs were not pruned, retrying later");
-                false
+
+    /// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
+    pub(crate) async fn run(self) {
+        let Self { shared, retention } = self;
+        if retention.completed.or(retention.discarded).or(retention.cancelled).is_none() {
+            return;
+        }
+        let mut connection = Reconnecting::new(shared.target.clone());
+        loop {
+            let is_behind = match prune(&shared, &mut connection, &retention).await {
+                Ok(pruned) => pruned >= BATCH as u64,
+                Err(error) => {
+                    tracing::debug!(database = %shared.target, ?error, "finished jobs were not pruned, retrying later");
+                    false
+                }
+            };
+            if !is_behind {
+                tokio::time::sleep(INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
             }
-        };
-        if !is_behind {
-            tokio::time::sleep(INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
         }
     }
 }

@@ -27,27 +27,23 @@
 //! task for blocked pushes, where it delays no other push.
 
 mod blocked;
+mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::Encoded;
-use queue_core::{JobId, QueueError, Receipt};
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use uuid::Uuid;
 
 pub(crate) use blocked::BlockedPushTask;
+pub(crate) use connection::PushOutcome;
 
-use crate::columns::{JobColumns, bind_one, delay_overflow, has_defaults_only};
-use crate::connection::{CallError, Reconnecting};
-use crate::error::{is_notification_queue_full, is_request_error, to_queue_error};
+use crate::connection::CallError;
+use crate::error::is_request_error;
 use crate::linger::Linger;
-use crate::notification::NotifyArgs;
-use crate::requests::PushRequest;
+use crate::requests::{PushRequest, answer_pushes, fail_pushes, refuse_push};
 use crate::shared::Shared;
+use connection::{PushConnection, lost_queue};
 
 /// The approximate maximum number of jobs in one statement, and of their bytes.
 const MAX_JOBS: usize = 10_000;
@@ -56,15 +52,6 @@ const MAX_BYTES: usize = 16 << 20;
 /// How long a statement lingers for the callers that the last one answered.
 const LINGER: Duration = Duration::from_micros(100);
 
-/// The maximum number of tries of a push whose queues are lost in between.
-const MAX_TRIES: usize = 3;
-
-/// Stores jobs over its own connection.
-pub(crate) struct PushConnection {
-    connection: Reconnecting,
-    shared: Arc<Shared>,
-}
-
 /// A task that stores the pushes of many callers.
 pub(crate) struct PushTask {
     requests: Arc<Mutex<UnboundedReceiver<PushRequest>>>,
@@ -72,39 +59,6 @@ pub(crate) struct PushTask {
     blocked: UnboundedSender<PushRequest>,
     connection: PushConnection,
     linger: Linger,
-}
-
-/// The result of a push statement.
-pub(crate) enum PushOutcome {
-    Stored(Vec<Receipt>),
-    /// The delay of the job at this index leads past the end of time; nothing was stored.
-    DelayOverflow(usize),
-    /// A queue doesn't exist; nothing was stored.
-    UnknownQueue,
-}
-
-impl PushOutcome {
-    /// Reads the rows that `push` returns.
-    pub(crate) fn from_rows<'a>(
-        jobs: impl Iterator<Item = &'a Encoded>,
-        rows: &[PgRow],
-    ) -> sqlx::Result<Self> {
-        // A job without a row was stored.
-        let mut receipts: Vec<_> = jobs.map(|job| Receipt::Stored(job.id)).collect();
-        for row in rows {
-            let (index, kind): (Option<i32>, i16) = (row.try_get(0)?, row.try_get(1)?);
-            let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX);
-            match kind {
-                -2 => return Ok(Self::UnknownQueue),
-                -1 => return Ok(Self::DelayOverflow(index)),
-                _ => {}
-            }
-            if let Some(receipt) = receipts.get_mut(index) {
-                *receipt = read_receipt(kind, row.try_get(2)?);
-            }
-        }
-        Ok(Self::Stored(receipts))
-    }
 }
 
 impl PushTask {
@@ -153,9 +107,9 @@ impl PushTask {
     async fn push(&mut self, mut batch: Vec<PushRequest>) {
         while !batch.is_empty() {
             match self.connection.store(&batch).await {
-                Ok(PushOutcome::Stored(receipts)) => return answer(batch, receipts),
-                Ok(PushOutcome::DelayOverflow(index)) => refuse(&mut batch, index),
-                Ok(PushOutcome::UnknownQueue) => return fail_all(batch, &lost_queue()),
+                Ok(PushOutcome::Stored(receipts)) => return answer_pushes(batch, receipts),
+                Ok(PushOutcome::DelayOverflow(index)) => refuse_push(&mut batch, index),
+                Ok(PushOutcome::UnknownQueue) => return fail_pushes(batch, &lost_queue()),
                 Err(failed) if failed.is_blocked => return self.push_unblocked_first(batch).await,
                 Err(CallError { error, .. }) if batch.len() > 1 && is_request_error(&error) => {
                     // One of the requests is invalid: each is stored alone, the first one by this loop.
@@ -164,7 +118,7 @@ impl PushTask {
                         Box::pin(self.push(vec![request])).await;
                     }
                 }
-                Err(CallError { error, .. }) => return fail_all(batch, &error),
+                Err(CallError { error, .. }) => return fail_pushes(batch, &error),
             }
         }
     }
@@ -194,144 +148,5 @@ impl PushTask {
 
     fn shared(&self) -> &Shared {
         &self.connection.shared
-    }
-}
-
-impl PushConnection {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: Reconnecting::with_lock_timeout(shared.target.clone()), shared }
-    }
-
-    async fn store(&mut self, batch: &[PushRequest]) -> Result<PushOutcome, CallError> {
-        let jobs: Vec<_> = batch.iter().flat_map(|request| &request.jobs).collect();
-        let mut pushed = PushOutcome::UnknownQueue;
-        for _ in 0..MAX_TRIES {
-            let unknown = self.shared.unknown_queues(jobs.iter().copied());
-            self.shared.ensure_queues(&mut self.connection, unknown).await?;
-            pushed = self.store_once(&jobs).await?;
-            match pushed {
-                PushOutcome::UnknownQueue => self.shared.forget_queues(),
-                PushOutcome::Stored(_) => {
-                    self.shared.wake();
-                    break;
-                }
-                PushOutcome::DelayOverflow(_) => break,
-            }
-        }
-        Ok(pushed)
-    }
-
-    async fn store_once(&mut self, jobs: &[&Encoded]) -> Result<PushOutcome, CallError> {
-        let mut notify = self.shared.notifier.jobs_unless_recent();
-        let mut notified = notify.is_some();
-        // If the connection breaks during the call, the jobs are sent once more: those already stored are recognized by
-        // their ids.
-        let mut is_resend = false;
-        let pushed = loop {
-            match self.send(jobs, &notify, is_resend).await {
-                Ok(pushed) => break pushed,
-                Err(failed) if failed.outcome_unknown && !is_resend => is_resend = true,
-                Err(failed) if notify.is_some() && is_notification_queue_full(&failed.error) => {
-                    self.shared.notifier.mute();
-                    (notify, notified) = (NotifyArgs::none(), false);
-                }
-                // Commits that notify wait for one another in the whole server, so the notification is sent separately.
-                Err(failed) if notify.is_some() && failed.is_blocked => {
-                    (notify, notified) = (NotifyArgs::none(), false);
-                }
-                Err(failed) => return Err(failed),
-            }
-        };
-        if !notified {
-            self.shared.notifier.notify_later();
-        }
-        Ok(pushed)
-    }
-
-    async fn send(
-        &mut self,
-        jobs: &[&Encoded],
-        notify: &NotifyArgs,
-        is_resend: bool,
-    ) -> Result<PushOutcome, CallError> {
-        if let [job] = jobs
-            && !notify.is_some()
-            && !is_resend
-            && has_defaults_only(job)
-        {
-            return self.send_one(job).await;
-        }
-        let sql = &self.shared.sql.push;
-        let rows = self
-            .connection
-            .call(&move |connection| {
-                let columns = JobColumns::of(jobs.iter().copied(), is_resend);
-                let push = notify.bind(columns.bind(sql.query()));
-                Box::pin(push.fetch_all(connection))
-            })
-            .await?;
-        PushOutcome::from_rows(jobs.iter().copied(), &rows)
-            .map_err(|error| to_queue_error(error, &self.shared.target).into())
-    }
-
-    async fn send_one(&mut self, job: &Encoded) -> Result<PushOutcome, CallError> {
-        let sql = &self.shared.sql.push_one;
-        let stored = self
-            .connection
-            .call(&move |connection| {
-                let push = bind_one(sql.query(), job);
-                Box::pin(async move { Ok(push.execute(connection).await?.rows_affected()) })
-            })
-            .await?;
-        Ok(if stored == 0 {
-            PushOutcome::UnknownQueue
-        } else {
-            PushOutcome::Stored(vec![Receipt::Stored(job.id)])
-        })
-    }
-}
-
-fn answer(batch: Vec<PushRequest>, receipts: Vec<Receipt>) {
-    let mut receipts = receipts.into_iter();
-    for request in batch {
-        let receipts = receipts.by_ref().take(request.jobs.len()).collect();
-        request.answer(Ok(receipts));
-    }
-}
-
-fn fail_all(batch: Vec<PushRequest>, error: &QueueError) {
-    batch.into_iter().for_each(|request| request.answer(Err(error.clone())));
-}
-
-/// Removes the request of the job at this index, whose delay leads past the end of time, and answers it.
-fn refuse(batch: &mut Vec<PushRequest>, mut index: usize) {
-    let at = batch.iter().position(|request| {
-        let is_here = index < request.jobs.len();
-        if !is_here {
-            index -= request.jobs.len();
-        }
-        is_here
-    });
-    if let Some(at) = at {
-        let request = batch.remove(at);
-        let error = delay_overflow(&request.jobs, index);
-        request.answer(Err(error));
-    }
-}
-
-/// Returns the error of a push whose queue was created at each try and was lost each time.
-fn lost_queue() -> QueueError {
-    QueueError::unavailable(
-        "the queue was removed while jobs were pushed to it: its tables are being emptied",
-    )
-}
-
-/// Returns the receipt of this kind.
-fn read_receipt(kind: i16, job: Uuid) -> Receipt {
-    let id = JobId::from(job);
-    match kind {
-        1 => Receipt::Existing(id),
-        2 => Receipt::Replaced(id),
-        _ => Receipt::Stored(id),
     }
 }

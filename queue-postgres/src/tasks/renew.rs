@@ -10,16 +10,21 @@
 //! Two connections may ask for the same renewal, one of them over a dead connection. The first success is the answer. A
 //! renewal may run twice, which only sets a later expiry.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use queue_core::QueueError;
+use queue_core::{Heartbeat, Lease, QueueError, Renewal, Timestamp};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::time::sleep;
 
+use crate::columns::micros;
 use crate::connection::{CallError, Op, Reconnecting};
-use crate::target::Target;
+use crate::rows::{timestamp, to_i64};
+use crate::shared::Shared;
 
 /// The number of idle connections that are kept: one to renew over, and one in reserve.
 const MAX_IDLE: usize = 2;
@@ -36,13 +41,45 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connections of renewals.
 pub(crate) struct RenewConnections {
-    target: Arc<Target>,
+    shared: Arc<Shared>,
     idle: Mutex<Vec<Reconnecting>>,
 }
 
 impl RenewConnections {
-    pub(crate) fn new(target: Arc<Target>) -> Self {
-        Self { target, idle: Mutex::default() }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, idle: Mutex::default() }
+    }
+
+    /// Renews leases, and returns an answer for each.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the connections that are in use.
+    pub(crate) async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        // Each lease is renewed once, even if the caller passes it several times.
+        let mut distinct: Vec<&Lease> = Vec::with_capacity(heartbeats.len());
+        let mut index_of = HashMap::new();
+        let mut indexes = Vec::with_capacity(heartbeats.len());
+        for Heartbeat { lease, .. } in heartbeats {
+            let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
+                distinct.push(lease);
+                distinct.len() - 1
+            });
+            indexes.push(index);
+        }
+        let shortest = heartbeats.iter().map(|heartbeat| heartbeat.lease.length).min().unwrap_or_default();
+        let ids: Vec<_> = distinct.iter().map(|lease| lease.job.as_uuid()).collect();
+        let fences: Vec<_> = distinct.iter().map(|lease| to_i64(lease.fence.0)).collect();
+        let lengths: Vec<_> = distinct.iter().map(|lease| micros(lease.length)).collect();
+        let renew = self.shared.sql.renew.clone();
+        let count = distinct.len();
+        let renewals = self
+            .call(shortest, &move |connection| {
+                let renew = renew.query().bind(ids.clone()).bind(fences.clone()).bind(lengths.clone());
+                Box::pin(async move { renewals_from_rows(&renew.fetch_all(connection).await?, count) })
+            })
+            .await?;
+        Ok(indexes.into_iter().filter_map(|index| renewals.get(index).cloned()).collect())
     }
 
     /// Sends a renewal, and sends it over another connection too if the first one has not answered for a part of the
@@ -51,14 +88,14 @@ impl RenewConnections {
     /// # Cancel safety
     ///
     /// Dropping the future drops the connections that are in use.
-    pub(crate) async fn call<T>(&self, shortest: Duration, op: Op<'_, T>) -> Result<T, QueueError> {
-        let bound = (shortest / 2).max(MIN_TIMEOUT).min(self.target.timeout);
+    async fn call<T>(&self, shortest: Duration, op: Op<'_, T>) -> Result<T, QueueError> {
+        let bound = (shortest / 2).max(MIN_TIMEOUT).min(self.shared.target.timeout);
         let first = pin!(self.call_within(bound, op));
         let answer = match select(first, pin!(sleep(hedge_delay(shortest)))).await {
             Either::Left((answer, _)) if !matches!(&answer, Err(failed) if failed.outcome_unknown) => answer,
             Either::Left(_) => self.call_within(bound, op).await,
             Either::Right(((), first)) => {
-                tracing::debug!(database = %self.target, "a renewal is sent over another connection too");
+                tracing::debug!(database = %self.shared.target, "a renewal is sent over another connection too");
                 let second = pin!(self.call_within(bound, op));
                 match select(first, second).await {
                     Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
@@ -72,7 +109,7 @@ impl RenewConnections {
 
     async fn call_within<T>(&self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = idle.unwrap_or_else(|| Reconnecting::new(self.target.clone()));
+        let mut connection = idle.unwrap_or_else(|| Reconnecting::new(self.shared.target.clone()));
         let answer = connection.call_within(bound, op).await;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE && answer.is_ok() {
@@ -80,6 +117,19 @@ impl RenewConnections {
         }
         answer
     }
+}
+
+/// Reads the rows that `renew` returns: one for each lease that is held.
+fn renewals_from_rows(rows: &[PgRow], count: usize) -> sqlx::Result<Vec<Renewal>> {
+    let mut renewals = vec![Renewal::Lost; count];
+    for row in rows {
+        let index: i32 = row.try_get(0)?;
+        let (expires_at, cancel): (Timestamp, _) = (timestamp(row, 1)?, row.try_get(2)?);
+        if let Some(renewal) = usize::try_from(index).ok().and_then(|index| renewals.get_mut(index)) {
+            *renewal = Renewal::held(expires_at, cancel);
+        }
+    }
+    Ok(renewals)
 }
 
 /// Returns how long a renewal waits for one connection before it is sent over another one too.

@@ -27,26 +27,27 @@
 //!
 //! **Invariant:** a shared statement waits for no lock of another transaction. If another transaction blocks one, the
 //! settle task sends the requests of that statement to the task for blocked settlements, which settles as many settlements
-//! of each as it can and answers [`Blocked`](Settled::Blocked) for the others.
+//! of each as it can and answers `Settled::Blocked` for the others.
 
 mod blocked;
+mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{QueueError, Settled};
-use sqlx::postgres::PgRow;
+use queue_core::QueueError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub(crate) use blocked::BlockedSettleTask;
 
-use crate::columns::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements, delay_overflow};
-use crate::connection::{CallError, Reconnecting};
-use crate::error::{is_notification_queue_full, is_request_error, is_untranslatable, to_queue_error};
+use crate::columns::SettleOutcome;
+use crate::connection::CallError;
+use crate::error::is_request_error;
 use crate::linger::Linger;
-use crate::notification::NotifyArgs;
 use crate::requests::SettleRequest;
 use crate::shared::Shared;
+use crate::storable::delay_overflow;
+use connection::SettleConnection;
 
 /// The approximate maximum number of jobs in one statement, and of the bytes of its followups.
 const MAX_JOBS: usize = 10_000;
@@ -55,15 +56,7 @@ const MAX_BYTES: usize = 16 << 20;
 /// How long a statement lingers for the callers that the last one answered.
 const LINGER: Duration = Duration::from_micros(50);
 
-/// The maximum number of tries of a statement whose queues are lost in between.
-const MAX_TRIES: usize = 3;
-
-/// Sends settlements to the server over its own connection.
-struct SettleConnection {
-    connection: Reconnecting,
-    shared: Arc<Shared>,
-}
-
+/// A task that settles for many callers.
 pub(crate) struct SettleTask {
     requests: UnboundedReceiver<SettleRequest>,
     /// Receives the requests that another transaction blocks.
@@ -124,7 +117,7 @@ impl SettleTask {
             let slices: Vec<_> = batch.iter().map(SettleRequest::as_slice).collect();
             match self.connection.settle(&slices, false).await {
                 Ok(SettleOutcome { delay_overflow: Some(index), .. }) => refuse(&mut batch, index),
-                Ok(outcome) => return answer(batch, &outcome.applied),
+                Ok(outcome) => return answer(batch, &outcome),
                 Err(failed) if failed.is_blocked => {
                     batch.into_iter().for_each(|request| self.pass_on(request));
                     return;
@@ -150,96 +143,13 @@ impl SettleTask {
     }
 }
 
-impl SettleConnection {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: Reconnecting::with_lock_timeout(shared.target.clone()), shared }
-    }
-
-    /// Settles `slices`, and wakes the claim task if jobs became ready. With `skip_locked`, leases locked by another
-    /// transaction are skipped.
-    async fn settle(
-        &mut self,
-        slices: &[SettlementSlice<'_>],
-        skip_locked: bool,
-    ) -> Result<SettleOutcome, CallError> {
-        for _ in 0..MAX_TRIES {
-            let followups = slices.iter().flat_map(|slice| slice.followups).flatten();
-            let unknown = self.shared.unknown_queues(followups);
-            self.shared.ensure_queues(&mut self.connection, unknown).await?;
-            let outcome = self.settle_once(slices, skip_locked).await?;
-            if !outcome.is_queue_unknown {
-                if slices.iter().any(SettlementSlice::makes_jobs_ready) {
-                    self.shared.wake();
-                }
-                return Ok(outcome);
-            }
-            self.shared.forget_queues();
-        }
-        Err(lost_queue().into())
-    }
-
-    async fn settle_once(
-        &mut self,
-        slices: &[SettlementSlice<'_>],
-        skip_locked: bool,
-    ) -> Result<SettleOutcome, CallError> {
-        let changes = slices.iter().any(SettlementSlice::makes_jobs_ready);
-        let mut notify = if changes { self.shared.notifier.jobs_unless_recent() } else { NotifyArgs::none() };
-        let mut mode = SettleMode { skip_locked, ascii_only: false };
-        let row = loop {
-            match self.send(slices, mode, &notify).await {
-                Ok(row) => break row,
-                Err(CallError { error, .. }) if notify.is_some() && is_notification_queue_full(&error) => {
-                    self.shared.notifier.mute();
-                    notify = NotifyArgs::none();
-                }
-                // Commits that notify wait for one another in the whole server, so the notification is sent separately.
-                Err(failed) if notify.is_some() && failed.is_blocked => notify = NotifyArgs::none(),
-                Err(CallError { error, .. }) if !mode.ascii_only && is_untranslatable(&error) => {
-                    mode.ascii_only = true;
-                }
-                Err(failed) => return Err(failed),
-            }
-        };
-        if changes && !notify.is_some() {
-            self.shared.notifier.notify_later();
-        }
-        SettleOutcome::from_row(&row).map_err(|error| to_queue_error(error, &self.shared.target).into())
-    }
-
-    async fn send(
-        &mut self,
-        slices: &[SettlementSlice<'_>],
-        mode: SettleMode,
-        notify: &NotifyArgs,
-    ) -> Result<PgRow, CallError> {
-        let sql = &self.shared.sql.settle;
-        self.connection
-            .call(&move |connection| {
-                Box::pin(bind_settlements(sql.query(), slices, mode, notify).fetch_one(connection))
-            })
-            .await
-    }
-}
-
-/// Answers each request. A settlement whose index is not in `applied` was stale.
-fn answer(batch: Vec<SettleRequest>, applied: &[i32]) {
+/// Answers each request.
+fn answer(batch: Vec<SettleRequest>, outcome: &SettleOutcome) {
     let count: usize = batch.iter().map(|request| request.settlements.len()).sum();
-    let mut settled = vec![Settled::Stale; count];
-    mark(&mut settled, applied, Settled::Applied);
-    let mut settled = settled.into_iter();
+    let mut answers = outcome.answers(count).into_iter();
     for request in batch {
-        let settled = settled.by_ref().take(request.settlements.len()).collect();
-        request.answer(Ok(settled));
-    }
-}
-
-/// Sets the answers at these indexes.
-fn mark(settled: &mut [Settled], indexes: &[i32], answer: Settled) {
-    for index in indexes {
-        if let Some(settled) = usize::try_from(*index).ok().and_then(|index| settled.get_mut(index)) {
-            *settled = answer;
-        }
+        let answers = answers.by_ref().take(request.settlements.len()).collect();
+        request.answer(Ok(answers));
     }
 }
 
@@ -259,9 +169,4 @@ fn refuse(batch: &mut Vec<SettleRequest>, index: i32) {
     // No followup has this index, so it is not known which request is invalid. All are answered with the error.
     let error = QueueError::invalid("a `delay` of a followup leads past the end of time");
     batch.drain(..).for_each(|request| request.answer(Err(error.clone())));
-}
-
-/// Returns the error of a settlement whose followup's queue was created at each try and was lost each time.
-fn lost_queue() -> QueueError {
-    QueueError::unavailable("the queue of a followup was removed meanwhile: the tables are being emptied")
 }

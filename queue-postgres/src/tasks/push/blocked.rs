@@ -12,9 +12,9 @@ use queue_core::{JobName, QueueError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 
-use super::{PushConnection, PushOutcome, answer, fail_all, lost_queue, refuse};
+use super::connection::{PushConnection, PushOutcome, lost_queue};
 use crate::locked_keys::key_of;
-use crate::requests::PushRequest;
+use crate::requests::{PushRequest, answer_pushes, fail_pushes, refuse_push};
 use crate::shared::Shared;
 
 /// How long the task waits between two rounds of tries.
@@ -93,15 +93,15 @@ impl BlockedPushTask {
         match self.connection.store(&batch).await {
             Ok(PushOutcome::Stored(receipts)) => {
                 batch.iter().for_each(|request| locked_keys.remove(request.jobs.iter()));
-                answer(batch, receipts);
+                answer_pushes(batch, receipts);
             }
-            Ok(PushOutcome::DelayOverflow(index)) => refuse(&mut batch, index),
-            Ok(PushOutcome::UnknownQueue) => fail_all(batch, &lost_queue()),
+            Ok(PushOutcome::DelayOverflow(index)) => refuse_push(&mut batch, index),
+            Ok(PushOutcome::UnknownQueue) => fail_pushes(batch, &lost_queue()),
             Err(failed) if failed.is_blocked => {
                 batch.iter().for_each(|request| locked_keys.add(request.jobs.iter()));
                 return batch.pop();
             }
-            Err(failed) => fail_all(batch, &failed.error),
+            Err(failed) => fail_pushes(batch, &failed.error),
         }
         None
     }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use queue_core::{QueueError, Settled};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{SettleConnection, mark};
-use crate::columns::{SettlementSlice, delay_overflow};
+use super::connection::SettleConnection;
+use crate::columns::SettlementSlice;
 use crate::requests::SettleRequest;
 use crate::shared::Shared;
+use crate::storable::delay_overflow;
 
 /// The number of blocked settlements of one request, each tried alone, after which the others are answered `Blocked`
 /// without a try: the caller waits until all are answered.
@@ -74,23 +75,21 @@ impl BlockedSettleTask {
         settled: &mut [Settled],
     ) -> Result<(), QueueError> {
         let followups = || slices.iter().flat_map(|slice| slice.followups).flatten();
-        let mut answers = vec![Settled::Stale; slices.len()];
-        match self.connection.settle(slices, true).await {
+        let answers = match self.connection.settle(slices, true).await {
             Ok(outcome) => {
                 if let Some(index) = outcome.delay_overflow {
                     let followups: Vec<_> = followups().cloned().collect();
                     return Err(delay_overflow(&followups, usize::try_from(index).unwrap_or(0)));
                 }
                 self.connection.shared.locked_keys.remove(followups());
-                mark(&mut answers, &outcome.applied, Settled::Applied);
-                mark(&mut answers, &outcome.blocked, Settled::Blocked);
+                outcome.answers(slices.len())
             }
             Err(failed) if failed.is_blocked => {
                 self.connection.shared.locked_keys.add(followups());
-                answers.fill(Settled::Blocked);
+                vec![Settled::Blocked; slices.len()]
             }
             Err(failed) => return Err(failed.error),
-        }
+        };
         for (index, answer) in indexes.iter().zip(answers) {
             if let Some(settled) = settled.get_mut(*index) {
                 *settled = answer;

@@ -1,0 +1,96 @@
+//! What PostgreSQL can store of a request, and the errors of requests that it can't.
+
+use std::time::Duration;
+
+use queue_core::backend::Encoded;
+use queue_core::{Limits, QueueError, Schedule, Settlement, Transition};
+
+/// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
+/// values of 1 GiB, and holds several copies of each value while it stores it.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Returns the number of bytes of payloads and meta of these jobs.
+pub(crate) fn bytes_of(jobs: &[Encoded]) -> usize {
+    jobs.iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
+}
+
+/// Returns an error if the server cannot store the batch or one of its unique keys.
+pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
+    let bytes = bytes_of(jobs);
+    if bytes > MAX_BYTES {
+        return Err(QueueError::invalid(format!(
+            "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MAX_BYTES} at once: push it in parts"
+        )));
+    }
+    for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+        if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
+            let text =
+                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
+            return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
+        }
+        if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
+            let text = format!(
+                "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",
+                job.name
+            );
+            return Err(QueueError::invalid(text).on_queue(job.queue.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Fails for a transition that this backend is too old for.
+///
+/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
+pub(crate) fn check_transitions(settlements: &[Settlement]) -> Result<(), QueueError> {
+    for settlement in settlements {
+        match &settlement.transition {
+            Transition::Complete { .. }
+            | Transition::Retry { .. }
+            | Transition::Snooze { .. }
+            | Transition::Discard { .. }
+            | Transition::Cancel { .. }
+            | Transition::Release => {}
+            newer => {
+                return Err(QueueError::unsupported(format!(
+                    "this backend is older than the transition `{newer}`"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.
+pub(crate) fn delay_overflow(jobs: &[Encoded], index: usize) -> QueueError {
+    let Some(Encoded { job, .. }) = jobs.get(index) else {
+        return QueueError::invalid("a `delay` leads past the end of time");
+    };
+    let delay = match job.schedule {
+        Schedule::After(delay) => delay,
+        _ => Duration::ZERO,
+    };
+    QueueError::invalid(format!(
+        "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
+        job.name
+    ))
+    .on_queue(job.queue.clone())
+}
+
+/// Returns an error or a reason as it is stored: `\u{2192}` stands for a character that the database may lack.
+pub(crate) fn storable_text(text: &str, ascii_only: bool) -> String {
+    let text = replace_nul(text);
+    if !ascii_only {
+        return Limits::cut(text);
+    }
+    let escaped =
+        text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
+    let cut = Limits::cut(escaped.collect());
+    // The mark that `Limits::cut` appends is not ASCII.
+    cut.replace('\u{2026}', "...")
+}
+
+/// Returns the text with NUL characters replaced, which the server cannot store.
+fn replace_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
