@@ -53,7 +53,7 @@ impl Admin for PostgresQueue {
                 .bind(filter.pushed_before.map(Timestamp::as_micros))
                 .bind(states)
                 .bind(rows);
-            Box::pin(async move { listing(&list.fetch_all(connection).await?, limit) })
+            Box::pin(async move { page_from_rows(&list.fetch_all(connection).await?, limit) })
         })
         .await
     }
@@ -61,7 +61,7 @@ impl Admin for PostgresQueue {
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.run_on_admin_connection(|connection, sql| {
             let counts = sql.counts.query();
-            Box::pin(async move { read_counts(&counts.fetch_all(connection).await?) })
+            Box::pin(async move { counts_from_rows(&counts.fetch_all(connection).await?) })
         })
         .await
     }
@@ -202,13 +202,13 @@ impl PostgresQueue {
     }
 }
 
-fn listing(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
+fn page_from_rows(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
     Ok(JobPage::of(rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()?, limit))
 }
 
 /// Reads the rows of `counts`: one for each queue and state, sorted by queue. A queue without jobs has one row without a
 /// state.
-fn read_counts(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
+fn counts_from_rows(rows: &[PgRow]) -> sqlx::Result<Vec<QueueCounts>> {
     let mut all: Vec<QueueCounts> = Vec::new();
     for row in rows {
         let queue = QueueName::from(row.try_get::<&str, _>(0)?);

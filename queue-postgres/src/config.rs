@@ -66,7 +66,7 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Sets whether connecting run_migrations the schema, `true` by default. With `false`, connecting only checks that the
+    /// Sets whether connecting migrates the schema, `true` by default. With `false`, connecting only checks that the
     /// schema is up to date; [migrate](Self::migrate) it separately, as a user with more rights, or by hand.
     pub fn run_migrations(mut self, run_migrations: bool) -> Self {
         self.run_migrations = run_migrations;
@@ -119,7 +119,7 @@ impl PostgresQueueBuilder {
     ///
     /// A connection that is dead without having been closed is noticed sooner: if a statement takes longer than 1.5 s,
     /// the queue asks the server over another connection whether it works on the statement, and gives the call up if it
-    /// doesn't. RenewConnections are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
+    /// doesn't. Renewals are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(MAX_TIMEOUT);
         self
@@ -172,7 +172,7 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Connects, and run_migrations the schema if necessary.
+    /// Connects, and migrates the schema if necessary.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@
 //!
 //! A connection can also die without being closed, as when a firewall forgets it. The queue then asks the server over
 //! another connection whether it still works on the statement; if it doesn't, the queue replaces the connection and logs
-//! one warning. RenewConnections use another connection after a sixth of the lease, so that no lease is lost.
+//! one warning. Renewals use another connection after a sixth of the lease, so that no lease is lost.
 //!
 //! # In your own transactions
 //!

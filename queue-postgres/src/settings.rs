@@ -1,4 +1,4 @@
-//! What a builder has collected: what a queue is opened with.
+//! The settings that a builder has collected and a queue is opened with.
 
 use std::time::Duration;
 

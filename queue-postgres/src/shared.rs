@@ -44,7 +44,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Creates the state of a queue that has known no queue yet.
+    /// Creates the state, in which no queue is known to exist.
     pub(crate) fn new(target: Target, claims: WeakUnboundedSender<ClaimMessage>) -> Self {
         let target = Arc::new(target);
         let sql = Sql::new(&target);

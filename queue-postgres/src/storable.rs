@@ -1,4 +1,4 @@
-//! What PostgreSQL can store of a request, and the errors of requests that it can't.
+//! The checks that PostgreSQL can store a request, and the errors of requests that it can't.
 
 use std::time::Duration;
 

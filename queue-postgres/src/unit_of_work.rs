@@ -1,4 +1,4 @@
-//! UnitOfWorkPool of work: a job's writes and its completion in one commit.
+//! Units of work: a job's writes and its completion in one commit.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

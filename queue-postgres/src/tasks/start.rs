@@ -18,7 +18,7 @@ use crate::target::Target;
 /// The number of push tasks: while one waits for its commit, the other collects the next batch.
 const PUSH_TASKS: usize = 2;
 
-/// The ways to the tasks. The tasks end when the senders are dropped, after they have answered all requests sent before.
+/// The senders to the tasks. The tasks end when the senders are dropped, after they have answered all requests sent before.
 pub(crate) struct Tasks {
     pub(crate) pushes: UnboundedSender<PushRequest>,
     pub(crate) claims: UnboundedSender<ClaimMessage>,

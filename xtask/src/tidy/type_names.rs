@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::Problem;
 use super::files::{File, regex};
 
-const CRATES: [&str; 4] = ["queue-core/src/", "queue-macros/src/", "queue-sqlite/src/", "queue-tokio/src/"];
+const CRATES: [&str; 5] =
+    ["queue-core/src/", "queue-macros/src/", "queue-postgres/src/", "queue-sqlite/src/", "queue-tokio/src/"];
 
 /// Names that mean the same wherever they are: what clones share, what a builder collects, the macro's model of a
 /// type.
