@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::{PageQuery, state_bits};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -38,22 +39,21 @@ impl Admin for PostgresQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, limit) = (filter.clone(), page.limit);
-        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
+        let (filter, page) = (filter.clone(), PageQuery::of(page)?);
         self.run_on_admin_connection(move |connection, sql| {
-            let states = filter.states.iter().fold(0_i32, |states, state| states | 1 << *state as i32);
-            // One more row shows whether there is a next page.
-            let rows = rows::to_i64(limit as u64).saturating_add(1);
             let list = sql
                 .list
                 .query()
-                .bind(rows::to_i64(after))
+                .bind(page.after)
                 .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
                 .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
                 .bind(filter.pushed_before.map(Timestamp::as_micros))
-                .bind(states)
-                .bind(rows);
-            Box::pin(async move { page_from_rows(&list.fetch_all(connection).await?, limit) })
+                .bind(state_bits(&filter.states))
+                .bind(page.rows);
+            Box::pin(async move {
+                let rows = list.fetch_all(connection).await?;
+                Ok(page.page(rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()?))
+            })
         })
         .await
     }
@@ -200,10 +200,6 @@ impl PostgresQueue {
         })
         .await
     }
-}
-
-fn page_from_rows(rows: &[PgRow], limit: usize) -> sqlx::Result<JobPage> {
-    Ok(JobPage::of(rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()?, limit))
 }
 
 /// Reads the rows of `counts`: one for each queue and state, sorted by queue. A queue without jobs has one row without a

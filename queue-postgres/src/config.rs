@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::Prune;
+use queue_core::backend::RetentionPeriods;
 use queue_core::{BoxError, Limits, QueueError};
 use sqlx::postgres::PgConnectOptions;
 
@@ -28,11 +28,9 @@ pub struct PostgresQueueBuilder {
     timeout: Duration,
     poll_interval: Duration,
     unit_of_work_connections: u32,
-    retention: Prune,
+    retention: RetentionPeriods,
     limits: Limits,
 }
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The server counts milliseconds in 32 bits.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 24 * 60 * 60);
@@ -42,10 +40,6 @@ const MAX_UNIT_OF_WORK_CONNECTIONS: u32 = 10_000;
 
 impl PostgresQueueBuilder {
     fn new(source: Source) -> Self {
-        let mut retention = Prune::nothing();
-        retention.completed = Some(DAY);
-        retention.cancelled = Some(DAY);
-        retention.discarded = Some(DAY * 7);
         Self {
             source,
             make_options: None,
@@ -55,7 +49,7 @@ impl PostgresQueueBuilder {
             timeout: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
             unit_of_work_connections: 10,
-            retention,
+            retention: RetentionPeriods::default(),
             limits: Limits::default(),
         }
     }

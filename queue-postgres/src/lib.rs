@@ -79,7 +79,6 @@ mod connect;
 mod connection;
 mod dead_connection_warning;
 mod error;
-mod linger;
 mod listener_health;
 mod liveness;
 mod locked_keys;

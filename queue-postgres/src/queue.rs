@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use queue_core::backend::{encode, encode_followups};
+use queue_core::backend::{
+    CloseFlag, PendingClaim, check_demand, check_transitions, encode, encode_followups,
+};
 use queue_core::{
     Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
@@ -15,11 +16,11 @@ use tokio::sync::oneshot;
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
-use crate::requests::{ClaimMessage, PushRequest, SettleRequest, WaitingClaim, split};
+use crate::requests::{ClaimMessage, PushRequest, SettleRequest, split};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::storable::{check_storable, check_transitions};
+use crate::storable::{check_storable, is_supported};
 use crate::tasks::claim::PollInterval;
 use crate::tasks::listen::ListenTask;
 use crate::tasks::prune::PruneTask;
@@ -43,7 +44,7 @@ struct OpenQueue {
     renewals: Arc<RenewConnections>,
     pool: UnitOfWorkPool,
     limits: Limits,
-    is_closed: AtomicBool,
+    closed: CloseFlag,
 }
 
 impl PostgresQueue {
@@ -68,7 +69,6 @@ impl PostgresQueue {
         thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
         thread.spawn(PruneTask::new(shared.clone(), settings.retention).run());
         let renewals = Arc::new(RenewConnections::new(shared.clone()));
-        let (limits, is_closed) = (settings.limits, AtomicBool::new(false));
         Ok(Self(Arc::new(OpenQueue {
             pushes,
             claims,
@@ -77,15 +77,15 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            limits,
-            is_closed,
+            limits: settings.limits,
+            closed: CloseFlag::default(),
         })))
     }
 
     /// Closes the queue for this handle and its clones: pushes and claims, waiting ones too, return `Closed`; leased jobs
     /// can still be renewed and settled. Stored jobs stay stored.
     pub fn close(&self) {
-        self.0.is_closed.store(true, Ordering::SeqCst);
+        self.0.closed.close();
         // A claim task that has ended has no waiting claims.
         drop(self.0.claims.send(ClaimMessage::Close));
     }
@@ -105,7 +105,7 @@ impl PostgresQueue {
     }
 
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
-        if self.0.is_closed.load(Ordering::SeqCst) { Err(QueueError::closed()) } else { Ok(()) }
+        self.0.closed.check()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -141,11 +141,8 @@ impl Queue for PostgresQueue {
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
-        if demand.queues.is_empty() {
-            return Err(QueueError::invalid("the claim names no queue"));
-        }
-        let (reply, mut answer) = oneshot::channel();
-        let claim = WaitingClaim { demand: demand.clone(), deadline: None, reply };
+        check_demand(demand)?;
+        let (claim, mut answer) = PendingClaim::new(demand.clone(), None);
         self.0.claims.send(ClaimMessage::Claim(claim)).map_err(|_| thread_gone())?;
         tokio::select! {
             biased;
@@ -169,7 +166,7 @@ impl Queue for PostgresQueue {
             return Ok(Vec::new());
         }
         let mut settlements = settlements;
-        check_transitions(&settlements)?;
+        check_transitions(&settlements, is_supported)?;
         let followups = encode_followups(&mut settlements, self.limits())?;
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();

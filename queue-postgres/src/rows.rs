@@ -1,7 +1,8 @@
 //! Rows as jobs. No other file knows how a value is stored.
 
 use queue_core::admin::AttemptError;
-use queue_core::{Body, Fence, JobId, JobRecord, Meta, State, Timestamp};
+use queue_core::backend::{read_meta, read_state, to_u32, to_u64};
+use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -16,25 +17,28 @@ pub(crate) fn optional_timestamp(row: &PgRow, column: usize) -> sqlx::Result<Opt
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
 }
 
-/// Returns a number as its column stores it, which is at most `i64::MAX`.
-pub(crate) fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Reads an unsigned number. A negative one, which no statement writes, is read as 0.
+/// Reads an unsigned number.
 pub(crate) fn read_u64(row: &PgRow, column: usize) -> sqlx::Result<u64> {
-    row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or(0))
+    row.try_get(column).map(to_u64)
 }
 
-/// Reads a number of attempts, at most `u32::MAX`.
+/// Reads a number of attempts.
 pub(crate) fn attempts(row: &PgRow, column: usize) -> sqlx::Result<u32> {
-    read_u64(row, column).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+    row.try_get(column).map(to_u32)
 }
 
 /// Returns the state with this number: see `state_name` in the schema.
 pub(crate) fn state(number: i32) -> sqlx::Result<State> {
-    let found = usize::try_from(number).ok().and_then(|number| State::ALL.get(number));
-    found.copied().ok_or_else(|| sqlx::Error::Decode(format!("there is no state {number}").into()))
+    read_state(number.into()).map_err(unreadable)
+}
+
+/// Reads the meta of a job.
+pub(crate) fn meta(row: &PgRow, column: usize) -> sqlx::Result<Meta> {
+    read_meta(row.try_get(column)?).map_err(unreadable)
+}
+
+fn unreadable(error: QueueError) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
 }
 
 /// Reads a row of `get` or `list`, as of the server's time. Returns the job's position in push order with it.
@@ -54,9 +58,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.finished_at = optional_timestamp(row, 13)?;
     record.unique = row.try_get(14)?;
     record.cancel_reason = row.try_get(15)?;
-    if let Some(words) = row.try_get::<Option<&str>, _>(17)? {
-        record.meta = Meta::from_json(words).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    }
+    record.meta = meta(row, 17)?;
     record.errors = errors(row)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
@@ -66,8 +68,7 @@ fn errors(row: &PgRow) -> sqlx::Result<Vec<AttemptError>> {
     let times: Vec<i64> = row.try_get::<Option<_>, _>(19)?.unwrap_or_default();
     let messages: Vec<String> = row.try_get::<Option<_>, _>(20)?.unwrap_or_default();
     let errors = attempts.into_iter().zip(times).zip(messages).map(|((attempt, at), message)| {
-        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-        AttemptError::new(attempt, Timestamp::from_micros(at), message)
+        AttemptError::new(to_u32(attempt), Timestamp::from_micros(at), message)
     });
     Ok(errors.collect())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::Limits;
-use queue_core::admin::Prune;
+use queue_core::backend::RetentionPeriods;
 
 use crate::pool::PoolSource;
 use crate::target::Target;
@@ -16,6 +16,6 @@ pub(crate) struct Settings {
     pub(crate) run_migrations: bool,
     pub(crate) poll_interval: Duration,
     /// The ages at which finished jobs are deleted.
-    pub(crate) retention: Prune,
+    pub(crate) retention: RetentionPeriods,
     pub(crate) limits: Limits,
 }

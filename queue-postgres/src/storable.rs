@@ -1,9 +1,7 @@
 //! The checks that PostgreSQL can store a request, and the errors of requests that it can't.
 
-use std::time::Duration;
-
-use queue_core::backend::Encoded;
-use queue_core::{Limits, QueueError, Schedule, Settlement, Transition};
+use queue_core::backend::{self, Encoded, check_schedules};
+use queue_core::{Limits, QueueError, Schedule, Transition};
 
 /// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
 /// values of 1 GiB, and holds several copies of each value while it stores it.
@@ -22,12 +20,10 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
             "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MAX_BYTES} at once: push it in parts"
         )));
     }
+    check_schedules(jobs, |schedule| {
+        matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
+    })?;
     for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
-        if !matches!(job.schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_)) {
-            let text =
-                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
-            return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
-        }
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(
                 "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",
@@ -39,42 +35,25 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Fails for a transition that this backend is too old for.
-///
-/// Each backend has its own list: queue-core may know more transitions than the backend was written for.
-pub(crate) fn check_transitions(settlements: &[Settlement]) -> Result<(), QueueError> {
-    for settlement in settlements {
-        match &settlement.transition {
-            Transition::Complete { .. }
+/// Returns whether this version of the backend applies a transition.
+pub(crate) const fn is_supported(transition: &Transition) -> bool {
+    matches!(
+        transition,
+        Transition::Complete { .. }
             | Transition::Retry { .. }
             | Transition::Snooze { .. }
             | Transition::Discard { .. }
             | Transition::Cancel { .. }
-            | Transition::Release => {}
-            newer => {
-                return Err(QueueError::unsupported(format!(
-                    "this backend is older than the transition `{newer}`"
-                )));
-            }
-        }
-    }
-    Ok(())
+            | Transition::Release
+    )
 }
 
 /// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.
 pub(crate) fn delay_overflow(jobs: &[Encoded], index: usize) -> QueueError {
-    let Some(Encoded { job, .. }) = jobs.get(index) else {
-        return QueueError::invalid("a `delay` leads past the end of time");
-    };
-    let delay = match job.schedule {
-        Schedule::After(delay) => delay,
-        _ => Duration::ZERO,
-    };
-    QueueError::invalid(format!(
-        "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
-        job.name
-    ))
-    .on_queue(job.queue.clone())
+    match jobs.get(index) {
+        Some(new) => backend::delay_overflow(index, &new.job),
+        None => QueueError::invalid("a `delay` leads past the end of time"),
+    }
 }
 
 /// Returns an error or a reason as it is stored: `\u{2192}` stands for a character that the database may lack.

@@ -7,3 +7,18 @@ pub(crate) mod push;
 pub(crate) mod renew;
 pub(crate) mod settle;
 pub(crate) mod start;
+
+use std::time::Instant;
+
+use queue_core::backend::LingerTimer;
+
+/// Yields to the callers that a batch lingers for. Returns `false` if the time of the batch is over.
+async fn linger(timer: &mut LingerTimer) -> bool {
+    if timer.is_over(Instant::now()) {
+        return false;
+    }
+    // The callers may need this core.
+    std::thread::yield_now();
+    tokio::task::yield_now().await;
+    true
+}

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::slice;
 
-use queue_core::backend::{Attempt, encode_followups};
+use queue_core::backend::UnitCompletion;
 use queue_core::services::{Factory, Fallible};
-use queue_core::{JobContext, OutcomeKind, QueueError};
+use queue_core::{JobContext, OutcomeKind, QueueError, Settled};
 use sqlx::PgConnection;
 
 use crate::columns::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements};
@@ -94,10 +95,10 @@ impl PostgresUnitOfWork {
             tx.roll_back().await;
             return Ok(());
         }
-        match complete(&queue, &context, &mut tx).await {
-            Ok(()) => {
+        match settle(&queue, &context, &mut tx).await {
+            Ok(completion) => {
                 tx.commit().await?;
-                Attempt::of(&context).note_completed();
+                completion.note_committed();
                 queue.shared().wake();
                 Ok(())
             }
@@ -110,20 +111,19 @@ impl PostgresUnitOfWork {
 }
 
 /// Settles the job as completed, in its transaction.
-async fn complete(
+async fn settle(
     queue: &PostgresQueue,
     context: &JobContext,
     tx: &mut PooledTransaction,
-) -> Result<(), QueueError> {
+) -> Result<UnitCompletion, QueueError> {
     let shared = queue.shared();
-    let mut settlements = vec![Attempt::of(context).completion()];
-    let followups = encode_followups(&mut settlements, queue.limits())?;
-    let jobs: Vec<_> = followups.iter().flatten().cloned().collect();
+    let (completion, jobs) = UnitCompletion::prepare(context, queue.limits())?;
     check_storable(&jobs)?;
     let notify = if jobs.is_empty() { NotifyArgs::none() } else { shared.notifier.jobs() };
+    let (settlements, followups) = (slice::from_ref(completion.settlement()), slice::from_ref(&jobs));
     for _ in 0..2 {
         queue.ensure_queues(&jobs).await?;
-        let slices = [SettlementSlice { settlements: &settlements, followups: &followups }];
+        let slices = [SettlementSlice { settlements, followups }];
         let settle = bind_settlements(shared.sql.settle_in.query(), &slices, SettleMode::default(), &notify);
         let row = tx.run(|connection| Box::pin(settle.fetch_one(connection))).await?;
         let outcome = SettleOutcome::from_row(&row).map_err(|error| to_queue_error(error, &shared.target))?;
@@ -131,17 +131,14 @@ async fn complete(
             return Err(delay_overflow(&jobs, usize::try_from(index).unwrap_or(0)));
         }
         if !outcome.is_queue_unknown {
-            return if outcome.applied.is_empty() { Err(lease_lost()) } else { Ok(()) };
+            completion.check(if outcome.applied.is_empty() { Settled::Stale } else { Settled::Applied })?;
+            return Ok(completion);
         }
         shared.forget_queues();
     }
     Err(QueueError::unavailable(
         "the queue of a followup was removed meanwhile: the tables are being emptied",
     ))
-}
-
-fn lease_lost() -> QueueError {
-    QueueError::conflict("the lease was lost before the unit of work could be committed: nothing was written")
 }
 
 impl Deref for PostgresUnitOfWork {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use queue_core::backend::Encoded;
+use queue_core::backend::{Encoded, to_i64};
 use queue_core::{Lease, Settled, Settlement, Transition};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::jobs::JobColumns;
 use crate::notification::NotifyArgs;
-use crate::rows::to_i64;
 use crate::storable::storable_text;
 
 /// Some of the settlements of a request, with the followups of each.

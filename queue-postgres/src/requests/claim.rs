@@ -1,7 +1,7 @@
 //! The messages to the claim task.
 
-use queue_core::backend::Handover;
-use queue_core::{Demand, QueueError, Timestamp};
+use queue_core::Timestamp;
+use queue_core::backend::PendingClaim;
 use tokio::sync::oneshot;
 
 pub(crate) enum ClaimMessage {
@@ -17,17 +17,5 @@ pub(crate) enum ClaimMessage {
     Close,
 }
 
-/// A claim that waits for jobs.
-pub(crate) struct WaitingClaim {
-    pub(crate) demand: Demand,
-    /// When the wait is over, by the server's clock. Set by the first scan for the claim.
-    pub(crate) deadline: Option<Timestamp>,
-    pub(crate) reply: oneshot::Sender<Result<Handover, QueueError>>,
-}
-
-impl WaitingClaim {
-    pub(crate) fn answer(self, answer: Result<Handover, QueueError>) {
-        // The caller may have been dropped; the returned handover then releases its jobs.
-        drop(self.reply.send(answer));
-    }
-}
+/// A claim that waits for jobs. The end of its wait is a time by the server's clock, which the first scan for the claim sets.
+pub(crate) type WaitingClaim = PendingClaim<Option<Timestamp>>;

@@ -43,7 +43,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::{Encoded, Handover};
+use queue_core::backend::{Encoded, Handover, Linger, LingerTimer};
 use queue_core::{Delivery, QueueError, Settlement};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
@@ -51,10 +51,10 @@ use tokio::time::Instant;
 
 use crate::connection::Reconnecting;
 use crate::error::to_queue_error;
-use crate::linger::Linger;
 use crate::liveness::LivenessChecks;
 use crate::requests::{ClaimMessage, SettleRequest, WaitingClaim};
 use crate::shared::Shared;
+use crate::tasks::linger;
 use scan::{ScanResult, ScanStart};
 use scan_hints::ScanHints;
 use waiting::WaitingClaims;
@@ -76,7 +76,6 @@ pub(crate) struct ClaimTask {
     waiting: WaitingClaims,
     scan_hints: ScanHints,
     linger: Linger,
-    is_closed: bool,
 }
 
 /// The messages that are handled together.
@@ -106,8 +105,7 @@ impl ClaimTask {
             shared,
             waiting: WaitingClaims::new(poll),
             scan_hints: ScanHints::default(),
-            linger: Linger::new(LINGER),
-            is_closed: false,
+            linger: Linger::default(),
         }
     }
 
@@ -125,17 +123,14 @@ impl ClaimTask {
             message = self.messages.recv() => self.accept(message?, &mut batch),
             () = self.waiting.wait_for_work() => batch.is_woken = true,
         }
-        let expected = self.linger.expected(batch.count + self.messages.len());
-        let mut spin = self.linger.spin_wait();
+        let arrived = batch.count + self.messages.len();
+        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
+        let mut timer = LingerTimer::new(LINGER);
         while batch.weight < MAX_JOBS {
             match self.messages.try_recv() {
                 Ok(message) => self.accept(message, &mut batch),
-                Err(_) if batch.count >= expected => break,
-                Err(_) => {
-                    if !spin.spin().await {
-                        break;
-                    }
-                }
+                Err(_) if batch.count >= expected || !linger(&mut timer).await => break,
+                Err(_) => {}
             }
         }
         self.linger.record(batch.count, expected);
@@ -144,13 +139,11 @@ impl ClaimTask {
 
     fn accept(&mut self, message: ClaimMessage, batch: &mut Batch) {
         match message {
-            ClaimMessage::Claim(claim) if self.is_closed => claim.answer(Err(QueueError::closed())),
-            ClaimMessage::Claim(claim) if claim.demand.is_stopped() => claim.answer(Ok(Handover::nothing())),
             ClaimMessage::Claim(claim) => {
                 batch.count += 1;
                 batch.weight += claim.demand.max.min(1_000);
                 batch.is_woken = true;
-                self.waiting.push(claim);
+                self.waiting.claims.push(claim);
             }
             ClaimMessage::Wake => batch.is_woken = true,
             ClaimMessage::PollNow(poll) => {
@@ -159,22 +152,18 @@ impl ClaimTask {
                 self.scan_hints.force_full_scan();
             }
             ClaimMessage::Stop => {
-                self.waiting
-                    .take_stopped()
-                    .into_iter()
-                    .for_each(|claim| claim.answer(Ok(Handover::nothing())));
+                for claim in self.waiting.take_stopped() {
+                    claim.answer(Ok(Handover::nothing()));
+                }
             }
-            ClaimMessage::Close => {
-                self.is_closed = true;
-                self.waiting.take_all().for_each(|claim| claim.answer(Err(QueueError::closed())));
-            }
+            ClaimMessage::Close => self.waiting.claims.close(),
         }
     }
 
     /// Scans for jobs if a claim waits, and then answers the calls of `poll_now`.
     async fn process_batch(&mut self, batch: Batch) {
-        self.waiting.drop_cancelled();
-        if batch.is_woken && !self.waiting.is_empty() {
+        self.waiting.claims.drop_cancelled();
+        if batch.is_woken && !self.waiting.claims.is_empty() {
             self.scan_and_answer().await;
         }
         for poll in batch.polls {
@@ -184,33 +173,36 @@ impl ClaimTask {
     }
 
     async fn scan_and_answer(&mut self) {
-        let start = self.scan_hints.start(Instant::now(), self.waiting.queues());
+        let start = self.scan_hints.start(Instant::now(), self.waiting.claims.queues());
         let mut scan = match self.scan(&start).await {
             Ok(scan) => scan,
             Err(error) => return self.fail_all(&error),
         };
-        self.scan_hints.record(Instant::now(), &start, self.waiting.queues(), &scan);
+        self.scan_hints.record(Instant::now(), &start, self.waiting.claims.queues(), &scan);
         let mut deliveries: Vec<Vec<Delivery>> = Vec::new();
-        deliveries.resize_with(self.waiting.len(), Vec::new);
+        deliveries.resize_with(self.waiting.claims.len(), Vec::new);
         for (claim, delivery) in std::mem::take(&mut scan.deliveries) {
             if let Some(deliveries) = deliveries.get_mut(claim) {
                 deliveries.push(delivery);
             }
         }
-        let is_full = start.is_full_scan();
-        for (claim, deliveries) in self.waiting.take_answered(deliveries, scan.now, is_full) {
+        for claim in self.waiting.take_served(deliveries, scan.now) {
             let settles = self.settles.clone();
-            claim.answer(Ok(Handover::new(deliveries, move |released| release(&settles, released))));
+            claim.answer(move |released| release(&settles, released));
         }
-        if !is_full && self.waiting.any_timed_out(scan.now) {
+        if start.is_full_scan() {
+            for claim in self.waiting.take_timed_out(scan.now) {
+                claim.answer(Ok(Handover::nothing()));
+            }
+        } else if self.waiting.any_timed_out(scan.now) {
             self.scan_hints.force_full_scan();
         }
-        let full_scan_at = self.scan_hints.full_scan_at(self.waiting.queues());
+        let full_scan_at = self.scan_hints.full_scan_at(self.waiting.claims.queues());
         self.waiting.schedule_wakeup(&scan, full_scan_at);
     }
 
     async fn scan(&mut self, start: &ScanStart) -> Result<ScanResult, QueueError> {
-        let claims: Vec<&WaitingClaim> = self.waiting.iter().collect();
+        let claims: Vec<&WaitingClaim> = self.waiting.claims.iter().collect();
         let (sql, claims) = (&self.shared.sql.claim, &claims);
         let rows = self
             .connection
@@ -223,7 +215,7 @@ impl ClaimTask {
 
     fn fail_all(&mut self, error: &QueueError) {
         tracing::debug!(database = %self.shared.target, ?error, "a claim failed");
-        self.waiting.take_all().for_each(|claim| claim.answer(Err(error.clone())));
+        self.waiting.claims.fail(error);
     }
 }
 

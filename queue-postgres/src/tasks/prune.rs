@@ -1,10 +1,11 @@
 //! Prunes finished jobs past their retention in the background, in batches.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use queue_core::QueueError;
 use queue_core::admin::Prune;
+use queue_core::backend::{PruneSchedule, RetentionPeriods, to_i64};
 
 use crate::columns::micros;
 use crate::connection::Reconnecting;
@@ -19,34 +20,29 @@ const BATCH: usize = 2_000;
 /// The task that deletes finished jobs.
 pub(crate) struct PruneTask {
     shared: Arc<Shared>,
-    retention: Prune,
+    periods: RetentionPeriods,
 }
 
 impl PruneTask {
-    /// Creates a task that deletes jobs past these ages. It ignores the limit.
-    pub(crate) fn new(shared: Arc<Shared>, retention: Prune) -> Self {
-        let mut retention = retention;
-        retention.limit = BATCH;
-        Self { shared, retention }
+    pub(crate) fn new(shared: Arc<Shared>, periods: RetentionPeriods) -> Self {
+        Self { shared, periods }
     }
 
     /// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
     pub(crate) async fn run(self) {
-        let Self { shared, retention } = self;
-        if retention.completed.or(retention.discarded).or(retention.cancelled).is_none() {
-            return;
-        }
+        let Self { shared, periods } = self;
+        let Some(mut schedule) = PruneSchedule::new(periods, BATCH) else { return };
         let mut connection = Reconnecting::new(shared.target.clone());
         loop {
-            let is_behind = match prune(&shared, &mut connection, &retention).await {
-                Ok(pruned) => pruned >= BATCH as u64,
+            match prune(&shared, &mut connection, schedule.batch()).await {
+                Ok(pruned) => schedule.note_pruned(pruned, Instant::now()),
                 Err(error) => {
                     tracing::debug!(database = %shared.target, ?error, "finished jobs were not pruned, retrying later");
-                    false
+                    schedule.postpone(Instant::now());
                 }
-            };
-            if !is_behind {
-                tokio::time::sleep(INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
+            }
+            if let Some(due) = schedule.next(INTERVAL.mul_f64(0.5 + fastrand::f64())) {
+                tokio::time::sleep_until(due.into()).await;
             }
         }
     }
@@ -59,7 +55,7 @@ pub(crate) async fn prune(
     what: &Prune,
 ) -> Result<u64, QueueError> {
     let ages = [what.completed, what.discarded, what.cancelled].map(|age| age.map(micros));
-    let limit = i64::try_from(what.limit).unwrap_or(i64::MAX);
+    let limit = to_i64(what.limit as u64);
     connection
         .call(&move |connection| {
             let [completed, discarded, cancelled] = ages;

@@ -32,6 +32,7 @@ mod connection;
 use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::backend::{Linger, LingerTimer};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -40,9 +41,9 @@ pub(crate) use connection::PushOutcome;
 
 use crate::connection::CallError;
 use crate::error::is_request_error;
-use crate::linger::Linger;
 use crate::requests::{PushRequest, answer_pushes, fail_pushes, refuse_push};
 use crate::shared::Shared;
+use crate::tasks::linger;
 use connection::{PushConnection, lost_queue};
 
 /// The approximate maximum number of jobs in one statement, and of their bytes.
@@ -67,7 +68,7 @@ impl PushTask {
         blocked: UnboundedSender<PushRequest>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { requests, blocked, connection: PushConnection::new(shared), linger: Linger::new(LINGER) }
+        Self { requests, blocked, connection: PushConnection::new(shared), linger: Linger::default() }
     }
 
     /// Runs until all senders of requests are dropped.
@@ -82,8 +83,9 @@ impl PushTask {
         let mut batch = Vec::new();
         let (mut jobs, mut bytes) = (0, 0);
         let mut next = Some(requests.recv().await?);
-        let expected = self.linger.expected(requests.len() + 1);
-        let mut spin = self.linger.spin_wait();
+        let arrived = requests.len() + 1;
+        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
+        let mut timer = LingerTimer::new(LINGER);
         while jobs < MAX_JOBS && bytes < MAX_BYTES {
             match next.take().or_else(|| requests.try_recv().ok()) {
                 Some(request) if self.shared().locked_keys.contains_any(request.jobs.iter()) => {
@@ -95,7 +97,7 @@ impl PushTask {
                     bytes += request.jobs.iter().map(|job| job.payload.len()).sum::<usize>();
                     batch.push(request);
                 }
-                None if batch.len() >= expected || !spin.spin().await => break,
+                None if batch.len() >= expected || !linger(&mut timer).await => break,
                 None => {}
             }
         }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use queue_core::backend::to_i64;
 use queue_core::{Heartbeat, Lease, QueueError, Renewal, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -23,7 +24,7 @@ use tokio::time::sleep;
 
 use crate::columns::micros;
 use crate::connection::{CallError, Op, Reconnecting};
-use crate::rows::{timestamp, to_i64};
+use crate::rows::timestamp;
 use crate::shared::Shared;
 
 /// The number of idle connections that are kept: one to renew over, and one in reserve.

@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::QueueError;
+use queue_core::backend::{Linger, LingerTimer};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub(crate) use blocked::BlockedSettleTask;
@@ -43,10 +44,10 @@ pub(crate) use blocked::BlockedSettleTask;
 use crate::columns::SettleOutcome;
 use crate::connection::CallError;
 use crate::error::is_request_error;
-use crate::linger::Linger;
 use crate::requests::SettleRequest;
 use crate::shared::Shared;
 use crate::storable::delay_overflow;
+use crate::tasks::linger;
 use connection::SettleConnection;
 
 /// The approximate maximum number of jobs in one statement, and of the bytes of its followups.
@@ -71,7 +72,7 @@ impl SettleTask {
         blocked: UnboundedSender<SettleRequest>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { requests, blocked, connection: SettleConnection::new(shared), linger: Linger::new(LINGER) }
+        Self { requests, blocked, connection: SettleConnection::new(shared), linger: Linger::default() }
     }
 
     /// Runs until all senders of requests are dropped.
@@ -85,8 +86,9 @@ impl SettleTask {
         let mut next = Some(self.requests.recv().await?);
         let mut batch = Vec::new();
         let (mut weight, mut bytes) = (0, 0);
-        let expected = self.linger.expected(1 + self.requests.len());
-        let mut spin = self.linger.spin_wait();
+        let arrived = 1 + self.requests.len();
+        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
+        let mut timer = LingerTimer::new(LINGER);
         while weight < MAX_JOBS && bytes < MAX_BYTES {
             match next.take().or_else(|| self.requests.try_recv().ok()) {
                 Some(request)
@@ -103,7 +105,7 @@ impl SettleTask {
                     bytes += request.bytes();
                     batch.push(request);
                 }
-                None if batch.len() >= expected || !spin.spin().await => break,
+                None if batch.len() >= expected || !linger(&mut timer).await => break,
                 None => {}
             }
         }

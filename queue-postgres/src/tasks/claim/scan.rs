@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use queue_core::backend::log_discard;
-use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueName, Timestamp};
+use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, QueueName, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::columns::micros;
 use crate::requests::WaitingClaim;
-use crate::rows::{attempts, optional_timestamp, read_u64, timestamp};
+use crate::rows::{attempts, meta, optional_timestamp, read_u64, timestamp};
 
 /// The sort key of a ready job in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +147,6 @@ fn delivery(row: &PgRow, claim: &WaitingClaim, queue: &QueueName) -> sqlx::Resul
     record.priority = row.try_get(6)?;
     record.pushed_at = timestamp(row, 7)?;
     record.run_at = timestamp(row, 8)?;
-    record.meta = match row.try_get::<Option<&str>, _>(13)? {
-        Some(words) => Meta::from_json(words).map_err(|error| sqlx::Error::Decode(error.into()))?,
-        None => Meta::new(),
-    };
+    record.meta = meta(row, 13)?;
     Ok(Delivery::new(record, lease))
 }

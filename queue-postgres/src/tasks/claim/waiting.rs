@@ -1,18 +1,16 @@
 //! The waiting claims in the order of arrival, and when the claim task scans for them next.
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Delivery, QueueName, Timestamp};
+use queue_core::backend::{MAX_WAKEUP, ServedClaim, Waiters};
+use queue_core::{Delivery, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::scan::ScanResult;
 use crate::listener_health::ListenerHealth;
 use crate::requests::WaitingClaim;
-
-/// The longest timer, so that a step of the server's clock is noticed.
-const MAX_TIMER: Duration = Duration::from_secs(30);
 
 /// How soon the claim task scans again if a job is due and locked by another transaction. That is usually a claim, which
 /// ends within a moment. An application's transaction may stay open for long, so the pause doubles up to the longer one.
@@ -32,7 +30,7 @@ pub(crate) struct PollInterval {
 
 /// The claims that wait.
 pub(super) struct WaitingClaims {
-    claims: VecDeque<WaitingClaim>,
+    pub(super) claims: Waiters<Option<Timestamp>>,
     poll: PollInterval,
     /// When a job is due, a lease expires, a wait is over, or a full scan is due.
     wakeup: Option<Instant>,
@@ -47,7 +45,7 @@ pub(super) struct WaitingClaims {
 impl WaitingClaims {
     pub(super) fn new(poll: PollInterval) -> Self {
         Self {
-            claims: VecDeque::new(),
+            claims: Waiters::default(),
             poll,
             wakeup: None,
             last_scan: Instant::now(),
@@ -56,66 +54,31 @@ impl WaitingClaims {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.claims.is_empty()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.claims.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &WaitingClaim> {
-        self.claims.iter()
-    }
-
-    /// Returns the queues of each claim.
-    pub(super) fn queues(&self) -> impl Iterator<Item = &QueueName> {
-        self.claims.iter().flat_map(|claim| &claim.demand.queues)
-    }
-
-    pub(super) fn push(&mut self, claim: WaitingClaim) {
-        self.claims.push_back(claim);
-    }
-
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = WaitingClaim> + use<> {
-        std::mem::take(&mut self.claims).into_iter()
-    }
-
-    /// Removes and returns the claims whose stop signal has fired.
-    pub(super) fn take_stopped(&mut self) -> VecDeque<WaitingClaim> {
-        let claims = std::mem::take(&mut self.claims).into_iter();
-        let (stopped, waiting) = claims.partition(|claim| claim.demand.is_stopped());
-        self.claims = waiting;
-        stopped
-    }
-
-    /// Drops claims whose futures were dropped.
-    pub(super) fn drop_cancelled(&mut self) {
-        self.claims.retain(|claim| !claim.reply.is_closed());
-    }
-
-    /// Removes and returns the claims to answer: those with jobs, and those whose wait is over, which are answered
-    /// without jobs only after a full scan. `deliveries` has a list for each claim.
-    pub(super) fn take_answered(
+    /// Removes and returns the claims for which a scan leased jobs, with those jobs. `deliveries` has a list for each claim,
+    /// and `now` is the time of the scan.
+    pub(super) fn take_served(
         &mut self,
         deliveries: Vec<Vec<Delivery>>,
         now: Timestamp,
-        is_full_scan: bool,
-    ) -> Vec<(WaitingClaim, Vec<Delivery>)> {
-        let mut answered = Vec::new();
-        for (mut claim, deliveries) in std::mem::take(&mut self.claims).into_iter().zip(deliveries) {
+    ) -> Vec<ServedClaim<Option<Timestamp>>> {
+        let (mut served, mut deliveries) = (Vec::new(), deliveries.into_iter());
+        let Ok(()) = self.claims.serve(&mut served, |claim| {
             if claim.deadline.is_none() {
                 claim.deadline = claim.demand.wait.map(|wait| now.saturating_add(wait));
             }
-            if deliveries.is_empty()
-                && !(is_full_scan && claim.deadline.is_some_and(|deadline| deadline <= now))
-            {
-                self.claims.push_back(claim);
-            } else {
-                answered.push((claim, deliveries));
-            }
-        }
-        answered
+            Ok::<_, Infallible>(deliveries.next().unwrap_or_default())
+        });
+        served
+    }
+
+    /// Removes and returns the claims whose wait is over.
+    pub(super) fn take_timed_out(&mut self, now: Timestamp) -> Vec<WaitingClaim> {
+        self.claims.take_if(|claim| claim.deadline.is_some_and(|deadline| deadline <= now))
+    }
+
+    /// Removes and returns the claims whose stop signal has fired.
+    pub(super) fn take_stopped(&mut self) -> Vec<WaitingClaim> {
+        self.claims.take_if(|claim| claim.demand.is_stopped())
     }
 
     /// Returns whether the wait of any claim is over.
@@ -133,11 +96,9 @@ impl WaitingClaims {
         let locked = is_locked.then_some(self.locked_retry);
         self.locked_retry =
             if is_locked { (self.locked_retry * 2).min(MAX_LOCKED_RETRY) } else { LOCKED_RETRY };
-        let due = scan.next.map(|due| due.since(now));
-        let deadline =
-            self.claims.iter().filter_map(|claim| claim.deadline).map(|deadline| deadline.since(now)).min();
-        let next = due.into_iter().chain(locked).chain(deadline).min();
-        let next = next.map(|next| self.last_scan + next.min(MAX_TIMER));
+        let deadlines = self.claims.iter().filter_map(|claim| claim.deadline);
+        let next = self.claims.next_wakeup(now, scan.next.into_iter().chain(deadlines));
+        let next = next.into_iter().chain(locked).min().map(|next| self.last_scan + next);
         self.wakeup = next.into_iter().chain(full_scan_at).min();
     }
 
@@ -147,7 +108,7 @@ impl WaitingClaims {
     ///
     /// The future may be dropped at any time.
     pub(super) async fn wait_for_work(&self) {
-        if self.is_empty() {
+        if self.claims.is_empty() {
             return std::future::pending().await;
         }
         self.poll.health.request_heartbeats();
@@ -164,7 +125,7 @@ impl WaitingClaims {
                 return;
             }
             // Whether notifications arrive may change during the sleep.
-            sleep_until(until.min(now + MAX_TIMER)).await;
+            sleep_until(until.min(now + MAX_WAKEUP)).await;
             self.poll.health.request_heartbeats();
         }
     }
