@@ -11,6 +11,7 @@
 //! | calls that share a commit | [`Linger`], [`LingerTimer`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
 //! | listings | [`PageQuery`] |
+//! | a stored schema | [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
 //! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
@@ -23,6 +24,7 @@ mod linger;
 mod page;
 mod prune_schedule;
 mod retention;
+mod schema_version;
 mod support;
 mod waiters;
 
@@ -33,6 +35,7 @@ pub use linger::{Linger, LingerTimer};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use retention::RetentionPeriods;
+pub use schema_version::SchemaVersion;
 pub use support::{check_demand, check_schedules, check_transitions};
 pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 

@@ -7,6 +7,7 @@
 //! the view, in the text that this program has. `create or replace` keeps their grants, and programs that run already keep
 //! calling them. The first comment of `migrations/0001_tables.sql` has the rules for new versions.
 
+use queue_core::backend::SchemaVersion;
 use queue_core::{QueueError, QueueErrorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
@@ -33,27 +34,8 @@ const FUNCTIONS: [&str; 9] = [
 /// The version of this program.
 const LATEST: usize = MIGRATIONS.len();
 
-/// Additive migrations, each with the lowest version of a program that works with the schema after it. Every other migration
-/// needs a program of at least its own version.
+/// The additive migrations, each with the lowest version of a program that works with the schema after it.
 const ADDITIVE: [(i32, i32); 0] = [];
-
-/// The version of a schema, and of the programs that work with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SchemaVersion {
-    /// The schema's version; 0 if there is no schema.
-    version: usize,
-    /// The lowest version of a program that works with the schema.
-    min_program_version: usize,
-}
-
-impl SchemaVersion {
-    const NONE: Self = Self { version: 0, min_program_version: 0 };
-
-    /// Returns whether a program of this version works with the schema without a migration.
-    const fn works_with(self, program: usize) -> bool {
-        self.version >= program && self.min_program_version <= program
-    }
-}
 
 /// Fails unless this program works with the schema.
 pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
@@ -117,15 +99,10 @@ async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<(
     }
     for (number, _) in (1_i32..).zip(MIGRATIONS).skip(found) {
         let insert = "insert into schema_migrations (version, min_program_version) values ($1, $2)";
-        sqlx::query(insert).bind(number).bind(min_program_version(number)).execute(&mut *tx).await?;
+        let program = SchemaVersion::min_program_version(number, &ADDITIVE);
+        sqlx::query(insert).bind(number).bind(program).execute(&mut *tx).await?;
     }
     tx.commit().await
-}
-
-/// Returns the lowest version of a program that works with the schema after this migration.
-fn min_program_version(migration: i32) -> i32 {
-    let additive = ADDITIVE.iter().find(|(version, _)| *version == migration);
-    additive.map_or(migration, |(_, program)| *program)
 }
 
 /// Reads the schema's version. Uses no prepared statement, because a pooler may lose one.
@@ -134,7 +111,7 @@ async fn read_version(connection: &mut PgConnection, target: &Target) -> sqlx::R
     let exists =
         format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'schema_migrations'");
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
-        return Ok(SchemaVersion::NONE);
+        return Ok(SchemaVersion::default());
     }
     let newest = format!(
         "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) \

@@ -3,6 +3,7 @@
 //! The version of a program is that of the newest schema it knows. The schema stores the lowest program version that works
 //! with it, so that old and new programs work side by side during a deployment.
 
+use queue_core::backend::SchemaVersion;
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -22,18 +23,8 @@ const LATEST: usize = MIGRATIONS.len();
 const VERSIONS: &str = "create table if not exists queue_schema_migrations
     (version integer primary key, min_program_version integer) strict";
 
-/// The additive migrations, each with the lowest program version that works with the schema after it. The schema after any
-/// other migration needs a program of the migration's version.
-const ADDITIVE: [(i64, i64); 0] = [];
-
-/// The schema that a file has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SchemaVersion {
-    /// The version; 0 if there is none.
-    version: usize,
-    /// The lowest program version that works with it.
-    min_program_version: usize,
-}
+/// The additive migrations, each with the lowest version of a program that works with the schema after it.
+const ADDITIVE: [(i32, i32); 0] = [];
 
 /// Applies the migrations that the file lacks. Several processes may call this at the same time.
 ///
@@ -42,13 +33,13 @@ struct SchemaVersion {
 /// `Unsupported` if the schema is newer than this program and does not work with it.
 pub(crate) fn migrate(connection: &mut Connection, location: &Location) -> Result<(), QueueError> {
     let broken = |error| TxError::from(error).to_queue_error(location.path());
-    if suits(find(connection).map_err(broken)?) {
+    if find(connection).map_err(broken)?.works_with(LATEST) {
         return Ok(());
     }
     // A second process waits here for the lock, and then finds the new schema.
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate).map_err(broken)?;
     let found = find(&transaction).map_err(broken)?;
-    if suits(found) {
+    if found.works_with(LATEST) {
         return Ok(());
     }
     if found.version >= LATEST {
@@ -70,26 +61,16 @@ fn apply(transaction: &Transaction<'_>, from: usize) -> rusqlite::Result<()> {
     for (number, migration) in (1..).zip(MIGRATIONS).skip(from) {
         transaction.execute_batch(migration)?;
         let insert = "insert into queue_schema_migrations (version, min_program_version) values (?1, ?2)";
-        transaction.execute(insert, [number, min_program_version(number)])?;
+        let program = SchemaVersion::min_program_version(number, &ADDITIVE);
+        transaction.execute(insert, [number, program])?;
     }
     Ok(())
-}
-
-/// Returns the lowest program version that works with the schema after this migration.
-fn min_program_version(migration: i64) -> i64 {
-    let additive = ADDITIVE.iter().find(|(version, _)| *version == migration);
-    additive.map_or(migration, |(_, program)| *program)
-}
-
-/// Returns whether this program works with the schema and need not migrate it.
-const fn suits(found: SchemaVersion) -> bool {
-    found.version >= LATEST && found.min_program_version <= LATEST
 }
 
 fn find(connection: &Connection) -> rusqlite::Result<SchemaVersion> {
     let exists = "select count(*) from sqlite_schema where name = 'queue_schema_migrations'";
     if connection.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-        return Ok(SchemaVersion { version: 0, min_program_version: 0 });
+        return Ok(SchemaVersion::default());
     }
     let newest = "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0)
         from queue_schema_migrations";
