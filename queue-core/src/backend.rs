@@ -4,8 +4,8 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`check_demand`], [`check_delays`], [`check_schedules`], [`check_transitions`] |
-//! | jobs as text | [`encode`], [`encode_followups`], [`Encoded`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`check_demand`], [`check_delays`] |
+//! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`Handover`] |
 //! | calls that share a commit | [`Linger`], [`LingerTimer`] |
@@ -20,23 +20,23 @@
 mod close_flag;
 mod column;
 mod completion;
+mod intake;
 mod linger;
 mod page;
 mod prune_schedule;
 mod retention;
 mod schema_version;
-mod support;
 mod waiters;
 
 pub use close_flag::CloseFlag;
 pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
 pub use completion::UnitCompletion;
+pub use intake::{Intake, check_demand};
 pub use linger::{Linger, LingerTimer};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use retention::RetentionPeriods;
 pub use schema_version::SchemaVersion;
-pub use support::{check_demand, check_schedules, check_transitions};
 pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;

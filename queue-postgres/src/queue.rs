@@ -4,11 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{
-    CloseFlag, PendingClaim, check_demand, check_transitions, encode, encode_followups,
-};
+use queue_core::backend::{CloseFlag, Intake, PendingClaim, check_demand};
 use queue_core::{
-    Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -20,7 +18,7 @@ use crate::requests::{ClaimMessage, PushRequest, SettleRequest, split};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::storable::{check_storable, is_supported};
+use crate::storable::{check_storable, supports_schedule, supports_transition};
 use crate::tasks::claim::PollInterval;
 use crate::tasks::listen::ListenTask;
 use crate::tasks::prune::PruneTask;
@@ -43,7 +41,7 @@ struct OpenQueue {
     shared: Arc<Shared>,
     renewals: Arc<RenewConnections>,
     pool: UnitOfWorkPool,
-    limits: Limits,
+    intake: Intake,
     closed: CloseFlag,
 }
 
@@ -77,7 +75,7 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            limits: settings.limits,
+            intake: Intake::new(settings.limits, supports_schedule, supports_transition),
             closed: CloseFlag::default(),
         })))
     }
@@ -120,8 +118,8 @@ impl PostgresQueue {
         &self.0.pool
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
     }
 }
 
@@ -132,7 +130,7 @@ impl Queue for PostgresQueue {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let jobs = encode(jobs, self.limits())?;
+        let jobs = self.intake().jobs(jobs)?;
         check_storable(&jobs)?;
         let (reply, answer) = oneshot::channel();
         self.0.pushes.send(PushRequest { jobs, reply }).map_err(|_| thread_gone())?;
@@ -165,9 +163,7 @@ impl Queue for PostgresQueue {
         if settlements.is_empty() {
             return Ok(Vec::new());
         }
-        let mut settlements = settlements;
-        check_transitions(&settlements, is_supported)?;
-        let followups = encode_followups(&mut settlements, self.limits())?;
+        let (settlements, followups) = self.intake().settlements(settlements)?;
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();
         for (settlements, followups) in split(settlements, followups) {

@@ -1,6 +1,6 @@
 //! The checks that PostgreSQL can store a request, and the errors of requests that it can't.
 
-use queue_core::backend::{self, Encoded, check_schedules};
+use queue_core::backend::{self, Encoded};
 use queue_core::{Limits, QueueError, Schedule, Transition};
 
 /// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
@@ -20,9 +20,6 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
             "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MAX_BYTES} at once: push it in parts"
         )));
     }
-    check_schedules(jobs, |schedule| {
-        matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
-    })?;
     for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(
@@ -35,8 +32,13 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
     Ok(())
 }
 
+/// Returns whether this version of the backend stores jobs with a schedule.
+pub(crate) const fn supports_schedule(schedule: Schedule) -> bool {
+    matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
+}
+
 /// Returns whether this version of the backend applies a transition.
-pub(crate) const fn is_supported(transition: &Transition) -> bool {
+pub(crate) const fn supports_transition(transition: &Transition) -> bool {
     matches!(
         transition,
         Transition::Complete { .. }

@@ -1,6 +1,6 @@
 //! Pushes in the application's own transaction.
 
-use queue_core::backend::{Encoded, encode};
+use queue_core::backend::Encoded;
 use queue_core::{BoxFuture, IntoJob, NewJob, QueueError, Receipt};
 use sqlx::{Connection as _, PgConnection};
 
@@ -158,7 +158,7 @@ impl PostgresQueue {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let jobs = encode(jobs, self.limits())?;
+        let jobs = self.intake().jobs(jobs)?;
         check_storable(&jobs)?;
         let shared = self.shared();
         for _ in 0..2 {

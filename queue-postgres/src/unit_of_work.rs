@@ -117,7 +117,7 @@ async fn settle(
     tx: &mut PooledTransaction,
 ) -> Result<UnitCompletion, QueueError> {
     let shared = queue.shared();
-    let (completion, jobs) = UnitCompletion::prepare(context, queue.limits())?;
+    let (completion, jobs) = UnitCompletion::prepare(context, queue.intake())?;
     check_storable(&jobs)?;
     let notify = if jobs.is_empty() { NotifyArgs::none() } else { shared.notifier.jobs() };
     let (settlements, followups) = (slice::from_ref(completion.settlement()), slice::from_ref(&jobs));

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, check_demand, check_transitions, encode, encode_followups};
+use queue_core::backend::{CloseFlag, Intake, check_demand};
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Schedule, Settled,
     Settlement, Transition,
 };
 
@@ -32,7 +32,7 @@ struct Shared {
     writer: JoinOnDrop<WriterHandle>,
     reader: JoinOnDrop<Reader>,
     clock: Arc<dyn Clock>,
-    limits: Limits,
+    intake: Intake,
     path: Arc<Path>,
     closed: CloseFlag,
 }
@@ -42,10 +42,11 @@ impl SqliteQueue {
     pub(crate) async fn start(settings: Settings) -> Result<Self, QueueError> {
         settings.location.prepare()?;
         let path: Arc<Path> = settings.location.path().into();
-        let (clock, limits) = (settings.clock.clone(), settings.limits);
+        let clock = settings.clock.clone();
+        let intake = Intake::new(settings.limits, supports_schedule, supports_transition);
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
-        Ok(Self(Arc::new(Shared { writer, reader, clock, limits, path, closed: CloseFlag::default() })))
+        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, closed: CloseFlag::default() })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -88,8 +89,8 @@ impl SqliteQueue {
         &*self.0.clock
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -104,7 +105,7 @@ impl Queue for SqliteQueue {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let jobs = encode(jobs, self.limits())?;
+        let jobs = self.intake().jobs(jobs)?;
         self.writer().call(jobs.len(), move |table| table.push(&jobs)).await
     }
 
@@ -132,15 +133,19 @@ impl Queue for SqliteQueue {
         }
         let mut settlements = settlements;
         settlements.iter_mut().for_each(|settlement| settlement.transition.cut_text());
-        check_transitions(&settlements, is_supported)?;
-        let followups = encode_followups(&mut settlements, self.limits())?;
+        let (settlements, followups) = self.intake().settlements(settlements)?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
     }
 }
 
+/// Returns whether this version of the backend stores jobs with a schedule.
+const fn supports_schedule(schedule: Schedule) -> bool {
+    matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
+}
+
 /// Returns whether this version of the backend applies a transition.
-const fn is_supported(transition: &Transition) -> bool {
+const fn supports_transition(transition: &Transition) -> bool {
     matches!(
         transition,
         Transition::Complete { .. }

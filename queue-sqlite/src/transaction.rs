@@ -1,6 +1,5 @@
 //! Pushes in the application's own transaction.
 
-use queue_core::backend::encode;
 use queue_core::{IntoJob, NewJob, QueueError, Receipt};
 use rusqlite::Connection;
 
@@ -67,7 +66,7 @@ impl SqliteQueue {
                 "no transaction is open on this connection: begin one, or use `enqueue`",
             ));
         }
-        let jobs = encode(jobs, self.limits())?;
+        let jobs = self.intake().jobs(jobs)?;
         let mut cache = WriterCache::default();
         let mut table = Table::new(tx, self.clock().now(), &mut cache);
         // An expired lease on the last attempt frees a unique key. The writer may not have recorded that yet.

@@ -93,7 +93,7 @@ impl SqliteUnitOfWork {
             return Ok(());
         }
         let Self { queue, context, writes } = self;
-        let (completion, followups) = UnitCompletion::prepare(&context, queue.limits())?;
+        let (completion, followups) = UnitCompletion::prepare(&context, queue.intake())?;
         let lease = completion.settlement().lease.clone();
         let complete = queue
             .writer()

@@ -58,7 +58,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use queue_core::backend::{Handover, Linger};
+use queue_core::backend::Linger;
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -258,9 +258,7 @@ impl Writer {
 
     /// Answers the claims whose wait has ended with no job.
     fn answer_timed_out(&mut self) {
-        for claim in self.waiting.take_timed_out() {
-            claim.answer(Ok(Handover::nothing()));
-        }
+        self.waiting.claims.end_waits(|claim| claim.deadline.has_passed());
     }
 
     /// Answers the calls of a transaction that failed, and the claims that can't go on waiting.
@@ -273,7 +271,9 @@ impl Writer {
         }
         if error.is_busy() {
             // The other connection will release its lock, so claims go on waiting.
-            self.waiting.take_timed_out().into_iter().for_each(|claim| claim.answer(Err(failed.clone())));
+            for claim in self.waiting.claims.take_if(|claim| claim.deadline.has_passed()) {
+                claim.answer(Err(failed.clone()));
+            }
         } else {
             self.waiting.claims.fail(&failed);
         }

@@ -1,10 +1,10 @@
 //! The end of a unit of work whose job has succeeded.
 
+use super::intake::Intake;
 use crate::attempt::context::JobContext;
 use crate::attempt::handle::Attempt;
-use crate::contract::encoded::{Encoded, encode_followups};
+use crate::contract::encoded::Encoded;
 use crate::contract::error::QueueError;
-use crate::contract::limits::Limits;
 use crate::contract::settlement::{Settled, Settlement};
 
 /// The completion of a job, as a unit of work records it in one commit with the job's writes.
@@ -22,13 +22,12 @@ impl UnitCompletion {
     ///
     /// # Errors
     ///
-    /// The errors of [`encode_followups`]. The job is discarded then.
-    pub fn prepare(context: &JobContext, limits: &Limits) -> Result<(Self, Vec<Encoded>), QueueError> {
+    /// The errors of [`Intake::settlements`]. The job is discarded then.
+    pub fn prepare(context: &JobContext, intake: &Intake) -> Result<(Self, Vec<Encoded>), QueueError> {
         let attempt = Attempt::of(context);
-        let mut settlements = [attempt.completion()];
-        let followups = encode_followups(&mut settlements, limits)?.into_iter().flatten().collect();
-        let [settlement] = settlements;
-        Ok((Self { attempt, settlement }, followups))
+        let mut completion = attempt.completion();
+        let followups = intake.followups(&mut completion)?;
+        Ok((Self { attempt, settlement: completion }, followups))
     }
 
     /// Returns the settlement, without its followups.

@@ -73,7 +73,7 @@ impl<D> ServedClaim<D> {
 /// use std::convert::Infallible;
 ///
 /// use queue_core::Demand;
-/// use queue_core::backend::{Handover, PendingClaim, Waiters};
+/// use queue_core::backend::{PendingClaim, Waiters};
 ///
 /// let mut waiters = Waiters::default();
 /// let (claim, answer) = PendingClaim::new(Demand::new("mail", 10), ());
@@ -84,7 +84,7 @@ impl<D> ServedClaim<D> {
 /// assert!(served.is_empty()); // the store has no job
 /// assert_eq!(waiters.len(), 1);
 ///
-/// waiters.take_all().into_iter().for_each(|claim| claim.answer(Ok(Handover::nothing())));
+/// waiters.end_waits(|_claim| true);
 /// # queue_testkit::block_on(async {
 /// assert!(answer.await.unwrap().unwrap().received().is_empty());
 /// # });
@@ -167,6 +167,13 @@ impl<D> Waiters<D> {
         let (wanted, others) = std::mem::take(&mut self.claims).into_iter().partition(is_wanted);
         self.claims = others;
         wanted.into()
+    }
+
+    /// Answers the claims that `is_over` selects with no jobs.
+    pub fn end_waits(&mut self, is_over: impl FnMut(&PendingClaim<D>) -> bool) {
+        for claim in self.take_if(is_over) {
+            claim.answer(Ok(Handover::nothing()));
+        }
     }
 
     /// Calls `lease` for each claim, in their order, and moves the claims that it leased jobs for to `served`.

@@ -27,7 +27,7 @@
 //!
 //! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another
 //!   scan.
-//! - A caller may be dropped after its job was leased. The [`Handover`] releases the job through the settle task.
+//! - A caller may be dropped after its job was leased. The claim's `Handover` releases the job through the settle task.
 //! - A connection may break during a claim. The claim is sent once more; jobs leased by the lost answer wait for the
 //!   expiry.
 //! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach
@@ -43,8 +43,8 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::{Encoded, Handover, Linger, LingerTimer};
-use queue_core::{Delivery, QueueError, Settlement};
+use queue_core::backend::{Encoded, Linger, LingerTimer};
+use queue_core::{Delivery, QueueError, Settlement, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -151,11 +151,7 @@ impl ClaimTask {
                 batch.polls.push(poll);
                 self.scan_hints.force_full_scan();
             }
-            ClaimMessage::Stop => {
-                for claim in self.waiting.take_stopped() {
-                    claim.answer(Ok(Handover::nothing()));
-                }
-            }
+            ClaimMessage::Stop => self.waiting.claims.end_waits(|claim| claim.demand.is_stopped()),
             ClaimMessage::Close => self.waiting.claims.close(),
         }
     }
@@ -191,10 +187,8 @@ impl ClaimTask {
             claim.answer(move |released| release(&settles, released));
         }
         if start.is_full_scan() {
-            for claim in self.waiting.take_timed_out(scan.now) {
-                claim.answer(Ok(Handover::nothing()));
-            }
-        } else if self.waiting.any_timed_out(scan.now) {
+            self.waiting.claims.end_waits(|claim| has_timed_out(claim, scan.now));
+        } else if self.waiting.claims.iter().any(|claim| has_timed_out(claim, scan.now)) {
             self.scan_hints.force_full_scan();
         }
         let full_scan_at = self.scan_hints.full_scan_at(self.waiting.claims.queues());
@@ -217,6 +211,10 @@ impl ClaimTask {
         tracing::debug!(database = %self.shared.target, ?error, "a claim failed");
         self.waiting.claims.fail(error);
     }
+}
+
+fn has_timed_out(claim: &WaitingClaim, now: Timestamp) -> bool {
+    claim.deadline.is_some_and(|deadline| deadline <= now)
 }
 
 /// Releases jobs that no caller received. If the settle task has ended, their leases expire.

@@ -26,7 +26,7 @@ impl Table<'_> {
         writes: Vec<Write>,
         followups: &[Encoded],
     ) -> Result<Settled, OpError> {
-        self.check_schedules(followups)?;
+        self.check_delays(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
         let completed = self.apply(lease, &Transition::complete())?;
         let written = if completed { self.run_writes(writes)? } else { Ok(()) };

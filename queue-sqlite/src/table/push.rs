@@ -1,6 +1,6 @@
 //! Stores jobs.
 
-use queue_core::backend::{Encoded, check_delays, check_schedules};
+use queue_core::backend::{Encoded, check_delays};
 use queue_core::{OnConflict, QueueError, Receipt, Schedule, State, Timestamp};
 use rusqlite::Result;
 
@@ -26,23 +26,20 @@ impl Table<'_> {
     ///
     /// `Invalid` if a delay overflows the clock.
     pub(crate) fn push(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>, OpError> {
-        self.check_schedules(jobs)?;
+        self.check_delays(jobs)?;
         Ok(self.store_all(jobs)?)
     }
 
-    /// Checks the schedules of jobs.
+    /// Checks the delays of jobs.
     ///
     /// # Errors
     ///
-    /// `Invalid` if a delay overflows the clock, `Unsupported` if a schedule is newer than this version of the backend.
-    pub(super) fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        check_schedules(jobs, |schedule| {
-            matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
-        })?;
+    /// `Invalid` if a delay overflows the clock.
+    pub(super) fn check_delays(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         check_delays(jobs.iter().map(|new| &new.job), self.now)
     }
 
-    /// Stores jobs whose schedules were checked, unless their ids or unique keys are taken.
+    /// Stores jobs whose delays were checked, unless their ids or unique keys are taken.
     pub(super) fn store_all(&mut self, jobs: &[Encoded]) -> Result<Vec<Receipt>> {
         jobs.iter().map(|job| self.store(job)).collect()
     }

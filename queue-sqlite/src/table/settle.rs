@@ -21,7 +21,7 @@ impl Table<'_> {
         settlements: &[Settlement],
         followups: &[Vec<Encoded>],
     ) -> Result<Vec<Settled>, OpError> {
-        followups.iter().try_for_each(|followups| self.check_schedules(followups))?;
+        followups.iter().try_for_each(|followups| self.check_delays(followups))?;
         let pairs = settlements.iter().zip(followups);
         Ok(pairs
             .map(|(settlement, followups)| self.settle_one(settlement, followups))

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use queue_core::backend::{PendingClaim, Waiters};
+use queue_core::backend::Waiters;
 use queue_core::{Clock, Timestamp};
 use rusqlite::Connection;
 
@@ -51,11 +51,6 @@ impl WaitingClaims {
     /// Polls more often for a short time.
     pub(super) fn poll_faster(&mut self) {
         self.fast_poll_until = Instant::now().checked_add(FAST_POLL_DURATION);
-    }
-
-    /// Removes and returns the claims whose wait has ended.
-    pub(super) fn take_timed_out(&mut self) -> Vec<PendingClaim<Deadline>> {
-        self.claims.take_if(|claim| claim.deadline.has_passed())
     }
 
     /// Polls the timers once, so that waits end even while the writer is never idle.

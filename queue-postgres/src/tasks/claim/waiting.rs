@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::scan::ScanResult;
 use crate::listener_health::ListenerHealth;
-use crate::requests::WaitingClaim;
 
 /// How soon the claim task scans again if a job is due and locked by another transaction. That is usually a claim, which
 /// ends within a moment. An application's transaction may stay open for long, so the pause doubles up to the longer one.
@@ -69,21 +68,6 @@ impl WaitingClaims {
             Ok::<_, Infallible>(deliveries.next().unwrap_or_default())
         });
         served
-    }
-
-    /// Removes and returns the claims whose wait is over.
-    pub(super) fn take_timed_out(&mut self, now: Timestamp) -> Vec<WaitingClaim> {
-        self.claims.take_if(|claim| claim.deadline.is_some_and(|deadline| deadline <= now))
-    }
-
-    /// Removes and returns the claims whose stop signal has fired.
-    pub(super) fn take_stopped(&mut self) -> Vec<WaitingClaim> {
-        self.claims.take_if(|claim| claim.demand.is_stopped())
-    }
-
-    /// Returns whether the wait of any claim is over.
-    pub(super) fn any_timed_out(&self, now: Timestamp) -> bool {
-        self.claims.iter().any(|claim| claim.deadline.is_some_and(|deadline| deadline <= now))
     }
 
     /// Schedules the next scan, after this one: when the next job is due or the wait of a claim is over, after a pause if

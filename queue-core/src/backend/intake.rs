@@ -1,0 +1,181 @@
+//! The checks of a request before a backend stores anything of it.
+
+use std::fmt;
+
+use crate::contract::encoded::{Encoded, encode, encode_followups};
+use crate::contract::error::QueueError;
+use crate::contract::job::{NewJob, Schedule};
+use crate::contract::limits::Limits;
+use crate::contract::queue::Demand;
+use crate::contract::settlement::{Settlement, Transition};
+
+/// Checks requests against the limits of a queue and against what this version of its backend supports, and encodes their
+/// jobs.
+///
+/// queue-core may have more schedules and transitions than a backend was written for. So each backend has its own lists.
+///
+/// ```
+/// use queue_core::backend::Intake;
+/// use queue_core::{Body, Limits, NewJob, QueueErrorKind, Schedule, Transition};
+///
+/// let supports_schedule = |schedule: Schedule| matches!(schedule, Schedule::Now);
+/// let supports_transition = |transition: &Transition| matches!(transition, Transition::Complete { .. });
+/// let intake = Intake::new(Limits::default(), supports_schedule, supports_transition);
+///
+/// let job = NewJob::new("send_mail", Body::stored("{}"));
+/// assert_eq!(intake.jobs(vec![job.clone()])?.len(), 1);
+/// let later = job.delay(std::time::Duration::from_secs(60));
+/// assert_eq!(intake.jobs(vec![later]).unwrap_err().kind(), QueueErrorKind::Unsupported);
+/// # Ok::<(), queue_core::QueueError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Intake {
+    limits: Limits,
+    supports_schedule: fn(Schedule) -> bool,
+    supports_transition: fn(&Transition) -> bool,
+}
+
+impl Intake {
+    /// Creates the intake of a queue with these limits, whose backend supports these schedules and transitions.
+    #[must_use]
+    pub const fn new(
+        limits: Limits,
+        supports_schedule: fn(Schedule) -> bool,
+        supports_transition: fn(&Transition) -> bool,
+    ) -> Self {
+        Self { limits, supports_schedule, supports_transition }
+    }
+
+    /// Checks and encodes the jobs of a push.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode`], and `Unsupported` for a schedule that the backend does not support.
+    pub fn jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<Encoded>, QueueError> {
+        let jobs = encode(jobs, &self.limits)?;
+        self.check_schedules(&jobs)?;
+        Ok(jobs)
+    }
+
+    /// Checks settlements and encodes their followups. Returns the settlements without followups, and a list of followups for
+    /// each.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode_followups`], and `Unsupported` for a transition or a schedule that the backend does not support.
+    pub fn settlements(
+        &self,
+        mut settlements: Vec<Settlement>,
+    ) -> Result<(Vec<Settlement>, Vec<Vec<Encoded>>), QueueError> {
+        let mut transitions = settlements.iter().map(|settlement| &settlement.transition);
+        if let Some(newer) = transitions.find(|transition| !(self.supports_transition)(transition)) {
+            return Err(QueueError::unsupported(format!(
+                "this backend is older than the transition `{newer}`"
+            )));
+        }
+        let followups = encode_followups(&mut settlements, &self.limits)?;
+        followups.iter().try_for_each(|followups| self.check_schedules(followups))?;
+        Ok((settlements, followups))
+    }
+
+    /// Checks and encodes the followups of one settlement, and takes them out of it.
+    pub(super) fn followups(&self, settlement: &mut Settlement) -> Result<Vec<Encoded>, QueueError> {
+        let followups = encode_followups(std::slice::from_mut(settlement), &self.limits)?;
+        let followups = followups.into_iter().flatten().collect::<Vec<_>>();
+        self.check_schedules(&followups)?;
+        Ok(followups)
+    }
+
+    fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
+        let newer = jobs.iter().enumerate().find(|(_, new)| !(self.supports_schedule)(new.job.schedule));
+        newer.map_or(Ok(()), |(index, Encoded { job, .. })| {
+            let text =
+                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
+            Err(QueueError::unsupported(text).on_queue(job.queue.clone()))
+        })
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Checks that a claim names a queue.
+///
+/// # Errors
+///
+/// `Invalid` if it names none: the claim would never find a job.
+pub fn check_demand(demand: &Demand) -> Result<(), QueueError> {
+    if demand.queues.is_empty() {
+        return Err(QueueError::invalid("the claim names no queue: add at least one to its demand"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, Fence, JobId, Lease, QueueErrorKind, Timestamp};
+
+    /// The intake of a backend that is older than each schedule but one, and than each transition but one.
+    fn old() -> Intake {
+        Intake::new(
+            Limits::default(),
+            |schedule| matches!(schedule, Schedule::Now),
+            |transition| matches!(transition, Transition::Complete { .. }),
+        )
+    }
+
+    fn settlement(transition: Transition) -> Settlement {
+        let lease = Lease::new(JobId::random(), Fence(1), Lease::DEFAULT_LENGTH, Timestamp::MAX);
+        Settlement::new(lease, transition)
+    }
+
+    #[test]
+    fn a_claim_that_names_no_queue_is_invalid() {
+        let error = check_demand(&Demand::of([], 1)).expect_err("no queue");
+
+        assert_eq!(error.kind(), QueueErrorKind::Invalid);
+        assert!(check_demand(&Demand::new("mail", 1)).is_ok());
+    }
+
+    #[test]
+    fn a_newer_transition_is_unsupported() {
+        let settlements = vec![settlement(Transition::complete()), settlement(Transition::Release)];
+
+        let taken = old().settlements(settlements);
+
+        assert_eq!(taken.map_err(|error| error.kind()).err(), Some(QueueErrorKind::Unsupported));
+    }
+
+    #[test]
+    fn the_error_of_a_newer_schedule_names_the_job() {
+        let now = NewJob::new("send_mail", Body::stored("{}"));
+        let later = now.clone().delay(Lease::DEFAULT_LENGTH);
+        let completion = settlement(Transition::complete()).followups(vec![now.clone(), later.clone()]);
+
+        let errors = [old().jobs(vec![now, later]).err(), old().settlements(vec![completion]).err()];
+
+        for error in errors {
+            let error = error.expect("a newer schedule");
+            assert_eq!(error.kind(), QueueErrorKind::Unsupported);
+            assert!(error.to_string().starts_with("job 1 of the batch (`send_mail`)"), "{error}");
+        }
+    }
+
+    #[test]
+    fn settlements_are_returned_without_their_followups() {
+        let job = NewJob::new("send_mail", Body::stored("{}"));
+        let settlements = vec![
+            settlement(Transition::complete()),
+            settlement(Transition::complete()).followups(vec![job.clone(), job]),
+        ];
+
+        let (settlements, followups) = old().settlements(settlements).expect("two completions");
+
+        assert!(settlements.iter().all(|settlement| settlement.followups.is_empty()));
+        assert_eq!(followups.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2]);
+    }
+}
