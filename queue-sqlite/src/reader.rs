@@ -24,12 +24,12 @@ use crate::joined_thread::JoinOnDrop;
 use crate::process::Process;
 use crate::settings::Settings;
 
-type Query = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
+type ReadQuery = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
 /// Sends queries to the reader thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    queries: mpsc::Sender<Query>,
+    queries: mpsc::Sender<ReadQuery>,
     path: Arc<Path>,
     process: Process,
 }
@@ -41,7 +41,7 @@ impl Reader {
     ///
     /// The errors of [`connection::open`].
     pub(crate) async fn start(settings: &Settings) -> Result<JoinOnDrop<Self>, QueueError> {
-        let (queries, waiting) = mpsc::channel::<Query>();
+        let (queries, waiting) = mpsc::channel::<ReadQuery>();
         let (location, synchronous, busy) =
             (settings.location.clone(), settings.synchronous, settings.busy_timeout);
         let reader = Self { queries, path: location.path().into(), process: Process::current() };
@@ -65,7 +65,7 @@ impl Reader {
     {
         let (reply, answer) = oneshot::channel();
         let path = self.path.clone();
-        let query: Query = Box::new(move |connection, files| {
+        let query: ReadQuery = Box::new(move |connection, files| {
             let answer = in_read_transaction(connection, query).map_err(TxError::from);
             let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
             drop(reply.send(answer.map_err(|broken| broken.to_queue_error(&path))));

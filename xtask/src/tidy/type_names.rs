@@ -9,8 +9,9 @@ const CRATES: [&str; 5] =
     ["queue-core/src/", "queue-macros/src/", "queue-postgres/src/", "queue-sqlite/src/", "queue-tokio/src/"];
 
 /// Names that mean the same wherever they are: what clones share, what a builder collects, the macro's model of a
-/// type.
-const ALLOWED: [&str; 6] = ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique"];
+/// type, the calls of one commit, the claims that a backend has not answered.
+const ALLOWED: [&str; 8] =
+    ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique", "Batch", "WaitingClaims"];
 
 /// Names that still have several meanings. Rename the types, and delete the name here.
 const KNOWN: [&str; 8] = ["Entry", "Key", "Parts", "Place", "State", "Step", "Turn", "Typed"];
