@@ -6,7 +6,7 @@
 //! # Tasks and shared state
 //!
 //! The task alone owns its connection, the waiting claims and the scan hints. It receives [`ClaimMessage`]s over an
-//! unbounded channel, sends releases to the settle task, and reads [`ListenerHealth`].
+//! unbounded channel, sends releases to the settle task, and reads whether the listener is healthy.
 //!
 //! | who | wakes | when |
 //! | --- | --- | --- |
