@@ -74,7 +74,8 @@ pub use operation::{Delays, Operation};
 pub use store::{LockCase, OnServer, Open, OpenCase, Outage, PaymentApp, Store, Transaction};
 
 use crate::law::{self, LastStep, PATIENCE, Steps, laws};
-use harness::{Make, StoreHarness};
+use harness::StoreHarness;
+use store::Make;
 
 /// How long, in real time, a law may take. Only a law that hangs takes this long.
 const LAW_GUARD: Duration = Duration::from_secs(300);

@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::{Admin, JobId, JobRecord, NewJob, QueueError, Receipt, State};
 
 use super::process::{Process, Role};
-use super::store::Store;
+use super::store::{Make, Store};
 use crate::law::Steps;
-
-/// The closure that a backend passes to the suite, type-erased.
-pub(super) type Make = dyn Fn(Option<String>) -> BoxFuture<'static, Arc<dyn Store>> + Send + Sync;
 
 pub(super) struct StoreHarness {
     make: Arc<Make>,

@@ -14,14 +14,14 @@ use queue_core::{Admin, Demand, JobId, Settlement, Transition};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::harness::Make;
+use super::store::Make;
 use crate::conformance::jobs::job;
 
-const ROLE: &str = "QUEUE_TESTKIT_ROLE_OF_A_PROCESS";
-const ADDRESS: &str = "QUEUE_TESTKIT_STORE_OF_A_PROCESS";
+const ROLE: &str = "QUEUE_CONFORMANCE_ROLE_OF_A_PROCESS";
+const ADDRESS: &str = "QUEUE_CONFORMANCE_STORE_OF_A_PROCESS";
 
 /// The prefix of each report. Other output of the program is ignored.
-const MARK: &str = "queue-testkit: ";
+const MARK: &str = "queue-conformance: ";
 
 /// The number of jobs in a batch that a process pushes.
 pub(super) const BATCH: u32 = 7;

@@ -82,6 +82,9 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
+/// The closure that a backend passes to the suite, type-erased.
+pub(super) type Make = dyn Fn(Option<String>) -> BoxFuture<'static, Arc<dyn Store>> + Send + Sync;
+
 /// A store on a private server.
 pub struct OnServer {
     /// The store, never opened before.
