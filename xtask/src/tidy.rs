@@ -3,12 +3,14 @@
 //! A rule takes the project's files and returns its problems, each with the place and what to do there.
 //! Every rule has a test with a bad sample.
 
+mod cycles;
 mod examples;
 mod files;
 mod laws;
 mod layers;
 mod length;
 mod manifests;
+mod modules;
 mod prose;
 mod sleeping;
 mod test_files;
@@ -33,6 +35,7 @@ const RULES: [(&str, Rule); 10] = [
     ("test files", test_files::check),
     ("laws", laws::check),
     ("layers", layers::check),
+    ("cycles", cycles::check),
     ("words", words::check),
     ("type names", type_names::check),
     ("prose", prose::check),
