@@ -17,8 +17,8 @@ use queue_core::BoxError;
 use queue_core::backend::panic_message;
 
 pub use error::SimulationError;
-pub use fault::FleetFault;
-pub use node::{Node, NodeQueue, NodeRuntime};
+pub use fault::NodeFault;
+pub use node::{Node, NodeRuntime};
 pub use sim::Sim;
 
 use executor::Stuck;
@@ -53,7 +53,7 @@ pub struct Simulation<S> {
     seeds: std::ops::Range<u64>,
     nodes: usize,
     most: usize,
-    with: Vec<FleetFault>,
+    with: Vec<NodeFault>,
     only_faults: Option<Vec<usize>>,
 }
 
@@ -106,7 +106,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     }
 
     /// Adds these faults to the ones drawn for each run.
-    pub fn with(mut self, faults: impl IntoIterator<Item = FleetFault>) -> Self {
+    pub fn with(mut self, faults: impl IntoIterator<Item = NodeFault>) -> Self {
         self.with.extend(faults);
         self
     }
@@ -168,7 +168,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
         Ok(simulated)
     }
 
-    fn faults_of(&self, seed: u64) -> Vec<FleetFault> {
+    fn faults_of(&self, seed: u64) -> Vec<NodeFault> {
         // A separate random stream from the scheduler's, so that removing a fault changes the schedule as late as possible.
         let mut random = fastrand::Rng::with_seed(seed ^ 0x7472_6f75_626c_6573);
         let mut faults = fault::make(&mut random, self.nodes, self.most);
@@ -176,7 +176,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
         faults
     }
 
-    fn run(&self, seed: u64, all: &[FleetFault], kept: &[usize]) -> Result<u64, Broken> {
+    fn run(&self, seed: u64, all: &[NodeFault], kept: &[usize]) -> Result<u64, Broken> {
         let faults = kept.iter().filter_map(|index| all.get(*index).cloned()).collect();
         let state = SimState::new(seed, faults);
         let sim = Sim::new(&state);
@@ -200,7 +200,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     fn shrink(
         &self,
         seed: u64,
-        all: &[FleetFault],
+        all: &[NodeFault],
         mut kept: Vec<usize>,
         mut broken: Broken,
     ) -> SimulationError {

@@ -19,7 +19,7 @@ mod report;
 pub use clock::VirtualClock;
 pub use determinism::{NonDeterministic, assert_deterministic};
 pub use explore::crash_everywhere;
-pub use fault::{Fault, Faults, Faulty, Operation};
+pub use fault::{Fault, FaultSource, Faults, Faulty, Operation};
 pub use fleet::simulate;
 pub use futures_executor::block_on;
 pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};

@@ -27,7 +27,7 @@ use crate::workspace::Workspace;
 type Rule = fn(&[File]) -> Vec<Problem>;
 
 /// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("manifests", manifests::check),
     ("length", length::check),
     ("sleeping", sleeping::check),

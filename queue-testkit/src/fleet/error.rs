@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::fault::FleetFault;
+use super::fault::NodeFault;
 
 /// A run that fails, with a minimal list of faults.
 #[non_exhaustive]
@@ -12,7 +12,7 @@ pub struct SimulationError {
     /// The scenario's error.
     pub message: String,
     /// The faults with which the run fails, each with its number among the faults of the seed.
-    pub faults: Vec<(usize, FleetFault)>,
+    pub faults: Vec<(usize, NodeFault)>,
     /// The number of faults that the seed has.
     pub total_faults: usize,
 }

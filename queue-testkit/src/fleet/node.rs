@@ -1,25 +1,18 @@
 //! A node of the fleet: its connection to the queue, its runtime and its clock.
 //!
-//! A call passes `send` before it reaches the queue and `receive` after it. Faults are looked up there by the node, the operation
-//! and the number of the call. A partition that begins while the queue works on a call loses the call's answer.
+//! The connection is a [`Faulty`] whose source finds the faults of a call by the node, the operation and the number of the call.
+//! A partition that begins while the queue works on a call loses the call's answer.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::{
-    Blocking, Clock, Delivery, Demand, Heartbeat, Lease, NewJob, Queue, QueueError, Receipt, Renewal,
-    Runtime, Settled, Settlement, Timestamp, Transition,
-};
+use queue_core::{Blocking, Clock, Queue, Runtime, Timestamp};
 
 use super::state::SimState;
-use crate::fault::Operation;
-
-/// How long a call waits before it fails if the queue can't be reached.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::fault::{Fault, FaultSource, Faulty, Operation};
 
 /// A program of the fleet, from its start to its crash. Cheap to clone.
 #[derive(Clone)]
@@ -38,8 +31,9 @@ impl Node {
 
     /// Returns the queue as this node reaches it: calls are slow, fail, and lose their answers.
     #[must_use]
-    pub fn queue(&self) -> NodeQueue {
-        NodeQueue(self.clone())
+    pub fn queue(&self) -> impl Queue + fmt::Debug + use<> {
+        let state = &self.state;
+        Faulty::with_source(state.queue.clone(), state.clock.clone(), Connection(self.clone()))
     }
 
     /// Returns the runtime of this node: virtual time, a clock that may be wrong, and tasks that are dropped when the node crashes.
@@ -89,108 +83,37 @@ impl Runtime for NodeRuntime {
     }
 }
 
-/// A node's connection to the queue.
-#[derive(Clone, Debug)]
-pub struct NodeQueue(Node);
+/// The faults of a node's connection to the queue.
+#[derive(Debug)]
+struct Connection(Node);
 
-impl NodeQueue {
-    /// Carries a call to the queue. Returns the call's number.
-    async fn send(&self, operation: Operation) -> Result<u64, QueueError> {
-        let state = &self.0.state;
-        let nth = state.count(self.0.number, operation);
-        state.clock.sleep(state.latency()).await;
-        if let Some(lasts) = state.slowness(self.0.number, operation, nth) {
-            state.clock.sleep(lasts).await;
-        }
-        if state.silence(self.0.number, operation, nth) == Some(false) {
-            std::future::pending::<()>().await;
-        }
-        if state.is_cut_off(self.0.number) {
-            state.clock.sleep(PATIENCE).await;
-            return Err(unavailable(operation, "the queue can't be reached"));
-        }
-        if state.fails(self.0.number, operation, nth) {
-            return Err(unavailable(operation, "it failed"));
-        }
-        Ok(nth)
+impl FaultSource for Connection {
+    fn next(&self, operation: Operation) -> Vec<Fault> {
+        self.0.state.next_call(self.0.number, operation)
     }
 
-    /// Takes these leases away from the node before its call if a fault says so, by releasing the jobs.
-    async fn steal_leases<'a>(
-        &self,
-        operation: Operation,
-        nth: u64,
-        leases: impl Iterator<Item = &'a Lease> + Send,
-    ) -> Result<(), QueueError> {
-        let state = &self.0.state;
-        if !state.loses_leases(self.0.number, operation, nth) {
-            return Ok(());
-        }
-        let releases = leases.map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
-        state.queue.settle(releases).await.map(drop)
+    fn latency(&self) -> Duration {
+        self.0.state.latency()
     }
 
-    /// Carries an answer back to the node.
-    async fn receive<T>(&self, operation: Operation, nth: u64, answer: T) -> Result<T, QueueError> {
-        let state = &self.0.state;
-        state.clock.sleep(state.latency()).await;
-        if state.silence(self.0.number, operation, nth).is_some() {
-            std::future::pending::<()>().await;
-        }
-        if state.loses_answer(self.0.number, operation, nth) || state.is_cut_off(self.0.number) {
-            return Err(unavailable(operation, "the answer was lost"));
-        }
-        Ok(answer)
-    }
-}
-
-fn unavailable(operation: Operation, why: &str) -> QueueError {
-    QueueError::unavailable(format!("{operation:?}: {why} (injected by the simulation)").to_lowercase())
-}
-
-#[async_trait]
-impl Queue for NodeQueue {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        let nth = self.send(Operation::Push).await?;
-        let receipts = self.0.state.queue.push(jobs).await?;
-        self.receive(Operation::Push, nth, receipts).await
-    }
-
-    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
-        let nth = self.send(Operation::Claim).await?;
-        let deliveries = self.0.state.queue.claim(demand).await?;
-        self.receive(Operation::Claim, nth, deliveries).await
-    }
-
-    async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
-        let nth = self.send(Operation::Renew).await?;
-        self.steal_leases(Operation::Renew, nth, heartbeats.iter().map(|heartbeat| &heartbeat.lease)).await?;
-        let renewals = self.0.state.queue.renew(heartbeats).await?;
-        self.receive(Operation::Renew, nth, renewals).await
-    }
-
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        let nth = self.send(Operation::Settle).await?;
-        self.steal_leases(Operation::Settle, nth, settlements.iter().map(|settlement| &settlement.lease))
-            .await?;
-        let settled = self.0.state.queue.settle(settlements).await?;
-        self.receive(Operation::Settle, nth, settled).await
+    fn is_cut_off(&self) -> bool {
+        self.0.state.is_cut_off(self.0.number)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::future::join;
-    use queue_core::{Body, QueueErrorKind};
+    use queue_core::{Body, Demand, NewJob, QueueErrorKind};
 
     use super::*;
-    use crate::fleet::fault::FleetFault;
+    use crate::fleet::fault::NodeFault;
 
     /// T8: a node that is cut off while it waits for an answer never gets the answer.
     #[test]
     fn a_node_that_is_cut_off_gets_no_answer() {
         let second = Duration::from_secs(1);
-        let state = SimState::new(1, vec![FleetFault::Partition { node: 0, at: second, lasts: 60 * second }]);
+        let state = SimState::new(1, vec![NodeFault::Partition { node: 0, at: second, lasts: 60 * second }]);
         let node = Node { state: state.clone(), number: 0, is_dead: Arc::default() };
         let (queue, demand) = (node.queue(), Demand::new("default", 1));
         let push = async {
@@ -204,7 +127,7 @@ mod tests {
         assert!(pushed.is_ok(), "{pushed:?}");
         assert_eq!(claimed.map(drop).map_err(|error| error.kind()), Err(QueueErrorKind::Unavailable));
         assert!(
-            queue.0.state.queue.records().iter().all(|job| job.fence.0 == 1),
+            state.queue.records().iter().all(|job| job.fence.0 == 1),
             "the job was leased although the answer was lost"
         );
     }

@@ -1,6 +1,6 @@
 //! The interface of one run to its scenario.
 //!
-//! A crash task per [`FleetFault::Crash`] waits until its time, sets the node's `is_dead`, drops all tasks of the node, and starts
+//! A crash task per [`NodeFault::Crash`] waits until its time, sets the node's `is_dead`, drops all tasks of the node, and starts
 //! the program again later. `is_dead` is set first, so that destructors of the dropped tasks cannot spawn new ones. Two crashes of
 //! one node may overlap: the second finds `is_dead` set and does nothing.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use queue_core::{BoxError, Clock as _, JobRecord};
 
-use super::fault::FleetFault;
+use super::fault::NodeFault;
 use super::node::Node;
 use super::state::SimState;
 use crate::clock::VirtualClock;
@@ -50,7 +50,7 @@ impl Sim {
     pub(super) fn new(state: &Arc<SimState>) -> Self {
         let sim = Self(Arc::new(Inner { state: state.clone(), nodes: Mutex::default() }));
         for fault in &state.faults {
-            if let FleetFault::Crash { node, at, restart_after } = *fault {
+            if let NodeFault::Crash { node, at, restart_after } = *fault {
                 let sim = sim.clone();
                 state
                     .executor

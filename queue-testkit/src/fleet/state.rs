@@ -7,9 +7,9 @@ use std::time::Duration;
 use queue_core::{Clock as _, Timestamp};
 
 use super::executor::Executor;
-use super::fault::FleetFault;
+use super::fault::NodeFault;
 use crate::clock::VirtualClock;
-use crate::fault::Operation;
+use crate::fault::{Fault, Operation};
 use crate::model_queue::ModelQueue;
 
 /// The maximum latency of a call in each direction, in microseconds.
@@ -19,12 +19,12 @@ pub(crate) struct SimState {
     pub(super) clock: VirtualClock,
     pub(super) executor: Executor,
     pub(super) queue: ModelQueue,
-    pub(super) faults: Vec<FleetFault>,
+    pub(super) faults: Vec<NodeFault>,
     counts: Mutex<BTreeMap<(usize, Operation), u64>>,
 }
 
 impl SimState {
-    pub(super) fn new(seed: u64, faults: Vec<FleetFault>) -> Arc<Self> {
+    pub(super) fn new(seed: u64, faults: Vec<NodeFault>) -> Arc<Self> {
         let clock = VirtualClock::new();
         Arc::new(Self {
             executor: Executor::new(seed, clock.clone()),
@@ -40,12 +40,19 @@ impl SimState {
         self.clock.now().since(VirtualClock::START)
     }
 
-    /// Counts a call of a node. Returns its number, from 1.
-    pub(super) fn count(&self, node: usize, operation: Operation) -> u64 {
+    /// Counts a call of a node and returns the faults that it meets.
+    pub(super) fn next_call(&self, node: usize, operation: Operation) -> Vec<Fault> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry((node, operation)).or_default();
         *count += 1;
-        *count
+        let call = (node, operation, *count);
+        let faults = self.faults.iter().filter_map(|fault| match fault {
+            NodeFault::Call { node, operation, nth, fault } if (*node, *operation, *nth) == call => {
+                Some(*fault)
+            }
+            _ => None,
+        });
+        faults.collect()
     }
 
     pub(super) fn latency(&self) -> Duration {
@@ -55,7 +62,7 @@ impl SimState {
     /// Returns how far a node's clock is ahead, in microseconds.
     pub(super) fn skew(&self, node: usize) -> i64 {
         let skew = self.faults.iter().find_map(|fault| match fault {
-            FleetFault::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
+            NodeFault::Skew { node: of, millis } if *of == node => Some(millis.saturating_mul(1000)),
             _ => None,
         });
         skew.unwrap_or_default()
@@ -64,49 +71,16 @@ impl SimState {
     pub(super) fn is_cut_off(&self, node: usize) -> bool {
         let age = self.age();
         self.faults.iter().any(|fault| match fault {
-            FleetFault::Partition { node: of, at, lasts } => {
-                *of == node && (*at..*at + *lasts).contains(&age)
-            }
+            NodeFault::Partition { node: of, at, lasts } => *of == node && (*at..*at + *lasts).contains(&age),
             _ => false,
         })
-    }
-
-    pub(super) fn slowness(&self, node: usize, operation: Operation, nth: u64) -> Option<Duration> {
-        self.about(node, operation, nth).find_map(|fault| match fault {
-            FleetFault::Slow { lasts, .. } => Some(*lasts),
-            _ => None,
-        })
-    }
-
-    pub(super) fn fails(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::Failure { .. }))
-    }
-
-    pub(super) fn loses_leases(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::LostLease { .. }))
-    }
-
-    pub(super) fn loses_answer(&self, node: usize, operation: Operation, nth: u64) -> bool {
-        self.about(node, operation, nth).any(|fault| matches!(fault, FleetFault::LostAnswer { .. }))
-    }
-
-    /// Returns whether a call that is never answered takes effect. `None` if the call is answered.
-    pub(super) fn silence(&self, node: usize, operation: Operation, nth: u64) -> Option<bool> {
-        self.about(node, operation, nth).find_map(|fault| match fault {
-            FleetFault::NoAnswer { is_done, .. } => Some(*is_done),
-            _ => None,
-        })
-    }
-
-    fn about(&self, node: usize, operation: Operation, nth: u64) -> impl Iterator<Item = &FleetFault> {
-        self.faults.iter().filter(move |fault| fault.call() == Some((node, operation, nth)))
     }
 
     /// Returns when the last crash or partition is over.
     pub(super) fn end_of_faults(&self) -> Timestamp {
         let ends = self.faults.iter().map(|fault| match fault {
-            FleetFault::Crash { at, restart_after, .. } => *at + *restart_after,
-            FleetFault::Partition { at, lasts, .. } => *at + *lasts,
+            NodeFault::Crash { at, restart_after, .. } => *at + *restart_after,
+            NodeFault::Partition { at, lasts, .. } => *at + *lasts,
             _ => Duration::ZERO,
         });
         VirtualClock::START.saturating_add(ends.max().unwrap_or_default())

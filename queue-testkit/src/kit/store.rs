@@ -45,9 +45,9 @@ impl KitQueue {
 
     /// Renews without waiting. Returns `None` if the call fails by an injected fault.
     pub(super) fn renew_now(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
-        match self.faults().next(Operation::Renew) {
-            Some(Fault::FailBefore | Fault::NoAnswer) => return None,
-            Some(Fault::FailAfter) => {
+        match self.faults().next_one(Operation::Renew) {
+            Some(Fault::FailBefore | Fault::HangBefore) => return None,
+            Some(Fault::FailAfter | Fault::HangAfter) => {
                 self.model.renew_now(leases);
                 return None;
             }

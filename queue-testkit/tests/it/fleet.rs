@@ -8,8 +8,8 @@ use queue_core::{
     BoxError, Demand, JobContext, JobId, Queue as _, QueueExt as _, Services, Settlement, State, Transition,
     background_job, jobs,
 };
-use queue_testkit::fleet::{FleetFault, Node, Sim};
-use queue_testkit::{Operation, simulate};
+use queue_testkit::fleet::{Node, NodeFault, Sim};
+use queue_testkit::{Fault, Operation, simulate};
 use queue_tokio::{HostContext, HostedService as _, QueueService};
 
 /// The number of runs of each job.
@@ -61,13 +61,13 @@ fn each_job_is_done_under_random_faults() {
 }
 
 /// Calls of a loop that are never answered, with and without effect, for every operation.
-fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<FleetFault>> {
+fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<NodeFault>> {
     let operations = [Operation::Claim, Operation::Renew, Operation::Settle];
-    let kinds = operations.into_iter().flat_map(|operation| [(operation, true), (operation, false)]);
+    let faults = [Fault::HangAfter, Fault::HangBefore];
+    let kinds = operations.into_iter().flat_map(|operation| faults.map(|fault| (operation, fault)));
     kinds
-        .map(|(operation, is_done)| {
-            let of_node =
-                |node| nths.clone().map(move |nth| FleetFault::NoAnswer { node, operation, nth, is_done });
+        .map(|(operation, fault)| {
+            let of_node = |node| nths.clone().map(move |nth| NodeFault::Call { node, operation, nth, fault });
             (0..nodes).flat_map(of_node).collect()
         })
         .collect()
@@ -119,7 +119,10 @@ fn a_loop_that_waits_for_an_answer_for_ever_is_found() {
         assert!(error.to_string().contains("is never answered"), "{error}");
     }
     let error = simulate(waits_for_ever).nodes(1).runs(1000).check().unwrap_err();
-    assert!(matches!(error.faults[..], [(_, FleetFault::NoAnswer { .. })]), "found by chance too: {error}");
+    let [(_, NodeFault::Call { fault, .. })] = error.faults[..] else {
+        panic!("one call is enough: {error}")
+    };
+    assert!(matches!(fault, Fault::HangBefore | Fault::HangAfter), "found by chance too: {error}");
 }
 
 /// T1: the same seed gives the same run, and another seed gives another run.

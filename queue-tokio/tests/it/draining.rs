@@ -391,7 +391,7 @@ async fn calls_that_are_never_answered_are_repeated() -> TestResult {
     {
         let queue = keeping_queue();
         let faulty = queue_testkit::Faulty::new(queue.clone(), queue_tokio::TokioClock::new());
-        faulty.faults().on(operation, 1, queue_testkit::Fault::NoAnswer);
+        faulty.faults().on(operation, 1, queue_testkit::Fault::HangBefore);
         let recorder = Recorder::with_deadline(3600 * SECOND);
         let service = QueueService::new(faulty, jobs![quick]).observe(recorder.clone());
         let running = Host::builder().service(service).build()?.start().await?;
