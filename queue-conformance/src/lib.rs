@@ -13,6 +13,7 @@
 //! - [`conformance`](mod@conformance): the laws that bind every queue, under a clock that the suite moves.
 //! - [`durable`]: the laws that bind durable queues, with killed processes, killed servers and the real clock.
 //! - [`history`]: the calls of many clients as data, and the check of whether the contract allows their answers.
+//! - [`load`]: random clients that record their calls, for a torture of a backend's own.
 //!
 //! Applications test their jobs with `queue-testkit` and need nothing of this crate.
 
@@ -21,5 +22,6 @@ pub mod durable;
 mod fixture;
 pub mod history;
 mod law;
+pub mod load;
 
 pub use fixture::{Bounded, Fixture, TryPush};

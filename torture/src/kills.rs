@@ -10,8 +10,6 @@
 pub(crate) mod application;
 mod fleet;
 mod judge;
-mod load;
-pub(crate) mod producer;
 mod sales;
 mod server_faults;
 pub(crate) mod worker;
@@ -21,17 +19,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use queue_conformance::load::{self, Load};
 use queue_core::{Admin, BoxError};
 use test_servers::Postgres;
 use tokio::time::sleep;
 
 use crate::queue::Location;
 use crate::report::Report;
-use crate::settings::Torture;
+use crate::settings::{Role, Torture};
 use fleet::Fleet;
 use server_faults::ServerFaults;
-
-pub(crate) use load::stop_at_end_of_input;
 
 /// The mean time between two kills.
 const BETWEEN_KILLS: Duration = Duration::from_millis(500);
@@ -62,6 +59,13 @@ pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>)
         println!("kept: {}", folder.keep().display());
     }
     ended
+}
+
+/// Pushes until the driver stops the process.
+pub(crate) async fn produce(role: &Role) -> Result<(), BoxError> {
+    let stop = load::stop_at_end_of_input();
+    let load = Load::new(role.location.open().await?, &role.journal, stop)?;
+    load::produce(&load, role.seed, role.repeat_pushes_of.as_deref()).await
 }
 
 /// Judges the kept folder of an earlier run again.

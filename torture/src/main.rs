@@ -4,7 +4,7 @@
 //! whether the queue kept its promises:
 //!
 //! - `kills.rs`: producers and workers are processes, killed with SIGKILL at random moments under load.
-//!   Each records its calls and their answers, and `queue_conformance::history` judges all records together.
+//!   Each records its calls and their answers (`queue_conformance::load`), and `queue_conformance::history` judges all records.
 //! - `stops.rs`: workers that are stopped by SIGTERM under load.
 //! - `disk_full.rs`: pushes until the disk is full, frees space, and continues.
 //! - `corrupt_file.rs`: files that are not, or no longer, a database.
@@ -29,10 +29,7 @@ mod disk_full;
 mod kills;
 mod restores;
 
-mod clocks;
 mod hosted;
-mod jobs;
-mod journal;
 mod listing;
 mod queue;
 mod report;
@@ -57,7 +54,7 @@ async fn main() -> ExitCode {
         Command::Stops(stops) => Ok(print_result("stops", None, stops::run(&stops).await)),
         Command::Serve(serve) => stops::worker::run(&serve).await.map(|()| true),
         Command::Judge { folder } => Ok(print_result("judge", None, kills::judge_again(&folder).await)),
-        Command::Producer(role) => kills::producer::run(&role).await.map(|()| true),
+        Command::Producer(role) => kills::produce(&role).await.map(|()| true),
         Command::Application(role) => kills::application::run(&role).await.map(|()| true),
         Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),
         Command::Fill(fill) => disk_full::run_under_limit(&fill).await.map(|()| true),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
+use queue_conformance::load::{self, Load};
 use queue_core::{BoxError, NewJob, QueueErrorKind, Receipt};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -13,9 +14,7 @@ use queue_sqlite::SqliteQueue;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::sleep;
 
-use super::load::Load;
 use super::sales::{self, Notes};
-use crate::jobs;
 use crate::queue::Location;
 use crate::settings::Role;
 
@@ -27,7 +26,8 @@ enum End {
 
 /// Works with the database until the driver stops the process.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
-    let load = Load::open(role).await?;
+    let stop = load::stop_at_end_of_input();
+    let load = Load::new(role.location.open().await?, &role.journal, stop)?;
     let notes = Notes::create(&role.journal)?;
     let mut random = Rng::with_seed(role.seed);
     match &role.location {
@@ -50,7 +50,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                     sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
                     continue;
                 }
-                let jobs = jobs::batch(&mut random, 5)?;
+                let jobs = load::batch(&mut random, 5)?;
                 let pushed = Pushed::batch(&jobs);
                 noted(&load, &pushed, transaction(jobs)).await?;
             }
@@ -69,7 +69,7 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
                         if random.u32(0..3) > 0 {
                             sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
                         } else {
-                            let jobs = jobs::batch(&mut random, 5)?;
+                            let jobs = load::batch(&mut random, 5)?;
                             let pushed = Pushed::batch(&jobs);
                             noted(&load, &pushed, transaction(jobs)).await?;
                         }

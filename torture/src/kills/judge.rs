@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use queue_conformance::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
+use queue_conformance::load;
 use queue_core::{Admin, BoxError, JobId, JobRecord, State};
 
 use super::sales;
-use crate::journal;
 use crate::listing;
 use crate::queue::Location;
 use crate::report::Report;
@@ -29,7 +29,7 @@ pub(super) async fn judge(
     let (mut calls, mut failures, mut events) = (0, 0, Vec::new());
     // A process that was killed early has no journal.
     for path in journals.iter().filter(|path| path.exists()) {
-        for line in journal::read(path)? {
+        for line in load::read(path)? {
             calls += 1;
             failures += u32::from(line.failure.is_some());
             events.extend(line.events);

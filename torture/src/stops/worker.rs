@@ -7,8 +7,8 @@ use queue_core::{BoxError, NewJob, background_job, jobs};
 use queue_tokio::{Host, QueueService};
 use tokio::time::sleep;
 
-use crate::kills::stop_at_end_of_input;
 use crate::settings::Serve;
+use queue_conformance::load::stop_at_end_of_input;
 
 /// Shorter than the longest jobs, so that a stop interrupts some of them.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(400);

@@ -9,43 +9,48 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use queue_conformance::history::{Event, EventKind, Span};
 use queue_core::BoxError;
 use serde::{Deserialize, Serialize};
 
-use crate::clocks;
+use super::clocks;
+use crate::history::{Event, EventKind, Span};
 
 /// The journal of this process.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub struct Journal {
     file: File,
     calls: AtomicU64,
 }
 
 /// A call in flight.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub struct Call {
     number: u64,
     span: Span,
 }
 
 /// A line about a call. A later line about the same call replaces it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Line {
+pub struct Line {
     call: u64,
-    pub(crate) events: Vec<Event>,
+    /// The events that the call stands for.
+    pub events: Vec<Event>,
     /// The queue's error, if the call failed.
-    pub(crate) failure: Option<String>,
+    pub failure: Option<String>,
 }
 
 impl Journal {
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create_new(true).append(true).open(path)?;
         Ok(Self { file, calls: AtomicU64::new(0) })
     }
 
     /// Records a call that is about to be made, with the events that hold if it is never answered.
-    pub(crate) fn begin(&self, kinds: impl IntoIterator<Item = EventKind>) -> Result<Call, BoxError> {
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub fn begin(&self, kinds: impl IntoIterator<Item = EventKind>) -> Result<Call, BoxError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let span = Span::since(clocks::now()?);
         self.write(number, span, kinds, None)?;
@@ -53,8 +58,12 @@ impl Journal {
     }
 
     /// Records the answer of a call.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
     #[expect(clippy::needless_pass_by_value, reason = "a call is answered once")]
-    pub(crate) fn end(
+    pub fn end(
         &self,
         call: Call,
         kinds: impl IntoIterator<Item = EventKind>,
@@ -81,7 +90,11 @@ impl Journal {
 /// Reads a journal: the last line of each call, in the order in which the calls began.
 ///
 /// A process that was killed before it created its journal has made no call.
-pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
+///
+/// # Errors
+///
+/// If the file cannot be read, or a whole line of it is not a line of a journal.
+pub fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text?,
@@ -100,10 +113,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Line>, BoxError> {
 
 #[cfg(test)]
 mod tests {
-    use queue_conformance::history::{KnownOutcome, Pushed};
     use queue_core::JobId;
 
     use super::*;
+    use crate::history::{KnownOutcome, Pushed};
 
     fn pushed(job: u128, outcome: KnownOutcome) -> EventKind {
         EventKind::Pushed(Pushed { outcome, ..Pushed::new(JobId::from_u128(job)) })

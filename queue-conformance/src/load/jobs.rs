@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_conformance::history::Pushed;
 use queue_core::{Body, Delivery, JobId, NewJob, QueueError, Schedule};
+
+use crate::history::Pushed;
 
 /// The number of unique keys, small so that some are taken.
 const KEYS: u128 = 20;
 
-/// Creates a batch of at most `most` jobs.
-pub(crate) fn batch(random: &mut Rng, most: u32) -> Result<Vec<NewJob>, QueueError> {
+/// Creates a batch of at most `most` random jobs.
+///
+/// # Errors
+///
+/// If a payload cannot be created.
+pub fn batch(random: &mut Rng, most: u32) -> Result<Vec<NewJob>, QueueError> {
     (0..random.u32(1..=most)).map(|_| job(random)).collect()
 }
 
@@ -29,7 +34,7 @@ fn job(random: &mut Rng) -> Result<NewJob, QueueError> {
 }
 
 /// Creates the job of a record in a history.
-pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
+pub(super) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
     let job = NewJob::new("work", Body::json(body_of(pushed.job))?).id(pushed.job);
     let job = job.queue(&pushed.queue).priority(pushed.priority).max_attempts(pushed.max_attempts);
     let job = match pushed.schedule {
@@ -46,7 +51,7 @@ pub(crate) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
 }
 
 /// Returns whether a delivery carries the payload that its job was pushed with.
-pub(crate) fn is_intact(delivery: &Delivery) -> bool {
+pub(super) fn is_intact(delivery: &Delivery) -> bool {
     delivery.body.encode().is_ok_and(|text| *text == body_of(delivery.id()))
 }
 

@@ -1,44 +1,61 @@
-//! The parts that producers and workers share: a queue, a journal, and recorded calls.
+//! A load for tortures: clients that push, claim and settle at random, and record each call and its answer in a journal.
+//!
+//! Law D5 runs it in processes that it kills. A torture of a backend's own runs it beside whatever else its store can meet:
+//! each process opens a [`Load`] and calls [`produce`] or [`work`]; at the end the events of all journals ([`read`]) and the
+//! final states of all jobs are a [`History`](crate::history::History) to check.
 
+mod clocks;
+mod jobs;
+mod journal;
+mod producer;
+mod worker;
+
+use std::fmt;
 use std::future::Future;
 use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use queue_conformance::history::{EventKind, KnownOutcome};
 use queue_core::{Admin, BoxError, CancellationToken, QueueError, QueueErrorKind};
 use tokio::time::sleep;
 
-use crate::journal::Journal;
-use crate::queue::Store;
-use crate::settings::Role;
+use crate::history::{EventKind, KnownOutcome};
+
+pub use jobs::batch;
+pub use journal::{Call, Journal, Line, read};
+pub use producer::produce;
+pub use worker::work;
 
 /// How often a call is repeated while its outcome is unknown.
 const TRIES: u32 = 200;
 
 /// A client of the queue that records its calls.
-pub(super) struct Load {
-    pub(super) queue: Arc<dyn Admin>,
-    pub(super) store: Store,
-    pub(super) journal: Journal,
-    /// Fires when the process should end.
-    pub(super) stop: CancellationToken,
+pub struct Load {
+    /// The queue.
+    pub queue: Arc<dyn Admin>,
+    /// The calls and their answers.
+    pub journal: Journal,
+    /// Fires when the client should end.
+    pub stop: CancellationToken,
 }
 
 impl Load {
-    pub(super) async fn open(role: &Role) -> Result<Self, BoxError> {
-        let stop = stop_at_end_of_input();
-        let journal = Journal::create(&role.journal)?;
-        let store = role.location.open_store().await?;
-        Ok(Self { queue: store.admin(), store, journal, stop })
+    /// Creates a client with a new journal.
+    ///
+    /// # Errors
+    ///
+    /// If the file of the journal exists or cannot be created.
+    pub fn new(queue: Arc<dyn Admin>, journal: &Path, stop: CancellationToken) -> Result<Self, BoxError> {
+        Ok(Self { queue, journal: Journal::create(journal)?, stop })
     }
 
     /// Records a call and its answer. Repeats the call a few times while its outcome is unknown.
     ///
     /// `intended` are the events that hold if no answer comes, `to_events` converts an answer to events. Returns `None` after the
     /// last try.
-    pub(super) async fn call<T, F>(
+    async fn call<T, F>(
         &self,
         intended: &[EventKind],
         make: impl Fn() -> F,
@@ -79,8 +96,15 @@ fn failed(intended: &EventKind, error: &QueueError) -> EventKind {
     kind
 }
 
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load").field("journal", &self.journal).finish_non_exhaustive()
+    }
+}
+
 /// Returns a token that fires when the driver closes this process's input, or ends.
-pub(crate) fn stop_at_end_of_input() -> CancellationToken {
+#[must_use]
+pub fn stop_at_end_of_input() -> CancellationToken {
     let stop = CancellationToken::new();
     let ended = stop.clone();
     thread::spawn(move || {

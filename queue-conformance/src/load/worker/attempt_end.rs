@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
-use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
 use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
 
-use crate::jobs;
+use crate::history::{EventKind, KnownOutcome, Pushed};
+use crate::load::jobs;
 
 /// A settlement, and the records of its followups.
 pub(super) struct AttemptEnd {

@@ -1,34 +1,35 @@
-//! A process that pushes jobs.
+//! A client that pushes jobs.
 
 use std::path::Path;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_conformance::history::{EventKind, KnownOutcome, Pushed};
 use queue_core::{BoxError, NewJob, QueueError};
 use tokio::time::sleep;
 
-use super::load::Load;
-use crate::jobs;
-use crate::journal;
-use crate::settings::Role;
+use super::{Load, jobs, journal};
+use crate::history::{EventKind, KnownOutcome, Pushed};
 
 /// The number of unfinished jobs above which producers wait for the workers.
 const BACKLOG: u64 = 400;
 
-/// Repeats the unanswered pushes of a killed producer, then pushes batch after batch.
-pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
-    let load = Load::open(role).await?;
-    let mut random = Rng::with_seed(role.seed);
-    if let Some(dead) = &role.repeat_pushes_of {
+/// Pushes batch after batch until the client is stopped. First repeats the unanswered pushes of `dead`, the journal of a producer
+/// that was killed.
+///
+/// # Errors
+///
+/// If a call fails for another reason than `Unavailable`, or the journal cannot be written.
+pub async fn produce(load: &Load, seed: u64, dead: Option<&Path>) -> Result<(), BoxError> {
+    let mut random = Rng::with_seed(seed);
+    if let Some(dead) = dead {
         for batch in unanswered(dead)? {
-            push(&load, batch.iter().map(jobs::make).collect::<Result<_, _>>()?).await?;
+            push(load, batch.iter().map(jobs::make).collect::<Result<_, _>>()?).await?;
         }
     }
     while !load.stop.is_cancelled() {
-        push(&load, jobs::batch(&mut random, 20)?).await?;
+        push(load, jobs::batch(&mut random, 20)?).await?;
         sleep(Duration::from_millis(random.u64(0..50))).await;
-        while !load.stop.is_cancelled() && unfinished(&load).await? > BACKLOG {
+        while !load.stop.is_cancelled() && unfinished(load).await? > BACKLOG {
             sleep(Duration::from_millis(20)).await;
         }
     }
