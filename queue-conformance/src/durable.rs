@@ -47,13 +47,14 @@
 //! that the test passes, does its work, and reports progress on its standard error.
 //!
 //! Every method of [`Store`] with a default is optional: a queue without a server has no laws about servers.
-//! Scenarios that take hundreds of kills, or a full disk, belong to the torture program.
+//! Law D5 kills a dozen processes, and goes on for as many minutes as the environment variable `QUEUE_TORTURE_MINUTES` says.
 
 mod beside;
 mod harness;
 mod held;
 mod hold;
 mod killed;
+mod killed_load;
 mod opening;
 mod operation;
 mod outage;
@@ -90,6 +91,8 @@ laws! {
             d1_an_acknowledged_push_survives_kill_9_of_its_process,
             d2_an_acknowledged_push_survives_kill_9_of_the_server,
             d3_an_unacknowledged_batch_is_stored_whole_or_not_at_all,
+        }
+        killed_load {
             d5_workers_killed_in_mid_load_lose_no_job,
         }
         outage {
@@ -167,7 +170,8 @@ where
     let step = LastStep::default();
     let steps = Steps::new(step.clone(), patience);
     let test = test.split_once("::").map_or(test, |(_, test)| test).to_owned();
-    law::run(law.name, LAW_GUARD, &step, async move {
+    let guard = LAW_GUARD.saturating_add(killed_load::length().unwrap_or_default());
+    law::run(law.name, guard, &step, async move {
         let harness = StoreHarness::new(make, test, steps).await;
         (law.run)(&harness).await;
     })

@@ -1,7 +1,7 @@
 //! A load for tortures: clients that push, claim and settle at random, and record each call and its answer in a journal.
 //!
-//! Law D5 runs it in processes that it kills. A torture of a backend's own runs it beside whatever else its store can meet:
-//! each process opens a [`Load`] and calls [`produce`] or [`work`]; at the end the events of all journals ([`read`]) and the
+//! Law D5 runs it in processes that it kills. A torture for one backend runs it beside faults of that backend.
+//! Each process opens a [`Load`] and calls [`produce`] or [`work`]. At the end the events of all journals ([`read`]) and the
 //! final states of all jobs are a [`History`](crate::history::History) to check.
 
 mod clocks;

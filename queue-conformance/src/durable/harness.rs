@@ -49,9 +49,10 @@ impl StoreHarness {
     }
 
     /// Starts a process on the store.
+    #[expect(clippy::needless_pass_by_value, reason = "a role is played by one process")]
     pub(super) fn start(&self, role: Role) -> Process {
         self.steps.note(format!("starting a process to {role}"));
-        Process::start(&self.test, &self.store.address(), role)
+        Process::start(&self.test, &self.store.address(), &role)
     }
 
     /// Pushes jobs that must all be stored.

@@ -1,16 +1,16 @@
-//! Killed processes and servers (D1, D2, D3, D5).
+//! Killed processes and servers (D1, D2, D3).
 //!
 //! A law reads what a process reports, line by line, and kills it at a chosen line or a chosen time after it. A process may
 //! have reported more before it died: `kill` returns those lines, and they count as acknowledged too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use queue_core::JobId;
 
 use super::harness::StoreHarness;
-use super::process::{BATCH, Process, Role, id};
-use crate::conformance::jobs::{job, jobs};
+use super::process::{BATCH, Role, id};
+use crate::conformance::jobs::job;
 
 /// After how many stored batches the process is killed, in each round.
 const ROUNDS: [usize; 12] = [1, 2, 20, 3, 1, 5, 2, 4, 1, 3, 2, 6];
@@ -80,79 +80,5 @@ pub(super) async fn d2_an_acknowledged_push_survives_kill_9_of_the_server(harnes
         let stored: BTreeSet<_> = harness.all(&*harness.open().await).await.into_keys().collect();
         let gone = pushed.difference(&stored).count();
         assert!(gone == 0, "{gone} jobs were acknowledged before the server was killed, and are gone");
-    }
-}
-
-/// How many jobs the workers have, and how many of the workers are killed.
-const JOBS: u32 = 150;
-const KILLS: u32 = 8;
-
-/// The reports of the workers.
-#[derive(Default)]
-struct Heard {
-    fences: BTreeMap<JobId, BTreeSet<u64>>,
-    done: BTreeSet<JobId>,
-}
-
-impl Heard {
-    /// Records a line. Returns whether it reports a job as claimed or done.
-    fn note(&mut self, line: &str) -> bool {
-        let mut words = line.split(' ');
-        match (words.next(), words.next().and_then(|id| id.parse().ok()), words.next()) {
-            (Some("claimed"), Some(id), Some(fence)) => {
-                let fence = fence.parse().unwrap_or_default();
-                let is_new = self.fences.entry(id).or_default().insert(fence);
-                assert!(is_new, "job {id} was delivered twice under the fence {fence}");
-            }
-            (Some("done"), Some(id), None) => drop(self.done.insert(id)),
-            _ => return false,
-        }
-        true
-    }
-}
-
-pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHarness) {
-    let queue = harness.open().await;
-    let endless = jobs(JOBS).into_iter().map(|job| job.max_attempts(1_000));
-    let pushed = harness.push(&*queue, endless.collect()).await;
-    let mut workers = [harness.start(Role::Work(500)), harness.start(Role::Work(500))];
-    let mut heard = Heard::default();
-    let (mut lines, mut kills) = (0, 0);
-    let is_over = async {
-        loop {
-            let [one, other] = &mut workers;
-            let (at, line) = tokio::select! {
-                biased;
-                line = one.next_report() => (0, line),
-                line = other.next_report() => (1, line),
-            };
-            let line = line.unwrap_or_else(|| panic!("a worker exited without being killed"));
-            if heard.note(&line) {
-                lines += 1;
-            } else if harness.are_completed(&*queue, JOBS).await {
-                // A worker reports `goes on` once per claim.
-                return;
-            }
-            // Kills alternate between a worker that has just claimed a job and one that has just done it.
-            if lines >= 2 * JOBS / KILLS * (kills + 1) + kills % 2 && kills < KILLS {
-                kills += 1;
-                let dead = std::mem::replace(&mut workers[at], harness.start(Role::Work(500)));
-                hear_out(&mut heard, dead).await;
-            }
-        }
-    };
-    harness.steps().finishes("the work of processes of which some are killed", is_over).await;
-    for worker in workers {
-        hear_out(&mut heard, worker).await;
-    }
-    assert!(kills >= KILLS / 2, "only {kills} workers were killed: the jobs finished too soon");
-    for id in pushed {
-        assert!(heard.done.contains(&id), "job {id} is completed, and no worker has done it");
-    }
-}
-
-async fn hear_out(heard: &mut Heard, process: Process) {
-    for line in process.kill().await {
-        heard.note(&line);
     }
 }

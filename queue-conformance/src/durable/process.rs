@@ -5,17 +5,20 @@
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Admin, Demand, JobId, Settlement, Transition};
+use queue_core::backend::error_chain;
+use queue_core::{Admin, BoxError, Demand, JobId, Settlement, Transition};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::store::Make;
 use crate::conformance::jobs::job;
+use crate::load::{self, Load};
 
 const ROLE: &str = "QUEUE_CONFORMANCE_ROLE_OF_A_PROCESS";
 const ADDRESS: &str = "QUEUE_CONFORMANCE_STORE_OF_A_PROCESS";
@@ -32,7 +35,7 @@ pub(super) fn id(batch: u32, place: u32) -> JobId {
 }
 
 /// The work of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     /// Pushes batches for ever, and reports each as `stored <batch>`.
     Push,
@@ -40,29 +43,29 @@ pub(super) enum Role {
     Open(u32),
     /// Claims for ever, with leases of this many milliseconds. Reports `claimed <id> <fence>`, then `done <id>`, then completes.
     Work(u64),
+    /// Produces or works at random, and writes its calls to a journal, until its standard input ends.
+    Load(Client),
+}
+
+/// A client of the load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Client {
+    /// Whether it works on jobs. Otherwise it pushes them.
+    pub(super) is_worker: bool,
+    pub(super) seed: u64,
+    pub(super) journal: PathBuf,
+    /// The journal of a killed producer whose unanswered pushes it repeats.
+    pub(super) dead: Option<PathBuf>,
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Push => f.write_str("push"),
-            Self::Open(batch) => write!(f, "open {batch}"),
-            Self::Work(lease) => write!(f, "work {lease}"),
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (role, number) = text.split_once(' ').unwrap_or((text, "0"));
-        let number = number.parse::<u32>().map_err(|error| format!("the role {text:?}: {error}"))?;
-        match role {
-            "push" => Ok(Self::Push),
-            "open" => Ok(Self::Open(number)),
-            "work" => Ok(Self::Work(number.into())),
-            _ => Err(format!("there is no role {text:?}")),
+            Self::Open(batch) => write!(f, "open the store and push batch {batch}"),
+            Self::Work(_) => f.write_str("work"),
+            Self::Load(client) if client.is_worker => write!(f, "work with seed {}", client.seed),
+            Self::Load(client) => write!(f, "push with seed {}", client.seed),
         }
     }
 }
@@ -74,14 +77,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(test: &str, address: &str, role: Role) -> Self {
+    pub(super) fn start(test: &str, address: &str, role: &Role) -> Self {
+        let work = serde_json::to_string(role).unwrap_or_else(|error| panic!("no text of {role}: {error}"));
         let mut child = std::env::current_exe()
             .and_then(|program| {
                 Command::new(program)
                     .args(["--exact", test, "--nocapture"])
-                    .env(ROLE, role.to_string())
+                    .env(ROLE, work)
                     .env(ADDRESS, address)
-                    .stdin(Stdio::null())
+                    .stdin(Stdio::piped())
                     .stdout(Stdio::null())
                     .stderr(Stdio::piped())
                     .spawn()
@@ -127,6 +131,22 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Ends its standard input, and waits until it has exited.
+    ///
+    /// # Panics
+    ///
+    /// If the process panicked or failed.
+    pub(super) async fn stop(mut self) {
+        drop(self.child.stdin.take());
+        while self.next_report().await.is_some() {}
+        match self.child.wait() {
+            Ok(status) => assert!(status.success(), "a process on the store ended with {status}"),
+            Err(error) => panic!("could not wait for a process on the store: {error}"),
+        }
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
@@ -137,13 +157,12 @@ impl Drop for Process {
 /// If this process was started for a role, plays it and exits.
 pub(super) fn play(make: &Arc<Make>) {
     let (Ok(role), Ok(address)) = (std::env::var(ROLE), std::env::var(ADDRESS)) else { return };
-    let role: Role = role.parse().unwrap_or_else(|error| panic!("{error}"));
+    let role: Role = serde_json::from_str(&role).unwrap_or_else(|error| panic!("the role {role}: {error}"));
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime to {role}: {error}"));
     runtime.block_on(async {
         let queue = make(Some(address)).await.open().await;
-        let queue = queue
-            .unwrap_or_else(|error| panic!("opening failed: {}", queue_core::backend::error_chain(&error)));
+        let queue = queue.unwrap_or_else(|error| panic!("opening failed: {}", error_chain(&error)));
         match role {
             Role::Push => {
                 for batch in 0.. {
@@ -152,15 +171,30 @@ pub(super) fn play(make: &Arc<Make>) {
             }
             Role::Open(batch) => push(&*queue, batch).await,
             Role::Work(lease) => work(&*queue, Duration::from_millis(lease)).await,
+            Role::Load(client) => client
+                .run(queue)
+                .await
+                .unwrap_or_else(|error| panic!("the load failed: {}", error_chain(&*error))),
         }
     });
     std::process::exit(0);
 }
 
+impl Client {
+    async fn run(self, queue: Arc<dyn Admin>) -> Result<(), BoxError> {
+        let load = Arc::new(Load::new(queue, &self.journal, load::stop_at_end_of_input())?);
+        if self.is_worker {
+            load::work(&load, self.seed).await
+        } else {
+            load::produce(&load, self.seed, self.dead.as_deref()).await
+        }
+    }
+}
+
 async fn push(queue: &dyn Admin, batch: u32) {
     let jobs = (0..BATCH).map(|place| job(batch).id(id(batch, place))).collect();
     let pushed = queue.push(jobs).await;
-    pushed.unwrap_or_else(|error| panic!("a push failed: {}", queue_core::backend::error_chain(&error)));
+    pushed.unwrap_or_else(|error| panic!("a push failed: {}", error_chain(&error)));
     report(&format!("stored {batch}"));
 }
 

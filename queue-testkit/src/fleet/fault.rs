@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::fault::{Fault, Operation};
 
-/// What a simulation has happen to a node in a run.
+/// A fault of a node in a simulated run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeFault {

@@ -54,7 +54,8 @@ pub(super) struct CompletesAtClaim;
 
 #[async_trait]
 impl Bug for CompletesAtClaim {
-    const MESSAGE: &str = "no worker has done it";
+    /// The history shows several traces of the bug: a live lease that is refused, a job that no worker completed.
+    const MESSAGE: &str = "what happened to job";
 
     async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         let deliveries = queue.claim(demand).await?;
