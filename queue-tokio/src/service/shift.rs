@@ -11,6 +11,7 @@ use queue_core::backend::panic_message;
 use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, Observer, Queue, Runtime, StopSignal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::blocked::Blocked;
 use super::claim::Claims;
@@ -52,6 +53,8 @@ pub(super) struct Shift {
     pub(super) stopping: StopSignal,
     /// Everything is settled, or given up.
     pub(super) over: CancellationToken,
+    /// The tasks of the loop. Each keeps the queue open while it lives.
+    pub(super) tasks: TaskTracker,
     /// What a task of the loop itself panicked with, and that it did.
     broken: (OnceLock<String>, CancellationToken),
 }
@@ -91,6 +94,7 @@ impl Shift {
             draining: context.draining().clone(),
             stopping: StopSignal::new(),
             over: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             broken: Default::default(),
         }
     }
@@ -110,7 +114,7 @@ impl Shift {
         let renewal = self.clone();
         let watched = self.clone();
         let task = async move { watched.watch("renewal", renewal.renew_all()).await };
-        self.runtime.spawn_apart("queue-renewal", Box::pin(task));
+        self.runtime.spawn_apart("queue-renewal", Box::pin(self.tasks.track_future(task)));
     }
 
     /// Starts a task of the loop. Jobs don't panic here; a queue, a subscriber or a payload's `Drop` may.
@@ -120,7 +124,8 @@ impl Shift {
         task: impl Future<Output = ()> + Send + 'static,
     ) {
         let watched = self.clone();
-        self.runtime.spawn(Box::pin(async move { watched.watch(name, task).await }));
+        let task = async move { watched.watch(name, task).await };
+        self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
     }
 
     async fn watch(&self, name: &str, task: impl Future<Output = ()>) {

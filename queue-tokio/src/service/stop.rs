@@ -18,6 +18,9 @@ pub(super) const CLEAN_UP: Duration = Duration::from_secs(30);
 /// How long the last settlements may take.
 const FLUSH: Duration = Duration::from_secs(10);
 
+/// How long the tasks may take to end. Only a job that holds its thread takes longer than a moment.
+const TASKS_END: Duration = Duration::from_secs(1);
+
 impl Shift {
     /// Stops the loop and tells which jobs were cut short.
     ///
@@ -25,6 +28,7 @@ impl Shift {
     /// 2. Unstarted jobs are released, those too that this last claim brings.
     /// 3. Running jobs have `timeout`; then their tokens fire; after a grace they are dropped and released.
     /// 4. The last settlements are flushed.
+    /// 5. All tasks end, so that none of them keeps the queue open.
     ///
     /// Each step has a bound: the last claim ends beside step 3, and all together take at most `timeout`, the grace and
     /// [`CLEAN_UP`].
@@ -40,6 +44,7 @@ impl Shift {
         self.release_buffer();
         self.flush().await;
         self.over.cancel();
+        self.end_tasks().await;
         self.observe(|| Event::Stopped);
         if !cut_short.is_empty() {
             tracing::warn!(
@@ -69,6 +74,16 @@ impl Shift {
             }
         }
         cut_short
+    }
+
+    /// Waits until all tasks have ended.
+    async fn end_tasks(&self) {
+        self.tasks.close();
+        tokio::select! {
+            biased;
+            () = self.tasks.wait() => {}
+            () = self.runtime.sleep(TASKS_END) => {}
+        }
     }
 
     async fn is_quiet_within(&self, limit: Duration) -> bool {

@@ -235,7 +235,7 @@ async fn a_queue_that_panics_stops_the_host() {
         .await;
 
     assert_eq!(
-        error.unwrap_err().to_string(),
+        queue_core::backend::error_chain(&error.unwrap_err()),
         "the service `queue` failed: the claiming panicked: unhandled case"
     );
 }

@@ -1,4 +1,4 @@
-//! Tests how the hosted loop stops: H13, H14.
+//! Tests how the hosted loop stops: H13, H14, H74.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use queue_core::{
     Admin as _, Event, JobContext, Outcome, QueueExt as _, Services, State, Worker, background_job, jobs,
 };
 use queue_testkit::{Fault, Faulty, Operation};
-use queue_tokio::TokioClock;
+use queue_tokio::{Host, MemoryQueue, QueueService, TokioClock};
 use tokio::sync::Semaphore;
 
 use crate::world::{TestResult, World, keeping_queue, record};
@@ -184,5 +184,21 @@ async fn a_long_grace_is_granted_by_the_host_too() -> TestResult {
 
     assert_eq!(record(&world.queue, id).await.state, State::Completed);
     assert_eq!(stopped.interrupted.len(), 1, "the job, and not the service: {:?}", stopped.interrupted);
+    Ok(())
+}
+
+/// H74: when a stop has returned, no task of the service keeps its queue, so the caller may move or remove what it stores.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_task_keeps_the_queue_after_a_stop() -> TestResult {
+    for _ in 0..50 {
+        let queue = Arc::new(MemoryQueue::new());
+        let kept = Arc::downgrade(&queue);
+        let running =
+            Host::builder().service(QueueService::new(queue, jobs![never_stop])).build()?.start().await?;
+
+        running.stop().await?;
+
+        assert!(kept.upgrade().is_none(), "a task keeps the queue");
+    }
     Ok(())
 }
