@@ -54,7 +54,7 @@ use job::JobHistory;
 /// let length = Duration::from_secs(30);
 /// let lease = Lease::new(job, Fence(1), length, Timestamp::EPOCH.saturating_add(length));
 /// history.events.push(call(2, EventKind::Claimed { lease: lease.clone(), attempt: 1 }));
-/// let (transition, outcome) = (Transition::Complete, KnownOutcome::Applied);
+/// let (transition, outcome) = (Transition::complete(), KnownOutcome::Applied);
 /// history.events.push(call(4, EventKind::Settled { lease, transition, outcome }));
 /// history.last.push(FinalState { job, state: State::Completed, fence: Fence(1), attempt: 1 });
 ///
