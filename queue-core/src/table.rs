@@ -68,7 +68,7 @@ pub struct TableConfig {
 ///
 /// table.push(now, vec![NewJob::new("send_welcome", Body::json("42")?)])?;
 /// let claimed = table.claim(now, &Demand::new("default", 1));
-/// let settlement = Settlement::new(claimed[0].lease.clone(), Transition::Complete);
+/// let settlement = Settlement::new(claimed[0].lease.clone(), Transition::complete());
 ///
 /// assert_eq!(table.settle(now, vec![settlement])?, [Settled::Applied]);
 /// # Ok::<(), queue_core::QueueError>(())
