@@ -9,15 +9,15 @@
 //!
 //! | state | content |
 //! | --- | --- |
-//! | `State::table` | all jobs |
-//! | `State::ready` | for each queue, a semaphore whose permits are its ready jobs |
-//! | `State::capacity` | a semaphore whose permits are the free slots of a bounded queue |
-//! | `State::armed_for` | the deadline for which waiting callers have armed their timers |
-//! | `State::is_closed` | set once, by `close` |
-//! | `State::idle` | a sender for each caller of `idle` that waits |
+//! | `LockedState::table` | all jobs |
+//! | `LockedState::ready` | for each queue, a semaphore whose permits are its ready jobs |
+//! | `LockedState::capacity` | a semaphore whose permits are the free slots of a bounded queue |
+//! | `LockedState::armed_for` | the deadline for which waiting callers have armed their timers |
+//! | `LockedState::is_closed` | set once, by `close` |
+//! | `LockedState::idle` | a sender for each caller of `idle` that waits |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
-//! The lock guards all of `State`. A claimer waits for one permit, acquires further available permits up to its demand, and
+//! The lock guards all of `LockedState`. A claimer waits for one permit, acquires further available permits up to its demand, and
 //! then takes as many jobs from the table as it has permits.
 //!
 //! **Invariant:** the table is accessed only under the lock. Before the lock is released, each semaphore is brought in line
@@ -108,7 +108,7 @@ pub struct MemoryQueue(Arc<Shared>);
 
 struct Shared {
     /// Padded to its own cache lines, so that threads spinning on the lock do not slow its owner.
-    state: CachePadded<Mutex<CachePadded<State>>>,
+    state: CachePadded<Mutex<CachePadded<LockedState>>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     bound: Option<u32>,
@@ -116,7 +116,7 @@ struct Shared {
     rearm: Notify,
 }
 
-struct State {
+struct LockedState {
     table: JobTable,
     /// The permits of each queue, by its number in the table; a permit is a ready job.
     ready: Vec<Permits>,
@@ -247,7 +247,7 @@ impl Shared {
     /// Runs `work` under the lock, then releases the permits it made available.
     ///
     /// The permits are released after the lock, so that the waiters they wake do not contend for it.
-    fn locked<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut LockedState, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut state = lock::lock(&self.state);
         let answer = work(&mut state, now);
@@ -396,7 +396,7 @@ enum PushAttempt {
     Full(Vec<NewJob>),
 }
 
-impl State {
+impl LockedState {
     /// Ends all waits, and prevents new ones.
     fn close(&mut self) {
         self.is_closed = true;

@@ -25,10 +25,10 @@ use tokio_util::sync::CancellationToken;
 /// assert!(signal.has_fired());
 /// ```
 #[derive(Clone, Default)]
-pub struct StopSignal(Arc<State>);
+pub struct StopSignal(Arc<SignalState>);
 
 #[derive(Default)]
-struct State {
+struct SignalState {
     has_fired: AtomicBool,
     has_listener: AtomicBool,
     token: CancellationToken,

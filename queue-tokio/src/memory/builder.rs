@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::idle::IdleWaiters;
 use super::lock::Mutex;
 use super::permits::Permits;
-use super::{MemoryQueue, Shared, State};
+use super::{LockedState, MemoryQueue, Shared};
 use crate::clock::TokioClock;
 
 /// Builds a [`MemoryQueue`]; created by [`MemoryQueue::builder`].
@@ -84,7 +84,7 @@ impl MemoryQueueBuilder {
         if let Some(permits) = capacity.set_available(self.bound.unwrap_or_default() as usize) {
             permits.release();
         }
-        let state = State {
+        let state = LockedState {
             table: JobTable::new(config),
             ready: Vec::new(),
             capacity,

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use queue_core::Timestamp;
 
-use super::{Shared, State, lock};
+use super::{LockedState, Shared, lock};
 
 impl Shared {
     /// Sleeps until a job is due, advances the table, and starts over. Due jobs get their permits.
@@ -42,7 +42,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl LockedState {
     /// Returns, once, whether a job is due earlier than the timers are armed for.
     pub(super) fn needs_rearm(&mut self) -> bool {
         let next = self.table.next_due();
