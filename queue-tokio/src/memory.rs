@@ -53,6 +53,7 @@ mod lock;
 #[cfg(all(test, queue_loom))]
 mod loom;
 mod permits;
+mod push;
 mod timer;
 
 use std::fmt;
@@ -65,8 +66,8 @@ use futures_util::future::{OptionFuture, select_all};
 use queue_core::backend::log_discard;
 use queue_core::table::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind, QueueName,
-    Receipt, Renewal, Settled, Settlement, Timestamp,
+    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
+    Settled, Settlement, Timestamp,
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -166,21 +167,8 @@ impl MemoryQueue {
     ///
     /// `Full` if there is no capacity, and the errors of [`Queue::push`].
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.0.limits.check(&jobs)?;
-        self.0.locked(|state, now| {
-            state.check_open()?;
-            let needed = state.table.room_needed(now, &jobs);
-            if self.0.bound.is_none() || state.capacity.try_acquire_exactly(needed) {
-                state.capacity.consume(needed);
-            } else if state.table.room().is_some_and(|room| room >= needed as u64) {
-                // Waiting producers come first.
-                return Err(QueueError::new(
-                    QueueErrorKind::Full,
-                    "the queue is full: earlier pushes are waiting for the remaining capacity",
-                ));
-            }
-            state.table.push(now, jobs)
-        })
+        let mut batch = jobs;
+        self.0.try_store(&mut batch)?.ok_or_else(|| self.0.full(&batch))
     }
 }
 
@@ -196,15 +184,23 @@ impl Queue for MemoryQueue {
         if jobs.is_empty() {
             return self.0.locked(|state, _| state.check_open()).map(|()| Vec::new());
         }
-        match self.0.push_now(jobs)? {
-            PushAttempt::Stored(receipts) => Ok(receipts),
+        let mut batch = jobs;
+        match self.0.try_store(&mut batch)? {
+            Some(receipts) => Ok(receipts),
             // Boxed separately: every push creates this future, and few pushes wait.
-            PushAttempt::Full(jobs) => Box::pin(self.0.push_when_capacity_is_free(jobs)).await,
+            None => Box::pin(self.0.store_when_capacity_is_free(batch)).await,
         }
     }
 
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        self.0.push_at_once(job)
+        match self.0.try_store(job) {
+            Ok(receipt) => receipt.flatten().map(Ok),
+            Err(error) => {
+                // An error is an answer like any other: the job is dropped.
+                drop(job.take());
+                Some(Err(error))
+            }
+        }
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
@@ -325,76 +321,10 @@ impl Shared {
         };
         permit.map(|permit| (queue, permit)).map_err(|_| QueueError::closed())
     }
-
-    /// Stores a batch, unless it has to wait for capacity.
-    fn push_now(&self, jobs: Vec<NewJob>) -> Result<PushAttempt, QueueError> {
-        self.locked(|state, now| {
-            state.check_open()?;
-            if state.try_reserve(self.bound, now, &jobs) {
-                return state.table.push(now, jobs).map(PushAttempt::Stored);
-            }
-            // A batch that is invalid is refused now, rather than after a wait.
-            self.limits.check(&jobs)?;
-            Ok(PushAttempt::Full(jobs))
-        })
-    }
-
-    /// Stores one job, unless it has to wait for capacity.
-    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        let answer = self.locked(|state, now| {
-            if let Err(closed) = state.check_open() {
-                return Some(Err(closed));
-            }
-            if !state.try_reserve(self.bound, now, job.as_slice()) {
-                return None;
-            }
-            Some(state.table.push_one(now, job.take()?))
-        });
-        if answer.is_some() {
-            // A closed queue leaves the job in place, but its error is an answer like any other: the job is dropped.
-            drop(job.take());
-        }
-        answer
-    }
-
-    async fn push_when_capacity_is_free(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        loop {
-            let (capacity, needed) =
-                self.locked(|state, now| (state.capacity.semaphore(), state.table.room_needed(now, &jobs)));
-            let fits_at_all = |needed: &u32| self.bound.is_none_or(|bound| *needed <= bound);
-            let Some(permits) = u32::try_from(needed).ok().filter(fits_at_all) else {
-                // Unique keys freed meanwhile have made the batch exceed the limit; the table refuses it.
-                return self.locked(|state, now| state.table.push(now, jobs));
-            };
-            let permit = tokio::select! {
-                biased;
-                permit = capacity.acquire_many_owned(permits) => permit.map_err(|_| QueueError::closed())?,
-                never = self.drive_timer() => match never {},
-            };
-            let pushed = self.locked(|state, now| {
-                state.check_open()?;
-                permit.forget();
-                state.capacity.consume(needed);
-                let fits =
-                    state.table.room().is_none_or(|room| room >= state.table.room_needed(now, &jobs) as u64);
-                if fits { state.table.push(now, std::mem::take(&mut jobs)).map(Some) } else { Ok(None) }
-            })?;
-            // A followup may have taken the capacity in between: wait again.
-            if let Some(receipts) = pushed {
-                return Ok(receipts);
-            }
-        }
-    }
 }
 
 /// Few operations change more than one queue and the capacity.
 type Pending = SmallVec<[PendingPermits; 2]>;
-
-/// The result of a push that does not wait.
-enum PushAttempt {
-    Stored(Vec<Receipt>),
-    Full(Vec<NewJob>),
-}
 
 impl LockedState {
     /// Ends all waits, and prevents new ones.
@@ -405,23 +335,6 @@ impl LockedState {
 
     fn check_open(&self) -> Result<(), QueueError> {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
-    }
-
-    /// Reserves the capacity that a batch needs. Returns `false` if the batch has to wait for it.
-    fn try_reserve(&mut self, bound: Option<u32>, now: Timestamp, jobs: &[NewJob]) -> bool {
-        let Some(bound) = bound else { return true };
-        let needed = self.table.room_needed(now, jobs);
-        // The table refuses a batch that never fits.
-        if needed > bound as usize {
-            return true;
-        }
-        if !self.capacity.try_acquire_exactly(needed) {
-            return false;
-        }
-        // If the table then refuses the batch, `update_permits` makes the capacity available again.
-        self.capacity.consume(needed);
-        // Permits may remain for capacity that a followup has taken.
-        self.table.room().is_none_or(|room| room >= needed as u64)
     }
 
     /// Brings all semaphores in line with the table. Returns the permits that the caller must release.
