@@ -2,8 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-use super::lane::Lane;
-use super::{JobTable, Slot};
+use super::store::StoredJob;
+use super::{JobTable, QueueState, Slot};
 use crate::contract::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
@@ -16,7 +16,7 @@ impl JobTable {
     /// Returns one job.
     pub fn get(&mut self, now: Timestamp, id: JobId) -> Option<JobRecord> {
         self.advance(now);
-        self.slot(id).and_then(|slot| self.record(slot))
+        self.store.find(id).map(|slot| self.store.record(slot))
     }
 
     /// Returns a page of jobs, in push order. It visits every job, so it is meant for people, not for programs.
@@ -34,24 +34,26 @@ impl JobTable {
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         // A max-heap of the first jobs of the page and one more. It drops its last job whenever it holds one too many.
         let mut first: BinaryHeap<(u64, Slot)> = BinaryHeap::new();
-        for (slot, entry) in &self.entries {
-            if entry.sequence > after && self.passes(filter, entry) {
-                first.push((entry.sequence, Slot::try_from(slot).unwrap_or(Slot::MAX)));
+        for (slot, job) in self.store.iter() {
+            if job.sequence > after && self.passes(filter, job) {
+                first.push((job.sequence, slot));
                 if first.len() > page.limit.saturating_add(1) {
                     first.pop();
                 }
             }
         }
-        let found = first.into_sorted_vec();
-        let record = |(sequence, slot): (u64, Slot)| Some((sequence, self.record(slot)?));
-        Ok(JobPage::of(found.into_iter().filter_map(record).collect(), page.limit))
+        let found = first.into_sorted_vec().into_iter();
+        Ok(JobPage::of(
+            found.map(|(sequence, slot)| (sequence, self.store.record(slot))).collect(),
+            page.limit,
+        ))
     }
 
     /// Counts jobs by queue and state.
     pub fn counts(&mut self, now: Timestamp) -> Vec<QueueCounts> {
         self.advance(now);
-        let used = self.lanes.iter().filter(|lane| lane.is_used);
-        let mut counts: Vec<_> = used.map(Lane::counts).collect();
+        let used = self.store.queues().iter().filter(|queue| queue.is_used);
+        let mut counts: Vec<_> = used.map(QueueState::counts).collect();
         counts.sort_by(|a, b| a.queue.cmp(&b.queue));
         counts
     }
@@ -64,14 +66,12 @@ impl JobTable {
     pub fn cancel(&mut self, now: Timestamp, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
-        let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return Err(QueueError::unknown_job(id));
-        };
-        if entry.state.is_finished() {
+        let job = &mut self.store[slot];
+        if job.state.is_finished() {
             return Ok(Cancellation::Finished);
         }
-        entry.extras().cancel_reason = Some(Limits::cut(reason.to_owned()));
-        if entry.state == State::Executing {
+        job.extras().cancel_reason = Some(Limits::cut(reason.to_owned()));
+        if job.state == State::Executing {
             return Ok(Cancellation::Requested);
         }
         self.finish(slot, State::Cancelled);
@@ -86,22 +86,19 @@ impl JobTable {
     pub fn retry(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
-        let Some(entry) = self.entry(slot) else {
-            return Err(QueueError::unknown_job(id));
-        };
-        if entry.state == State::Executing {
+        let job = &self.store[slot];
+        if job.state == State::Executing {
             return Err(QueueError::executing_job(id));
         }
-        let was_finished = entry.state.is_finished();
+        let was_finished = job.state.is_finished();
         if was_finished {
             self.take_key_back(slot)?;
             self.unfinished += 1;
         }
-        if let Some(entry) = self.entries.get_mut(slot as usize) {
-            entry.max_attempts = entry.max_attempts.max(entry.attempt.saturating_add(1));
-            if let Some(extras) = &mut entry.extras {
-                extras.cancel_reason = None;
-            }
+        let job = &mut self.store[slot];
+        job.max_attempts = job.max_attempts.max(job.attempt.saturating_add(1));
+        if let Some(extras) = &mut job.extras {
+            extras.cancel_reason = None;
         }
         self.wait_until(slot, now, State::Scheduled);
         Ok(())
@@ -115,14 +112,12 @@ impl JobTable {
     pub fn delete(&mut self, now: Timestamp, id: JobId) -> Result<(), QueueError> {
         self.advance(now);
         let slot = self.known(id)?;
-        let Some(entry) = self.entry(slot) else {
-            return Err(QueueError::unknown_job(id));
-        };
-        if entry.state == State::Executing {
+        let job = &self.store[slot];
+        if job.state == State::Executing {
             return Err(QueueError::executing_job(id));
         }
-        if let (Some(unique), Some(name)) = (entry.unique().cloned(), self.jobs.name(entry.name)) {
-            self.unique.release(name, &unique, id);
+        if let Some(unique) = job.unique() {
+            self.unique.release(self.store.name_of(job), unique, id);
         }
         self.remove(slot);
         Ok(())
@@ -145,47 +140,34 @@ impl JobTable {
     }
 
     fn set_paused(&mut self, queue: &QueueName, paused: bool) {
-        let index = self.lane(queue);
-        if let Some(lane) = self.lanes.get_mut(index as usize) {
-            lane.is_used = true;
-            lane.is_paused = paused;
-            Self::note_change(&mut self.changed, lane, index);
-        }
+        let number = self.store.queue_number(queue);
+        self.store.set_paused(number, paused);
     }
 
     /// Takes the unique key again for a finished job that will run again.
     fn take_key_back(&mut self, slot: Slot) -> Result<(), QueueError> {
-        let Some(entry) = self.entry(slot) else {
+        let job = &self.store[slot];
+        let Some(unique) = job.unique() else {
             return Ok(());
         };
-        let (Some(unique), Some(name)) = (entry.unique().cloned(), self.jobs.name(entry.name)) else {
-            return Ok(());
-        };
-        let (id, pushed_at) = (entry.id, entry.pushed_at);
-        match self.unique.holder(name, &unique) {
-            Some(holder) if holder != id => Err(QueueError::unique_key_taken(id, holder)),
+        let name = self.store.name_of(job);
+        match self.unique.holder(name, unique) {
+            Some(holder) if holder != job.id => Err(QueueError::unique_key_taken(job.id, holder)),
             Some(_) | None => {
-                self.unique.hold(name, &unique, id, pushed_at);
+                self.unique.hold(name, unique, job.id, job.pushed_at);
                 Ok(())
             }
         }
     }
 
-    fn passes(&self, filter: &Filter, entry: &super::entry::Entry) -> bool {
-        let queue = self.lanes.get(entry.lane as usize).map(|lane| &lane.name);
-        filter.queue.as_ref().is_none_or(|wanted| Some(wanted) == queue)
-            && (filter.states.is_empty() || filter.states.contains(&entry.state))
-            && filter.name.as_ref().is_none_or(|wanted| Some(wanted) == self.jobs.name(entry.name))
-            && filter.pushed_before.is_none_or(|instant| entry.pushed_at < instant)
-    }
-
-    fn record(&self, slot: Slot) -> Option<JobRecord> {
-        let entry = self.entry(slot)?;
-        let (name, lane) = (self.jobs.name(entry.name)?, self.lanes.get(entry.lane as usize)?);
-        Some(entry.record(name, &lane.name))
+    fn passes(&self, filter: &Filter, job: &StoredJob) -> bool {
+        filter.queue.as_ref().is_none_or(|wanted| *wanted == self.store.queue_of(job).name)
+            && (filter.states.is_empty() || filter.states.contains(&job.state))
+            && filter.name.as_ref().is_none_or(|wanted| wanted == self.store.name_of(job))
+            && filter.pushed_before.is_none_or(|instant| job.pushed_at < instant)
     }
 
     fn known(&self, id: JobId) -> Result<Slot, QueueError> {
-        self.slot(id).ok_or_else(|| QueueError::unknown_job(id))
+        self.store.find(id).ok_or_else(|| QueueError::unknown_job(id))
     }
 }

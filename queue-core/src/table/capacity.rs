@@ -32,7 +32,7 @@ impl JobTable {
         // Only a job that is stored takes its identity and its key from later jobs of the batch.
         let (mut ids, mut keys) = (HashSet::new(), HashSet::new());
         let stored = jobs.iter().filter(|job| {
-            if job.id.is_some_and(|id| self.slot(id).is_some() || ids.contains(&id)) {
+            if job.id.is_some_and(|id| self.store.find(id).is_some() || ids.contains(&id)) {
                 return false;
             }
             if let Some(unique) = &job.unique {

@@ -25,47 +25,38 @@ impl JobTable {
 
     /// Leases up to `max` jobs of one queue that are ready at the instant to which the table was last advanced.
     pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
-        let Some(lane) = self.queues.find(queue) else {
+        let Some(number) = self.store.find_queue(queue) else {
             return;
         };
         for _ in 0..max {
-            let Some(slot) = self.pop_ready(lane) else {
+            let Some(slot) = self.store.pop_ready(number) else {
                 return;
             };
-            into.extend(self.lease(slot, lease));
+            into.push(self.lease(slot, lease));
         }
     }
 
-    /// Removes and returns the first ready job of a lane. The caller inserts it into another index.
-    fn pop_ready(&mut self, index: u32) -> Option<Slot> {
-        let lane = self.lanes.get_mut(index as usize).filter(|lane| !lane.is_paused)?;
-        let slot = lane.ready.pop_first()?.slot;
-        lane.count(State::Available, -1);
-        Self::note_change(&mut self.changed, lane, index);
-        Some(slot)
-    }
-
     /// Leases a job that is in no index.
-    fn lease(&mut self, slot: Slot, length: Duration) -> Option<Delivery> {
+    fn lease(&mut self, slot: Slot, length: Duration) -> Delivery {
         let now = self.now;
-        let entry = self.entries.get_mut(slot as usize)?;
-        entry.attempt += 1;
-        entry.fence = Fence(entry.fence.0 + 1);
-        entry.claimed_at = now;
-        entry.stamp = now.saturating_add(length);
-        let delivery = Delivery {
-            lease: Lease { job: entry.id, fence: entry.fence, length, expires_at: entry.stamp },
-            name: self.jobs.name(entry.name)?.clone(),
-            queue: self.lanes.get(entry.lane as usize)?.name.clone(),
-            body: entry.body.clone(),
-            meta: entry.meta(),
-            attempt: entry.attempt,
-            max_attempts: entry.max_attempts,
-            priority: entry.priority,
-            pushed_at: entry.pushed_at,
-            run_at: entry.run_at,
-        };
-        self.place(slot, State::Executing);
-        Some(delivery)
+        let job = &mut self.store[slot];
+        job.attempt += 1;
+        job.fence = Fence(job.fence.0 + 1);
+        job.claimed_at = now;
+        job.state_time = now.saturating_add(length);
+        self.store.link(slot, State::Executing);
+        let job = &self.store[slot];
+        Delivery {
+            lease: Lease { job: job.id, fence: job.fence, length, expires_at: job.state_time },
+            name: self.store.name_of(job).clone(),
+            queue: self.store.queue_of(job).name.clone(),
+            body: job.body.clone(),
+            meta: job.meta(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            priority: job.priority,
+            pushed_at: job.pushed_at,
+            run_at: job.run_at,
+        }
     }
 }

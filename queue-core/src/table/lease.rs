@@ -19,13 +19,10 @@ impl JobTable {
             return Renewal::Lost;
         };
         let expires_at = self.now.saturating_add(lease.length);
-        self.leave(slot);
-        let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return Renewal::Lost;
-        };
-        entry.stamp = expires_at;
-        let cancel = entry.cancel_reason().map(ToOwned::to_owned);
-        self.place(slot, State::Executing);
+        self.store.unlink(slot);
+        self.store[slot].state_time = expires_at;
+        self.store.link(slot, State::Executing);
+        let cancel = self.store[slot].cancel_reason().map(ToOwned::to_owned);
         Renewal::Held { expires_at, cancel }
     }
 
@@ -38,26 +35,26 @@ impl JobTable {
 
     /// Returns the job of a lease that still holds.
     pub(super) fn held(&self, lease: &Lease) -> Option<Slot> {
-        let slot = self.slot(lease.job)?;
-        let entry = self.entry(slot)?;
-        (entry.state == State::Executing && entry.fence == lease.fence).then_some(slot)
+        let slot = self.store.find(lease.job)?;
+        let job = &self.store[slot];
+        (job.state == State::Executing && job.fence == lease.fence).then_some(slot)
     }
 
     /// Ends the lease of a worker that is presumed dead. The attempt counts, and it ended when its lease expired, however late
     /// the table notices that.
     pub(super) fn expire(&mut self, slot: Slot) {
-        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
-        let (attempt, max, expired_at) = (entry.attempt, entry.max_attempts, entry.stamp);
-        entry.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
-        match State::after_expiry(entry.cancel_reason().is_some(), attempt, max) {
+        let job = &mut self.store[slot];
+        let (attempt, max, expired_at) = (job.attempt, job.max_attempts, job.state_time);
+        job.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
+        match State::after_expiry(job.cancel_reason().is_some(), attempt, max) {
             finished if finished.is_finished() => {
-                let (id, name) = (entry.id, entry.name);
-                if let (State::Discarded, Some(name)) = (finished, self.jobs.name(name)) {
-                    self.discarded.push((id, name.clone(), attempt));
+                if finished == State::Discarded {
+                    let job = &self.store[slot];
+                    self.discarded.push((job.id, self.store.name_of(job).clone(), attempt));
                 }
                 self.finish_at(slot, finished, expired_at);
             }
-            waiting => self.enter(slot, waiting),
+            waiting => self.store.transition(slot, waiting),
         }
     }
 }

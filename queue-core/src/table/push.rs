@@ -1,6 +1,6 @@
 //! Stores jobs.
 
-use super::entry::{Entry, Extras};
+use super::store::{Extras, StoredJob};
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
 use crate::contract::delay::check_delays;
@@ -43,7 +43,7 @@ impl JobTable {
     /// Stores one checked job, unless its identity or its unique key is taken.
     #[inline]
     pub(super) fn store(&mut self, job: NewJob) -> Receipt {
-        if let Some(id) = job.id.filter(|id| self.slot(*id).is_some()) {
+        if let Some(id) = job.id.filter(|id| self.store.find(*id).is_some()) {
             return Receipt::Stored(id);
         }
         if let Some(holder) = job.unique.as_ref().and_then(|unique| self.unique.holder(&job.name, unique)) {
@@ -60,31 +60,20 @@ impl JobTable {
 
     /// Returns whether an attempt of the job was counted. A job that is gone counts as started.
     pub(super) fn has_started(&self, id: JobId) -> bool {
-        let entry = self.slot(id).and_then(|slot| self.entry(slot));
-        entry.is_none_or(|entry| entry.state.is_finished() || entry.attempt > 0)
+        let job = self.store.find(id).map(|slot| &self.store[slot]);
+        job.is_none_or(|job| job.state.is_finished() || job.attempt > 0)
     }
 
     #[inline]
     fn insert(&mut self, job: NewJob) -> JobId {
         let run_at = self.run_at(job.schedule);
-        let lane = self.lane(&job.queue);
         self.sequence += 1;
-        let sequence = self.sequence;
-        let vacant = self.entries.vacant_entry();
-        let slot = Slot::try_from(vacant.key()).unwrap_or(Slot::MAX);
-        let id = job.id.unwrap_or_else(|| self.identities.mint(sequence, slot));
-        if job.id.is_some() {
-            self.identities.choose(id, slot);
-        }
-        if let Some(unique) = &job.unique {
-            self.unique.hold(&job.name, unique, id, self.now);
-        }
-        vacant.insert(Entry {
-            id,
-            sequence,
-            name: self.jobs.number(&job.name),
+        let stored = StoredJob {
+            id: JobId::from_u128(0),
+            sequence: self.sequence,
+            name: self.store.intern(&job.name),
             body: job.body,
-            lane,
+            queue: self.store.queue_number(&job.queue),
             state: State::Available,
             priority: job.priority,
             attempt: 0,
@@ -93,39 +82,42 @@ impl JobTable {
             pushed_at: self.now,
             run_at,
             claimed_at: Timestamp::EPOCH,
-            stamp: Timestamp::EPOCH,
+            state_time: Timestamp::EPOCH,
             extras: extras(job.meta, job.unique),
-        });
+        };
+        let slot = self.store.insert(stored, job.id);
+        let stored = &self.store[slot];
+        let id = stored.id;
+        if let Some(unique) = stored.unique() {
+            self.unique.hold(&job.name, unique, id, self.now);
+        }
         self.unfinished += 1;
-        self.place_at(slot, run_at, State::Scheduled);
+        self.link_at(slot, run_at, State::Scheduled);
         id
     }
 
     /// Updates a job that has not started.
     fn replace(&mut self, id: JobId, job: NewJob) {
-        let Some(slot) = self.slot(id) else { return };
-        self.leave(slot);
+        let Some(slot) = self.store.find(id) else { return };
+        self.store.unlink(slot);
         let run_at = self.run_at(job.schedule);
-        if let Some(entry) = self.entries.get_mut(slot as usize) {
-            entry.body = job.body;
-            entry.priority = job.priority;
-        }
-        self.place_at(slot, run_at, State::Scheduled);
+        let stored = &mut self.store[slot];
+        stored.body = job.body;
+        stored.priority = job.priority;
+        self.link_at(slot, run_at, State::Scheduled);
     }
 
     /// Moves a job to the available state at an instant. Until then its state is `waiting`. An instant in the past means now.
     pub(super) fn wait_until(&mut self, slot: Slot, at: Timestamp, waiting: State) {
-        self.leave(slot);
-        self.place_at(slot, at, waiting);
+        self.store.unlink(slot);
+        self.link_at(slot, at, waiting);
     }
 
-    fn place_at(&mut self, slot: Slot, at: Timestamp, waiting: State) {
+    fn link_at(&mut self, slot: Slot, at: Timestamp, waiting: State) {
         let at = at.max(self.now);
         let state = if at > self.now { waiting } else { State::Available };
-        if let Some(entry) = self.entries.get_mut(slot as usize) {
-            entry.run_at = at;
-        }
-        self.place(slot, state);
+        self.store[slot].run_at = at;
+        self.store.link(slot, state);
     }
 
     fn run_at(&self, schedule: Schedule) -> Timestamp {

@@ -72,34 +72,21 @@ impl JobTable {
 
     /// Finishes a job at an instant: now, or when its last lease expired.
     pub(super) fn finish_at(&mut self, slot: Slot, state: State, at: Timestamp) {
-        self.leave(slot);
-        let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return;
-        };
-        let Some(lane) = self.lanes.get_mut(entry.lane as usize) else {
-            return;
-        };
-        self.unfinished = self.unfinished.saturating_sub(1);
-        entry.stamp = at;
-        entry.state = state;
-        if let (Some(unique), Some(name)) = (entry.unique(), self.jobs.name(entry.name)) {
-            self.unique.finish(name, unique, entry.id, self.now);
+        self.store.unlink(slot);
+        self.unfinished -= 1;
+        self.store[slot].state_time = at;
+        let job = &self.store[slot];
+        if let Some(unique) = job.unique() {
+            self.unique.finish(self.store.name_of(job), unique, job.id, self.now);
         }
         let kept = self.config.retention.of(state);
-        lane.count(state, 1);
         if kept == 0 {
-            self.drop_entry(slot);
+            self.store.count_finished(slot, state);
+            self.store.remove(slot);
             return;
         }
-        let Some(finished) = self.finished.get_mut(state as usize) else {
-            return;
-        };
-        finished.insert(entry.stamped(slot));
-        if finished.len() > kept
-            && let Some(oldest) = finished.pop_first()
-        {
-            self.drop_entry(oldest.slot);
-        }
+        self.store.link(slot, state);
+        self.store.keep_finished(state, kept);
     }
 
     /// Removes finished jobs that are old enough, in the order in which they finished, across all states.
@@ -117,7 +104,7 @@ impl JobTable {
     fn longest_finished(&self, prune: &Prune) -> Option<Slot> {
         let oldest = State::ALL.into_iter().filter_map(|state| {
             let age = prune.age(state)?;
-            let oldest = *self.finished.get(state as usize)?.first()?;
+            let oldest = self.store.oldest_finished(state)?;
             (oldest.at.saturating_add(age) <= self.now).then_some(oldest)
         });
         oldest.min().map(|oldest| oldest.slot)
@@ -125,32 +112,11 @@ impl JobTable {
 
     /// Removes a job that is in an index.
     pub(super) fn remove(&mut self, slot: Slot) {
-        self.leave(slot);
-        if self.entry(slot).is_some_and(|entry| !entry.state.is_finished()) {
-            self.unfinished = self.unfinished.saturating_sub(1);
+        self.store.unlink(slot);
+        if !self.store[slot].state.is_finished() {
+            self.unfinished -= 1;
         }
-        self.drop_entry(slot);
-    }
-
-    /// Drops a job that is no longer in an index.
-    fn drop_entry(&mut self, slot: Slot) {
-        if let Some(entry) = self.entries.try_remove(slot as usize) {
-            self.identities.forget(entry.id);
-            self.removed += 1;
-            self.give_memory_back();
-        }
-    }
-
-    /// Releases memory after a burst. It does so rarely, so that its cost is a constant share of each removal's.
-    fn give_memory_back(&mut self) {
-        const WORTH_IT: usize = 4096;
-        let (used, capacity) = (self.entries.len(), self.entries.capacity());
-        let is_mostly_empty = capacity > WORTH_IT && used < capacity / 8;
-        if is_mostly_empty && (used == 0 || self.removed >= capacity) {
-            self.removed = 0;
-            self.entries.shrink_to_fit();
-            self.identities.give_memory_back();
-        }
+        self.store.remove(slot);
     }
 }
 
@@ -209,7 +175,7 @@ mod tests {
                 complete(&mut table, 1);
             }
 
-            assert_eq!(table.entries.capacity(), room, "{stored} jobs, {stay} of them stay, {later} later");
+            assert_eq!(table.store.capacity(), room, "{stored} jobs, {stay} of them stay, {later} later");
         }
     }
 }

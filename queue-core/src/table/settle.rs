@@ -39,28 +39,26 @@ impl JobTable {
     fn apply(&mut self, slot: Slot, mut transition: Transition) {
         transition.cut_text();
         let now = self.now;
-        let Some(entry) = self.entries.get_mut(slot as usize) else {
-            return;
-        };
+        let job = &mut self.store[slot];
         match &transition {
             Transition::Retry { error, .. } | Transition::Discard { error } => {
-                entry.note_error(now, error.clone());
+                job.note_error(now, error.clone());
             }
             Transition::Snooze { error, .. } => {
                 if let Some(error) = error {
-                    entry.note_error(now, error.clone());
+                    job.note_error(now, error.clone());
                 }
-                entry.attempt = entry.attempt.saturating_sub(1);
+                job.attempt = job.attempt.saturating_sub(1);
             }
-            Transition::Release => entry.attempt = entry.attempt.saturating_sub(1),
+            Transition::Release => job.attempt = job.attempt.saturating_sub(1),
             Transition::Complete { .. } | Transition::Cancel { .. } => {}
         }
-        let cancelled = entry.cancel_reason().is_some();
+        let cancelled = job.cancel_reason().is_some();
         match transition {
             Transition::Complete { .. } => self.finish(slot, State::Completed),
             Transition::Discard { .. } => self.finish(slot, State::Discarded),
             Transition::Cancel { reason } => {
-                entry.extras().cancel_reason = Some(reason);
+                job.extras().cancel_reason = Some(reason);
                 self.finish(slot, State::Cancelled);
             }
             // A requested cancellation replaces every transition after which the job would run again.
@@ -69,7 +67,7 @@ impl JobTable {
             }
             Transition::Retry { at, .. } => self.wait_until(slot, at, State::Retryable),
             Transition::Snooze { at, .. } => self.wait_until(slot, at, State::Scheduled),
-            Transition::Release => self.enter(slot, State::Available),
+            Transition::Release => self.store.transition(slot, State::Available),
         }
     }
 }

@@ -8,18 +8,18 @@ use rustc_hash::FxHashMap;
 ///
 /// A name keeps its number for as long as the table lives.
 #[derive(Debug)]
-pub(super) struct Numbers<N> {
+pub(super) struct Interner<N> {
     names: Vec<N>,
     numbers: FxHashMap<N, u32>,
     /// The number that was returned last.
     last: u32,
 }
 
-impl<N: Clone + Eq + Hash> Numbers<N> {
+impl<N: Clone + Eq + Hash> Interner<N> {
     /// Returns the number of a name, and creates it at the first use.
-    pub(super) fn number(&mut self, name: &N) -> u32 {
+    pub(super) fn intern(&mut self, name: &N) -> u32 {
         // The name is mostly the same as last time. Comparing is faster than a lookup.
-        if self.name(self.last) == Some(name) {
+        if self.names.get(self.last as usize) == Some(name) {
             return self.last;
         }
         self.last = match self.find(name) {
@@ -39,12 +39,17 @@ impl<N: Clone + Eq + Hash> Numbers<N> {
         self.numbers.get(name).copied()
     }
 
-    pub(super) fn name(&self, number: u32) -> Option<&N> {
-        self.names.get(number as usize)
+    /// Returns the name of a number.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no name has this number.
+    pub(super) fn name(&self, number: u32) -> &N {
+        &self.names[number as usize]
     }
 }
 
-impl<N> Default for Numbers<N> {
+impl<N> Default for Interner<N> {
     fn default() -> Self {
         Self { names: Vec::new(), numbers: FxHashMap::default(), last: 0 }
     }
@@ -57,13 +62,13 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_number() {
-        let mut numbers = Numbers::default();
+        let mut numbers = Interner::default();
         let names = ["a", "b", "a", "c", "b", "b"].map(JobName::new);
 
-        let given = names.each_ref().map(|name| numbers.number(name));
+        let given = names.each_ref().map(|name| numbers.intern(name));
 
         assert_eq!(given, [0, 1, 0, 2, 1, 1]);
-        assert_eq!(given.map(|number| numbers.name(number)), names.each_ref().map(Some));
+        assert_eq!(given.map(|number| numbers.name(number)), names.each_ref());
         assert_eq!((numbers.find(&names[3]), numbers.find(&JobName::new("d"))), (Some(2), None));
     }
 }

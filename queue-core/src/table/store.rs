@@ -1,0 +1,321 @@
+//! The storage of the job table: jobs in slots, and the indexes over them. It knows no rule of the contract.
+//!
+//! It is made for millions of jobs in memory: names are numbers, an identity contains its slot, sets are fast for appends, and
+//! memory is released after a burst. A state that the rules never produce is a panic.
+
+mod calendar_queue;
+mod id_map;
+mod interner;
+mod job;
+mod ordered_set;
+mod queue_state;
+
+use std::hint::black_box;
+use std::ops::{Index, IndexMut};
+
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::{JobRecord, State};
+
+use calendar_queue::CalendarQueue;
+use id_map::IdMap;
+use interner::Interner;
+pub(super) use job::{Extras, StoredJob};
+use ordered_set::OrderedSet;
+pub(super) use ordered_set::Position;
+pub(super) use queue_state::QueueState;
+
+/// The place of a job in the storage. It is used again after the job was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+/// All jobs of a table, and their indexes.
+///
+/// **Invariant:** a job is in exactly one index by its state: `due` if scheduled or retryable, its queue's `ready` if available,
+/// `leases` if executing, `finished` if completed, discarded or cancelled.
+#[derive(Debug)]
+pub(super) struct Store {
+    jobs: Slab<StoredJob>,
+    /// The number of jobs removed since memory was last released.
+    removed: usize,
+    ids: IdMap,
+    job_names: Interner<JobName>,
+    queue_names: Interner<QueueName>,
+    /// The queues, by their numbers.
+    queues: Vec<QueueState>,
+    /// Scheduled and retryable jobs by the instant at which they become available.
+    due: CalendarQueue,
+    /// Executing jobs by the instant at which their lease expires.
+    leases: OrderedSet,
+    /// Finished jobs that are kept, by state, oldest first.
+    finished: [OrderedSet; State::ALL.len()],
+    /// The numbers of queues whose number of ready jobs may have changed.
+    changed: Vec<u32>,
+}
+
+/// How many jobs are prefetched before the first of them is moved.
+const PREFETCH_BATCH: usize = 64;
+
+/// A few jobs that became due.
+pub(super) type DueBatch = SmallVec<[Slot; PREFETCH_BATCH]>;
+
+impl Store {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            jobs: Slab::new(),
+            removed: 0,
+            ids: IdMap::new(seed),
+            job_names: Interner::default(),
+            queue_names: Interner::default(),
+            queues: Vec::new(),
+            due: CalendarQueue::default(),
+            leases: OrderedSet::default(),
+            finished: Default::default(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// Returns the slot of a job.
+    pub(super) fn find(&self, id: JobId) -> Option<Slot> {
+        self.ids.find(id, |slot| self.jobs.get(slot.0 as usize).map(|job| job.id))
+    }
+
+    /// Returns all jobs, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &StoredJob)> {
+        self.jobs.iter().map(|(slot, job)| (slot_at(slot), job))
+    }
+
+    pub(super) fn record(&self, slot: Slot) -> JobRecord {
+        let job = &self[slot];
+        job.record(self.name_of(job), &self.queue_of(job).name)
+    }
+
+    pub(super) fn name_of(&self, job: &StoredJob) -> &JobName {
+        self.job_names.name(job.name)
+    }
+
+    pub(super) fn queue_of(&self, job: &StoredJob) -> &QueueState {
+        &self.queues[job.queue as usize]
+    }
+
+    /// Returns the number of a name, and creates it at the first use.
+    pub(super) fn intern(&mut self, name: &JobName) -> u32 {
+        self.job_names.intern(name)
+    }
+
+    /// Stores a job that is in no index. `chosen` is the identity that its producer chose; without one, it is created.
+    pub(super) fn insert(&mut self, mut job: StoredJob, chosen: Option<JobId>) -> Slot {
+        let vacant = self.jobs.vacant_entry();
+        let slot = slot_at(vacant.key());
+        job.id = chosen.unwrap_or_else(|| self.ids.mint(job.sequence, slot));
+        if let Some(id) = chosen {
+            self.ids.insert(id, slot);
+        }
+        vacant.insert(job);
+        slot
+    }
+
+    /// Removes a job that is in no index.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let job = self.jobs.remove(slot.0 as usize);
+        self.ids.remove(job.id);
+        self.removed += 1;
+        self.release_memory();
+    }
+
+    /// Releases memory after a burst. It does so rarely, so that its cost is a constant share of each removal's.
+    fn release_memory(&mut self) {
+        const WORTH_IT: usize = 4096;
+        let (used, capacity) = (self.jobs.len(), self.jobs.capacity());
+        let is_mostly_empty = capacity > WORTH_IT && used < capacity / 8;
+        if is_mostly_empty && (used == 0 || self.removed >= capacity) {
+            self.removed = 0;
+            self.jobs.shrink_to_fit();
+            self.ids.shrink();
+        }
+    }
+
+    /// Moves a job from the index of its state to that of another.
+    pub(super) fn transition(&mut self, slot: Slot, state: State) {
+        self.unlink(slot);
+        self.link(slot, state);
+    }
+
+    /// Inserts a job that is in no index into that of a state.
+    pub(super) fn link(&mut self, slot: Slot, state: State) {
+        let job = &mut self.jobs[slot.0 as usize];
+        job.state = state;
+        let queue = &mut self.queues[job.queue as usize];
+        queue.is_used = true;
+        queue.count(state, 1);
+        match state {
+            State::Scheduled | State::Retryable => self.due.insert(job.by_due_time(slot)),
+            State::Available => {
+                queue.ready.insert(job.by_priority(slot));
+                note_change(&mut self.changed, queue, job.queue);
+            }
+            State::Executing => self.leases.insert(job.by_state_time(slot)),
+            State::Completed | State::Discarded | State::Cancelled => {
+                self.finished[state as usize].insert(job.by_state_time(slot));
+            }
+        }
+    }
+
+    /// Removes a job from the index of its state.
+    pub(super) fn unlink(&mut self, slot: Slot) {
+        let job = &self.jobs[slot.0 as usize];
+        let queue = &mut self.queues[job.queue as usize];
+        let was_there = match job.state {
+            State::Scheduled | State::Retryable => self.due.remove(&job.by_due_time(slot)),
+            State::Available => {
+                note_change(&mut self.changed, queue, job.queue);
+                queue.ready.remove(&job.by_priority(slot))
+            }
+            State::Executing => self.leases.remove(&job.by_state_time(slot)),
+            State::Completed | State::Discarded | State::Cancelled => {
+                self.finished[job.state as usize].remove(&job.by_state_time(slot))
+            }
+        };
+        assert!(was_there, "the job {} is missing in the index of its state, {}", job.id, job.state);
+        queue.count(job.state, -1);
+    }
+
+    /// Counts a job as finished in a state without inserting it into the index: it is removed right after.
+    pub(super) fn count_finished(&mut self, slot: Slot, state: State) {
+        let queue = self.jobs[slot.0 as usize].queue;
+        self.queues[queue as usize].count(state, 1);
+    }
+
+    /// Removes the jobs that are due at `now` from their index and returns them, a few at a time; none if no more are due.
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> DueBatch {
+        let mut batch = DueBatch::new();
+        while batch.len() < PREFETCH_BATCH
+            && let Some(first) = self.due.pop_until(now)
+        {
+            batch.push(first.slot);
+        }
+        // Prefetch: these jobs are cold; touch all of them first so that the cache misses overlap.
+        black_box(batch.iter().map(|slot| self[*slot].prefetch()).fold(0, |all, one| all ^ one));
+        for slot in &batch {
+            let job = &self.jobs[slot.0 as usize];
+            self.queues[job.queue as usize].count(job.state, -1);
+        }
+        batch
+    }
+
+    /// Removes and returns the first ready job of a queue, unless the queue is paused. The caller inserts it into another index.
+    pub(super) fn pop_ready(&mut self, number: u32) -> Option<Slot> {
+        let queue = &mut self.queues[number as usize];
+        if queue.is_paused {
+            return None;
+        }
+        let slot = queue.ready.pop_first()?.slot;
+        queue.count(State::Available, -1);
+        note_change(&mut self.changed, queue, number);
+        Some(slot)
+    }
+
+    /// Returns the first job whose lease has expired at `now`.
+    pub(super) fn first_expired(&self, now: Timestamp) -> Option<Slot> {
+        self.leases.first().filter(|first| first.at <= now).map(|first| first.slot)
+    }
+
+    /// Returns the instant of the next change by time alone.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let due = self.due.first().map(|first| first.at);
+        let lease = self.leases.first().map(|first| first.at);
+        due.into_iter().chain(lease).min()
+    }
+
+    /// Returns the job that finished first among those of a state.
+    pub(super) fn oldest_finished(&self, state: State) -> Option<Position> {
+        self.finished[state as usize].first().copied()
+    }
+
+    /// Removes the oldest finished jobs of a state until at most `kept` are left. They are still counted.
+    pub(super) fn keep_finished(&mut self, state: State, kept: usize) {
+        while self.finished[state as usize].len() > kept
+            && let Some(oldest) = self.finished[state as usize].pop_first()
+        {
+            self.remove(oldest.slot);
+        }
+    }
+
+    /// Returns the number of a queue, if it is known.
+    pub(super) fn find_queue(&self, name: &QueueName) -> Option<u32> {
+        self.queue_names.find(name)
+    }
+
+    /// Returns the number of a queue, and creates the queue at the first use.
+    pub(super) fn queue_number(&mut self, name: &QueueName) -> u32 {
+        let number = self.queue_names.intern(name);
+        if number as usize == self.queues.len() {
+            self.queues.push(QueueState::new(name.clone()));
+        }
+        number
+    }
+
+    pub(super) fn queue(&self, number: u32) -> &QueueState {
+        &self.queues[number as usize]
+    }
+
+    pub(super) fn queues(&self) -> &[QueueState] {
+        &self.queues
+    }
+
+    pub(super) fn set_paused(&mut self, number: u32, paused: bool) {
+        let queue = &mut self.queues[number as usize];
+        queue.is_used = true;
+        queue.is_paused = paused;
+        note_change(&mut self.changed, queue, number);
+    }
+
+    /// Returns the queues whose number of ready jobs may have changed since the last call, each with that number.
+    pub(super) fn drain_changed(&mut self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { changed, queues, .. } = self;
+        for number in &*changed {
+            queues[*number as usize].is_changed = false;
+        }
+        let queues: &[QueueState] = queues;
+        changed.drain(..).map(|number| (number as usize, queues[number as usize].deliverable()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.jobs.capacity()
+    }
+}
+
+/// Returns the job in a slot.
+///
+/// # Panics
+///
+/// Panics if the slot is vacant.
+impl Index<Slot> for Store {
+    type Output = StoredJob;
+
+    fn index(&self, slot: Slot) -> &StoredJob {
+        &self.jobs[slot.0 as usize]
+    }
+}
+
+impl IndexMut<Slot> for Store {
+    fn index_mut(&mut self, slot: Slot) -> &mut StoredJob {
+        &mut self.jobs[slot.0 as usize]
+    }
+}
+
+fn slot_at(key: usize) -> Slot {
+    Slot(u32::try_from(key).unwrap_or_else(|_| panic!("the job table is full: it holds 2^32 jobs")))
+}
+
+fn note_change(changed: &mut Vec<u32>, queue: &mut QueueState, number: u32) {
+    if !queue.is_changed {
+        queue.is_changed = true;
+        changed.push(number);
+    }
+}
