@@ -87,7 +87,7 @@ impl Marker {
         }
         let (file, line, column) = line_and_column(span);
         quote! {
-            #private::explore::Place { file: #file, line: #line, column: #column, text: #text }
+            #private::explore::SourceLocation { file: #file, line: #line, column: #column, text: #text }
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
 
     fn point(text: &str, expr: &str) -> String {
         let point = format!(
-            "(p::explore::passed)(p::explore::point(&p::explore::Place {{ file: \"\", line: 0u32, column: 0u32, text: {text:?} }}), ({expr},))"
+            "(p::explore::passed)(p::explore::point(&p::explore::SourceLocation {{ file: \"\", line: 0u32, column: 0u32, text: {text:?} }}), ({expr},))"
         );
         point.parse::<TokenStream>().unwrap().to_string()
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The source location of an await point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file, as the compiler names it.
     pub file: &'static str,
     /// The line, from 1.
@@ -28,9 +28,9 @@ pub struct Place {
 #[non_exhaustive]
 pub enum Step {
     /// The job is about to await something.
-    Before(&'static Place),
+    Before(&'static SourceLocation),
     /// The job has what it awaited.
-    After(&'static Place),
+    After(&'static SourceLocation),
     /// The job's body has ended, and its scope is about to close.
     ScopeCloses,
     /// The scope has closed, its units of work included.
@@ -74,18 +74,18 @@ pub(crate) fn step(step: Step) {
 
 /// A point that was reached.
 #[derive(Clone, Copy, Debug)]
-pub struct Point(&'static Place);
+pub struct Point(&'static SourceLocation);
 
 /// Reports that an await point is reached. Generated code calls this.
 #[must_use]
-pub fn point(place: &'static Place) -> Point {
-    step(Step::Before(place));
-    Point(place)
+pub fn point(location: &'static SourceLocation) -> Point {
+    step(Step::Before(location));
+    Point(location)
 }
 
 /// Reports that an await point is passed, and returns the awaited value. Generated code calls this.
-pub fn passed<T>(Point(place): Point, (value,): (T,)) -> T {
-    step(Step::After(place));
+pub fn passed<T>(Point(location): Point, (value,): (T,)) -> T {
+    step(Step::After(location));
     value
 }
 
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    static PLACE: Place = Place { file: "a.rs", line: 1, column: 2, text: "a()" };
+    static PLACE: SourceLocation = SourceLocation { file: "a.rs", line: 1, column: 2, text: "a()" };
 
     struct DiesAfter;
 

@@ -39,7 +39,7 @@ impl Body {
     /// If the value has a number that is NaN or infinite, which JSON cannot represent, every queue refuses it at the push.
     pub fn typed<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
         match finite::not_finite(&value) {
-            None => Self::of(Typed(value)),
+            None => Self::of(TypedValue(value)),
             Some(path) => Self::of(NotFinite { value, path }),
         }
     }
@@ -171,9 +171,9 @@ trait Content: Send + Sync {
     }
 }
 
-struct Typed<T>(T);
+struct TypedValue<T>(T);
 
-impl<T: Serialize + Send + Sync + 'static> Content for Typed<T> {
+impl<T: Serialize + Send + Sync + 'static> Content for TypedValue<T> {
     fn encode(&self) -> Result<Arc<str>, QueueError> {
         serde_json::to_string(&self.0).map(Into::into).map_err(|error| {
             QueueError::invalid("the payload can't be written as JSON").with_source(mismatch::flaw(&error))

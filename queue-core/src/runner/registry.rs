@@ -177,7 +177,7 @@ impl Entry {
             name: J::NAME,
             options: J::options(),
             dependencies: J::dependencies,
-            handler: Box::new(Typed(PhantomData::<fn() -> J>)),
+            handler: Box::new(TypedHandler(PhantomData::<fn() -> J>)),
         }
     }
 
@@ -200,9 +200,9 @@ trait Handler: Send + Sync {
     -> Result<BoxFuture<'a, Outcome>, DecodeError>;
 }
 
-struct Typed<J>(PhantomData<fn() -> J>);
+struct TypedHandler<J>(PhantomData<fn() -> J>);
 
-impl<J: Job> Handler for Typed<J> {
+impl<J: Job> Handler for TypedHandler<J> {
     fn fields(&self) -> &'static [&'static str] {
         J::FIELDS
     }

@@ -8,12 +8,12 @@ use crate::contract::name::JobName;
 use crate::contract::unique::Unique;
 
 /// Keys are compared within a job name.
-type Key = (JobName, String);
+type NamedKey = (JobName, String);
 
 /// The keys that are held, and the ends of the windows of finished jobs.
 #[derive(Debug, Default)]
 pub(super) struct UniqueKeys {
-    holders: HashMap<Key, Holder>,
+    holders: HashMap<NamedKey, Holder>,
     /// The windows of finished jobs, by their ends.
     windows: BTreeSet<(Timestamp, JobName, String)>,
 }

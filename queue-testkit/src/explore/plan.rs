@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use futures_util::future::poll_fn;
-use queue_core::explore::{self, Crash, Explorer, Place, Step};
+use queue_core::explore::{self, Crash, Explorer, SourceLocation, Step};
 use queue_core::{JobName, NewJob};
 
 use super::point::{CrashPoint, Moment};
@@ -30,7 +30,7 @@ struct Trace {
     counts: HashMap<(JobName, Moment), usize>,
     /// The job whose attempt runs. `waits` are the await points that it is in, the innermost last.
     job: JobName,
-    waits: Vec<&'static Place>,
+    waits: Vec<&'static SourceLocation>,
     /// Whether the worker has crashed, even if the job's code still runs.
     is_dead: bool,
     has_crashed: bool,
@@ -95,8 +95,8 @@ impl Plan {
     }
 
     fn suspends(&self) -> bool {
-        let place = self.trace().waits.last().copied();
-        self.reaches(Moment::Suspended(place))
+        let location = self.trace().waits.last().copied();
+        self.reaches(Moment::Suspended(location))
     }
 
     /// Records a moment, and returns whether the worker is dead at it.
@@ -121,9 +121,9 @@ impl Explorer for Plan {
         {
             let mut trace = self.trace();
             match moment {
-                Moment::Before(place) => trace.waits.push(place),
-                Moment::After(place) => {
-                    if let Some(index) = trace.waits.iter().rposition(|waits| *waits == place) {
+                Moment::Before(location) => trace.waits.push(location),
+                Moment::After(location) => {
+                    if let Some(index) = trace.waits.iter().rposition(|waits| *waits == location) {
                         trace.waits.remove(index);
                     }
                 }

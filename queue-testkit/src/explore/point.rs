@@ -3,15 +3,15 @@
 use std::fmt;
 
 use queue_core::JobName;
-use queue_core::explore::{Place, Step};
+use queue_core::explore::{SourceLocation, Step};
 
 /// A moment in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Moment {
-    Before(&'static Place),
-    After(&'static Place),
+    Before(&'static SourceLocation),
+    After(&'static SourceLocation),
     /// The attempt is suspended, at this await point if it is known.
-    Suspended(Option<&'static Place>),
+    Suspended(Option<&'static SourceLocation>),
     ScopeCloses,
     ScopeClosed,
     /// The attempt has ended and isn't settled.
@@ -30,8 +30,8 @@ impl Moment {
     /// Returns the moment of a step. `None` if this testkit doesn't know the step.
     pub(super) fn of(step: Step) -> Option<Self> {
         match step {
-            Step::Before(place) => Some(Self::Before(place)),
-            Step::After(place) => Some(Self::After(place)),
+            Step::Before(location) => Some(Self::Before(location)),
+            Step::After(location) => Some(Self::After(location)),
             Step::ScopeCloses => Some(Self::ScopeCloses),
             Step::ScopeClosed => Some(Self::ScopeClosed),
             _ => None,
@@ -55,11 +55,13 @@ impl CrashPoint {
     #[must_use]
     pub fn name(&self) -> String {
         let Self { job, moment, nth } = self;
-        let at = |word: &str, place: &Place| format!("{word} {}:{}:{}", place.file, place.line, place.column);
+        let at = |word: &str, location: &SourceLocation| {
+            format!("{word} {}:{}:{}", location.file, location.line, location.column)
+        };
         let moment = match moment {
-            Moment::Before(place) => at("before", place),
-            Moment::After(place) => at("after", place),
-            Moment::Suspended(Some(place)) => at("waiting at", place),
+            Moment::Before(location) => at("before", location),
+            Moment::After(location) => at("after", location),
+            Moment::Suspended(Some(location)) => at("waiting at", location),
             Moment::Suspended(None) => "waiting".to_owned(),
             Moment::ScopeCloses => "scope closes".to_owned(),
             Moment::ScopeClosed => "scope closed".to_owned(),
@@ -72,14 +74,14 @@ impl CrashPoint {
 impl fmt::Display for CrashPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { job, moment, nth } = self;
-        let mut at = |word: &str, place: &Place| {
-            let Place { file, line, column, text } = place;
+        let mut at = |word: &str, location: &SourceLocation| {
+            let SourceLocation { file, line, column, text } = location;
             write!(f, "{file}:{line}:{column}: {word} `{text}`, in `{job}`")
         };
         match moment {
-            Moment::Before(place) => at("before", place)?,
-            Moment::After(place) => at("after", place)?,
-            Moment::Suspended(Some(place)) => at("while it waits for", place)?,
+            Moment::Before(location) => at("before", location)?,
+            Moment::After(location) => at("after", location)?,
+            Moment::Suspended(Some(location)) => at("while it waits for", location)?,
             Moment::Suspended(None) => {
                 write!(f, "while `{job}` waits for something outside of its own body")?;
             }

@@ -14,7 +14,7 @@ const ALLOWED: [&str; 8] =
     ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique", "Batch", "WaitingClaims"];
 
 /// Names that still have several meanings. Rename the types, and delete the name here.
-const KNOWN: [&str; 6] = ["Key", "Parts", "Place", "Step", "Turn", "Typed"];
+const KNOWN: [&str; 1] = ["Turn"];
 
 /// Finds type names that are defined in two files, and known ones that no longer are.
 pub(super) fn check(files: &[File]) -> Vec<Problem> {

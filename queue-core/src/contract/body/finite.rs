@@ -20,12 +20,12 @@ pub(super) fn not_finite<T: Serialize>(value: &T) -> Option<String> {
 }
 
 /// Formats a path whose steps are stored from the inside out.
-fn written(path: &[Step]) -> String {
+fn written(path: &[PathStep]) -> String {
     let mut text = String::new();
     for step in path.iter().rev() {
         match step {
-            Step::Place(place) => text.push_str(&format!("[{place}]")),
-            Step::Name(name) => {
+            PathStep::Index(index) => text.push_str(&format!("[{index}]")),
+            PathStep::Name(name) => {
                 if !text.is_empty() {
                     text.push('.');
                 }
@@ -36,13 +36,13 @@ fn written(path: &[Step]) -> String {
     if text.is_empty() { ".".to_owned() } else { text }
 }
 
-enum Step {
+enum PathStep {
     Name(&'static str),
-    Place(usize),
+    Index(usize),
 }
 
 /// Why the walk ended early: with a path at a number that is not finite, without one at an error of the type itself.
-struct Found(Option<Vec<Step>>);
+struct Found(Option<Vec<PathStep>>);
 
 impl Found {
     #[cold]
@@ -51,7 +51,7 @@ impl Found {
     }
 
     #[cold]
-    fn within(mut self, step: Step) -> Self {
+    fn within(mut self, step: PathStep) -> Self {
         if let Some(path) = &mut self.0 {
             path.push(step);
         }
@@ -83,27 +83,27 @@ impl std::error::Error for Found {}
 struct Finite;
 
 /// Walks through a compound value.
-struct Parts {
+struct Walk {
     /// The index of the next part.
-    place: usize,
+    index: usize,
     /// The variant that the parts belong to, if any.
     variant: Option<&'static str>,
 }
 
-impl Parts {
+impl Walk {
     const fn new(variant: Option<&'static str>) -> Self {
-        Self { place: 0, variant }
+        Self { index: 0, variant }
     }
 
     fn part<T: Serialize + ?Sized>(&mut self, value: &T, name: Option<&'static str>) -> Result<(), Found> {
-        let step = name.map_or(Step::Place(self.place), Step::Name);
-        self.place += 1;
+        let step = name.map_or(PathStep::Index(self.index), PathStep::Name);
+        self.index += 1;
         value.serialize(Finite).map_err(|found| self.within_variant(found.within(step)))
     }
 
     fn within_variant(&self, found: Found) -> Found {
         match self.variant {
-            Some(variant) => found.within(Step::Name(variant)),
+            Some(variant) => found.within(PathStep::Name(variant)),
             None => found,
         }
     }
@@ -123,13 +123,13 @@ macro_rules! ignored {
 impl ser::Serializer for Finite {
     type Ok = ();
     type Error = Found;
-    type SerializeSeq = Parts;
-    type SerializeTuple = Parts;
-    type SerializeTupleStruct = Parts;
-    type SerializeTupleVariant = Parts;
-    type SerializeMap = Parts;
-    type SerializeStruct = Parts;
-    type SerializeStructVariant = Parts;
+    type SerializeSeq = Walk;
+    type SerializeTuple = Walk;
+    type SerializeTupleStruct = Walk;
+    type SerializeTupleVariant = Walk;
+    type SerializeMap = Walk;
+    type SerializeStruct = Walk;
+    type SerializeStructVariant = Walk;
 
     ignored! {
         serialize_bool: bool, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
@@ -179,19 +179,19 @@ impl ser::Serializer for Finite {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Found> {
-        value.serialize(self).map_err(|found| found.within(Step::Name(variant)))
+        value.serialize(self).map_err(|found| found.within(PathStep::Name(variant)))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Parts, Found> {
-        Ok(Parts::new(None))
+    fn serialize_seq(self, _: Option<usize>) -> Result<Walk, Found> {
+        Ok(Walk::new(None))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Parts, Found> {
-        Ok(Parts::new(None))
+    fn serialize_tuple(self, _: usize) -> Result<Walk, Found> {
+        Ok(Walk::new(None))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts, Found> {
-        Ok(Parts::new(None))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Walk, Found> {
+        Ok(Walk::new(None))
     }
 
     fn serialize_tuple_variant(
@@ -200,16 +200,16 @@ impl ser::Serializer for Finite {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Parts, Found> {
-        Ok(Parts::new(Some(variant)))
+    ) -> Result<Walk, Found> {
+        Ok(Walk::new(Some(variant)))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Parts, Found> {
-        Ok(Parts::new(None))
+    fn serialize_map(self, _: Option<usize>) -> Result<Walk, Found> {
+        Ok(Walk::new(None))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts, Found> {
-        Ok(Parts::new(None))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Walk, Found> {
+        Ok(Walk::new(None))
     }
 
     fn serialize_struct_variant(
@@ -218,8 +218,8 @@ impl ser::Serializer for Finite {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Parts, Found> {
-        Ok(Parts::new(Some(variant)))
+    ) -> Result<Walk, Found> {
+        Ok(Walk::new(Some(variant)))
     }
 
     /// A text contains no numbers, so it is not formatted.
@@ -230,7 +230,7 @@ impl ser::Serializer for Finite {
 
 macro_rules! sequence {
     ($($walk:ident $method:ident),*) => {
-        $(impl ser::$walk for Parts {
+        $(impl ser::$walk for Walk {
             type Ok = ();
             type Error = Found;
 
@@ -252,7 +252,7 @@ sequence! {
 
 macro_rules! fields {
     ($($walk:ident),*) => {
-        $(impl ser::$walk for Parts {
+        $(impl ser::$walk for Walk {
             type Ok = ();
             type Error = Found;
 
@@ -273,7 +273,7 @@ macro_rules! fields {
 
 fields! { SerializeStruct, SerializeStructVariant }
 
-impl ser::SerializeMap for Parts {
+impl ser::SerializeMap for Walk {
     type Ok = ();
     type Error = Found;
 

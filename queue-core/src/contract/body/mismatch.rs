@@ -33,12 +33,12 @@ fn explained<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> Stri
     if error.classify() != Category::Data {
         return flaw(error);
     }
-    let place = format!("at line {} column {}", error.line(), error.column());
+    let position = format!("at line {} column {}", error.line(), error.column());
     let value = serde_json::from_str::<Value>(text);
     match value.map(|value| T::deserialize(Node(&value))) {
-        Ok(Err(mismatch)) => format!("{mismatch} {place}"),
+        Ok(Err(mismatch)) => format!("{mismatch} {position}"),
         // Some mistakes, such as a duplicate field, are lost in the conversion to a tree.
-        Ok(Ok(_)) | Err(_) => format!("{CUSTOM} {place}"),
+        Ok(Ok(_)) | Err(_) => format!("{CUSTOM} {position}"),
     }
 }
 
@@ -65,8 +65,8 @@ impl Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, step) in self.path.iter().rev().enumerate() {
-            let dot = if place == 0 || step.starts_with('[') { "" } else { "." };
+        for (index, step) in self.path.iter().rev().enumerate() {
+            let dot = if index == 0 || step.starts_with('[') { "" } else { "." };
             write!(f, "{dot}{step}")?;
         }
         let colon = if self.path.is_empty() { "" } else { ": " };
@@ -166,7 +166,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 (_, _, it) => visitor.visit_f64(it.unwrap_or_default()),
             },
             Value::String(it) => visitor.visit_borrowed_str(it),
-            Value::Array(parts) => visitor.visit_seq(Parts { parts: parts.iter(), place: 0 }),
+            Value::Array(parts) => visitor.visit_seq(Elements { parts: parts.iter(), index: 0 }),
             Value::Object(object) => visitor.visit_map(Fields::of(object, &[])),
         }
     }
@@ -222,19 +222,19 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 }
 
-struct Parts<'a> {
+struct Elements<'a> {
     parts: std::slice::Iter<'a, Value>,
-    place: usize,
+    index: usize,
 }
 
-impl<'de> SeqAccess<'de> for Parts<'de> {
+impl<'de> SeqAccess<'de> for Elements<'de> {
     type Error = Mismatch;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Mismatch> {
         let Some(part) = self.parts.next() else { return Ok(None) };
-        let place = self.place;
-        self.place += 1;
-        seed.deserialize(Node(part)).map(Some).map_err(|mismatch| mismatch.within(format!("[{place}]")))
+        let index = self.index;
+        self.index += 1;
+        seed.deserialize(Node(part)).map(Some).map_err(|mismatch| mismatch.within(format!("[{index}]")))
     }
 }
 
@@ -261,7 +261,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Mismatch> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
         self.current = Some((key, value));
-        seed.deserialize(Key(key)).map(Some)
+        seed.deserialize(MapKey(key)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Mismatch> {
@@ -273,7 +273,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 }
 
 /// A key of a map, which is parsed as a number if the type asks for one.
-struct Key<'a>(&'a str);
+struct MapKey<'a>(&'a str);
 
 macro_rules! keys {
     ($($method:ident $visit:ident),* $(,)?) => {
@@ -286,7 +286,7 @@ macro_rules! keys {
     };
 }
 
-impl<'de> Deserializer<'de> for Key<'de> {
+impl<'de> Deserializer<'de> for MapKey<'de> {
     type Error = Mismatch;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
