@@ -17,11 +17,11 @@ const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_jobs.sql")];
 const LATEST: usize = MIGRATIONS.len();
 
 /// The table of the migrations that were applied; an application's own `user_version` is left alone.
-///
-/// `min_program_version` is the lowest version of a program that works with the schema after that migration; null stands
-/// for the migration's own version. The greatest of all rows counts.
-const VERSIONS: &str = "create table if not exists queue_schema_migrations
-    (version integer primary key, min_program_version integer) strict";
+const VERSIONS: &str = "create table if not exists queue_schema_migrations (
+    -- The migrations that were applied. The greatest `min_program_version` of all rows counts.
+    version             integer primary key,    -- the number of the migration
+    min_program_version integer                 -- the lowest program version that works with it; null: `version`
+) strict";
 
 /// The additive migrations, each with the lowest version of a program that works with the schema after it.
 const ADDITIVE: [(i32, i32); 0] = [];

@@ -3,8 +3,7 @@
 //! The tests in `sql/plans.rs` compare SQLite's query plans with those comments. No statement of a push, claim, renewal or
 //! settlement scans a table. Only statements about finished jobs read them.
 //!
-//! The states by number: 0 scheduled, 1 available, 2 executing, 3 retryable, 4 completed, 5 discarded, 6 cancelled, as in the
-//! table `queue_states`.
+//! `migrations/0001_jobs.sql` describes the tables. It lists the states by number at the table `queue_states`.
 
 /// Finds a queue: by the unique index on its name.
 pub(crate) const FIND_QUEUE: &str = "select queue_id, paused from queue_names where name = ?1";

@@ -16,6 +16,7 @@ mod payloads;
 mod reading;
 mod retention;
 mod rolled_back;
+mod schema;
 mod transactions;
 mod units;
 mod versions;
