@@ -19,14 +19,14 @@
 //! #         Ok(queue_testkit::ModelQueue::new())
 //! #     }
 //! # }
-//! # fn fresh_place() -> String {
+//! # fn fresh_address() -> String {
 //! #     String::new()
 //! # }
 //!
-//! struct Place(String);
+//! struct MyStore(String);
 //!
 //! #[async_trait]
-//! impl Store for Place {
+//! impl Store for MyStore {
 //!     fn address(&self) -> String {
 //!         self.0.clone()
 //!     }
@@ -38,7 +38,7 @@
 //!
 //! // Creates a fresh store for `None`, and returns the store at the address of another process for `Some`.
 //! queue_conformance::durable_conformance!(async |address: Option<String>| {
-//!     Place(address.unwrap_or_else(fresh_place))
+//!     MyStore(address.unwrap_or_else(fresh_address))
 //! });
 //! # }
 //! ```

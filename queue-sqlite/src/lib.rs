@@ -72,6 +72,7 @@
 //! together with its completion: see [`SqliteUnitOfWork`].
 //!
 //! The view `queue_overview` shows jobs to operators, with their states, times, last errors and payloads as text.
+//! `sqlite3 jobs.db .schema` prints every table with a comment for each column.
 
 mod admin;
 mod builder;
