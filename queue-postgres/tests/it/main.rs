@@ -1,6 +1,5 @@
 //! Checks that the PostgreSQL queue keeps the laws and its own documentation.
 
-mod bookmarks;
 mod conformance;
 mod crashes;
 mod credentials;
@@ -23,6 +22,7 @@ mod plans;
 mod pooler;
 mod privileges;
 mod retention;
+mod scan_hints;
 mod schema;
 mod sizes;
 mod standing_still;
@@ -30,7 +30,7 @@ mod standing_still;
 mod tls;
 mod transactions;
 mod trouble;
-mod unit_connections;
+mod unit_of_work_connections;
 mod units;
 mod versions;
 mod waiting;
