@@ -152,7 +152,7 @@ laws! {
 ///
 /// # Errors
 ///
-/// If the queue breaks the law, with what was expected and what was found; or if there is no such law.
+/// If the queue breaks the law: the error names the expected and the actual result. Also if there is no such law.
 pub fn check<M, F, Q>(law: &str, factory: M) -> Result<(), String>
 where
     M: Fn() -> F + Send + Sync + 'static,
@@ -183,7 +183,7 @@ where
     })
 }
 
-/// Returns whether a law runs as long as the environment asks for, with a time limit for each of its parts.
+/// Returns whether an environment variable sets how long a law runs. Each part of such a law has its own time limit.
 fn takes_its_time(law: &Law<QueueHarness>) -> bool {
     law.name.starts_with("q55_")
 }

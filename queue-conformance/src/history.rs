@@ -1,13 +1,13 @@
 //! Histories: the calls that clients made on a queue and their answers, and the check of whether the contract allows them.
 //!
-//! A [`History`] is data. Clients write down their calls as [`Event`]s, in one process or in many, and [`check`] judges the
+//! A [`History`] is data. Clients record their calls as [`Event`]s, in one process or in many, and [`check`] judges the
 //! events afterwards, together with the final state of every job.
 //! A history implements serde's traits, so that each of several processes can append its events to its own file.
 //!
 //! # Clients that were killed
 //!
 //! A client that is killed during a call does not learn the answer.
-//! So a client writes the call down before it makes it, with a [`Span`] without an end and with [`KnownOutcome::Unknown`], and
+//! So a client records each call before it makes it, with a [`Span`] without an end and with [`KnownOutcome::Unknown`], and
 //! replaces that entry once it has the answer. An entry that was never replaced may have taken effect or not; the rules allow
 //! both.
 //!
@@ -18,7 +18,7 @@
 //!   followups.
 //! - No job is delivered before its time, after its end, or after its last attempt.
 //! - No job has two holders with live leases, and the queue accepts calls under a live lease.
-//! - Fences increase, and each is handed out once. A fence that no client received is allowed only if a claim that returned
+//! - Fences increase, and each is used once. A fence that no client received is allowed only if a claim that returned
 //!   nothing could have taken it.
 //! - A job ends as its last holder settled it, or is discarded if the lease of its last attempt was lost.
 //! - First deliveries are ordered by priority, then time, then push, as far as the clients can know that order. A delayed job

@@ -108,11 +108,11 @@ impl PostgresQueueBuilder {
     /// Sets how long a call waits for its answer before it is `Unavailable`: 30 s by default. Opening the queue waits as
     /// long for its first connection. A call waits an eighth of it for a connection: 3.75 s by default.
     ///
-    /// The server has the same timeout, and cancels a statement that takes longer, so a push that was given up isn't
-    /// stored later. Only if the connection breaks is it unknown whether the call was done.
+    /// The server has the same timeout, and cancels a statement that takes longer, so an abandoned push isn't
+    /// stored later. If the connection breaks, it is unknown whether the call was done.
     ///
     /// A connection that is dead without having been closed is noticed sooner: if a statement takes longer than 1.5 s,
-    /// the queue asks the server over another connection whether it works on the statement, and gives the call up if it
+    /// the queue asks the server over another connection whether it works on the statement, and abandons the call if it
     /// doesn't. Renewals are bounded by a part of the leases that they renew. Times above 24 days count as 24 days.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(MAX_TIMEOUT);
@@ -175,7 +175,7 @@ impl PostgresQueueBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the schema made.
+    /// Dropping the future may leave the schema created.
     pub async fn connect(self) -> Result<PostgresQueue, QueueError> {
         PostgresQueue::open(self.settings()?).await
     }
@@ -240,7 +240,7 @@ impl PostgresQueue {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may leave the schema made.
+    /// Dropping the future may leave the schema created.
     pub async fn connect(url: impl Into<String>) -> Result<Self, QueueError> {
         Self::builder(url.into()).connect().await
     }

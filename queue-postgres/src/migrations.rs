@@ -91,7 +91,7 @@ async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<(
             raw_sql(AssertSqlSafe(format!("create schema {schema}"))).execute(&mut *tx).await?;
         }
     }
-    // Each function keeps this search path, whatever the search path of its caller.
+    // Each function keeps this search path and ignores that of its caller.
     let path = format!("set local search_path to {schema}, pg_temp");
     raw_sql(AssertSqlSafe(path)).execute(&mut *tx).await?;
     for migration in MIGRATIONS.into_iter().skip(found).chain(FUNCTIONS) {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 
 /// How to connect to a database: the argument of [`PostgresQueue::builder`](crate::PostgresQueue::builder).
 ///
-/// It is made from a URL, from an application's pool, or from the driver's own options, which can name certificates.
+/// It is created from a URL, from an application's pool, or from the driver's own options, which can name certificates.
 #[derive(Clone)]
 pub struct Source(Kind);
 

@@ -96,8 +96,7 @@ const STATE_NOW: &str = "
         when w.seq is not null and w.due > {s}.clock() then w.state
         else 1 end";
 
-/// Selects jobs in push order. It reads every job from the cursor on until the page is full, which is fast enough for people
-/// only.
+/// Selects jobs in push order. It reads every job from the cursor on until the page is full, so it is for operators.
 const LIST: &str = "
     where j.seq > $1
         and ($2::text is null or q.name = $2)

@@ -1,4 +1,4 @@
-//! Where the jobs are stored: a server, a database and a schema.
+//! The place of the jobs: a server, a database and a schema.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::dead_connection_warning::DeadConnectionWarning;
 pub(crate) struct Target {
     /// The options that the queue was opened with. Messages name the database by them.
     pub(crate) options: PgConnectOptions,
-    /// Where a new connection takes its options from.
+    /// The source of a new connection's options.
     pub(crate) options_source: OptionsSource,
     pub(crate) schema: Arc<str>,
     /// Whether a pooler in transaction mode is in between, so that sessions must keep no state.
@@ -27,7 +27,7 @@ pub(crate) struct Target {
     pub(crate) dead_connection_warning: Arc<DeadConnectionWarning>,
 }
 
-/// Where a new connection takes its options from.
+/// The source of a new connection's options.
 #[derive(Clone)]
 pub(crate) enum OptionsSource {
     /// The options that the queue was opened with.

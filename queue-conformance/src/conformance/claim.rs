@@ -13,7 +13,7 @@ use super::waiter::poll_and_drop;
 use crate::law::expect_eq;
 use crate::law::expect_refusal;
 
-/// Q16: A claim gives between one and `max` jobs, each `executing`, attempt one more than before, in order.
+/// Q16: A claim returns between one and `max` jobs, each `executing`, attempt one more than before, in order.
 pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(harness: &QueueHarness) {
     let now = harness.now();
     let special = job(1).id(id(1)).max_attempts(7).meta("a", "b");

@@ -1,6 +1,6 @@
 //! The queue under test, and the steps that laws take with it.
 //!
-//! Each step is recorded before it is taken; its failure says what was called and what was returned.
+//! Each step is recorded before it is taken. Its failure names the call and the answer.
 
 use std::fmt;
 use std::future::Future;

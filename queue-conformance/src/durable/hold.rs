@@ -11,7 +11,7 @@ use crate::conformance::jobs::{id, job};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// When, after it was stored or claimed, the held job becomes due or its lease expires: while it is held.
+/// The time after its push or claim at which the held job becomes due or its lease expires. The job is still held then.
 const MEANWHILE: Duration = Duration::from_secs(2);
 
 /// The queue of the held job.
@@ -114,8 +114,10 @@ impl Hold {
         HeldJob { id: id(0), lease }
     }
 
-    /// Begins the transaction before the jobs are stored that become due or expire, since storing them may take long. Also returns
-    /// whether the transaction keeps others from writing; then it begins again after them. `None` if the store has no such transaction.
+    /// Begins the transaction. The jobs that become due or expire are stored after that, since storing them may take long.
+    ///
+    /// Also returns whether such a transaction keeps others from writing. In that case none is open, and the caller begins one
+    /// after the jobs are stored. Returns `None` if the store has no transactions.
     pub(super) async fn begin_early(
         self,
         harness: &StoreHarness,

@@ -1,4 +1,4 @@
-//! Processes that are killed at random under load, and the check of what they wrote down (D5).
+//! Processes that are killed at random under load, and the check of their journals (D5).
 //!
 //! The law starts producers and workers (`crate::load`), each a process with a journal of its own, kills them at random and
 //! starts others in their place. A producer that replaces a killed one repeats the push that had no answer. At the end the
@@ -17,7 +17,7 @@ use super::process::{Client, Process, Role};
 use crate::history::{self, FinalState, History};
 use crate::load;
 
-/// For how many minutes D5 kills processes. Without it, D5 kills `KILLS` processes.
+/// The minutes for which D5 kills processes. Without this variable, D5 kills `KILLS` processes.
 const MINUTES: &str = "QUEUE_TORTURE_MINUTES";
 
 const KILLS: u32 = 12;

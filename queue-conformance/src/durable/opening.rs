@@ -10,11 +10,11 @@ use super::harness::StoreHarness;
 use super::process::{BATCH, Role, id};
 use crate::conformance::jobs::job;
 
-/// How many processes, and how many handles of this process, open a store first.
+/// The number of processes, and of handles of this process, that open a fresh store at once.
 const PROCESSES: u32 = 3;
 const HANDLES: u32 = 4;
 
-/// How many fresh stores are opened so, because which of them is first is up to chance.
+/// The number of fresh stores that they open: chance decides which of them is first.
 const STORES: usize = 6;
 
 pub(super) async fn d7_opening_concurrently_for_the_first_time_migrates_once(harness: &StoreHarness) {

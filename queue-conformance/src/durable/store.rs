@@ -10,7 +10,7 @@ use queue_core::{Admin, JobId, Jobs, NewJob, QueueError, Receipt, Services};
 
 use super::operation::{Delays, Operation};
 
-/// A place where a queue keeps its jobs, with the ways to open it and the outages that can befall it.
+/// A place where a queue keeps its jobs, with the ways to open it and its possible outages.
 ///
 /// A store that was created but never opened is empty: it has no file and no schema.
 /// It must keep finished jobs for as long as a law runs.

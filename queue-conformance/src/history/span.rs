@@ -14,7 +14,7 @@ pub struct Span {
     pub end: Option<LogTime>,
 }
 
-/// An instant on two scales: `order` tells which call came first, `queue_time` is the clock of leases and schedules.
+/// An instant on two scales: `order` shows which call came first, `queue_time` is the clock of leases and schedules.
 ///
 /// The order is not read from the queue's clock, because that clock may be set back, and stands still under virtual time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

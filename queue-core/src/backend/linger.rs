@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The number of batches that do not linger after one for which half of the expected calls, or more, did not come.
+/// The number of batches that do not linger, after a batch for which at least half of the expected calls did not come.
 const SKIP_BATCHES: u32 = 32;
 
 /// Decides how many calls a batch lingers for, from what the batches before it received.
@@ -39,7 +39,7 @@ impl Linger {
 
     /// Returns the number of calls that the next batch lingers for; 0 if it does not linger.
     ///
-    /// `likely` is the number of calls that the backend considers likely, by those of the last batch and those that have arrived.
+    /// `likely` is the backend's estimate: the larger of the last batch and the number of calls that have arrived.
     pub fn expected(&mut self, likely: usize) -> usize {
         let skips = self.skip > 0;
         self.skip = self.skip.saturating_sub(1);

@@ -101,7 +101,7 @@ pub(super) fn client_timeout(timeout: Duration) -> Duration {
 /// Returns the SQL that a new session starts with.
 ///
 /// It sets the isolation level `read committed`, which the statements rely on, in place of the server's default. It sets
-/// `statement_timeout` and `lock_timeout`, so that the server does not complete later a call that this end has given up;
+/// `statement_timeout` and `lock_timeout`, so that the server does not complete later a call that this end has abandoned;
 /// a shorter setting of the server stays. Its keepalives let the server notice soon that this end is gone.
 fn session_setup(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     format!(

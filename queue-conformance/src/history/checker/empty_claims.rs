@@ -1,4 +1,4 @@
-//! Claims that returned no job to their callers, and may have leased jobs although they didn't.
+//! Claims that returned no job to their callers, although they may have leased some.
 
 use crate::history::event::{Event, EventKind};
 use crate::history::span::Span;

@@ -162,7 +162,7 @@ fn read_receipt(kind: i16, job: Uuid) -> Receipt {
     }
 }
 
-/// Returns the error of a push whose queue was created at each try and was lost each time.
+/// Returns the error of a push whose queue was created and lost again at every try.
 pub(super) fn lost_queue() -> QueueError {
     QueueError::unavailable(
         "the queue was removed while jobs were pushed to it: its tables are being emptied",

@@ -92,7 +92,7 @@ impl SettleConnection {
     }
 }
 
-/// Returns the error of a settlement whose followup's queue was created at each try and was lost each time.
+/// Returns the error of a settlement whose followup's queue was created and lost again at every try.
 fn lost_queue() -> QueueError {
     QueueError::unavailable("the queue of a followup was removed meanwhile: the tables are being emptied")
 }
