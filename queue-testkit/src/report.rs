@@ -69,8 +69,7 @@ impl Run {
     /// If an attempt did not succeed. The message lists the errors.
     #[track_caller]
     pub fn expect_success(&self) {
-        let bad: Vec<_> =
-            self.attempts.iter().filter(|attempt| !attempt.outcome.kind().is_success()).collect();
+        let bad: Vec<_> = self.attempts.iter().filter(|attempt| !attempt.outcome.is_success()).collect();
         let text = bad.iter().fold(String::new(), |text, attempt| text + &format!("\n  {attempt}"));
         assert!(bad.is_empty(), "{} of {} attempts did not succeed:{text}", bad.len(), self.attempts.len());
     }

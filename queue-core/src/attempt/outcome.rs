@@ -69,7 +69,13 @@ impl Outcome {
         self.kind().as_str()
     }
 
-    /// Returns the kind of this outcome.
+    /// Returns whether the job succeeded.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self, Self::Success)
+    }
+
+    /// Returns the kind of this outcome, which a service gets when it is disposed.
     #[must_use]
     pub const fn kind(&self) -> OutcomeKind {
         match self {

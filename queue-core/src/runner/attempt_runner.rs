@@ -93,7 +93,7 @@ impl AttemptRunner {
             outcome: outcome.clone(),
             took: context.now().since(context.started_at()),
         });
-        let followups = if outcome.kind().is_success() { context.followups() } else { Vec::new() };
+        let followups = if outcome.is_success() { context.followups() } else { Vec::new() };
         let transition = self.decide(&outcome, context);
         report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
@@ -163,7 +163,7 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
 
 /// Returns a success if a unit of work has recorded the completion; later failures don't change it.
 fn completed_or(outcome: Outcome, attempt: &Attempt) -> Outcome {
-    if attempt.is_completed() && !outcome.kind().is_success() {
+    if attempt.is_completed() && !outcome.is_success() {
         tracing::warn!(job.name = %attempt.delivery().name, ?outcome, "job failed after its completion was committed; it stays completed");
         return Outcome::Success;
     }

@@ -113,7 +113,7 @@ async fn dispose(scope: &Scope, outcome: Outcome, context: &JobContext) -> Outco
         }
     };
     let message = errors.iter().map(|error: &ServiceError| error_chain(error)).collect::<Vec<_>>().join("; ");
-    if outcome.kind().is_success() {
+    if outcome.is_success() {
         let failure = Failure::new(FailureCause::Disposal, format!("could not end {message}"));
         let is_refused = errors.iter().any(is_refused_for_good);
         Outcome::Failure(if is_refused { failure.permanent() } else { failure })

@@ -19,7 +19,7 @@ impl TestKit {
     ///
     /// let attempt = kit.replay(&std::fs::read_to_string("tests/failed.json")?).await?;
     ///
-    /// assert!(attempt.outcome.kind().is_success(), "{attempt}");
+    /// assert!(attempt.outcome.is_success(), "{attempt}");
     /// # Ok(())
     /// # }
     /// ```
