@@ -310,7 +310,9 @@ impl IndexMut<Slot> for Store {
 }
 
 fn slot_at(key: usize) -> Slot {
-    Slot(u32::try_from(key).unwrap_or_else(|_| panic!("the job table is full: it holds 2^32 jobs")))
+    // The last number marks a tombstone of an index.
+    let number = u32::try_from(key).ok().filter(|number| *number < u32::MAX);
+    Slot(number.unwrap_or_else(|| panic!("the job table is full: it holds 2^32 - 1 jobs")))
 }
 
 fn note_change(changed: &mut Vec<u32>, queue: &mut QueueState, number: u32) {
