@@ -9,6 +9,21 @@ use tokio::time::Instant;
 /// The wall-clock time at its creation, advanced by tokio's monotonic clock.
 ///
 /// It never steps. While tokio's time is paused, it stands still and is advanced by `tokio::time::advance`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use queue_core::Clock as _;
+/// use queue_tokio::TokioClock;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let clock = TokioClock::new();
+/// let start = clock.now();
+/// clock.sleep(Duration::from_secs(60)).await; // returns at once: time is paused
+/// assert_eq!(clock.now().since(start), Duration::from_secs(60));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     started_at: Timestamp,

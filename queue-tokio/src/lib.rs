@@ -1,6 +1,23 @@
 //! The in-memory queue, the hosted loop and the host, on tokio.
 //!
 //! [`MemoryQueue`] stores jobs, [`QueueService`] runs them, and [`Host`] runs the service until the program ends.
+//!
+//! ```
+//! use queue_core::{QueueExt as _, background_job, jobs};
+//! use queue_tokio::{Host, MemoryQueue, QueueService};
+//!
+//! #[background_job]
+//! async fn greet(name: &str) {}
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), queue_core::BoxError> {
+//! let queue = MemoryQueue::new();
+//! let host = Host::builder().service(QueueService::new(queue.clone(), jobs![greet])).build()?;
+//! queue.enqueue(greet::new("world")).await?;
+//! host.run_until(queue.idle()).await?; // a server calls `host.run().await?`
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 mod host;

@@ -39,6 +39,24 @@ use shift::Shift;
 ///
 /// It takes from the queues that its jobs name and from `default`, unless others are named.
 ///
+/// ```
+/// use queue_core::{QueueExt as _, background_job, jobs};
+/// use queue_tokio::{MemoryQueue, QueueService};
+///
+/// #[background_job]
+/// async fn greet(name: &str) {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), queue_core::BoxError> {
+/// let queue = MemoryQueue::new();
+/// queue.enqueue(greet::new("world")).await?;
+///
+/// let service = QueueService::new(queue.clone(), jobs![greet]).concurrency(4);
+/// service.run_until(queue.idle()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// A job that panics fails; the loop goes on.

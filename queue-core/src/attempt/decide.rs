@@ -13,6 +13,26 @@ use crate::contract::settlement::Transition;
 /// This is the only rule on retries; backends record its result.
 /// A job whose name this program does not know is snoozed, even if no attempts are left: another version may know the name, and
 /// the attempts are reserved for that version. The wait grows with each claim, from 1 s to 1 min, with full jitter.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use queue_core::{Body, Demand, JobError, NewJob, Outcome, Queue as _, RetryPolicy, Timestamp, Transition};
+/// # use queue_core::{IntoOutcome as _, backend::decide};
+/// # use queue_testkit::ModelQueue;
+/// # queue_testkit::block_on(async {
+/// # let queue = ModelQueue::new();
+/// # queue.push(vec![NewJob::new("send_mail", Body::stored("{}"))]).await?;
+/// # let (policy, now) = (RetryPolicy::default(), Timestamp::EPOCH);
+/// let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+///
+/// assert_eq!(decide(Outcome::Success, &delivery, &policy, now), Transition::complete());
+/// let failure = Err(JobError::transient("connection refused")).into_outcome();
+/// assert!(matches!(decide(failure, &delivery, &policy, now), Transition::Retry { .. }));
+/// let failure = Err(JobError::permanent("no such user")).into_outcome();
+/// assert!(matches!(decide(failure, &delivery, &policy, now), Transition::Discard { .. }));
+/// # Ok::<(), queue_core::QueueError>(())
+/// # }).unwrap();
+/// ```
 #[must_use]
 pub fn decide(outcome: Outcome, delivery: &Delivery, policy: &RetryPolicy, now: Timestamp) -> Transition {
     let failure = match outcome {

@@ -39,7 +39,7 @@ impl Linger {
 
     /// Returns the number of calls that the next batch lingers for; 0 if it does not linger.
     ///
-    /// `likely` is the backend's estimate: the larger of the last batch and the number of calls that have arrived.
+    /// `likely` is the backend's estimate, from the calls of the last batch and those that have arrived.
     pub fn expected(&mut self, likely: usize) -> usize {
         let skips = self.skip > 0;
         self.skip = self.skip.saturating_sub(1);

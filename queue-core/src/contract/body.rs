@@ -20,6 +20,17 @@ use crate::contract::error::QueueError;
 /// A [closure](crate::NewJob::call) cannot be stored.
 ///
 /// Neither `Debug` nor any error shows the content.
+///
+/// ```
+/// use queue_core::Body;
+///
+/// let body = Body::typed(("hello", 42));
+/// assert_eq!(&*body.encode()?, r#"["hello",42]"#);
+///
+/// let stored = Body::stored(r#"["hello",42]"#);
+/// assert_eq!(stored.decode::<(String, u64)>()?, ("hello".to_owned(), 42));
+/// # Ok::<(), queue_core::BoxError>(())
+/// ```
 #[derive(Clone)]
 pub struct Body(Option<Arc<dyn Content>>);
 

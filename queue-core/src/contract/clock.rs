@@ -10,6 +10,17 @@ use serde::{Deserialize, Serialize};
 ///
 /// Backends store and compare this type.
 /// The range is about 290,000 years to either side of 1970. Arithmetic that leaves the range returns `None`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use queue_core::Timestamp;
+///
+/// let later = Timestamp::EPOCH.checked_add(Duration::from_secs(90)).unwrap();
+/// assert_eq!(later.as_micros(), 90_000_000);
+/// assert_eq!(later.since(Timestamp::EPOCH), Duration::from_secs(90));
+/// assert_eq!(later.checked_add(Duration::MAX), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);

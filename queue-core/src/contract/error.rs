@@ -57,6 +57,14 @@ impl fmt::Display for QueueErrorKind {
 ///
 /// Its text says what was wrong and on which queue; [`source`](std::error::Error::source) returns the cause. Cheap to clone: all
 /// callers of a failed batch get the same error.
+///
+/// ```
+/// use queue_core::{QueueError, QueueErrorKind};
+///
+/// let error = QueueError::unavailable("the server does not answer").on_queue("mail");
+/// assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+/// assert!(error.is_transient()); // the same call may succeed later
+/// ```
 #[derive(Clone)]
 pub struct QueueError(Arc<Repr>);
 
@@ -176,6 +184,14 @@ impl std::error::Error for QueueError {
 }
 
 /// Returns the text of an error and its causes in one line: `could not send: connection refused`.
+///
+/// ```
+/// use queue_core::QueueError;
+/// use queue_core::backend::error_chain;
+///
+/// let error = QueueError::unavailable("could not connect").with_source("connection refused");
+/// assert!(error_chain(&error).ends_with("could not connect: connection refused"));
+/// ```
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

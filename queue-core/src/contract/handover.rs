@@ -8,6 +8,22 @@ use crate::contract::settlement::{Settlement, Transition};
 /// Leased jobs that no claimer has received yet. Dropping it releases them, and their attempts are not counted.
 ///
 /// A backend that leases on its own thread sends this to the claimer, so that the claim may be dropped at any time.
+///
+/// ```
+/// # use queue_core::{Body, Demand, NewJob, Queue as _, Transition};
+/// # use queue_core::backend::Handover;
+/// # use queue_testkit::ModelQueue;
+/// # queue_testkit::block_on(async {
+/// # let queue = ModelQueue::new();
+/// # queue.push(vec![NewJob::new("send_mail", Body::stored("{}"))]).await?;
+/// let leased = queue.claim(&Demand::new("default", 1)).await?;
+/// let handover = Handover::new(leased, |releases| {
+///     assert_eq!(releases[0].transition, Transition::Release); // the backend settles these
+/// });
+/// drop(handover); // the claimer never received the job
+/// # Ok::<(), queue_core::QueueError>(())
+/// # }).unwrap();
+/// ```
 pub struct Handover {
     deliveries: Vec<Delivery>,
     release: Option<Release>,

@@ -6,6 +6,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The identity of a job. Pushing the same one twice stores one job.
+///
+/// ```
+/// # use queue_core::{JobId, NewJob, Queue as _, background_job, jobs};
+/// # use queue_testkit::TestKit;
+/// # #[background_job]
+/// # async fn charge(order: u64) {}
+/// # queue_testkit::block_on(async {
+/// # let kit = TestKit::new(jobs![charge]).build()?;
+/// let id = JobId::from_u128(7); // derived from the order, so a repeated push is the same job
+/// kit.queue().push(vec![NewJob::from(charge::new(7)).id(id)]).await?;
+/// kit.queue().push(vec![NewJob::from(charge::new(7)).id(id)]).await?;
+/// assert_eq!(kit.run_until_idle().await?.attempts().len(), 1);
+/// # Ok::<(), queue_core::BoxError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(Uuid);

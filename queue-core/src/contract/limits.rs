@@ -7,6 +7,14 @@ use crate::contract::job::NewJob;
 ///
 /// A queue checks them before it stores anything, so that all backends refuse the same jobs.
 /// A typed body in memory has no size yet; it is checked when it is encoded.
+///
+/// ```
+/// use queue_core::{Body, Limits, NewJob, QueueErrorKind};
+///
+/// let limits = Limits::default().payload(10);
+/// let job = NewJob::new("send_mail", Body::stored("\"more than ten bytes\""));
+/// assert_eq!(limits.check(&[job]).unwrap_err().kind(), QueueErrorKind::Invalid);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -12,6 +12,14 @@ use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 
 /// The state of a job.
+///
+/// ```
+/// use queue_core::State;
+///
+/// assert_eq!(State::Retryable.to_string(), "retryable");
+/// assert!(State::Discarded.is_finished());
+/// assert_eq!(State::ALL.iter().filter(|state| state.is_finished()).count(), 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -11,6 +11,21 @@ use crate::contract::lease::Lease;
 use crate::contract::limits::Limits;
 
 /// The result of an attempt, which a worker passes to [`Queue::settle`](crate::Queue::settle).
+///
+/// ```
+/// # use queue_core::{Body, Demand, NewJob, Queue as _, Settled, Settlement, Transition};
+/// # use queue_testkit::ModelQueue;
+/// # queue_testkit::block_on(async {
+/// # let queue = ModelQueue::new();
+/// queue.push(vec![NewJob::new("send_mail", Body::stored("{}"))]).await?;
+/// let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+///
+/// let settlement = Settlement::new(delivery.lease, Transition::complete());
+/// assert_eq!(queue.settle(vec![settlement.clone()]).await?, [Settled::Applied]);
+/// assert_eq!(queue.settle(vec![settlement]).await?, [Settled::Stale]); // the job has finished
+/// # Ok::<(), queue_core::QueueError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settlement {

@@ -10,6 +10,19 @@ use super::{Dependency, Need, ServiceKey, Services};
 /// All problems that were found, together.
 ///
 /// Its `Debug` text equals its `Display` text, since a `main` that returns an error prints `Debug`.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use queue_core::Services;
+///
+/// struct Pool;
+/// struct Repo(Arc<Pool>);
+///
+/// let error = Services::builder().singleton_fn(|pool: Arc<Pool>| Repo(pool)).build().unwrap_err();
+/// assert_eq!(error.problems().len(), 1);
+/// assert!(error.to_string().contains("Pool"));
+/// ```
 pub struct BuildError {
     problems: Vec<Problem>,
 }

@@ -15,6 +15,16 @@ use super::{LockedState, MemoryQueue, Shared};
 use crate::clock::TokioClock;
 
 /// Builds a [`MemoryQueue`]; created by [`MemoryQueue::builder`].
+///
+/// ```
+/// use queue_core::table::Retention;
+/// use queue_tokio::MemoryQueue;
+///
+/// let queue = MemoryQueue::builder()
+///     .bound(1_000) // a push waits while there are 1,000 unfinished jobs
+///     .retention(Retention::default().completed(100))
+///     .build();
+/// ```
 #[must_use = "call `build` to create the queue"]
 pub struct MemoryQueueBuilder {
     bound: Option<u32>,
