@@ -51,7 +51,7 @@ async fn write_and_hold(
     Ok(())
 }
 
-/// The bound within which a call is answered or refused, whatever has died.
+/// The bound within which a call is answered or refused, even if its connection has died.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Twice the default poll interval, and some time for a busy machine. The listener alone would take 3 s to notice.

@@ -39,7 +39,7 @@ async fn delayed_jobs_start_on_time_beside_a_transaction_that_stays_open() -> Te
     }
     let order = |key: Unique| NewJob::from(work::new(1)).queue("orders").unique(key);
     application.push(vec![order(Unique::new("order-1")).delay(Duration::from_secs(2))]).await?;
-    // One job is due, and nobody has looked since, when the transaction begins.
+    // When the transaction begins, one job is due, and no claim has moved it yet.
     let due = program.push(vec![NewJob::from(work::new(0)).queue("mail").delay(gap)]).await?[0].id();
     while program.get(due).await?.is_none_or(|job| job.state != State::Available) {}
     let mut tx = pool.begin().await?;

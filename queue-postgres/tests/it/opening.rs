@@ -1,4 +1,4 @@
-//! What connecting makes, accepts and refuses (D8).
+//! Connecting: the schema that it creates, and the sources and settings that it accepts and refuses (D8).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! No call of the hot path looks at what it isn't about: finished jobs, scheduled ones, those of other queues.
+//! No call of the hot path reads rows of other jobs: finished ones, scheduled ones, those of other queues.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::fixture::{TestResult, number, queue, run, work};
 
 /// How many pages and rows were looked at so far, of all tables of a schema.
 async fn looked_at(connection: &mut PgConnection, schema: &str) -> Result<(i64, i64), BoxError> {
-    // What was counted is known once the sessions have told.
+    // The counters are current once the sessions have reported them.
     run(connection, "select pg_stat_clear_snapshot()").await?;
     let of = |what: &str| {
         format!(

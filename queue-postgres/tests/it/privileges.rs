@@ -13,7 +13,8 @@ use crate::fixture::{TestResult, run, work};
 /// The list of the documentation, as it stands there.
 const GRANTS: &str = include_str!("../../migrations/grants.sql");
 
-/// What is listed is enough for all that a queue does, and a right that is taken away is named and comes back.
+/// The listed rights suffice for every call. An error names a right that was revoked, and the call works once it is granted
+/// again.
 #[tokio::test]
 async fn the_rights_that_are_listed_are_enough() -> TestResult {
     let server = Postgres::start(Durability::Process, &[])?;

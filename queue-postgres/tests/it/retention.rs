@@ -26,7 +26,7 @@ async fn finished_jobs_that_are_kept_no_longer_go() -> TestResult {
         queue.settle(settlements.collect()).await?;
     }
 
-    // A queue that is opened looks for old jobs first thing.
+    // A queue prunes as soon as it is opened.
     let forgetful =
         builder.keep_completed(Duration::ZERO).keep_cancelled(None).keep_discarded(Duration::ZERO);
     let forgetful = forgetful.connect().await?;

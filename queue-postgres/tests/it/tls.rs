@@ -9,7 +9,7 @@ use test_servers::Postgres;
 
 use crate::fixture::{TestResult, work};
 
-/// Somebody who signs certificates.
+/// An authority that signs certificates.
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority(name: &str) -> Result<Authority, rcgen::Error> {

@@ -18,7 +18,7 @@ struct Shop {
     pool: PgPool,
 }
 
-/// A shop that looks for jobs only when it's told of them.
+/// A shop that claims jobs only after a notification.
 async fn shop() -> Result<Shop, BoxError> {
     let pool = PgPool::connect(&url()).await?;
     let queue = PostgresQueue::builder(pool.clone()).schema(schema()).poll_interval(NEVER).connect().await?;
@@ -47,7 +47,7 @@ async fn a_job_appears_and_wakes_a_worker_when_the_transaction_commits() -> Test
     Ok(())
 }
 
-/// D11: whatever has a transaction open is taken as it is, and may be used again.
+/// D11: every type with an open transaction is accepted, and can be used again afterwards.
 #[tokio::test]
 async fn every_form_of_an_open_transaction_is_taken() -> TestResult {
     let shop = shop().await?;
@@ -94,7 +94,7 @@ async fn a_job_is_gone_with_its_transaction() -> TestResult {
     Ok(())
 }
 
-/// D11: a transaction that stays open keeps nobody else from pushing to the queue that it was the first to name.
+/// D11: an open transaction that was the first to name a queue prevents no other push to that queue.
 #[tokio::test]
 async fn an_open_transaction_holds_up_no_other_push() -> TestResult {
     let shop = shop().await?;
@@ -134,7 +134,7 @@ async fn whoever_pushes_the_same_key_waits_for_the_transaction() -> TestResult {
     Ok(())
 }
 
-/// In a queue that nobody has used before.
+/// Returns a job in a queue that was never used before.
 fn in_a_new_queue(order: i64) -> queue_core::NewJob {
     queue_core::NewJob::from(send_invoice::new(order)).queue("invoices")
 }
@@ -152,7 +152,7 @@ async fn a_connection_without_a_transaction_is_refused() -> TestResult {
     Ok(())
 }
 
-/// What is wrong with a job is said before the transaction has seen it.
+/// A job is checked before the transaction receives a statement.
 #[tokio::test]
 async fn a_refused_job_leaves_the_transaction_as_it_was() -> TestResult {
     let shop = shop().await?;

@@ -1,4 +1,4 @@
-//! A server that is away, slow, unwilling or strange: it's waited for within a bound, said clearly, and made up for
+//! A server that is unavailable, slow or unusual: calls wait within a bound, errors are clear, and the queue recovers
 //! (D4, D14).
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn the_loop_recovers_from_broken_connections_and_restarts() -> TestResult 
     let running = Host::builder().services(services).service(service).build()?.start().await?;
 
     for number in 0..JOBS {
-        // Whoever pushes repeats what is in doubt, under the same identity.
+        // The producer repeats a push with an unknown outcome under the same id.
         let job = queue_core::NewJob::from(count::new()).id(queue_core::JobId::random());
         while let Err(error) = queue.push(vec![job.clone()]).await {
             assert!(error.is_transient(), "{error:?}");
@@ -54,7 +54,7 @@ async fn the_loop_recovers_from_broken_connections_and_restarts() -> TestResult 
     Ok(())
 }
 
-/// D14: a lock that others hold is waited for, and no longer than was said.
+/// D14: a call waits for a lock that others hold, but no longer than its timeout.
 #[tokio::test]
 async fn a_locked_table_is_waited_for_within_the_bound() -> TestResult {
     let schema = schema();
@@ -87,7 +87,7 @@ async fn a_locked_table_is_waited_for_within_the_bound() -> TestResult {
     freed?;
     assert!(queue.get(stored?.id()).await?.is_some());
     let claimed = hasty.claim(&Demand::new("default", 10)).await?;
-    // What was refused is not stored later.
+    // A refused push is not stored later.
     assert_eq!(claimed.len(), 2, "{claimed:?}");
     Ok(())
 }
@@ -111,7 +111,7 @@ async fn a_statement_that_takes_too_long_for_the_server_says_so() -> TestResult 
     Ok(())
 }
 
-/// D4: a server whose default is serializable, where transactions give way to one another, makes no difference.
+/// D4: the queue works the same on a server whose default isolation level is serializable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_serializable_by_default_is_worked_with_all_the_same() -> TestResult {
     const JOBS: usize = 200;
@@ -155,7 +155,7 @@ async fn what_somebody_else_spoilt_is_said() -> TestResult {
     Ok(())
 }
 
-/// D14: a transaction that the server gave up in favour of another is run again, and nobody hears of it.
+/// D14: a transaction that the server rolled back in a conflict is run again, and no caller gets an error.
 #[tokio::test]
 async fn a_transaction_that_gave_way_is_run_again() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;
@@ -178,7 +178,7 @@ async fn a_transaction_that_gave_way_is_run_again() -> TestResult {
     Ok(())
 }
 
-/// D27: a session that the server ends because it was idle is no trouble: it's made anew when it's needed.
+/// D27: if the server ends an idle session, the queue opens a new one at the next call, without an error.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_are_ended_idle_are_made_anew_in_silence() -> TestResult {
     logs::keep();

@@ -1,4 +1,4 @@
-//! The connections of units of work: waited for, and let go of within a bound (D12, D27, H66).
+//! The connections of units of work: jobs wait for them, and they are released within a bound (D12, D27, H66).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};

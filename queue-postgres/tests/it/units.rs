@@ -55,7 +55,7 @@ struct Bank {
     _running: RunningHost,
 }
 
-/// Makes the table of the accounts.
+/// Creates the table of the accounts.
 pub(crate) async fn open_accounts(connection: &mut PgConnection, schema: &str) -> TestResult {
     let tables = format!(
         "create table {schema}.accounts (cents integer); insert into {schema}.accounts values (0);

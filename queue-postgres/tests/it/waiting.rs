@@ -1,4 +1,4 @@
-//! Claims that wait, in real time, and are told of what others do.
+//! Claims that wait, in real time, and are woken by other callers.
 
 use std::time::Duration;
 

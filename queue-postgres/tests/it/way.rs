@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::fixture::url;
 
-/// What happens to the first call that has the word in it.
+/// The failure of the first call that contains the word.
 #[derive(Clone)]
 pub(crate) enum Mishap {
     /// It's done, and its answer is lost: the connection breaks.

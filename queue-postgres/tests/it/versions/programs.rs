@@ -82,8 +82,8 @@ impl Running {
     }
 }
 
-/// D29: an old worker runs what it knows of a newer program's jobs, whatever they carry beside it, and leaves the others to
-/// workers that know them; a new worker runs the jobs of an older program.
+/// D29: an old worker runs a newer program's jobs if it knows their names, also with additional parameters, and leaves the
+/// others to workers that know them; a new worker runs the jobs of an older program.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_job_of_two_versions_runs_on_a_worker_that_knows_it() -> TestResult {
     let (queue, _, schema) = queue().await?;
