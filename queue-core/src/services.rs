@@ -13,7 +13,6 @@ mod error;
 mod factory;
 mod inject;
 mod key;
-mod provider;
 mod scope;
 mod unit_of_work;
 mod validate;
@@ -31,14 +30,13 @@ pub use error::ServiceError;
 pub use factory::{Disposal, Factory, Fallible, Plain};
 pub use inject::{FromScope, Key, Keyed};
 pub use key::ServiceKey;
-pub use provider::Lifetime;
-pub use scope::Scope;
+pub use scope::{Lifetime, Scope};
 pub use unit_of_work::Exclusive;
 pub use validate::{BuildError, Problem};
 
 pub(crate) use validate::nearest;
 
-use provider::{Instance, Provider};
+use scope::{Instance, Provider};
 
 use crate::attempt::outcome::OutcomeKind;
 use crate::contract::clock::Clock;

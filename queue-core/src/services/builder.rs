@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::factory::{Disposal, Factory, Fallible, Plain, shared};
-use super::provider::{Dispose, Instance, Lifetime, Make, Provider};
+use super::scope::{Dispose, Instance, Lifetime, Make, Provider};
 use super::validate::{self, BuildError, Problem};
 use super::{Dependency, FromScope, ServiceKey, Services, unit_of_work};
 

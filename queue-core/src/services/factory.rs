@@ -127,7 +127,7 @@ factories! {
     (A, B, C, D, G, H, I, J)
 }
 
-/// Wraps a factory's service as an [`Instance`](super::provider::Instance).
-pub(super) fn shared<T: Send + Sync + 'static>(service: T) -> super::provider::Instance {
+/// Wraps a factory's service as an [`Instance`](super::scope::Instance).
+pub(super) fn shared<T: Send + Sync + 'static>(service: T) -> super::scope::Instance {
     Arc::new(Arc::new(service))
 }

@@ -1,5 +1,7 @@
 //! The services of one attempt.
 
+mod provider;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +10,13 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::provider::{Instance, Lifetime, Provider};
-use super::unit_of_work::Unit;
 use super::{ServiceError, ServiceKey, Services};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
 use crate::contract::queue::Queue;
+
+pub use provider::Lifetime;
+pub(super) use provider::{Dispose, Instance, Make, Provider, Unit};
 
 /// The services of one attempt: created at their first use, disposed in reverse order when the attempt ends.
 ///

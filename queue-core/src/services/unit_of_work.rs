@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+use tokio::sync::{OwnedMappedMutexGuard, OwnedMutexGuard};
 
-use super::provider::{Dispose, Instance};
+use super::scope::{Dispose, Instance, Unit};
 use super::{Dependency, Disposal, FromScope, Need, Scope, ServiceError, ServiceKey};
 
 /// Exclusive access to the unit of work of an attempt, by `&mut`, until it is dropped.
@@ -56,9 +56,6 @@ impl<T: Send + 'static> FromScope for Exclusive<T> {
         })
     }
 }
-
-/// The unit of work as the scope stores it. It is taken out when it ends.
-pub(super) type Unit<T> = Mutex<Option<T>>;
 
 pub(super) fn keep<T: Send + 'static>(unit: T) -> Instance {
     Arc::new(Arc::new(Unit::new(Some(unit))))

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::provider::{Lifetime, Provider};
 use super::scope::is_built_in;
+use super::scope::{Lifetime, Provider};
 use super::{Dependency, Need, ServiceKey, Services};
 
 /// All problems that were found, together.

@@ -10,28 +10,16 @@ use super::modules::{Modules, is_within, modules, parent, resolve};
 const CRATES: [&str; 6] =
     ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-testkit", "queue-conformance"];
 
-/// Cycles that are still there: the crate, and the modules that contain all of it. Open the cycle, and delete it here.
-const KNOWN: [(&str, &[&str]); 1] = [("queue-core", &["services"])];
-
 /// For each module, the modules that it uses, each with a path that does. The path is empty if the module declares it.
 type Graph = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Finds cycles of modules.
 pub(super) fn check(files: &[File]) -> Vec<Problem> {
-    check_with(files, &KNOWN)
-}
-
-fn check_with(files: &[File], known: &[(&str, &[&str])]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for krate in CRATES {
         let source = format!("{krate}/src/");
         let graph = graph(&modules(files, &source));
         for cycle in cycles(&graph, &graph.keys().collect()) {
-            let is_in =
-                |parts: &[&str]| cycle.iter().all(|name| parts.iter().any(|part| is_within(name, part)));
-            if known.iter().any(|(other, parts)| *other == krate && is_in(parts)) {
-                continue;
-            }
             let uses =
                 cycle.iter().flat_map(|from| graph[*from].iter().map(move |(to, path)| (from, to, path)));
             let uses = uses.filter(|(_, to, path)| cycle.contains(to) && !path.is_empty());
@@ -92,7 +80,7 @@ mod tests {
     use crate::tidy::places;
 
     fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
-        places(|files| check_with(files, &[]), files)
+        places(check, files)
     }
 
     #[test]
@@ -115,8 +103,6 @@ mod tests {
         assert_eq!(cycles_of(&pair), ["queue-core/src/a.rs:1"]);
         assert_eq!(cycles_of(&through_parts), ["queue-sqlite/src/a.rs:1"]);
         assert_eq!(cycles_of(&siblings), ["queue-testkit/src/a/b.rs:1"], "also by a re-export");
-        let known = |files: &[File]| check_with(files, &[("queue-core", &["a", "b"])]);
-        assert_eq!(places(known, &pair), [""; 0]);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
-use super::{Dependency, Scope, ServiceError, ServiceKey, Services};
+use super::Scope;
 use crate::attempt::outcome::OutcomeKind;
 use crate::contract::error::{BoxError, panic_message};
+use crate::services::{Dependency, ServiceError, ServiceKey, Services};
 
 /// How long a service lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,25 +27,28 @@ pub enum Lifetime {
 }
 
 /// A service of any type `T`: an `Arc<T>` behind `Any`.
-pub(super) type Instance = Arc<dyn Any + Send + Sync>;
+pub(in crate::services) type Instance = Arc<dyn Any + Send + Sync>;
 
-pub(super) type Make =
+/// A unit of work as the scope stores it. It is taken out when it ends.
+pub(in crate::services) type Unit<T> = Mutex<Option<T>>;
+
+pub(in crate::services) type Make =
     Box<dyn for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<Instance, ServiceError>> + Send + Sync>;
 
-pub(super) type Dispose =
+pub(in crate::services) type Dispose =
     Box<dyn Fn(Instance, OutcomeKind) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
-pub(super) struct Provider {
-    pub(super) key: ServiceKey,
-    pub(super) lifetime: Lifetime,
-    pub(super) dependencies: Vec<Dependency>,
-    pub(super) disposal: Option<Dispose>,
+pub(in crate::services) struct Provider {
+    pub(in crate::services) key: ServiceKey,
+    pub(in crate::services) lifetime: Lifetime,
+    pub(in crate::services) dependencies: Vec<Dependency>,
+    pub(in crate::services) disposal: Option<Dispose>,
     make: Make,
     singleton: OnceCell<Instance>,
 }
 
 impl Provider {
-    pub(super) fn new(
+    pub(in crate::services) fn new(
         key: ServiceKey,
         lifetime: Lifetime,
         dependencies: Vec<Dependency>,
@@ -54,7 +58,7 @@ impl Provider {
     }
 
     /// Creates the provider of an existing value.
-    pub(super) fn ready(key: ServiceKey, instance: Instance) -> Self {
+    pub(in crate::services) fn ready(key: ServiceKey, instance: Instance) -> Self {
         let again = instance.clone();
         let make: Make = Box::new(move |_| {
             let again = again.clone();
@@ -64,12 +68,12 @@ impl Provider {
     }
 
     /// Creates the service in this scope. The error names the service.
-    pub(super) async fn make(&self, scope: &Scope) -> Result<Instance, ServiceError> {
+    pub(in crate::services) async fn make(&self, scope: &Scope) -> Result<Instance, ServiceError> {
         (self.make)(scope).await.map_err(|error| error.within(self.key))
     }
 
     /// Returns the process's only instance, and creates it first if necessary. If that fails, the next use tries again.
-    pub(super) async fn singleton(&self, services: &Services) -> Result<Instance, ServiceError> {
+    pub(in crate::services) async fn singleton(&self, services: &Services) -> Result<Instance, ServiceError> {
         let made = self.singleton.get_or_try_init(|| async {
             let scope = Scope::root(services.clone());
             match self.make(&scope).await {
@@ -93,12 +97,16 @@ impl Provider {
         made.await.cloned()
     }
 
-    pub(super) fn made_singleton(&self) -> Option<&Instance> {
+    pub(in crate::services) fn made_singleton(&self) -> Option<&Instance> {
         self.singleton.get()
     }
 
     /// Disposes an instance. A panic is converted to an error.
-    pub(super) async fn dispose(&self, instance: Instance, outcome: OutcomeKind) -> Result<(), ServiceError> {
+    pub(in crate::services) async fn dispose(
+        &self,
+        instance: Instance,
+        outcome: OutcomeKind,
+    ) -> Result<(), ServiceError> {
         let Some(disposal) = &self.disposal else {
             return Ok(());
         };
