@@ -2,7 +2,7 @@
 //!
 //! # Tasks and shared state
 //!
-//! A [`Reconnecting`] belongs to one task at a time and shares nothing. A call takes the session out of it, and returns
+//! A [`ReconnectingConnection`] belongs to one task at a time and shares nothing. A call takes the session out of it, and returns
 //! the session once the server has answered. So dropping a call's future drops its session.
 //!
 //! # Races
@@ -53,7 +53,7 @@ const CONNECT_AFTER_DEATH: u32 = 25;
 const MIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection that opens a new session when it has lost its session.
-pub(crate) struct Reconnecting {
+pub(crate) struct ReconnectingConnection {
     target: Arc<Target>,
     /// Whether the last session died during a statement.
     has_died: bool,
@@ -82,7 +82,7 @@ enum IdleCheck {
     Replaced(Result<Session, QueueError>),
 }
 
-impl Reconnecting {
+impl ReconnectingConnection {
     /// Creates a connection that opens its first session at its first call.
     pub(crate) fn new(target: Arc<Target>) -> Self {
         Self::with_checks(target, LivenessChecks::default())

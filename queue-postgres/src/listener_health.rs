@@ -1,8 +1,8 @@
 //! Whether notifications arrive: the state that the listener writes and the claim task reads.
 //!
-//! The listener records the moment up to which it has heard all notifications. For one and a quarter intervals after that
-//! moment, claims poll rarely; then they poll at the poll interval. So a listener that dies unnoticed delays a job by
-//! less than two intervals.
+//! The listener records the moment up to which all notifications are confirmed to have arrived. For one and a quarter
+//! intervals after that moment, claims poll rarely; then they poll at the poll interval. So a listener that dies
+//! unnoticed delays a job by less than two intervals.
 //!
 //! | who | wakes | when |
 //! | --- | --- | --- |
@@ -22,17 +22,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// The longest time between two heartbeats, for long poll intervals.
-const MAX_BEAT: Duration = Duration::from_secs(5);
+/// The longest time between two checks, for long poll intervals.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The number of heartbeats after the last waiting claim, before the listener parks.
-const MAX_UNUSED_BEATS: u32 = 2;
+/// The number of checks after the last waiting claim, before the listener parks.
+const MAX_UNUSED_CHECKS: u32 = 2;
 
 /// Whether the listener receives notifications.
 pub(crate) struct ListenerHealth {
-    beat: Duration,
-    heard: Mutex<Option<Instant>>,
-    /// Whether a claim has waited since the last heartbeat.
+    check_interval: Duration,
+    /// All notifications sent before this moment have arrived; `None` while none arrive.
+    confirmed_until: Mutex<Option<Instant>>,
+    /// Whether a claim has waited since the last check.
     is_wanted: AtomicBool,
     /// Whether the listener waits to be wanted.
     is_parked: AtomicBool,
@@ -42,36 +43,37 @@ pub(crate) struct ListenerHealth {
 impl ListenerHealth {
     pub(crate) fn new(poll_interval: Duration) -> Self {
         Self {
-            beat: poll_interval.min(MAX_BEAT),
-            heard: Mutex::default(),
+            check_interval: poll_interval.min(MAX_CHECK_INTERVAL),
+            confirmed_until: Mutex::default(),
             is_wanted: AtomicBool::new(false),
             is_parked: AtomicBool::new(false),
             wanted: Notify::new(),
         }
     }
 
-    /// Records that all notifications sent before `as_of` were heard.
-    pub(crate) fn record_heard(&self, as_of: Instant) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        *heard = Some(heard.map_or(as_of, |heard| heard.max(as_of)));
+    /// Records that all notifications sent before `as_of` have arrived.
+    pub(crate) fn confirm_until(&self, as_of: Instant) {
+        let mut confirmed_until = self.confirmed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *confirmed_until = Some(confirmed_until.map_or(as_of, |latest| latest.max(as_of)));
     }
 
     /// Records that notifications no longer arrive.
     pub(crate) fn mark_lost(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.confirmed_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn heard(&self) -> Option<Instant> {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the moment up to which all notifications have arrived, unless the connection was lost.
+    fn confirmed_until(&self) -> Option<Instant> {
+        *self.confirmed_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the instant until which notifications can be relied on, if they can.
     pub(crate) fn reliable_until(&self) -> Option<Instant> {
-        Some(self.heard()? + self.beat + self.beat / 4)
+        Some(self.confirmed_until()? + self.check_interval + self.check_interval / 4)
     }
 
-    /// Asks the listener for heartbeats, because a claim waits.
-    pub(crate) fn request_heartbeats(&self) {
+    /// Asks the listener for checks, because a claim waits.
+    pub(crate) fn request_checks(&self) {
         if !self.is_wanted.load(Ordering::Relaxed) {
             self.is_wanted.store(true, Ordering::SeqCst);
         }
@@ -80,14 +82,14 @@ impl ListenerHealth {
         }
     }
 
-    /// Waits for the next heartbeat that a claim wants. `idle` counts the heartbeats that no claim wanted.
+    /// Waits for the next check that a claim wants. `idle` counts the checks that no claim wanted.
     ///
     /// # Cancel safety
     ///
     /// The future may be dropped at any time.
-    pub(crate) async fn next_heartbeat(&self, idle: &mut u32) {
+    pub(crate) async fn next_check(&self, idle: &mut u32) {
         loop {
-            if *idle >= MAX_UNUSED_BEATS {
+            if *idle >= MAX_UNUSED_CHECKS {
                 self.is_parked.store(true, Ordering::SeqCst);
                 // A claim that came before `is_parked` was set has woken no listener.
                 if !self.is_wanted.load(Ordering::SeqCst) {
@@ -96,10 +98,10 @@ impl ListenerHealth {
                 self.is_parked.store(false, Ordering::SeqCst);
                 *idle = 0;
             }
-            if let Some(heard) = self.heard() {
-                sleep_until(heard + self.beat).await;
-                if self.heard() != Some(heard) {
-                    // A notification proves as much as a heartbeat.
+            if let Some(confirmed_until) = self.confirmed_until() {
+                sleep_until(confirmed_until + self.check_interval).await;
+                if self.confirmed_until() != Some(confirmed_until) {
+                    // A notification proves as much as a check.
                     continue;
                 }
             }
@@ -108,7 +110,7 @@ impl ListenerHealth {
                 return;
             }
             *idle += 1;
-            if *idle < MAX_UNUSED_BEATS {
+            if *idle < MAX_UNUSED_CHECKS {
                 return;
             }
         }
@@ -125,8 +127,8 @@ mod tests {
         assert_eq!(health.reliable_until(), None);
 
         let now = Instant::now();
-        health.record_heard(now);
-        health.record_heard(now - Duration::from_millis(1));
+        health.confirm_until(now);
+        health.confirm_until(now - Duration::from_millis(1));
 
         assert_eq!(health.reliable_until(), Some(now + Duration::from_millis(1_250)));
         health.mark_lost();
@@ -138,18 +140,18 @@ mod tests {
     async fn a_listener_parks_without_waiting_claims_until_one_waits() {
         let health = ListenerHealth::new(Duration::from_secs(1));
         let mut idle = 0;
-        let mut beats = 0;
+        let mut checks = 0;
         let day = Duration::from_secs(24 * 60 * 60);
-        health.record_heard(Instant::now());
-        health.request_heartbeats();
-        while tokio::time::timeout(day, health.next_heartbeat(&mut idle)).await.is_ok() {
-            beats += 1;
-            health.record_heard(Instant::now());
+        health.confirm_until(Instant::now());
+        health.request_checks();
+        while tokio::time::timeout(day, health.next_check(&mut idle)).await.is_ok() {
+            checks += 1;
+            health.confirm_until(Instant::now());
         }
-        assert!(beats <= 3, "{beats} beats");
+        assert!(checks <= 3, "{checks} checks");
 
-        health.request_heartbeats();
+        health.request_checks();
 
-        assert!(tokio::time::timeout(day, health.next_heartbeat(&mut idle)).await.is_ok());
+        assert!(tokio::time::timeout(day, health.next_check(&mut idle)).await.is_ok());
     }
 }

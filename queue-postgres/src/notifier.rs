@@ -19,7 +19,7 @@ use std::time::Duration;
 use queue_core::QueueError;
 use tokio::time::Instant;
 
-use crate::connection::Reconnecting;
+use crate::connection::ReconnectingConnection;
 use crate::error::is_notification_queue_full;
 use crate::notification::{Notification, NotifyArgs};
 use crate::sql::Statement;
@@ -38,7 +38,7 @@ pub(crate) struct Notifier {
     /// Identifies the notifications of this queue.
     sender_id: String,
     /// A connection for notifications alone, which must not wait for an operator's statement that waits for a lock.
-    connection: tokio::sync::Mutex<Reconnecting>,
+    connection: tokio::sync::Mutex<ReconnectingConnection>,
     sent: Mutex<Sent>,
 }
 
@@ -61,7 +61,7 @@ impl Notifier {
     /// Creates a notifier that sends by `statement`.
     pub(crate) fn new(target: Arc<Target>, statement: Statement) -> Self {
         Self {
-            connection: tokio::sync::Mutex::new(Reconnecting::new(target.clone())),
+            connection: tokio::sync::Mutex::new(ReconnectingConnection::new(target.clone())),
             target,
             statement,
             sender_id: uuid::Uuid::now_v7().simple().to_string(),

@@ -21,7 +21,7 @@ use queue_core::backend::Encoded;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
-use crate::connection::{CallError, Reconnecting};
+use crate::connection::{CallError, ReconnectingConnection};
 use crate::locked_keys::LockedKeys;
 use crate::notifier::Notifier;
 use crate::requests::ClaimMessage;
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) sql: Sql,
     pub(crate) notifier: Arc<Notifier>,
     /// The connection for rare calls: operators' calls, and new queues of a push in an application's transaction.
-    pub(crate) admin_connection: Mutex<Reconnecting>,
+    pub(crate) admin_connection: Mutex<ReconnectingConnection>,
     /// The unique keys that other transactions hold locked.
     pub(crate) locked_keys: LockedKeys,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
@@ -51,7 +51,7 @@ impl Shared {
         Self {
             notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone())),
             sql,
-            admin_connection: Mutex::new(Reconnecting::with_lock_timeout(target.clone())),
+            admin_connection: Mutex::new(ReconnectingConnection::with_lock_timeout(target.clone())),
             target,
             locked_keys: LockedKeys::default(),
             queues: RwLock::default(),
@@ -84,7 +84,7 @@ impl Shared {
     /// the transaction that stores the jobs.
     pub(crate) async fn ensure_queues(
         &self,
-        connection: &mut Reconnecting,
+        connection: &mut ReconnectingConnection,
         queues: Vec<String>,
     ) -> Result<(), CallError> {
         if queues.is_empty() {

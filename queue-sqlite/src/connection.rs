@@ -8,9 +8,9 @@ use rusqlite::config::DbConfig;
 
 use crate::error::{TxError, is_busy};
 use crate::files::Files;
-use crate::guard::CHECKPOINT_PAGES;
 use crate::location::Location;
 use crate::settings::Synchronous;
+use crate::sql_authorizer::CHECKPOINT_PAGES;
 
 /// Opens a connection and sets it up. Returns it with the files that it has open.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use queue_core::{QueueError, QueueErrorKind};
 use rusqlite::ErrorCode;
 
-use crate::files::Moved;
+use crate::files::FileReplaced;
 
 /// Why one operation in a transaction failed.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) enum TxError {
     Database(Arc<rusqlite::Error>),
     TransactionLost(&'static str),
     /// A file was removed, or its name leads to another file.
-    FilesMoved,
+    FilesReplaced,
 }
 
 impl TxError {
@@ -46,7 +46,7 @@ impl TxError {
         match self {
             Self::Database(error) => describe(error, path),
             Self::TransactionLost(why) => QueueError::unavailable(*why),
-            Self::FilesMoved => {
+            Self::FilesReplaced => {
                 let path = path.display();
                 QueueError::unavailable(format!(
                     "`{path}`, or a file beside it, was removed or replaced while this queue had it open, and other \
@@ -62,9 +62,9 @@ impl TxError {
     }
 }
 
-impl From<Moved> for TxError {
-    fn from(Moved: Moved) -> Self {
-        Self::FilesMoved
+impl From<FileReplaced> for TxError {
+    fn from(FileReplaced: FileReplaced) -> Self {
+        Self::FilesReplaced
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Files(Vec<(PathBuf, Identity)>);
 
 /// A file was removed or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moved;
+pub(crate) struct FileReplaced;
 
 /// The identity of a file, independent of its name: device and inode.
 type Identity = (u64, u64);
@@ -43,10 +43,10 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// `Moved` if a file was removed or replaced.
-    pub(crate) fn check(&self) -> Result<(), Moved> {
+    /// `FileReplaced` if a file was removed or replaced.
+    pub(crate) fn check(&self) -> Result<(), FileReplaced> {
         let is_there = |(path, known): &(PathBuf, Identity)| identity(path) == Some(*known);
-        if self.0.iter().all(is_there) { Ok(()) } else { Err(Moved) }
+        if self.0.iter().all(is_there) { Ok(()) } else { Err(FileReplaced) }
     }
 }
 

@@ -23,9 +23,9 @@ use rusqlite::{Connection, OptionalExtension as _, Result};
 
 pub(crate) use complete::Write;
 
-use crate::guard::Guard;
 use crate::rows;
 use crate::sql;
+use crate::sql_authorizer::SqlAuthorizer;
 use statements::Statements;
 
 /// The jobs, in one transaction and at one time.
@@ -45,7 +45,7 @@ pub(crate) struct WriterCache {
     /// The ids of queues, for one transaction: another program that deletes or restores the tables changes them.
     pub(crate) queue_ids: HashMap<QueueName, i64>,
     /// Checks the writes of units of work.
-    pub(crate) guard: Guard,
+    pub(crate) authorizer: SqlAuthorizer,
 }
 
 impl<'a> Table<'a> {

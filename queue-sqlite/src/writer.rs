@@ -68,9 +68,9 @@ pub(crate) use handle::WriterHandle;
 
 use crate::error::TxError;
 use crate::files::Files;
-use crate::guard::Guard;
 use crate::joined_thread::JoinOnDrop;
 use crate::settings::Settings;
+use crate::sql_authorizer::SqlAuthorizer;
 use crate::table::{self, Table, WriterCache};
 use crate::{connection, migrations};
 use batch::Batch;
@@ -130,9 +130,9 @@ impl Writer {
         let waiting = WaitingClaims::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention);
         let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
-        let cache = WriterCache { guard: Guard::new(own_timeout), ..WriterCache::default() };
-        let guarded = cache.guard.install(&connection);
-        guarded.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
+        let cache = WriterCache { authorizer: SqlAuthorizer::new(own_timeout), ..WriterCache::default() };
+        let installed = cache.authorizer.install(&connection);
+        installed.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         let writer = Self {
             settings,
             connection,
@@ -165,7 +165,7 @@ impl Writer {
         }
         if batch.operations.is_empty() && !self.waiting.claims.is_empty() && self.check_files().is_err() {
             // Other programs store jobs in another file now, so these claims would wait in vain.
-            self.fail_batch(batch.operations, &TxError::FilesMoved).await;
+            self.fail_batch(batch.operations, &TxError::FilesReplaced).await;
         } else if batch.operations.is_empty() && !self.pruning.is_due() && !self.has_work() {
             self.answer_timed_out();
         } else {

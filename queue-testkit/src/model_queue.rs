@@ -312,7 +312,7 @@ fn encoded(jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
 
 /// Encodes payloads as a durable queue would.
 fn written(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
-    for job in jobs.iter_mut().filter(|job| !job.body.is_call()) {
+    for job in jobs.iter_mut().filter(|job| !job.body.is_closure()) {
         job.body = queue_core::Body::stored(job.body.encode()?);
     }
     Ok(jobs)

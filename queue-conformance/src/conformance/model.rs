@@ -20,7 +20,7 @@ const LENGTH: usize = 200;
 const SEQUENCES: u64 = 1_000;
 
 /// The number of sequences that run at once, each against a queue of its own.
-const LANES: usize = 2;
+const PARALLELISM: usize = 2;
 
 /// A random sequence of calls. Each number selects a call, given the state that the queue is in then.
 type Sequence = Vec<u64>;
@@ -31,7 +31,7 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &Que
     let first = setting("QUEUE_CONFORMANCE_SEED", 0);
     harness.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
     let next = Arc::new(AtomicU64::new(first));
-    let lanes: Vec<_> = (0..LANES)
+    let tasks: Vec<_> = (0..PARALLELISM)
         .map(|_| {
             tokio::spawn(compare_sequences(
                 harness.factory().clone(),
@@ -41,8 +41,8 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &Que
         })
         .collect();
     let mut failures = Vec::new();
-    for lane in lanes {
-        failures.extend(lane.await.unwrap_or_else(|error| panic!("the suite itself failed: {error}")));
+    for task in tasks {
+        failures.extend(task.await.unwrap_or_else(|error| panic!("the suite itself failed: {error}")));
     }
     if let Some((seed, failure)) = failures.into_iter().min_by_key(|(seed, _)| *seed) {
         panic!("{}", shrink::shrink(harness.factory(), seed, sequence(seed), failure).await);
@@ -57,7 +57,7 @@ async fn compare_sequences(factory: FixtureFactory, next: Arc<AtomicU64>, end: u
             return None;
         }
         if let Err(failure) = compare::run(&factory, sequence(seed)).await {
-            // The other lane can stop.
+            // The other task can stop.
             next.store(end, Ordering::Relaxed);
             return Some((seed, failure.text));
         }

@@ -85,8 +85,12 @@ pub(super) async fn q7_a_closure_is_delivered_or_refused_with_what_to_use_instea
         Ok(receipts) => {
             expect_eq!(receipts.len(), 2, "the receipts of a job and a closure");
             let deliveries = harness.claim_up_to(2).await;
-            let is_call: Vec<_> = deliveries.iter().map(|delivery| delivery.body.is_call()).collect();
-            expect_eq!(is_call, [false, true], "a closure that was accepted must be delivered as a closure");
+            let is_closure: Vec<_> = deliveries.iter().map(|delivery| delivery.body.is_closure()).collect();
+            expect_eq!(
+                is_closure,
+                [false, true],
+                "a closure that was accepted must be delivered as a closure"
+            );
         }
         error => {
             let error = expect_refusal(QueueErrorKind::Unsupported, "a push of a closure", error).to_string();

@@ -57,7 +57,7 @@ pub(super) struct Shared {
     waits: Waits,
     /// Whether its services are being disposed.
     is_closing: AtomicBool,
-    pub(super) home: Arc<Home>,
+    pub(super) runner: Arc<RunnerState>,
 }
 
 /// Stands for an attempt that has not begun. No attempt begins at this instant.
@@ -79,7 +79,7 @@ impl Shared {
 }
 
 /// The state that all attempts of a runner share.
-pub(crate) struct Home {
+pub(crate) struct RunnerState {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) environment: Environment,
     /// Whether there is middleware around the jobs.
@@ -88,7 +88,7 @@ pub(crate) struct Home {
 
 impl JobContext {
     /// Creates the context of an attempt at this delivery.
-    pub(super) fn new(delivery: Delivery, received_at: Timestamp, home: Arc<Home>) -> Self {
+    pub(super) fn new(delivery: Delivery, received_at: Timestamp, runner: Arc<RunnerState>) -> Self {
         Self(Arc::new(Shared {
             delivery,
             received_at,
@@ -99,7 +99,7 @@ impl JobContext {
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
             is_closing: AtomicBool::new(false),
-            home,
+            runner,
         }))
     }
 
@@ -174,7 +174,7 @@ impl JobContext {
     /// Returns the current instant, by the worker's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.0.home.environment.clock.now()
+        self.0.runner.environment.clock.now()
     }
 
     /// Returns the meta that was pushed with the job.
@@ -220,7 +220,7 @@ impl JobContext {
     ///
     /// It may be dropped at any time.
     pub async fn sleep(&self, duration: Duration) {
-        self.0.home.environment.clock.sleep(duration).await;
+        self.0.runner.environment.clock.sleep(duration).await;
     }
 
     /// Waits for a resource, such as a connection of a pool, while the attempt's timeout is paused.
@@ -253,7 +253,7 @@ impl JobContext {
     /// Reports the job's progress to the observer, in percent and in words. Values above 100 count as 100.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
         let note = note.into();
-        self.0.home.environment.observe(|| Event::Progressed {
+        self.0.runner.environment.observe(|| Event::Progressed {
             job: self.facts(),
             percent: percent.min(100),
             note,
@@ -294,8 +294,8 @@ impl JobContext {
         JobFacts::from(&self.0.delivery)
     }
 
-    pub(crate) fn home(&self) -> &Home {
-        &self.0.home
+    pub(crate) fn runner(&self) -> &RunnerState {
+        &self.0.runner
     }
 
     pub(crate) fn interrupt(&self) -> &Interrupt {
@@ -303,7 +303,7 @@ impl JobContext {
     }
 
     pub(crate) fn environment(&self) -> &Environment {
-        &self.0.home.environment
+        &self.0.runner.environment
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::attempt::context::{Home, JobContext};
+use crate::attempt::context::{JobContext, RunnerState};
 use crate::attempt::interrupt::Interrupt;
 use crate::contract::clock::Timestamp;
 use crate::contract::queue::Delivery;
@@ -20,18 +20,18 @@ use crate::contract::settlement::{Settlement, Transition};
 pub struct Attempt(JobContext);
 
 impl Attempt {
-    pub(crate) fn new(delivery: Delivery, received_at: Timestamp, home: &Arc<Home>) -> Self {
-        Self(JobContext::new(delivery, received_at, home.clone()))
+    pub(crate) fn new(delivery: Delivery, received_at: Timestamp, runner: &Arc<RunnerState>) -> Self {
+        Self(JobContext::new(delivery, received_at, runner.clone()))
     }
 
     /// Turns this attempt into another. Reuses its allocation, unless a clone of it is alive.
-    pub(crate) fn reuse(&mut self, delivery: Delivery, received_at: Timestamp, home: &Arc<Home>) {
+    pub(crate) fn reuse(&mut self, delivery: Delivery, received_at: Timestamp, runner: &Arc<RunnerState>) {
         match Arc::get_mut(&mut self.0.0) {
-            Some(shared) if Arc::ptr_eq(&shared.home, home) => {
+            Some(shared) if Arc::ptr_eq(&shared.runner, runner) => {
                 shared.clear();
                 (shared.delivery, shared.received_at) = (delivery, received_at);
             }
-            _ => *self = Self::new(delivery, received_at, home),
+            _ => *self = Self::new(delivery, received_at, runner),
         }
     }
 

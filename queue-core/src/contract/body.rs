@@ -112,7 +112,7 @@ impl Body {
 
     /// Returns whether this is a closure.
     #[must_use]
-    pub fn is_call(&self) -> bool {
+    pub fn is_closure(&self) -> bool {
         self.0.as_ref().is_some_and(|content| content.call().is_some())
     }
 

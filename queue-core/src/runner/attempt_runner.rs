@@ -13,7 +13,7 @@ use super::base_worker::BaseWorker;
 use super::bounds::bounded;
 use super::registry::Jobs;
 use super::report::report;
-use crate::attempt::context::{Home, JobContext};
+use crate::attempt::context::{JobContext, RunnerState};
 use crate::attempt::decide::decide;
 use crate::attempt::environment::Environment;
 use crate::attempt::handle::Attempt;
@@ -31,7 +31,7 @@ use crate::services::Services;
 /// Runs deliveries and returns settlements. It owns the list of jobs, their services, and the middleware around them.
 #[derive(Clone)]
 pub struct AttemptRunner {
-    home: Arc<Home>,
+    runner: Arc<RunnerState>,
     base: Arc<BaseWorker>,
     /// The middleware around the base worker, if there is any.
     layered: Option<Arc<dyn Worker>>,
@@ -53,20 +53,20 @@ impl AttemptRunner {
             Some(layer(inner))
         });
         let is_layered = layered.is_some();
-        Self { home: Arc::new(Home { queue, environment, is_layered }), base, layered }
+        Self { runner: Arc::new(RunnerState { queue, environment, is_layered }), base, layered }
     }
 
     /// Creates an attempt at a delivery that the worker receives now, to be passed to [`run`](Self::run). Its interrupt works
     /// already.
     #[must_use]
     pub fn attempt(&self, delivery: Delivery) -> Attempt {
-        Attempt::new(delivery, self.home.environment.clock.now(), &self.home)
+        Attempt::new(delivery, self.runner.environment.clock.now(), &self.runner)
     }
 
     /// Creates an attempt in place of a finished one, at a delivery that the worker received at `received_at`, by the worker's
     /// clock. Reuses its allocation, unless a clone of it is alive.
     pub fn attempt_in(&self, spent: &mut Attempt, delivery: Delivery, received_at: Timestamp) {
-        spent.reuse(delivery, received_at, &self.home);
+        spent.reuse(delivery, received_at, &self.runner);
     }
 
     /// Runs one attempt and returns the settlement to record, or the settlement that is recorded already.

@@ -36,7 +36,7 @@ impl BaseWorker {
     pub(super) async fn run(&self, context: &JobContext) -> Outcome {
         let job = context.delivery();
         let scope = Scope::open(context.clone(), self.services.clone());
-        if job.body.is_call() {
+        if job.body.is_closure() {
             // A closure may keep its scope.
             let scope = Arc::new(scope);
             let outcome = caught(within(None, context, call(job, &scope, context))).await;

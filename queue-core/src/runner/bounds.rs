@@ -20,7 +20,7 @@ pub(super) async fn within(
     let mut forced = pin!(context.interrupt().forced());
     let mut over = timeout.map(|timeout| -> BoxFuture<'_, ()> {
         // Middleware shares the job's timeout, so `bounded` counts it.
-        if context.home().is_layered {
+        if context.runner().is_layered {
             Box::pin(context.interrupt().expired())
         } else {
             Box::pin(time_over(context, timeout))

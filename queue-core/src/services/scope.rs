@@ -224,7 +224,7 @@ impl Scope {
         } else if key.is_of::<CancellationToken>() {
             Some(Arc::new(Arc::new(context.token().clone())))
         } else if key.is_of::<dyn Queue>() {
-            Some(Arc::new(context.home().queue.clone()))
+            Some(Arc::new(context.runner().queue.clone()))
         } else {
             None
         }

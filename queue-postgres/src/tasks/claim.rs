@@ -49,7 +49,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::connection::Reconnecting;
+use crate::connection::ReconnectingConnection;
 use crate::error::to_queue_error;
 use crate::liveness::LivenessChecks;
 use crate::requests::{ClaimMessage, SettleRequest, WaitingClaim};
@@ -71,7 +71,7 @@ pub(crate) struct ClaimTask {
     messages: UnboundedReceiver<ClaimMessage>,
     /// Releases jobs whose caller was dropped.
     settles: WeakUnboundedSender<SettleRequest>,
-    connection: Reconnecting,
+    connection: ReconnectingConnection,
     shared: Arc<Shared>,
     waiting: WaitingClaims,
     scan_hints: ScanHints,
@@ -98,7 +98,7 @@ impl ClaimTask {
         Self {
             messages,
             settles,
-            connection: Reconnecting::with_checks(
+            connection: ReconnectingConnection::with_checks(
                 shared.target.clone(),
                 LivenessChecks::for_claims(poll.interval),
             ),

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** notifications only save time. If the listener fails in any way, claims poll at their interval.
 //!
-//! A heartbeat judges the connection: while claims wait, the listener asks the server once each poll interval whether the
-//! session still listens. An answer proves that all notifications sent before it have arrived.
+//! While claims wait, the listener checks its connection once each poll interval: it asks the server whether the session
+//! still listens. An answer proves that all notifications sent before it have arrived.
 //!
 //! # Tasks and shared state
 //!
 //! The listener is one task with its own connection. It shares [`ListenerHealth`] with the claim task: the moment up to
-//! which all notifications were heard.
+//! which all notifications are confirmed to have arrived.
 //!
 //! | who | wakes | when |
 //! | --- | --- | --- |
@@ -26,7 +26,7 @@
 //! - A job may be pushed between a scan and the start of the listening, when its notification has no receiver. So the
 //!   listener wakes the claim task once it listens.
 //! - A notification may be lost with the connection. So the listener wakes the claim task when it loses the connection.
-//! - A pooler may pass `LISTEN` on to one session and the heartbeat to another. The heartbeat's answer says whether its
+//! - A pooler may pass `LISTEN` on to one session and the check to another. The check's answer says whether its
 //!   session has listened before.
 
 use std::sync::Arc;
@@ -45,8 +45,8 @@ use crate::shared::Shared;
 /// How long the listener waits for its probe, a notification to itself, before it concludes that none arrive.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that does not answer a heartbeat within this time is dead. Claims poll soon after the heartbeat was due.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that does not answer a check within this time is dead. Claims poll soon after the check was due.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pauses between two tries to listen.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -116,7 +116,7 @@ impl ListenTask {
         if std::mem::take(&mut self.has_warned) {
             tracing::info!(database = %self.shared.target, "LISTEN/NOTIFY is working again");
         }
-        self.health.record_heard(sent);
+        self.health.confirm_until(sent);
         // Notifications before `LISTEN` were missed.
         self.shared.wake();
         self.receive(&mut listener, &channel).await
@@ -176,14 +176,14 @@ impl ListenTask {
     /// Wakes the claim task for each notification of another process, until the connection is lost.
     async fn receive(&self, listener: &mut PgListener, channel: &str) -> Result<ListenEnd, BoxError> {
         let own = Notification::Jobs(self.shared.notifier.sender_id());
-        let heartbeat = heartbeat_sql(channel);
+        let check = check_sql(channel);
         let mut idle = 0;
         loop {
             let received = tokio::select! {
                 biased;
                 received = listener.try_recv() => received?,
-                () = self.health.next_heartbeat(&mut idle) => {
-                    if let Some(end) = self.check(listener, &heartbeat).await? {
+                () = self.health.next_check(&mut idle) => {
+                    if let Some(end) = self.check(listener, &check).await? {
                         return Ok(end);
                     }
                     continue;
@@ -192,20 +192,20 @@ impl ListenTask {
             let Some(received) = received else {
                 return Ok(ListenEnd::NotWorking("the connection broke"));
             };
-            self.health.record_heard(Instant::now());
+            self.health.confirm_until(Instant::now());
             if Notification::parse(received.payload()) != own {
                 self.shared.wake();
             }
         }
     }
 
-    /// Sends a heartbeat. Returns why notifications don't arrive, if they don't.
-    async fn check(&self, listener: &mut PgListener, heartbeat: &str) -> Result<Option<ListenEnd>, BoxError> {
+    /// Sends a check. Returns why notifications don't arrive, if they don't.
+    async fn check(&self, listener: &mut PgListener, check: &str) -> Result<Option<ListenEnd>, BoxError> {
         let sent = Instant::now();
-        let answer = raw_sql(AssertSqlSafe(heartbeat.to_owned())).fetch_one(listener);
-        match timeout(HEARTBEAT_TIMEOUT, answer).await {
+        let answer = raw_sql(AssertSqlSafe(check.to_owned())).fetch_one(listener);
+        match timeout(CHECK_TIMEOUT, answer).await {
             Ok(Ok(row)) if row.try_get(0)? => {
-                self.health.record_heard(sent);
+                self.health.confirm_until(sent);
                 Ok(None)
             }
             Ok(Err(error)) => Err(error.into()),
@@ -225,8 +225,8 @@ impl ListenTask {
     }
 }
 
-/// Returns the SQL of a heartbeat, which returns whether the session listens.
-fn heartbeat_sql(channel: &str) -> String {
+/// Returns the SQL of a check, which returns whether the session listens.
+fn check_sql(channel: &str) -> String {
     // `pg_listening_channels` shows a `LISTEN` only after its transaction, so the answer says whether the session has
     // listened before.
     format!(

@@ -8,7 +8,7 @@ use queue_core::admin::Prune;
 use queue_core::backend::{PruneSchedule, RetentionPeriods, to_i64};
 
 use crate::columns::micros;
-use crate::connection::Reconnecting;
+use crate::connection::ReconnectingConnection;
 use crate::shared::Shared;
 
 /// The average pause after a batch that was not full. Any number of processes may prune.
@@ -32,7 +32,7 @@ impl PruneTask {
     pub(crate) async fn run(self) {
         let Self { shared, periods } = self;
         let Some(mut schedule) = PruneSchedule::new(periods, BATCH) else { return };
-        let mut connection = Reconnecting::new(shared.target.clone());
+        let mut connection = ReconnectingConnection::new(shared.target.clone());
         loop {
             match prune(&shared, &mut connection, schedule.batch()).await {
                 Ok(pruned) => schedule.note_pruned(pruned, Instant::now()),
@@ -51,7 +51,7 @@ impl PruneTask {
 /// Removes a batch and returns the number of removed jobs.
 pub(crate) async fn prune(
     shared: &Shared,
-    connection: &mut Reconnecting,
+    connection: &mut ReconnectingConnection,
     what: &Prune,
 ) -> Result<u64, QueueError> {
     let ages = [what.completed, what.discarded, what.cancelled].map(|age| age.map(micros));

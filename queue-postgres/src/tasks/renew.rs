@@ -23,7 +23,7 @@ use sqlx::postgres::PgRow;
 use tokio::time::sleep;
 
 use crate::columns::micros;
-use crate::connection::{CallError, Op, Reconnecting};
+use crate::connection::{CallError, Op, ReconnectingConnection};
 use crate::rows::timestamp;
 use crate::shared::Shared;
 
@@ -43,7 +43,7 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The connections of renewals.
 pub(crate) struct RenewConnections {
     shared: Arc<Shared>,
-    idle: Mutex<Vec<Reconnecting>>,
+    idle: Mutex<Vec<ReconnectingConnection>>,
 }
 
 impl RenewConnections {
@@ -110,7 +110,7 @@ impl RenewConnections {
 
     async fn call_within<T>(&self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = idle.unwrap_or_else(|| Reconnecting::new(self.shared.target.clone()));
+        let mut connection = idle.unwrap_or_else(|| ReconnectingConnection::new(self.shared.target.clone()));
         let answer = connection.call_within(bound, op).await;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE && answer.is_ok() {

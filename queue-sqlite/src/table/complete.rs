@@ -49,7 +49,7 @@ impl Table<'_> {
     fn run_writes(&self, writes: Vec<Write>) -> Result<Result<(), BoxError>, OpError> {
         for write in writes {
             let write = || catch_unwind(AssertUnwindSafe(|| write(self.connection)));
-            let (written, refused) = self.cache.guard.run_guarded(self.connection, write)?;
+            let (written, refused) = self.cache.authorizer.run_authorized(self.connection, write)?;
             if self.connection.is_autocommit() {
                 // A full disk may have ended the transaction, not the SQL of the write.
                 if let Ok(Err(error)) = written

@@ -35,8 +35,8 @@ pub(super) struct Failure {
 pub(super) async fn run(factory: &FixtureFactory, sequence: Sequence) -> Result<(), Failure> {
     let (factory, length) = (factory.clone(), sequence.len());
     let run = tokio::spawn(async move {
-        let mut lockstep = Lockstep::new(factory.make().await);
-        lockstep.run(&sequence).await
+        let mut comparison = ModelComparison::new(factory.make().await);
+        comparison.run(&sequence).await
     });
     let failed = |text, is_quick| Failure { text, calls: Vec::new(), length, is_quick };
     match timeout(PATIENCE, run).await {
@@ -50,14 +50,14 @@ pub(super) async fn run(factory: &FixtureFactory, sequence: Sequence) -> Result<
 }
 
 /// A queue and the model, which get the same calls.
-struct Lockstep {
+struct ModelComparison {
     fixture: Arc<dyn Fixture>,
     queue: Arc<dyn Admin>,
     model: JobTable,
     generator: Generator,
 }
 
-impl Lockstep {
+impl ModelComparison {
     fn new(fixture: Arc<dyn Fixture>) -> Self {
         let mut config = TableConfig::default();
         config.retention = Retention::everything();

@@ -105,7 +105,7 @@ pub(super) struct ClosuresSwallowed;
 impl Bug for ClosuresSwallowed {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Pushed {
         push_changed(queue, jobs, |job| {
-            if job.body.is_call() {
+            if job.body.is_closure() {
                 job.body = Body::stored("null");
             }
         })

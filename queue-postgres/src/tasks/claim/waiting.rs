@@ -95,7 +95,7 @@ impl WaitingClaims {
         if self.claims.is_empty() {
             return std::future::pending().await;
         }
-        self.poll.health.request_heartbeats();
+        self.poll.health.request_checks();
         loop {
             let interval = self.poll.interval.min(Duration::from_secs(1 << 30));
             let poll = self.last_scan + interval.mul_f64(self.jitter);
@@ -110,7 +110,7 @@ impl WaitingClaims {
             }
             // Whether notifications arrive may change during the sleep.
             sleep_until(until.min(now + MAX_WAKEUP)).await;
-            self.poll.health.request_heartbeats();
+            self.poll.health.request_checks();
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::columns::{JobColumns, bind_one, has_defaults_only};
-use crate::connection::{CallError, Reconnecting};
+use crate::connection::{CallError, ReconnectingConnection};
 use crate::error::{is_notification_queue_full, to_queue_error};
 use crate::notification::NotifyArgs;
 use crate::requests::PushRequest;
@@ -20,7 +20,7 @@ const MAX_TRIES: usize = 3;
 
 /// Stores jobs over its own connection.
 pub(super) struct PushConnection {
-    connection: Reconnecting,
+    connection: ReconnectingConnection,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum PushOutcome {
 
 impl PushConnection {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: Reconnecting::with_lock_timeout(shared.target.clone()), shared }
+        Self { connection: ReconnectingConnection::with_lock_timeout(shared.target.clone()), shared }
     }
 
     /// Stores the jobs of these requests, and wakes the claim task.

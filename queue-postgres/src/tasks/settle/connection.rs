@@ -6,7 +6,7 @@ use queue_core::QueueError;
 use sqlx::postgres::PgRow;
 
 use crate::columns::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements};
-use crate::connection::{CallError, Reconnecting};
+use crate::connection::{CallError, ReconnectingConnection};
 use crate::error::{is_notification_queue_full, is_untranslatable, to_queue_error};
 use crate::notification::NotifyArgs;
 use crate::shared::Shared;
@@ -16,13 +16,13 @@ const MAX_TRIES: usize = 3;
 
 /// Sends settlements to the server over its own connection.
 pub(super) struct SettleConnection {
-    connection: Reconnecting,
+    connection: ReconnectingConnection,
     pub(super) shared: Arc<Shared>,
 }
 
 impl SettleConnection {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: Reconnecting::with_lock_timeout(shared.target.clone()), shared }
+        Self { connection: ReconnectingConnection::with_lock_timeout(shared.target.clone()), shared }
     }
 
     /// Settles `slices`, and wakes the claim task if jobs became ready. With `skip_locked`, leases locked by another

@@ -2,8 +2,8 @@
 //!
 //! A write must not end the transaction or begin another. It must not leave anything behind in the connection: a setting, an
 //! attached database, or a temporary table, which would hide the queue's table of the same name. SQLite's authorizer denies
-//! such SQL. Methods of the connection bypass the authorizer, so the guard resets what they can set after each write: hooks,
-//! the busy timeout, and the authorizer itself.
+//! such SQL. Methods of the connection bypass it, so after each write the connection's hooks, busy timeout and authorizer are
+//! reset.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,10 +41,10 @@ const ALLOWED_PRAGMAS: [&str; 18] = [
 
 /// Denies SQL that a unit of work must not run, while its writes run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Guard(Arc<GuardState>);
+pub(crate) struct SqlAuthorizer(Arc<SqlAuthorizerState>);
 
 #[derive(Debug, Default)]
-struct GuardState {
+struct SqlAuthorizerState {
     is_active: AtomicBool,
     /// The first denial of the current write.
     refused: Mutex<Option<String>>,
@@ -52,19 +52,19 @@ struct GuardState {
     busy_timeout: Duration,
 }
 
-impl Guard {
-    /// Creates the guard of a connection with this busy timeout.
+impl SqlAuthorizer {
+    /// Creates the authorizer of a connection with this busy timeout.
     pub(crate) fn new(busy_timeout: Duration) -> Self {
-        Self(Arc::new(GuardState { busy_timeout, ..GuardState::default() }))
+        Self(Arc::new(SqlAuthorizerState { busy_timeout, ..SqlAuthorizerState::default() }))
     }
 
-    /// Installs the guard as the connection's authorizer, which SQLite calls for each statement that is prepared.
+    /// Installs the authorizer in the connection. SQLite calls it for each statement that is prepared.
     pub(crate) fn install(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let guard = self.clone();
+        let authorizer = self.clone();
         connection.authorizer(Some(move |request: AuthContext<'_>| {
-            match guard.0.is_active.load(Ordering::Relaxed).then(|| denial(&request)).flatten() {
+            match authorizer.0.is_active.load(Ordering::Relaxed).then(|| denial(&request)).flatten() {
                 Some(what) => {
-                    guard.refused().get_or_insert(what);
+                    authorizer.refused().get_or_insert(what);
                     Authorization::Deny
                 }
                 None => Authorization::Allow,
@@ -72,8 +72,9 @@ impl Guard {
         }))
     }
 
-    /// Runs `write` under the guard, then resets the connection. Returns its result, and the first denial if there was one.
-    pub(crate) fn run_guarded<T>(
+    /// Runs `write` with the authorizer active, then resets the connection. Returns its result, and the first denial if there
+    /// was one.
+    pub(crate) fn run_authorized<T>(
         &self,
         connection: &Connection,
         write: impl FnOnce() -> T,
@@ -82,7 +83,7 @@ impl Guard {
         self.0.is_active.store(true, Ordering::Relaxed);
         let written = write();
         let refused = self.refused().take();
-        // Only the guard denies this statement. So if it is allowed now, the write has replaced the authorizer.
+        // Only the authorizer denies this statement. So if it is allowed now, the write has replaced the authorizer.
         let is_allowed = || connection.prepare("savepoint queue_unit").is_ok();
         let is_replaced = is_allowed();
         self.0.is_active.store(false, Ordering::Relaxed);
