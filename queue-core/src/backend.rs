@@ -4,10 +4,10 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`Intake`], [`check_demand`], [`check_delays`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
-//! | claims that wait | [`Waiters`], [`PendingClaim`], [`Handover`] |
+//! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerTimer`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
 //! | listings | [`PageQuery`] |

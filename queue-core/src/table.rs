@@ -86,7 +86,7 @@ impl JobTable {
         }
     }
 
-    /// Advances the time: due jobs become available, and expired leases become void.
+    /// Advances the time: due jobs become available, and expired leases end.
     ///
     /// Every method with a `now` argument does this first.
     pub fn advance(&mut self, now: Timestamp) {

@@ -34,7 +34,8 @@
 -- * PostgreSQL cannot replace a function whose arguments or results change, nor a view that loses a column. The numbered file
 --   drops these first. Run `grants.sql` again after a migration: what it created has no grants yet.
 --
--- How a job moves: `jobs` has one row for each job, written once. The job's state is a narrow row in exactly one of four
+-- How a job moves: `jobs` has one wide row for each job. It is updated only when an attempt ends without finishing the job,
+-- when the operator retries the job, and when a push replaces it. The job's state is a narrow row in exactly one of four
 -- tables, and each step moves that row: from `waiting` to `ready` when the job is due, to `leases` when it is claimed, to
 -- `finished` when its last attempt ends. A step therefore copies no payload, updates the indexes of two small tables only,
 -- and finds its rows at the beginning of an index, however many jobs there are.

@@ -21,9 +21,9 @@
 //! # How it works
 //!
 //! A thread with its own small runtime does all I/O. Pushes that arrive while a statement runs share the next statement
-//! and its commit; so do settlements, and claims. A job's data is written once. Its progress is a narrow row in one of
-//! four tables, which each step moves to another table: see `migrations/0001_tables.sql`. So the cost of a claim doesn't
-//! depend on the number of finished or scheduled jobs.
+//! and its commit; so do settlements, and claims. A job's data is a row that most steps do not touch. Its progress is a
+//! narrow row in one of four tables, which each step moves to another table: see `migrations/0001_tables.sql`. So the
+//! cost of a claim doesn't depend on the number of finished or scheduled jobs.
 //!
 //! A push notifies other processes by `NOTIFY`, at its commit and at most every 20 ms. If notifications don't arrive,
 //! because the connection broke or a pooler is in between, claims poll at the [poll
@@ -61,10 +61,10 @@
 //!
 //! # Long transactions
 //!
-//! Each claimed job leaves a dead index entry, which a scan steps over until vacuum removes it; while a transaction is
-//! open for long anywhere in the server, vacuum removes none. To keep claims fast meanwhile, most scans start where the
-//! last one ended; a full scan runs at least every 250 ms, or as often as a full scan takes, if that is longer. Until the
-//! next full scan, a job of a higher priority, or one that becomes due, may wait. Order is exact again once vacuum has
+//! Each claimed job leaves a dead index entry, which a scan steps over until vacuum removes it; while a transaction
+//! stays open in the database, vacuum removes none. To keep claims fast meanwhile, most scans start where the last one
+//! ended; a full scan runs at least every 250 ms, or as often as a full scan takes, if that is longer. Until the next
+//! full scan, a job of a higher priority, or one that becomes due, may wait. Order is exact again once vacuum has
 //! caught up. Tables grow meanwhile: keep transactions short, or run long reads on a standby.
 //!
 //! # Poolers

@@ -1,4 +1,4 @@
-//! Rows as jobs. No other file knows how a value is stored.
+//! Reads jobs and other values from rows. `tasks/claim/scan.rs` reads the rows of claims, and `columns/` writes values.
 
 use queue_core::admin::AttemptError;
 use queue_core::backend::{read_meta, read_state, to_u32, to_u64};

@@ -88,7 +88,8 @@ const RECORD: &str = "
         left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
 
 /// The state of a job at this time, which the tables show only after the next claim: a due job is ready, and an expired
-/// lease has ended. `JobRecord::as_of` does the same for a record.
+/// lease has ended. The job of an expired lease is cancelled if that was requested, discarded after its last attempt, and
+/// ready otherwise. `JobRecord::as_of` does the same for a record.
 const STATE_NOW: &str = "
     case when f.seq is not null then f.state
         when l.id is not null then case when l.expires_at > {s}.clock() then 2

@@ -123,7 +123,7 @@ impl PostgresQueue {
         tx: impl InTransaction + 'a,
         job: impl IntoJob,
     ) -> BoxFuture<'a, Result<Receipt, QueueError>> {
-        // Boxed, since rustc reports a wrong `tx` three times if it is part of the future's type.
+        // Boxed: if `tx` were part of the future's type, rustc would report a `tx` of a wrong type three times.
         let pushing = self.push_in(tx, vec![job.into_job()]);
         Box::pin(async move {
             let receipt = pushing.await?.into_iter().next();

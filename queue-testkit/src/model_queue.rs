@@ -318,7 +318,7 @@ fn written(mut jobs: Vec<NewJob>) -> Result<Vec<NewJob>, QueueError> {
     Ok(jobs)
 }
 
-/// Removes the waiter when its call ends or is dropped.
+/// Calls the closure when it is dropped. A call that waits removes its waiter with it, even if its future is dropped.
 struct Leave<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for Leave<F> {

@@ -176,7 +176,8 @@ async fn resize() {}
 #[background_job(queue = "imges")]
 async fn crop() {}
 
-/// H71: a job whose queue no service of the host serves is named once at the start, with the nearest queue and the service.
+/// H71: at its start, the host warns once of a job whose queue none of its services serves, with the nearest queue and its
+/// service.
 #[tokio::test]
 async fn a_job_whose_queue_is_not_served_is_named_at_the_start() -> TestResult {
     let lines = Lines::default();

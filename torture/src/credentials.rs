@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use crate::hosted::{self, Ledger};
 use crate::report::Report;
 
-/// The queues, each named for how its connections get the password.
+/// The names of the queues. One takes its connections from a pool of the application, the other from connect options.
 const NAMES: [&str; 2] = ["pool", "options"];
 
 /// Changes the password `rotations` times on a server of its own.

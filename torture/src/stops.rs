@@ -34,7 +34,7 @@ const BACKLOG: u64 = 300;
 /// The time limit of a stop, and of the drain after the last one.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Creates a store of its own, and stops workers on it.
+/// Creates a new store, and stops workers on it.
 pub(crate) async fn run(stops: &Stops) -> Result<Report, BoxError> {
     let seed = stops.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("stops of {:?}, seed {seed}\n", stops.backend);

@@ -10,7 +10,9 @@ use crate::contract::settlement::Transition;
 
 /// Returns the transition that follows an outcome.
 ///
-/// This is the only rule on retries; backends record its result.
+/// This is the only rule on retries, and backends record its result. Two results are fixed without it: that of an expired lease,
+/// by [`State::after_expiry`](crate::State::after_expiry), and a requested cancellation, which replaces a retry, a snooze or a
+/// release.
 /// A job whose name this program does not know is snoozed, even if no attempts are left: another version may know the name, and
 /// the attempts are reserved for that version. The wait grows with each claim, from 1 s to 1 min, with full jitter.
 ///

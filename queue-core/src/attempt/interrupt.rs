@@ -25,7 +25,8 @@ pub struct Interrupt {
     reason: OnceLock<InterruptReason>,
     requested: LazyToken,
     forced: LazyToken,
-    /// Fires at the attempt's timeout, if there is middleware around the job.
+    /// Fires at the attempt's timeout. Used only if there is middleware around the job: the timeout then counts the middleware
+    /// too, and this token ends the job within. Without middleware, the job is ended directly.
     overdue: LazyToken,
 }
 

@@ -1,7 +1,7 @@
 //! Values as columns of a database store them.
 //!
-//! Databases have signed integers, and the contract has unsigned ones. Every conversion here is total, because a stored value
-//! that is out of range must not make the rest of a job unreadable.
+//! Databases have signed integers, and the contract has unsigned ones. A stored number that is out of range is read as the
+//! nearest valid one, so that the rest of the job stays readable. Only an unknown state and malformed meta are errors.
 
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::job::Meta;

@@ -22,7 +22,7 @@ impl UnitCompletion {
     ///
     /// # Errors
     ///
-    /// The errors of [`Intake::settlements`]. The job is discarded then.
+    /// The errors of [`Intake::settlements`]. The runner then discards the job, because a retry would be refused too.
     pub fn prepare(context: &JobContext, intake: &Intake) -> Result<(Self, Vec<Encoded>), QueueError> {
         let attempt = Attempt::of(context);
         let mut completion = attempt.completion();

@@ -1,4 +1,4 @@
-//! The checks of a request before a backend stores anything of it.
+//! Checks and encodes requests before a backend stores them.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ use crate::contract::settlement::{Settlement, Transition};
 /// Checks requests against the limits of a queue and against what this version of its backend supports, and encodes their
 /// jobs.
 ///
-/// queue-core may have more schedules and transitions than a backend was written for. So each backend has its own lists.
+/// queue-core may have more schedules and transitions than a backend was written for. So each backend says which of them it
+/// supports.
 ///
 /// ```
 /// use queue_core::backend::Intake;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The number of batches that do not linger, after a batch for which at least half of the expected calls did not come.
+/// After a batch that got half of the expected calls or fewer, this many batches do not linger.
 const SKIP_BATCHES: u32 = 32;
 
 /// Decides how many calls a batch lingers for, from what the batches before it received.
@@ -19,7 +19,7 @@ const SKIP_BATCHES: u32 = 32;
 ///
 /// let expected = linger.expected(4);
 /// assert_eq!(expected, 4);
-/// linger.record(2, expected); // two of four did not come
+/// linger.record(2, expected); // two of four called
 /// assert_eq!(linger.expected(4), 0);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,7 @@ impl Linger {
     }
 }
 
-/// The time that a batch may linger. It begins at the first question.
+/// The time that a batch may linger. It starts at the first call of [`is_over`](Self::is_over).
 #[derive(Clone, Copy, Debug)]
 pub struct LingerTimer {
     length: Duration,
@@ -63,7 +63,7 @@ pub struct LingerTimer {
 }
 
 impl LingerTimer {
-    /// Creates a timer that ends `length` after the first question.
+    /// Creates a timer that ends `length` after the first call of [`is_over`](Self::is_over).
     #[must_use]
     pub const fn new(length: Duration) -> Self {
         Self { length, began: None }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_do_not_linger_after_half_of_the_expected_calls_did_not_come() {
+    fn batches_do_not_linger_after_one_that_got_half_of_the_expected_calls() {
         let mut linger = Linger::default();
 
         linger.record(2, 4);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_timer_begins_at_the_first_question() {
+    async fn a_timer_starts_at_the_first_call() {
         let mut timer = LingerTimer::new(Duration::from_micros(50));
         let start = tokio::time::Instant::now().into_std();
 

@@ -13,8 +13,7 @@ use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand};
 use crate::contract::settlement::Settlement;
 
-/// The longest time until a wakeup: 30 s. After it, the backend reads its clock again, so it notices within this time that the clock
-/// was set.
+/// The longest time between two wakeups: 30 s. The backend wakes at least this often, to notice that its clock was changed.
 pub const MAX_WAKEUP: Duration = Duration::from_secs(30);
 
 /// A claim that waits for jobs, with the channel to its caller.
@@ -29,7 +28,7 @@ pub struct PendingClaim<D> {
 }
 
 impl<D> PendingClaim<D> {
-    /// Creates a claim, and the receiver of its answer, which fails if the claim is dropped without an answer.
+    /// Creates a claim and the receiver of its answer. The receiver fails if the claim is dropped unanswered.
     pub fn new(demand: Demand, deadline: D) -> (Self, oneshot::Receiver<Result<Handover, QueueError>>) {
         let (reply, answer) = oneshot::channel();
         (Self { demand, deadline, reply }, answer)
@@ -59,7 +58,7 @@ pub struct ServedClaim<D> {
 }
 
 impl<D> ServedClaim<D> {
-    /// Sends the jobs to the caller. If the caller does not receive them, `release` settles them.
+    /// Sends the jobs to the caller. If the caller is gone, `release` gets a `Release` settlement for each job.
     pub fn answer(self, release: impl FnOnce(Vec<Settlement>) + Send + 'static) {
         self.claim.answer(Ok(Handover::new(self.deliveries, release)));
     }
@@ -207,8 +206,8 @@ impl<D> Waiters<D> {
         served.into_iter().rev().for_each(|served| self.claims.push_front(served.claim));
     }
 
-    /// Returns how long the backend sleeps at `now` until the first of these times, and at most [`MAX_WAKEUP`]. `None` if there
-    /// is no time, or no claim waits.
+    /// Returns the time from `now` to the earliest of `times`, at most [`MAX_WAKEUP`]; `None` if there is no time or no waiting
+    /// claim.
     pub fn next_wakeup(
         &self,
         now: Timestamp,

@@ -32,7 +32,7 @@ pub struct Handover {
 type Release = Box<dyn FnOnce(Vec<Settlement>) + Send>;
 
 impl Handover {
-    /// Wraps deliveries. If they are dropped unreceived, `release` settles them.
+    /// Wraps deliveries. If the caller is gone, `release` gets a `Release` settlement for each job.
     pub fn new(deliveries: Vec<Delivery>, release: impl FnOnce(Vec<Settlement>) + Send + 'static) -> Self {
         Self { deliveries, release: Some(Box::new(release)) }
     }

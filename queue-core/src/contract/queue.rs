@@ -20,7 +20,9 @@ use crate::contract::stop::StopSignal;
 /// Stores, orders and leases jobs, and wakes waiting claimers.
 ///
 /// A queue never decides on retries and never runs code: the caller computes the state after an attempt, and passes it as a
-/// [`Settlement`]. A queue delivers at least once.
+/// [`Settlement`]. Only an expired lease and a requested cancellation have fixed results:
+/// [`State::after_expiry`](crate::State::after_expiry) is the state after an expiry, and a requested cancellation replaces a
+/// retry, a snooze or a release. A queue delivers at least once.
 ///
 /// # Requirements for implementers
 ///

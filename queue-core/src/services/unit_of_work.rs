@@ -10,10 +10,10 @@ use tokio::sync::{OwnedMappedMutexGuard, OwnedMutexGuard};
 use super::scope::{Dispose, Instance, Unit};
 use super::{Dependency, Disposal, FromScope, Need, Scope, ServiceError, ServiceKey};
 
-/// Exclusive access to the unit of work of an attempt, by `&mut`, until it is dropped.
+/// Exclusive access to the unit of work of an attempt. Dropping it ends the access, not the unit of work.
 ///
-/// `#[inject] tx: &mut Tx` takes it. The scope keeps the unit of work itself, so that it ends with the outcome even if the job is
-/// dropped halfway.
+/// A parameter `#[inject] tx: &mut Tx` borrows from it. The scope owns the unit of work and ends it with the outcome, even if the
+/// job is dropped at an await point.
 pub struct Exclusive<T>(OwnedMappedMutexGuard<Option<T>, T>);
 
 impl<T> Deref for Exclusive<T> {

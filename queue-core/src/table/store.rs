@@ -1,7 +1,7 @@
 //! The storage of the job table: jobs in slots, and the indexes over them. It knows no rule of the contract.
 //!
 //! It is made for millions of jobs in memory: names are numbers, an identity contains its slot, sets are fast for appends, and
-//! memory is released after a burst. A state that the rules never produce is a panic.
+//! memory is released after a burst. It panics if an index and a job's state disagree.
 
 mod calendar_queue;
 mod id_map;
@@ -127,7 +127,7 @@ impl Store {
         self.release_memory();
     }
 
-    /// Releases memory after a burst. It does so rarely, so that its cost is a constant share of each removal's.
+    /// Releases memory after a burst. It does so rarely, so the cost per removal stays constant.
     fn release_memory(&mut self) {
         const WORTH_IT: usize = 4096;
         let (used, capacity) = (self.jobs.len(), self.jobs.capacity());
@@ -184,7 +184,7 @@ impl Store {
         queue.count(job.state, -1);
     }
 
-    /// Counts a job as finished in a state without inserting it into the index: it is removed right after.
+    /// Counts a job as finished in a state without inserting it into the index. For a job that the caller removes at once.
     pub(super) fn count_finished(&mut self, slot: Slot, state: State) {
         let queue = self.jobs[slot.0 as usize].queue;
         self.queues[queue as usize].count(state, 1);
@@ -224,7 +224,7 @@ impl Store {
         self.leases.first().filter(|first| first.at <= now).map(|first| first.slot)
     }
 
-    /// Returns the instant of the next change by time alone.
+    /// Returns the earliest due time or lease expiry.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let due = self.due.first().map(|first| first.at);
         let lease = self.leases.first().map(|first| first.at);
@@ -236,7 +236,7 @@ impl Store {
         self.finished[state as usize].first().copied()
     }
 
-    /// Removes the oldest finished jobs of a state until at most `kept` are left. They are still counted.
+    /// Removes the oldest finished jobs of a state until at most `kept` are left. The counts of their queue keep them.
     pub(super) fn keep_finished(&mut self, state: State, kept: usize) {
         while self.finished[state as usize].len() > kept
             && let Some(oldest) = self.finished[state as usize].pop_first()
@@ -274,7 +274,8 @@ impl Store {
         note_change(&mut self.changed, queue, number);
     }
 
-    /// Returns the queues whose number of ready jobs may have changed since the last call, each with that number.
+    /// Returns the queues whose number of ready jobs may have changed since the last call, each with the number of jobs that a
+    /// claim would find.
     pub(super) fn drain_changed(&mut self) -> impl Iterator<Item = (usize, usize)> {
         let Self { changed, queues, .. } = self;
         for number in &*changed {

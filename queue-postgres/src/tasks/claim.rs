@@ -13,7 +13,8 @@
 //! | a caller | the claim task | it claims, calls `poll_now`, stops a claim, or closes the queue |
 //! | the push and settle tasks, a unit of work, an operator's call | the claim task | jobs may have become ready |
 //! | the listener | the claim task | a notification of another process arrived, or some may have been lost |
-//! | the claim task | a caller | its claim has jobs, its wait is over, it was stopped, or the queue is closed |
+//! | the claim task | a caller | its claim has jobs, its wait is over, it was stopped, the scan failed, or the queue is closed |
+//! | the claim task | a caller of `poll_now` | the scan is done |
 //! | the claim task | the settle task | a claim was answered with jobs, and the caller no longer receives them |
 //! | the claim task | the listener | a claim waits, and the listener is parked |
 //!
@@ -28,13 +29,13 @@
 //! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another
 //!   scan.
 //! - A caller may be dropped after its job was leased. The claim's `Handover` releases the job through the settle task.
-//! - A connection may break during a claim. The claim is sent once more; jobs leased by the lost answer wait for the
-//!   expiry.
+//! - A connection may break during a claim. The claim is sent once more; jobs that the lost answer leased stay
+//!   leased until they expire.
 //! - A stop may arrive while a scan leases jobs for the stopped claim. The caller awaits the answer, so the jobs reach
 //!   it.
 //!
-//! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. A claim is
-//! answered with no job at the end of its wait only after a full scan.
+//! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. Before
+//! a claim that timed out is answered empty, a full scan has run.
 
 mod scan;
 mod scan_hints;
@@ -64,7 +65,7 @@ pub(crate) use waiting::PollInterval;
 /// The approximate maximum number of jobs that one statement claims.
 const MAX_JOBS: usize = 10_000;
 
-/// How long a statement lingers for the callers that the last one answered.
+/// How long the task waits for the callers of the previous statement to call again.
 const LINGER: Duration = Duration::from_micros(50);
 
 pub(crate) struct ClaimTask {

@@ -18,7 +18,8 @@ use crate::fixture::{TestResult, cut, run, work};
 #[background_job(max_attempts = 1)]
 async fn write(#[inject] _tx: &mut PostgresUnitOfWork) {}
 
-/// A server with a user whose password can be changed.
+/// Starts a server that asks the user `worker` for a password. Returns it with a superuser's connection and the options of
+/// `worker`.
 async fn server() -> Result<(Postgres, PgConnection, PgConnectOptions), BoxError> {
     let server = Postgres::start(Durability::Process, &[])?;
     let mut connection = PgConnection::connect(&server.url("postgres")).await?;

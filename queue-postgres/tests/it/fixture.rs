@@ -49,7 +49,8 @@ pub(crate) struct UnderTest {
     clock: Arc<tokio::sync::Mutex<PgConnection>>,
 }
 
-/// The runtime that moves clocks while the tests' threads block.
+/// The runtime of the connections that set the clocks. It has its own thread, because a test's thread blocks until its clock is
+/// set.
 static CLOCKS: LazyLock<Runtime> = LazyLock::new(|| {
     let clocks = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     clocks.expect("a runtime for clocks")

@@ -20,7 +20,7 @@ async fn queue() -> Result<PostgresQueue, queue_core::QueueError> {
     builder.limits(Limits::default().payload(512 << 20)).connect().await
 }
 
-/// A batch that is within every limit but exceeds what the server accepts is refused as a whole; the error says what to do.
+/// A batch that is within every limit but too large for the server is refused as a whole. The error says to push it in parts.
 #[tokio::test]
 async fn a_batch_that_the_server_cannot_take_is_refused() -> TestResult {
     let queue = queue().await?;

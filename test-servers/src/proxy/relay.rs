@@ -156,7 +156,7 @@ impl Relay {
     /// Waits while the connection is half-open.
     async fn gate(&self) {
         let passes = |fault: &Fault| *fault != Fault::HalfOpen;
-        // The sender of the channel outlives the connection.
+        // `wait_for` fails only after the sender was dropped, and the sender outlives the connection.
         drop(self.faults.clone().wait_for(passes).await);
     }
 

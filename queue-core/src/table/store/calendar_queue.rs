@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ordered_set::{OrderedSet, Position};
 use crate::contract::clock::Timestamp;
 
-/// A sorted set of positions, of which only the nearest are kept in order.
+/// A sorted set of positions, of which only those of the next bucket are kept in order.
 ///
-/// The others are put into buckets, each for a span of time, at the same cost however many there are. A bucket is sorted when it
-/// becomes the next one. The number of buckets is bounded: when it reaches the bound, each bucket is made twice as wide.
+/// The others are put into buckets, each for an interval of time, at the same cost however many there are. A bucket is sorted
+/// when it becomes the next one. The number of buckets is bounded: when it reaches the bound, each bucket is made twice as wide.
 ///
 /// **Invariant:** all positions before `horizon` are in `sorted`, all others in `buckets`; and `buckets` is empty if `sorted` is.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ const MAX_BUCKETS: usize = 4096;
 /// The number of positions that may always be in `sorted`.
 const MIN_LIMIT: usize = 2 * MAX_UNSORTED;
 
-/// The positions of a span of time.
+/// The positions of an interval of time.
 #[derive(Debug)]
 enum Bucket {
     /// Removing a position searches for it.
@@ -273,9 +273,9 @@ mod tests {
         }
     }
 
-    /// `near` stays small, also when each job is due before all earlier ones.
+    /// `sorted` stays small, also when each job is due before all earlier ones.
     #[test]
-    fn near_stays_small_for_descending_instants() {
+    fn sorted_stays_small_for_descending_instants() {
         let mut calendar = CalendarQueue::default();
         let at = |number: u64| position(1_000_000 * (50_000 - i64::try_from(number).unwrap()), number);
 
@@ -297,17 +297,17 @@ mod tests {
 
         for number in 20_000..20_100 {
             calendar.insert(position(0, number));
-            let is_far = !calendar.buckets.is_empty();
+            let is_in_bucket = !calendar.buckets.is_empty();
             assert!(calendar.remove(&position(0, number)));
-            moves += usize::from(is_far);
+            moves += usize::from(is_in_bucket);
         }
 
         assert!(moves <= 1, "the crowd was moved {moves} times");
     }
 
-    /// The number of spans is bounded, also for jobs at large equal distances.
+    /// The number of buckets is bounded, also for jobs at large equal distances.
     #[test]
-    fn the_number_of_spans_is_bounded() {
+    fn the_number_of_buckets_is_bounded() {
         let mut calendar = CalendarQueue::default();
 
         for number in 0..20_000 {
@@ -336,7 +336,7 @@ mod tests {
 
     /// Many positions at one instant can be removed one by one.
     #[test]
-    fn a_crowded_span_is_sorted() {
+    fn a_crowded_bucket_is_sorted() {
         let mut calendar = CalendarQueue::default();
         calendar.insert(position(0, 0));
         let crowd = |number| position(1 << 40, number);
