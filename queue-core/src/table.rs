@@ -91,7 +91,9 @@ impl JobTable {
     /// Every method with a `now` argument does this first.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        self.make_due_ready();
+        if self.store.is_due(self.now) {
+            self.make_due_ready();
+        }
         while let Some(expired) = self.store.first_expired(self.now) {
             self.expire(expired);
         }

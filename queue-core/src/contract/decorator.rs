@@ -50,6 +50,9 @@ use crate::contract::settlement::{Settled, Settlement};
 /// # }
 /// ```
 ///
+/// Jobs reach a queue by `push`, and as followups in the settlements of `settle`. A durable queue also stores jobs in an
+/// application's own transaction, which no decorator sees.
+///
 /// # Errors and cancel safety
 ///
 /// Each method has those of its counterpart in [`Queue`].

@@ -68,28 +68,29 @@ impl JobTable {
     fn insert(&mut self, job: NewJob) -> JobId {
         let run_at = self.run_at(job.schedule);
         self.sequence += 1;
-        let stored = StoredJob {
-            id: JobId::from_u128(0),
-            sequence: self.sequence,
-            name: self.store.intern(&job.name),
+        let (sequence, pushed_at) = (self.sequence, self.now);
+        let (name, queue) = (self.store.intern(&job.name), self.store.queue_number(&job.queue));
+        let slot = self.store.insert(sequence, job.id, |id| StoredJob {
+            id,
+            sequence,
+            name,
             body: job.body,
-            queue: self.store.queue_number(&job.queue),
+            queue,
             state: State::Available,
             priority: job.priority,
             attempt: 0,
             max_attempts: job.max_attempts,
             fence: Fence(0),
-            pushed_at: self.now,
+            pushed_at,
             run_at,
             claimed_at: Timestamp::EPOCH,
             state_time: Timestamp::EPOCH,
             extras: extras(job.meta, job.unique),
-        };
-        let slot = self.store.insert(stored, job.id);
+        });
         let stored = &self.store[slot];
         let id = stored.id;
         if let Some(unique) = stored.unique() {
-            self.unique.hold(&job.name, unique, id, self.now);
+            self.unique.hold(&job.name, unique, id, pushed_at);
         }
         self.unfinished += 1;
         self.link_at(slot, run_at, State::Scheduled);

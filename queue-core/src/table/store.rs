@@ -80,6 +80,7 @@ impl Store {
     }
 
     /// Returns the slot of a job.
+    #[inline]
     pub(super) fn find(&self, id: JobId) -> Option<Slot> {
         self.ids.find(id, |slot| self.jobs.get(slot.0 as usize).map(|job| job.id))
     }
@@ -94,32 +95,43 @@ impl Store {
         job.record(self.name_of(job), &self.queue_of(job).name)
     }
 
+    #[inline]
     pub(super) fn name_of(&self, job: &StoredJob) -> &JobName {
         self.job_names.name(job.name)
     }
 
+    #[inline]
     pub(super) fn queue_of(&self, job: &StoredJob) -> &QueueState {
         &self.queues[job.queue as usize]
     }
 
     /// Returns the number of a name, and creates it at the first use.
+    #[inline]
     pub(super) fn intern(&mut self, name: &JobName) -> u32 {
         self.job_names.intern(name)
     }
 
-    /// Stores a job that is in no index. `chosen` is the identity that its producer chose; without one, it is created.
-    pub(super) fn insert(&mut self, mut job: StoredJob, chosen: Option<JobId>) -> Slot {
+    /// Stores a job that is in no index, and returns its slot. `build` makes it from its identity: `chosen`, if its producer chose
+    /// one, or else a new one from its number in push order.
+    #[inline]
+    pub(super) fn insert(
+        &mut self,
+        sequence: u64,
+        chosen: Option<JobId>,
+        build: impl FnOnce(JobId) -> StoredJob,
+    ) -> Slot {
         let vacant = self.jobs.vacant_entry();
         let slot = slot_at(vacant.key());
-        job.id = chosen.unwrap_or_else(|| self.ids.mint(job.sequence, slot));
-        if let Some(id) = chosen {
+        let id = chosen.unwrap_or_else(|| self.ids.mint(sequence, slot));
+        if chosen.is_some() {
             self.ids.insert(id, slot);
         }
-        vacant.insert(job);
+        vacant.insert(build(id));
         slot
     }
 
     /// Removes a job that is in no index.
+    #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
         let job = self.jobs.remove(slot.0 as usize);
         self.ids.remove(job.id);
@@ -140,12 +152,14 @@ impl Store {
     }
 
     /// Moves a job from the index of its state to that of another.
+    #[inline]
     pub(super) fn transition(&mut self, slot: Slot, state: State) {
         self.unlink(slot);
         self.link(slot, state);
     }
 
     /// Inserts a job that is in no index into that of a state.
+    #[inline]
     pub(super) fn link(&mut self, slot: Slot, state: State) {
         let job = &mut self.jobs[slot.0 as usize];
         job.state = state;
@@ -166,6 +180,7 @@ impl Store {
     }
 
     /// Removes a job from the index of its state.
+    #[inline]
     pub(super) fn unlink(&mut self, slot: Slot) {
         let job = &self.jobs[slot.0 as usize];
         let queue = &mut self.queues[job.queue as usize];
@@ -185,9 +200,16 @@ impl Store {
     }
 
     /// Counts a job as finished in a state without inserting it into the index. For a job that the caller removes at once.
+    #[inline]
     pub(super) fn count_finished(&mut self, slot: Slot, state: State) {
         let queue = self.jobs[slot.0 as usize].queue;
         self.queues[queue as usize].count(state, 1);
+    }
+
+    /// Returns whether a job is due at `now`.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due.first().is_some_and(|first| first.at <= now)
     }
 
     /// Removes the jobs that are due at `now` from their index and returns them, a few at a time; none if no more are due.
@@ -208,6 +230,7 @@ impl Store {
     }
 
     /// Removes and returns the first ready job of a queue, unless the queue is paused. The caller inserts it into another index.
+    #[inline]
     pub(super) fn pop_ready(&mut self, number: u32) -> Option<Slot> {
         let queue = &mut self.queues[number as usize];
         if queue.is_paused {
@@ -220,11 +243,13 @@ impl Store {
     }
 
     /// Returns the first job whose lease has expired at `now`.
+    #[inline]
     pub(super) fn first_expired(&self, now: Timestamp) -> Option<Slot> {
         self.leases.first().filter(|first| first.at <= now).map(|first| first.slot)
     }
 
     /// Returns the earliest due time or lease expiry.
+    #[inline]
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let due = self.due.first().map(|first| first.at);
         let lease = self.leases.first().map(|first| first.at);
@@ -246,11 +271,13 @@ impl Store {
     }
 
     /// Returns the number of a queue, if it is known.
+    #[inline]
     pub(super) fn find_queue(&self, name: &QueueName) -> Option<u32> {
         self.queue_names.find(name)
     }
 
     /// Returns the number of a queue, and creates the queue at the first use.
+    #[inline]
     pub(super) fn queue_number(&mut self, name: &QueueName) -> u32 {
         let number = self.queue_names.intern(name);
         if number as usize == self.queues.len() {
@@ -299,23 +326,27 @@ impl Store {
 impl Index<Slot> for Store {
     type Output = StoredJob;
 
+    #[inline]
     fn index(&self, slot: Slot) -> &StoredJob {
         &self.jobs[slot.0 as usize]
     }
 }
 
 impl IndexMut<Slot> for Store {
+    #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut StoredJob {
         &mut self.jobs[slot.0 as usize]
     }
 }
 
+#[inline]
 fn slot_at(key: usize) -> Slot {
     // The last number marks a tombstone of an index.
     let number = u32::try_from(key).ok().filter(|number| *number < u32::MAX);
     Slot(number.unwrap_or_else(|| panic!("the job table is full: it holds 2^32 - 1 jobs")))
 }
 
+#[inline]
 fn note_change(changed: &mut Vec<u32>, queue: &mut QueueState, number: u32) {
     if !queue.is_changed {
         queue.is_changed = true;

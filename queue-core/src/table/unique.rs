@@ -26,6 +26,7 @@ struct Holder {
 
 impl UniqueKeys {
     /// Returns the job that holds a key.
+    #[inline]
     pub(super) fn holder(&self, name: &JobName, unique: &Unique) -> Option<JobId> {
         if self.holders.is_empty() {
             return None;
@@ -66,6 +67,7 @@ impl UniqueKeys {
     }
 
     /// Frees the keys whose windows have ended.
+    #[inline]
     pub(super) fn advance(&mut self, now: Timestamp) {
         while let Some((until, _, _)) = self.windows.first() {
             if *until > now {

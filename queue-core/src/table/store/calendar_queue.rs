@@ -93,11 +93,13 @@ impl CalendarQueue {
         self.limit = 2 * self.sorted.len();
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<&Position> {
         self.sorted.first()
     }
 
     /// Removes and returns the first position, if it is due at `now`.
+    #[inline]
     pub(super) fn pop_until(&mut self, now: Timestamp) -> Option<Position> {
         let first = *self.sorted.first().filter(|first| first.at <= now)?;
         self.sorted.pop_first();

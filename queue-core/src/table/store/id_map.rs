@@ -22,6 +22,7 @@ impl IdMap {
     }
 
     /// Creates the identity of the job with this number in push order: a UUID of version 8 that sorts by the number.
+    #[inline]
     pub(super) fn mint(&self, sequence: u64, slot: Slot) -> JobId {
         const VERSION: u128 = 8 << 76;
         const VARIANT: u128 = 2 << 62;
@@ -32,6 +33,7 @@ impl IdMap {
     }
 
     /// Returns the slot of a job. `id_at` returns the identity at a slot, if there is one.
+    #[inline]
     pub(super) fn find(&self, id: JobId, id_at: impl Fn(Slot) -> Option<JobId>) -> Option<Slot> {
         let named = Slot(u32::try_from(id.as_u128() >> 30 & 0xffff_ffff).ok()?);
         if id_at(named) == Some(id) {
@@ -48,6 +50,7 @@ impl IdMap {
         self.chosen.shrink_to_fit();
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, id: JobId) {
         if !self.chosen.is_empty() {
             self.chosen.remove(&id);

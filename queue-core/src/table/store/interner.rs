@@ -17,6 +17,7 @@ pub(super) struct Interner<N> {
 
 impl<N: Clone + Eq + Hash> Interner<N> {
     /// Returns the number of a name, and creates it at the first use.
+    #[inline]
     pub(super) fn intern(&mut self, name: &N) -> u32 {
         // The name is mostly the same as last time. Comparing is faster than a lookup.
         if self.names.get(self.last as usize) == Some(name) {
@@ -44,6 +45,7 @@ impl<N: Clone + Eq + Hash> Interner<N> {
     /// # Panics
     ///
     /// Panics if no name has this number.
+    #[inline]
     pub(super) fn name(&self, number: u32) -> &N {
         &self.names[number as usize]
     }

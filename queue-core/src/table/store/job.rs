@@ -47,6 +47,7 @@ pub(in crate::table) struct Extras {
 
 impl StoredJob {
     /// Returns its position among the ready jobs of its queue.
+    #[inline]
     pub(super) fn by_priority(&self, slot: Slot) -> Position {
         Position { priority: self.priority, at: self.run_at, sequence: self.sequence, slot }
     }
@@ -57,6 +58,7 @@ impl StoredJob {
     }
 
     /// Returns its position among the executing jobs by expiry, or among the finished jobs.
+    #[inline]
     pub(super) fn by_state_time(&self, slot: Slot) -> Position {
         Position::at(self.state_time, self.sequence, slot)
     }

@@ -51,6 +51,7 @@ impl OrderedSet {
         self.appended.len() - self.tombstones + self.out_of_order.len()
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, position: Position) {
         if self.appended.back().is_none_or(|last| *last < position) {
             self.appended.push_back(position);
@@ -59,6 +60,7 @@ impl OrderedSet {
         }
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<&Position> {
         match (self.appended.front(), self.out_of_order.first()) {
             (Some(appended), Some(other)) => Some(appended.min(other)),
@@ -66,6 +68,7 @@ impl OrderedSet {
         }
     }
 
+    #[inline]
     pub(super) fn pop_first(&mut self) -> Option<Position> {
         let first = *self.first()?;
         self.remove(&first);

@@ -31,11 +31,13 @@ impl QueueState {
     }
 
     /// Returns how many jobs a claim would find.
+    #[inline]
     pub(in crate::table) fn deliverable(&self) -> usize {
         if self.is_paused { 0 } else { self.ready.len() }
     }
 
     /// Changes the number of jobs in a state.
+    #[inline]
     pub(super) fn count(&mut self, state: State, change: i64) {
         let count = &mut self.counts[state as usize];
         *count = count.saturating_add_signed(change);
