@@ -35,9 +35,9 @@ mod tests {
 
     impl Mailer for Flaky {
         fn send(&self, _: &str) -> Result<(), io::Error> {
-            match self.0.fetch_sub(1, Ordering::Relaxed) {
-                0 => Ok(()),
-                _ => Err(io::ErrorKind::TimedOut.into()),
+            match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                Ok(_) => Err(io::ErrorKind::TimedOut.into()),
+                Err(_) => Ok(()),
             }
         }
     }

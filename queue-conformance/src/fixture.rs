@@ -13,6 +13,12 @@ use queue_core::{Admin, NewJob, QueueError, Receipt, Timestamp};
 /// A fresh, empty queue, with control over its clock.
 ///
 /// The queue must keep finished jobs until they are pruned. Its clock must stand still except for [`advance`](Fixture::advance).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a fixture of the conformance suite",
+    label = "does not implement `queue_conformance::Fixture`",
+    note = "the closure of `conformance!` returns a fixture: a type of the test that holds a fresh queue and controls its clock; \
+            docs/backends.md lists its methods"
+)]
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
     /// Returns a handle on the queue under test. Every call returns a handle on the same queue.

@@ -26,7 +26,7 @@ pub async fn mail_product(
         return Ok(());
     }
     let message_id = format!("<new-product-{sku}@stock.example>");
-    // An e-mail that can't be written today can't be written tomorrow: cancel. One that can't be sent is retried.
+    // An e-mail that can't be composed never can be: the job is discarded. One that can't be sent is retried.
     let mail = compose(&entry, &message_id).map_err(JobError::permanent)?;
     mailer.send(mail).await?;
     let sku = entry.product.sku;
