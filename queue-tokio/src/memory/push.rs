@@ -13,7 +13,7 @@ pub(super) trait Batch: Default {
 
     fn jobs(&self) -> &[NewJob];
 
-    /// Stores the jobs, or refuses them. The table has reserved their capacity.
+    /// Stores the jobs, or refuses them. The caller has reserved their capacity.
     fn store(self, table: &mut JobTable, now: Timestamp) -> Result<Self::Receipts, QueueError>;
 }
 
