@@ -4,8 +4,6 @@
 //! a crash at that point, and the redelivery up to the end. The invariant is checked after every run.
 
 mod error;
-mod plan;
-mod point;
 mod verdict;
 
 use std::collections::{HashMap, HashSet};
@@ -15,9 +13,10 @@ use std::sync::Arc;
 use queue_core::BoxError;
 use queue_core::backend::panic_message;
 
+use crate::crash::Plan;
+
+pub use crate::crash::CrashPoint;
 pub use error::{Break, ExploreError};
-pub(crate) use plan::Plan;
-pub use point::CrashPoint;
 pub use verdict::{HasKit, Verdict};
 
 /// Runs jobs once for each point at which their worker can crash, crashes it there, and lets the redelivery run to its end.

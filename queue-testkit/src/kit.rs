@@ -27,7 +27,7 @@ pub use store::KitQueue;
 use executor::{AttemptLog, Held};
 
 use crate::clock::VirtualClock;
-use crate::explore::Plan;
+use crate::crash::Plan;
 use crate::fault::Faults;
 use crate::report::{AttemptReport, Run};
 

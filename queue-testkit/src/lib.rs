@@ -5,6 +5,7 @@
 #[doc(hidden)]
 pub mod assert;
 mod clock;
+mod crash;
 mod determinism;
 pub mod explore;
 pub mod fault;

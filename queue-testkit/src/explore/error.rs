@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use queue_core::BoxError;
 use queue_core::backend::error_chain;
 
-use super::point::CrashPoint;
+use crate::crash::CrashPoint;
 use crate::kit::KitError;
 
 /// A point at which a crash breaks the invariant.

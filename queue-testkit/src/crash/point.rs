@@ -7,7 +7,7 @@ use queue_core::explore::{SourceLocation, Step};
 
 /// A moment in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     Before(&'static SourceLocation),
     After(&'static SourceLocation),
     /// The attempt is suspended, at this await point if it is known.
@@ -21,14 +21,14 @@ pub(super) enum Moment {
 /// A moment in the attempts of a job, with the number of its occurrence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CrashPoint {
-    pub(super) job: JobName,
-    pub(super) moment: Moment,
-    pub(super) nth: usize,
+    pub(crate) job: JobName,
+    pub(crate) moment: Moment,
+    pub(crate) nth: usize,
 }
 
 impl Moment {
     /// Returns the moment of a step. `None` if this testkit doesn't know the step.
-    pub(super) fn of(step: Step) -> Option<Self> {
+    pub(crate) fn of(step: Step) -> Option<Self> {
         match step {
             Step::Before(location) => Some(Self::Before(location)),
             Step::After(location) => Some(Self::After(location)),
@@ -47,11 +47,11 @@ impl CrashPoint {
         matches!(self.moment, Moment::ScopeClosed | Moment::Unsettled)
     }
 
-    pub(super) fn is_suspension(&self) -> bool {
+    pub(crate) fn is_suspension(&self) -> bool {
         matches!(self.moment, Moment::Suspended(_))
     }
 
-    /// Returns the name that [`only`](super::CrashEverywhere::only) accepts.
+    /// Returns the name that [`only`](crate::explore::CrashEverywhere::only) accepts.
     #[must_use]
     pub fn name(&self) -> String {
         let Self { job, moment, nth } = self;

@@ -38,7 +38,7 @@ struct Trace {
 
 impl Plan {
     /// Creates a plan that crashes at `target`, or nowhere.
-    pub(super) fn new(target: Option<CrashPoint>) -> Self {
+    pub(crate) fn new(target: Option<CrashPoint>) -> Self {
         let trace = Trace {
             passed: Vec::new(),
             counts: HashMap::new(),
@@ -51,12 +51,12 @@ impl Plan {
     }
 
     /// Returns the points that the run passed.
-    pub(super) fn passed(&self) -> Vec<CrashPoint> {
+    pub(crate) fn passed(&self) -> Vec<CrashPoint> {
         self.trace().passed.clone()
     }
 
     /// Returns whether the target was reached.
-    pub(super) fn has_crashed(&self) -> bool {
+    pub(crate) fn has_crashed(&self) -> bool {
         self.trace().has_crashed
     }
 
