@@ -2,48 +2,42 @@
 
 use std::process::Command;
 
-use anyhow::{Context as _, ensure};
-use test_servers::{Missing, missing};
+use anyhow::ensure;
+use test_servers::Missing;
 
+use crate::steps::Call;
 use crate::workspace::Workspace;
 
 /// Installs the missing servers, or fails with the command that does.
-pub(crate) fn ensure_installed(_: &Workspace) -> anyhow::Result<()> {
-    let missing = missing();
-    if missing.is_empty() {
-        return Ok(());
+pub(crate) fn ensure_installed(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut missing = test_servers::missing();
+    if !missing.is_empty() && may_install() {
+        let apt = |line: &str| Call::new("apt-get", line).with("DEBIAN_FRONTEND", "noninteractive");
+        // The lists may name the packages already, so a failure to refresh them decides nothing.
+        apt("update").run(workspace).ok();
+        apt(&format!("install -y --no-install-recommends {}", packages(&missing))).run(workspace)?;
+        missing = test_servers::missing();
     }
-    ensure!(may_install(), "{}", asked_for(&missing));
-    let packages: Vec<_> = missing.iter().map(|missing| missing.package).collect();
-    println!("installing {}", packages.join(" "));
-    // The lists may name the packages already, so a failure to refresh them decides nothing.
-    apt(&["update"]).ok();
-    apt(&[&["install", "-y", "--no-install-recommends"], &*packages].concat())?;
-    let left = test_servers::missing();
-    ensure!(left.is_empty(), "{}", asked_for(&left));
+    ensure!(missing.is_empty(), "{}", asked_for(&missing));
     Ok(())
+}
+
+fn packages(missing: &[Missing]) -> String {
+    missing.iter().map(|missing| missing.package).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the missing programs and the command that installs them.
 fn asked_for(missing: &[Missing]) -> String {
-    let lines = missing.iter().map(|missing| format!("`{}` is missing: {}", missing.program, missing.remedy));
-    let packages: Vec<_> = missing.iter().map(|missing| missing.package).collect();
-    let command =
-        format!("on Debian or Ubuntu: sudo apt-get update && sudo apt-get install -y {}", packages.join(" "));
-    lines.chain([command]).collect::<Vec<_>>().join("\n")
+    let lines =
+        missing.iter().map(|missing| format!("`{}` is missing: {}\n", missing.program, missing.remedy));
+    let command = "on Debian or Ubuntu: sudo apt-get update && sudo apt-get install -y";
+    format!("{}{command} {}", lines.collect::<String>(), packages(missing))
 }
 
 /// Returns whether this is root on a machine with Debian's package manager.
 fn may_install() -> bool {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
     is_root && Command::new("apt-get").arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-fn apt(arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
-    let status = status.context("`apt-get` can't be run")?;
-    ensure!(status.success(), "`apt-get {}` failed", arguments.join(" "));
-    Ok(())
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl fmt::Display for Problem {
 
 /// Holds the project to every rule, and prints what breaks one.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let files = files::read(workspace.root())?;
+    let files = files::read(&workspace.root)?;
     let mut count = 0;
     for (name, check) in RULES {
         for problem in check(&files) {
