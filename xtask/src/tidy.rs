@@ -1,83 +1,38 @@
-//! `cargo xtask tidy`: the rules that no standard tool checks, a file for each.
+//! `cargo xtask tidy`: the rules that no standard tool checks.
 //!
-//! A rule takes the project's files and returns its problems, each with the place and what to do there.
-//! Every rule has a test with a bad sample.
+//! A rule takes the project's files and returns its problems, each with the place and what to do there. Most rules are
+//! lines of the table in `tidy/rules.rs`. `tidy/samples.rs` has a bad sample for each rule, with the message it must get.
 
 mod cycles;
-mod examples;
 mod files;
 mod laws;
-mod layers;
-mod length;
-mod manifests;
-mod modules;
-mod prose;
-mod sleeping;
-mod test_files;
+mod rules;
 mod type_names;
-mod words;
 
-use std::fmt;
+#[cfg(test)]
+mod samples;
+
+use std::fmt::Display;
 
 use anyhow::ensure;
 
 use self::files::File;
 use crate::workspace::Workspace;
 
-type Rule = fn(&[File]) -> Vec<Problem>;
-
-/// The rules by name, in the order in which their problems are listed.
-const RULES: [(&str, Rule); 11] = [
-    ("manifests", manifests::check),
-    ("length", length::check),
-    ("sleeping", sleeping::check),
-    ("examples", examples::check),
-    ("test files", test_files::check),
-    ("laws", laws::check),
-    ("layers", layers::check),
-    ("cycles", cycles::check),
-    ("words", words::check),
-    ("type names", type_names::check),
-    ("prose", prose::check),
-];
-
-/// A place that breaks a rule, with what to do about it.
-pub(crate) struct Problem {
-    path: String,
-    line: usize,
-    message: String,
-}
-
-impl Problem {
-    pub(crate) fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, message: message.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}: {}", self.path, self.line, self.message)
-    }
-}
-
-/// Holds the project to every rule, and prints what breaks one.
+/// Checks every rule, and prints the problems.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let files = files::read(&workspace.root)?;
-    let mut count = 0;
-    for (name, check) in RULES {
-        for problem in check(&files) {
-            println!("{problem} ({name})");
-            count += 1;
-        }
-    }
-    ensure!(count == 0, "tidy found {count} problems: see above for each place and what to do");
+    let problems = problems(&files::read(&workspace.root)?);
+    problems.iter().for_each(|problem| println!("{problem}"));
+    ensure!(problems.is_empty(), "tidy found {} problems: see above for each place", problems.len());
     Ok(())
 }
 
-/// Returns the places of the problems that a rule finds, for its tests.
-#[cfg(test)]
-fn places(check: Rule, files: &[(&str, &str)]) -> Vec<String> {
-    let texts = files.iter().map(|&(path, text)| (path.to_owned(), text.to_owned()));
-    let problems = check(&files::files(texts.collect()));
-    problems.iter().map(|Problem { path, line, .. }| format!("{path}:{line}")).collect()
+fn problems(files: &[File]) -> Vec<String> {
+    let checks = [rules::check, laws::check, cycles::check, type_names::check];
+    checks.iter().flat_map(|check| check(files)).collect()
+}
+
+/// Returns the line that reports a place which breaks a rule, with what to do about it.
+fn problem(path: &str, line: usize, message: impl Display) -> String {
+    format!("{path}:{line}: {message}")
 }

@@ -80,7 +80,7 @@ async fn after_a_stop_under_load_no_job_in_postgres_is_leased() -> TestResult {
     no_job_is_leased_after_a_stop(PostgresQueue::connect(server.url("postgres")).await?).await
 }
 
-/// What a claim of [`Odd`] does after it has leased jobs, or while it waits for them.
+/// The action of [`Odd`] in a claim, after it has leased jobs or while it waits for them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Oddity {
     /// It ignores stop signals.

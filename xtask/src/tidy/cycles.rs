@@ -1,126 +1,119 @@
-//! Modules of one crate don't use each other. A module and its folder are one noun: only cycles among the parts of a folder,
-//! or with a module outside, are problems.
+//! Modules that are parts of one folder don't use each other, nor do their own parts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Problem;
-use super::files::{File, regex};
-use super::modules::{Modules, is_within, modules, parent, resolve};
+use super::files::{File, Part, regex};
+use super::problem;
 
 const CRATES: [&str; 6] =
     ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-testkit", "queue-conformance"];
 
-/// For each module, the modules that it uses, each with a path that does. The path is empty if the module declares it.
-type Graph = BTreeMap<String, BTreeMap<String, String>>;
+/// One loop in many files, whose parts share its state.
+const LEFT_OUT: &str = "queue-tokio/src/service";
+
+/// The code of each module, by its path from the root of the crate (`table::push`). The root's path is empty.
+type Modules = BTreeMap<String, String>;
+
+/// The pairs of neighbours of which the first, or one of its parts, uses the second. Each has an example.
+type Uses<'a> = BTreeMap<(&'a str, &'a str), String>;
 
 /// Finds cycles of modules.
-pub(super) fn check(files: &[File]) -> Vec<Problem> {
+pub(super) fn check(files: &[File]) -> Vec<String> {
+    let path = regex(r"\b(?:crate|super)(?:::\w+)+");
     let mut problems = Vec::new();
     for krate in CRATES {
         let source = format!("{krate}/src/");
-        let graph = graph(&modules(files, &source));
-        for cycle in cycles(&graph, &graph.keys().collect()) {
-            let uses =
-                cycle.iter().flat_map(|from| graph[*from].iter().map(move |(to, path)| (from, to, path)));
-            let uses = uses.filter(|(_, to, path)| cycle.contains(to) && !path.is_empty());
-            let uses: Vec<_> = uses.map(|(from, _, path)| format!("`{from}` uses `{path}`")).collect();
-            let message = format!(
-                "modules use each other: move an item so that one of these ends: {}",
-                uses.join(", ")
-            );
-            let first = cycle.first().map_or(String::new(), |name| name.replace("::", "/"));
-            problems.push(Problem::new(&format!("{source}{first}.rs"), 1, message));
+        let modules = modules(files, &source);
+        let mut uses = Uses::new();
+        for (name, code) in &modules {
+            for path in path.find_iter(code).map(|path| path.as_str()) {
+                let used = resolve(&modules, name, path).and_then(|used| modules.get_key_value(&used));
+                if let Some(pair) = used.and_then(|(used, _)| neighbours(name, used)) {
+                    uses.entry(pair).or_insert(format!("`{name}` uses `{path}`"));
+                }
+            }
         }
+        problems.extend(cycles(&uses).iter().map(|cycle| {
+            let uses = uses.iter().filter(|((from, to), _)| cycle.contains(from) && cycle.contains(to));
+            let uses: Vec<_> = uses.map(|(_, example)| example.as_str()).collect();
+            let message = format!("these modules use each other, move an item: {}", uses.join(", "));
+            let first = cycle.first().map_or(String::new(), |name| name.replace("::", "/"));
+            problem(&format!("{source}{first}.rs"), 1, message)
+        }));
     }
     problems
 }
 
-fn graph(modules: &Modules) -> Graph {
-    let path = regex(r"\b(?:crate|super)(?:::\w+)+");
-    let uses = |(name, code): (&String, &String)| {
-        let parts = modules.keys().filter(|part| *part != name && parent(part) == name);
-        let mut uses: BTreeMap<_, _> = parts.map(|part| (part.clone(), String::new())).collect();
-        let paths = path.find_iter(code).map(|path| path.as_str());
-        uses.extend(paths.filter_map(|path| Some((resolve(modules, name, path)?, path.to_owned()))));
-        uses.retain(|used, _| used != name && !used.is_empty());
-        (name.clone(), uses)
-    };
-    modules.iter().filter(|(name, _)| !name.is_empty()).map(uses).collect()
+/// Returns the two parts of one folder that hold two modules; none if one of the modules holds the other.
+fn neighbours<'a>(from: &'a str, to: &'a str) -> Option<(&'a str, &'a str)> {
+    let ends = |name: &'a str| name.match_indices("::").map(|(end, _)| end).chain([name.len()]);
+    let outer = |name: &'a str| ends(name).map(move |end| &name[..end]);
+    outer(from).zip(outer(to)).find(|(from, to)| from != to)
 }
 
-/// Returns the cycles among some modules.
-fn cycles<'a>(graph: &'a Graph, among: &BTreeSet<&'a String>) -> Vec<BTreeSet<&'a String>> {
-    let reached = |from: &'a String| {
+fn cycles<'a>(uses: &Uses<'a>) -> BTreeSet<BTreeSet<&'a str>> {
+    let reached = |from: &'a str| {
         let (mut reached, mut new) = (BTreeSet::new(), vec![from]);
         while let Some(name) = new.pop() {
-            new.extend(graph[name].keys().filter(|to| among.contains(to) && reached.insert(*to)));
+            let used = uses.keys().filter(|(from, _)| *from == name).map(|(_, to)| *to);
+            new.extend(used.filter(|to| reached.insert(*to)));
         }
         reached
     };
-    let reached: BTreeMap<_, _> = among.iter().map(|name| (*name, reached(name))).collect();
-    let in_cycle = reached.keys().filter(|name| reached[*name].contains(*name));
-    let cycle =
-        |name: &&'a String| reached[name].iter().copied().filter(|to| reached[to].contains(name)).collect();
-    let all: BTreeSet<BTreeSet<_>> = in_cycle.map(cycle).collect();
-    let cycles = all.into_iter().flat_map(|mut cycle| {
-        match cycle.iter().find(|root| cycle.iter().all(|part| is_within(part, root))).copied() {
-            Some(root) => {
-                cycle.remove(root);
-                cycles(graph, &cycle)
-            }
-            None => vec![cycle],
-        }
-    });
-    cycles.collect()
+    let reached: BTreeMap<_, _> = uses.keys().map(|(from, _)| (*from, reached(from))).collect();
+    let cycle = |name: &&str| -> BTreeSet<_> {
+        let back = |to: &&str| reached.get(to).is_some_and(|reached| reached.contains(name));
+        reached[name].iter().copied().filter(back).collect()
+    };
+    reached.keys().map(cycle).filter(|cycle| !cycle.is_empty()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tidy::places;
-
-    fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
-        places(check, files)
+/// Reads the modules of a crate without comments and tests, and replaces groups of paths by whole paths.
+fn modules(files: &[File], source: &str) -> Modules {
+    let (test, group) = (regex(r"#\[cfg\(test\)\]\s*[^;{]*;"), regex(r"([\w:]+)::\{([^{}]*)\}"));
+    let mut modules = Modules::new();
+    for file in files.iter().filter(|file| file.length > 0 && !file.path.starts_with(LEFT_OUT)) {
+        let Some(name) = file.path.strip_prefix(source).and_then(|path| path.strip_suffix(".rs")) else {
+            continue;
+        };
+        let name = if name == "lib" { String::new() } else { name.replace('/', "::") };
+        let lines: Vec<_> = file.lines(Part::Code).map(|(_, line)| line).collect();
+        let mut code = test.replace_all(&lines.join("\n"), "").into_owned();
+        while let Some(found) = group.captures(&code) {
+            let paths = found[2].split(',').map(str::trim).filter(|path| !path.is_empty());
+            let paths: Vec<_> = paths.map(|path| format!("{}::{path}", &found[1])).collect();
+            code = code.replace(&found[0], &paths.join(", "));
+        }
+        modules.insert(name, code);
     }
+    modules
+}
 
-    #[test]
-    fn modules_that_use_each_other_are_a_problem() {
-        let pair = [
-            ("queue-core/src/a.rs", "use crate::{\n    b::{B, C},\n    d,\n};"),
-            ("queue-core/src/b.rs", "fn b() {\n    super::a::A\n}"),
-        ];
-        let through_parts = [
-            ("queue-sqlite/src/a.rs", "mod part;"),
-            ("queue-sqlite/src/a/part.rs", "use crate::b::B;"),
-            ("queue-sqlite/src/b.rs", "use crate::a::A;"),
-        ];
-        let siblings = [
-            ("queue-testkit/src/a.rs", "mod b;\nmod c;\npub use b::B;\npub struct A;"),
-            ("queue-testkit/src/a/b.rs", "use super::c::C;\nuse super::A;"),
-            ("queue-testkit/src/a/c.rs", "use super::B;"),
-        ];
-
-        assert_eq!(cycles_of(&pair), ["queue-core/src/a.rs:1"]);
-        assert_eq!(cycles_of(&through_parts), ["queue-sqlite/src/a.rs:1"]);
-        assert_eq!(cycles_of(&siblings), ["queue-testkit/src/a/b.rs:1"], "also by a re-export");
+/// Returns the module that defines the item of a path. Follows re-exports.
+fn resolve(modules: &Modules, from: &str, path: &str) -> Option<String> {
+    let mut names = path.split("::").peekable();
+    let mut at = if names.next_if_eq(&"crate").is_some() { "" } else { from }.to_owned();
+    while names.next_if_eq(&"super").is_some() {
+        at = at.rsplit_once("::").map_or("", |(parent, _)| parent).to_owned();
     }
-
-    #[test]
-    fn a_module_with_its_folder_comments_and_tests_are_none() {
-        let files = [
-            ("queue-core/src/lib.rs", "mod a;\nmod b;\npub use a::A;"),
-            ("queue-core/src/a.rs", "mod part;\n/// As [`B`](crate::b::B).\npub struct A;"),
-            ("queue-core/src/a/part.rs", "impl super::A {}"),
-            ("queue-core/src/b.rs", "use crate::A;\n#[cfg(test)]\nmod tests {}"),
-            ("queue-core/src/c.rs", "use crate::b::B;"),
-            (
-                "queue-core/src/a/other.rs",
-                "#[cfg(test)]\nuse crate::b::B;\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}",
-            ),
-            ("queue-tokio/src/service/x.rs", "use super::y::Y;"),
-            ("queue-tokio/src/service/y.rs", "use super::x::X;"),
-        ];
-
-        assert_eq!(cycles_of(&files), [""; 0]);
+    while let Some(part) = names.peek().map(|name| join(&at, name)).filter(|part| modules.contains_key(part))
+    {
+        at = part;
+        names.next();
     }
+    let (Some(item), Some(code)) = (names.next(), modules.get(&at)) else { return Some(at) };
+    let imports = code.split(';').filter_map(|statement| statement.split_once("use "));
+    let mut imports = imports.flat_map(|(_, paths)| paths.split(',')).map(str::trim);
+    let Some(import) = imports.find(|import| import.ends_with(&format!("::{item}"))) else { return Some(at) };
+    match import.split("::").next() {
+        Some("crate" | "super") => resolve(modules, &at, import),
+        Some(part) if modules.contains_key(&join(&at, part)) => {
+            resolve(modules, "", &join("crate", &join(&at, import)))
+        }
+        _ => None,
+    }
+}
+
+fn join(module: &str, name: &str) -> String {
+    if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }

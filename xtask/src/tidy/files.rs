@@ -1,6 +1,7 @@
 //! The project's text files, and which of their lines are tests.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -20,39 +21,83 @@ const TESTS: &str = r"(?m)^#\[cfg\((?:all\()?test\b[^\]]*\]\s+(?:#\[.*\]\s+)*mod
 const TEST_MODULE: &str = r"#\[cfg\((?:all\()?test\b[^\]]*\]\s+(?:pub(?:\(\w+\))? )?mod (\w+);";
 
 /// A text file.
-pub(crate) struct File {
+pub(super) struct File {
     /// Its path from the root, with `/` between folders.
-    pub(crate) path: String,
-    pub(crate) text: String,
+    pub(super) path: String,
+    pub(super) text: String,
     /// The number of lines before its tests.
-    pub(crate) length: usize,
+    pub(super) length: usize,
+}
+
+/// Which lines of a file a rule reads.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    All,
+    /// The lines that are not tests.
+    Source,
+    /// The source, without comments and blank lines.
+    Code,
+    Tests,
+    /// Comments, and all of a Markdown file.
+    Prose,
+    /// The tables `dev-dependencies` of a manifest.
+    DevDependencies,
 }
 
 impl File {
-    /// Returns each line with its number, from 1.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        (1..).zip(self.text.lines())
+    /// Returns the lines of a part, each with its number, from 1.
+    pub(super) fn lines(&self, part: Part) -> impl Iterator<Item = (usize, &str)> {
+        let mut table = "";
+        (1..).zip(self.text.lines()).filter_map(move |(number, line)| {
+            if line.starts_with('[') {
+                table = line;
+            }
+            let is_test = number > self.length;
+            let text = match part {
+                Part::All => Some(line),
+                Part::Source => (!is_test).then_some(line),
+                Part::Code => line.split("//").next().filter(|code| !is_test && !code.trim().is_empty()),
+                Part::Tests => is_test.then_some(line),
+                Part::Prose => self.prose(line),
+                Part::DevDependencies => table.contains("dev-dependencies").then_some(line),
+            };
+            Some((number, text?))
+        })
     }
 
-    /// Returns the lines that are tests, with their numbers.
-    pub(crate) fn test_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.lines().skip(self.length)
-    }
-
-    pub(crate) fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+    /// Returns the prose of a line, the mark of a comment included.
+    fn prose<'a>(&self, line: &'a str) -> Option<&'a str> {
+        let (_, extension) = self.path.rsplit_once('.')?;
+        let marks = [("md", ""), ("rs", "//"), ("sql", "--")];
+        let (_, mark) = marks.into_iter().find(|(other, _)| *other == extension)?;
+        // A colon before the mark is that of a URL.
+        let at = line.find(mark).filter(|&at| !line[..at].ends_with(':'))?;
+        line.get(at..)
     }
 }
 
 /// Reads the files under `root`.
-pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<File>> {
-    let mut texts = BTreeMap::new();
-    read_folder(root, "", &mut texts)?;
+pub(super) fn read(root: &Path) -> anyhow::Result<Vec<File>> {
+    let (mut texts, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))? {
+            let path = entry?.path();
+            let [name, extension] = [path.file_name(), path.extension()]
+                .map(|part| part.and_then(OsStr::to_str).unwrap_or_default());
+            if path.is_dir() && !name.starts_with('.') && !GENERATED.contains(&name) {
+                folders.push(path);
+            } else if path.is_file() && EXTENSIONS.contains(&extension) {
+                let text = fs::read_to_string(&path);
+                let text = text.with_context(|| format!("could not read {}", path.display()))?;
+                texts.insert(path.strip_prefix(root)?.to_string_lossy().replace('\\', "/"), text);
+            }
+        }
+    }
     Ok(files(texts))
 }
 
 /// Returns files from texts by path.
-pub(crate) fn files(texts: BTreeMap<String, String>) -> Vec<File> {
+pub(super) fn files(texts: BTreeMap<String, String>) -> Vec<File> {
     let (tests, test_module) = (regex(TESTS), regex(TEST_MODULE));
     let mut test_files = HashSet::new();
     for (path, text) in &texts {
@@ -70,7 +115,7 @@ pub(crate) fn files(texts: BTreeMap<String, String>) -> Vec<File> {
 
 /// Compiles a pattern of the project's own.
 #[expect(clippy::expect_used, reason = "every pattern is used by a test")]
-pub(crate) fn regex(pattern: &str) -> Regex {
+pub(super) fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a regular expression")
 }
 
@@ -84,42 +129,4 @@ fn folder_of(path: &str) -> &str {
 fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| part == "tests" || part == "benches")
         || path.starts_with("queue-conformance/src/conformance")
-        || path == "examples/testing.rs"
-}
-
-fn read_folder(folder: &Path, prefix: &str, texts: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = format!("{prefix}{name}");
-        let kind = entry.file_type()?;
-        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-        if kind.is_dir() && !name.starts_with('.') && !GENERATED.contains(&name.as_str()) {
-            read_folder(&entry.path(), &format!("{path}/"), texts)?;
-        } else if kind.is_file() && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
-            let text = fs::read_to_string(entry.path()).with_context(|| format!("could not read {path}"))?;
-            texts.insert(path, text);
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn length(path: &str, text: &str) -> usize {
-        let parent = ("a/src/lib.rs".to_owned(), "#[cfg(all(test, queue_loom))]\nmod models;".to_owned());
-        let files = files(BTreeMap::from([parent, (path.to_owned(), text.to_owned())]));
-        files.iter().find(|file| file.path == path).unwrap().length
-    }
-
-    #[test]
-    fn tests_are_known_by_their_module_their_parent_or_their_place() {
-        assert_eq!(length("a/src/x.rs", "fn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n"), 2);
-        assert_eq!(length("a/src/x.rs", "fn a() {}\n#[cfg(not(test))]\nmod tests {}\n"), 3);
-        assert_eq!(length("a/src/models.rs", "fn a() {}\n"), 0);
-        assert_eq!(length("a/tests/it/x.rs", "fn a() {}\n"), 0);
-        assert_eq!(length("queue-conformance/src/conformance/push.rs", "fn a() {}\n"), 0);
-    }
 }
