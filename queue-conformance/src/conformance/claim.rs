@@ -54,7 +54,7 @@ pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(harness: &QueueHa
         three.iter().map(|delivery| (delivery.max_attempts, delivery.meta.get("a"))).collect();
     expect_eq!(delivered, [(5, None), (7, Some("b")), (5, None)], "`max_attempts` and meta as pushed");
     let again = Transition::Retry { at: harness.now(), error: "again".into() };
-    harness.settle(rest.first().unwrap_or_else(|| panic!("the fourth job")), again).await;
+    harness.settle(&rest[0], again).await;
     let second = harness.claim_one().await;
     expect_eq!((second.attempt, second.lease.fence), (2, Fence(2)), "attempt and fence after a retry");
 }
@@ -67,12 +67,11 @@ pub(super) async fn q17_many_claimers_get_each_job_once(harness: &QueueHarness) 
     let left = Arc::new(AtomicUsize::new(pushed.len()));
 
     let claimers = (1..=8).map(|number| {
-        let (queue, left) = (harness.queue().clone(), left.clone());
+        let (queue, steps, left) = (harness.queue().clone(), harness.steps().clone(), left.clone());
         tokio::spawn(async move {
             let (demand, mut got) = (Demand::new("default", number % 4 + 1).wait(Duration::ZERO), Vec::new());
             while left.load(Ordering::Relaxed) > 0 {
-                let deliveries =
-                    queue.claim(&demand).await.unwrap_or_else(|error| panic!("a claim failed: {error}"));
+                let deliveries = steps.ok("a claim beside those of seven others", queue.claim(&demand)).await;
                 // A job that is delivered more than once must end the loop too.
                 let taken = deliveries.len();
                 left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -87,7 +86,7 @@ pub(super) async fn q17_many_claimers_get_each_job_once(harness: &QueueHarness) 
     });
     let mut delivered = Vec::new();
     for claimer in claimers.collect::<Vec<_>>() {
-        delivered.extend(claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")));
+        delivered.extend(harness.steps().joins("the last claims of eight claimers", claimer).await);
     }
 
     each_once(&delivered, &pushed);
@@ -131,14 +130,16 @@ async fn drops_at_random_lose_nothing(harness: &QueueHarness) {
     harness.note("four claimers that drop two claims of three, over three hundred jobs");
     let received = Arc::new(AtomicUsize::new(0));
     let claimers = (0..4).map(|seed| {
-        let (queue, received) = (harness.queue().clone(), received.clone());
+        let (queue, steps, received) = (harness.queue().clone(), harness.steps().clone(), received.clone());
         tokio::spawn(async move {
             let (mut random, mut got) = (fastrand::Rng::with_seed(seed), Vec::new());
             while received.load(Ordering::Relaxed) < JOBS as usize {
                 let demand = Demand::new("default", random.usize(1..4));
                 let polls = random.usize(0..6);
-                let answer = poll_and_drop(polls, queue.claim(&demand)).await.unwrap_or(Ok(Vec::new()));
-                let deliveries = answer.unwrap_or_else(|error| panic!("a claim failed: {error}"));
+                let claim = async {
+                    poll_and_drop(polls, queue.claim(&demand)).await.unwrap_or_else(|| Ok(Vec::new()))
+                };
+                let deliveries = steps.ok("a claim beside claims that are dropped", claim).await;
                 received.fetch_add(deliveries.len(), Ordering::Relaxed);
                 got.extend(deliveries);
                 tokio::task::yield_now().await;
@@ -155,7 +156,7 @@ async fn drops_at_random_lose_nothing(harness: &QueueHarness) {
     harness.note("four claimers that drop two claims of three, over three hundred jobs that were all pushed");
     let mut delivered: Vec<Delivery> = Vec::new();
     for claimer in claimers {
-        delivered.extend(claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")));
+        delivered.extend(harness.steps().joins("the claims beside those that are dropped", claimer).await);
     }
     each_once(&ids_of(&delivered), &pushed);
     let counted: Vec<_> = delivered.iter().filter(|delivery| delivery.attempt != 1).collect();
@@ -202,17 +203,16 @@ pub(super) async fn q20_pushes_wake_as_many_waiters_as_needed_first_come_first_s
         waiter.waits(&**harness.queue()).await;
         waiters.push(waiter);
     }
-    let mut waiters = waiters.into_iter();
     for number in 0..2 {
         harness.push(vec![job(number).id(id(number))]).await;
-        let first = waiters.next().unwrap_or_else(|| panic!("a waiter is left"));
+        let first = waiters.remove(0);
         let deliveries = harness.ok("the claim that has waited longest", first.wakes()).await;
         expect_eq!(
             ids_of(&deliveries),
             [id(number)],
             "the one job goes to the claim that has waited longest"
         );
-        for later in waiters.as_mut_slice() {
+        for later in &mut waiters {
             later.waits(&**harness.queue()).await;
         }
     }
@@ -297,7 +297,7 @@ async fn stops_at_random_lose_nothing(harness: &QueueHarness) {
         assert_eq!(pushed, 2);
         drop(stopper.await);
         for claimer in claimers {
-            let claimed = async { claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}")) };
+            let claimed = harness.steps().joins("a claim that was stopped", claimer);
             received += harness.ok("a claim that was stopped", claimed).await.len() as u64;
         }
         let executing = harness.count(&queue("q61"), State::Executing).await;

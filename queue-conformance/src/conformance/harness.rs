@@ -61,6 +61,11 @@ impl QueueHarness {
         self.fixture.advance(by).await;
     }
 
+    /// Returns the steps, for a task of the law.
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
     /// Records the next step, for the message of a failure.
     pub(super) fn note(&self, step: impl Into<String>) {
         self.steps.note(step);

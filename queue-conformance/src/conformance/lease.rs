@@ -178,8 +178,8 @@ pub(super) async fn q28_of_claimers_racing_at_an_expiry_one_wins(harness: &Queue
         });
         let mut winners = Vec::new();
         for claimer in claimers.collect::<Vec<_>>() {
-            let answer = claimer.await.unwrap_or_else(|error| panic!("a claimer: {error}"));
-            winners.extend(answer.unwrap_or_else(|error| panic!("a claim failed: {error}")));
+            let claimed = harness.steps().joins("one of six claims at once", claimer);
+            winners.extend(harness.ok("one of six claims at once", claimed).await);
         }
         let attempts: Vec<_> = winners.iter().map(|delivery| delivery.attempt).collect();
         expect_eq!(attempts, [round], "the attempts that six claimers at once received after an expiry");

@@ -158,8 +158,8 @@ pub(super) async fn q49_of_many_pushes_of_a_key_one_is_stored(harness: &QueueHar
         });
         let mut receipts = Vec::new();
         for push in pushes.collect::<Vec<_>>() {
-            let answer = push.await.unwrap_or_else(|error| panic!("a pusher: {error}"));
-            receipts.extend(answer.unwrap_or_else(|error| panic!("a push of a unique job failed: {error}")));
+            let pushed = harness.steps().joins("one of eight pushes at once", push);
+            receipts.extend(harness.ok("one of eight pushes at once", pushed).await);
         }
         let stored: Vec<_> =
             receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).collect();

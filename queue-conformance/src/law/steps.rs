@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use queue_core::{QueueError, QueueErrorKind};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// The last step of a law. It outlives the law, so that a report can name it.
@@ -54,6 +56,17 @@ impl Steps {
             Err(error) => {
                 panic!("{step} failed: {} ({:?})", queue_core::backend::error_chain(&error), error.kind())
             }
+        }
+    }
+
+    /// Waits for a task of the law. If the task panics, the law panics with the same message.
+    pub(crate) async fn joins<T>(&self, step: impl Into<String>, task: JoinHandle<T>) -> T {
+        let step = step.into();
+        self.note(step.clone());
+        match task.await {
+            Ok(answer) => answer,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(error) => panic!("{step} did not end: {error}"),
         }
     }
 

@@ -214,3 +214,14 @@ fn a_random_sequence_that_fails_is_shown_short_and_with_its_seed() {
         "a push, a claim and a renewal are enough, and {calls} calls were shown: {message}"
     );
 }
+
+/// T10, Q17: A call that fails in a task of the law is reported with the step and the error.
+#[test]
+fn a_claim_that_fails_beside_others_is_reported_with_its_error() {
+    let found = check_within("q17", PATIENCE, async || Broken::<claim::NinthClaimFails>::new());
+
+    let message = found.expect_err("the suite passed a broken queue");
+    assert!(message.starts_with("the queue breaks law Q17: "), "{message}");
+    assert!(message.contains("a claim beside those of seven others failed: "), "{message}");
+    assert!(message.contains("the ninth claim"), "{message}");
+}

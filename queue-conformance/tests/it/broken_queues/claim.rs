@@ -215,3 +215,16 @@ impl Bug for CloseWakesNobody {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[derive(Default)]
+pub(super) struct NinthClaimFails(AtomicUsize);
+
+#[async_trait]
+impl Bug for NinthClaimFails {
+    async fn claim(&self, queue: &ModelQueue, demand: &Demand) -> Claimed {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 8 {
+            return Err(QueueError::invalid("the ninth claim"));
+        }
+        queue.claim(demand).await
+    }
+}
