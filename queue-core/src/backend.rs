@@ -11,7 +11,7 @@
 //! | calls that share a commit | [`Linger`], [`LingerTimer`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
 //! | listings | [`PageQuery`] |
-//! | a stored schema | [`SchemaVersion`] |
+//! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
 //! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
@@ -22,6 +22,7 @@ mod column;
 mod completion;
 mod intake;
 mod linger;
+mod migrations;
 mod page;
 mod prune_schedule;
 mod retention;
@@ -33,6 +34,7 @@ pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
 pub use completion::UnitCompletion;
 pub use intake::{Intake, check_demand};
 pub use linger::{Linger, LingerTimer};
+pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use retention::RetentionPeriods;

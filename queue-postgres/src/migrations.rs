@@ -7,8 +7,9 @@
 //! the view, in the text that this program has. `create or replace` keeps their grants, and programs that run already keep
 //! calling them. The first comment of `migrations/0001_tables.sql` has the rules for new versions.
 
-use queue_core::backend::SchemaVersion;
-use queue_core::{QueueError, QueueErrorKind};
+use queue_core::QueueError;
+use queue_core::backend::{Migration, Migrations, SchemaVersion};
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
 use crate::connect::connect;
@@ -16,7 +17,7 @@ use crate::error::{timed_out, to_queue_error};
 use crate::target::Target;
 
 /// The numbered migrations in order, from version 1. A released one never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_tables.sql")];
+const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
 const FUNCTIONS: [&str; 9] = [
@@ -31,12 +32,6 @@ const FUNCTIONS: [&str; 9] = [
     include_str!("../functions/overview.sql"),
 ];
 
-/// The version of this program.
-const LATEST: usize = MIGRATIONS.len();
-
-/// The additive migrations, each with the lowest version of a program that works with the schema after it.
-const ADDITIVE: [(i32, i32); 0] = [];
-
 /// Fails unless this program works with the schema.
 pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
     let to_error = |error| to_queue_error(error, target);
@@ -45,18 +40,16 @@ pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
     let found = found.map_err(|_| timed_out(target, target.timeout))?.map_err(to_error)?;
     let closed = connection.close().await;
     drop(closed);
-    if found.works_with(LATEST) {
+    if missing(target, found)?.is_empty() {
         return Ok(());
     }
-    if found.version < LATEST {
-        let text = format!(
-            "schema `{}` of {target} has version {}, and this program needs {LATEST}: run `PostgresQueueBuilder::migrate` \
-             as a user with the right to, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
-            target.schema, found.version
-        );
-        return Err(QueueError::new(QueueErrorKind::Unsupported, text));
-    }
-    Err(newer(target, found))
+    Err(QueueError::unsupported(format!(
+        "schema `{}` of {target} has version {}, and this program needs {}: run `PostgresQueueBuilder::migrate` as a user \
+         with the right to, or the files of `queue-postgres/migrations` and `queue-postgres/functions`",
+        target.schema,
+        found.version,
+        MIGRATIONS.latest()
+    )))
 }
 
 /// Migrates the schema to this program's version. Concurrent calls run each migration once.
@@ -64,13 +57,14 @@ pub(crate) async fn migrate(target: &Target) -> Result<(), QueueError> {
     let to_error = |error| to_queue_error(error, target);
     let mut connection = connect(target).await?;
     let found = read_version(&mut connection, target).await.map_err(to_error)?;
-    if found.version >= LATEST && !found.works_with(LATEST) {
-        return Err(newer(target, found));
-    }
-    if found.version < LATEST {
+    if !missing(target, found)?.is_empty() {
         apply(&mut connection, target).await.map_err(to_error)?;
     }
     connection.close().await.map_err(to_error)
+}
+
+fn missing(target: &Target, found: SchemaVersion) -> Result<Vec<Migration>, QueueError> {
+    MIGRATIONS.missing(found, format_args!("schema `{}` of {target}", target.schema))
 }
 
 async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<()> {
@@ -80,7 +74,8 @@ async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<(
     let lock = "select pg_advisory_xact_lock(hashtextextended('queue_postgres:' || $1, 0))";
     sqlx::query(lock).bind(&*target.schema).execute(&mut *tx).await?;
     let found = read_version(&mut tx, target).await?.version;
-    if found >= LATEST {
+    let missing = MIGRATIONS.after(found);
+    if missing.is_empty() {
         // The other program may be newer, so its functions stay.
         return tx.rollback().await;
     }
@@ -94,13 +89,12 @@ async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<(
     // Each function keeps this search path and ignores that of its caller.
     let path = format!("set local search_path to {schema}, pg_temp");
     raw_sql(AssertSqlSafe(path)).execute(&mut *tx).await?;
-    for migration in MIGRATIONS.into_iter().skip(found).chain(FUNCTIONS) {
-        raw_sql(migration).execute(&mut *tx).await?;
+    for sql in missing.iter().map(|migration| migration.sql).chain(FUNCTIONS) {
+        raw_sql(sql).execute(&mut *tx).await?;
     }
-    for (number, _) in (1_i32..).zip(MIGRATIONS).skip(found) {
+    for Migration { version, min_program_version, .. } in missing {
         let insert = "insert into schema_migrations (version, min_program_version) values ($1, $2)";
-        let program = SchemaVersion::min_program_version(number, &ADDITIVE);
-        sqlx::query(insert).bind(number).bind(program).execute(&mut *tx).await?;
+        sqlx::query(insert).bind(version).bind(min_program_version).execute(&mut *tx).await?;
     }
     tx.commit().await
 }
@@ -113,21 +107,12 @@ async fn read_version(connection: &mut PgConnection, target: &Target) -> sqlx::R
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
         return Ok(SchemaVersion::default());
     }
-    let newest = format!(
-        "select coalesce(max(version), 0), coalesce(max(coalesce(min_program_version, version)), 0) \
-         from {}.schema_migrations",
-        target.quoted_schema()
-    );
-    let row = raw_sql(AssertSqlSafe(newest)).fetch_one(connection).await?;
-    let number = |column: usize| row.try_get(column).map(|number: i32| usize::try_from(number).unwrap_or(0));
-    Ok(SchemaVersion { version: number(0)?, min_program_version: number(1)? })
-}
-
-fn newer(target: &Target, found: SchemaVersion) -> QueueError {
-    let text = format!(
-        "schema `{}` of {target} has version {} and works with programs that know version {} or later, and this program \
-         knows up to {LATEST}: update the program",
-        target.schema, found.version, found.min_program_version
-    );
-    QueueError::new(QueueErrorKind::Unsupported, text)
+    let recorded =
+        format!("select version, min_program_version from {}.schema_migrations", target.quoted_schema());
+    let recorded = raw_sql(AssertSqlSafe(recorded)).fetch_all(connection).await?;
+    let row = |row: &PgRow| -> sqlx::Result<(i64, Option<i64>)> {
+        let (version, min_program_version): (i32, Option<i32>) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((version.into(), min_program_version.map(i64::from)))
+    };
+    recorded.iter().map(row).collect()
 }

@@ -5,14 +5,18 @@
 /// A program's version is that of the newest schema that it knows. The schema stores the lowest version of a program that
 /// still works with it. So a migration that only adds to the schema leaves older programs at work.
 ///
+/// It is collected from the recorded migrations: the version of each, and the lowest version of a program that works with the
+/// schema after it. `None` stands for the migration's own version. The greatest of all rows counts.
+///
 /// ```
 /// use queue_core::backend::SchemaVersion;
 ///
-/// let found = SchemaVersion { version: 4, min_program_version: 3 };
+/// let found: SchemaVersion = [(1, None), (2, None), (3, Some(2))].into_iter().collect();
 ///
-/// assert!(found.works_with(3)); // the program of version 3 leaves the newer schema as it is
-/// assert!(!found.works_with(5)); // this one migrates it
-/// assert!(!found.works_with(2)); // this one is too old
+/// assert_eq!(found, SchemaVersion { version: 3, min_program_version: 2 });
+/// assert!(found.works_with(2)); // the program of version 2 leaves the newer schema as it is
+/// assert!(!found.works_with(4)); // this one migrates it
+/// assert!(!found.works_with(1)); // this one is too old
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SchemaVersion {
@@ -28,14 +32,17 @@ impl SchemaVersion {
     pub const fn works_with(self, program: usize) -> bool {
         self.version >= program && self.min_program_version <= program
     }
+}
 
-    /// Returns the lowest version of a program that works with the schema after a migration.
-    ///
-    /// `additive` has the migrations after which older programs still work, each with the lowest version of those programs.
-    /// After any other migration, the program must have the migration's version.
-    #[must_use]
-    pub fn min_program_version(migration: i32, additive: &[(i32, i32)]) -> i32 {
-        additive.iter().find(|(version, _)| *version == migration).map_or(migration, |(_, program)| *program)
+impl FromIterator<(i64, Option<i64>)> for SchemaVersion {
+    fn from_iter<I: IntoIterator<Item = (i64, Option<i64>)>>(recorded: I) -> Self {
+        let number = |stored: i64| usize::try_from(stored).unwrap_or(0);
+        recorded.into_iter().fold(Self::default(), |found, (version, min_program_version)| Self {
+            version: found.version.max(number(version)),
+            min_program_version: found
+                .min_program_version
+                .max(number(min_program_version.unwrap_or(version))),
+        })
     }
 }
 
@@ -43,17 +50,30 @@ impl SchemaVersion {
 mod tests {
     use super::*;
 
-    #[test]
-    fn programs_before_an_additive_migration_work_with_the_schema_after_it() {
-        let additive = [(3, 2)];
-
-        let lowest = [1, 2, 3, 4].map(|migration| SchemaVersion::min_program_version(migration, &additive));
-
-        assert_eq!(lowest, [1, 2, 2, 4]);
+    fn recorded(rows: &[(i64, Option<i64>)]) -> SchemaVersion {
+        rows.iter().copied().collect()
     }
 
     #[test]
-    fn no_schema_works_with_no_program() {
+    fn a_schema_without_migrations_works_with_no_program() {
+        assert_eq!(recorded(&[]), SchemaVersion::default());
         assert!(!SchemaVersion::default().works_with(1));
+    }
+
+    #[test]
+    fn a_migration_without_a_minimum_needs_programs_of_its_own_version() {
+        assert_eq!(recorded(&[(1, None), (2, None)]), SchemaVersion { version: 2, min_program_version: 2 });
+    }
+
+    #[test]
+    fn the_greatest_version_and_the_greatest_minimum_count() {
+        let found = recorded(&[(3, Some(1)), (2, None), (1, None)]);
+
+        assert_eq!(found, SchemaVersion { version: 3, min_program_version: 2 });
+    }
+
+    #[test]
+    fn negative_versions_count_as_none() {
+        assert_eq!(recorded(&[(-1, None)]), SchemaVersion::default());
     }
 }
