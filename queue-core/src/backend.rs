@@ -4,7 +4,7 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`Intake`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
@@ -27,6 +27,7 @@ mod page;
 mod prune_schedule;
 mod retention;
 mod schema_version;
+mod supported_requests;
 mod waiters;
 
 pub use close_flag::CloseFlag;
@@ -39,6 +40,7 @@ pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use retention::RetentionPeriods;
 pub use schema_version::SchemaVersion;
+pub use supported_requests::SupportedRequests;
 pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;

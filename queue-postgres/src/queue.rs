@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, PendingClaim, check_demand};
+use queue_core::backend::{CloseFlag, Intake, PendingClaim, SupportedRequests, check_demand};
 use queue_core::{
     Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
@@ -18,7 +18,7 @@ use crate::requests::{ClaimMessage, PushRequest, SettleRequest, split};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::storable::{check_storable, supports_schedule, supports_transition};
+use crate::storable::check_storable;
 use crate::tasks::claim::PollInterval;
 use crate::tasks::listen::ListenTask;
 use crate::tasks::prune::PruneTask;
@@ -75,7 +75,7 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            intake: Intake::new(settings.limits, supports_schedule, supports_transition),
+            intake: Intake::new(settings.limits, SupportedRequests::V1),
             closed: CloseFlag::default(),
         })))
     }

@@ -1,7 +1,7 @@
 //! The checks that PostgreSQL can store a request, and the errors of requests that it can't.
 
 use queue_core::backend::{self, Encoded};
-use queue_core::{Limits, QueueError, Schedule, Transition};
+use queue_core::{Limits, QueueError};
 
 /// Upper bound for the bytes of payloads and meta in one batch, or in the followups of one job: 256 MiB. The server refuses
 /// values of 1 GiB, and holds several copies of each value while it stores it.
@@ -30,24 +30,6 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
         }
     }
     Ok(())
-}
-
-/// Returns whether this version of the backend stores jobs with a schedule.
-pub(crate) const fn supports_schedule(schedule: Schedule) -> bool {
-    matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
-}
-
-/// Returns whether this version of the backend applies a transition.
-pub(crate) const fn supports_transition(transition: &Transition) -> bool {
-    matches!(
-        transition,
-        Transition::Complete { .. }
-            | Transition::Retry { .. }
-            | Transition::Snooze { .. }
-            | Transition::Discard { .. }
-            | Transition::Cancel { .. }
-            | Transition::Release
-    )
 }
 
 /// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, check_demand};
+use queue_core::backend::{CloseFlag, Intake, SupportedRequests, check_demand};
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Schedule, Settled,
-    Settlement, Transition,
+    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
 
 use crate::joined_thread::JoinOnDrop;
@@ -43,7 +42,7 @@ impl SqliteQueue {
         settings.location.prepare()?;
         let path: Arc<Path> = settings.location.path().into();
         let clock = settings.clock.clone();
-        let intake = Intake::new(settings.limits, supports_schedule, supports_transition);
+        let intake = Intake::new(settings.limits, SupportedRequests::V1);
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
         Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, closed: CloseFlag::default() })))
@@ -137,24 +136,6 @@ impl Queue for SqliteQueue {
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
     }
-}
-
-/// Returns whether this version of the backend stores jobs with a schedule.
-const fn supports_schedule(schedule: Schedule) -> bool {
-    matches!(schedule, Schedule::Now | Schedule::After(_) | Schedule::At(_))
-}
-
-/// Returns whether this version of the backend applies a transition.
-const fn supports_transition(transition: &Transition) -> bool {
-    matches!(
-        transition,
-        Transition::Complete { .. }
-            | Transition::Retry { .. }
-            | Transition::Snooze { .. }
-            | Transition::Discard { .. }
-            | Transition::Cancel { .. }
-            | Transition::Release
-    )
 }
 
 impl fmt::Debug for SqliteQueue {

@@ -1,27 +1,25 @@
 //! Checks and encodes requests before a backend stores them.
 
-use std::fmt;
-
+use super::supported_requests::SupportedRequests;
 use crate::contract::encoded::{Encoded, encode, encode_followups};
 use crate::contract::error::QueueError;
-use crate::contract::job::{NewJob, Schedule};
+use crate::contract::job::NewJob;
 use crate::contract::limits::Limits;
 use crate::contract::queue::Demand;
-use crate::contract::settlement::{Settlement, Transition};
+use crate::contract::settlement::Settlement;
 
-/// Checks requests against the limits of a queue and against what this version of its backend supports, and encodes their
-/// jobs.
-///
-/// queue-core may have more schedules and transitions than a backend was written for. So each backend says which of them it
-/// supports.
+/// Checks requests against the limits of a queue and against what its backend supports, and encodes their jobs.
 ///
 /// ```
-/// use queue_core::backend::Intake;
-/// use queue_core::{Body, Limits, NewJob, QueueErrorKind, Schedule, Transition};
+/// use queue_core::backend::{Intake, SupportedRequests};
+/// use queue_core::{Body, Limits, NewJob, QueueErrorKind, Schedule};
 ///
-/// let supports_schedule = |schedule: Schedule| matches!(schedule, Schedule::Now);
-/// let supports_transition = |transition: &Transition| matches!(transition, Transition::Complete { .. });
-/// let intake = Intake::new(Limits::default(), supports_schedule, supports_transition);
+/// // A backend that stores no job for later.
+/// let supported = SupportedRequests {
+///     schedule: |schedule| matches!(schedule, Schedule::Now),
+///     ..SupportedRequests::V1
+/// };
+/// let intake = Intake::new(Limits::default(), supported);
 ///
 /// let job = NewJob::new("send_mail", Body::stored("{}"));
 /// assert_eq!(intake.jobs(vec![job.clone()])?.len(), 1);
@@ -29,22 +27,17 @@ use crate::contract::settlement::{Settlement, Transition};
 /// assert_eq!(intake.jobs(vec![later]).unwrap_err().kind(), QueueErrorKind::Unsupported);
 /// # Ok::<(), queue_core::QueueError>(())
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Intake {
     limits: Limits,
-    supports_schedule: fn(Schedule) -> bool,
-    supports_transition: fn(&Transition) -> bool,
+    supported: SupportedRequests,
 }
 
 impl Intake {
-    /// Creates the intake of a queue with these limits, whose backend supports these schedules and transitions.
+    /// Creates the intake of a queue with these limits, whose backend supports these requests.
     #[must_use]
-    pub const fn new(
-        limits: Limits,
-        supports_schedule: fn(Schedule) -> bool,
-        supports_transition: fn(&Transition) -> bool,
-    ) -> Self {
-        Self { limits, supports_schedule, supports_transition }
+    pub const fn new(limits: Limits, supported: SupportedRequests) -> Self {
+        Self { limits, supported }
     }
 
     /// Checks and encodes the jobs of a push.
@@ -69,7 +62,7 @@ impl Intake {
         mut settlements: Vec<Settlement>,
     ) -> Result<(Vec<Settlement>, Vec<Vec<Encoded>>), QueueError> {
         let mut transitions = settlements.iter().map(|settlement| &settlement.transition);
-        if let Some(newer) = transitions.find(|transition| !(self.supports_transition)(transition)) {
+        if let Some(newer) = transitions.find(|transition| !(self.supported.transition)(transition)) {
             return Err(QueueError::unsupported(format!(
                 "this backend is older than the transition `{newer}`"
             )));
@@ -88,18 +81,12 @@ impl Intake {
     }
 
     fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        let newer = jobs.iter().enumerate().find(|(_, new)| !(self.supports_schedule)(new.job.schedule));
+        let newer = jobs.iter().enumerate().find(|(_, new)| !(self.supported.schedule)(new.job.schedule));
         newer.map_or(Ok(()), |(index, Encoded { job, .. })| {
             let text =
                 format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
             Err(QueueError::unsupported(text).on_queue(job.queue.clone()))
         })
-    }
-}
-
-impl fmt::Debug for Intake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Intake").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -118,15 +105,15 @@ pub fn check_demand(demand: &Demand) -> Result<(), QueueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Body, Fence, JobId, Lease, QueueErrorKind, Timestamp};
+    use crate::{Body, Fence, JobId, Lease, QueueErrorKind, Schedule, Timestamp, Transition};
 
     /// The intake of a backend that is older than each schedule but one, and than each transition but one.
     fn old() -> Intake {
-        Intake::new(
-            Limits::default(),
-            |schedule| matches!(schedule, Schedule::Now),
-            |transition| matches!(transition, Transition::Complete { .. }),
-        )
+        let supported = SupportedRequests {
+            schedule: |schedule| matches!(schedule, Schedule::Now),
+            transition: |transition| matches!(transition, Transition::Complete { .. }),
+        };
+        Intake::new(Limits::default(), supported)
     }
 
     fn settlement(transition: Transition) -> Settlement {
