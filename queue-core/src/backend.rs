@@ -7,6 +7,7 @@
 //! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
+//! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerTimer`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
@@ -25,6 +26,7 @@ mod linger;
 mod migrations;
 mod page;
 mod prune_schedule;
+mod reply;
 mod retention;
 mod schema_version;
 mod supported_requests;
@@ -38,6 +40,7 @@ pub use linger::{Linger, LingerTimer};
 pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
+pub use reply::{Answer, Reply};
 pub use retention::RetentionPeriods;
 pub use schema_version::SchemaVersion;
 pub use supported_requests::SupportedRequests;

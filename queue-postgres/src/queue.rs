@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, PendingClaim, SupportedRequests, check_demand};
+use queue_core::backend::{CloseFlag, Intake, PendingClaim, Reply, SupportedRequests, check_demand};
 use queue_core::{
     Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
 
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
@@ -95,11 +94,10 @@ impl PostgresQueue {
     ///
     /// Dropping the future stops waiting for it.
     pub async fn poll_now(&self) {
-        let (reply, answer) = oneshot::channel();
-        if self.0.claims.send(ClaimMessage::PollNow(reply)).is_ok() {
-            // A claim task that has ended has nothing to poll for.
-            drop(answer.await);
-        }
+        let (reply, answer) = Reply::new(thread_gone);
+        drop(self.0.claims.send(ClaimMessage::PollNow(reply)));
+        // A claim task that has ended has nothing to poll for.
+        drop(answer.await);
     }
 
     pub(crate) fn check_open(&self) -> Result<(), QueueError> {
@@ -132,23 +130,24 @@ impl Queue for PostgresQueue {
         }
         let jobs = self.intake().jobs(jobs)?;
         check_storable(&jobs)?;
-        let (reply, answer) = oneshot::channel();
-        self.0.pushes.send(PushRequest { jobs, reply }).map_err(|_| thread_gone())?;
-        answer.await.map_err(|_| thread_gone())?
+        let (reply, answer) = Reply::new(thread_gone);
+        // After the task has ended, the reply is dropped with the request, and the answer is an error.
+        drop(self.0.pushes.send(PushRequest { jobs, reply }));
+        answer.await
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
         check_demand(demand)?;
-        let (claim, mut answer) = PendingClaim::new(demand.clone(), None);
-        self.0.claims.send(ClaimMessage::Claim(claim)).map_err(|_| thread_gone())?;
+        let (claim, mut answer) = PendingClaim::new(demand.clone(), None, thread_gone);
+        drop(self.0.claims.send(ClaimMessage::Claim(claim)));
         tokio::select! {
             biased;
-            answered = &mut answer => return Ok(answered.map_err(|_| thread_gone())??.received()),
-            () = demand.stopped() => self.0.claims.send(ClaimMessage::Stop).map_err(|_| thread_gone())?,
+            answered = &mut answer => return Ok(answered?.received()),
+            () = demand.stopped() => drop(self.0.claims.send(ClaimMessage::Stop)),
         }
         // A statement that runs may have leased jobs for this claim: its answer is awaited, never dropped.
-        Ok(answer.await.map_err(|_| thread_gone())??.received())
+        Ok(answer.await?.received())
     }
 
     async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
@@ -167,16 +166,13 @@ impl Queue for PostgresQueue {
         followups.iter().try_for_each(|followups| check_storable(followups))?;
         let mut answers = Vec::new();
         for (settlements, followups) in split(settlements, followups) {
-            let (reply, answer) = oneshot::channel();
-            self.0
-                .settles
-                .send(SettleRequest { settlements, followups, reply })
-                .map_err(|_| thread_gone())?;
+            let (reply, answer) = Reply::new(thread_gone);
+            drop(self.0.settles.send(SettleRequest { settlements, followups, reply }));
             answers.push(answer);
         }
         let mut settled = Vec::new();
         for answer in answers {
-            settled.extend(answer.await.map_err(|_| thread_gone())??);
+            settled.extend(answer.await?);
         }
         Ok(settled)
     }

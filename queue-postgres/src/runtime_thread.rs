@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use queue_core::QueueError;
+use queue_core::backend::{Answer, Reply};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
@@ -41,17 +42,14 @@ impl RuntimeThread {
     }
 
     /// Runs `work` on the thread to its end, even if the caller is dropped.
-    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, QueueError>> + Send + use<T, W>
+    pub(crate) fn run<T, W>(&self, work: W) -> Answer<T>
     where
         T: Send + 'static,
         W: Future<Output = Result<T, QueueError>> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.0.spawn(async move {
-            // The caller may have been dropped.
-            drop(reply.send(work.await));
-        });
-        async move { answer.await.map_err(|_| thread_gone())? }
+        let (reply, answer) = Reply::new(thread_gone);
+        self.0.spawn(async move { reply.send(work.await) });
+        answer
     }
 
     /// Runs `work` on the calling thread. Tasks that it spawns run on the I/O thread.

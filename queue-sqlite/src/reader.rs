@@ -14,8 +14,8 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use queue_core::QueueError;
+use queue_core::backend::Reply;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
 
 use crate::connection;
 use crate::error::TxError;
@@ -63,21 +63,21 @@ impl Reader {
         T: Send + 'static,
         Q: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new(reader_gone);
         let path = self.path.clone();
         let query: ReadQuery = Box::new(move |connection, files| {
             let answer = in_read_transaction(connection, query).map_err(TxError::from);
             let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
-            drop(reply.send(answer.map_err(|broken| broken.to_queue_error(&path))));
+            reply.send(answer.map_err(|broken| broken.to_queue_error(&path)));
         });
         let checked = self.process.check();
-        let is_sent = checked.is_ok() && self.queries.send(query).is_ok();
+        if checked.is_ok() {
+            // After the thread has ended, the reply is dropped with the query, and the answer is an error.
+            drop(self.queries.send(query));
+        }
         async move {
             checked?;
-            if !is_sent {
-                return Err(reader_gone());
-            }
-            answer.await.map_err(|_| reader_gone())?
+            answer.await
         }
     }
 }

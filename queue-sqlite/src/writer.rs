@@ -173,8 +173,7 @@ impl Writer {
         }
         self.waiting.schedule_wakeup(&self.connection);
         for reply in batch.polls {
-            // The caller may have dropped its future.
-            let _: Result<(), ()> = reply.send(());
+            reply.send(Ok(()));
         }
     }
 

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
+use super::reply::{Answer, Reply};
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
 use crate::contract::handover::Handover;
@@ -24,13 +23,13 @@ pub struct PendingClaim<D> {
     pub demand: Demand,
     /// When the wait ends.
     pub deadline: D,
-    reply: oneshot::Sender<Result<Handover, QueueError>>,
+    reply: Reply<Handover>,
 }
 
 impl<D> PendingClaim<D> {
-    /// Creates a claim and the receiver of its answer. The receiver fails if the claim is dropped unanswered.
-    pub fn new(demand: Demand, deadline: D) -> (Self, oneshot::Receiver<Result<Handover, QueueError>>) {
-        let (reply, answer) = oneshot::channel();
+    /// Creates a claim and the answer of its caller. `ended` returns the error of a claim that is dropped unanswered.
+    pub fn new(demand: Demand, deadline: D, ended: fn() -> QueueError) -> (Self, Answer<Handover>) {
+        let (reply, answer) = Reply::new(ended);
         (Self { demand, deadline, reply }, answer)
     }
 
@@ -44,7 +43,7 @@ impl<D> PendingClaim<D> {
     ///
     /// If the caller dropped its future, the handover is dropped here, and releases its jobs.
     pub fn answer(self, answer: Result<Handover, QueueError>) {
-        drop(self.reply.send(answer));
+        self.reply.send(answer);
     }
 }
 
@@ -71,11 +70,12 @@ impl<D> ServedClaim<D> {
 /// ```
 /// use std::convert::Infallible;
 ///
-/// use queue_core::Demand;
+/// use queue_core::{Demand, QueueError};
 /// use queue_core::backend::{PendingClaim, Waiters};
 ///
 /// let mut waiters = Waiters::default();
-/// let (claim, answer) = PendingClaim::new(Demand::new("mail", 10), ());
+/// let ended = || QueueError::unavailable("the store was closed");
+/// let (claim, answer) = PendingClaim::new(Demand::new("mail", 10), (), ended);
 /// waiters.push(claim);
 ///
 /// let mut served = Vec::new();
@@ -85,7 +85,7 @@ impl<D> ServedClaim<D> {
 ///
 /// waiters.end_waits(|_claim| true);
 /// # queue_testkit::block_on(async {
-/// assert!(answer.await.unwrap().unwrap().received().is_empty());
+/// assert!(answer.await.unwrap().received().is_empty());
 /// # });
 /// ```
 #[derive(Debug)]
@@ -232,16 +232,18 @@ impl<D> fmt::Debug for PendingClaim<D> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot::error::TryRecvError;
+    use futures_util::FutureExt as _;
 
     use super::*;
     use crate::{Body, Fence, JobId, JobRecord, Lease, QueueErrorKind, StopSignal, Transition};
 
-    type Answer = oneshot::Receiver<Result<Handover, QueueError>>;
+    fn ended() -> QueueError {
+        QueueError::unavailable("the backend has ended")
+    }
 
     /// Adds a claim of up to `max` jobs, which the tests know it by.
-    fn wait(waiters: &mut Waiters<()>, max: usize) -> Answer {
-        let (claim, answer) = PendingClaim::new(Demand::new("mail", max), ());
+    fn wait(waiters: &mut Waiters<()>, max: usize) -> Answer<Handover> {
+        let (claim, answer) = PendingClaim::new(Demand::new("mail", max), (), ended);
         waiters.push(claim);
         answer
     }
@@ -332,8 +334,8 @@ mod tests {
         let late = wait(&mut waiters, 2);
 
         assert!(waiters.is_empty());
-        for mut answer in [early, late] {
-            let answer = answer.try_recv().expect("an answer").map(Handover::received);
+        for answer in [early, late] {
+            let answer = answer.now_or_never().expect("an answer").map(Handover::received);
             assert_eq!(answer.map_err(|error| error.kind()).err(), Some(QueueErrorKind::Closed));
         }
     }
@@ -344,11 +346,11 @@ mod tests {
         let stop = StopSignal::new();
         stop.fire();
 
-        let (claim, mut answer) = PendingClaim::new(Demand::new("mail", 1).stop(&stop), ());
+        let (claim, answer) = PendingClaim::new(Demand::new("mail", 1).stop(&stop), (), ended);
         waiters.push(claim);
 
         assert!(waiters.is_empty());
-        let answer = answer.try_recv().expect("an answer").map(Handover::received);
+        let answer = answer.now_or_never().expect("an answer").map(Handover::received);
         assert!(answer.is_ok_and(|deliveries| deliveries.is_empty()));
     }
 
@@ -356,7 +358,7 @@ mod tests {
     fn dropped_and_stopped_claims_are_over() {
         let mut waiters = Waiters::default();
         let stop = StopSignal::new();
-        let (stopped, mut answer) = PendingClaim::new(Demand::new("mail", 1).stop(&stop), ());
+        let (stopped, mut answer) = PendingClaim::new(Demand::new("mail", 1).stop(&stop), (), ended);
         waiters.push(stopped);
         drop(wait(&mut waiters, 2));
         let _waiting = wait(&mut waiters, 3);
@@ -367,7 +369,7 @@ mod tests {
         assert_eq!(over, [true, true, false]);
         waiters.drop_cancelled();
         assert_eq!(order(&waiters), [1, 3]);
-        assert_eq!(answer.try_recv().err(), Some(TryRecvError::Empty));
+        assert!((&mut answer).now_or_never().is_none());
     }
 
     #[test]

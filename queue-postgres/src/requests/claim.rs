@@ -1,8 +1,7 @@
 //! The messages to the claim task.
 
 use queue_core::Timestamp;
-use queue_core::backend::PendingClaim;
-use tokio::sync::oneshot;
+use queue_core::backend::{PendingClaim, Reply};
 
 pub(crate) enum ClaimMessage {
     /// Claims jobs as soon as there are any.
@@ -10,7 +9,7 @@ pub(crate) enum ClaimMessage {
     /// There may be jobs for waiting claims.
     Wake,
     /// Runs a full scan at once, which also makes due jobs available, and answers after it.
-    PollNow(oneshot::Sender<()>),
+    PollNow(Reply<()>),
     /// The stop signal of a claim has fired: the claim task answers such claims with no jobs.
     Stop,
     /// Answers waiting and later claims with `Closed`.

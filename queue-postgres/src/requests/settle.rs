@@ -1,8 +1,7 @@
 //! The requests to the settle tasks.
 
-use queue_core::backend::Encoded;
+use queue_core::backend::{Encoded, Reply};
 use queue_core::{QueueError, Settled, Settlement};
-use tokio::sync::oneshot;
 
 use crate::columns::SettlementSlice;
 use crate::storable::bytes_of;
@@ -15,7 +14,7 @@ pub(crate) struct SettleRequest {
     pub(crate) settlements: Vec<Settlement>,
     /// The followups of each settlement, which were taken out of it.
     pub(crate) followups: Vec<Vec<Encoded>>,
-    pub(crate) reply: oneshot::Sender<Result<Vec<Settled>, QueueError>>,
+    pub(crate) reply: Reply<Vec<Settled>>,
 }
 
 impl SettleRequest {
@@ -35,8 +34,7 @@ impl SettleRequest {
     }
 
     pub(crate) fn answer(self, answer: Result<Vec<Settled>, QueueError>) {
-        // The caller may have been dropped.
-        drop(self.reply.send(answer));
+        self.reply.send(answer);
     }
 }
 

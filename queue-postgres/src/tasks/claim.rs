@@ -44,16 +44,16 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::{Encoded, Linger, LingerTimer};
+use queue_core::backend::{Encoded, Linger, LingerTimer, Reply};
 use queue_core::{Delivery, QueueError, Settlement, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::connection::ReconnectingConnection;
 use crate::error::to_queue_error;
 use crate::liveness::LivenessChecks;
 use crate::requests::{ClaimMessage, SettleRequest, WaitingClaim};
+use crate::runtime_thread::thread_gone;
 use crate::shared::Shared;
 use crate::tasks::linger;
 use scan::{ScanResult, ScanStart};
@@ -82,7 +82,7 @@ pub(crate) struct ClaimTask {
 /// The messages that are handled together.
 #[derive(Default)]
 struct Batch {
-    polls: Vec<oneshot::Sender<()>>,
+    polls: Vec<Reply<()>>,
     /// Whether there may be jobs, or a new claim has arrived.
     is_woken: bool,
     weight: usize,
@@ -164,8 +164,7 @@ impl ClaimTask {
             self.scan_and_answer().await;
         }
         for poll in batch.polls {
-            // The caller may have been dropped.
-            let _: Result<(), ()> = poll.send(());
+            poll.send(Ok(()));
         }
     }
 
@@ -223,6 +222,6 @@ fn release(settles: &WeakUnboundedSender<SettleRequest>, settlements: Vec<Settle
     let Some(settles) = settles.upgrade() else { return };
     let followups: Vec<Vec<Encoded>> = settlements.iter().map(|_| Vec::new()).collect();
     // No caller waits for the answer.
-    let (reply, _) = oneshot::channel();
+    let (reply, _) = Reply::new(thread_gone);
     drop(settles.send(SettleRequest { settlements, followups, reply }));
 }

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use queue_core::backend::LingerTimer;
+use queue_core::backend::{LingerTimer, Reply};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::oneshot;
 
 use super::Writer;
 use super::message::{Message, Operation};
@@ -24,7 +23,7 @@ pub(super) struct Batch {
     pub(super) operations: Vec<Box<dyn Operation>>,
     /// Operations that each need a transaction of their own.
     pub(super) exclusive: Vec<Box<dyn Operation>>,
-    pub(super) polls: Vec<oneshot::Sender<()>>,
+    pub(super) polls: Vec<Reply<()>>,
     /// The number of jobs that the batch stores, changes or claims.
     weight: usize,
     /// The number of messages.

@@ -1,7 +1,7 @@
 //! An operation that is a closure, with the channel for its answer.
 
 use queue_core::QueueError;
-use tokio::sync::oneshot;
+use queue_core::backend::Reply;
 
 use super::message::Operation;
 use crate::error::{OpError, TxError, writer_gone};
@@ -13,7 +13,7 @@ pub(super) struct ClosureOperation<F, T> {
     pub(super) is_exclusive: bool,
     pub(super) work: Option<F>,
     pub(super) answer: Option<Result<T, QueueError>>,
-    pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
+    pub(super) reply: Reply<T>,
 }
 
 impl<F, T> Operation for ClosureOperation<F, T>
@@ -45,7 +45,6 @@ where
             Some(error) => Err(error),
             None => self.answer.unwrap_or_else(|| Err(writer_gone())),
         };
-        // The caller may have dropped its future.
-        drop(self.reply.send(answer));
+        self.reply.send(answer);
     }
 }

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::future::Future;
 
-use queue_core::backend::{Handover, PendingClaim};
+use queue_core::backend::{Handover, PendingClaim, Reply};
 use queue_core::{Demand, QueueError};
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
-use tokio::sync::oneshot;
 
 use super::closure::ClosureOperation;
 use super::deadline::Deadline;
@@ -76,31 +75,33 @@ impl WriterHandle {
         T: Send + 'static,
         W: FnOnce(&mut Table<'_>) -> Result<T, OpError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new(writer_gone);
         let operation = ClosureOperation { weight, is_exclusive, work: Some(work), answer: None, reply };
         let checked = self.process.check();
-        let is_sent = checked.is_ok() && self.messages.send(Message::Run(Box::new(operation))).is_ok();
+        if checked.is_ok() {
+            // After the writer has ended, the reply is dropped with the operation, and the answer is an error.
+            drop(self.messages.send(Message::Run(Box::new(operation))));
+        }
         async move {
             checked?;
-            if !is_sent {
-                return Err(writer_gone());
-            }
-            answer.await.map_err(|_| writer_gone())?
+            answer.await
         }
     }
 
     /// Claims jobs, and waits for them until `deadline`.
     pub(crate) async fn claim(&self, demand: Demand, deadline: Deadline) -> Result<Handover, QueueError> {
         self.process.check()?;
-        let (claim, answer) = PendingClaim::new(demand, deadline);
-        self.messages.send(Message::Claim(claim)).map_err(|_| writer_gone())?;
-        answer.await.map_err(|_| writer_gone())?
+        let (claim, answer) = PendingClaim::new(demand, deadline, writer_gone);
+        // After the writer has ended, the claim is dropped here, and the answer is an error.
+        drop(self.messages.send(Message::Claim(claim)));
+        answer.await
     }
 
     /// Asks the writer to poll now, and waits until it has served the claims that wait.
     pub(crate) async fn poll_now(&self) {
-        let (reply, answer) = oneshot::channel();
-        if self.process.check().is_ok() && self.messages.send(Message::PollNow(reply)).is_ok() {
+        let (reply, answer) = Reply::new(writer_gone);
+        if self.process.check().is_ok() {
+            drop(self.messages.send(Message::PollNow(reply)));
             // After the writer has ended there is nothing to wait for.
             drop(answer.await);
         }

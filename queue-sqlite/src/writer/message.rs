@@ -1,8 +1,7 @@
 //! The messages to the writer.
 
 use queue_core::QueueError;
-use queue_core::backend::PendingClaim;
-use tokio::sync::oneshot;
+use queue_core::backend::{PendingClaim, Reply};
 
 use super::deadline::Deadline;
 use crate::error::TxError;
@@ -15,7 +14,7 @@ pub(crate) enum Message {
     /// Claims jobs as soon as there are any.
     Claim(PendingClaim<Deadline>),
     /// Polls now for jobs of other processes, and answers when that is done.
-    PollNow(oneshot::Sender<()>),
+    PollNow(Reply<()>),
     /// Polls more often for a short time, since an application's transaction with a push is about to commit.
     PollFaster,
     /// Answers all claims as closed, from now on.
