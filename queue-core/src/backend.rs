@@ -9,7 +9,7 @@
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
-//! | calls that share a commit | [`Linger`], [`LingerTimer`] |
+//! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
 //! | listings | [`PageQuery`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
@@ -36,7 +36,7 @@ pub use close_flag::CloseFlag;
 pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
 pub use completion::UnitCompletion;
 pub use intake::{Intake, check_demand};
-pub use linger::{Linger, LingerTimer};
+pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;

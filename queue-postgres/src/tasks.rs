@@ -10,11 +10,11 @@ pub(crate) mod start;
 
 use std::time::Instant;
 
-use queue_core::backend::LingerTimer;
+use queue_core::backend::LingerWindow;
 
-/// Yields to the callers that a batch lingers for. Returns `false` if the time of the batch is over.
-async fn linger(timer: &mut LingerTimer) -> bool {
-    if timer.is_over(Instant::now()) {
+/// Yields to the callers that a batch lingers for. Returns `false` if the batch does not wait for more calls.
+async fn linger(window: &mut LingerWindow, calls: usize) -> bool {
+    if !window.expects_more(calls, Instant::now()) {
         return false;
     }
     // The callers may need this core.

@@ -44,7 +44,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::{Encoded, Linger, LingerTimer, Reply};
+use queue_core::backend::{Encoded, Linger, Reply};
 use queue_core::{Delivery, QueueError, Settlement, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::time::Instant;
@@ -106,7 +106,7 @@ impl ClaimTask {
             shared,
             waiting: WaitingClaims::new(poll),
             scan_hints: ScanHints::default(),
-            linger: Linger::default(),
+            linger: Linger::new(LINGER),
         }
     }
 
@@ -125,16 +125,15 @@ impl ClaimTask {
             () = self.waiting.wait_for_work() => batch.is_woken = true,
         }
         let arrived = batch.count + self.messages.len();
-        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
-        let mut timer = LingerTimer::new(LINGER);
+        let mut window = self.linger.begin(self.linger.last_batch().max(arrived));
         while batch.weight < MAX_JOBS {
             match self.messages.try_recv() {
                 Ok(message) => self.accept(message, &mut batch),
-                Err(_) if batch.count >= expected || !linger(&mut timer).await => break,
+                Err(_) if !linger(&mut window, batch.count).await => break,
                 Err(_) => {}
             }
         }
-        self.linger.record(batch.count, expected);
+        self.linger.end(window, batch.count);
         Some(batch)
     }
 

@@ -30,9 +30,8 @@ mod blocked;
 mod connection;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use queue_core::backend::{Linger, LingerTimer};
+use queue_core::backend::Linger;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -49,9 +48,6 @@ use connection::{PushConnection, lost_queue};
 /// The approximate maximum number of jobs in one statement, and of their bytes.
 const MAX_JOBS: usize = 10_000;
 const MAX_BYTES: usize = 16 << 20;
-
-/// How long a statement lingers for the callers that the last one answered.
-const LINGER: Duration = Duration::from_micros(100);
 
 /// A task that stores the pushes of many callers.
 pub(crate) struct PushTask {
@@ -84,8 +80,7 @@ impl PushTask {
         let (mut jobs, mut bytes) = (0, 0);
         let mut next = Some(requests.recv().await?);
         let arrived = requests.len() + 1;
-        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
-        let mut timer = LingerTimer::new(LINGER);
+        let mut window = self.linger.begin(self.linger.last_batch().max(arrived));
         while jobs < MAX_JOBS && bytes < MAX_BYTES {
             match next.take().or_else(|| requests.try_recv().ok()) {
                 Some(request) if self.shared().locked_keys.contains_any(request.jobs.iter()) => {
@@ -97,11 +92,11 @@ impl PushTask {
                     bytes += request.jobs.iter().map(|job| job.payload.len()).sum::<usize>();
                     batch.push(request);
                 }
-                None if batch.len() >= expected || !linger(&mut timer).await => break,
+                None if !linger(&mut window, batch.len()).await => break,
                 None => {}
             }
         }
-        self.linger.record(batch.len(), expected);
+        self.linger.end(window, batch.len());
         Some(batch)
     }
 

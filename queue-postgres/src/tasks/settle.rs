@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::QueueError;
-use queue_core::backend::{Linger, LingerTimer};
+use queue_core::backend::Linger;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub(crate) use blocked::BlockedSettleTask;
@@ -72,7 +72,7 @@ impl SettleTask {
         blocked: UnboundedSender<SettleRequest>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { requests, blocked, connection: SettleConnection::new(shared), linger: Linger::default() }
+        Self { requests, blocked, connection: SettleConnection::new(shared), linger: Linger::new(LINGER) }
     }
 
     /// Runs until all senders of requests are dropped.
@@ -87,8 +87,7 @@ impl SettleTask {
         let mut batch = Vec::new();
         let (mut weight, mut bytes) = (0, 0);
         let arrived = 1 + self.requests.len();
-        let expected = self.linger.expected(self.linger.last_batch().max(arrived));
-        let mut timer = LingerTimer::new(LINGER);
+        let mut window = self.linger.begin(self.linger.last_batch().max(arrived));
         while weight < MAX_JOBS && bytes < MAX_BYTES {
             match next.take().or_else(|| self.requests.try_recv().ok()) {
                 Some(request)
@@ -105,11 +104,11 @@ impl SettleTask {
                     bytes += request.bytes();
                     batch.push(request);
                 }
-                None if batch.len() >= expected || !linger(&mut timer).await => break,
+                None if !linger(&mut window, batch.len()).await => break,
                 None => {}
             }
         }
-        self.linger.record(batch.len(), expected);
+        self.linger.end(window, batch.len());
         Some(batch)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use queue_core::backend::{LingerTimer, Reply};
+use queue_core::backend::{LingerWindow, Reply};
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::Writer;
@@ -13,9 +13,6 @@ const MAX_BATCH: usize = 10_000;
 
 /// How long the thread polls for the next message before it sleeps. To wake a thread takes about as long.
 const SPIN: Duration = Duration::from_micros(100);
-
-/// How long a batch lingers for calls that are expected.
-const LINGER: Duration = Duration::from_micros(100);
 
 /// The calls that were collected for one transaction.
 #[derive(Default)]
@@ -37,7 +34,7 @@ impl Writer {
         let mut batch = Batch::default();
         let mut likely = self.linger.last_batch() + self.messages.len();
         if self.linger.last_batch() > 0 {
-            self.accept_for(SPIN, 1, &mut batch);
+            self.accept_within(LingerWindow::new(1, SPIN), &mut batch);
         }
         if batch.calls == 0 {
             // The callers of the last batch did not call again.
@@ -49,22 +46,19 @@ impl Writer {
                 () = self.pruning.wait_until_due() => {}
             }
         }
-        let expected = self.linger.expected(likely);
-        self.accept_for(LINGER, expected, &mut batch);
-        self.linger.record(batch.calls, expected);
+        let window = self.linger.begin(likely);
+        self.accept_within(window, &mut batch);
+        self.linger.end(window, batch.calls);
         Some(batch)
     }
 
-    /// Accepts the messages in the channel, and waits up to `length` while the batch has fewer than `expected` calls.
-    fn accept_for(&mut self, length: Duration, expected: usize, batch: &mut Batch) {
-        let mut timer = LingerTimer::new(length);
+    /// Accepts the messages in the channel, and waits while `window` expects more.
+    fn accept_within(&mut self, mut window: LingerWindow, batch: &mut Batch) {
         while batch.weight < MAX_BATCH {
             match self.messages.try_recv() {
                 Ok(message) => self.accept(message, batch),
                 Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) if batch.calls >= expected || timer.is_over(Instant::now()) => {
-                    return;
-                }
+                Err(TryRecvError::Empty) if !window.expects_more(batch.calls, Instant::now()) => return,
                 // The thread stays awake, because to sleep and wake up would take longer. The caller that is about to call
                 // may need this core.
                 Err(TryRecvError::Empty) => std::thread::yield_now(),
