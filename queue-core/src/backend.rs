@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
-//! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`] |
+//! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`], [`JobValues`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
@@ -22,6 +22,7 @@ mod close_flag;
 mod column;
 mod completion;
 mod intake;
+mod job_values;
 mod linger;
 mod migrations;
 mod page;
@@ -36,6 +37,7 @@ pub use close_flag::CloseFlag;
 pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
 pub use completion::UnitCompletion;
 pub use intake::{Intake, check_demand};
+pub use job_values::JobValues;
 pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;

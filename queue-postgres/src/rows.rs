@@ -1,7 +1,7 @@
 //! Reads jobs and other values from rows. `tasks/claim/scan.rs` reads the rows of claims, and `columns/` writes values.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{read_meta, read_state, to_u32, to_u64};
+use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
 use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -22,11 +22,6 @@ pub(crate) fn read_u64(row: &PgRow, column: usize) -> sqlx::Result<u64> {
     row.try_get(column).map(to_u64)
 }
 
-/// Reads a number of attempts.
-pub(crate) fn attempts(row: &PgRow, column: usize) -> sqlx::Result<u32> {
-    row.try_get(column).map(to_u32)
-}
-
 /// Returns the state with this number: see `state_name` in the schema.
 pub(crate) fn state(number: i32) -> sqlx::Result<State> {
     read_state(number.into()).map_err(unreadable)
@@ -43,22 +38,25 @@ fn unreadable(error: QueueError) -> sqlx::Error {
 
 /// Reads a row of `get` or `list`, as of the server's time. Returns the job's position in push order with it.
 pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
-    let id = JobId::from(row.try_get::<Uuid, _>(1)?);
-    let body = Body::stored(row.try_get::<&str, _>(16)?);
-    let mut record = JobRecord::new(id, row.try_get::<&str, _>(2)?.into(), body);
-    record.queue = row.try_get::<&str, _>(3)?.into();
+    let values = JobValues {
+        id: JobId::from(row.try_get::<Uuid, _>(1)?),
+        queue: row.try_get::<&str, _>(3)?.into(),
+        name: row.try_get::<&str, _>(2)?.into(),
+        body: Body::stored(row.try_get::<&str, _>(16)?),
+        meta: meta(row, 17)?,
+        attempt: row.try_get(6)?,
+        max_attempts: row.try_get(7)?,
+        priority: row.try_get(5)?,
+        pushed_at: row.try_get(9)?,
+        run_at: row.try_get(10)?,
+    };
+    let mut record = values.into_record();
     record.state = state(row.try_get(4)?)?;
-    record.priority = row.try_get(5)?;
-    record.attempt = attempts(row, 6)?;
-    record.max_attempts = attempts(row, 7)?;
     record.fence = Fence(read_u64(row, 8)?);
-    record.pushed_at = timestamp(row, 9)?;
-    record.run_at = timestamp(row, 10)?;
     record.claimed_at = optional_timestamp(row, 11)?;
     record.finished_at = optional_timestamp(row, 13)?;
     record.unique = row.try_get(14)?;
     record.cancel_reason = row.try_get(15)?;
-    record.meta = meta(row, 17)?;
     record.errors = errors(row)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }

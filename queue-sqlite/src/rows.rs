@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{error_chain, read_meta, read_state, to_u64};
+use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueError, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueError, QueueName, State, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -79,15 +79,19 @@ pub(crate) fn delivery(
     let fence = Fence(fence(row, 5)?.0 + 1);
     let lease = Lease::new(id(row, 1)?, fence, lease, now.saturating_add(lease));
     let (body, meta) = body_and_meta(connection, row, 9)?;
-    let mut record = JobRecord::new(lease.job, text::<JobName>(row, 2)?, body);
-    record.queue = queue.clone();
-    record.attempt = row.get::<_, u32>(3)? + 1;
-    record.max_attempts = row.get(4)?;
-    record.priority = row.get(6)?;
-    record.pushed_at = timestamp(row, 7)?;
-    record.run_at = timestamp(row, 8)?;
-    record.meta = meta;
-    Ok((row.get(0)?, Delivery::new(record, lease)))
+    let values = JobValues {
+        id: lease.job,
+        queue: queue.clone(),
+        name: text(row, 2)?,
+        body,
+        meta,
+        attempt: row.get::<_, i64>(3)?.saturating_add(1),
+        max_attempts: row.get(4)?,
+        priority: row.get(6)?,
+        pushed_at: row.get(7)?,
+        run_at: row.get(8)?,
+    };
+    Ok((row.get(0)?, Delivery::new(values.into_record(), lease)))
 }
 
 /// Reads a row of `GET` or `LIST`, and its `state_time`. The errors of the job are in another table.
@@ -96,21 +100,26 @@ pub(crate) fn job_record(
     row: &Row<'_>,
 ) -> Result<(Seq, JobRecord, Option<Timestamp>)> {
     let (body, meta) = body_and_meta(connection, row, 15)?;
-    let mut record = JobRecord::new(id(row, 1)?, text::<JobName>(row, 2)?, body);
-    record.queue = text::<QueueName>(row, 3)?;
+    let values = JobValues {
+        id: id(row, 1)?,
+        queue: text(row, 3)?,
+        name: text(row, 2)?,
+        body,
+        meta,
+        attempt: row.get(6)?,
+        max_attempts: row.get(7)?,
+        priority: row.get(5)?,
+        pushed_at: row.get(9)?,
+        run_at: row.get(10)?,
+    };
+    let mut record = values.into_record();
     record.state = state(row, 4)?;
-    record.priority = row.get(5)?;
-    record.attempt = row.get(6)?;
-    record.max_attempts = row.get(7)?;
     record.fence = fence(row, 8)?;
-    record.pushed_at = timestamp(row, 9)?;
-    record.run_at = timestamp(row, 10)?;
     record.claimed_at = row.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros);
     let state_time = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
     record.finished_at = state_time.filter(|_| record.state.is_finished());
     record.unique = row.get(13)?;
     record.cancel_reason = row.get(14)?;
-    record.meta = meta;
     Ok((row.get(0)?, record, state_time))
 }
 

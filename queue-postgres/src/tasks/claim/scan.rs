@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use queue_core::backend::log_discard;
-use queue_core::{Body, Delivery, Fence, JobId, JobRecord, Lease, QueueName, Timestamp};
+use queue_core::backend::{JobValues, log_discard};
+use queue_core::{Body, Delivery, Fence, JobId, Lease, QueueName, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::columns::micros;
 use crate::requests::WaitingClaim;
-use crate::rows::{attempts, meta, optional_timestamp, read_u64, timestamp};
+use crate::rows::{meta, optional_timestamp, read_u64, timestamp};
 
 /// The sort key of a ready job in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,14 +139,17 @@ fn delivery(row: &PgRow, claim: &WaitingClaim, queue: &QueueName) -> sqlx::Resul
         claim.demand.lease,
         timestamp(row, 10)?,
     );
-    let body = Body::stored(row.try_get::<&str, _>(12)?);
-    let mut record = JobRecord::new(lease.job, row.try_get::<&str, _>(11)?.into(), body);
-    record.queue = queue.clone();
-    record.attempt = attempts(row, 4)?;
-    record.max_attempts = attempts(row, 5)?;
-    record.priority = row.try_get(6)?;
-    record.pushed_at = timestamp(row, 7)?;
-    record.run_at = timestamp(row, 8)?;
-    record.meta = meta(row, 13)?;
-    Ok(Delivery::new(record, lease))
+    let values = JobValues {
+        id: lease.job,
+        queue: queue.clone(),
+        name: row.try_get::<&str, _>(11)?.into(),
+        body: Body::stored(row.try_get::<&str, _>(12)?),
+        meta: meta(row, 13)?,
+        attempt: row.try_get(4)?,
+        max_attempts: row.try_get(5)?,
+        priority: row.try_get(6)?,
+        pushed_at: row.try_get(7)?,
+        run_at: row.try_get(8)?,
+    };
+    Ok(Delivery::new(values.into_record(), lease))
 }
