@@ -87,7 +87,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Checks that no call under this lease was refused while the lease was live.
-    pub(super) fn is_honoured(&self) -> Result<(), String> {
+    pub(super) fn check_honoured(&self) -> Result<(), String> {
         for refusal in &self.refusals {
             let is_settled =
                 self.settled.iter().any(|settling| settling.span.start.order < refusal.last_order());
@@ -127,7 +127,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Checks that this delivery was over when the next one was made, and that the next one has the right fence and attempt.
-    pub(super) fn is_followed_by(
+    pub(super) fn check_followed_by(
         &self,
         next: &Self,
         max_attempts: u32,
@@ -170,7 +170,7 @@ impl<'a> Claim<'a> {
                 "no client received the fences between {fence} and {greater}, and no claim went unanswered"
             ));
         }
-        is_due(greater, next_attempt, &self.due(attempt, &handed_back, between))
+        check_due(greater, next_attempt, &self.due(attempt, &handed_back, between))
     }
 
     /// Returns the settlements that may have made the job ready again before another call's answer.
@@ -191,7 +191,7 @@ impl<'a> Claim<'a> {
 }
 
 /// Checks that an attempt has one of the possible numbers.
-fn is_due(fence: Fence, attempt: u32, due: &RangeInclusive<u32>) -> Result<(), String> {
+fn check_due(fence: Fence, attempt: u32, due: &RangeInclusive<u32>) -> Result<(), String> {
     if due.contains(&attempt) {
         return Ok(());
     }

@@ -86,22 +86,22 @@ impl<'a> JobHistory<'a> {
         self.claims
             .iter()
             .zip(self.claims.iter().skip(1))
-            .try_for_each(|(one, next)| one.is_followed_by(next, max_attempts, empty_claims))?;
-        self.is_delivered_in_time(empty_claims)?;
+            .try_for_each(|(one, next)| one.check_followed_by(next, max_attempts, empty_claims))?;
+        self.check_delivered_in_time(empty_claims)?;
         end::check(self.claims.last(), &final_state, max_attempts, empty_claims)
     }
 
-    /// Checks that no delivery came before its time, which the push sets first, and then each settlement.
-    fn is_delivered_in_time(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
+    /// Checks that each claim came at or after the job's due time. The push sets the due time; each settlement may move it.
+    fn check_delivered_in_time(&self, empty_claims: &EmptyClaims) -> Result<(), String> {
         let mut not_before = self.earliest();
         for (nth, claim) in self.claims.iter().enumerate() {
             let (span, attempt, _) = claim.given()?;
-            claim.is_honoured()?;
+            claim.check_honoured()?;
             if span.latest() < not_before {
                 return Err(format!("fence {} was delivered before its time, {not_before}", claim.fence));
             }
             if nth == 0 {
-                is_first(claim.fence, attempt, &span, empty_claims)?;
+                check_first(claim.fence, attempt, &span, empty_claims)?;
             }
             not_before = claim.again_at().unwrap_or(span.start.queue_time);
         }
@@ -115,7 +115,7 @@ impl<'a> JobHistory<'a> {
 }
 
 /// Checks that the first delivery that a client received is the first of all, or follows deliveries that no client received.
-fn is_first(fence: Fence, attempt: u32, span: &Span, empty_claims: &EmptyClaims) -> Result<(), String> {
+fn check_first(fence: Fence, attempt: u32, span: &Span, empty_claims: &EmptyClaims) -> Result<(), String> {
     if fence.0 > 1
         && !empty_claims.is_between(&Span { start: crate::history::LogTime::FIRST, ..*span }, Some(span))
     {
