@@ -147,7 +147,7 @@ where
     check_within(test, law, PATIENCE, factory)
 }
 
-/// Checks a store against one law, and waits for each event for `patience` of real time instead of 20 s.
+/// Checks a store against one law. Each wait for an event fails after `patience` of real time; [`check`] uses 20 s.
 ///
 /// # Errors
 ///

@@ -37,11 +37,12 @@ pub(super) fn id(batch: u32, place: u32) -> JobId {
 /// The work of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
-    /// Pushes batches for ever, and reports each as `stored <batch>`.
+    /// Repeats until it is killed: pushes a batch, prints `stored <batch>`.
     Push,
-    /// Opens the store, pushes the batch of this number, reports `stored <batch>`, and exits.
+    /// Opens the store, pushes the batch of this number, prints `stored <batch>`, and exits.
     Open(u32),
-    /// Claims for ever, with leases of this many milliseconds. Reports `claimed <id> <fence>`, then `done <id>`, then completes.
+    /// Repeats until it is killed: claims a job under a lease of this many milliseconds, prints `claimed <id> <fence>`, prints
+    /// `done <id>`, completes the job.
     Work(u64),
     /// Produces or works at random, and writes its calls to a journal, until its standard input ends.
     Load(Client),
