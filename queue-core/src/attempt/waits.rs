@@ -12,8 +12,9 @@ pub(super) struct Waits(Mutex<Times>);
 
 #[derive(Default)]
 struct Times {
-    /// The number of current waits, and the start of the first of them.
+    /// The number of waits that are open now.
     open: usize,
+    /// When the first of them began.
     since: Timestamp,
     /// The total time of finished waits.
     over: Duration,

@@ -53,7 +53,7 @@ impl fmt::Display for QueueErrorKind {
     }
 }
 
-/// A request that a queue did not carry out.
+/// The reason why a queue did not carry out a request.
 ///
 /// Its text says what was wrong and on which queue; [`source`](std::error::Error::source) returns the cause. Cheap to clone: all
 /// callers of a failed batch get the same error.

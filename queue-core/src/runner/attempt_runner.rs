@@ -161,7 +161,8 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
     }
 }
 
-/// Returns a success if a unit of work has recorded the completion; later failures don't change it.
+/// Returns success if a unit of work has committed the job's completion, even if the job failed afterwards; otherwise returns
+/// `outcome`.
 fn completed_or(outcome: Outcome, attempt: &Attempt) -> Outcome {
     if attempt.is_completed() && !outcome.is_success() {
         tracing::warn!(job.name = %attempt.delivery().name, ?outcome, "job failed after its completion was committed; it stays completed");

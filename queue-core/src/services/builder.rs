@@ -79,7 +79,7 @@ impl ServicesBuilder {
         self.factory(Lifetime::Singleton, function)
     }
 
-    /// Registers a factory that is called once for each attempt.
+    /// Registers a factory that creates the service at its first use in each attempt.
     pub fn scoped_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<Fallible<P>>,
@@ -88,7 +88,7 @@ impl ServicesBuilder {
         self.factory(Lifetime::Scoped, factory)
     }
 
-    /// Registers a plain function that is called once for each attempt.
+    /// Registers a function that creates the service at its first use in each attempt.
     pub fn scoped_fn<F, P>(self, function: F) -> Self
     where
         F: Factory<Plain<P>>,
