@@ -1,6 +1,7 @@
 //! Registers services.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use super::factory::{Disposal, Factory, Fallible, Plain, shared};
@@ -23,7 +24,7 @@ use super::{Dependency, FromScope, ServiceKey, Services, unit_of_work};
 #[must_use = "services are registered by `build`"]
 pub struct ServicesBuilder {
     providers: Vec<Provider>,
-    disposals: Vec<(ServiceKey, Dispose)>,
+    disposals: Vec<(ServiceKey, Dispose, &'static Location<'static>)>,
     problems: Vec<Problem>,
     next_key: Option<&'static str>,
 }
@@ -42,11 +43,13 @@ impl ServicesBuilder {
     }
 
     /// Registers a value as the only `T` of the process.
+    #[track_caller]
     pub fn singleton<T: Send + Sync + 'static>(self, value: T) -> Self {
         self.singleton_as::<T>(Arc::new(value))
     }
 
     /// Registers a shared value under another type, usually a trait: `.singleton_as::<dyn Mailer>(Arc::new(smtp))`.
+    #[track_caller]
     pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         let key = self.key::<T>();
         self.providers.push(Provider::ready(key, Arc::new(value)));
@@ -62,6 +65,7 @@ impl ServicesBuilder {
     /// let services = Services::builder().singleton_with(async || Pool::connect().await).build()?;
     /// # Ok::<(), queue_core::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn singleton_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<Fallible<P>>,
@@ -71,6 +75,7 @@ impl ServicesBuilder {
     }
 
     /// Registers a plain function that creates the only `T` of the process, at its first use.
+    #[track_caller]
     pub fn singleton_fn<F, P>(self, function: F) -> Self
     where
         F: Factory<Plain<P>>,
@@ -80,6 +85,7 @@ impl ServicesBuilder {
     }
 
     /// Registers a factory that creates the service at its first use in each attempt.
+    #[track_caller]
     pub fn scoped_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<Fallible<P>>,
@@ -89,6 +95,7 @@ impl ServicesBuilder {
     }
 
     /// Registers a function that creates the service at its first use in each attempt.
+    #[track_caller]
     pub fn scoped_fn<F, P>(self, function: F) -> Self
     where
         F: Factory<Plain<P>>,
@@ -98,6 +105,7 @@ impl ServicesBuilder {
     }
 
     /// Registers a factory that is called for each use.
+    #[track_caller]
     pub fn transient_with<F, P>(self, factory: F) -> Self
     where
         F: Factory<Fallible<P>>,
@@ -107,6 +115,7 @@ impl ServicesBuilder {
     }
 
     /// Registers a plain function that is called for each use.
+    #[track_caller]
     pub fn transient_fn<F, P>(self, function: F) -> Self
     where
         F: Factory<Plain<P>>,
@@ -136,6 +145,7 @@ impl ServicesBuilder {
     ///     .build()?;
     /// # Ok::<(), queue_core::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn unit_of_work<F, P>(mut self, begin: F, end: impl Disposal<F::Service>) -> Self
     where
         F: Factory<Fallible<P>>,
@@ -169,6 +179,7 @@ impl ServicesBuilder {
     ///     .build()?;
     /// # Ok::<(), queue_core::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn also_as<T, U>(mut self, convert: impl Fn(Arc<T>) -> Arc<U> + Send + Sync + 'static) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -206,6 +217,7 @@ impl ServicesBuilder {
     ///     .build()?;
     /// # Ok::<(), queue_core::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn dispose<T>(mut self, disposal: impl Disposal<Arc<T>>) -> Self
     where
         T: ?Sized + Send + Sync + 'static,
@@ -215,7 +227,7 @@ impl ServicesBuilder {
             Some(service) => disposal.dispose(service.clone(), outcome),
             None => Box::pin(async { Ok(()) }),
         });
-        self.disposals.push((key, dispose));
+        self.disposals.push((key, dispose, Location::caller()));
         self
     }
 
@@ -238,14 +250,15 @@ impl ServicesBuilder {
     /// let services = application().replace::<dyn Mailer>(Arc::new(Fake)).build()?;
     /// # Ok::<(), queue_core::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn replace<T: ?Sized + Send + Sync + 'static>(mut self, value: Arc<T>) -> Self {
         let key = self.key::<T>();
         let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
         match self.providers.iter_mut().find(|provider| provider.key == key) {
             Some(provider) => *provider = Provider::ready(key, Arc::new(value)),
-            None => self.problems.push(Problem::nothing_to_replace(key, &registered)),
+            None => self.problems.push(Problem::nothing_to_replace(key, &registered, Location::caller())),
         }
-        self.disposals.retain(|(disposed, _)| *disposed != key);
+        self.disposals.retain(|(disposed, ..)| *disposed != key);
         self
     }
 
@@ -253,14 +266,14 @@ impl ServicesBuilder {
     ///
     /// # Errors
     ///
-    /// All problems together: missing services (with the nearest registered name), cycles (with their path), singletons that hold
-    /// services of a shorter lifetime, and duplicate registrations.
+    /// All problems together: missing services (with the nearest registered name, if one is similar), cycles (with their path),
+    /// singletons that hold services of a shorter lifetime, and duplicate registrations (with both places in the source).
     pub fn build(mut self) -> Result<Services, BuildError> {
-        for (key, dispose) in std::mem::take(&mut self.disposals) {
+        for (key, dispose, at) in std::mem::take(&mut self.disposals) {
             let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
             match self.providers.iter_mut().find(|provider| provider.key == key) {
                 Some(provider) => provider.disposal = Some(dispose),
-                None => self.problems.push(Problem::nothing_to_dispose(key, &registered)),
+                None => self.problems.push(Problem::nothing_to_dispose(key, &registered, at)),
             }
         }
         let mut problems = self.problems;
@@ -273,6 +286,7 @@ impl ServicesBuilder {
         ServiceKey::of::<T>(self.next_key.take())
     }
 
+    #[track_caller]
     fn factory<F, K>(self, lifetime: Lifetime, factory: F) -> Self
     where
         F: Factory<K>,
@@ -287,6 +301,7 @@ impl ServicesBuilder {
         self.provide::<F::Service>(lifetime, dependencies, make)
     }
 
+    #[track_caller]
     fn provide<T: 'static>(mut self, lifetime: Lifetime, dependencies: Vec<Dependency>, make: Make) -> Self {
         let key = self.key::<T>();
         self.providers.push(Provider::new(key, lifetime, dependencies, make));

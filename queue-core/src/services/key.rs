@@ -22,11 +22,21 @@ impl ServiceKey {
     /// Returns the type's name without module paths, and the key if there is one: `Pool("replica")`.
     #[must_use]
     pub fn name(self) -> String {
-        let name = without_paths(self.type_name);
+        let name = self.type_name();
         match self.key {
             Some(key) => format!("{name}({key:?})"),
             None => name,
         }
+    }
+
+    /// Returns the type's name without module paths.
+    pub(super) fn type_name(self) -> String {
+        without_paths(self.type_name)
+    }
+
+    /// Returns the call that sets the key for a registration, or nothing without a key: `.keyed("replica")`.
+    pub(super) fn keyed(self) -> String {
+        self.key.map(|key| format!(".keyed({key:?})")).unwrap_or_default()
     }
 
     pub(super) fn is_of<T: ?Sized + 'static>(self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::panic::Location;
 
 use super::scope::is_built_in;
 use super::scope::{Lifetime, Provider};
@@ -73,12 +74,20 @@ impl Problem {
         Self(text.into())
     }
 
-    pub(super) fn nothing_to_replace(key: ServiceKey, registered: &[ServiceKey]) -> Self {
-        Self(format!("`replace` found no `{key}` to replace{}", hint(key, registered.iter())))
+    pub(super) fn nothing_to_replace(key: ServiceKey, registered: &[ServiceKey], at: &Location<'_>) -> Self {
+        let hint = hint(key, registered.iter());
+        let at = line(at);
+        Self(format!(
+            "`replace` at {at} found no `{key}` to replace{hint}: register it first, or drop the `replace`"
+        ))
     }
 
-    pub(super) fn nothing_to_dispose(key: ServiceKey, registered: &[ServiceKey]) -> Self {
-        Self(format!("`dispose` found no `{key}` to dispose{}", hint(key, registered.iter())))
+    pub(super) fn nothing_to_dispose(key: ServiceKey, registered: &[ServiceKey], at: &Location<'_>) -> Self {
+        let hint = hint(key, registered.iter());
+        let at = line(at);
+        Self(format!(
+            "`dispose` at {at} found no `{key}` to dispose{hint}: register it, or drop the `dispose`"
+        ))
     }
 }
 
@@ -144,8 +153,10 @@ impl Graph<'_> {
                 return None;
             }
             let near = hint(key, self.providers.keys());
-            let path = format!("{} → {key}", user.name);
-            return Some(Problem(format!("{who} needs `{key}`{by}, which nothing provides: {path}{near}")));
+            let (path, remedy) = (format!("{} → {key}", user.name), remedy(key, need));
+            return Some(Problem(format!(
+                "{who} needs `{key}`{by}, which nothing provides: {path}{near}: {remedy}"
+            )));
         };
         match (need, provider.lifetime) {
             (Need::Exclusive, Lifetime::UnitOfWork) if user.is_job => None,
@@ -222,28 +233,59 @@ impl Graph<'_> {
 }
 
 fn duplicates(providers: &[Provider]) -> Vec<Problem> {
-    let mut seen = HashSet::new();
-    let again = providers.iter().filter(|provider| !seen.insert(provider.key));
-    again
-        .map(|provider| {
-            Problem(format!(
-                "`{}` is registered twice: remove one, tell them apart with `keyed`, or `replace` the first",
-                provider.key
-            ))
-        })
-        .collect()
+    let mut places: HashMap<ServiceKey, &Location<'_>> = HashMap::new();
+    let mut problems = Vec::new();
+    for Provider { key, registered_at, .. } in providers {
+        let Some(first) = places.get(key) else {
+            places.insert(*key, registered_at);
+            continue;
+        };
+        problems.push(Problem(format!(
+            "`{key}` is registered twice, at {} and at {}: remove one, tell them apart with `keyed`, or `replace` the first",
+            line(first),
+            line(registered_at)
+        )));
+    }
+    problems
+}
+
+/// Returns a place in the source as `src/main.rs:7`.
+fn line(place: &Location<'_>) -> String {
+    format!("{}:{}", place.file(), place.line())
 }
 
 fn arrows(path: &[ServiceKey]) -> String {
     path.iter().map(|key| key.name()).collect::<Vec<_>>().join(" → ")
 }
 
+/// The maximum number of registered names that a hint lists.
+const FEW: usize = 8;
+
+/// Returns the nearest registered name, or all names if none is near and there are few.
 fn hint<'a>(key: ServiceKey, registered: impl Iterator<Item = &'a ServiceKey>) -> String {
-    let names: Vec<_> = registered.map(|key| key.name()).collect();
+    let mut names: Vec<_> = registered.map(|key| key.name()).collect();
+    names.sort_unstable();
+    names.dedup();
     match nearest(&key.name(), names.iter().map(String::as_str)) {
         Some(name) => format!(" (the nearest that is registered: `{name}`)"),
+        None if (1..=FEW).contains(&names.len()) => format!(" (registered: `{}`)", names.join("`, `")),
         None => String::new(),
     }
+}
+
+/// Returns how to register a missing service.
+fn remedy(key: ServiceKey, need: Need) -> String {
+    let (name, keyed) = (key.type_name(), key.keyed());
+    if need == Need::Exclusive {
+        return format!(
+            "register it with `{keyed}.unit_of_work(begin, end)`, or if it is a queue's with \
+             `{keyed}.unit_of_work(queue.unit_of_work(), {name}::end)`"
+        );
+    }
+    if name.starts_with("dyn ") {
+        return format!("register it with `{keyed}.singleton_as::<{name}>(Arc::new(..))`");
+    }
+    format!("register it with `{keyed}.singleton(..)`")
 }
 
 /// Returns the name that was most likely meant, or `None` if no name is similar.

@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use queue_core::services::{Need, ServiceKey};
 use queue_core::{
-    FailureCause, JobError, Key, Keyed, OutcomeKind, QueueExt as _, Services, State, background_job, jobs,
+    Dependency, FailureCause, JobError, Key, Keyed, OutcomeKind, QueueExt as _, Services, State,
+    background_job, jobs,
 };
 use queue_testkit::TestKit;
 
@@ -365,6 +367,8 @@ async fn needs_much(#[inject] mailer: &dyn Mailer, #[inject] tx: &mut Tx, #[inje
 fn every_problem_of_the_graph_is_listed_at_once() {
     struct A;
     struct B;
+    const HERE: &str = file!();
+    let first = line!() + 2;
     let error = Services::builder()
         .singleton(Smtp)
         .singleton(Smtp)
@@ -382,11 +386,13 @@ fn every_problem_of_the_graph_is_listed_at_once() {
     let text = error.to_string();
     for expected in [
         "5 problems found before the start:",
-        "`replace` found no `dyn Mailer` to replace",
-        "`Smtp` is registered twice",
+        &format!("`replace` at {HERE}:{} found no `dyn Mailer` to replace", first + 8),
+        "(registered: `A`, `B`, `Counter`, `Smtp`, `u16`, `u32`, `u8`): register it first, or drop the `replace`",
+        &format!("`Smtp` is registered twice, at {HERE}:{first} and at {HERE}:{}: remove one", first + 1),
         "dependency cycle: A → B → A",
         "the singleton `u16` would hold `Counter`, which lives for one attempt: u16 → u8 → Counter: register `u16` as scoped",
-        "`u32` needs `Repo`, which nothing provides: u32 → Repo",
+        "`u32` needs `Repo`, which nothing provides: u32 → Repo (registered: `A`, `B`, `Counter`, `Smtp`, `u16`, `u32`, `u8`): \
+         register it with `.singleton(..)`",
     ] {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }
@@ -404,7 +410,8 @@ fn missing_services_are_reported_before_jobs_run() {
 
     let text = error.to_string();
     for expected in [
-        "job `needs_much` needs `dyn Mailer` (parameter `mailer`), which nothing provides: needs_much → dyn Mailer",
+        "job `needs_much` needs `dyn Mailer` (parameter `mailer`), which nothing provides: needs_much → dyn Mailer \
+         (registered: `Smtp`, `Tx`, `dyn Any + Send + Sync`): register it with `.singleton_as::<dyn Mailer>(Arc::new(..))`",
         "job `needs_much` takes `Tx` by `&mut` (parameter `tx`), but it is not registered as a `unit_of_work`: take it by `&`",
         "job `needs_much` needs `Repo` (parameter `repo`)",
     ] {
@@ -416,6 +423,32 @@ fn missing_services_are_reported_before_jobs_run() {
         .build()
         .unwrap_err();
     assert!(near.to_string().contains("(the nearest that is registered: `dyn MailerX`)"), "{near}");
+    let keyed = TestKit::new(jobs![read]).singleton(Counter(1)).singleton(1_u64).singleton(Log::default());
+    let keyed = keyed.build().unwrap_err();
+    let said =
+        "(the nearest that is registered: `Counter`): register it with `.keyed(\"replica\").singleton(..)`";
+    assert!(keyed.to_string().contains(said), "{keyed}");
+    let unit = Services::builder().build().map(|services| services.check("write", &[needs_tx()]));
+    assert_eq!(
+        unit.unwrap()[0].to_string(),
+        "job `write` needs `Tx`, which nothing provides: write → Tx: register it with `.unit_of_work(begin, end)`, or if it is a \
+         queue's with `.unit_of_work(queue.unit_of_work(), Tx::end)`"
+    );
+}
+
+fn needs_tx() -> Dependency {
+    Dependency::new(ServiceKey::of::<Tx>(None), Need::Exclusive)
+}
+
+/// S4: both places of a duplicate registration are lines of the test, through the kit's builder too.
+#[test]
+fn a_duplicate_registration_names_both_lines() {
+    let first = line!() + 1;
+    let kit = TestKit::new(jobs![send]).singleton(Smtp).singleton_as(Arc::new(Log::default()));
+    let error = kit.singleton(Smtp).build().unwrap_err();
+
+    let places = format!("at {0}:{first} and at {0}:{1}", file!(), first + 1);
+    assert!(error.to_string().contains(&places), "no {places} in:\n{error}");
 }
 
 trait MailerX: Send + Sync {}

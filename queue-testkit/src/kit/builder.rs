@@ -52,18 +52,21 @@ impl TestKitBuilder {
     }
 
     /// Registers a value.
+    #[track_caller]
     pub fn singleton<T: Send + Sync + 'static>(self, value: T) -> Self {
-        self.with(|services| services.singleton(value))
+        Self { services: self.services.singleton(value), ..self }
     }
 
     /// Registers a shared value under another type, usually a trait.
+    #[track_caller]
     pub fn singleton_as<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
-        self.with(|services| services.singleton_as(value))
+        Self { services: self.services.singleton_as(value), ..self }
     }
 
     /// Replaces one of the application's registrations by a value: `.replace::<dyn Mailer>(Arc::new(fake))`.
+    #[track_caller]
     pub fn replace<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
-        self.with(|services| services.replace(value))
+        Self { services: self.services.replace(value), ..self }
     }
 
     /// Adds middleware. The middleware added first is the outermost.

@@ -194,7 +194,7 @@ fn build_reports_the_services_that_jobs_lack() {
     assert_eq!(
         error.to_string(),
         "1 problem found before the start:\n  1. job `needy` needs `u64` (parameter `number`), which nothing provides: \
-         needy → u64"
+         needy → u64: register it with `.singleton(..)`"
     );
 }
 

@@ -1,7 +1,7 @@
 //! A registration: how one service is created, kept and disposed.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, Location};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -43,21 +43,33 @@ pub(in crate::services) struct Provider {
     pub(in crate::services) lifetime: Lifetime,
     pub(in crate::services) dependencies: Vec<Dependency>,
     pub(in crate::services) disposal: Option<Dispose>,
+    /// Where the program registered the service.
+    pub(in crate::services) registered_at: &'static Location<'static>,
     make: Make,
     singleton: OnceCell<Instance>,
 }
 
 impl Provider {
+    #[track_caller]
     pub(in crate::services) fn new(
         key: ServiceKey,
         lifetime: Lifetime,
         dependencies: Vec<Dependency>,
         make: Make,
     ) -> Self {
-        Self { key, lifetime, dependencies, disposal: None, make, singleton: OnceCell::new() }
+        Self {
+            key,
+            lifetime,
+            dependencies,
+            disposal: None,
+            registered_at: Location::caller(),
+            make,
+            singleton: OnceCell::new(),
+        }
     }
 
     /// Creates the provider of an existing value.
+    #[track_caller]
     pub(in crate::services) fn ready(key: ServiceKey, instance: Instance) -> Self {
         let again = instance.clone();
         let make: Make = Box::new(move |_| {
