@@ -49,10 +49,41 @@ fn wait(transition: &Transition, context: &JobContext) -> String {
     let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = transition else {
         return "0 ms".to_owned();
     };
-    let wait = at.since(context.backend_now());
-    match wait.as_secs() {
-        0 => format!("{} ms", wait.as_millis()),
-        1..120 => format!("{:.0} s", wait.as_secs_f64()),
-        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+    rounded(at.since(context.backend_now()))
+}
+
+/// Rounds a wait up to milliseconds, or from a second on to the nearest second. Part of it has passed when it is logged.
+fn rounded(wait: Duration) -> String {
+    let milliseconds = wait.as_micros().div_ceil(1_000);
+    let seconds = u64::try_from(milliseconds.saturating_add(500) / 1_000).unwrap_or(u64::MAX);
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..120_000 => format!("{seconds} s"),
+        _ => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_not_cut() {
+        let table = [
+            (0, "0 ms"),
+            (1, "1 ms"),
+            (999, "1 ms"),
+            (99_950, "100 ms"),
+            (999_900, "1 s"),
+            (1_400_000, "1 s"),
+            (3_999_900, "4 s"),
+            (119_999_900, "2m"),
+            (299_999_900, "5m"),
+            (725_000_000, "12m 5s"),
+        ];
+
+        for (micros, shown) in table {
+            assert_eq!(rounded(Duration::from_micros(micros)), shown, "{micros} µs");
+        }
     }
 }
