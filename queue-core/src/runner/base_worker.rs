@@ -45,7 +45,8 @@ impl BaseWorker {
         let outcome = match self.jobs.find(&job.name) {
             Some(entry) => perform(entry, job, &scope, context).await,
             None => {
-                let failure = Failure::new(FailureCause::UnknownJob, self.jobs.unknown(&job.name));
+                let failure =
+                    Failure::new(FailureCause::UnknownJob, self.jobs.unknown(&job.name, &job.queue));
                 Outcome::Failure(failure)
             }
         };

@@ -146,14 +146,17 @@ impl Jobs {
         self.by_name.get(name).and_then(|index| self.entries.get(*index)).map(AsRef::as_ref)
     }
 
-    /// Describes an unknown name, with the nearest known names.
-    pub(crate) fn unknown(&self, name: &JobName) -> String {
+    /// Describes an unknown name of a job in a queue, with the nearest known names and what to do.
+    pub(crate) fn unknown(&self, name: &JobName, queue: &QueueName) -> String {
         let names = self.names();
-        match nearest(name.as_str(), names.iter().copied()) {
-            Some(near) => format!("no job is called `{name}` here; the nearest known: `{near}`"),
-            None if names.is_empty() => format!("no job is called `{name}` here; none is known at all"),
-            None => format!("no job is called `{name}` here; known are: `{}`", names.join("`, `")),
-        }
+        let known = match nearest(name.as_str(), names.iter().copied()) {
+            Some(near) => format!("the nearest known: `{near}`"),
+            None if names.is_empty() => "none is known at all".to_owned(),
+            None => format!("known are: `{}`", names.join("`, `")),
+        };
+        format!(
+            "no job is called `{name}` here; {known}; list it in `jobs![..]` of a service that serves `{queue}`"
+        )
     }
 }
 

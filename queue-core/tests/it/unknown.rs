@@ -48,7 +48,8 @@ fn claims_by_an_old_worker_use_no_attempts() -> TestResult {
         let job = queue.get(id).await?.unwrap();
         assert_eq!((job.state, job.attempt, job.max_attempts), (State::Retryable, 1, 3));
         let errors: Vec<_> = job.errors.iter().map(|error| (error.attempt, error.message.as_str())).collect();
-        let unknown = "no job is called `bill` here; the nearest known: `bill_of_old`";
+        let unknown = "no job is called `bill` here; the nearest known: `bill_of_old`; list it in `jobs![..]` of a service that serves \
+                       `default`";
         let unknown = || (1, unknown);
         assert_eq!(errors, [unknown(), unknown(), unknown(), unknown(), (1, "it rained")]);
         Ok(())
@@ -70,7 +71,8 @@ fn an_unknown_job_is_never_discarded() -> TestResult {
         assert_eq!((job.state, job.attempt), (State::Scheduled, 0));
         assert_eq!(
             job.errors[0].message,
-            "no job is called `bill_of_odl` here; the nearest known: `bill_of_old`"
+            "no job is called `bill_of_odl` here; the nearest known: `bill_of_old`; list it in `jobs![..]` of a service that serves \
+             `default`"
         );
         assert!(job.fence.0 >= 60, "it was claimed {} times in an hour", job.fence.0);
         for attempt in run.attempts() {
