@@ -1,6 +1,6 @@
 //! Pushes into the list: identities, delays and unique keys.
 
-use queue_core::backend::{Encoded, encode};
+use queue_core::backend::{Encoded, check_delays, encode};
 use queue_core::{
     JobId, JobRecord, Limits, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp,
 };
@@ -17,16 +17,7 @@ impl JobList {
 
     /// Refuses delays that end after the last instant that can be stored.
     pub(crate) fn check_delays(&self, batch: &[Encoded]) -> Result<(), QueueError> {
-        for (index, new) in batch.iter().enumerate() {
-            if let Schedule::After(delay) = new.job.schedule
-                && self.now.checked_add(delay).is_none()
-            {
-                return Err(QueueError::invalid(format!(
-                    "job {index} of the batch: a `delay` of {delay:?} is too long"
-                )));
-            }
-        }
-        Ok(())
+        check_delays(batch.iter().map(|new| &new.job), self.now)
     }
 
     /// Returns how many unfinished jobs a batch would add.

@@ -4,7 +4,7 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`], [`JobValues`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
@@ -57,3 +57,4 @@ pub use crate::contract::encoded::{Encoded, encode, encode_followups};
 pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::lease::log_discard;
+pub use crate::contract::limits::job_in_batch;

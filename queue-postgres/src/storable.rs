@@ -23,8 +23,8 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
     for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(
-                "job {index} of the batch (`{}`): `unique` has a key with a NUL character, which PostgreSQL can't store",
-                job.name
+                "{}: `unique` has a key with a NUL character, which PostgreSQL can't store: remove it or hash the key",
+                backend::job_in_batch(index, jobs.len(), &job.name)
             );
             return Err(QueueError::invalid(text).on_queue(job.queue.clone()));
         }
@@ -35,7 +35,7 @@ pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
 /// Returns the error for the job at `index` of a request, whose delay exceeds the range of times.
 pub(crate) fn delay_overflow(jobs: &[Encoded], index: usize) -> QueueError {
     match jobs.get(index) {
-        Some(new) => backend::delay_overflow(index, &new.job),
+        Some(new) => backend::delay_overflow(index, jobs.len(), &new.job),
         None => QueueError::invalid("a `delay` leads past the end of time"),
     }
 }

@@ -4,7 +4,7 @@ use super::supported_requests::SupportedRequests;
 use crate::contract::encoded::{Encoded, encode, encode_followups};
 use crate::contract::error::QueueError;
 use crate::contract::job::NewJob;
-use crate::contract::limits::Limits;
+use crate::contract::limits::{Limits, job_in_batch};
 use crate::contract::queue::Demand;
 use crate::contract::settlement::Settlement;
 
@@ -83,8 +83,10 @@ impl Intake {
     fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
         let newer = jobs.iter().enumerate().find(|(_, new)| !(self.supported.schedule)(new.job.schedule));
         newer.map_or(Ok(()), |(index, Encoded { job, .. })| {
-            let text =
-                format!("job {index} of the batch (`{}`): this backend is older than its schedule", job.name);
+            let text = format!(
+                "{}: this backend is older than its schedule",
+                job_in_batch(index, jobs.len(), &job.name)
+            );
             Err(QueueError::unsupported(text).on_queue(job.queue.clone()))
         })
     }

@@ -3,6 +3,7 @@
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
 use crate::contract::job::{NewJob, Schedule};
+use crate::contract::limits::job_in_batch;
 
 /// Checks that no job of a batch becomes ready after [`Timestamp::MAX`] if its delay begins at `now`.
 ///
@@ -10,29 +11,32 @@ use crate::contract::job::{NewJob, Schedule};
 ///
 /// Those of [`delay_overflow`].
 pub fn check_delays<'a>(
-    jobs: impl IntoIterator<Item = &'a NewJob>,
+    jobs: impl IntoIterator<Item = &'a NewJob, IntoIter: ExactSizeIterator>,
     now: Timestamp,
 ) -> Result<(), QueueError> {
-    for (index, job) in jobs.into_iter().enumerate() {
+    let jobs = jobs.into_iter();
+    let count = jobs.len();
+    for (index, job) in jobs.enumerate() {
         if let Schedule::After(delay) = job.schedule
             && now.checked_add(delay).is_none()
         {
-            return Err(delay_overflow(index, job));
+            return Err(delay_overflow(index, count, job));
         }
     }
     Ok(())
 }
 
-/// Returns the error for the job at `index` of a batch, whose delay leads past the end of time. Its kind is `Invalid`.
+/// Returns the error for the job at `index` of a batch of `count` jobs, whose delay leads past the end of time. Its kind is
+/// `Invalid`.
 #[must_use]
-pub fn delay_overflow(index: usize, job: &NewJob) -> QueueError {
+pub fn delay_overflow(index: usize, count: usize, job: &NewJob) -> QueueError {
     let delay = match job.schedule {
         Schedule::After(delay) => delay,
         Schedule::Now | Schedule::At(_) => std::time::Duration::ZERO,
     };
     QueueError::invalid(format!(
-        "job {index} of the batch (`{}`): a `delay` of {delay:?} leads past the end of time",
-        job.name
+        "{}: a `delay` of {delay:?} leads past the end of time",
+        job_in_batch(index, count, &job.name)
     ))
     .on_queue(job.queue.clone())
 }

@@ -2,6 +2,7 @@
 
 use crate::contract::error::QueueError;
 use crate::contract::job::NewJob;
+use crate::contract::name::JobName;
 
 /// The maximum sizes of names, payloads, meta and batches.
 ///
@@ -61,7 +62,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// `Invalid`, with the job's index in the batch (from 0), the field, its size and the limit.
+    /// `Invalid`, with the job's name, its index (from 0) if the batch has several jobs, the field, its size and the limit.
     pub fn check(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         self.check_batch(jobs)?;
         self.check_each(jobs)
@@ -83,11 +84,10 @@ impl Limits {
     pub(crate) fn check_each(&self, jobs: &[NewJob]) -> Result<(), QueueError> {
         for (index, job) in jobs.iter().enumerate() {
             if let Err(breach) = self.check_job(job) {
-                return Err(QueueError::invalid(format!(
-                    "job {index} of the batch (`{}`): {breach}",
-                    job.name
-                ))
-                .on_queue(job.queue.clone()));
+                let text = format!("{}: {breach}", job_in_batch(index, jobs.len(), &job.name));
+                let error = QueueError::invalid(text);
+                let is_short = job.queue.as_str().len() <= Self::NAME;
+                return Err(if is_short { error.on_queue(job.queue.clone()) } else { error });
             }
         }
         Ok(())
@@ -103,21 +103,38 @@ impl Limits {
             return Err(refusal);
         }
         if let Some(bytes) = job.body.encoded_len().filter(|bytes| *bytes > self.payload) {
-            return Err(format!("`payload` has {bytes} bytes, the limit is {}", self.payload));
+            return Err(format!("`payload` has {bytes} bytes, the limit is {}: {ELSEWHERE}", self.payload));
         }
         if !job.meta.is_empty() && job.meta.size() > self.meta {
-            return Err(format!("`meta` has {} bytes, the limit is {}", job.meta.size(), self.meta));
+            let bytes = job.meta.size();
+            return Err(format!("`meta` has {bytes} bytes, the limit is {}: {ELSEWHERE}", self.meta));
         }
         match &job.unique {
             Some(unique) if unique.key.is_empty() => Err("`unique` has an empty key".to_owned()),
             Some(unique) if unique.key.len() > Self::UNIQUE_KEY => Err(format!(
-                "`unique` has a key of {} bytes, the limit is {}",
+                "`unique` has a key of {} bytes, the limit is {}: hash the key",
                 unique.key.len(),
                 Self::UNIQUE_KEY
             )),
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// What to do with data that is too large.
+const ELSEWHERE: &str = "store the data elsewhere and pass a reference";
+
+/// Returns the words for a job of a batch in errors: ``job 3 of the batch (`send`)``, or ``job `send` `` if `count` is 1.
+///
+/// A name of more than 64 characters is cut.
+#[must_use]
+pub fn job_in_batch(index: usize, count: usize, name: &JobName) -> String {
+    let name = name.as_str();
+    let name = match name.char_indices().nth(64) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    };
+    if count == 1 { format!("job `{name}`") } else { format!("job {index} of the batch (`{name}`)") }
 }
 
 impl Default for Limits {
@@ -150,7 +167,7 @@ fn check_name(field: &str, name: &str) -> Result<(), String> {
     }
     let length = name.chars().count();
     if length > Limits::NAME {
-        return Err(format!("`{field}` has {length} characters, the limit is {}", Limits::NAME));
+        return Err(format!("`{field}` has {length} characters, the limit is {}: shorten it", Limits::NAME));
     }
     match name.chars().find(|c| !(c.is_ascii() && fits(*c as u8))) {
         Some(stranger) => Err(format!("`{field}` has {stranger:?} in it; allowed are `A-Z a-z 0-9 _ . : -`")),
