@@ -152,20 +152,22 @@ impl TestKit {
     ///
     /// # Errors
     ///
-    /// If the queue refuses an operation permanently, or the limit of attempts is reached, for example by an endless chain of jobs.
+    /// If the queue refuses an operation permanently, a job's name is unknown to the kit, or the limit of attempts is reached, for
+    /// example by an endless chain of jobs.
     pub async fn run_until_idle(&self) -> Result<Run, KitError> {
         let end = self.now().saturating_add(self.horizon);
-        self.run_to(end, false).await
+        self.run_to(end, Until::Idle).await
     }
 
     /// Runs the jobs that become due within `time`, and leaves the clock at its end.
     ///
     /// # Errors
     ///
-    /// Those of [`run_until_idle`](Self::run_until_idle).
+    /// Those of [`run_until_idle`](Self::run_until_idle), apart from an unknown name: such a job waits and is claimed again, as in
+    /// production.
     pub async fn run_for(&self, time: Duration) -> Result<Run, KitError> {
         let end = self.now().saturating_add(time);
-        self.run_to(end, true).await
+        self.run_to(end, Until::End).await
     }
 
     /// Moves the clock without running anything.
@@ -220,10 +222,13 @@ impl TestKit {
         jobs
     }
 
-    async fn run_to(&self, end: Timestamp, stay_until_end: bool) -> Result<Run, KitError> {
+    async fn run_to(&self, end: Timestamp, until: Until) -> Result<Run, KitError> {
         let first = self.progress().attempts.len();
         loop {
-            if self.step().await?.is_some() {
+            if let Some(report) = self.step().await? {
+                if until == Until::Idle && report.is_of_unknown_job() {
+                    return Err(KitError::Unknown { name: report.facts.name });
+                }
                 let ran = self.progress().attempts.len() - first;
                 let waiting = if ran >= self.limit { self.waiting() } else { Vec::new() };
                 if waiting.iter().any(|job| job.run_at <= end) {
@@ -236,7 +241,7 @@ impl TestKit {
                 None => break,
             }
         }
-        if stay_until_end {
+        if until == Until::End {
             self.clock.pass(end.since(self.now())).await;
         }
         let attempts = self.progress().attempts.get(first..).map(<[_]>::to_vec).unwrap_or_default();
@@ -246,6 +251,15 @@ impl TestKit {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// When no job is due any more.
+    Idle,
+    /// At a fixed time.
+    End,
 }
 
 /// The jobs that a block of code enqueued.

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use queue_core::{Body, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition};
+use queue_core::{
+    Body, FailureCause, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition,
+};
 
 use crate::clock::VirtualClock;
 
@@ -25,6 +27,13 @@ pub struct AttemptReport {
     pub transition: Transition,
     /// Whether the queue applied that transition.
     pub settled: Settled,
+}
+
+impl AttemptReport {
+    /// Returns whether the attempt failed because the kit does not know the job.
+    pub(crate) fn is_of_unknown_job(&self) -> bool {
+        self.outcome.failure().is_some_and(|failure| failure.cause == FailureCause::UnknownJob)
+    }
 }
 
 /// The attempts of a run, and the jobs left unfinished.

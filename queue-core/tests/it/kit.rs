@@ -153,6 +153,41 @@ fn an_endless_chain_is_stopped() -> TestResult {
             text.contains("still not idle after 50 attempts") && text.contains("chain_for_ever"),
             "{text}"
         );
+        assert_eq!(format!("{error:?}"), text, "`main` and tests print `Debug`");
+        Ok(())
+    })
+}
+
+/// T4: the error of a job that is tried again for too long has the job's last error.
+#[test]
+fn the_last_error_of_an_endless_job_is_named() -> TestResult {
+    queue_testkit::block_on(async {
+        #[background_job(max_attempts = 1_000)]
+        async fn unlucky() -> Result<(), &'static str> {
+            Err("it rained")
+        }
+        let kit = TestKit::new(jobs![unlucky]).limit(3).build()?;
+        kit.queue().enqueue(unlucky::new()).await?;
+
+        let error = kit.run_until_idle().await.unwrap_err();
+
+        let said = "waiting: unlucky (retryable, attempt 3, last error: it rained)";
+        assert!(error.to_string().ends_with(said), "{error}");
+        Ok(())
+    })
+}
+
+/// T4: a job that the kit does not know ends the run.
+#[test]
+fn a_job_that_is_not_listed_ends_the_run() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![chain_for_ever]).build()?;
+        kit.queue().enqueue(send_welcome::new(1, "hello")).await?;
+
+        let error = kit.run_until_idle().await.unwrap_err();
+
+        let said = "no job is called `send_welcome`: add it to `TestKit::new(jobs![..])`";
+        assert_eq!(format!("{error:?}"), said);
         Ok(())
     })
 }
