@@ -361,9 +361,16 @@ fn permits_of(ready: &mut Vec<Permits>, number: usize) -> Option<&mut Permits> {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let unfinished = lock::lock(&self.state).table.unfinished();
+        let mut state = lock::lock(&self.state);
+        let unfinished = state.table.unfinished();
         if unfinished > 0 {
-            tracing::warn!(unfinished, "an in-memory queue was dropped with its unfinished jobs");
+            // The earliest instant: the time of the table stays as it is.
+            let counts = state.table.counts(Timestamp::EPOCH).into_iter();
+            let of_queue =
+                counts.map(|counts| (counts.unfinished(), counts.queue)).filter(|(jobs, _)| *jobs > 0);
+            let queues: Vec<_> = of_queue.map(|(jobs, queue)| format!("{queue}: {jobs}")).collect();
+            let queues = queues.join(", ");
+            tracing::warn!(unfinished, "an in-memory queue was dropped with its unfinished jobs ({queues})");
         }
     }
 }

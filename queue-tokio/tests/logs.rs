@@ -143,6 +143,22 @@ fn a_failure_is_logged_at_its_level() -> TestResult {
     Ok(())
 }
 
+/// The warning of an in-memory queue that is dropped names the queues of its unfinished jobs and their numbers.
+#[tokio::test]
+async fn a_dropped_queue_names_the_queues_of_its_unfinished_jobs() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let queue = MemoryQueue::new();
+    queue.enqueue_all(["pass", "pass"].map(fail_as::new)).await?;
+    queue.enqueue(fail_as::new("pass")).queue("mial").await?;
+
+    drop(queue);
+
+    let (log, said) = (lines.text()?, "dropped with its unfinished jobs (default: 2, mial: 1) unfinished=3");
+    assert!(log.contains(said), "no {said} in\n{log}");
+    Ok(())
+}
+
 #[background_job(blocking)]
 fn block(#[inject] dispatch: &tracing::Dispatch) {
     // A subscriber that was set for a test's own thread does not apply to other threads.
