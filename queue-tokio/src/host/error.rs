@@ -1,12 +1,16 @@
 //! The errors of a host.
 
+use std::fmt;
+
 use queue_core::backend::error_chain;
 use queue_core::{BoxError, BuildError};
 
 /// Why a host could not start, or did not stop in order.
 ///
 /// The error of a service is the [`source`](std::error::Error::source), as the service returned it.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` text is its text with all causes, since a `main` that returns an error prints `Debug`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
     /// The service was not started, because of the problems that the check before the start found.
@@ -50,6 +54,12 @@ pub enum HostError {
     /// The process can't listen to signals.
     #[error("could not listen to signals")]
     Signals(#[from] std::io::Error),
+}
+
+impl fmt::Debug for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&error_chain(self))
+    }
 }
 
 impl HostError {

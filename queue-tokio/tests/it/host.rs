@@ -94,6 +94,7 @@ async fn a_service_that_fails_to_start_stops_the_others() -> TestResult {
     let error = builder.build()?.start().await.unwrap_err();
 
     assert_eq!(error_chain(&error), "the service `three` could not start: no port");
+    assert_eq!(format!("{error:?}"), error_chain(&error), "`main` prints `Debug`");
     assert!(matches!(&error, HostError::Start { source, .. } if source.to_string() == "no port"));
     assert_eq!(*log.lock().unwrap(), ["one starts", "two starts", "three starts", "two stops", "one stops"]);
     Ok(())

@@ -68,6 +68,11 @@ async fn a_missing_service_is_reported_before_a_job_runs() -> TestResult {
 
     let error = QueueService::new(queue.clone(), jobs![needs_a_service]).run_until(queue.idle()).await;
 
+    let shown = format!("{:?}", error.as_ref().err());
+    assert!(
+        shown.starts_with("Some(1 problem found before the start:\n  1. job `needs_a_service`"),
+        "{shown}"
+    );
     let Err(HostError::Invalid(problems)) = error else { panic!("{error:?}") };
     assert!(problems.to_string().contains("u64"), "{problems}");
     assert_eq!(queue.get(job.id()).await?.map(|job| job.state), Some(State::Available));
