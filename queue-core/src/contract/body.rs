@@ -36,10 +36,16 @@ pub struct Body(Option<Arc<dyn Content>>);
 
 /// Why a body could not be decoded, with the path: `user.id: invalid type: string, expected u64 at line 1 column 12`.
 ///
-/// It names the kind of the value that was found, and nothing of the value itself.
-#[derive(Debug, thiserror::Error)]
+/// It names the kind of the value that was found, and nothing of the value itself. Its `Debug` text is the same.
+#[derive(thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(String);
+
+impl fmt::Debug for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Body {
     /// The empty body, which is `null` in JSON.

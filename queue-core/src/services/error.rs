@@ -7,7 +7,8 @@ use crate::attempt::outcome::{Failure, FailureCause, Outcome};
 use crate::contract::error::{BoxError, error_chain};
 
 /// A service that could not be created or disposed, with the path of services that led to it: `Repo → Pool`.
-#[derive(Debug)]
+///
+/// Its `Debug` text is its text with all causes, since a `main` that returns an error prints `Debug`.
 pub struct ServiceError {
     /// From the requested service to the one that failed.
     path: Vec<ServiceKey>,
@@ -43,6 +44,12 @@ impl fmt::Display for ServiceError {
             write!(f, ": {}", self.problem)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&error_chain(self))
     }
 }
 

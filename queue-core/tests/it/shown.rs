@@ -79,3 +79,19 @@ fn the_scope_of_a_closure_shows_its_attempt() -> TestResult {
         Ok(())
     })
 }
+
+/// Errors that `main` may return show their text with the causes, since `main` prints `Debug`.
+#[tokio::test]
+async fn errors_of_services_and_payloads_show_their_text() -> TestResult {
+    let broken = Services::builder()
+        .scoped_with(async || Err::<Pool, _>(std::io::Error::other("no route")))
+        .build()?;
+    let scope = scopes::open(broken, send::new());
+
+    let service = Arc::<Pool>::from_scope(&scope, None).await.map(drop).unwrap_err();
+    let payload = queue_core::Body::stored("\"five\"").decode::<u8>().unwrap_err();
+
+    assert_eq!(shown(&service), "Pool: no route");
+    assert_eq!(shown(&payload), payload.to_string());
+    Ok(())
+}
