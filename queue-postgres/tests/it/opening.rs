@@ -70,7 +70,11 @@ async fn what_cannot_be_reached_is_refused_with_where_and_what_to_do() -> TestRe
             "database `shop` on `localhost:1` can't be reached",
             QueueErrorKind::Unavailable,
         ),
-        (format!("mysql://me:{PASSWORD}@localhost/shop"), "can't be read", QueueErrorKind::Invalid),
+        (
+            format!("mysql://me:{PASSWORD}@localhost/shop"),
+            "does not begin with `postgres://`",
+            QueueErrorKind::Invalid,
+        ),
     ];
 
     for (url, says, expected) in table {
