@@ -49,9 +49,13 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// `Invalid` if the path can't be a database file or the file is read-only; `Unavailable` if the file can't be created.
+    /// `Invalid` if the path is empty or can't be a database file, or the file is read-only; `Unavailable` if the file can't be
+    /// created.
     pub(crate) fn prepare(&self) -> Result<(), QueueError> {
         let Self::File(path) = self else { return Ok(()) };
+        if path.as_os_str().is_empty() {
+            return Err(QueueError::invalid("the path is empty: name a file, such as `jobs.db`"));
+        }
         let shown = path.display();
         if path.is_dir() {
             return Err(QueueError::invalid(format!(
@@ -68,7 +72,13 @@ impl Location {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => self.check_writable(),
             Err(error) => {
-                let text = format!("`{shown}` can't be created: check the permissions of its folder");
+                let why = match error.kind() {
+                    ErrorKind::PermissionDenied => {
+                        "permission denied; check the permissions of its folder".to_owned()
+                    }
+                    kind => kind.to_string(),
+                };
+                let text = format!("`{shown}` can't be created: {why}");
                 Err(QueueError::unavailable(text).with_source(error))
             }
         }
@@ -82,7 +92,7 @@ impl Location {
             ))),
             Ok(_) => Ok(()),
             Err(error) => {
-                let text = format!("the permissions of `{shown}` can't be read");
+                let text = format!("the permissions of `{shown}` can't be read: {}", error.kind());
                 Err(QueueError::unavailable(text).with_source(error))
             }
         }

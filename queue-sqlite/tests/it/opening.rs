@@ -63,6 +63,29 @@ async fn a_folder_is_refused_with_a_path_to_use_instead() -> TestResult {
 
 /// D8
 #[tokio::test]
+async fn an_empty_path_is_refused() {
+    let (kind, text) = refused(std::path::Path::new("")).await;
+
+    assert_eq!(kind, QueueErrorKind::Invalid, "{text}");
+    assert!(text.starts_with("the path is empty"), "{text}");
+}
+
+/// D8: the name of the file is longer than a file system takes.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_can_not_be_created_is_refused_with_the_cause() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(format!("{}.db", "x".repeat(300)));
+
+    let error = SqliteQueue::open(&path).await.expect_err("a name that is too long");
+
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().ends_with("can't be created: invalid filename"), "{error}");
+    Ok(())
+}
+
+/// D8
+#[tokio::test]
 async fn a_missing_folder_is_refused_by_name() -> TestResult {
     let folder = tempfile::tempdir()?;
 
