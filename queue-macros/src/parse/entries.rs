@@ -38,10 +38,8 @@ fn key(input: ParseStream<'_>, known: &[&str], seen: &mut Vec<String>) -> syn::R
         .map_err(|error| syn::Error::new(error.span(), format!("expected one of {}", accepted())))?;
     let word = key.to_string();
     if !known.contains(&word.as_str()) {
-        let near = nearest(&word, known.iter().copied())
-            .map(|near| format!("; did you mean `{near}`?"))
-            .unwrap_or_default();
-        let message = format!("unknown attribute `{word}`{near} (known attributes: {})", accepted());
+        let meant = meant(&word, known).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+        let message = format!("unknown attribute `{word}`{meant} (known attributes: {})", accepted());
         return Err(syn::Error::new(key.span(), message));
     }
     if seen.contains(&word) {
@@ -50,6 +48,14 @@ fn key(input: ParseStream<'_>, known: &[&str], seen: &mut Vec<String>) -> syn::R
     }
     seen.push(word);
     Ok(key)
+}
+
+/// Returns the known key that was probably meant, for a message.
+fn meant(word: &str, known: &[&str]) -> Option<String> {
+    if matches!(word, "retries" | "attempts" | "max_retries") && known.contains(&"max_attempts") {
+        return Some("`max_attempts`, which counts the first attempt too".to_owned());
+    }
+    nearest(word, known.iter().copied()).map(|near| format!("`{near}`"))
 }
 
 fn end(input: ParseStream<'_>) -> syn::Result<()> {
