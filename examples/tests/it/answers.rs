@@ -104,6 +104,18 @@ async fn a_field_of_the_wrong_kind_is_named() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
+async fn a_missing_field_is_named() -> Result<(), BoxError> {
+    let site = Site::new()?;
+
+    let (status, answer) = site.post(r#"{"sku": "TEA", "name": "Tea", "stock": 3}"#).await?;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer["field"], "price_cents", "{answer}");
+    assert!(answer["problem"].to_string().contains("missing field `price_cents`"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_misspelt_field_is_named_with_the_known_fields() -> Result<(), BoxError> {
     let site = Site::new()?;
 
@@ -111,6 +123,7 @@ async fn a_misspelt_field_is_named_with_the_known_fields() -> Result<(), BoxErro
 
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let problem = answer["problem"].to_string();
+    assert_eq!(answer["field"], "price", "{answer}");
     assert!(problem.contains("unknown field `price`") && problem.contains("`price_cents`"), "{answer}");
     Ok(())
 }
