@@ -68,7 +68,7 @@ use model::Job;
 /// | `queue = "mail"` | the queue | `default` |
 /// | `max_attempts = 5` | the maximum number of attempts | 5 |
 /// | `timeout = "30s"` | the maximum duration of an attempt | no limit |
-/// | `backoff = fixed("5s")`, `exponential("1s", "1h")` or `path::to::function` | the wait before a retry | `exponential("1s", "1h")` |
+/// | `backoff = fixed("5s")`, `exponential("1s", "1h")` or `path::to::function` | the wait before a retry | `exponential("1s", "1h")`: a random time up to 1 s, doubling to 1 h |
 /// | `priority = -1` | the priority; lower runs first | 0 |
 /// | `unique` | one unfinished job for each payload | not unique |
 /// | `unique = "user:{user_id}"` | one unfinished job for each value of this key | |

@@ -50,7 +50,7 @@ enum Backoff {
 }
 
 impl RetryPolicy {
-    /// Doubles from 1 s to 1 h, with full jitter.
+    /// Waits a random time up to 1 s, doubling to 1 h (full jitter).
     pub const DEFAULT: Self =
         Self(Backoff::Exponential { first: Duration::from_secs(1), max: Duration::from_secs(3600) });
 

@@ -61,7 +61,7 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    /// Creates the defaults: queue `default`, 5 attempts, no timeout, backoff from 1 s doubling to 1 h with full jitter,
+    /// Creates the defaults: queue `default`, 5 attempts, no timeout, a random backoff up to 1 s, doubling to 1 h,
     /// priority 0.
     #[must_use]
     pub const fn new() -> Self {
