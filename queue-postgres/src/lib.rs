@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), queue_core::QueueError> {
-//! // In place of `MemoryQueue::new()`; nothing else changes.
+//! // In place of `MemoryQueue::new()`.
 //! let queue = PostgresQueue::connect("postgres://me:secret@localhost/shop").await?;
 //! queue.enqueue(send_welcome::new(42)).await?; // it's committed when this returns
 //! # Ok(())

@@ -11,7 +11,7 @@
 //! # async fn main() -> Result<(), queue_core::QueueError> {
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let path = folder.path().join("jobs.db");
-//! let queue = SqliteQueue::open(path).await?; // in place of `MemoryQueue::new()`; nothing else changes
+//! let queue = SqliteQueue::open(path).await?; // in place of `MemoryQueue::new()`
 //! let receipt = queue.enqueue(send_welcome::new(42)).await?; // the job is on disk when this returns
 //! # let job = queue.get(receipt.id()).await?.unwrap();
 //! # assert_eq!(job.state, State::Available);
