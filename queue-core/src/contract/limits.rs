@@ -121,7 +121,7 @@ impl Limits {
     }
 }
 
-/// The advice for data that is too large.
+/// The remedy for data that is too large.
 const ELSEWHERE: &str = "store the data elsewhere and pass a reference";
 
 /// Returns the words for a job of a batch in errors: ``job 3 of the batch (`send`)``, or ``job `send` `` if `count` is 1.

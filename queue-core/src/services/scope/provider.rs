@@ -43,7 +43,7 @@ pub(in crate::services) struct Provider {
     pub(in crate::services) lifetime: Lifetime,
     pub(in crate::services) dependencies: Vec<Dependency>,
     pub(in crate::services) disposal: Option<Dispose>,
-    /// The line of the program that registered the service.
+    /// The place in the program that registered the service.
     pub(in crate::services) registered_at: &'static Location<'static>,
     make: Make,
     singleton: OnceCell<Instance>,
