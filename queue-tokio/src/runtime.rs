@@ -84,6 +84,10 @@ impl Runtime for TokioRuntime {
             }
         }
     }
+
+    fn threads(&self) -> usize {
+        self.handle.metrics().num_workers()
+    }
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);

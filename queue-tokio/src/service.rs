@@ -1,39 +1,87 @@
 //! The hosted loop: claims jobs, runs them, renews their leases and settles how they ended.
 //!
-//! One task claims, as many jobs as there are free workers, puts them into a buffer and calls workers to it. A worker takes
-//! one job after the other for as long as there are any, and leaves the buffer to another as soon as its job has to wait
-//! for something; and of those who come, one after the other calls more while jobs are left. So short jobs are run by a
-//! few tasks, without one waking another for each, and long ones by as many as may run at once.
-//! Results gather while a settlement is on its way and go with the next. Leases are renewed from a thread apart, which
-//! jobs that hog the runtime can't hold up.
+//! # Lanes
+//!
+//! A lane is the scheduler of a fixed share of the jobs that run at once. There is one for each thread of the runtime, or fewer if
+//! shares would be small. A lane claims for itself, keeps its jobs and their results, and settles them. Lanes share nothing that
+//! changes with each job, so that threads do not wait for one another. `lane.rs` has the rules.
+//!
+//! # Tasks
+//!
+//! | task | on | what it does |
+//! | --- | --- | --- |
+//! | workers, some for each lane | the jobs' runtime | take their steps from the lane: run a job, settle results, claim |
+//! | resettler | the jobs' runtime | repeats settlements that were not recorded at the first try |
+//! | renewer | a thread of its own | renews the leases of all lanes; drops jobs whose grace period is over |
+//! | watchdog | the renewer's thread | helps lanes whose workers are held by jobs that block; names those jobs |
+//!
+//! A job that has to wait suspends its worker; another worker continues with the lane. So short jobs are run by few workers
+//! without a switch of tasks, and long ones by as many as may run at once.
+//!
+//! # Who wakes whom
+//!
+//! | waiter | waits for | woken by |
+//! | --- | --- | --- |
+//! | parked worker (`Lane::unparked`) | a lane without an active worker that has something to do | a worker of the lane that is suspended; the watchdog |
+//! | claiming worker | jobs | the queue |
+//! | renewer (`Sleeper`) | the first job in flight | the worker that claimed it |
+//! | watchdog (`Sleeper`) | a lane with an active worker | the worker that claimed for it |
+//! | resettler (channel) | a settlement that was not recorded | the worker that sent it |
+//! | stop (`Shutdown::until`) | the last claims, jobs and settlements | each step of a worker during a stop |
+//!
+//! # Shutdown
+//!
+//! `stop.rs` has the steps: no job is claimed or started; unstarted jobs are released; running jobs end by themselves, then by
+//! request, then by force; the last settlements are flushed; all tasks end.
+//!
+//! # Races
+//!
+//! - A stop comes while a claim is under way: the claim ends by the stop signal, and what it brings is released.
+//! - A job ends after it was released by force: its lane drops the result.
+//! - A job blocks its thread while its lane has jobs or results: the watchdog starts another worker, and settles the results.
+//! - A worker parks while another one brings work: both take the lane's lock, so the worker parks only if there is none.
+//! - A job ends while its lease is renewed: the answer finds no job, or one that has ended, and changes nothing.
 
-mod blocked;
-mod claim;
-mod ended;
-mod hand;
-mod held;
-mod pace;
-mod renew;
+mod backoff;
+mod blocked_threads;
+mod claimer;
+mod client;
+mod finished;
+mod in_flight;
+mod job;
+mod lane;
+mod prefetch;
+mod renewer;
+mod resettler;
 mod rotation;
-mod run;
 mod settings;
 mod settle;
-mod shift;
+mod shared;
+mod shutdown;
+mod sleeper;
 mod stop;
-mod trouble;
+mod tasks;
+mod unsettled;
+mod watchdog;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join;
 use queue_core::{BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker};
+use tokio::sync::mpsc;
 
 use crate::hosted::{HostContext, HostedService};
 use crate::runtime::TokioRuntime;
 
+use renewer::Renewer;
+use resettler::Resettler;
 use settings::Settings;
-use shift::Shift;
+use shared::{Parts, Shared};
+use watchdog::Watchdog;
 
 /// The hosted loop over a queue and a list of jobs: the counterpart of .NET's `QueuedHostedService`.
 ///
@@ -168,19 +216,29 @@ impl QueueService {
         self
     }
 
-    fn shift(&self, context: &HostContext) -> Arc<Shift> {
-        let runtime = self.runtime.clone().unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let observer: Option<Arc<dyn Observer>> =
-            if self.observers.is_empty() { None } else { Some(Arc::new(self.observers.clone())) };
-        Arc::new(Shift::new(
-            self.queue.clone(),
-            self.jobs.clone(),
-            context,
-            &self.layers,
-            runtime,
-            observer,
-            self.settings.clone(),
-        ))
+    /// Starts the tasks of a run.
+    fn begin(&self, context: &HostContext) -> Arc<Shared> {
+        let parts = Parts {
+            queue: self.queue.clone(),
+            jobs: self.jobs.clone(),
+            layers: self.layers.clone(),
+            runtime: self.runtime.clone().unwrap_or_else(|| Arc::new(TokioRuntime::current())),
+            observer: (!self.observers.is_empty()).then(|| Arc::new(self.observers.clone()) as _),
+            settings: self.settings.clone(),
+        };
+        let (unsettled, incoming) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(parts, context, unsettled));
+        for (number, lane) in shared.lanes().iter().enumerate() {
+            lane.open();
+            worker::start(&shared, number);
+        }
+        shared.tasks().spawn("resettler", Resettler::new(shared.clone(), incoming).run());
+        let apart = join(Renewer::new(shared.clone()).run(), Watchdog::new(shared.clone()).run());
+        let over = shared.shutdown().over().clone();
+        shared.tasks().spawn_apart("queue-renewal", async move {
+            over.run_until_cancelled(apart).await;
+        });
+        shared
     }
 }
 
@@ -224,15 +282,14 @@ impl HostedService for QueueService {
     }
 
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
-        let shift = self.shift(context);
-        let _guard = stop::EndOnDrop::new(shift.clone());
-        shift.begin();
+        let shared = self.begin(context);
+        let _guard = stop::EndOnDrop::new(shared.clone());
         tokio::select! {
             biased;
             () = context.ending() => {}
-            broken = shift.broken() => return Err(broken.into()),
+            panicked = shared.tasks().panicked() => return Err(panicked.into()),
         }
-        for job in shift.stop(context.shutdown_timeout()).await {
+        for job in stop::stop(&shared, context.shutdown_timeout()).await {
             context.note_cut_short(job);
         }
         Ok(())

@@ -127,10 +127,12 @@ pub enum Event {
         /// The reason.
         reason: String,
     },
-    /// Leases were renewed late, or the runtime did not respond in time: a job blocks the runtime.
-    Hogged {
-        /// The kinds of the jobs that were running.
-        running: Vec<JobName>,
+    /// A job blocks its thread: it has not returned to its runtime for a second or longer. Reported once.
+    ThreadBlocked {
+        /// The job.
+        job: JobFacts,
+        /// For how long at least.
+        blocked_for: Duration,
     },
     /// An operation of the queue has started to fail.
     QueueFailed {

@@ -23,4 +23,9 @@ pub trait Runtime: Clock + Blocking {
 
     /// Starts a task on its own thread, which jobs that block this runtime cannot delay.
     fn spawn_apart(&self, name: &str, task: BoxFuture<'static, ()>);
+
+    /// Returns how many threads run the tasks of the jobs: one by default. The hosted loop divides its jobs by it.
+    fn threads(&self) -> usize {
+        1
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use tracing::Instrument as _;
@@ -83,9 +84,11 @@ impl AttemptRunner {
         let (delivery, environment) = (context.delivery(), context.environment());
         environment.observe(|| Event::Started(context.facts()));
 
-        let work = caught(self.work(context)).instrument(span(delivery));
+        // Pinned here, so that the future is not moved with all that it contains.
+        let work = pin!(self.work(context));
+        let outcome = caught(work).instrument(span(delivery)).await;
         // Middleware may have returned a long text of its own.
-        let outcome = work.await.cut_text();
+        let outcome = outcome.cut_text();
         let outcome = completed_or(interrupted_or(outcome, attempt.interrupt()), attempt);
 
         environment.observe(|| Event::Ended {

@@ -1,42 +1,42 @@
-//! Whose turn it is: several queues that share the workers.
+//! The order in which a claim asks several queues.
 
 use queue_core::QueueName;
 
-/// Puts queues first in proportion to their weights, as evenly spread as can be.
+/// Puts each queue first in proportion to its weight, as evenly spread as possible.
 #[derive(Debug)]
-pub(super) struct Rotation(Vec<Turn>);
+pub(super) struct Rotation(Vec<WeightedQueue>);
 
 #[derive(Debug)]
-struct Turn {
-    queue: QueueName,
+struct WeightedQueue {
+    name: QueueName,
     weight: i64,
     credit: i64,
 }
 
 impl Rotation {
     pub(super) fn new(queues: &[(QueueName, u32)]) -> Self {
-        let turn = |(queue, weight): &(QueueName, u32)| Turn {
-            queue: queue.clone(),
+        let queue = |(name, weight): &(QueueName, u32)| WeightedQueue {
+            name: name.clone(),
             weight: i64::from(*weight),
             credit: 0,
         };
-        Self(queues.iter().map(turn).collect())
+        Self(queues.iter().map(queue).collect())
     }
 
-    /// Gives the order for the next claim.
+    /// Returns the order for the next claim.
     ///
-    /// Each queue gains its weight in credit; the one that comes first pays for all.
+    /// Each queue gains its weight in credit; the first one pays the total.
     pub(super) fn next(&mut self) -> Vec<QueueName> {
-        let total: i64 = self.0.iter().map(|turn| turn.weight).sum();
-        for turn in &mut self.0 {
-            turn.credit += turn.weight;
+        let total: i64 = self.0.iter().map(|queue| queue.weight).sum();
+        for queue in &mut self.0 {
+            queue.credit += queue.weight;
         }
         let mut order: Vec<_> = self.0.iter_mut().collect();
-        order.sort_by_key(|turn| -turn.credit);
+        order.sort_by_key(|queue| -queue.credit);
         if let Some(first) = order.first_mut() {
             first.credit -= total;
         }
-        order.into_iter().map(|turn| turn.queue.clone()).collect()
+        order.into_iter().map(|queue| queue.name.clone()).collect()
     }
 }
 

@@ -236,6 +236,6 @@ async fn a_queue_that_panics_stops_the_host() {
 
     assert_eq!(
         queue_core::backend::error_chain(&error.unwrap_err()),
-        "the service `queue` failed: the claiming panicked: unhandled case"
+        "the service `queue` failed: the task `worker` panicked: unhandled case"
     );
 }

@@ -1,39 +1,39 @@
-//! A queue that fails for a while: how long to wait, and what to say of it.
+//! The waits of an operation that fails for a while, and what is logged about it.
 
 use std::time::Duration;
 
 use queue_core::backend::error_chain;
 use queue_core::backend::{doubled, jittered};
-use queue_core::{Environment, Event, QueueError};
+use queue_core::{Event, QueueError};
 
-/// One operation's run of failures.
+use super::client::Client;
+
+/// The failures of one operation, since it last worked.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    service: String,
+pub(super) struct Backoff {
     operation: &'static str,
     failures: u32,
     last: Option<String>,
     random: fastrand::Rng,
 }
 
-impl Trouble {
+impl Backoff {
     const FIRST_WAIT: Duration = Duration::from_millis(50);
     const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-    pub(super) fn with(service: &str, operation: &'static str, seed: u64) -> Self {
-        let service = service.to_owned();
-        Self { service, operation, failures: 0, last: None, random: fastrand::Rng::with_seed(seed) }
+    pub(super) fn new(operation: &'static str, seed: u64) -> Self {
+        Self { operation, failures: 0, last: None, random: fastrand::Rng::with_seed(seed) }
     }
 
-    /// Notes a failure, logs it if it's another than the last, and tells how long to wait.
-    pub(super) fn failed(&mut self, error: &QueueError, environment: &Environment) -> Duration {
+    /// Notes a failure, and logs it unless it is the same as the last one. Returns how long to wait.
+    pub(super) fn failed(&mut self, error: &QueueError, client: &Client) -> Duration {
         let text = error_chain(error);
         if self.last.as_ref() != Some(&text) {
             tracing::error!(
-                service = self.service, operation = self.operation, error = %text,
+                service = client.service(), operation = self.operation, error = %text,
                 "queue operation failed, retrying with backoff"
             );
-            environment.observe(|| Event::QueueFailed { operation: self.operation, error: text.clone() });
+            client.observe(|| Event::QueueFailed { operation: self.operation, error: text.clone() });
             self.last = Some(text);
         }
         let ceiling = doubled(Self::FIRST_WAIT, self.failures).min(Self::LONGEST_WAIT);
@@ -42,16 +42,16 @@ impl Trouble {
         ceiling / 2 + jittered(ceiling / 2, &mut self.random)
     }
 
-    /// Notes that it works, and says so if it had failed.
-    pub(super) fn worked(&mut self, environment: &Environment) {
+    /// Notes that the operation works, and logs that if it had failed.
+    pub(super) fn worked(&mut self, client: &Client) {
         if self.last.take().is_some() {
             tracing::info!(
-                service = self.service,
+                service = client.service(),
                 operation = self.operation,
                 failures = self.failures,
                 "queue operation works again"
             );
-            environment.observe(|| Event::QueueRecovered { operation: self.operation });
+            client.observe(|| Event::QueueRecovered { operation: self.operation });
             self.failures = 0;
         }
     }

@@ -1,0 +1,72 @@
+//! Finds jobs that block their threads.
+
+use std::time::Duration;
+
+use queue_core::{Event, Fence, JobFacts, JobId, Timestamp};
+
+use super::shared::Shared;
+
+/// How often the watchdog looks for them while a job is in flight.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A job that has not returned to its runtime for this long is reported.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The polls that threads were in at the last look.
+#[derive(Debug, Default)]
+pub(super) struct BlockedThreads {
+    polls: Vec<SeenPoll>,
+    next: Option<Timestamp>,
+}
+
+/// One poll of an attempt.
+#[derive(Debug)]
+struct SeenPoll {
+    attempt: (JobId, Fence),
+    number: u32,
+    since: Timestamp,
+    is_reported: bool,
+}
+
+impl BlockedThreads {
+    /// Reports each job that blocks its thread, once. Returns when to look again; `None` if no job is in flight.
+    pub(super) fn look(&mut self, shared: &Shared, now: Timestamp) -> Option<Duration> {
+        if let Some(next) = self.next.filter(|next| *next > now) {
+            return Some(next.since(now));
+        }
+        let (mut polls, mut blocked, mut is_idle) = (Vec::new(), Vec::new(), true);
+        for lane in shared.lanes() {
+            lane.each(|job| {
+                is_idle = false;
+                let Some(number) = job.current_poll() else { return };
+                let poll = self.seen((job.lease().job, job.lease().fence), number, now);
+                if !poll.is_reported && now.since(poll.since) >= LIMIT {
+                    blocked.push((job.facts(), now.since(poll.since)));
+                }
+                polls.push(SeenPoll { is_reported: now.since(poll.since) >= LIMIT, ..poll });
+            });
+        }
+        self.polls = polls;
+        for (job, blocked_for) in blocked {
+            report(shared, job, blocked_for);
+        }
+        self.next = (!is_idle).then(|| now.saturating_add(LOOK));
+        self.next.map(|_| LOOK)
+    }
+
+    /// Returns a poll as it was seen before, or as seen for the first time.
+    fn seen(&self, attempt: (JobId, Fence), number: u32, now: Timestamp) -> SeenPoll {
+        let before = self.polls.iter().find(|poll| poll.attempt == attempt && poll.number == number);
+        let (since, is_reported) = before.map_or((now, false), |poll| (poll.since, poll.is_reported));
+        SeenPoll { attempt, number, since, is_reported }
+    }
+}
+
+fn report(shared: &Shared, job: JobFacts, blocked_for: Duration) {
+    tracing::warn!(
+        service = shared.client().service(),
+        job.id = %job.id, job.name = %job.name, blocked_for = ?blocked_for,
+        "a job blocks its thread: mark it `#[background_job(blocking)]`, or let it await"
+    );
+    shared.client().observe(|| Event::ThreadBlocked { job, blocked_for });
+}

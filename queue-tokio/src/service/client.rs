@@ -1,0 +1,119 @@
+//! The queue and the runtime, as the tasks of the loop use them. Each call of the queue has a time limit.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use queue_core::{
+    Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, Renewal, Runtime, Settled, Timestamp,
+};
+
+use super::finished::Finished;
+use super::shutdown::Shutdown;
+
+/// The time limit for the answer to a settlement.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The time limit for the answer to a claim after its stop signal. By then, the loop releases what the claim has leased.
+const END: Duration = Duration::from_secs(10);
+
+/// The same for a backend that does not observe the stop signal: time for an answer that is on its way.
+const END_UNHEARD: Duration = Duration::from_millis(250);
+
+/// The queue, the runtime and the observer of one run.
+pub(super) struct Client {
+    service: String,
+    queue: Arc<dyn Queue>,
+    runtime: Arc<dyn Runtime>,
+    environment: Environment,
+}
+
+impl Client {
+    pub(super) fn new(
+        service: &str,
+        queue: Arc<dyn Queue>,
+        runtime: Arc<dyn Runtime>,
+        environment: Environment,
+    ) -> Self {
+        Self { service: service.to_owned(), queue, runtime, environment }
+    }
+
+    /// Returns the name of the service, for logs.
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    pub(super) fn runtime(&self) -> &dyn Runtime {
+        &*self.runtime
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.runtime.now()
+    }
+
+    /// Waits. The timer is created at the first poll.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        self.runtime.sleep(duration).await;
+    }
+
+    pub(super) fn observe(&self, event: impl FnOnce() -> Event) {
+        self.environment.observe(event);
+    }
+
+    /// Claims. Drops the claim if it does not answer within its wait and `ANSWER`, or soon after the stop signal.
+    pub(super) async fn claim(
+        &self,
+        demand: &Demand,
+        shutdown: &Shutdown,
+    ) -> Result<Vec<Delivery>, QueueError> {
+        let wait = demand.wait.unwrap_or(Duration::MAX);
+        let overdue = async {
+            tokio::select! {
+                biased;
+                () = self.sleep(wait.saturating_add(ANSWER)) => {}
+                () = shutdown.stopping().fired() => {
+                    self.sleep(if shutdown.stopping().has_listener() { END } else { END_UNHEARD }).await;
+                }
+            }
+        };
+        within(self.queue.claim(demand), overdue).await
+    }
+
+    pub(super) async fn settle(&self, batch: &[Finished]) -> Result<Vec<Settled>, QueueError> {
+        let settlements = batch.iter().map(|finished| finished.settlement().clone()).collect();
+        within(self.queue.settle(settlements), self.sleep(ANSWER)).await
+    }
+
+    pub(super) async fn renew(
+        &self,
+        heartbeats: &[Heartbeat],
+        limit: Duration,
+    ) -> Result<Vec<Renewal>, QueueError> {
+        within(self.queue.renew(heartbeats), self.sleep(limit)).await
+    }
+}
+
+/// Waits for an answer until the time limit is over.
+async fn within<T>(
+    answer: impl Future<Output = Result<T, QueueError>>,
+    limit: impl Future<Output = ()>,
+) -> Result<T, QueueError> {
+    let (mut answer, mut limit) = (pin!(answer), pin!(limit));
+    poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(answer),
+        Poll::Pending => {
+            limit.as_mut().poll(cx).map(|()| Err(QueueError::unavailable("the queue did not answer in time")))
+        }
+    })
+    .await
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("service", &self.service).finish_non_exhaustive()
+    }
+}

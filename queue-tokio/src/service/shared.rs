@@ -1,0 +1,127 @@
+//! What the tasks of one run of the loop share.
+
+use std::sync::{Arc, Mutex};
+
+use queue_core::{AttemptRunner, Environment, Jobs, Layer, Observer, Queue, Runtime};
+use tokio::sync::mpsc;
+
+use super::backoff::Backoff;
+use super::claimer::Claimer;
+use super::client::Client;
+use super::lane::Lane;
+use super::settings::Settings;
+use super::shutdown::Shutdown;
+use super::sleeper::Sleeper;
+use super::tasks::Tasks;
+use super::unsettled::Unsettled;
+use crate::hosted::HostContext;
+
+/// What the tasks of one run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    client: Client,
+    runner: AttemptRunner,
+    settings: Settings,
+    lanes: Vec<Lane>,
+    shutdown: Shutdown,
+    tasks: Tasks,
+    /// Wakes the renewer when a job is in flight.
+    renewer: Sleeper,
+    /// Wakes the watchdog when jobs wait for a worker.
+    watchdog: Sleeper,
+    /// The settlements that were not recorded at the first try.
+    unsettled: mpsc::UnboundedSender<Unsettled>,
+}
+
+/// What a service runs: its queue, its jobs, and how.
+pub(super) struct Parts {
+    pub(super) queue: Arc<dyn Queue>,
+    pub(super) jobs: Jobs,
+    pub(super) layers: Vec<Layer>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) settings: Settings,
+}
+
+impl Shared {
+    pub(super) fn new(
+        parts: Parts,
+        context: &HostContext,
+        unsettled: mpsc::UnboundedSender<Unsettled>,
+    ) -> Self {
+        let Parts { queue, jobs, layers, runtime, observer, settings } = parts;
+        let environment = Environment { clock: runtime.clone(), blocking: runtime.clone(), observer };
+        let services = context.services().clone();
+        Self {
+            runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
+            lanes: lanes(&settings, &*runtime),
+            shutdown: Shutdown::new(context.draining().clone()),
+            tasks: Tasks::new(runtime.clone()),
+            renewer: Sleeper::default(),
+            watchdog: Sleeper::default(),
+            unsettled,
+            client: Client::new(&settings.name, queue, runtime, environment),
+            settings,
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn runner(&self) -> &AttemptRunner {
+        &self.runner
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// Returns a lane by its number, which only [`lanes`](Self::lanes) hands out.
+    pub(super) fn lane(&self, number: usize) -> &Lane {
+        &self.lanes[number]
+    }
+
+    pub(super) fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub(super) fn renewer(&self) -> &Sleeper {
+        &self.renewer
+    }
+
+    pub(super) fn watchdog(&self) -> &Sleeper {
+        &self.watchdog
+    }
+
+    /// Sends settlements to the task that repeats them.
+    pub(super) fn repeat_settlement(&self, unsettled: Unsettled) {
+        // The task ends only with the run.
+        self.unsettled.send(unsettled).ok();
+    }
+}
+
+/// A lane has at least this share, if the concurrency allows it: small batches cost more for each job.
+const MIN_SHARE: usize = 8;
+
+/// Creates a lane for each thread of the runtime, with shares that add up to the concurrency.
+fn lanes(settings: &Settings, runtime: &dyn Runtime) -> Vec<Lane> {
+    let count = runtime.threads().min(settings.concurrency / MIN_SHARE).max(1);
+    let seed = u64::try_from(runtime.now().as_micros()).unwrap_or_default();
+    let backoff = Arc::new(Mutex::new(Backoff::new("claim", seed)));
+    let part = |whole: usize, number: usize| whole / count + usize::from(number < whole % count);
+    let lane = |number| {
+        let share = part(settings.concurrency, number);
+        let prefetch = settings.prefetch.map(|jobs| part(jobs, number));
+        Lane::new(number, share, Claimer::new(settings, share, prefetch, backoff.clone()))
+    };
+    (0..count).map(lane).collect()
+}
