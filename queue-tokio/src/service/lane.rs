@@ -33,13 +33,13 @@ pub(super) const MAX_BATCH: usize = 1000;
 pub(super) struct Lane {
     number: usize,
     share: usize,
-    state: CachePadded<Mutex<State>>,
+    state: CachePadded<Mutex<LaneState>>,
     /// A permit for each parked worker that is to continue.
     unparked: Semaphore,
 }
 
 #[derive(Debug)]
-struct State {
+struct LaneState {
     in_flight: InFlight,
     /// Claimed jobs that no worker has started, in the order of the claims.
     waiting: VecDeque<Arc<InFlightJob>>,
@@ -90,7 +90,7 @@ pub(super) enum Yields {
 
 /// What a worker is to do next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum NextStep {
     Run(Arc<InFlightJob>),
     /// Let jobs that are about to end do so: their room is claimed together.
     Yield,
@@ -124,7 +124,7 @@ pub(super) struct Rescue {
 
 impl Lane {
     pub(super) fn new(number: usize, share: usize, claimer: Claimer) -> Self {
-        let state = State {
+        let state = LaneState {
             in_flight: InFlight::default(),
             waiting: VecDeque::new(),
             finished: Vec::new(),
@@ -146,7 +146,7 @@ impl Lane {
     }
 
     /// Takes a worker's report, and returns its next step.
-    pub(super) fn next(&self, report: Report, is_stopping: bool) -> Step {
+    pub(super) fn next(&self, report: Report, is_stopping: bool) -> NextStep {
         // A stale result is dropped after the lock: it may run foreign code.
         let _stale;
         let mut state = self.lock();
@@ -168,7 +168,7 @@ impl Lane {
     }
 
     /// Calls a parked worker. Returns whether there is none, so that a new one must be started.
-    fn call(&self, mut state: MutexGuard<'_, State>) -> bool {
+    fn call(&self, mut state: MutexGuard<'_, LaneState>) -> bool {
         state.active += 1;
         if state.parked == 0 {
             return true;
@@ -274,7 +274,7 @@ impl Lane {
         self.lock().claimer.is_none()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -335,10 +335,10 @@ impl Lane {
     }
 }
 
-impl State {
-    fn step(&mut self, share: usize, is_stopping: bool, yields: Yields) -> Step {
+impl LaneState {
+    fn step(&mut self, share: usize, is_stopping: bool, yields: Yields) -> NextStep {
         if yields == Yields::Now {
-            return Step::Yield;
+            return NextStep::Yield;
         }
         let room = share.saturating_sub(self.running);
         if room > 0
@@ -346,25 +346,25 @@ impl State {
             && let Some(job) = self.waiting.pop_front()
         {
             self.running += 1;
-            return Step::Run(job);
+            return NextStep::Run(job);
         }
         let can_claim = room > 0 && !is_stopping && self.claimer.is_some();
         if can_claim && room < share.div_ceil(2) && yields != Yields::Done {
-            return Step::Yield;
+            return NextStep::Yield;
         }
         let finished = self.begin_settlement();
         if !finished.is_empty() {
-            return Step::Settle(finished);
+            return NextStep::Settle(finished);
         }
         if can_claim && let Some(claimer) = self.claimer.take() {
-            return Step::Claim(Claim { claimer, room, has_suspended: self.has_suspended });
+            return NextStep::Claim(Claim { claimer, room, has_suspended: self.has_suspended });
         }
         self.active -= 1;
         if is_stopping {
-            return Step::Leave;
+            return NextStep::Leave;
         }
         self.parked += 1;
-        Step::Park
+        NextStep::Park
     }
 
     fn has_work(&self, share: usize, is_stopping: bool) -> bool {

@@ -12,7 +12,7 @@ use super::lane::Lane;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::sleeper::Sleeper;
-use super::tasks::Tasks;
+use super::tasks::RunTasks;
 use super::unsettled::Unsettled;
 use crate::hosted::HostContext;
 
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     settings: Settings,
     lanes: Vec<Lane>,
     shutdown: Shutdown,
-    tasks: Tasks,
+    tasks: RunTasks,
     /// Wakes the renewer when a job is in flight.
     renewer: Sleeper,
     /// Wakes the watchdog when jobs wait for a worker.
@@ -56,7 +56,7 @@ impl Shared {
             runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
             lanes: lanes(&settings, &*runtime),
             shutdown: Shutdown::new(context.draining().clone()),
-            tasks: Tasks::new(runtime.clone()),
+            tasks: RunTasks::new(runtime.clone()),
             renewer: Sleeper::default(),
             watchdog: Sleeper::default(),
             unsettled,
@@ -90,7 +90,7 @@ impl Shared {
         &self.shutdown
     }
 
-    pub(super) fn tasks(&self) -> &Tasks {
+    pub(super) fn tasks(&self) -> &RunTasks {
         &self.tasks
     }
 

@@ -16,13 +16,13 @@ use tokio_util::task::TaskTracker;
 ///
 /// A job does not panic in a task of the loop; a queue, a subscriber, or a payload's `Drop` may.
 #[derive(Clone)]
-pub(super) struct Tasks {
+pub(super) struct RunTasks {
     runtime: Arc<dyn Runtime>,
     tracker: TaskTracker,
     panicked: Arc<(OnceLock<String>, CancellationToken)>,
 }
 
-impl Tasks {
+impl RunTasks {
     pub(super) fn new(runtime: Arc<dyn Runtime>) -> Self {
         Self { runtime, tracker: TaskTracker::new(), panicked: Arc::default() }
     }
@@ -66,8 +66,8 @@ impl Tasks {
     }
 }
 
-impl fmt::Debug for Tasks {
+impl fmt::Debug for RunTasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tasks").field("running", &self.tracker.len()).finish_non_exhaustive()
+        f.debug_struct("RunTasks").field("running", &self.tracker.len()).finish_non_exhaustive()
     }
 }

@@ -11,16 +11,16 @@ use queue_core::{Delivery, Event, InterruptReason, Timestamp, Transition};
 
 use super::finished::Finished;
 use super::job::InFlightJob;
-use super::lane::{Claim, Lane, Report, Step, Yields};
+use super::lane::{Claim, Lane, NextStep, Report, Yields};
 use super::shared::Shared;
 
 /// Starts a worker of a lane. The lane has counted it as active.
 pub(super) fn start(shared: &Arc<Shared>, lane: usize) {
-    let worker = Worker { shared: shared.clone(), lane, turn: Turn::default() };
+    let worker = LaneWorker { shared: shared.clone(), lane, turn: Turn::default() };
     shared.tasks().spawn("worker", worker.run());
 }
 
-struct Worker {
+struct LaneWorker {
     shared: Arc<Shared>,
     lane: usize,
     turn: Turn,
@@ -45,29 +45,29 @@ impl Turn {
     }
 }
 
-impl Worker {
+impl LaneWorker {
     async fn run(mut self) {
         let mut report = Report::default();
         loop {
             let step = self.lane().next(mem::take(&mut report), self.is_stopping());
             self.shared.shutdown().note_change();
             match step {
-                Step::Run(job) => report = self.run_job(job).await,
-                Step::Yield => {
+                NextStep::Run(job) => report = self.run_job(job).await,
+                NextStep::Yield => {
                     self.let_others_run().await;
                     report.yields = Yields::Done;
                 }
-                Step::Settle(batch) => {
+                NextStep::Settle(batch) => {
                     let settlement = self.shared.settle(self.lane(), batch);
                     ((), report.was_suspended) = self.lend_lane(false, settlement).await;
                 }
-                Step::Claim(claim) => self.claim(claim).await,
-                Step::Park => {
+                NextStep::Claim(claim) => self.claim(claim).await,
+                NextStep::Park => {
                     if !self.lane().parked().await {
                         return;
                     }
                 }
-                Step::Leave => return,
+                NextStep::Leave => return,
             }
         }
     }
