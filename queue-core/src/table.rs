@@ -10,12 +10,14 @@ mod capacity;
 mod claim;
 mod lease;
 mod push;
+mod reserve;
 mod retention;
 mod settle;
 mod store;
 mod unique;
 
 pub use retention::Retention;
+pub use store::Reservation;
 
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
@@ -67,6 +69,8 @@ pub struct JobTable {
     store: Store,
     unique: UniqueKeys,
     unfinished: u64,
+    /// Whether a job was stored that is behind the reserved places in push order.
+    outdated: bool,
     /// The jobs that were discarded because their leases expired, until a caller logs them.
     discarded: Vec<(JobId, JobName, u32)>,
 }
@@ -82,6 +86,7 @@ impl JobTable {
             sequence: 0,
             unique: UniqueKeys::default(),
             unfinished: 0,
+            outdated: false,
             discarded: Vec::new(),
         }
     }

@@ -15,9 +15,13 @@
 //! | `LockedState::armed_for` | the deadline for which waiting callers have armed their timers |
 //! | `LockedState::is_closed` | set once, by `close` |
 //! | `LockedState::idle` | a sender for each caller of `idle` that waits |
+//! | `Shared::inbox` | jobs that were pushed without the table's lock, and reserved places for more |
+//! | `Shared::claimers` | how many claimers wait, or are about to |
+//! | `Shared::producers` | how many producers wait for capacity, or are about to |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
-//! The lock guards all of `LockedState`. A claimer waits for one permit, acquires further available permits up to its demand, and
+//! The lock guards all of `LockedState`. Each operation that takes it stores first what is in the inbox, which has a lock of its
+//! own: see `inbox.rs`. A claimer waits for one permit, acquires further available permits up to its demand, and
 //! then takes as many jobs from the table as it has permits.
 //!
 //! **Invariant:** the table is accessed only under the lock. Before the lock is released, each semaphore is brought in line
@@ -27,7 +31,7 @@
 //!
 //! | waiter | waits for | woken by |
 //! | --- | --- | --- |
-//! | claimer | a permit of one of its queues | each call that makes a job ready: push, settle, expire, retry, resume |
+//! | claimer | a permit of one of its queues | each call that makes a job ready: push, settle, expire, retry, resume. A push to the inbox takes the table's lock if a claimer waits |
 //! | producer of a full queue | as many capacity permits as its batch needs | each call that ends or removes a job |
 //! | both | the next due time or the notification `rearm`, in `drive_timer` | the clock, or a call that makes a job due earlier |
 //! | caller of `idle` | the end of the last unfinished job | the call that ends or removes it |
@@ -43,18 +47,24 @@
 //! - A job is cancelled or its queue paused after a claimer acquired the permit: the claimer finds no job and waits again.
 //! - A claim is stopped or dropped at the moment its permit arrives: dropping the permit passes it on to the next waiter.
 //! - A followup takes the capacity that a producer has just acquired: the producer waits again.
+//! - A job arrives in the inbox while a claimer begins to wait: the claimer counts itself before it looks into the inbox for the
+//!   last time, so either it sees the job or the push sees it.
+//! - A producer waits while places are reserved: it counts itself and returns them under the lock, and none are reserved while a
+//!   producer waits.
 //! - A job becomes due earlier while a caller arms its timer: the caller registers for `rearm` before it reads the deadline.
 
 mod admin;
 mod builder;
 mod enqueue;
 mod idle;
+mod inbox;
 mod lock;
 #[cfg(all(test, queue_loom))]
 mod loom;
 mod permits;
 mod push;
 mod timer;
+mod waiting;
 
 use std::fmt;
 use std::pin::pin;
@@ -75,8 +85,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 pub use builder::MemoryQueueBuilder;
 
 use idle::IdleWaiters;
+use inbox::Inbox;
 use lock::Mutex;
 use permits::{PendingPermits, Permits};
+use waiting::Waiting;
 
 /// A queue in memory. It needs no server and no files, and does not serialize payloads.
 ///
@@ -115,6 +127,9 @@ struct Shared {
     bound: Option<u32>,
     /// Notifies waiting callers that a job is due earlier than their timers are armed for.
     rearm: Notify,
+    inbox: Inbox,
+    claimers: Waiting,
+    producers: Waiting,
 }
 
 struct LockedState {
@@ -158,7 +173,10 @@ impl MemoryQueue {
 
     /// Closes the queue. Pushes and claims, including waiting ones, return `Closed`; leases can still be renewed and settled.
     pub fn close(&self) {
-        self.0.locked(|state, _| state.close());
+        self.0.locked(|state, _| {
+            state.close();
+            state.return_reservations(&self.0.inbox);
+        });
     }
 
     /// Stores a batch if there is capacity for it now.
@@ -193,8 +211,15 @@ impl Queue for MemoryQueue {
     }
 
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        if let Some(id) = self.0.push_to_inbox(job) {
+            return Some(Ok(Receipt::Stored(id)));
+        }
         match self.0.try_store(job) {
-            Ok(receipt) => receipt.flatten().map(Ok),
+            Ok(receipt) => {
+                let receipt = receipt.flatten()?;
+                self.0.reserve();
+                Some(Ok(receipt))
+            }
             Err(error) => {
                 // An error is an answer like any other: the job is dropped.
                 drop(job.take());
@@ -212,6 +237,7 @@ impl Queue for MemoryQueue {
         if !deliveries.is_empty() {
             return Ok(deliveries);
         }
+        let _waiting = shared.claimers.enter();
         let mut over = pin!(OptionFuture::from(demand.wait.map(|wait| shared.clock.sleep(wait))));
         let mut stopped = pin!(demand.stopped());
         loop {
@@ -246,7 +272,11 @@ impl Shared {
     fn locked<T>(&self, work: impl FnOnce(&mut LockedState, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut state = lock::lock(&self.state);
+        self.inbox.drain_into(&mut state.table);
         let answer = work(&mut state, now);
+        if state.table.wants_reservations() {
+            state.return_reservations(&self.inbox);
+        }
         let pending = state.update_permits();
         let needs_rearm = state.needs_rearm();
         let discarded = state.table.take_discarded();
@@ -337,6 +367,14 @@ impl LockedState {
         if self.is_closed { Err(QueueError::closed()) } else { Ok(()) }
     }
 
+    /// Returns all places that are reserved and not used. Returns whether there were any.
+    fn return_reservations(&mut self, inbox: &Inbox) -> bool {
+        let reservations = inbox.take_reservations();
+        let are_any = !reservations.is_empty();
+        self.table.return_reservations(reservations);
+        are_any
+    }
+
     /// Brings all semaphores in line with the table. Returns the permits that the caller must release.
     fn update_permits(&mut self) -> Pending {
         let Self { table, ready, capacity, .. } = self;
@@ -362,6 +400,7 @@ fn permits_of(ready: &mut Vec<Permits>, number: usize) -> Option<&mut Permits> {
 impl Drop for Shared {
     fn drop(&mut self) {
         let mut state = lock::lock(&self.state);
+        self.inbox.drain_into(&mut state.table);
         let unfinished = state.table.unfinished();
         if unfinished > 0 {
             // The earliest instant: the time of the table stays as it is.

@@ -14,12 +14,13 @@ impl JobTable {
         self.unfinished
     }
 
-    /// Returns how many more jobs fit, or `None` if there is no bound.
+    /// Returns how many more jobs fit beside those for which places are reserved, or `None` if there is no bound.
     ///
     /// Followups may have exceeded the bound; then it is zero until enough jobs have finished.
     #[must_use]
     pub fn room(&self) -> Option<u64> {
-        self.config.capacity.map(|capacity| u64::from(capacity).saturating_sub(self.unfinished))
+        let used = self.unfinished + self.store.reserved() as u64;
+        self.config.capacity.map(|capacity| u64::from(capacity).saturating_sub(used))
     }
 
     /// Returns how many jobs of a batch would be stored: those whose identity and unique key are free.

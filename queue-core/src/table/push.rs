@@ -66,35 +66,47 @@ impl JobTable {
 
     #[inline]
     fn insert(&mut self, job: NewJob) -> JobId {
-        let run_at = self.run_at(job.schedule);
+        let (chosen, run_at) = (job.id, self.run_at(job.schedule));
         self.sequence += 1;
-        let (sequence, pushed_at) = (self.sequence, self.now);
-        let (name, queue) = (self.store.intern(&job.name), self.store.queue_number(&job.queue));
-        let slot = self.store.insert(sequence, job.id, |id| StoredJob {
+        self.outdated = true;
+        let id = chosen.unwrap_or_else(|| self.store.mint_next(self.sequence));
+        let stored = self.stored_job(job, id, self.sequence, self.now);
+        let slot = self.store.insert(stored, chosen.is_some());
+        let stored = &self.store[slot];
+        if let Some(unique) = stored.unique() {
+            self.unique.hold(self.store.name_of(stored), unique, id, stored.pushed_at);
+        }
+        self.unfinished += 1;
+        self.link_at(slot, run_at, State::Scheduled);
+        id
+    }
+
+    /// Creates a job as it is stored, in no index.
+    #[inline]
+    pub(super) fn stored_job(
+        &mut self,
+        job: NewJob,
+        id: JobId,
+        sequence: u64,
+        pushed_at: Timestamp,
+    ) -> StoredJob {
+        StoredJob {
             id,
             sequence,
-            name,
+            name: self.store.intern(&job.name),
             body: job.body,
-            queue,
+            queue: self.store.queue_number(&job.queue),
             state: State::Available,
             priority: job.priority,
             attempt: 0,
             max_attempts: job.max_attempts,
             fence: Fence(0),
             pushed_at,
-            run_at,
+            run_at: pushed_at,
             claimed_at: Timestamp::EPOCH,
             state_time: Timestamp::EPOCH,
             extras: extras(job.meta, job.unique),
-        });
-        let stored = &self.store[slot];
-        let id = stored.id;
-        if let Some(unique) = stored.unique() {
-            self.unique.hold(&job.name, unique, id, pushed_at);
         }
-        self.unfinished += 1;
-        self.link_at(slot, run_at, State::Scheduled);
-        id
     }
 
     /// Updates a job that has not started.
@@ -114,7 +126,7 @@ impl JobTable {
         self.link_at(slot, at, waiting);
     }
 
-    fn link_at(&mut self, slot: Slot, at: Timestamp, waiting: State) {
+    pub(super) fn link_at(&mut self, slot: Slot, at: Timestamp, waiting: State) {
         let at = at.max(self.now);
         let state = if at > self.now { waiting } else { State::Available };
         self.store[slot].run_at = at;

@@ -9,6 +9,7 @@ mod interner;
 mod job;
 mod ordered_set;
 mod queue_state;
+mod reservation;
 
 use std::hint::black_box;
 use std::ops::{Index, IndexMut};
@@ -28,6 +29,7 @@ pub(super) use job::{Extras, StoredJob};
 use ordered_set::OrderedSet;
 pub(super) use ordered_set::Position;
 pub(super) use queue_state::QueueState;
+pub use reservation::Reservation;
 
 /// The place of a job in the storage. It is used again after the job was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,9 +41,13 @@ pub(super) struct Slot(u32);
 /// `leases` if executing, `finished` if completed, discarded or cancelled.
 #[derive(Debug)]
 pub(super) struct Store {
-    jobs: Slab<StoredJob>,
+    /// `None` in a slot that is reserved.
+    jobs: Slab<Option<StoredJob>>,
+    reserved: usize,
     /// The number of jobs removed since memory was last released.
     removed: usize,
+    /// Whether reserved slots keep memory from being released.
+    is_pinned: bool,
     ids: IdMap,
     job_names: Interner<JobName>,
     queue_names: Interner<QueueName>,
@@ -67,7 +73,9 @@ impl Store {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             jobs: Slab::new(),
+            reserved: 0,
             removed: 0,
+            is_pinned: false,
             ids: IdMap::new(seed),
             job_names: Interner::default(),
             queue_names: Interner::default(),
@@ -82,12 +90,17 @@ impl Store {
     /// Returns the slot of a job.
     #[inline]
     pub(super) fn find(&self, id: JobId) -> Option<Slot> {
-        self.ids.find(id, |slot| self.jobs.get(slot.0 as usize).map(|job| job.id))
+        self.ids.find(id, |slot| self.job(slot).map(|job| job.id))
     }
 
     /// Returns all jobs, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &StoredJob)> {
-        self.jobs.iter().map(|(slot, job)| (slot_at(slot), job))
+        self.jobs.iter().filter_map(|(slot, job)| Some((slot_at(slot), job.as_ref()?)))
+    }
+
+    #[inline]
+    fn job(&self, slot: Slot) -> Option<&StoredJob> {
+        self.jobs.get(slot.0 as usize)?.as_ref()
     }
 
     pub(super) fn record(&self, slot: Slot) -> JobRecord {
@@ -111,30 +124,63 @@ impl Store {
         self.job_names.intern(name)
     }
 
-    /// Stores a job that is in no index, and returns its slot. `build` makes it from its identity: `chosen`, if its producer chose
-    /// one, or else a new one from its number in push order.
+    /// Creates the identity of the next job that is inserted, from its number in push order.
     #[inline]
-    pub(super) fn insert(
-        &mut self,
-        sequence: u64,
-        chosen: Option<JobId>,
-        build: impl FnOnce(JobId) -> StoredJob,
-    ) -> Slot {
-        let vacant = self.jobs.vacant_entry();
-        let slot = slot_at(vacant.key());
-        let id = chosen.unwrap_or_else(|| self.ids.mint(sequence, slot));
-        if chosen.is_some() {
+    pub(super) fn mint_next(&self, sequence: u64) -> JobId {
+        self.ids.mint(sequence, slot_at(self.jobs.vacant_key()))
+    }
+
+    /// Stores a job that is in no index, and returns its slot. Its identity is that of [`mint_next`](Self::mint_next), or else its
+    /// producer has chosen it.
+    #[inline]
+    pub(super) fn insert(&mut self, job: StoredJob, is_chosen: bool) -> Slot {
+        let id = job.id;
+        let slot = slot_at(self.jobs.insert(Some(job)));
+        if is_chosen {
             self.ids.insert(id, slot);
         }
-        vacant.insert(build(id));
         slot
+    }
+
+    /// Reserves a slot for the job with this number in push order.
+    pub(super) fn reserve(&mut self, sequence: u64) -> Reservation {
+        let slot = slot_at(self.jobs.insert(None));
+        self.reserved += 1;
+        self.is_pinned = false;
+        Reservation { slot, sequence, id: self.ids.mint(sequence, slot) }
+    }
+
+    /// Stores a job that is in no index in its reserved slot, which it returns.
+    pub(super) fn fill(&mut self, reservation: &Reservation, job: StoredJob) -> Slot {
+        self.jobs[reservation.slot.0 as usize] = Some(job);
+        self.reserved -= 1;
+        reservation.slot
+    }
+
+    /// Frees a reserved slot.
+    pub(super) fn cancel_reservation(&mut self, reservation: &Reservation) {
+        let reserved = self.jobs.remove(reservation.slot.0 as usize);
+        assert!(reserved.is_none(), "the slot of a reservation has a job");
+        self.reserved -= 1;
+        if self.reserved == 0 && std::mem::take(&mut self.is_pinned) {
+            self.release_memory();
+        }
+    }
+
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned
     }
 
     /// Removes a job that is in no index.
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
-        let job = self.jobs.remove(slot.0 as usize);
-        self.ids.remove(job.id);
+        if let Some(job) = self.jobs.remove(slot.0 as usize) {
+            self.ids.remove(job.id);
+        }
         self.removed += 1;
         self.release_memory();
     }
@@ -142,9 +188,13 @@ impl Store {
     /// Releases memory after a burst. It does so rarely, so the cost per removal stays constant.
     fn release_memory(&mut self) {
         const WORTH_IT: usize = 4096;
-        let (used, capacity) = (self.jobs.len(), self.jobs.capacity());
+        let (used, capacity) = (self.jobs.len() - self.reserved, self.jobs.capacity());
         let is_mostly_empty = capacity > WORTH_IT && used < capacity / 8;
         if is_mostly_empty && (used == 0 || self.removed >= capacity) {
+            if self.reserved > 0 {
+                self.is_pinned = true;
+                return;
+            }
             self.removed = 0;
             self.jobs.shrink_to_fit();
             self.ids.shrink();
@@ -161,7 +211,7 @@ impl Store {
     /// Inserts a job that is in no index into that of a state.
     #[inline]
     pub(super) fn link(&mut self, slot: Slot, state: State) {
-        let job = &mut self.jobs[slot.0 as usize];
+        let job = stored_mut(&mut self.jobs, slot);
         job.state = state;
         let queue = &mut self.queues[job.queue as usize];
         queue.is_used = true;
@@ -182,7 +232,7 @@ impl Store {
     /// Removes a job from the index of its state.
     #[inline]
     pub(super) fn unlink(&mut self, slot: Slot) {
-        let job = &self.jobs[slot.0 as usize];
+        let job = stored(&self.jobs, slot);
         let queue = &mut self.queues[job.queue as usize];
         let was_there = match job.state {
             State::Scheduled | State::Retryable => self.due.remove(&job.by_due_time(slot)),
@@ -202,7 +252,7 @@ impl Store {
     /// Counts a job as finished in a state without inserting it into the index. For a job that the caller removes at once.
     #[inline]
     pub(super) fn count_finished(&mut self, slot: Slot, state: State) {
-        let queue = self.jobs[slot.0 as usize].queue;
+        let queue = self[slot].queue;
         self.queues[queue as usize].count(state, 1);
     }
 
@@ -223,7 +273,7 @@ impl Store {
         // Prefetch: these jobs are cold; touch all of them first so that the cache misses overlap.
         black_box(batch.iter().map(|slot| self[*slot].prefetch()).fold(0, |all, one| all ^ one));
         for slot in &batch {
-            let job = &self.jobs[slot.0 as usize];
+            let job = stored(&self.jobs, *slot);
             self.queues[job.queue as usize].count(job.state, -1);
         }
         batch
@@ -322,21 +372,31 @@ impl Store {
 ///
 /// # Panics
 ///
-/// Panics if the slot is vacant.
+/// Panics if the slot is vacant or reserved.
 impl Index<Slot> for Store {
     type Output = StoredJob;
 
     #[inline]
     fn index(&self, slot: Slot) -> &StoredJob {
-        &self.jobs[slot.0 as usize]
+        stored(&self.jobs, slot)
     }
 }
 
 impl IndexMut<Slot> for Store {
     #[inline]
     fn index_mut(&mut self, slot: Slot) -> &mut StoredJob {
-        &mut self.jobs[slot.0 as usize]
+        stored_mut(&mut self.jobs, slot)
     }
+}
+
+#[inline]
+fn stored(jobs: &Slab<Option<StoredJob>>, slot: Slot) -> &StoredJob {
+    jobs[slot.0 as usize].as_ref().unwrap_or_else(|| panic!("the slot {slot:?} has no job"))
+}
+
+#[inline]
+fn stored_mut(jobs: &mut Slab<Option<StoredJob>>, slot: Slot) -> &mut StoredJob {
+    jobs[slot.0 as usize].as_mut().unwrap_or_else(|| panic!("the slot {slot:?} has no job"))
 }
 
 #[inline]

@@ -9,8 +9,10 @@ use queue_core::{Clock, Limits};
 use tokio::sync::Notify;
 
 use super::idle::IdleWaiters;
+use super::inbox::Inbox;
 use super::lock::Mutex;
 use super::permits::Permits;
+use super::waiting::Waiting;
 use super::{LockedState, MemoryQueue, Shared};
 use crate::clock::TokioClock;
 
@@ -108,6 +110,9 @@ impl MemoryQueueBuilder {
             limits: self.limits,
             bound: self.bound,
             rearm: Notify::new(),
+            inbox: Inbox::default(),
+            claimers: Waiting::default(),
+            producers: Waiting::default(),
         }))
     }
 }

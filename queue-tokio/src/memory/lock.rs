@@ -1,13 +1,19 @@
-//! The lock around the table, which loom can replace.
+//! The locks and atomics of the queue, which loom can replace.
 
 use std::sync::PoisonError;
 #[cfg(not(queue_loom))]
 use std::sync::TryLockError;
 
 #[cfg(queue_loom)]
-pub(super) use loom::sync::{Mutex, MutexGuard};
+pub(super) use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering},
+};
 #[cfg(not(queue_loom))]
-pub(super) use std::sync::{Mutex, MutexGuard};
+pub(super) use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// How often a thread tries to lock before it sleeps: for about ten microseconds, longer than most operations take.
 ///

@@ -2,9 +2,10 @@
 
 use std::mem;
 
-use queue_core::table::JobTable;
-use queue_core::{NewJob, QueueError, QueueErrorKind, Receipt, Timestamp};
+use queue_core::table::{JobTable, Reservation};
+use queue_core::{JobId, NewJob, QueueError, QueueErrorKind, Receipt, Timestamp};
 
+use super::inbox::{Inbox, RESERVATIONS};
 use super::{LockedState, Shared};
 
 /// The jobs of one push.
@@ -43,13 +44,48 @@ impl Batch for Option<NewJob> {
 }
 
 impl Shared {
+    /// Takes a job into the inbox, if it needs nothing of the table and a place is reserved.
+    pub(super) fn push_to_inbox(&self, job: &mut Option<NewJob>) -> Option<JobId> {
+        let suits = |job: &mut NewJob| {
+            Reservation::suits(job) && self.limits.check(std::slice::from_ref(job)).is_ok()
+        };
+        match self.inbox.push(job.take_if(suits)?, self.clock.now()) {
+            Ok(id) => {
+                if self.claimers.is_any() {
+                    // Stores the job, and wakes a claimer.
+                    self.locked(|_, _| ());
+                }
+                Some(id)
+            }
+            Err(refused) => {
+                *job = Some(refused);
+                None
+            }
+        }
+    }
+
+    /// Reserves places for later pushes, unless a producer waits for capacity.
+    pub(super) fn reserve(&self) {
+        self.locked(|state, _| {
+            if !state.is_closed && !self.producers.is_any() && self.inbox.needs_reservations() {
+                state.reserve(self.bound, &self.inbox);
+            }
+        });
+    }
+
     /// Stores a batch and takes it out of `batch`, or leaves it there and returns `None` if it has to wait for capacity.
     ///
     /// # Errors
     ///
     /// `Closed`, and the errors of [`JobTable::push`] apart from `Full`. A batch that is invalid is refused, not made to wait.
     pub(super) fn try_store<B: Batch>(&self, batch: &mut B) -> Result<Option<B::Receipts>, QueueError> {
-        let stored = self.locked(|state, now| state.try_store(self.bound, now, batch, 0))?;
+        let stored = self.locked(|state, now| {
+            let stored = state.try_store(self.bound, now, batch, 0)?;
+            if stored.is_some() || !state.return_capacity(&self.inbox) {
+                return Ok(stored);
+            }
+            state.try_store(self.bound, now, batch, 0)
+        })?;
         if stored.is_none() {
             self.limits.check(batch.jobs())?;
         }
@@ -61,9 +97,12 @@ impl Shared {
         &self,
         mut batch: Vec<NewJob>,
     ) -> Result<Vec<Receipt>, QueueError> {
+        let _waiting = self.producers.enter();
         loop {
-            let (capacity, needed) =
-                self.locked(|state, now| (state.capacity.semaphore(), state.table.room_needed(now, &batch)));
+            let (capacity, needed) = self.locked(|state, now| {
+                state.return_reservations(&self.inbox);
+                (state.capacity.semaphore(), state.table.room_needed(now, &batch))
+            });
             // Unique keys freed meanwhile may have made the batch larger than the bound. Then it needs no permits: the table
             // refuses it.
             let fits_at_all = |needed: &u32| self.bound.is_none_or(|bound| *needed <= bound);
@@ -114,6 +153,25 @@ impl LockedState {
             return mem::take(batch).store(&mut self.table, now).map(Some);
         }
         Ok(None)
+    }
+
+    /// Reserves places for later pushes, as far as there is capacity for them.
+    fn reserve(&mut self, bound: Option<u32>, inbox: &Inbox) {
+        let count = match bound {
+            Some(_) => self.capacity.try_acquire_up_to(RESERVATIONS),
+            None => RESERVATIONS,
+        };
+        self.capacity.consume(count);
+        inbox.add_reservations(self.table.reserve(count).into_iter());
+    }
+
+    /// Releases the capacity of reserved places. Returns whether there were any.
+    fn return_capacity(&mut self, inbox: &Inbox) -> bool {
+        let are_any = self.return_reservations(inbox);
+        for permits in self.update_permits() {
+            permits.release();
+        }
+        are_any
     }
 
     /// Reserves the capacity that jobs need. Returns `false` if they have to wait for it.

@@ -1,0 +1,78 @@
+//! The inbox: pushes that do not lock the table.
+//!
+//! A push that needs nothing of the table takes a reserved place, knows its identity at once, and leaves its job here. The next
+//! operation that locks the table stores what is here first, so every operation sees every acknowledged job. So a producer does
+//! not wait for claims and settlements, nor they for it.
+
+use std::mem;
+
+use crossbeam_utils::CachePadded;
+use queue_core::table::{JobTable, Reservation};
+use queue_core::{JobId, NewJob, Timestamp};
+
+use super::lock::{self, Mutex};
+
+/// How many places are reserved at a time.
+pub(super) const RESERVATIONS: usize = 64;
+
+/// The jobs that are pushed and not yet in the table, and the places for more.
+///
+/// **Lock order:** a caller that holds the table's lock may lock the inbox, not the other way round.
+#[derive(Debug, Default)]
+pub(super) struct Inbox(CachePadded<Mutex<InboxState>>);
+
+#[derive(Debug, Default)]
+struct InboxState {
+    reservations: Vec<Reservation>,
+    jobs: Vec<Arrival>,
+    /// An empty list with the memory of an earlier one.
+    spare: Vec<Arrival>,
+}
+
+#[derive(Debug)]
+struct Arrival {
+    reservation: Reservation,
+    job: NewJob,
+    pushed_at: Timestamp,
+}
+
+impl Inbox {
+    /// Accepts a job for which [`Reservation::suits`] holds. Gives it back if no place is reserved.
+    pub(super) fn push(&self, job: NewJob, pushed_at: Timestamp) -> Result<JobId, NewJob> {
+        let mut state = lock::lock(&self.0);
+        let Some(reservation) = state.reservations.pop() else { return Err(job) };
+        let id = reservation.id();
+        state.jobs.push(Arrival { reservation, job, pushed_at });
+        Ok(id)
+    }
+
+    /// Stores what has arrived.
+    pub(super) fn drain_into(&self, table: &mut JobTable) {
+        let mut state = lock::lock(&self.0);
+        if state.jobs.is_empty() {
+            return;
+        }
+        let spare = mem::take(&mut state.spare);
+        let mut jobs = mem::replace(&mut state.jobs, spare);
+        drop(state);
+        for Arrival { reservation, job, pushed_at } in jobs.drain(..) {
+            table.fill(reservation, job, pushed_at);
+        }
+        lock::lock(&self.0).spare = jobs;
+    }
+
+    /// Returns whether all places are used. It stays so while the caller holds the table's lock.
+    pub(super) fn needs_reservations(&self) -> bool {
+        lock::lock(&self.0).reservations.is_empty()
+    }
+
+    /// Adds places, which are used in their order.
+    pub(super) fn add_reservations(&self, reservations: impl DoubleEndedIterator<Item = Reservation>) {
+        lock::lock(&self.0).reservations.extend(reservations.rev());
+    }
+
+    /// Takes all places that are not used.
+    pub(super) fn take_reservations(&self) -> Vec<Reservation> {
+        mem::take(&mut lock::lock(&self.0).reservations)
+    }
+}
