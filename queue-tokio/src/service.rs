@@ -83,9 +83,9 @@ use settings::Settings;
 use shared::{Parts, Shared};
 use watchdog::Watchdog;
 
-/// The hosted loop over a queue and a list of jobs: the counterpart of .NET's `QueuedHostedService`.
+/// Runs the jobs of a queue: the counterpart of .NET's `QueuedHostedService`.
 ///
-/// It takes from the queues that its jobs name and from `default`, unless others are named.
+/// It claims from `default` and from the queues that its jobs name, unless [`queues`](Self::queues) names others.
 ///
 /// ```
 /// use queue_core::{QueueExt as _, background_job, jobs};
@@ -105,9 +105,7 @@ use watchdog::Watchdog;
 /// # }
 /// ```
 ///
-/// # Panics
-///
-/// A job that panics fails; the loop goes on.
+/// A job that panics fails; the service continues.
 pub struct QueueService {
     queue: Arc<dyn Queue>,
     jobs: Jobs,
@@ -118,7 +116,7 @@ pub struct QueueService {
 }
 
 impl QueueService {
-    /// Serves a queue: 16 jobs at once, leases of 30 s.
+    /// Creates a service that runs at most 16 jobs at once, under leases of 30 s.
     pub fn new(queue: impl Queue, jobs: Jobs) -> Self {
         let settings = Settings::new(jobs.queues());
         Self {
@@ -131,42 +129,42 @@ impl QueueService {
         }
     }
 
-    /// Names the service in logs, for programs with several.
+    /// Sets the name of the service in logs and errors; `queue` by default.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
         self
     }
 
-    /// Runs so many jobs at once at most; zero is taken as one. There is no upper limit, but one claim asks for at most 10,000
-    /// jobs.
+    /// Sets the maximum number of jobs that run at once; zero counts as one.
+    ///
+    /// The jobs are divided among the runtime's threads, at least 8 for each that takes part.
     #[must_use]
     pub fn concurrency(mut self, jobs: usize) -> Self {
         self.settings.concurrency = jobs.max(1);
         self
     }
 
-    /// Claims so many jobs beyond those that can start at once, each time; zero for none at all.
+    /// Sets how many jobs are claimed beyond those that can start at once; zero for none.
     ///
-    /// By default it goes by the pace of the workers: where they are done with a batch sooner than a claim takes, it's up
-    /// to seven jobs for each of them, and none otherwise. What then waits here for 100 to 200 ms nevertheless is given back,
-    /// so that no job waits behind a long one while another process is idle; with a number of your own nothing is.
-    /// One claim asks for at most 10,000 jobs in all.
+    /// By default the service chooses the number: up to seven times the jobs that run at once while they end sooner than a claim
+    /// takes, and none otherwise. It releases prefetched jobs that have waited for 100 ms, so that no job waits behind a long one
+    /// while another process is idle. With a number of your own it releases none.
     #[must_use]
     pub fn prefetch(mut self, jobs: usize) -> Self {
         self.settings.prefetch = Some(jobs);
         self
     }
 
-    /// Serves these queues alone, each as often first as the others.
+    /// Sets the queues to claim from, each first equally often.
     #[must_use]
     pub fn queues<N: Into<QueueName>>(self, queues: impl IntoIterator<Item = N>) -> Self {
         self.weighted_queues(queues.into_iter().map(|queue| (queue, 1)))
     }
 
-    /// Serves these queues alone, each first in proportion to its weight; a weight of zero is taken as one.
+    /// Sets the queues to claim from, each first in proportion to its weight; a weight of zero counts as one.
     ///
-    /// No queue starves another: each comes first now and then.
+    /// No queue starves another: each comes first in some claims.
     #[must_use]
     pub fn weighted_queues<N: Into<QueueName>>(mut self, queues: impl IntoIterator<Item = (N, u32)>) -> Self {
         self.settings.queues =
@@ -174,23 +172,25 @@ impl QueueService {
         self
     }
 
-    /// Sets how long leases are; they are renewed at a third of that. Less than 3 ms is a problem that `build` reports. With
-    /// `Duration::MAX` they never expire, and a job whose worker dies is lost to its queue until an operator deletes it.
+    /// Sets the length of leases, which are renewed after a third of it. If it is below 3 ms, `build` reports a problem.
+    ///
+    /// With `Duration::MAX` leases never expire: a job whose worker dies stays leased until an operator deletes it.
     #[must_use]
     pub fn lease(mut self, length: Duration) -> Self {
         self.settings.lease = length;
         self
     }
 
-    /// Sets how long a job may take to stop once its token has fired, before it is dropped: 5 s by default.
-    /// `Duration::MAX` means that a job is never dropped.
+    /// Sets the grace period: how long a job may continue after its token has fired, before it is dropped; 5 s by default.
+    ///
+    /// With `Duration::MAX` a job is never dropped.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self
     }
 
-    /// Adds middleware; what was added first is outermost.
+    /// Adds middleware; the first one is outermost.
     #[must_use]
     pub fn layer<F, W>(mut self, wrap: F) -> Self
     where
@@ -202,14 +202,14 @@ impl QueueService {
         self
     }
 
-    /// Has someone look on.
+    /// Adds an observer, which receives the events of the service and its jobs.
     #[must_use]
     pub fn observe(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
     }
 
-    /// Runs on another runtime than tokio's, as under simulation.
+    /// Sets the runtime, as for a simulation; by default it is the current tokio runtime.
     #[must_use]
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
         self.runtime = Some(Arc::new(runtime));

@@ -1,4 +1,4 @@
-//! Finds jobs that block their threads.
+//! The scan for jobs that block their threads.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use queue_core::{Event, Fence, JobFacts, JobId, Timestamp};
 
 use super::shared::Shared;
 
-/// How often the watchdog looks for them while a job is in flight.
-const LOOK: Duration = Duration::from_millis(500);
+/// The time between two scans while a job is in flight.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A job that has not returned to its runtime for this long is reported.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// The polls that threads were in at the last look.
+/// The polls that threads were in at the last scan.
 #[derive(Debug, Default)]
 pub(super) struct BlockedThreads {
     polls: Vec<SeenPoll>,
@@ -29,8 +29,8 @@ struct SeenPoll {
 }
 
 impl BlockedThreads {
-    /// Reports each job that blocks its thread, once. Returns when to look again; `None` if no job is in flight.
-    pub(super) fn look(&mut self, shared: &Shared, now: Timestamp) -> Option<Duration> {
+    /// Reports each job that blocks its thread, once. Returns when the next scan is due; `None` if no job is in flight.
+    pub(super) fn scan(&mut self, shared: &Shared, now: Timestamp) -> Option<Duration> {
         if let Some(next) = self.next.filter(|next| *next > now) {
             return Some(next.since(now));
         }
@@ -50,8 +50,8 @@ impl BlockedThreads {
         for (job, blocked_for) in blocked {
             report(shared, job, blocked_for);
         }
-        self.next = (!is_idle).then(|| now.saturating_add(LOOK));
-        self.next.map(|_| LOOK)
+        self.next = (!is_idle).then(|| now.saturating_add(INTERVAL));
+        self.next.map(|_| INTERVAL)
     }
 
     /// Returns a poll as it was seen before, or as seen for the first time.

@@ -37,7 +37,7 @@ impl InFlight {
         free
     }
 
-    /// Makes slots free again.
+    /// Adds free slots.
     pub(super) fn add_free(&mut self, free: impl IntoIterator<Item = FreeSlot>) {
         self.free.extend(free);
     }
@@ -65,7 +65,7 @@ impl InFlight {
 }
 
 impl FreeSlot {
-    /// Makes the slot of a settled job free. Keeps the job's memory, if nothing else refers to it.
+    /// Creates it from a settled job. Keeps the job's memory, if nothing else refers to it.
     pub(super) fn of(mut job: Arc<InFlightJob>) -> Self {
         let slot = job.slot();
         let is_spent = Arc::get_mut(&mut job).is_some_and(InFlightJob::clear);

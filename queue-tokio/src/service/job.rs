@@ -45,7 +45,7 @@ impl InFlightJob {
         }
     }
 
-    /// Makes room for another job: `set` turns the attempt into that of the other job.
+    /// Reuses the memory for another job: `set` turns the attempt into that of the other job.
     pub(super) fn reuse(&mut self, now: Timestamp, set: impl FnOnce(&mut Attempt)) {
         set(&mut self.attempt);
         self.phase = AtomicU8::new(WAITING);

@@ -12,9 +12,11 @@
 //! - At most one claim and one settlement of a lane are under way. Meanwhile jobs and results gather for the next.
 //! - A job is in flight from its claim until its settlement is answered.
 
+mod state;
+mod watch;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use queue_core::{AttemptRunner, Delivery, Timestamp, Transition};
@@ -65,7 +67,7 @@ pub(super) struct Progress {
     settlements: u64,
 }
 
-/// What a worker has done since its last step.
+/// The result of a worker's last step.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     /// The job that it has run.
@@ -88,7 +90,7 @@ pub(super) enum Yields {
     Done,
 }
 
-/// What a worker is to do next.
+/// The next step of a worker.
 #[derive(Debug)]
 pub(super) enum NextStep {
     Run(Arc<InFlightJob>),
@@ -96,7 +98,7 @@ pub(super) enum NextStep {
     Yield,
     Settle(Vec<Finished>),
     Claim(Claim),
-    /// Wait until somebody calls.
+    /// Wait until another worker or the watchdog calls.
     Park,
     Leave,
 }
@@ -109,17 +111,6 @@ pub(super) struct Claim {
     pub(super) room: usize,
     /// Whether a job was suspended since the last claim, so that it may still run.
     pub(super) has_suspended: bool,
-}
-
-/// What the watchdog is to do for a lane.
-#[derive(Debug, Default)]
-pub(super) struct Rescue {
-    /// Start another worker.
-    pub(super) needs_worker: bool,
-    /// Settle these.
-    pub(super) finished: Vec<Finished>,
-    /// Check again after this time at the latest.
-    pub(super) next: Option<Duration>,
 }
 
 impl Lane {
@@ -179,7 +170,7 @@ impl Lane {
         false
     }
 
-    /// Waits until somebody calls. Returns `false` if the worker must end.
+    /// Waits until the lane is called to work. Returns `false` if the worker must end.
     pub(super) async fn parked(&self) -> bool {
         self.unparked.acquire().await.map(tokio::sync::SemaphorePermit::forget).is_ok()
     }
@@ -276,129 +267,5 @@ impl Lane {
 
     fn lock(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The watchdog's view.
-impl Lane {
-    /// How often the watchdog checks a lane with an active worker. Results wait no longer than about twice this time.
-    pub(super) const CHECK: Duration = Duration::from_millis(2);
-
-    /// How often it checks a lane that it can't help.
-    pub(super) const SLOW_CHECK: Duration = Duration::from_millis(10);
-
-    /// Returns whether a worker is active.
-    pub(super) fn is_active(&self) -> bool {
-        self.lock().active > 0
-    }
-
-    /// Returns what the lane needs, since its workers may be held by jobs that block their threads. `last` is the progress at the
-    /// last check, and becomes the current one.
-    pub(super) fn rescue(&self, last: &mut Progress, is_stopping: bool) -> Rescue {
-        let mut rescue = Rescue::default();
-        let mut state = self.lock();
-        let before = std::mem::replace(last, state.progress);
-        // Without an active worker, only results of `release_surplus` are left.
-        if state.active == 0 || before.settlements == state.progress.settlements {
-            rescue.finished = state.begin_settlement();
-        }
-        if state.active == 0 {
-            return rescue;
-        }
-        rescue.next = Some(Self::CHECK);
-        if before.steps == state.progress.steps {
-            if state.is_reinforced || !state.has_work(self.share, is_stopping) {
-                rescue.next = Some(Self::SLOW_CHECK);
-            } else {
-                state.is_reinforced = true;
-                rescue.needs_worker = self.call(state);
-            }
-        }
-        rescue
-    }
-
-    /// Releases jobs that have waited for `patience` and can't start soon: the lane runs its share, or will. Returns when the
-    /// next one is to be released.
-    pub(super) fn release_surplus(&self, now: Timestamp, patience: Duration) -> Option<Duration> {
-        let mut state = self.lock();
-        let room = self.share.saturating_sub(state.running);
-        loop {
-            let surplus = state.waiting.len().saturating_sub(room);
-            let oldest = state.waiting.front().filter(|_| surplus > 0)?;
-            let waited = now.since(oldest.attempt().received_at());
-            if waited < patience {
-                return Some(patience.saturating_sub(waited));
-            }
-            let oldest = state.waiting.pop_front()?;
-            state.release(oldest);
-        }
-    }
-}
-
-impl LaneState {
-    fn step(&mut self, share: usize, is_stopping: bool, yields: Yields) -> NextStep {
-        if yields == Yields::Now {
-            return NextStep::Yield;
-        }
-        let room = share.saturating_sub(self.running);
-        if room > 0
-            && !is_stopping
-            && let Some(job) = self.waiting.pop_front()
-        {
-            self.running += 1;
-            return NextStep::Run(job);
-        }
-        let can_claim = room > 0 && !is_stopping && self.claimer.is_some();
-        if can_claim && room < share.div_ceil(2) && yields != Yields::Done {
-            return NextStep::Yield;
-        }
-        let finished = self.begin_settlement();
-        if !finished.is_empty() {
-            return NextStep::Settle(finished);
-        }
-        if can_claim && let Some(claimer) = self.claimer.take() {
-            return NextStep::Claim(Claim { claimer, room, has_suspended: self.has_suspended });
-        }
-        self.active -= 1;
-        if is_stopping {
-            return NextStep::Leave;
-        }
-        self.parked += 1;
-        NextStep::Park
-    }
-
-    fn has_work(&self, share: usize, is_stopping: bool) -> bool {
-        let can_start = !self.waiting.is_empty() || self.claimer.is_some();
-        let can_settle = !self.finished.is_empty() && !self.is_settling;
-        can_settle || (can_start && self.running < share && !is_stopping)
-    }
-
-    fn begin_settlement(&mut self) -> Vec<Finished> {
-        if self.is_settling || self.finished.is_empty() {
-            return Vec::new();
-        }
-        self.is_settling = true;
-        self.progress.settlements += 1;
-        if self.finished.len() <= MAX_BATCH {
-            return std::mem::take(&mut self.finished);
-        }
-        self.finished.drain(..MAX_BATCH).collect()
-    }
-
-    /// Takes the result of a running job. Gives a result back that is stale, since the job was released by force.
-    fn finish(&mut self, finished: Finished) -> Option<Finished> {
-        if !finished.job().end() {
-            return Some(finished);
-        }
-        self.running -= 1;
-        self.finished.push(finished);
-        None
-    }
-
-    /// Ends a job that waits.
-    fn release(&mut self, job: Arc<InFlightJob>) {
-        if job.end() {
-            self.finished.push(Finished::unrun(job, Transition::Release));
-        }
     }
 }

@@ -65,7 +65,7 @@ mod tests {
 
     const MILLI: Duration = Duration::from_millis(1);
 
-    /// A claim that took so long, and a batch that ran for so long. Returns what is prefetched next.
+    /// Notes a claim and the time in which its batch ran. Returns what is prefetched next.
     fn next(prefetch: &mut Prefetch, asked: usize, got: usize, took: Duration, ran: Duration) -> usize {
         let began = Timestamp::from_micros(1_000_000);
         let over = began.saturating_add(took);

@@ -9,7 +9,7 @@ pub(super) struct Settings {
     /// The service's name, which each of its log lines carries.
     pub(super) name: String,
     pub(super) concurrency: usize,
-    /// How many jobs are claimed ahead; unless that is set, it goes by the pace.
+    /// How many jobs are prefetched, if the user has set it.
     pub(super) prefetch: Option<usize>,
     pub(super) queues: Vec<(QueueName, u32)>,
     pub(super) lease: Duration,

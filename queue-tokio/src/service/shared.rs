@@ -1,4 +1,4 @@
-//! What the tasks of one run of the loop share.
+//! The state that the tasks of one run share.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use super::tasks::RunTasks;
 use super::unsettled::Unsettled;
 use crate::hosted::HostContext;
 
-/// What the tasks of one run share.
+/// The state that the tasks of one run share.
 #[derive(Debug)]
 pub(super) struct Shared {
     client: Client,
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     unsettled: mpsc::UnboundedSender<Unsettled>,
 }
 
-/// What a service runs: its queue, its jobs, and how.
+/// The parts of a service from which a run is created.
 pub(super) struct Parts {
     pub(super) queue: Arc<dyn Queue>,
     pub(super) jobs: Jobs,

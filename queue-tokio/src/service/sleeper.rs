@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Lets one task sleep until another one wakes it. While the task is awake, [`wake`](Self::wake) costs one load.
+/// A place where one task sleeps until another one wakes it. While the task is awake, [`wake`](Self::wake) costs one load.
 #[derive(Debug, Default)]
 pub(super) struct Sleeper {
     is_asleep: AtomicBool,

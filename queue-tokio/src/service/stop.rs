@@ -99,7 +99,7 @@ impl Stop<'_> {
         if !self.is_quiet_within(self.0.settings().grace).await {
             self.force();
             if !self.is_quiet_within(DISPOSAL).await {
-                // What is left blocks its thread, so it can't be dropped. Its result will be stale.
+                // A job that is left blocks its thread and can't be dropped. Its result will be stale.
                 self.0.lanes().iter().for_each(Lane::release_running);
                 self.settle();
             }

@@ -44,11 +44,11 @@ impl Watchdog {
         loop {
             let now = self.shared.client().now();
             let check = self.check_lanes(now, &settling);
-            let look = self.blocked.look(&self.shared, now);
+            let scan = self.blocked.scan(&self.shared, now);
             tokio::select! {
                 biased;
                 Some(()) = settling.next() => {}
-                () = self.wait(check, look) => {}
+                () = self.wait(check, scan) => {}
             }
         }
     }
@@ -76,8 +76,8 @@ impl Watchdog {
         next
     }
 
-    /// Waits until the next check or look is due, or a lane has jobs that wait for a worker.
-    async fn wait(&mut self, check: Option<Duration>, look: Option<Duration>) {
+    /// Waits until the next check or scan is due, or a lane has jobs that wait for a worker.
+    async fn wait(&mut self, check: Option<Duration>, scan: Option<Duration>) {
         let client = self.shared.client();
         if let Some(check) = check.filter(|check| *check <= Lane::SLOW_CHECK) {
             self.idle_checks = 0;
@@ -89,7 +89,7 @@ impl Watchdog {
         }
         let is_active = || self.shared.lanes().iter().any(Lane::is_active);
         let timer = async {
-            match [check, look].into_iter().flatten().min() {
+            match [check, scan].into_iter().flatten().min() {
                 Some(due) => client.sleep(due).await,
                 None => std::future::pending().await,
             }

@@ -155,7 +155,7 @@ impl LaneWorker {
         jobs
     }
 
-    /// Lets the other tasks of this thread run once.
+    /// Yields the thread once to its other tasks.
     async fn let_others_run(&mut self) {
         self.turn = Turn::default();
         let mut has_yielded = false;

@@ -115,9 +115,9 @@ const fn word(pattern: &'static str, advice: &'static str) -> Rule {
     Rule { files: "", unless: "^xtask/src/tidy/", check: Never(Part::All, pattern), advice }
 }
 
-/// The service is being rewritten, and a program writes the tables of results.
+/// A program writes the tables of results.
 const fn phrase(pattern: &'static str, advice: &'static str) -> Rule {
-    let unless = "^(?:queue-tokio/src/service|bench/RESULTS|xtask/src/tidy/)";
+    let unless = "^(?:bench/RESULTS|xtask/src/tidy/)";
     Rule { files: "", unless, check: Never(Part::Prose, pattern), advice }
 }
 

@@ -6,9 +6,9 @@ use super::files::{File, Part, regex};
 use super::problem;
 
 /// Names that mean the same wherever they are: what clones share, what a builder collects, the macro's model of a
-/// type, the calls of one commit, the claims that a backend has not answered, the turns of workers.
-const ALLOWED: [&str; 9] =
-    ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique", "Batch", "WaitingClaims", "Turn"];
+/// type, the calls of one commit, the claims that a backend has not answered.
+const ALLOWED: [&str; 8] =
+    ["Shared", "Builder", "Settings", "Job", "Backoff", "Unique", "Batch", "WaitingClaims"];
 
 /// Finds type names that are defined in two files.
 pub(super) fn check(files: &[File]) -> Vec<String> {
