@@ -175,8 +175,9 @@ impl Lane {
         self.unparked.acquire().await.map(tokio::sync::SemaphorePermit::forget).is_ok()
     }
 
-    /// Ends all workers that are parked, or will be.
+    /// Ends all workers that are parked, or will be. A worker that is called later is a new one.
     pub(super) fn close(&self) {
+        self.lock().parked = 0;
         self.unparked.close();
     }
 
