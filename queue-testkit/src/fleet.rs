@@ -42,7 +42,7 @@ pub fn simulate<S>(scenario: S) -> Simulation<S>
 where
     S: AsyncFn(Sim) -> Result<(), BoxError>,
 {
-    Simulation { scenario, seeds: 0..100, nodes: 3, most: 6, with: Vec::new(), only_faults: None }
+    Simulation { scenario, seeds: 0..100, nodes: 3, threads: 1, most: 6, with: Vec::new(), only_faults: None }
 }
 
 /// Runs of a scenario. Created by [`simulate`], run by [`check`](Self::check).
@@ -52,6 +52,7 @@ pub struct Simulation<S> {
     scenario: S,
     seeds: std::ops::Range<u64>,
     nodes: usize,
+    threads: usize,
     most: usize,
     with: Vec<NodeFault>,
     only_faults: Option<Vec<usize>>,
@@ -96,6 +97,15 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
     /// Sets the number of nodes that the scenario starts, so that faults are drawn for all of them. The default is 3.
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = nodes;
+        self
+    }
+
+    /// Sets the number of threads that the [runtime](Node::runtime) of each node reports: 1 by default, and zero is taken as one.
+    ///
+    /// The hosted loop divides its jobs by it, as it does on a machine with that many threads. All tasks still run on this thread,
+    /// in an order drawn from the seed.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
         self
     }
 
@@ -178,7 +188,7 @@ impl<S: AsyncFn(Sim) -> Result<(), BoxError>> Simulation<S> {
 
     fn run(&self, seed: u64, all: &[NodeFault], kept: &[usize]) -> Result<u64, Broken> {
         let faults = kept.iter().filter_map(|index| all.get(*index).cloned()).collect();
-        let state = SimState::new(seed, faults);
+        let state = SimState::new(seed, self.threads, faults);
         let sim = Sim::new(&state);
         let main = (self.scenario)(sim.clone());
         let ended = catch_unwind(AssertUnwindSafe(|| state.executor.run(main)));

@@ -81,6 +81,10 @@ impl Runtime for NodeRuntime {
     fn spawn_apart(&self, _: &str, task: BoxFuture<'static, ()>) {
         self.spawn(task);
     }
+
+    fn threads(&self) -> usize {
+        self.0.state.threads
+    }
 }
 
 /// The faults of a node's connection to the queue.
@@ -113,7 +117,8 @@ mod tests {
     #[test]
     fn a_node_that_is_cut_off_gets_no_answer() {
         let second = Duration::from_secs(1);
-        let state = SimState::new(1, vec![NodeFault::Partition { node: 0, at: second, lasts: 60 * second }]);
+        let state =
+            SimState::new(1, 1, vec![NodeFault::Partition { node: 0, at: second, lasts: 60 * second }]);
         let node = Node { state: state.clone(), number: 0, is_dead: Arc::default() };
         let (queue, demand) = (node.queue(), Demand::new("default", 1));
         let push = async {

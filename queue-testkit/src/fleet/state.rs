@@ -20,17 +20,20 @@ pub(crate) struct SimState {
     pub(super) executor: Executor,
     pub(super) queue: ModelQueue,
     pub(super) faults: Vec<NodeFault>,
+    /// The number of threads of each node's runtime.
+    pub(super) threads: usize,
     counts: Mutex<BTreeMap<(usize, Operation), u64>>,
 }
 
 impl SimState {
-    pub(super) fn new(seed: u64, faults: Vec<NodeFault>) -> Arc<Self> {
+    pub(super) fn new(seed: u64, threads: usize, faults: Vec<NodeFault>) -> Arc<Self> {
         let clock = VirtualClock::new();
         Arc::new(Self {
             executor: Executor::new(seed, clock.clone()),
             queue: ModelQueue::seeded(clock.clone(), seed),
             clock,
             faults,
+            threads,
             counts: Mutex::default(),
         })
     }

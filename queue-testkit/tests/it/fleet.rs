@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Demand, JobContext, JobId, Queue as _, QueueExt as _, Services, Settlement, State, Transition,
-    background_job, jobs,
+    BoxError, Demand, JobContext, JobId, Queue as _, QueueExt as _, Runtime as _, Services, Settlement,
+    State, Transition, background_job, jobs,
 };
 use queue_testkit::fleet::{Node, NodeFault, Sim};
 use queue_testkit::{Fault, Operation, simulate};
@@ -25,7 +25,9 @@ async fn act(#[inject] effects: &Effects, #[inject] context: &JobContext) {
 async fn serve(node: Node, effects: Effects) {
     let services = Services::builder().singleton(effects).build().expect("one service");
     let context = HostContext::new(services, Default::default(), Duration::ZERO);
-    let service = QueueService::new(node.queue(), jobs![act]).concurrency(2);
+    // A lane has a share of at least 8.
+    let concurrency = if node.runtime().threads() == 1 { 2 } else { 8 * node.runtime().threads() };
+    let service = QueueService::new(node.queue(), jobs![act]).concurrency(concurrency);
     service.runtime(node.runtime()).run(&context).await.expect("a loop that runs on");
 }
 
@@ -73,14 +75,32 @@ fn silences(nodes: usize, nths: std::ops::RangeInclusive<u64>) -> Vec<Vec<NodeFa
         .collect()
 }
 
-/// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time, but no job.
+/// T21: calls that are never answered, of every kind and on all nodes at once, cost a fleet of the real loop time, but no job: with
+/// one lane for each node, and with several.
 #[test]
 fn a_fleet_survives_calls_that_are_never_answered() {
-    for faults in silences(3, 1..=3) {
-        let simulated = simulate(each_is_done_and_recorded).max_faults(2).with(faults).runs(20).check();
+    for (threads, runs) in [(1, 20), (2, 10), (8, 5)] {
+        for faults in silences(3, 1..=3 * threads) {
+            let fleet = simulate(each_is_done_and_recorded).threads(threads as usize);
 
-        assert!(simulated.is_ok(), "{simulated:?}");
+            let simulated = fleet.max_faults(2).with(faults).runs(runs).check();
+
+            assert!(simulated.is_ok(), "{threads} threads: {simulated:?}");
+        }
     }
+}
+
+/// T1: the number of threads is a part of the run.
+#[test]
+fn another_number_of_threads_is_another_run() {
+    let fingerprint = |threads| {
+        let fleet = simulate(each_is_done_and_recorded).threads(threads);
+        fleet.seed(1).check().unwrap().fingerprint
+    };
+
+    assert_eq!(fingerprint(8), fingerprint(8));
+    assert_eq!(fingerprint(0), fingerprint(1));
+    assert_ne!(fingerprint(8), fingerprint(1));
 }
 
 /// A loop without a timeout for its calls.

@@ -4,4 +4,5 @@ mod determinism;
 mod explore;
 mod fleet;
 mod kit_test;
+mod lanes;
 mod replay;
