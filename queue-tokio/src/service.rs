@@ -22,7 +22,7 @@
 //!
 //! | waiter | waits for | woken by |
 //! | --- | --- | --- |
-//! | parked worker (`Lane::unparked`) | a lane without an active worker that has something to do | a worker of the lane that is suspended; the watchdog |
+//! | parked worker (`Lane::unparked`) | a lane without an active worker that has something to do | a worker of the lane that is suspended; the watchdog; a stop |
 //! | claiming worker | jobs | the queue |
 //! | renewer (`Sleeper`) | the first job in flight | the worker that claimed it |
 //! | watchdog (`Sleeper`) | a lane with an active worker | the worker that claimed for it |

@@ -16,6 +16,7 @@ mod state;
 mod watch;
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
@@ -58,6 +59,8 @@ struct LaneState {
     progress: Progress,
     /// Whether the watchdog has called a worker that has not come yet.
     is_reinforced: bool,
+    /// Whether the service stops, also if a worker has not seen it yet.
+    is_closed: bool,
 }
 
 /// How far a lane has come: the watchdog compares two of these.
@@ -127,6 +130,7 @@ impl Lane {
             has_suspended: false,
             progress: Progress::default(),
             is_reinforced: false,
+            is_closed: false,
         };
         Self { number, share, state: CachePadded::new(Mutex::new(state)), unparked: Semaphore::new(0) }
     }
@@ -145,6 +149,7 @@ impl Lane {
         state.is_reinforced = false;
         state.active += usize::from(report.was_suspended);
         _stale = report.finished.and_then(|finished| state.finish(finished));
+        let is_stopping = is_stopping || state.is_closed;
         state.step(self.share, is_stopping, report.yields)
     }
 
@@ -170,15 +175,22 @@ impl Lane {
         false
     }
 
-    /// Waits until the lane is called to work. Returns `false` if the worker must end.
-    pub(super) async fn parked(&self) -> bool {
-        self.unparked.acquire().await.map(tokio::sync::SemaphorePermit::forget).is_ok()
+    /// Waits until the lane is called to work, or closed.
+    pub(super) async fn parked(&self) {
+        // The semaphore is never closed: that would end workers that have been called.
+        if let Ok(permit) = self.unparked.acquire().await {
+            permit.forget();
+        }
     }
 
-    /// Ends all workers that are parked, or will be. A worker that is called later is a new one.
+    /// Calls all parked workers, and lets none park any more: each settles results, and leaves.
     pub(super) fn close(&self) {
-        self.lock().parked = 0;
-        self.unparked.close();
+        let mut state = self.lock();
+        state.is_closed = true;
+        let parked = mem::take(&mut state.parked);
+        state.active += parked;
+        drop(state);
+        self.unparked.add_permits(parked);
     }
 
     /// Creates the jobs of some deliveries, which [`accept`](Self::accept) takes.

@@ -62,11 +62,7 @@ impl LaneWorker {
                     ((), report.was_suspended) = self.lend_lane(false, settlement).await;
                 }
                 NextStep::Claim(claim) => self.claim(claim).await,
-                NextStep::Park => {
-                    if !self.lane().parked().await {
-                        return;
-                    }
-                }
+                NextStep::Park => self.lane().parked().await,
                 NextStep::Leave => return,
             }
         }
