@@ -25,7 +25,7 @@ impl JobTable {
     pub fn fill(&mut self, reservation: Reservation, job: NewJob, pushed_at: Timestamp) {
         self.now = self.now.max(pushed_at);
         let stored = self.stored_job(job, reservation.id, reservation.sequence, pushed_at);
-        let slot = self.store.fill(&reservation, stored);
+        let slot = self.store.fill(reservation, stored);
         self.unfinished += 1;
         self.link_at(slot, pushed_at, State::Scheduled);
     }

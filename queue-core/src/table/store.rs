@@ -151,10 +151,11 @@ impl Store {
     }
 
     /// Stores a job that is in no index in its reserved slot, which it returns.
-    pub(super) fn fill(&mut self, reservation: &Reservation, job: StoredJob) -> Slot {
-        self.jobs[reservation.slot.0 as usize] = Some(job);
+    pub(super) fn fill(&mut self, reservation: Reservation, job: StoredJob) -> Slot {
+        let slot = reservation.into_slot();
+        self.jobs[slot.0 as usize] = Some(job);
         self.reserved -= 1;
-        reservation.slot
+        slot
     }
 
     /// Frees a reserved slot.

@@ -37,13 +37,14 @@ struct Arrival {
 }
 
 impl Inbox {
-    /// Accepts a job for which [`Reservation::suits`] holds. Gives it back if no place is reserved.
-    pub(super) fn push(&self, job: NewJob, pushed_at: Timestamp) -> Result<JobId, NewJob> {
+    /// Takes a job for which [`Reservation::suits`] holds. Leaves it if no place is reserved.
+    pub(super) fn push(&self, job: &mut Option<NewJob>, pushed_at: Timestamp) -> Option<JobId> {
         let mut state = lock::lock(&self.0);
-        let Some(reservation) = state.reservations.pop() else { return Err(job) };
+        let reservation = state.reservations.pop()?;
         let id = reservation.id();
+        let job = job.take()?;
         state.jobs.push(Arrival { reservation, job, pushed_at });
-        Ok(id)
+        Some(id)
     }
 
     /// Stores what has arrived.

@@ -46,22 +46,15 @@ impl Batch for Option<NewJob> {
 impl Shared {
     /// Takes a job into the inbox, if it needs nothing of the table and a place is reserved.
     pub(super) fn push_to_inbox(&self, job: &mut Option<NewJob>) -> Option<JobId> {
-        let suits = |job: &mut NewJob| {
-            Reservation::suits(job) && self.limits.check(std::slice::from_ref(job)).is_ok()
-        };
-        match self.inbox.push(job.take_if(suits)?, self.clock.now()) {
-            Ok(id) => {
-                if self.claimers.is_any() {
-                    // Stores the job, and wakes a claimer.
-                    self.locked(|_, _| ());
-                }
-                Some(id)
-            }
-            Err(refused) => {
-                *job = Some(refused);
-                None
-            }
+        let suits =
+            |job: &NewJob| Reservation::suits(job) && self.limits.check(std::slice::from_ref(job)).is_ok();
+        job.as_ref().filter(|job| suits(job))?;
+        let id = self.inbox.push(job, self.clock.now())?;
+        if self.claimers.is_any() {
+            // Stores the job, and wakes a claimer.
+            self.locked(|_, _| ());
         }
+        Some(id)
     }
 
     /// Reserves places for later pushes, unless a producer waits for capacity.

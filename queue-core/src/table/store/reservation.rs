@@ -28,4 +28,8 @@ impl Reservation {
     pub fn id(&self) -> JobId {
         self.id
     }
+
+    pub(super) fn into_slot(self) -> Slot {
+        self.slot
+    }
 }
