@@ -19,12 +19,16 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
     let slowest =
         results.find(Load::Latency, QueueTokio).and_then(|case| results.series(case, Metric::StartP99));
 
+    let drain = Load::Drain { workers: 64 };
     let mut targets = vec![
-        Target::new("stream ÷ the baseline's", AtLeast(1.5), rate(stream, Baseline)),
+        Target::new("drain ÷ that of apalis", AtLeast(1.8), rate(drain, Apalis)),
+        Target::new("drain ÷ the baseline's", AtLeast(0.55), rate(drain, Baseline)),
+        Target::new("stream ÷ the baseline's", AtLeast(0.7), rate(stream, Baseline)),
         Target::new("stream ÷ that of `tokio::spawn`", AtLeast(1.5), rate(stream, Spawn)),
         Target::new("stream ÷ that of apalis", AtLeast(2.0), rate(stream, Apalis)),
         Target::new("stream ÷ the bare channel's", AtLeast(0.9), rate(stream, Mpsc)),
         Target::new("enqueue, 1 task ÷ that of apalis", AtLeast(2.0), rate(enqueue(1), Apalis)),
+        Target::new("enqueue, 32 tasks ÷ that of apalis", AtLeast(1.3), rate(enqueue(32), Apalis)),
         Target::new("enqueue, 32 tasks ÷ 1 task", AtLeast(1.0), rate_to(results, enqueue(32), enqueue(1))),
         Target::new("start p50 ÷ the baseline's", AtMost(2.0), start),
         Target::new("start p99, µs", AtMost(50.0), slowest),

@@ -12,6 +12,8 @@ pub(super) struct InFlight {
     slots: Vec<Option<Arc<InFlightJob>>>,
     free: Vec<FreeSlot>,
     jobs: usize,
+    /// An empty list for the next batch of free slots. Large lists that are allocated for each batch are slow to free.
+    spare: Vec<FreeSlot>,
 }
 
 /// A free slot, with the memory of the last job that was in it.
@@ -28,8 +30,9 @@ impl InFlight {
 
     /// Takes `count` free slots, new ones if there are too few.
     pub(super) fn take_free(&mut self, count: usize) -> Vec<FreeSlot> {
+        let mut free = self.take_spare();
         let kept = self.free.len().saturating_sub(count);
-        let mut free = self.free.split_off(kept);
+        free.extend(self.free.drain(kept..));
         while free.len() < count {
             free.push(FreeSlot { slot: self.slots.len(), spent: None });
             self.slots.push(None);
@@ -37,9 +40,15 @@ impl InFlight {
         free
     }
 
-    /// Adds free slots.
-    pub(super) fn add_free(&mut self, free: impl IntoIterator<Item = FreeSlot>) {
-        self.free.extend(free);
+    /// Takes the empty list, for slots that are then [added](Self::add_free).
+    pub(super) fn take_spare(&mut self) -> Vec<FreeSlot> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Adds free slots, and keeps their list for the next batch.
+    pub(super) fn add_free(&mut self, mut free: Vec<FreeSlot>) {
+        self.free.append(&mut free);
+        self.spare = free;
     }
 
     /// Puts a job into its slot.
@@ -51,12 +60,11 @@ impl InFlight {
         }
     }
 
-    /// Takes a job out of its slot. Returns `None` if it was taken out before: a job that was released by force ends a second time.
-    pub(super) fn remove(&mut self, job: &Arc<InFlightJob>) -> Option<Arc<InFlightJob>> {
-        let is_here = |here: &mut Arc<InFlightJob>| Arc::ptr_eq(here, job);
-        let removed = self.slots.get_mut(job.slot())?.take_if(is_here)?;
-        self.jobs -= 1;
-        Some(removed)
+    /// Takes a job out of its slot.
+    pub(super) fn remove(&mut self, job: &InFlightJob) {
+        if self.slots.get_mut(job.slot()).is_some_and(|slot| slot.take().is_some()) {
+            self.jobs -= 1;
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<InFlightJob>> {

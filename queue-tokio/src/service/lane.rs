@@ -200,10 +200,12 @@ impl Lane {
         runner: &AttemptRunner,
         now: Timestamp,
     ) -> Vec<Arc<InFlightJob>> {
-        let free = self.lock().in_flight.take_free(deliveries.len());
+        let mut free = self.lock().in_flight.take_free(deliveries.len());
         // Jobs are created outside of the lock, so that it is held only briefly.
         let job = |(delivery, free): (Delivery, FreeSlot)| free.job(delivery, self.number, runner, now);
-        deliveries.into_iter().zip(free).map(job).collect()
+        let jobs = deliveries.into_iter().zip(free.drain(..)).map(job).collect();
+        self.lock().in_flight.add_free(free);
+        jobs
     }
 
     /// Takes the jobs that a claim has brought, and its claimer.
@@ -245,16 +247,22 @@ impl Lane {
         self.lock().is_settling = false;
     }
 
-    /// Removes settled jobs.
-    pub(super) fn remove(&self, jobs: impl IntoIterator<Item = Arc<InFlightJob>>) {
-        // The last clone of a job runs foreign code, a payload's `Drop`, which must not run under the lock.
-        let jobs: Vec<_> = jobs.into_iter().collect();
+    /// Removes settled jobs, all of this lane. Each job is settled once: the lane drops later results.
+    pub(super) fn remove(&self, mut settled: Vec<Finished>) {
         let mut state = self.lock();
-        let removed: Vec<_> = jobs.iter().filter_map(|job| state.in_flight.remove(job)).collect();
+        for finished in &settled {
+            state.in_flight.remove(finished.job());
+        }
+        let mut free = state.in_flight.take_spare();
         drop(state);
-        drop(jobs);
-        let free: Vec<_> = removed.into_iter().map(FreeSlot::of).collect();
-        self.lock().in_flight.add_free(free);
+        // The last clone of a job runs foreign code, a payload's `Drop`, which must not run under the lock.
+        free.extend(settled.drain(..).map(|finished| FreeSlot::of(finished.into_job())));
+        let mut state = self.lock();
+        state.in_flight.add_free(free);
+        if state.finished.is_empty() {
+            // The next results use its memory.
+            state.finished = settled;
+        }
     }
 
     /// Visits the jobs in flight, under the lock.

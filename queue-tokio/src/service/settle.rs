@@ -78,10 +78,11 @@ impl Shared {
 
     /// Removes settled jobs from their lanes.
     fn remove(&self, mut batch: Vec<Finished>) {
-        while let Some(first) = batch.first() {
-            let lane = first.job().lane();
-            let of_lane = batch.extract_if(.., |finished| finished.job().lane() == lane);
-            self.lane(lane).remove(of_lane.map(Finished::into_job));
+        while let Some(lane) = batch.last().map(|finished| finished.job().lane()) {
+            if batch.iter().all(|finished| finished.job().lane() == lane) {
+                return self.lane(lane).remove(batch);
+            }
+            self.lane(lane).remove(batch.extract_if(.., |finished| finished.job().lane() == lane).collect());
         }
     }
 
