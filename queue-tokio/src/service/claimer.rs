@@ -44,7 +44,7 @@ impl Claimer {
             share,
             lease: settings.lease,
             rotation: Rotation::new(&settings.queues),
-            prefetch: Prefetch::default(),
+            prefetch: Prefetch::new(settings.queues.len()),
             fixed_prefetch,
             backoff,
             has_failed: false,
