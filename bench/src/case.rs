@@ -43,6 +43,8 @@ pub(crate) enum Contender {
     Sqlxmq,
     /// fang.
     Fang,
+    /// awa.
+    Awa,
 }
 
 impl Contender {
@@ -65,30 +67,38 @@ impl Contender {
     pub(crate) const FILES_AND_RAW: [Self; 4] =
         [Self::QueueSqlite, Self::Effectum, Self::ApalisSqlite, Self::Raw];
     /// The systems that keep jobs in PostgreSQL.
-    pub(crate) const SERVED: [Self; 6] = [
+    pub(crate) const SERVED: [Self; 7] = [
         Self::QueuePostgres,
         Self::GraphileWorker,
         Self::ApalisPostgres,
         Self::Underway,
         Self::Sqlxmq,
         Self::Fang,
+        Self::Awa,
     ];
     /// The same, and the upper bound of PostgreSQL.
-    pub(crate) const SERVED_AND_RAW: [Self; 7] = [
+    pub(crate) const SERVED_AND_RAW: [Self; 8] = [
         Self::QueuePostgres,
         Self::GraphileWorker,
         Self::ApalisPostgres,
         Self::Underway,
         Self::Sqlxmq,
         Self::Fang,
+        Self::Awa,
         Self::Raw,
     ];
     /// The systems on PostgreSQL that take many jobs in a call.
-    pub(crate) const SERVED_IN_BULK: [Self; 5] =
-        [Self::QueuePostgres, Self::GraphileWorker, Self::ApalisPostgres, Self::Underway, Self::Raw];
+    pub(crate) const SERVED_IN_BULK: [Self; 6] = [
+        Self::QueuePostgres,
+        Self::GraphileWorker,
+        Self::ApalisPostgres,
+        Self::Underway,
+        Self::Awa,
+        Self::Raw,
+    ];
     /// The systems on PostgreSQL that may keep up with 2,000 jobs per second. graphile_worker falls thousands of jobs behind.
-    pub(crate) const SERVED_AT_2000: [Self; 4] =
-        [Self::QueuePostgres, Self::ApalisPostgres, Self::Sqlxmq, Self::Raw];
+    pub(crate) const SERVED_AT_2000: [Self; 5] =
+        [Self::QueuePostgres, Self::ApalisPostgres, Self::Sqlxmq, Self::Awa, Self::Raw];
 }
 
 impl fmt::Display for Contender {
@@ -110,6 +120,7 @@ impl fmt::Display for Contender {
             Self::Underway => "underway",
             Self::Sqlxmq => "sqlxmq",
             Self::Fang => "fang",
+            Self::Awa => "awa",
         })
     }
 }

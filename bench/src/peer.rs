@@ -27,6 +27,7 @@ impl Peer {
             Contender::Underway => Some(Self::on_postgres("peer-underway")),
             Contender::Sqlxmq => Some(Self::on_postgres("peer-sqlxmq")),
             Contender::Fang => Some(Self::on_postgres("peer-fang")),
+            Contender::Awa => Some(Self::on_postgres("peer-awa")),
             Contender::QueueTokio
             | Contender::QueueSqlite
             | Contender::QueuePostgres

@@ -106,8 +106,8 @@ impl Suite {
     /// enough jobs to run for a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
-            ApalisPostgres, ApalisSqlite, Effectum, Fang, GraphileWorker, QueuePostgres, QueueSqlite, Raw,
-            Sqlxmq, Underway,
+            ApalisPostgres, ApalisSqlite, Awa, Effectum, Fang, GraphileWorker, QueuePostgres, QueueSqlite,
+            Raw, Sqlxmq, Underway,
         };
         match (self, load, system) {
             (Self::Memory, Load::BesideWaiting { .. }, _) => 10,
@@ -124,7 +124,7 @@ impl Suite {
             (Self::Sqlite, _, Effectum) => 50,
             (Self::Sqlite, Load::Stream { .. }, _) => 100,
             (Self::Sqlite, ..) => 200,
-            (Self::Postgres, Load::Enqueue { tasks: 1 }, GraphileWorker | Sqlxmq) => 3,
+            (Self::Postgres, Load::Enqueue { tasks: 1 }, GraphileWorker | Sqlxmq | Awa) => 3,
             (Self::Postgres, Load::Enqueue { tasks: 1 }, _) => 10,
             (Self::Postgres, Load::Enqueue { tasks: 256 }, _) => 200,
             (Self::Postgres, Load::Enqueue { .. }, QueuePostgres) => 100,
@@ -136,7 +136,7 @@ impl Suite {
             (Self::Postgres, Load::Drain { .. }, Raw | QueuePostgres) => 200,
             (Self::Postgres, Load::BesideFinished { .. }, _) => 50,
             (Self::Postgres, Load::Drain { .. }, ApalisPostgres) => 20,
-            (Self::Postgres, Load::Stream { .. }, GraphileWorker | ApalisPostgres | Sqlxmq | Raw) => 5,
+            (Self::Postgres, Load::Stream { .. }, GraphileWorker | ApalisPostgres | Sqlxmq | Awa | Raw) => 5,
             (Self::Postgres, _, Raw) => 50,
             (Self::Postgres, _, Sqlxmq) => 10,
             (Self::Postgres, Load::Drain { .. } | Load::Stream { .. }, Underway | Fang) => 1,

@@ -167,7 +167,8 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
                 | Contender::ApalisPostgres
                 | Contender::Underway
                 | Contender::Sqlxmq
-                | Contender::Fang,
+                | Contender::Fang
+                | Contender::Awa,
             ) => {
                 anyhow::bail!("{} is measured by a program of its own", case.system)
             }

@@ -30,7 +30,7 @@ fn versions(suite: Suite) -> String {
             versions_of(OURS, &["tokio", "tokio-postgres", "sqlx"]),
             versions_of(
                 ON_POSTGRES,
-                &["graphile_worker", "apalis-postgres", "apalis", "underway", "sqlxmq", "fang"]
+                &["graphile_worker", "apalis-postgres", "apalis", "underway", "sqlxmq", "fang", "awa"]
             ),
         ),
     }
