@@ -4,7 +4,7 @@ use super::Slot;
 use crate::contract::id::JobId;
 use crate::contract::job::{NewJob, Schedule};
 
-/// A place for one job in a table. Until it is [filled](super::JobTable::fill) or [returned](super::JobTable::return_reservations), it uses up
+/// A place for one job in a table. Until it is [filled](crate::table::JobTable::fill) or [returned](crate::table::JobTable::return_reservations), it uses up
 /// capacity.
 #[derive(Debug)]
 #[must_use = "a reservation uses up capacity until it is filled or returned"]
