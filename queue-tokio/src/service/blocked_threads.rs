@@ -70,3 +70,33 @@ fn report(shared: &Shared, job: JobFacts, blocked_for: Duration) {
     );
     shared.client().observe(|| Event::ThreadBlocked { job, blocked_for });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ATTEMPT: (JobId, Fence) = (JobId::from_u128(1), Fence(1));
+
+    fn seen_before() -> BlockedThreads {
+        let before = SeenPoll { attempt: ATTEMPT, number: 3, since: Timestamp::EPOCH, is_reported: true };
+        BlockedThreads { polls: vec![before], next: None }
+    }
+
+    /// H26: a poll is timed from the scan that has found it first, and reported once.
+    #[test]
+    fn the_same_poll_is_timed_from_the_first_scan_that_found_it() {
+        let poll = seen_before().seen(ATTEMPT, 3, Timestamp::from_micros(9));
+
+        assert_eq!((poll.since, poll.is_reported), (Timestamp::EPOCH, true));
+    }
+
+    #[test]
+    fn another_poll_or_attempt_is_timed_from_this_scan() {
+        let now = Timestamp::from_micros(9);
+
+        for (attempt, number) in [(ATTEMPT, 5), ((ATTEMPT.0, Fence(2)), 3)] {
+            let poll = seen_before().seen(attempt, number, now);
+            assert_eq!((poll.since, poll.is_reported), (now, false), "{attempt:?}, {number}");
+        }
+    }
+}

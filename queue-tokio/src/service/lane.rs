@@ -13,6 +13,8 @@
 //! - A job is in flight from its claim until its settlement is answered.
 
 mod state;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::VecDeque;
