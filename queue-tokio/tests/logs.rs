@@ -150,11 +150,13 @@ async fn a_dropped_queue_names_the_queues_of_its_unfinished_jobs() -> TestResult
     let _guard = lines.subscribe();
     let queue = MemoryQueue::new();
     queue.enqueue_all(["pass", "pass"].map(fail_as::new)).await?;
-    queue.enqueue(fail_as::new("pass")).queue("mial").await?;
+    for _ in 0..2 {
+        queue.enqueue(fail_as::new("pass")).queue("mial").await?;
+    }
 
     drop(queue);
 
-    let (log, said) = (lines.text()?, "dropped with its unfinished jobs (default: 2, mial: 1) unfinished=3");
+    let (log, said) = (lines.text()?, "dropped with its unfinished jobs (default: 2, mial: 2) unfinished=4");
     assert!(log.contains(said), "no {said} in\n{log}");
     Ok(())
 }

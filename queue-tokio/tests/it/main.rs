@@ -9,6 +9,7 @@ mod draining;
 mod extremes;
 mod failing_queue;
 mod host;
+mod inbox;
 mod leases;
 mod memory;
 mod prefetch;
