@@ -101,7 +101,7 @@ async fn enqueue(sim: &Sim, threads: usize) -> Result<(), BoxError> {
         sim.sleep(Duration::from_millis(700)).await; // virtual
         let mixed = |number: u64| {
             let wait = [0, 0, 300, 0, 2_000, 40][(number % 6) as usize];
-            step::new(wait, (number % 5 == 0).then_some(number % 3 * 100))
+            step::new(wait, number.is_multiple_of(5).then_some(number % 3 * 100))
         };
         sim.queue().enqueue_all((0..full as u64).map(|number| mixed(number + batch))).await?;
     }
@@ -303,5 +303,6 @@ fn assert_recorded(threads: usize, end: End, settled: Duration) {
         }
         Ok(())
     };
-    simulate(recorded).threads(threads).max_faults(0).runs(runs(threads)).check().unwrap();
+    let simulated = simulate(recorded).threads(threads).max_faults(0).runs(runs(threads)).check();
+    assert!(simulated.is_ok(), "{simulated:?}");
 }
