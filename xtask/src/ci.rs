@@ -47,10 +47,11 @@ pub(crate) fn tests(arguments: &[String]) -> Vec<Step> {
         Step::call(name, tests, "the first failure above names the test"),
     ];
     if arguments.is_empty() {
-        // The models of `queue-tokio/src/memory/loom.rs`. Under `cfg(loom)`, tokio would lack what other tests use. The
+        // The models of `queue-tokio/src/memory/loom.rs` and `queue-tokio/src/service/sleeper.rs`. Under `cfg(loom)`, tokio would lack what other tests use. The
         // flag would rebuild everything in the common target directory.
         let loom = cargo("test --package queue-tokio --lib loom --target-dir target/loom");
-        let loom = loom.with("RUSTFLAGS", "--cfg queue_loom");
+        // With more preemptions the models take minutes, and with any number hours.
+        let loom = loom.with("RUSTFLAGS", "--cfg queue_loom").with("LOOM_MAX_PREEMPTIONS", "3");
         // Each takes about a minute and a half on a quiet machine.
         let torture = |form| cargo(&format!("run --package queue-torture -- {form}")).with_limit(LIMIT);
         let sqlite = torture("sqlite --kills 40 --stops 12");

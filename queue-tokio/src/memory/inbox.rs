@@ -12,8 +12,8 @@ use queue_core::{JobId, NewJob, Timestamp};
 
 use super::lock::{self, Mutex};
 
-/// How many places are reserved at a time.
-pub(super) const RESERVATIONS: usize = 64;
+/// How many places are reserved at a time: few in a loom model, which uses them up.
+pub(super) const RESERVATIONS: usize = if cfg!(queue_loom) { 2 } else { 64 };
 
 /// The jobs that are pushed and not yet in the table, and the places for more.
 ///

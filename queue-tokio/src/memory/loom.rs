@@ -1,4 +1,4 @@
-//! Loom models of the permits: every interleaving of pushes, claims and cancellations.
+//! Loom models of the permits and the inbox: every interleaving of pushes, claims and cancellations.
 //!
 //! `cargo xtask test` runs them, with only this crate compiled under `--cfg queue_loom`.
 
@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, poll_fn};
 use loom::future::block_on;
 use loom::thread;
-use queue_core::{Body, Clock, Demand, NewJob, Queue as _, Timestamp};
+use queue_core::{
+    Body, Clock, Delivery, Demand, NewJob, Queue as _, QueueError, Settlement, Timestamp, Transition,
+};
 
 use super::MemoryQueue;
 
@@ -106,11 +108,7 @@ fn loom_a_settled_job_makes_room_for_a_waiting_push() {
         };
 
         let deliveries = block_on(queue.claim(&Demand::new("default", 1))).unwrap();
-        let done = deliveries
-            .into_iter()
-            .map(|job| queue_core::Settlement::new(job.lease, queue_core::Transition::complete()))
-            .collect();
-        block_on(queue.settle(done)).unwrap();
+        complete(&queue, deliveries);
 
         assert_eq!(pusher.join().unwrap().unwrap(), 1);
     });
@@ -129,5 +127,94 @@ fn loom_closing_ends_a_waiting_claim() {
         queue.close();
 
         assert!(claimer.join().unwrap().is_err());
+    });
+}
+
+/// Pushes a job without waiting, as `enqueue` does first. Returns whether it is stored.
+fn push_at_once(queue: &MemoryQueue) -> Result<bool, QueueError> {
+    queue.push_at_once(&mut Some(job())).transpose().map(|receipt| receipt.is_some())
+}
+
+/// Creates a queue with one job and, since it was pushed at once, places for more.
+fn queue_with_places(bound: Option<u32>) -> MemoryQueue {
+    let queue = queue(bound);
+    assert!(push_at_once(&queue).unwrap());
+    assert!(!queue.0.inbox.needs_reservations(), "places are reserved");
+    queue
+}
+
+fn complete(queue: &MemoryQueue, deliveries: Vec<Delivery>) {
+    let done = |job: Delivery| Settlement::new(job.lease, Transition::complete());
+    block_on(queue.settle(deliveries.into_iter().map(done).collect())).unwrap();
+}
+
+/// Q17, Q20: a job that arrives in the inbox while a claimer begins to wait is not missed.
+#[test]
+fn loom_a_push_to_the_inbox_wakes_a_claimer() {
+    loom::model(|| {
+        let queue = queue_with_places(None);
+        complete(&queue, block_on(queue.claim(&Demand::new("default", 1))).unwrap());
+        let claimer = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                let mut claimed = 0;
+                while claimed < 2 {
+                    claimed += block_on(queue.claim(&Demand::new("default", 2))).unwrap().len();
+                }
+            })
+        };
+
+        for _ in 0..2 {
+            assert!(push_at_once(&queue).unwrap());
+        }
+
+        claimer.join().unwrap();
+        assert!(queue.0.inbox.needs_reservations(), "both used a place, and none came later");
+    });
+}
+
+/// Q52: a batch that waits for capacity gets that of reserved places too, whether they are reserved before or meanwhile.
+#[test]
+fn loom_reserved_places_hold_up_no_waiting_push() {
+    loom::model(|| {
+        let queue = queue_with_places(Some(3));
+        let pusher = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                block_on(queue.push(vec![job(), job(), job()])).map(|receipts| receipts.len())
+            })
+        };
+
+        let expected = 4 + usize::from(push_at_once(&queue).unwrap());
+        let mut claimed = 0;
+        while claimed < expected {
+            let deliveries = block_on(queue.claim(&Demand::new("default", 3))).unwrap();
+            claimed += deliveries.len();
+            complete(&queue, deliveries);
+        }
+
+        assert_eq!(pusher.join().unwrap().unwrap(), 3);
+        assert_eq!(queue.0.locked(|state, _| state.table.unfinished()), 0);
+    });
+}
+
+/// Q22: a push that meets the close is either stored or refused, and after the close each one is refused.
+#[test]
+fn loom_a_push_to_the_inbox_meets_the_close() {
+    loom::model(|| {
+        let queue = queue_with_places(None);
+        let pusher = {
+            let queue = queue.clone();
+            thread::spawn(move || (0..3).filter(|_| push_at_once(&queue).is_ok_and(|stored| stored)).count())
+        };
+
+        queue.close();
+
+        let unfinished = |queue: &MemoryQueue| queue.0.locked(|state, _| state.table.unfinished());
+        let at_close = unfinished(&queue);
+        assert!(push_at_once(&queue).is_err());
+        let stored = pusher.join().unwrap();
+        assert_eq!(unfinished(&queue), 1 + stored as u64);
+        assert_eq!(unfinished(&queue), at_close, "none was stored after the close");
     });
 }
