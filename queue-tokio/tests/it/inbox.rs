@@ -111,6 +111,18 @@ async fn the_bound_counts_reserved_places_neither_twice_nor_never() -> TestResul
     Ok(())
 }
 
+/// Q53: a push that does not wait gets the capacity of reserved places.
+#[tokio::test]
+async fn a_push_that_does_not_wait_gets_the_capacity_of_reserved_places() -> TestResult {
+    let queue = MemoryQueue::bounded(3);
+    queue.enqueue(job::new()).await?;
+
+    queue.try_push(vec![job::new().into(), job::new().into()])?;
+
+    assert_eq!(queue.try_enqueue(job::new()).unwrap_err().kind(), QueueErrorKind::Full);
+    Ok(())
+}
+
 /// Q57: followups take the capacity of reserved places. While they exceed the bound, no push succeeds.
 #[tokio::test]
 async fn followups_take_the_capacity_of_reserved_places() -> TestResult {
