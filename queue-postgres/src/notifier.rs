@@ -5,7 +5,8 @@
 //! The push and settle tasks and operators' calls share when a notification was last sent or refused, behind a mutex that
 //! is never held across an `await`. The connection is behind an asynchronous mutex, which is held for one call.
 //!
-//! The late notification is a task of its own. It ends after [`NOTIFY_INTERVAL`] and one call, or with the runtime.
+//! The late notification is a task of its own on the queue's thread, which any thread may spawn. It ends after
+//! [`NOTIFY_INTERVAL`] and one call, or with the thread.
 //!
 //! # Races
 //!
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 use crate::connection::ReconnectingConnection;
 use crate::error::is_notification_queue_full;
 use crate::notification::{Notification, NotifyArgs};
+use crate::runtime_thread::RuntimeThread;
 use crate::sql::Statement;
 use crate::target::Target;
 
@@ -34,6 +36,8 @@ const MUTE_DURATION: Duration = Duration::from_secs(10);
 /// Sends the notifications of one queue handle and its clones.
 pub(crate) struct Notifier {
     target: Arc<Target>,
+    /// Runs the late notifications.
+    thread: RuntimeThread,
     statement: Statement,
     /// Identifies the notifications of this queue.
     sender_id: String,
@@ -58,11 +62,12 @@ impl Sent {
 }
 
 impl Notifier {
-    /// Creates a notifier that sends by `statement`.
-    pub(crate) fn new(target: Arc<Target>, statement: Statement) -> Self {
+    /// Creates a notifier that sends by `statement`, late notifications from `thread`.
+    pub(crate) fn new(target: Arc<Target>, statement: Statement, thread: RuntimeThread) -> Self {
         Self {
             connection: tokio::sync::Mutex::new(ReconnectingConnection::new(target.clone())),
             target,
+            thread,
             statement,
             sender_id: uuid::Uuid::now_v7().simple().to_string(),
             sent: Mutex::default(),
@@ -113,7 +118,7 @@ impl Notifier {
             return;
         }
         let notifier = self.clone();
-        tokio::spawn(async move {
+        self.thread.spawn(async move {
             tokio::time::sleep(NOTIFY_INTERVAL).await;
             {
                 let mut sent = notifier.lock();

@@ -5,29 +5,37 @@ use std::future::Future;
 
 use queue_core::QueueError;
 use queue_core::backend::{Answer, Reply};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 /// A handle of the thread's runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeThread(Handle);
 
-impl RuntimeThread {
-    /// Starts the thread. It ends when the main future does, and other tasks on it are then dropped.
-    pub(crate) fn start<F: Future<Output = ()>>(
-        main: impl FnOnce(&Self) -> F + Send + 'static,
-    ) -> Result<Self, QueueError> {
-        let no_thread = |error| QueueError::unavailable("no thread could be started").with_source(error);
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
-        let thread = Self(runtime.handle().clone());
-        let run = {
-            let thread = thread.clone();
-            move || runtime.block_on(main(&thread))
-        };
-        std::thread::Builder::new().name("queue-postgres".into()).spawn(run).map_err(no_thread)?;
-        Ok(thread)
+/// The runtime of a thread that has not started.
+pub(crate) struct UnstartedThread(Runtime);
+
+impl UnstartedThread {
+    /// Creates the runtime. Work that is spawned before the thread starts waits for it.
+    pub(crate) fn new() -> Result<Self, QueueError> {
+        Builder::new_current_thread().enable_all().build().map(Self).map_err(no_thread)
     }
 
+    pub(crate) fn handle(&self) -> RuntimeThread {
+        RuntimeThread(self.0.handle().clone())
+    }
+
+    /// Starts the thread. It ends when the main future does, and other tasks on it are then dropped.
+    pub(crate) fn start<F: Future<Output = ()>>(
+        self,
+        main: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<(), QueueError> {
+        let run = move || self.0.block_on(main());
+        std::thread::Builder::new().name("queue-postgres".into()).spawn(run).map(drop).map_err(no_thread)
+    }
+}
+
+impl RuntimeThread {
     /// Runs `work` on a separate thread, which ends with it.
     pub(crate) async fn run_on_own_thread<T, W>(work: W) -> Result<T, QueueError>
     where
@@ -35,7 +43,9 @@ impl RuntimeThread {
         W: Future<Output = Result<T, QueueError>> + Send + 'static,
     {
         let (done, is_done) = oneshot::channel::<()>();
-        let thread = Self::start(|_| async move { drop(is_done.await) })?;
+        let unstarted = UnstartedThread::new()?;
+        let thread = unstarted.handle();
+        unstarted.start(|| async move { drop(is_done.await) })?;
         let answer = thread.run(work).await;
         drop(done);
         answer
@@ -62,6 +72,10 @@ impl RuntimeThread {
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(work);
     }
+}
+
+fn no_thread(error: std::io::Error) -> QueueError {
+    QueueError::unavailable("no thread could be started").with_source(error)
 }
 
 /// Returns the error of a call after the thread has ended.

@@ -25,6 +25,7 @@ use crate::connection::{CallError, ReconnectingConnection};
 use crate::locked_keys::LockedKeys;
 use crate::notifier::Notifier;
 use crate::requests::ClaimMessage;
+use crate::runtime_thread::RuntimeThread;
 use crate::sql::Sql;
 use crate::target::Target;
 
@@ -45,11 +46,15 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Creates the state, in which no queue is known to exist.
-    pub(crate) fn new(target: Target, claims: WeakUnboundedSender<ClaimMessage>) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        claims: WeakUnboundedSender<ClaimMessage>,
+        thread: RuntimeThread,
+    ) -> Self {
         let target = Arc::new(target);
         let sql = Sql::new(&target);
         Self {
-            notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone())),
+            notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone(), thread)),
             sql,
             admin_connection: Mutex::new(ReconnectingConnection::with_lock_timeout(target.clone())),
             target,

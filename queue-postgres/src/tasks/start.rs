@@ -11,7 +11,7 @@ use super::claim::{ClaimTask, PollInterval};
 use super::push::{BlockedPushTask, PushTask};
 use super::settle::{BlockedSettleTask, SettleTask};
 use crate::requests::{ClaimMessage, PushRequest, SettleRequest};
-use crate::runtime_thread::RuntimeThread;
+use crate::runtime_thread::{RuntimeThread, UnstartedThread};
 use crate::shared::Shared;
 use crate::target::Target;
 
@@ -35,11 +35,13 @@ impl Tasks {
         let (settles, settle_requests) = unbounded_channel();
         let (to_blocked_pushes, blocked_pushes) = unbounded_channel();
         let (to_blocked_settles, blocked_settles) = unbounded_channel();
-        let shared = Arc::new(Shared::new(target, claims.downgrade()));
+        let unstarted = UnstartedThread::new()?;
+        let thread = unstarted.handle();
+        let shared = Arc::new(Shared::new(target, claims.downgrade(), thread.clone()));
         let releases = settles.downgrade();
         let main = {
             let shared = shared.clone();
-            move |_: &_| async move {
+            move || async move {
                 let push_requests = Arc::new(Mutex::new(push_requests));
                 let push =
                     || PushTask::new(push_requests.clone(), to_blocked_pushes.clone(), shared.clone()).run();
@@ -52,7 +54,7 @@ impl Tasks {
                 tokio::join!(join_all(pushes), blocked_pushes, claims, settles, blocked_settles);
             }
         };
-        let thread = RuntimeThread::start(main)?;
+        unstarted.start(main)?;
         Ok(Self { pushes, claims, settles, shared, thread })
     }
 }
