@@ -12,8 +12,15 @@
 //! The connection is behind an asynchronous mutex, which is held for one call. No other lock is held across an `await`.
 //!
 //! Any task wakes the claim task of this queue by [`wake`](Shared::wake), and those of other processes by a notification.
+//!
+//! # Races
+//!
+//! A claim may arrive while a push commits. The claim task records that a claim waits before it scans, and
+//! [`wake`](Shared::wake) reads the record after the commit. If `wake` finds no record, the scan begins after the commit
+//! and finds the job.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use queue_core::QueueName;
@@ -42,6 +49,8 @@ pub(crate) struct Shared {
     queues: RwLock<HashSet<QueueName>>,
     /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
     claims: WeakUnboundedSender<ClaimMessage>,
+    /// Whether a claim waits. Only the claim task writes it.
+    has_waiting_claims: AtomicBool,
 }
 
 impl Shared {
@@ -61,15 +70,24 @@ impl Shared {
             locked_keys: LockedKeys::default(),
             queues: RwLock::default(),
             claims,
+            has_waiting_claims: AtomicBool::new(false),
         }
     }
 
-    /// Wakes the claim task of this queue.
+    /// Wakes the claim task of this queue, if a claim waits: a later claim begins with a scan.
     pub(crate) fn wake(&self) {
+        if !self.has_waiting_claims.load(Ordering::SeqCst) {
+            return;
+        }
         if let Some(claims) = self.claims.upgrade() {
             // A claim task that has ended has no waiting claims.
             drop(claims.send(ClaimMessage::Wake));
         }
+    }
+
+    /// Records whether a claim waits.
+    pub(crate) fn set_waiting_claims(&self, has_any: bool) {
+        self.has_waiting_claims.store(has_any, Ordering::SeqCst);
     }
 
     /// Returns the queues of these jobs that this process doesn't know to exist.

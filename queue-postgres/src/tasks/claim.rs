@@ -27,7 +27,7 @@
 //! # Races
 //!
 //! - A job may be pushed while a scan runs. The `Wake` that follows the push's commit is queued, and causes another
-//!   scan.
+//!   scan. If no claim waits, no `Wake` is sent, and the next claim's own scan finds the job.
 //! - A caller may be dropped after its job was leased. The claim's `Handover` releases the job through the settle task.
 //! - A connection may break during a claim. The claim is sent once more; jobs that the lost answer leased stay
 //!   leased until they expire.
@@ -143,6 +143,8 @@ impl ClaimTask {
                 batch.count += 1;
                 batch.weight += claim.demand.max.min(1_000);
                 batch.is_woken = true;
+                // Before the scan: see the races of `Shared`.
+                self.shared.set_waiting_claims(true);
                 self.waiting.claims.push(claim);
             }
             ClaimMessage::Wake => batch.is_woken = true,
@@ -162,6 +164,7 @@ impl ClaimTask {
         if batch.is_woken && !self.waiting.claims.is_empty() {
             self.scan_and_answer().await;
         }
+        self.shared.set_waiting_claims(!self.waiting.claims.is_empty());
         for poll in batch.polls {
             poll.send(Ok(()));
         }
