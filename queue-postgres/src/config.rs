@@ -133,10 +133,11 @@ impl PostgresQueueBuilder {
     /// how many jobs with a unit of work run at once; others wait. Ignored for a queue [from a
     /// pool](PostgresQueue::builder), which uses that pool.
     ///
-    /// The number is at least 1 and at most 10,000. The queue's own connections are few at any load: two that store, one
-    /// that claims, one that settles, one or two that renew, one that listens, one that notifies, one that prunes, and
-    /// one for operators. While other transactions block pushes or settlements, one more stores and one more settles.
-    /// Each is opened when it is first needed.
+    /// The number is at least 1 and at most 10,000. The queue's own connections are few at any load: two that store pushes
+    /// of many callers, one that stores lone pushes, one that claims, one that settles, one or two that renew, one that
+    /// listens, one that notifies, one that prunes, and one for operators. While other transactions block pushes or
+    /// settlements, one more stores and one more settles. Each is opened when it is first needed. That of lone pushes is
+    /// on the application's runtime, and behind a pooler there is none.
     pub fn unit_of_work_connections(mut self, connections: u32) -> Self {
         self.unit_of_work_connections = connections.clamp(1, MAX_UNIT_OF_WORK_CONNECTIONS);
         self
@@ -260,8 +261,8 @@ impl PostgresQueue {
     /// # From a pool
     ///
     /// [Units of work](crate::PostgresUnitOfWork) begin in the application's pool. The queue opens its own connections
-    /// outside of the pool, on its own thread, each with the connect options that the pool has at the time, so that
-    /// changed credentials apply: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options). So jobs that hog the
+    /// outside of the pool, on its own thread (that of lone pushes on the caller's runtime), each with the connect options
+    /// that the pool has at the time, so that changed credentials apply: see [`Pool::set_connect_options`](sqlx::Pool::set_connect_options). So jobs that hog the
     /// application's runtime, or use every connection of its pool, don't delay the renewal of leases.
     pub fn builder(source: impl Into<Source>) -> PostgresQueueBuilder {
         PostgresQueueBuilder::new(source.into())

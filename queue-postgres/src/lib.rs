@@ -20,8 +20,9 @@
 //!
 //! # How it works
 //!
-//! A thread with its own small runtime does all I/O. Pushes that arrive while a statement runs share the next statement
-//! and its commit; so do settlements, and claims. A job's data is a row that most steps do not touch. Its progress is a
+//! A thread with its own small runtime does the I/O. Pushes that arrive while a statement runs share the next statement
+//! and its commit; so do settlements, and claims. A lone push skips the thread, and uses a connection of the caller's
+//! runtime. A job's data is a row that most steps do not touch. Its progress is a
 //! narrow row in one of four tables, which each step moves to another table: see `migrations/0001_tables.sql`. So the
 //! cost of a claim doesn't depend on the number of finished or scheduled jobs.
 //!
@@ -86,6 +87,7 @@ mod migrations;
 mod notification;
 mod notifier;
 mod pool;
+mod push_traffic;
 mod queue;
 mod requests;
 mod rows;

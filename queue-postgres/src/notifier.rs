@@ -2,7 +2,7 @@
 //!
 //! # Tasks and shared state
 //!
-//! The push and settle tasks and operators' calls share when a notification was last sent or refused, behind a mutex that
+//! The push and settle tasks, direct pushes and operators' calls share when a notification was last sent or refused, behind a mutex that
 //! is never held across an `await`. The connection is behind an asynchronous mutex, which is held for one call.
 //!
 //! The late notification is a task of its own on the queue's thread, which any thread may spawn. It ends after

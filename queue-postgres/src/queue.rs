@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
-use crate::requests::{ClaimMessage, PushRequest, SettleRequest, split};
+use crate::requests::{ClaimMessage, SettleRequest, split};
 use crate::runtime_thread::{RuntimeThread, thread_gone};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -21,6 +21,7 @@ use crate::storable::check_storable;
 use crate::tasks::claim::PollInterval;
 use crate::tasks::listen::ListenTask;
 use crate::tasks::prune::PruneTask;
+use crate::tasks::push::Pusher;
 use crate::tasks::renew::RenewConnections;
 use crate::tasks::start::Tasks;
 
@@ -29,11 +30,15 @@ use crate::tasks::start::Tasks;
 /// Cheap to clone; all clones are the same queue. An acknowledged push is committed.
 /// It takes jobs without a bound, starts its own thread for I/O, and works from within any async runtime. Claims that
 /// wait on one handle and its clones are served in the order of their calls.
+///
+/// If no other push is under way, a push on a tokio runtime of several threads uses a connection of that runtime, which
+/// saves waking the queue's thread. Like all I/O of the runtime, it may stand still while jobs block the runtime's threads.
+/// So a thread of the runtime must not block until a push is done, except by tokio's `block_in_place` and `block_on`.
 #[derive(Clone)]
 pub struct PostgresQueue(Arc<OpenQueue>);
 
 struct OpenQueue {
-    pushes: UnboundedSender<PushRequest>,
+    pushes: Pusher,
     claims: UnboundedSender<ClaimMessage>,
     settles: UnboundedSender<SettleRequest>,
     thread: RuntimeThread,
@@ -130,10 +135,7 @@ impl Queue for PostgresQueue {
         }
         let jobs = self.intake().jobs(jobs)?;
         check_storable(&jobs)?;
-        let (reply, answer) = Reply::new(thread_gone);
-        // After the task has ended, the reply is dropped with the request, and the answer is an error.
-        drop(self.0.pushes.send(PushRequest { jobs, reply }));
-        answer.await
+        self.0.pushes.push(jobs).await
     }
 
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {

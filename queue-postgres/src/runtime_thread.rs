@@ -1,5 +1,5 @@
-//! The I/O thread: runs all I/O of a queue on a runtime of its own. So jobs that hog the application's runtime don't
-//! delay the renewal of leases, and the queue works from within any runtime.
+//! The I/O thread: runs the I/O of a queue on a runtime of its own, except direct pushes. So jobs that hog the
+//! application's runtime don't delay the renewal of leases, and the queue works from within any runtime.
 
 use std::future::Future;
 

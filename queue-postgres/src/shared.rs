@@ -4,9 +4,9 @@
 //!
 //! | state | used by |
 //! | --- | --- |
-//! | the queues known to exist | the push and settle tasks, pushes in an application's transaction, units of work |
-//! | the unique keys found locked ([`LockedKeys`]) | the push and settle tasks |
-//! | the [`Notifier`] | the push and settle tasks, units of work, operators' calls, the listener's probe |
+//! | the queues known to exist | the push and settle tasks, direct pushes, pushes in an application's transaction, units of work |
+//! | the unique keys found locked ([`LockedKeys`]) | the push and settle tasks, direct pushes |
+//! | the [`Notifier`] | the push and settle tasks, direct pushes, units of work, operators' calls, the listener's probe |
 //! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
 //!
 //! The connection is behind an asynchronous mutex, which is held for one call. No other lock is held across an `await`.

@@ -1,4 +1,5 @@
-//! The tasks on the queue's own thread. Each one that talks to the server has its own connections.
+//! The tasks on the queue's own thread, and the direct pushes, which run on a caller's thread. Each one that talks to the
+//! server has its own connections.
 
 pub(crate) mod claim;
 pub(crate) mod listen;

@@ -1,18 +1,24 @@
-//! The requests to the push tasks.
+//! The requests to store jobs.
 
 use queue_core::backend::{Encoded, Reply};
 use queue_core::{QueueError, Receipt};
 
+use crate::push_traffic::UnderWay;
 use crate::storable::delay_overflow;
 
 /// The jobs of one push, and its caller.
 pub(crate) struct PushRequest {
     pub(crate) jobs: Vec<Encoded>,
     pub(crate) reply: Reply<Vec<Receipt>>,
+    /// Whether the push may be stored already, so that jobs whose ids exist are skipped.
+    pub(crate) is_resend: bool,
+    pub(crate) under_way: UnderWay,
 }
 
 impl PushRequest {
     pub(crate) fn answer(self, answer: Result<Vec<Receipt>, QueueError>) {
+        // The caller may push again at once, and is then alone.
+        drop(self.under_way);
         self.reply.send(answer);
     }
 

@@ -1,6 +1,10 @@
-//! The push tasks: pushes that arrive while a statement runs share the next one.
+//! Pushes: a lone one is stored by the caller's own task, and all others by the push tasks, where pushes that arrive while a
+//! statement runs share the next one.
 //!
 //! # Tasks and shared state
+//!
+//! The [`Pusher`] decides by the [`PushTraffic`](crate::push_traffic::PushTraffic) which way a push takes. A push is lone if
+//! neither it nor the one before it found another under way. [`direct`] has its connection and its rules.
 //!
 //! Two equal push tasks share one receiver of requests behind a mutex: while one waits for its commit, the other collects
 //! the next batch. A third one, the [`BlockedPushTask`], takes the pushes that another transaction blocks. Each has its
@@ -8,26 +12,32 @@
 //!
 //! | who | wakes | when |
 //! | --- | --- | --- |
-//! | a caller | a push task | it pushes |
+//! | a caller | a push task | it pushes while other pushes are under way, or can't store its push directly |
 //! | a push task | the task for blocked pushes | another transaction blocks a push, or has lately blocked its key |
-//! | either | the claim task | jobs were stored |
-//! | either | the caller | its push was stored or refused |
+//! | a direct push | a push task | another transaction blocks it, or its runtime ended before the answer |
+//! | each of these | the claim task | jobs were stored, and a claim waits |
+//! | each of these | the caller | its push was stored or refused |
 //!
 //! # Shutdown
 //!
-//! A push task ends when the queue's last handle is dropped, after it has stored all requests sent before. The task
+//! A push task ends when the queue's last handle is dropped and no direct push is under way, after it has stored all
+//! requests sent before. The task
 //! for blocked pushes ends when both push tasks have ended and none of its pushes waits any more.
 //!
 //! # Races
 //!
 //! - A queue that the server loses after it became known: the statement stores nothing and says so, and is sent again.
 //! - A connection that breaks during a commit: the batch is sent once more, and ids tell which jobs are already stored.
+//! - The callers of a batch call again at the same moment. The first of them finds no other push under way, but the push
+//!   before it did, so it joins the next batch.
 //!
 //! **Invariant:** a shared statement waits for no lock of another transaction. A push that needs one goes to the
 //! task for blocked pushes, where it delays no other push.
 
 mod blocked;
 mod connection;
+mod direct;
+mod pusher;
 
 use std::sync::Arc;
 
@@ -37,6 +47,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 pub(crate) use blocked::BlockedPushTask;
 pub(crate) use connection::PushOutcome;
+pub(crate) use pusher::Pusher;
 
 use crate::connection::CallError;
 use crate::error::is_request_error;

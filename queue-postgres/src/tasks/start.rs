@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::claim::{ClaimTask, PollInterval};
-use super::push::{BlockedPushTask, PushTask};
+use super::push::{BlockedPushTask, PushTask, Pusher};
 use super::settle::{BlockedSettleTask, SettleTask};
-use crate::requests::{ClaimMessage, PushRequest, SettleRequest};
+use crate::requests::{ClaimMessage, SettleRequest};
 use crate::runtime_thread::{RuntimeThread, UnstartedThread};
 use crate::shared::Shared;
 use crate::target::Target;
@@ -20,7 +20,7 @@ const PUSH_TASKS: usize = 2;
 
 /// The senders to the tasks. The tasks end when the senders are dropped, after they have answered all requests sent before.
 pub(crate) struct Tasks {
-    pub(crate) pushes: UnboundedSender<PushRequest>,
+    pub(crate) pushes: Pusher,
     pub(crate) claims: UnboundedSender<ClaimMessage>,
     pub(crate) settles: UnboundedSender<SettleRequest>,
     pub(crate) shared: Arc<Shared>,
@@ -30,7 +30,7 @@ pub(crate) struct Tasks {
 impl Tasks {
     /// Starts the thread and its tasks.
     pub(crate) fn start(target: Target, poll: PollInterval) -> Result<Self, QueueError> {
-        let (pushes, push_requests) = unbounded_channel();
+        let (to_push_tasks, push_requests) = unbounded_channel();
         let (claims, claim_messages) = unbounded_channel();
         let (settles, settle_requests) = unbounded_channel();
         let (to_blocked_pushes, blocked_pushes) = unbounded_channel();
@@ -55,6 +55,7 @@ impl Tasks {
             }
         };
         unstarted.start(main)?;
+        let pushes = Pusher::new(to_push_tasks, shared.clone());
         Ok(Self { pushes, claims, settles, shared, thread })
     }
 }

@@ -4,6 +4,7 @@ mod conformance;
 mod crashes;
 mod credentials;
 mod dead_connections;
+mod direct_pushes;
 mod doubt;
 mod durable;
 mod extremes;

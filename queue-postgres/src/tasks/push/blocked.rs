@@ -12,9 +12,9 @@ use queue_core::{JobName, QueueError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 
-use super::connection::{PushConnection, PushOutcome, lost_queue};
+use super::connection::PushConnection;
 use crate::locked_keys::key_of;
-use crate::requests::{PushRequest, answer_pushes, fail_pushes, refuse_push};
+use crate::requests::PushRequest;
 use crate::shared::Shared;
 
 /// How long the task waits between two rounds of tries.
@@ -87,22 +87,8 @@ impl BlockedPushTask {
 
     /// Stores a push and answers it. Returns the push if another transaction still blocks it.
     async fn try_one(&mut self, request: PushRequest) -> Option<PushRequest> {
-        let shared = self.connection.shared.clone();
-        let locked_keys = &shared.locked_keys;
-        let mut batch = vec![request];
-        match self.connection.store(&batch).await {
-            Ok(PushOutcome::Stored(receipts)) => {
-                batch.iter().for_each(|request| locked_keys.remove(request.jobs.iter()));
-                answer_pushes(batch, receipts);
-            }
-            Ok(PushOutcome::DelayOverflow(index)) => refuse_push(&mut batch, index),
-            Ok(PushOutcome::UnknownQueue) => fail_pushes(batch, &lost_queue()),
-            Err(failed) if failed.is_blocked => {
-                batch.iter().for_each(|request| locked_keys.add(request.jobs.iter()));
-                return batch.pop();
-            }
-            Err(failed) => fail_pushes(batch, &failed.error),
-        }
+        let Some(answer) = self.connection.store_one(&request).await else { return Some(request) };
+        request.answer(answer);
         None
     }
 

@@ -1,5 +1,6 @@
 //! The statements that store jobs, over a connection of their own.
 
+use std::slice;
 use std::sync::Arc;
 
 use queue_core::backend::Encoded;
@@ -14,6 +15,7 @@ use crate::error::{is_notification_queue_full, to_queue_error};
 use crate::notification::NotifyArgs;
 use crate::requests::PushRequest;
 use crate::shared::Shared;
+use crate::storable::delay_overflow;
 
 /// The maximum number of tries of a push whose queues are lost in between.
 const MAX_TRIES: usize = 3;
@@ -41,11 +43,12 @@ impl PushConnection {
     /// Stores the jobs of these requests, and wakes the claim task.
     pub(super) async fn store(&mut self, batch: &[PushRequest]) -> Result<PushOutcome, CallError> {
         let jobs: Vec<_> = batch.iter().flat_map(|request| &request.jobs).collect();
+        let is_resend = batch.iter().any(|request| request.is_resend);
         let mut pushed = PushOutcome::UnknownQueue;
         for _ in 0..MAX_TRIES {
             let unknown = self.shared.unknown_queues(jobs.iter().copied());
             self.shared.ensure_queues(&mut self.connection, unknown).await?;
-            pushed = self.store_once(&jobs).await?;
+            pushed = self.store_once(&jobs, is_resend).await?;
             match pushed {
                 PushOutcome::UnknownQueue => self.shared.forget_queues(),
                 PushOutcome::Stored(_) => {
@@ -58,16 +61,40 @@ impl PushConnection {
         Ok(pushed)
     }
 
-    async fn store_once(&mut self, jobs: &[&Encoded]) -> Result<PushOutcome, CallError> {
+    /// Stores the jobs of one push. Returns its answer, or `None` if another transaction blocks it.
+    pub(super) async fn store_one(
+        &mut self,
+        request: &PushRequest,
+    ) -> Option<Result<Vec<Receipt>, QueueError>> {
+        let outcome = self.store(slice::from_ref(request)).await;
+        let (jobs, locked_keys) = (&request.jobs, &self.shared.locked_keys);
+        Some(match outcome {
+            Ok(PushOutcome::Stored(receipts)) => {
+                locked_keys.remove(jobs.iter());
+                Ok(receipts)
+            }
+            Ok(PushOutcome::DelayOverflow(index)) => Err(delay_overflow(jobs, index)),
+            Ok(PushOutcome::UnknownQueue) => Err(lost_queue()),
+            Err(failed) if failed.is_blocked => {
+                locked_keys.add(jobs.iter());
+                return None;
+            }
+            Err(failed) => Err(failed.error),
+        })
+    }
+
+    async fn store_once(&mut self, jobs: &[&Encoded], mut is_resend: bool) -> Result<PushOutcome, CallError> {
         let mut notify = self.shared.notifier.jobs_unless_recent();
         let mut notified = notify.is_some();
         // If the connection breaks during the call, the jobs are sent once more: those already stored are recognized by
         // their ids.
-        let mut is_resend = false;
+        let mut was_sent_again = false;
         let pushed = loop {
             match self.send(jobs, &notify, is_resend).await {
                 Ok(pushed) => break pushed,
-                Err(failed) if failed.outcome_unknown && !is_resend => is_resend = true,
+                Err(failed) if failed.outcome_unknown && !was_sent_again => {
+                    (is_resend, was_sent_again) = (true, true);
+                }
                 Err(failed) if notify.is_some() && is_notification_queue_full(&failed.error) => {
                     self.shared.notifier.mute();
                     (notify, notified) = (NotifyArgs::none(), false);
