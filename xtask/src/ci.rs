@@ -47,8 +47,8 @@ pub(crate) fn tests(arguments: &[String]) -> Vec<Step> {
         Step::call(name, tests, "the first failure above names the test"),
     ];
     if arguments.is_empty() {
-        // The models of `queue-tokio/src/memory/loom.rs` and `queue-tokio/src/service/sleeper.rs`. Under `cfg(loom)`, tokio would lack what other tests use. The
-        // flag would rebuild everything in the common target directory.
+        // Not `cfg(loom)`: tokio would then lack what other tests use. The flag would rebuild everything in the common target
+        // directory.
         let loom = cargo("test --package queue-tokio --lib loom --target-dir target/loom");
         // With more preemptions the models take minutes, and with any number hours.
         let loom = loom.with("RUSTFLAGS", "--cfg queue_loom").with("LOOM_MAX_PREEMPTIONS", "3");
