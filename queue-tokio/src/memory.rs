@@ -2,8 +2,8 @@
 //!
 //! # Tasks
 //!
-//! The queue spawns no task. All its code runs in the tasks of its callers: producers push, claimers claim, the completer
-//! settles, the renewer renews, and operators call [`Admin`](queue_core::admin::Admin).
+//! The queue spawns no task. All its code runs in the tasks of its callers: producers push, claimers claim and
+//! settle, the renewer renews, and operators call [`Admin`](queue_core::admin::Admin).
 //!
 //! # Shared state
 //!

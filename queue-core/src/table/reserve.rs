@@ -21,7 +21,7 @@ impl JobTable {
     }
 
     /// Stores a job in its place. Its producer has checked that the reservation [suits](Reservation::suits) the job and that the job
-    /// exceeds no limit.
+    /// exceeds no limit. The reservation MUST be one of this table.
     pub fn fill(&mut self, reservation: Reservation, job: NewJob, pushed_at: Timestamp) {
         self.now = self.now.max(pushed_at);
         let stored = self.stored_job(job, reservation.id, reservation.sequence, pushed_at);
@@ -30,7 +30,11 @@ impl JobTable {
         self.link_at(slot, pushed_at, State::Scheduled);
     }
 
-    /// Takes places back that were not filled.
+    /// Takes places back that were not filled. They MUST be places of this table.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a place of another table names a slot that is vacant or has a job here.
     pub fn return_reservations(&mut self, reservations: impl IntoIterator<Item = Reservation>) {
         self.outdated = false;
         for reservation in reservations {

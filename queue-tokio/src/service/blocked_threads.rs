@@ -12,6 +12,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// A job that has not returned to its runtime for this long is reported.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// Law H26: a job is reported within two seconds. The first scan after its poll began sees it, and the first one after the limit
+/// reports it.
+const _: () = assert!(LIMIT.as_millis() + 2 * INTERVAL.as_millis() <= 2_000);
+
 /// The polls that threads were in at the last scan.
 #[derive(Debug, Default)]
 pub(super) struct BlockedThreads {

@@ -168,7 +168,7 @@ async fn a_long_attempt_is_settled_although_no_thread_is_free() -> TestResult {
     Ok(())
 }
 
-/// H11: the same with automatic prefetch, sooner than buffered jobs without a worker are released, which would flush the
+/// H11: the same with automatic prefetch, sooner than waiting jobs are released, which would flush the
 /// settlements too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finished_attempt_is_settled_although_more_jobs_were_prefetched() -> TestResult {

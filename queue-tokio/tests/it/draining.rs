@@ -209,7 +209,7 @@ async fn after_a_stop_is_requested_no_job_begins_in_any_service() -> TestResult 
 #[background_job]
 async fn instant() {}
 
-/// H62: after a stop is requested, no job begins, not even in a worker that has buffered jobs and runs before the loop is notified.
+/// H62: after a stop is requested, no job begins, not even in a lane that has waiting jobs and a worker that runs before the stop is noted.
 #[tokio::test]
 async fn a_running_worker_begins_no_buffered_job_after_the_stop() -> TestResult {
     let (queue, recorder) = (keeping_queue(), Recorder::new());

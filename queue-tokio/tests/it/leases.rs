@@ -28,7 +28,7 @@ async fn stop_when_lost(#[inject] context: &JobContext) -> Result<(), JobError> 
     Err("lost".into())
 }
 
-/// H4: leases are renewed as long as jobs are in flight, running or buffered.
+/// H4: leases are renewed as long as jobs are in flight, running or waiting for a worker.
 #[tokio::test(start_paused = true)]
 async fn running_and_buffered_jobs_are_renewed() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));

@@ -460,10 +460,10 @@ fn a_job_that_hogs_the_runtime_keeps_every_lease_alive() -> TestResult {
     let recorder = queue_testkit::Recorder::new();
     let queue = crate::world::keeping_queue();
     let services = Services::builder().singleton_as(stop.clone()).build()?;
-    let hogged = stop.clone();
+    let release = stop.clone();
     let watch = move |event: &Event| {
         if matches!(event, Event::ThreadBlocked { .. }) {
-            hogged.store(true, Ordering::SeqCst);
+            release.store(true, Ordering::SeqCst);
         }
     };
     let service = queue_tokio::QueueService::new(queue.clone(), jobs![hog, quiet])
