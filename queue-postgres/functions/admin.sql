@@ -58,7 +58,7 @@ declare
     t record;
 begin
     perform expire_lease(_now, _id);
-    if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
+    if exists (select from jobs j join finished f on f.seq = any (array[j.seq]) where j.id = _id) then
         return 'finished';
     end if;
     select * into t from detach(_id);

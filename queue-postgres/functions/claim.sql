@@ -56,7 +56,7 @@ begin
         with picked as (
             delete from ready where ctid = any (_row_ids) returning seq),
         found as materialized (
-            select j.* from picked p join jobs j on j.seq = p.seq),
+            select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
             insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,

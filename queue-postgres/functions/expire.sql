@@ -12,7 +12,7 @@ begin
     ended as materialized (
         select g.*, j.max_attempts, j.name,
             case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
-        from gone g join jobs j on j.seq = g.seq),
+        from gone g join jobs j on j.seq = any (array[g.seq])),
     noted as (
         insert into failures (seq, fence, attempt, failed_at, message)
         select seq, fence, attempt, expires_at, format(
@@ -21,7 +21,7 @@ begin
         from ended),
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
-        from ended e where j.seq = e.seq and e.state = 1
+        from ended e where j.seq = any (array[e.seq]) and e.state = 1
         returning j.queue_id, j.priority, j.run_at, j.seq),
     again as (insert into ready select queue_id, priority, run_at, seq from back),
     over as (

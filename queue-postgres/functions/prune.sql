@@ -7,7 +7,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     with gone as (delete from jobs where seq = any (_seqs) returning seq, name, unique_key)
     delete from unique_keys k using gone g
-    where g.unique_key is not null and k.name = g.name and k.key = g.unique_key and k.seq = g.seq
+    where g.unique_key is not null and k.name = any (array[g.name]) and k.key = g.unique_key and k.seq = g.seq
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
 end $$;
@@ -26,7 +26,7 @@ declare
 begin
     -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
     perform expire(array(
-        select l.ctid from leases l join jobs j on j.seq = l.seq
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
         where l.expires_at <= _now - least(_discarded, _cancelled)
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         order by l.expires_at limit _limit for update of l skip locked));
@@ -44,10 +44,10 @@ begin
     -- A job and its unique key are deleted together. If the key is locked, both stay.
     with keyed as (
         select j.seq, k.name, k.key from jobs j
-            join unique_keys k on k.name = j.name and k.key = j.unique_key and k.seq = j.seq
+            join unique_keys k on k.name = any (array[j.name]) and k.key = j.unique_key and k.seq = j.seq
         where j.seq = any (_seqs)),
     free as materialized (
-        select k.seq from keyed y join unique_keys k on k.name = y.name and k.key = y.key for update of k skip locked)
+        select k.seq from keyed y join unique_keys k on k.name = any (array[y.name]) and k.key = y.key for update of k skip locked)
     select array_agg(seq) into _kept from keyed where seq not in (select seq from free);
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);

@@ -41,7 +41,7 @@ begin
     -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
     -- settlement that began in time and keeps the job.
     _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = l.seq
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
         where l.id = _holder.id and l.expires_at <= _now
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         for update of l skip locked);
@@ -222,7 +222,7 @@ begin
         return next;
     end loop;
     delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
-    where k.name = u.name and k.key = u.key and k.seq is null;
+    where k.name = any (array[u.name]) and k.key = u.key and k.seq is null;
 end $$;
 comment on function push is
     'Stores a batch of jobs, whole or not at all, and notifies the channel _channel with _sender unless that is null. '

@@ -14,10 +14,10 @@ begin
         select r.id, r.fence, r.length, (o - 1)::integer as idx
         from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
     free as materialized (
-        select a.* from asked a join leases l on l.id = a.id where l.fence = a.fence for update of l skip locked),
+        select a.* from asked a join leases l on l.id = any (array[a.id]) where l.fence = a.fence for update of l skip locked),
     renewed as (
         update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
-        from free f where l.id = f.id and l.fence = f.fence and l.expires_at > _now
+        from free f where l.id = any (array[f.id]) and l.fence = f.fence and l.expires_at + 0 > _now
         returning f.idx, l.expires_at, l.cancel_reason)
     -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
     select first.idx, first.expires_at, first.cancel_reason from (
@@ -27,7 +27,7 @@ begin
             select f.idx, null, null, 2 from free f
             union all
             select a.idx, l.expires_at, l.cancel_reason, 3
-            from asked a join leases l on l.id = a.id and l.fence = a.fence) all_of
+            from asked a join leases l on l.id = any (array[a.id]) and l.fence = a.fence) all_of
         order by all_of.idx, all_of.rank) first
     where first.expires_at is not null;
 end $$;

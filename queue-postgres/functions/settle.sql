@@ -39,7 +39,7 @@ begin
         -- All are completions: the most frequent case.
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
-            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
@@ -49,7 +49,7 @@ begin
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
                 s (id, fence, kind, time, text, o)
-            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
             select seq, fence, claimed_at, queue_id, kind, text, idx,
@@ -71,7 +71,7 @@ begin
         back as (
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
-            from moved m where j.seq = m.seq and m.state < 4
+            from moved m where j.seq = any (array[m.seq]) and m.state < 4
             returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
         again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
         later as (

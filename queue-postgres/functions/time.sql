@@ -2,6 +2,12 @@
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
 -- next claim is worthwhile.
+--
+-- In all functions, rows of a table are found for the rows of a set by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
+-- vacuum of an empty table the planner expects one row in it, however many there are soon. With `t.x = s.x` it then reads the
+-- whole table in the order of an index on x, and compares each row with the whole set. An array has no order that an index
+-- could help with, so the only way is to look each row up. `expires_at + 0` hides the condition from the index on expires_at
+-- for the same reason.
 
 create or replace function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
@@ -20,7 +26,7 @@ begin
             select ctid from waiting where due between _from_due and _now
             order by due, seq limit 5000 for update skip locked);
         with due as (delete from waiting where ctid = any (_row_ids) returning seq)
-        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
+        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = any (array[due.seq]);
     end if;
     if exists (select from leases where expires_at between _from_expiry and _now) then
         _row_ids := array(

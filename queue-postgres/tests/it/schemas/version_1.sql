@@ -286,7 +286,7 @@ declare
     t record;
 begin
     perform expire_lease(_now, _id);
-    if exists (select from jobs j join finished f on f.seq = j.seq where j.id = _id) then
+    if exists (select from jobs j join finished f on f.seq = any (array[j.seq]) where j.id = _id) then
         return 'finished';
     end if;
     select * into t from detach(_id);
@@ -457,7 +457,7 @@ begin
         with picked as (
             delete from ready where ctid = any (_row_ids) returning seq),
         found as materialized (
-            select j.* from picked p join jobs j on j.seq = p.seq),
+            select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
             insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
@@ -507,7 +507,7 @@ begin
     ended as materialized (
         select g.*, j.max_attempts, j.name,
             case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
-        from gone g join jobs j on j.seq = g.seq),
+        from gone g join jobs j on j.seq = any (array[g.seq])),
     noted as (
         insert into failures (seq, fence, attempt, failed_at, message)
         select seq, fence, attempt, expires_at, format(
@@ -516,7 +516,7 @@ begin
         from ended),
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
-        from ended e where j.seq = e.seq and e.state = 1
+        from ended e where j.seq = any (array[e.seq]) and e.state = 1
         returning j.queue_id, j.priority, j.run_at, j.seq),
     again as (insert into ready select queue_id, priority, run_at, seq from back),
     over as (
@@ -593,7 +593,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     with gone as (delete from jobs where seq = any (_seqs) returning seq, name, unique_key)
     delete from unique_keys k using gone g
-    where g.unique_key is not null and k.name = g.name and k.key = g.unique_key and k.seq = g.seq
+    where g.unique_key is not null and k.name = any (array[g.name]) and k.key = g.unique_key and k.seq = g.seq
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
 end $$;
@@ -612,7 +612,7 @@ declare
 begin
     -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
     perform expire(array(
-        select l.ctid from leases l join jobs j on j.seq = l.seq
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
         where l.expires_at <= _now - least(_discarded, _cancelled)
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         order by l.expires_at limit _limit for update of l skip locked));
@@ -630,10 +630,10 @@ begin
     -- A job and its unique key are deleted together. If the key is locked, both stay.
     with keyed as (
         select j.seq, k.name, k.key from jobs j
-            join unique_keys k on k.name = j.name and k.key = j.unique_key and k.seq = j.seq
+            join unique_keys k on k.name = any (array[j.name]) and k.key = j.unique_key and k.seq = j.seq
         where j.seq = any (_seqs)),
     free as materialized (
-        select k.seq from keyed y join unique_keys k on k.name = y.name and k.key = y.key for update of k skip locked)
+        select k.seq from keyed y join unique_keys k on k.name = any (array[y.name]) and k.key = y.key for update of k skip locked)
     select array_agg(seq) into _kept from keyed where seq not in (select seq from free);
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);
@@ -687,7 +687,7 @@ begin
     -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
     -- settlement that began in time and keeps the job.
     _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = l.seq
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
         where l.id = _holder.id and l.expires_at <= _now
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         for update of l skip locked);
@@ -868,7 +868,7 @@ begin
         return next;
     end loop;
     delete from unique_keys k using unnest(_names, _unique_keys) u (name, key)
-    where k.name = u.name and k.key = u.key and k.seq is null;
+    where k.name = any (array[u.name]) and k.key = u.key and k.seq is null;
 end $$;
 comment on function push is
     'Stores a batch of jobs, whole or not at all, and notifies the channel _channel with _sender unless that is null. '
@@ -894,10 +894,10 @@ begin
         select r.id, r.fence, r.length, (o - 1)::integer as idx
         from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
     free as materialized (
-        select a.* from asked a join leases l on l.id = a.id where l.fence = a.fence for update of l skip locked),
+        select a.* from asked a join leases l on l.id = any (array[a.id]) where l.fence = a.fence for update of l skip locked),
     renewed as (
         update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
-        from free f where l.id = f.id and l.fence = f.fence and l.expires_at > _now
+        from free f where l.id = any (array[f.id]) and l.fence = f.fence and l.expires_at + 0 > _now
         returning f.idx, l.expires_at, l.cancel_reason)
     -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
     select first.idx, first.expires_at, first.cancel_reason from (
@@ -907,7 +907,7 @@ begin
             select f.idx, null, null, 2 from free f
             union all
             select a.idx, l.expires_at, l.cancel_reason, 3
-            from asked a join leases l on l.id = a.id and l.fence = a.fence) all_of
+            from asked a join leases l on l.id = any (array[a.id]) and l.fence = a.fence) all_of
         order by all_of.idx, all_of.rank) first
     where first.expires_at is not null;
 end $$;
@@ -956,7 +956,7 @@ begin
         -- All are completions: the most frequent case.
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
-            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
@@ -966,7 +966,7 @@ begin
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
                 s (id, fence, kind, time, text, o)
-            where l.id = s.id and l.fence = s.fence and l.expires_at > _now
+            where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
             select seq, fence, claimed_at, queue_id, kind, text, idx,
@@ -988,7 +988,7 @@ begin
         back as (
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
-            from moved m where j.seq = m.seq and m.state < 4
+            from moved m where j.seq = any (array[m.seq]) and m.state < 4
             returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
         again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
         later as (
@@ -1033,6 +1033,12 @@ comment on function settle is
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
 -- next claim is worthwhile.
+--
+-- In all functions, rows of a table are found for the rows of a set by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
+-- vacuum of an empty table the planner expects one row in it, however many there are soon. With `t.x = s.x` it then reads the
+-- whole table in the order of an index on x, and compares each row with the whole set. An array has no order that an index
+-- could help with, so the only way is to look each row up. `expires_at + 0` hides the condition from the index on expires_at
+-- for the same reason.
 
 create or replace function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;
@@ -1051,7 +1057,7 @@ begin
             select ctid from waiting where due between _from_due and _now
             order by due, seq limit 5000 for update skip locked);
         with due as (delete from waiting where ctid = any (_row_ids) returning seq)
-        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = due.seq;
+        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = any (array[due.seq]);
     end if;
     if exists (select from leases where expires_at between _from_expiry and _now) then
         _row_ids := array(
