@@ -79,6 +79,7 @@ mod config;
 mod connect;
 mod connection;
 mod dead_connection_warning;
+mod dead_rows;
 mod error;
 mod listener_health;
 mod liveness;

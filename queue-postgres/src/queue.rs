@@ -24,6 +24,7 @@ use crate::tasks::prune::PruneTask;
 use crate::tasks::push::Pusher;
 use crate::tasks::renew::RenewConnections;
 use crate::tasks::start::Tasks;
+use crate::tasks::vacuum::VacuumTask;
 
 /// A queue in a PostgreSQL database.
 ///
@@ -69,6 +70,7 @@ impl PostgresQueue {
         thread.run(migrated).await?;
         let pool = UnitOfWorkPool::new(settings.pool, shared.target.clone(), thread.clone());
         thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
+        thread.spawn(VacuumTask::new(shared.clone()).run());
         thread.spawn(PruneTask::new(shared.clone(), settings.retention).run());
         let renewals = Arc::new(RenewConnections::new(shared.clone()));
         Ok(Self(Arc::new(OpenQueue {

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | the queues known to exist | the push and settle tasks, direct pushes, pushes in an application's transaction, units of work |
 //! | the unique keys found locked ([`LockedKeys`]) | the push and settle tasks, direct pushes |
+//! | the count of [`DeadRows`] | the settle tasks and units of work, the vacuum task |
 //! | the [`Notifier`] | the push and settle tasks, direct pushes, units of work, operators' calls, the listener's probe |
 //! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
 //!
@@ -29,6 +30,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::connection::{CallError, ReconnectingConnection};
+use crate::dead_rows::DeadRows;
 use crate::locked_keys::LockedKeys;
 use crate::notifier::Notifier;
 use crate::requests::ClaimMessage;
@@ -45,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) admin_connection: Mutex<ReconnectingConnection>,
     /// The unique keys that other transactions hold locked.
     pub(crate) locked_keys: LockedKeys,
+    /// The rows that ended jobs have left dead, for the vacuum task.
+    pub(crate) dead_rows: DeadRows,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
     queues: RwLock<HashSet<QueueName>>,
     /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
@@ -68,6 +72,7 @@ impl Shared {
             admin_connection: Mutex::new(ReconnectingConnection::with_lock_timeout(target.clone())),
             target,
             locked_keys: LockedKeys::default(),
+            dead_rows: DeadRows::default(),
             queues: RwLock::default(),
             claims,
             has_waiting_claims: AtomicBool::new(false),

@@ -8,6 +8,7 @@ pub(crate) mod push;
 pub(crate) mod renew;
 pub(crate) mod settle;
 pub(crate) mod start;
+pub(crate) mod vacuum;
 
 use std::time::Instant;
 

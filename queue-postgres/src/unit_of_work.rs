@@ -99,6 +99,7 @@ impl PostgresUnitOfWork {
             Ok(completion) => {
                 tx.commit().await?;
                 completion.note_committed();
+                queue.shared().dead_rows.add(1);
                 queue.shared().wake();
                 Ok(())
             }

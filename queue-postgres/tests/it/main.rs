@@ -33,6 +33,7 @@ mod transactions;
 mod trouble;
 mod unit_of_work_connections;
 mod units;
+mod vacuum;
 mod versions;
 mod waiting;
 mod way;

@@ -38,6 +38,7 @@ impl SettleConnection {
             self.shared.ensure_queues(&mut self.connection, unknown).await?;
             let outcome = self.settle_once(slices, skip_locked).await?;
             if !outcome.is_queue_unknown {
+                self.shared.dead_rows.add(slices.iter().map(|slice| slice.settlements.len()).sum());
                 if slices.iter().any(SettlementSlice::makes_jobs_ready) {
                     self.shared.wake();
                 }
