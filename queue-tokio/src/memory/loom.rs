@@ -165,11 +165,10 @@ fn loom_a_push_to_the_inbox_wakes_a_claimer() {
         };
 
         for _ in 0..2 {
-            assert!(push_at_once(&queue).unwrap());
+            assert!(queue.0.push_to_inbox(&mut Some(job())).is_some(), "a place is left at each push");
         }
 
         claimer.join().unwrap();
-        assert!(queue.0.inbox.needs_reservations(), "both used a place, and none came later");
     });
 }
 

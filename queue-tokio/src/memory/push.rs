@@ -49,7 +49,10 @@ impl Shared {
         let suits =
             |job: &NewJob| Reservation::suits(job) && self.limits.check(std::slice::from_ref(job)).is_ok();
         job.as_ref().filter(|job| suits(job))?;
-        let id = self.inbox.push(job, self.clock.now())?;
+        let (id, is_short_of_places) = self.inbox.push(job, self.clock.now())?;
+        if is_short_of_places {
+            self.reserve();
+        }
         if self.claimers.is_any() {
             // Stores the job, and wakes a claimer.
             self.locked(|_, _| ());
