@@ -95,7 +95,7 @@ pub use attempt::runtime::{Blocking, Runtime};
 pub use attempt::worker::{Layer, Worker};
 pub use contract::admin::Admin;
 pub use contract::body::{Body, DecodeError};
-pub use contract::clock::{Clock, Timestamp};
+pub use contract::clock::{Clock, TestClock, Timestamp};
 pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};
 pub use contract::error::{BoxError, QueueError, QueueErrorKind};
 pub use contract::id::JobId;

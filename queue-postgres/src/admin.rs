@@ -1,5 +1,6 @@
 //! The operators' calls, over their own connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::{PageQuery, state_bits};
-use queue_core::{JobId, JobRecord, QueueError, QueueName, Timestamp};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
@@ -20,6 +21,7 @@ use crate::rows;
 use crate::sql::Sql;
 use crate::storable::storable_text;
 use crate::tasks::prune::prune;
+use crate::test_clock::PostgresTestClock;
 
 /// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.
 const LOCKED_RETRY: Duration = Duration::from_millis(50);
@@ -133,6 +135,10 @@ impl Admin for PostgresQueue {
         let (shared, what) = (self.shared().clone(), what.clone());
         let work = async move { prune(&shared, &mut *shared.admin_connection.lock().await, &what).await };
         self.thread().run(work).await
+    }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.has_test_clock().then(|| Arc::new(PostgresTestClock(self.clone())) as _)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::backend::RetentionPeriods;
-use queue_core::{BoxError, Limits, QueueError};
+use queue_core::{BoxError, Limits, QueueError, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::migrations;
@@ -30,6 +30,7 @@ pub struct PostgresQueueBuilder {
     unit_of_work_connections: u32,
     retention: RetentionPeriods,
     limits: Limits,
+    test_clock: Option<Timestamp>,
 }
 
 /// The server counts milliseconds in 32 bits.
@@ -51,6 +52,7 @@ impl PostgresQueueBuilder {
             unit_of_work_connections: 10,
             retention: RetentionPeriods::default(),
             limits: Limits::default(),
+            test_clock: None,
         }
     }
 
@@ -167,11 +169,23 @@ impl PostgresQueueBuilder {
         self
     }
 
+    /// Replaces the schema's clock by one that starts at `start` and stands still until a test moves it, by
+    /// [`Admin::test_clock`](queue_core::Admin::test_clock). `queue_testkit::TestKit::over` does.
+    ///
+    /// For a schema of the test's own: from then on, all programs that use the schema see this time. A schema that has such
+    /// a clock already keeps its time. Finished jobs are deleted when they are old by this clock, unless they are
+    /// [kept](Self::keep_completed).
+    pub fn test_clock(mut self, start: Timestamp) -> Self {
+        self.test_clock = Some(start);
+        self
+    }
+
     /// Connects, and migrates the schema if necessary.
     ///
     /// # Errors
     ///
-    /// `Invalid` for an invalid URL or schema name, `Unavailable` if the server can't be reached or refuses the user,
+    /// `Invalid` for an invalid URL or schema name, or if a [test clock](Self::test_clock) would replace the clock of stored
+    /// jobs, `Unavailable` if the server can't be reached or refuses the user,
     /// `Unsupported` if the schema is newer than this program, or older and must not be migrated.
     ///
     /// # Cancel safety
@@ -210,6 +224,7 @@ impl PostgresQueueBuilder {
             poll_interval: self.poll_interval,
             retention: self.retention,
             limits: self.limits,
+            test_clock: self.test_clock,
         })
     }
 

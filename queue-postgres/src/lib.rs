@@ -100,6 +100,7 @@ mod sql;
 mod storable;
 mod target;
 mod tasks;
+mod test_clock;
 mod transaction;
 mod unit_of_work;
 

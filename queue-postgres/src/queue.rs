@@ -25,6 +25,7 @@ use crate::tasks::push::Pusher;
 use crate::tasks::renew::RenewConnections;
 use crate::tasks::start::Tasks;
 use crate::tasks::vacuum::VacuumTask;
+use crate::test_clock;
 
 /// A queue in a PostgreSQL database.
 ///
@@ -47,6 +48,7 @@ struct OpenQueue {
     renewals: Arc<RenewConnections>,
     pool: UnitOfWorkPool,
     intake: Intake,
+    has_test_clock: bool,
     closed: CloseFlag,
 }
 
@@ -58,12 +60,16 @@ impl PostgresQueue {
         let Tasks { pushes, claims, settles, shared, thread } = Tasks::start(settings.target, poll)?;
         let migrated = {
             let target = shared.target.clone();
-            let run_migrations = settings.run_migrations;
+            let (run_migrations, test_clock) = (settings.run_migrations, settings.test_clock);
             async move {
                 if run_migrations {
-                    migrations::migrate(&target).await
+                    migrations::migrate(&target).await?;
                 } else {
-                    migrations::check(&target).await
+                    migrations::check(&target).await?;
+                }
+                match test_clock {
+                    Some(start) => test_clock::install(&target, start).await,
+                    None => Ok(()),
                 }
             }
         };
@@ -82,6 +88,7 @@ impl PostgresQueue {
             renewals,
             pool,
             intake: Intake::new(settings.limits, SupportedRequests::V1),
+            has_test_clock: settings.test_clock.is_some(),
             closed: CloseFlag::default(),
         })))
     }
@@ -121,6 +128,11 @@ impl PostgresQueue {
 
     pub(crate) fn pool(&self) -> &UnitOfWorkPool {
         &self.0.pool
+    }
+
+    /// Returns whether the queue was opened with a clock that a test moves.
+    pub(crate) fn has_test_clock(&self) -> bool {
+        self.0.has_test_clock
     }
 
     pub(crate) fn intake(&self) -> &Intake {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use queue_core::Limits;
 use queue_core::backend::RetentionPeriods;
+use queue_core::{Limits, Timestamp};
 
 use crate::pool::PoolSource;
 use crate::target::Target;
@@ -18,4 +18,6 @@ pub(crate) struct Settings {
     /// The ages at which finished jobs are deleted.
     pub(crate) retention: RetentionPeriods,
     pub(crate) limits: Limits,
+    /// The start of a clock for tests, if the schema is to have one.
+    pub(crate) test_clock: Option<Timestamp>,
 }

@@ -1,10 +1,12 @@
 //! The operations of operators. The reader thread runs those that only read, and the writer thread the others.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::{PageQuery, state_bits, to_u64};
-use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, Timestamp};
+use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
 use crate::queue::SqliteQueue;
@@ -54,6 +56,10 @@ impl Admin for SqliteQueue {
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         let prune = prune.clone();
         self.writer().call(prune.limit, move |table| Ok(table.prune(&prune)?)).await
+    }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.clock().test_clock()
     }
 }
 

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use queue_core::{Clock, Timestamp};
+use queue_core::{Clock, QueueError, TestClock, Timestamp};
 
 /// A clock that stands still until it is moved. Cheap to clone; clones are the same clock.
 ///
@@ -25,7 +26,8 @@ pub struct VirtualClock(Source);
 #[derive(Clone)]
 enum Source {
     Own(Arc<Mutex<State>>),
-    Tokio(tokio::time::Instant),
+    /// Tokio's time, as the time that passed since an instant which shows as the timestamp.
+    Tokio(tokio::time::Instant, Timestamp),
 }
 
 struct State {
@@ -41,11 +43,13 @@ impl VirtualClock {
     /// Creates a clock that shows [`VirtualClock::START`].
     #[must_use]
     pub fn new() -> Self {
-        Self(Source::Own(Arc::new(Mutex::new(State {
-            now: Self::START,
-            registered: 0,
-            sleepers: BTreeMap::new(),
-        }))))
+        Self::starting_at(Self::START)
+    }
+
+    /// Creates a clock that shows `now`.
+    #[must_use]
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self(Source::Own(Arc::new(Mutex::new(State { now, registered: 0, sleepers: BTreeMap::new() }))))
     }
 
     /// Creates a clock that shows tokio's paused time, starting at [`VirtualClock::START`].
@@ -53,18 +57,23 @@ impl VirtualClock {
     /// Sleeps of `tokio::time` and sleeps of this clock then agree.
     #[must_use]
     pub fn of_tokio() -> Self {
-        Self(Source::Tokio(tokio::time::Instant::now()))
+        Self::of_tokio_at(Self::START)
+    }
+
+    /// Creates a clock that shows tokio's paused time, starting at `now`.
+    pub(crate) fn of_tokio_at(now: Timestamp) -> Self {
+        Self(Source::Tokio(tokio::time::Instant::now(), now))
     }
 
     /// Returns whether this clock shows tokio's paused time.
     #[must_use]
     pub fn is_tokio(&self) -> bool {
-        matches!(self.0, Source::Tokio(_))
+        matches!(self.0, Source::Tokio(..))
     }
 
     /// Moves the clock, up to the end of time. Has no effect on tokio's time, which only [`pass`](Self::pass) moves.
     pub fn advance(&self, by: Duration) {
-        self.advance_to(self.now().saturating_add(by));
+        self.advance_to(Clock::now(self).saturating_add(by));
     }
 
     /// Moves the clock to an instant; an instant in the past changes nothing. Has no effect on tokio's time, which only
@@ -92,7 +101,7 @@ impl VirtualClock {
     pub async fn pass(&self, by: Duration) {
         match &self.0 {
             Source::Own(_) => self.advance(by),
-            Source::Tokio(_) => tokio::time::advance(by).await,
+            Source::Tokio(..) => tokio::time::advance(by).await,
         }
     }
 
@@ -101,7 +110,7 @@ impl VirtualClock {
     pub fn next_wake(&self) -> Option<Timestamp> {
         match &self.0 {
             Source::Own(state) => lock(state).sleepers.keys().next().map(|(at, _)| *at),
-            Source::Tokio(_) => None,
+            Source::Tokio(..) => None,
         }
     }
 }
@@ -120,24 +129,44 @@ impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         match &self.0 {
             Source::Own(state) => lock(state).now,
-            Source::Tokio(start) => Self::START.saturating_add(start.elapsed()),
+            Source::Tokio(began, start) => start.saturating_add(began.elapsed()),
         }
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         match &self.0 {
             Source::Own(state) => {
-                let until = self.now().saturating_add(duration);
+                let until = Clock::now(self).saturating_add(duration);
                 Box::pin(Sleep { state: state.clone(), until, registration: None })
             }
-            Source::Tokio(_) => Box::pin(async move { tokio::time::sleep(duration).await }),
+            Source::Tokio(..) => Box::pin(async move { tokio::time::sleep(duration).await }),
         }
+    }
+
+    /// Returns this clock, unless it shows tokio's time: a queue's own threads can't see that.
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        match &self.0 {
+            Source::Own(_) => Some(Arc::new(self.clone())),
+            Source::Tokio(..) => None,
+        }
+    }
+}
+
+#[async_trait]
+impl TestClock for VirtualClock {
+    async fn now(&self) -> Result<Timestamp, QueueError> {
+        Ok(Clock::now(self))
+    }
+
+    async fn advance_to(&self, to: Timestamp) -> Result<(), QueueError> {
+        Self::advance_to(self, to);
+        Ok(())
     }
 }
 
 impl fmt::Debug for VirtualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("VirtualClock").field(&self.now()).finish()
+        f.debug_tuple("VirtualClock").field(&Clock::now(self)).finish()
     }
 }
 

@@ -1,12 +1,13 @@
 //! The operator's interface: inspects jobs and controls them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::clock::Timestamp;
+use crate::contract::clock::{TestClock, Timestamp};
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
@@ -76,6 +77,13 @@ pub trait Admin: Queue {
 
     /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError>;
+
+    /// Returns the clock of this queue if a test may move it. The default is `None`.
+    ///
+    /// A backend returns `Some` only if the queue was opened with a clock for tests.
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        None
+    }
 }
 
 /// Selects the jobs to list. An empty filter matches all jobs.

@@ -1,10 +1,14 @@
 //! Time as a value: the instant type of the contract, and the clock that returns it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+
+use crate::contract::error::QueueError;
 
 /// An instant, in whole microseconds since the Unix epoch.
 ///
@@ -125,6 +129,35 @@ pub trait Clock: Send + Sync + 'static {
     ///
     /// Dropping the future ends the wait and has no other effect.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Returns a handle by which a test moves this clock. The default is `None`: the clock moves by itself.
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        None
+    }
+}
+
+/// The clock of a queue under test. It stands still until the test moves it.
+///
+/// While it stands still, no lease expires and no job becomes due, however long the test takes.
+#[async_trait]
+pub trait TestClock: Send + Sync + 'static {
+    /// Returns the current instant of the queue.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the queue's store can't be reached.
+    async fn now(&self) -> Result<Timestamp, QueueError>;
+
+    /// Moves the clock to an instant. An instant in the past changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the queue's store can't be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the clock may or may not have moved.
+    async fn advance_to(&self, to: Timestamp) -> Result<(), QueueError>;
 }
 
 #[cfg(test)]

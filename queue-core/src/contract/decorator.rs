@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
@@ -168,6 +169,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         self.inner().prune(prune).await
     }
+
+    /// Returns the clock that a test may move: see [`Admin::test_clock`].
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.inner().test_clock()
+    }
 }
 
 #[async_trait]
@@ -206,6 +212,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         AdminDecorator::prune(self, prune).await
+    }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        AdminDecorator::test_clock(self)
     }
 }
 

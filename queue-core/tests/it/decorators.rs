@@ -9,7 +9,7 @@ use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, Queue
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
     Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement,
+    Receipt, Renewal, Settled, Settlement, TestClock,
 };
 use queue_testkit::ModelQueue;
 
@@ -87,6 +87,10 @@ impl Admin for Recording {
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         self.note("prune").prune(prune).await
     }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.note("test_clock").test_clock()
+    }
 }
 
 /// A decorator that changes nothing.
@@ -124,6 +128,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.delete(second).await?;
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
+    drop(queue.test_clock());
     queue.prune(&Prune::nothing()).await.map(drop)
 }
 

@@ -1,8 +1,10 @@
 //! The operator's calls of the testkit's queue.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::{Admin, JobId, JobRecord, QueueError, QueueName};
+use queue_core::{Admin, Clock as _, JobId, JobRecord, QueueError, QueueName, TestClock};
 
 use super::ModelQueue;
 
@@ -44,5 +46,9 @@ impl Admin for ModelQueue {
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         Ok(self.change(|state, now| state.table.prune(now, prune)))
+    }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.clock().test_clock()
     }
 }

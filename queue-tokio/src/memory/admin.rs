@@ -1,9 +1,11 @@
 //! The operator's interface to the in-memory queue.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::{JobId, JobRecord, QueueError, QueueName};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 
 use super::MemoryQueue;
 
@@ -45,5 +47,9 @@ impl Admin for MemoryQueue {
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         Ok(self.0.locked(|state, now| state.table.prune(now, prune)))
+    }
+
+    fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
+        self.0.clock.test_clock()
     }
 }

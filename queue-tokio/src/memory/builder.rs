@@ -78,7 +78,8 @@ impl MemoryQueueBuilder {
         self
     }
 
-    /// Sets the clock; by default it is tokio's.
+    /// Sets the clock; by default it is tokio's. If a test can move it, [`Admin::test_clock`](queue_core::Admin::test_clock)
+    /// returns it.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
