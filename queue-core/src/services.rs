@@ -31,7 +31,7 @@ pub use factory::{Disposal, Factory, Fallible, Plain};
 pub use inject::{FromScope, Key, Keyed};
 pub use key::ServiceKey;
 pub use scope::{Lifetime, Scope};
-pub use unit_of_work::Exclusive;
+pub use unit_of_work::{Exclusive, RecordsCompletion};
 pub use validate::{BuildError, Problem};
 
 pub(crate) use validate::nearest;
@@ -79,6 +79,15 @@ impl Services {
     #[must_use]
     pub fn none() -> Self {
         Self::from_providers(Vec::new())
+    }
+
+    /// Returns whether this is a unit of work that records the job's completion in its own queue.
+    #[must_use]
+    pub fn records_completion(&self, key: ServiceKey) -> bool {
+        let provider = self.provider(key);
+        provider.is_some_and(|provider| {
+            provider.dependencies.iter().any(|taken| taken.key.is_of::<RecordsCompletion>())
+        })
     }
 
     /// Disposes every singleton that was created, in reverse order, even if one fails or panics.

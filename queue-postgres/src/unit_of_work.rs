@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::slice;
 
 use queue_core::backend::UnitCompletion;
-use queue_core::services::{Factory, Fallible};
+use queue_core::services::{Factory, Fallible, RecordsCompletion};
 use queue_core::{JobContext, OutcomeKind, QueueError, Settled};
 use sqlx::PgConnection;
 
@@ -65,9 +65,9 @@ impl PostgresQueue {
     /// transactions.
     pub fn unit_of_work(
         &self,
-    ) -> impl Factory<Fallible<(JobContext,)>, Service = PostgresUnitOfWork> + use<> {
+    ) -> impl Factory<Fallible<(JobContext, RecordsCompletion)>, Service = PostgresUnitOfWork> + use<> {
         let queue = self.clone();
-        move |context: JobContext| {
+        move |context: JobContext, _: RecordsCompletion| {
             let queue = queue.clone();
             async move {
                 let tx = queue.pool().begin(&context).await?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use queue_core::backend::UnitCompletion;
-use queue_core::services::{Factory, Fallible};
+use queue_core::services::{Factory, Fallible, RecordsCompletion};
 use queue_core::{BoxError, JobContext, OutcomeKind, QueueError};
 use rusqlite::Connection;
 
@@ -57,9 +57,11 @@ pub struct SqliteUnitOfWork {
 
 impl SqliteQueue {
     /// Returns the factory for `.unit_of_work(queue.unit_of_work(), SqliteUnitOfWork::end)`.
-    pub fn unit_of_work(&self) -> impl Factory<Fallible<(JobContext,)>, Service = SqliteUnitOfWork> + use<> {
+    pub fn unit_of_work(
+        &self,
+    ) -> impl Factory<Fallible<(JobContext, RecordsCompletion)>, Service = SqliteUnitOfWork> + use<> {
         let queue = self.clone();
-        move |context: JobContext| {
+        move |context: JobContext, _: RecordsCompletion| {
             let (queue, writes) = (queue.clone(), Vec::new());
             async move { Ok::<_, QueueError>(SqliteUnitOfWork { queue, context, writes }) }
         }

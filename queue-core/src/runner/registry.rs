@@ -13,7 +13,7 @@ use crate::attempt::retry::RetryPolicy;
 use crate::contract::body::{Body, DecodeError};
 use crate::contract::name::{JobName, QueueName};
 use crate::runner::kind::{Job, JobOptions};
-use crate::services::{Dependency, Problem, Scope, Services, nearest};
+use crate::services::{Dependency, Problem, Scope, ServiceKey, Services, nearest};
 
 /// Creates a list of jobs: `jobs![send_welcome, reports::build_report]`.
 ///
@@ -134,6 +134,15 @@ impl Jobs {
         let missing =
             self.entries.iter().flat_map(|entry| services.check(entry.name, &(entry.dependencies)()));
         twice.chain(missing).collect()
+    }
+
+    /// Returns each job that takes a unit of work which records the job's completion in its own queue, with that service.
+    #[must_use]
+    pub fn recorded_by_units(&self, services: &Services) -> Vec<(&'static str, ServiceKey)> {
+        let taken = |entry: &Arc<Entry>| (entry.name, (entry.dependencies)());
+        let taken = self.entries.iter().map(taken);
+        let units = taken.flat_map(|(name, taken)| taken.into_iter().map(move |taken| (name, taken.key)));
+        units.filter(|(_, key)| services.records_completion(*key)).collect()
     }
 
     /// Returns the retry policy of a job, or the default policy if the job is not known.

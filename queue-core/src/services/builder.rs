@@ -262,6 +262,24 @@ impl ServicesBuilder {
         self
     }
 
+    /// Replaces the registration of a unit of work with another way to begin and end it.
+    ///
+    /// For tests that use the application's own registrations, and begin a unit of work in a fake or in a database of their own.
+    #[track_caller]
+    pub fn replace_unit_of_work<F, P>(mut self, begin: F, end: impl Disposal<F::Service>) -> Self
+    where
+        F: Factory<Fallible<P>>,
+    {
+        let key = ServiceKey::of::<F::Service>(self.next_key);
+        let registered: Vec<_> = self.providers.iter().map(|provider| provider.key).collect();
+        if !registered.contains(&key) {
+            self.problems.push(Problem::nothing_to_replace(key, &registered, Location::caller()));
+        }
+        self.providers.retain(|provider| provider.key != key);
+        self.disposals.retain(|(disposed, ..)| *disposed != key);
+        self.unit_of_work(begin, end)
+    }
+
     /// Checks the graph and returns the services.
     ///
     /// # Errors

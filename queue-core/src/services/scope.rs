@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::unit_of_work::RecordsCompletion;
 use super::{ServiceError, ServiceKey, Services};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
@@ -233,7 +234,10 @@ impl Scope {
 
 /// Returns whether every attempt has this service without a registration.
 pub(super) fn is_built_in(key: ServiceKey) -> bool {
-    key.is_of::<JobContext>() || key.is_of::<CancellationToken>() || key.is_of::<dyn Queue>()
+    key.is_of::<JobContext>()
+        || key.is_of::<CancellationToken>()
+        || key.is_of::<dyn Queue>()
+        || key.is_of::<RecordsCompletion>()
 }
 
 impl fmt::Debug for Scope {

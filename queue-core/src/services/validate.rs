@@ -35,6 +35,12 @@ impl BuildError {
         &self.problems
     }
 
+    /// Creates the error of one problem.
+    #[must_use]
+    pub fn of(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
+    }
+
     /// Fails if there are problems.
     ///
     /// # Errors
