@@ -49,6 +49,7 @@ impl TestKit {
                 (record.state != state).then(|| format!("state: expected {state}, is {}", record.state));
             let mut lines: Vec<_> = state_differs.into_iter().chain(fields).collect();
             lines.extend(record.errors.last().map(|error| format!("its last error: {}", error.message)));
+            lines.extend(self.note_on_job(record.id).map(|note| format!("note: {note}")));
             lines
         };
         fail(&format!("no `{}` that has {state} is\n  {job:?}", J::NAME), &found, differences);

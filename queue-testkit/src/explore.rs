@@ -7,9 +7,10 @@ mod error;
 mod verdict;
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use queue_core::BoxError;
 use queue_core::backend::panic_message;
 
@@ -22,12 +23,13 @@ pub use verdict::{HasKit, Verdict};
 /// Runs jobs once for each point at which their worker can crash, crashes it there, and lets the redelivery run to its end.
 ///
 /// `setup` creates a kit with everything that the jobs need and enqueues the jobs to explore. The invariant usually reads fakes
-/// that `setup` returns beside the kit. `setup` is called for every run, so it must create all state again.
+/// that `setup` returns beside the kit, or a database by [`check_async`](CrashEverywhere::check_async). `setup` is called for every
+/// run, so it must create all state again: for a kit over a store, a store of its own.
 ///
 /// The worker crashes before and after each await point in the job's own body, even if that future was ready at once; at each
 /// suspension in the functions that the body calls; before the job's units of work commit, and after; and when only the
-/// settlement is missing. A crashed attempt is not settled, its units of work don't commit, and its leases expire in virtual
-/// time. Of a point that a loop passes many times, the first, the second and the last time are explored.
+/// settlement is missing. A crashed attempt is not settled, its units of work don't commit, and its leases expire as the kit moves
+/// the time. Of a point that a loop passes many times, the first, the second and the last time are explored.
 ///
 /// Unlike a killed process, a crash here leaves the job's spawned tasks and threads running, and drops the job's values as a
 /// panic does. A job under exploration must not unwind in a destructor.
@@ -117,6 +119,24 @@ impl<S> CrashEverywhere<S> {
         W: HasKit,
         V: Verdict,
     {
+        self.check_async(async |world| invariant(world)).await
+    }
+
+    /// Explores the jobs as [`check`](Self::check) does, with an invariant that may wait, for example for a query of the database.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the current run.
+    pub async fn check_async<W, V>(self, invariant: impl AsyncFn(&W) -> V) -> Result<Explored, ExploreError>
+    where
+        S: AsyncFn() -> Result<W, BoxError>,
+        W: HasKit,
+        V: Verdict,
+    {
         let (passed, ended) = self.run(None, &invariant).await?;
         ended.map_err(ExploreError::WithoutCrash)?;
         let points = self.chosen(sampled(passed))?;
@@ -128,7 +148,7 @@ impl<S> CrashEverywhere<S> {
                     crashes += 1;
                     breaks.extend(ended.err().map(|message| Break { point: point.clone(), message }));
                 }
-                // A thread may answer sooner this time, so the job did not have to wait here.
+                // A thread or a server may answer sooner this time, so the job did not have to wait here.
                 Err(ExploreError::NotReached(point)) if point.is_suspension() => {}
                 Err(error) => return Err(error),
             }
@@ -156,7 +176,7 @@ impl<S> CrashEverywhere<S> {
     async fn run<W, V>(
         &self,
         target: Option<CrashPoint>,
-        invariant: &impl Fn(&W) -> V,
+        invariant: &impl AsyncFn(&W) -> V,
     ) -> Result<(Vec<CrashPoint>, Result<(), String>), ExploreError>
     where
         S: AsyncFn() -> Result<W, BoxError>,
@@ -170,7 +190,7 @@ impl<S> CrashEverywhere<S> {
         if let Some(point) = target.filter(|_| !plan.has_crashed()) {
             return Err(ExploreError::NotReached(point));
         }
-        let verdict = catch_unwind(AssertUnwindSafe(|| invariant(&world).verdict()));
+        let verdict = AssertUnwindSafe(async { invariant(&world).await.verdict() }).catch_unwind().await;
         Ok((plan.passed(), verdict.unwrap_or_else(|panic| Err(panic_message(&*panic)))))
     }
 }

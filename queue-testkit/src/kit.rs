@@ -1,37 +1,54 @@
-//! The kit: an inline executor under virtual time, for deterministic tests of jobs.
+//! The kit: an inline executor over any queue, for deterministic tests of jobs.
 //!
-//! Everything runs on the caller's task: `executor.rs` claims, runs and settles one job at a time, `drive.rs` polls that work and
-//! moves the kit's clock whenever it waits. `Progress` is behind a mutex because job code may call the kit; no lock is held
-//! across an await or while job code runs.
+//! Jobs run on the caller's task: `executor.rs` claims, runs and settles one job at a time, `drive.rs` polls that work, and
+//! moves the kit's clock whenever it waits under virtual time. `timed.rs` moves the clock of the store after the kit's.
+//! `aside.rs` is a thread that waits for real time, and that reads the store for the synchronous methods. `Progress` is behind
+//! a mutex because job code may call the kit; no lock is held across an await or while job code runs.
 
 mod ambient_clock;
+mod aside;
+mod blocking;
 mod builder;
+mod clock;
 mod drive;
+mod enqueued;
 mod error;
 mod executor;
+mod leases;
+mod note;
+mod records;
 mod replay;
+mod run;
+mod source;
 mod store;
+mod timed;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use queue_core::{AttemptRunner, Clock as _, Job, JobId, JobRecord, Jobs, Timestamp};
+use queue_core::admin::Filter;
+use queue_core::{Admin, AttemptRunner, Clock as _, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
 
 pub use builder::TestKitBuilder;
+pub use clock::KitClock;
+pub use enqueued::Enqueued;
 pub use error::KitError;
 pub use store::KitQueue;
 
+use aside::Aside;
+use blocking::Threads;
 use executor::{AttemptLog, Held};
 
-use crate::clock::VirtualClock;
 use crate::crash::Plan;
 use crate::fault::Faults;
 use crate::report::{AttemptReport, Run};
 
-/// Runs jobs one at a time, on the caller's task and under virtual time, through the code that runs them in production.
+/// Runs jobs one at a time, on the caller's task, through the code that runs them in production.
+///
+/// [`new`](Self::new) has a queue of its own under virtual time. [`over`](Self::over) takes any queue, such as the application's
+/// database, and real time within an attempt.
 ///
 /// The same seed gives the same run, byte for byte. Every payload is encoded when it is pushed and decoded when it runs.
 ///
@@ -65,19 +82,31 @@ use crate::report::{AttemptReport, Run};
 ///
 /// # Time
 ///
-/// Inside a current-thread tokio runtime the kit uses tokio's paused time (and pauses it, if `start_paused` was not set), so
-/// `tokio::time` in a job agrees with the kit. Anywhere else the kit has a clock of its own. When a job waits, that clock jumps
-/// to the next instant at which something is due. So a job there must not wait for a real event while it has a timeout, because
-/// the timeout would be due at once.
+/// Between attempts, the kit moves the time: backoff, delays, leases and schedules pass without waiting. A queue that is passed to
+/// `over` must have been opened with a clock for tests: `SqliteQueue::builder(..).clock(VirtualClock::new())`, or
+/// `PostgresQueue::builder(..).test_clock(..)`. With any other queue, the kit waits for real, as long as its
+/// [patience](TestKitBuilder::patience) lasts.
+///
+/// Within an attempt, the time is real over such a queue, so a job may wait for a database or a socket.
+/// In a kit of `new`, it is virtual: inside a current-thread tokio runtime the kit uses tokio's paused time (and pauses it, if
+/// `start_paused` was not set), so `tokio::time` in a job agrees with the kit; anywhere else the kit has a clock of its own.
+/// When a job waits, virtual time jumps to the next instant at which something is due. So a job there must not wait for a real
+/// event while it has a timeout, because the timeout would be due at once.
+/// [`virtual_time`](TestKitBuilder::virtual_time) and [`real_time`](TestKitBuilder::real_time) ask for the other one.
 pub struct TestKit {
     queue: KitQueue,
-    clock: VirtualClock,
+    clock: KitClock,
+    aside: Aside,
+    threads: Threads,
     runner: AttemptRunner,
     jobs: Jobs,
     limit: usize,
     horizon: Duration,
+    patience: Duration,
     seed: Option<u64>,
     log: Arc<AttemptLog>,
+    /// The time at which the kit was built.
+    began: Timestamp,
     state: Mutex<Progress>,
 }
 
@@ -90,6 +119,8 @@ struct Progress {
     running: Option<Held>,
     /// When the leases are renewed next.
     renew_at: Timestamp,
+    /// When the leases that were renewed expire.
+    renewed: HashMap<JobId, Timestamp>,
     attempts: Vec<AttemptReport>,
     /// Records what runs pass and where the worker crashes, if an exploration set it.
     plan: Option<Arc<Plan>>,
@@ -102,6 +133,7 @@ impl Progress {
             held: VecDeque::new(),
             running: None,
             renew_at: Timestamp::EPOCH,
+            renewed: HashMap::new(),
             attempts: Vec::new(),
             plan: None,
         }
@@ -109,10 +141,41 @@ impl Progress {
 }
 
 impl TestKit {
-    /// Starts a kit for these jobs.
+    /// Starts a kit for these jobs, with a queue of its own and virtual time.
     #[expect(clippy::new_ret_no_self, reason = "a kit is set up in one expression that begins with its name")]
     pub fn new(jobs: Jobs) -> TestKitBuilder {
         TestKitBuilder::new(jobs)
+    }
+
+    /// Starts a kit over a queue: in memory, in SQLite, in PostgreSQL, or of any other backend.
+    ///
+    /// Jobs take real leases and real units of work. Pass the jobs to [`jobs`](TestKitBuilder::jobs).
+    ///
+    /// ```
+    /// use queue_core::{QueueExt as _, background_job, jobs};
+    /// use queue_testkit::{ModelQueue, TestKit};
+    ///
+    /// #[background_job(max_attempts = 2, backoff = fixed("1h"))]
+    /// async fn flaky(#[inject] context: &queue_core::JobContext) -> Result<(), &'static str> {
+    ///     if context.attempt() == 1 { Err("not yet") } else { Ok(()) }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # queue_testkit::block_on(async {
+    /// let queue = ModelQueue::new(); // or the queue of a database, opened with a clock for tests
+    /// let kit = TestKit::over(queue.clone()).jobs(jobs![flaky]).build()?;
+    /// queue.enqueue(flaky::new()).await?;
+    ///
+    /// let run = kit.run_until_idle().await?; // the hour passes without waiting
+    ///
+    /// assert_eq!(run.attempts().len(), 2);
+    /// kit.assert_completed(&flaky::new());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn over(queue: impl Admin) -> TestKitBuilder {
+        TestKitBuilder::over(Arc::new(queue))
     }
 
     /// Returns the queue, to enqueue to or to pass to the code under test.
@@ -129,7 +192,7 @@ impl TestKit {
 
     /// Returns the clock of this kit.
     #[must_use]
-    pub fn clock(&self) -> &VirtualClock {
+    pub fn clock(&self) -> &KitClock {
         &self.clock
     }
 
@@ -139,50 +202,26 @@ impl TestKit {
         self.clock.now()
     }
 
-    /// Runs the next job that is ready. Returns `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// If the queue refuses an operation permanently.
-    pub async fn step(&self) -> Result<Option<AttemptReport>, KitError> {
-        self.drive(self.next_attempt()).await
-    }
-
-    /// Runs jobs and moves the clock to the next due job, until no job is due within the horizon.
-    ///
-    /// # Errors
-    ///
-    /// If the queue refuses an operation permanently, a job's name is unknown to the kit, or the limit of attempts is reached, for
-    /// example by an endless chain of jobs.
-    pub async fn run_until_idle(&self) -> Result<Run, KitError> {
-        let end = self.now().saturating_add(self.horizon);
-        self.run_to(end, Until::Idle).await
-    }
-
-    /// Runs the jobs that become due within `time`, and leaves the clock at its end.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`run_until_idle`](Self::run_until_idle), apart from an unknown name: such a job waits and is claimed again, as in
-    /// production.
-    pub async fn run_for(&self, time: Duration) -> Result<Run, KitError> {
-        let end = self.now().saturating_add(time);
-        self.run_to(end, Until::End).await
-    }
-
-    /// Moves the clock without running anything.
-    pub async fn advance(&self, by: Duration) {
-        self.clock.pass(by).await;
-    }
-
     /// Returns all jobs that the queue holds, in push order, finished jobs included.
+    ///
+    /// Over a real store, this blocks the calling thread until the store has answered.
+    ///
+    /// # Panics
+    ///
+    /// If the store can't be read.
     #[must_use]
+    #[track_caller]
     pub fn jobs(&self) -> Vec<JobRecord> {
         self.records()
     }
 
     /// Returns the payloads of all unfinished jobs of type `J`, in push order.
+    ///
+    /// # Panics
+    ///
+    /// If the store can't be read.
     #[must_use]
+    #[track_caller]
     pub fn all_enqueued<J: Job>(&self) -> Vec<J> {
         self.records()
             .iter()
@@ -191,20 +230,18 @@ impl TestKit {
             .collect()
     }
 
-    /// Runs the block and returns the unfinished jobs that it enqueued.
-    pub async fn enqueued_by<F: Future>(&self, block: F) -> Enqueued<F::Output> {
-        let before: HashSet<JobId> = self.records().iter().map(|record| record.id).collect();
-        let output = self.drive(block).await;
-        let mut jobs = self.records();
-        jobs.retain(|record| !before.contains(&record.id) && !record.state.is_finished());
-        Enqueued { jobs, output }
-    }
-
     /// Returns the report of everything that ran so far.
+    ///
+    /// # Panics
+    ///
+    /// If the store can't be read.
     #[must_use]
+    #[track_caller]
     pub fn report(&self) -> Run {
         let attempts = self.progress().attempts.clone();
-        Run::new(attempts, self.waiting())
+        let mut waiting = self.records();
+        waiting.retain(|record| !record.state.is_finished());
+        Run::new(attempts, waiting)
     }
 
     /// Sets the plan that records the following runs and crashes them.
@@ -212,40 +249,21 @@ impl TestKit {
         self.progress().plan = Some(plan);
     }
 
+    /// Returns all jobs, and blocks the calling thread until the store has answered.
+    #[track_caller]
     pub(crate) fn records(&self) -> Vec<JobRecord> {
-        self.queue.records()
+        readable(self.queue.store().jobs_blocking())
     }
 
-    fn waiting(&self) -> Vec<JobRecord> {
-        let mut jobs = self.records();
-        jobs.retain(|record| !record.state.is_finished());
-        jobs
+    /// Returns the note on the last attempt of a job.
+    pub(crate) fn note_on_job(&self, id: JobId) -> Option<&'static str> {
+        self.progress().attempts.iter().rev().find(|attempt| attempt.facts.id == id)?.note
     }
 
-    async fn run_to(&self, end: Timestamp, until: Until) -> Result<Run, KitError> {
-        let first = self.progress().attempts.len();
-        loop {
-            if let Some(report) = self.step().await? {
-                if until == Until::Idle && report.is_of_unknown_job() {
-                    return Err(KitError::Unknown { name: report.facts.name });
-                }
-                let ran = self.progress().attempts.len() - first;
-                let waiting = if ran >= self.limit { self.waiting() } else { Vec::new() };
-                if waiting.iter().any(|job| job.run_at <= end) {
-                    return Err(KitError::endless(ran, &waiting));
-                }
-                continue;
-            }
-            match self.queue.next_due().filter(|due| *due <= end) {
-                Some(due) => self.clock.pass(due.since(self.now())).await,
-                None => break,
-            }
-        }
-        if until == Until::End {
-            self.clock.pass(end.since(self.now())).await;
-        }
-        let attempts = self.progress().attempts.get(first..).map(<[_]>::to_vec).unwrap_or_default();
-        Ok(Run::new(attempts, self.waiting()))
+    /// Returns the unfinished jobs.
+    async fn waiting(&self) -> Result<Vec<JobRecord>, KitError> {
+        let unfinished = self.queue.store().jobs(Filter::all().unfinished()).await;
+        unfinished.map_err(|source| KitError::Queue { operation: "list the jobs", source })
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -253,30 +271,15 @@ impl TestKit {
     }
 }
 
-/// When a run ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    /// When no job is due any more.
-    Idle,
-    /// At a fixed time.
-    End,
-}
-
-/// The jobs that a block of code enqueued.
-#[derive(Debug)]
-pub struct Enqueued<T> {
-    /// The jobs, in push order.
-    pub jobs: Vec<JobRecord>,
-    /// The block's output.
-    pub output: T,
-}
-
-impl<T> Enqueued<T> {
-    /// Returns the payloads of the jobs of type `J`.
-    #[must_use]
-    pub fn of<J: Job>(&self) -> Vec<J> {
-        let of_kind = self.jobs.iter().filter(|record| record.name == J::NAME);
-        of_kind.filter_map(|record| record.body.decode().ok()).collect()
+/// Returns the answer of a store.
+#[track_caller]
+#[expect(clippy::panic, reason = "a test whose store can't be read fails by a panic")]
+fn readable<T>(answer: Result<T, QueueError>) -> T {
+    match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            panic!("the kit could not read its queue: {}", queue_core::backend::error_chain(&error))
+        }
     }
 }
 

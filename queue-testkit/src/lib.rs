@@ -23,7 +23,7 @@ pub use explore::crash_everywhere;
 pub use fault::{Fault, FaultSource, Faults, Faulty, Operation};
 pub use fleet::simulate;
 pub use futures_executor::block_on;
-pub use kit::{Enqueued, KitError, KitQueue, TestKit, TestKitBuilder};
+pub use kit::{Enqueued, KitClock, KitError, KitQueue, TestKit, TestKitBuilder};
 pub use model_queue::ModelQueue;
 pub use queue_core::private::kit_test as test;
 pub use recorder::Recorder;

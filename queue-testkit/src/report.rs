@@ -7,8 +7,6 @@ use queue_core::{
     Body, FailureCause, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition,
 };
 
-use crate::clock::VirtualClock;
-
 /// One attempt that was made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -27,9 +25,25 @@ pub struct AttemptReport {
     pub transition: Transition,
     /// Whether the queue applied that transition.
     pub settled: Settled,
+    pub(crate) note: Option<&'static str>,
+    /// The time at which the kit began.
+    pub(crate) origin: Timestamp,
 }
 
 impl AttemptReport {
+    /// Returns what the kit's time has to do with a failure: that virtual time jumped while the job waited, and what to do if it
+    /// waited for something real.
+    #[must_use]
+    pub fn note(&self) -> Option<&'static str> {
+        self.note
+    }
+
+    /// Returns an instant as the time since the kit began.
+    fn since_origin(&self, at: Timestamp) -> String {
+        let since: Duration = at.since(self.origin);
+        format!("+{}.{:06}s", since.as_secs(), since.subsec_micros())
+    }
+
     /// Returns whether the attempt failed because the kit does not know the job.
     pub(crate) fn is_of_unknown_job(&self) -> bool {
         self.outcome.failure().is_some_and(|failure| failure.cause == FailureCause::UnknownJob)
@@ -79,7 +93,10 @@ impl Run {
     #[track_caller]
     pub fn expect_success(&self) {
         let bad: Vec<_> = self.attempts.iter().filter(|attempt| !attempt.outcome.is_success()).collect();
-        let text = bad.iter().fold(String::new(), |text, attempt| text + &format!("\n  {attempt}"));
+        let text = bad.iter().fold(String::new(), |text, attempt| {
+            let note = attempt.note.map(|note| format!("\n    note: {note}"));
+            text + &format!("\n  {attempt}{}", note.unwrap_or_default())
+        });
         assert!(bad.is_empty(), "{} of {} attempts did not succeed:{text}", bad.len(), self.attempts.len());
     }
 
@@ -96,7 +113,7 @@ impl Run {
                 seen.len() - 1
             });
             // Writing to a string can't fail.
-            let _ = writeln!(text, "{} #{} {attempt}", since_start(attempt.started_at), number + 1);
+            let _ = writeln!(text, "{} #{} {attempt}", attempt.since_origin(attempt.started_at), number + 1);
         }
         text
     }
@@ -113,8 +130,8 @@ impl fmt::Display for AttemptReport {
             Outcome::Interrupted => f.write_str("interrupted")?,
         }
         match &self.transition {
-            Transition::Retry { at, .. } => write!(f, " → retry at {}", since_start(*at))?,
-            Transition::Snooze { at, .. } => write!(f, " → again at {}", since_start(*at))?,
+            Transition::Retry { at, .. } => write!(f, " → retry at {}", self.since_origin(*at))?,
+            Transition::Snooze { at, .. } => write!(f, " → again at {}", self.since_origin(*at))?,
             Transition::Discard { .. } => f.write_str(" → discarded")?,
             Transition::Release => f.write_str(" → released")?,
             _ => {}
@@ -126,9 +143,4 @@ impl fmt::Display for AttemptReport {
             other => write!(f, " ({other:?})"),
         }
     }
-}
-
-fn since_start(at: Timestamp) -> String {
-    let since: Duration = at.since(VirtualClock::START);
-    format!("+{}.{:06}s", since.as_secs(), since.subsec_micros())
 }

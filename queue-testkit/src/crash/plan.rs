@@ -60,11 +60,13 @@ impl Plan {
         self.trace().has_crashed
     }
 
-    /// Runs an attempt of a job. Returns `None` if the worker crashed in it.
+    /// Runs an attempt of a job. Returns `None` if the worker crashed in it. A wait for a blocking job's thread is no point:
+    /// the thread would outlive the crash.
     pub(crate) async fn attempt<T>(
         self: Arc<Self>,
         job: JobName,
         attempt: impl Future<Output = T>,
+        is_blocking: impl Fn() -> bool,
     ) -> Option<T> {
         {
             let mut trace = self.trace();
@@ -80,7 +82,7 @@ impl Plan {
                 // A job that catches the panic of a crash does not survive it.
                 Ok(_) | Err(_) if self.trace().is_dead => Poll::Ready(None),
                 Ok(Poll::Ready(ended)) => Poll::Ready(Some(ended)),
-                Ok(Poll::Pending) if self.suspends() => Poll::Ready(None),
+                Ok(Poll::Pending) if !is_blocking() && self.suspends() => Poll::Ready(None),
                 Ok(Poll::Pending) => Poll::Pending,
                 Err(panic) if panic.is::<Crash>() => Poll::Ready(None),
                 Err(panic) => resume_unwind(panic),

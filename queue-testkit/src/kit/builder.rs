@@ -4,19 +4,23 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use queue_core::services::{Disposal, Factory, Fallible};
 use queue_core::{
-    AttemptRunner, Blocking, BuildError, Environment, Jobs, Layer, Observer, Services, ServicesBuilder,
-    Worker,
+    Admin, AttemptRunner, BuildError, Clock as _, Environment, Jobs, Layer, Observer, Services,
+    ServicesBuilder, Worker,
 };
 
-use super::ambient_clock;
+use super::aside::Aside;
+use super::blocking::Threads;
 use super::executor::AttemptLog;
-use super::{KitQueue, Progress, TestKit};
+use super::source::{Asked, Source};
+use super::{Progress, TestKit};
 
 /// Settings of a [`TestKit`]. Created by [`TestKit::new`].
 #[must_use = "a kit is made by `build`"]
 pub struct TestKitBuilder {
+    source: Source,
+    asked: Option<Asked>,
     jobs: Jobs,
     services: ServicesBuilder,
     layers: Vec<Layer>,
@@ -24,11 +28,22 @@ pub struct TestKitBuilder {
     seed: Option<u64>,
     limit: usize,
     horizon: Duration,
+    patience: Duration,
 }
 
 impl TestKitBuilder {
     pub(super) fn new(jobs: Jobs) -> Self {
+        Self::of(Source::Own, jobs)
+    }
+
+    pub(super) fn over(queue: Arc<dyn Admin>) -> Self {
+        Self::of(Source::Over(queue), Jobs::new())
+    }
+
+    fn of(source: Source, jobs: Jobs) -> Self {
         Self {
+            source,
+            asked: None,
             jobs,
             services: Services::builder(),
             layers: Vec::new(),
@@ -36,7 +51,13 @@ impl TestKitBuilder {
             seed: None,
             limit: 10_000,
             horizon: Duration::from_secs(30 * 24 * 60 * 60),
+            patience: Duration::from_secs(60),
         }
+    }
+
+    /// Adds jobs that the kit runs.
+    pub fn jobs(self, jobs: Jobs) -> Self {
+        Self { jobs: self.jobs.and(jobs), ..self }
     }
 
     /// Sets the application's own registrations. Call [`replace`](Self::replace) afterwards to replace some of them.
@@ -67,6 +88,16 @@ impl TestKitBuilder {
     #[track_caller]
     pub fn replace<T: ?Sized + Send + Sync + 'static>(self, value: Arc<T>) -> Self {
         Self { services: self.services.replace(value), ..self }
+    }
+
+    /// Replaces one of the application's units of work by another way to begin and end it, for example with a fake that records
+    /// what a job writes.
+    #[track_caller]
+    pub fn replace_unit_of_work<F, P>(self, begin: F, end: impl Disposal<F::Service>) -> Self
+    where
+        F: Factory<Fallible<P>>,
+    {
+        Self { services: self.services.replace_unit_of_work(begin, end), ..self }
     }
 
     /// Adds middleware. The middleware added first is the outermost.
@@ -105,6 +136,27 @@ impl TestKitBuilder {
         self
     }
 
+    /// Makes time within an attempt virtual, as in a kit of [`TestKit::new`]: when a job waits, time jumps to the next timer. For
+    /// jobs that wait for nothing real over a queue whose clock the kit can move.
+    pub fn virtual_time(mut self) -> Self {
+        self.asked = Some(Asked::Virtual);
+        self
+    }
+
+    /// Makes time within an attempt real, as in a kit of [`TestKit::over`], so that a job may wait for a database or a socket. The
+    /// kit still moves the time between attempts.
+    pub fn real_time(mut self) -> Self {
+        self.asked = Some(Asked::Real);
+        self
+    }
+
+    /// Sets how long, in real time, the kit waits for an attempt to end, for an answer of the queue, and for a due job of a queue
+    /// whose time it can't move. Then the run fails. The default is a minute.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Checks jobs and services, and creates the kit.
     ///
     /// # Errors
@@ -112,15 +164,22 @@ impl TestKitBuilder {
     /// All problems at once, like a host's build.
     pub fn build(self) -> Result<TestKit, BuildError> {
         let services = self.services.build()?;
-        BuildError::unless_empty(self.jobs.check(&services))?;
-        let clock = ambient_clock::clock();
-        let queue = KitQueue::new(&clock, self.seed.unwrap_or_default());
+        let mut problems = self.jobs.check(&services);
+        problems.extend(self.source.foreign_units(&self.jobs, &services));
+        BuildError::unless_empty(problems)?;
+        let (aside, threads) = (Aside::default(), Threads::default());
+        let seed = self.seed.unwrap_or_default();
+        let opened = self.source.open(self.asked, seed, self.patience, &aside);
+        let (queue, clock) = match opened {
+            Ok(opened) => opened,
+            Err(problem) => return Err(BuildError::of(problem)),
+        };
         let log = Arc::new(AttemptLog::default());
         let mut observers = self.observers;
         observers.push(log.clone());
         let environment = Environment {
             clock: Arc::new(clock.clone()),
-            blocking: Arc::new(Inline),
+            blocking: Arc::new(threads.clone()),
             observer: Some(Arc::new(observers)),
         };
         let runner = AttemptRunner::new(
@@ -131,25 +190,20 @@ impl TestKitBuilder {
             environment,
         );
         Ok(TestKit {
+            began: clock.now(),
             queue,
             clock,
+            aside,
+            threads,
             runner,
             jobs: self.jobs,
             limit: self.limit,
             horizon: self.horizon,
+            patience: self.patience,
             seed: self.seed,
             log,
-            state: Mutex::new(Progress::new(self.seed.unwrap_or_default())),
+            state: Mutex::new(Progress::new(seed)),
         })
-    }
-}
-
-/// Runs blocking jobs on the calling thread: a test has one thread.
-struct Inline;
-
-impl Blocking for Inline {
-    fn run_blocking(&self, call: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
-        Box::pin(async move { call() })
     }
 }
 

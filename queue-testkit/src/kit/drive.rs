@@ -1,8 +1,8 @@
-//! Polls a future under virtual time.
+//! Polls a future of the kit: moves virtual time when it waits, and gives up when it waits for too long in real time.
 //!
 //! When the future is pending, it either woke itself during the poll and is polled again at once, or it waits. If a sleeper of
-//! the kit's own clock is registered then, the clock jumps to it. Otherwise the future waits for a real event, and `drive`
-//! returns pending to the outer task.
+//! the kit's own clock is registered then and no blocking job runs, the clock jumps to the sleeper, or to the next renewal of
+//! leases if that comes first. Otherwise the future waits for a real event, and `drive` returns pending to the outer task.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,22 +10,45 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::future::poll_fn;
-use queue_core::Timestamp;
+use futures_util::future::{BoxFuture, poll_fn};
 
-use super::TestKit;
+use super::{KitError, TestKit};
 
 impl TestKit {
+    /// Runs a future to its end, as [`drive`](Self::drive) does, unless it waits for longer than the kit's patience.
+    pub(super) async fn watched<T>(
+        &self,
+        future: impl Future<Output = Result<T, KitError>>,
+    ) -> Result<T, KitError> {
+        let mut future = pin!(self.drive(future));
+        let mut over = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = future.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            let over = over.get_or_insert_with(|| Box::pin(self.aside.sleep(self.patience)));
+            over.as_mut().poll(cx).map(|()| Err(self.stuck()))
+        })
+        .await
+    }
+
     /// Runs a future to its end. When it waits without having been woken, the kit's own clock jumps to the next wake-up.
     ///
-    /// Tokio's paused time does so by itself.
+    /// Tokio's paused time does so by itself, and real time does not jump.
     pub(super) async fn drive<F: Future>(&self, future: F) -> F::Output {
-        if self.clock.is_tokio() {
+        if !self.clock.jumps() {
             return future.await;
         }
         let mut future = pin!(future);
+        let mut renewal: Option<BoxFuture<'_, ()>> = None;
         poll_fn(|cx| {
             loop {
+                if let Some(renewing) = &mut renewal {
+                    if renewing.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    renewal = None;
+                }
                 let woken = Arc::new(Woken { outer: cx.waker().clone(), flag: AtomicBool::new(false) });
                 let waker = Waker::from(woken.clone());
                 if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -34,8 +57,14 @@ impl TestKit {
                 if woken.flag.load(Ordering::SeqCst) {
                     continue;
                 }
-                match self.clock.next_wake() {
-                    Some(at) => self.jump(at),
+                match self.clock.time().next_wake().filter(|_| !self.threads.are_busy()) {
+                    Some(at) => match self.renew_at().filter(|renew_at| *renew_at <= at) {
+                        Some(renew_at) => {
+                            self.clock.time().advance_to(renew_at);
+                            renewal = Some(Box::pin(self.keep_leases()));
+                        }
+                        None => self.clock.time().advance_to(at),
+                    },
                     // The future waits for a real event, which wakes it through the outer waker.
                     None => return Poll::Pending,
                 }
@@ -44,15 +73,18 @@ impl TestKit {
         .await
     }
 
-    /// Moves the kit's own clock to an instant, or to the next renewal of leases if that comes first.
-    fn jump(&self, to: Timestamp) {
-        match self.renew_at().filter(|at| *at <= to) {
-            Some(at) => {
-                self.clock.advance_to(at);
-                self.keep_leases();
-            }
-            None => self.clock.advance_to(to),
-        }
+    /// Ends the attempt that runs, as a crash would, and returns the error of a wait that lasts too long.
+    fn stuck(&self) -> KitError {
+        let error = match &self.progress().running {
+            Some(held) => KitError::NeverEnds {
+                job: held.attempt.delivery().name.clone(),
+                attempt: held.attempt.delivery().attempt,
+                patience: self.patience,
+            },
+            None => KitError::NoAnswer { patience: self.patience },
+        };
+        self.crash();
+        error
     }
 }
 

@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use queue_core::backend::Attempt;
 use queue_core::{
     AttemptResult, Clock as _, Demand, Event, InterruptReason, JobFacts, Lease, Observer, Outcome,
-    Queue as _, QueueError, Renewal, Settled, Settlement, Timestamp, Transition,
+    Queue as _, QueueError, Settled, Settlement, Transition,
 };
 
+use super::clock::Pace;
+use super::leases::REAL_INTERVAL;
 use super::{KitError, TestKit};
 use crate::report::AttemptReport;
 
@@ -31,7 +33,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    fn lease(&self) -> &Lease {
+    pub(super) fn lease(&self) -> &Lease {
         &self.attempt.delivery().lease
     }
 }
@@ -48,11 +50,11 @@ impl TestKit {
 
     /// Claims the next job, or with a seed a few jobs in any order.
     async fn claim_if_empty(&self) -> Result<(), KitError> {
-        self.keep_leases();
+        self.keep_leases().await;
         if !self.progress().held.is_empty() {
             return Ok(());
         }
-        let demand = self.demand();
+        let demand = self.demand().await?;
         let mut deliveries = self.retry_transient("claim", || self.queue.claim(&demand)).await?;
         let mut progress = self.progress();
         if self.seed.is_some() {
@@ -64,8 +66,9 @@ impl TestKit {
         Ok(())
     }
 
-    fn demand(&self) -> Demand {
-        let mut queues = self.queue.queues();
+    async fn demand(&self) -> Result<Demand, KitError> {
+        let read = || self.queue.store().queues();
+        let mut queues = self.retry_transient("count the jobs", read).await?;
         queues.extend(self.jobs.queues());
         queues.sort_unstable();
         queues.dedup();
@@ -76,14 +79,14 @@ impl TestKit {
         } else {
             1
         };
-        Demand::of(queues, max).wait(Duration::ZERO)
+        Ok(Demand::of(queues, max).wait(Duration::ZERO))
     }
 
     /// Runs an attempt and settles it. Returns `None` if the worker crashed in it.
     async fn attempt(&self, attempt: Attempt) -> Result<Option<AttemptReport>, KitError> {
         let delivery = attempt.delivery();
         let (facts, body) = (JobFacts::from(delivery), delivery.body.clone());
-        let started_at = self.now();
+        let (started_at, began) = (self.now(), Instant::now());
         // A job that was cancelled while it was held is not run, as in the hosted loop.
         let (settlement, is_recorded, outcome) = match attempt.interrupt().reason() {
             Some(InterruptReason::Cancelled(reason)) => {
@@ -106,14 +109,18 @@ impl TestKit {
             false => self.retry_transient("settle", || self.queue.settle(vec![settlement.clone()])).await?,
         };
         self.progress().running = None;
+        let ended_at = self.now();
+        let note = self.note_on(&outcome, ended_at.since(started_at), began.elapsed());
         let report = AttemptReport {
             facts,
             body,
             started_at,
-            ended_at: self.now(),
+            ended_at,
             outcome,
             transition,
             settled: settled.first().copied().unwrap_or(Settled::Stale),
+            note,
+            origin: self.began,
         };
         self.progress().attempts.push(report.clone());
         Ok(Some(report))
@@ -123,13 +130,16 @@ impl TestKit {
     async fn run_unless_crash(&self, attempt: &Attempt) -> Option<AttemptResult> {
         let plan = self.progress().plan.clone();
         match plan {
-            Some(plan) => plan.attempt(attempt.delivery().name.clone(), self.perform(attempt)).await,
+            Some(plan) => {
+                let is_blocking = || self.threads.are_busy();
+                plan.attempt(attempt.delivery().name.clone(), self.perform(attempt), is_blocking).await
+            }
             None => Some(self.perform(attempt).await),
         }
     }
 
     /// Drops all jobs, as a crashed worker would: their leases expire.
-    fn crash(&self) {
+    pub(super) fn crash(&self) {
         let mut progress = self.progress();
         progress.running = None;
         progress.held.clear();
@@ -142,56 +152,25 @@ impl TestKit {
         let every = attempt.delivery().lease.length / 3;
         self.progress().running = Some(Held { attempt: attempt.clone() });
         let mut running = pin!(self.runner.run(attempt));
-        if !self.clock.is_tokio() {
-            // The kit's own clock renews leases when it jumps past the time for that.
+        if self.clock.jumps() {
+            // The kit renews leases when its clock jumps past the time for that.
             return running.await;
         }
         loop {
-            match select(running, self.clock.sleep(every)).await {
+            let pause = match self.clock.pace() {
+                Pace::Virtual => self.clock.sleep(every),
+                Pace::Real | Pace::Machine => Box::pin(self.aside.sleep(REAL_INTERVAL)),
+            };
+            match select(running, pause).await {
                 Either::Left((attempted, _)) => return attempted,
                 Either::Right(((), unfinished)) => running = unfinished,
             }
-            self.keep_leases();
-        }
-    }
-
-    /// Returns when leases are renewed next, if any job is held.
-    pub(super) fn renew_at(&self) -> Option<Timestamp> {
-        let progress = self.progress();
-        (progress.running.is_some() || !progress.held.is_empty()).then_some(progress.renew_at)
-    }
-
-    /// Renews the leases of all held jobs. A held job whose lease is lost is dropped; the running one is interrupted.
-    pub(super) fn keep_leases(&self) {
-        let mut progress = self.progress();
-        progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
-        let leases: Vec<_> =
-            progress.held.iter().chain(&progress.running).map(|held| held.lease().clone()).collect();
-        if leases.is_empty() {
-            return;
-        }
-        let Some(renewals) = self.queue.renew_now(&leases) else { return };
-        let mut renewals = renewals.into_iter();
-        progress.held.retain(|held| match renewals.next() {
-            Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                held.attempt.interrupt().request(InterruptReason::Cancelled(reason));
-                true
-            }
-            Some(Renewal::Held { cancel: None, .. }) => true,
-            _ => false,
-        });
-        let Some(running) = &progress.running else { return };
-        match renewals.next() {
-            Some(Renewal::Held { cancel: Some(reason), .. }) => {
-                running.attempt.interrupt().request(InterruptReason::Cancelled(reason));
-            }
-            Some(Renewal::Lost) => running.attempt.interrupt().request(InterruptReason::LeaseLost),
-            _ => {}
+            self.keep_leases().await;
         }
     }
 
     /// Retries an operation while it fails transiently, as the hosted loop does.
-    async fn retry_transient<T, F>(
+    pub(super) async fn retry_transient<T, F>(
         &self,
         operation: &'static str,
         mut attempt: impl FnMut() -> F,
@@ -204,9 +183,20 @@ impl TestKit {
             tries += 1;
             match attempt().await {
                 Ok(answer) => return Ok(answer),
-                Err(error) if error.is_transient() && tries < TRIES => self.clock.sleep(WAIT).await,
+                Err(error) if error.is_transient() && tries < TRIES => self.wait_to_retry().await,
                 Err(source) => return Err(KitError::Queue { operation, source }),
             }
+        }
+    }
+
+    /// Waits until an operation may be repeated. If the kit moves its time, it renews the leases that become due meanwhile.
+    async fn wait_to_retry(&self) {
+        if self.clock.pace() != Pace::Real {
+            return self.clock.sleep(WAIT).await;
+        }
+        self.clock.pass(WAIT).await;
+        if self.renew_at().is_some_and(|at| at <= self.now()) {
+            self.keep_leases().await;
         }
     }
 }

@@ -1,60 +1,63 @@
-//! The kit's queue: the model under virtual time, with the faults that the test injects.
+//! The kit's queue: the store under test with its clock, and the faults that the test injects.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, Timestamp,
+    Receipt, Renewal, Settled, Settlement, Transition,
 };
 
-use crate::clock::VirtualClock;
+use super::clock::KitClock;
+use super::timed::Timed;
 use crate::fault::{Fault, Faults, Faulty, Operation};
-use crate::model_queue::ModelQueue;
 
 /// The queue of a kit. Cheap to clone; clones are handles on the same queue.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KitQueue {
-    model: ModelQueue,
-    faulty: Arc<Faulty<ModelQueue>>,
+    store: Timed,
+    faulty: Arc<Faulty<Timed>>,
 }
 
 impl KitQueue {
-    pub(super) fn new(clock: &VirtualClock, seed: u64) -> Self {
-        let model = ModelQueue::seeded(clock.clone(), seed);
-        let faulty = Arc::new(Faulty::new(model.clone(), clock.clone()));
-        Self { model, faulty }
+    pub(super) fn new(store: Timed, clock: &KitClock) -> Self {
+        let faulty = Arc::new(Faulty::new(store.clone(), clock.of_faults()));
+        Self { store, faulty }
     }
 
     pub(super) fn faults(&self) -> &Faults {
         self.faulty.faults()
     }
 
-    pub(super) fn records(&self) -> Vec<JobRecord> {
-        self.model.records()
+    /// Returns the store without faults.
+    pub(super) fn store(&self) -> &Timed {
+        &self.store
     }
 
-    pub(super) fn queues(&self) -> Vec<QueueName> {
-        self.model.queues()
-    }
-
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.model.next_due()
-    }
-
-    /// Renews without waiting. Returns `None` if the call fails by an injected fault.
-    pub(super) fn renew_now(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
+    /// Renews leases without delays and hangs, which would hold up the job that runs. Returns `None` if the call fails.
+    pub(super) async fn renew_held(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
+        let heartbeats = Heartbeat::of(leases);
         match self.faults().next_one(Operation::Renew) {
             Some(Fault::FailBefore | Fault::HangBefore) => return None,
             Some(Fault::FailAfter | Fault::HangAfter) => {
-                self.model.renew_now(leases);
+                drop(self.store.renew(&heartbeats).await);
                 return None;
             }
-            Some(Fault::LoseLease) => self.model.release_now(leases),
+            Some(Fault::LoseLease) => {
+                let release = |lease: &Lease| Settlement::new(lease.clone(), Transition::Release);
+                drop(self.store.settle(leases.iter().map(release).collect()).await);
+            }
             Some(Fault::Delay(_) | Fault::DeliverTwice) | None => {}
         }
-        Some(self.model.renew_now(leases))
+        self.store.renew(&heartbeats).await.ok()
+    }
+}
+
+impl fmt::Debug for KitQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KitQueue").field("faults", self.faults()).finish_non_exhaustive()
     }
 }
 
@@ -77,41 +80,47 @@ impl Queue for KitQueue {
     }
 }
 
+/// Operators' calls have no faults.
 #[async_trait]
 impl Admin for KitQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        self.model.get(id).await
+        self.store.call(|queue| async move { queue.get(id).await }).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        self.model.list(filter, page).await
+        let (filter, page) = (filter.clone(), page.clone());
+        self.store.call(|queue| async move { queue.list(&filter, &page).await }).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
-        self.model.counts().await
+        self.store.call(|queue| async move { queue.counts().await }).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
-        self.model.cancel(id, reason).await
+        let reason = reason.to_owned();
+        self.store.call(|queue| async move { queue.cancel(id, &reason).await }).await
     }
 
     async fn retry(&self, id: JobId) -> Result<(), QueueError> {
-        self.model.retry(id).await
+        self.store.call(|queue| async move { queue.retry(id).await }).await
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        self.model.delete(id).await
+        self.store.call(|queue| async move { queue.delete(id).await }).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.model.pause(queue).await
+        let name = queue.clone();
+        self.store.call(|queue| async move { queue.pause(&name).await }).await
     }
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.model.resume(queue).await
+        let name = queue.clone();
+        self.store.call(|queue| async move { queue.resume(&name).await }).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
-        self.model.prune(prune).await
+        let prune = prune.clone();
+        self.store.call(|queue| async move { queue.prune(&prune).await }).await
     }
 }

@@ -1,7 +1,7 @@
-//! The calls that the kit makes on its queue without waiting.
+//! The calls that tests make on the queue without waiting.
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Heartbeat, JobRecord, Lease, QueueName, Renewal, Settlement, Timestamp, Transition};
+use queue_core::{JobRecord, Timestamp};
 
 use super::ModelQueue;
 
@@ -16,25 +16,8 @@ impl ModelQueue {
         })
     }
 
-    /// Returns the queues that were ever pushed to, sorted.
-    pub(crate) fn queues(&self) -> Vec<QueueName> {
-        self.read(|state, now| state.table.counts(now)).into_iter().map(|counts| counts.queue).collect()
-    }
-
     /// Returns when a job is due or a lease expires next.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.read(|state, _| state.table.next_due())
-    }
-
-    /// Releases jobs although their holder did not ask for it.
-    pub(crate) fn release_now(&self, leases: &[Lease]) {
-        let releases =
-            leases.iter().map(|lease| Settlement::new(lease.clone(), Transition::Release)).collect();
-        // A release has no followup that could be invalid.
-        drop(self.change(|state, now| state.table.settle(now, releases)));
-    }
-
-    pub(crate) fn renew_now(&self, leases: &[Lease]) -> Vec<Renewal> {
-        self.change(|state, now| state.table.renew(now, &Heartbeat::of(leases)))
     }
 }

@@ -1,8 +1,12 @@
 //! Checks the testkit itself: its kit, its explorer and its simulations.
 
+mod blocking;
 mod determinism;
 mod explore;
 mod fleet;
 mod kit_test;
 mod lanes;
+mod mistakes;
+mod over;
 mod replay;
+mod units;

@@ -1,0 +1,113 @@
+//! The clock of a kit: when time passes by itself, and when only the kit moves it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use queue_core::{Clock, Timestamp};
+
+use super::aside::Aside;
+use crate::clock::VirtualClock;
+
+/// The clock of a [`TestKit`](crate::TestKit). Cheap to clone; clones are the same clock.
+///
+/// [`now`](Clock::now) stands still while an attempt runs, unless the attempt waits by this clock. So a report has the same
+/// times in every run.
+#[derive(Clone)]
+pub struct KitClock {
+    time: VirtualClock,
+    pace: Pace,
+    aside: Aside,
+}
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Within an attempt, time jumps to the next wake-up. Between attempts, the kit moves it.
+    Virtual,
+    /// Within an attempt, a wait by the clock takes real time. Between attempts, the kit moves it.
+    Real,
+    /// It is the machine's time, because the queue has no clock that the kit could move.
+    Machine,
+}
+
+impl KitClock {
+    pub(super) fn new(time: VirtualClock, pace: Pace, aside: Aside) -> Self {
+        Self { time, pace, aside }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Returns the time that jumps or that the kit moves.
+    pub(super) fn time(&self) -> &VirtualClock {
+        &self.time
+    }
+
+    /// Returns whether a waiting attempt makes the kit itself move the time. Tokio's paused time moves by itself.
+    pub(super) fn jumps(&self) -> bool {
+        self.pace == Pace::Virtual && !self.time.is_tokio()
+    }
+
+    /// Lets time pass: moves the clock, or waits if it is the machine's.
+    pub(super) async fn pass(&self, by: Duration) {
+        match self.pace {
+            Pace::Virtual | Pace::Real => self.time.pass(by).await,
+            Pace::Machine => self.aside.sleep(by).await,
+        }
+    }
+
+    /// Returns the clock by which faults are late: it passes without waiting, except if it is the machine's.
+    pub(super) fn of_faults(&self) -> FaultClock {
+        FaultClock(self.clone())
+    }
+}
+
+impl Clock for KitClock {
+    fn now(&self) -> Timestamp {
+        match self.pace {
+            Pace::Virtual | Pace::Real => self.time.now(),
+            Pace::Machine => SystemTime::now().into(),
+        }
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        match self.pace {
+            Pace::Virtual => self.time.sleep(duration),
+            Pace::Real => {
+                let (time, until) = (self.time.clone(), self.now().saturating_add(duration));
+                let sleep = self.aside.sleep(duration);
+                Box::pin(async move {
+                    sleep.await;
+                    time.advance_to(until);
+                })
+            }
+            Pace::Machine => Box::pin(self.aside.sleep(duration)),
+        }
+    }
+}
+
+/// A kit's clock whose waits are over at once if the kit moves its time.
+#[derive(Clone, Debug)]
+pub(super) struct FaultClock(KitClock);
+
+impl Clock for FaultClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        if self.0.pace != Pace::Real {
+            return self.0.sleep(duration);
+        }
+        let time = self.0.time.clone();
+        Box::pin(async move { time.advance(duration) })
+    }
+}
+
+impl fmt::Debug for KitClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KitClock").field("now", &self.now()).field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
