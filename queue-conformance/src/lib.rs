@@ -13,6 +13,7 @@
 //! - [`conformance`](mod@conformance): the laws that bind every queue, under a clock that the suite moves.
 //! - [`durable`]: the laws that bind durable queues, with killed processes, killed servers and the real clock.
 //! - [`history`]: the calls of many clients as data, and the check of whether the contract allows their answers.
+//! - [`kit`](mod@kit): the laws of the testkit over a store whose clock tests move.
 //! - [`load`]: random clients that record their calls, for a torture of a backend's own.
 //!
 //! Applications test their jobs with `queue-testkit` and need nothing of this crate.
@@ -21,6 +22,7 @@ pub mod conformance;
 pub mod durable;
 mod fixture;
 pub mod history;
+pub mod kit;
 mod law;
 pub mod load;
 

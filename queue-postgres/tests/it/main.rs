@@ -12,6 +12,7 @@ mod fixture;
 mod full_of_notifications;
 mod held_up;
 mod integrity;
+mod kit;
 mod leaks;
 mod locks;
 mod logs;

@@ -7,6 +7,7 @@ mod drop_releases_file;
 mod durable;
 mod extremes;
 mod fixture;
+mod kit;
 mod locked_file;
 mod opening;
 mod overview;

@@ -10,6 +10,7 @@ mod extremes;
 mod failing_queue;
 mod host;
 mod inbox;
+mod kit;
 mod leases;
 mod memory;
 mod prefetch;
