@@ -25,13 +25,13 @@ use rustc_hash::FxHashMap;
 
 pub use builder::ServicesBuilder;
 pub use call::CallScope;
-pub use dependency::{Dependency, Need};
+pub use dependency::{Dependency, Need, RecordsCompletion};
 pub use error::ServiceError;
 pub use factory::{Disposal, Factory, Fallible, Plain};
 pub use inject::{FromScope, Key, Keyed};
 pub use key::ServiceKey;
 pub use scope::{Lifetime, Scope};
-pub use unit_of_work::{Exclusive, RecordsCompletion};
+pub use unit_of_work::Exclusive;
 pub use validate::{BuildError, Problem};
 
 pub(crate) use validate::nearest;

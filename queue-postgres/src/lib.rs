@@ -74,6 +74,7 @@
 //! [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod admin;
+mod clock_table;
 mod columns;
 mod config;
 mod connect;

@@ -10,6 +10,7 @@ use queue_core::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::clock_table;
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
@@ -25,7 +26,6 @@ use crate::tasks::push::Pusher;
 use crate::tasks::renew::RenewConnections;
 use crate::tasks::start::Tasks;
 use crate::tasks::vacuum::VacuumTask;
-use crate::test_clock;
 
 /// A queue in a PostgreSQL database.
 ///
@@ -68,7 +68,7 @@ impl PostgresQueue {
                     migrations::check(&target).await?;
                 }
                 match test_clock {
-                    Some(start) => test_clock::install(&target, start).await,
+                    Some(start) => clock_table::install(&target, start).await,
                     None => Ok(()),
                 }
             }

@@ -1,13 +1,10 @@
-//! A clock that a test moves: the schema's function `clock` reads it from a table of one row.
+//! A clock that a test moves, in the table of `clock_table.rs`.
 
 use async_trait::async_trait;
 use queue_core::{QueueError, TestClock, Timestamp};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use sqlx::AssertSqlSafe;
 
-use crate::connect::connect;
-use crate::error::to_queue_error;
 use crate::queue::PostgresQueue;
-use crate::target::Target;
 
 /// The clock of a queue that was opened with [`test_clock`](crate::PostgresQueueBuilder::test_clock).
 pub(crate) struct PostgresTestClock(pub(crate) PostgresQueue);
@@ -37,54 +34,4 @@ impl PostgresTestClock {
         });
         now.await.map(Timestamp::from_micros)
     }
-}
-
-/// Replaces the clock of the schema by one that starts at `start` and that only tests move. A schema that has such a clock
-/// already keeps it, and its time.
-///
-/// # Errors
-///
-/// `Invalid` if the schema holds jobs by the server's clock.
-pub(crate) async fn install(target: &Target, start: Timestamp) -> Result<(), QueueError> {
-    let mut connection = connect(target).await?;
-    let is_installed =
-        install_on(&mut connection, target, start).await.map_err(|error| to_queue_error(error, target))?;
-    drop(connection.close().await);
-    if is_installed {
-        return Ok(());
-    }
-    Err(QueueError::invalid(format!(
-        "schema `{}` of {target} holds jobs by the server's clock, which a test must not move: open a schema of the \
-         test's own",
-        target.schema
-    )))
-}
-
-/// Returns whether the schema has a clock for tests now.
-async fn install_on(connection: &mut PgConnection, target: &Target, start: Timestamp) -> sqlx::Result<bool> {
-    let (schema, start) = (target.quoted_schema(), start.as_micros());
-    let mut tx = connection.begin().await?;
-    // The lock of the migrations, so that handles that are opened concurrently install one clock.
-    let lock = "select pg_advisory_xact_lock(hashtextextended('queue_postgres:' || $1, 0))";
-    sqlx::query(lock).persistent(false).bind(&*target.schema).execute(&mut *tx).await?;
-    let exists = "select exists (select from pg_tables where schemaname = $1 and tablename = 'test_clock')";
-    if sqlx::query_scalar(exists).persistent(false).bind(&*target.schema).fetch_one(&mut *tx).await? {
-        tx.rollback().await?;
-        return Ok(true);
-    }
-    let jobs = format!("select exists (select from {schema}.jobs)");
-    if sqlx::query_scalar(AssertSqlSafe(jobs)).persistent(false).fetch_one(&mut *tx).await? {
-        tx.rollback().await?;
-        return Ok(false);
-    }
-    let install = format!(
-        "create table {schema}.test_clock (now bigint not null);
-        comment on table {schema}.test_clock is 'One row: the time that clock() returns, until a test moves it.';
-        insert into {schema}.test_clock values ({start});
-        create or replace function {schema}.clock() returns bigint
-        language sql volatile as $$ select now from {schema}.test_clock $$"
-    );
-    raw_sql(AssertSqlSafe(install)).execute(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(true)
 }

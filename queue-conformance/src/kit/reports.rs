@@ -1,4 +1,4 @@
-//! What a kit reads and reports: jobs, attempts, assertions and events.
+//! The reports of a kit: jobs, attempts, assertions and events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dependency, Need, Scope, ServiceError, ServiceKey};
+use super::{Dependency, Need, RecordsCompletion, Scope, ServiceError, ServiceKey};
 use crate::attempt::context::JobContext;
 
 /// A type that a scope can inject.
@@ -93,6 +93,17 @@ impl FromScope for CancellationToken {
         _: Option<&'static str>,
     ) -> BoxFuture<'a, Result<Self, ServiceError>> {
         Box::pin(async move { Ok(Self::clone(&*scope.required::<Self>(None).await?)) })
+    }
+}
+
+/// Injects nothing: the parameter says that the unit of work records the job's completion.
+impl FromScope for RecordsCompletion {
+    fn dependency(_: Option<&'static str>) -> Dependency {
+        Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
+    }
+
+    fn from_scope<'a>(_: &'a Scope, _: Option<&'static str>) -> BoxFuture<'a, Result<Self, ServiceError>> {
+        Box::pin(async { Ok(Self(())) })
     }
 }
 

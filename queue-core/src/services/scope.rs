@@ -10,8 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::unit_of_work::RecordsCompletion;
-use super::{ServiceError, ServiceKey, Services};
+use super::{RecordsCompletion, ServiceError, ServiceKey, Services};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
 use crate::contract::queue::Queue;

@@ -57,22 +57,6 @@ impl<T: Send + 'static> FromScope for Exclusive<T> {
     }
 }
 
-/// A parameter of the factory of a unit of work that records the job's completion, in the queue that the factory belongs to.
-///
-/// A testkit with a queue of its own refuses such a unit of work when it is built: the other queue does not know the job.
-#[derive(Clone, Copy, Debug)]
-pub struct RecordsCompletion(());
-
-impl FromScope for RecordsCompletion {
-    fn dependency(_: Option<&'static str>) -> Dependency {
-        Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
-    }
-
-    fn from_scope<'a>(_: &'a Scope, _: Option<&'static str>) -> BoxFuture<'a, Result<Self, ServiceError>> {
-        Box::pin(async { Ok(Self(())) })
-    }
-}
-
 pub(super) fn keep<T: Send + 'static>(unit: T) -> Instance {
     Arc::new(Arc::new(Unit::new(Some(unit))))
 }

@@ -1,6 +1,7 @@
 //! Holds the testkit over PostgreSQL to its laws, and to what it promises of units of work.
 
 mod clock;
+mod locks;
 mod sales;
 
 use queue_postgres::PostgresQueue;
