@@ -14,6 +14,7 @@ mod drive;
 mod enqueued;
 mod error;
 mod executor;
+mod held;
 mod leases;
 mod note;
 mod records;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use queue_core::admin::Filter;
-use queue_core::{Admin, AttemptRunner, Clock as _, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
+use queue_core::{Admin, AttemptRunner, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
 
 pub use builder::TestKitBuilder;
 pub use clock::KitClock;
@@ -39,7 +40,8 @@ pub use store::KitQueue;
 
 use aside::Aside;
 use blocking::Threads;
-use executor::{AttemptLog, Held};
+use executor::AttemptLog;
+use held::Held;
 
 use crate::crash::Plan;
 use crate::fault::Faults;
@@ -199,7 +201,7 @@ impl TestKit {
     /// Returns the present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.clock.still()
     }
 
     /// Returns all jobs that the queue holds, in push order, finished jobs included.

@@ -91,6 +91,21 @@ async fn wait_a_little(#[inject] context: &JobContext) {
     context.sleep(Duration::from_millis(30)).await; // virtual
 }
 
+/// Waits until a second has passed, as a job with a deadline of its own does.
+#[background_job(max_attempts = 2, backoff = fixed("1h"))]
+async fn wait_for_a_second(#[inject] context: &JobContext) -> Result<(), &'static str> {
+    let began = context.now();
+    while context.attempt() == 1 && context.now().since(began) < Duration::from_secs(1) {
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(100));
+            done.send(())
+        });
+        is_done.await.expect("the thread answers");
+    }
+    if context.attempt() == 1 { Err("not yet") } else { Ok(()) }
+}
+
 /// A timeout does not fire because a job waits for something real, and it fires when its time has really passed.
 pub(super) async fn t22_time_within_an_attempt_is_real(harness: &KitHarness) {
     let kit = harness.kit(jobs![wait_for_a_thread, wait_for_ever, wait_a_little]).await;
@@ -107,6 +122,13 @@ pub(super) async fn t22_time_within_an_attempt_is_real(harness: &KitHarness) {
     kit.queue().enqueue(wait_a_little::new()).await.expect("a push");
     let attempt = kit.step().await.expect("a step").expect("a job");
     expect_eq!(attempt.ended_at.since(attempt.started_at), Duration::from_millis(30));
+
+    // A job sees the seconds that it takes, and nothing else depends on them.
+    let kit = harness.kit(jobs![wait_for_a_second]).await;
+    kit.queue().enqueue(wait_for_a_second::new()).await.expect("a push");
+    let run = kit.run_until_idle().await.expect("a run");
+    expect_eq!(run.attempts().len(), 2);
+    expect_eq!(kit.now().since(VirtualClock::START), HOUR, "the backoff in\n{}", run.trace());
 }
 
 #[background_job]

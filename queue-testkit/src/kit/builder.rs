@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use queue_core::services::{Disposal, Factory, Fallible};
 use queue_core::{
-    Admin, AttemptRunner, BuildError, Clock as _, Environment, Jobs, Layer, Observer, Services,
-    ServicesBuilder, Worker,
+    Admin, AttemptRunner, BuildError, Environment, Jobs, Layer, Observer, Services, ServicesBuilder, Worker,
 };
 
 use super::aside::Aside;
@@ -136,14 +135,14 @@ impl TestKitBuilder {
         self
     }
 
-    /// Makes time within an attempt virtual, as in a kit of [`TestKit::new`]: when a job waits, time jumps to the next timer. For
+    /// Sets time within an attempt to be virtual, as in a kit of [`TestKit::new`]: when a job waits, time jumps to the next timer. For
     /// jobs that wait for nothing real over a queue whose clock the kit can move.
     pub fn virtual_time(mut self) -> Self {
         self.asked = Some(Asked::Virtual);
         self
     }
 
-    /// Makes time within an attempt real, as in a kit of [`TestKit::over`], so that a job may wait for a database or a socket. The
+    /// Sets time within an attempt to be real, as in a kit of [`TestKit::over`], so that a job may wait for a database or a socket. The
     /// kit still moves the time between attempts.
     pub fn real_time(mut self) -> Self {
         self.asked = Some(Asked::Real);
@@ -174,7 +173,7 @@ impl TestKitBuilder {
             Ok(opened) => opened,
             Err(problem) => return Err(BuildError::of(problem)),
         };
-        let log = Arc::new(AttemptLog::default());
+        let log = Arc::new(AttemptLog::new(clock.clone()));
         let mut observers = self.observers;
         observers.push(log.clone());
         let environment = Environment {
@@ -190,7 +189,7 @@ impl TestKitBuilder {
             environment,
         );
         Ok(TestKit {
-            began: clock.now(),
+            began: clock.still(),
             queue,
             clock,
             aside,

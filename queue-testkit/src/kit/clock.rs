@@ -1,7 +1,8 @@
 //! The clock of a kit: when time passes by itself, and when only the kit moves it.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
 use queue_core::{Clock, Timestamp};
@@ -11,13 +12,16 @@ use crate::clock::VirtualClock;
 
 /// The clock of a [`TestKit`](crate::TestKit). Cheap to clone; clones are the same clock.
 ///
-/// [`now`](Clock::now) stands still while an attempt runs, unless the attempt waits by this clock. So a report has the same
-/// times in every run.
+/// The time of the queue and of reports stands still while an attempt runs, unless the attempt waits by this clock. So a report has
+/// the same times in every run. If an attempt takes long in real time, [`now`](Clock::now) shows it the whole seconds that have
+/// passed.
 #[derive(Clone)]
 pub struct KitClock {
     time: VirtualClock,
     pace: Pace,
     aside: Aside,
+    /// When the attempt that runs in real time began, by both times.
+    attempt: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
 /// How time passes.
@@ -33,7 +37,7 @@ pub(super) enum Pace {
 
 impl KitClock {
     pub(super) fn new(time: VirtualClock, pace: Pace, aside: Aside) -> Self {
-        Self { time, pace, aside }
+        Self { time, pace, aside, attempt: Arc::default() }
     }
 
     pub(super) fn pace(&self) -> Pace {
@@ -45,12 +49,36 @@ impl KitClock {
         &self.time
     }
 
+    /// Returns the time without the seconds that the running attempt has taken: that of the queue and of reports.
+    pub(super) fn still(&self) -> Timestamp {
+        match self.pace {
+            Pace::Virtual | Pace::Real => self.time.now(),
+            Pace::Machine => SystemTime::now().into(),
+        }
+    }
+
+    /// Shows the seconds that an attempt takes from now on.
+    pub(super) fn begin_attempt(&self) {
+        if self.pace == Pace::Real {
+            *self.attempt() = Some((self.still(), Instant::now()));
+        }
+    }
+
+    /// Ends what [`begin_attempt`](Self::begin_attempt) began.
+    pub(super) fn end_attempt(&self) {
+        *self.attempt() = None;
+    }
+
+    fn attempt(&self) -> MutexGuard<'_, Option<(Timestamp, Instant)>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns whether a waiting attempt makes the kit itself move the time. Tokio's paused time moves by itself.
     pub(super) fn jumps(&self) -> bool {
         self.pace == Pace::Virtual && !self.time.is_tokio()
     }
 
-    /// Lets time pass: moves the clock, or waits if it is the machine's.
+    /// Moves the clock, or waits if it is the machine's.
     pub(super) async fn pass(&self, by: Duration) {
         match self.pace {
             Pace::Virtual | Pace::Real => self.time.pass(by).await,
@@ -66,17 +94,18 @@ impl KitClock {
 
 impl Clock for KitClock {
     fn now(&self) -> Timestamp {
-        match self.pace {
-            Pace::Virtual | Pace::Real => self.time.now(),
-            Pace::Machine => SystemTime::now().into(),
-        }
+        let (still, attempt) = (self.still(), *self.attempt());
+        attempt.map_or(still, |(time, began)| {
+            let taken = Duration::from_secs(began.elapsed().as_secs());
+            still.max(time.saturating_add(taken))
+        })
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         match self.pace {
             Pace::Virtual => self.time.sleep(duration),
             Pace::Real => {
-                let (time, until) = (self.time.clone(), self.now().saturating_add(duration));
+                let (time, until) = (self.time.clone(), self.still().saturating_add(duration));
                 let sleep = self.aside.sleep(duration);
                 Box::pin(async move {
                     sleep.await;

@@ -12,7 +12,8 @@ use queue_core::{
     Queue as _, QueueError, Settled, Settlement, Transition,
 };
 
-use super::clock::Pace;
+use super::clock::{KitClock, Pace};
+use super::held::Held;
 use super::leases::REAL_INTERVAL;
 use super::{KitError, TestKit};
 use crate::report::AttemptReport;
@@ -25,18 +26,6 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// The maximum number of jobs held at once with a seed. They run in any order.
 const FLEET: usize = 4;
-
-/// A job that the executor holds. Its lease is renewed, as the hosted loop does.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) attempt: Attempt,
-}
-
-impl Held {
-    pub(super) fn lease(&self) -> &Lease {
-        &self.attempt.delivery().lease
-    }
-}
 
 impl TestKit {
     pub(super) async fn next_attempt(&self) -> Result<Option<AttemptReport>, KitError> {
@@ -144,6 +133,7 @@ impl TestKit {
         progress.running = None;
         progress.held.clear();
         drop(progress);
+        self.clock.end_attempt();
         drop(self.log.take());
     }
 
@@ -161,11 +151,15 @@ impl TestKit {
                 Pace::Virtual => self.clock.sleep(every),
                 Pace::Real | Pace::Machine => Box::pin(self.aside.sleep(REAL_INTERVAL)),
             };
-            match select(running, pause).await {
+            // The job is polled during the renewal too: it may hold what the queue waits for.
+            let renewal = async {
+                pause.await;
+                self.keep_leases().await;
+            };
+            match select(running, pin!(renewal)).await {
                 Either::Left((attempted, _)) => return attempted,
                 Either::Right(((), unfinished)) => running = unfinished,
             }
-            self.keep_leases().await;
         }
     }
 
@@ -201,20 +195,33 @@ impl TestKit {
     }
 }
 
-/// Records the outcome of the last attempt, for the report.
-#[derive(Debug, Default)]
-pub(super) struct AttemptLog(Mutex<Option<Outcome>>);
+/// Records the outcome of the last attempt, for the report, and shows the clock when an attempt begins and ends.
+#[derive(Debug)]
+pub(super) struct AttemptLog {
+    clock: KitClock,
+    outcome: Mutex<Option<Outcome>>,
+}
 
 impl AttemptLog {
+    pub(super) fn new(clock: KitClock) -> Self {
+        Self { clock, outcome: Mutex::default() }
+    }
+
     fn take(&self) -> Option<Outcome> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Observer for AttemptLog {
     fn observe(&self, event: &Event) {
-        if let Event::Ended { outcome, .. } = event {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        match event {
+            Event::Started(_) => self.clock.begin_attempt(),
+            // The runner decides on a retry after this, by the time that does not depend on how long the attempt took.
+            Event::Ended { outcome, .. } => {
+                self.clock.end_attempt();
+                *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+            }
+            _ => {}
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use queue_core::{Clock as _, InterruptReason, Lease, Renewal, Timestamp};
+use queue_core::{InterruptReason, Lease, Renewal, Timestamp};
 
 use super::TestKit;
-use super::executor::Held;
+use super::held::Held;
 
 /// How often leases are renewed while an attempt runs in real time. A lease can't expire meanwhile, since its clock stands
 /// still; a renewal brings the requests to cancel a job.
@@ -23,7 +23,7 @@ impl TestKit {
     pub(super) async fn keep_leases(&self) {
         let leases: Vec<_> = {
             let mut progress = self.progress();
-            progress.renew_at = self.clock.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
+            progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
             progress.held.iter().chain(&progress.running).map(|held| held.lease().clone()).collect()
         };
         if leases.is_empty() {

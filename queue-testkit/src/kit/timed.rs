@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use queue_core::{
-    Admin, Body, Clock as _, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal,
-    Settled, Settlement, TestClock, Timestamp,
+    Admin, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement, TestClock, Timestamp,
 };
 
 use super::aside::Aside;
@@ -69,7 +69,7 @@ impl Timed {
         if self.model.is_some() {
             return work.await;
         }
-        let now = self.clock.now();
+        let now = self.clock.still();
         let work = self.clone().at(now, work);
         let (answer, shown) = match self.clock.pace() {
             Pace::Virtual => self.blocking(work)?,
@@ -91,7 +91,7 @@ impl Timed {
         match &self.model {
             // The kit's own queue answers at once.
             Some(_) => work.now_or_never().unwrap_or_else(|| Err(QueueError::unavailable("no answer"))),
-            None => self.blocking(self.clone().at(self.clock.now(), work)).map(|(answer, _)| answer),
+            None => self.blocking(self.clone().at(self.clock.still(), work)).map(|(answer, _)| answer),
         }
     }
 
