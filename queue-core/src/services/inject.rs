@@ -97,6 +97,7 @@ impl FromScope for CancellationToken {
 }
 
 /// Injects nothing: the parameter says that the unit of work records the job's completion.
+#[diagnostic::do_not_recommend]
 impl FromScope for RecordsCompletion {
     fn dependency(_: Option<&'static str>) -> Dependency {
         Dependency::new(ServiceKey::of::<Self>(None), Need::Required)
