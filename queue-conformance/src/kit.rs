@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The closure creates a fresh, empty queue, whose clock starts at [`VirtualClock::START`](queue_testkit::VirtualClock::START) and
-//! moves only by [`Admin::test_clock`](queue_core::Admin::test_clock). The queue must keep finished jobs.
+//! moves only by [`Admin::test_clock`]. The queue must keep finished jobs.
 //! It is called at least once for each law.
 
 mod blocking;
