@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use queue_core::{BoxError, Job, JobContext, QueueExt as _, background_job, jobs};
 use queue_testkit::explore::ExploreError;
-use queue_testkit::{TestKit, crash_everywhere};
+use queue_testkit::{TestKit, assert_deterministic, crash_everywhere};
 use tokio::runtime::Builder;
 
 use super::harness::KitHarness;
@@ -62,6 +62,10 @@ pub(super) async fn t9_a_crash_that_breaks_an_invariant_is_named_by_its_line(har
 async fn explore(harness: &KitHarness) {
     let explored = crash_everywhere(async || world(harness, charge::new()).await).check(charged_once).await;
     expect_eq!(explored.expect("a job that charges by a key").crashes, 3, "before, after, and unsettled");
+
+    // Both runs of the same job over two stores agree.
+    let again = assert_deterministic(async || world(harness, charge::new()).await).await;
+    expect_eq!(again.expect("the same run").attempts().len(), 1);
 
     let careless = async || world(harness, charge_carelessly::new()).await;
     let found = crash_everywhere(careless)
