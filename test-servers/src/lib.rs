@@ -1,7 +1,8 @@
-//! Servers that one test uses alone.
+//! Servers for tests.
 //!
-//! A server is found among the installed programs, started in a temporary folder with a socket of its own, and stopped when it
-//! is dropped. No other process sees it, so any number of tests may have one.
+//! [`SharedPostgres`] is one server for all test processes of a user. Every other server is used by one test alone: it is found
+//! among the installed programs, started in a temporary folder with a socket of its own, and stopped when it is dropped. No
+//! other process sees it, so any number of tests may have one.
 //!
 //! Starting a server waits for the server's own message that it is ready, and never for a fixed time.
 
@@ -11,9 +12,16 @@ mod postgres;
 mod process;
 mod programs;
 mod proxy;
+mod shared_postgres;
 
 pub use error::ServerError;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Backup, Durability, Postgres};
 pub use programs::{Missing, missing};
 pub use proxy::{Connection, Fault, Proxy};
+pub use shared_postgres::SharedPostgres;
+
+/// The README's programs, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

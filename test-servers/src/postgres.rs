@@ -37,7 +37,7 @@ pub struct Postgres {
 pub struct Backup(TempDir);
 
 /// The only user, a superuser.
-const USER: &str = "postgres";
+pub(crate) const USER: &str = "postgres";
 
 /// The access rule of a server with TLS.
 const TLS_ALONE: &str = "hostssl all all 127.0.0.1/32 trust\n";
@@ -87,18 +87,7 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("pg").tempdir();
         let folder = folder.map_err(ServerError::io("can't create a temporary folder"))?;
         chown_to_user(folder.path())?;
-        let data = folder.path().join("data");
-        let mut init = run_as(&programs.join("initdb"));
-        run(init.arg("-D").arg(&data).args([
-            "-U",
-            USER,
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale=C",
-        ]))?;
+        init(&programs, &folder.path().join("data"))?;
         let mut settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         settings.push("listen_addresses=".to_owned());
         settings.push(format!("unix_socket_directories={}", folder.path().display()));
@@ -117,7 +106,7 @@ impl Postgres {
     /// Returns the URL of a database for another user, who has no password.
     #[must_use]
     pub fn url_of(&self, user: &str, database: &str) -> String {
-        format!("postgres://{user}@localhost/{database}?host={}", self.socket_folder().display())
+        url(user, database, self.socket_folder())
     }
 
     /// Returns the folder of the socket.
@@ -262,6 +251,18 @@ impl Postgres {
     pub fn process(&self) -> Option<u32> {
         self.running().as_ref().map(|server| server.id)
     }
+}
+
+/// Creates the files of a server.
+pub(crate) fn init(programs: &Path, data: &Path) -> Result<(), ServerError> {
+    let mut init = run_as(&programs.join("initdb"));
+    init.arg("-D").arg(data).args(["-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]);
+    run(&mut init)
+}
+
+/// Returns the URL of a database on the server with its socket in `folder`.
+pub(crate) fn url(user: &str, database: &str, folder: &Path) -> String {
+    format!("postgres://{user}@localhost/{database}?host={}", folder.display())
 }
 
 /// Returns a free port. Another process may take it before the server does; starting the server fails then.

@@ -43,6 +43,11 @@ pub(crate) fn postgres() -> Result<PathBuf, ServerError> {
         let Ok(children) = std::fs::read_dir(parent) else { continue };
         folders.extend(children.flatten().map(|child| child.path().join("bin")));
     }
+    newest(folders)
+}
+
+/// Returns the folder with the newest version, if it is supported.
+pub(crate) fn newest(folders: Vec<PathBuf>) -> Result<PathBuf, ServerError> {
     let version = |folder: &PathBuf| version(&folder.join("postgres"));
     let found = folders.into_iter().filter(|folder| folder.join("initdb").exists());
     let newest = found.filter_map(|folder| version(&folder).map(|version| (version, folder))).max();

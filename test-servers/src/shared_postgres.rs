@@ -1,0 +1,306 @@
+//! One PostgreSQL server for all test processes of a user.
+//!
+//! Two processes outlive the test process that starts the server: the server, and a shell that watches its users.
+//!
+//! | file in the server's folder | meaning |
+//! | --- | --- |
+//! | `users` | a pipe that each user holds open. The shell reads its end once the last user has exited or was killed |
+//! | `used` | created by each new user after it opened the pipe, removed by the shell before it reads the pipe |
+//! | `stopping` | the shell is about to stop the server: a new user starts another one |
+//!
+//! A new user opens the pipe, creates `used`, then checks `stopping`. The shell removes `used`, waits for the end of the pipe and
+//! for a minute, creates `stopping`, then checks `used`. So either the shell sees the new user, or the user sees that the server
+//! stops. A lock on a file beside the folders makes sure that only one process starts a server.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::ServerError;
+use crate::postgres::{USER, init, url};
+use crate::process::{chown_to_user, run, run_as, unprivileged_user};
+use crate::programs;
+
+/// A PostgreSQL server that all test processes of a user share, for tests that each create a database of their own.
+///
+/// The first process starts it. It stops a minute after its last user has ended, and its data is deleted. Commits are not
+/// durable. If the environment variable `TEST_POSTGRES_URL` is set, that server is used instead and nothing is started.
+///
+/// ```
+/// use test_servers::SharedPostgres;
+///
+/// let server = SharedPostgres::find_or_start()?;
+/// let url = server.url("postgres"); // to create a database of the test's own
+/// # assert!(url.starts_with("postgres"));
+/// # Ok::<(), test_servers::ServerError>(())
+/// ```
+pub struct SharedPostgres {
+    server: Server,
+}
+
+enum Server {
+    /// The server that the environment names.
+    Given { url: String },
+    /// The server with its socket in this folder.
+    Started { folder: PathBuf, _user: File },
+}
+
+/// The name of the environment variable with the URL of a server for tests.
+const VARIABLE: &str = "TEST_POSTGRES_URL";
+
+const REMEDY: &str = "install PostgreSQL 13 or later, as with `apt-get install postgresql` or `brew install postgresql`, or set \
+                      TEST_POSTGRES_URL to the URL of a server on which tests may create databases";
+
+/// How long a server without users runs on, for the next test program or run.
+const LINGER: Duration = Duration::from_secs(60);
+
+const SETTINGS: &str = "\nlisten_addresses = ''\nmax_connections = 500\nfsync = off\nsynchronous_commit = off\n\
+                        full_page_writes = off\nmax_wal_size = 4GB\n";
+
+/// Waits until the server had no user for a while, and stops it.
+const WATCHDOG: &str = r#"
+folder=$1; linger=$2; pg_ctl=$3
+while
+    rm -f "$folder/used"
+    exec 4<>"$folder/users" 5<"$folder/users" 4>&-
+    cat <&5 >/dev/null
+    exec 5<&-
+    sleep "$linger"
+    mkdir "$folder/stopping"
+    test -e "$folder/used"
+do
+    rmdir "$folder/stopping"
+done
+"$pg_ctl" -D "$folder/data" -m immediate -w stop
+rm -rf "$folder"
+"#;
+
+impl SharedPostgres {
+    /// Finds the server of this user, or starts it. Waits while another process starts it. Blocks the thread, for about a second
+    /// if a server is started.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Missing`] says what to install, or what to set instead.
+    pub fn find_or_start() -> Result<Self, ServerError> {
+        if let Some(url) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) {
+            return Ok(Self { server: Server::Given { url } });
+        }
+        let temporary = std::env::temp_dir();
+        let failed = || format!("`{}` can't be read", temporary.display());
+        // A file of this process has its user.
+        let own = tempfile::tempfile_in(&temporary).and_then(|file| file.metadata());
+        let user = own.map_err(ServerError::io(failed()))?.uid();
+        let name = format!("test-servers-{user}-{}", env!("CARGO_PKG_VERSION"));
+        Self::find_or_start_in(&temporary.join(name), user, LINGER)
+    }
+
+    /// Finds or starts the server of the `user` in `base`.
+    fn find_or_start_in(base: &Path, user: u32, linger: Duration) -> Result<Self, ServerError> {
+        let programs = programs::postgres().map_err(or_given)?;
+        create_private(base, user)?;
+        let failed = || format!("a file in `{}` can't be written", base.display());
+        let starting = File::create(base.join("lock")).map_err(ServerError::io(failed()))?;
+        starting.lock().map_err(ServerError::io(failed()))?;
+        let current = base.join("current");
+        let found = std::fs::read_to_string(&current).ok().map(PathBuf::from);
+        if let Some((folder, user)) = found.and_then(|folder| join(&folder).map(|user| (folder, user))) {
+            return Ok(Self { server: Server::Started { folder, _user: user } });
+        }
+        let folder = start(&programs, base, linger)?;
+        std::fs::write(&current, folder.display().to_string()).map_err(ServerError::io(failed()))?;
+        let user = join(&folder).ok_or_else(|| ServerError::Failed {
+            program: programs.join("postgres"),
+            said: "the server stopped at once".to_owned(),
+        })?;
+        Ok(Self { server: Server::Started { folder, _user: user } })
+    }
+
+    /// Returns the URL of a database. The database `postgres` exists, or the one that `TEST_POSTGRES_URL` names.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        match &self.server {
+            Server::Given { url } => with_database(url, database),
+            Server::Started { folder, .. } => url(USER, database, folder),
+        }
+    }
+
+    /// Returns the URL of a database that exists.
+    #[must_use]
+    pub fn maintenance_url(&self) -> String {
+        match &self.server {
+            Server::Given { url } => url.clone(),
+            Server::Started { .. } => self.url("postgres"),
+        }
+    }
+
+    /// Returns whether `TEST_POSTGRES_URL` names the server.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        matches!(self.server, Server::Given { .. })
+    }
+}
+
+/// Adds to the error of a missing server that another one may be named.
+fn or_given(error: ServerError) -> ServerError {
+    match error {
+        ServerError::Missing { program, .. } => ServerError::Missing { program, remedy: REMEDY },
+        other => other,
+    }
+}
+
+/// Creates a folder that only this user, or the user of the servers, can enter.
+fn create_private(folder: &Path, user: u32) -> Result<(), ServerError> {
+    let failed = || format!("`{}` can't be created", folder.display());
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => chown_to_user(folder)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(ServerError::io(failed())(error)),
+    }
+    let owner = std::fs::symlink_metadata(folder).map_err(ServerError::io(failed()))?.uid();
+    if owner == user || unprivileged_user().is_some_and(|(servers, _)| owner == servers) {
+        return Ok(());
+    }
+    let foreign = io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user");
+    Err(ServerError::io(format!("`{}` can't be used", folder.display()))(foreign))
+}
+
+/// Adds this process to the users of the server in `folder`. Returns `None` if the server doesn't run, or is about to stop.
+fn join(folder: &Path) -> Option<File> {
+    // Opened for both directions, because opening one waits for the other.
+    let user = OpenOptions::new().read(true).write(true).open(folder.join("users")).ok()?;
+    File::create(folder.join("used")).ok()?;
+    if folder.join("stopping").exists() {
+        return None;
+    }
+    UnixStream::connect(folder.join(".s.PGSQL.5432")).ok()?;
+    Some(user)
+}
+
+/// Starts a server that stops by itself. Returns its folder.
+fn start(programs: &Path, base: &Path, linger: Duration) -> Result<PathBuf, ServerError> {
+    let folder = tempfile::Builder::new().prefix("pg").tempdir_in(base);
+    let folder = folder.map_err(ServerError::io("can't create a temporary folder"))?;
+    chown_to_user(folder.path())?;
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    init(programs, &data)?;
+    let settings = data.join("postgresql.conf");
+    let failed = || format!("`{}` can't be changed", settings.display());
+    let text = std::fs::read_to_string(&settings).map_err(ServerError::io(failed()))?;
+    let socket = format!("unix_socket_directories = '{}'\n", folder.path().display());
+    std::fs::write(&settings, text + SETTINGS + &socket).map_err(ServerError::io(failed()))?;
+    run(run_as(Path::new("mkfifo")).arg("-m").arg("600").arg(folder.path().join("users")))?;
+    let pg_ctl = programs::beside(programs, "pg_ctl");
+    // Returns once the server accepts connections.
+    let started = run(run_as(&pg_ctl).arg("-D").arg(&data).arg("-l").arg(&log).args(["-w", "start"]));
+    started.map_err(|error| match std::fs::read_to_string(&log) {
+        Ok(said) => ServerError::Failed { program: programs.join("postgres"), said },
+        Err(_) => error,
+    })?;
+    let mut watchdog = run_as(Path::new("sh"));
+    watchdog.arg("-c").arg(WATCHDOG).arg("watchdog").arg(folder.path());
+    watchdog.arg(linger.as_secs_f64().to_string()).arg(&pg_ctl);
+    // In a group of its own: an interrupt at the terminal ends the tests, and the watchdog then stops the server.
+    watchdog.process_group(0).current_dir("/");
+    watchdog.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    watchdog.spawn().map_err(ServerError::io("`sh` can't be run"))?;
+    Ok(folder.keep())
+}
+
+/// Replaces the database in a URL.
+fn with_database(url: &str, database: &str) -> String {
+    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
+    let begin = address.find("://").map_or(0, |scheme| scheme + 3);
+    let server = address[begin..].find('/').map_or(address, |path| &address[..begin + path]);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{server}/{database}{query}")
+}
+
+impl fmt::Debug for SharedPostgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A URL may contain a password.
+        let folder = match &self.server {
+            Server::Given { .. } => None,
+            Server::Started { folder, .. } => Some(folder),
+        };
+        f.debug_struct("SharedPostgres").field("folder", &folder).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn socket(server: &SharedPostgres) -> PathBuf {
+        match &server.server {
+            Server::Started { folder, .. } => folder.join(".s.PGSQL.5432"),
+            Server::Given { .. } => panic!("no server is given"),
+        }
+    }
+
+    fn own_user(folder: &Path) -> u32 {
+        std::fs::metadata(folder).expect("a folder").uid()
+    }
+
+    #[test]
+    fn processes_share_one_server_which_stops_after_the_last_of_them() -> Result<(), ServerError> {
+        let parent = tempfile::tempdir().expect("a folder");
+        let (base, user) = (parent.path().join("servers"), own_user(parent.path()));
+        std::fs::set_permissions(parent.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("readable");
+        let linger = Duration::from_millis(10);
+        let users: Vec<_> = std::thread::scope(|scope| {
+            let users =
+                [(); 3].map(|()| scope.spawn(|| SharedPostgres::find_or_start_in(&base, user, linger)));
+            users.map(|user| user.join().expect("no panic")).into_iter().collect::<Result<_, _>>()
+        })?;
+        let sockets: Vec<_> = users.iter().map(socket).collect();
+        assert!(sockets.iter().all(|socket| *socket == sockets[0]), "{sockets:?}");
+        let mut session = UnixStream::connect(&sockets[0]).expect("a session");
+
+        drop(users);
+
+        // The end of the session is the end of the server.
+        let read = session.read(&mut [0]);
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+        let next = SharedPostgres::find_or_start_in(&base, user, linger)?;
+        assert_ne!(socket(&next), sockets[0]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_error_of_a_missing_server_says_what_to_install_or_to_set() {
+        let text = or_given(programs::newest(Vec::new()).expect_err("no folder has it")).to_string();
+
+        assert!(text.contains("apt-get install postgresql") && text.contains("TEST_POSTGRES_URL"), "{text}");
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let other = own_user(folder.path()) + 1;
+
+        let refused = create_private(folder.path(), other).expect_err("it isn't theirs");
+
+        assert!(refused.to_string().contains("can't be used"), "{refused}");
+    }
+
+    #[test]
+    fn a_url_names_another_database_of_the_same_server() {
+        for (url, expected) in [
+            ("postgres://me:secret@host:5432/shop", "postgres://me:secret@host:5432/test"),
+            ("postgres://host", "postgres://host/test"),
+            ("postgres://me@host/?sslmode=require", "postgres://me@host/test?sslmode=require"),
+            ("postgres:///shop?host=/tmp/a", "postgres:///test?host=/tmp/a"),
+        ] {
+            assert_eq!(with_database(url, "test"), expected, "{url}");
+        }
+    }
+}
