@@ -90,7 +90,9 @@ pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     jobs::jobs(input.into()).into()
 }
 
-/// Turns an async function into a test under virtual time, and passes it a `TestKit` if it takes one.
+/// Turns an async function into a test, and passes it what it needs: a `TestKit` or a database of its own.
+///
+/// Time is virtual, as with `#[tokio::test(start_paused = true)]`, and a test that takes a kit has one.
 ///
 /// ```
 /// use queue_core::background_job;
@@ -114,9 +116,27 @@ pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | `services = app::services()` | the application's services | none |
 /// | `seed = 7` | permutes the choices in which a fleet of workers may differ | jobs run in order |
 ///
+/// # With a database
+///
+/// `#[queue_testkit::test(postgres)]` passes the test a `TestPostgres`, and `#[queue_testkit::test(sqlite)]` a `TestSqlite`: a
+/// database that the test uses alone, with the queue in it. Time is real, because a database takes real time to answer.
+///
+/// ```
+/// # mod app { pub async fn create_tables(db: &queue_testkit::TestSqlite) -> Result<(), queue_core::BoxError> { Ok(()) } }
+/// use queue_testkit::TestSqlite;
+///
+/// #[queue_testkit::test(sqlite, setup = app::create_tables)]
+/// async fn an_order_is_booked(db: TestSqlite) {}
+/// ```
+///
+/// | attribute | what it sets | default |
+/// | --- | --- | --- |
+/// | `postgres` or `sqlite` | the kind of the database; needs the feature of this name | the test has none |
+/// | `setup = app::create_tables` | an `async fn(&TestPostgres) -> Result<(), E>` or `async fn(&TestSqlite) -> Result<(), E>` that fills the template of which each test has a copy | the template has the queue only |
+///
 /// # Panics
 ///
-/// Panics if the kit can't be built, with every problem.
+/// Panics if the kit can't be built, with every problem; or if the test can't have a database, with what to do.
 #[cfg(feature = "explore")]
 #[proc_macro_attribute]
 pub fn kit_test(

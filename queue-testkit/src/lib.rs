@@ -6,6 +6,8 @@
 pub mod assert;
 mod clock;
 mod crash;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod database;
 mod determinism;
 pub mod explore;
 pub mod fault;
@@ -18,6 +20,12 @@ mod recorder;
 mod report;
 
 pub use clock::VirtualClock;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use database::DatabaseError;
+#[cfg(feature = "postgres")]
+pub use database::TestPostgres;
+#[cfg(feature = "sqlite")]
+pub use database::TestSqlite;
 pub use determinism::{NonDeterministic, assert_deterministic};
 pub use explore::crash_everywhere;
 pub use fault::{Fault, FaultSource, Faults, Faulty, Operation};

@@ -1,6 +1,7 @@
 //! Checks the testkit itself: its kit, its explorer and its simulations.
 
 mod blocking;
+mod database;
 mod determinism;
 mod explore;
 mod fleet;

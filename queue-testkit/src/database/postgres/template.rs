@@ -1,0 +1,84 @@
+//! The database that those of the tests are copies of.
+//!
+//! Its name contains a hash of the run, the program and the setup, so that each run of `cargo test` creates its own: a setup may
+//! read files that were changed since the last one. It is created under another name, with both names locked, and renamed when
+//! it is complete. So no test finds half a template, and a template whose creator was killed is created again.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::parent_id;
+use std::sync::Arc;
+
+use queue_core::BoxError;
+use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+
+use super::TestPostgres;
+use super::server::{PREFIX, Server, drop_database, exists};
+use crate::database::DatabaseError;
+
+/// Returns the name of the template, which is created if it doesn't exist. Waits while another test creates it.
+pub(super) async fn find_or_create<S, E>(server: &Arc<Server>, setup: S) -> Result<String, DatabaseError>
+where
+    S: AsyncFn(&TestPostgres) -> Result<(), E>,
+    E: Into<BoxError>,
+{
+    let name = format!("{PREFIX}template_{:016x}", key::<S>());
+    while !server.keep(&name).await? {
+        create(server, &name, &setup).await?;
+    }
+    Ok(name)
+}
+
+/// Returns a number for the run, the program and the setup. All processes of a run have the same parent: cargo, or another
+/// runner of tests.
+fn key<S>() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parent_id().hash(&mut hasher);
+    if let Ok(program) = std::env::current_exe() {
+        if let Ok(file) = program.metadata() {
+            (file.ino(), file.len(), file.mtime(), file.mtime_nsec()).hash(&mut hasher);
+        }
+        program.hash(&mut hasher);
+    }
+    std::any::type_name::<S>().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Creates the template unless it exists.
+async fn create<S, E>(server: &Arc<Server>, name: &str, setup: &S) -> Result<(), DatabaseError>
+where
+    S: AsyncFn(&TestPostgres) -> Result<(), E>,
+    E: Into<BoxError>,
+{
+    let failed = || DatabaseError::of("the template of the test's database can't be created");
+    let unfinished = format!("{name}_new");
+    // The locks end with this connection, also if the setup panics.
+    let mut connection = server.another_connection().await?;
+    for name in [name, &unfinished] {
+        let lock = "select pg_advisory_lock(hashtextextended($1, 0))";
+        sqlx::query(lock).bind(name).execute(&mut connection).await.map_err(failed())?;
+    }
+    if !exists(&mut connection, name).await.map_err(failed())? {
+        drop_database(&mut connection, &unfinished).await.map_err(failed())?;
+        run(&mut connection, format!("create database \"{unfinished}\"")).await.map_err(failed())?;
+        let database = TestPostgres::open(server.url(&unfinished), unfinished.clone(), None).await?;
+        setup(&database).await.map_err(DatabaseError::of("the setup of the test's database failed"))?;
+        database.pool().close().await;
+        drop(database);
+        close(&mut connection, &unfinished).await.map_err(failed())?;
+        let rename = format!("alter database \"{unfinished}\" rename to \"{name}\"");
+        run(&mut connection, rename).await.map_err(failed())?;
+    }
+    connection.close().await.map_err(failed())
+}
+
+/// Ends all sessions of a database, and refuses new ones: only a database without sessions can be copied.
+async fn close(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    run(connection, format!("alter database \"{name}\" with allow_connections false")).await?;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    sqlx::query(end).bind(name).execute(connection).await.map(|_| ())
+}
+
+async fn run(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
+}
