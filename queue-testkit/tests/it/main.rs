@@ -5,6 +5,7 @@ mod database;
 mod determinism;
 mod explore;
 mod fleet;
+mod guide;
 mod kit_test;
 mod lanes;
 mod mistakes;
