@@ -9,6 +9,7 @@
 --     \i functions/time.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
+--     \i functions/enqueue.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql

@@ -43,6 +43,21 @@
 //! [`enqueue_in`](PostgresQueue::enqueue_in) pushes in the application's own transaction, and a job can have its writes
 //! committed together with its completion: see [`PostgresUnitOfWork`].
 //!
+//! # From SQL
+//!
+//! Programs in other languages and triggers store jobs by the function `enqueue`, which has the checks of a push. The commit
+//! wakes workers:
+//!
+//! ```sql
+//! create function order_placed() returns trigger language plpgsql as $$
+//! begin
+//!     perform queue.enqueue('send_invoice', jsonb_build_object('order', new.id), queue => 'mail');
+//!     return null;
+//! end $$;
+//! ```
+//!
+//! `docs/schema-postgres.md` lists its arguments: `run_at`, `priority`, `unique_key` and others.
+//!
 //! # Privileges
 //!
 //! Connecting creates the schema `queue`, which requires the right to create a schema. If the application's user must

@@ -20,10 +20,11 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
+    include_str!("../functions/enqueue.sql"),
     include_str!("../functions/claim.sql"),
     include_str!("../functions/renew.sql"),
     include_str!("../functions/settle.sql"),

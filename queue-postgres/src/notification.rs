@@ -5,7 +5,7 @@
 //! | notification | sent by | wakes the sender's own claim task |
 //! | --- | --- | --- |
 //! | `Jobs` | a push, a settlement, a unit of work, an operator's call | no: the sender has woken it |
-//! | `TransactionJobs` | a push in an application's transaction | yes: the sender does not see the commit |
+//! | `TransactionJobs` | a push in an application's transaction; the SQL function `enqueue`, as `sql+` | yes: the sender does not see the commit |
 //! | `Probe` | the listener, to itself | no: the listener only checks that the probe arrives |
 
 use std::fmt;

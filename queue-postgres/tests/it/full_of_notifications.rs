@@ -30,10 +30,11 @@ const FULL: &str = "
     create function public.pg_notification_queue_usage() returns double precision language sql as 'select 1.0::float8';
     alter role postgres set search_path = public, pg_catalog;
     alter function queue.push set search_path = queue, public, pg_catalog, pg_temp;
+    alter function queue.enqueue set search_path = queue, public, pg_catalog, pg_temp;
     alter function queue.settle set search_path = queue, public, pg_catalog, pg_temp;
     alter function queue.retry set search_path = queue, public, pg_catalog, pg_temp";
 
-/// D27: pushes, settlements, retries and transactions of applications succeed without the notification, with one warning.
+/// D27: pushes, settlements, retries, transactions of applications and SQL succeed without the notification, with one warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_succeed_without_room_for_their_notifications() -> TestResult {
     logs::keep();
@@ -59,7 +60,8 @@ async fn calls_succeed_without_room_for_their_notifications() -> TestResult {
     let mut tx = other.begin().await?;
     pushes.enqueue_in(&mut tx, work::new(3)).await?;
     tx.commit().await?;
-    assert_eq!(settles.claim(&Demand::new("default", 10)).await?.len(), 2);
+    run(&mut other, "select queue.enqueue('work', '{\"number\": 4}')").await?;
+    assert_eq!(settles.claim(&Demand::new("default", 10)).await?.len(), 3);
 
     let services =
         Services::builder().unit_of_work(pushes.unit_of_work(), PostgresUnitOfWork::end).build()?;

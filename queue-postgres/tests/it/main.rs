@@ -7,6 +7,7 @@ mod dead_connections;
 mod direct_pushes;
 mod doubt;
 mod durable;
+mod enqueue;
 mod extremes;
 mod fixture;
 mod full_of_notifications;

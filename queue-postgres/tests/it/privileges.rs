@@ -39,6 +39,9 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.counts().await?;
     queue.list(&Filter::all(), &PageRequest::first(10)).await?;
     assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
+    let mut app = PgConnection::connect(&server.url_of("app", "postgres")).await?;
+    run(&mut app, "select queue.enqueue('work', '{\"number\": 4}', queue => 'new', unique_key => 'key')")
+        .await?;
 
     run(&mut owner, "revoke insert on queue.jobs from app").await?;
     let error = queue.enqueue(work::new(3)).await.expect_err("it was stored without the right to");
