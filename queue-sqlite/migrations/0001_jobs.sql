@@ -123,3 +123,98 @@ from queue_jobs j
     left join queue_names q on q.queue_id = j.queue_id
     left join queue_states s on s.state = j.state
     left join queue_payloads p on p.seq = j.seq;
+
+create view queue_clock as
+-- The time, as the trigger `queue_enqueue_insert` stores it: microseconds since the Unix epoch, in whole milliseconds.
+select cast(strftime('%s', 'now') as integer) * 1000000 + cast(substr(strftime('%f', 'now'), 4) as integer) * 1000 as now;
+
+create view queue_enqueue as
+-- An insert into this view stores a job: `insert into queue_enqueue (name, payload) values ('send_mail', '{"to":42}')`.
+-- The view has no rows. A column that is null or left out has its default.
+select
+    null as name,            -- the job's name, by which a program finds its function
+    null as payload,         -- the arguments as JSON text, such as json_object('to', 42); by default `{}`
+    null as queue,           -- the queue, which is created at its first use; by default `default`
+    null as run_at,          -- when the job is due: UTC as text, such as datetime('now', '+5 minutes'); by default now
+    null as priority,        -- the lower runs first; by default 0
+    null as max_attempts,    -- a failure of this attempt is final; by default 5
+    null as unique_key,      -- nothing is stored while another unfinished job of this name has the key
+    null as meta,            -- a JSON object of strings
+    null as id               -- 16 bytes; nothing is stored if a job has this id; by default random (UUID version 4)
+where false;
+
+create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
+    -- Checks and stores a job. It runs in the SQLite of the program that inserts, and needs version 3.38 or later.
+    -- The conflict clause of that insert, as in `insert or replace`, overrides those of the statements below. So none of these
+    -- has one, and none meets a conflict.
+    select raise(abort, 'queue_enqueue: `name` must be 1 to 128 of the characters `A-Z a-z 0-9 _ . : -`')
+    where not coalesce(typeof(new.name) = 'text' and new.name not glob '*[^-A-Za-z0-9_.:]*'
+        and length(new.name) between 1 and 128 and length(new.name) = length(cast(new.name as blob)), false);
+    select raise(abort, 'queue_enqueue: `queue` must be 1 to 128 of the characters `A-Z a-z 0-9 _ . : -`')
+    where new.queue is not null and not (typeof(new.queue) = 'text' and new.queue not glob '*[^-A-Za-z0-9_.:]*'
+        and length(new.queue) between 1 and 128 and length(new.queue) = length(cast(new.queue as blob)));
+    select raise(abort, 'queue_enqueue: `payload` must be JSON text: use json_object() or json_array()')
+    where new.payload is not null and not (typeof(new.payload) = 'text' and json_valid(new.payload));
+    select raise(abort, 'queue_enqueue: `payload` has more than 1048576 bytes: store the data elsewhere and pass a reference')
+    where length(cast(new.payload as blob)) > 1048576;
+    select raise(abort, 'queue_enqueue: `run_at` must be UTC as text, such as datetime(''now'', ''+5 minutes'')')
+    where new.run_at is not null and (typeof(new.run_at) <> 'text' or strftime('%s', new.run_at) is null);
+    select raise(abort, 'queue_enqueue: `priority` must be an integer of 32 bits')
+    where new.priority is not null
+        and not (typeof(new.priority) = 'integer' and new.priority between -2147483648 and 2147483647);
+    select raise(abort, 'queue_enqueue: `max_attempts` must be an integer from 1 to 4294967295')
+    where new.max_attempts is not null
+        and not (typeof(new.max_attempts) = 'integer' and new.max_attempts between 1 and 4294967295);
+    select raise(abort, 'queue_enqueue: `unique_key` must be text of 1 to 256 bytes: hash a longer key')
+    where new.unique_key is not null
+        and not (typeof(new.unique_key) = 'text' and length(cast(new.unique_key as blob)) between 1 and 256);
+    select raise(abort, 'queue_enqueue: `meta` must be a JSON object of strings: use json_object() and cast numbers to text')
+    where new.meta is not null and not (typeof(new.meta) = 'text' and json_valid(new.meta));
+    select raise(abort, 'queue_enqueue: `meta` must be a JSON object of strings: use json_object() and cast numbers to text')
+    where json_type(new.meta) <> 'object' or exists (select 1 from json_each(new.meta) where type <> 'text');
+    select raise(abort, 'queue_enqueue: `meta` has more than 16384 bytes: store the data elsewhere and pass a reference')
+    where (select sum(length(cast(key as blob)) + length(cast(value as blob))) from json_each(new.meta)) > 16384;
+    select raise(abort, 'queue_enqueue: `id` must be a blob of 16 bytes, such as randomblob(16)')
+    where new.id is not null and not (typeof(new.id) = 'blob' and length(new.id) = 16);
+
+    insert into queue_names (name)
+    select coalesce(new.queue, 'default')
+    where not exists (select 1 from queue_names where name = coalesce(new.queue, 'default'));
+
+    -- The owner of the key loses it if it has finished and its window is over. A job whose last lease has expired counts as
+    -- finished: the writer has not ended it yet.
+    update queue_jobs set owns_unique_key = null
+    where name = new.name and unique_key = new.unique_key and owns_unique_key = 1
+        and not exists (select 1 from queue_jobs where id = new.id)
+        and coalesce(unique_until, 0) <= (select now from queue_clock)
+        and (state in (4, 5, 6) or state = 2 and state_time <= (select now from queue_clock)
+            and (cancel_reason is not null or attempt >= max_attempts));
+
+    insert into queue_jobs
+        (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
+        owns_unique_key, payload, meta, payload_is_external)
+    select
+        -- The bits that say version 4, between random ones.
+        coalesce(new.id, cast(
+            randomblob(6) || substr(x'404142434445464748494a4b4c4d4e4f', 1 + abs(random() % 16), 1)
+            || randomblob(1) || substr(x'808182838485868788898a8b8c8d8e8f', 1 + abs(random() % 16), 1)
+            || randomblob(7) as blob)),
+        queue_id, new.name, case when run_at > now then 0 else 1 end, coalesce(new.priority, 0), coalesce(new.max_attempts, 5), now, run_at,
+        case when run_at > now then run_at end, new.unique_key, iif(new.unique_key is null, null, now),
+        iif(new.unique_key is null, null, 1), iif(is_external, null, payload), iif(is_external, null, meta),
+        iif(is_external, 1, null)
+    from (
+        select queue_id, now, payload, meta,
+            max(now, coalesce(strftime('%s', new.run_at) * 1000000 + substr(strftime('%f', new.run_at), 4) * 1000, now))
+                as run_at,
+            length(cast(payload as blob)) + coalesce(length(cast(meta as blob)), 0) > 512 as is_external
+        from (select coalesce(new.payload, '{}') as payload, nullif(new.meta, '{}') as meta), queue_clock, queue_names
+        where name = coalesce(new.queue, 'default'))
+    where not exists (select 1 from queue_jobs where id = new.id)
+        and not exists (
+            select 1 from queue_jobs where name = new.name and unique_key = new.unique_key and owns_unique_key = 1);
+
+    insert into queue_payloads (seq, payload, meta)
+    select last_insert_rowid(), coalesce(new.payload, '{}'), nullif(new.meta, '{}')
+    where changes() = 1 and (select payload_is_external from queue_jobs where seq = last_insert_rowid());
+end;

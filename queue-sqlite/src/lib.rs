@@ -73,6 +73,19 @@
 //!
 //! The view `queue_overview` shows jobs to operators, with their states, times, last errors and payloads as text.
 //! `sqlite3 jobs.db .schema` prints every table with a comment for each column.
+//!
+//! # From SQL
+//!
+//! Programs in other languages and triggers store jobs by inserts into the view `queue_enqueue`, which have the checks of a
+//! push:
+//!
+//! ```sql
+//! create trigger order_placed after insert on orders begin
+//!     insert into queue_enqueue (name, payload, queue) values ('send_invoice', json_object('order', new.id), 'mail');
+//! end;
+//! ```
+//!
+//! The comments of the view list its columns: `sqlite3 jobs.db '.schema queue_enqueue'`.
 
 mod admin;
 mod builder;

@@ -53,15 +53,37 @@ fn meta(row: &Row<'_>, column: usize) -> Result<Meta> {
     read_meta(row.get_ref(column)?.as_str_or_null()?).map_err(|error| unreadable(column, &error))
 }
 
+/// The body of a job whose payload or meta can't be read. It is not JSON, so an attempt fails to decode it, and the job is
+/// discarded. The stored bytes are kept.
+const UNREADABLE: &str = "unreadable";
+
 /// Reads the payload and meta of a job, from its row or from `queue_payloads`.
+///
+/// SQLite does not check that text is UTF-8, so the SQL of another program can store bytes that are not. An error here would
+/// fail each claim of the queue.
 fn body_and_meta(connection: &Connection, row: &Row<'_>, column: usize) -> Result<(Body, Meta)> {
-    let body =
-        |row: &Row<'_>, column| Ok((Body::stored(text::<String>(row, column)?), meta(row, column + 1)?));
+    let body = |row: &Row<'_>, column| match (text::<String>(row, column), meta(row, column + 1)) {
+        (Ok(payload), Ok(meta)) => (Body::stored(payload), meta),
+        (payload, meta) => {
+            let error = payload.err().or(meta.err());
+            tracing::error!(
+                ?error,
+                "the payload or meta of a stored job can't be read, so the job can't be decoded"
+            );
+            (Body::stored(UNREADABLE), Meta::new())
+        }
+    };
     if row.get(column + 2)? {
         let seq: Seq = row.get(0)?;
-        return connection.prepare_cached(sql::EXTERNAL_PAYLOAD)?.query_row([seq], |row| body(row, 0));
+        return connection.prepare_cached(sql::EXTERNAL_PAYLOAD)?.query_row([seq], |row| Ok(body(row, 0)));
     }
-    body(row, column)
+    Ok(body(row, column))
+}
+
+/// Reads text whose bytes may not be UTF-8.
+fn lossy_text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null()?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
 fn unreadable(column: usize, error: &QueueError) -> Error {
@@ -118,7 +140,7 @@ pub(crate) fn job_record(
     record.claimed_at = row.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros);
     let state_time = row.get::<_, Option<i64>>(12)?.map(Timestamp::from_micros);
     record.finished_at = state_time.filter(|_| record.state.is_finished());
-    record.unique = row.get(13)?;
+    record.unique = lossy_text(row, 13)?;
     record.cancel_reason = row.get(14)?;
     Ok((row.get(0)?, record, state_time))
 }

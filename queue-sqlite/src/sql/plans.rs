@@ -82,3 +82,19 @@ fn a_list_reads_in_push_order_without_a_sort() {
 
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
 }
+
+#[test]
+fn an_insert_into_the_view_uses_indexes_only() {
+    let connection = schema();
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_TRIGGER_EQP, true).unwrap();
+
+    let plan = plan(&connection, "insert into queue_enqueue (name, unique_key) values ('work', 'key')");
+
+    let count = |step: &str| plan.iter().filter(|found| found.starts_with(step)).count();
+    assert!(count("SEARCH queue_jobs USING") >= 4, "{plan:#?}");
+    assert_eq!(
+        count("SCAN queue_jobs") + count("SCAN queue_names") + count("SCAN queue_payloads"),
+        0,
+        "{plan:#?}"
+    );
+}

@@ -5,6 +5,7 @@ mod clock;
 mod conformance;
 mod drop_releases_file;
 mod durable;
+mod enqueue;
 mod extremes;
 mod fixture;
 mod kit;
