@@ -39,28 +39,24 @@
 //! - A service fails while no caller waits for failures: the failure stays in the channel, and the stop returns it.
 //! - The stop begins while a service pauses before a restart: the pause ends, and the service does not run again.
 
+mod builder;
 mod error;
+mod running;
 mod signals;
 mod supervise;
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
 use queue_core::services::Services;
-use queue_core::{BuildError, ServiceError, StopSignal};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+pub use builder::HostBuilder;
 pub use error::HostError;
+pub use running::{RunningHost, ShutdownReport};
 pub use supervise::OnFailure;
 
 use signals::Signals;
 use supervise::Supervised;
-
-use crate::clock::TokioClock;
-use crate::hosted::{HostContext, HostedService};
 
 /// Runs hosted services until the application ends: the counterpart of .NET's generic host.
 ///
@@ -94,16 +90,9 @@ impl Host {
     /// The default time that running work has to end by itself.
     pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// The time limit for the disposal of all singletons.
-    const DISPOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
     /// Creates a builder.
     pub fn builder() -> HostBuilder {
-        HostBuilder {
-            services: Services::none(),
-            hosted: Vec::new(),
-            shutdown_timeout: Self::SHUTDOWN_TIMEOUT,
-        }
+        HostBuilder::new()
     }
 
     /// Starts the services and runs until Ctrl-C, SIGTERM, or the failure of a service; then stops gracefully.
@@ -164,13 +153,7 @@ impl Host {
     ///
     /// Dropping the future stops the services started so far.
     pub async fn start(self) -> Result<RunningHost, HostError> {
-        let mut running = self.begin();
-        running.start_all().await;
-        match running.failure {
-            // `stop` returns the failure.
-            Some(_) => Err(running.stop().await.err().unwrap_or(HostError::Aborted)),
-            None => Ok(running),
-        }
+        self.begin().start().await
     }
 
     /// Creates the running host, with no service started yet.
@@ -179,201 +162,6 @@ impl Host {
         for unserved in self.hosted.iter().flat_map(|hosted| hosted.unserved(&served)) {
             tracing::warn!("{unserved}");
         }
-        let (failed, failures) = mpsc::unbounded_channel();
-        let all = CancellationToken::new();
-        let context = HostContext::new(self.services, all.clone(), self.shutdown_timeout);
-        RunningHost {
-            stop_on_drop: StopOnDrop { draining: context.draining().clone(), all },
-            context,
-            unstarted: self.hosted.into(),
-            started: Vec::new(),
-            failed,
-            failures,
-            failure: None,
-        }
+        RunningHost::new(self.services, self.hosted, self.shutdown_timeout)
     }
-}
-
-/// Builds a [`Host`].
-#[derive(Debug)]
-#[must_use = "call `build` to create the host"]
-pub struct HostBuilder {
-    services: Services,
-    hosted: Vec<Supervised>,
-    shutdown_timeout: Duration,
-}
-
-impl HostBuilder {
-    /// Sets the services that jobs may inject.
-    pub fn services(mut self, services: Services) -> Self {
-        self.services = services;
-        self
-    }
-
-    /// Adds a service. If it ends or panics while it should run, the host stops.
-    pub fn service(self, service: impl HostedService) -> Self {
-        self.service_with(service, OnFailure::StopHost)
-    }
-
-    /// Adds a service and sets what happens if it ends or panics while it should run.
-    pub fn service_with(mut self, service: impl HostedService, on_failure: OnFailure) -> Self {
-        self.hosted.push(Supervised::new(service, on_failure));
-        self
-    }
-
-    /// Sets the time that running work has to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
-    /// for ever.
-    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
-        self
-    }
-
-    /// Checks all services and creates the host.
-    ///
-    /// # Errors
-    ///
-    /// Every problem at once: duplicate job names, and services that jobs need but nothing provides.
-    pub fn build(self) -> Result<Host, BuildError> {
-        let problems = self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
-        BuildError::unless_empty(problems)?;
-        let Self { services, hosted, shutdown_timeout } = self;
-        Ok(Host { services, hosted, shutdown_timeout })
-    }
-}
-
-/// A host whose services run.
-///
-/// Dropping it without stopping it stops it in the background, gracefully, for as long as the runtime lives; then singletons
-/// are not disposed. Jobs that the end of the runtime interrupts are delivered again once their leases have expired.
-#[derive(Debug)]
-pub struct RunningHost {
-    context: HostContext,
-    unstarted: VecDeque<Supervised>,
-    started: Vec<supervise::RunningService>,
-    /// The sender for services that are yet to be started.
-    failed: mpsc::UnboundedSender<HostError>,
-    failures: mpsc::UnboundedReceiver<HostError>,
-    failure: Option<HostError>,
-    stop_on_drop: StopOnDrop,
-}
-
-/// Stops all services when the host is dropped.
-#[derive(Debug)]
-struct StopOnDrop {
-    draining: StopSignal,
-    all: CancellationToken,
-}
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.draining.fire();
-        self.all.cancel();
-    }
-}
-
-impl RunningHost {
-    /// Stops the services in reverse, then disposes the singletons.
-    ///
-    /// The host first signals all services to begin no more work. Then it stops them one after the other and waits for each. The
-    /// shutdown timeout counts once for all of them. When it has passed, the host stops all services, and each has its
-    /// [clean-up time](HostedService::clean_up). So the stop takes at most the shutdown timeout, the longest clean-up time, one
-    /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
-    ///
-    /// If no error is returned and [`ShutdownReport::interrupted`] names no service, this process holds no lease that it knows
-    /// of, unless a queue failed until the end; such a failure is logged.
-    ///
-    /// # Errors
-    ///
-    /// The failure of a service, if one failed before.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stop continues in the background for as long as the runtime lives.
-    pub async fn stop(mut self) -> Result<ShutdownReport, HostError> {
-        let began = Instant::now();
-        self.context.draining().fire();
-        if !self.unstarted.is_empty() {
-            tracing::info!(unstarted = self.unstarted.len(), "stopping before every service has started");
-        }
-        let (all, context, started) = (&self.stop_on_drop.all, &self.context, &mut self.started);
-        let stop_in_order = async {
-            while let Some(started) = started.pop() {
-                started.stop(context, began).await;
-            }
-        };
-        let stop_all = async {
-            tokio::time::sleep(context.shutdown_timeout()).await;
-            all.cancel();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            biased;
-            () = stop_in_order => {}
-            () = stop_all => {}
-        }
-        let services = self.context.services();
-        let disposed = services.dispose_within(Host::DISPOSE_TIMEOUT, &TokioClock::new()).await;
-        let dispose_errors = disposed.err().unwrap_or_default();
-        for error in &dispose_errors {
-            tracing::error!(error = %queue_core::backend::error_chain(error), "a singleton could not be disposed");
-        }
-        match self.failure.take().or_else(|| self.failures.try_recv().ok()) {
-            Some(error) => Err(error),
-            None => Ok(ShutdownReport { interrupted: self.context.cut_short(), dispose_errors }),
-        }
-    }
-
-    /// Waits until a service has failed for good. Then stop the host; [`stop`](Self::stop) returns the failure.
-    ///
-    /// [`Host::run`] and [`Host::run_until`] do this by themselves.
-    ///
-    /// # Cancel safety
-    ///
-    /// It may be dropped and called again.
-    pub async fn failed(&mut self) {
-        if self.failure.is_none() {
-            self.failure = self.failures.recv().await;
-        }
-    }
-
-    /// Starts the services and waits until one could not start or has failed.
-    async fn run(&mut self) {
-        self.start_all().await;
-        self.failed().await;
-    }
-
-    /// Starts the services, each after the previous one is ready, until one can't start or a started one fails.
-    ///
-    /// Dropping the future drops the service that is being started; the services before it continue.
-    async fn start_all(&mut self) {
-        while let Some(hosted) = self.unstarted.pop_front() {
-            let name = hosted.name();
-            let started = tokio::select! {
-                biased;
-                Some(failure) = self.failures.recv() => {
-                    self.failure = Some(failure);
-                    return;
-                }
-                started = hosted.start(&self.context, self.failed.clone()) => started,
-            };
-            match started {
-                Ok(started) => self.started.push(started),
-                Err(error) => {
-                    tracing::error!(service = name, error = %error.message(), "a service could not start");
-                    self.failure = Some(error);
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// How a host stopped.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ShutdownReport {
-    /// The work that did not end within the shutdown timeout and was interrupted. It was released, or runs again later.
-    pub interrupted: Vec<String>,
-    /// The errors of singletons that could not be disposed.
-    pub dispose_errors: Vec<ServiceError>,
 }

@@ -1,0 +1,61 @@
+//! The builder of a host.
+
+use std::time::Duration;
+
+use queue_core::BuildError;
+use queue_core::services::Services;
+
+use super::Host;
+use super::supervise::{OnFailure, Supervised};
+use crate::hosted::HostedService;
+
+/// Builds a [`Host`].
+#[derive(Debug)]
+#[must_use = "call `build` to create the host"]
+pub struct HostBuilder {
+    services: Services,
+    hosted: Vec<Supervised>,
+    shutdown_timeout: Duration,
+}
+
+impl HostBuilder {
+    pub(super) fn new() -> Self {
+        Self { services: Services::none(), hosted: Vec::new(), shutdown_timeout: Host::SHUTDOWN_TIMEOUT }
+    }
+
+    /// Sets the services that jobs may inject.
+    pub fn services(mut self, services: Services) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Adds a service. If it ends or panics while it should run, the host stops.
+    pub fn service(self, service: impl HostedService) -> Self {
+        self.service_with(service, OnFailure::StopHost)
+    }
+
+    /// Adds a service and sets what happens if it ends or panics while it should run.
+    pub fn service_with(mut self, service: impl HostedService, on_failure: OnFailure) -> Self {
+        self.hosted.push(Supervised::new(service, on_failure));
+        self
+    }
+
+    /// Sets the time that running work has to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
+    /// for ever.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Checks all services and creates the host.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once: duplicate job names, and services that jobs need but nothing provides.
+    pub fn build(self) -> Result<Host, BuildError> {
+        let problems = self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
+        BuildError::unless_empty(problems)?;
+        let Self { services, hosted, shutdown_timeout } = self;
+        Ok(Host { services, hosted, shutdown_timeout })
+    }
+}
