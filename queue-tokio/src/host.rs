@@ -14,6 +14,7 @@
 //! | `HostContext::stopping` | of each service, a child of `all`: cancelled when it is this service's turn to stop |
 //! | `RunningHost::failed`, `failures` | a channel for services that failed for good |
 //! | `HostContext::cut_short` | the work that was interrupted, for the report |
+//! | `Health`, `HostContext::health` | the status of the host and of each service, as last reported |
 //!
 //! # Who wakes whom
 //!
@@ -22,16 +23,19 @@
 //! | `Host::run` | a signal, or a failure | the operating system, or a service's task |
 //! | a service | `draining`, then its `stopping` | `RunningHost::stop` |
 //! | a service between two runs | its pause | the clock, `draining` or `stopping` |
+//! | `RunningHost::stop` | the drain delay | the clock |
 //! | `RunningHost::stop` | the service's task | its end, or the service's time limit |
+//! | `Health::wait_for` | a change of the status | each report |
 //!
 //! # Shutdown
 //!
-//! 1. `draining` fires for all services.
-//! 2. In reverse order, each service's `stopping` is cancelled and the host waits for its task.
-//! 3. When the shutdown timeout has passed, `all` is cancelled, so the remaining services stop at the same time.
-//! 4. A service that takes longer than the shutdown timeout and its clean-up time is dropped.
-//! 5. The singletons are disposed.
-//! 6. The host returns the first failure, or its report.
+//! 1. The host is not ready any more, and waits for the drain delay.
+//! 2. `draining` fires for all services.
+//! 3. In reverse order, each service's `stopping` is cancelled and the host waits for its task.
+//! 4. When the shutdown timeout has passed, `all` is cancelled, so the remaining services stop at the same time.
+//! 5. A service that takes longer than the shutdown timeout and its clean-up time is dropped.
+//! 6. The singletons are disposed.
+//! 7. The host returns the first failure, or its report.
 //!
 //! # Races
 //!
@@ -57,6 +61,8 @@ pub use supervise::OnFailure;
 
 use signals::Signals;
 use supervise::Supervised;
+
+use crate::health::Health;
 
 /// Runs hosted services until the application ends: the counterpart of .NET's generic host.
 ///
@@ -84,15 +90,24 @@ pub struct Host {
     services: Services,
     hosted: Vec<Supervised>,
     shutdown_timeout: Duration,
+    drain_delay: Duration,
+    health: Health,
 }
 
 impl Host {
-    /// The default time that running work has to end by itself.
-    pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default time that running work has to end by itself. With the grace period of a
+    /// [`QueueService`](crate::QueueService), it fits the 30 s that Kubernetes waits before it kills a pod.
+    pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
     /// Creates a builder.
     pub fn builder() -> HostBuilder {
         HostBuilder::new()
+    }
+
+    /// Returns a handle on the health of the host and its services. Cheap to clone; it stays valid while the host runs and after.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Starts the services and runs until Ctrl-C, SIGTERM, or the failure of a service; then stops gracefully.
@@ -162,6 +177,6 @@ impl Host {
         for unserved in self.hosted.iter().flat_map(|hosted| hosted.unserved(&served)) {
             tracing::warn!("{unserved}");
         }
-        RunningHost::new(self.services, self.hosted, self.shutdown_timeout)
+        RunningHost::new(self)
     }
 }

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use queue_core::{BoxError, Problem, QueueName, Services, StopSignal};
 use tokio_util::sync::CancellationToken;
 
+use crate::health::HealthReporter;
+
 /// A service that runs until the application ends: the counterpart of .NET's `BackgroundService`.
 ///
 /// ```
@@ -89,13 +91,21 @@ pub struct HostContext {
     stopping: CancellationToken,
     shutdown_timeout: Duration,
     cut_short: Arc<Mutex<Vec<String>>>,
+    health: HealthReporter,
 }
 
 impl HostContext {
     /// Creates the context of a service that runs without a host, as in a test.
     #[must_use]
     pub fn new(services: Services, stopping: CancellationToken, shutdown_timeout: Duration) -> Self {
-        Self { services, draining: StopSignal::new(), stopping, shutdown_timeout, cut_short: Arc::default() }
+        Self {
+            services,
+            draining: StopSignal::new(),
+            stopping,
+            shutdown_timeout,
+            cut_short: Arc::default(),
+            health: HealthReporter::without_host(),
+        }
     }
 
     /// Returns the services of the host.
@@ -135,6 +145,13 @@ impl HostContext {
         self.cut_short.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns the reporter by which the service says what fails and what works again, for
+    /// [`Host::health`](crate::Host::health).
+    #[must_use]
+    pub fn health(&self) -> &HealthReporter {
+        &self.health
+    }
+
     /// Returns whether the host or this service stops.
     pub(crate) fn is_ending(&self) -> bool {
         self.draining.has_fired() || self.stopping.is_cancelled()
@@ -149,8 +166,8 @@ impl HostContext {
         }
     }
 
-    /// Returns the same context with a token of its own.
-    pub(crate) fn stopped_by(&self, stopping: CancellationToken) -> Self {
-        Self { stopping, ..self.clone() }
+    /// Returns the same context with the token and the health of one service.
+    pub(crate) fn of_service(&self, stopping: CancellationToken, health: HealthReporter) -> Self {
+        Self { stopping, health, ..self.clone() }
     }
 }

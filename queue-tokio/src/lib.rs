@@ -20,6 +20,7 @@
 //! ```
 
 mod clock;
+mod health;
 mod host;
 mod hosted;
 mod memory;
@@ -28,6 +29,7 @@ mod service;
 mod single;
 
 pub use clock::TokioClock;
+pub use health::{Health, HealthReporter, HealthStatus, ServiceHealth};
 pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, ShutdownReport};
 pub use hosted::{HostContext, HostedService};
 pub use memory::{MemoryQueue, MemoryQueueBuilder};

@@ -7,6 +7,7 @@ use queue_core::services::Services;
 
 use super::Host;
 use super::supervise::{OnFailure, Supervised};
+use crate::health::Health;
 use crate::hosted::HostedService;
 
 /// Builds a [`Host`].
@@ -16,11 +17,17 @@ pub struct HostBuilder {
     services: Services,
     hosted: Vec<Supervised>,
     shutdown_timeout: Duration,
+    drain_delay: Duration,
 }
 
 impl HostBuilder {
     pub(super) fn new() -> Self {
-        Self { services: Services::none(), hosted: Vec::new(), shutdown_timeout: Host::SHUTDOWN_TIMEOUT }
+        Self {
+            services: Services::none(),
+            hosted: Vec::new(),
+            shutdown_timeout: Host::SHUTDOWN_TIMEOUT,
+            drain_delay: Duration::ZERO,
+        }
     }
 
     /// Sets the services that jobs may inject.
@@ -40,10 +47,19 @@ impl HostBuilder {
         self
     }
 
-    /// Sets the time that running work has to end by itself, in all services together: 30 s by default. `Duration::MAX` waits
+    /// Sets the time that running work has to end by itself, in all services together: 20 s by default. `Duration::MAX` waits
     /// for ever.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the services go on after the host has stopped being ready: zero by default.
+    ///
+    /// A load balancer routes requests here until it has noticed that [`Health::is_ready`] is `false`; set about two of its poll
+    /// intervals, such as 5 s. The shutdown timeout begins after it. A host that was never ready does not wait.
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.drain_delay = delay;
         self
     }
 
@@ -55,7 +71,8 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, BuildError> {
         let problems = self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
         BuildError::unless_empty(problems)?;
-        let Self { services, hosted, shutdown_timeout } = self;
-        Ok(Host { services, hosted, shutdown_timeout })
+        let health = Health::of(self.hosted.iter().map(Supervised::name));
+        let Self { services, hosted, shutdown_timeout, drain_delay } = self;
+        Ok(Host { services, hosted, shutdown_timeout, drain_delay, health })
     }
 }

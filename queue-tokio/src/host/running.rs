@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use queue_core::services::Services;
 use queue_core::{ServiceError, StopSignal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::Host;
 use super::error::HostError;
 use super::supervise::{RunningService, Supervised};
 use crate::clock::TokioClock;
+use crate::health::{Health, HealthReporter};
 use crate::hosted::HostContext;
 
 /// The time limit for the disposal of all singletons.
@@ -24,7 +25,8 @@ const DISPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RunningHost {
     context: HostContext,
-    unstarted: VecDeque<Supervised>,
+    drain_delay: Duration,
+    unstarted: VecDeque<(Supervised, HealthReporter)>,
     started: Vec<RunningService>,
     /// The sender for services that are yet to be started.
     failed: mpsc::UnboundedSender<HostError>,
@@ -36,27 +38,39 @@ pub struct RunningHost {
 /// Stops all services when the host is dropped.
 #[derive(Debug)]
 struct StopOnDrop {
+    health: Health,
     draining: StopSignal,
     all: CancellationToken,
 }
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.draining.fire();
+        self.health.host_stops();
+        self.drain();
         self.all.cancel();
+    }
+}
+
+impl StopOnDrop {
+    /// Signals all services to begin no more work.
+    fn drain(&self) {
+        self.health.services_stop();
+        self.draining.fire();
     }
 }
 
 impl RunningHost {
     /// Creates a host with no service started yet.
-    pub(super) fn new(services: Services, hosted: Vec<Supervised>, shutdown_timeout: Duration) -> Self {
+    pub(super) fn new(host: Host) -> Self {
+        let Host { services, hosted, shutdown_timeout, drain_delay, health } = host;
         let (failed, failures) = mpsc::unbounded_channel();
         let all = CancellationToken::new();
         let context = HostContext::new(services, all.clone(), shutdown_timeout);
         Self {
-            stop_on_drop: StopOnDrop { draining: context.draining().clone(), all },
+            unstarted: hosted.into_iter().zip(health.reporters().iter().cloned()).collect(),
+            stop_on_drop: StopOnDrop { health, draining: context.draining().clone(), all },
             context,
-            unstarted: hosted.into(),
+            drain_delay,
             started: Vec::new(),
             failed,
             failures,
@@ -64,12 +78,19 @@ impl RunningHost {
         }
     }
 
+    /// Returns a handle on the health of the host and its services.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.stop_on_drop.health.clone()
+    }
+
     /// Stops the services in reverse, then disposes the singletons.
     ///
-    /// The host first signals all services to begin no more work. Then it stops them one after the other and waits for each. The
-    /// shutdown timeout counts once for all of them. When it has passed, the host stops all services, and each has its
-    /// [clean-up time](crate::HostedService::clean_up). So the stop takes at most the shutdown timeout, the longest clean-up time, one
-    /// second for each service that has to be dropped, and 10 s for the disposal of singletons.
+    /// The host is not ready any more from now on, and waits for the [drain delay](super::HostBuilder::drain_delay). Then it
+    /// signals all services to begin no more work, stops them one after the other and waits for each. The shutdown timeout counts
+    /// once for all of them. When it has passed, the host stops all services, and each has its
+    /// [clean-up time](crate::HostedService::clean_up). So the stop takes at most the drain delay, the shutdown timeout, the longest
+    /// clean-up time, one second for each service that has to be dropped, and 10 s for the disposal of singletons.
     ///
     /// If no error is returned and [`ShutdownReport::interrupted`] names no service, this process holds no lease that it knows
     /// of, unless a queue failed until the end; such a failure is logged.
@@ -80,10 +101,11 @@ impl RunningHost {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the stop continues in the background for as long as the runtime lives.
+    /// If the future is dropped, the stop continues in the background for as long as the runtime lives, without the drain delay.
     pub async fn stop(mut self) -> Result<ShutdownReport, HostError> {
+        self.delay_drain().await;
         let began = Instant::now();
-        self.context.draining().fire();
+        self.stop_on_drop.drain();
         if !self.unstarted.is_empty() {
             tracing::info!(unstarted = self.unstarted.len(), "stopping before every service has started");
         }
@@ -112,6 +134,17 @@ impl RunningHost {
         match self.failure.take().or_else(|| self.failures.try_recv().ok()) {
             Some(error) => Err(error),
             None => Ok(ShutdownReport { interrupted: self.context.cut_short(), dispose_errors }),
+        }
+    }
+
+    /// Ends the readiness, then waits for the drain delay, in which load balancers notice that. None of them routes requests to a
+    /// host that was never ready, which does not wait.
+    async fn delay_drain(&mut self) {
+        let was_ready = self.stop_on_drop.health.has_started();
+        self.stop_on_drop.health.host_stops();
+        if was_ready && !self.drain_delay.is_zero() {
+            tracing::info!(delay = ?self.drain_delay, "not ready any more; services stop after the drain delay");
+            tokio::time::sleep(self.drain_delay).await;
         }
     }
 
@@ -148,7 +181,7 @@ impl RunningHost {
     ///
     /// Dropping the future drops the service that is being started; the services before it continue.
     async fn start_all(&mut self) {
-        while let Some(hosted) = self.unstarted.pop_front() {
+        while let Some((hosted, health)) = self.unstarted.pop_front() {
             let name = hosted.name();
             let started = tokio::select! {
                 biased;
@@ -156,7 +189,7 @@ impl RunningHost {
                     self.failure = Some(failure);
                     return;
                 }
-                started = hosted.start(&self.context, self.failed.clone()) => started,
+                started = hosted.start(&self.context, health, self.failed.clone()) => started,
             };
             match started {
                 Ok(started) => self.started.push(started),
@@ -167,6 +200,7 @@ impl RunningHost {
                 }
             }
         }
+        self.stop_on_drop.health.host_started();
     }
 }
 

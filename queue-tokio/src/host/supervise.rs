@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::HostError;
+use crate::health::HealthReporter;
 use crate::hosted::{HostContext, HostedService};
 
 /// The reaction to a service that ends, fails or panics while it should run.
@@ -74,16 +75,18 @@ impl Supervised {
     pub(super) async fn start(
         mut self,
         context: &HostContext,
+        health: HealthReporter,
         failed: UnboundedSender<HostError>,
     ) -> Result<RunningService, HostError> {
         let name = self.name();
         let stopping = context.stopping().child_token();
-        let context = context.stopped_by(stopping.clone());
+        let context = context.of_service(stopping.clone(), health);
         let ready = AssertUnwindSafe(self.service.start(&context)).catch_unwind().await;
         ready
             .unwrap_or_else(|panic| Err(panic_message(panic.as_ref()).into()))
             .map_err(|source| HostError::Start { service: name.clone(), source })?;
         let clean_up = self.service.clean_up();
+        context.health().runs();
         let task = tokio::spawn(async move { self.run(&context, &failed).await });
         Ok(RunningService { name, stopping, clean_up, task })
     }
@@ -103,6 +106,7 @@ impl Supervised {
             }
             tracing::error!(service, "the service {}", failure.message());
             let OnFailure::Restart { first, longest } = self.on_failure else {
+                context.health().stops();
                 // The receiver is closed once the host stops; the failure is logged above.
                 drop(failed.send(failure));
                 return;
@@ -112,11 +116,15 @@ impl Supervised {
             }
             let wait = doubled(first, failures).min(longest);
             failures = failures.saturating_add(1);
+            context
+                .health()
+                .pauses(format!("{}; it runs again after a pause of {wait:?}", failure.message()));
             tokio::select! {
                 biased;
                 () = context.ending() => return,
                 () = tokio::time::sleep(wait) => tracing::info!(service, failures, "running the service again"),
             }
+            context.health().runs();
         }
     }
 }

@@ -16,6 +16,9 @@ use super::shutdown::Shutdown;
 /// A claim waits for a job for at most this long, and is then repeated: a lost answer costs a worker no more.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
+/// The same after a failure: the answer to the next claim, also an empty one, says that the queue works again.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// A claim asks for at most this many jobs.
 const MAX_JOBS: usize = 10_000;
 
@@ -68,7 +71,7 @@ impl Claimer {
             None => self.prefetch.ahead(self.share, began, has_suspended),
         };
         let demand = Demand::of(self.rotation.next(), room.saturating_add(ahead).min(MAX_JOBS))
-            .wait(LONGEST_WAIT)
+            .wait(if self.has_failed { WAIT_AFTER_FAILURE } else { LONGEST_WAIT })
             .lease(self.lease)
             .stop(shutdown.stopping());
         match client.claim(&demand, shutdown).await {

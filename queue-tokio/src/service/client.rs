@@ -8,12 +8,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
+use queue_core::backend::error_chain;
 use queue_core::{
-    Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, Renewal, Runtime, Settled, Timestamp,
+    Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, QueueErrorKind, Renewal, Runtime,
+    Settled, StopSignal, Timestamp,
 };
 
 use super::finished::Finished;
 use super::shutdown::Shutdown;
+use crate::health::HealthReporter;
 
 /// The time limit for the answer to a settlement.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -30,6 +33,9 @@ pub(super) struct Client {
     queue: Arc<dyn Queue>,
     runtime: Arc<dyn Runtime>,
     environment: Environment,
+    health: HealthReporter,
+    /// Once it has fired, answers no longer count for the health: the service stops, or another run takes the place of this one.
+    stopping: StopSignal,
 }
 
 impl Client {
@@ -38,8 +44,10 @@ impl Client {
         queue: Arc<dyn Queue>,
         runtime: Arc<dyn Runtime>,
         environment: Environment,
+        health: HealthReporter,
+        stopping: StopSignal,
     ) -> Self {
-        Self { service: service.to_owned(), queue, runtime, environment }
+        Self { service: service.to_owned(), queue, runtime, environment, health, stopping }
     }
 
     /// Returns the name of the service, for logs.
@@ -80,12 +88,20 @@ impl Client {
                 }
             }
         };
-        within(self.queue.claim(demand), overdue).await
+        let answer = within(self.queue.claim(demand), overdue).await;
+        self.report("claim", answer.as_ref().err());
+        answer
     }
 
     pub(super) async fn settle(&self, batch: &[Finished]) -> Result<Vec<Settled>, QueueError> {
         let settlements = batch.iter().map(|finished| finished.settlement().clone()).collect();
-        within(self.queue.settle(settlements), self.sleep(ANSWER)).await
+        let answer = within(self.queue.settle(settlements), self.sleep(ANSWER)).await;
+        // A queue that refuses a settlement works.
+        let refused = |error: &QueueError| {
+            matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Unsupported)
+        };
+        self.report("settle", answer.as_ref().err().filter(|error| !refused(error)));
+        answer
     }
 
     pub(super) async fn renew(
@@ -93,7 +109,27 @@ impl Client {
         heartbeats: &[Heartbeat],
         limit: Duration,
     ) -> Result<Vec<Renewal>, QueueError> {
-        within(self.queue.renew(heartbeats), self.sleep(limit)).await
+        let answer = within(self.queue.renew(heartbeats), self.sleep(limit)).await;
+        self.report("renew", answer.as_ref().err());
+        answer
+    }
+
+    /// Reports that there is nothing to renew, so that an earlier failure no longer counts.
+    pub(super) fn nothing_to_renew(&self) {
+        self.report("renew", None);
+    }
+
+    /// Reports an operation's last answer to the health of the service.
+    fn report(&self, operation: &'static str, error: Option<&QueueError>) {
+        if self.stopping.has_fired() {
+            return;
+        }
+        match error {
+            None => self.health.recovered(operation),
+            Some(error) => {
+                self.health.degraded(operation, format!("`{operation}` fails: {}", error_chain(error)));
+            }
+        }
     }
 }
 

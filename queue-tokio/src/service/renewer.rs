@@ -30,6 +30,7 @@ impl Renewer {
         self.set_next(self.shared.settings().renew_every());
         loop {
             if self.is_idle() {
+                self.shared.client().nothing_to_renew();
                 self.shared.renewer().sleep_unless(|| !self.is_idle()).await;
                 self.set_next(self.shared.settings().renew_every());
             }

@@ -52,15 +52,17 @@ impl Shared {
         let Parts { queue, jobs, layers, runtime, observer, settings } = parts;
         let environment = Environment { clock: runtime.clone(), blocking: runtime.clone(), observer };
         let services = context.services().clone();
+        let shutdown = Shutdown::new(context.draining().clone());
+        let (health, stopping) = (context.health().clone(), shutdown.stopping().clone());
         Self {
             runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
             lanes: lanes(&settings, &*runtime),
-            shutdown: Shutdown::new(context.draining().clone()),
+            shutdown,
             tasks: RunTasks::new(runtime.clone()),
             renewer: Sleeper::default(),
             watchdog: Sleeper::default(),
             unsettled,
-            client: Client::new(&settings.name, queue, runtime, environment),
+            client: Client::new(&settings.name, queue, runtime, environment, health, stopping),
             settings,
         }
     }

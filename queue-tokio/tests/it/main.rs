@@ -8,6 +8,7 @@ mod conformance;
 mod draining;
 mod extremes;
 mod failing_queue;
+mod health;
 mod host;
 mod inbox;
 mod kit;
