@@ -173,9 +173,8 @@ impl Host {
 
     /// Creates the running host, with no service started yet.
     fn begin(self) -> RunningHost {
-        let served: Vec<_> = self.hosted.iter().flat_map(Supervised::queues).collect();
-        for unserved in self.hosted.iter().flat_map(|hosted| hosted.unserved(&served)) {
-            tracing::warn!("{unserved}");
+        for (service, unserved) in Supervised::unserved(&self.hosted) {
+            tracing::warn!(service, "{unserved}");
         }
         RunningHost::new(self)
     }

@@ -50,7 +50,8 @@ pub trait HostedService: Send + 'static {
     }
 
     /// Returns the jobs of this service that would wait for ever because their queues are not in `served`, the queues of all
-    /// services of the host: none by default. The host logs each as a warning when it starts.
+    /// services of the host: none by default. The host logs each as a warning when it starts,
+    /// or refuses to start if it is [strict](crate::HostBuilder::strict).
     fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
         let _: &[QueueName] = served;
         Vec::new()

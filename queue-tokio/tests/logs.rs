@@ -216,8 +216,29 @@ async fn a_job_whose_queue_is_not_served_is_named_at_the_start() -> TestResult {
     let said = "`resize`, `crop` waits for ever: no service of this host serves its queue `imges` (the nearest that is \
                 served: `images`): add the queue to `QueueService::queues` of the service `pictures`, or to another service";
     assert!(warnings[0].contains(said), "{}", warnings[0]);
+    assert!(warnings[0].contains("service=\"pictures\""), "{}", warnings[0]);
     let after = lines.text()?;
     assert!(!after[warned.len()..].contains("WARN"), "another service of the host serves the queue: {after}");
+    Ok(())
+}
+
+/// H71: a strict host refuses to start with a job whose queue none of its services serves, and logs no warning.
+#[tokio::test]
+async fn a_strict_host_refuses_a_job_whose_queue_is_not_served() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let service = |queues: &[&'static str]| {
+        QueueService::new(MemoryQueue::new(), jobs![resize]).named("pictures").queues(queues.iter().copied())
+    };
+
+    let refused = Host::builder().service(service(&["images"])).strict().build().unwrap_err();
+    let host = Host::builder().service(service(&["images", "imges"])).strict().build()?;
+    host.start().await?.stop().await?;
+
+    let said = "`resize` waits for ever: no service of this host serves its queue `imges` (the nearest that is served: `images`)";
+    assert!(refused.to_string().contains(said), "{refused}");
+    let log = lines.text()?;
+    assert!(!log.contains("WARN"), "{log}");
     Ok(())
 }
 

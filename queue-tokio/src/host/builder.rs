@@ -18,6 +18,7 @@ pub struct HostBuilder {
     hosted: Vec<Supervised>,
     shutdown_timeout: Duration,
     drain_delay: Duration,
+    is_strict: bool,
 }
 
 impl HostBuilder {
@@ -27,6 +28,7 @@ impl HostBuilder {
             hosted: Vec::new(),
             shutdown_timeout: Host::SHUTDOWN_TIMEOUT,
             drain_delay: Duration::ZERO,
+            is_strict: false,
         }
     }
 
@@ -63,16 +65,29 @@ impl HostBuilder {
         self
     }
 
+    /// Sets that `build` refuses jobs whose default queue no service of this host serves.
+    ///
+    /// By default the host warns of them at its start, since a service of another program may serve the queue.
+    pub fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
+    }
+
     /// Checks all services and creates the host.
     ///
     /// # Errors
     ///
-    /// Every problem at once: duplicate job names, and services that jobs need but nothing provides.
+    /// Every problem at once: duplicate job names, services that jobs need but nothing provides, and if the host is
+    /// [`strict`](Self::strict), queues that no service serves.
     pub fn build(self) -> Result<Host, BuildError> {
-        let problems = self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
+        let mut problems: Vec<_> =
+            self.hosted.iter().flat_map(|hosted| hosted.check(&self.services)).collect();
+        if self.is_strict {
+            problems.extend(Supervised::unserved(&self.hosted).into_iter().map(|(_, unserved)| unserved));
+        }
         BuildError::unless_empty(problems)?;
         let health = Health::of(self.hosted.iter().map(Supervised::name));
-        let Self { services, hosted, shutdown_timeout, drain_delay } = self;
+        let Self { services, hosted, shutdown_timeout, drain_delay, is_strict: _ } = self;
         Ok(Host { services, hosted, shutdown_timeout, drain_delay, health })
     }
 }

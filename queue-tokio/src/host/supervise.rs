@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use queue_core::backend::{doubled, panic_message};
-use queue_core::{BoxError, Problem, QueueName, Services};
+use queue_core::{BoxError, Problem, Services};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -63,12 +63,14 @@ impl Supervised {
         self.service.check(services)
     }
 
-    pub(super) fn queues(&self) -> Vec<QueueName> {
-        self.service.queues()
-    }
-
-    pub(super) fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
-        self.service.unserved(served)
+    /// Returns the jobs of all services whose queues none of them serves, each with the name of its service.
+    pub(super) fn unserved(all: &[Self]) -> Vec<(String, Problem)> {
+        let served: Vec<_> = all.iter().flat_map(|hosted| hosted.service.queues()).collect();
+        let unserved = |hosted: &Self| {
+            let problems = hosted.service.unserved(&served).into_iter();
+            problems.map(|problem| (hosted.name(), problem)).collect::<Vec<_>>()
+        };
+        all.iter().flat_map(unserved).collect()
     }
 
     /// Prepares the service and starts a task that runs it.
