@@ -11,6 +11,7 @@ pub(crate) mod interrupt;
 pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod panic;
+pub(crate) mod readable;
 pub(crate) mod retry;
 pub(crate) mod runtime;
 mod waits;

@@ -16,7 +16,7 @@
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
 //! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
-//! | messages | [`error_chain`], [`panic_message`] |
+//! | messages | [`error_chain`], [`panic_message`], [`readable`] |
 
 mod close_flag;
 mod column;
@@ -50,6 +50,7 @@ pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;
 pub use crate::attempt::handle::Attempt;
+pub use crate::attempt::readable::readable;
 pub use crate::attempt::retry::{doubled, jittered};
 pub use crate::contract::decorator::{AdminDecorator, Decorator};
 pub use crate::contract::delay::{check_delays, delay_overflow};

@@ -142,6 +142,14 @@ impl PostgresQueue {
 
 #[async_trait]
 impl Queue for PostgresQueue {
+    fn description(&self) -> String {
+        let target = &self.shared().target;
+        format!(
+            "PostgreSQL {target}, schema `{}`; an acknowledged push is as durable as a commit of the server",
+            target.schema
+        )
+    }
+
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check_open()?;
         if jobs.is_empty() {

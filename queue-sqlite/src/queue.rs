@@ -12,7 +12,7 @@ use queue_core::{
 
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
-use crate::settings::Settings;
+use crate::settings::{Settings, Synchronous};
 use crate::writer::{Deadline, Writer, WriterHandle};
 
 /// A queue in an SQLite file.
@@ -33,6 +33,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     intake: Intake,
     path: Arc<Path>,
+    synchronous: Synchronous,
     closed: CloseFlag,
 }
 
@@ -41,11 +42,12 @@ impl SqliteQueue {
     pub(crate) async fn start(settings: Settings) -> Result<Self, QueueError> {
         settings.location.prepare()?;
         let path: Arc<Path> = settings.location.path().into();
-        let clock = settings.clock.clone();
+        let (clock, synchronous) = (settings.clock.clone(), settings.synchronous);
         let intake = Intake::new(settings.limits, SupportedRequests::V1);
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
-        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, closed: CloseFlag::default() })))
+        let closed = CloseFlag::default();
+        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, synchronous, closed })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -99,6 +101,14 @@ impl SqliteQueue {
 
 #[async_trait]
 impl Queue for SqliteQueue {
+    fn description(&self) -> String {
+        let survives = match self.0.synchronous {
+            Synchronous::Full => "survives a power cut",
+            Synchronous::Normal => "survives a crash of the program, but perhaps not of the machine",
+        };
+        format!("SQLite file `{}`; an acknowledged push {survives}", self.path().display())
+    }
+
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check_open()?;
         if jobs.is_empty() {

@@ -198,6 +198,10 @@ impl Default for MemoryQueue {
 
 #[async_trait]
 impl Queue for MemoryQueue {
+    fn description(&self) -> String {
+        "memory; an acknowledged push does not survive the process".to_owned()
+    }
+
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if jobs.is_empty() {
             return self.0.locked(|state, _| state.check_open()).map(|()| Vec::new());

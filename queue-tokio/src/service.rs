@@ -50,6 +50,7 @@ mod finished;
 mod in_flight;
 mod job;
 mod lane;
+mod lifecycle;
 mod prefetch;
 mod renewer;
 mod resettler;
@@ -60,6 +61,7 @@ mod shared;
 mod shutdown;
 mod sleeper;
 mod stop;
+mod stop_tally;
 mod tasks;
 mod unsettled;
 mod watchdog;
@@ -226,6 +228,7 @@ impl QueueService {
             observer: (!self.observers.is_empty()).then(|| Arc::new(self.observers.clone()) as _),
             settings: self.settings.clone(),
         };
+        lifecycle::log_start(&self.settings, &*self.queue, &self.jobs);
         let (unsettled, incoming) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(parts, context, unsettled));
         for (number, lane) in shared.lanes().iter().enumerate() {
@@ -235,8 +238,12 @@ impl QueueService {
         shared.tasks().spawn("resettler", Resettler::new(shared.clone(), incoming).run());
         let apart = join(Renewer::new(shared.clone()).run(), Watchdog::new(shared.clone()).run());
         let over = shared.shutdown().over().clone();
-        shared.tasks().spawn_apart("queue-renewal", async move {
-            over.run_until_cancelled(apart).await;
+        // Warnings of the runtime have the name of the service too.
+        let span = tracing::error_span!("start", service = self.settings.name);
+        span.in_scope(|| {
+            shared.tasks().spawn_apart("queue-renewal", async move {
+                over.run_until_cancelled(apart).await;
+            });
         });
         shared
     }

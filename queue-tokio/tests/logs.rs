@@ -1,4 +1,4 @@
-//! Tests the log lines against H19 and H28.
+//! Tests the log lines against H19, H28, H68, H71 and H77.
 //!
 //! A binary of its own: if a test without a subscriber uses a log line for the first time just when this test installs its
 //! own, the line can be switched off for the whole process.
@@ -76,13 +76,13 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// H19, H28: each attempt is a span with id, name, queue and attempt; a failure is logged once, and payloads never.
+/// H19, H28: each attempt is a span with service, id, name, queue and attempt; a failure is logged once, and payloads never.
 #[tokio::test]
 async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> TestResult {
     let lines = Lines::default();
     let _guard = lines.subscribe();
     let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
-    let service = QueueService::new(queue.clone(), jobs![leaky]).observe(recorder.clone());
+    let service = QueueService::new(queue.clone(), jobs![leaky]).named("pipes").observe(recorder.clone());
     let services = Services::builder().singleton(7_u32).build()?;
     let host = Host::builder().services(services).service(service).build()?.start().await?;
 
@@ -92,14 +92,15 @@ async fn a_failure_is_logged_once_within_its_span_and_without_its_payload() -> T
 
     let log = lines.text()?;
     let within = log.lines().find(|line| line.contains("at work")).expect("the job's own line");
-    for field in
-        [format!("job.id={id}"), "job.name=leaky".into(), "job.queue=default".into(), "job.attempt=1".into()]
-    {
-        assert!(within.contains(&field), "no {field} in {within}");
+    let id = format!("job.id={id}");
+    for field in ["service=\"pipes\"", &id, "job.name=leaky", "job.queue=default", "job.attempt=1"] {
+        assert!(within.contains(field), "no {field} in {within}");
     }
     let failures: Vec<_> = log.lines().filter(|line| line.contains("it rained")).collect();
     assert_eq!(failures.len(), 1, "{failures:?}");
-    assert!(failures[0].contains("ERROR") && failures[0].contains("job.name=leaky"), "{}", failures[0]);
+    for field in ["ERROR", "service=\"pipes\"", "job.name=leaky"] {
+        assert!(failures[0].contains(field), "no {field} in {}", failures[0]);
+    }
     assert!(!log.contains("hunter2") && !log.contains("s3cr3t"), "{log}");
     Ok(())
 }
@@ -139,6 +140,107 @@ fn a_failure_is_logged_at_its_level() -> TestResult {
     }
     for (error, times) in [("it rained", 2), ("it froze", 1)] {
         assert_eq!(log.lines().filter(|line| line.contains(error)).count(), times, "lines with {error}");
+    }
+    Ok(())
+}
+
+#[background_job]
+async fn quote(#[inject] gate: &tokio::sync::Semaphore) {
+    gate.acquire().await.unwrap().forget();
+}
+
+/// H77: a service logs one line at its start, one when it stops and one when it has stopped, each with its name, and no line
+/// for each job at the level of these.
+#[tokio::test(start_paused = true)]
+async fn a_service_logs_its_start_and_its_stop_with_its_name() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let service = QueueService::new(queue.clone(), jobs![quote, fail_as]).named("quotes");
+    let service = service.queues(["default", "slow"]).concurrency(3).prefetch(1).observe(recorder.clone());
+    let services = Services::builder().singleton_as(gate.clone()).build()?;
+    queue.enqueue_all((0..4).map(|_| quote::new())).await?;
+    let running = Host::builder().services(services).service(service).build()?.start().await?;
+    recorder.wait_for_count("starts", 3, |event| matches!(event, Event::Started(_))).await;
+
+    let stop = tokio::spawn(running.stop());
+    recorder.wait_for_count("stops", 1, |event| matches!(event, Event::Stopping)).await;
+    gate.add_permits(2);
+    stop.await??;
+
+    let log = lines.text()?;
+    let info: Vec<_> = log.lines().filter(|line| line.contains(" INFO ")).collect();
+    let expected = [
+        vec![
+            "started",
+            "version=\"0.",
+            "backend=\"memory; ",
+            "queues=\"default, slow\"",
+            "jobs=\"fail_as, quote\"",
+            "concurrency=3",
+        ],
+        vec!["stopping: waiting up to 20 s for 3 jobs (quote × 3)"],
+        vec!["stopped: 2 jobs finished, 2 released; 1 cut short", "finished=2", "released=2", "cut_short=1"],
+    ];
+    assert_eq!(info.len(), expected.len(), "{info:#?}");
+    for (line, parts) in info.iter().zip(expected) {
+        for part in parts {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+    }
+    for line in log.lines() {
+        assert!(line.contains("service=\"quotes\""), "no name in {line}");
+    }
+    Ok(())
+}
+
+/// H77: a service that stops while none of its jobs run says so.
+#[tokio::test]
+async fn a_service_that_stops_while_no_job_runs_says_so() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+
+    QueueService::new(MemoryQueue::new(), jobs![fail_as]).run_until(std::future::ready(())).await?;
+    let host = Host::builder().service(QueueService::new(MemoryQueue::new(), jobs![fail_as])).build()?;
+    host.start().await?.stop().await?;
+
+    let log = lines.text()?;
+    for part in ["stopping: no job is running", "stopped: 0 jobs finished, 0 released"] {
+        assert!(log.contains(part), "no {part} in {log}");
+    }
+    Ok(())
+}
+
+#[background_job(max_attempts = 3)]
+async fn chain_badly(#[inject] context: &JobContext) {
+    context.then(queue_core::NewJob::from(fail_as::new("pass")).queue("not a name"));
+}
+
+/// H68: a job whose followups the queue refuses is logged as discarded, in the same words as any other.
+#[tokio::test]
+async fn a_job_with_refused_followups_is_logged_as_discarded() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
+    let service = QueueService::new(queue.clone(), jobs![chain_badly]).observe(recorder.clone());
+    let host = Host::builder().service(service).build()?.start().await?;
+
+    let id = queue.enqueue(chain_badly::new()).await?.id();
+    recorder.wait_for_settled::<chain_badly>(1).await;
+    host.stop().await?;
+
+    let log = lines.text()?;
+    let errors: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let id = format!("job.id={id}");
+    for part in [
+        "discarded at attempt 1 of 3: its followups can't be stored",
+        "service=\"queue\"",
+        &id,
+        "job.queue=default",
+    ] {
+        assert!(errors[0].contains(part), "no {part} in {}", errors[0]);
     }
     Ok(())
 }

@@ -52,8 +52,12 @@ async fn wait_a_minute() -> Result<(), JobError> {
 pub(super) async fn d9_a_client_clock_wrong_by_an_hour_changes_nothing(harness: &StoreHarness) {
     let queue = harness.open().await;
     for clock in [Wrong::Fast, Wrong::Slow] {
-        let environment =
-            Environment { clock: Arc::new(clock), blocking: Arc::new(NoThreads), observer: None };
+        let environment = Environment {
+            clock: Arc::new(clock),
+            blocking: Arc::new(NoThreads),
+            observer: None,
+            service: None,
+        };
         let services = Services::builder().build().unwrap_or_else(|error| panic!("no services: {error}"));
         let runner =
             AttemptRunner::new(jobs![wait_a_minute], services, queue.clone(), &[], environment.clone());

@@ -32,7 +32,8 @@ const POLLS: u32 = 24;
 
 pub(super) async fn d12_a_units_effects_and_its_completion_are_one_commit(harness: &StoreHarness) {
     let Some(app) = harness.store().payment_app().await else { return };
-    let environment = Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None };
+    let environment =
+        Environment { clock: Arc::new(Now), blocking: Arc::new(NoThreads), observer: None, service: None };
     let (jobs, services) = (app.jobs.clone(), app.services.clone());
     let teller = Teller {
         harness,

@@ -8,7 +8,7 @@ use crate::attempt::observe::{Event, Observer};
 use crate::attempt::runtime::Blocking;
 use crate::contract::clock::Clock;
 
-/// The outside world of an attempt: the clock, the blocking threads and the observer.
+/// The outside world of an attempt: the clock, the blocking threads, the observer and the service.
 #[derive(Clone)]
 pub struct Environment {
     /// The clock by which attempts are bounded.
@@ -17,6 +17,8 @@ pub struct Environment {
     pub blocking: Arc<dyn Blocking>,
     /// The observer of events, if there is one.
     pub observer: Option<Arc<dyn Observer>>,
+    /// The name of the service that runs the attempt, for log lines.
+    pub service: Option<Arc<str>>,
 }
 
 impl Environment {
@@ -27,9 +29,15 @@ impl Environment {
         if let Some(observer) = &self.observer {
             let observed = catch_unwind(AssertUnwindSafe(|| observer.observe(&event())));
             if observed.is_err() {
-                tracing::error!("an observer panicked");
+                tracing::error!(service = self.service(), "an observer panicked");
             }
         }
+    }
+
+    /// Returns the name of the service.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
     }
 }
 

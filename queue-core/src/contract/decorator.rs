@@ -90,6 +90,11 @@ pub trait Decorator: Send + Sync + 'static {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.inner().settle(settlements).await
     }
+
+    /// Returns what the backend is: see [`Queue::description`].
+    fn description(&self) -> String {
+        self.inner().description()
+    }
 }
 
 #[async_trait]
@@ -112,6 +117,10 @@ impl<D: Decorator> Queue for D {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         Decorator::settle(self, settlements).await
+    }
+
+    fn description(&self) -> String {
+        Decorator::description(self)
     }
 }
 

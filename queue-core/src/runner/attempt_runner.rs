@@ -86,7 +86,7 @@ impl AttemptRunner {
 
         // Pinned here, so that the future is not moved with all that it contains.
         let work = pin!(self.work(context));
-        let outcome = caught(work).instrument(span(delivery)).await;
+        let outcome = caught(work).instrument(span(delivery, environment.service())).await;
         // Middleware may have returned a long text of its own.
         let outcome = outcome.cut_text();
         let outcome = completed_or(interrupted_or(outcome, attempt.interrupt()), attempt);
@@ -127,7 +127,8 @@ impl AttemptRunner {
         // A user's policy may panic. The default policy then retries the job.
         let decided = catch_unwind(AssertUnwindSafe(|| decide(outcome.clone(), job, &policy, now)));
         decided.unwrap_or_else(|_| {
-            tracing::error!(job.name = %job.name, "the retry policy panicked, using the default policy");
+            let service = context.environment().service();
+            tracing::error!(service, job.name = %job.name, "the retry policy panicked, using the default policy");
             decide(outcome.clone(), job, &RetryPolicy::DEFAULT, now)
         })
     }
@@ -168,15 +169,17 @@ fn interrupted_or(outcome: Outcome, interrupt: &Interrupt) -> Outcome {
 /// `outcome`.
 fn completed_or(outcome: Outcome, attempt: &Attempt) -> Outcome {
     if attempt.is_completed() && !outcome.is_success() {
-        tracing::warn!(job.name = %attempt.delivery().name, ?outcome, "job failed after its completion was committed; it stays completed");
+        let service = attempt.context().environment().service();
+        tracing::warn!(service, job.name = %attempt.delivery().name, ?outcome, "job failed after its completion was committed; it stays completed");
         return Outcome::Success;
     }
     outcome
 }
 
-fn span(job: &Delivery) -> tracing::Span {
+fn span(job: &Delivery, service: Option<&str>) -> tracing::Span {
     tracing::info_span!(
         "attempt",
+        service,
         job.id = %job.id(),
         job.name = %job.name,
         job.queue = %job.queue,

@@ -48,6 +48,10 @@ impl Queue for Recording {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.note("settle").settle(settlements).await
     }
+
+    fn description(&self) -> String {
+        self.note("description").description()
+    }
 }
 
 #[async_trait]
@@ -119,6 +123,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     let deliveries = queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
     queue.renew(&Heartbeat::of(deliveries.iter().map(|job| &job.lease))).await?;
     queue.settle(Vec::new()).await?;
+    drop(queue.description());
     let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
     queue.get(second).await?;
     queue.list(&Filter::all(), &PageRequest::first(1)).await?;

@@ -109,8 +109,12 @@ fn a_retry_counts_from_the_end_of_the_attempt_by_the_queues_clock() -> TestResul
         let second = Duration::from_secs(1);
         let model = ModelQueue::new();
         let clock = model.clock().clone();
-        let environment =
-            Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
+        let environment = Environment {
+            clock: Arc::new(clock.clone()),
+            blocking: Arc::new(NoThreads),
+            observer: None,
+            service: None,
+        };
         let runner = AttemptRunner::new(jobs![fail], Services::none(), Arc::new(model), &[], environment);
         // The queue's clock differs much from the worker's.
         let claimed_at = Timestamp::from_micros(7_000_000);

@@ -122,6 +122,7 @@ mod side_by_side {
             clock: Arc::new(model.clock().clone()),
             blocking: Arc::new(NoThreads),
             observer: None,
+            service: None,
         };
         let runner = AttemptRunner::new(jobs![], services, Arc::new(model), &[], environment);
         let [first, second] = [1, 2].map(|user| runner.attempt(delivery(user)));

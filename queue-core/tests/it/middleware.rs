@@ -73,8 +73,12 @@ fn middleware_that_never_returns_is_ended_by_force() -> TestResult {
             let queue = ModelQueue::new();
             queue.push(vec![stuck::new().into()]).await?;
             let clock = queue.clock().clone();
-            let environment =
-                Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
+            let environment = Environment {
+                clock: Arc::new(clock.clone()),
+                blocking: Arc::new(NoThreads),
+                observer: None,
+                service: None,
+            };
             let layer = move |inner| -> Arc<dyn Worker> { Arc::new(Stuck(stops, inner)) };
             let layers: [queue_core::Layer; 1] = [Arc::new(layer)];
             let runner = AttemptRunner::new(

@@ -20,7 +20,7 @@ impl Blocking for NoThreads {
 /// Returns an environment whose clock stands still and whose blocking jobs run in place.
 pub(crate) fn environment() -> Environment {
     let clock = Arc::new(ModelQueue::new().clock().clone());
-    Environment { clock, blocking: Arc::new(NoThreads), observer: None }
+    Environment { clock, blocking: Arc::new(NoThreads), observer: None, service: None }
 }
 
 /// Opens the scope of an attempt at this job.

@@ -24,7 +24,7 @@ async fn bill_of_old() {}
 /// Runs one job, as a worker of a program that knows these jobs.
 async fn work_on_one(queue: &ModelQueue, jobs: Jobs) -> TestResult {
     let clock = Arc::new(queue.clock().clone());
-    let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
+    let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None, service: None };
     let runner = AttemptRunner::new(jobs, Services::none(), Arc::new(queue.clone()), &[], environment);
     let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
     let attempted = runner.run(&runner.attempt(delivery)).await;

@@ -30,7 +30,8 @@ fn over_the_wire<J: Job>(delivery: &Delivery) -> J {
 
 fn context(delivery: Delivery, services: Services, queue: MemoryQueue) -> JobContext {
     let runtime = Arc::new(TokioRuntime::current());
-    let environment = Environment { clock: runtime.clone(), blocking: runtime, observer: None };
+    let environment =
+        Environment { clock: runtime.clone(), blocking: runtime, observer: None, service: None };
     AttemptRunner::new(jobs![], services, Arc::new(queue), &[], environment)
         .attempt(delivery)
         .context()

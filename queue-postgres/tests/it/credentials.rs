@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, BoxError, Event, QueueErrorKind, QueueExt as _, Services, State, background_job, jobs,
+    Admin as _, BoxError, Event, Queue as _, QueueErrorKind, QueueExt as _, Services, State, background_job,
+    jobs,
 };
 use queue_postgres::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -37,6 +38,19 @@ async fn server() -> Result<(Postgres, PgConnection, PgConnectOptions), BoxError
 async fn change(connection: &mut PgConnection, password: &str) -> TestResult {
     run(connection, format!("alter role worker password '{password}'")).await?;
     cut(connection, "%' and usename = 'worker' and query like '%").await?;
+    Ok(())
+}
+
+/// H77: the line at a service's start names the database and the schema, and no password.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_names_the_database_and_no_password() -> TestResult {
+    let (_server, _connection, options) = server().await?;
+
+    let description = PostgresQueue::builder(options).connect().await?.description();
+
+    assert!(description.starts_with("PostgreSQL database `postgres` on `"), "{description}");
+    assert!(description.contains("schema `queue`; an acknowledged push is as durable"), "{description}");
+    assert!(!description.contains("first"), "{description}");
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 
 use queue_core::backend::error_chain;
 use queue_core::{NewJob, Queue as _, QueueErrorKind, QueueExt as _};
-use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
+use queue_sqlite::{SqliteQueue, Synchronous};
 
 use crate::fixture::{TestResult, work};
 
@@ -31,6 +31,21 @@ async fn a_new_file_is_readable_by_its_owner_only_and_uses_wal() -> TestResult {
     }
     let mode: String = Connection::open(&path)?.query_row("pragma journal_mode", [], |row| row.get(0))?;
     assert_eq!(mode, "wal");
+    Ok(())
+}
+
+/// H77: the line at a service's start names the file, and says what a push survives.
+#[tokio::test]
+async fn the_description_names_the_file_and_what_a_push_survives() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let file = format!("SQLite file `{}`; an acknowledged push survives ", path.display());
+
+    let full = SqliteQueue::open(&path).await?.description();
+    let normal = SqliteQueue::builder(&path).synchronous(Synchronous::Normal).open().await?.description();
+
+    assert_eq!(full, format!("{file}a power cut"));
+    assert_eq!(normal, format!("{file}a crash of the program, but perhaps not of the machine"));
     Ok(())
 }
 

@@ -44,7 +44,7 @@ impl Bank {
         self.queue.enqueue(work::new(1)).await?;
         let delivery = self.queue.claim(&Demand::new("default", 1)).await?.remove(0);
         let clock = Arc::new(VirtualClock::new());
-        let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None };
+        let environment = Environment { clock, blocking: Arc::new(NoThreads), observer: None, service: None };
         let queue = Arc::new(self.queue.clone());
         let context = AttemptRunner::new(jobs![], Services::none(), queue, &[], environment)
             .attempt(delivery)

@@ -186,6 +186,7 @@ pub(crate) async fn unit(
         clock: Arc::new(clock.clone()),
         blocking: Arc::new(crate::fixture::NoThreads),
         observer: None,
+        service: None,
     };
     let runner = AttemptRunner::new(jobs![], Services::none(), Arc::new(queue.clone()), &[], environment);
     let scope = Scope::open(runner.attempt(delivery.clone()).context().clone(), Services::none());

@@ -180,6 +180,7 @@ impl TestKitBuilder {
             clock: Arc::new(clock.clone()),
             blocking: Arc::new(threads.clone()),
             observer: Some(Arc::new(observers)),
+            service: None,
         };
         let runner = AttemptRunner::new(
             self.jobs.clone(),

@@ -55,11 +55,14 @@ impl Shared {
 
     /// Reports the answers to a batch, and removes its jobs. Returns those that are blocked: they stay in flight.
     pub(super) fn complete(&self, mut batch: Vec<Finished>, settled: &[Settled]) -> Vec<Finished> {
+        let is_stopping = self.shutdown().is_stopping();
         for (finished, settled) in
             batch.iter().zip(settled).filter(|(_, settled)| **settled != Settled::Blocked)
         {
             if *settled == Settled::Stale {
                 self.log_stale(finished);
+            } else if is_stopping {
+                self.tally().add(&finished.settlement().transition);
             }
             self.client().observe(|| Event::Settled {
                 job: finished.facts(),
@@ -89,7 +92,7 @@ impl Shared {
     fn log_stale(&self, finished: &Finished) {
         let job = finished.facts();
         if finished.job().is_settlement_repeated() {
-            tracing::info!(
+            tracing::debug!(
                 service = self.client().service(),
                 job.id = %job.id, job.name = %job.name, fence = %job.fence,
                 "a repeated settlement is stale: the first one, whose answer was lost, may have been applied"

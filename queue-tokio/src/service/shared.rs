@@ -12,6 +12,7 @@ use super::lane::Lane;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::sleeper::Sleeper;
+use super::stop_tally::StopTally;
 use super::tasks::RunTasks;
 use super::unsettled::Unsettled;
 use crate::hosted::HostContext;
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     renewer: Sleeper,
     /// Wakes the watchdog when jobs wait for a worker.
     watchdog: Sleeper,
+    /// The ends of jobs that were recorded during the stop, for its log line.
+    tally: StopTally,
     /// The settlements that were not recorded at the first try.
     unsettled: mpsc::UnboundedSender<Unsettled>,
 }
@@ -50,7 +53,9 @@ impl Shared {
         unsettled: mpsc::UnboundedSender<Unsettled>,
     ) -> Self {
         let Parts { queue, jobs, layers, runtime, observer, settings } = parts;
-        let environment = Environment { clock: runtime.clone(), blocking: runtime.clone(), observer };
+        let service = Some(settings.name.as_str().into());
+        let environment =
+            Environment { clock: runtime.clone(), blocking: runtime.clone(), observer, service };
         let services = context.services().clone();
         let shutdown = Shutdown::new(context.draining().clone());
         let (health, stopping) = (context.health().clone(), shutdown.stopping().clone());
@@ -61,6 +66,7 @@ impl Shared {
             tasks: RunTasks::new(runtime.clone()),
             renewer: Sleeper::default(),
             watchdog: Sleeper::default(),
+            tally: StopTally::default(),
             unsettled,
             client: Client::new(&settings.name, queue, runtime, environment, health, stopping),
             settings,
@@ -102,6 +108,10 @@ impl Shared {
 
     pub(super) fn watchdog(&self) -> &Sleeper {
         &self.watchdog
+    }
+
+    pub(super) fn tally(&self) -> &StopTally {
+        &self.tally
     }
 
     /// Sends settlements to the task that repeats them.

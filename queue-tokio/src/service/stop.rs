@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use queue_core::{Event, InterruptReason, JobFacts};
+use queue_core::{Event, InterruptReason, JobFacts, JobName};
 
 use super::job::InFlightJob;
 use super::lane::Lane;
+use super::lifecycle;
 use super::shared::Shared;
 
 /// How long attempts that were dropped may take to dispose their services.
@@ -38,6 +39,7 @@ const LAST_CLAIMS: Duration = Duration::from_secs(10);
 pub(super) async fn stop(shared: &Arc<Shared>, timeout: Duration) -> Vec<String> {
     let stop = Stop(shared);
     stop.begin();
+    lifecycle::log_stop(shared.client().service(), timeout, &stop.running());
     shared.client().observe(|| Event::Stopping);
 
     let ((), cut_short) = join(stop.last_claims(), stop.end_jobs(timeout)).await;
@@ -47,6 +49,7 @@ pub(super) async fn stop(shared: &Arc<Shared>, timeout: Duration) -> Vec<String>
     shared.shutdown().over().cancel();
     stop.end_tasks().await;
     shared.client().observe(|| Event::Stopped);
+    lifecycle::log_end(shared.client().service(), shared.tally(), cut_short.len());
     if !cut_short.is_empty() {
         tracing::warn!(
             service = shared.client().service(), jobs = %cut_short.join(", "),
@@ -111,6 +114,16 @@ impl Stop<'_> {
         for job in self.jobs() {
             job.attempt().interrupt().force(InterruptReason::Shutdown);
         }
+    }
+
+    /// Returns the names of the running jobs.
+    fn running(&self) -> Vec<JobName> {
+        let mut names = Vec::new();
+        let mut add = |job: &Arc<InFlightJob>| {
+            names.extend(job.is_running().then(|| job.attempt().delivery().name.clone()));
+        };
+        self.0.lanes().iter().for_each(|lane| lane.each(&mut add));
+        names
     }
 
     fn jobs(&self) -> Vec<Arc<InFlightJob>> {

@@ -44,8 +44,12 @@ impl Fixture {
     fn new(share: usize) -> Self {
         let clock = VirtualClock::new();
         let queue = MemoryQueue::builder().clock(clock.clone()).seed(1).build();
-        let environment =
-            Environment { clock: Arc::new(clock.clone()), blocking: Arc::new(NoThreads), observer: None };
+        let environment = Environment {
+            clock: Arc::new(clock.clone()),
+            blocking: Arc::new(NoThreads),
+            observer: None,
+            service: None,
+        };
         let services = Services::builder().build().unwrap();
         let runner = AttemptRunner::new(Jobs::default(), services, Arc::new(queue.clone()), &[], environment);
         let settings = Settings::new(vec!["default".into()]);
