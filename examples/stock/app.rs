@@ -60,7 +60,8 @@ impl App {
             Shop { database: database.clone(), queues: queues.clone(), photo_time: settings.photo_time };
         let tally = Tally::default();
 
-        let page = web::router(shop.clone(), reports.clone());
+        let builder = Host::builder();
+        let page = web::router(shop.clone(), reports.clone()).merge(web::health::router(builder.health()));
         // Closures that take long have workers of their own, so that they delay nothing else.
         let photos = QueueService::new(queues.closures, Jobs::new())
             .named("photos")
@@ -73,7 +74,7 @@ impl App {
             .concurrency(32)
             .observe(tally.clone());
         // They stop in reverse: first the HTTP server, then the jobs, and the supplier last.
-        let host = Host::builder()
+        let host = builder
             .services(services(database, reports.clone(), mailer, supplier).build()?)
             .service(HttpService::new("supplier", supplier_listener, stub::router()))
             .service(photos)

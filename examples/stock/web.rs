@@ -2,6 +2,7 @@
 
 mod create_product;
 mod error;
+pub mod health;
 mod new_product;
 mod operate;
 mod origin;

@@ -6,15 +6,16 @@
 mod reporter;
 mod status;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
 pub use reporter::HealthReporter;
 pub use status::{HealthStatus, ServiceHealth};
 
-/// The health of a host and of each of its services: a handle that [`Host::health`](crate::Host::health) returns.
+/// The health of a host and of each of its services: a handle that [`Host::health`](crate::Host::health) and
+/// [`HostBuilder::health`](crate::HostBuilder::health) return.
 ///
 /// Cheap to clone; all clones observe the same host. It stays valid after the host has stopped.
 ///
@@ -49,18 +50,28 @@ struct HostHealth {
     is_started: AtomicBool,
     /// Whether the stop has begun.
     is_stopping: AtomicBool,
-    services: Vec<HealthReporter>,
+    /// Set when the host is built.
+    services: OnceLock<Vec<HealthReporter>>,
     /// Sent after each change.
     changes: watch::Sender<()>,
 }
 
 impl Health {
-    /// Creates the health of a host with services of these names.
-    pub(crate) fn of(services: impl IntoIterator<Item = String>) -> Self {
-        let changes = watch::Sender::new(());
-        let services = services.into_iter().map(|name| HealthReporter::new(name, changes.clone())).collect();
-        let (is_started, is_stopping) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(HostHealth { is_started, is_stopping, services, changes }))
+    /// Creates the health of a host that is yet to be built.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(HostHealth {
+            is_started: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            services: OnceLock::new(),
+            changes: watch::Sender::new(()),
+        }))
+    }
+
+    /// Sets the services by their names, once.
+    pub(crate) fn set_services(&self, names: impl IntoIterator<Item = String>) {
+        let reporter = |name| HealthReporter::new(name, self.0.changes.clone());
+        // It is set once, since a host is built once.
+        drop(self.0.services.set(names.into_iter().map(reporter).collect()));
     }
 
     /// Returns the status of the whole host.
@@ -82,10 +93,10 @@ impl Health {
         if reasons.is_empty() { HealthStatus::Ready } else { HealthStatus::Degraded { reasons } }
     }
 
-    /// Returns the status of each service, in the order of their registration.
+    /// Returns the status of each service, in the order of their registration; none before the host is built.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceHealth> {
-        self.0.services.iter().map(HealthReporter::health).collect()
+        self.reporters().iter().map(HealthReporter::health).collect()
     }
 
     /// Returns the readiness: `true` if the host is `Ready` or `Degraded`, as .NET answers its health checks.
@@ -116,7 +127,7 @@ impl Health {
     }
 
     pub(crate) fn reporters(&self) -> &[HealthReporter] {
-        &self.0.services
+        self.0.services.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn has_started(&self) -> bool {
@@ -137,6 +148,6 @@ impl Health {
 
     /// Notes that the services stop.
     pub(crate) fn services_stop(&self) {
-        self.0.services.iter().for_each(HealthReporter::stops);
+        self.reporters().iter().for_each(HealthReporter::stops);
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod crashes;
 mod demo;
 mod folder;
+mod health;
 mod import;
 mod jobs;
 mod killed;

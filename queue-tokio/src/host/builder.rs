@@ -19,6 +19,7 @@ pub struct HostBuilder {
     shutdown_timeout: Duration,
     drain_delay: Duration,
     is_strict: bool,
+    health: Health,
 }
 
 impl HostBuilder {
@@ -29,6 +30,7 @@ impl HostBuilder {
             shutdown_timeout: Host::SHUTDOWN_TIMEOUT,
             drain_delay: Duration::ZERO,
             is_strict: false,
+            health: Health::new(),
         }
     }
 
@@ -73,6 +75,14 @@ impl HostBuilder {
         self
     }
 
+    /// Returns a handle on the health of the host that is built: for a service, such as a web server, that answers with it.
+    ///
+    /// Until the host has started, its status is [`Starting`](crate::HealthStatus::Starting).
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
     /// Checks all services and creates the host.
     ///
     /// # Errors
@@ -86,8 +96,8 @@ impl HostBuilder {
             problems.extend(Supervised::unserved(&self.hosted).into_iter().map(|(_, unserved)| unserved));
         }
         BuildError::unless_empty(problems)?;
-        let health = Health::of(self.hosted.iter().map(Supervised::name));
-        let Self { services, hosted, shutdown_timeout, drain_delay, is_strict: _ } = self;
+        let Self { services, hosted, shutdown_timeout, drain_delay, is_strict: _, health } = self;
+        health.set_services(hosted.iter().map(Supervised::name));
         Ok(Host { services, hosted, shutdown_timeout, drain_delay, health })
     }
 }

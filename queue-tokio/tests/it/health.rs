@@ -141,6 +141,22 @@ async fn a_host_is_starting_then_ready_then_stopping() -> TestResult {
     Ok(())
 }
 
+/// H75: a handle of the builder observes the host that is built, so that a service of the host can answer with it.
+#[tokio::test]
+async fn the_health_is_known_before_the_host_is_built() -> TestResult {
+    let builder = Host::builder();
+    let health = builder.health();
+    assert_eq!(health.status(), HealthStatus::Starting);
+
+    let service = QueueService::new(MemoryQueue::new(), jobs![pass]);
+    let running = builder.service(service).build()?.start().await?;
+
+    assert_eq!(health.status(), HealthStatus::Ready);
+    assert_eq!(health.services().len(), 1);
+    running.stop().await?;
+    Ok(())
+}
+
 /// H75: each operation that fails is a reason until it works again; a claim that works does not hide a settlement that fails.
 #[tokio::test(start_paused = true)]
 async fn a_recovery_of_claims_does_not_hide_failing_settlements() -> TestResult {
