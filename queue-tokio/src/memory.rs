@@ -341,7 +341,7 @@ impl Shared {
                 let number = state.table.number(queue);
                 Some((queue.clone(), permits_of(&mut state.ready, number)?.acquire()))
             };
-            Ok(demand.queues.iter().filter_map(permit).collect::<SmallVec<[_; 1]>>())
+            Ok::<_, QueueError>(demand.queues.iter().filter_map(permit).collect::<SmallVec<[_; 1]>>())
         })?;
         let (queue, permit) = match (permits.pop(), permits.is_empty()) {
             (None, _) => return Err(QueueError::invalid("the demand names no queues")),
