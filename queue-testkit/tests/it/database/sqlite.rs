@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use queue_core::{Admin as _, BoxError, JobContext, JobError, QueueExt as _, background_job, jobs};
 use queue_sqlite::{SqliteUnitOfWork, rusqlite};
@@ -98,4 +99,21 @@ async fn the_error_of_a_setup_is_shown() {
     let text = format!("{:?}", failed.expect_err("there is no table"));
     assert!(text.contains("the setup of the test's database failed"), "{text}");
     assert!(text.contains("no such table: orders"), "{text}");
+}
+
+/// A queue of production would remove them after a day, at a write of its own.
+#[queue_testkit::test(sqlite)]
+async fn finished_jobs_are_kept_however_much_time_the_kit_lets_pass(db: TestSqlite) -> Result<(), BoxError> {
+    let kit = TestKit::over(db.queue().clone()).jobs(jobs![work]).build()?;
+    kit.queue().enqueue(work::new()).await?;
+    kit.run_until_idle().await?;
+
+    for _ in 0..3 {
+        kit.advance(Duration::from_secs(30 * 24 * 60 * 60)).await;
+        kit.queue().enqueue(work::new()).await?;
+        kit.run_until_idle().await?;
+    }
+
+    assert_eq!(kit.jobs().len(), 4);
+    Ok(())
 }
