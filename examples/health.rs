@@ -1,4 +1,4 @@
-//! Health: an endpoint for Kubernetes and load balancers, true from the start to the end of the stop.
+//! Health: an endpoint for Kubernetes and load balancers, which answers from the start to the end of the stop.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;

@@ -7,8 +7,8 @@ use queue_sqlite::{SqliteUnitOfWork, rusqlite};
 
 use crate::order::Order;
 
-/// The writes of a job, over the database that the service uses. An application with one database would inject its unit of work
-/// as it is: `#[inject] tx: &mut PostgresUnitOfWork`.
+/// The writes of a job, over the database that the service uses. An application with one database injects the unit of work of its
+/// queue instead: `#[inject] tx: &mut PostgresUnitOfWork`.
 #[derive(Debug)]
 pub(crate) enum Books {
     Sqlite(SqliteUnitOfWork),

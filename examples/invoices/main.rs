@@ -45,7 +45,7 @@ impl Mailer for Console {
     }
 }
 
-/// Ends the program when it is called.
+/// A webhook that ends the program when it is called.
 struct End(Arc<Notify>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! `#[queue_testkit::test]`: a test under virtual time, with a kit if it takes one; or in real time, with a database.
+//! `#[queue_testkit::test]`: a test under virtual time, with a kit if the test takes one, or in real time, with a database.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -136,7 +136,7 @@ pub fn jobs(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 ///
 /// # Panics
 ///
-/// Panics if the kit can't be built, with every problem; or if the test can't have a database, with what to do.
+/// Panics if the kit can't be built, with every problem, or if the database can't be created, with what to do.
 #[cfg(feature = "explore")]
 #[proc_macro_attribute]
 pub fn kit_test(

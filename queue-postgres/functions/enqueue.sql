@@ -51,8 +51,8 @@ set search_path from current as $$
 declare
     _queue text := coalesce(queue, 'default');
     _payload text := payload;
-    -- Without an id, the job gets one that sorts by its time of creation (UUID version 7): six bytes of milliseconds in the
-    -- place of random ones, and the version.
+    -- Without an id, the job gets one that sorts by its time of creation (UUID version 7): six bytes of milliseconds replace
+    -- random ones, and two bits change version 4 to 7.
     _id uuid := coalesce(id, encode(set_bit(set_bit(
         overlay(uuid_send(gen_random_uuid()) placing substring(int8send(clock() / 1000) from 3) from 1 for 6),
         52, 1), 53, 1), 'hex')::uuid);

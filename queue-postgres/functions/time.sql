@@ -3,11 +3,11 @@
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
 -- next claim is worthwhile.
 --
--- In all functions, rows of a table are found for the rows of a set by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
--- vacuum of an empty table the planner expects one row in it, however many there are soon. With `t.x = s.x` it then reads the
--- whole table in the order of an index on x, and compares each row with the whole set. An array has no order that an index
--- could help with, so the only way is to look each row up. `expires_at + 0` hides the condition from the index on expires_at
--- for the same reason.
+-- The functions that change jobs join a set of rows `s` to a table `t` by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
+-- vacuum of an empty table, the planner expects one row in that table, however many rows it has soon. With `t.x = s.x`, the plan
+-- then reads the whole table in the order of an index on x, and compares each row with the whole set. An array has no order that
+-- an index could help with, so the only plan that is left looks each row up. `expires_at + 0` hides the condition from the index on
+-- expires_at for the same reason.
 
 create or replace function clock() returns bigint
 language sql volatile as $$ select (extract(epoch from clock_timestamp()) * 1000000)::bigint $$;

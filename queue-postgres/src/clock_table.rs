@@ -7,8 +7,8 @@ use crate::connect::connect;
 use crate::error::to_queue_error;
 use crate::target::Target;
 
-/// Replaces the clock of the schema by one that starts at `start` and that only tests move. A schema that has such a clock
-/// already keeps it, and its time.
+/// Replaces the clock of the schema with one that starts at `start` and that only tests move. If the schema already has such a
+/// clock, the clock keeps its time.
 ///
 /// # Errors
 ///

@@ -169,11 +169,11 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Replaces the schema's clock by one that starts at `start` and stands still until a test moves it, by
-    /// [`Admin::test_clock`](queue_core::Admin::test_clock). `queue_testkit::TestKit::over` does.
+    /// Replaces the schema's clock with one that starts at `start` and stands still until a test moves it, by
+    /// [`Admin::test_clock`](queue_core::Admin::test_clock). `queue_testkit::TestKit::over` moves it.
     ///
-    /// For a schema of the test's own: from then on, all programs that use the schema see this time. A schema that has such
-    /// a clock already keeps its time. Finished jobs are deleted when they are old by this clock, unless they are
+    /// Use it for a schema of the test's own: from then on, all programs that use the schema see this time. If the schema already
+    /// has such a clock, the clock keeps its time. Finished jobs are deleted when they are old by this clock, unless they are
     /// [kept](Self::keep_completed).
     pub fn test_clock(mut self, start: Timestamp) -> Self {
         self.test_clock = Some(start);

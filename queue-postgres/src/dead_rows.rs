@@ -3,13 +3,13 @@
 //! # Races
 //!
 //! Jobs may end while the vacuum task runs: they count towards the next vacuum. A wake-up that comes while the task is busy is
-//! kept for when it waits again.
+//! stored until the task waits again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// How many jobs end before the vacuum task is woken: then a vacuum takes about 0.1 s.
+/// The number of ended jobs that wakes the vacuum task. A vacuum after that number takes about 0.1 s.
 pub(crate) const JOBS_PER_VACUUM: usize = 100_000;
 
 /// The number of jobs that this process has ended since the vacuum task was last woken. Each left a dead row in `ready` and one
@@ -30,11 +30,11 @@ impl DeadRows {
         }
     }
 
-    /// Waits until there are many.
+    /// Waits until [`JOBS_PER_VACUUM`] jobs have ended since the last wake-up.
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped after it was woken, the wake-up is lost, and the next one comes after as many jobs.
+    /// If the future is dropped after it was woken, the wake-up is lost. The next one comes [`JOBS_PER_VACUUM`] jobs later.
     pub(crate) async fn many(&self) {
         self.many.notified().await;
     }

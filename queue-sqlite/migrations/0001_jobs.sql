@@ -194,7 +194,7 @@ create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
         (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
         owns_unique_key, payload, meta, payload_is_external)
     select
-        -- The bits that say version 4, between random ones.
+        -- Random bytes, in which the bits for version 4 of a UUID are set.
         coalesce(new.id, cast(
             randomblob(6) || substr(x'404142434445464748494a4b4c4d4e4f', 1 + abs(random() % 16), 1)
             || randomblob(1) || substr(x'808182838485868788898a8b8c8d8e8f', 1 + abs(random() % 16), 1)

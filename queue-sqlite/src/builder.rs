@@ -91,7 +91,7 @@ impl SqliteQueueBuilder {
 
     /// Sets the clock, for tests; by default it is that of the machine, since all processes that share a file must agree.
     ///
-    /// If the clock can be moved, as a `queue_testkit::VirtualClock` can, the queue is one whose time a test moves:
+    /// If a test can move the clock, such as a `queue_testkit::VirtualClock`,
     /// [`Admin::test_clock`](queue_core::Admin::test_clock) returns it.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Arc::new(clock);

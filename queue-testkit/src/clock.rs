@@ -26,7 +26,7 @@ pub struct VirtualClock(Source);
 #[derive(Clone)]
 enum Source {
     Own(Arc<Mutex<State>>),
-    /// Tokio's time, as the time that passed since an instant which shows as the timestamp.
+    /// Tokio's time: the timestamp, plus the time that has passed since the instant.
     Tokio(tokio::time::Instant, Timestamp),
 }
 
@@ -143,7 +143,7 @@ impl Clock for VirtualClock {
         }
     }
 
-    /// Returns this clock, unless it shows tokio's time: a queue's own threads can't see that.
+    /// Returns this clock, unless it shows tokio's paused time: a queue's own threads can't see that time.
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
         match &self.0 {
             Source::Own(_) => Some(Arc::new(self.clone())),

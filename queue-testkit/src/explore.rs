@@ -24,7 +24,7 @@ pub use verdict::{HasKit, Verdict};
 ///
 /// `setup` creates a kit with everything that the jobs need and enqueues the jobs to explore. The invariant usually reads fakes
 /// that `setup` returns beside the kit, or a database by [`check_async`](CrashEverywhere::check_async). `setup` is called for every
-/// run, so it must create all state again: for a kit over a store, a store of its own.
+/// run, so it must create all state again. For a kit over a store, it must create a new store.
 ///
 /// The worker crashes before and after each await point in the job's own body, even if that future was ready at once; at each
 /// suspension in the functions that the body calls; before the job's units of work commit, and after; and when only the
@@ -148,7 +148,7 @@ impl<S> CrashEverywhere<S> {
                     crashes += 1;
                     breaks.extend(ended.err().map(|message| Break { point: point.clone(), message }));
                 }
-                // A thread or a server may answer sooner this time, so the job did not have to wait here.
+                // A thread or a server may have answered sooner this time, so that the job did not wait here.
                 Err(ExploreError::NotReached(point)) if point.is_suspension() => {}
                 Err(error) => return Err(error),
             }

@@ -1,8 +1,8 @@
 //! The kit: an inline executor over any queue, for deterministic tests of jobs.
 //!
-//! Jobs run on the caller's task: `executor.rs` claims, runs and settles one job at a time, `drive.rs` polls that work, and
-//! moves the kit's clock whenever it waits under virtual time. `timed.rs` moves the clock of the store after the kit's.
-//! `aside.rs` is a thread that waits for real time, and that reads the store for the synchronous methods. `Progress` is behind
+//! Jobs run on the caller's task. `executor.rs` claims, runs and settles one job at a time. `drive.rs` polls that work, and moves
+//! the kit's clock whenever the work waits under virtual time. `timed.rs` moves the clock of the store after the kit's. `aside.rs`
+//! has a thread that waits for real time, and that reads the store for the synchronous methods. `Progress` is behind
 //! a mutex because job code may call the kit; no lock is held across an await or while job code runs.
 
 mod ambient_clock;
@@ -49,8 +49,8 @@ use crate::report::{AttemptReport, Run};
 
 /// Runs jobs one at a time, on the caller's task, through the code that runs them in production.
 ///
-/// [`new`](Self::new) has a queue of its own under virtual time. [`over`](Self::over) takes any queue, such as the application's
-/// database, and real time within an attempt.
+/// A kit of [`new`](Self::new) has a queue of its own, and virtual time. A kit of [`over`](Self::over) uses any queue, such as that of
+/// the application's database, and real time within an attempt.
 ///
 /// The same seed gives the same run, byte for byte. Every payload is encoded when it is pushed and decoded when it runs.
 ///
@@ -86,15 +86,15 @@ use crate::report::{AttemptReport, Run};
 ///
 /// Between attempts, the kit moves the time: backoff, delays, leases and schedules pass without waiting. A queue that is passed to
 /// `over` must have been opened with a clock for tests: `SqliteQueue::builder(..).clock(VirtualClock::new())`, or
-/// `PostgresQueue::builder(..).test_clock(..)`. With any other queue, the kit waits for real, as long as its
-/// [patience](TestKitBuilder::patience) lasts.
+/// `PostgresQueue::builder(..).test_clock(..)`. With any other queue, the kit waits for real, and a wait that would be longer than its
+/// [patience](TestKitBuilder::patience) fails the run.
 ///
-/// Within an attempt, the time is real over such a queue, so a job may wait for a database or a socket.
+/// Within an attempt of a kit of `over`, time is real, so a job may wait for a database or a socket.
 /// In a kit of `new`, it is virtual: inside a current-thread tokio runtime the kit uses tokio's paused time (and pauses it, if
 /// `start_paused` was not set), so `tokio::time` in a job agrees with the kit; anywhere else the kit has a clock of its own.
-/// When a job waits, virtual time jumps to the next instant at which something is due. So a job there must not wait for a real
-/// event while it has a timeout, because the timeout would be due at once.
-/// [`virtual_time`](TestKitBuilder::virtual_time) and [`real_time`](TestKitBuilder::real_time) ask for the other one.
+/// When a job waits, virtual time jumps to the next instant at which something is due. So under virtual time
+/// a job with a timeout must not wait for a real event, because the timeout would be due at once.
+/// [`virtual_time`](TestKitBuilder::virtual_time) and [`real_time`](TestKitBuilder::real_time) change the time within an attempt.
 pub struct TestKit {
     queue: KitQueue,
     clock: KitClock,
@@ -143,13 +143,13 @@ impl Progress {
 }
 
 impl TestKit {
-    /// Starts a kit for these jobs, with a queue of its own and virtual time.
+    /// Creates the builder of a kit for these jobs, with a queue of its own and virtual time.
     #[expect(clippy::new_ret_no_self, reason = "a kit is set up in one expression that begins with its name")]
     pub fn new(jobs: Jobs) -> TestKitBuilder {
         TestKitBuilder::new(jobs)
     }
 
-    /// Starts a kit over a queue: in memory, in SQLite, in PostgreSQL, or of any other backend.
+    /// Creates the builder of a kit over a queue: in memory, in SQLite, in PostgreSQL, or of any other backend.
     ///
     /// Jobs take real leases and real units of work. Pass the jobs to [`jobs`](TestKitBuilder::jobs).
     ///

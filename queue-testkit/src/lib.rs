@@ -1,4 +1,6 @@
-//! Deterministic tests for background jobs: a kit under virtual time, faults, crashes and simulated fleets.
+//! Tests for background jobs: a kit over any queue or under virtual time, faults, crashes and simulated fleets.
+//!
+//! The features `postgres` and `sqlite` add a private database for each test: `#[queue_testkit::test(postgres)]`.
 //!
 //! A backend's author holds a queue to the contract with `queue-conformance`.
 

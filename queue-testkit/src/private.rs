@@ -61,11 +61,11 @@ where
     })
 }
 
-/// The setup of a database that needs none.
+/// Does nothing: the setup of a database without one.
 ///
 /// # Errors
 ///
-/// None.
+/// Returns none.
 pub async fn no_setup<D>(_: &D) -> Result<(), Infallible> {
     Ok(())
 }

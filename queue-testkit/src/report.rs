@@ -31,8 +31,8 @@ pub struct AttemptReport {
 }
 
 impl AttemptReport {
-    /// Returns what the kit's time has to do with a failure: that virtual time jumped while the job waited, and what to do if it
-    /// waited for something real.
+    /// Returns a note on a failure that the kit's time may have caused: virtual time jumped while the job waited. The note says what
+    /// to do if the job waited for something real.
     #[must_use]
     pub fn note(&self) -> Option<&'static str> {
         self.note

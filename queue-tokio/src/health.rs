@@ -1,7 +1,7 @@
 //! The health of a host and its services, for the endpoints that an orchestrator or a load balancer polls.
 //!
-//! Each service has a [`HealthReporter`], to which the host reports starts, restarts and stops, and the service what fails. The
-//! status is computed from the reporters at each call, so it is never older than the last report.
+//! Each service has a [`HealthReporter`]. The host reports starts, restarts and stops to it, and the service reports what fails.
+//! Each call computes the status from the reporters, so the status is never older than the last report.
 
 mod reporter;
 mod status;
@@ -76,9 +76,9 @@ impl Health {
 
     /// Returns the status of the whole host.
     ///
-    /// `Stopping` from the begin of the stop on, and once a service has failed for good, since then the host stops; otherwise
-    /// `Starting` until all services have started; otherwise `Degraded` if a service is, with the reasons of all of them;
-    /// otherwise `Ready`.
+    /// The first of these that holds: `Stopping` from the start of the stop on, or once a service has failed for good, because the
+    /// host stops then; `Starting` until all services have started; `Degraded` if a service is, with the reasons of all services;
+    /// `Ready`.
     #[must_use]
     pub fn status(&self) -> HealthStatus {
         let services = self.services();
@@ -93,15 +93,15 @@ impl Health {
         if reasons.is_empty() { HealthStatus::Ready } else { HealthStatus::Degraded { reasons } }
     }
 
-    /// Returns the status of each service, in the order of their registration; none before the host is built.
+    /// Returns the status of each service, in the order of registration. Empty before the host is built.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceHealth> {
         self.reporters().iter().map(HealthReporter::health).collect()
     }
 
-    /// Returns the readiness: `true` if the host is `Ready` or `Degraded`, as .NET answers its health checks.
+    /// Returns whether the host is `Ready` or `Degraded`. A health check of .NET succeeds in the same cases.
     ///
-    /// It turns `false` when the stop begins, before any service stops: see
+    /// The answer turns `false` when the stop begins, before any service stops: see
     /// [`HostBuilder::drain_delay`](crate::HostBuilder::drain_delay).
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -29,7 +29,7 @@
 //!
 //! # Shutdown
 //!
-//! 1. The host is not ready any more, and waits for the drain delay.
+//! 1. The health turns to `Stopping`, and the host waits for the drain delay.
 //! 2. `draining` fires for all services.
 //! 3. In reverse order, each service's `stopping` is cancelled and the host waits for its task.
 //! 4. When the shutdown timeout has passed, `all` is cancelled, so the remaining services stop at the same time.
@@ -104,7 +104,7 @@ impl Host {
         HostBuilder::new()
     }
 
-    /// Returns a handle on the health of the host and its services. Cheap to clone; it stays valid while the host runs and after.
+    /// Returns a handle on the health of the host and its services. It stays valid after the host has stopped.
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.clone()

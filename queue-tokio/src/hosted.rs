@@ -50,8 +50,8 @@ pub trait HostedService: Send + 'static {
     }
 
     /// Returns the jobs of this service that would wait for ever because their queues are not in `served`, the queues of all
-    /// services of the host: none by default. The host logs each as a warning when it starts,
-    /// or refuses to start if it is [strict](crate::HostBuilder::strict).
+    /// services of the host: none by default. The host logs each as a warning when it starts. The `build` of a
+    /// [strict](crate::HostBuilder::strict) host refuses them.
     fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
         let _: &[QueueName] = served;
         Vec::new()
@@ -146,7 +146,7 @@ impl HostContext {
         self.cut_short.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns the reporter by which the service says what fails and what works again, for
+    /// Returns the reporter to which the service reports what fails and what works again, for
     /// [`Host::health`](crate::Host::health).
     #[must_use]
     pub fn health(&self) -> &HealthReporter {

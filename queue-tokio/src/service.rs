@@ -238,7 +238,7 @@ impl QueueService {
         shared.tasks().spawn("resettler", Resettler::new(shared.clone(), incoming).run());
         let apart = join(Renewer::new(shared.clone()).run(), Watchdog::new(shared.clone()).run());
         let over = shared.shutdown().over().clone();
-        // Warnings of the runtime have the name of the service too.
+        // Within this span, warnings of the runtime have the name of the service too.
         let span = tracing::error_span!("start", service = self.settings.name);
         span.in_scope(|| {
             shared.tasks().spawn_apart("queue-renewal", async move {

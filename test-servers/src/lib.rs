@@ -1,8 +1,8 @@
 //! Servers for tests.
 //!
-//! [`SharedPostgres`] is one server for all test processes of a user. Every other server is used by one test alone: it is found
-//! among the installed programs, started in a temporary folder with a socket of its own, and stopped when it is dropped. No
-//! other process sees it, so any number of tests may have one.
+//! [`SharedPostgres`] is one server for all test processes of a user. One test alone uses each of the other servers: they are found
+//! among the installed programs, started in a temporary folder with a socket of their own, and stopped when they are dropped. No
+//! other process sees such a server, so any number of tests may have one.
 //!
 //! Starting a server waits for the server's own message that it is ready, and never for a fixed time.
 

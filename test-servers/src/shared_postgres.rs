@@ -8,9 +8,9 @@
 //! | `used` | created by each new user after it opened the pipe, removed by the shell before it reads the pipe |
 //! | `stopping` | the shell is about to stop the server: a new user starts another one |
 //!
-//! A new user opens the pipe, creates `used`, then checks `stopping`. The shell removes `used`, waits for the end of the pipe and
-//! for a minute, creates `stopping`, then checks `used`. So either the shell sees the new user, or the user sees that the server
-//! stops. A lock on a file beside the folders makes sure that only one process starts a server.
+//! A user is a test process. A new user opens the pipe, creates `used`, then checks `stopping`. The shell removes `used`, waits for
+//! the end of the pipe and for a minute, creates `stopping`, then checks `used`. So either the shell sees the new user, or the user
+//! sees that the server stops. A lock on a file beside the folders makes sure that only one process starts a server.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -59,13 +59,13 @@ const REMEDY: &str = "install PostgreSQL 13 or later, as with `apt-get install p
 /// How long a server without users runs on, for the next test program or run.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// The room that a server must find in memory, in KiB.
+/// The free space that a server needs in memory, in KiB.
 const ROOM: u64 = 1024 * 1024;
 
 const SETTINGS: &str = "\nlisten_addresses = ''\nmax_connections = 500\nfsync = off\nsynchronous_commit = off\n\
                         full_page_writes = off\nmax_wal_size = 256MB\njit = off\n";
 
-/// Waits until the server had no user for a while, and stops it.
+/// A shell script that waits until the server has had no user for `linger` seconds, then stops it and removes its folder.
 const WATCHDOG: &str = r#"
 folder=$1; linger=$2; pg_ctl=$3
 while
@@ -84,8 +84,8 @@ rm -rf "$folder"
 "#;
 
 impl SharedPostgres {
-    /// Finds the server of this user, or starts it. Waits while another process starts it. Blocks the thread, for about a second
-    /// if a server is started.
+    /// Finds the server of this user, or starts it. Waits while another process starts it. Blocks the thread: for some milliseconds,
+    /// or for about a second if a server is started.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl SharedPostgres {
         Ok(Self { server: Server::Started { folder, _user: user } })
     }
 
-    /// Returns the URL of a database. The database `postgres` exists, or the one that `TEST_POSTGRES_URL` names.
+    /// Returns the URL of a database on the server, whether or not it exists.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.server {
@@ -134,7 +134,7 @@ impl SharedPostgres {
         }
     }
 
-    /// Returns the URL of a database that exists.
+    /// Returns the URL of a database that exists: `postgres`, or the one that `TEST_POSTGRES_URL` names.
     #[must_use]
     pub fn maintenance_url(&self) -> String {
         match &self.server {
@@ -150,8 +150,8 @@ impl SharedPostgres {
     }
 }
 
-/// Returns the folder of Linux whose files are in memory, if it has room for a server: a database is created there in 15 ms, on a
-/// busy disk in hundreds.
+/// Returns the folder of Linux whose files are in memory, if it has room for a server. Creating a database there takes about 15 ms,
+/// on a busy disk hundreds.
 fn memory() -> Option<PathBuf> {
     let folder = PathBuf::from("/dev/shm");
     let output = run_as(Path::new("df")).arg("-Pk").arg(&folder).output().ok()?;
@@ -161,7 +161,7 @@ fn memory() -> Option<PathBuf> {
     (kind == "tmpfs" && available >= ROOM).then_some(folder)
 }
 
-/// Adds to the error of a missing server that another one may be named.
+/// Adds `TEST_POSTGRES_URL` to the remedy of a missing server.
 fn or_given(error: ServerError) -> ServerError {
     match error {
         ServerError::Missing { program, .. } => ServerError::Missing { program, remedy: REMEDY },
@@ -187,7 +187,7 @@ fn create_private(folder: &Path, user: u32) -> Result<(), ServerError> {
 
 /// Adds this process to the users of the server in `folder`. Returns `None` if the server doesn't run, or is about to stop.
 fn join(folder: &Path) -> Option<File> {
-    // Opened for both directions, because opening one waits for the other.
+    // Opened for reading and writing, because opening a pipe for one of them waits until the other end is open.
     let user = OpenOptions::new().read(true).write(true).open(folder.join("users")).ok()?;
     File::create(folder.join("used")).ok()?;
     if folder.join("stopping").exists() {

@@ -130,7 +130,7 @@ pub trait Clock: Send + Sync + 'static {
     /// Dropping the future ends the wait and has no other effect.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Returns a handle by which a test moves this clock. The default is `None`: the clock moves by itself.
+    /// Returns a handle with which a test moves this clock. The default is `None`, for a clock that moves by itself.
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
         None
     }

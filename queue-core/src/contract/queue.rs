@@ -110,8 +110,8 @@ pub trait Queue: Send + Sync + 'static {
     /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
 
-    /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`, synced at each
-    /// commit``.
+    /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`; an acknowledged
+    /// push survives a power cut``.
     ///
     /// It MUST NOT contain a password. The default is the name of the type.
     fn description(&self) -> String {

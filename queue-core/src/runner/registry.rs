@@ -136,7 +136,7 @@ impl Jobs {
         twice.chain(missing).collect()
     }
 
-    /// Returns each job that takes a unit of work which records the job's completion in its own queue, with that service.
+    /// Returns each job that takes a unit of work that records the job's completion in its own queue, with that unit of work.
     #[must_use]
     pub fn recorded_by_units(&self, services: &Services) -> Vec<(&'static str, ServiceKey)> {
         let taken = |entry: &Arc<Entry>| (entry.name, (entry.dependencies)());

@@ -40,8 +40,9 @@ impl Dependency {
     }
 }
 
-/// A parameter of the factory of a unit of work that records the job's completion, in the queue that the factory belongs to.
+/// A parameter of the factory of a unit of work that records the job's completion in the queue that the factory belongs to.
 ///
-/// A testkit with a queue of its own refuses such a unit of work when it is built: the other queue does not know the job.
+/// A test kit with a queue of its own refuses such a unit of work when the kit is built, because the factory's queue does not know
+/// the job.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordsCompletion(pub(super) ());

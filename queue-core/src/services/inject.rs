@@ -96,7 +96,7 @@ impl FromScope for CancellationToken {
     }
 }
 
-/// Injects nothing: the parameter says that the unit of work records the job's completion.
+/// Injects nothing. The parameter marks a unit of work that records the job's completion.
 #[diagnostic::do_not_recommend]
 impl FromScope for RecordsCompletion {
     fn dependency(_: Option<&'static str>) -> Dependency {

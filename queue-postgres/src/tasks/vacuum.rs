@@ -1,12 +1,12 @@
 //! Vacuums the tables that a busy queue fills and empties.
 //!
 //! Autovacuum comes once a minute at best, and scans `jobs` first. By then, a queue that runs 70,000 jobs per second has left
-//! millions of dead rows in `ready` and `leases`, which no longer fit into memory and take a core for many seconds to remove. A
-//! vacuum after each 100,000 jobs takes about 0.1 s, and the tables stay small.
+//! millions of dead rows in `ready` and `leases`. They no longer fit into memory, and their removal keeps a core busy for many
+//! seconds. A vacuum after each 100,000 jobs takes about 0.1 s, and the tables stay small.
 //!
 //! The task waits for [`DeadRows`](crate::dead_rows::DeadRows), vacuums over a connection that it closes again, and pauses for
-//! much longer than the vacuum took. So it takes a twentieth of the time of one connection at most, also beside an open
-//! transaction that keeps vacuum from removing rows.
+//! much longer than the vacuum took. So a vacuum runs for at most a twentieth of the time, even beside an open transaction
+//! that keeps vacuum from removing rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::shared::Shared;
 const PAUSE_FACTOR: u32 = 20;
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long this end waits for a vacuum. The server completes it in any case.
+/// How long the task waits for a vacuum. The server may complete it later.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// The task that vacuums.

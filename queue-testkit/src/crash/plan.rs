@@ -60,8 +60,8 @@ impl Plan {
         self.trace().has_crashed
     }
 
-    /// Runs an attempt of a job. Returns `None` if the worker crashed in it. A wait for a blocking job's thread is no point:
-    /// the thread would outlive the crash.
+    /// Runs an attempt of a job. Returns `None` if the worker crashed in it. While a blocking job's
+    /// thread runs, there is no point: the thread would outlive the crash.
     pub(crate) async fn attempt<T>(
         self: Arc<Self>,
         job: JobName,

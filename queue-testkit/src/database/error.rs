@@ -5,7 +5,7 @@ use std::fmt;
 use queue_core::BoxError;
 use queue_core::backend::error_chain;
 
-/// Why a test has no database.
+/// The error of a test whose database can't be created.
 #[derive(thiserror::Error)]
 #[error("{what}")]
 pub struct DatabaseError {
@@ -15,7 +15,7 @@ pub struct DatabaseError {
 }
 
 impl DatabaseError {
-    /// Returns a function that adds to an error what it prevented.
+    /// Returns a function that adds a message to the error that caused it.
     pub(super) fn of<E: Into<BoxError>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |source| Self { what, source: source.into() }

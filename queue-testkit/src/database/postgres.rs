@@ -1,7 +1,7 @@
 //! A private PostgreSQL database for each test.
 //!
-//! `server.rs` has the server, and the connection that creates and drops databases; `template.rs` creates the database that
-//! those of the tests are copies of.
+//! `server.rs` has the server, and the connection that creates and drops databases. `template.rs` creates the template, of which
+//! each test gets a copy.
 
 mod server;
 mod template;
@@ -18,11 +18,11 @@ use super::DatabaseError;
 use crate::clock::VirtualClock;
 use server::{Database, Server};
 
-/// A PostgreSQL database that one test uses alone. Dropped with this value, also if the test panics.
+/// A PostgreSQL database that one test uses alone. Dropped with this value, even if the test panics.
 ///
 /// `#[queue_testkit::test(postgres)]` passes one to a test. It is a copy of a template, so creating it costs some tens of
-/// milliseconds. The template has the queue in the schema `queue`, and everything that the test's `setup` creates; it is created
-/// once for each run of `cargo test` and each `setup`.
+/// milliseconds. The template has the queue in the schema `queue`, and everything that the test's `setup` creates. It is created
+/// once for each test program and each `setup` in a run of `cargo test`.
 ///
 /// ```
 /// use queue_testkit::TestPostgres;
@@ -77,7 +77,7 @@ impl TestPostgres {
     {
         let server = Server::of_this_process()?;
         let template = template::find_or_create(&server, setup).await?;
-        // Later than the template, which is a leftover for a moment if the last program that used it has ended.
+        // After the template is locked: until then it is a leftover, if the last program that used it has ended.
         server.clear().await;
         Self::copy_of(&server, template).await
     }

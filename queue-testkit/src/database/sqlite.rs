@@ -14,10 +14,10 @@ use tokio::sync::Mutex;
 use super::DatabaseError;
 use crate::clock::VirtualClock;
 
-/// An SQLite file that one test uses alone. Deleted with this value, also if the test panics.
+/// An SQLite file that one test uses alone. Deleted with this value, even if the test panics.
 ///
 /// `#[queue_testkit::test(sqlite)]` passes one to a test. It is a copy of a template, which has the queue and everything that the
-/// test's `setup` creates. The template is created once for each test program and each `setup`.
+/// test's `setup` creates. The template is created once in each test process for each `setup`.
 ///
 /// ```
 /// use queue_testkit::TestSqlite;

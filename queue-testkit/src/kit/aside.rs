@@ -1,5 +1,5 @@
-//! A thread of the kit's own, with a small runtime: it waits for real time, and runs calls that the test's thread must not
-//! run, because they are synchronous or because its time is paused.
+//! A thread of the kit's own, with a small runtime. It waits for real time. It also runs the calls that the test's thread must not
+//! run, because the caller is synchronous or because tokio's time is paused there.
 //!
 //! The thread starts at the first call and ends when the last handle is dropped.
 
@@ -24,7 +24,7 @@ struct Started {
 }
 
 impl Aside {
-    /// Waits for real time, from now on, whatever the caller's runtime is.
+    /// Waits for real time, which counts from this call, whatever the caller's runtime is.
     pub(super) fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let sleeping = self.started().handle.spawn(async move { tokio::time::sleep(time).await });
         let abort = AbortOnDrop(sleeping.abort_handle());

@@ -8,8 +8,8 @@ use queue_core::Blocking;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Runs blocking jobs as a host does: on a thread of the current tokio runtime, which knows its handle, or on a thread of
-/// their own if there is no runtime.
+/// Runs blocking jobs as a host does: on a thread of the current tokio runtime, where `Handle::current` works, or on a new thread if
+/// there is no runtime.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Threads(Arc<AtomicUsize>);
 

@@ -15,7 +15,7 @@ use super::executor::AttemptLog;
 use super::source::{Asked, Source};
 use super::{Progress, TestKit};
 
-/// Settings of a [`TestKit`]. Created by [`TestKit::new`].
+/// Settings of a [`TestKit`]. Created by [`TestKit::new`] and [`TestKit::over`].
 #[must_use = "a kit is made by `build`"]
 pub struct TestKitBuilder {
     source: Source,
@@ -89,7 +89,7 @@ impl TestKitBuilder {
         Self { services: self.services.replace(value), ..self }
     }
 
-    /// Replaces one of the application's units of work by another way to begin and end it, for example with a fake that records
+    /// Replaces one of the application's units of work with another way to begin and end it, for example with a fake that records
     /// what a job writes.
     #[track_caller]
     pub fn replace_unit_of_work<F, P>(self, begin: F, end: impl Disposal<F::Service>) -> Self
@@ -135,8 +135,8 @@ impl TestKitBuilder {
         self
     }
 
-    /// Sets time within an attempt to be virtual, as in a kit of [`TestKit::new`]: when a job waits, time jumps to the next timer. For
-    /// jobs that wait for nothing real over a queue whose clock the kit can move.
+    /// Sets time within an attempt to be virtual, as in a kit of [`TestKit::new`]: when a job waits, time jumps to the next timer. Use
+    /// it for jobs that wait for nothing real, over a queue whose clock the kit can move.
     pub fn virtual_time(mut self) -> Self {
         self.asked = Some(Asked::Virtual);
         self
@@ -149,8 +149,8 @@ impl TestKitBuilder {
         self
     }
 
-    /// Sets how long, in real time, the kit waits for an attempt to end, for an answer of the queue, and for a due job of a queue
-    /// whose time it can't move. Then the run fails. The default is a minute.
+    /// Sets how long, in real time, the kit waits for an attempt to end, for an answer of the queue, and for the next due job of
+    /// a queue whose time it can't move. After that time the run fails. The default is a minute.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

@@ -1,4 +1,4 @@
-//! The clock of a kit: when time passes by itself, and when only the kit moves it.
+//! The clock of a kit. Time passes by itself, or only the kit moves it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,15 @@ use crate::clock::VirtualClock;
 
 /// The clock of a [`TestKit`](crate::TestKit). Cheap to clone; clones are the same clock.
 ///
-/// The time of the queue and of reports stands still while an attempt runs, unless the attempt waits by this clock. So a report has
-/// the same times in every run. If an attempt takes long in real time, [`now`](Clock::now) shows it the whole seconds that have
-/// passed.
+/// If the kit moves the queue's time, the time of the queue and of reports stands still while an attempt runs, unless the attempt
+/// waits by this clock. So a report has the same times in every run. While an attempt runs in real time, [`now`](Clock::now) adds
+/// the whole seconds that the attempt has taken.
 #[derive(Clone)]
 pub struct KitClock {
     time: VirtualClock,
     pace: Pace,
     aside: Aside,
-    /// When the attempt that runs in real time began, by both times.
+    /// When the attempt that runs in real time began, by the kit's time and by the machine's.
     attempt: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Pace {
     Virtual,
     /// Within an attempt, a wait by the clock takes real time. Between attempts, the kit moves it.
     Real,
-    /// It is the machine's time, because the queue has no clock that the kit could move.
+    /// Time is the machine's, because the queue has no clock that the kit could move.
     Machine,
 }
 
@@ -49,7 +49,7 @@ impl KitClock {
         &self.time
     }
 
-    /// Returns the time without the seconds that the running attempt has taken: that of the queue and of reports.
+    /// Returns the time of the queue and of reports, without the seconds that the running attempt has taken.
     pub(super) fn still(&self) -> Timestamp {
         match self.pace {
             Pace::Virtual | Pace::Real => self.time.now(),
@@ -57,7 +57,7 @@ impl KitClock {
         }
     }
 
-    /// Shows the seconds that an attempt takes from now on.
+    /// Adds the seconds that an attempt takes to the time that the clock shows, from this call on.
     pub(super) fn begin_attempt(&self) {
         if self.pace == Pace::Real {
             *self.attempt() = Some((self.still(), Instant::now()));
@@ -73,7 +73,7 @@ impl KitClock {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether a waiting attempt makes the kit itself move the time. Tokio's paused time moves by itself.
+    /// Returns whether the kit itself moves the time while an attempt waits. Tokio's paused time moves by itself.
     pub(super) fn jumps(&self) -> bool {
         self.pace == Pace::Virtual && !self.time.is_tokio()
     }
@@ -86,7 +86,7 @@ impl KitClock {
         }
     }
 
-    /// Returns the clock by which faults are late: it passes without waiting, except if it is the machine's.
+    /// Returns the clock by which injected delays wait. Its waits are over at once, except if the clock is the machine's.
     pub(super) fn of_faults(&self) -> FaultClock {
         FaultClock(self.clone())
     }
@@ -117,7 +117,7 @@ impl Clock for KitClock {
     }
 }
 
-/// A kit's clock whose waits are over at once if the kit moves its time.
+/// A kit's clock whose waits are over at once if the kit moves the time.
 #[derive(Clone, Debug)]
 pub(super) struct FaultClock(KitClock);
 

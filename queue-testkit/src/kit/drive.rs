@@ -1,4 +1,4 @@
-//! Polls a future of the kit: moves virtual time when it waits, and gives up when it waits for too long in real time.
+//! Polls a future of the kit. Moves virtual time while the future waits, and fails if it waits for too long in real time.
 //!
 //! When the future is pending, it either woke itself during the poll and is polled again at once, or it waits. If a sleeper of
 //! the kit's own clock is registered then and no blocking job runs, the clock jumps to the sleeper, or to the next renewal of

@@ -183,7 +183,7 @@ impl TestKit {
         }
     }
 
-    /// Waits until an operation may be repeated. If the kit moves its time, it renews the leases that become due meanwhile.
+    /// Waits until an operation may be repeated. If the kit moves the time, it renews the leases whose renewal becomes due.
     async fn wait_to_retry(&self) {
         if self.clock.pace() != Pace::Real {
             return self.clock.sleep(WAIT).await;

@@ -1,4 +1,4 @@
-//! Notes on attempts that failed, which say what the kit's time has to do with it.
+//! Notes on failed attempts: how the kit's time may have caused the failure.
 
 use std::time::Duration;
 

@@ -72,7 +72,8 @@ impl NextEvent {
     }
 }
 
-/// Returns when the job is ready: at its time, or when the lease expires under which it runs.
+/// Returns when the job is ready: at its time, or when its lease expires. A record has no expiry, so the lease counts with the
+/// default length from its claim, or with the end that the kit's last renewal returned.
 fn due_at(job: &JobRecord, renewed: &HashMap<JobId, Timestamp>) -> Timestamp {
     if job.state != State::Executing {
         return job.run_at;

@@ -29,8 +29,8 @@ impl TestKit {
     /// # Errors
     ///
     /// If the queue refuses an operation permanently, a job's name is unknown to the kit, the limit of attempts is reached, for
-    /// example by an endless chain of jobs, or the kit's [patience](super::TestKitBuilder::patience) ends: with a job that does
-    /// not end, a queue that does not answer, or a time that the kit can't move.
+    /// example by an endless chain of jobs, or the kit's [patience](super::TestKitBuilder::patience) ends: because a job does
+    /// not end, the queue does not answer, or the next due job is too far ahead for a kit that can't move the time.
     pub async fn run_until_idle(&self) -> Result<Run, KitError> {
         let end = self.now().saturating_add(self.horizon);
         self.run_to(end, Until::Idle).await

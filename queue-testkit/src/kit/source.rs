@@ -1,4 +1,4 @@
-//! The queue of a kit, and how its time passes.
+//! The queue of a kit, and how time passes in the kit.
 
 use std::sync::Arc;
 use std::time::Duration;

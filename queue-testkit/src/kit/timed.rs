@@ -1,8 +1,8 @@
 //! The store under test, whose clock follows the kit's.
 //!
 //! Each call first moves the store's clock to the kit's time. If a test has moved the store's clock further, the kit's time
-//! follows it. Under virtual time, a call runs on the kit's own thread while the test's thread is blocked: if that thread
-//! were idle instead, its time would jump.
+//! follows it. Under virtual time, a call runs on the kit's own thread while the test's thread is blocked: if the test's
+//! thread were idle instead, tokio's paused time would jump.
 
 use std::sync::Arc;
 use std::time::Duration;

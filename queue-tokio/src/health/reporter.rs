@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::status::{HealthStatus, ServiceHealth};
 
-/// Receives what fails in a service, and what works again. [`HostContext::health`](crate::HostContext::health) returns it.
+/// Receives a service's reports on what fails and what works again. [`HostContext::health`](crate::HostContext::health) returns it.
 ///
 /// ```
 /// # use queue_tokio::HostContext;
@@ -29,7 +29,7 @@ pub struct HealthReporter(Arc<Reported>);
 struct Reported {
     name: String,
     state: Mutex<ReportedState>,
-    /// Whether a part is degraded: an answer that works takes no lock while nothing fails.
+    /// Whether a part is degraded. While none is, `recovered` takes no lock.
     is_degraded: AtomicBool,
     changes: watch::Sender<()>,
 }
@@ -45,9 +45,9 @@ struct ReportedState {
 enum ServicePhase {
     Starting,
     Running,
-    /// It failed, and runs again after a pause.
+    /// The service failed, and runs again after a pause.
     Pausing(String),
-    /// It stops, has stopped, or has failed for good. This is the last phase.
+    /// The service stops, has stopped, or has failed for good. This is the last phase.
     Stopping,
 }
 
@@ -63,8 +63,8 @@ impl HealthReporter {
         Self::new(String::new(), watch::Sender::new(()))
     }
 
-    /// Reports that a part of the service fails, and why. It counts until the part has [`recovered`](Self::recovered), or the
-    /// host runs the service again.
+    /// Reports that a part of the service fails, and why. The report counts until the part has [`recovered`](Self::recovered), or
+    /// until the service itself fails and the host restarts it.
     pub fn degraded(&self, part: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
         let mut state = self.lock();

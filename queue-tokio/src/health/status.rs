@@ -4,26 +4,26 @@ use std::fmt;
 
 /// The status of a host or a service.
 ///
-/// Its text is the label and the reasons, for the body of an answer. Reasons contain the texts of errors, so serve them where
-/// only operators read them; [`as_str`](Self::as_str) is the label alone.
+/// Its `Display` text is the label and the reasons, for the body of an answer. Reasons contain the texts of errors, so serve them
+/// where only operators read them. [`as_str`](Self::as_str) returns the label alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HealthStatus {
-    /// Not every service has started.
+    /// The service has not started; of a host, at least one service has not.
     Starting,
     /// Everything works.
     Ready,
-    /// It runs, and something fails that is tried again.
+    /// The host or service runs, and retries an operation that fails.
     Degraded {
         /// A sentence for each thing that fails now.
         reasons: Vec<String>,
     },
-    /// The stop has begun, or is over; of a service, also that it has failed for good.
+    /// The stop has begun or is over, or the service has failed for good.
     Stopping,
 }
 
 impl HealthStatus {
-    /// Returns whether it is `Ready` or `Degraded`: whether requests should be routed here.
+    /// Returns whether the status is `Ready` or `Degraded`, so that requests should be routed here.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         matches!(self, Self::Ready | Self::Degraded { .. })

@@ -60,22 +60,22 @@ impl HostBuilder {
 
     /// Sets how long the services go on after the host has stopped being ready: zero by default.
     ///
-    /// A load balancer routes requests here until it has noticed that [`Health::is_ready`] is `false`; set about two of its poll
-    /// intervals, such as 5 s. The shutdown timeout begins after it. A host that was never ready does not wait.
+    /// A load balancer routes requests here until it has noticed that [`Health::is_ready`] is `false`. Set about two of its poll
+    /// intervals, such as 5 s. The shutdown timeout begins after the delay. A host that was never ready does not wait.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.drain_delay = delay;
         self
     }
 
-    /// Sets that `build` refuses jobs whose default queue no service of this host serves.
+    /// Sets the host to be strict: [`build`](Self::build) refuses jobs whose default queue no service of this host serves.
     ///
-    /// By default the host warns of them at its start, since a service of another program may serve the queue.
+    /// By default the host logs a warning for each when it starts, because a service of another program may serve the queue.
     pub fn strict(mut self) -> Self {
         self.is_strict = true;
         self
     }
 
-    /// Returns a handle on the health of the host that is built: for a service, such as a web server, that answers with it.
+    /// Returns a handle on the health of the host to be built, for a service that answers health checks, such as a web server.
     ///
     /// Until the host has started, its status is [`Starting`](crate::HealthStatus::Starting).
     #[must_use]

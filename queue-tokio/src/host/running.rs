@@ -86,7 +86,7 @@ impl RunningHost {
 
     /// Stops the services in reverse, then disposes the singletons.
     ///
-    /// The host is not ready any more from now on, and waits for the [drain delay](super::HostBuilder::drain_delay). Then it
+    /// The host first stops being ready, and waits for the [drain delay](super::HostBuilder::drain_delay). Then it
     /// signals all services to begin no more work, stops them one after the other and waits for each. The shutdown timeout counts
     /// once for all of them. When it has passed, the host stops all services, and each has its
     /// [clean-up time](crate::HostedService::clean_up). So the stop takes at most the drain delay, the shutdown timeout, the longest
@@ -137,8 +137,8 @@ impl RunningHost {
         }
     }
 
-    /// Ends the readiness, then waits for the drain delay, in which load balancers notice that. None of them routes requests to a
-    /// host that was never ready, which does not wait.
+    /// Ends the readiness, then waits for the drain delay, so that load balancers notice. A host that was never ready does not wait,
+    /// because no load balancer routes requests to it.
     async fn delay_drain(&mut self) {
         let was_ready = self.stop_on_drop.health.has_started();
         self.stop_on_drop.health.host_stops();

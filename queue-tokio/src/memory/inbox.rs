@@ -15,7 +15,7 @@ use super::lock::{self, Mutex};
 /// How many places are reserved at a time: few in a loom model, which uses them up.
 pub(super) const RESERVATIONS: usize = if cfg!(queue_loom) { 2 } else { 256 };
 
-/// How few places are left when more are reserved: so many that other producers do not run out of them meanwhile.
+/// The number of places left at which a producer reserves more. Other producers use these places meanwhile.
 const FEW: usize = RESERVATIONS / 2;
 
 /// The jobs that are pushed and not yet in the table, and the places for more.
@@ -26,7 +26,7 @@ pub(super) struct Inbox(CachePadded<Mutex<InboxState>>);
 
 #[derive(Debug, Default)]
 struct InboxState {
-    /// The next one is the last.
+    /// Places are taken from the end.
     reservations: Vec<Reservation>,
     jobs: Vec<Arrival>,
     /// An empty list with the memory of an earlier one.
@@ -42,7 +42,7 @@ struct Arrival {
 
 impl Inbox {
     /// Takes a job for which [`Reservation::suits`] holds. Leaves it if no place is reserved. Returns its identity, and whether the
-    /// caller is the one to reserve more places.
+    /// caller must reserve more places.
     pub(super) fn push(&self, job: &mut Option<NewJob>, pushed_at: Timestamp) -> Option<(JobId, bool)> {
         let mut state = lock::lock(&self.0);
         let reservation = state.reservations.pop()?;
@@ -67,12 +67,12 @@ impl Inbox {
         lock::lock(&self.0).spare = jobs;
     }
 
-    /// Returns whether few places are left. It stays so while the caller holds the table's lock.
+    /// Returns whether few places are left. The answer stays true while the caller holds the table's lock.
     pub(super) fn needs_reservations(&self) -> bool {
         lock::lock(&self.0).reservations.len() <= FEW
     }
 
-    /// Adds places, which are used in their order and after those that are left.
+    /// Adds places. They are used in their order, after the places that are left.
     pub(super) fn add_reservations(&self, reservations: impl DoubleEndedIterator<Item = Reservation>) {
         drop(lock::lock(&self.0).reservations.splice(..0, reservations.rev()));
     }

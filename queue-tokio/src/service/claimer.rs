@@ -16,7 +16,7 @@ use super::shutdown::Shutdown;
 /// A claim waits for a job for at most this long, and is then repeated: a lost answer costs a worker no more.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// The same after a failure: the answer to the next claim, also an empty one, says that the queue works again.
+/// The longest wait of the first claim after a failure. Its answer, even an empty one, shows that the queue works again.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A claim asks for at most this many jobs.

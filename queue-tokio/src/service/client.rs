@@ -34,7 +34,7 @@ pub(super) struct Client {
     runtime: Arc<dyn Runtime>,
     environment: Environment,
     health: HealthReporter,
-    /// Once it has fired, answers no longer count for the health: the service stops, or another run takes the place of this one.
+    /// Once this has fired, answers no longer count for the health: the service stops, or another run has replaced this one.
     stopping: StopSignal,
 }
 

@@ -1,4 +1,5 @@
-//! The log lines of a service's start and stop: one for each, at info. No line for each job is at this level.
+//! The log lines of a service at level info: one at its start, one when it stops, one when it has stopped. A line for each job has a
+//! lower level.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(super) fn log_start(settings: &Settings, queue: &dyn Queue, jobs: &Jobs) {
     );
 }
 
-/// Logs that a service stops, and for which jobs it waits.
+/// Logs that a service stops, and the jobs for which it waits.
 pub(super) fn log_stop(service: &str, timeout: Duration, running: &[JobName]) {
     let (jobs, names) = (count(running.len()), by_name(running));
     match running.len() {

@@ -275,7 +275,7 @@ fn with_delay(queue: &MemoryQueue) -> HostBuilder {
     Host::builder().drain_delay(5 * SECOND).service(QueueService::new(queue.clone(), jobs![pass]))
 }
 
-/// H76: a host is not ready from the begin of its stop on; for the drain delay its services go on.
+/// H76: a host is not ready from the start of its stop on; for the drain delay its services go on.
 #[tokio::test(start_paused = true)]
 async fn the_readiness_ends_before_any_service_stops() -> TestResult {
     let queue = MemoryQueue::new();

@@ -28,7 +28,8 @@ pub(super) struct Server {
     /// Part of the names of this process's databases.
     process: String,
     created: AtomicU32,
-    /// Whether a database is created by copying its files, not by logging their contents. It is faster if no file is synced.
+    /// Whether a database is created by copying the files of its template, not by logging their contents. Copying is faster on a
+    /// server that syncs no file.
     copies_files: bool,
     cleared: OnceCell<()>,
 }
@@ -36,7 +37,7 @@ pub(super) struct Server {
 /// The server that this process has found. Tests run in parallel, and the first one connects.
 static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
 
-/// How long to wait for the first connection, to a server that may be suspended.
+/// How long to wait for the first connection: the server may be suspended.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const UNREACHABLE: &str = "the server for tests can't be reached";
@@ -138,7 +139,7 @@ impl Server {
     }
 
     async fn drop_leftovers(&self) {
-        // A connection of its own: the locks of the other one don't keep it from locking the same names exclusively.
+        // A connection of its own, because the process's connection could lock exclusively a name that it has locked shared.
         let Ok(mut connection) = self.another_connection().await else { return };
         let names = "select datname from pg_database where starts_with(datname, $1)";
         let names = sqlx::query_scalar::<_, String>(names).bind(PREFIX).fetch_all(&mut connection).await;

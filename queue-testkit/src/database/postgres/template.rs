@@ -1,8 +1,8 @@
-//! The database that those of the tests are copies of.
+//! The template: the database of which each test gets a copy.
 //!
-//! Its name contains a hash of the run, the program and the setup, so that each run of `cargo test` creates its own: a setup may
-//! read files that were changed since the last one. It is created under another name, with both names locked, and renamed when
-//! it is complete. So no test finds half a template, and a template whose creator was killed is created again.
+//! Its name contains a hash of the run, the program and the setup, so that each run of `cargo test` creates its own template: a
+//! setup may read files that were changed since the last run. The template is created under another name, with both names locked,
+//! and renamed when it is complete. So no test finds half a template, and a template whose creator was killed is created again.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -52,7 +52,7 @@ where
 {
     let failed = || DatabaseError::of("the template of the test's database can't be created");
     let unfinished = format!("{name}_new");
-    // The locks end with this connection, also if the setup panics.
+    // The locks end with this connection, even if the setup panics.
     let mut connection = server.another_connection().await?;
     for name in [name, &unfinished] {
         let lock = "select pg_advisory_lock(hashtextextended($1, 0))";
