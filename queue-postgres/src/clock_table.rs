@@ -28,6 +28,14 @@ pub(crate) async fn install(target: &Target, start: Timestamp) -> Result<(), Que
     )))
 }
 
+/// Returns the statement by which the schema's `clock()` reads the table.
+fn read_table(schema: &str) -> String {
+    format!(
+        "create or replace function {schema}.clock() returns bigint
+        language sql volatile as $$ select now from {schema}.test_clock $$"
+    )
+}
+
 /// Returns whether the schema has a clock for tests now.
 async fn install_on(connection: &mut PgConnection, target: &Target, start: Timestamp) -> sqlx::Result<bool> {
     let (schema, start) = (target.quoted_schema(), start.as_micros());
@@ -37,7 +45,9 @@ async fn install_on(connection: &mut PgConnection, target: &Target, start: Times
     sqlx::query(lock).persistent(false).bind(&*target.schema).execute(&mut *tx).await?;
     let exists = "select exists (select from pg_tables where schemaname = $1 and tablename = 'test_clock')";
     if sqlx::query_scalar(exists).persistent(false).bind(&*target.schema).fetch_one(&mut *tx).await? {
-        tx.rollback().await?;
+        // A migration since then has replaced the function.
+        raw_sql(AssertSqlSafe(read_table(&schema))).execute(&mut *tx).await?;
+        tx.commit().await?;
         return Ok(true);
     }
     let jobs = format!("select exists (select from {schema}.jobs)");
@@ -49,8 +59,8 @@ async fn install_on(connection: &mut PgConnection, target: &Target, start: Times
         "create table {schema}.test_clock (now bigint not null);
         comment on table {schema}.test_clock is 'One row: the time that clock() returns, until a test moves it.';
         insert into {schema}.test_clock values ({start});
-        create or replace function {schema}.clock() returns bigint
-        language sql volatile as $$ select now from {schema}.test_clock $$"
+        {}",
+        read_table(&schema)
     );
     raw_sql(AssertSqlSafe(install)).execute(&mut *tx).await?;
     tx.commit().await?;

@@ -93,11 +93,11 @@ impl HealthReporter {
 
     /// Notes that the service has failed, and that it runs again later. What failed in that run no longer counts.
     pub(crate) fn pauses(&self, reason: String) {
+        // First, so that the service is at no moment both running and without a failure.
+        self.enter(ServicePhase::Pausing(reason));
         let mut state = self.lock();
         state.degraded.clear();
         self.0.is_degraded.store(false, Ordering::SeqCst);
-        drop(state);
-        self.enter(ServicePhase::Pausing(reason));
     }
 
     /// Notes that the service stops, or has failed for good.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, QueueExt as _};
 use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{Connection as _, PgConnection};
 use queue_testkit::VirtualClock;
 
 use crate::fixture::{TestResult, number, queue as queue_by_the_server, run, schema, url, work};
@@ -27,6 +28,28 @@ async fn a_test_clock_stands_still_until_it_is_moved_and_all_handles_see_it() ->
     assert_eq!(claimed.first().map(|job| job.id()), Some(id));
     clock.advance_to(VirtualClock::START).await?;
     assert_eq!(clock.now().await?, moved, "an instant in the past changes nothing");
+    Ok(())
+}
+
+/// A migration replaces all functions of the schema.
+#[tokio::test]
+async fn a_migration_does_not_leave_a_clock_that_nothing_reads() -> TestResult {
+    let (schema, mut connection) = (schema(), PgConnection::connect(&url()).await?);
+    let open = || PostgresQueue::builder(url()).schema(&schema).test_clock(VirtualClock::START).connect();
+    open().await?;
+    let now = format!("select {schema}.clock()");
+    run(
+        &mut connection,
+        format!(
+            "create or replace function {schema}.clock() returns bigint language sql as 'select 1::bigint'"
+        ),
+    )
+    .await?;
+    assert_eq!(number(&mut connection, now.clone()).await?, 1);
+
+    open().await?;
+
+    assert_eq!(number(&mut connection, now).await?, VirtualClock::START.as_micros());
     Ok(())
 }
 
