@@ -124,7 +124,7 @@ impl TestPostgres {
         let pool = PgPoolOptions::new().max_connections(POOL).connect_lazy(&url);
         let pool = pool.map_err(DatabaseError::of(failed))?;
         let builder = PostgresQueue::builder(pool.clone()).test_clock(VirtualClock::START);
-        // A test that lets days pass sees its finished jobs all the same.
+        // A test that lets days pass still sees its finished jobs.
         let builder = builder.keep_completed(None).keep_cancelled(None).keep_discarded(None);
         let queue = builder.connect().await;
         let queue = queue.map_err(DatabaseError::of(failed))?;

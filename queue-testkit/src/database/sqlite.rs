@@ -124,7 +124,7 @@ impl TestSqlite {
         let path = folder.path().join("test.db");
         std::fs::write(&path, &template).map_err(DatabaseError::of(FAILED))?;
         let builder = SqliteQueue::builder(&path).clock(VirtualClock::new());
-        // A test that lets days pass sees its finished jobs all the same.
+        // A test that lets days pass still sees its finished jobs.
         let builder = builder.keep_completed(None).keep_cancelled(None).keep_discarded(None);
         // No test crashes the machine.
         let queue = builder.synchronous(Synchronous::Normal).open().await;
