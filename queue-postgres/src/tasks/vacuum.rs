@@ -41,8 +41,16 @@ impl VacuumTask {
         let target = &self.shared.target;
         loop {
             self.shared.dead_rows.many().await;
+            let connection = match connect(target).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    tracing::debug!(database = %target, ?error, "no connection to vacuum over, trying again later");
+                    continue;
+                }
+            };
+            // A connection that takes long must not delay the next vacuum.
             let start = Instant::now();
-            match timeout(LIMIT, self.vacuum()).await {
+            match timeout(LIMIT, self.vacuum(connection)).await {
                 Ok(Ok(true)) => tracing::trace!(database = %target, took = ?start.elapsed(), "vacuumed"),
                 Ok(Ok(false)) => {
                     tracing::info!(database = %target, "the user does not own the tables, so only autovacuum vacuums them");
@@ -59,9 +67,8 @@ impl VacuumTask {
         }
     }
 
-    /// Vacuums once. Returns `false` if the user may not.
-    async fn vacuum(&self) -> Result<bool, QueueError> {
-        let mut connection = connect(&self.shared.target).await?;
+    /// Vacuums once, and closes the connection. Returns `false` if the user may not.
+    async fn vacuum(&self, mut connection: PgConnection) -> Result<bool, QueueError> {
         let is_done = self.vacuum_over(&mut connection).await;
         let is_done = is_done.map_err(|error| to_queue_error(error, &self.shared.target))?;
         // The server has answered, so nothing depends on how the connection ends.
