@@ -173,8 +173,8 @@ impl PostgresQueueBuilder {
     /// [`Admin::test_clock`](queue_core::Admin::test_clock). `queue_testkit::TestKit::over` moves it.
     ///
     /// Use it for a schema of the test's own: from then on, all programs that use the schema see this time. If the schema already
-    /// has such a clock, the clock keeps its time. Finished jobs are deleted when they are old by this clock, unless they are
-    /// [kept](Self::keep_completed).
+    /// has such a clock, the clock keeps its time. The queue prunes finished jobs by this clock, unless it
+    /// [keeps](Self::keep_completed) them.
     pub fn test_clock(mut self, start: Timestamp) -> Self {
         self.test_clock = Some(start);
         self

@@ -18,42 +18,6 @@ fn kit(runs: &Arc<AtomicU32>) -> TestKit {
     TestKit::new(jobs![count]).singleton_as(runs.clone()).build().unwrap()
 }
 
-/// T8: each fault at each operation does what it promises, and no fault loses a job.
-#[test]
-fn no_single_fault_loses_a_job() -> TestResult {
-    let faults = [
-        (Operation::Claim, Fault::FailBefore, 1),
-        (Operation::Claim, Fault::FailAfter, 1),
-        (Operation::Claim, Fault::Delay(Duration::from_secs(1)), 1),
-        (Operation::Claim, Fault::DeliverTwice, 2),
-        (Operation::Claim, Fault::LoseLease, 2),
-        (Operation::Settle, Fault::FailBefore, 1),
-        (Operation::Settle, Fault::FailAfter, 1),
-        (Operation::Settle, Fault::LoseLease, 2),
-    ];
-    for (operation, fault, expected_runs) in faults {
-        queue_testkit::block_on(async {
-            let runs = Arc::new(AtomicU32::new(0));
-            let kit = kit(&runs);
-            kit.queue().enqueue(count::new()).await?;
-            kit.faults().on(operation, 1, fault);
-
-            let run = kit.run_until_idle().await?;
-
-            let job = kit.jobs().remove(0);
-            assert_eq!(job.state, State::Completed, "{operation:?} {fault:?}\n{}", run.trace());
-            assert_eq!(
-                runs.load(Ordering::SeqCst),
-                expected_runs,
-                "{operation:?} {fault:?}\n{}",
-                run.trace()
-            );
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-        })?;
-    }
-    Ok(())
-}
-
 /// Q3, T8: a push whose answer was lost may be repeated under its id, and stores the job once.
 #[test]
 fn a_push_whose_answer_was_lost_may_be_repeated() -> TestResult {
