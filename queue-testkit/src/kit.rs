@@ -284,7 +284,7 @@ fn readable<T>(answer: Result<T, QueueError>) -> T {
 impl Drop for TestKit {
     fn drop(&mut self) {
         if let Some(seed) = self.seed.filter(|_| std::thread::panicking()) {
-            tell(&format!("this run had the seed {seed}: `TestKit::new(..).seed({seed})` repeats it"));
+            tell(&format!("this run had the seed {seed}: `.seed({seed})` on the kit repeats it"));
         }
     }
 }
