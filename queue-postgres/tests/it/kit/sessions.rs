@@ -48,8 +48,8 @@ async fn push_more(#[inject] context: &JobContext, times: u32) {
     }
 }
 
-/// T27: pushes, claims, settlements and operators' calls of a test use one session, and another one if a notification is sent
-/// meanwhile.
+/// T27: pushes, claims, settlements and operators' calls of a test use one session. A notification or a renewal may be sent
+/// meanwhile, over another one.
 #[tokio::test]
 async fn one_session_serves_a_test() -> TestResult {
     let mut named = Named::new().await?;
@@ -61,7 +61,7 @@ async fn one_session_serves_a_test() -> TestResult {
 
     assert_eq!(kit.jobs().len(), 5);
     let sessions = named.sessions("true").await?;
-    assert!((1..=2).contains(&sessions), "{sessions} sessions");
+    assert!((1..=3).contains(&sessions), "{sessions} sessions");
     assert_eq!(named.sessions("query ilike 'listen%'").await?, 0, "no claim waited");
     Ok(())
 }
