@@ -18,8 +18,6 @@ pub(crate) struct StoredJob {
     /// The job's place in the order of pushes.
     pub(crate) position: u64,
     pub(crate) record: JobRecord,
-    /// The end of the lease, while the job is executing.
-    pub(crate) expires_at: Timestamp,
     pub(crate) key: Option<UniqueKey>,
 }
 
@@ -40,7 +38,7 @@ impl JobList {
                 State::Scheduled | State::Retryable if job.record.run_at <= now => {
                     job.record.state = State::Available;
                 }
-                State::Executing if job.expires_at <= now => job.expire(),
+                State::Executing => job.expire_until(now),
                 _ => {}
             }
         }
@@ -50,7 +48,7 @@ impl JobList {
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let due = self.jobs.iter().filter_map(|job| match job.record.state {
             State::Scheduled | State::Retryable => Some(job.record.run_at),
-            State::Executing => Some(job.expires_at),
+            State::Executing => job.record.lease_expires_at,
             _ => None,
         });
         due.min()
@@ -88,8 +86,8 @@ impl JobList {
         let now = self.now;
         let expires_at = now.saturating_add(demand.lease);
         let lease = |job: &mut StoredJob| {
-            job.expires_at = expires_at;
             let record = &mut job.record;
+            record.lease_expires_at = Some(expires_at);
             record.state = State::Executing;
             record.attempt += 1;
             record.fence.0 += 1;
@@ -109,15 +107,16 @@ impl JobList {
     pub(crate) fn renew(&mut self, lease: &Lease) -> Renewal {
         let expires_at = self.now.saturating_add(lease.length);
         let Some(job) = self.leased(lease) else { return Renewal::Lost };
-        job.expires_at = expires_at;
+        job.record.lease_expires_at = Some(expires_at);
         Renewal::held(expires_at, job.record.cancel_reason.clone())
     }
 }
 
 impl StoredJob {
-    /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later.
-    fn expire(&mut self) {
-        let now = self.expires_at;
+    /// Ends a lease that has expired. The attempt ended when the lease did, even if the expiry is noticed later.
+    fn expire_until(&mut self, now: Timestamp) {
+        let expired_at = self.record.lease_expires_at.take_if(|expires_at| *expires_at <= now);
+        let Some(now) = expired_at else { return };
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
         if state == State::Discarded {

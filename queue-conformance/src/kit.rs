@@ -50,6 +50,7 @@ laws! {
         t4_a_run_ends_when_nothing_is_due_and_says_what_waits,
         t22_time_within_an_attempt_is_real,
         t23_virtual_time_passes_within_an_attempt,
+        t28_a_run_waits_for_a_lease_of_any_length,
     }
     reports {
         t5_payloads_are_encoded_and_decoded,

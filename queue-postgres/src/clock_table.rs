@@ -1,9 +1,8 @@
 //! The table of a clock for tests: the schema's function `clock` reads the time from its one row.
 
 use queue_core::{QueueError, Timestamp};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
-use crate::connect::connect;
 use crate::error::to_queue_error;
 use crate::target::Target;
 
@@ -13,12 +12,15 @@ use crate::target::Target;
 /// # Errors
 ///
 /// `Invalid` if the schema holds jobs by the server's clock.
-pub(crate) async fn install(target: &Target, start: Timestamp) -> Result<(), QueueError> {
-    let mut connection = connect(target).await?;
-    let is_installed =
-        install_on(&mut connection, target, start).await.map_err(|error| to_queue_error(error, target))?;
-    drop(connection.close().await);
-    if is_installed {
+pub(crate) async fn install(
+    connection: &mut PgConnection,
+    target: &Target,
+    start: Timestamp,
+) -> Result<(), QueueError> {
+    let to_error = |error| to_queue_error(error, target);
+    if is_installed(connection, target).await.map_err(to_error)?
+        || install_on(connection, target, start).await.map_err(to_error)?
+    {
         return Ok(());
     }
     Err(QueueError::invalid(format!(
@@ -28,12 +30,30 @@ pub(crate) async fn install(target: &Target, start: Timestamp) -> Result<(), Que
     )))
 }
 
+/// Returns the body of a `clock()` that reads the table.
+fn body(schema: &str) -> String {
+    format!(" select now from {schema}.test_clock ")
+}
+
 /// Returns the statement by which the schema's `clock()` reads the table.
 fn read_table(schema: &str) -> String {
-    format!(
-        "create or replace function {schema}.clock() returns bigint
-        language sql volatile as $$ select now from {schema}.test_clock $$"
-    )
+    let body = body(schema);
+    format!("create or replace function {schema}.clock() returns bigint language sql volatile as $${body}$$")
+}
+
+/// Returns whether the schema's `clock()` reads the table. Replacing the function would have every session plan again each
+/// statement that calls it.
+async fn is_installed(connection: &mut PgConnection, target: &Target) -> sqlx::Result<bool> {
+    let quote = |text: &str| text.replace('\'', "''");
+    let found = format!(
+        "select exists (select from pg_namespace n
+            join pg_class c on c.relnamespace = n.oid and c.relname = 'test_clock'
+            join pg_proc p on p.pronamespace = n.oid and p.proname = 'clock' and p.prosrc = '{}'
+        where n.nspname = '{}')",
+        quote(&body(&target.quoted_schema())),
+        quote(&target.schema)
+    );
+    raw_sql(AssertSqlSafe(found)).fetch_one(connection).await?.try_get(0)
 }
 
 /// Returns whether the schema has a clock for tests now.

@@ -175,6 +175,9 @@ impl PostgresQueueBuilder {
     /// Use it for a schema of the test's own: from then on, all programs that use the schema see this time. If the schema already
     /// has such a clock, the clock keeps its time. The queue prunes finished jobs by this clock, unless it
     /// [keeps](Self::keep_completed) them.
+    ///
+    /// Opening a connection takes longer than most calls of a test. So the calls of such a queue share its idle connections, and
+    /// calls that follow one another use a single one.
     pub fn test_clock(mut self, start: Timestamp) -> Self {
         self.test_clock = Some(start);
         self
@@ -209,7 +212,7 @@ impl PostgresQueueBuilder {
     /// Dropping the future leaves each version whole or absent.
     pub async fn migrate(self) -> Result<(), QueueError> {
         let target = self.target()?;
-        RuntimeThread::run_on_own_thread(async move { migrations::migrate(&target).await }).await
+        RuntimeThread::run_on_own_thread(async move { migrations::migrate_alone(&target).await }).await
     }
 
     fn settings(self) -> Result<Settings, QueueError> {

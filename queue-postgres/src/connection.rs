@@ -2,8 +2,9 @@
 //!
 //! # Tasks and shared state
 //!
-//! A [`ReconnectingConnection`] belongs to one task at a time and shares nothing. A call takes the session out of it, and returns
-//! the session once the server has answered. So dropping a call's future drops its session.
+//! A [`ReconnectingConnection`] belongs to one task at a time, and shares only the [`SpareSessions`]. A call takes the session out
+//! of it, or a spare one if it has none, and returns the session once the server has answered. So dropping a call's future drops
+//! its session.
 //!
 //! # Races
 //!
@@ -14,6 +15,7 @@
 //!   asks the server to end the session, so that an abandoned statement neither commits later nor keeps its locks.
 
 mod session;
+mod spare_sessions;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,9 +32,10 @@ use crate::error::{
 };
 use crate::liveness::{LivenessChecks, WaitOutcome, wait_for_answer};
 use crate::target::Target;
-use session::{Session, client_timeout, in_transaction};
+use session::{client_timeout, in_transaction};
 
-pub(crate) use session::{KEEPALIVES, Op, TRANSACTION_KEEPALIVES};
+pub(crate) use session::{KEEPALIVES, Op, Session, TRANSACTION_KEEPALIVES};
+pub(crate) use spare_sessions::SpareSessions;
 
 /// The maximum number of retries of a transaction that the server rolled back in a conflict with another one.
 const MAX_RETRIES: u32 = 10;
@@ -60,7 +63,7 @@ pub(crate) struct ReconnectingConnection {
     /// How long the server lets a statement wait for a lock; with `None`, for as long as the statement may take.
     lock_timeout: Option<Duration>,
     session: Option<Session>,
-    last_used: Instant,
+    spares: Arc<SpareSessions>,
     checks: LivenessChecks,
 }
 
@@ -83,20 +86,21 @@ enum IdleCheck {
 }
 
 impl ReconnectingConnection {
-    /// Creates a connection that opens its first session at its first call.
-    pub(crate) fn new(target: Arc<Target>) -> Self {
-        Self::with_checks(target, LivenessChecks::default())
+    /// Creates a connection that opens or takes its first session at its first call.
+    pub(crate) fn new(target: Arc<Target>, spares: Arc<SpareSessions>) -> Self {
+        let checks = LivenessChecks::default();
+        Self { target, has_died: false, lock_timeout: None, session: None, spares, checks }
     }
 
-    /// Creates a connection with other times of its checks.
-    pub(crate) fn with_checks(target: Arc<Target>, checks: LivenessChecks) -> Self {
-        Self { target, has_died: false, lock_timeout: None, session: None, last_used: Instant::now(), checks }
+    /// Sets other times of the connection's checks.
+    pub(crate) fn with_checks(self, checks: LivenessChecks) -> Self {
+        Self { checks, ..self }
     }
 
-    /// Creates a connection whose statements wait at most 20 ms for a lock of another transaction, and are then
-    /// [blocked](CallError::is_blocked). Statements that many callers share use such a connection.
-    pub(crate) fn with_lock_timeout(target: Arc<Target>) -> Self {
-        Self { lock_timeout: Some(LOCK_TIMEOUT), ..Self::new(target) }
+    /// Has statements wait at most 20 ms for a lock of another transaction; they are then [blocked](CallError::is_blocked).
+    /// Statements that many callers share use such a connection.
+    pub(crate) fn with_lock_timeout(self) -> Self {
+        Self { lock_timeout: Some(LOCK_TIMEOUT), ..self }
     }
 
     /// Runs a transaction that may be done twice: if the connection breaks before the answer, runs it once more over
@@ -124,8 +128,8 @@ impl ReconnectingConnection {
     /// Runs a transaction as [`call`](Self::call) does, within `bound`, which must not exceed the queue's timeout.
     pub(crate) async fn call_within<T>(&mut self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
         for retry in 0.. {
-            let was_open = self.session.is_some();
             let session = self.take_session(bound).await?;
+            let was_open = session.was_used();
             let started = Instant::now();
             let (error, session) = match self.run_in(session, bound, op).await? {
                 Ok(answer) => return Ok(answer),
@@ -182,26 +186,42 @@ impl ReconnectingConnection {
         }
     }
 
-    fn keep(&mut self, session: Session) {
-        self.last_used = Instant::now();
-        self.session = Some(session);
+    fn keep(&mut self, mut session: Session) {
+        session.note_used();
+        self.session = self.spares.leave_if_shared(session);
     }
 
-    /// Takes the session out of the connection, or opens one. A session that was idle for long has answered a ping. The
-    /// caller returns the session by `keep` once it has answered.
+    /// Takes the session out of the connection, or a spare one, or opens one. A session that was idle for long has answered a
+    /// ping. The caller returns the session by `keep` once it has answered.
     async fn take_session(&mut self, bound: Duration) -> Result<Session, QueueError> {
         let connect_timeout = |part| bound.min(MIN_CONNECT_TIMEOUT.max(self.target.timeout / part));
-        let Some(session) = self.session.take() else {
+        let own = self.session.take();
+        let Some(session) = (if own.is_some() { own } else { self.spares.take().await }) else {
             let part = if self.has_died { CONNECT_AFTER_DEATH } else { CONNECT };
             let bound = connect_timeout(part);
             self.has_died = false;
             return Session::open(&self.target, self.lock_timeout, bound).await;
         };
-        if self.last_used.elapsed() < self.checks.ping_after {
+        let bound = connect_timeout(CONNECT);
+        let is_idle = session.was_idle_for(self.checks.ping_after);
+        let session = if is_idle { self.check_idle(session, bound).await? } else { session };
+        if session.has_lock_timeout(&self.target, self.lock_timeout) {
             return Ok(session);
         }
-        let bound = connect_timeout(CONNECT);
-        self.check_idle(session, bound).await
+        self.adopt(session, bound).await
+    }
+
+    /// Sets up a session that another connection has used.
+    async fn adopt(&self, mut session: Session, bound: Duration) -> Result<Session, QueueError> {
+        let target = &self.target;
+        match timeout(bound, session.set_lock_timeout(self.lock_timeout)).await {
+            Ok(Ok(())) => return Ok(session),
+            Ok(Err(error)) => {
+                tracing::debug!(database = %target, %error, "an idle connection was closed, opening another");
+            }
+            Err(_) => session.abandon(target.clone()),
+        }
+        Session::open(target, self.lock_timeout, bound).await
     }
 
     /// Returns an idle session if it is alive, and otherwise a new one.

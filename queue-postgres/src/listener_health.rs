@@ -82,6 +82,20 @@ impl ListenerHealth {
         }
     }
 
+    /// Parks the listener until a claim waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time.
+    pub(crate) async fn wait_for_claim(&self) {
+        self.is_parked.store(true, Ordering::SeqCst);
+        // A claim that came before `is_parked` was set has woken no listener.
+        if !self.is_wanted.load(Ordering::SeqCst) {
+            self.wanted.notified().await;
+        }
+        self.is_parked.store(false, Ordering::SeqCst);
+    }
+
     /// Waits for the next check that a claim wants. `idle` counts the checks that no claim wanted.
     ///
     /// # Cancel safety
@@ -90,12 +104,7 @@ impl ListenerHealth {
     pub(crate) async fn next_check(&self, idle: &mut u32) {
         loop {
             if *idle >= MAX_UNUSED_CHECKS {
-                self.is_parked.store(true, Ordering::SeqCst);
-                // A claim that came before `is_parked` was set has woken no listener.
-                if !self.is_wanted.load(Ordering::SeqCst) {
-                    self.wanted.notified().await;
-                }
-                self.is_parked.store(false, Ordering::SeqCst);
+                self.wait_for_claim().await;
                 *idle = 0;
             }
             if let Some(confirmed_until) = self.confirmed_until() {
@@ -133,6 +142,18 @@ mod tests {
         assert_eq!(health.reliable_until(), Some(now + Duration::from_millis(1_250)));
         health.mark_lost();
         assert_eq!(health.reliable_until(), None);
+    }
+
+    /// D13: the listener connects when a claim first waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_waits_for_the_first_claim() {
+        let health = ListenerHealth::new(Duration::from_secs(1));
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert!(tokio::time::timeout(day, health.wait_for_claim()).await.is_err());
+
+        health.request_checks();
+
+        assert!(tokio::time::timeout(day, health.wait_for_claim()).await.is_ok());
     }
 
     /// H21: while no claim waits, the listener sends nothing.

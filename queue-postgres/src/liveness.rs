@@ -95,7 +95,7 @@ enum ProcessState {
 impl ServerProcess {
     /// The query by which a session reads its own process's identity.
     pub(crate) const IDENTIFY: &str = "select pg_backend_pid(), coalesce((select backend_start::text from \
-        pg_stat_activity where pid = pg_backend_pid()), '')";
+        pg_stat_get_activity(pg_backend_pid())), '')";
 
     /// Reads the row that [`IDENTIFY`](Self::IDENTIFY) returns.
     pub(crate) fn from_row(row: &PgRow) -> sqlx::Result<Self> {
@@ -107,8 +107,8 @@ impl ServerProcess {
         // The server may hide the state from other users, or from all.
         let query = format!(
             "select state is null or state = 'disabled' or (state not like 'idle%' and wait_event is distinct from \
-             'ClientRead') from pg_stat_activity where {}",
-            self.condition()
+             'ClientRead') from {}",
+            self.activity()
         );
         let state = async {
             let Ok(options) = target.connect_options().await else { return ProcessState::Unknown };
@@ -139,14 +139,21 @@ impl ServerProcess {
         }
     }
 
-    fn condition(&self) -> String {
-        format!("pid = {} and backend_start::text = '{}'", self.pid, self.started.replace('\'', "''"))
+    /// Returns the row of the process in `pg_stat_activity`, for a `from` clause. The view reads the rows of all processes.
+    fn activity(&self) -> String {
+        let started = self.started.replace('\'', "''");
+        format!("pg_stat_get_activity({}) where backend_start::text = '{started}'", self.pid)
+    }
+
+    /// Returns the SQL that calls a function such as `pg_terminate_backend` for the process.
+    pub(crate) fn signal_sql(&self, function: &str) -> String {
+        format!("select {function}(pid) from {}", self.activity())
     }
 
     /// Asks the server, over a new connection, to cancel the process's statement or to end its session, so that an
     /// abandoned call neither holds locks nor completes later. Does nothing if the server can't be reached.
     pub(crate) async fn signal(&self, target: &Target, function: &'static str) {
-        let signal = format!("select {function}(pid) from pg_stat_activity where {}", self.condition());
+        let signal = self.signal_sql(function);
         let signalled = async {
             let options = target.connect_options().await?;
             let connect = PgConnection::connect_with(&options).await;

@@ -34,13 +34,10 @@ const FUNCTIONS: [&str; 10] = [
 ];
 
 /// Fails unless this program works with the schema.
-pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
+pub(crate) async fn check(connection: &mut PgConnection, target: &Target) -> Result<(), QueueError> {
     let to_error = |error| to_queue_error(error, target);
-    let mut connection = connect(target).await?;
-    let found = tokio::time::timeout(target.timeout, read_version(&mut connection, target)).await;
+    let found = tokio::time::timeout(target.timeout, read_version(connection, target)).await;
     let found = found.map_err(|_| timed_out(target, target.timeout))?.map_err(to_error)?;
-    let closed = connection.close().await;
-    drop(closed);
     if missing(target, found)?.is_empty() {
         return Ok(());
     }
@@ -54,14 +51,20 @@ pub(crate) async fn check(target: &Target) -> Result<(), QueueError> {
 }
 
 /// Migrates the schema to this program's version. Concurrent calls run each migration once.
-pub(crate) async fn migrate(target: &Target) -> Result<(), QueueError> {
+pub(crate) async fn migrate(connection: &mut PgConnection, target: &Target) -> Result<(), QueueError> {
     let to_error = |error| to_queue_error(error, target);
-    let mut connection = connect(target).await?;
-    let found = read_version(&mut connection, target).await.map_err(to_error)?;
+    let found = read_version(connection, target).await.map_err(to_error)?;
     if !missing(target, found)?.is_empty() {
-        apply(&mut connection, target).await.map_err(to_error)?;
+        apply(connection, target).await.map_err(to_error)?;
     }
-    connection.close().await.map_err(to_error)
+    Ok(())
+}
+
+/// Migrates the schema over a connection that is closed again.
+pub(crate) async fn migrate_alone(target: &Target) -> Result<(), QueueError> {
+    let mut connection = connect(target).await?;
+    migrate(&mut connection, target).await?;
+    connection.close().await.map_err(|error| to_queue_error(error, target))
 }
 
 fn missing(target: &Target, found: SchemaVersion) -> Result<Vec<Migration>, QueueError> {
@@ -103,8 +106,10 @@ async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<(
 /// Reads the schema's version. Uses no prepared statement, because a pooler may lose one.
 async fn read_version(connection: &mut PgConnection, target: &Target) -> sqlx::Result<SchemaVersion> {
     let schema = target.schema.replace('\'', "''");
-    let exists =
-        format!("select 1 from pg_tables where schemaname = '{schema}' and tablename = 'schema_migrations'");
+    let exists = format!(
+        "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+            where n.nspname = '{schema}' and c.relname = 'schema_migrations' and c.relkind in ('r', 'p')"
+    );
     if raw_sql(AssertSqlSafe(exists)).fetch_optional(&mut *connection).await?.is_none() {
         return Ok(SchemaVersion::default());
     }

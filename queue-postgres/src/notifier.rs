@@ -62,10 +62,15 @@ impl Sent {
 }
 
 impl Notifier {
-    /// Creates a notifier that sends by `statement`, late notifications from `thread`.
-    pub(crate) fn new(target: Arc<Target>, statement: Statement, thread: RuntimeThread) -> Self {
+    /// Creates a notifier that sends by `statement` over `connection`, late notifications from `thread`.
+    pub(crate) fn new(
+        target: Arc<Target>,
+        statement: Statement,
+        thread: RuntimeThread,
+        connection: ReconnectingConnection,
+    ) -> Self {
         Self {
-            connection: tokio::sync::Mutex::new(ReconnectingConnection::new(target.clone())),
+            connection: tokio::sync::Mutex::new(connection),
             target,
             thread,
             statement,

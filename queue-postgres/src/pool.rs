@@ -15,6 +15,7 @@ use tokio::time::timeout;
 pub(crate) use transaction::PooledTransaction;
 
 use crate::connect::connect;
+use crate::connection::SpareSessions;
 use crate::error::{is_connection_lost, timed_out, to_queue_error};
 use crate::runtime_thread::RuntimeThread;
 use crate::target::{OptionsSource, Target};
@@ -43,14 +44,21 @@ pub(crate) struct UnitOfWorkPool {
     /// Whether the queue created the pool; otherwise it is the application's.
     is_own: bool,
     target: Arc<Target>,
+    /// End the sessions of abandoned transactions, from `thread`.
+    spares: Arc<SpareSessions>,
     thread: RuntimeThread,
 }
 
 impl UnitOfWorkPool {
     /// Creates the pool. The queue's own pool connects when it is first used.
-    pub(crate) fn new(source: PoolSource, target: Arc<Target>, thread: RuntimeThread) -> Self {
+    pub(crate) fn new(
+        source: PoolSource,
+        target: Arc<Target>,
+        spares: Arc<SpareSessions>,
+        thread: RuntimeThread,
+    ) -> Self {
         match source {
-            PoolSource::Application(pool) => Self { pool, is_own: false, target, thread },
+            PoolSource::Application(pool) => Self { pool, is_own: false, target, spares, thread },
             PoolSource::Own { max_connections } => {
                 // `begin` tests the connection, and a slow acquire is normal.
                 let options =
@@ -58,7 +66,7 @@ impl UnitOfWorkPool {
                 let options =
                     options.acquire_timeout(target.timeout).acquire_slow_threshold(NO_SLOW_THRESHOLD);
                 let pool = thread.enter(|| options.connect_lazy_with(target.options.clone()));
-                Self { pool, is_own: true, target, thread }
+                Self { pool, is_own: true, target, spares, thread }
             }
         }
     }
@@ -72,7 +80,8 @@ impl UnitOfWorkPool {
         let (mut closed, mut silent) = (0, 0);
         loop {
             let connection = self.acquire(context).await?;
-            let mut tx = PooledTransaction::new(connection, self.target.clone(), self.thread.clone());
+            let (target, spares) = (self.target.clone(), self.spares.clone());
+            let mut tx = PooledTransaction::new(connection, target, spares, self.thread.clone());
             // A pooler may delay the answer until it has a free server connection, and a slow server is slow for all.
             let is_patient = self.target.behind_pooler || silent >= MAX_SILENT;
             let bound = if is_patient { self.target.timeout } else { BEGIN_TIMEOUT * (1 << silent) };

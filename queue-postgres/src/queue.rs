@@ -6,11 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::backend::{CloseFlag, Intake, PendingClaim, Reply, SupportedRequests, check_demand};
 use queue_core::{
-    Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
 
 use crate::clock_table;
+use crate::connect::connect;
+use crate::connection::{Session, SpareSessions};
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
@@ -53,28 +56,21 @@ struct OpenQueue {
 }
 
 impl PostgresQueue {
-    /// Starts the tasks and migrates or checks the schema.
+    /// Starts the tasks, and prepares the schema.
     pub(crate) async fn open(settings: Settings) -> Result<Self, QueueError> {
         let health = Arc::new(ListenerHealth::new(settings.poll_interval));
         let poll = PollInterval { interval: settings.poll_interval, health: health.clone() };
-        let Tasks { pushes, claims, settles, shared, thread } = Tasks::start(settings.target, poll)?;
-        let migrated = {
-            let target = shared.target.clone();
-            let (run_migrations, test_clock) = (settings.run_migrations, settings.test_clock);
-            async move {
-                if run_migrations {
-                    migrations::migrate(&target).await?;
-                } else {
-                    migrations::check(&target).await?;
-                }
-                match test_clock {
-                    Some(start) => clock_table::install(&target, start).await,
-                    None => Ok(()),
-                }
-            }
+        // A test makes one call after the other, so few sessions serve all of them.
+        let spare_sessions = SpareSessions::new(settings.test_clock.is_some());
+        let Tasks { pushes, claims, settles, shared, thread } =
+            Tasks::start(settings.target, spare_sessions, poll)?;
+        let prepared = {
+            let shared = shared.clone();
+            async move { prepare(&shared, settings.run_migrations, settings.test_clock).await }
         };
-        thread.run(migrated).await?;
-        let pool = UnitOfWorkPool::new(settings.pool, shared.target.clone(), thread.clone());
+        thread.run(prepared).await?;
+        let (target, spares) = (shared.target.clone(), shared.spare_sessions.clone());
+        let pool = UnitOfWorkPool::new(settings.pool, target, spares, thread.clone());
         thread.spawn(ListenTask::new(shared.clone(), health, settings.poll_interval).run());
         thread.spawn(VacuumTask::new(shared.clone()).run());
         thread.spawn(PruneTask::new(shared.clone(), settings.retention).run());
@@ -138,6 +134,29 @@ impl PostgresQueue {
     pub(crate) fn intake(&self) -> &Intake {
         &self.0.intake
     }
+}
+
+/// Migrates or checks the schema, and replaces its clock if the queue is for tests. Leaves the session to the queue's first call.
+async fn prepare(
+    shared: &Shared,
+    run_migrations: bool,
+    test_clock: Option<Timestamp>,
+) -> Result<(), QueueError> {
+    let target = &shared.target;
+    let mut connection = connect(target).await?;
+    if run_migrations {
+        migrations::migrate(&mut connection, target).await?;
+    } else {
+        migrations::check(&mut connection, target).await?;
+    }
+    if let Some(start) = test_clock {
+        clock_table::install(&mut connection, target, start).await?;
+    }
+    // If that fails, the first call opens another one, and returns the error of that.
+    if let Ok(Ok(session)) = timeout(target.timeout, Session::after_opening(connection, target)).await {
+        shared.spare_sessions.leave(session);
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@
 //! | the count of [`DeadRows`] | the settle tasks and units of work, the vacuum task |
 //! | the [`Notifier`] | the push and settle tasks, direct pushes, units of work, operators' calls, the listener's probe |
 //! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
+//! | the [`SpareSessions`] | each connection of the queue's thread |
 //!
 //! The connection is behind an asynchronous mutex, which is held for one call. No other lock is held across an `await`.
 //!
@@ -29,7 +30,7 @@ use queue_core::backend::Encoded;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
-use crate::connection::{CallError, ReconnectingConnection};
+use crate::connection::{CallError, ReconnectingConnection, SpareSessions};
 use crate::dead_rows::DeadRows;
 use crate::locked_keys::LockedKeys;
 use crate::notifier::Notifier;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) notifier: Arc<Notifier>,
     /// The connection for rare calls: operators' calls, and new queues of a push in an application's transaction.
     pub(crate) admin_connection: Mutex<ReconnectingConnection>,
+    pub(crate) spare_sessions: Arc<SpareSessions>,
     /// The unique keys that other transactions hold locked.
     pub(crate) locked_keys: LockedKeys,
     /// The rows that ended jobs have left dead, for the vacuum task.
@@ -61,15 +63,18 @@ impl Shared {
     /// Creates the state, in which no queue is known to exist.
     pub(crate) fn new(
         target: Target,
+        spare_sessions: SpareSessions,
         claims: WeakUnboundedSender<ClaimMessage>,
         thread: RuntimeThread,
     ) -> Self {
-        let target = Arc::new(target);
+        let (target, spare_sessions) = (Arc::new(target), Arc::new(spare_sessions));
         let sql = Sql::new(&target);
+        let connection = || ReconnectingConnection::new(target.clone(), spare_sessions.clone());
         Self {
-            notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone(), thread)),
+            notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone(), thread, connection())),
             sql,
-            admin_connection: Mutex::new(ReconnectingConnection::with_lock_timeout(target.clone())),
+            admin_connection: Mutex::new(connection().with_lock_timeout()),
+            spare_sessions,
             target,
             locked_keys: LockedKeys::default(),
             dead_rows: DeadRows::default(),
@@ -77,6 +82,11 @@ impl Shared {
             claims,
             has_waiting_claims: AtomicBool::new(false),
         }
+    }
+
+    /// Creates a connection of the queue's thread.
+    pub(crate) fn connection(&self) -> ReconnectingConnection {
+        ReconnectingConnection::new(self.target.clone(), self.spare_sessions.clone())
     }
 
     /// Wakes the claim task of this queue, if a claim waits: a later claim begins with a scan.

@@ -27,9 +27,10 @@ impl TestClock for PostgresTestClock {
 
 impl PostgresTestClock {
     async fn query(&self, sql: impl FnOnce(String) -> String, bound: i64) -> Result<Timestamp, QueueError> {
-        let sql = sql(self.0.shared().target.quoted_schema());
+        let target = &self.0.shared().target;
+        let (sql, is_persistent) = (sql(target.quoted_schema()), !target.behind_pooler);
         let now = self.0.run_on_admin_connection(move |connection, _| {
-            let query = sqlx::query_scalar(AssertSqlSafe(sql.clone())).bind(bound).persistent(false);
+            let query = sqlx::query_scalar(AssertSqlSafe(sql.clone())).bind(bound).persistent(is_persistent);
             Box::pin(query.fetch_one(connection))
         });
         now.await.map(Timestamp::from_micros)

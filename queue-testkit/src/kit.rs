@@ -24,12 +24,11 @@ mod source;
 mod store;
 mod timed;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use queue_core::admin::Filter;
 use queue_core::{Admin, AttemptRunner, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
 
 pub use builder::TestKitBuilder;
@@ -121,8 +120,6 @@ struct Progress {
     running: Option<Held>,
     /// When the leases are renewed next.
     renew_at: Timestamp,
-    /// When the leases that were renewed expire.
-    renewed: HashMap<JobId, Timestamp>,
     attempts: Vec<AttemptReport>,
     /// Records what runs pass and where the worker crashes, if an exploration set it.
     plan: Option<Arc<Plan>>,
@@ -135,7 +132,6 @@ impl Progress {
             held: VecDeque::new(),
             running: None,
             renew_at: Timestamp::EPOCH,
-            renewed: HashMap::new(),
             attempts: Vec::new(),
             plan: None,
         }
@@ -264,7 +260,7 @@ impl TestKit {
 
     /// Returns the unfinished jobs.
     async fn waiting(&self) -> Result<Vec<JobRecord>, KitError> {
-        let unfinished = self.queue.store().jobs(Filter::all().unfinished()).await;
+        let unfinished = self.queue.store().unfinished().await;
         unfinished.map_err(|source| KitError::Queue { operation: "list the jobs", source })
     }
 
@@ -288,7 +284,7 @@ fn readable<T>(answer: Result<T, QueueError>) -> T {
 impl Drop for TestKit {
     fn drop(&mut self) {
         if let Some(seed) = self.seed.filter(|_| std::thread::panicking()) {
-            tell(&format!("this run had the seed {seed}: `TestKit::new(..).seed({seed})` repeats it"));
+            tell(&format!("this run had the seed {seed}: `.seed({seed})` on the kit repeats it"));
         }
     }
 }

@@ -156,6 +156,14 @@ pub(crate) fn signal(name: &str, processes: &[u32]) {
     );
 }
 
+/// Sets processes to normal priority, if the system allows it.
+pub(crate) fn set_normal_priority(processes: &[u32]) {
+    let mut renice = Command::new("renice");
+    // Without `-n`, the number is the priority and not a difference, on each system.
+    renice.args(["0", "-p"]).args(processes.iter().map(u32::to_string));
+    drop(renice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status());
+}
+
 /// Returns the living children of a process.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let output = Command::new("ps").args(["-A", "-o", "ppid=,pid=,state="]).output();

@@ -23,13 +23,13 @@ use std::time::Duration;
 
 use crate::error::ServerError;
 use crate::postgres::{USER, init, url};
-use crate::process::{chown_to_user, run, run_as, unprivileged_user};
+use crate::process::{children, chown_to_user, run, run_as, set_normal_priority, unprivileged_user};
 use crate::programs;
 
 /// A PostgreSQL server that all test processes of a user share, for tests that each create a database of their own.
 ///
-/// The first process starts it. It stops a minute after its last user has ended, and its data is deleted. Commits are not
-/// durable. If the environment variable `TEST_POSTGRES_URL` is set, that server is used instead and nothing is started.
+/// The first process starts it, at normal priority even if the process has a low one, where the system allows that (on Linux, to
+/// root). The server stops a minute after its last user has ended, and its data is deleted. Commits are not durable. If the environment variable `TEST_POSTGRES_URL` is set, that server is used instead and nothing is started.
 ///
 /// ```
 /// use test_servers::SharedPostgres;
@@ -228,6 +228,7 @@ fn start(programs: &Path, base: &Path, linger: Duration) -> Result<PathBuf, Serv
         Ok(said) => ServerError::Failed { program: programs.join("postgres"), said },
         Err(_) => error,
     })?;
+    raise_priority(&data);
     let mut watchdog = run_as(Path::new("sh"));
     watchdog.arg("-c").arg(WATCHDOG).arg("watchdog").arg(folder.path());
     watchdog.arg(linger.as_secs_f64().to_string()).arg(&pg_ctl);
@@ -236,6 +237,16 @@ fn start(programs: &Path, base: &Path, linger: Duration) -> Result<PathBuf, Serv
     watchdog.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     watchdog.spawn().map_err(ServerError::io("`sh` can't be run"))?;
     Ok(folder.keep())
+}
+
+/// Sets a server to normal priority, if the system allows it: later programs use it, which may not run at the low priority of the
+/// program that has started it.
+fn raise_priority(data: &Path) {
+    let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let Some(server) = file.lines().next().and_then(|id| id.parse().ok()) else { return };
+    // The postmaster first, because it may start others.
+    set_normal_priority(&[server]);
+    set_normal_priority(&children(server));
 }
 
 /// Replaces the database in a URL.
@@ -261,6 +272,7 @@ impl fmt::Debug for SharedPostgres {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+    use std::process::Command;
 
     use super::*;
 
@@ -298,6 +310,48 @@ mod tests {
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
         let next = SharedPostgres::find_or_start_in(&base, user, linger)?;
         assert_ne!(socket(&next), sockets[0]);
+        Ok(())
+    }
+
+    /// Set in the process that starts a server at a low priority.
+    const IS_NICED: &str = "TEST_SERVERS_IS_NICED";
+
+    /// Returns the niceness of a process: 0 is normal. `None` if the process has ended.
+    fn niceness(process: u32) -> Option<i32> {
+        let output = Command::new("ps").args(["-o", "ni=", "-p", &process.to_string()]).output().ok()?;
+        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    }
+
+    /// T29
+    #[test]
+    fn a_server_has_normal_priority_even_if_a_niced_program_has_started_it() -> Result<(), ServerError> {
+        if std::env::var_os(IS_NICED).is_none() {
+            let test = "a_server_has_normal_priority_even_if_a_niced_program_has_started_it";
+            let mut niced = Command::new("nice");
+            niced.args(["-n", "5"]).arg(std::env::current_exe().expect("this program"));
+            niced.args([&format!("shared_postgres::tests::{test}"), "--exact", "--nocapture"]);
+            let output = niced.env(IS_NICED, "yes").output().expect("`nice` runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            return Ok(());
+        }
+        let parent = tempfile::tempdir().expect("a folder");
+        let (base, user) = (parent.path().join("servers"), own_user(parent.path()));
+        std::fs::set_permissions(parent.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("readable");
+
+        let server = SharedPostgres::find_or_start_in(&base, user, Duration::from_millis(10))?;
+
+        let own = niceness(std::process::id()).expect("this process");
+        assert!(own > 0, "`nice` had no effect");
+        // A process that may not raise itself may not raise the server either.
+        set_normal_priority(&[std::process::id()]);
+        let expected = niceness(std::process::id()).expect("this process");
+        let data = socket(&server).with_file_name("data");
+        let id = std::fs::read_to_string(data.join("postmaster.pid")).expect("the server's process");
+        let id = id.lines().next().and_then(|id| id.parse().ok()).expect("a number");
+        for process in [children(id), vec![id]].concat() {
+            assert!(niceness(process).is_none_or(|niceness| niceness == expected), "{process}");
+        }
         Ok(())
     }
 

@@ -45,6 +45,7 @@ pub(super) async fn q16_a_claim_leases_up_to_max_jobs_in_order(harness: &QueueHa
             "`pushed_at` and `run_at` as delivered"
         );
         expect_eq!(record.claimed_at, Some(harness.now()), "`claimed_at` of a job that was just claimed");
+        expect_eq!(record.lease_expires_at, Some(lease.expires_at), "`lease_expires_at` of that job");
         expect_eq!(
             (delivery.name.as_str(), delivery.queue.as_str(), delivery.priority),
             ("work", "default", 0)

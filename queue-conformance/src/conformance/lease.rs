@@ -46,7 +46,8 @@ pub(super) async fn q23_a_lease_is_lost_once_it_has_expired(harness: &QueueHarne
     );
 }
 
-/// Q24: `renew` extends: the job is not delivered at the original expiry.
+/// Q24: `renew` extends: the job is not delivered at the original expiry. The record of a job has the end of its lease while the lease
+/// lasts.
 pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(harness: &QueueHarness) {
     harness.push(jobs(1)).await;
     let delivery = harness.claim_one().await;
@@ -55,6 +56,8 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(harness: &Queu
         let expires_at = harness.now().saturating_add(Lease::DEFAULT_LENGTH);
         let renewal = harness.renew(&delivery.lease).await;
         expect_eq!(renewal, Renewal::held(expires_at, None), "a renewal after 20 s of a lease of 30 s");
+        let record = harness.is(delivery.id(), State::Executing).await;
+        expect_eq!(record.lease_expires_at, Some(expires_at), "`lease_expires_at` after the renewal");
         harness.nothing_is_ready().await;
     }
     let mut waiter = harness.claiming(Demand::new("default", 1));
@@ -63,6 +66,9 @@ pub(super) async fn q24_a_renewed_lease_outlives_its_first_expiry(harness: &Queu
     harness.advance(MICROSECOND).await;
     let deliveries = harness.ok("a claim that waited for a renewed lease to expire", waiter.wakes()).await;
     expect_eq!(ids_of(&deliveries), [delivery.id()], "the job, at the end of its renewed lease");
+    harness.settle(&deliveries[0], Transition::complete()).await;
+    let record = harness.is(delivery.id(), State::Completed).await;
+    expect_eq!(record.lease_expires_at, None, "`lease_expires_at` of a job that has no lease");
 }
 
 /// Q25: Renewing a lost lease says `Lost` and revives nothing.

@@ -46,6 +46,23 @@ pub(super) async fn t3_retries_delays_and_leases_pass_without_waiting(harness: &
     assert!(began.elapsed() < HOUR / 60, "the kit waited for real");
 }
 
+/// A lease that another worker holds expires when its length has passed, shorter or longer than the kit's own.
+pub(super) async fn t28_a_run_waits_for_a_lease_of_any_length(harness: &KitHarness) {
+    for length in [Duration::from_secs(5), HOUR] {
+        let kit = harness.kit(jobs![send_welcome]).await;
+        kit.queue().enqueue(send_welcome::new(1, "x")).await.expect("a push");
+        let demand = Demand::new("default", 1).lease(length).wait(Duration::ZERO);
+        let lost = kit.queue().claim(&demand).await.expect("a claim");
+        expect_eq!(lost.len(), 1);
+
+        let run = kit.run_until_idle().await.expect("a run");
+
+        run.expect_success();
+        expect_eq!(run.attempts().len(), 1, "attempts in\n{}", run.trace());
+        expect_eq!(kit.now().since(VirtualClock::START), length, "the lease in\n{}", run.trace());
+    }
+}
+
 /// A run ends when nothing is due within its horizon. An endless chain and an unknown job end it with an error.
 pub(super) async fn t4_a_run_ends_when_nothing_is_due_and_says_what_waits(harness: &KitHarness) {
     let minute = Duration::from_secs(60);

@@ -109,6 +109,8 @@ bugs! {
     q23 leases_that_never_expire: lease::NeverExpires;
     /// T10, Q24
     q24 a_renewal_that_extends_nothing: lease::RenewsNothing;
+    /// T10, Q24
+    q24 a_record_with_the_first_end_of_a_lease: lease::ShowsFirstEnd;
     /// T10, Q25
     q25 a_renewal_that_never_says_lost: lease::NeverLost;
     /// T10, Q26

@@ -107,6 +107,8 @@ pub struct JobRecord {
     pub run_at: Timestamp,
     /// When it was claimed last.
     pub claimed_at: Option<Timestamp>,
+    /// When its lease expires, if it is executing.
+    pub lease_expires_at: Option<Timestamp>,
     /// When it finished.
     pub finished_at: Option<Timestamp>,
     /// Its unique key.
@@ -136,6 +138,7 @@ impl JobRecord {
             pushed_at: Timestamp::EPOCH,
             run_at: Timestamp::EPOCH,
             claimed_at: None,
+            lease_expires_at: None,
             finished_at: None,
             unique: None,
             meta: Meta::new(),
@@ -146,8 +149,8 @@ impl JobRecord {
 }
 
 impl JobRecord {
-    /// Returns the record as of `now`: a due job is available, and an expired lease is void, even if the backend has not stored
-    /// that yet. For backends that store such changes with their next write.
+    /// Returns the record as of `now`: a due job is available, an executing one has the end of its lease, and an expired lease is
+    /// void, even if the backend has not stored that yet. For backends that store such changes with their next write.
     #[must_use]
     pub fn as_of(mut self, lease_expires_at: Option<Timestamp>, now: Timestamp) -> Self {
         match (self.state, lease_expires_at) {
@@ -161,6 +164,7 @@ impl JobRecord {
                     State::after_expiry(self.cancel_reason.is_some(), self.attempt, self.max_attempts);
                 self.finished_at = self.state.is_finished().then_some(expired_at);
             }
+            (State::Executing, _) => self.lease_expires_at = lease_expires_at,
             _ => {}
         }
         self

@@ -186,7 +186,7 @@ fn a_job_that_is_not_listed_ends_the_run() -> TestResult {
 
         let error = kit.run_until_idle().await.unwrap_err();
 
-        let said = "no job is called `send_welcome`: add it to `TestKit::new(jobs![..])`";
+        let said = "no job is called `send_welcome`: add it to the `jobs![..]` of the kit";
         assert_eq!(format!("{error:?}"), said);
         Ok(())
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use queue_core::QueueError;
 use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::connect::connect;
 use crate::error::{connect_timed_out, to_queue_error};
@@ -30,10 +30,14 @@ pub(crate) type Op<'a, T> =
     &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
 
 /// An open connection.
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) connection: PgConnection,
     /// The server's process for the connection. It is not known behind a pooler, where it may change.
     pub(super) process: Option<ServerProcess>,
+    /// The `lock_timeout` that the session has now; `None` stands for the server's own.
+    lock_timeout: Option<Duration>,
+    /// When the last call over the session ended. `None` before the first one.
+    last_used: Option<Instant>,
 }
 
 impl Session {
@@ -48,15 +52,59 @@ impl Session {
     }
 
     async fn set_up(target: &Target, lock_timeout: Option<Duration>) -> Result<Self, QueueError> {
-        let mut connection = connect(target).await?;
-        if target.behind_pooler {
-            return Ok(Self { connection, process: None });
+        Self::over(connect(target).await?, target, lock_timeout).await
+    }
+
+    /// Makes a session of an open connection.
+    async fn over(
+        mut connection: PgConnection,
+        target: &Target,
+        lock_timeout: Option<Duration>,
+    ) -> Result<Self, QueueError> {
+        let mut process = None;
+        if !target.behind_pooler {
+            let setup = session_setup(target.timeout, lock_timeout);
+            let rows = raw_sql(AssertSqlSafe(setup)).fetch_all(&mut connection).await;
+            let identified = rows.and_then(|rows| rows.last().map(ServerProcess::from_row).transpose());
+            process = identified.map_err(|error| to_queue_error(error, target))?;
         }
-        let setup = session_setup(target.timeout, lock_timeout);
-        let rows = raw_sql(AssertSqlSafe(setup)).fetch_all(&mut connection).await;
-        let process = rows.and_then(|rows| rows.last().map(ServerProcess::from_row).transpose());
-        let process = process.map_err(|error| to_queue_error(error, target))?;
-        Ok(Self { connection, process })
+        Ok(Self { connection, process, lock_timeout, last_used: None })
+    }
+
+    /// Makes a session of the connection over which a queue was opened, so that the queue's first call need not open one.
+    pub(crate) async fn after_opening(connection: PgConnection, target: &Target) -> Result<Self, QueueError> {
+        let mut session = Self::over(connection, target, None).await?;
+        session.note_used();
+        Ok(session)
+    }
+
+    /// Records the end of a call.
+    pub(super) fn note_used(&mut self) {
+        self.last_used = Some(Instant::now());
+    }
+
+    /// Returns whether a call has used the session.
+    pub(super) fn was_used(&self) -> bool {
+        self.last_used.is_some()
+    }
+
+    /// Returns whether the session was idle for at least this time.
+    pub(super) fn was_idle_for(&self, time: Duration) -> bool {
+        self.last_used.is_some_and(|used| used.elapsed() >= time)
+    }
+
+    /// Returns whether a statement with this lock timeout can run without a change of the session.
+    pub(super) fn has_lock_timeout(&self, target: &Target, lock_timeout: Option<Duration>) -> bool {
+        // Through a pooler, each transaction sets its own.
+        self.lock_timeout == lock_timeout || target.behind_pooler
+    }
+
+    pub(super) async fn set_lock_timeout(&mut self, lock_timeout: Option<Duration>) -> sqlx::Result<()> {
+        let set = lock_timeout.map(|timeout| set_timeout("lock_timeout", timeout, "false"));
+        let sql = format!("reset lock_timeout; {}", set.unwrap_or_default());
+        raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection).await?;
+        self.lock_timeout = lock_timeout;
+        Ok(())
     }
 
     /// Drops a session that did not answer, and asks the server to end it.
@@ -112,17 +160,19 @@ fn session_setup(timeout: Duration, lock_timeout: Option<Duration>) -> String {
 }
 
 fn timeouts_sql(timeout: Duration, lock_timeout: Option<Duration>, is_local: &str) -> String {
-    let set = |setting, timeout: Duration| {
-        // The server's setting has 32 bits.
-        let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
-        format!(
-            "select set_config('{setting}', '{ms}ms', {is_local}) where not \
-             current_setting('{setting}')::interval between interval '1us' and interval '{ms}ms'"
-        )
-    };
-    let statement = set("statement_timeout", timeout);
+    let statement = set_timeout("statement_timeout", timeout, is_local);
     match lock_timeout {
-        Some(lock_timeout) => format!("{statement}; {}", set("lock_timeout", lock_timeout)),
+        Some(lock_timeout) => format!("{statement}; {}", set_timeout("lock_timeout", lock_timeout, is_local)),
         None => statement,
     }
+}
+
+/// Returns the SQL that sets a timeout, unless the server has a shorter one.
+fn set_timeout(setting: &str, timeout: Duration, is_local: &str) -> String {
+    // The server's setting has 32 bits.
+    let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
+    format!(
+        "select set_config('{setting}', '{ms}ms', {is_local}) where not \
+         current_setting('{setting}')::interval between interval '1us' and interval '{ms}ms'"
+    )
 }

@@ -10,9 +10,9 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, raw_sql};
 use sqlx_core::transaction::TransactionManager as _;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::connection::TRANSACTION_KEEPALIVES;
+use crate::connection::{Op, ReconnectingConnection, SpareSessions, TRANSACTION_KEEPALIVES};
 use crate::error::{answer_lost, connection_died, is_connection_lost, is_server_error, timed_out};
 use crate::liveness::{LivenessChecks, ServerProcess, WaitOutcome, wait_for_answer};
 use crate::runtime_thread::RuntimeThread;
@@ -24,6 +24,9 @@ const CANCEL_AFTER: Duration = Duration::from_millis(250);
 /// If the rollback takes this time after the cancellation, the connection is closed.
 const CLOSE_AFTER: Duration = Duration::from_secs(1);
 
+/// The bound of asking the server to end an abandoned transaction.
+const TERMINATE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A pool's connection in a transaction. If it is dropped before the transaction has ended, the connection is closed, and
 /// the server rolls back.
 pub(crate) struct PooledTransaction {
@@ -32,6 +35,7 @@ pub(crate) struct PooledTransaction {
     process: Option<ServerProcess>,
     has_ended: bool,
     target: Arc<Target>,
+    spares: Arc<SpareSessions>,
     thread: RuntimeThread,
 }
 
@@ -40,9 +44,10 @@ impl PooledTransaction {
     pub(super) fn new(
         connection: PoolConnection<Postgres>,
         target: Arc<Target>,
+        spares: Arc<SpareSessions>,
         thread: RuntimeThread,
     ) -> Self {
-        Self { connection, process: None, has_ended: false, target, thread }
+        Self { connection, process: None, has_ended: false, target, spares, thread }
     }
 
     pub(super) async fn begin(&mut self) -> sqlx::Result<()> {
@@ -119,6 +124,19 @@ async fn finish_rollback(connection: &mut PgConnection) -> sqlx::Result<()> {
     PgTransactionManager::rollback(connection).await
 }
 
+/// Asks the server to end the session of an abandoned transaction.
+async fn terminate(process: ServerProcess, target: Arc<Target>, spares: Arc<SpareSessions>) {
+    let terminate = process.signal_sql("pg_terminate_backend");
+    let mut connection = ReconnectingConnection::new(target.clone(), spares);
+    let terminate: Op<'_, ()> = &|connection| {
+        let terminate = raw_sql(AssertSqlSafe(terminate.clone()));
+        Box::pin(async move { terminate.execute(connection).await.map(drop) })
+    };
+    if let Ok(Err(failed)) = timeout(TERMINATE_TIMEOUT, connection.call_idempotent(terminate)).await {
+        tracing::debug!(database = %target, error = ?failed.error, "an abandoned transaction could not be ended");
+    }
+}
+
 impl Drop for PooledTransaction {
     fn drop(&mut self) {
         if self.has_ended {
@@ -127,8 +145,8 @@ impl Drop for PooledTransaction {
         self.connection.close_on_drop();
         // A running statement continues after its connection is closed, and keeps its locks.
         if let Some(process) = self.process.take().filter(|_| !self.target.behind_pooler) {
-            let target = self.target.clone();
-            self.thread.spawn(async move { process.signal(&target, "pg_terminate_backend").await });
+            let (target, spares) = (self.target.clone(), self.spares.clone());
+            self.thread.spawn(terminate(process, target, spares));
         }
     }
 }

@@ -99,10 +99,7 @@ impl ClaimTask {
         Self {
             messages,
             settles,
-            connection: ReconnectingConnection::with_checks(
-                shared.target.clone(),
-                LivenessChecks::for_claims(poll.interval),
-            ),
+            connection: shared.connection().with_checks(LivenessChecks::for_claims(poll.interval)),
             shared,
             waiting: WaitingClaims::new(poll),
             scan_hints: ScanHints::default(),

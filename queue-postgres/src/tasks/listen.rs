@@ -1,4 +1,5 @@
-//! The listener: receives the notifications of other processes, so that claims need not poll often.
+//! The listener: receives the notifications of other processes, so that claims need not poll often. It connects when a claim
+//! first waits.
 //!
 //! **Invariant:** notifications only save time. If the listener fails in any way, claims poll at their interval.
 //!
@@ -23,7 +24,7 @@
 //!
 //! # Races
 //!
-//! - A job may be pushed between a scan and the start of the listening, when its notification has no receiver. So the
+//! - A job may be pushed between the first scan and the start of the listening, when its notification has no receiver. So the
 //!   listener wakes the claim task once it listens.
 //! - A notification may be lost with the connection. So the listener wakes the claim task when it loses the connection.
 //! - A pooler may pass `LISTEN` on to one session and the check to another. The check's answer says whether its
@@ -78,12 +79,14 @@ impl ListenTask {
         Self { shared, health, poll_interval, has_warned: false }
     }
 
-    /// Listens until the runtime ends.
+    /// Listens from the first claim that waits until the runtime ends.
     pub(crate) async fn run(mut self) {
         if self.shared.target.behind_pooler {
             self.warn("a pooler in transaction mode passes no notifications on");
             return;
         }
+        // A program that only pushes, or asks as an operator does, needs no notifications.
+        self.health.wait_for_claim().await;
         let mut pause = FIRST_PAUSE;
         loop {
             let end = self.listen(&mut pause).await;

@@ -32,7 +32,7 @@ impl PruneTask {
     pub(crate) async fn run(self) {
         let Self { shared, periods } = self;
         let Some(mut schedule) = PruneSchedule::new(periods, BATCH) else { return };
-        let mut connection = ReconnectingConnection::new(shared.target.clone());
+        let mut connection = shared.connection();
         loop {
             match prune(&shared, &mut connection, schedule.batch()).await {
                 Ok(pruned) => schedule.note_pruned(pruned, Instant::now()),

@@ -110,7 +110,7 @@ impl RenewConnections {
 
     async fn call_within<T>(&self, bound: Duration, op: Op<'_, T>) -> Result<T, CallError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = idle.unwrap_or_else(|| ReconnectingConnection::new(self.shared.target.clone()));
+        let mut connection = idle.unwrap_or_else(|| self.shared.connection());
         let answer = connection.call_within(bound, op).await;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE && answer.is_ok() {

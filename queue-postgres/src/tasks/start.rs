@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::claim::{ClaimTask, PollInterval};
 use super::push::{BlockedPushTask, PushTask, Pusher};
 use super::settle::{BlockedSettleTask, SettleTask};
+use crate::connection::SpareSessions;
 use crate::requests::{ClaimMessage, SettleRequest};
 use crate::runtime_thread::{RuntimeThread, UnstartedThread};
 use crate::shared::Shared;
@@ -29,7 +30,11 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Starts the thread and its tasks.
-    pub(crate) fn start(target: Target, poll: PollInterval) -> Result<Self, QueueError> {
+    pub(crate) fn start(
+        target: Target,
+        spare_sessions: SpareSessions,
+        poll: PollInterval,
+    ) -> Result<Self, QueueError> {
         let (to_push_tasks, push_requests) = unbounded_channel();
         let (claims, claim_messages) = unbounded_channel();
         let (settles, settle_requests) = unbounded_channel();
@@ -37,7 +42,7 @@ impl Tasks {
         let (to_blocked_settles, blocked_settles) = unbounded_channel();
         let unstarted = UnstartedThread::new()?;
         let thread = unstarted.handle();
-        let shared = Arc::new(Shared::new(target, claims.downgrade(), thread.clone()));
+        let shared = Arc::new(Shared::new(target, spare_sessions, claims.downgrade(), thread.clone()));
         let releases = settles.downgrade();
         let main = {
             let shared = shared.clone();

@@ -267,6 +267,7 @@ async fn an_argument_that_has_no_meaning_is_refused_with_what_to_pass() -> TestR
         ("'work', unique_replace => true", "need a `unique_key`"),
         ("'work', unique_key => 'key', unique_for => '-1 s'", "`unique_for` is -00:00:01, and must not be"),
         ("'work', run_at => 'infinity'", "`run_at` is infinity, which leads past the end of time"),
+        ("'work', run_at => '-infinity'", "`run_at` is -infinity: pass null for a job that is due now"),
         ("'work', run_at => '294260-01-01'", "leads past the end of time"),
     ];
 

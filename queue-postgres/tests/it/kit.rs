@@ -3,6 +3,7 @@
 mod clock;
 mod locks;
 mod sales;
+mod sessions;
 
 use queue_postgres::PostgresQueue;
 use queue_testkit::VirtualClock;

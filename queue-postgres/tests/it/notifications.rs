@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{BoxError, Demand, Queue as _, QueueExt as _};
+use queue_core::{Admin as _, BoxError, Demand, Queue as _, QueueExt as _};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 use test_servers::{Durability, Postgres};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::fixture::{NEVER, TestResult, cut, run, schema, url, work};
+use crate::fixture::{NEVER, TestResult, cut, number, queue, run, schema, url, work};
 use crate::logs;
 use crate::way::{Mishap, Way};
 
@@ -24,11 +24,11 @@ async fn said(words: &[&str], times: usize) {
 /// Pushes through `one` while a claim of `other` waits, and checks that the claim wakes.
 async fn is_woken(one: &PostgresQueue, other: &PostgresQueue) -> Result<(), BoxError> {
     let demand = Demand::new("default", 1);
-    let claim = one.claim(&demand);
-    let push = other.enqueue(work::new(1));
-    let (claimed, pushed) = tokio::join!(claim, push);
-    pushed?;
-    assert_eq!(claimed?.len(), 1);
+    let mut claim = Box::pin(one.claim(&demand));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+    one.poll_now().await;
+    other.enqueue(work::new(1)).await?;
+    assert_eq!(claim.await?.len(), 1);
     Ok(())
 }
 
@@ -42,6 +42,7 @@ async fn polling_replaces_a_lost_listener_until_it_reconnects() -> TestResult {
     let builder = || PostgresQueue::builder(server.url("postgres")).poll_interval(Duration::from_millis(50));
     let (one, other) = (builder().connect().await?, builder().connect().await?);
     is_woken(&one, &other).await?;
+    is_woken(&other, &one).await?;
 
     // The listeners may have just begun to listen.
     while cut(&mut connection, "LISTEN%").await? < 2 {}
@@ -77,6 +78,7 @@ async fn without_notifications_jobs_start_within_the_poll_interval() -> TestResu
 
     for _ in 0..3 {
         is_woken(&one, &other).await?;
+        is_woken(&other, &one).await?;
     }
 
     said(&[&address, "notifications don't arrive"], 2).await;
@@ -129,5 +131,26 @@ async fn a_job_pushed_before_the_listener_starts_is_found() -> TestResult {
     listens.add_permits(1);
 
     assert_eq!(timeout(PATIENCE, claim).await??.len(), 1);
+    Ok(())
+}
+
+/// D13: a program that pushes, claims without waiting, and asks as an operator does opens no listener. A claim that waits does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_listens_once_a_claim_waits() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    let listens = format!("select count(*) from pg_stat_activity where query like 'LISTEN%{schema}%'");
+    let demand = Demand::new("default", 1);
+    queue.enqueue(work::new(1)).await?;
+    assert_eq!(queue.claim(&demand).await?.len(), 1);
+    assert!(queue.claim(&demand.clone().wait(Duration::ZERO)).await?.is_empty());
+    queue.counts().await?;
+    assert_eq!(number(&mut connection, listens.clone()).await?, 0);
+
+    let mut claim = Box::pin(queue.claim(&demand));
+    assert!(futures_util::poll!(&mut claim).is_pending());
+
+    while number(&mut connection, listens.clone()).await? == 0 {}
+    queue.enqueue(work::new(2)).await?;
+    assert_eq!(claim.await?.len(), 1);
     Ok(())
 }

@@ -121,7 +121,9 @@ impl TestPostgres {
     /// Opens a database, and creates the queue in it if it has none.
     async fn open(url: String, template: String, database: Option<Database>) -> Result<Self, DatabaseError> {
         let failed = "the test's database can't be opened";
-        let pool = PgPoolOptions::new().max_connections(POOL).connect_lazy(&url);
+        // The server does not close the connections of a test, so no connection is tested before it is used.
+        let options = PgPoolOptions::new().max_connections(POOL).test_before_acquire(false);
+        let pool = options.connect_lazy(&url);
         let pool = pool.map_err(DatabaseError::of(failed))?;
         let builder = PostgresQueue::builder(pool.clone()).test_clock(VirtualClock::START);
         // A test that lets days pass still sees its finished jobs.

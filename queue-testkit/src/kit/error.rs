@@ -19,7 +19,7 @@ pub enum KitError {
         source: QueueError,
     },
     /// [`run_until_idle`](super::TestKit::run_until_idle) claimed a job that the kit does not know. Such a job never ends.
-    #[error("no job is called `{name}`: add it to `TestKit::new(jobs![..])`")]
+    #[error("no job is called `{name}`: add it to the `jobs![..]` of the kit")]
     Unknown {
         /// The job's name.
         name: JobName,

@@ -33,11 +33,6 @@ impl TestKit {
         let renewals: HashMap<_, _> =
             leases.iter().map(|lease| (lease.job, lease.fence)).zip(renewals).collect();
         let mut progress = self.progress();
-        for ((job, _), renewal) in &renewals {
-            if let Renewal::Held { expires_at, .. } = renewal {
-                progress.renewed.insert(*job, *expires_at);
-            }
-        }
         let answer = |held: &Held| renewals.get(&(held.lease().job, held.lease().fence));
         progress.held.retain(|held| match answer(held) {
             Some(Renewal::Held { cancel: Some(reason), .. }) => {

@@ -1,9 +1,7 @@
 //! Reading the store: its jobs, its queues, and when something is due next.
 
-use std::collections::HashMap;
-
-use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobId, JobRecord, Lease, QueueError, QueueName, State, Timestamp};
+use queue_core::admin::{Filter, PageRequest, QueueCounts};
+use queue_core::{Admin, JobRecord, QueueError, QueueName, Timestamp};
 
 use super::timed::Timed;
 
@@ -32,25 +30,38 @@ impl Timed {
         self.call_blocking(|queue| async move { all(&*queue, &Filter::all()).await })
     }
 
-    /// Returns the queues that were ever pushed to, sorted.
-    pub(super) async fn queues(&self) -> Result<Vec<QueueName>, QueueError> {
-        let counts = self.call(|queue| async move { queue.counts().await }).await?;
-        Ok(counts.into_iter().map(|counts| counts.queue).collect())
+    /// Returns all unfinished jobs, in push order.
+    pub(super) async fn unfinished(&self) -> Result<Vec<JobRecord>, QueueError> {
+        let counts = self.counts().await?;
+        self.unfinished_of(&counts).await
     }
 
-    /// Returns the next event after `now`. `renewed` has the ends of leases that were renewed.
-    pub(super) async fn next_event(
-        &self,
-        now: Timestamp,
-        renewed: &HashMap<JobId, Timestamp>,
-    ) -> Result<NextEvent, QueueError> {
+    /// Returns all unfinished jobs. After most runs there are none, and the counts say so.
+    async fn unfinished_of(&self, counts: &[QueueCounts]) -> Result<Vec<JobRecord>, QueueError> {
+        if counts.iter().all(|counts| counts.unfinished() == 0) {
+            return Ok(Vec::new());
+        }
+        self.jobs(Filter::all().unfinished()).await
+    }
+
+    /// Returns the queues that were ever pushed to, sorted.
+    pub(super) async fn queues(&self) -> Result<Vec<QueueName>, QueueError> {
+        Ok(self.counts().await?.into_iter().map(|counts| counts.queue).collect())
+    }
+
+    async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
+        self.call(|queue| async move { queue.counts().await }).await
+    }
+
+    /// Returns the next event after `now`.
+    pub(super) async fn next_event(&self, now: Timestamp) -> Result<NextEvent, QueueError> {
         if let Some(model) = self.as_model() {
             return Ok(model.next_due().map_or(NextEvent::Never, NextEvent::At));
         }
-        let counts = self.call(|queue| async move { queue.counts().await }).await?;
+        let counts = self.counts().await?;
         let mut next = NextEvent::Never;
-        for job in self.jobs(Filter::all().unfinished()).await? {
-            let due = due_at(&job, renewed);
+        for job in self.unfinished_of(&counts).await? {
+            let due = job.lease_expires_at.unwrap_or(job.run_at);
             if due > now {
                 next = next.or(NextEvent::At(due));
             } else if !counts.iter().any(|counts| counts.paused && counts.queue == job.queue) {
@@ -70,17 +81,6 @@ impl NextEvent {
             (Self::At(one), Self::At(another)) => Self::At(one.min(another)),
         }
     }
-}
-
-/// Returns when the job is ready: at its time, or when its lease expires. A record has no expiry, so the lease counts with the
-/// default length from its claim, or with the end that the kit's last renewal returned.
-fn due_at(job: &JobRecord, renewed: &HashMap<JobId, Timestamp>) -> Timestamp {
-    if job.state != State::Executing {
-        return job.run_at;
-    }
-    let claimed_at = job.claimed_at.unwrap_or(job.run_at);
-    let expires_at = claimed_at.saturating_add(Lease::DEFAULT_LENGTH);
-    renewed.get(&job.id).copied().map_or(expires_at, |renewed| renewed.max(expires_at))
 }
 
 async fn all(queue: &dyn Admin, filter: &Filter) -> Result<Vec<JobRecord>, QueueError> {

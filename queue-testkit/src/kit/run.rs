@@ -87,8 +87,7 @@ impl TestKit {
     }
 
     async fn next_event(&self) -> Result<NextEvent, KitError> {
-        let renewed = self.progress().renewed.clone();
-        let read = || self.queue.store().next_event(self.now(), &renewed);
+        let read = || self.queue.store().next_event(self.now());
         self.watched(self.retry_transient("list the jobs", read)).await
     }
 

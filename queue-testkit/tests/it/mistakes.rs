@@ -66,6 +66,18 @@ async fn a_drivers_timeout_under_paused_time_names_the_option() -> TestResult {
     Ok(())
 }
 
+/// T25: time is virtual from `build` on, for the test's own code too. Until then, a set-up may wait for something real.
+#[tokio::test]
+async fn a_set_up_may_wait_for_something_real_before_the_kit_is_built() -> TestResult {
+    let patience = Duration::from_secs(20);
+    assert_eq!(tokio::time::timeout(patience, ask_a_thread()).await??, 7);
+
+    let _kit = TestKit::new(jobs![ask]).build()?;
+
+    assert!(tokio::time::timeout(patience, ask_a_thread()).await.is_err(), "the time did not jump");
+    Ok(())
+}
+
 /// T25: with the option, both jobs succeed.
 #[tokio::test]
 async fn real_time_lets_a_job_wait_for_something_real() -> TestResult {

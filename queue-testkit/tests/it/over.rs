@@ -1,5 +1,6 @@
 //! A kit over a queue that was passed to it: its time, and the time that it can't move (T22, T23, T25).
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use queue_core::table::Retention;
@@ -19,6 +20,28 @@ async fn fail_once(#[inject] context: &JobContext) -> Result<(), JobError> {
 #[background_job]
 async fn nap(#[inject] context: &JobContext) {
     context.sleep(HOUR).await; // virtual
+}
+
+/// Set in the process in which the test below fails.
+const FAILS: &str = "QUEUE_TESTKIT_FAILS";
+
+/// The test fails in a process of its own, which says how to repeat its run. A kit of `over` is not named as one of `new`.
+#[test]
+fn a_failed_test_says_how_its_seed_is_set() -> TestResult {
+    if std::env::var_os(FAILS).is_some() {
+        let _kit = TestKit::over(ModelQueue::new()).seed(7).build()?;
+        panic!("the test fails");
+    }
+    let mut program = Command::new(std::env::current_exe()?);
+    program.args(["over::a_failed_test_says_how_its_seed_is_set", "--exact", "--nocapture"]);
+
+    let failed = program.env(FAILS, "yes").output()?;
+
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success(), "{said}");
+    assert!(said.contains("the seed 7: `.seed(7)` on the kit repeats it"), "{said}");
+    assert!(!said.contains("TestKit::new"), "{said}");
+    Ok(())
 }
 
 fn memory() -> MemoryQueue {

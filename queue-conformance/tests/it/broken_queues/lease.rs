@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, Clock as _, Delivery, Demand, Fence, Heartbeat, Lease, NewJob, Queue as _, QueueError,
-    Receipt, Renewal, Settled, Settlement,
+    Admin as _, Clock as _, Delivery, Demand, Fence, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue as _,
+    QueueError, Receipt, Renewal, Settled, Settlement,
 };
 use queue_testkit::ModelQueue;
 
@@ -60,6 +60,20 @@ impl Bug for RenewsNothing {
         let now = queue.clock().now();
         let held = |heartbeat: &Heartbeat| Renewal::held(now.saturating_add(heartbeat.lease.length), None);
         Ok(heartbeats.iter().map(held).collect())
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ShowsFirstEnd;
+
+#[async_trait]
+impl Bug for ShowsFirstEnd {
+    async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        let mut record = queue.get(id).await?;
+        if let Some(record) = record.as_mut().filter(|record| record.lease_expires_at.is_some()) {
+            record.lease_expires_at = record.claimed_at.map(|at| at.saturating_add(Lease::DEFAULT_LENGTH));
+        }
+        Ok(record)
     }
 }
 

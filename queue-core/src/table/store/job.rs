@@ -105,6 +105,7 @@ impl StoredJob {
         record.pushed_at = self.pushed_at;
         record.run_at = self.run_at;
         record.claimed_at = (self.fence > Fence(0)).then_some(self.claimed_at);
+        record.lease_expires_at = (self.state == State::Executing).then_some(self.state_time);
         record.finished_at = self.state.is_finished().then_some(self.state_time);
         if let Some(extras) = &self.extras {
             record.meta = extras.meta.clone();

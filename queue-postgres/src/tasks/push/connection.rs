@@ -36,8 +36,15 @@ pub(crate) enum PushOutcome {
 }
 
 impl PushConnection {
+    /// Creates a connection of the queue's thread.
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: ReconnectingConnection::with_lock_timeout(shared.target.clone()), shared }
+        Self { connection: shared.connection().with_lock_timeout(), shared }
+    }
+
+    /// Creates a connection of the caller's runtime, which has a session of its own.
+    pub(super) fn of_caller(shared: Arc<Shared>) -> Self {
+        let connection = ReconnectingConnection::new(shared.target.clone(), Arc::default());
+        Self { connection: connection.with_lock_timeout(), shared }
     }
 
     /// Stores the jobs of these requests, and wakes the claim task.

@@ -111,7 +111,7 @@ impl DirectConnection {
         let replaced = slot.idle.take();
         drop(slot);
         drop(replaced);
-        Some(taken.unwrap_or_else(|| PushConnection::new(self.shared.clone())))
+        Some(taken.unwrap_or_else(|| PushConnection::of_caller(self.shared.clone())))
     }
 
     fn put_back(&self, connection: PushConnection) {

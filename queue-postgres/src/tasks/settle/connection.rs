@@ -22,7 +22,7 @@ pub(super) struct SettleConnection {
 
 impl SettleConnection {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { connection: ReconnectingConnection::with_lock_timeout(shared.target.clone()), shared }
+        Self { connection: shared.connection().with_lock_timeout(), shared }
     }
 
     /// Settles `slices`, and wakes the claim task if jobs became ready. With `skip_locked`, leases locked by another

@@ -573,6 +573,7 @@ begin
             when unique_key is null and (unique_for is not null or unique_replace)
                 then '`unique_for` and `unique_replace` need a `unique_key`'
             when unique_for < interval '0' then format('`unique_for` is %s, and must not be negative', unique_for)
+            when run_at = '-infinity' then '`run_at` is -infinity: pass null for a job that is due now'
             when not isfinite(run_at) or extract(epoch from run_at) > 9223372036854
                 then format('`run_at` is %s, which leads past the end of time', run_at)
         end,

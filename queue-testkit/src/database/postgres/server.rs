@@ -1,8 +1,9 @@
-//! The server, and the connection of this process that creates and drops databases.
+//! The server, and the connections of this process that create and drop databases.
 //!
-//! One thread with a small runtime has the connection, because each test has a runtime of its own, which ends with the test.
-//! The connection holds a shared advisory lock on the name of each database that this process uses. A process that has ended
-//! holds none, so a database whose name can be locked exclusively is a leftover.
+//! One thread with a small runtime has the connections, because each test has a runtime of its own, which ends with the test.
+//! One connection creates databases. It holds a shared advisory lock on the name of each database that this process uses. A process
+//! that has ended holds none, so a database whose name can be locked exclusively is a leftover. The other connection drops
+//! databases, so that no test waits for the end of another one.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,10 +11,12 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 use test_servers::SharedPostgres;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use tokio::time::sleep;
 
 use crate::database::DatabaseError;
 
@@ -23,7 +26,10 @@ pub(super) const PREFIX: &str = "queue_test_";
 /// The server of this process's tests.
 pub(super) struct Server {
     server: SharedPostgres,
+    /// Creates databases, and has the locks.
     connection: Arc<AsyncMutex<PgConnection>>,
+    /// Drops databases.
+    dropping: Arc<AsyncMutex<PgConnection>>,
     runtime: Handle,
     /// Part of the names of this process's databases.
     process: String,
@@ -39,6 +45,10 @@ static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
 
 /// How long to wait for the first connection: the server may be suspended.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often, and how many times, the sessions of a database are looked for before it is dropped.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+const MAX_POLLS: u32 = 100;
 
 const UNREACHABLE: &str = "the server for tests can't be reached";
 
@@ -65,20 +75,22 @@ impl Server {
         let (handle, (connected, is_connected)) = (runtime.handle().clone(), channel());
         std::thread::spawn(move || {
             runtime.block_on(async move {
-                if connected.send(PgConnection::connect(&url).await).is_ok() {
+                let connections = try_join(PgConnection::connect(&url), PgConnection::connect(&url));
+                if connected.send(connections.await).is_ok() {
                     pending::<()>().await;
                 }
             });
         });
-        let connection = is_connected.recv_timeout(PATIENCE).map_err(DatabaseError::of(unreachable))?;
-        let connection = connection.map_err(DatabaseError::of(unreachable))?;
+        let connections = is_connected.recv_timeout(PATIENCE).map_err(DatabaseError::of(unreachable))?;
+        let (connection, dropping) = connections.map_err(DatabaseError::of(unreachable))?;
         // Before version 15, the server always copies the files.
         let has_strategies = connection.server_version_num().is_some_and(|version| version >= 150_000);
         let copies_files = has_strategies && !server.is_given();
-        let connection = Arc::new(AsyncMutex::new(connection));
+        let (connection, dropping) =
+            (Arc::new(AsyncMutex::new(connection)), Arc::new(AsyncMutex::new(dropping)));
         let process = format!("{:016x}", fastrand::u64(..));
         let (created, cleared) = (AtomicU32::new(0), OnceCell::new());
-        Ok(Self { server, connection, runtime: handle, process, created, copies_files, cleared })
+        Ok(Self { server, connection, dropping, runtime: handle, process, created, copies_files, cleared })
     }
 
     /// Returns the URL of a database.
@@ -121,7 +133,7 @@ impl Server {
         kept.await.map_err(DatabaseError::of("the template of the test's database can't be locked"))
     }
 
-    /// Uses the connection of this process, in its runtime.
+    /// Uses the connection that creates databases, in its runtime.
     fn run<W, F, T>(&self, work: W) -> impl Future<Output = sqlx::Result<T>> + use<W, F, T>
     where
         W: FnOnce(OwnedMutexGuard<PgConnection>) -> F + Send + 'static,
@@ -162,8 +174,22 @@ pub(super) async fn exists(connection: &mut PgConnection, name: &str) -> sqlx::R
 
 /// Drops a database if it exists, and ends the sessions that use it.
 pub(super) async fn drop_database(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    end_sessions(connection, name).await?;
     let drop = format!("drop database if exists \"{name}\" with (force)");
     raw_sql(AssertSqlSafe(drop)).execute(connection).await.map(|_| ())
+}
+
+/// Ends the sessions that use a database, and waits a little for their end. `drop database` would look for the end of a session
+/// only every 100 ms.
+async fn end_sessions(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and usename = current_user";
+    for _ in 0..MAX_POLLS {
+        if sqlx::query_scalar::<_, i64>(end).bind(name).fetch_one(&mut *connection).await? == 0 {
+            break;
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+    Ok(())
 }
 
 async fn lock_shared(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
@@ -192,14 +218,15 @@ impl Drop for Database {
     /// Blocks until the database is dropped: the process may end with the test.
     fn drop(&mut self) {
         let (name, (dropped, is_dropped)) = (self.name.clone(), channel());
-        let dropping = self.server.run(async move |mut connection| {
-            let result = drop_database(&mut connection, &name).await;
-            let unlocked = unlock_shared(&mut connection, &name).await;
+        let (connection, dropping) = (self.server.connection.clone(), self.server.dropping.clone());
+        self.server.runtime.spawn(async move {
+            let result = drop_database(&mut *dropping.lock().await, &name).await;
             // The receiver waits.
             let _ = dropped.send(());
-            result.and(unlocked)
+            // A database that could not be dropped is dropped by a later program, unless this one keeps its lock.
+            let unlocked = unlock_shared(&mut *connection.lock().await, &name).await;
+            drop((result, unlocked));
         });
-        drop(dropping);
         // An error means that the runtime is gone. A later program drops the database then.
         let _ = is_dropped.recv();
     }
