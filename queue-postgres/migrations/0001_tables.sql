@@ -141,11 +141,13 @@ create table waiting (
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+create index waiting_by_queue on waiting (queue_id, state, due);
 comment on table waiting is 'Jobs that are not due yet, by time.';
 comment on column waiting.due is 'When the job becomes ready: a copy of jobs.run_at.';
 comment on column waiting.seq is 'The job: jobs.seq.';
 comment on column waiting.state is 'scheduled or retryable, as a number: see state_name().';
 comment on column waiting.queue_id is 'The queue: queues.id.';
+comment on index waiting_by_queue is 'Counts the jobs of a queue and state, and finds the one that is due next.';
 
 create table leases (
     id            uuid    not null primary key,
@@ -184,7 +186,7 @@ create table finished (
     state         smallint not null,
     cancel_reason text
 );
-create index finished_first on finished (state, finished_at, seq);
+create index finished_by_queue on finished (queue_id, state, finished_at, seq);
 comment on table finished is 'Jobs that have ended. They are kept until they are pruned.';
 comment on column finished.seq is 'The job: jobs.seq.';
 comment on column finished.finished_at is 'When the job ended.';
@@ -194,7 +196,8 @@ comment on column finished.claimed_at is 'Start of the last attempt; null if the
 comment on column finished.queue_id is 'The queue: queues.id.';
 comment on column finished.state is 'completed, discarded or cancelled, as a number: see state_name().';
 comment on column finished.cancel_reason is 'Reason of a cancellation, if one was requested.';
-comment on index finished_first is 'Finds the jobs of a state that ended first, to prune them.';
+comment on index finished_by_queue is
+    'Counts the jobs of a queue and state, and finds those that ended first, to prune them.';
 
 create table unique_keys (
     name         text   collate "C" not null,

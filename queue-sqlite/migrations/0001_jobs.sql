@@ -55,16 +55,20 @@ create unique index queue_jobs_id on queue_jobs (
     id
 );
 
--- An available job is in the first of these two indexes, any other job is in the second. So every search reads the
--- beginning of a range, however many jobs there are.
+-- An available job is in the first of these three indexes, an executing job in the second, a finished job in the third, and a
+-- waiting job in the second and third. So every search reads the beginning of a range, however many jobs there are.
 create index queue_jobs_ready on queue_jobs (
     -- The available jobs of each queue, in the order of claims.
     queue_id, priority, run_at
 ) where state = 1;
 create index queue_jobs_timed on queue_jobs (
-    -- The other jobs by state and time: the next due job, the next lease to expire, the oldest finished job.
+    -- The unfinished jobs by state and time: the next due job, the next lease to expire.
     state, state_time
-) where state_time is not null;
+) where state < 4 and state_time is not null;
+create index queue_jobs_by_queue on queue_jobs (
+    -- The waiting and finished jobs of each queue by state and time: their counts, the next due job, the oldest finished job.
+    queue_id, state, state_time
+) where state <> 2 and state_time is not null;
 
 create unique index queue_jobs_key on queue_jobs (
     -- The owner of each unique key.
