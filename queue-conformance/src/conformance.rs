@@ -36,6 +36,7 @@ mod payload;
 mod push;
 mod schedule;
 mod settle;
+mod summary;
 mod unique;
 mod waiter;
 
@@ -121,6 +122,9 @@ laws! {
         q45_an_unknown_id_is_none,
         q46_pages_neither_miss_nor_repeat_a_job,
         q47_prune_removes_old_finished_jobs_in_bounded_batches,
+    }
+    summary {
+        q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,
     }
     unique {
         q48_a_held_key_keeps_a_second_job_out,

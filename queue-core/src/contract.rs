@@ -19,4 +19,5 @@ pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod settlement;
 pub(crate) mod stop;
+pub(crate) mod summary;
 pub(crate) mod unique;

@@ -14,6 +14,7 @@ mod reserve;
 mod retention;
 mod settle;
 mod store;
+mod summary;
 mod unique;
 
 pub use retention::Retention;

@@ -15,6 +15,7 @@
 --     \i functions/settle.sql
 --     \i functions/admin.sql
 --     \i functions/prune.sql
+--     \i functions/summary.sql
 --     \i functions/overview.sql
 --     insert into schema_migrations (version) values (1);
 --     commit;

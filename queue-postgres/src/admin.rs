@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::backend::{PageQuery, state_bits};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
+use queue_core::backend::{PageQuery, state_bits, to_i64};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -20,6 +20,7 @@ use crate::queue::PostgresQueue;
 use crate::rows;
 use crate::sql::Sql;
 use crate::storable::storable_text;
+use crate::summary::summaries;
 use crate::tasks::prune::prune;
 use crate::test_clock::PostgresTestClock;
 
@@ -64,6 +65,14 @@ impl Admin for PostgresQueue {
         self.run_on_admin_connection(|connection, sql| {
             let counts = sql.counts.query();
             Box::pin(async move { counts_from_rows(&counts.fetch_all(connection).await?) })
+        })
+        .await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.run_on_admin_connection(move |connection, sql| {
+            let summary = sql.summary.query().bind(to_i64(cap));
+            Box::pin(async move { summaries(&summary.fetch_all(connection).await?, cap) })
         })
         .await
     }

@@ -114,6 +114,7 @@ mod shared;
 mod source;
 mod sql;
 mod storable;
+mod summary;
 mod target;
 mod tasks;
 mod test_clock;

@@ -46,6 +46,7 @@ pub(crate) struct Sql {
     pub(crate) get: Statement,
     pub(crate) list: Statement,
     pub(crate) counts: Statement,
+    pub(crate) summary: Statement,
     pub(crate) notify: Statement,
 }
 
@@ -150,6 +151,7 @@ impl Sql {
             get: text(&format!("{RECORD} where j.id = $1")),
             list: text(&format!("{RECORD} {LIST} {STATE_NOW} )) & 1) = 1) order by j.seq limit $6")),
             counts: text(COUNTS),
+            summary: call("summary", "_cap"),
             notify: text("select pg_notify($1, $2)"),
         }
     }

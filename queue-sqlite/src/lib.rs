@@ -103,6 +103,7 @@ mod rows;
 mod settings;
 mod sql;
 mod sql_authorizer;
+mod summary;
 mod table;
 mod transaction;
 mod unit_of_work;

@@ -207,3 +207,4 @@ pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names 
 
 #[cfg(test)]
 mod plans;
+pub(crate) mod summary;

@@ -8,6 +8,7 @@ mod operate;
 mod push;
 mod room;
 mod settle;
+mod summary;
 mod unbroken;
 
 use std::time::Duration;
@@ -161,6 +162,10 @@ bugs! {
     q46 pages_by_offset: operate::PagesByOffset;
     /// T10, Q47
     q47 a_prune_without_bound: operate::PrunesEverything;
+    /// T10, Q87
+    q87 a_summary_of_the_next_job_to_claim: summary::OldestIsNextToClaim;
+    /// T10, Q87
+    q87 a_summary_that_counts_past_the_cap: summary::CountsPastTheCap;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

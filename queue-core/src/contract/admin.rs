@@ -13,6 +13,7 @@ use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::Queue;
 use crate::contract::record::{JobRecord, State};
+use crate::contract::summary::QueueSummary;
 
 /// Shows the content of a queue, and lets an operator control its jobs.
 ///
@@ -48,6 +49,22 @@ pub trait Admin: Queue {
 
     /// Counts the jobs of each queue by state. The counts are exact if the queue is idle.
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError>;
+
+    /// Returns the state of each queue, sorted by name, with counts up to [`QueueSummary::CAP`].
+    ///
+    /// Use it for dashboards and alerts: [`counts`](Admin::counts) reads every job, and this call does not. See
+    /// [`summary_up_to`](Admin::summary_up_to).
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.summary_up_to(QueueSummary::CAP).await
+    }
+
+    /// Returns the state of each queue, sorted by name, with counts up to `cap`. It may leave out queues without jobs that are not
+    /// paused.
+    ///
+    /// It costs at most `cap` index entries for each state of a queue, however many jobs there are. The times are exact while the
+    /// ready jobs of a queue have at most `cap` different priorities. If more than `cap` jobs execute in all queues together, each
+    /// count may be too low, and is marked as capped.
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError>;
 
     /// Cancels a waiting job immediately, and asks an executing job to stop.
     ///

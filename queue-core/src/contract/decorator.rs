@@ -14,6 +14,7 @@ use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
+use crate::contract::summary::QueueSummary;
 
 /// A queue around another queue. It overrides the methods that it changes; all others are forwarded.
 ///
@@ -149,6 +150,16 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().counts().await
     }
 
+    /// Returns the state of each queue: see [`Admin::summary`].
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.inner().summary().await
+    }
+
+    /// Returns the state of each queue, with counts up to a cap: see [`Admin::summary_up_to`].
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.inner().summary_up_to(cap).await
+    }
+
     /// Cancels a job: see [`Admin::cancel`].
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.inner().cancel(id, reason).await
@@ -197,6 +208,14 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         AdminDecorator::counts(self).await
+    }
+
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        AdminDecorator::summary(self).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        AdminDecorator::summary_up_to(self, cap).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -4,6 +4,7 @@
 //! memory is released after a burst. It panics if an index and a job's state disagree.
 
 mod calendar_queue;
+mod due_jobs;
 mod id_map;
 mod interner;
 mod job;
@@ -22,7 +23,7 @@ use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{JobRecord, State};
 
-use calendar_queue::CalendarQueue;
+use due_jobs::DueJobs;
 use id_map::IdMap;
 use interner::Interner;
 pub(super) use job::{Extras, StoredJob};
@@ -54,7 +55,7 @@ pub(super) struct Store {
     /// The queues, by their numbers.
     queues: Vec<QueueState>,
     /// Scheduled and retryable jobs by the instant at which they become available.
-    due: CalendarQueue,
+    due: DueJobs,
     /// Executing jobs by the instant at which their lease expires.
     leases: OrderedSet,
     /// Finished jobs that are kept, by state, oldest first.
@@ -80,7 +81,7 @@ impl Store {
             job_names: Interner::default(),
             queue_names: Interner::default(),
             queues: Vec::new(),
-            due: CalendarQueue::default(),
+            due: DueJobs::default(),
             leases: OrderedSet::default(),
             finished: Default::default(),
             changed: Vec::new(),
@@ -218,7 +219,7 @@ impl Store {
         queue.is_used = true;
         queue.count(state, 1);
         match state {
-            State::Scheduled | State::Retryable => self.due.insert(job.by_due_time(slot)),
+            State::Scheduled | State::Retryable => self.due.insert(job.queue, job.by_due_time(slot)),
             State::Available => {
                 queue.ready.insert(job.by_priority(slot));
                 note_change(&mut self.changed, queue, job.queue);
@@ -236,7 +237,7 @@ impl Store {
         let job = stored(&self.jobs, slot);
         let queue = &mut self.queues[job.queue as usize];
         let was_there = match job.state {
-            State::Scheduled | State::Retryable => self.due.remove(&job.by_due_time(slot)),
+            State::Scheduled | State::Retryable => self.due.remove(job.queue, &job.by_due_time(slot)),
             State::Available => {
                 note_change(&mut self.changed, queue, job.queue);
                 queue.ready.remove(&job.by_priority(slot))
@@ -266,11 +267,7 @@ impl Store {
     /// Removes the jobs that are due at `now` from their index and returns them, a few at a time; none if no more are due.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> DueBatch {
         let mut batch = DueBatch::new();
-        while batch.len() < PREFETCH_BATCH
-            && let Some(first) = self.due.pop_until(now)
-        {
-            batch.push(first.slot);
-        }
+        self.due.pop_until(now, &mut batch);
         // Prefetch: these jobs are cold; touch all of them first so that the cache misses overlap.
         black_box(batch.iter().map(|slot| self[*slot].prefetch()).fold(0, |all, one| all ^ one));
         for slot in &batch {
@@ -305,6 +302,11 @@ impl Store {
         let due = self.due.first().map(|first| first.at);
         let lease = self.leases.first().map(|first| first.at);
         due.into_iter().chain(lease).min()
+    }
+
+    /// Returns the earliest due time of a queue.
+    pub(super) fn next_due_of(&self, queue: u32) -> Option<Timestamp> {
+        self.due.first_of(queue).map(|first| first.at)
     }
 
     /// Returns the job that finished first among those of a state.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
     Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
@@ -68,6 +68,14 @@ impl Admin for Recording {
         self.note("counts").counts().await
     }
 
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.note("summary").summary().await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.note("summary_up_to").summary_up_to(cap).await
+    }
+
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.note("cancel").cancel(id, reason).await
     }
@@ -128,6 +136,8 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.get(second).await?;
     queue.list(&Filter::all(), &PageRequest::first(1)).await?;
     queue.counts().await?;
+    queue.summary().await?;
+    queue.summary_up_to(1).await?;
     queue.cancel(second, "a test").await?;
     queue.retry(second).await?;
     queue.delete(second).await?;

@@ -4,13 +4,13 @@ use rusqlite::Connection;
 
 use super::*;
 
-fn schema() -> Connection {
+pub(super) fn schema() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(include_str!("../../migrations/0001_jobs.sql")).unwrap();
     connection
 }
 
-fn plan(connection: &Connection, statement: &str) -> Vec<String> {
+pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     let mut explain = connection.prepare(&format!("explain query plan {statement}")).unwrap();
     let count = explain.parameter_count();
     let nothing = vec![rusqlite::types::Null; count];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
     Receipt, Renewal, Settled, Settlement, Transition,
@@ -94,6 +94,10 @@ impl Admin for KitQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.store.call(|queue| async move { queue.counts().await }).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.store.call(move |queue| async move { queue.summary_up_to(cap).await }).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest};
+use queue_core::admin::{Filter, PageRequest, QueueSummary};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Admin, Heartbeat, JobId, QueueError};
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use super::Sequence;
 use super::call::{Call, Generator};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
-use view::{Counted, DeliveryView, RecordView};
+use view::{Counted, DeliveryView, RecordView, Summarized};
 
 /// The failure of a sequence.
 #[derive(Debug)]
@@ -142,7 +142,15 @@ impl ModelComparison {
         let now = self.fixture.now();
         let expected = self.model.counts(now).iter().filter_map(Counted::of).collect::<Vec<_>>();
         let found = self.queue.counts().await;
-        same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))
+        same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))?;
+        self.summary().await
+    }
+
+    async fn summary(&mut self) -> Result<(), String> {
+        let expected = self.model.summary(self.fixture.now(), QueueSummary::CAP);
+        let found = self.queue.summary().await;
+        let views = |all: &[QueueSummary]| all.iter().filter_map(Summarized::of).collect::<Vec<_>>();
+        same("summary", Ok(views(&expected)), found.map(|found| views(&found)))
     }
 
     async fn get(&mut self, id: JobId) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
     Renewal, Settled, Settlement, Timestamp,
@@ -50,6 +50,10 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
 
     async fn counts(&self, queue: &ModelQueue) -> Result<Vec<QueueCounts>, QueueError> {
         queue.counts().await
+    }
+
+    async fn summary_up_to(&self, queue: &ModelQueue, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        queue.summary_up_to(cap).await
     }
 
     async fn retry(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
@@ -125,6 +129,10 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.bug.counts(&self.queue).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.bug.summary_up_to(&self.queue, cap).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

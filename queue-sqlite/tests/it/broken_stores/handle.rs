@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
     Renewal, Settled, Settlement,
@@ -47,6 +47,10 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.queue.counts().await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.queue.summary_up_to(cap).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

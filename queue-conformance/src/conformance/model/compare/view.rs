@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use queue_core::admin::{AttemptError, QueueCounts};
+use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
     Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
 };
@@ -109,6 +109,17 @@ impl Counted {
     pub(super) fn of(counts: &QueueCounts) -> Option<Self> {
         let has_jobs = State::ALL.into_iter().any(|state| counts.of(state) > 0);
         has_jobs.then(|| Self(counts.clone()))
+    }
+}
+
+/// The summary of a queue that has jobs.
+#[derive(Debug, PartialEq)]
+pub(super) struct Summarized(QueueSummary);
+
+impl Summarized {
+    pub(super) fn of(summary: &QueueSummary) -> Option<Self> {
+        let has_jobs = State::ALL.into_iter().any(|state| summary.of(state).jobs > 0);
+        has_jobs.then(|| Self(summary.clone()))
     }
 }
 
