@@ -1,7 +1,9 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary};
+use queue_core::admin::{
+    Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
 use crate::list::{JobList, StoredJob};
@@ -84,7 +86,7 @@ impl JobList {
         let shown: Vec<_> = later.by_ref().take(page.limit).collect();
         let last = shown.last().filter(|_| later.next().is_some());
         let next = last.map(|job| Cursor::new(job.position.to_string()));
-        Ok(JobPage::new(shown.into_iter().map(|job| job.record.clone()).collect(), next))
+        Ok(JobPage::new(shown.into_iter().map(|job| job.shown(self.now)).collect(), next))
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -114,7 +116,10 @@ fn passes(filter: &Filter, record: &JobRecord) -> bool {
 #[async_trait]
 impl Admin for ListQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        Ok(self.read(|list| list.find(id).map(|job| job.record.clone())))
+        Ok(self.read(|list| {
+            let now = list.now;
+            list.find(id).map(|job| job.shown(now))
+        }))
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -94,6 +94,7 @@ impl JobList {
             record.attempt += 1;
             record.fence.0 += 1;
             record.claimed_at = Some(now);
+            record.claimed_by.clone_from(&demand.worker);
             let lease = Lease::new(record.id, record.fence, demand.lease, expires_at);
             Delivery::new(record.clone(), lease)
         };
@@ -115,6 +116,11 @@ impl JobList {
 }
 
 impl StoredJob {
+    /// Returns the record with the end of the lease. Only an executing job has a lease and a worker.
+    pub(crate) fn shown(&self, now: Timestamp) -> JobRecord {
+        self.record.clone().as_of(Some(self.expires_at), now)
+    }
+
     /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later.
     fn expire(&mut self) {
         let now = self.expires_at;

@@ -39,6 +39,7 @@ mod settle;
 mod summary;
 mod unique;
 mod waiter;
+mod workers;
 
 use std::future::Future;
 use std::time::Duration;
@@ -125,6 +126,10 @@ laws! {
     }
     summary {
         q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,
+    }
+    workers {
+        q100_a_lease_has_the_worker_that_its_claim_named,
+        q101_workers_are_listed_while_they_run_and_for_an_hour_after_they_vanished,
     }
     unique {
         q48_a_held_key_keeps_a_second_job_out,

@@ -56,6 +56,7 @@ begin
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);
     perform purge(_seqs, _now);
+    perform forget_workers(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is

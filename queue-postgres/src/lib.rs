@@ -120,6 +120,7 @@ mod tasks;
 mod test_clock;
 mod transaction;
 mod unit_of_work;
+mod workers;
 
 pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;

@@ -107,6 +107,7 @@ mod summary;
 mod table;
 mod transaction;
 mod unit_of_work;
+mod workers;
 mod writer;
 
 pub use builder::SqliteQueueBuilder;

@@ -63,7 +63,8 @@ pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_paylo
 
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
-    update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3
+    update queue_jobs set
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4
     where seq = ?1";
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
@@ -168,7 +169,8 @@ macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
-            j.meta, j.payload_is_external is not null
+            j.meta, j.payload_is_external is not null,
+            case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }
@@ -208,3 +210,4 @@ pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names 
 #[cfg(test)]
 mod plans;
 pub(crate) mod summary;
+pub(crate) mod workers;

@@ -8,12 +8,13 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 use crate::rows;
 use crate::sql;
 use crate::sql::summary::{COUNT_DUE, COUNT_LATER, COUNT_READY, FIRST_LATER, FIRST_READY, LEASES};
+use crate::workers::workers;
 
 /// Returns the summary of each queue, sorted by name.
 pub(crate) fn summaries(connection: &Connection, now: Timestamp, cap: u64) -> Result<Vec<QueueSummary>> {
     let mut leases = connection.prepare_cached(LEASES)?;
     let limit = to_i64(cap.saturating_add(1));
-    let leases = leases.query_map([limit], |row| Lease::read(row, now))?.collect::<Result<Vec<_>>>()?;
+    let leases = leases.query_map([limit], |row| LeasedJob::read(row, now))?.collect::<Result<Vec<_>>>()?;
     let is_cut = leases.len() as u64 > cap;
     let mut queues = connection.prepare_cached(sql::QUEUES)?;
     let queue = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
@@ -27,18 +28,21 @@ pub(crate) fn summaries(connection: &Connection, now: Timestamp, cap: u64) -> Re
         }
         Ok(summary)
     };
-    queues.query_map([], queue)?.map(summary).collect()
+    let mut summaries = queues.query_map([], queue)?.map(summary).collect::<Result<Vec<_>>>()?;
+    let workers = workers(connection, now)?;
+    summaries.iter_mut().for_each(|summary| summary.add_workers(&workers));
+    Ok(summaries)
 }
 
-/// The lease of an executing job.
-struct Lease {
+/// A job with a lease.
+struct LeasedJob {
     queue_id: i64,
     /// The state of the job now: executing, unless the lease has expired.
     state: State,
     run_at: Timestamp,
 }
 
-impl Lease {
+impl LeasedJob {
     fn read(row: &Row<'_>, now: Timestamp) -> Result<Self> {
         let has_expired = rows::timestamp(row, 1)? <= now;
         let state = State::after_expiry(row.get(3)?, row.get(4)?, row.get(5)?);
@@ -62,7 +66,7 @@ const BEGINNING: Timestamp = Timestamp::from_micros(i64::MIN);
 
 impl Scan<'_> {
     /// Sets the times of the summary, and returns the number of jobs that were found in each state.
-    fn run(&self, leases: &[Lease], summary: &mut QueueSummary) -> Result<[u64; State::ALL.len()]> {
+    fn run(&self, leases: &[LeasedJob], summary: &mut QueueSummary) -> Result<[u64; State::ALL.len()]> {
         let mut found = [0; State::ALL.len()];
         let mut add = |state: State, jobs: u64| {
             if let Some(count) = found.get_mut(state as usize) {
@@ -94,7 +98,8 @@ impl Scan<'_> {
         let mut find = self.connection.prepare_cached(FIRST_READY)?;
         let (mut oldest, mut priority) = (None, i64::MIN);
         for _ in 0..self.cap {
-            let first = find.query_row((self.queue_id, priority), |row| Ok((row.get(0)?, rows::timestamp(row, 1)?)));
+            let first =
+                find.query_row((self.queue_id, priority), |row| Ok((row.get(0)?, rows::timestamp(row, 1)?)));
             let Some((next, run_at)) = first.optional()? else { break };
             priority = next;
             oldest = earlier(oldest, Some(run_at));

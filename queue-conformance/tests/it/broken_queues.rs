@@ -10,6 +10,7 @@ mod room;
 mod settle;
 mod summary;
 mod unbroken;
+mod workers;
 
 use std::time::Duration;
 
@@ -166,6 +167,12 @@ bugs! {
     q87 a_summary_of_the_next_job_to_claim: summary::OldestIsNextToClaim;
     /// T10, Q87
     q87 a_summary_that_counts_past_the_cap: summary::CountsPastTheCap;
+    /// T10, Q100
+    q100 a_worker_kept_after_its_lease: workers::WorkerKept;
+    /// T10, Q101
+    q101 workers_that_vanish_at_once: workers::OnlyLiveWorkers;
+    /// T10, Q101
+    q101 announcements_that_stay: workers::NeverLeaves;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::announcement::WorkerRecord;
 use crate::contract::clock::{TestClock, Timestamp};
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
@@ -65,6 +66,17 @@ pub trait Admin: Queue {
     /// ready jobs of a queue have at most `cap` different priorities. If more than `cap` jobs execute in all queues together, each
     /// count may be too low, and is marked as capped.
     async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError>;
+
+    /// Returns the workers that run and those that vanished within the last hour, sorted by identity.
+    ///
+    /// A worker is listed if it has announced itself, as a service of `queue-tokio` does. One that stops by request is removed.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue does not store announcements.
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
 
     /// Cancels a waiting job immediately, and asks an executing job to stop.
     ///

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::announcement::{Announcement, WorkerRecord};
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
@@ -92,6 +93,11 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().settle(settlements).await
     }
 
+    /// Stores that a worker runs: see [`Queue::announce`].
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.inner().announce(announcement).await
+    }
+
     /// Returns what the backend is: see [`Queue::description`].
     fn description(&self) -> String {
         self.inner().description()
@@ -118,6 +124,10 @@ impl<D: Decorator> Queue for D {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         Decorator::settle(self, settlements).await
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        Decorator::announce(self, announcement).await
     }
 
     fn description(&self) -> String {
@@ -158,6 +168,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
     /// Returns the state of each queue, with counts up to a cap: see [`Admin::summary_up_to`].
     async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
         self.inner().summary_up_to(cap).await
+    }
+
+    /// Returns the workers: see [`Admin::workers`].
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.inner().workers().await
     }
 
     /// Cancels a job: see [`Admin::cancel`].
@@ -216,6 +231,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
         AdminDecorator::summary_up_to(self, cap).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        AdminDecorator::workers(self).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

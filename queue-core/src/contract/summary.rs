@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::announcement::WorkerRecord;
 use crate::contract::clock::Timestamp;
 use crate::contract::name::QueueName;
 use crate::contract::record::State;
@@ -26,6 +27,11 @@ pub struct QueueSummary {
     pub oldest_ready: Option<Timestamp>,
     /// The earliest `run_at` of the scheduled and retryable jobs.
     pub next_due: Option<Timestamp>,
+    /// The number of workers that run and claim from the queue.
+    pub workers: u64,
+    /// When a worker that claims from the queue announced itself last. `None` if none is running or has vanished within the last
+    /// hour, and if the queue does not store which workers run.
+    pub worker_seen_at: Option<Timestamp>,
     counts: StateCounts,
 }
 
@@ -36,7 +42,16 @@ impl QueueSummary {
     /// Creates the summary of a queue without jobs.
     #[must_use]
     pub fn new(queue: QueueName, paused: bool, at: Timestamp) -> Self {
-        Self { queue, paused, at, oldest_ready: None, next_due: None, counts: StateCounts::default() }
+        Self {
+            queue,
+            paused,
+            at,
+            oldest_ready: None,
+            next_due: None,
+            workers: 0,
+            worker_seen_at: None,
+            counts: StateCounts::default(),
+        }
     }
 
     /// Returns the number of jobs in a state.
@@ -59,6 +74,14 @@ impl QueueSummary {
             State::Executing | State::Completed | State::Discarded | State::Cancelled => return,
         };
         *earliest = Some(earliest.map_or(run_at, |earlier| earlier.min(run_at)));
+    }
+
+    /// Adds the workers that serve the queue.
+    pub fn add_workers(&mut self, workers: &[WorkerRecord]) {
+        for worker in workers.iter().filter(|worker| worker.serves(&self.queue)) {
+            self.workers += u64::from(worker.is_live);
+            self.worker_seen_at = self.worker_seen_at.max(Some(worker.seen_at));
+        }
     }
 
     /// Returns how long the oldest available job has been ready.

@@ -5,6 +5,7 @@
 
 mod calendar_queue;
 mod due_jobs;
+mod holders;
 mod id_map;
 mod interner;
 mod job;
@@ -24,6 +25,8 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{JobRecord, State};
 
 use due_jobs::DueJobs;
+use holders::Holders;
+pub(super) use holders::WorkerNumber;
 use id_map::IdMap;
 use interner::Interner;
 pub(super) use job::{Extras, StoredJob};
@@ -58,6 +61,8 @@ pub(super) struct Store {
     due: DueJobs,
     /// Executing jobs by the instant at which their lease expires.
     leases: OrderedSet,
+    /// The workers that hold them.
+    pub(super) holders: Holders,
     /// Finished jobs that are kept, by state, oldest first.
     finished: [OrderedSet; State::ALL.len()],
     /// The numbers of queues whose number of ready jobs may have changed.
@@ -83,6 +88,7 @@ impl Store {
             queues: Vec::new(),
             due: DueJobs::default(),
             leases: OrderedSet::default(),
+            holders: Holders::default(),
             finished: Default::default(),
             changed: Vec::new(),
         }
@@ -106,7 +112,11 @@ impl Store {
 
     pub(super) fn record(&self, slot: Slot) -> JobRecord {
         let job = &self[slot];
-        job.record(self.name_of(job), &self.queue_of(job).name)
+        let mut record = job.record(self.name_of(job), &self.queue_of(job).name);
+        if job.state == State::Executing {
+            record.claimed_by = self.holders.id(job.worker).cloned();
+        }
+        record
     }
 
     #[inline]
@@ -224,7 +234,10 @@ impl Store {
                 queue.ready.insert(job.by_priority(slot));
                 note_change(&mut self.changed, queue, job.queue);
             }
-            State::Executing => self.leases.insert(job.by_state_time(slot)),
+            State::Executing => {
+                self.holders.count(job.worker, 1);
+                self.leases.insert(job.by_state_time(slot));
+            }
             State::Completed | State::Discarded | State::Cancelled => {
                 self.finished[state as usize].insert(job.by_state_time(slot));
             }
@@ -242,7 +255,10 @@ impl Store {
                 note_change(&mut self.changed, queue, job.queue);
                 queue.ready.remove(&job.by_priority(slot))
             }
-            State::Executing => self.leases.remove(&job.by_state_time(slot)),
+            State::Executing => {
+                self.holders.count(job.worker, -1);
+                self.leases.remove(&job.by_state_time(slot))
+            }
             State::Completed | State::Discarded | State::Cancelled => {
                 self.finished[job.state as usize].remove(&job.by_state_time(slot))
             }

@@ -13,6 +13,8 @@ impl JobTable {
         let used = (0..).zip(self.store.queues()).filter(|(_, queue)| queue.is_used);
         let mut summaries: Vec<_> = used.map(|(number, queue)| self.summary_of(number, queue, cap)).collect();
         summaries.sort_by(|a, b| a.queue.cmp(&b.queue));
+        let workers = self.listed_workers();
+        summaries.iter_mut().for_each(|summary| summary.add_workers(&workers));
         summaries
     }
 

@@ -58,11 +58,21 @@ const PLANS: [(&str, &[&str]); 31] = [
     (RELEASE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (
         OLDEST_FINISHED,
-        &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_by_queue (queue_id=? AND state=? AND state_time<?)"],
+        &[
+            "SEARCH queue_jobs USING COVERING INDEX queue_jobs_by_queue (queue_id=? AND state=? AND state_time<?)",
+        ],
     ),
     (QUEUE_IDS, &["SCAN queue_names USING COVERING INDEX sqlite_autoindex_queue_names_1"]),
     (FAILURES, &["SEARCH queue_failures USING PRIMARY KEY (seq=?)"]),
-    (GET, &["SEARCH j USING INDEX queue_jobs_id (id=?)", "SEARCH q USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        GET,
+        &[
+            "SEARCH j USING INDEX queue_jobs_id (id=?)",
+            "SEARCH q USING INTEGER PRIMARY KEY (rowid=?)",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH queue_workers USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, QueueSummary};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Heartbeat, JobId, QueueError};
+use queue_core::{Admin, Announcement, Heartbeat, JobId, QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
@@ -55,6 +55,8 @@ struct ModelComparison {
     queue: Arc<dyn Admin>,
     model: JobTable,
     generator: Generator,
+    /// Whether the queue stores announcements, as far as it is known.
+    announces: bool,
 }
 
 impl ModelComparison {
@@ -66,6 +68,7 @@ impl ModelComparison {
             fixture,
             model: JobTable::new(config),
             generator: Generator::default(),
+            announces: true,
         }
     }
 
@@ -130,6 +133,7 @@ impl ModelComparison {
                 self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
                 Ok(())
             }
+            Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => {
                 self.fixture.advance(by).await;
                 // Both are read, so that both apply what time has changed at the same instant.
@@ -144,6 +148,31 @@ impl ModelComparison {
         let found = self.queue.counts().await;
         same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))?;
         self.summary().await
+    }
+
+    async fn announce(&mut self, announcement: &Announcement) -> Result<(), String> {
+        match self.queue.announce(announcement).await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => self.announces = false,
+            answer => {
+                self.model.announce(self.generator.now, announcement);
+                same("announce", Ok(()), answer)?;
+            }
+        }
+        self.workers().await
+    }
+
+    async fn workers(&mut self) -> Result<(), String> {
+        if !self.announces {
+            return Ok(());
+        }
+        let expected = self.model.workers(self.fixture.now());
+        match self.queue.workers().await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported && expected.is_empty() => {
+                self.announces = false;
+                Ok(())
+            }
+            found => same("workers", Ok(expected), found),
+        }
     }
 
     async fn summary(&mut self) -> Result<(), String> {
@@ -182,6 +211,7 @@ impl ModelComparison {
     async fn all_is_equal(&mut self) -> Result<(), String> {
         self.counts().await?;
         self.list(&Filter::all(), 50).await?;
+        self.workers().await?;
         for id in std::mem::take(&mut self.generator.ids) {
             self.get(id).await?;
         }

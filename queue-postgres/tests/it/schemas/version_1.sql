@@ -7,6 +7,7 @@
 --     set local search_path = queue, pg_temp;
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
+--     \i functions/workers.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
@@ -158,6 +159,7 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
+    worker_id     integer,
     cancel_reason text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -174,6 +176,7 @@ comment on column leases.fence is
 comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
+comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -216,6 +219,21 @@ comment on column unique_keys.key is 'The unique key: jobs.unique_key.';
 comment on column unique_keys.seq is 'The job: jobs.seq. Null only within the transaction that inserts the row.';
 comment on column unique_keys.id is 'The job: jobs.id.';
 comment on column unique_keys.unique_until is 'The key is held until then, even if the job has finished.';
+
+create table workers (
+    id         integer generated always as identity primary key,
+    name       text    collate "C" not null unique,
+    seen_at    bigint,
+    expires_at bigint,
+    details    text
+);
+comment on table workers is
+    'Workers: those that have announced themselves, and those that a claim has named. forget_workers() deletes old rows.';
+comment on column workers.id is 'Identifies the worker in leases.';
+comment on column workers.name is 'Identity of the worker: host/pid/service.';
+comment on column workers.seen_at is 'When it announced itself last; null if it has not, or has stopped since.';
+comment on column workers.expires_at is 'Until when that counts. A worker that has not announced itself again by then has vanished.';
+comment on column workers.details is 'What it said of itself: JSON.';
 
 create table failures (
     seq       bigint not null,
@@ -408,7 +426,7 @@ comment on function check_integrity is
 
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
-    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint
+    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint, _workers text[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
@@ -437,10 +455,12 @@ begin
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq
-        from unnest(_claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, o)
+            coalesce(a.seq, 0) as seq, a.worker, w.id as worker_id
+        from unnest(
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _workers)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, worker, o)
             join queues q on q.name = a.queue and not q.paused
+            left join workers w on w.name = a.worker
         order by a.o
     loop
         if request.claim <> current then
@@ -458,15 +478,19 @@ begin
                 and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
             order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
         scan_us[request.idx + 1] := clock() - began;
+        if request.worker is not null and request.worker_id is null and cardinality(_row_ids) > 0 then
+            insert into workers (name) values (request.worker) on conflict (name) do nothing;
+            request.worker_id := (select w.id from workers w where w.name = request.worker);
+        end if;
         return query
         with picked as (
             delete from ready where ctid = any (_row_ids) returning seq),
         found as materialized (
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
-            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
-                _now, f.queue_id
+                _now, f.queue_id, request.worker_id
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
@@ -494,7 +518,7 @@ comment on function claim is
     'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
     'if the claim had reached its limit.';
@@ -765,6 +789,7 @@ begin
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);
     perform purge(_seqs, _now);
+    perform forget_workers(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is
@@ -1317,3 +1342,46 @@ comment on function next_wakeup is
     'Returns when the next job is due and the next lease expires. due and expiry are the earliest of all from the times '
     '_from_due and _from_expiry on; those before _now are locked by another transaction, or exceed the limit of '
     'promote_and_expire(). next_due and next_expiry are the earliest after _now.';
+-- Which workers run. Before `claim.sql` and `prune.sql`, which call these functions.
+
+create or replace function forget_workers(_now bigint) returns void
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _kept bigint;
+begin
+    -- Mostly, no row is old: the table is small.
+    if exists (select from workers where coalesce(expires_at, 0) <= _now - 3600000000)
+        or (select count(*) from workers where expires_at <= _now) > 200
+    then
+        _kept := (select expires_at from workers where expires_at <= _now order by expires_at desc offset 199 limit 1);
+        delete from workers w
+        where (coalesce(w.expires_at, 0) <= _now - 3600000000 or w.expires_at < _kept)
+            and not exists (select from leases l where l.worker_id = w.id);
+    end if;
+end $$;
+comment on function forget_workers is
+    'Deletes the rows of workers that hold no lease, and that vanished more than an hour ago, are not among the last 200 that '
+    'vanished, or have stopped or never announced themselves. A claim that names such a worker at this very moment leaves a '
+    'lease without one.';
+
+create or replace function announce(_name text, _valid_for bigint, _details text) returns void
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    _until bigint := _now + least(_valid_for, 9223372036854775807 - _now);
+begin
+    if _valid_for <= 0 then
+        update workers set seen_at = null, expires_at = null, details = null where name = _name;
+    else
+        update workers set seen_at = _now, expires_at = _until, details = _details where name = _name;
+        if not found then
+            insert into workers (name, seen_at, expires_at, details) values (_name, _now, _until, _details)
+            on conflict (name) do update set seen_at = _now, expires_at = _until, details = _details;
+        end if;
+    end if;
+    perform forget_workers(_now);
+end $$;
+comment on function announce is
+    'Stores that a worker runs, and that this counts for _valid_for microseconds; if that is zero, that it has stopped.';

@@ -39,6 +39,7 @@ create table queue_jobs (
     pushed_at           integer not null,            -- when the job was pushed
     run_at              integer not null,            -- the earliest time of the next attempt
     claimed_at          integer,                     -- when the newest claim leased the job; null before the first
+    worker_id           integer,                     -- who claimed it last, see `queue_workers`; null if the claim named none
     state_time          integer,                     -- the due time, the lease's end or the finish; null if available
     unique_key          text,                        -- at most one job of a name owns this key; null if there is none
     unique_until        integer,                     -- the key stays taken until then, even if the job has finished
@@ -79,6 +80,15 @@ create table queue_payloads (
     seq     integer primary key,    -- the job, see `queue_jobs`
     payload text not null,          -- JSON, byte for byte as it was pushed
     meta    text                    -- a JSON object of strings; null if there is none
+) strict;
+
+create table queue_workers (
+    -- Workers: those that have announced themselves, and those that a claim has named. Old rows are deleted.
+    worker_id  integer primary key,     -- the number that `queue_jobs` stores
+    name       text    not null unique, -- the identity: host/pid/service
+    seen_at    integer,                 -- when it announced itself last; null if it has not, or has stopped since
+    expires_at integer,                 -- until when that counts
+    details    text                     -- what it said of itself: JSON
 ) strict;
 
 create table queue_failures (

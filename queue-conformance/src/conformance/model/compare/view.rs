@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp, WorkerId,
 };
 
 #[derive(Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub(super) struct RecordView {
     pushed_at: Timestamp,
     run_at: Timestamp,
     claimed_at: Option<Timestamp>,
+    claimed_by: Option<WorkerId>,
+    lease_expires_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     unique: Option<String>,
     meta: Meta,
@@ -76,6 +78,8 @@ impl RecordView {
             pushed_at: record.pushed_at,
             run_at: record.run_at,
             claimed_at: record.claimed_at,
+            claimed_by: record.claimed_by.clone(),
+            lease_expires_at: record.lease_expires_at,
             finished_at: record.finished_at,
             unique: record.unique.clone(),
             meta: record.meta.clone(),
