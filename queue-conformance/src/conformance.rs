@@ -24,6 +24,7 @@ mod capacity;
 mod claim;
 mod clients;
 mod edges;
+mod explain;
 mod factory;
 mod harness;
 mod inspect;
@@ -126,6 +127,9 @@ laws! {
     }
     summary {
         q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,
+    }
+    explain {
+        q88_an_explanation_has_every_true_reason_and_no_other,
     }
     workers {
         q100_a_lease_has_the_worker_that_its_claim_named,

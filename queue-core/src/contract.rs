@@ -17,6 +17,7 @@ pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod queue;
+pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod settlement;
 pub(crate) mod stop;

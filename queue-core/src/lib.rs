@@ -80,6 +80,7 @@ pub mod admin {
         Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
     };
     pub use crate::contract::announcement::WorkerRecord;
+    pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;
     pub use crate::contract::summary::{Count, QueueSummary};
 }

@@ -3,6 +3,7 @@
 mod broken;
 mod claim;
 mod edges;
+mod explain;
 mod lease;
 mod operate;
 mod push;
@@ -167,6 +168,10 @@ bugs! {
     q87 a_summary_of_the_next_job_to_claim: summary::OldestIsNextToClaim;
     /// T10, Q87
     q87 a_summary_that_counts_past_the_cap: summary::CountsPastTheCap;
+    /// T10, Q88
+    q88 one_reason_of_several: explain::FirstReasonOnly;
+    /// T10, Q88
+    q88 a_reason_that_is_not_true: explain::AlwaysPaused;
     /// T10, Q100
     q100 a_worker_kept_after_its_lease: workers::WorkerKept;
     /// T10, Q101

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::announcement::WorkerRecord;
 use crate::contract::clock::{TestClock, Timestamp};
-use crate::contract::error::QueueError;
+use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::Queue;
+use crate::contract::reason::Reason;
 use crate::contract::record::{JobRecord, State};
 use crate::contract::summary::QueueSummary;
 
@@ -76,6 +77,21 @@ pub trait Admin: Queue {
     /// `Unsupported`, the default, if the queue does not store announcements.
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
+
+    /// Returns every reason why a job is not running now, or who runs it. Each prints a sentence, and what to do.
+    ///
+    /// It reads the job, then the workers, then the summary. If the job moves meanwhile, a reason may be that of a moment ago.
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        let job = self.get(id).await?.ok_or_else(|| QueueError::unknown_job(id))?;
+        let workers = match self.workers().await {
+            Ok(workers) => Some(workers),
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => None,
+            Err(error) => return Err(error),
+        };
+        let summaries = self.summary().await?;
+        let summary = summaries.iter().find(|summary| summary.queue == job.queue);
+        Ok(Reason::of(&job, summary, workers.as_deref()))
     }
 
     /// Cancels a waiting job immediately, and asks an executing job to stop.

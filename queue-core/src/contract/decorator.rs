@@ -13,6 +13,7 @@ use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
+use crate::contract::reason::Reason;
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::summary::QueueSummary;
@@ -175,6 +176,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().workers().await
     }
 
+    /// Returns why a job is not running: see [`Admin::explain`].
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.inner().explain(id).await
+    }
+
     /// Cancels a job: see [`Admin::cancel`].
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.inner().cancel(id, reason).await
@@ -235,6 +241,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         AdminDecorator::workers(self).await
+    }
+
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        AdminDecorator::explain(self, id).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
@@ -86,6 +86,10 @@ impl Admin for Recording {
         self.note("workers").workers().await
     }
 
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.note("explain").explain(id).await
+    }
+
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
         self.note("cancel").cancel(id, reason).await
     }
@@ -150,6 +154,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.summary_up_to(1).await?;
     queue.announce(&Announcement::new("a/1/b".into())).await?;
     queue.workers().await?;
+    queue.explain(second).await?;
     queue.cancel(second, "a test").await?;
     queue.retry(second).await?;
     queue.delete(second).await?;

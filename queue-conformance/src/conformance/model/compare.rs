@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest, QueueSummary};
+use queue_core::admin::{Filter, PageRequest, QueueSummary, Reason};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Admin, Announcement, Heartbeat, JobId, QueueError, QueueErrorKind};
 use tokio::time::timeout;
@@ -175,6 +175,17 @@ impl ModelComparison {
         }
     }
 
+    /// Compares the reasons of a job. The model's are those of its record, its summaries and its workers.
+    async fn explain(&mut self, id: JobId) -> Result<(), String> {
+        let now = self.fixture.now();
+        let Some(job) = self.model.get(now, id) else { return Ok(()) };
+        let workers = self.announces.then(|| self.model.workers(now));
+        let summaries = self.model.summary(now, QueueSummary::CAP);
+        let summary = summaries.iter().find(|summary| summary.queue == job.queue);
+        let expected = Reason::of(&job, summary, workers.as_deref());
+        same("explain", Ok(expected), self.queue.explain(id).await)
+    }
+
     async fn summary(&mut self) -> Result<(), String> {
         let expected = self.model.summary(self.fixture.now(), QueueSummary::CAP);
         let found = self.queue.summary().await;
@@ -214,6 +225,7 @@ impl ModelComparison {
         self.workers().await?;
         for id in std::mem::take(&mut self.generator.ids) {
             self.get(id).await?;
+            self.explain(id).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::{
     Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
@@ -64,6 +64,10 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
 
     async fn workers(&self, queue: &ModelQueue) -> Result<Vec<WorkerRecord>, QueueError> {
         queue.workers().await
+    }
+
+    async fn explain(&self, queue: &ModelQueue, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        queue.explain(id).await
     }
 
     async fn retry(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
@@ -151,6 +155,10 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.bug.workers(&self.queue).await
+    }
+
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.bug.explain(&self.queue, id).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
