@@ -1,7 +1,9 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
 use crate::list::{JobList, StoredJob};
@@ -63,13 +65,28 @@ impl JobList {
         counts
     }
 
+    fn summary(&self, cap: u64) -> Vec<QueueSummary> {
+        let mut all: Vec<QueueSummary> =
+            self.paused.iter().map(|queue| QueueSummary::new(queue.clone(), true, self.now)).collect();
+        for record in self.jobs.iter().map(|job| &job.record) {
+            let index = all.iter().position(|summary| summary.queue == record.queue);
+            let index = index.unwrap_or_else(|| {
+                all.push(QueueSummary::new(record.queue.clone(), false, self.now));
+                all.len() - 1
+            });
+            all[index].add(record.state, record.run_at, cap);
+        }
+        all.sort_by(|a, b| a.queue.cmp(&b.queue));
+        all
+    }
+
     fn page(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
         let mut later = self.jobs.iter().filter(|job| job.position > after && passes(filter, &job.record));
         let shown: Vec<_> = later.by_ref().take(page.limit).collect();
         let last = shown.last().filter(|_| later.next().is_some());
         let next = last.map(|job| Cursor::new(job.position.to_string()));
-        Ok(JobPage::new(shown.into_iter().map(|job| job.record.clone()).collect(), next))
+        Ok(JobPage::new(shown.into_iter().map(|job| job.shown(self.now)).collect(), next))
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -99,7 +116,10 @@ fn passes(filter: &Filter, record: &JobRecord) -> bool {
 #[async_trait]
 impl Admin for ListQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        Ok(self.read(|list| list.find(id).map(|job| job.record.clone())))
+        Ok(self.read(|list| {
+            let now = list.now;
+            list.find(id).map(|job| job.shown(now))
+        }))
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
@@ -108,6 +128,10 @@ impl Admin for ListQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         Ok(self.read(|list| list.counts()))
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        Ok(self.read(|list| list.summary(cap)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

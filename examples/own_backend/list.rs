@@ -18,6 +18,8 @@ pub(crate) struct StoredJob {
     /// The job's place in the order of pushes.
     pub(crate) position: u64,
     pub(crate) record: JobRecord,
+    /// The end of the lease, while the job is executing.
+    pub(crate) expires_at: Timestamp,
     pub(crate) key: Option<UniqueKey>,
 }
 
@@ -38,7 +40,7 @@ impl JobList {
                 State::Scheduled | State::Retryable if job.record.run_at <= now => {
                     job.record.state = State::Available;
                 }
-                State::Executing => job.expire_until(now),
+                State::Executing if job.expires_at <= now => job.expire(),
                 _ => {}
             }
         }
@@ -48,7 +50,7 @@ impl JobList {
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let due = self.jobs.iter().filter_map(|job| match job.record.state {
             State::Scheduled | State::Retryable => Some(job.record.run_at),
-            State::Executing => job.record.lease_expires_at,
+            State::Executing => Some(job.expires_at),
             _ => None,
         });
         due.min()
@@ -86,12 +88,13 @@ impl JobList {
         let now = self.now;
         let expires_at = now.saturating_add(demand.lease);
         let lease = |job: &mut StoredJob| {
+            job.expires_at = expires_at;
             let record = &mut job.record;
-            record.lease_expires_at = Some(expires_at);
             record.state = State::Executing;
             record.attempt += 1;
             record.fence.0 += 1;
             record.claimed_at = Some(now);
+            record.claimed_by.clone_from(&demand.worker);
             let lease = Lease::new(record.id, record.fence, demand.lease, expires_at);
             Delivery::new(record.clone(), lease)
         };
@@ -107,16 +110,20 @@ impl JobList {
     pub(crate) fn renew(&mut self, lease: &Lease) -> Renewal {
         let expires_at = self.now.saturating_add(lease.length);
         let Some(job) = self.leased(lease) else { return Renewal::Lost };
-        job.record.lease_expires_at = Some(expires_at);
+        job.expires_at = expires_at;
         Renewal::held(expires_at, job.record.cancel_reason.clone())
     }
 }
 
 impl StoredJob {
-    /// Ends a lease that has expired. The attempt ended when the lease did, even if the expiry is noticed later.
-    fn expire_until(&mut self, now: Timestamp) {
-        let expired_at = self.record.lease_expires_at.take_if(|expires_at| *expires_at <= now);
-        let Some(now) = expired_at else { return };
+    /// Returns the record with the end of the lease. Only an executing job has a lease and a worker.
+    pub(crate) fn shown(&self, now: Timestamp) -> JobRecord {
+        self.record.clone().as_of(Some(self.expires_at), now)
+    }
+
+    /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later.
+    fn expire(&mut self) {
+        let now = self.expires_at;
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
         if state == State::Discarded {

@@ -77,7 +77,7 @@ impl JobList {
             UniqueKey { text: unique.key, is_owned: true, until }
         });
         self.last_position += 1;
-        let mut stored = StoredJob { position: self.last_position, record, key };
+        let mut stored = StoredJob { position: self.last_position, record, expires_at: now, key };
         stored.schedule(run_at, State::Scheduled, now);
         stored
     }

@@ -27,7 +27,6 @@ impl JobList {
 impl StoredJob {
     fn apply(&mut self, mut transition: Transition, now: Timestamp) {
         transition.cut_text();
-        self.record.lease_expires_at = None;
         if let Transition::Retry { error, .. }
         | Transition::Discard { error }
         | Transition::Snooze { error: Some(error), .. } = &transition

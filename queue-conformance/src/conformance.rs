@@ -24,6 +24,7 @@ mod capacity;
 mod claim;
 mod clients;
 mod edges;
+mod explain;
 mod factory;
 mod harness;
 mod inspect;
@@ -36,8 +37,10 @@ mod payload;
 mod push;
 mod schedule;
 mod settle;
+mod summary;
 mod unique;
 mod waiter;
+mod workers;
 
 use std::future::Future;
 use std::time::Duration;
@@ -121,6 +124,16 @@ laws! {
         q45_an_unknown_id_is_none,
         q46_pages_neither_miss_nor_repeat_a_job,
         q47_prune_removes_old_finished_jobs_in_bounded_batches,
+    }
+    summary {
+        q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,
+    }
+    explain {
+        q88_an_explanation_has_every_true_reason_and_no_other,
+    }
+    workers {
+        q100_a_lease_has_the_worker_that_its_claim_named,
+        q101_workers_are_listed_while_they_run_and_for_an_hour_after_they_vanished,
     }
     unique {
         q48_a_held_key_keeps_a_second_job_out,

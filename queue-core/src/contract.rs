@@ -1,6 +1,7 @@
 //! The contract of a queue, as plain data. It does not depend on outcomes, retries or services.
 
 pub(crate) mod admin;
+pub(crate) mod announcement;
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod decorator;
@@ -16,7 +17,10 @@ pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod queue;
+pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod settlement;
 pub(crate) mod stop;
+pub(crate) mod summary;
 pub(crate) mod unique;
+pub(crate) mod worker_id;

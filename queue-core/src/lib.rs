@@ -79,7 +79,10 @@ pub mod admin {
     pub use crate::contract::admin::{
         Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
     };
+    pub use crate::contract::announcement::WorkerRecord;
+    pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;
+    pub use crate::contract::summary::{Count, QueueSummary};
 }
 
 #[cfg(feature = "explore")]
@@ -94,6 +97,7 @@ pub use attempt::retry::{RetryContext, RetryPolicy};
 pub use attempt::runtime::{Blocking, Runtime};
 pub use attempt::worker::{Layer, Worker};
 pub use contract::admin::Admin;
+pub use contract::announcement::Announcement;
 pub use contract::body::{Body, DecodeError};
 pub use contract::clock::{Clock, TestClock, Timestamp};
 pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};
@@ -108,6 +112,7 @@ pub use contract::record::{JobRecord, State};
 pub use contract::settlement::{Settled, Settlement, Transition};
 pub use contract::stop::StopSignal;
 pub use contract::unique::{OnConflict, Unique};
+pub use contract::worker_id::WorkerId;
 pub use futures_util::future::BoxFuture;
 pub use queue_macros::background_job;
 pub use runner::attempt_runner::{AttemptResult, AttemptRunner};

@@ -14,7 +14,9 @@ mod reserve;
 mod retention;
 mod settle;
 mod store;
+mod summary;
 mod unique;
+mod workers;
 
 pub use retention::Retention;
 pub use store::Reservation;
@@ -27,6 +29,7 @@ use crate::contract::record::State;
 
 use store::{QueueState, Slot, Store};
 use unique::UniqueKeys;
+use workers::Announced;
 
 /// The configuration of a table.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +76,7 @@ pub struct JobTable {
     outdated: bool,
     /// The jobs that were discarded because their leases expired, until a caller logs them.
     discarded: Vec<(JobId, JobName, u32)>,
+    announced: Announced,
 }
 
 impl JobTable {
@@ -88,6 +92,7 @@ impl JobTable {
             unfinished: 0,
             outdated: false,
             discarded: Vec::new(),
+            announced: Announced::default(),
         }
     }
 

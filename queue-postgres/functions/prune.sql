@@ -31,16 +31,20 @@ begin
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         order by l.expires_at limit _limit for update of l skip locked));
     _seqs := array(
-        select seq from (
-            select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
-                order by finished_at, seq limit _limit for update skip locked) a
+        select old.seq from queues q cross join lateral (
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 4 and finished_at <= _now - _completed
+            order by finished_at, seq limit _limit)
             union all
-            select * from (select finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
-                order by finished_at, seq limit _limit for update skip locked) a
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 5 and finished_at <= _now - _discarded
+            order by finished_at, seq limit _limit)
             union all
-            select * from (select finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
-                order by finished_at, seq limit _limit for update skip locked) a) old
-        order by finished_at, seq limit _limit);
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 6 and finished_at <= _now - _cancelled
+            order by finished_at, seq limit _limit)) old
+        order by old.finished_at, old.seq limit _limit);
+    _seqs := array(select seq from finished where seq = any (_seqs) for update skip locked);
     -- A job and its unique key are deleted together. If the key is locked, both stay.
     with keyed as (
         select j.seq, k.name, k.key from jobs j
@@ -52,6 +56,7 @@ begin
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);
     perform purge(_seqs, _now);
+    perform forget_workers(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is

@@ -7,6 +7,7 @@
 --     set local search_path = queue, pg_temp;
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
+--     \i functions/workers.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
@@ -15,6 +16,7 @@
 --     \i functions/settle.sql
 --     \i functions/admin.sql
 --     \i functions/prune.sql
+--     \i functions/summary.sql
 --     \i functions/overview.sql
 --     insert into schema_migrations (version) values (1);
 --     commit;
@@ -141,11 +143,13 @@ create table waiting (
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+create index waiting_by_queue on waiting (queue_id, state, due);
 comment on table waiting is 'Jobs that are not due yet, by time.';
 comment on column waiting.due is 'When the job becomes ready: a copy of jobs.run_at.';
 comment on column waiting.seq is 'The job: jobs.seq.';
 comment on column waiting.state is 'scheduled or retryable, as a number: see state_name().';
 comment on column waiting.queue_id is 'The queue: queues.id.';
+comment on index waiting_by_queue is 'Counts the jobs of a queue and state, and finds the one that is due next.';
 
 create table leases (
     id            uuid    not null primary key,
@@ -155,6 +159,7 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
+    worker_id     integer,
     cancel_reason text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -171,6 +176,7 @@ comment on column leases.fence is
 comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
+comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -184,7 +190,7 @@ create table finished (
     state         smallint not null,
     cancel_reason text
 );
-create index finished_first on finished (state, finished_at, seq);
+create index finished_by_queue on finished (queue_id, state, finished_at, seq);
 comment on table finished is 'Jobs that have ended. They are kept until they are pruned.';
 comment on column finished.seq is 'The job: jobs.seq.';
 comment on column finished.finished_at is 'When the job ended.';
@@ -194,7 +200,8 @@ comment on column finished.claimed_at is 'Start of the last attempt; null if the
 comment on column finished.queue_id is 'The queue: queues.id.';
 comment on column finished.state is 'completed, discarded or cancelled, as a number: see state_name().';
 comment on column finished.cancel_reason is 'Reason of a cancellation, if one was requested.';
-comment on index finished_first is 'Finds the jobs of a state that ended first, to prune them.';
+comment on index finished_by_queue is
+    'Counts the jobs of a queue and state, and finds those that ended first, to prune them.';
 
 create table unique_keys (
     name         text   collate "C" not null,
@@ -212,6 +219,21 @@ comment on column unique_keys.key is 'The unique key: jobs.unique_key.';
 comment on column unique_keys.seq is 'The job: jobs.seq. Null only within the transaction that inserts the row.';
 comment on column unique_keys.id is 'The job: jobs.id.';
 comment on column unique_keys.unique_until is 'The key is held until then, even if the job has finished.';
+
+create table workers (
+    id         integer generated always as identity primary key,
+    name       text    collate "C" not null unique,
+    seen_at    bigint,
+    expires_at bigint,
+    details    text
+);
+comment on table workers is
+    'Workers: those that have announced themselves, and those that a claim has named. forget_workers() deletes old rows.';
+comment on column workers.id is 'Identifies the worker in leases.';
+comment on column workers.name is 'Identity of the worker: host/pid/service.';
+comment on column workers.seen_at is 'When it announced itself last; null if it has not, or has stopped since.';
+comment on column workers.expires_at is 'Until when that counts. A worker that has not announced itself again by then has vanished.';
+comment on column workers.details is 'What it said of itself: JSON.';
 
 create table failures (
     seq       bigint not null,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::backend::{PageQuery, state_bits};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
+use queue_core::backend::{PageQuery, state_bits, to_i64};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -20,8 +22,10 @@ use crate::queue::PostgresQueue;
 use crate::rows;
 use crate::sql::Sql;
 use crate::storable::storable_text;
+use crate::summary::summaries;
 use crate::tasks::prune::prune;
 use crate::test_clock::PostgresTestClock;
+use crate::workers::workers;
 
 /// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.
 const LOCKED_RETRY: Duration = Duration::from_millis(50);
@@ -66,6 +70,24 @@ impl Admin for PostgresQueue {
             Box::pin(async move { counts_from_rows(&counts.fetch_all(connection).await?) })
         })
         .await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.run_on_admin_connection(move |connection, sql| {
+            let (summary, announced) = (sql.summary.query().bind(to_i64(cap)), sql.workers.query());
+            Box::pin(async move {
+                let mut summaries = summaries(&summary.fetch_all(&mut *connection).await?, cap)?;
+                let workers = workers(connection, announced).await?;
+                summaries.iter_mut().for_each(|summary| summary.add_workers(&workers));
+                Ok(summaries)
+            })
+        })
+        .await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.run_on_admin_connection(|connection, sql| Box::pin(workers(connection, sql.workers.query())))
+            .await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -114,11 +114,13 @@ mod shared;
 mod source;
 mod sql;
 mod storable;
+mod summary;
 mod target;
 mod tasks;
 mod test_clock;
 mod transaction;
 mod unit_of_work;
+mod workers;
 
 pub use config::PostgresQueueBuilder;
 pub use queue::PostgresQueue;

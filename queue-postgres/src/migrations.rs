@@ -20,8 +20,9 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 12] = [
     include_str!("../functions/time.sql"),
+    include_str!("../functions/workers.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
     include_str!("../functions/enqueue.sql"),
@@ -30,6 +31,7 @@ const FUNCTIONS: [&str; 10] = [
     include_str!("../functions/settle.sql"),
     include_str!("../functions/admin.sql"),
     include_str!("../functions/prune.sql"),
+    include_str!("../functions/summary.sql"),
     include_str!("../functions/overview.sql"),
 ];
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::backend::{CloseFlag, Intake, PendingClaim, Reply, SupportedRequests, check_demand};
 use queue_core::{
-    Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement, Timestamp,
+    Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement, Timestamp,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
@@ -218,6 +219,10 @@ impl Queue for PostgresQueue {
             settled.extend(answer.await?);
         }
         Ok(settled)
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.store_announcement(announcement).await
     }
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct Sql {
     pub(crate) get: Statement,
     pub(crate) list: Statement,
     pub(crate) counts: Statement,
+    pub(crate) summary: Statement,
+    pub(crate) announce: Statement,
+    pub(crate) workers: Statement,
     pub(crate) notify: Statement,
 }
 
@@ -55,7 +58,7 @@ const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_att
 
 /// The parameters of `claim`, in the order in which `bind_claims` binds them.
 const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _from_due \
-    _from_expiry";
+    _from_expiry _workers";
 
 /// The parameters of `settle`, in the order in which `bind_settlements` binds them.
 const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _queues _new_ids _id_given _queue_of _names \
@@ -80,7 +83,7 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock()
+        {s}.clock(), (select name from {s}.workers where id = l.worker_id)
     from {s}.jobs j
         join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq
@@ -150,6 +153,9 @@ impl Sql {
             get: text(&format!("{RECORD} where j.id = $1")),
             list: text(&format!("{RECORD} {LIST} {STATE_NOW} )) & 1) = 1) order by j.seq limit $6")),
             counts: text(COUNTS),
+            summary: call("summary", "_cap"),
+            announce: call("announce", "_name _valid_for _details"),
+            workers: text("select details, seen_at, {s}.clock() from {s}.workers where details is not null"),
             notify: text("select pg_notify($1, $2)"),
         }
     }

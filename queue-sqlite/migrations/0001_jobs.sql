@@ -40,6 +40,7 @@ create table queue_jobs (
     pushed_at           integer not null,            -- when the job was pushed
     run_at              integer not null,            -- the earliest time of the next attempt
     claimed_at          integer,                     -- when the newest claim leased the job; null before the first
+    worker_id           integer,                     -- who claimed it last, see `queue_workers`; null if the claim named none
     state_time          integer,                     -- the due time, the lease's end or the finish; null if available
     unique_key          text,                        -- at most one job of a name owns this key; null if there is none
     unique_until        integer,                     -- the key stays taken until then, even if the job has finished
@@ -55,16 +56,20 @@ create unique index queue_jobs_id on queue_jobs (
     id
 );
 
--- An available job is in the first of these two indexes, any other job is in the second. So every search reads the
--- beginning of a range, however many jobs there are.
+-- An available job is in the first of these three indexes, an executing job in the second, a finished job in the third, and a
+-- waiting job in the second and third. So every search reads the beginning of a range, however many jobs there are.
 create index queue_jobs_ready on queue_jobs (
     -- The available jobs of each queue, in the order of claims.
     queue_id, priority, run_at
 ) where state = 1;
 create index queue_jobs_timed on queue_jobs (
-    -- The other jobs by state and time: the next due job, the next lease to expire, the oldest finished job.
+    -- The unfinished jobs by state and time: the next due job, the next lease to expire.
     state, state_time
-) where state_time is not null;
+) where state < 4 and state_time is not null;
+create index queue_jobs_by_queue on queue_jobs (
+    -- The waiting and finished jobs of each queue by state and time: their counts, the next due job, the oldest finished job.
+    queue_id, state, state_time
+) where state <> 2 and state_time is not null;
 
 create unique index queue_jobs_key on queue_jobs (
     -- The owner of each unique key.
@@ -76,6 +81,15 @@ create table queue_payloads (
     seq     integer primary key,    -- the job, see `queue_jobs`
     payload text not null,          -- JSON, byte for byte as it was pushed
     meta    text                    -- a JSON object of strings; null if there is none
+) strict;
+
+create table queue_workers (
+    -- Workers: those that have announced themselves, and those that a claim has named. Old rows are deleted.
+    worker_id  integer primary key,     -- the number that `queue_jobs` stores
+    name       text    not null unique, -- the identity: host/pid/service
+    seen_at    integer,                 -- when it announced itself last; null if it has not, or has stopped since
+    expires_at integer,                 -- until when that counts
+    details    text                     -- what it said of itself: JSON
 ) strict;
 
 create table queue_failures (

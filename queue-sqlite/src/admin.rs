@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
 use queue_core::backend::{PageQuery, state_bits, to_u64};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
@@ -12,6 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 use crate::queue::SqliteQueue;
 use crate::rows::{self, Seq};
 use crate::sql;
+use crate::summary::summaries;
+use crate::workers::workers;
 
 #[async_trait]
 impl Admin for SqliteQueue {
@@ -28,6 +32,16 @@ impl Admin for SqliteQueue {
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         let now = self.clock().now();
         self.reader().call(move |connection| counts(connection, now)).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        let now = self.clock().now();
+        self.reader().call(move |connection| summaries(connection, now, cap)).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        let now = self.clock().now();
+        self.reader().call(move |connection| workers(connection, now)).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

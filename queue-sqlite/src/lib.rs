@@ -103,9 +103,11 @@ mod rows;
 mod settings;
 mod sql;
 mod sql_authorizer;
+mod summary;
 mod table;
 mod transaction;
 mod unit_of_work;
+mod workers;
 mod writer;
 
 pub use builder::SqliteQueueBuilder;

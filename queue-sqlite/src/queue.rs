@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use queue_core::backend::{CloseFlag, Intake, SupportedRequests, check_demand};
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
+    Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Settlement,
 };
 
 use crate::joined_thread::JoinOnDrop;
@@ -145,6 +146,11 @@ impl Queue for SqliteQueue {
         let (settlements, followups) = self.intake().settlements(settlements)?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        let announcement = announcement.clone();
+        self.writer().call(1, move |table| Ok(table.announce(&announcement)?)).await
     }
 }
 

@@ -3,6 +3,9 @@
 //! The tests in `sql/plans.rs` compare SQLite's query plans with those comments. No statement of a push, claim, renewal or
 //! settlement scans a table. Only statements about finished jobs read them.
 //!
+//! SQLite uses a partial index only if the statement repeats the index's condition, so `state < 4` beside `state = ?1` is for the
+//! index by time, and `state <> 2` for the index by queue.
+//!
 //! `migrations/0001_jobs.sql` describes the tables. It lists the states by number at the table `queue_states`.
 
 /// Finds a queue: by the unique index on its name.
@@ -60,7 +63,8 @@ pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_paylo
 
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
-    update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3
+    update queue_jobs set
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4
     where seq = ?1";
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
@@ -70,12 +74,12 @@ pub(crate) const ANY_READY: &str = "
 
 /// Promotes the due jobs of a waiting state to available: a walk over the jobs of that state by time, up to now.
 pub(crate) const PROMOTE_DUE: &str =
-    "update queue_jobs set state = 1, state_time = null where state = ?1 and state_time <= ?2";
+    "update queue_jobs set state = 1, state_time = null where state = ?1 and state < 4 and state_time <= ?2";
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
     select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name from queue_jobs
-    where state = 2 and state_time <= ?1 order by state_time";
+    where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
 /// Ends an expired lease: by `seq`.
 pub(crate) const EXPIRE_LEASE: &str = "
@@ -83,7 +87,7 @@ pub(crate) const EXPIRE_LEASE: &str = "
 
 /// The earliest due time or expiry in a state: the first entry of that state by time.
 pub(crate) const NEXT_STATE_TIME: &str = "
-    select state_time from queue_jobs where state = ?1 and state_time is not null order by state_time limit 1";
+    select state_time from queue_jobs where state = ?1 and state < 4 and state_time is not null order by state_time limit 1";
 
 /// Extends a lease if it is current: by the job's id.
 pub(crate) const RENEW: &str = "
@@ -145,9 +149,11 @@ pub(crate) const RETRY_BY_OPERATOR: &str = "
 pub(crate) const SET_PAUSED: &str = "
     insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
 
-/// The jobs of one finished state that finished first: a walk from the beginning of that state in the index by time.
+/// The jobs of a queue in one finished state that finished first: a walk from the beginning of that state in the index by queue.
 pub(crate) const OLDEST_FINISHED: &str = "
-    select seq, state_time from queue_jobs where state = ?1 and state_time <= ?2 order by state_time, seq limit ?3";
+    select seq, state_time from queue_jobs
+    where queue_id = ?1 and state = ?2 and state <> 2 and state_time <= ?3 order by state_time, seq limit ?4";
+pub(crate) const QUEUE_IDS: &str = "select queue_id from queue_names";
 
 /// Deletes a job: each by `seq`.
 pub(crate) const DELETE_JOB: &str = "delete from queue_jobs where seq = ?1";
@@ -163,7 +169,8 @@ macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
-            j.meta, j.payload_is_external is not null
+            j.meta, j.payload_is_external is not null,
+            case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }
@@ -202,3 +209,5 @@ pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names 
 
 #[cfg(test)]
 mod plans;
+pub(crate) mod summary;
+pub(crate) mod workers;

@@ -14,6 +14,7 @@ mod retention;
 mod settle;
 mod statements;
 mod unique;
+mod workers;
 
 use std::collections::HashMap;
 

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Clock as _, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Announcement, Clock as _, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind,
+    Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -301,6 +301,11 @@ impl Queue for ModelQueue {
             settlement.followups = written(std::mem::take(&mut settlement.followups))?;
         }
         self.change(|state, now| state.table.settle(now, settlements))
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.read(|state, now| state.table.announce(now, announcement));
+        Ok(())
     }
 }
 

@@ -76,8 +76,8 @@ use futures_util::future::{OptionFuture, select_all};
 use queue_core::backend::log_discard;
 use queue_core::table::JobTable;
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
-    Settled, Settlement, Timestamp,
+    Announcement, Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -267,6 +267,11 @@ impl Queue for MemoryQueue {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.0.locked(|state, now| state.table.settle(now, settlements))
     }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.0.locked(|state, now| state.table.announce(now, announcement));
+        Ok(())
+    }
 }
 
 impl Shared {
@@ -326,7 +331,7 @@ impl Shared {
                 let permits = one + ready.try_acquire_up_to(wanted - one);
                 ready.consume(permits);
                 deliveries.reserve(permits);
-                state.table.claim_from(queue, permits, demand.lease, &mut deliveries);
+                state.table.claim_from(queue, permits, demand, &mut deliveries);
             }
             Ok(deliveries)
         })

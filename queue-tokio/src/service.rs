@@ -14,6 +14,7 @@
 //! | resettler | the jobs' runtime | repeats settlements that were not recorded at the first try |
 //! | renewer | a thread of its own | renews the leases of all lanes; drops jobs whose grace period is over |
 //! | watchdog | the renewer's thread | helps lanes whose workers are held by jobs that block; names those jobs |
+//! | announcer | the renewer's thread | tells the queue that the service runs |
 //!
 //! A job that has to wait suspends its worker; another worker continues with the lane. So short jobs are run by few workers
 //! without a switch of tasks, and long ones by as many as may run at once.
@@ -42,6 +43,7 @@
 //! - A worker parks while another one brings work: both take the lane's lock, so the worker parks only if there is none.
 //! - A job ends while its lease is renewed: the answer finds no job, or one that has ended, and changes nothing.
 
+mod announcer;
 mod backoff;
 mod blocked_threads;
 mod claimer;
@@ -52,6 +54,7 @@ mod job;
 mod lane;
 mod lifecycle;
 mod prefetch;
+mod process;
 mod renewer;
 mod resettler;
 mod rotation;
@@ -72,13 +75,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join;
-use queue_core::{BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker};
+use futures_util::future::join3;
+use queue_core::{
+    BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker, WorkerId,
+};
 use tokio::sync::mpsc;
 
 use crate::hosted::{HostContext, HostedService};
 use crate::runtime::TokioRuntime;
 
+use announcer::Announcer;
 use renewer::Renewer;
 use resettler::Resettler;
 use settings::Settings;
@@ -135,6 +141,28 @@ impl QueueService {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
+        self
+    }
+
+    /// Sets the identity of the service in its claims and announcements; `host/pid/service` by default.
+    ///
+    /// The identity must differ from those of all other services that use the queue.
+    #[must_use]
+    pub fn worker(mut self, worker: impl Into<WorkerId>) -> Self {
+        self.settings.worker = Some(worker.into());
+        self
+    }
+
+    /// Sets the name and version of the program, as `Admin::workers` lists them; by default the file name of the program.
+    ///
+    /// ```
+    /// # fn example(service: queue_tokio::QueueService) -> queue_tokio::QueueService {
+    /// service.program(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn program(mut self, name_and_version: impl Into<String>) -> Self {
+        self.settings.program = Some(name_and_version.into());
         self
     }
 
@@ -236,7 +264,11 @@ impl QueueService {
             worker::start(&shared, number);
         }
         shared.tasks().spawn("resettler", Resettler::new(shared.clone(), incoming).run());
-        let apart = join(Renewer::new(shared.clone()).run(), Watchdog::new(shared.clone()).run());
+        let apart = join3(
+            Renewer::new(shared.clone()).run(),
+            Watchdog::new(shared.clone()).run(),
+            Announcer::new(shared.clone(), &self.jobs).run(),
+        );
         let over = shared.shutdown().over().clone();
         // Within this span, warnings of the runtime have the name of the service too.
         let span = tracing::error_span!("start", service = self.settings.name);

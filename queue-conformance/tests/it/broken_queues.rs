@@ -3,12 +3,15 @@
 mod broken;
 mod claim;
 mod edges;
+mod explain;
 mod lease;
 mod operate;
 mod push;
 mod room;
 mod settle;
+mod summary;
 mod unbroken;
+mod workers;
 
 use std::time::Duration;
 
@@ -163,6 +166,20 @@ bugs! {
     q46 pages_by_offset: operate::PagesByOffset;
     /// T10, Q47
     q47 a_prune_without_bound: operate::PrunesEverything;
+    /// T10, Q87
+    q87 a_summary_of_the_next_job_to_claim: summary::OldestIsNextToClaim;
+    /// T10, Q87
+    q87 a_summary_that_counts_past_the_cap: summary::CountsPastTheCap;
+    /// T10, Q88
+    q88 one_reason_of_several: explain::FirstReasonOnly;
+    /// T10, Q88
+    q88 a_reason_that_is_not_true: explain::AlwaysPaused;
+    /// T10, Q100
+    q100 a_worker_kept_after_its_lease: workers::WorkerKept;
+    /// T10, Q101
+    q101 workers_that_vanish_at_once: workers::OnlyLiveWorkers;
+    /// T10, Q101
+    q101 announcements_that_stay: workers::NeverLeaves;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

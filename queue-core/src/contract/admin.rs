@@ -7,12 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::announcement::WorkerRecord;
 use crate::contract::clock::{TestClock, Timestamp};
-use crate::contract::error::QueueError;
+use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::Queue;
+use crate::contract::reason::Reason;
 use crate::contract::record::{JobRecord, State};
+use crate::contract::summary::QueueSummary;
 
 /// Shows the content of a queue, and lets an operator control its jobs.
 ///
@@ -48,6 +51,48 @@ pub trait Admin: Queue {
 
     /// Counts the jobs of each queue by state. The counts are exact if the queue is idle.
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError>;
+
+    /// Returns the state of each queue, sorted by name, with counts up to [`QueueSummary::CAP`].
+    ///
+    /// Use it for dashboards and alerts: [`counts`](Admin::counts) reads every job, and this call does not. See
+    /// [`summary_up_to`](Admin::summary_up_to).
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.summary_up_to(QueueSummary::CAP).await
+    }
+
+    /// Returns the state of each queue, sorted by name, with counts up to `cap`. It may leave out queues without jobs that are not
+    /// paused.
+    ///
+    /// It costs at most `cap` index entries for each state of a queue, however many jobs there are. The times are exact while the
+    /// ready jobs of a queue have at most `cap` different priorities. If more than `cap` jobs execute in all queues together, each
+    /// count may be too low, and is marked as capped.
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError>;
+
+    /// Returns the workers that run and those that vanished within the last hour, sorted by identity.
+    ///
+    /// A worker is listed if it has announced itself, as a service of `queue-tokio` does. One that stops by request is removed.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue does not store announcements.
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
+
+    /// Returns every reason why a job is not running now, or who runs it. Each prints a sentence, and what to do.
+    ///
+    /// It reads the job, then the workers, then the summary. If the job moves meanwhile, a reason may be that of a moment ago.
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        let job = self.get(id).await?.ok_or_else(|| QueueError::unknown_job(id))?;
+        let workers = match self.workers().await {
+            Ok(workers) => Some(workers),
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => None,
+            Err(error) => return Err(error),
+        };
+        let summaries = self.summary().await?;
+        let summary = summaries.iter().find(|summary| summary.queue == job.queue);
+        Ok(Reason::of(&job, summary, workers.as_deref()))
+    }
 
     /// Cancels a waiting job immediately, and asks an executing job to stop.
     ///

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::announcement::{Announcement, WorkerRecord};
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
@@ -12,8 +13,10 @@ use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
+use crate::contract::reason::Reason;
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
+use crate::contract::summary::QueueSummary;
 
 /// A queue around another queue. It overrides the methods that it changes; all others are forwarded.
 ///
@@ -91,6 +94,11 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().settle(settlements).await
     }
 
+    /// Stores that a worker runs: see [`Queue::announce`].
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.inner().announce(announcement).await
+    }
+
     /// Returns what the backend is: see [`Queue::description`].
     fn description(&self) -> String {
         self.inner().description()
@@ -117,6 +125,10 @@ impl<D: Decorator> Queue for D {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         Decorator::settle(self, settlements).await
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        Decorator::announce(self, announcement).await
     }
 
     fn description(&self) -> String {
@@ -147,6 +159,26 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
     /// Counts the jobs: see [`Admin::counts`].
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.inner().counts().await
+    }
+
+    /// Returns the state of each queue: see [`Admin::summary`].
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.inner().summary().await
+    }
+
+    /// Returns the state of each queue, with counts up to a cap: see [`Admin::summary_up_to`].
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.inner().summary_up_to(cap).await
+    }
+
+    /// Returns the workers: see [`Admin::workers`].
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.inner().workers().await
+    }
+
+    /// Returns why a job is not running: see [`Admin::explain`].
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.inner().explain(id).await
     }
 
     /// Cancels a job: see [`Admin::cancel`].
@@ -197,6 +229,22 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         AdminDecorator::counts(self).await
+    }
+
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        AdminDecorator::summary(self).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        AdminDecorator::summary_up_to(self, cap).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        AdminDecorator::workers(self).await
+    }
+
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        AdminDecorator::explain(self, id).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

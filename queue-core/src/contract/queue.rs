@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::contract::announcement::Announcement;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
@@ -16,6 +17,7 @@ use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::stop::StopSignal;
+use crate::contract::worker_id::WorkerId;
 
 /// Stores, orders and leases jobs, and wakes waiting claimers.
 ///
@@ -110,6 +112,24 @@ pub trait Queue: Send + Sync + 'static {
     /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
 
+    /// Stores that a worker runs, for [`Admin::workers`](crate::Admin::workers), or forgets it if `valid_for` is zero.
+    ///
+    /// The newest announcement of a worker replaces the earlier ones. A call of this method MUST NOT delay a claim, renewal or
+    /// settlement of other callers for longer than any other write does. The default is `Unsupported`: such a queue lists no
+    /// workers.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`. A caller that runs jobs ignores it, and announces itself again later.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the announcement may or may not be stored.
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        let _ = announcement;
+        Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
+
     /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`; an acknowledged
     /// push survives a power cut``.
     ///
@@ -165,6 +185,8 @@ pub struct Demand {
     pub wait: Option<Duration>,
     /// The signal that ends the claim; `None` means that there is none.
     pub stop: Option<StopSignal>,
+    /// The claimer: [`JobRecord::claimed_by`] of the leased jobs.
+    pub worker: Option<WorkerId>,
 }
 
 impl Demand {
@@ -178,7 +200,7 @@ impl Demand {
     /// Creates a demand for up to `max` jobs of several queues, in that order. A `max` of zero means one.
     pub fn of(queues: impl IntoIterator<Item = QueueName>, max: usize) -> Self {
         let queues = queues.into_iter().collect();
-        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None, stop: None }
+        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None, stop: None, worker: None }
     }
 
     /// Sets the length of the leases.
@@ -199,6 +221,13 @@ impl Demand {
     #[must_use]
     pub fn stop(mut self, signal: &StopSignal) -> Self {
         self.stop = Some(signal.clone());
+        self
+    }
+
+    /// Sets who claims.
+    #[must_use]
+    pub fn worker(mut self, worker: impl Into<WorkerId>) -> Self {
+        self.worker = Some(worker.into());
         self
     }
 

@@ -10,6 +10,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::worker_id::WorkerId;
 
 /// The state of a job.
 ///
@@ -107,7 +108,9 @@ pub struct JobRecord {
     pub run_at: Timestamp,
     /// When it was claimed last.
     pub claimed_at: Option<Timestamp>,
-    /// When its lease expires, if it is executing.
+    /// The worker that holds its lease, if its claim named one.
+    pub claimed_by: Option<WorkerId>,
+    /// When its lease expires, if the job is executing.
     pub lease_expires_at: Option<Timestamp>,
     /// When it finished.
     pub finished_at: Option<Timestamp>,
@@ -138,6 +141,7 @@ impl JobRecord {
             pushed_at: Timestamp::EPOCH,
             run_at: Timestamp::EPOCH,
             claimed_at: None,
+            claimed_by: None,
             lease_expires_at: None,
             finished_at: None,
             unique: None,
@@ -153,6 +157,8 @@ impl JobRecord {
     /// void, even if the backend has not stored that yet. For backends that store such changes with their next write.
     #[must_use]
     pub fn as_of(mut self, lease_expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        self.lease_expires_at = lease_expires_at.filter(|end| self.state == State::Executing && *end > now);
+        self.claimed_by = self.claimed_by.filter(|_| self.lease_expires_at.is_some());
         match (self.state, lease_expires_at) {
             (State::Scheduled | State::Retryable, _) if self.run_at <= now => self.state = State::Available,
             (State::Executing, Some(expired_at)) if expired_at <= now => {

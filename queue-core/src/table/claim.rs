@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::store::WorkerNumber;
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
 use crate::contract::lease::{Fence, Lease};
@@ -18,31 +19,35 @@ impl JobTable {
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
             let max = demand.max.saturating_sub(deliveries.len());
-            self.claim_from(queue, max, demand.lease, &mut deliveries);
+            self.claim_from(queue, max, demand, &mut deliveries);
         }
         deliveries
     }
 
     /// Leases up to `max` jobs of one queue that are ready at the instant to which the table was last advanced.
-    pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
+    ///
+    /// The length of the leases and the worker are the demand's.
+    pub fn claim_from(&mut self, queue: &QueueName, max: usize, demand: &Demand, into: &mut Vec<Delivery>) {
         let Some(number) = self.store.find_queue(queue) else {
             return;
         };
+        let worker = self.store.holders.number(demand.worker.as_ref());
         for _ in 0..max {
             let Some(slot) = self.store.pop_ready(number) else {
                 return;
             };
-            into.push(self.lease(slot, lease));
+            into.push(self.lease(slot, demand.lease, worker));
         }
     }
 
     /// Leases a job that is in no index.
-    fn lease(&mut self, slot: Slot, length: Duration) -> Delivery {
+    fn lease(&mut self, slot: Slot, length: Duration, worker: WorkerNumber) -> Delivery {
         let now = self.now;
         let job = &mut self.store[slot];
         job.attempt += 1;
         job.fence = Fence(job.fence.0 + 1);
         job.claimed_at = now;
+        job.worker = worker;
         job.state_time = now.saturating_add(length);
         self.store.link(slot, State::Executing);
         let job = &self.store[slot];

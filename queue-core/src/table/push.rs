@@ -100,6 +100,7 @@ impl JobTable {
             priority: job.priority,
             attempt: 0,
             max_attempts: job.max_attempts,
+            worker: 0,
             fence: Fence(0),
             pushed_at,
             run_at: pushed_at,

@@ -4,6 +4,8 @@
 //! memory is released after a burst. It panics if an index and a job's state disagree.
 
 mod calendar_queue;
+mod due_jobs;
+mod holders;
 mod id_map;
 mod interner;
 mod job;
@@ -22,7 +24,9 @@ use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{JobRecord, State};
 
-use calendar_queue::CalendarQueue;
+use due_jobs::DueJobs;
+use holders::Holders;
+pub(super) use holders::WorkerNumber;
 use id_map::IdMap;
 use interner::Interner;
 pub(super) use job::{Extras, StoredJob};
@@ -54,9 +58,11 @@ pub(super) struct Store {
     /// The queues, by their numbers.
     queues: Vec<QueueState>,
     /// Scheduled and retryable jobs by the instant at which they become available.
-    due: CalendarQueue,
+    due: DueJobs,
     /// Executing jobs by the instant at which their lease expires.
     leases: OrderedSet,
+    /// The workers that hold them.
+    pub(super) holders: Holders,
     /// Finished jobs that are kept, by state, oldest first.
     finished: [OrderedSet; State::ALL.len()],
     /// The numbers of queues whose number of ready jobs may have changed.
@@ -80,8 +86,9 @@ impl Store {
             job_names: Interner::default(),
             queue_names: Interner::default(),
             queues: Vec::new(),
-            due: CalendarQueue::default(),
+            due: DueJobs::default(),
             leases: OrderedSet::default(),
+            holders: Holders::default(),
             finished: Default::default(),
             changed: Vec::new(),
         }
@@ -105,7 +112,11 @@ impl Store {
 
     pub(super) fn record(&self, slot: Slot) -> JobRecord {
         let job = &self[slot];
-        job.record(self.name_of(job), &self.queue_of(job).name)
+        let mut record = job.record(self.name_of(job), &self.queue_of(job).name);
+        if job.state == State::Executing {
+            record.claimed_by = self.holders.id(job.worker).cloned();
+        }
+        record
     }
 
     #[inline]
@@ -218,12 +229,15 @@ impl Store {
         queue.is_used = true;
         queue.count(state, 1);
         match state {
-            State::Scheduled | State::Retryable => self.due.insert(job.by_due_time(slot)),
+            State::Scheduled | State::Retryable => self.due.insert(job.queue, job.by_due_time(slot)),
             State::Available => {
                 queue.ready.insert(job.by_priority(slot));
                 note_change(&mut self.changed, queue, job.queue);
             }
-            State::Executing => self.leases.insert(job.by_state_time(slot)),
+            State::Executing => {
+                self.holders.count(job.worker, 1);
+                self.leases.insert(job.by_state_time(slot));
+            }
             State::Completed | State::Discarded | State::Cancelled => {
                 self.finished[state as usize].insert(job.by_state_time(slot));
             }
@@ -236,12 +250,15 @@ impl Store {
         let job = stored(&self.jobs, slot);
         let queue = &mut self.queues[job.queue as usize];
         let was_there = match job.state {
-            State::Scheduled | State::Retryable => self.due.remove(&job.by_due_time(slot)),
+            State::Scheduled | State::Retryable => self.due.remove(job.queue, &job.by_due_time(slot)),
             State::Available => {
                 note_change(&mut self.changed, queue, job.queue);
                 queue.ready.remove(&job.by_priority(slot))
             }
-            State::Executing => self.leases.remove(&job.by_state_time(slot)),
+            State::Executing => {
+                self.holders.count(job.worker, -1);
+                self.leases.remove(&job.by_state_time(slot))
+            }
             State::Completed | State::Discarded | State::Cancelled => {
                 self.finished[job.state as usize].remove(&job.by_state_time(slot))
             }
@@ -266,11 +283,7 @@ impl Store {
     /// Removes the jobs that are due at `now` from their index and returns them, a few at a time; none if no more are due.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> DueBatch {
         let mut batch = DueBatch::new();
-        while batch.len() < PREFETCH_BATCH
-            && let Some(first) = self.due.pop_until(now)
-        {
-            batch.push(first.slot);
-        }
+        self.due.pop_until(now, &mut batch);
         // Prefetch: these jobs are cold; touch all of them first so that the cache misses overlap.
         black_box(batch.iter().map(|slot| self[*slot].prefetch()).fold(0, |all, one| all ^ one));
         for slot in &batch {
@@ -305,6 +318,11 @@ impl Store {
         let due = self.due.first().map(|first| first.at);
         let lease = self.leases.first().map(|first| first.at);
         due.into_iter().chain(lease).min()
+    }
+
+    /// Returns the earliest due time of a queue.
+    pub(super) fn next_due_of(&self, queue: u32) -> Option<Timestamp> {
+        self.due.first_of(queue).map(|first| first.at)
     }
 
     /// Returns the job that finished first among those of a state.

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
+};
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
-    Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, TestClock,
+    Admin, Announcement, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
+    QueueName, Receipt, Renewal, Settled, Settlement, TestClock,
 };
 use queue_testkit::ModelQueue;
 
@@ -49,6 +51,10 @@ impl Queue for Recording {
         self.note("settle").settle(settlements).await
     }
 
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.note("announce").announce(announcement).await
+    }
+
     fn description(&self) -> String {
         self.note("description").description()
     }
@@ -66,6 +72,22 @@ impl Admin for Recording {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.note("counts").counts().await
+    }
+
+    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+        self.note("summary").summary().await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.note("summary_up_to").summary_up_to(cap).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.note("workers").workers().await
+    }
+
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.note("explain").explain(id).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
@@ -128,6 +150,11 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.get(second).await?;
     queue.list(&Filter::all(), &PageRequest::first(1)).await?;
     queue.counts().await?;
+    queue.summary().await?;
+    queue.summary_up_to(1).await?;
+    queue.announce(&Announcement::new("a/1/b".into())).await?;
+    queue.workers().await?;
+    queue.explain(second).await?;
     queue.cancel(second, "a test").await?;
     queue.retry(second).await?;
     queue.delete(second).await?;

@@ -29,6 +29,7 @@ mod scan_hints;
 mod schema;
 mod sizes;
 mod standing_still;
+mod summary;
 #[cfg(feature = "rustls")]
 mod tls;
 mod transactions;

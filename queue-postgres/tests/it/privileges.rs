@@ -2,7 +2,8 @@
 
 use queue_core::admin::{Filter, PageRequest, Prune};
 use queue_core::{
-    Admin as _, Demand, Heartbeat, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
+    Admin as _, Announcement, Demand, Heartbeat, Queue as _, QueueErrorKind, QueueExt as _, Settlement,
+    Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -28,7 +29,8 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.enqueue(work::new(2)).await?;
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
-    let jobs = queue.claim(&Demand::new("default", 2)).await?;
+    let jobs = queue.claim(&Demand::new("default", 2).worker("a/1/b")).await?;
+    queue.announce(&Announcement::new("a/2/b".into())).await?;
     queue.renew(&Heartbeat::of(jobs.iter().map(|job| &job.lease))).await?;
     let settle =
         jobs.into_iter().map(|job| Settlement::new(job.lease, Transition::Discard { error: "no".into() }));
@@ -37,6 +39,8 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.cancel(kept, "why").await?;
     queue.delete(kept).await?;
     queue.counts().await?;
+    queue.summary().await?;
+    assert_eq!(queue.workers().await?.len(), 1);
     queue.list(&Filter::all(), &PageRequest::first(10)).await?;
     assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
     let mut app = PgConnection::connect(&server.url_of("app", "postgres")).await?;

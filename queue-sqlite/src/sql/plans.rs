@@ -4,13 +4,13 @@ use rusqlite::Connection;
 
 use super::*;
 
-fn schema() -> Connection {
+pub(super) fn schema() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(include_str!("../../migrations/0001_jobs.sql")).unwrap();
     connection
 }
 
-fn plan(connection: &Connection, statement: &str) -> Vec<String> {
+pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     let mut explain = connection.prepare(&format!("explain query plan {statement}")).unwrap();
     let count = explain.parameter_count();
     let nothing = vec![rusqlite::types::Null; count];
@@ -19,7 +19,7 @@ fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 }
 
 /// Statements, each with all steps of its plan.
-const PLANS: [(&str, &[&str]); 30] = [
+const PLANS: [(&str, &[&str]); 31] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
     (FIND_BY_ID, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
@@ -58,10 +58,21 @@ const PLANS: [(&str, &[&str]); 30] = [
     (RELEASE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (
         OLDEST_FINISHED,
-        &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time<?)"],
+        &[
+            "SEARCH queue_jobs USING COVERING INDEX queue_jobs_by_queue (queue_id=? AND state=? AND state_time<?)",
+        ],
     ),
+    (QUEUE_IDS, &["SCAN queue_names USING COVERING INDEX sqlite_autoindex_queue_names_1"]),
     (FAILURES, &["SEARCH queue_failures USING PRIMARY KEY (seq=?)"]),
-    (GET, &["SEARCH j USING INDEX queue_jobs_id (id=?)", "SEARCH q USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        GET,
+        &[
+            "SEARCH j USING INDEX queue_jobs_id (id=?)",
+            "SEARCH q USING INTEGER PRIMARY KEY (rowid=?)",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH queue_workers USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
 ];
 
 #[test]

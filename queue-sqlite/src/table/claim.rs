@@ -42,9 +42,13 @@ impl Table<'_> {
             rows::delivery(self.connection, row, queue, self.now, demand.lease)
         })?;
         let ready: Vec<_> = rows.collect::<Result<_>>()?;
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let worker_id = demand.worker.as_ref().map(|worker| self.worker_id(worker)).transpose()?;
         let lease = self.statements.get(sql::LEASE)?;
         for (seq, delivery) in ready {
-            lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros()))?;
+            lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros(), worker_id))?;
             into.push(delivery);
         }
         Ok(())

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
 use queue_core::{
-    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, Transition,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError,
+    QueueName, Receipt, Renewal, Settled, Settlement, Transition,
 };
 
 use super::clock::KitClock;
@@ -78,6 +80,10 @@ impl Queue for KitQueue {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.faulty.settle(settlements).await
     }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.faulty.announce(announcement).await
+    }
 }
 
 /// Operators' calls have no faults.
@@ -94,6 +100,14 @@ impl Admin for KitQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.store.call(|queue| async move { queue.counts().await }).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.store.call(move |queue| async move { queue.summary_up_to(cap).await }).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.store.call(|queue| async move { queue.workers().await }).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

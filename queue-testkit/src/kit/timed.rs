@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use queue_core::{
-    Admin, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
-    Settlement, TestClock, Timestamp,
+    Admin, Announcement, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal,
+    Settled, Settlement, TestClock, Timestamp,
 };
 
 use super::aside::Aside;
@@ -157,5 +157,10 @@ impl Queue for Timed {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.call(|queue| async move { queue.settle(settlements).await }).await
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        let announcement = announcement.clone();
+        self.call(|queue| async move { queue.announce(&announcement).await }).await
     }
 }

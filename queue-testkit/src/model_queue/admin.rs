@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
 use queue_core::{Admin, Clock as _, JobId, JobRecord, QueueError, QueueName, TestClock};
 
 use super::ModelQueue;
@@ -20,6 +22,14 @@ impl Admin for ModelQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         Ok(self.read(|state, now| state.table.counts(now)))
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        Ok(self.read(|state, now| state.table.summary(now, cap)))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        Ok(self.read(|state, now| state.table.workers(now)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 
 use super::MemoryQueue;
@@ -21,6 +23,14 @@ impl Admin for MemoryQueue {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         Ok(self.0.locked(|state, now| state.table.counts(now)))
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.summary(now, cap)))
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.workers(now)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::poll_fn;
 use queue_core::backend::error_chain;
 use queue_core::{
-    Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, QueueErrorKind, Renewal, Runtime,
-    Settled, StopSignal, Timestamp,
+    Announcement, Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, QueueErrorKind,
+    Renewal, Runtime, Settled, StopSignal, Timestamp,
 };
 
 use super::finished::Finished;
@@ -112,6 +112,15 @@ impl Client {
         let answer = within(self.queue.renew(heartbeats), self.sleep(limit)).await;
         self.report("renew", answer.as_ref().err());
         answer
+    }
+
+    /// Announces the service. A failure says nothing about its health.
+    pub(super) async fn announce(
+        &self,
+        announcement: &Announcement,
+        limit: Duration,
+    ) -> Result<(), QueueError> {
+        within(self.queue.announce(announcement), self.sleep(limit)).await
     }
 
     /// Reports that there is nothing to renew, so that an earlier failure no longer counts.

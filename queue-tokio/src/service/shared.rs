@@ -114,6 +114,13 @@ impl Shared {
         &self.tally
     }
 
+    /// Returns how many jobs are running.
+    pub(super) fn running(&self) -> usize {
+        let mut running = 0;
+        self.lanes.iter().for_each(|lane| lane.each(|job| running += usize::from(job.is_running())));
+        running
+    }
+
     /// Sends settlements to the task that repeats them.
     pub(super) fn repeat_settlement(&self, unsettled: Unsettled) {
         // The task ends only with the run.

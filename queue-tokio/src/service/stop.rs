@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use queue_core::{Event, InterruptReason, JobFacts, JobName};
 
+use super::announcer;
 use super::job::InFlightJob;
 use super::lane::Lane;
 use super::lifecycle;
@@ -47,7 +48,9 @@ pub(super) async fn stop(shared: &Arc<Shared>, timeout: Duration) -> Vec<String>
     stop.release_waiting();
     stop.flush().await;
     shared.shutdown().over().cancel();
+    // After the tasks have ended, so that no announcement of theirs follows.
     stop.end_tasks().await;
+    announcer::leave(shared).await;
     shared.client().observe(|| Event::Stopped);
     lifecycle::log_end(shared.client().service(), shared.tally(), cut_short.len());
     if !cut_short.is_empty() {
@@ -186,7 +189,6 @@ impl Drop for EndOnDrop {
         // The renewer has a thread and a runtime of its own: it must end even if this task is never polled.
         let over = self.0.shutdown().over().clone().drop_guard();
         self.0.client().runtime().spawn(Box::pin(async move {
-            let _over = over;
             let stop = Stop(&shared);
             tokio::select! {
                 biased;
@@ -197,6 +199,8 @@ impl Drop for EndOnDrop {
             if stop.is_quiet_within(DISPOSAL).await {
                 stop.flush().await;
             }
+            drop(over);
+            announcer::leave(&shared).await;
         }));
     }
 }

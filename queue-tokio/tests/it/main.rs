@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod announcing;
 mod blocked_settlements;
 mod blocking_threads;
 mod conformance;

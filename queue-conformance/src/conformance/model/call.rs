@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
-use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
+use queue_core::{
+    Announcement, JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique,
+};
 
 use super::super::jobs::{id, json};
 
 const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
+const WORKERS: [&str; 3] = ["host/1/a", "host/1/b", "host/2/a"];
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 
 /// The longest window of a unique key. Jobs are pruned only when they are older, because the contract leaves open whether a
@@ -31,6 +34,7 @@ pub(super) enum Call {
     Pause(QueueName),
     Resume(QueueName),
     Prune(Prune),
+    Announce(Announcement),
 }
 
 /// Generates calls, and remembers the ids and leases that later calls may use.
@@ -51,7 +55,8 @@ impl Generator {
     pub(super) fn call(&mut self, number: u64) -> Call {
         let mut random = Rng::with_seed(number);
         match random.u32(0..100) {
-            0..24 => Call::Push(self.jobs(&mut random, 4)),
+            0..23 => Call::Push(self.jobs(&mut random, 4)),
+            23..24 => Call::Announce(announcement(&mut random)),
             24..46 => Call::Claim(demand(&mut random)),
             46..66 => {
                 Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect())
@@ -163,7 +168,19 @@ fn queue(random: &mut Rng) -> QueueName {
 fn demand(random: &mut Rng) -> queue_core::Demand {
     let queues: Vec<_> = (0..random.usize(1..=3)).map(|_| queue(random)).collect();
     let lease = Duration::from_secs(pick(random, [2, 10, 60]));
-    queue_core::Demand::of(queues, random.usize(1..5)).lease(lease).wait(Duration::ZERO)
+    let mut demand = queue_core::Demand::of(queues, random.usize(1..5)).lease(lease).wait(Duration::ZERO);
+    demand.worker = (random.u32(0..4) > 0).then(|| pick(random, WORKERS).into());
+    demand
+}
+
+fn announcement(random: &mut Rng) -> Announcement {
+    let mut announcement = Announcement::new(pick(random, WORKERS).into());
+    announcement.queues = vec![queue(random), queue(random)];
+    announcement.jobs = (0..random.usize(0..2)).map(|_| pick(random, NAMES).into()).collect();
+    announcement.running = random.u32(0..9);
+    announcement.up_for = Duration::from_secs(random.u64(0..100));
+    announcement.valid_for = Duration::from_secs(pick(random, [0, 5, 60, 600]));
+    announcement
 }
 
 fn unique(random: &mut Rng) -> Unique {

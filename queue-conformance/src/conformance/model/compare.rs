@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest};
+use queue_core::admin::{Filter, PageRequest, QueueSummary, Reason};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Heartbeat, JobId, QueueError};
+use queue_core::{Admin, Announcement, Heartbeat, JobId, QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
@@ -16,7 +16,7 @@ use super::Sequence;
 use super::call::{Call, Generator};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
-use view::{Counted, DeliveryView, RecordView};
+use view::{Counted, DeliveryView, RecordView, Summarized};
 
 /// The failure of a sequence.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ struct ModelComparison {
     queue: Arc<dyn Admin>,
     model: JobTable,
     generator: Generator,
+    /// Whether the queue stores announcements, as far as it is known.
+    announces: bool,
 }
 
 impl ModelComparison {
@@ -66,6 +68,7 @@ impl ModelComparison {
             fixture,
             model: JobTable::new(config),
             generator: Generator::default(),
+            announces: true,
         }
     }
 
@@ -130,6 +133,7 @@ impl ModelComparison {
                 self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
                 Ok(())
             }
+            Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => {
                 self.fixture.advance(by).await;
                 // Both are read, so that both apply what time has changed at the same instant.
@@ -142,7 +146,51 @@ impl ModelComparison {
         let now = self.fixture.now();
         let expected = self.model.counts(now).iter().filter_map(Counted::of).collect::<Vec<_>>();
         let found = self.queue.counts().await;
-        same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))
+        same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))?;
+        self.summary().await
+    }
+
+    async fn announce(&mut self, announcement: &Announcement) -> Result<(), String> {
+        match self.queue.announce(announcement).await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => self.announces = false,
+            answer => {
+                self.model.announce(self.generator.now, announcement);
+                same("announce", Ok(()), answer)?;
+            }
+        }
+        self.workers().await
+    }
+
+    async fn workers(&mut self) -> Result<(), String> {
+        if !self.announces {
+            return Ok(());
+        }
+        let expected = self.model.workers(self.fixture.now());
+        match self.queue.workers().await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported && expected.is_empty() => {
+                self.announces = false;
+                Ok(())
+            }
+            found => same("workers", Ok(expected), found),
+        }
+    }
+
+    /// Compares the reasons of a job. The model's are those of its record, its summaries and its workers.
+    async fn explain(&mut self, id: JobId) -> Result<(), String> {
+        let now = self.fixture.now();
+        let Some(job) = self.model.get(now, id) else { return Ok(()) };
+        let workers = self.announces.then(|| self.model.workers(now));
+        let summaries = self.model.summary(now, QueueSummary::CAP);
+        let summary = summaries.iter().find(|summary| summary.queue == job.queue);
+        let expected = Reason::of(&job, summary, workers.as_deref());
+        same("explain", Ok(expected), self.queue.explain(id).await)
+    }
+
+    async fn summary(&mut self) -> Result<(), String> {
+        let expected = self.model.summary(self.fixture.now(), QueueSummary::CAP);
+        let found = self.queue.summary().await;
+        let views = |all: &[QueueSummary]| all.iter().filter_map(Summarized::of).collect::<Vec<_>>();
+        same("summary", Ok(views(&expected)), found.map(|found| views(&found)))
     }
 
     async fn get(&mut self, id: JobId) -> Result<(), String> {
@@ -174,8 +222,10 @@ impl ModelComparison {
     async fn all_is_equal(&mut self) -> Result<(), String> {
         self.counts().await?;
         self.list(&Filter::all(), 50).await?;
+        self.workers().await?;
         for id in std::mem::take(&mut self.generator.ids) {
             self.get(id).await?;
+            self.explain(id).await?;
         }
         Ok(())
     }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
+};
 use queue_core::{
-    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
+    Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use queue_testkit::{ModelQueue, VirtualClock};
 
@@ -50,6 +52,22 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
 
     async fn counts(&self, queue: &ModelQueue) -> Result<Vec<QueueCounts>, QueueError> {
         queue.counts().await
+    }
+
+    async fn summary_up_to(&self, queue: &ModelQueue, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        queue.summary_up_to(cap).await
+    }
+
+    async fn announce(&self, queue: &ModelQueue, announcement: &Announcement) -> Result<(), QueueError> {
+        queue.announce(announcement).await
+    }
+
+    async fn workers(&self, queue: &ModelQueue) -> Result<Vec<WorkerRecord>, QueueError> {
+        queue.workers().await
+    }
+
+    async fn explain(&self, queue: &ModelQueue, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        queue.explain(id).await
     }
 
     async fn retry(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
@@ -111,6 +129,10 @@ impl<B: Bug> Queue for Broken<B> {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.bug.settle(&self.queue, settlements).await
     }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.bug.announce(&self.queue, announcement).await
+    }
 }
 
 #[async_trait]
@@ -125,6 +147,18 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.bug.counts(&self.queue).await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.bug.summary_up_to(&self.queue, cap).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.bug.workers(&self.queue).await
+    }
+
+    async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        self.bug.explain(&self.queue, id).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -1,6 +1,7 @@
 //! A job in the table.
 
 use super::Slot;
+use super::holders::WorkerNumber;
 use super::ordered_set::Position;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -26,6 +27,8 @@ pub(in crate::table) struct StoredJob {
     pub(in crate::table) priority: i32,
     pub(in crate::table) attempt: u32,
     pub(in crate::table) max_attempts: u32,
+    /// The worker that holds the lease. Meaningless unless the job is executing.
+    pub(in crate::table) worker: WorkerNumber,
     pub(in crate::table) fence: Fence,
     pub(in crate::table) pushed_at: Timestamp,
     pub(in crate::table) run_at: Timestamp,

@@ -1,7 +1,7 @@
 //! A sorted set of jobs. Most are inserted at its end and removed at its beginning.
 
 use std::collections::{BTreeSet, VecDeque, btree_set, vec_deque};
-use std::iter::Chain;
+use std::iter::{self, Chain};
 
 use super::Slot;
 use crate::contract::clock::Timestamp;
@@ -66,6 +66,20 @@ impl OrderedSet {
             (Some(appended), Some(other)) => Some(appended.min(other)),
             (appended, other) => appended.or(other),
         }
+    }
+
+    /// Returns the first position of each priority, in the order of priorities.
+    pub(super) fn first_of_each_priority(&self) -> impl Iterator<Item = &Position> {
+        iter::successors(self.first(), |last| self.first_from(last.priority.checked_add(1)?))
+    }
+
+    /// Returns the first position whose priority is not below this one.
+    fn first_from(&self, priority: i32) -> Option<&Position> {
+        let start = self.appended.partition_point(|position| position.priority < priority);
+        let appended = self.appended.range(start..).find(|position| position.slot != TOMBSTONE);
+        let least = Position { priority, at: Timestamp::from_micros(i64::MIN), sequence: 0, slot: Slot(0) };
+        let other = self.out_of_order.range(least..).next();
+        appended.into_iter().chain(other).min()
     }
 
     #[inline]
@@ -167,6 +181,13 @@ mod tests {
                     }
                 }
                 assert_eq!((set.len(), set.first()), (model.len(), model.first()), "seed {seed}");
+                let firsts = model.iter().fold(Vec::<Position>::new(), |mut firsts, position| {
+                    if firsts.last().is_none_or(|last| last.priority < position.priority) {
+                        firsts.push(*position);
+                    }
+                    firsts
+                });
+                assert!(set.first_of_each_priority().eq(&firsts), "seed {seed}");
             }
             while let Some(first) = model.pop_first() {
                 assert_eq!(set.pop_first(), Some(first), "seed {seed}");

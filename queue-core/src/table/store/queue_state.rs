@@ -2,6 +2,7 @@
 
 use super::ordered_set::OrderedSet;
 use crate::contract::admin::QueueCounts;
+use crate::contract::clock::Timestamp;
 use crate::contract::name::QueueName;
 use crate::contract::record::State;
 
@@ -41,6 +42,12 @@ impl QueueState {
     pub(super) fn count(&mut self, state: State, change: i64) {
         let count = &mut self.counts[state as usize];
         *count = count.saturating_add_signed(change);
+    }
+
+    /// Returns the earliest `run_at` of the ready jobs. Each priority is looked up once, at most `cap` of them.
+    pub(in crate::table) fn oldest_ready(&self, cap: u64) -> Option<Timestamp> {
+        let priorities = usize::try_from(cap).unwrap_or(usize::MAX);
+        self.ready.first_of_each_priority().take(priorities).map(|first| first.at).min()
     }
 
     pub(in crate::table) fn counts(&self) -> QueueCounts {

@@ -85,6 +85,11 @@ pub(super) fn bind_claims<'q>(
         .bind(requested().map(|(.., queue)| Some(from(queue)?.seq)).collect::<Vec<_>>())
         .bind(start.due.map(Timestamp::as_micros))
         .bind(start.expiry.map(Timestamp::as_micros))
+        .bind(
+            requested()
+                .map(|(_, demand, _)| Some(demand.worker.as_ref()?.as_str().to_owned()))
+                .collect::<Vec<_>>(),
+        )
 }
 
 impl ScanResult {

@@ -7,6 +7,7 @@
 --     set local search_path = queue, pg_temp;
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
+--     \i functions/workers.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
@@ -15,6 +16,7 @@
 --     \i functions/settle.sql
 --     \i functions/admin.sql
 --     \i functions/prune.sql
+--     \i functions/summary.sql
 --     \i functions/overview.sql
 --     insert into schema_migrations (version) values (1);
 --     commit;
@@ -141,11 +143,13 @@ create table waiting (
     primary key (due, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
+create index waiting_by_queue on waiting (queue_id, state, due);
 comment on table waiting is 'Jobs that are not due yet, by time.';
 comment on column waiting.due is 'When the job becomes ready: a copy of jobs.run_at.';
 comment on column waiting.seq is 'The job: jobs.seq.';
 comment on column waiting.state is 'scheduled or retryable, as a number: see state_name().';
 comment on column waiting.queue_id is 'The queue: queues.id.';
+comment on index waiting_by_queue is 'Counts the jobs of a queue and state, and finds the one that is due next.';
 
 create table leases (
     id            uuid    not null primary key,
@@ -155,6 +159,7 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
+    worker_id     integer,
     cancel_reason text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -171,6 +176,7 @@ comment on column leases.fence is
 comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
+comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -184,7 +190,7 @@ create table finished (
     state         smallint not null,
     cancel_reason text
 );
-create index finished_first on finished (state, finished_at, seq);
+create index finished_by_queue on finished (queue_id, state, finished_at, seq);
 comment on table finished is 'Jobs that have ended. They are kept until they are pruned.';
 comment on column finished.seq is 'The job: jobs.seq.';
 comment on column finished.finished_at is 'When the job ended.';
@@ -194,7 +200,8 @@ comment on column finished.claimed_at is 'Start of the last attempt; null if the
 comment on column finished.queue_id is 'The queue: queues.id.';
 comment on column finished.state is 'completed, discarded or cancelled, as a number: see state_name().';
 comment on column finished.cancel_reason is 'Reason of a cancellation, if one was requested.';
-comment on index finished_first is 'Finds the jobs of a state that ended first, to prune them.';
+comment on index finished_by_queue is
+    'Counts the jobs of a queue and state, and finds those that ended first, to prune them.';
 
 create table unique_keys (
     name         text   collate "C" not null,
@@ -212,6 +219,21 @@ comment on column unique_keys.key is 'The unique key: jobs.unique_key.';
 comment on column unique_keys.seq is 'The job: jobs.seq. Null only within the transaction that inserts the row.';
 comment on column unique_keys.id is 'The job: jobs.id.';
 comment on column unique_keys.unique_until is 'The key is held until then, even if the job has finished.';
+
+create table workers (
+    id         integer generated always as identity primary key,
+    name       text    collate "C" not null unique,
+    seen_at    bigint,
+    expires_at bigint,
+    details    text
+);
+comment on table workers is
+    'Workers: those that have announced themselves, and those that a claim has named. forget_workers() deletes old rows.';
+comment on column workers.id is 'Identifies the worker in leases.';
+comment on column workers.name is 'Identity of the worker: host/pid/service.';
+comment on column workers.seen_at is 'When it announced itself last; null if it has not, or has stopped since.';
+comment on column workers.expires_at is 'Until when that counts. A worker that has not announced itself again by then has vanished.';
+comment on column workers.details is 'What it said of itself: JSON.';
 
 create table failures (
     seq       bigint not null,
@@ -404,7 +426,7 @@ comment on function check_integrity is
 
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
-    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint
+    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint, _workers text[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
@@ -433,10 +455,12 @@ begin
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq
-        from unnest(_claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, o)
+            coalesce(a.seq, 0) as seq, a.worker, w.id as worker_id
+        from unnest(
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _workers)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, worker, o)
             join queues q on q.name = a.queue and not q.paused
+            left join workers w on w.name = a.worker
         order by a.o
     loop
         if request.claim <> current then
@@ -454,15 +478,19 @@ begin
                 and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
             order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
         scan_us[request.idx + 1] := clock() - began;
+        if request.worker is not null and request.worker_id is null and cardinality(_row_ids) > 0 then
+            insert into workers (name) values (request.worker) on conflict (name) do nothing;
+            request.worker_id := (select w.id from workers w where w.name = request.worker);
+        end if;
         return query
         with picked as (
             delete from ready where ctid = any (_row_ids) returning seq),
         found as materialized (
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
-            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id)
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
-                _now, f.queue_id
+                _now, f.queue_id, request.worker_id
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
@@ -490,7 +518,7 @@ comment on function claim is
     'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
     'if the claim had reached its limit.';
@@ -737,16 +765,20 @@ begin
             and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
         order by l.expires_at limit _limit for update of l skip locked));
     _seqs := array(
-        select seq from (
-            select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
-                order by finished_at, seq limit _limit for update skip locked) a
+        select old.seq from queues q cross join lateral (
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 4 and finished_at <= _now - _completed
+            order by finished_at, seq limit _limit)
             union all
-            select * from (select finished_at, seq from finished where state = 5 and finished_at <= _now - _discarded
-                order by finished_at, seq limit _limit for update skip locked) a
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 5 and finished_at <= _now - _discarded
+            order by finished_at, seq limit _limit)
             union all
-            select * from (select finished_at, seq from finished where state = 6 and finished_at <= _now - _cancelled
-                order by finished_at, seq limit _limit for update skip locked) a) old
-        order by finished_at, seq limit _limit);
+            (select finished_at, seq from finished
+            where queue_id = q.id and state = 6 and finished_at <= _now - _cancelled
+            order by finished_at, seq limit _limit)) old
+        order by old.finished_at, old.seq limit _limit);
+    _seqs := array(select seq from finished where seq = any (_seqs) for update skip locked);
     -- A job and its unique key are deleted together. If the key is locked, both stay.
     with keyed as (
         select j.seq, k.name, k.key from jobs j
@@ -758,6 +790,7 @@ begin
     _seqs := array(select seq from unnest(_seqs) seq where seq <> all (coalesce(_kept, '{}')));
     delete from finished where seq = any (_seqs);
     perform purge(_seqs, _now);
+    perform forget_workers(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is
@@ -1149,6 +1182,101 @@ comment on function settle is
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
     'that have locked a unique key of a followup.';
+-- The state of each queue at a glance, at a cost that depends on a cap and not on the number of jobs.
+
+create or replace function summary_of_leases(_now bigint, _limit bigint) returns table (
+    queue_id integer, executing bigint, available bigint, discarded bigint, cancelled bigint, oldest_ready bigint
+)
+language plpgsql stable
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    return query
+    with held as materialized (select * from leases l order by l.expires_at limit _limit),
+    ended as materialized (
+        select h.queue_id, j.run_at,
+            case when h.cancel_reason is not null then 6 when h.attempt >= j.max_attempts then 5 else 1 end as state
+        from held h join jobs j on j.seq = any (array[h.seq])
+        where h.expires_at <= _now),
+    found as (
+        select h.queue_id, 2 as state, null::bigint as run_at from held h where h.expires_at > _now
+        union all
+        select e.queue_id, e.state, e.run_at from ended e)
+    select f.queue_id, count(*) filter (where f.state = 2), count(*) filter (where f.state = 1),
+        count(*) filter (where f.state = 5), count(*) filter (where f.state = 6), min(f.run_at) filter (where f.state = 1)
+    from found f group by f.queue_id;
+end $$;
+comment on function summary_of_leases is
+    'Returns for each queue the number of executing jobs, and of those whose lease has expired at _now by the state in which '
+    'expire() will leave them, with the earliest run_at of those that will be ready. Reads at most _limit leases, those '
+    'that expire first.';
+
+-- Only index-only scans are enabled, and for each table one index has all columns that this function reads. So the plan does not
+-- depend on statistics.
+create or replace function summary(_cap bigint) returns table (
+    queue text, paused boolean, now bigint, oldest_ready bigint, next_due bigint, counts bigint[], is_cut boolean
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set enable_indexscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _now bigint := clock();
+    _limit bigint := least(_cap, 9223372036854775806) + 1;
+begin
+    return query
+    with held as materialized (select * from summary_of_leases(_now, _limit))
+    select q.name, q.paused, _now, least(first.ready, first.due, h.oldest_ready), first.next,
+        array[
+            n.scheduled, n.ready + n.due + coalesce(h.available, 0), coalesce(h.executing, 0), n.retryable,
+            n.completed, n.discarded + coalesce(h.discarded, 0), n.cancelled + coalesce(h.cancelled, 0)],
+        (select coalesce(sum(a.executing + a.available + a.discarded + a.cancelled), 0) from held a) > _cap
+    from queues q
+        left join held h on h.queue_id = q.id
+        cross join lateral (
+            select
+                (select count(*) from (
+                    select from waiting w where w.queue_id = q.id and w.state = 0 and w.due > _now limit _limit) c) as scheduled,
+                (select count(*) from (
+                    select from waiting w where w.queue_id = q.id and w.state = 3 and w.due > _now limit _limit) c) as retryable,
+                (select count(*) from (
+                    select from waiting w where w.queue_id = q.id and w.state = 0 and w.due <= _now limit _limit) c)
+                + (select count(*) from (
+                    select from waiting w where w.queue_id = q.id and w.state = 3 and w.due <= _now limit _limit) c) as due,
+                (select count(*) from (select from ready r where r.queue_id = q.id limit _limit) c) as ready,
+                (select count(*) from (
+                    select from finished f where f.queue_id = q.id and f.state = 4 limit _limit) c) as completed,
+                (select count(*) from (
+                    select from finished f where f.queue_id = q.id and f.state = 5 limit _limit) c) as discarded,
+                (select count(*) from (
+                    select from finished f where f.queue_id = q.id and f.state = 6 limit _limit) c) as cancelled) n
+        cross join lateral (
+            select
+                -- The first job of each priority.
+                (with recursive p as (
+                    (select r.priority, r.run_at from ready r where r.queue_id = q.id
+                    order by r.priority, r.run_at, r.seq limit 1)
+                    union all
+                    select following.priority, following.run_at from p cross join lateral (
+                        select r.priority, r.run_at from ready r where r.queue_id = q.id and r.priority > p.priority
+                        order by r.priority, r.run_at, r.seq limit 1) following)
+                select min(f.run_at) from (select p.run_at from p limit _cap) f) as ready,
+                least(
+                    (select w.due from waiting w where w.queue_id = q.id and w.state = 0 and w.due <= _now
+                    order by w.due limit 1),
+                    (select w.due from waiting w where w.queue_id = q.id and w.state = 3 and w.due <= _now
+                    order by w.due limit 1)) as due,
+                least(
+                    (select w.due from waiting w where w.queue_id = q.id and w.state = 0 and w.due > _now
+                    order by w.due limit 1),
+                    (select w.due from waiting w where w.queue_id = q.id and w.state = 3 and w.due > _now
+                    order by w.due limit 1)) as next) first
+    order by q.name;
+end $$;
+comment on function summary is
+    'Returns for each queue whether it is paused, the time, the earliest run_at of its ready jobs, the next due time, and the '
+    'number of its jobs in each state, in the order of their numbers. A due job counts as ready, and an expired lease as '
+    'ended. Reads at most one more than _cap jobs of each state, so a greater count is at least that. is_cut: more jobs than '
+    '_cap execute in all queues together, so every count may be too low.';
 -- The clock, and what happens when time passes.
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
@@ -1215,3 +1343,46 @@ comment on function next_wakeup is
     'Returns when the next job is due and the next lease expires. due and expiry are the earliest of all from the times '
     '_from_due and _from_expiry on; those before _now are locked by another transaction, or exceed the limit of '
     'promote_and_expire(). next_due and next_expiry are the earliest after _now.';
+-- Which workers run. Before `claim.sql` and `prune.sql`, which call these functions.
+
+create or replace function forget_workers(_now bigint) returns void
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _kept bigint;
+begin
+    -- Mostly, no row is old: the table is small.
+    if exists (select from workers where coalesce(expires_at, 0) <= _now - 3600000000)
+        or (select count(*) from workers where expires_at <= _now) > 200
+    then
+        _kept := (select expires_at from workers where expires_at <= _now order by expires_at desc offset 199 limit 1);
+        delete from workers w
+        where (coalesce(w.expires_at, 0) <= _now - 3600000000 or w.expires_at < _kept)
+            and not exists (select from leases l where l.worker_id = w.id);
+    end if;
+end $$;
+comment on function forget_workers is
+    'Deletes the rows of workers that hold no lease, and that vanished more than an hour ago, are not among the last 200 that '
+    'vanished, or have stopped or never announced themselves. A claim that names such a worker at this very moment leaves a '
+    'lease without one.';
+
+create or replace function announce(_name text, _valid_for bigint, _details text) returns void
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _now bigint := clock();
+    _until bigint := _now + least(_valid_for, 9223372036854775807 - _now);
+begin
+    if _valid_for <= 0 then
+        update workers set seen_at = null, expires_at = null, details = null where name = _name;
+    else
+        update workers set seen_at = _now, expires_at = _until, details = _details where name = _name;
+        if not found then
+            insert into workers (name, seen_at, expires_at, details) values (_name, _now, _until, _details)
+            on conflict (name) do update set seen_at = _now, expires_at = _until, details = _details;
+        end if;
+    end if;
+    perform forget_workers(_now);
+end $$;
+comment on function announce is
+    'Stores that a worker runs, and that this counts for _valid_for microseconds; if that is zero, that it has stopped.';

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{
+    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+};
 use queue_core::{
-    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
+    Receipt, Renewal, Settled, Settlement,
 };
 
 use super::broken::Bug;
@@ -33,6 +35,10 @@ impl<B: Bug> Queue for Handle<B> {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.bug.settle(&self.queue, settlements).await
     }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
+        self.queue.announce(announcement).await
+    }
 }
 
 #[async_trait]
@@ -47,6 +53,14 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         self.queue.counts().await
+    }
+
+    async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        self.queue.summary_up_to(cap).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.queue.workers().await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

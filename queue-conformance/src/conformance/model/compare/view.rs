@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use queue_core::admin::{AttemptError, QueueCounts};
+use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp, WorkerId,
 };
 
 #[derive(Debug, PartialEq)]
@@ -52,6 +52,7 @@ pub(super) struct RecordView {
     pushed_at: Timestamp,
     run_at: Timestamp,
     claimed_at: Option<Timestamp>,
+    claimed_by: Option<WorkerId>,
     lease_expires_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     unique: Option<String>,
@@ -77,6 +78,7 @@ impl RecordView {
             pushed_at: record.pushed_at,
             run_at: record.run_at,
             claimed_at: record.claimed_at,
+            claimed_by: record.claimed_by.clone(),
             lease_expires_at: record.lease_expires_at,
             finished_at: record.finished_at,
             unique: record.unique.clone(),
@@ -111,6 +113,17 @@ impl Counted {
     pub(super) fn of(counts: &QueueCounts) -> Option<Self> {
         let has_jobs = State::ALL.into_iter().any(|state| counts.of(state) > 0);
         has_jobs.then(|| Self(counts.clone()))
+    }
+}
+
+/// The summary of a queue that has jobs.
+#[derive(Debug, PartialEq)]
+pub(super) struct Summarized(QueueSummary);
+
+impl Summarized {
+    pub(super) fn of(summary: &QueueSummary) -> Option<Self> {
+        let has_jobs = State::ALL.into_iter().any(|state| summary.of(state).jobs > 0);
+        has_jobs.then(|| Self(summary.clone()))
     }
 }
 

@@ -1,0 +1,189 @@
+//! The announcement of a running worker, and the record that a queue keeps of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::clock::Timestamp;
+use crate::contract::error::{QueueError, QueueErrorKind};
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::worker_id::WorkerId;
+
+/// A worker's own description, which it announces from time to time while it runs: see
+/// [`Queue::announce`](crate::Queue::announce).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Announcement {
+    /// The identity, the same as in the worker's claims.
+    pub worker: WorkerId,
+    /// The name of its service.
+    pub service: String,
+    /// The name of its machine.
+    pub host: String,
+    /// The number of its process.
+    pub pid: u32,
+    /// The program, and its version if that is known.
+    pub program: String,
+    /// The queues from which it claims.
+    pub queues: Vec<QueueName>,
+    /// The kinds of jobs that it can run.
+    pub jobs: Vec<JobName>,
+    /// How many jobs it runs at once at most.
+    pub concurrency: u32,
+    /// How many jobs it runs now.
+    pub running: u32,
+    /// For how long it has been running.
+    pub up_for: Duration,
+    /// For how long this announcement counts. Zero says that the worker has stopped.
+    pub valid_for: Duration,
+}
+
+impl Announcement {
+    /// Creates the announcement of a worker that serves no queue, with every other field empty. It counts for a minute.
+    #[must_use]
+    pub const fn new(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            service: String::new(),
+            host: String::new(),
+            pid: 0,
+            program: String::new(),
+            queues: Vec::new(),
+            jobs: Vec::new(),
+            concurrency: 0,
+            running: 0,
+            up_for: Duration::ZERO,
+            valid_for: Duration::from_secs(60),
+        }
+    }
+
+    /// Returns it as JSON in ASCII, for backends that store text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        let mut ascii = String::with_capacity(json.len());
+        for char in json.chars() {
+            if char.is_ascii() {
+                ascii.push(char);
+            } else {
+                let units = char
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect::<String>();
+                ascii.push_str(&units);
+            }
+        }
+        ascii
+    }
+
+    /// Reads what [`encode`](Self::encode) returned.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if it is something else.
+    pub fn decode(json: &str) -> Result<Self, QueueError> {
+        let unreadable = |error| {
+            let message = "a stored announcement of a worker can't be read";
+            QueueError::new(QueueErrorKind::Corrupt, message).with_source(error)
+        };
+        serde_json::from_str(json).map_err(unreadable)
+    }
+}
+
+/// A worker that runs, or has vanished: see [`Admin::workers`](crate::Admin::workers).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WorkerRecord {
+    /// The identity.
+    pub worker: WorkerId,
+    /// The name of its service.
+    pub service: String,
+    /// The name of its machine.
+    pub host: String,
+    /// The number of its process.
+    pub pid: u32,
+    /// The program, and its version if that is known.
+    pub program: String,
+    /// The queues from which it claims.
+    pub queues: Vec<QueueName>,
+    /// The kinds of jobs that it can run.
+    pub jobs: BTreeSet<JobName>,
+    /// How many jobs it runs at once at most.
+    pub concurrency: u32,
+    /// How many jobs it ran when it was seen last.
+    pub running: u32,
+    /// When it started, by the backend's clock.
+    pub since: Timestamp,
+    /// When it announced itself last.
+    pub seen_at: Timestamp,
+    /// Until when that counts.
+    pub expires_at: Timestamp,
+    /// Whether that still counted when the record was read. Otherwise, the worker has vanished: it died, or cannot reach the queue.
+    pub is_live: bool,
+}
+
+impl WorkerRecord {
+    /// How long a worker that has vanished is listed.
+    pub const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+
+    /// How many workers that have vanished are listed at most: the last ones.
+    pub const MAX_VANISHED: usize = 200;
+
+    /// Returns the workers to list at `now`, sorted by identity, from all announcements that a backend has stored and the instants
+    /// at which it did.
+    #[must_use]
+    pub fn list(announced: impl IntoIterator<Item = (Announcement, Timestamp)>, now: Timestamp) -> Vec<Self> {
+        let records = announced.into_iter().map(|(announcement, at)| Self::new(announcement, at, now));
+        let (mut live, mut vanished): (Vec<_>, Vec<_>) = records.partition(|record| record.is_live);
+        vanished.retain(|record| record.expires_at.saturating_add(Self::REMEMBERED) > now);
+        vanished.sort_by(|a, b| (b.expires_at, &a.worker).cmp(&(a.expires_at, &b.worker)));
+        vanished.truncate(Self::MAX_VANISHED);
+        live.append(&mut vanished);
+        live.sort_by(|a, b| a.worker.cmp(&b.worker));
+        live
+    }
+
+    fn new(announcement: Announcement, seen_at: Timestamp, now: Timestamp) -> Self {
+        let expires_at = seen_at.saturating_add(announcement.valid_for);
+        Self {
+            worker: announcement.worker,
+            service: announcement.service,
+            host: announcement.host,
+            pid: announcement.pid,
+            program: announcement.program,
+            queues: announcement.queues,
+            jobs: announcement.jobs.into_iter().collect(),
+            concurrency: announcement.concurrency,
+            running: announcement.running,
+            since: seen_at.saturating_sub(announcement.up_for),
+            seen_at,
+            expires_at,
+            is_live: expires_at > now,
+        }
+    }
+
+    /// Returns whether it claims from this queue.
+    #[must_use]
+    pub fn serves(&self, queue: &QueueName) -> bool {
+        self.queues.contains(queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_announcement_is_stored_as_ascii_and_read_as_it_was() {
+        let mut announcement = Announcement::new("web-1/7/queue".into());
+        announcement.service = "Käse 🧀 \u{0}".to_owned();
+        announcement.queues.push("mail".into());
+
+        let json = announcement.encode();
+
+        assert!(json.is_ascii() && !json.contains('\u{0}'), "{json}");
+        assert_eq!(Announcement::decode(&json).ok(), Some(announcement));
+    }
+}

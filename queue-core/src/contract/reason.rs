@@ -1,0 +1,308 @@
+//! Why a job is not running now.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::announcement::WorkerRecord;
+use crate::contract::clock::Timestamp;
+use crate::contract::id::JobId;
+use crate::contract::name::{JobName, QueueName};
+use crate::contract::record::{JobRecord, State};
+use crate::contract::summary::{Count, QueueSummary};
+use crate::contract::worker_id::WorkerId;
+
+/// A reason why a job is not running now, or who runs it: see [`Admin::explain`](crate::Admin::explain).
+///
+/// It prints a sentence and what to do.
+///
+/// ```
+/// use queue_core::admin::Reason;
+///
+/// let reason = Reason::Paused { queue: "mail".into() };
+///
+/// assert_eq!(reason.to_string(), "the queue `mail` is paused: call `resume(\"mail\")`");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The job has finished.
+    #[non_exhaustive]
+    Finished {
+        /// The job.
+        job: JobId,
+        /// Completed, discarded or cancelled.
+        state: State,
+        /// When it finished.
+        at: Option<Timestamp>,
+        /// The last error of a discarded job, or the reason of a cancellation.
+        detail: Option<String>,
+    },
+    /// The job is running.
+    #[non_exhaustive]
+    Executing {
+        /// The worker that holds the lease, if its claim named one.
+        worker: Option<WorkerId>,
+        /// When the attempt started.
+        since: Option<Timestamp>,
+        /// When the lease expires unless it is renewed.
+        until: Option<Timestamp>,
+    },
+    /// The worker that holds the job's lease has vanished: the job is probably not running.
+    #[non_exhaustive]
+    WorkerVanished {
+        /// The worker.
+        worker: WorkerId,
+        /// When it announced itself last.
+        seen_at: Timestamp,
+        /// When the lease expires.
+        until: Option<Timestamp>,
+    },
+    /// The cancellation of the running job was requested, and its worker has not ended it yet.
+    #[non_exhaustive]
+    CancelRequested {
+        /// The reason of the cancellation.
+        detail: String,
+    },
+    /// The job is scheduled for a later time.
+    #[non_exhaustive]
+    Scheduled {
+        /// The job.
+        job: JobId,
+        /// The time.
+        until: Timestamp,
+    },
+    /// The job has failed and waits for its next attempt.
+    #[non_exhaustive]
+    Retrying {
+        /// The job.
+        job: JobId,
+        /// The number of attempts so far.
+        attempt: u32,
+        /// The maximum number of attempts.
+        max_attempts: u32,
+        /// When the next attempt is due.
+        until: Timestamp,
+        /// The last error.
+        error: Option<String>,
+    },
+    /// The queue is paused.
+    Paused {
+        /// The queue.
+        queue: QueueName,
+    },
+    /// No worker that has announced itself claims from the queue.
+    #[non_exhaustive]
+    Unserved {
+        /// The queue.
+        queue: QueueName,
+        /// When a worker of the queue announced itself last, within the last hour.
+        seen_at: Option<Timestamp>,
+        /// The queues that running workers serve.
+        served: Vec<QueueName>,
+    },
+    /// No running worker of the queue knows the job's name.
+    #[non_exhaustive]
+    UnknownName {
+        /// The name.
+        name: JobName,
+        /// The queue.
+        queue: QueueName,
+        /// The workers of the queue.
+        workers: Vec<WorkerId>,
+    },
+    /// Nothing prevents the job from running: the next worker of the queue that is free takes it, or a job before it.
+    #[non_exhaustive]
+    Waiting {
+        /// The queue.
+        queue: QueueName,
+        /// Since when the job has been ready.
+        since: Timestamp,
+        /// The number of ready jobs in the queue, this one included.
+        ready: Count,
+    },
+}
+
+impl Reason {
+    /// Returns all reasons that are true of a job. `summary` is that of its queue; `workers` are those of [`Admin::workers`](crate::Admin::workers), or
+    /// `None` if the queue does not store them.
+    #[must_use]
+    pub fn of(
+        job: &JobRecord,
+        summary: Option<&QueueSummary>,
+        workers: Option<&[WorkerRecord]>,
+    ) -> Vec<Self> {
+        match job.state {
+            State::Completed | State::Discarded | State::Cancelled => vec![Self::finished(job)],
+            State::Executing => Self::of_executing(job, workers.unwrap_or_default()),
+            State::Scheduled | State::Available | State::Retryable => Self::of_waiting(job, summary, workers),
+        }
+    }
+
+    fn finished(job: &JobRecord) -> Self {
+        let detail = match job.state {
+            State::Discarded => job.errors.last().map(|error| error.message.clone()),
+            State::Cancelled => job.cancel_reason.clone(),
+            _ => None,
+        };
+        Self::Finished { job: job.id, state: job.state, at: job.finished_at, detail }
+    }
+
+    fn of_executing(job: &JobRecord, workers: &[WorkerRecord]) -> Vec<Self> {
+        let (worker, until) = (job.claimed_by.clone(), job.lease_expires_at);
+        let gone = workers.iter().find(|record| Some(&record.worker) == worker.as_ref() && !record.is_live);
+        let gone = gone.map(|gone| Self::WorkerVanished {
+            worker: gone.worker.clone(),
+            seen_at: gone.seen_at,
+            until,
+        });
+        let cancel = job.cancel_reason.clone().map(|detail| Self::CancelRequested { detail });
+        let executing = Self::Executing { worker, since: job.claimed_at, until };
+        [executing].into_iter().chain(gone).chain(cancel).collect()
+    }
+
+    fn of_waiting(
+        job: &JobRecord,
+        summary: Option<&QueueSummary>,
+        workers: Option<&[WorkerRecord]>,
+    ) -> Vec<Self> {
+        let mut reasons = Vec::new();
+        match job.state {
+            State::Scheduled => reasons.push(Self::Scheduled { job: job.id, until: job.run_at }),
+            State::Retryable => reasons.push(Self::Retrying {
+                job: job.id,
+                attempt: job.attempt,
+                max_attempts: job.max_attempts,
+                until: job.run_at,
+                error: job.errors.last().map(|error| error.message.clone()),
+            }),
+            _ => {}
+        }
+        if summary.is_some_and(|summary| summary.paused) {
+            reasons.push(Self::Paused { queue: job.queue.clone() });
+        }
+        reasons.extend(workers.and_then(|workers| Self::of_workers(job, workers)));
+        if reasons.is_empty() {
+            let ready = summary.map(|summary| summary.of(State::Available)).unwrap_or_default();
+            reasons.push(Self::Waiting { queue: job.queue.clone(), since: job.run_at, ready });
+        }
+        reasons
+    }
+
+    /// Returns why no running worker can take the job.
+    fn of_workers(job: &JobRecord, workers: &[WorkerRecord]) -> Option<Self> {
+        let serving: Vec<_> =
+            workers.iter().filter(|worker| worker.is_live && worker.serves(&job.queue)).collect();
+        if serving.is_empty() {
+            let of_queue = workers.iter().filter(|worker| worker.serves(&job.queue));
+            let live = workers.iter().filter(|worker| worker.is_live);
+            let mut served: Vec<_> = live.flat_map(|worker| worker.queues.iter().cloned()).collect();
+            served.sort();
+            served.dedup();
+            let seen_at = of_queue.map(|worker| worker.seen_at).max();
+            return Some(Self::Unserved { queue: job.queue.clone(), seen_at, served });
+        }
+        // A worker that names no job may know any.
+        let knows = |worker: &&WorkerRecord| worker.jobs.is_empty() || worker.jobs.contains(&job.name);
+        let is_known = serving.iter().any(knows);
+        let workers = || serving.iter().map(|worker| worker.worker.clone()).collect();
+        (!is_known).then(|| Self::UnknownName {
+            name: job.name.clone(),
+            queue: job.queue.clone(),
+            workers: workers(),
+        })
+    }
+
+    /// Returns what to do about it, if an operator can do something.
+    #[must_use]
+    pub fn cure(&self) -> Option<String> {
+        match self {
+            Self::Finished { job, .. } => Some(format!("to run it again, call `retry({job})`")),
+            Self::Scheduled { job, .. } | Self::Retrying { job, .. } => {
+                Some(format!("to run it now, call `retry({job})`"))
+            }
+            Self::Paused { queue } => Some(format!("call `resume(\"{queue}\")`")),
+            Self::Unserved { queue, .. } => {
+                Some(format!("start a service with `.queues([\"{queue}\", …])`, or correct the job's queue"))
+            }
+            Self::UnknownName { name, .. } => {
+                Some(format!("deploy a program whose `jobs![…]` lists `{name}`, or correct the job's name"))
+            }
+            Self::WorkerVanished { .. } => {
+                Some("wait for the end of the lease, or start the worker again".to_owned())
+            }
+            Self::Executing { .. } | Self::CancelRequested { .. } | Self::Waiting { .. } => None,
+        }
+    }
+
+    fn write_sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished { state, at, detail, .. } => {
+                write!(f, "it is {state}{}", Since(*at))?;
+                detail.iter().try_for_each(|detail| write!(f, " (\"{detail}\")"))
+            }
+            Self::Executing { worker, since, until } => {
+                let worker = worker.as_ref().map_or("a worker without a name", WorkerId::as_str);
+                write!(f, "{worker} runs it{}, under a lease", Since(*since))?;
+                until.iter().try_for_each(|until| write!(f, " until {until}"))
+            }
+            Self::WorkerVanished { worker, seen_at, until } => {
+                write!(f, "{worker} was last seen at {seen_at} and has vanished")?;
+                until.iter().try_for_each(|until| write!(f, "; its lease ends at {until}"))
+            }
+            Self::CancelRequested { detail } => write!(f, "its cancellation was requested (\"{detail}\")"),
+            Self::Scheduled { until, .. } => write!(f, "it is scheduled for {until}"),
+            Self::Retrying { attempt, max_attempts, until, error, .. } => {
+                write!(f, "attempt {attempt} of {max_attempts} failed, and the next one is due at {until}")?;
+                error.iter().try_for_each(|error| write!(f, " (\"{error}\")"))
+            }
+            Self::Paused { queue } => write!(f, "the queue `{queue}` is paused"),
+            Self::Unserved { queue, seen_at, served } => {
+                write!(f, "no running worker serves the queue `{queue}`")?;
+                seen_at.iter().try_for_each(|at| write!(f, ", the last one was seen at {at}"))?;
+                match served.as_slice() {
+                    [] => f.write_str(", and no worker is running"),
+                    served => write!(f, ", only {}", Quoted(served.iter().map(QueueName::as_str))),
+                }
+            }
+            Self::UnknownName { name, queue, workers } => {
+                let workers = Quoted(workers.iter().map(WorkerId::as_str));
+                write!(f, "no worker of the queue `{queue}` knows jobs named `{name}`: asked were {workers}")
+            }
+            Self::Waiting { queue, since, ready } => {
+                write!(
+                    f,
+                    "it has been ready since {since}, one of {ready} in the queue `{queue}`, and waits for a free worker"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_sentence(f)?;
+        self.cure().iter().try_for_each(|cure| write!(f, ": {cure}"))
+    }
+}
+
+struct Since(Option<Timestamp>);
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|at| write!(f, " since {at}"))
+    }
+}
+
+/// Names in backticks, with commas between them.
+struct Quoted<I>(I);
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Quoted<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.clone().enumerate().try_for_each(|(number, name)| {
+            let comma = if number > 0 { ", " } else { "" };
+            write!(f, "{comma}`{name}`")
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! A summary costs what its cap says, however many jobs there are.
+
+use queue_core::admin::Count;
+use queue_core::{Admin as _, BoxError, Queue as _, QueueExt as _, State};
+use queue_postgres::sqlx::PgConnection;
+
+use crate::fixture::{TestResult, number, queue, run, work};
+
+/// Returns the number of index entries and rows that were read so far, of all tables of a schema.
+async fn entries_read(connection: &mut PgConnection, schema: &str) -> Result<i64, BoxError> {
+    run(connection, "select pg_stat_clear_snapshot()").await?;
+    let of_indexes = format!(
+        "select (select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes where schemaname = '{schema}')::bigint
+            + (select coalesce(sum(seq_tup_read), 0) from pg_stat_user_tables where schemaname = '{schema}')::bigint"
+    );
+    number(connection, of_indexes).await
+}
+
+/// Q87: Beside 100,000 ready, 100,000 waiting and 100,000 finished jobs, a summary up to 100 reads a few hundred index entries,
+/// also if the statistics are those of empty tables.
+#[tokio::test]
+async fn a_summary_reads_no_more_than_its_cap_for_each_state_of_a_queue() -> TestResult {
+    const CAP: u64 = 100;
+    let (queue, mut connection, schema) = queue().await?;
+    queue.push(vec![work::new(0).into()]).await?;
+    queue.enqueue(work::new(1)).queue("quiet").await?;
+    for table in ["jobs", "ready", "waiting", "leases", "finished"] {
+        run(&mut connection, format!("vacuum {schema}.{table}")).await?;
+    }
+    let crowd = format!(
+        "set search_path = {schema};
+        insert into finished select n, 1, 1, 1, 1, 1, 4 + n % 3, null from generate_series(1000, 100000) n;
+        insert into waiting select 9e15, n, 3 * (n % 2), 1 from generate_series(1000, 100000) n;
+        insert into ready select 1, n % 3, 5, n from generate_series(1000, 100000) n;
+        insert into finished select n, 1, 1, 1, 1, 2, 5, null from generate_series(1, 7) n"
+    );
+    run(&mut connection, crowd).await?;
+    let before = entries_read(&mut connection, &schema).await?;
+
+    let summaries = queue.summary_up_to(CAP).await?;
+
+    // The sessions tell what they read when they end.
+    drop(queue);
+    let mut read = 0;
+    while read < CAP as i64 {
+        read = entries_read(&mut connection, &schema).await? - before;
+    }
+    assert!(read < 1_000, "{read} index entries were read");
+    let [busy, quiet] = summaries.as_slice() else { return Err(format!("{summaries:?}").into()) };
+    let capped = Count::up_to(CAP, CAP + 1);
+    for state in State::ALL {
+        let expected = if state == State::Executing { Count::default() } else { capped };
+        assert_eq!(busy.of(state), expected, "{state}");
+    }
+    assert_eq!(busy.oldest_ready.map(|at| at.as_micros()), Some(5));
+    assert_eq!(busy.next_due.map(|at| at.as_micros()), Some(9_000_000_000_000_000));
+    let counts =
+        [State::Available, State::Completed, State::Discarded].map(|state| quiet.of(state).to_string());
+    assert_eq!(counts, ["1", "0", "7"]);
+    Ok(())
+}
