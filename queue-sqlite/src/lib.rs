@@ -105,6 +105,7 @@ mod sql;
 mod sql_authorizer;
 mod table;
 mod transaction;
+mod unit_meta;
 mod unit_of_work;
 mod writer;
 

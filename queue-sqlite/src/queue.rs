@@ -13,6 +13,7 @@ use queue_core::{
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
 use crate::settings::{Settings, Synchronous};
+use crate::unit_meta::UnitMeta;
 use crate::writer::{Deadline, Writer, WriterHandle};
 
 /// A queue in an SQLite file.
@@ -35,6 +36,8 @@ struct Shared {
     path: Arc<Path>,
     synchronous: Synchronous,
     closed: CloseFlag,
+    /// Apart from the rest, because the writer thread must not have the last handle of the queue.
+    unit_meta: Arc<UnitMeta>,
 }
 
 impl SqliteQueue {
@@ -47,7 +50,8 @@ impl SqliteQueue {
         let writer = Writer::start(settings.clone()).await?;
         let reader = Reader::start(&settings).await?;
         let closed = CloseFlag::default();
-        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, synchronous, closed })))
+        let unit_meta = Arc::default();
+        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, synchronous, closed, unit_meta })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -92,6 +96,10 @@ impl SqliteQueue {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.0.intake
+    }
+
+    pub(crate) fn unit_meta(&self) -> &Arc<UnitMeta> {
+        &self.0.unit_meta
     }
 
     pub(crate) fn path(&self) -> &Path {

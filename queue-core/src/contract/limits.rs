@@ -1,7 +1,7 @@
 //! The size limits of every queue.
 
 use crate::contract::error::QueueError;
-use crate::contract::job::NewJob;
+use crate::contract::job::{Meta, NewJob};
 use crate::contract::name::JobName;
 
 /// The maximum sizes of names, payloads, meta and batches.
@@ -139,7 +139,7 @@ pub fn job_in_batch(index: usize, count: usize, name: &JobName) -> String {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { payload: 1 << 20, meta: 16 << 10, batch: 10_000 }
+        Self { payload: 1 << 20, meta: Meta::DEFAULT_LIMIT, batch: 10_000 }
     }
 }
 
