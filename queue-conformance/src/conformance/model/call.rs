@@ -54,7 +54,8 @@ impl Generator {
             0..24 => Call::Push(self.jobs(&mut random, 4)),
             24..46 => Call::Claim(demand(&mut random)),
             46..66 => {
-                Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect())
+                let batch = (0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random));
+                Call::Settle(without_order(batch.collect()))
             }
             66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
             72..82 => Call::Advance(Duration::from_millis(pick(
@@ -142,6 +143,16 @@ impl Generator {
         self.now
             .saturating_sub(Duration::from_secs(5))
             .saturating_add(Duration::from_millis(random.u64(0..35_000)))
+    }
+}
+
+/// Settles alone what has a followup with a unique key. The contract leaves open whether such a followup sees the settlements
+/// behind it in its batch.
+fn without_order(mut batch: Vec<Settlement>) -> Vec<Settlement> {
+    let has_key = |settlement: &Settlement| settlement.followups.iter().any(|job| job.unique.is_some());
+    match batch.iter().position(has_key) {
+        Some(index) => vec![batch.swap_remove(index)],
+        None => batch,
     }
 }
 
