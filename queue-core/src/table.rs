@@ -8,6 +8,7 @@
 mod admin;
 mod capacity;
 mod claim;
+mod discard;
 mod lease;
 mod push;
 mod reserve;

@@ -163,6 +163,10 @@ impl Queue for PostgresQueue {
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
         check_demand(demand)?;
+        if let Some(queue) = demand.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name()) {
+            // Now, so that no discard has to create it: another transaction may be about to.
+            self.create_queues(self.shared().unknown([queue].into_iter())).await?;
+        }
         let (claim, mut answer) = PendingClaim::new(demand.clone(), None, thread_gone);
         drop(self.0.claims.send(ClaimMessage::Claim(claim)));
         tokio::select! {

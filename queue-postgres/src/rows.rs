@@ -1,8 +1,10 @@
 //! Reads jobs and other values from rows. `tasks/claim/scan.rs` reads the rows of claims, and `columns/` writes values.
 
+use std::sync::Arc;
+
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
-use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, Timestamp};
+use queue_core::{Body, Fence, JobId, JobRecord, Meta, OnDiscard, QueueError, State, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -32,6 +34,11 @@ pub(crate) fn meta(row: &PgRow, column: usize) -> sqlx::Result<Meta> {
     read_meta(row.try_get(column)?).map_err(unreadable)
 }
 
+fn on_discard(row: &PgRow, column: usize) -> sqlx::Result<Option<Arc<OnDiscard>>> {
+    let stored = row.try_get::<Option<&str>, _>(column)?.map(OnDiscard::from_json).transpose();
+    Ok(stored.map_err(unreadable)?.map(Arc::new))
+}
+
 fn unreadable(error: QueueError) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }
@@ -58,6 +65,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.unique = row.try_get(14)?;
     record.cancel_reason = row.try_get(15)?;
     record.errors = errors(row)?;
+    record.on_discard = on_discard(row, 22)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
 

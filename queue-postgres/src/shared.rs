@@ -21,6 +21,7 @@
 //! and finds the job.
 
 use std::collections::HashSet;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -95,12 +96,19 @@ impl Shared {
         self.has_waiting_claims.store(has_any, Ordering::SeqCst);
     }
 
-    /// Returns the queues of these jobs that this process doesn't know to exist.
+    /// Returns the queues of these jobs, and of the jobs that are stored on their discards, that this process doesn't know to
+    /// exist.
     pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
+        let told =
+            |job: &'a Encoded| job.job.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name());
+        self.unknown(jobs.flat_map(|job| iter::once(&job.job.queue).chain(told(job))))
+    }
+
+    /// Returns those of these queues that this process doesn't know to exist.
+    pub(crate) fn unknown<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Vec<String> {
         let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
         let mut unknown: Vec<String> = Vec::new();
-        for job in jobs {
-            let queue = &job.job.queue;
+        for queue in queues {
             if !known.contains(queue) && !unknown.iter().any(|name| name == queue.as_str()) {
                 unknown.push(queue.as_str().to_owned());
             }

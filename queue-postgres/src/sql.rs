@@ -51,16 +51,16 @@ pub(crate) struct Sql {
 
 /// The parameters of `push`, in the order in which `JobColumns::bind` binds them.
 const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_attempts _delays _times _unique_keys \
-    _unique_for _replace _payloads _metas _channel _sender";
+    _unique_for _replace _payloads _metas _on_discards _channel _sender";
 
 /// The parameters of `claim`, in the order in which `bind_claims` binds them.
-const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _from_due \
-    _from_expiry";
+const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _on_discards \
+    _from_due _from_expiry";
 
 /// The parameters of `settle`, in the order in which `bind_settlements` binds them.
 const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _queues _new_ids _id_given _queue_of _names \
     _priorities _max_attempts _delays _new_times _unique_keys _unique_for _replace _payloads _metas \
-    _channel _sender";
+    _on_discards _channel _sender";
 
 /// Stores one job that has the default schedule and neither a unique key nor a given id, as the function `push` does. For a
 /// single job, `push` would spend most of its time on preparing what only a batch needs.
@@ -80,7 +80,7 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock()
+        {s}.clock(), j.on_discard
     from {s}.jobs j
         join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq

@@ -201,11 +201,15 @@ impl PostgresQueue {
     /// Creates the unknown queues of these jobs outside of the caller's transaction, so that other processes that create
     /// them don't wait for it.
     pub(crate) async fn ensure_queues(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        let shared = self.shared().clone();
-        let unknown = shared.unknown_queues(jobs.iter());
+        self.create_queues(self.shared().unknown_queues(jobs.iter())).await
+    }
+
+    /// Creates queues that may not exist, in a transaction of their own.
+    pub(crate) async fn create_queues(&self, unknown: Vec<String>) -> Result<(), QueueError> {
         if unknown.is_empty() {
             return Ok(());
         }
+        let shared = self.shared().clone();
         let ensure = async move {
             let mut connection = shared.admin_connection.lock().await;
             shared.ensure_queues(&mut connection, unknown).await.map_err(QueueError::from)

@@ -8,6 +8,7 @@
 mod admin;
 mod claim;
 mod complete;
+mod discard;
 mod lease;
 mod push;
 mod retention;

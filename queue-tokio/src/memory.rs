@@ -326,7 +326,7 @@ impl Shared {
                 let permits = one + ready.try_acquire_up_to(wanted - one);
                 ready.consume(permits);
                 deliveries.reserve(permits);
-                state.table.claim_from(queue, permits, demand.lease, &mut deliveries);
+                state.table.claim_from(queue, permits, demand, &mut deliveries);
             }
             Ok(deliveries)
         })

@@ -73,7 +73,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join;
-use queue_core::{BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker};
+use queue_core::{
+    BoxError, Discarded, Job, Jobs, Layer, Observer, OnDiscard, Problem, Queue, QueueName, Runtime, Services,
+    Worker,
+};
 use tokio::sync::mpsc;
 
 use crate::hosted::{HostContext, HostedService};
@@ -189,6 +192,14 @@ impl QueueService {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
+        self
+    }
+
+    /// Sets the job that is stored when a job of this service is discarded, also by an expired lease, unless that job names one
+    /// itself: `on_discard(alert::new)`. See [`OnDiscard`].
+    #[must_use]
+    pub fn on_discard<J: Job>(mut self, job: fn(Discarded) -> J) -> Self {
+        self.settings.on_discard = Some(Arc::new(OnDiscard::of(job)));
         self
     }
 

@@ -11,6 +11,7 @@ use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::unique::{OnConflict, Unique};
 
 /// When a job becomes ready.
@@ -146,6 +147,8 @@ pub struct NewJob {
     pub unique: Option<Box<Unique>>,
     /// The meta.
     pub meta: Meta,
+    /// What is stored if the job is discarded. `None` leaves it to the service that runs the job.
+    pub on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl NewJob {
@@ -167,6 +170,7 @@ impl NewJob {
             max_attempts: Self::MAX_ATTEMPTS,
             unique: None,
             meta: Meta::new(),
+            on_discard: None,
         }
     }
 

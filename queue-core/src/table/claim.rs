@@ -1,7 +1,5 @@
 //! Leases ready jobs.
 
-use std::time::Duration;
-
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
 use crate::contract::lease::{Fence, Lease};
@@ -18,13 +16,13 @@ impl JobTable {
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
             let max = demand.max.saturating_sub(deliveries.len());
-            self.claim_from(queue, max, demand.lease, &mut deliveries);
+            self.claim_from(queue, max, demand, &mut deliveries);
         }
         deliveries
     }
 
-    /// Leases up to `max` jobs of one queue that are ready at the instant to which the table was last advanced.
-    pub fn claim_from(&mut self, queue: &QueueName, max: usize, lease: Duration, into: &mut Vec<Delivery>) {
+    /// Leases up to `max` jobs of one queue of a demand that are ready at the instant to which the table was last advanced.
+    pub fn claim_from(&mut self, queue: &QueueName, max: usize, demand: &Demand, into: &mut Vec<Delivery>) {
         let Some(number) = self.store.find_queue(queue) else {
             return;
         };
@@ -32,18 +30,19 @@ impl JobTable {
             let Some(slot) = self.store.pop_ready(number) else {
                 return;
             };
-            into.push(self.lease(slot, lease));
+            into.push(self.lease(slot, demand));
         }
     }
 
     /// Leases a job that is in no index.
-    fn lease(&mut self, slot: Slot, length: Duration) -> Delivery {
-        let now = self.now;
+    fn lease(&mut self, slot: Slot, demand: &Demand) -> Delivery {
+        let (now, length) = (self.now, demand.lease);
         let job = &mut self.store[slot];
         job.attempt += 1;
         job.fence = Fence(job.fence.0 + 1);
         job.claimed_at = now;
         job.state_time = now.saturating_add(length);
+        job.set_default_on_discard(demand.on_discard.as_ref());
         self.store.link(slot, State::Executing);
         let job = &self.store[slot];
         Delivery {

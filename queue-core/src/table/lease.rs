@@ -47,13 +47,12 @@ impl JobTable {
         let (attempt, max, expired_at) = (job.attempt, job.max_attempts, job.state_time);
         job.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
         match State::after_expiry(job.cancel_reason().is_some(), attempt, max) {
-            finished if finished.is_finished() => {
-                if finished == State::Discarded {
-                    let job = &self.store[slot];
-                    self.discarded.push((job.id, self.store.name_of(job).clone(), attempt));
-                }
-                self.finish_at(slot, finished, expired_at);
+            State::Discarded => {
+                let job = &self.store[slot];
+                self.discarded.push((job.id, self.store.name_of(job).clone(), attempt));
+                self.discard(slot, expired_at);
             }
+            finished if finished.is_finished() => self.finish_at(slot, finished, expired_at),
             waiting => self.store.transition(slot, waiting),
         }
     }

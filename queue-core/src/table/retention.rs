@@ -125,9 +125,8 @@ mod tests {
     use super::*;
     use crate::contract::body::Body;
     use crate::contract::job::NewJob;
-    use crate::contract::lease::Lease;
     use crate::contract::name::QueueName;
-    use crate::contract::queue::Delivery;
+    use crate::contract::queue::{Delivery, Demand};
     use crate::contract::settlement::{Settlement, Transition};
     use crate::table::TableConfig;
 
@@ -140,7 +139,7 @@ mod tests {
 
     fn claim(table: &mut JobTable, count: usize) -> Vec<Delivery> {
         let mut claimed = Vec::with_capacity(count);
-        table.claim_from(&QueueName::DEFAULT, count, Lease::DEFAULT_LENGTH, &mut claimed);
+        table.claim_from(&QueueName::DEFAULT, count, &Demand::new("default", count), &mut claimed);
         claimed
     }
 

@@ -42,9 +42,12 @@ impl Table<'_> {
             rows::delivery(self.connection, row, queue, self.now, demand.lease)
         })?;
         let ready: Vec<_> = rows.collect::<Result<_>>()?;
+        let on_discard = demand.on_discard.as_ref().map(|on_discard| on_discard.to_json()).transpose();
+        let on_discard = on_discard.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let lease = self.statements.get(sql::LEASE)?;
         for (seq, delivery) in ready {
-            lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros()))?;
+            let expires_at = delivery.lease.expires_at.as_micros();
+            lease.execute((seq, self.now.as_micros(), expires_at, on_discard.as_deref()))?;
             into.push(delivery);
         }
         Ok(())

@@ -19,6 +19,7 @@ struct ExpiredLease {
     cancel_requested: bool,
     id: JobId,
     name: JobName,
+    on_discard: Option<String>,
 }
 
 impl Table<'_> {
@@ -37,14 +38,17 @@ impl Table<'_> {
     /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.
     pub(super) fn expire(&mut self) -> Result<()> {
         for expired in self.expired_leases()? {
-            let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, name } =
+            let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, .. } =
                 expired;
             self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;
             let state = State::after_expiry(cancel_requested, attempt, max_attempts);
-            if state == State::Discarded {
-                log_discard(id, &name, attempt);
-            }
             self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
+            if state == State::Discarded {
+                log_discard(id, &expired.name, attempt);
+                if let Some(on_discard) = &expired.on_discard {
+                    self.store_on_discard(id, on_discard)?;
+                }
+            }
         }
         Ok(())
     }
@@ -61,6 +65,7 @@ impl Table<'_> {
                 cancel_requested: row.get(5)?,
                 id: rows::id(row, 6)?,
                 name: row.get::<_, String>(7)?.into(),
+                on_discard: row.get(8)?,
             })
         })?;
         rows.collect()

@@ -5,6 +5,7 @@
 mod blocked_settlements;
 mod blocking_threads;
 mod conformance;
+mod discards;
 mod draining;
 mod extremes;
 mod failing_queue;

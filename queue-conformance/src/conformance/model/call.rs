@@ -1,15 +1,20 @@
 //! Generates random calls, each from one number and from the ids and leases seen so far.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
-use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
+use queue_core::{
+    JobId, Lease, NewJob, OnDiscard, QueueName, Settlement, State, Timestamp, Transition, Unique,
+};
 
 use super::super::jobs::{id, json};
 
 const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
+/// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue gives them ids of its own.
+pub(super) const TOLD: &str = "told";
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 
 /// The longest window of a unique key. Jobs are pruned only when they are older, because the contract leaves open whether a
@@ -92,6 +97,9 @@ impl Generator {
         }
         if random.u32(0..8) == 0 {
             job = job.meta("number", number.to_string());
+        }
+        if random.u32(0..5) == 0 {
+            job.on_discard = Some(Arc::new(OnDiscard::named(TOLD, "job", 3).queue(TOLD)));
         }
         // Sometimes a job that no queue may accept.
         if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }

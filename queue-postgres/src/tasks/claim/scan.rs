@@ -83,8 +83,21 @@ pub(super) fn bind_claims<'q>(
         .bind(requested().map(|(.., queue)| Some(from(queue)?.priority)).collect::<Vec<_>>())
         .bind(requested().map(|(.., queue)| Some(from(queue)?.run_at)).collect::<Vec<_>>())
         .bind(requested().map(|(.., queue)| Some(from(queue)?.seq)).collect::<Vec<_>>())
+        .bind(on_discards(claims))
         .bind(start.due.map(Timestamp::as_micros))
         .bind(start.expiry.map(Timestamp::as_micros))
+}
+
+/// Returns what each claim stores on a discard by default, for each of its queues. `None` if no claim stores anything.
+fn on_discards(claims: &[&WaitingClaim]) -> Option<Vec<Option<String>>> {
+    claims.iter().any(|claim| claim.demand.on_discard.is_some()).then(|| {
+        let of_claim = |claim: &&WaitingClaim| {
+            // It consists of names and numbers, which can always be written.
+            let text = claim.demand.on_discard.as_ref().and_then(|on_discard| on_discard.to_json().ok());
+            vec![text; claim.demand.queues.len()]
+        };
+        claims.iter().flat_map(of_claim).collect()
+    })
 }
 
 impl ScanResult {
