@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{Encoded, log_discard};
+use queue_core::backend::{Encoded, ExpiredJob};
 use queue_core::{
     Delivery, Demand, JobId, JobRecord, Lease, OnDiscard, QueueName, Renewal, State, Timestamp,
 };
@@ -15,6 +15,8 @@ pub(crate) struct JobList {
     /// The instant of the current call.
     pub(crate) now: Timestamp,
     pub(crate) last_position: u64,
+    /// The jobs that were discarded because their leases expired, until they are reported.
+    pub(crate) expired: Vec<ExpiredJob>,
 }
 
 #[derive(Clone)]
@@ -47,7 +49,12 @@ impl JobList {
                 State::Scheduled | State::Retryable if job.record.run_at <= now => {
                     job.record.state = State::Available;
                 }
-                State::Executing if job.expires_at <= now => told.extend(job.expire()),
+                State::Executing if job.expires_at <= now => {
+                    told.extend(job.expire());
+                    if job.record.state == State::Discarded {
+                        self.expired.push(ExpiredJob::from(&job.record));
+                    }
+                }
                 _ => {}
             }
         }
@@ -129,9 +136,6 @@ impl StoredJob {
         let now = self.expires_at;
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
-        if state == State::Discarded {
-            log_discard(record.id, &record.name, record.attempt);
-        }
         self.record_error(AttemptError::lease_expired(record.attempt, record.max_attempts, now));
         if state == State::Discarded {
             return self.discard(now);

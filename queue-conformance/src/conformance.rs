@@ -113,6 +113,7 @@ laws! {
     }
     discard {
         q105_a_discard_stores_the_job_that_it_names,
+        q106_each_job_discarded_by_an_expiry_is_reported_once,
     }
     operate {
         q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,

@@ -10,7 +10,7 @@
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
-//! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
+//! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
 //! | listings | [`PageQuery`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
@@ -56,6 +56,6 @@ pub use crate::contract::decorator::{AdminDecorator, Decorator};
 pub use crate::contract::delay::{check_delays, delay_overflow};
 pub use crate::contract::encoded::{Encoded, encode, encode_followups};
 pub use crate::contract::error::{error_chain, panic_message};
+pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
-pub use crate::contract::lease::log_discard;
 pub use crate::contract::limits::job_in_batch;

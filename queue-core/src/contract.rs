@@ -9,6 +9,7 @@ pub(crate) mod discarded;
 pub(crate) mod encoded;
 pub(crate) mod enqueue;
 pub(crate) mod error;
+pub(crate) mod expiry_feed;
 pub(crate) mod export;
 pub(crate) mod handover;
 pub(crate) mod id;

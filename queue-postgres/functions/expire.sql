@@ -29,7 +29,7 @@ begin
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
-    select array_agg(format('%s %s %s', id, name, attempt)),
+    select array_agg(format('%s %s %s %s %s', id, attempt, fence, name, (select q.name from queues q where q.id = queue_id))),
         array_agg(seq order by expires_at, seq) filter (where on_discard <> 'null'),
         array_agg(on_discard order by expires_at, seq) filter (where on_discard <> 'null')
     into discarded, _seqs, _on_discards from ended where state = 5;
@@ -42,13 +42,14 @@ comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
     'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
     'Returns the discarded jobs, each as its '
-    'id, its name and its number of attempts.';
+    'id, its number of attempts, the number of the claim, its name and its queue.';
 
-create or replace function expire_lease(_now bigint, _id uuid) returns void
+create or replace function expire_lease(_now bigint, _id uuid) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
-    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+    return expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
 comment on function expire_lease is
-    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease. Returns the job as '
+    'expire() does, if it was discarded.';

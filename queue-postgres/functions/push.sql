@@ -32,28 +32,25 @@ create or replace function is_key_held(_holder unique_keys, _now bigint) returns
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _row_ids tid[];
 begin
     if _holder.unique_until > _now then
         return true;
     end if;
-    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
-    -- settlement that began in time and keeps the job.
-    _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.id = _holder.id and l.expires_at <= _now
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        for update of l skip locked);
-    if cardinality(_row_ids) > 0 then
-        perform expire(_row_ids);
+    -- A job whose last lease has expired is over, although the next claim ends it. A lease that another transaction has
+    -- locked is skipped, and its job counts as unfinished: that transaction may be a settlement that began in time and keeps
+    -- the job.
+    perform from leases l join jobs j on j.seq = any (array[l.seq])
+    where l.id = _holder.id and l.expires_at <= _now and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+    for update of l skip locked;
+    if found then
+        return false;
     end if;
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 comment on function is_key_held is
-    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
-    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. A job '
+    'whose lease has expired and that cannot run again is not unfinished.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,

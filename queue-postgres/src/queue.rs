@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, PendingClaim, Reply, SupportedRequests, check_demand};
+use queue_core::backend::{
+    CloseFlag, ExpiryFeed, Intake, PendingClaim, Reply, SupportedRequests, check_demand,
+};
 use queue_core::{
     Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
@@ -203,6 +205,10 @@ impl Queue for PostgresQueue {
             settled.extend(answer.await?);
         }
         Ok(settled)
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.shared().expiries)
     }
 }
 

@@ -25,8 +25,8 @@ use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use queue_core::QueueName;
-use queue_core::backend::Encoded;
+use queue_core::backend::{Encoded, ExpiredJob, ExpiryFeed};
+use queue_core::{Fence, QueueName};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) locked_keys: LockedKeys,
     /// The rows that ended jobs have left dead, for the vacuum task.
     pub(crate) dead_rows: DeadRows,
+    /// The listeners to jobs whose last lease has expired.
+    pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
     queues: RwLock<HashSet<QueueName>>,
     /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
@@ -74,6 +76,7 @@ impl Shared {
             target,
             locked_keys: LockedKeys::default(),
             dead_rows: DeadRows::default(),
+            expiries: ExpiryFeed::new(),
             queues: RwLock::default(),
             claims,
             has_waiting_claims: AtomicBool::new(false),
@@ -88,6 +91,13 @@ impl Shared {
         if let Some(claims) = self.claims.upgrade() {
             // A claim task that has ended has no waiting claims.
             drop(claims.send(ClaimMessage::Wake));
+        }
+    }
+
+    /// Reports jobs that were discarded because their leases expired, as `expire` returns them.
+    pub(crate) fn report_expired(&self, discarded: Option<&[String]>) {
+        for job in discarded.into_iter().flatten().filter_map(|job| expired_job(job)) {
+            self.expiries.report(&job);
         }
     }
 
@@ -144,4 +154,12 @@ impl Shared {
     pub(crate) fn forget_queues(&self) {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// Reads a job as `expire` returns it: its id, its number of attempts, the number of the claim, its name and its queue.
+fn expired_job(text: &str) -> Option<ExpiredJob> {
+    let mut words = text.split(' ');
+    let id = words.next()?.parse().ok()?;
+    let (attempt, fence) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(ExpiredJob::new(id, words.next()?.into(), words.next()?.into(), attempt, Fence(fence)))
 }

@@ -139,10 +139,14 @@ impl Sql {
             settle: call("settle", SETTLE),
             settle_in: call_in("settle", SETTLE),
             renew: call("renew", "_ids _fences _lease_lengths"),
-            cancel: call("cancel", "_id _reason"),
-            retry: call("retry", "_id _channel _sender"),
-            delete_job: call("delete_job", "_id"),
-            prune: call("prune", "_completed _discarded _cancelled _limit"),
+            cancel: text(&after_expiry("expire_lease({s}.clock(), $1)", "cancel", "_id _reason")),
+            retry: text(&after_expiry("expire_lease({s}.clock(), $1)", "retry", "_id _channel _sender")),
+            delete_job: text(&after_expiry("expire_lease({s}.clock(), $1)", "delete_job", "_id")),
+            prune: text(&after_expiry(
+                "expire_ended($2, $3, $4)",
+                "prune",
+                "_completed _discarded _cancelled _limit",
+            )),
             set_paused: text(
                 "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",
@@ -153,6 +157,18 @@ impl Sql {
             notify: text("select pg_notify($1, $2)"),
         }
     }
+}
+
+/// Returns a call of a function of an operator, after the call of a function that ends expired leases. The result has the
+/// answer, and the jobs that the expiry has discarded.
+fn after_expiry(expiry: &str, function: &str, parameters: &str) -> String {
+    let arguments: Vec<_> =
+        (1..).zip(parameters.split(' ')).map(|(number, name)| format!("{name} => ${number}")).collect();
+    format!(
+        "with expired as materialized (select {{s}}.{expiry} as discarded)
+        select {{s}}.{function}({}), discarded from expired",
+        arguments.join(", ")
+    )
 }
 
 /// Returns a call of a function of the schema with named arguments. With `spares_notifications`, the call notifies only if

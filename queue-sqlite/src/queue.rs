@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, SupportedRequests, check_demand};
+use queue_core::backend::{CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand};
 use queue_core::{
     Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled, Settlement,
 };
@@ -38,6 +38,7 @@ struct Shared {
     closed: CloseFlag,
     /// Apart from the rest, because the writer thread must not have the last handle of the queue.
     unit_meta: Arc<UnitMeta>,
+    expiries: Arc<ExpiryFeed>,
 }
 
 impl SqliteQueue {
@@ -47,11 +48,21 @@ impl SqliteQueue {
         let path: Arc<Path> = settings.location.path().into();
         let (clock, synchronous) = (settings.clock.clone(), settings.synchronous);
         let intake = Intake::new(settings.limits, SupportedRequests::V1);
-        let writer = Writer::start(settings.clone()).await?;
+        let expiries = Arc::<ExpiryFeed>::default();
+        let writer = Writer::start(settings.clone(), expiries.clone()).await?;
         let reader = Reader::start(&settings).await?;
         let closed = CloseFlag::default();
-        let unit_meta = Arc::default();
-        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, synchronous, closed, unit_meta })))
+        Ok(Self(Arc::new(Shared {
+            writer,
+            reader,
+            clock,
+            intake,
+            path,
+            synchronous,
+            closed,
+            unit_meta: Arc::default(),
+            expiries,
+        })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -153,6 +164,10 @@ impl Queue for SqliteQueue {
         let (settlements, followups) = self.intake().settlements(settlements)?;
         let weight = settlements.len() + followups.iter().map(Vec::len).sum::<usize>();
         self.writer().call(weight, move |table| table.settle(&settlements, &followups)).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
     }
 }
 

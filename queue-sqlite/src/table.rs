@@ -18,7 +18,7 @@ mod unique;
 
 use std::collections::HashMap;
 
-use queue_core::backend::to_i64;
+use queue_core::backend::{ExpiredJob, to_i64};
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
@@ -47,6 +47,8 @@ pub(crate) struct WriterCache {
     pub(crate) queue_ids: HashMap<QueueName, i64>,
     /// Checks the writes of units of work.
     pub(crate) authorizer: SqlAuthorizer,
+    /// The jobs that were discarded because their leases expired, until they are reported after the commit.
+    pub(crate) expired: Vec<ExpiredJob>,
 }
 
 impl<'a> Table<'a> {

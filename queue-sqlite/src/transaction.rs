@@ -1,6 +1,6 @@
 //! Pushes in the application's own transaction.
 
-use queue_core::{IntoJob, NewJob, QueueError, Receipt};
+use queue_core::{IntoJob, NewJob, Queue as _, QueueError, Receipt};
 use rusqlite::Connection;
 
 use crate::error::{OpError, TxError};
@@ -80,6 +80,11 @@ impl SqliteQueue {
             OpError::Database(error) => TxError::from(error).to_queue_error(self.path()),
             OpError::TransactionLost(why) => QueueError::unavailable(why),
         })?;
+        drop(table);
+        if let Some(feed) = self.expiry_feed() {
+            // If the application rolls back, the expiry is noticed and reported again.
+            cache.expired.iter().for_each(|job| feed.report(job));
+        }
         self.writer().poll_faster();
         Ok(receipts)
     }

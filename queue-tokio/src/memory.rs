@@ -18,6 +18,7 @@
 //! | `Shared::inbox` | jobs that were pushed without the table's lock, and reserved places for more |
 //! | `Shared::claimers` | how many claimers wait, or are about to |
 //! | `Shared::producers` | how many producers wait for capacity, or are about to |
+//! | `Shared::expiries` | the listeners to jobs whose last lease has expired |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
 //! The lock guards all of `LockedState`. Each operation that takes it stores first what is in the inbox, which has a lock of its
@@ -73,7 +74,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
-use queue_core::backend::log_discard;
+use queue_core::backend::ExpiryFeed;
 use queue_core::table::JobTable;
 use queue_core::{
     Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
@@ -130,6 +131,7 @@ struct Shared {
     inbox: Inbox,
     claimers: Waiting,
     producers: Waiting,
+    expiries: ExpiryFeed,
 }
 
 struct LockedState {
@@ -198,6 +200,10 @@ impl Default for MemoryQueue {
 
 #[async_trait]
 impl Queue for MemoryQueue {
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
+    }
+
     fn description(&self) -> String {
         "memory; an acknowledged push does not survive the process".to_owned()
     }
@@ -283,11 +289,11 @@ impl Shared {
         }
         let pending = state.update_permits();
         let needs_rearm = state.needs_rearm();
-        let discarded = state.table.take_discarded();
+        let expired = state.table.take_expired();
         let idle = if state.table.unfinished() == 0 { state.idle.take() } else { IdleWaiters::default() };
         drop(state);
-        for (id, name, attempts) in discarded {
-            log_discard(id, &name, attempts);
+        for job in expired {
+            self.expiries.report(&job);
         }
         for permits in pending {
             permits.release();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use queue_core::backend::ExpiredJob;
 use queue_core::{
-    Delivery, Demand, Discarded, Lease, Limits, NewJob, OnDiscard, QueueName, Settled, Settlement, State,
-    Transition,
+    Delivery, Demand, Discarded, Fence, Lease, Limits, NewJob, OnDiscard, QueueError, QueueName, Settled,
+    Settlement, State, Transition,
 };
 
 use super::harness::QueueHarness;
@@ -251,4 +252,72 @@ async fn nothing_is_lost_of_a_large_job(harness: &QueueHarness) {
     );
     assert!(discarded.payload_json() == payload, "a payload of the largest size must be kept whole");
     harness.settle(&alert, Transition::complete()).await;
+}
+
+/// Q106: A handle that finds a job discarded by an expired lease reports it once, to one listener, whatever its call is.
+pub(super) async fn q106_each_job_discarded_by_an_expiry_is_reported_once(harness: &QueueHarness) {
+    let queue = harness.queue().clone();
+    let feed = queue.expiry_feed().unwrap_or_else(|| panic!("a queue must report what it finds expired"));
+    let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let listen = |name: &'static str| {
+        let sender = sender.clone();
+        move |job: &ExpiredJob| drop(sender.send((name, job.clone())))
+    };
+    let first = feed.subscribe([QueueName::new("first")], listen("first"));
+    let second = feed.subscribe([QueueName::DEFAULT], listen("second"));
+    let expired = |number: u32, queue: &str, fence: u64| {
+        let attempt = u32::try_from(fence).unwrap_or(u32::MAX);
+        ExpiredJob::new(id(number), "work".into(), queue.into(), attempt, Fence(fence))
+    };
+    let mut next = async |what: &str| {
+        harness.ok(what, async { reports.recv().await.ok_or_else(QueueError::closed) }).await
+    };
+
+    // A claim that waits.
+    harness.push(vec![job(0).id(id(0)).max_attempts(2)]).await;
+    harness.claim_one().await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    harness.claim_one().await;
+    let mut waiter = harness.claiming(Demand::new("unused", 1));
+    waiter.waits(&**harness.queue()).await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    waiter.waits(&**harness.queue()).await;
+    let report = next("the report of a job whose last lease expired while a claim waited").await;
+    expect_eq!(
+        report,
+        ("second", expired(0, "default", 2)),
+        "the listener that serves the queue, and the job"
+    );
+    drop(waiter);
+
+    // An operator's call.
+    harness.push(vec![job(1).id(id(1)).max_attempts(1).queue("first")]).await;
+    harness.claim(Demand::new("first", 1)).await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    harness.ok("`delete` of a job whose last lease has expired", harness.queue().delete(id(1))).await;
+    let report = next("the report of a job that an operator deleted after its last lease had expired").await;
+    expect_eq!(report, ("first", expired(1, "first", 1)), "the listener that serves the queue, and the job");
+
+    // What is no discard by an expiry is not reported.
+    harness.push(vec![job(2).id(id(2)), job(3).id(id(3)), job(4).id(id(4)).max_attempts(1)]).await;
+    let claimed = harness.claim_up_to(3).await;
+    let discarded = claimed.iter().find(|delivery| delivery.id() == id(2));
+    harness.settle(discarded.unwrap_or_else(|| panic!("three jobs must be ready")), discard("no")).await;
+    harness.ok("`cancel` of an executing job", harness.queue().cancel(id(4), "stop")).await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    harness.is(id(4), State::Cancelled).await;
+    harness.claim_one().await;
+
+    // A job of a queue that no listener serves.
+    harness.push(vec![job(5).id(id(5)).max_attempts(1).queue("third")]).await;
+    harness.claim(Demand::new("third", 1)).await;
+    drop(second);
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+    harness.claim(Demand::new("unused", 1)).await;
+    let report = next("the report of a job of a queue that no listener serves").await;
+    expect_eq!(report, ("first", expired(5, "third", 1)), "the first listener, and the job");
+    drop(first);
+    harness.claim(Demand::new("unused", 1)).await;
+    let more = reports.try_recv().ok();
+    assert!(more.is_none(), "no other job must be reported, and {more:?} was");
 }

@@ -152,6 +152,8 @@ bugs! {
     q105 a_stale_discard_that_tells: discard::TellsOfStaleDiscards;
     /// T10, Q105
     q105 the_default_of_a_claim_ignored: discard::IgnoresDefaults;
+    /// T10, Q106
+    q106 an_expiry_that_is_not_reported: discard::KeepsExpiriesToItself;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
+use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
@@ -91,6 +92,11 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().settle(settlements).await
     }
 
+    /// Returns the reports of expired jobs: see [`Queue::expiry_feed`].
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.inner().expiry_feed()
+    }
+
     /// Returns what the backend is: see [`Queue::description`].
     fn description(&self) -> String {
         self.inner().description()
@@ -117,6 +123,10 @@ impl<D: Decorator> Queue for D {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         Decorator::settle(self, settlements).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Decorator::expiry_feed(self)
     }
 
     fn description(&self) -> String {

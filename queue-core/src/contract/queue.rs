@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
+use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::{Heartbeat, Lease, Renewal};
@@ -114,6 +115,14 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
+
+    /// Returns the reports of the jobs that this handle finds discarded because their last lease has expired.
+    ///
+    /// An implementer MUST report each such job once, from whichever call notices the expiry. The default returns `None`: such
+    /// discards are then not reported.
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        None
+    }
 
     /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`; an acknowledged
     /// push survives a power cut``.

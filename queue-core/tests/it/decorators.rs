@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
-use queue_core::backend::{AdminDecorator, Decorator};
+use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
     Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
     Receipt, Renewal, Settled, Settlement, TestClock,
@@ -47,6 +47,10 @@ impl Queue for Recording {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.note("settle").settle(settlements).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.note("expiry_feed").expiry_feed()
     }
 
     fn description(&self) -> String {
@@ -123,6 +127,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     let deliveries = queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
     queue.renew(&Heartbeat::of(deliveries.iter().map(|job| &job.lease))).await?;
     queue.settle(Vec::new()).await?;
+    let _feed = queue.expiry_feed();
     drop(queue.description());
     let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
     queue.get(second).await?;

@@ -2,26 +2,24 @@
 
 use queue_core::backend::Encoded;
 use queue_core::{JobId, JobRecord, OnDiscard, QueueError};
-use rusqlite::types::Type;
-use rusqlite::{Error, Result};
+use rusqlite::Result;
 
 use super::Table;
 use crate::rows;
 use crate::sql;
 
 impl Table<'_> {
-    /// Stores the job of a discard. `on_discard` is the setting that the last claim stored, and the last error is recorded.
-    pub(super) fn store_on_discard(&mut self, discarded: JobId, on_discard: &str) -> Result<()> {
-        let on_discard = OnDiscard::from_json(on_discard).map_err(|error| unusable(&error))?;
-        if on_discard == OnDiscard::nothing() {
-            return Ok(());
+    /// Stores the job of a discard. `on_discard` is the setting that the last claim stored, and `discarded` has its last error.
+    pub(super) fn store_on_discard(&mut self, discarded: JobRecord, on_discard: &str) -> Result<()> {
+        let id = discarded.id;
+        match told(discarded, on_discard) {
+            Ok(told) => self.store_all(told.as_slice()).map(drop),
+            Err(error) => {
+                // Only another program that writes to the table can store such a setting. It delays no other job.
+                tracing::error!(job.id = %id, ?error, "what is stored on the discard of a job can't be read, nothing is stored");
+                Ok(())
+            }
         }
-        let record = self.record(discarded)?;
-        if let Some(job) = on_discard.job_for(record) {
-            let job = Encoded::unchecked(job).map_err(|error| unusable(&error))?;
-            self.store_all(&[job])?;
-        }
-        Ok(())
     }
 
     /// Returns a job with its errors.
@@ -36,6 +34,7 @@ impl Table<'_> {
     }
 }
 
-fn unusable(error: &QueueError) -> Error {
-    Error::FromSqlConversionFailure(0, Type::Text, queue_core::backend::error_chain(error).into())
+/// Returns the job to store, if there is one.
+fn told(discarded: JobRecord, on_discard: &str) -> Result<Option<Encoded>, QueueError> {
+    OnDiscard::from_json(on_discard)?.job_for(discarded).map(Encoded::unchecked).transpose()
 }

@@ -1,8 +1,8 @@
 //! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{log_discard, to_i64};
-use queue_core::{Heartbeat, JobId, JobName, Renewal, State};
+use queue_core::backend::{ExpiredJob, to_i64};
+use queue_core::{Heartbeat, JobId, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -18,7 +18,6 @@ struct ExpiredLease {
     expired_at: queue_core::Timestamp,
     cancel_requested: bool,
     id: JobId,
-    name: JobName,
     on_discard: Option<String>,
 }
 
@@ -44,9 +43,10 @@ impl Table<'_> {
             let state = State::after_expiry(cancel_requested, attempt, max_attempts);
             self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
             if state == State::Discarded {
-                log_discard(id, &expired.name, attempt);
+                let discarded = self.record(id)?;
+                self.cache.expired.push(ExpiredJob::from(&discarded));
                 if let Some(on_discard) = &expired.on_discard {
-                    self.store_on_discard(id, on_discard)?;
+                    self.store_on_discard(discarded, on_discard)?;
                 }
             }
         }
@@ -64,8 +64,7 @@ impl Table<'_> {
                 expired_at: rows::timestamp(row, 4)?,
                 cancel_requested: row.get(5)?,
                 id: rows::id(row, 6)?,
-                name: row.get::<_, String>(7)?.into(),
-                on_discard: row.get(8)?,
+                on_discard: row.get(7)?,
             })
         })?;
         rows.collect()

@@ -54,7 +54,8 @@ impl Table<'_> {
                 let (job, on_discard): (_, Option<Option<String>>) = discarded.unzip();
                 let applied = self.record_error(job, fence, error)?;
                 if let Some(on_discard) = on_discard.flatten() {
-                    self.store_on_discard(lease.job, &on_discard)?;
+                    let discarded = self.record(lease.job)?;
+                    self.store_on_discard(discarded, &on_discard)?;
                 }
                 Ok(applied)
             }

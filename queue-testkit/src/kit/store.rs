@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
     Receipt, Renewal, Settled, Settlement, Transition,
@@ -77,6 +78,10 @@ impl Queue for KitQueue {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.faulty.settle(settlements).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.store.expiry_feed()
     }
 }
 

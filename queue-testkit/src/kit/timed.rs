@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
     Settlement, TestClock, Timestamp,
@@ -157,5 +158,9 @@ impl Queue for Timed {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.call(|queue| async move { queue.settle(settlements).await }).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.queue.expiry_feed()
     }
 }

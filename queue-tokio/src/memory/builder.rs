@@ -114,6 +114,7 @@ impl MemoryQueueBuilder {
             inbox: Inbox::default(),
             claimers: Waiting::default(),
             producers: Waiting::default(),
+            expiries: ExpiryFeed::new(),
         }))
     }
 }

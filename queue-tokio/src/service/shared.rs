@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use queue_core::{AttemptRunner, Environment, Jobs, Layer, Observer, Queue, Runtime};
+use queue_core::backend::{ExpiredJob, Subscription};
+use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, Observer, Queue, Runtime};
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     tally: StopTally,
     /// The settlements that were not recorded at the first try.
     unsettled: mpsc::UnboundedSender<Unsettled>,
+    /// Passes the jobs whose last lease has expired on to the observer.
+    _expiries: Option<Subscription>,
 }
 
 /// The parts of a service from which a run is created.
@@ -60,6 +63,7 @@ impl Shared {
         let shutdown = Shutdown::new(context.draining().clone());
         let (health, stopping) = (context.health().clone(), shutdown.stopping().clone());
         Self {
+            _expiries: observe_expiries(&settings, &*queue, &environment),
             runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
             lanes: lanes(&settings, &*runtime),
             shutdown,
@@ -119,6 +123,18 @@ impl Shared {
         // The task ends only with the run.
         self.unsettled.send(unsettled).ok();
     }
+}
+
+/// Has the observer, if there is one, receive the jobs that the queue finds discarded because their last lease has expired.
+fn observe_expiries(
+    settings: &Settings,
+    queue: &dyn Queue,
+    environment: &Environment,
+) -> Option<Subscription> {
+    environment.observer.as_ref()?;
+    let (queues, environment) = (settings.queues.iter().map(|(queue, _)| queue.clone()), environment.clone());
+    let observe = move |job: &ExpiredJob| environment.observe(|| Event::DiscardedByExpiry(job.into()));
+    Some(queue.expiry_feed()?.subscribe(queues, observe))
 }
 
 /// A lane has at least this share, if the concurrency allows it: small batches cost more for each job.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
     Renewal, Settled, Settlement, Timestamp,
@@ -68,6 +69,10 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         queue.prune(prune).await
     }
 
+    fn expiry_feed<'q>(&'q self, queue: &'q ModelQueue) -> Option<&'q ExpiryFeed> {
+        queue.expiry_feed()
+    }
+
     fn close(&self, queue: &ModelQueue) {
         queue.close();
     }
@@ -110,6 +115,10 @@ impl<B: Bug> Queue for Broken<B> {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.bug.settle(&self.queue, settlements).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.bug.expiry_feed(&self.queue)
     }
 }
 

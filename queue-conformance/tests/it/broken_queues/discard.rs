@@ -1,6 +1,7 @@
 //! Bugs in discards.
 
 use async_trait::async_trait;
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin as _, Delivery, Demand, NewJob, Queue as _, QueueError, Receipt, Settled, Settlement, Transition,
 };
@@ -52,5 +53,15 @@ impl Bug for IgnoresDefaults {
         let mut demand = demand.clone();
         demand.on_discard = None;
         queue.claim(&demand).await
+    }
+}
+
+/// Reports no job that it finds expired.
+#[derive(Default)]
+pub(super) struct KeepsExpiriesToItself;
+
+impl Bug for KeepsExpiriesToItself {
+    fn expiry_feed<'q>(&'q self, _: &'q ModelQueue) -> Option<&'q ExpiryFeed> {
+        None
     }
 }

@@ -686,7 +686,7 @@ begin
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
-    select array_agg(format('%s %s %s', id, name, attempt)),
+    select array_agg(format('%s %s %s %s %s', id, attempt, fence, name, (select q.name from queues q where q.id = queue_id))),
         array_agg(seq order by expires_at, seq) filter (where on_discard <> 'null'),
         array_agg(on_discard order by expires_at, seq) filter (where on_discard <> 'null')
     into discarded, _seqs, _on_discards from ended where state = 5;
@@ -699,16 +699,17 @@ comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
     'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
     'Returns the discarded jobs, each as its '
-    'id, its name and its number of attempts.';
+    'id, its number of attempts, the number of the claim, its name and its queue.';
 
-create or replace function expire_lease(_now bigint, _id uuid) returns void
+create or replace function expire_lease(_now bigint, _id uuid) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
-    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+    return expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
 comment on function expire_lease is
-    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease. Returns the job as '
+    'expire() does, if it was discarded.';
 -- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
@@ -773,6 +774,21 @@ comment on function purge is
     'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
+create or replace function expire_ended(_discarded bigint, _cancelled bigint, _limit bigint) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    return expire(array(
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
+        where l.expires_at <= clock() - least(_discarded, _cancelled)
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        order by l.expires_at limit _limit for update of l skip locked));
+end $$;
+comment on function expire_ended is
+    'Ends the leases of at most _limit jobs that ended as many microseconds ago as the lower of these ages says, because their '
+    'leases expired on their last attempts. Returns the discarded jobs, as expire() does.';
+
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -783,11 +799,7 @@ declare
     _kept bigint[];
 begin
     -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
-    perform expire(array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.expires_at <= _now - least(_discarded, _cancelled)
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        order by l.expires_at limit _limit for update of l skip locked));
+    perform expire_ended(_discarded, _cancelled, _limit);
     _seqs := array(
         select seq from (
             select * from (select finished_at, seq from finished where state = 4 and finished_at <= _now - _completed
@@ -850,28 +862,25 @@ create or replace function is_key_held(_holder unique_keys, _now bigint) returns
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _row_ids tid[];
 begin
     if _holder.unique_until > _now then
         return true;
     end if;
-    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
-    -- settlement that began in time and keeps the job.
-    _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.id = _holder.id and l.expires_at <= _now
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        for update of l skip locked);
-    if cardinality(_row_ids) > 0 then
-        perform expire(_row_ids);
+    -- A job whose last lease has expired is over, although the next claim ends it. A lease that another transaction has
+    -- locked is skipped, and its job counts as unfinished: that transaction may be a settlement that began in time and keeps
+    -- the job.
+    perform from leases l join jobs j on j.seq = any (array[l.seq])
+    where l.id = _holder.id and l.expires_at <= _now and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+    for update of l skip locked;
+    if found then
+        return false;
     end if;
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 comment on function is_key_held is
-    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
-    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. A job '
+    'whose lease has expired and that cannot run again is not unfinished.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
