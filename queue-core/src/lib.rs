@@ -112,7 +112,7 @@ pub use contract::stop::StopSignal;
 pub use contract::unique::{OnConflict, Unique};
 pub use futures_util::future::BoxFuture;
 pub use queue_macros::background_job;
-pub use runner::attempt_runner::{AttemptResult, AttemptRunner};
+pub use runner::attempt_runner::{AttemptResult, AttemptRunner, MakeSpan};
 pub use runner::kind::{Job, JobOptions};
 pub use runner::registry::Jobs;
 pub use services::{

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use queue_core::backend::{ExpiredJob, Subscription};
-use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, Observer, Queue, Runtime};
+use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, MakeSpan, Observer, Queue, Runtime};
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
@@ -45,6 +45,7 @@ pub(super) struct Parts {
     pub(super) jobs: Jobs,
     pub(super) layers: Vec<Layer>,
     pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) make_span: Option<MakeSpan>,
     pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) settings: Settings,
 }
@@ -55,16 +56,20 @@ impl Shared {
         context: &HostContext,
         unsettled: mpsc::UnboundedSender<Unsettled>,
     ) -> Self {
-        let Parts { queue, jobs, layers, runtime, observer, settings } = parts;
+        let Parts { queue, jobs, layers, runtime, make_span, observer, settings } = parts;
         let service = Some(settings.name.as_str().into());
         let environment =
             Environment { clock: runtime.clone(), blocking: runtime.clone(), observer, service };
         let services = context.services().clone();
         let shutdown = Shutdown::new(context.draining().clone());
         let (health, stopping) = (context.health().clone(), shutdown.stopping().clone());
+        let runner = AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone());
         Self {
             _expiries: observe_expiries(&settings, &*queue, &environment),
-            runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
+            runner: match make_span {
+                Some(make_span) => runner.with_spans(make_span),
+                None => runner,
+            },
             lanes: lanes(&settings, &*runtime),
             shutdown,
             tasks: RunTasks::new(runtime.clone()),
