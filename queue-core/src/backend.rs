@@ -4,7 +4,7 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`PushHooks`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`], [`JobValues`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
@@ -27,6 +27,7 @@ mod linger;
 mod migrations;
 mod page;
 mod prune_schedule;
+mod push_hooks;
 mod reply;
 mod retention;
 mod schema_version;
@@ -42,6 +43,7 @@ pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
+pub use push_hooks::PushHooks;
 pub use reply::{Answer, Reply};
 pub use retention::RetentionPeriods;
 pub use schema_version::SchemaVersion;

@@ -89,7 +89,7 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            intake: Intake::new(settings.limits, SupportedRequests::V1),
+            intake: Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks),
             has_test_clock: settings.test_clock.is_some(),
             closed: CloseFlag::default(),
         })))

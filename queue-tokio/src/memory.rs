@@ -74,7 +74,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
-use queue_core::backend::ExpiryFeed;
+use queue_core::backend::{ExpiryFeed, PushHooks};
 use queue_core::table::JobTable;
 use queue_core::{
     Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt, Renewal,
@@ -132,6 +132,7 @@ struct Shared {
     claimers: Waiting,
     producers: Waiting,
     expiries: ExpiryFeed,
+    hooks: PushHooks,
 }
 
 struct LockedState {
@@ -188,6 +189,7 @@ impl MemoryQueue {
     /// `Full` if there is no capacity, and the errors of [`Queue::push`].
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let mut batch = jobs;
+        self.0.hooks.run(&mut batch);
         self.0.try_store(&mut batch)?.ok_or_else(|| self.0.full(&batch))
     }
 }
@@ -213,6 +215,7 @@ impl Queue for MemoryQueue {
             return self.0.locked(|state, _| state.check_open()).map(|()| Vec::new());
         }
         let mut batch = jobs;
+        self.0.hooks.run(&mut batch);
         match self.0.try_store(&mut batch)? {
             Some(receipts) => Ok(receipts),
             // Boxed separately: every push creates this future, and few pushes wait.
@@ -221,6 +224,10 @@ impl Queue for MemoryQueue {
     }
 
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        if !self.0.hooks.is_empty() {
+            // `push` runs them, once.
+            return None;
+        }
         if let Some(id) = self.0.push_to_inbox(job) {
             return Some(Ok(Receipt::Stored(id)));
         }

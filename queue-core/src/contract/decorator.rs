@@ -53,7 +53,8 @@ use crate::contract::settlement::{Settled, Settlement};
 /// ```
 ///
 /// Jobs reach a queue by `push`, and as followups in the settlements of `settle`. A durable queue also stores jobs in an
-/// application's own transaction, which no decorator sees.
+/// application's own transaction, which no decorator sees. The method `on_push` of a queue's builder adds a function that sees
+/// both.
 ///
 /// # Errors and cancel safety
 ///
