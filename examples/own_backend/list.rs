@@ -1,8 +1,12 @@
 //! The stored jobs: a list that every call scans from end to end. This file has its claims and leases.
 
+use std::sync::Arc;
+
 use queue_core::admin::AttemptError;
-use queue_core::backend::log_discard;
-use queue_core::{Delivery, Demand, JobId, JobRecord, Lease, QueueName, Renewal, State, Timestamp};
+use queue_core::backend::{Encoded, ExpiredJob};
+use queue_core::{
+    Delivery, Demand, JobId, JobRecord, Lease, OnDiscard, QueueName, Renewal, State, Timestamp,
+};
 
 #[derive(Clone, Default)]
 pub(crate) struct JobList {
@@ -11,6 +15,8 @@ pub(crate) struct JobList {
     /// The instant of the current call.
     pub(crate) now: Timestamp,
     pub(crate) last_position: u64,
+    /// The jobs that were discarded because their leases expired, until they are reported.
+    pub(crate) expired: Vec<ExpiredJob>,
 }
 
 #[derive(Clone)]
@@ -21,6 +27,8 @@ pub(crate) struct StoredJob {
     /// The end of the lease, while the job is executing.
     pub(crate) expires_at: Timestamp,
     pub(crate) key: Option<UniqueKey>,
+    /// What is stored on a discard, by the last claim.
+    pub(crate) on_discard: Option<Arc<OnDiscard>>,
 }
 
 #[derive(Clone)]
@@ -35,15 +43,22 @@ impl JobList {
     /// Promotes due jobs and ends expired leases, up to an instant. Every call begins with it.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = now;
+        let mut told = Vec::new();
         for job in &mut self.jobs {
             match job.record.state {
                 State::Scheduled | State::Retryable if job.record.run_at <= now => {
                     job.record.state = State::Available;
                 }
-                State::Executing if job.expires_at <= now => job.expire(),
+                State::Executing if job.expires_at <= now => {
+                    told.extend(job.expire());
+                    if job.record.state == State::Discarded {
+                        self.expired.push(ExpiredJob::from(&job.record));
+                    }
+                }
                 _ => {}
             }
         }
+        self.store(told);
     }
 
     /// Returns the instant of the next due job or expiry, at which waiting calls poll again.
@@ -89,6 +104,7 @@ impl JobList {
         let expires_at = now.saturating_add(demand.lease);
         let lease = |job: &mut StoredJob| {
             job.expires_at = expires_at;
+            job.on_discard = job.record.on_discard.clone().or_else(|| demand.on_discard.clone());
             let record = &mut job.record;
             record.state = State::Executing;
             record.attempt += 1;
@@ -121,20 +137,28 @@ impl StoredJob {
         self.record.clone().as_of(Some(self.expires_at), now)
     }
 
-    /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later.
-    fn expire(&mut self) {
+    /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later. Returns the job to store.
+    fn expire(&mut self) -> Option<Encoded> {
         let now = self.expires_at;
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
-        if state == State::Discarded {
-            log_discard(record.id, &record.name, record.attempt);
-        }
         self.record_error(AttemptError::lease_expired(record.attempt, record.max_attempts, now));
+        if state == State::Discarded {
+            return self.discard(now);
+        }
         if state.is_finished() {
             self.finish(state, now);
         } else {
             self.record.state = state;
         }
+        None
+    }
+
+    /// Discards the job, whose last error is recorded. Returns the job to store with that.
+    pub(crate) fn discard(&mut self, now: Timestamp) -> Option<Encoded> {
+        self.finish(State::Discarded, now);
+        let told = self.on_discard.as_ref()?.job_for(self.record.clone())?;
+        Encoded::unchecked(told).ok()
     }
 
     /// Keeps the error of an attempt; only the newest errors are kept.

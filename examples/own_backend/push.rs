@@ -70,6 +70,7 @@ impl JobList {
         record.priority = job.priority;
         record.max_attempts = job.max_attempts;
         record.meta = job.meta;
+        record.on_discard = job.on_discard;
         record.pushed_at = now;
         record.unique = job.unique.as_ref().map(|unique| unique.key.clone());
         let key = job.unique.map(|unique| {
@@ -77,7 +78,8 @@ impl JobList {
             UniqueKey { text: unique.key, is_owned: true, until }
         });
         self.last_position += 1;
-        let mut stored = StoredJob { position: self.last_position, record, expires_at: now, key };
+        let mut stored =
+            StoredJob { position: self.last_position, record, expires_at: now, key, on_discard: None };
         stored.schedule(run_at, State::Scheduled, now);
         stored
     }

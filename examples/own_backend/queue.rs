@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use queue_core::backend::Encoded;
+use queue_core::backend::{Encoded, ExpiryFeed};
 use queue_core::{
     Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal, Settled,
     Settlement, Timestamp,
@@ -25,6 +25,7 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the waiting calls, so that each polls again.
     changed: Notify,
+    expiries: ExpiryFeed,
 }
 
 #[derive(Default)]
@@ -39,7 +40,8 @@ struct State {
 impl ListQueue {
     /// Creates a queue that holds at most `capacity` unfinished jobs. Pushes wait for capacity.
     pub(crate) fn new(clock: Arc<dyn Clock>, capacity: usize) -> Self {
-        Self(Arc::new(Shared { clock, capacity, state: Mutex::default(), changed: Notify::new() }))
+        let (state, changed, expiries) = (Mutex::default(), Notify::new(), ExpiryFeed::new());
+        Self(Arc::new(Shared { clock, capacity, state, changed, expiries }))
     }
 
     /// Refuses further pushes and claims. Leases can still be renewed and settled.
@@ -77,7 +79,14 @@ impl ListQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.list.advance(self.0.clock.now());
-        state
+        let expired = std::mem::take(&mut state.list.expired);
+        if expired.is_empty() {
+            return state;
+        }
+        // Without the lock, as a listener may call the queue.
+        drop(state);
+        expired.iter().for_each(|job| self.0.expiries.report(job));
+        self.lock()
     }
 
     /// Polls for an answer now, after each change, at each due time and at `deadline`.
@@ -197,5 +206,9 @@ impl Queue for ListQueue {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         self.change(|list| list.settle(settlements))
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
     }
 }

@@ -18,14 +18,15 @@ impl JobList {
     fn settle_one(&mut self, settlement: Settlement, followups: Vec<Encoded>) -> Settled {
         let now = self.now;
         let Some(job) = self.leased(&settlement.lease) else { return Settled::Stale };
-        job.apply(settlement.transition, now);
-        self.store(followups);
+        let told = job.apply(settlement.transition, now);
+        self.store(told.into_iter().chain(followups).collect());
         Settled::Applied
     }
 }
 
 impl StoredJob {
-    fn apply(&mut self, mut transition: Transition, now: Timestamp) {
+    /// Applies a transition. Returns the job to store with a discard.
+    fn apply(&mut self, mut transition: Transition, now: Timestamp) -> Option<Encoded> {
         transition.cut_text();
         if let Transition::Retry { error, .. }
         | Transition::Discard { error }
@@ -39,7 +40,7 @@ impl StoredJob {
         let is_to_be_cancelled = self.record.cancel_reason.is_some();
         match transition {
             Transition::Complete { .. } => self.finish(State::Completed, now),
-            Transition::Discard { .. } => self.finish(State::Discarded, now),
+            Transition::Discard { .. } => return self.discard(now),
             Transition::Cancel { reason } => {
                 self.record.cancel_reason = Some(reason);
                 self.finish(State::Cancelled, now);
@@ -49,5 +50,6 @@ impl StoredJob {
             Transition::Snooze { at, .. } => self.schedule(at, State::Scheduled, now),
             _ => self.record.state = State::Available,
         }
+        None
     }
 }

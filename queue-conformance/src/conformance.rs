@@ -23,6 +23,7 @@
 mod capacity;
 mod claim;
 mod clients;
+mod discard;
 mod edges;
 mod explain;
 mod factory;
@@ -112,6 +113,10 @@ laws! {
         q38_followups_are_stored_if_and_only_if_the_transition_applied,
         q39_the_history_of_errors_is_bounded_and_keeps_the_newest,
         q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt,
+    }
+    discard {
+        q105_a_discard_stores_the_job_that_it_names,
+        q106_each_job_discarded_by_an_expiry_is_reported_once,
     }
     operate {
         q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,

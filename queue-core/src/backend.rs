@@ -4,13 +4,13 @@
 //!
 //! | for | items |
 //! | --- | --- |
-//! | requests | [`CloseFlag`], [`Intake`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
+//! | requests | [`CloseFlag`], [`Intake`], [`PushHooks`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
 //! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`], [`JobValues`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
-//! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
+//! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
 //! | listings | [`PageQuery`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
@@ -27,6 +27,7 @@ mod linger;
 mod migrations;
 mod page;
 mod prune_schedule;
+mod push_hooks;
 mod reply;
 mod retention;
 mod schema_version;
@@ -42,6 +43,7 @@ pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
 pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
+pub use push_hooks::PushHooks;
 pub use reply::{Answer, Reply};
 pub use retention::RetentionPeriods;
 pub use schema_version::SchemaVersion;
@@ -56,6 +58,6 @@ pub use crate::contract::decorator::{AdminDecorator, Decorator};
 pub use crate::contract::delay::{check_delays, delay_overflow};
 pub use crate::contract::encoded::{Encoded, encode, encode_followups};
 pub use crate::contract::error::{error_chain, panic_message};
+pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
-pub use crate::contract::lease::log_discard;
 pub use crate::contract::limits::job_in_batch;

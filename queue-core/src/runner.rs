@@ -5,5 +5,7 @@ pub(crate) mod attempt_runner;
 mod base_worker;
 mod bounds;
 pub(crate) mod kind;
+mod on_discard;
 pub(crate) mod registry;
 mod report;
+mod told_job;

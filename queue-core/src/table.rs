@@ -8,6 +8,7 @@
 mod admin;
 mod capacity;
 mod claim;
+mod discard;
 mod lease;
 mod push;
 mod reserve;
@@ -22,9 +23,9 @@ pub use retention::Retention;
 pub use store::Reservation;
 
 use crate::contract::clock::Timestamp;
-use crate::contract::id::JobId;
+use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::limits::Limits;
-use crate::contract::name::{JobName, QueueName};
+use crate::contract::name::QueueName;
 use crate::contract::record::State;
 
 use store::{QueueState, Slot, Store};
@@ -74,8 +75,8 @@ pub struct JobTable {
     unfinished: u64,
     /// Whether a job was stored that is behind the reserved places in push order.
     outdated: bool,
-    /// The jobs that were discarded because their leases expired, until a caller logs them.
-    discarded: Vec<(JobId, JobName, u32)>,
+    /// The jobs that were discarded because their leases expired, until a caller reports them.
+    expired: Vec<ExpiredJob>,
     announced: Announced,
 }
 
@@ -91,7 +92,7 @@ impl JobTable {
             unique: UniqueKeys::default(),
             unfinished: 0,
             outdated: false,
-            discarded: Vec::new(),
+            expired: Vec::new(),
             announced: Announced::default(),
         }
     }

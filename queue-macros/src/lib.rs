@@ -73,6 +73,7 @@ use model::Job;
 /// | `unique` | one unfinished job for each payload | not unique |
 /// | `unique = "user:{user_id}"` | one unfinished job for each value of this key | |
 /// | `unique(key = "…", within = "1h", replace)` | the same, held for an hour; a second push replaces the first | |
+/// | `on_discard = path::to::job` | the job that is stored if this one is discarded; its function takes a `queue_core::Discarded` | none, or the default of the service |
 /// | `blocking` | runs a plain `fn` on a thread where it may block | the function is `async` |
 /// | `crate = path` | the path of `queue_core`, if it was renamed or is re-exported by another crate | `::queue_core` |
 #[proc_macro_attribute]

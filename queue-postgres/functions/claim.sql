@@ -2,7 +2,8 @@
 
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
-    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint, _workers text[]
+    _from_run_ats bigint[], _from_seqs bigint[], _on_discards text[], _from_due bigint, _from_expiry bigint,
+    _workers text[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
@@ -31,10 +32,10 @@ begin
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.worker, w.id as worker_id
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id
         from unnest(
-                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _workers)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, worker, o)
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
         order by a.o
@@ -64,9 +65,9 @@ begin
         found as materialized (
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
-            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id)
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, on_discard)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
-                _now, f.queue_id, request.worker_id
+                _now, f.queue_id, request.worker_id, coalesce(f.on_discard, request.on_discard)
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
@@ -91,7 +92,8 @@ end $$;
 comment on function claim is
     'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
     'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
-    'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
+    'jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
+    'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
     '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '

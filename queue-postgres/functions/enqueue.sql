@@ -101,7 +101,7 @@ begin
             array[coalesce(priority, 0)], array[coalesce(max_attempts, 5)::bigint], null,
             case when _time is not null then array[_time] end, case when unique_key is not null then array[unique_key] end,
             case when _unique_for is not null then array[_unique_for] end, array[unique_replace], array[_payload],
-            case when meta <> '{}' then array[meta::text] end, _channel, 'sql+') p;
+            case when meta <> '{}' then array[meta::text] end, null, _channel, 'sql+') p;
         if _kind is distinct from -2 then
             return coalesce(_job, _id);
         end if;

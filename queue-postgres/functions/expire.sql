@@ -7,6 +7,8 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     discarded text[];
+    _seqs bigint[];
+    _on_discards text[];
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
@@ -27,19 +29,27 @@ begin
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
-    select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
+    select array_agg(format('%s %s %s %s %s', id, attempt, fence, name, (select q.name from queues q where q.id = queue_id))),
+        array_agg(seq order by expires_at, seq) filter (where on_discard <> 'null'),
+        array_agg(on_discard order by expires_at, seq) filter (where on_discard <> 'null')
+    into discarded, _seqs, _on_discards from ended where state = 5;
+    if _seqs is not null then
+        perform store_on_discard(_seqs, _on_discards, clock());
+    end if;
     return discarded;
 end $$;
 comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
-    'without further attempts is discarded; every other job becomes ready again. Returns the discarded jobs, each as its '
-    'id, its name and its number of attempts.';
+    'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
+    'Returns the discarded jobs, each as its '
+    'id, its number of attempts, the number of the claim, its name and its queue.';
 
-create or replace function expire_lease(_now bigint, _id uuid) returns void
+create or replace function expire_lease(_now bigint, _id uuid) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
-    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+    return expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
 comment on function expire_lease is
-    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease. Returns the job as '
+    'expire() does, if it was discarded.';

@@ -15,6 +15,21 @@ comment on function purge is
     'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
+create or replace function expire_ended(_discarded bigint, _cancelled bigint, _limit bigint) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    return expire(array(
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
+        where l.expires_at <= clock() - least(_discarded, _cancelled)
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        order by l.expires_at limit _limit for update of l skip locked));
+end $$;
+comment on function expire_ended is
+    'Ends the leases of at most _limit jobs that ended as many microseconds ago as the lower of these ages says, because their '
+    'leases expired on their last attempts. Returns the discarded jobs, as expire() does.';
+
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -25,11 +40,7 @@ declare
     _kept bigint[];
 begin
     -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
-    perform expire(array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.expires_at <= _now - least(_discarded, _cancelled)
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        order by l.expires_at limit _limit for update of l skip locked));
+    perform expire_ended(_discarded, _cancelled, _limit);
     _seqs := array(
         select old.seq from queues q cross join lateral (
             (select finished_at, seq from finished

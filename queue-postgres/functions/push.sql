@@ -32,32 +32,29 @@ create or replace function is_key_held(_holder unique_keys, _now bigint) returns
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _row_ids tid[];
 begin
     if _holder.unique_until > _now then
         return true;
     end if;
-    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
-    -- settlement that began in time and keeps the job.
-    _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.id = _holder.id and l.expires_at <= _now
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        for update of l skip locked);
-    if cardinality(_row_ids) > 0 then
-        perform expire(_row_ids);
+    -- A job whose last lease has expired is over, although the next claim ends it. A lease that another transaction has
+    -- locked is skipped, and its job counts as unfinished: that transaction may be a settlement that began in time and keeps
+    -- the job.
+    perform from leases l join jobs j on j.seq = any (array[l.seq])
+    where l.id = _holder.id and l.expires_at <= _now and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+    for update of l skip locked;
+    if found then
+        return false;
     end if;
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 comment on function is_key_held is
-    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
-    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. A job '
+    'whose lease has expired and that cannot run again is not unfinished.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
-    _unique_until bigint, _payload text, _meta text
+    _unique_until bigint, _payload text, _meta text, _on_discard text
 ) returns bigint
 language plpgsql
 set search_path from current as $$
@@ -65,9 +62,10 @@ declare
     new jobs;
 begin
     insert into jobs (
-        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
+        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta, on_discard)
     values (
-        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
+        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta,
+        _on_discard)
     on conflict (id) do nothing
     returning * into new;
     if new.seq is null then
@@ -87,7 +85,7 @@ comment on function push_one is
 create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
     _max_attempts bigint[], _delays bigint[], _times bigint[], _unique_keys text[], _unique_for bigint[],
-    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text
+    _replace boolean[], _payloads text[], _metas text[], _on_discards text[], _channel text, _sender text
 ) returns table (idx integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -125,11 +123,11 @@ begin
     -- New jobs with new ids: the most frequent case.
     if _unique_keys is null and _id_given is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
             returning seq, queue_id, priority, run_at),
         later as (
             insert into waiting (due, seq, state, queue_id)
@@ -140,11 +138,11 @@ begin
     -- The same, but a job whose id exists is skipped.
     if _unique_keys is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
             on conflict (id) do nothing
             returning seq, queue_id, priority, run_at),
         later as (
@@ -160,8 +158,9 @@ begin
     on conflict (name, key) do update set key = excluded.key;
     for new in
         select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-            _times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
-            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta, o)
+            _times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
+            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta,
+                on_discard, o)
     loop
         idx := new.idx;
         job := new.id;
@@ -169,7 +168,7 @@ begin
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
             perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null,
-                null, new.payload, new.meta);
+                null, new.payload, new.meta, new.on_discard);
             continue;
         end if;
         if new.id_given and exists (select from jobs where id = new.id) then
@@ -213,7 +212,7 @@ begin
         else
             _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
             stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time,
-                new.key, _unique_until, new.payload, new.meta);
+                new.key, _unique_until, new.payload, new.meta, new.on_discard);
             if stored is not null then
                 update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
                 where k.name = new.name and k.key = new.key;

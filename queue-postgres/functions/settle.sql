@@ -4,8 +4,8 @@ create or replace function settle(
     _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skip_locked boolean,
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
     _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
-    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
-    out applied integer[], out blocked integer[], out refused integer
+    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _on_discards text[],
+    _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -13,6 +13,8 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _now bigint := clock();
     max_fence bigint;
+    _discarded bigint[];
+    _told text[];
 begin
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
@@ -52,7 +54,7 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, kind, text, idx,
+            select seq, fence, claimed_at, queue_id, kind, text, idx, on_discard,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
@@ -77,14 +79,19 @@ begin
         later as (
             insert into waiting (due, seq, state, queue_id)
             select run_at, seq, state, queue_id from back where state <> 1)
-        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, max_fence
-        from moved;
+        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null),
+            array_agg(seq order by idx) filter (where state = 5 and on_discard <> 'null'),
+            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null')
+        into applied, max_fence, _discarded, _told from moved;
         -- A job has at most as many failures as claims.
         if max_fence > 20 then
             delete from failures f using (
                 select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
                 from jobs j where id = any (_ids)) t (seq, fence)
             where f.seq = t.seq and f.fence <= t.fence;
+        end if;
+        if _discarded is not null then
+            perform store_on_discard(_discarded, _told, _now);
         end if;
     end if;
     if applied is not null and _channel is not null then
@@ -93,12 +100,13 @@ begin
     if applied is not null and _parents is not null then
         perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
-            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), null, null)
+            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), array_agg(on_discard),
+            null, null)
         from (
             select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
                 u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
-                    payload, meta, o)
+                    payload, meta, on_discard, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;
     end if;
@@ -107,7 +115,7 @@ comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
     'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
-    'settlement; the arrays from _queues to _metas, _channel and _sender are those of push(). Returns indexes from 0: '
+    'settlement; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '

@@ -8,6 +8,7 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
@@ -90,7 +91,8 @@ create table jobs (
     unique_key   text    collate "C",
     unique_until bigint,
     payload      text    not null,
-    meta         text
+    meta         text,
+    on_discard   text
 );
 create unique index jobs_id on jobs (id);
 comment on table jobs is
@@ -116,6 +118,9 @@ comment on column jobs.unique_until is
     'The job holds its unique key until then, even if it finishes earlier. An unfinished job holds its key in any case.';
 comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
 comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
+comment on column jobs.on_discard is
+    'What is stored if the job is discarded: a JSON object with the name, queue, priority and max_attempts of a job and the '
+    'parameter that takes the discarded one; the text null for nothing; null to leave it to the worker.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
@@ -160,7 +165,8 @@ create table leases (
     claimed_at    bigint  not null,
     queue_id      integer not null,
     worker_id     integer,
-    cancel_reason text
+    cancel_reason text,
+    on_discard    text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
@@ -178,6 +184,7 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (

@@ -208,16 +208,21 @@ impl PostgresQueue {
         self.thread().run(work).await
     }
 
-    /// Runs a query once and returns its only value.
+    /// Runs a query once, reports the jobs that it has found expired, and returns its answer.
     async fn query_text(
         &self,
         query: impl Fn(&Sql) -> Query<'static> + Send + Sync + 'static,
     ) -> Result<String, QueueError> {
-        self.try_on_admin_connection(false, move |connection, sql| {
+        let asked = self.try_on_admin_connection(false, move |connection, sql| {
             let query = query(sql);
-            Box::pin(async move { query.fetch_one(connection).await?.try_get(0) })
-        })
-        .await
+            Box::pin(async move {
+                let row = query.fetch_one(connection).await?;
+                Ok((row.try_get(0)?, row.try_get::<Option<Vec<String>>, _>(1)?))
+            })
+        });
+        let (answer, discarded) = asked.await?;
+        self.shared().report_expired(discarded.as_deref());
+        Ok(answer)
     }
 
     async fn set_paused(&self, queue: &QueueName, paused: bool) -> Result<(), QueueError> {

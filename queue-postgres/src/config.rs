@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::RetentionPeriods;
-use queue_core::{BoxError, Limits, QueueError, Timestamp};
+use queue_core::backend::{PushHooks, RetentionPeriods};
+use queue_core::{BoxError, Limits, NewJob, QueueError, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::migrations;
@@ -30,6 +30,7 @@ pub struct PostgresQueueBuilder {
     unit_of_work_connections: u32,
     retention: RetentionPeriods,
     limits: Limits,
+    hooks: PushHooks,
     test_clock: Option<Timestamp>,
 }
 
@@ -52,6 +53,7 @@ impl PostgresQueueBuilder {
             unit_of_work_connections: 10,
             retention: RetentionPeriods::default(),
             limits: Limits::default(),
+            hooks: PushHooks::default(),
             test_clock: None,
         }
     }
@@ -163,6 +165,14 @@ impl PostgresQueueBuilder {
         self
     }
 
+    /// Adds a function that sees each job before it is stored, and may change it: to add a trace context to its meta, for example.
+    /// It sees the jobs of `push`, `enqueue` and `enqueue_in`; followups inherit the meta of their job instead. Functions run in
+    /// the order in which they were added, in the task of the caller.
+    pub fn on_push(mut self, hook: impl Fn(&mut NewJob) + Send + Sync + 'static) -> Self {
+        self.hooks.add(hook);
+        self
+    }
+
     /// Sets the limits of payloads, meta and batches.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -227,6 +237,7 @@ impl PostgresQueueBuilder {
             poll_interval: self.poll_interval,
             retention: self.retention,
             limits: self.limits,
+            hooks: self.hooks,
             test_clock: self.test_clock,
         })
     }

@@ -20,9 +20,10 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
+    include_str!("../functions/discard.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
     include_str!("../functions/enqueue.sql"),

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, PendingClaim, Reply, SupportedRequests, check_demand};
+use queue_core::backend::{
+    CloseFlag, ExpiryFeed, Intake, PendingClaim, Reply, SupportedRequests, check_demand,
+};
 use queue_core::{
     Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
     Settlement, Timestamp,
@@ -84,7 +86,7 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            intake: Intake::new(settings.limits, SupportedRequests::V1),
+            intake: Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks),
             has_test_clock: settings.test_clock.is_some(),
             closed: CloseFlag::default(),
         })))
@@ -183,6 +185,10 @@ impl Queue for PostgresQueue {
     async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
         self.check_open()?;
         check_demand(demand)?;
+        if let Some(queue) = demand.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name()) {
+            // Now, so that no discard has to create it: another transaction may be about to.
+            self.create_queues(self.shared().unknown([queue].into_iter())).await?;
+        }
         let (claim, mut answer) = PendingClaim::new(demand.clone(), None, thread_gone);
         drop(self.0.claims.send(ClaimMessage::Claim(claim)));
         tokio::select! {
@@ -223,6 +229,10 @@ impl Queue for PostgresQueue {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.store_announcement(announcement).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.shared().expiries)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Reads jobs and other values from rows. `tasks/claim/scan.rs` reads the rows of claims, and `columns/` writes values.
 
+use std::sync::Arc;
+
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
-use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, Timestamp, WorkerId};
+use queue_core::{
+    Body, Fence, JobId, JobRecord, Meta, OnDiscard, QueueError, State, Timestamp, WorkerId,
+};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -32,6 +36,11 @@ pub(crate) fn meta(row: &PgRow, column: usize) -> sqlx::Result<Meta> {
     read_meta(row.try_get(column)?).map_err(unreadable)
 }
 
+fn on_discard(row: &PgRow, column: usize) -> sqlx::Result<Option<Arc<OnDiscard>>> {
+    let stored = row.try_get::<Option<&str>, _>(column)?.map(OnDiscard::from_json).transpose();
+    Ok(stored.map_err(unreadable)?.map(Arc::new))
+}
+
 fn unreadable(error: QueueError) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }
@@ -59,6 +68,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.cancel_reason = row.try_get(15)?;
     record.errors = errors(row)?;
     record.claimed_by = row.try_get::<Option<&str>, _>(22)?.map(WorkerId::new);
+    record.on_discard = on_discard(row, 23)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::backend::RetentionPeriods;
+use queue_core::backend::{PushHooks, RetentionPeriods};
 use queue_core::{Limits, Timestamp};
 
 use crate::pool::PoolSource;
@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     /// The ages at which finished jobs are deleted.
     pub(crate) retention: RetentionPeriods,
     pub(crate) limits: Limits,
+    pub(crate) hooks: PushHooks,
     /// The start of a clock for tests, if the schema is to have one.
     pub(crate) test_clock: Option<Timestamp>,
 }

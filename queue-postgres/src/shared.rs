@@ -22,11 +22,12 @@
 //! and finds the job.
 
 use std::collections::HashSet;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use queue_core::QueueName;
-use queue_core::backend::Encoded;
+use queue_core::backend::{Encoded, ExpiredJob, ExpiryFeed};
+use queue_core::{Fence, QueueName};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) locked_keys: LockedKeys,
     /// The rows that ended jobs have left dead, for the vacuum task.
     pub(crate) dead_rows: DeadRows,
+    /// The listeners to jobs whose last lease has expired.
+    pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
     queues: RwLock<HashSet<QueueName>>,
     /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
@@ -78,6 +81,7 @@ impl Shared {
             target,
             locked_keys: LockedKeys::default(),
             dead_rows: DeadRows::default(),
+            expiries: ExpiryFeed::new(),
             queues: RwLock::default(),
             claims,
             has_waiting_claims: AtomicBool::new(false),
@@ -100,17 +104,31 @@ impl Shared {
         }
     }
 
+    /// Reports jobs that were discarded because their leases expired, as `expire` returns them.
+    pub(crate) fn report_expired(&self, discarded: Option<&[String]>) {
+        for job in discarded.into_iter().flatten().filter_map(|job| expired_job(job)) {
+            self.expiries.report(&job);
+        }
+    }
+
     /// Records whether a claim waits.
     pub(crate) fn set_waiting_claims(&self, has_any: bool) {
         self.has_waiting_claims.store(has_any, Ordering::SeqCst);
     }
 
-    /// Returns the queues of these jobs that this process doesn't know to exist.
+    /// Returns the queues of these jobs, and of the jobs that are stored on their discards, that this process doesn't know to
+    /// exist.
     pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
+        let told =
+            |job: &'a Encoded| job.job.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name());
+        self.unknown(jobs.flat_map(|job| iter::once(&job.job.queue).chain(told(job))))
+    }
+
+    /// Returns those of these queues that this process doesn't know to exist.
+    pub(crate) fn unknown<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Vec<String> {
         let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
         let mut unknown: Vec<String> = Vec::new();
-        for job in jobs {
-            let queue = &job.job.queue;
+        for queue in queues {
             if !known.contains(queue) && !unknown.iter().any(|name| name == queue.as_str()) {
                 unknown.push(queue.as_str().to_owned());
             }
@@ -146,4 +164,12 @@ impl Shared {
     pub(crate) fn forget_queues(&self) {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// Reads a job as `expire` returns it: its id, its number of attempts, the number of the claim, its name and its queue.
+fn expired_job(text: &str) -> Option<ExpiredJob> {
+    let mut words = text.split(' ');
+    let id = words.next()?.parse().ok()?;
+    let (attempt, fence) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(ExpiredJob::new(id, words.next()?.into(), words.next()?.into(), attempt, Fence(fence)))
 }

@@ -54,16 +54,16 @@ pub(crate) struct Sql {
 
 /// The parameters of `push`, in the order in which `JobColumns::bind` binds them.
 const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_attempts _delays _times _unique_keys \
-    _unique_for _replace _payloads _metas _channel _sender";
+    _unique_for _replace _payloads _metas _on_discards _channel _sender";
 
 /// The parameters of `claim`, in the order in which `bind_claims` binds them.
-const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _from_due \
-    _from_expiry _workers";
+const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _on_discards \
+    _from_due _from_expiry _workers";
 
 /// The parameters of `settle`, in the order in which `bind_settlements` binds them.
 const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _queues _new_ids _id_given _queue_of _names \
     _priorities _max_attempts _delays _new_times _unique_keys _unique_for _replace _payloads _metas \
-    _channel _sender";
+    _on_discards _channel _sender";
 
 /// Stores one job that has the default schedule and neither a unique key nor a given id, as the function `push` does. For a
 /// single job, `push` would spend most of its time on preparing what only a batch needs.
@@ -83,7 +83,7 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock(), (select name from {s}.workers where id = l.worker_id)
+        {s}.clock(), (select name from {s}.workers where id = l.worker_id), j.on_discard
     from {s}.jobs j
         join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq
@@ -142,10 +142,14 @@ impl Sql {
             settle: call("settle", SETTLE),
             settle_in: call_in("settle", SETTLE),
             renew: call("renew", "_ids _fences _lease_lengths"),
-            cancel: call("cancel", "_id _reason"),
-            retry: call("retry", "_id _channel _sender"),
-            delete_job: call("delete_job", "_id"),
-            prune: call("prune", "_completed _discarded _cancelled _limit"),
+            cancel: text(&after_expiry("expire_lease({s}.clock(), $1)", "cancel", "_id _reason")),
+            retry: text(&after_expiry("expire_lease({s}.clock(), $1)", "retry", "_id _channel _sender")),
+            delete_job: text(&after_expiry("expire_lease({s}.clock(), $1)", "delete_job", "_id")),
+            prune: text(&after_expiry(
+                "expire_ended($2, $3, $4)",
+                "prune",
+                "_completed _discarded _cancelled _limit",
+            )),
             set_paused: text(
                 "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",
@@ -159,6 +163,18 @@ impl Sql {
             notify: text("select pg_notify($1, $2)"),
         }
     }
+}
+
+/// Returns a call of a function of an operator, after the call of a function that ends expired leases. The result has the
+/// answer, and the jobs that the expiry has discarded.
+fn after_expiry(expiry: &str, function: &str, parameters: &str) -> String {
+    let arguments: Vec<_> =
+        (1..).zip(parameters.split(' ')).map(|(number, name)| format!("{name} => ${number}")).collect();
+    format!(
+        "with expired as materialized (select {{s}}.{expiry} as discarded)
+        select {{s}}.{function}({}), discarded from expired",
+        arguments.join(", ")
+    )
 }
 
 /// Returns a call of a function of the schema with named arguments. With `spares_notifications`, the call notifies only if

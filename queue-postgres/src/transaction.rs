@@ -38,6 +38,7 @@ pub trait InTransaction: connected::Connected + Send {}
 impl<T: connected::Connected + Send> InTransaction for T {}
 
 mod connected {
+    use queue_core::Meta;
     use sqlx::pool::PoolConnection;
     use sqlx::{PgConnection, Postgres, Transaction};
 
@@ -46,6 +47,11 @@ mod connected {
     /// A type with access to a connection.
     pub trait Connected {
         fn connection(&mut self) -> &mut PgConnection;
+
+        /// Returns the meta of the job whose unit of work this is.
+        fn meta(&self) -> Option<&Meta> {
+            None
+        }
     }
 
     impl Connected for &mut PgConnection {
@@ -70,11 +76,19 @@ mod connected {
         fn connection(&mut self) -> &mut PgConnection {
             self
         }
+
+        fn meta(&self) -> Option<&Meta> {
+            Some(self.job_meta())
+        }
     }
 
     impl<T: Connected> Connected for &mut T {
         fn connection(&mut self) -> &mut PgConnection {
             (**self).connection()
+        }
+
+        fn meta(&self) -> Option<&Meta> {
+            (**self).meta()
         }
     }
 }
@@ -82,6 +96,8 @@ mod connected {
 impl PostgresQueue {
     /// Stores a job in a transaction of the application. The job exists if and only if the transaction commits, which
     /// also wakes workers.
+    ///
+    /// A job that is stored in a unit of work inherits the meta of that unit's job, as a followup does.
     ///
     /// The transaction must be on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`, a
     /// [`PostgresUnitOfWork`](crate::PostgresUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.
@@ -143,8 +159,11 @@ impl PostgresQueue {
     pub fn push_in<'a>(
         &'a self,
         mut tx: impl InTransaction + 'a,
-        jobs: Vec<NewJob>,
+        mut jobs: Vec<NewJob>,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, QueueError>> {
+        if let Some(meta) = tx.meta() {
+            jobs.iter_mut().for_each(|job| job.meta.inherit(meta));
+        }
         Box::pin(async move { self.push_on(tx.connection(), jobs).await })
     }
 
@@ -182,11 +201,15 @@ impl PostgresQueue {
     /// Creates the unknown queues of these jobs outside of the caller's transaction, so that other processes that create
     /// them don't wait for it.
     pub(crate) async fn ensure_queues(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        let shared = self.shared().clone();
-        let unknown = shared.unknown_queues(jobs.iter());
+        self.create_queues(self.shared().unknown_queues(jobs.iter())).await
+    }
+
+    /// Creates queues that may not exist, in a transaction of their own.
+    pub(crate) async fn create_queues(&self, unknown: Vec<String>) -> Result<(), QueueError> {
         if unknown.is_empty() {
             return Ok(());
         }
+        let shared = self.shared().clone();
         let ensure = async move {
             let mut connection = shared.admin_connection.lock().await;
             shared.ensure_queues(&mut connection, unknown).await.map_err(QueueError::from)

@@ -6,7 +6,7 @@ use std::slice;
 
 use queue_core::backend::UnitCompletion;
 use queue_core::services::{Factory, Fallible, RecordsCompletion};
-use queue_core::{JobContext, OutcomeKind, QueueError, Settled};
+use queue_core::{JobContext, Meta, OutcomeKind, QueueError, Settled};
 use sqlx::PgConnection;
 
 use crate::columns::{SettleMode, SettleOutcome, SettlementSlice, bind_settlements};
@@ -108,6 +108,13 @@ impl PostgresUnitOfWork {
                 Err(error)
             }
         }
+    }
+}
+
+impl PostgresUnitOfWork {
+    /// Returns the meta of the job.
+    pub(crate) fn job_meta(&self) -> &Meta {
+        self.context.meta()
     }
 }
 

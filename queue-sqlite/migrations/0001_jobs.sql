@@ -48,7 +48,9 @@ create table queue_jobs (
     cancel_reason       text,                        -- why a cancel was requested; null if it was not
     payload             text,                        -- JSON, byte for byte as it was pushed
     meta                text,                        -- a JSON object of strings; null if there is none
-    payload_is_external integer                      -- 1 if payload and meta are in `queue_payloads` instead
+    payload_is_external integer,                     -- 1 if payload and meta are in `queue_payloads` instead
+    on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it does not say
+    lease_on_discard    text                         -- the same for the newest claim: `on_discard`, or a default of the worker
 ) strict;
 
 create unique index queue_jobs_id on queue_jobs (

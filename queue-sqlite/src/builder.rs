@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Clock, Limits, QueueError};
+use queue_core::{Clock, Limits, NewJob, QueueError};
 
 use crate::queue::SqliteQueue;
 use crate::settings::{Settings, Synchronous};
@@ -86,6 +86,14 @@ impl SqliteQueueBuilder {
     /// to that.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = storable(limits);
+        self
+    }
+
+    /// Adds a function that sees each job before it is stored, and may change it: to add a trace context to its meta, for example.
+    /// It sees the jobs of `push`, `enqueue` and `enqueue_in`; followups inherit the meta of their job instead. Functions run in
+    /// the order in which they were added, in the task of the caller.
+    pub fn on_push(mut self, hook: impl Fn(&mut NewJob) + Send + Sync + 'static) -> Self {
+        self.settings.hooks.add(hook);
         self
     }
 

@@ -106,6 +106,7 @@ mod sql_authorizer;
 mod summary;
 mod table;
 mod transaction;
+mod unit_meta;
 mod unit_of_work;
 mod workers;
 mod writer;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, Intake, SupportedRequests, check_demand};
+use queue_core::backend::{CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand};
 use queue_core::{
     Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
     Settlement,
@@ -14,6 +14,7 @@ use queue_core::{
 use crate::joined_thread::JoinOnDrop;
 use crate::reader::Reader;
 use crate::settings::{Settings, Synchronous};
+use crate::unit_meta::UnitMeta;
 use crate::writer::{Deadline, Writer, WriterHandle};
 
 /// A queue in an SQLite file.
@@ -36,6 +37,9 @@ struct Shared {
     path: Arc<Path>,
     synchronous: Synchronous,
     closed: CloseFlag,
+    /// Apart from the rest, because the writer thread must not have the last handle of the queue.
+    unit_meta: Arc<UnitMeta>,
+    expiries: Arc<ExpiryFeed>,
 }
 
 impl SqliteQueue {
@@ -44,11 +48,22 @@ impl SqliteQueue {
         settings.location.prepare()?;
         let path: Arc<Path> = settings.location.path().into();
         let (clock, synchronous) = (settings.clock.clone(), settings.synchronous);
-        let intake = Intake::new(settings.limits, SupportedRequests::V1);
-        let writer = Writer::start(settings.clone()).await?;
+        let intake = Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks.clone());
+        let expiries = Arc::<ExpiryFeed>::default();
+        let writer = Writer::start(settings.clone(), expiries.clone()).await?;
         let reader = Reader::start(&settings).await?;
         let closed = CloseFlag::default();
-        Ok(Self(Arc::new(Shared { writer, reader, clock, intake, path, synchronous, closed })))
+        Ok(Self(Arc::new(Shared {
+            writer,
+            reader,
+            clock,
+            intake,
+            path,
+            synchronous,
+            closed,
+            unit_meta: Arc::default(),
+            expiries,
+        })))
     }
 
     /// Closes the queue for this handle and its clones.
@@ -93,6 +108,10 @@ impl SqliteQueue {
 
     pub(crate) fn intake(&self) -> &Intake {
         &self.0.intake
+    }
+
+    pub(crate) fn unit_meta(&self) -> &Arc<UnitMeta> {
+        &self.0.unit_meta
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -151,6 +170,10 @@ impl Queue for SqliteQueue {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         let announcement = announcement.clone();
         self.writer().call(1, move |table| Ok(table.announce(&announcement)?)).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Conversions between rows and jobs. No other file knows how a value is stored.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueError, QueueName, State, Timestamp, WorkerId,
+    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName, State, Timestamp,
+    WorkerId,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -86,6 +88,14 @@ fn lossy_text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
+/// Reads what is stored on the discard of a job. If it can't be read, nothing is, since an error would fail each listing.
+fn on_discard(row: &Row<'_>, column: usize) -> Result<Option<Arc<OnDiscard>>> {
+    let stored = row.get_ref(column)?.as_str_or_null()?.map(OnDiscard::from_json).transpose();
+    let read =
+        stored.inspect_err(|error| tracing::error!(?error, "the `on_discard` of a stored job can't be read"));
+    Ok(read.ok().flatten().map(Arc::new))
+}
+
 fn unreadable(column: usize, error: &QueueError) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, error_chain(error).into())
 }
@@ -143,6 +153,7 @@ pub(crate) fn job_record(
     record.unique = lossy_text(row, 13)?;
     record.cancel_reason = row.get(14)?;
     record.claimed_by = row.get::<_, Option<String>>(18)?.map(WorkerId::new);
+    record.on_discard = on_discard(row, 19)?;
     Ok((row.get(0)?, record, state_time))
 }
 

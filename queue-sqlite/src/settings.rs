@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::RetentionPeriods;
+use queue_core::backend::{PushHooks, RetentionPeriods};
 use queue_core::{Clock, Limits};
 
 use crate::clock::SystemClock;
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) retention: RetentionPeriods,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hooks: PushHooks,
 }
 
 impl Settings {
@@ -45,6 +46,7 @@ impl Settings {
             retention: RetentionPeriods::default(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            hooks: PushHooks::default(),
         }
     }
 }

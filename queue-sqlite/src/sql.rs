@@ -29,8 +29,8 @@ pub(crate) const RELEASE_KEY: &str = "update queue_jobs set owns_unique_key = nu
 pub(crate) const INSERT_JOB: &str = "
     insert into queue_jobs
         (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
-        owns_unique_key, payload, meta, payload_is_external)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14)";
+        owns_unique_key, payload, meta, payload_is_external, on_discard)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 /// Inserts the payload and meta of a job that does not have them in its row.
 pub(crate) const INSERT_PAYLOAD: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
@@ -64,7 +64,8 @@ pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_paylo
 /// Leases a job: by `seq`.
 pub(crate) const LEASE: &str = "
     update queue_jobs set
-        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4,
+        lease_on_discard = coalesce(on_discard, ?5)
     where seq = ?1";
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
@@ -78,7 +79,8 @@ pub(crate) const PROMOTE_DUE: &str =
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
-    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name from queue_jobs
+    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name,
+        lease_on_discard from queue_jobs
     where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
 /// Ends an expired lease: by `seq`.
@@ -101,7 +103,7 @@ pub(crate) const COMPLETE: &str =
     "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const DISCARD: &str = "
     update queue_jobs set state = 5, state_time = ?3 where id = ?1 and fence = ?2 and state = 2
-    returning seq, attempt";
+    returning seq, attempt, lease_on_discard";
 pub(crate) const CANCEL: &str = "
     update queue_jobs set state = 6, state_time = ?3, cancel_reason = ?4 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const RETRY: &str = "
@@ -170,7 +172,8 @@ macro_rules! record {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
             j.meta, j.payload_is_external is not null,
-            case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end
+            case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end,
+            j.on_discard
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }

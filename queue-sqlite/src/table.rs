@@ -8,6 +8,7 @@
 mod admin;
 mod claim;
 mod complete;
+mod discard;
 mod lease;
 mod push;
 mod retention;
@@ -18,7 +19,7 @@ mod workers;
 
 use std::collections::HashMap;
 
-use queue_core::backend::to_i64;
+use queue_core::backend::{ExpiredJob, to_i64};
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
@@ -47,6 +48,8 @@ pub(crate) struct WriterCache {
     pub(crate) queue_ids: HashMap<QueueName, i64>,
     /// Checks the writes of units of work.
     pub(crate) authorizer: SqlAuthorizer,
+    /// The jobs that were discarded because their leases expired, until they are reported after the commit.
+    pub(crate) expired: Vec<ExpiredJob>,
 }
 
 impl<'a> Table<'a> {

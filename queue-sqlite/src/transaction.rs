@@ -1,6 +1,6 @@
 //! Pushes in the application's own transaction.
 
-use queue_core::{IntoJob, NewJob, QueueError, Receipt};
+use queue_core::{IntoJob, NewJob, Queue as _, QueueError, Receipt};
 use rusqlite::Connection;
 
 use crate::error::{OpError, TxError};
@@ -15,6 +15,9 @@ impl SqliteQueue {
     /// Waiting claims of this process find the job within a millisecond or two of a commit that follows soon, otherwise within
     /// the [poll interval](crate::SqliteQueueBuilder::poll_interval), like those of other processes.
     /// [`poll_now`](Self::poll_now) after the commit wakes them at once.
+    ///
+    /// A job that a write of a [`SqliteUnitOfWork`](crate::SqliteUnitOfWork) stores inherits the meta of that unit's job, as a
+    /// followup does.
     ///
     /// Begin the transaction with `TransactionBehavior::Immediate`. A transaction that begins by reading fails as busy if
     /// another connection writes before it does.
@@ -59,13 +62,14 @@ impl SqliteQueue {
     /// # Errors
     ///
     /// The errors of [`enqueue_in`](Self::enqueue_in). After an error of the database, roll the transaction back.
-    pub fn push_in(&self, tx: &Connection, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
+    pub fn push_in(&self, tx: &Connection, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         self.check_open()?;
         if tx.is_autocommit() {
             return Err(QueueError::invalid(
                 "no transaction is open on this connection: begin one, or use `enqueue`",
             ));
         }
+        self.unit_meta().pass_on(&mut jobs);
         let jobs = self.intake().jobs(jobs)?;
         let mut cache = WriterCache::default();
         let mut table = Table::new(tx, self.clock().now(), &mut cache);
@@ -76,6 +80,11 @@ impl SqliteQueue {
             OpError::Database(error) => TxError::from(error).to_queue_error(self.path()),
             OpError::TransactionLost(why) => QueueError::unavailable(why),
         })?;
+        drop(table);
+        if let Some(feed) = self.expiry_feed() {
+            // If the application rolls back, the expiry is noticed and reported again.
+            cache.expired.iter().for_each(|job| feed.report(job));
+        }
         self.writer().poll_faster();
         Ok(receipts)
     }

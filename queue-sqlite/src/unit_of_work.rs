@@ -97,9 +97,10 @@ impl SqliteUnitOfWork {
         let Self { queue, context, writes } = self;
         let (completion, followups) = UnitCompletion::prepare(&context, queue.intake())?;
         let lease = completion.settlement().lease.clone();
-        let complete = queue
-            .writer()
-            .call_exclusive(move |table| table.complete_in_unit_of_work(&lease, writes, &followups));
+        let (unit_meta, meta) = (queue.unit_meta().clone(), context.meta().clone());
+        let complete = queue.writer().call_exclusive(move |table| {
+            unit_meta.write(meta, || table.complete_in_unit_of_work(&lease, writes, &followups))
+        });
         completion.check(complete.await?)?;
         completion.note_committed();
         Ok(())

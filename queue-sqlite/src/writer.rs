@@ -56,9 +56,10 @@ mod message;
 mod pruning;
 mod waiting;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::Linger;
+use queue_core::backend::{ExpiryFeed, Linger};
 use queue_core::{Delivery, QueueError, Settlement, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -93,6 +94,7 @@ pub(crate) struct Writer {
     cache: WriterCache,
     pruning: Pruning,
     linger: Linger,
+    expiries: Arc<ExpiryFeed>,
 }
 
 impl Writer {
@@ -101,11 +103,14 @@ impl Writer {
     /// # Errors
     ///
     /// The errors of [`connection::open`] and [`migrations::migrate`].
-    pub(crate) async fn start(settings: Settings) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
+    pub(crate) async fn start(
+        settings: Settings,
+        expiries: Arc<ExpiryFeed>,
+    ) -> Result<JoinOnDrop<WriterHandle>, QueueError> {
         let (sender, messages) = unbounded_channel();
         let handle = WriterHandle::new(sender);
         let weak = handle.downgrade();
-        let open = move || Self::open(settings, messages, weak);
+        let open = move || Self::open(settings, messages, weak, expiries);
         let write = |(writer, runtime): (Self, tokio::runtime::Runtime)| runtime.block_on(writer.run());
         JoinOnDrop::start("queue-sqlite-write", handle, open, write).await
     }
@@ -114,6 +119,7 @@ impl Writer {
         settings: Settings,
         messages: UnboundedReceiver<Message>,
         handle: handle::WeakHandle,
+        expiries: Arc<ExpiryFeed>,
     ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {
         let location = &settings.location;
         let (mut connection, files) =
@@ -144,6 +150,7 @@ impl Writer {
             cache,
             pruning,
             linger: Linger::default(),
+            expiries,
         };
         Ok((writer, runtime))
     }

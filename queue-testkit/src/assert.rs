@@ -1,8 +1,9 @@
 //! Assertions on the jobs of a kit's queue. A failed assertion shows the jobs that come closest.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 
-use queue_core::{Job, JobRecord, State};
+use queue_core::{Discarded, Job, JobRecord, State};
 
 use crate::kit::TestKit;
 
@@ -25,6 +26,29 @@ impl TestKit {
     #[track_caller]
     pub fn assert_discarded<J: Job>(&self, job: &J) {
         self.assert_state(job, State::Discarded);
+    }
+
+    /// Asserts that this job was discarded, and that the job was stored that it names for that. Returns what that job is told:
+    /// `kit.assert_on_discard(alert::new, &charge::new(7))`.
+    ///
+    /// # Panics
+    ///
+    /// If the job was not discarded, or no job of the kind `H` carries it. The message shows the discarded jobs that were told.
+    #[track_caller]
+    pub fn assert_on_discard<H: Job, J: Job>(&self, told: fn(Discarded) -> H, job: &J) -> Discarded {
+        // The function names the kind of the job.
+        let _ = told;
+        self.assert_discarded(job);
+        let told: Vec<_> =
+            self.records().iter().filter(|record| record.name == H::NAME).filter_map(carried).collect();
+        let is_told = |discarded: &&Discarded| {
+            discarded.name == J::NAME && discarded.payload::<J>().is_ok_and(|payload| payload == *job)
+        };
+        match told.iter().find(is_told) {
+            Some(discarded) => discarded.clone(),
+            #[expect(clippy::panic, reason = "an assertion fails by a panic")]
+            None => panic!("no `{}` was told that this was discarded:\n  {job:?}{}", H::NAME, listed(&told)),
+        }
     }
 
     /// Asserts that this job was cancelled.
@@ -156,6 +180,20 @@ pub fn field<T: Debug + PartialEq<U>, U: Debug>(name: &'static str, actual: &T, 
         is_equal: actual == expected,
         expected: format!("{expected:?}"),
         actual: format!("{actual:?}"),
+    }
+}
+
+/// Returns the discarded job that a job carries as its parameter.
+fn carried(record: &JobRecord) -> Option<Discarded> {
+    record.body.decode::<BTreeMap<String, Discarded>>().ok()?.into_values().next()
+}
+
+/// Lists the discarded jobs that were told, one on a line.
+fn listed(told: &[Discarded]) -> String {
+    let line = |told: &Discarded| format!("\n  {} {}: {}", told.name, told.payload_json(), told.last_error());
+    match told {
+        [] => "\nnone was told of any job".to_owned(),
+        told => format!("\nit was told of{}", told.iter().map(line).collect::<String>()),
     }
 }
 

@@ -29,6 +29,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use queue_core::backend::Subscription;
 use queue_core::{Admin, AttemptRunner, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
 
 pub use builder::TestKitBuilder;
@@ -109,6 +110,8 @@ pub struct TestKit {
     /// The time at which the kit was built.
     began: Timestamp,
     state: Mutex<Progress>,
+    /// Passes the jobs whose last lease has expired on to the observers.
+    _expiries: Option<Subscription>,
 }
 
 /// The executor's state between steps.

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
+use queue_core::backend::ExpiryFeed;
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
     Announcement, Clock as _, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind,
@@ -54,6 +55,7 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the waiting tasks to poll again: for an answer, for the time, and for whether the queue is closed.
     changed: Notify,
+    expiries: ExpiryFeed,
 }
 
 struct State {
@@ -105,7 +107,12 @@ impl ModelQueue {
             pushes: WaitList::default(),
             is_closed: false,
         };
-        Self(Arc::new(Shared { clock, state: Mutex::new(state), changed: Notify::new() }))
+        Self(Arc::new(Shared {
+            clock,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            expiries: ExpiryFeed::new(),
+        }))
     }
 
     /// Returns the clock of the queue.
@@ -144,7 +151,7 @@ impl ModelQueue {
         let mut state = self.lock();
         let answer = change(&mut state, now);
         state.serve(now);
-        drop(state);
+        self.unlock(state);
         self.0.changed.notify_waiters();
         answer
     }
@@ -155,7 +162,7 @@ impl ModelQueue {
         let mut state = self.lock();
         let has_served = state.serve(now);
         let answer = read(&mut state, now);
-        drop(state);
+        self.unlock(state);
         if has_served {
             self.0.changed.notify_waiters();
         }
@@ -184,6 +191,15 @@ impl ModelQueue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the lock, then reports the jobs whose last lease has expired.
+    fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        let expired = state.table.take_expired();
+        drop(state);
+        for job in expired {
+            self.0.expiries.report(&job);
+        }
     }
 }
 
@@ -306,6 +322,10 @@ impl Queue for ModelQueue {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.read(|state, now| state.table.announce(now, announcement));
         Ok(())
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `Shared::inbox` | jobs that were pushed without the table's lock, and reserved places for more |
 //! | `Shared::claimers` | how many claimers wait, or are about to |
 //! | `Shared::producers` | how many producers wait for capacity, or are about to |
+//! | `Shared::expiries` | the listeners to jobs whose last lease has expired |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
 //! The lock guards all of `LockedState`. Each operation that takes it stores first what is in the inbox, which has a lock of its
@@ -73,7 +74,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
-use queue_core::backend::log_discard;
+use queue_core::backend::{ExpiryFeed, PushHooks};
 use queue_core::table::JobTable;
 use queue_core::{
     Announcement, Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt,
@@ -130,6 +131,8 @@ struct Shared {
     inbox: Inbox,
     claimers: Waiting,
     producers: Waiting,
+    expiries: ExpiryFeed,
+    hooks: PushHooks,
 }
 
 struct LockedState {
@@ -186,6 +189,7 @@ impl MemoryQueue {
     /// `Full` if there is no capacity, and the errors of [`Queue::push`].
     pub fn try_push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         let mut batch = jobs;
+        self.0.hooks.run(&mut batch);
         self.0.try_store(&mut batch)?.ok_or_else(|| self.0.full(&batch))
     }
 }
@@ -198,6 +202,10 @@ impl Default for MemoryQueue {
 
 #[async_trait]
 impl Queue for MemoryQueue {
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Some(&self.0.expiries)
+    }
+
     fn description(&self) -> String {
         "memory; an acknowledged push does not survive the process".to_owned()
     }
@@ -207,6 +215,7 @@ impl Queue for MemoryQueue {
             return self.0.locked(|state, _| state.check_open()).map(|()| Vec::new());
         }
         let mut batch = jobs;
+        self.0.hooks.run(&mut batch);
         match self.0.try_store(&mut batch)? {
             Some(receipts) => Ok(receipts),
             // Boxed separately: every push creates this future, and few pushes wait.
@@ -215,6 +224,10 @@ impl Queue for MemoryQueue {
     }
 
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
+        if !self.0.hooks.is_empty() {
+            // `push` runs them, once.
+            return None;
+        }
         if let Some(id) = self.0.push_to_inbox(job) {
             return Some(Ok(Receipt::Stored(id)));
         }
@@ -288,11 +301,11 @@ impl Shared {
         }
         let pending = state.update_permits();
         let needs_rearm = state.needs_rearm();
-        let discarded = state.table.take_discarded();
+        let expired = state.table.take_expired();
         let idle = if state.table.unfinished() == 0 { state.idle.take() } else { IdleWaiters::default() };
         drop(state);
-        for (id, name, attempts) in discarded {
-            log_discard(id, &name, attempts);
+        for job in expired {
+            self.expiries.report(&job);
         }
         for permits in pending {
             permits.release();

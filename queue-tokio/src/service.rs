@@ -77,7 +77,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join3;
 use queue_core::{
-    BoxError, Jobs, Layer, Observer, Problem, Queue, QueueName, Runtime, Services, Worker, WorkerId,
+    BoxError, Discarded, Job, Jobs, Layer, Observer, OnDiscard, Problem, Queue, QueueName, Runtime, Services,
+    Worker, WorkerId,
 };
 use tokio::sync::mpsc;
 
@@ -120,6 +121,7 @@ pub struct QueueService {
     layers: Vec<Layer>,
     observers: Vec<Arc<dyn Observer>>,
     runtime: Option<Arc<dyn Runtime>>,
+    make_span: Option<MakeSpan>,
     settings: Settings,
 }
 
@@ -133,6 +135,7 @@ impl QueueService {
             layers: Vec::new(),
             observers: Vec::new(),
             runtime: None,
+            make_span: None,
             settings,
         }
     }
@@ -220,6 +223,14 @@ impl QueueService {
         self
     }
 
+    /// Sets the job that is stored when a job of this service is discarded, also by an expired lease, unless that job names one
+    /// itself: `on_discard(alert::new)`. See [`OnDiscard`].
+    #[must_use]
+    pub fn on_discard<J: Job>(mut self, job: fn(Discarded) -> J) -> Self {
+        self.settings.on_discard = Some(Arc::new(OnDiscard::of(job)));
+        self
+    }
+
     /// Adds middleware; the first one is outermost.
     #[must_use]
     pub fn layer<F, W>(mut self, wrap: F) -> Self
@@ -239,6 +250,25 @@ impl QueueService {
         self
     }
 
+    /// Sets the function that creates the span of each attempt, in place of the span `attempt` with the fields `service`, `job.id`,
+    /// `job.name`, `job.queue` and `job.attempt`.
+    ///
+    /// The job runs within the span, and the line of a failure is logged within it. It is created when the attempt starts, on the
+    /// worker's task: `Span::current()` is no span of the producer.
+    ///
+    /// ```
+    /// # use queue_core::jobs;
+    /// # use queue_tokio::{MemoryQueue, QueueService};
+    /// let service = QueueService::new(MemoryQueue::new(), jobs![]).make_span(|job| {
+    ///     tracing::info_span!("job", name = %job.name, tenant = job.meta.get("tenant"))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn make_span(mut self, make: impl Fn(&Delivery) -> tracing::Span + Send + Sync + 'static) -> Self {
+        self.make_span = Some(Arc::new(make));
+        self
+    }
+
     /// Sets the runtime, as for a simulation; by default it is the current tokio runtime.
     #[must_use]
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
@@ -253,6 +283,7 @@ impl QueueService {
             jobs: self.jobs.clone(),
             layers: self.layers.clone(),
             runtime: self.runtime.clone().unwrap_or_else(|| Arc::new(TokioRuntime::current())),
+            make_span: self.make_span.clone(),
             observer: (!self.observers.is_empty()).then(|| Arc::new(self.observers.clone()) as _),
             settings: self.settings.clone(),
         };

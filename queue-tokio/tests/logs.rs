@@ -1,4 +1,4 @@
-//! Tests the log lines against H19, H28, H68, H71 and H77.
+//! Tests the log lines against H19, H28, H68, H71, H77 and H81.
 //!
 //! A binary of its own: if a test without a subscriber uses a log line for the first time just when this test installs its
 //! own, the line can be switched off for the whole process.
@@ -192,6 +192,37 @@ async fn a_service_logs_its_start_and_its_stop_with_its_name() -> TestResult {
     for line in log.lines() {
         assert!(line.contains("service=\"quotes\""), "no name in {line}");
     }
+    Ok(())
+}
+
+/// H81: a service may create the span of each attempt itself; the job runs within it, and its failure is logged within it. If the
+/// function panics, the framework's span is used.
+#[tokio::test]
+async fn a_failure_is_logged_within_the_span_that_the_service_makes() -> TestResult {
+    let lines = Lines::default();
+    let _guard = lines.subscribe();
+    let (queue, recorder) = (MemoryQueue::new(), Recorder::new());
+    let service = QueueService::new(queue.clone(), jobs![leaky]).observe(recorder.clone()).make_span(|job| {
+        let tenant = job.meta.get("tenant").expect("each job has a tenant");
+        tracing::info_span!("process", tenant)
+    });
+    let services = Services::builder().singleton(7_u32).build()?;
+    let host = Host::builder().services(services).service(service).build()?.start().await?;
+
+    queue.enqueue(leaky::new("hunter2")).meta("tenant", "acme").await?;
+    recorder.wait_for_settled::<leaky>(1).await;
+    queue.enqueue(leaky::new("hunter2")).await?;
+    recorder.wait_for_settled::<leaky>(2).await;
+    host.stop().await?;
+
+    let log = lines.text()?;
+    for line in ["at work", "discarded after 1 of 1 attempts"] {
+        let found: Vec<_> = log.lines().filter(|found| found.contains(line)).collect();
+        assert_eq!(found.len(), 2, "{line} in {log}");
+        assert!(found[0].contains("process{tenant=\"acme\"}"), "{}", found[0]);
+        assert!(found[1].contains("attempt{") && !found[1].contains("process{"), "{}", found[1]);
+    }
+    assert!(log.contains("`make_span` panicked"), "{log}");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod broken;
 mod claim;
+mod discard;
 mod edges;
 mod explain;
 mod lease;
@@ -150,6 +151,14 @@ bugs! {
     q94 a_snooze_that_forgets_the_error: settle::SnoozeForgets;
     /// T10, Q94
     q94 a_snooze_with_an_error_that_counts: settle::SnoozeWithErrorCounts;
+    /// T10, Q105
+    q105 on_discard_dropped_at_the_push: discard::TellsNobody;
+    /// T10, Q105
+    q105 a_stale_discard_that_tells: discard::TellsOfStaleDiscards;
+    /// T10, Q105
+    q105 the_default_of_a_claim_ignored: discard::IgnoresDefaults;
+    /// T10, Q106
+    q106 an_expiry_that_is_not_reported: discard::KeepsExpiriesToItself;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

@@ -246,6 +246,9 @@ impl JobContext {
     ///
     /// Use this instead of enqueueing from inside a job. It neither loses nor duplicates the next job of a chain, and it never
     /// waits for capacity in a bounded queue.
+    ///
+    /// It inherits the [`meta`](Self::meta) of this job, such as a trace context or a tenant, apart from the keys that it sets
+    /// itself: see [`Meta::inherit`].
     pub fn then(&self, job: impl IntoJob) {
         self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into_job());
     }
@@ -280,10 +283,11 @@ impl JobContext {
         claimed_at.saturating_add(now.since(self.0.received_at))
     }
 
-    /// Returns the followups. Each has an identity that is the same at every call.
+    /// Returns the followups. Each has the meta of this job, and an identity that is the same at every call.
     pub(crate) fn followups(&self) -> Vec<NewJob> {
         let mut followups = self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (nth, followup) in followups.iter_mut().enumerate() {
+            followup.meta.inherit(self.meta());
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
         followups

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempt::outcome::Outcome;
+use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::id::JobId;
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
@@ -83,6 +84,13 @@ impl From<&Delivery> for JobFacts {
     }
 }
 
+impl From<&ExpiredJob> for JobFacts {
+    fn from(job: &ExpiredJob) -> Self {
+        let ExpiredJob { id, name, queue, attempt, fence } = job.clone();
+        Self { id, name, queue, attempt, fence }
+    }
+}
+
 /// An event in the life of a job, a queue or a service.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -120,6 +128,9 @@ pub enum Event {
     },
     /// The lease was lost while the attempt ran.
     LeaseLost(JobFacts),
+    /// A job was discarded because its last lease expired: its worker died, or could not renew it. The process whose call noticed
+    /// the expiry reports it.
+    DiscardedByExpiry(JobFacts),
     /// The attempt must stop, since its job was cancelled.
     CancelRequested {
         /// The job.

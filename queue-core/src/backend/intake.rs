@@ -1,5 +1,6 @@
 //! Checks and encodes requests before a backend stores them.
 
+use super::push_hooks::PushHooks;
 use super::supported_requests::SupportedRequests;
 use crate::contract::encoded::{Encoded, encode, encode_followups};
 use crate::contract::error::QueueError;
@@ -27,25 +28,34 @@ use crate::contract::settlement::Settlement;
 /// assert_eq!(intake.jobs(vec![later]).unwrap_err().kind(), QueueErrorKind::Unsupported);
 /// # Ok::<(), queue_core::QueueError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Intake {
     limits: Limits,
     supported: SupportedRequests,
+    hooks: PushHooks,
 }
 
 impl Intake {
     /// Creates the intake of a queue with these limits, whose backend supports these requests.
     #[must_use]
-    pub const fn new(limits: Limits, supported: SupportedRequests) -> Self {
-        Self { limits, supported }
+    pub fn new(limits: Limits, supported: SupportedRequests) -> Self {
+        Self { limits, supported, hooks: PushHooks::default() }
     }
 
-    /// Checks and encodes the jobs of a push.
+    /// Sets the functions that see each job of a push before it is checked.
+    #[must_use]
+    pub fn hooks(mut self, hooks: PushHooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Passes the jobs of a push to the hooks, then checks and encodes them.
     ///
     /// # Errors
     ///
     /// Those of [`encode`], and `Unsupported` for a schedule that the backend does not support.
-    pub fn jobs(&self, jobs: Vec<NewJob>) -> Result<Vec<Encoded>, QueueError> {
+    pub fn jobs(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Encoded>, QueueError> {
+        self.hooks.run(&mut jobs);
         let jobs = encode(jobs, &self.limits)?;
         self.check_schedules(&jobs)?;
         Ok(jobs)

@@ -96,6 +96,11 @@ impl Body {
         Self::of(Text(text.into()))
     }
 
+    /// Wraps JSON text that is written each time it is needed.
+    pub(crate) fn deferred(write: impl Fn() -> Result<Arc<str>, QueueError> + Send + Sync + 'static) -> Self {
+        Self::of(Deferred(write))
+    }
+
     /// Wraps the call of a closure, which can be taken out once.
     pub(crate) fn once(call: Box<dyn Any + Send>) -> Self {
         Self::of(Call(Mutex::new(Some(call))))
@@ -250,6 +255,19 @@ impl Content for Text {
 
     fn encoded_len(&self) -> Option<usize> {
         Some(self.0.len())
+    }
+}
+
+/// JSON text that is written each time it is needed.
+struct Deferred<F>(F);
+
+impl<F: Fn() -> Result<Arc<str>, QueueError> + Send + Sync> Content for Deferred<F> {
+    fn encode(&self) -> Result<Arc<str>, QueueError> {
+        (self.0)()
+    }
+
+    fn kind(&self) -> String {
+        "deferred".to_owned()
     }
 }
 

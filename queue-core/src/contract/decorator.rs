@@ -8,6 +8,7 @@ use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, 
 use crate::contract::announcement::{Announcement, WorkerRecord};
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
+use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
@@ -55,7 +56,8 @@ use crate::contract::summary::QueueSummary;
 /// ```
 ///
 /// Jobs reach a queue by `push`, and as followups in the settlements of `settle`. A durable queue also stores jobs in an
-/// application's own transaction, which no decorator sees.
+/// application's own transaction, which no decorator sees. The method `on_push` of a queue's builder adds a function that sees
+/// both.
 ///
 /// # Errors and cancel safety
 ///
@@ -99,6 +101,11 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().announce(announcement).await
     }
 
+    /// Returns the reports of expired jobs: see [`Queue::expiry_feed`].
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.inner().expiry_feed()
+    }
+
     /// Returns what the backend is: see [`Queue::description`].
     fn description(&self) -> String {
         self.inner().description()
@@ -129,6 +136,10 @@ impl<D: Decorator> Queue for D {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         Decorator::announce(self, announcement).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        Decorator::expiry_feed(self)
     }
 
     fn description(&self) -> String {

@@ -25,6 +25,19 @@ pub struct Encoded {
     pub payload: Arc<str>,
     /// The meta as a JSON object of strings, if there is any.
     pub meta: Option<String>,
+    /// What is stored if the job is discarded, as JSON, if the job says so.
+    pub on_discard: Option<String>,
+}
+
+impl Encoded {
+    /// Encodes a job without checking limits, such as one that is stored on a discard.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a closure; `Invalid` for a job that cannot be written as JSON.
+    pub fn unchecked(job: NewJob) -> Result<Self, QueueError> {
+        encoded(job)
+    }
 }
 
 /// Encodes a batch and checks the limits. Creates an identity for each job that has none.
@@ -66,8 +79,10 @@ pub fn encode_followups(
 fn encoded(job: NewJob) -> Result<Encoded, QueueError> {
     let payload = job.body.encode()?;
     let meta = job.meta.to_json().map_err(|error| error.on_queue(job.queue.clone()))?;
+    let on_discard = job.on_discard.as_ref().map(|on_discard| on_discard.to_json()).transpose();
+    let on_discard = on_discard.map_err(|error| error.on_queue(job.queue.clone()))?;
     let is_chosen = job.id.is_some();
-    Ok(Encoded { id: job.id.unwrap_or_else(JobId::random), is_chosen, job, payload, meta })
+    Ok(Encoded { id: job.id.unwrap_or_else(JobId::random), is_chosen, job, payload, meta, on_discard })
 }
 
 impl Meta {

@@ -123,7 +123,7 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
         self.with(|job| job.id(id))
     }
 
-    fn with(mut self, change: impl FnOnce(NewJob) -> NewJob) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(NewJob) -> NewJob) -> Self {
         self.job = change(self.job);
         self
     }

@@ -1,8 +1,9 @@
 //! A job as JSON, to be taken out of production and run again in a test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::contract::body::Body;
@@ -12,6 +13,7 @@ use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::Meta;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::record::{AttemptError, JobRecord};
 
 /// The version of the export format.
@@ -36,6 +38,13 @@ struct Exported {
     run_at: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<AttemptError>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    on_discard: Option<OnDiscard>,
+}
+
+/// Reads a field that is there. `null` is a value of its own, and not a missing field.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnDiscard>, D::Error> {
+    OnDiscard::deserialize(deserializer).map(Some)
 }
 
 impl JobRecord {
@@ -64,6 +73,7 @@ impl JobRecord {
             pushed_at: self.pushed_at,
             run_at: self.run_at,
             errors: self.errors.clone(),
+            on_discard: self.on_discard.as_deref().cloned(),
         };
         serde_json::to_string_pretty(&exported).map_err(invalid)
     }
@@ -93,6 +103,7 @@ impl JobRecord {
         record.pushed_at = exported.pushed_at;
         record.run_at = exported.run_at;
         record.errors = exported.errors;
+        record.on_discard = exported.on_discard.map(Arc::new);
         Ok(record)
     }
 }
@@ -113,6 +124,7 @@ mod tests {
         (record.priority, record.attempt, record.max_attempts) = (-1, 3, 5);
         (record.pushed_at, record.run_at) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
         record.errors.push(AttemptError::lease_expired(1, 5, Timestamp::from_micros(3)));
+        record.on_discard = Some(Arc::new(OnDiscard::nothing()));
 
         let read = JobRecord::import(&record.export().unwrap()).unwrap();
 

@@ -11,6 +11,7 @@ use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::unique::{OnConflict, Unique};
 
 /// When a job becomes ready.
@@ -34,6 +35,9 @@ pub enum Schedule {
 pub struct Meta(Option<Arc<BTreeMap<String, String>>>);
 
 impl Meta {
+    /// The default limit on the total size of all keys and values, in bytes: 16 KiB. See [`Limits::meta`](crate::Limits::meta).
+    pub const DEFAULT_LIMIT: usize = 16 << 10;
+
     /// Creates empty meta.
     #[must_use]
     pub const fn new() -> Self {
@@ -50,6 +54,25 @@ impl Meta {
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let words = self.0.get_or_insert_default();
         Arc::make_mut(words).insert(key.into(), value.into());
+    }
+
+    /// Adds the keys of a parent job's meta that are not set here, in order of the keys.
+    ///
+    /// A key that would make this meta larger than [`DEFAULT_LIMIT`](Self::DEFAULT_LIMIT) is left out, so inheriting makes no
+    /// job invalid.
+    pub fn inherit(&mut self, parent: &Self) {
+        if self.is_empty() {
+            self.clone_from(parent);
+            return;
+        }
+        let mut size = self.size();
+        for (key, value) in parent.iter() {
+            let larger = size + key.len() + value.len();
+            if larger <= Self::DEFAULT_LIMIT && self.get(key).is_none() {
+                self.insert(key, value);
+                size = larger;
+            }
+        }
     }
 
     /// Returns an iterator over the keys and values, in order of the keys.
@@ -124,6 +147,8 @@ pub struct NewJob {
     pub unique: Option<Box<Unique>>,
     /// The meta.
     pub meta: Meta,
+    /// What is stored if the job is discarded. `None` leaves it to the service that runs the job.
+    pub on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl NewJob {
@@ -145,6 +170,7 @@ impl NewJob {
             max_attempts: Self::MAX_ATTEMPTS,
             unique: None,
             meta: Meta::new(),
+            on_discard: None,
         }
     }
 

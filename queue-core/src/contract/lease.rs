@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
-use crate::contract::name::JobName;
 
 /// How many times a job was claimed, including this claim.
 ///
@@ -69,16 +68,6 @@ impl Heartbeat {
     pub fn of<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> Vec<Self> {
         leases.into_iter().cloned().map(Self::new).collect()
     }
-}
-
-/// Logs that a job was discarded because its lease expired on its last attempt (H68).
-///
-/// No worker is left to log this. The backend that notices the expiry calls this once for each such job.
-pub fn log_discard(job: JobId, name: &JobName, attempts: u32) {
-    tracing::error!(
-        job.id = %job, job.name = %name, job.attempt = attempts,
-        "discarded after {attempts} of {attempts} attempts: the lease expired, since the worker died or could not renew it"
-    );
 }
 
 /// The result of renewing a lease.

@@ -1,8 +1,9 @@
 //! The size limits of every queue.
 
 use crate::contract::error::QueueError;
-use crate::contract::job::NewJob;
+use crate::contract::job::{Meta, NewJob};
 use crate::contract::name::JobName;
+use crate::contract::on_discard::Handler;
 
 /// The maximum sizes of names, payloads, meta and batches.
 ///
@@ -109,6 +110,9 @@ impl Limits {
             let bytes = job.meta.size();
             return Err(format!("`meta` has {bytes} bytes, the limit is {}: {ELSEWHERE}", self.meta));
         }
+        if let Some(handler) = job.on_discard.as_ref().and_then(|on_discard| on_discard.handler()) {
+            check_handler(handler)?;
+        }
         match &job.unique {
             Some(unique) if unique.key.is_empty() => Err("`unique` has an empty key".to_owned()),
             Some(unique) if unique.key.len() > Self::UNIQUE_KEY => Err(format!(
@@ -119,6 +123,24 @@ impl Limits {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Checks the job that is stored on a discard.
+fn check_handler(handler: &Handler) -> Result<(), String> {
+    check_name("on_discard", handler.name.as_str())?;
+    check_name("on_discard.queue", handler.queue.as_str())?;
+    if handler.max_attempts == 0 {
+        return Err("`on_discard.max_attempts` is 0, and must be at least 1".to_owned());
+    }
+    let parameter = &handler.parameter;
+    if parameter.is_empty() || parameter.len() > Limits::NAME || parameter.contains(char::is_control) {
+        return Err(format!(
+            "`on_discard.parameter` has {} bytes, and must have 1 to {} without control characters",
+            parameter.len(),
+            Limits::NAME
+        ));
+    }
+    Ok(())
 }
 
 /// The remedy for data that is too large.
@@ -139,7 +161,7 @@ pub fn job_in_batch(index: usize, count: usize, name: &JobName) -> String {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { payload: 1 << 20, meta: 16 << 10, batch: 10_000 }
+        Self { payload: 1 << 20, meta: Meta::DEFAULT_LIMIT, batch: 10_000 }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,10 +11,12 @@ use crate::contract::announcement::Announcement;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
+use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::{Heartbeat, Lease, Renewal};
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::stop::StopSignal;
@@ -99,6 +102,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Each transition and its followups are one atomic step; the settlements of a batch are independent of one another.
     /// Followups never wait for capacity. A followup whose unique key is held is not stored; that is not an error.
     ///
+    /// A discard stores the job that the discarded one names by [`OnDiscard`], in the same step. The same holds for a discard by
+    /// an expired lease, whichever call notices the expiry. [`OnDiscard::job_for`] makes that job.
+    ///
     /// It MUST NOT wait for a transaction of an application, which may stay open for long. A settlement that needs a job or a key
     /// held by such a transaction returns [`Settled::Blocked`]; the others of the batch are settled.
     ///
@@ -128,6 +134,14 @@ pub trait Queue: Send + Sync + 'static {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         let _ = announcement;
         Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
+
+    /// Returns the reports of the jobs that this handle finds discarded because their last lease has expired.
+    ///
+    /// An implementer MUST report each such job once, from whichever call notices the expiry. The default returns `None`: such
+    /// discards are then not reported.
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        None
     }
 
     /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`; an acknowledged
@@ -187,6 +201,8 @@ pub struct Demand {
     pub stop: Option<StopSignal>,
     /// The claimer: [`JobRecord::claimed_by`] of the leased jobs.
     pub worker: Option<WorkerId>,
+    /// What is stored if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
+    pub on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl Demand {
@@ -200,13 +216,28 @@ impl Demand {
     /// Creates a demand for up to `max` jobs of several queues, in that order. A `max` of zero means one.
     pub fn of(queues: impl IntoIterator<Item = QueueName>, max: usize) -> Self {
         let queues = queues.into_iter().collect();
-        Self { queues, max: max.max(1), lease: Lease::DEFAULT_LENGTH, wait: None, stop: None, worker: None }
+        Self {
+            queues,
+            max: max.max(1),
+            lease: Lease::DEFAULT_LENGTH,
+            wait: None,
+            stop: None,
+            worker: None,
+            on_discard: None,
+        }
     }
 
     /// Sets the length of the leases.
     #[must_use]
     pub fn lease(mut self, length: Duration) -> Self {
         self.lease = length;
+        self
+    }
+
+    /// Sets what is stored if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
+    #[must_use]
+    pub fn on_discard(mut self, on_discard: Arc<OnDiscard>) -> Self {
+        self.on_discard = Some(on_discard);
         self
     }
 

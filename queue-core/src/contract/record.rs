@@ -1,6 +1,7 @@
 //! A job as a queue stores it: its state, its attempts and their errors.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::worker_id::WorkerId;
 
 /// The state of a job.
@@ -122,6 +124,8 @@ pub struct JobRecord {
     pub errors: Vec<AttemptError>,
     /// Why it was cancelled, or is to be cancelled.
     pub cancel_reason: Option<String>,
+    /// What is stored if it is discarded, as it was pushed.
+    pub on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl JobRecord {
@@ -148,6 +152,7 @@ impl JobRecord {
             meta: Meta::new(),
             errors: Vec::new(),
             cancel_reason: None,
+            on_discard: None,
         }
     }
 }

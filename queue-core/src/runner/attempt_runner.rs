@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::base_worker::BaseWorker;
 use super::bounds::bounded;
@@ -36,7 +36,12 @@ pub struct AttemptRunner {
     base: Arc<BaseWorker>,
     /// The middleware around the base worker, if there is any.
     layered: Option<Arc<dyn Worker>>,
+    /// Creates the spans of attempts, if the program does.
+    make_span: Option<MakeSpan>,
 }
+
+/// A function that creates the span of an attempt.
+pub type MakeSpan = Arc<dyn Fn(&Delivery) -> Span + Send + Sync>;
 
 impl AttemptRunner {
     /// Creates a runner from the known jobs, their services, the queue that jobs may enqueue to, and middleware, outermost first.
@@ -54,7 +59,18 @@ impl AttemptRunner {
             Some(layer(inner))
         });
         let is_layered = layered.is_some();
-        Self { runner: Arc::new(RunnerState { queue, environment, is_layered }), base, layered }
+        let runner = Arc::new(RunnerState { queue, environment, is_layered });
+        Self { runner, base, layered, make_span: None }
+    }
+
+    /// Sets the function that creates the span of each attempt, in place of the span `attempt`.
+    ///
+    /// The job runs within the span, and the line of a failure is logged within it. If the function panics, the span `attempt` is
+    /// used.
+    #[must_use]
+    pub fn with_spans(mut self, make_span: MakeSpan) -> Self {
+        self.make_span = Some(make_span);
+        self
     }
 
     /// Creates an attempt at a delivery that the worker receives now, to be passed to [`run`](Self::run). Its interrupt works
@@ -86,7 +102,15 @@ impl AttemptRunner {
 
         // Pinned here, so that the future is not moved with all that it contains.
         let work = pin!(self.work(context));
-        let outcome = caught(work).instrument(span(delivery, environment.service())).await;
+        let mut attempted = pin!(caught(work).instrument(self.span(delivery, environment.service())));
+        let outcome = attempted.as_mut().await;
+        attempted.span().in_scope(|| self.conclude(outcome, attempt))
+    }
+
+    /// Decides what follows an outcome, and logs it.
+    fn conclude(&self, outcome: Outcome, attempt: &Attempt) -> AttemptResult {
+        let context = attempt.context();
+        let (delivery, environment) = (context.delivery(), context.environment());
         // Middleware may have returned a long text of its own.
         let outcome = outcome.cut_text();
         let outcome = completed_or(interrupted_or(outcome, attempt.interrupt()), attempt);
@@ -112,6 +136,14 @@ impl AttemptRunner {
             }
             None => self.base.run(context).await,
         }
+    }
+
+    fn span(&self, job: &Delivery, service: Option<&str>) -> Span {
+        let Some(make_span) = &self.make_span else { return span(job, service) };
+        catch_unwind(AssertUnwindSafe(|| make_span(job))).unwrap_or_else(|_| {
+            tracing::error!(service, job.name = %job.name, "`make_span` panicked, using the span of the framework");
+            span(job, service)
+        })
     }
 
     fn decide(&self, outcome: &Outcome, context: &JobContext) -> Transition {
@@ -176,7 +208,7 @@ fn completed_or(outcome: Outcome, attempt: &Attempt) -> Outcome {
     outcome
 }
 
-fn span(job: &Delivery, service: Option<&str>) -> tracing::Span {
+fn span(job: &Delivery, service: Option<&str>) -> Span {
     tracing::info_span!(
         "attempt",
         service,

@@ -13,6 +13,7 @@ use crate::contract::body::Body;
 use crate::contract::job::NewJob;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::unique::Unique;
+use crate::runner::told_job::ToldJob;
 use crate::services::{Dependency, Scope};
 
 /// A kind of job: a payload type, how it runs, and its defaults.
@@ -58,6 +59,7 @@ pub struct JobOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: RetryPolicy,
     pub(crate) priority: i32,
+    pub(crate) on_discard: Option<ToldJob>,
 }
 
 impl JobOptions {
@@ -71,6 +73,7 @@ impl JobOptions {
             timeout: None,
             retry: RetryPolicy::DEFAULT,
             priority: 0,
+            on_discard: None,
         }
     }
 
@@ -127,6 +130,7 @@ impl<J: Job> From<J> for NewJob {
         new.priority = options.priority;
         new.max_attempts = options.max_attempts;
         new.unique = unique.map(Box::new);
+        new.on_discard = options.on_discard.map(|told| told.on_discard());
         new
     }
 }

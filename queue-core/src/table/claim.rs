@@ -1,7 +1,5 @@
 //! Leases ready jobs.
 
-use std::time::Duration;
-
 use super::store::WorkerNumber;
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
@@ -24,7 +22,7 @@ impl JobTable {
         deliveries
     }
 
-    /// Leases up to `max` jobs of one queue that are ready at the instant to which the table was last advanced.
+    /// Leases up to `max` jobs of one queue of a demand that are ready at the instant to which the table was last advanced.
     ///
     /// The length of the leases and the worker are the demand's.
     pub fn claim_from(&mut self, queue: &QueueName, max: usize, demand: &Demand, into: &mut Vec<Delivery>) {
@@ -36,19 +34,20 @@ impl JobTable {
             let Some(slot) = self.store.pop_ready(number) else {
                 return;
             };
-            into.push(self.lease(slot, demand.lease, worker));
+            into.push(self.lease(slot, demand, worker));
         }
     }
 
     /// Leases a job that is in no index.
-    fn lease(&mut self, slot: Slot, length: Duration, worker: WorkerNumber) -> Delivery {
-        let now = self.now;
+    fn lease(&mut self, slot: Slot, demand: &Demand, worker: WorkerNumber) -> Delivery {
+        let (now, length) = (self.now, demand.lease);
         let job = &mut self.store[slot];
         job.attempt += 1;
         job.fence = Fence(job.fence.0 + 1);
         job.claimed_at = now;
         job.worker = worker;
         job.state_time = now.saturating_add(length);
+        job.set_default_on_discard(demand.on_discard.as_ref());
         self.store.link(slot, State::Executing);
         let job = &self.store[slot];
         Delivery {

@@ -2,9 +2,8 @@
 
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
-use crate::contract::id::JobId;
+use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::lease::{Heartbeat, Lease, Renewal};
-use crate::contract::name::JobName;
 use crate::contract::record::{AttemptError, State};
 
 impl JobTable {
@@ -26,11 +25,10 @@ impl JobTable {
         Renewal::Held { expires_at, cancel }
     }
 
-    /// Removes and returns the jobs that were discarded since the last call because their leases expired, each with its name
-    /// and its number of attempts. The caller passes them to [`log_discard`](crate::contract::lease::log_discard), without a
-    /// lock.
-    pub fn take_discarded(&mut self) -> Vec<(JobId, JobName, u32)> {
-        std::mem::take(&mut self.discarded)
+    /// Removes and returns the jobs that were discarded since the last call because their leases expired. The caller passes them
+    /// to [`ExpiryFeed::report`](crate::backend::ExpiryFeed::report), without a lock.
+    pub fn take_expired(&mut self) -> Vec<ExpiredJob> {
+        std::mem::take(&mut self.expired)
     }
 
     /// Returns the job of a lease that still holds.
@@ -47,13 +45,13 @@ impl JobTable {
         let (attempt, max, expired_at) = (job.attempt, job.max_attempts, job.state_time);
         job.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
         match State::after_expiry(job.cancel_reason().is_some(), attempt, max) {
-            finished if finished.is_finished() => {
-                if finished == State::Discarded {
-                    let job = &self.store[slot];
-                    self.discarded.push((job.id, self.store.name_of(job).clone(), attempt));
-                }
-                self.finish_at(slot, finished, expired_at);
+            State::Discarded => {
+                let job = &self.store[slot];
+                let (name, queue) = (self.store.name_of(job).clone(), self.store.queue_of(job).name.clone());
+                self.expired.push(ExpiredJob::new(job.id, name, queue, attempt, job.fence));
+                self.discard(slot, expired_at);
             }
+            finished if finished.is_finished() => self.finish_at(slot, finished, expired_at),
             waiting => self.store.transition(slot, waiting),
         }
     }

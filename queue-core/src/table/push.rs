@@ -1,5 +1,7 @@
 //! Stores jobs.
 
+use std::sync::Arc;
+
 use super::store::{Extras, StoredJob};
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
@@ -8,6 +10,7 @@ use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::{NewJob, Schedule};
 use crate::contract::lease::Fence;
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::queue::Receipt;
 use crate::contract::record::State;
 use crate::contract::unique::Unique;
@@ -106,7 +109,7 @@ impl JobTable {
             run_at: pushed_at,
             claimed_at: Timestamp::EPOCH,
             state_time: Timestamp::EPOCH,
-            extras: extras(job.meta, job.unique),
+            extras: extras(job.meta, job.unique, job.on_discard),
         }
     }
 
@@ -143,9 +146,13 @@ impl JobTable {
     }
 }
 
-fn extras(meta: crate::contract::job::Meta, unique: Option<Box<Unique>>) -> Option<Box<Extras>> {
-    if meta.is_empty() && unique.is_none() {
+fn extras(
+    meta: crate::contract::job::Meta,
+    unique: Option<Box<Unique>>,
+    on_discard: Option<Arc<OnDiscard>>,
+) -> Option<Box<Extras>> {
+    if meta.is_empty() && unique.is_none() && on_discard.is_none() {
         return None;
     }
-    Some(Box::new(Extras { meta, unique, ..Extras::default() }))
+    Some(Box::new(Extras { meta, unique, on_discard, ..Extras::default() }))
 }

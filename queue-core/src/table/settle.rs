@@ -56,7 +56,7 @@ impl JobTable {
         let cancelled = job.cancel_reason().is_some();
         match transition {
             Transition::Complete { .. } => self.finish(slot, State::Completed),
-            Transition::Discard { .. } => self.finish(slot, State::Discarded),
+            Transition::Discard { .. } => self.discard(slot, now),
             Transition::Cancel { reason } => {
                 job.extras().cancel_reason = Some(reason);
                 self.finish(slot, State::Cancelled);

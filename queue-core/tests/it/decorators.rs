@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use queue_core::admin::{
     Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
-use queue_core::backend::{AdminDecorator, Decorator};
+use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
     Admin, Announcement, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
     QueueName, Receipt, Renewal, Settled, Settlement, TestClock,
@@ -53,6 +53,10 @@ impl Queue for Recording {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.note("announce").announce(announcement).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.note("expiry_feed").expiry_feed()
     }
 
     fn description(&self) -> String {
@@ -145,6 +149,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     let deliveries = queue.claim(&Demand::new("default", 1).wait(Duration::ZERO)).await?;
     queue.renew(&Heartbeat::of(deliveries.iter().map(|job| &job.lease))).await?;
     queue.settle(Vec::new()).await?;
+    let _feed = queue.expiry_feed();
     drop(queue.description());
     let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
     queue.get(second).await?;

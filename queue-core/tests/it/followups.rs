@@ -1,9 +1,9 @@
-//! Tests that followups are stored in any number, and that a job fails permanently if they cannot be stored.
+//! Tests that followups are stored in any number, that they inherit meta, and that a job fails permanently if they cannot be stored.
 
 use std::time::Duration;
 
 use queue_core::{
-    Body, JobContext, NewJob, OutcomeKind, QueueError, QueueErrorKind, QueueExt as _, Services, State,
+    Body, JobContext, Meta, NewJob, OutcomeKind, QueueError, QueueErrorKind, QueueExt as _, Services, State,
     background_job, jobs,
 };
 use queue_testkit::TestKit;
@@ -76,4 +76,53 @@ fn a_refused_end_of_a_unit_of_work_is_a_permanent_failure() -> TestResult {
         })?;
     }
     Ok(())
+}
+
+#[background_job]
+async fn order(#[inject] context: &JobContext) {
+    let own = |job: NewJob| job.meta("tenant", "other").meta("step", "2");
+    context.then(NewJob::new("plain", Body::stored("1")).queue("parts"));
+    context.then(own(NewJob::new("own", Body::stored("2")).queue("parts")));
+}
+
+/// H78: a followup inherits the meta of its job, apart from the keys that it sets itself.
+#[test]
+fn a_followup_inherits_the_meta_that_it_does_not_set() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![order]).build()?;
+        kit.queue().enqueue(order::new()).meta("traceparent", "00-1").meta("tenant", "acme").await?;
+
+        kit.step().await?;
+
+        let jobs = kit.jobs();
+        let meta = |name: &str| jobs.iter().find(|job| job.name.as_str() == name).map(|job| job.meta.clone());
+        let of = |words: &[(&str, &str)]| Some(words.iter().copied().collect::<Meta>());
+        assert_eq!(meta("plain"), of(&[("traceparent", "00-1"), ("tenant", "acme")]));
+        assert_eq!(meta("own"), of(&[("traceparent", "00-1"), ("tenant", "other"), ("step", "2")]));
+        Ok(())
+    })
+}
+
+#[background_job]
+async fn fill(#[inject] context: &JobContext, bytes: usize) {
+    context.then(NewJob::new("full", Body::stored("1")).queue("parts").meta("own", "x".repeat(bytes)));
+}
+
+/// H78: what is inherited makes no followup invalid: a key that would exceed the limit is left out.
+#[test]
+fn an_inherited_key_that_would_exceed_the_limit_is_left_out() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![fill]).build()?;
+        let own = Meta::DEFAULT_LIMIT - "own".len() - "a1".len();
+        kit.queue().enqueue(fill::new(own)).meta("a", "1").meta("b", "2").await?;
+
+        kit.step().await?;
+
+        let jobs = kit.jobs();
+        let full =
+            jobs.iter().find(|job| job.name.as_str() == "full").ok_or("the followup was not stored")?;
+        assert_eq!((full.meta.get("a"), full.meta.get("b")), (Some("1"), None));
+        assert_eq!(full.meta.size(), Meta::DEFAULT_LIMIT);
+        Ok(())
+    })
 }

@@ -16,6 +16,7 @@ mod injection;
 mod kit;
 mod limits;
 mod middleware;
+mod on_discard;
 mod problems;
 mod reasons;
 mod scopes;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Path;
 use syn::spanned::Spanned as _;
 
 use super::hygienic_span;
@@ -24,6 +25,7 @@ pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
             quote!(.retry(#policy))
         }),
         attribute.priority.map(|priority| quote!(.priority(#priority))),
+        attribute.on_discard.as_ref().map(on_discard),
     ];
     let set: Vec<_> = set.into_iter().flatten().collect();
     (!set.is_empty()).then(|| {
@@ -33,6 +35,12 @@ pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
             }
         }
     })
+}
+
+/// Writes the setting of the job that is stored on a discard. A job that takes something else is an error at its path.
+fn on_discard(job: &Path) -> TokenStream {
+    let span = hygienic_span(job.span());
+    quote_spanned!(span=> .on_discard(#job::new))
 }
 
 fn policy(backoff: &Backoff, attribute: &Attribute) -> TokenStream {

@@ -17,6 +17,8 @@ pub(crate) struct Attribute {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) priority: Option<i32>,
     pub(crate) unique: Option<Unique>,
+    /// The job that is stored on a discard.
+    pub(crate) on_discard: Option<Path>,
     /// The span of `blocking`.
     pub(crate) blocking: Option<Span>,
     pub(crate) krate: Option<Path>,

@@ -23,6 +23,7 @@ const KNOWN: &[&str] = &[
     "backoff",
     "priority",
     "unique",
+    "on_discard",
     "blocking",
     "crate",
 ];
@@ -78,6 +79,10 @@ fn entry(
         "priority" => {
             equals(key, "priority = -1", input)?;
             attribute.priority = Some(priority(input)?);
+        }
+        "on_discard" => {
+            equals(key, "on_discard = alert", input)?;
+            attribute.on_discard = Some(on_discard(input)?);
         }
         "unique" => attribute.unique = Some(unique(input, diagnostics)?),
         "blocking" => {
@@ -148,6 +153,13 @@ fn integer(instead: &str, input: ParseStream<'_>) -> syn::Result<(i128, Span)> {
     tokens.extend(digits.to_token_stream());
     let span = syn::Error::new_spanned(tokens, "").span();
     Ok((if minus.is_some() { -number } else { number }, span))
+}
+
+fn on_discard(input: ParseStream<'_>) -> syn::Result<Path> {
+    input.call(Path::parse_mod_style).map_err(|error| {
+        let message = "expected the path of a job: write `on_discard = path::to::job`, without quotes";
+        syn::Error::new(error.span(), message)
+    })
 }
 
 fn krate(input: ParseStream<'_>) -> syn::Result<Path> {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::RetryContext;
-use queue_core::{Job, Jobs, NewJob, Services, background_job, jobs};
+use queue_core::{Discarded, Job, Jobs, NewJob, OnDiscard, RetryContext, Services, background_job, jobs};
 
 #[background_job]
 async fn plain() {}
@@ -15,9 +14,15 @@ async fn plain() {}
     max_attempts = 3,
     timeout = "1m 30s",
     backoff = exponential("500ms", "10m"),
-    priority = -7
+    priority = -7,
+    on_discard = alert
 )]
 async fn detailed() {}
+
+#[background_job(queue = "ops", max_attempts = 9, priority = -2)]
+async fn alert(#[serde(rename = "job")] discarded: Discarded) {
+    drop(discarded);
+}
 
 #[background_job(alias = "old", backoff = fixed("5s"), priority = 2, max_attempts = 1,)]
 async fn fixed() {}
@@ -58,6 +63,9 @@ fn each_attribute_sets_what_it_is_named_for() {
 
     assert_eq!(job.name, "mail.send-v2");
     assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("mail", -7, 3));
+    let told = OnDiscard::named("alert", "job", 9).queue("ops").priority(-2);
+    assert_eq!(job.on_discard.as_deref(), Some(&told));
+    assert_eq!(NewJob::from(plain::new()).on_discard(alert::new).on_discard.as_deref(), Some(&told));
     let options = format!("{:?}", detailed::options());
     assert!(options.contains("timeout: Some(90s)"), "{options}");
     assert!(options.contains("exponential(500ms, 600s)"), "{options}");
@@ -66,6 +74,28 @@ fn each_attribute_sets_what_it_is_named_for() {
     let options = format!("{:?}", level::options());
     assert!(options.contains("exponential(5s, 5s)"), "{options}");
     assert!(format!("{:?}", custom::options()).contains("custom"));
+}
+
+#[background_job(on_discard = pong)]
+async fn ping(discarded: Discarded) {
+    drop(discarded);
+}
+
+#[background_job(on_discard = ping, queue = "ops")]
+async fn pong(discarded: Discarded) {
+    drop(discarded);
+}
+
+/// M4: two jobs may name each other for their discards.
+#[test]
+fn jobs_may_name_each_other_for_their_discards() {
+    let job = NewJob::new("any", queue_core::Body::stored("null"));
+
+    let told = job.on_discard(ping::new).on_discard;
+
+    assert_eq!(told.as_deref(), Some(&OnDiscard::named("ping", "discarded", 5)));
+    let named = ping::options();
+    assert!(format!("{named:?}").contains("ToldJob"), "{named:?}");
 }
 
 /// M9: a job is registered under its name and its former names.

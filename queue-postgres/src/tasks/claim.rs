@@ -173,6 +173,7 @@ impl ClaimTask {
             Ok(scan) => scan,
             Err(error) => return self.fail_all(&error),
         };
+        self.shared.report_expired(scan.discarded.as_deref());
         self.scan_hints.record(Instant::now(), &start, self.waiting.claims.queues(), &scan);
         let mut deliveries: Vec<Vec<Delivery>> = Vec::new();
         deliveries.resize_with(self.waiting.claims.len(), Vec::new);

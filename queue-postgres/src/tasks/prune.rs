@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use queue_core::QueueError;
 use queue_core::admin::Prune;
 use queue_core::backend::{PruneSchedule, RetentionPeriods, to_i64};
+use sqlx::Row as _;
 
 use crate::columns::micros;
 use crate::connection::ReconnectingConnection;
@@ -56,12 +57,17 @@ pub(crate) async fn prune(
 ) -> Result<u64, QueueError> {
     let ages = [what.completed, what.discarded, what.cancelled].map(|age| age.map(micros));
     let limit = to_i64(what.limit as u64);
-    connection
+    let (pruned, discarded) = connection
         .call(&move |connection| {
             let [completed, discarded, cancelled] = ages;
             let prune = shared.sql.prune.query().bind(completed).bind(discarded).bind(cancelled).bind(limit);
-            Box::pin(async move { crate::rows::read_u64(&prune.fetch_one(connection).await?, 0) })
+            Box::pin(async move {
+                let row = prune.fetch_one(connection).await?;
+                Ok((crate::rows::read_u64(&row, 0)?, row.try_get::<Option<Vec<String>>, _>(1)?))
+            })
         })
         .await
-        .map_err(QueueError::from)
+        .map_err(QueueError::from)?;
+    shared.report_expired(discarded.as_deref());
+    Ok(pruned)
 }

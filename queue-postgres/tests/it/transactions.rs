@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Admin as _, BoxError, Demand, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_core::{
+    Admin as _, BoxError, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Receipt, background_job,
+};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, Connection as _, PgPool, Postgres, Transaction};
 
@@ -172,5 +174,28 @@ async fn a_refused_job_leaves_the_transaction_as_it_was() -> TestResult {
     tx.commit().await?;
 
     assert!(shop.queue.get(receipt.id()).await?.is_some());
+    Ok(())
+}
+
+/// Counts in the job's meta how often a hook has seen the job.
+fn count(job: &mut NewJob) {
+    let seen: u32 = job.meta.get("seen").map_or(0, |seen| seen.parse().expect("a number"));
+    job.meta.insert("seen", (seen + 1).to_string());
+}
+
+/// H82: a function of `on_push` sees each job once, in a push and in the application's own transaction.
+#[tokio::test]
+async fn a_hook_sees_the_jobs_of_pushes_and_of_transactions() -> TestResult {
+    let pool = PgPool::connect(&url()).await?;
+    let queue = PostgresQueue::builder(pool.clone()).schema(schema()).on_push(count).connect().await?;
+
+    queue.enqueue(send_invoice::new(1)).await?;
+    let mut tx = pool.begin().await?;
+    queue.enqueue_in(&mut tx, send_invoice::new(2)).await?;
+    tx.commit().await?;
+
+    let deliveries = queue.claim(&Demand::new("default", 9)).await?;
+    let seen: Vec<_> = deliveries.iter().map(|delivery| delivery.meta.get("seen")).collect();
+    assert_eq!(seen, [Some("1"); 2]);
     Ok(())
 }

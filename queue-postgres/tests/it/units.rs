@@ -170,7 +170,7 @@ async fn order(
     Ok(())
 }
 
-/// D11, D12: a job pushes in its own transaction.
+/// D11, D12, H78: a job pushes in its own transaction, and what it pushes inherits its meta.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unit_of_work_is_a_transaction_to_push_in() -> TestResult {
     let schema = schema();
@@ -184,9 +184,10 @@ async fn a_unit_of_work_is_a_transaction_to_push_in() -> TestResult {
         QueueService::new(queue.clone(), jobs![order]).queues(["default"]).observe(recorder.clone());
     let _running = Host::builder().services(services).service(service).build()?.start().await?;
 
-    queue.enqueue(order::new()).await?;
+    queue.enqueue(order::new()).meta("tenant", "acme").await?;
 
     let receipt = queue_core::Queue::claim(&queue, &queue_core::Demand::new("receipts", 1)).await?;
     assert_eq!(receipt.len(), 1);
+    assert_eq!(receipt[0].meta.get("tenant"), Some("acme"));
     Ok(())
 }

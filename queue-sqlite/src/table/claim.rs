@@ -46,9 +46,12 @@ impl Table<'_> {
             return Ok(());
         }
         let worker_id = demand.worker.as_ref().map(|worker| self.worker_id(worker)).transpose()?;
+        let on_discard = demand.on_discard.as_ref().map(|on_discard| on_discard.to_json()).transpose();
+        let on_discard = on_discard.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let lease = self.statements.get(sql::LEASE)?;
         for (seq, delivery) in ready {
-            lease.execute((seq, self.now.as_micros(), delivery.lease.expires_at.as_micros(), worker_id))?;
+            let expires_at = delivery.lease.expires_at.as_micros();
+            lease.execute((seq, self.now.as_micros(), expires_at, worker_id, on_discard.as_deref()))?;
             into.push(delivery);
         }
         Ok(())

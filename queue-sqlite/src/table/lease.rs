@@ -1,8 +1,8 @@
 //! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{log_discard, to_i64};
-use queue_core::{Heartbeat, JobId, JobName, Renewal, State};
+use queue_core::backend::{ExpiredJob, to_i64};
+use queue_core::{Heartbeat, JobId, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
@@ -18,7 +18,7 @@ struct ExpiredLease {
     expired_at: queue_core::Timestamp,
     cancel_requested: bool,
     id: JobId,
-    name: JobName,
+    on_discard: Option<String>,
 }
 
 impl Table<'_> {
@@ -37,14 +37,18 @@ impl Table<'_> {
     /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.
     pub(super) fn expire(&mut self) -> Result<()> {
         for expired in self.expired_leases()? {
-            let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, name } =
+            let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, .. } =
                 expired;
             self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;
             let state = State::after_expiry(cancel_requested, attempt, max_attempts);
-            if state == State::Discarded {
-                log_discard(id, &name, attempt);
-            }
             self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
+            if state == State::Discarded {
+                let discarded = self.record(id)?;
+                self.cache.expired.push(ExpiredJob::from(&discarded));
+                if let Some(on_discard) = &expired.on_discard {
+                    self.store_on_discard(discarded, on_discard)?;
+                }
+            }
         }
         Ok(())
     }
@@ -60,7 +64,7 @@ impl Table<'_> {
                 expired_at: rows::timestamp(row, 4)?,
                 cancel_requested: row.get(5)?,
                 id: rows::id(row, 6)?,
-                name: row.get::<_, String>(7)?.into(),
+                on_discard: row.get(7)?,
             })
         })?;
         rows.collect()

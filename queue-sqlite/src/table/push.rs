@@ -65,7 +65,7 @@ impl Table<'_> {
     }
 
     fn insert(&mut self, new: &Encoded) -> Result<()> {
-        let Encoded { id, job, payload, meta, .. } = new;
+        let Encoded { id, job, payload, meta, on_discard, .. } = new;
         let is_inline = fits_inline(new);
         let queue_id = self.queue_id(&job.queue)?;
         let (state, run_at) = self.schedule(job.schedule);
@@ -87,6 +87,7 @@ impl Table<'_> {
             is_inline.then_some(&**payload),
             meta.as_deref().filter(|_| is_inline),
             (!is_inline).then_some(1),
+            on_discard.as_deref(),
         ))?;
         if !is_inline {
             let seq = self.connection.last_insert_rowid();

@@ -3,7 +3,7 @@
 use queue_core::admin::AttemptError;
 use queue_core::backend::{Encoded, to_i64};
 use queue_core::{Lease, Settled, Settlement, Transition};
-use rusqlite::{OptionalExtension as _, Result};
+use rusqlite::{OptionalExtension as _, Result, Row};
 
 use super::Table;
 use crate::error::OpError;
@@ -49,9 +49,15 @@ impl Table<'_> {
             }
             Transition::Discard { error } => {
                 let discard = self.statements.get(sql::DISCARD)?;
-                let job =
-                    discard.query_row((id, fence, now), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-                self.record_error(job, fence, error)
+                let read = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
+                let discarded = discard.query_row((id, fence, now), read).optional()?;
+                let (job, on_discard): (_, Option<Option<String>>) = discarded.unzip();
+                let applied = self.record_error(job, fence, error)?;
+                if let Some(on_discard) = on_discard.flatten() {
+                    let discarded = self.record(lease.job)?;
+                    self.store_on_discard(discarded, &on_discard)?;
+                }
+                Ok(applied)
             }
             Transition::Retry { at, error } => {
                 let retry = self.statements.get(sql::RETRY)?;

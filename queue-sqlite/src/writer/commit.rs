@@ -43,6 +43,7 @@ impl Writer {
             written.and_then(|()| Ok(self.run_statement("commit")?)).and_then(|()| self.check_files());
         // Before the next transaction, another program may change the ids of queues.
         self.cache.queue_ids.clear();
+        let expired = std::mem::take(&mut self.cache.expired);
         if let Err(error) = ended {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
@@ -50,6 +51,7 @@ impl Writer {
             self.waiting.claims.restore(served);
             return Err(error);
         }
+        expired.iter().for_each(|job| self.expiries.report(job));
         Ok(served)
     }
 

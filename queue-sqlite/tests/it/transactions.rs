@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Admin as _, Demand, Queue as _, QueueErrorKind, Receipt, background_job};
+use queue_core::{
+    Admin as _, Demand, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Receipt, background_job,
+};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::{Connection, TransactionBehavior};
 use queue_testkit::VirtualClock;
@@ -125,5 +127,30 @@ async fn a_transaction_may_take_a_key_after_the_lease_of_its_owner_expired() -> 
     tx.commit()?;
 
     assert!(matches!(receipt, Receipt::Stored(id) if id != lost.id()), "{receipt:?}");
+    Ok(())
+}
+
+/// Counts in the job's meta how often a hook has seen the job.
+fn count(job: &mut NewJob) {
+    let seen: u32 = job.meta.get("seen").map_or(0, |seen| seen.parse().expect("a number"));
+    job.meta.insert("seen", (seen + 1).to_string());
+}
+
+/// H82: a function of `on_push` sees each job once, in a push and in the application's own transaction.
+#[tokio::test]
+async fn a_hook_sees_the_jobs_of_pushes_and_of_transactions() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("shop.db");
+    let queue = SqliteQueue::builder(&path).on_push(count).open().await?;
+    let mut connection = Connection::open(&path)?;
+
+    queue.enqueue(send_invoice::new(1)).await?;
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    queue.enqueue_in(&tx, send_invoice::new(2))?;
+    tx.commit()?;
+
+    let deliveries = queue.claim(&Demand::new("default", 9)).await?;
+    let seen: Vec<_> = deliveries.iter().map(|delivery| delivery.meta.get("seen")).collect();
+    assert_eq!(seen, [Some("1"); 2]);
     Ok(())
 }

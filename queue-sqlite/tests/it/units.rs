@@ -243,3 +243,27 @@ async fn a_unit_of_work_whose_lease_was_lost_writes_nothing() -> TestResult {
     assert_eq!(job.state, State::Completed);
     Ok(())
 }
+
+/// H78: A job that a write of a unit of work enqueues inherits the meta of the unit's job; one of another thread does not.
+#[tokio::test]
+async fn a_job_that_a_unit_of_work_enqueues_inherits_meta() -> TestResult {
+    let clock = VirtualClock::new();
+    let queue = SqliteQueue::builder(":memory:").clock(clock.clone()).open().await?;
+    queue.enqueue(receipt::new(1)).meta("tenant", "acme").await?;
+    let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    let mut unit = unit(&queue, &delivery, &clock).await?;
+    let (inner, stored) = (queue.clone(), JobId::from_u128(7));
+    unit.write(move |tx| {
+        let job = NewJob::from(receipt::new(2)).id(stored).meta("step", "2");
+        inner.enqueue_in(tx, job).map(drop)
+    });
+
+    unit.end(OutcomeKind::Success).await?;
+
+    let job = queue.get(stored).await?.ok_or("the job was not stored")?;
+    assert_eq!((job.meta.get("tenant"), job.meta.get("step")), (Some("acme"), Some("2")));
+    let outside = queue.enqueue(receipt::new(3)).await?.id();
+    let job = queue.get(outside).await?.ok_or("the job was not stored")?;
+    assert!(job.meta.is_empty(), "{:?}", job.meta);
+    Ok(())
+}

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use queue_core::backend::ExpiredJob;
 use queue_core::services::{Disposal, Factory, Fallible};
 use queue_core::{
-    Admin, AttemptRunner, BuildError, Environment, Jobs, Layer, Observer, Services, ServicesBuilder, Worker,
+    Admin, AttemptRunner, BuildError, Environment, Event, Jobs, Layer, Observer, Queue as _, Services,
+    ServicesBuilder, Worker,
 };
 
 use super::aside::Aside;
@@ -182,6 +184,9 @@ impl TestKitBuilder {
             observer: Some(Arc::new(observers)),
             service: None,
         };
+        let observed = environment.clone();
+        let observe = move |job: &ExpiredJob| observed.observe(|| Event::DiscardedByExpiry(job.into()));
+        let expiries = queue.expiry_feed().map(|feed| feed.subscribe([], observe));
         let runner = AttemptRunner::new(
             self.jobs.clone(),
             services,
@@ -203,6 +208,7 @@ impl TestKitBuilder {
             seed: self.seed,
             log,
             state: Mutex::new(Progress::new(seed)),
+            _expiries: expiries,
         })
     }
 }

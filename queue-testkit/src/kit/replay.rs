@@ -48,6 +48,7 @@ impl TestKit {
         job.priority = record.priority;
         job.max_attempts = record.max_attempts.max(record.attempt);
         job.meta = record.meta.clone();
+        job.on_discard.clone_from(&record.on_discard);
         self.queue.push(vec![job]).await?;
         for attempt in 1..record.attempt {
             let demand = Demand::new(record.queue.clone(), 1);

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use queue_core::admin::{
     Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError,
     QueueName, Receipt, Renewal, Settled, Settlement, Transition,
@@ -83,6 +84,10 @@ impl Queue for KitQueue {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.faulty.announce(announcement).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.store.expiry_feed()
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Announcement, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal,
     Settled, Settlement, TestClock, Timestamp,
@@ -162,5 +163,9 @@ impl Queue for Timed {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         let announcement = announcement.clone();
         self.call(|queue| async move { queue.announce(&announcement).await }).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.queue.expiry_feed()
     }
 }

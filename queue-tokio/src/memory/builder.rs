@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
+use queue_core::backend::{ExpiryFeed, PushHooks};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Clock, Limits};
+use queue_core::{Clock, Limits, NewJob};
 use tokio::sync::Notify;
 
 use super::idle::IdleWaiters;
@@ -34,6 +35,7 @@ pub struct MemoryQueueBuilder {
     limits: Limits,
     seed: Option<u64>,
     clock: Option<Arc<dyn Clock>>,
+    hooks: PushHooks,
 }
 
 impl MemoryQueueBuilder {
@@ -44,6 +46,7 @@ impl MemoryQueueBuilder {
             limits: Limits::default(),
             seed: None,
             clock: None,
+            hooks: PushHooks::default(),
         }
     }
 
@@ -85,6 +88,14 @@ impl MemoryQueueBuilder {
         self
     }
 
+    /// Adds a function that sees each job before it is stored, and may change it: to add a trace context to its meta, for example.
+    /// It sees the jobs of every push; followups inherit the meta of their job instead. Functions run in the order in which they
+    /// were added, in the task of the caller.
+    pub fn on_push(mut self, hook: impl Fn(&mut NewJob) + Send + Sync + 'static) -> Self {
+        self.hooks.add(hook);
+        self
+    }
+
     /// Creates the queue.
     #[must_use]
     pub fn build(self) -> MemoryQueue {
@@ -114,6 +125,8 @@ impl MemoryQueueBuilder {
             inbox: Inbox::default(),
             claimers: Waiting::default(),
             producers: Waiting::default(),
+            expiries: ExpiryFeed::new(),
+            hooks: self.hooks,
         }))
     }
 }

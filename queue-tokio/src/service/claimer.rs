@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use queue_core::backend::error_chain;
-use queue_core::{Delivery, Demand, QueueError, WorkerId};
+use queue_core::{Delivery, Demand, OnDiscard, QueueError, WorkerId};
 
 use super::backoff::Backoff;
 use super::client::Client;
@@ -28,6 +28,7 @@ pub(super) struct Claimer {
     share: usize,
     lease: Duration,
     worker: WorkerId,
+    on_discard: Option<Arc<OnDiscard>>,
     rotation: Rotation,
     prefetch: Prefetch,
     /// How many jobs to prefetch, if the user has set it.
@@ -48,6 +49,7 @@ impl Claimer {
             share,
             lease: settings.lease,
             worker: settings.worker(),
+            on_discard: settings.on_discard.clone(),
             rotation: Rotation::new(&settings.queues),
             prefetch: Prefetch::new(settings.queues.len()),
             fixed_prefetch,
@@ -72,11 +74,12 @@ impl Claimer {
             Some(jobs) => jobs,
             None => self.prefetch.ahead(self.share, began, has_suspended),
         };
-        let demand = Demand::of(self.rotation.next(), room.saturating_add(ahead).min(MAX_JOBS))
+        let mut demand = Demand::of(self.rotation.next(), room.saturating_add(ahead).min(MAX_JOBS))
             .wait(if self.has_failed { WAIT_AFTER_FAILURE } else { LONGEST_WAIT })
             .lease(self.lease)
             .stop(shutdown.stopping())
             .worker(self.worker.clone());
+        demand.on_discard.clone_from(&self.on_discard);
         match client.claim(&demand, shutdown).await {
             Ok(deliveries) => {
                 self.note_success(client);

@@ -1,8 +1,9 @@
 //! The settings of a hosted loop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Lease, QueueName, WorkerId};
+use queue_core::{Lease, OnDiscard, QueueName, WorkerId};
 
 use super::process::default_worker;
 
@@ -24,6 +25,8 @@ pub(super) struct Settings {
     pub(super) queues: Vec<(QueueName, u32)>,
     pub(super) lease: Duration,
     pub(super) grace: Duration,
+    /// What is stored when a job is discarded that does not say so itself.
+    pub(super) on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl Settings {
@@ -37,6 +40,7 @@ impl Settings {
             queues: queues.into_iter().map(|queue| (queue, 1)).collect(),
             lease: Lease::DEFAULT_LENGTH,
             grace: Duration::from_secs(5),
+            on_discard: None,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use queue_core::{AttemptRunner, Environment, Jobs, Layer, Observer, Queue, Runtime};
+use queue_core::backend::{ExpiredJob, Subscription};
+use queue_core::{AttemptRunner, Environment, Event, Jobs, Layer, MakeSpan, Observer, Queue, Runtime};
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     tally: StopTally,
     /// The settlements that were not recorded at the first try.
     unsettled: mpsc::UnboundedSender<Unsettled>,
+    /// Passes the jobs whose last lease has expired on to the observer.
+    _expiries: Option<Subscription>,
 }
 
 /// The parts of a service from which a run is created.
@@ -42,6 +45,7 @@ pub(super) struct Parts {
     pub(super) jobs: Jobs,
     pub(super) layers: Vec<Layer>,
     pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) make_span: Option<MakeSpan>,
     pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) settings: Settings,
 }
@@ -52,15 +56,20 @@ impl Shared {
         context: &HostContext,
         unsettled: mpsc::UnboundedSender<Unsettled>,
     ) -> Self {
-        let Parts { queue, jobs, layers, runtime, observer, settings } = parts;
+        let Parts { queue, jobs, layers, runtime, make_span, observer, settings } = parts;
         let service = Some(settings.name.as_str().into());
         let environment =
             Environment { clock: runtime.clone(), blocking: runtime.clone(), observer, service };
         let services = context.services().clone();
         let shutdown = Shutdown::new(context.draining().clone());
         let (health, stopping) = (context.health().clone(), shutdown.stopping().clone());
+        let runner = AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone());
         Self {
-            runner: AttemptRunner::new(jobs, services, queue.clone(), &layers, environment.clone()),
+            _expiries: observe_expiries(&settings, &*queue, &environment),
+            runner: match make_span {
+                Some(make_span) => runner.with_spans(make_span),
+                None => runner,
+            },
             lanes: lanes(&settings, &*runtime),
             shutdown,
             tasks: RunTasks::new(runtime.clone()),
@@ -126,6 +135,18 @@ impl Shared {
         // The task ends only with the run.
         self.unsettled.send(unsettled).ok();
     }
+}
+
+/// Has the observer, if there is one, receive the jobs that the queue finds discarded because their last lease has expired.
+fn observe_expiries(
+    settings: &Settings,
+    queue: &dyn Queue,
+    environment: &Environment,
+) -> Option<Subscription> {
+    environment.observer.as_ref()?;
+    let (queues, environment) = (settings.queues.iter().map(|(queue, _)| queue.clone()), environment.clone());
+    let observe = move |job: &ExpiredJob| environment.observe(|| Event::DiscardedByExpiry(job.into()));
+    Some(queue.expiry_feed()?.subscribe(queues, observe))
 }
 
 /// A lane has at least this share, if the concurrency allows it: small batches cost more for each job.

@@ -6,6 +6,7 @@ mod announcing;
 mod blocked_settlements;
 mod blocking_threads;
 mod conformance;
+mod discards;
 mod draining;
 mod extremes;
 mod failing_queue;

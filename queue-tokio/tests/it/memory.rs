@@ -184,3 +184,25 @@ async fn queues_with_the_same_seed_assign_the_same_ids() -> TestResult {
     assert_ne!(given[0], given[2]);
     Ok(())
 }
+
+/// Counts in the job's meta how often a hook has seen the job.
+fn count(job: &mut NewJob) {
+    let seen: u32 = job.meta.get("seen").map_or(0, |seen| seen.parse().expect("a number"));
+    job.meta.insert("seen", (seen + 1).to_string());
+}
+
+/// H82: a function of `on_push` sees each job once, on every way in.
+#[tokio::test]
+async fn a_hook_sees_each_job_once_before_it_is_stored() -> TestResult {
+    let queue = MemoryQueue::builder().on_push(count).build();
+
+    queue.enqueue(job::new()).await?;
+    queue.enqueue_all([job::new()]).await?;
+    queue.try_enqueue(job::new())?;
+    queue.push(vec![job::new().into()]).await?;
+
+    let deliveries = queue.claim(&Demand::new("default", 9)).await?;
+    let seen: Vec<_> = deliveries.iter().map(|delivery| delivery.meta.get("seen")).collect();
+    assert_eq!(seen, [Some("1"); 4]);
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! Generates random calls, each from one number and from the ids and leases seen so far.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
 use queue_core::{
-    Announcement, JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique,
+    Announcement, JobId, Lease, NewJob, OnDiscard, QueueName, Settlement, State, Timestamp, Transition, Unique,
 };
 
 use super::super::jobs::{id, json};
@@ -13,6 +14,8 @@ use super::super::jobs::{id, json};
 const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
 const WORKERS: [&str; 3] = ["host/1/a", "host/1/b", "host/2/a"];
+/// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue gives them ids of its own.
+pub(super) const TOLD: &str = "told";
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 
 /// The longest window of a unique key. Jobs are pruned only when they are older, because the contract leaves open whether a
@@ -59,7 +62,8 @@ impl Generator {
             23..24 => Call::Announce(announcement(&mut random)),
             24..46 => Call::Claim(demand(&mut random)),
             46..66 => {
-                Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect())
+                let batch = (0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random));
+                Call::Settle(without_order(batch.collect()))
             }
             66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
             72..82 => Call::Advance(Duration::from_millis(pick(
@@ -96,6 +100,9 @@ impl Generator {
         }
         if random.u32(0..8) == 0 {
             job = job.meta("number", number.to_string());
+        }
+        if random.u32(0..5) == 0 {
+            job.on_discard = Some(Arc::new(OnDiscard::named(TOLD, "job", 3).queue(TOLD)));
         }
         // Sometimes a job that no queue may accept.
         if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }
@@ -147,6 +154,16 @@ impl Generator {
         self.now
             .saturating_sub(Duration::from_secs(5))
             .saturating_add(Duration::from_millis(random.u64(0..35_000)))
+    }
+}
+
+/// Settles alone what has a followup with a unique key. The contract leaves open whether such a followup sees the settlements
+/// behind it in its batch.
+fn without_order(mut batch: Vec<Settlement>) -> Vec<Settlement> {
+    let has_key = |settlement: &Settlement| settlement.followups.iter().any(|job| job.unique.is_some());
+    match batch.iter().position(has_key) {
+        Some(index) => vec![batch.swap_remove(index)],
+        None => batch,
     }
 }
 

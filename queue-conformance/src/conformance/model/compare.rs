@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, QueueSummary, Reason};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Announcement, Heartbeat, JobId, QueueError, QueueErrorKind};
+use queue_core::{Admin, Announcement, Demand, JobId, QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
@@ -16,7 +16,7 @@ use super::Sequence;
 use super::call::{Call, Generator};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
-use view::{Counted, DeliveryView, RecordView, Summarized};
+use view::{Counted, DeliveryView, RecordView, Summarized, ToldView};
 
 /// The failure of a sequence.
 #[derive(Debug)]
@@ -136,7 +136,12 @@ impl ModelComparison {
             Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => {
                 self.fixture.advance(by).await;
-                // Both are read, so that both apply what time has changed at the same instant.
+                // Both claim, and so both store at the same instant what follows the leases that have expired.
+                let nothing = Demand::new("unused", 1).wait(Duration::ZERO);
+                let now = self.fixture.now();
+                let (expected, found) =
+                    (self.model.claim(now, &nothing).len(), self.queue.claim(&nothing).await);
+                same("claim", Ok(expected), found.map(|found| found.len()))?;
                 self.counts().await
             }
         }
@@ -214,8 +219,17 @@ impl ModelComparison {
                 Some(_) | None => break,
             }
         }
-        let views =
-            |records: &[queue_core::JobRecord]| records.iter().map(RecordView::of).collect::<Vec<_>>();
+        let views = |records: &[queue_core::JobRecord]| {
+            let (mut told, mut pushed) = (Vec::new(), Vec::new());
+            for record in records {
+                match ToldView::of(record) {
+                    Some(view) => told.push(view),
+                    None => pushed.push(RecordView::of(record)),
+                }
+            }
+            told.sort();
+            (pushed, told)
+        };
         same("list", Ok(views(&expected)), Ok(views(&found)))
     }
 

@@ -8,6 +8,7 @@ use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
     Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
+use queue_core::backend::ExpiryFeed;
 use queue_core::{
     Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
     Receipt, Renewal, Settled, Settlement, Timestamp,
@@ -86,6 +87,10 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         queue.prune(prune).await
     }
 
+    fn expiry_feed<'q>(&'q self, queue: &'q ModelQueue) -> Option<&'q ExpiryFeed> {
+        queue.expiry_feed()
+    }
+
     fn close(&self, queue: &ModelQueue) {
         queue.close();
     }
@@ -132,6 +137,10 @@ impl<B: Bug> Queue for Broken<B> {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.bug.announce(&self.queue, announcement).await
+    }
+
+    fn expiry_feed(&self) -> Option<&ExpiryFeed> {
+        self.bug.expiry_feed(&self.queue)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A job in the table.
 
+use std::sync::Arc;
+
 use super::Slot;
 use super::holders::WorkerNumber;
 use super::ordered_set::Position;
@@ -9,6 +11,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::Meta;
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::on_discard::OnDiscard;
 use crate::contract::record::{AttemptError, JobRecord, State};
 use crate::contract::unique::Unique;
 
@@ -46,6 +49,9 @@ pub(in crate::table) struct Extras {
     pub(in crate::table) errors: Vec<AttemptError>,
     /// Why the job was cancelled, or is to be cancelled.
     pub(in crate::table) cancel_reason: Option<String>,
+    pub(in crate::table) on_discard: Option<Arc<OnDiscard>>,
+    /// What the last claim said is stored on a discard, if the job does not say so.
+    pub(in crate::table) default_on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl StoredJob {
@@ -77,6 +83,14 @@ impl StoredJob {
 
     pub(in crate::table) fn meta(&self) -> Meta {
         self.extras.as_ref().map(|extras| extras.meta.clone()).unwrap_or_default()
+    }
+
+    /// Sets what is stored on a discard if the job does not say so, for the time of one lease.
+    #[inline]
+    pub(in crate::table) fn set_default_on_discard(&mut self, default: Option<&Arc<OnDiscard>>) {
+        if default.is_some() || self.extras.is_some() {
+            self.extras().default_on_discard = default.cloned();
+        }
     }
 
     pub(in crate::table) fn cancel_reason(&self) -> Option<&str> {
@@ -115,6 +129,7 @@ impl StoredJob {
             record.unique = extras.unique.as_ref().map(|unique| unique.key.clone());
             record.errors.clone_from(&extras.errors);
             record.cancel_reason.clone_from(&extras.cancel_reason);
+            record.on_discard.clone_from(&extras.on_discard);
         }
         record
     }

@@ -11,10 +11,20 @@ use queue_core::background_job;
     backoff = exponential("1s", "1h"),
     priority = -1,
     unique(key = "user:{user_id}", within = "1h", replace),
+    on_discard = alerts::alert,
     crate = ::queue_core,
 )]
 async fn send_welcome(user_id: u64) {
     let _ = user_id;
+}
+
+mod alerts {
+    use queue_core::{Discarded, background_job};
+
+    #[background_job]
+    pub async fn alert(discarded: &Discarded) {
+        println!("{}", discarded.last_error());
+    }
 }
 
 #[background_job()]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use queue_core::backend::{JobValues, log_discard};
+use queue_core::backend::JobValues;
 use queue_core::{Body, Delivery, Fence, JobId, Lease, QueueName, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -53,6 +53,8 @@ pub(super) struct ScanResult {
     /// Scan times in microseconds: the first is that of the lookups of `due` and `expiry`, then one for each queue of
     /// each claim. It is negative if the queue was not scanned because the claim was already full.
     pub(super) scan_us: Vec<i64>,
+    /// The jobs that were discarded because their leases expired, as `expire` returns them.
+    pub(super) discarded: Option<Vec<String>>,
 }
 
 /// The number of jobs found in a queue, and the key of the last one.
@@ -83,6 +85,7 @@ pub(super) fn bind_claims<'q>(
         .bind(requested().map(|(.., queue)| Some(from(queue)?.priority)).collect::<Vec<_>>())
         .bind(requested().map(|(.., queue)| Some(from(queue)?.run_at)).collect::<Vec<_>>())
         .bind(requested().map(|(.., queue)| Some(from(queue)?.seq)).collect::<Vec<_>>())
+        .bind(on_discards(claims))
         .bind(start.due.map(Timestamp::as_micros))
         .bind(start.expiry.map(Timestamp::as_micros))
         .bind(
@@ -90,6 +93,18 @@ pub(super) fn bind_claims<'q>(
                 .map(|(_, demand, _)| Some(demand.worker.as_ref()?.as_str().to_owned()))
                 .collect::<Vec<_>>(),
         )
+}
+
+/// Returns what each claim stores on a discard by default, for each of its queues. `None` if no claim stores anything.
+fn on_discards(claims: &[&WaitingClaim]) -> Option<Vec<Option<String>>> {
+    claims.iter().any(|claim| claim.demand.on_discard.is_some()).then(|| {
+        let of_claim = |claim: &&WaitingClaim| {
+            // It consists of names and numbers, which can always be written.
+            let text = claim.demand.on_discard.as_ref().and_then(|on_discard| on_discard.to_json().ok());
+            vec![text; claim.demand.queues.len()]
+        };
+        claims.iter().flat_map(of_claim).collect()
+    })
 }
 
 impl ScanResult {
@@ -106,10 +121,7 @@ impl ScanResult {
                 scan.next =
                     optional_timestamp(row, 17)?.into_iter().chain(optional_timestamp(row, 18)?).min();
                 scan.scan_us = row.try_get(19)?;
-                row.try_get::<Option<Vec<String>>, _>(20)?
-                    .unwrap_or_default()
-                    .iter()
-                    .for_each(|job| log_expired(job));
+                scan.discarded = row.try_get(20)?;
                 continue;
             };
             let index = usize::try_from(row.try_get::<i32, _>(1)?).unwrap_or(usize::MAX);
@@ -123,17 +135,6 @@ impl ScanResult {
             }
         }
         Ok(scan)
-    }
-}
-
-/// Logs a job that was discarded when its lease expired. `job` is its id, name and number of attempts.
-fn log_expired(job: &str) {
-    let mut words = job.split(' ');
-    let id = words.next().and_then(|id| id.parse().ok());
-    let name = words.next();
-    let attempts = words.next().and_then(|attempts| attempts.parse().ok());
-    if let (Some(id), Some(name), Some(attempts)) = (id, name, attempts) {
-        log_discard(id, &name.into(), attempts);
     }
 }
 

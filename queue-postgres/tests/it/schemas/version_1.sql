@@ -8,6 +8,7 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
@@ -90,7 +91,8 @@ create table jobs (
     unique_key   text    collate "C",
     unique_until bigint,
     payload      text    not null,
-    meta         text
+    meta         text,
+    on_discard   text
 );
 create unique index jobs_id on jobs (id);
 comment on table jobs is
@@ -116,6 +118,9 @@ comment on column jobs.unique_until is
     'The job holds its unique key until then, even if it finishes earlier. An unfinished job holds its key in any case.';
 comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
 comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
+comment on column jobs.on_discard is
+    'What is stored if the job is discarded: a JSON object with the name, queue, priority and max_attempts of a job and the '
+    'parameter that takes the discarded one; the text null for nothing; null to leave it to the worker.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
@@ -160,7 +165,8 @@ create table leases (
     claimed_at    bigint  not null,
     queue_id      integer not null,
     worker_id     integer,
-    cancel_reason text
+    cancel_reason text,
+    on_discard    text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
@@ -178,6 +184,7 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (
@@ -426,7 +433,8 @@ comment on function check_integrity is
 
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
-    _from_run_ats bigint[], _from_seqs bigint[], _from_due bigint, _from_expiry bigint, _workers text[]
+    _from_run_ats bigint[], _from_seqs bigint[], _on_discards text[], _from_due bigint, _from_expiry bigint,
+    _workers text[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
@@ -455,10 +463,10 @@ begin
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.worker, w.id as worker_id
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id
         from unnest(
-                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _workers)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, worker, o)
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
         order by a.o
@@ -488,9 +496,9 @@ begin
         found as materialized (
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
-            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id)
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, on_discard)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
-                _now, f.queue_id, request.worker_id
+                _now, f.queue_id, request.worker_id, coalesce(f.on_discard, request.on_discard)
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
@@ -515,13 +523,49 @@ end $$;
 comment on function claim is
     'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
     'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
-    'jobs that the claim takes from all its queues, and the length of a lease in microseconds. A scan walks over dead rows '
+    'jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
+    'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
     '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
     'if the claim had reached its limit.';
+-- What is stored when a job is discarded: `settle` and `expire` call this after they have ended the job.
+
+create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    perform ensure_queues(array(select o::json ->> 'queue' from unnest(_on_discards) o));
+    with discarded as materialized (
+        select d.o, d.on_discard::json as told, j.seq, j.id, j.name, j.max_attempts, j.payload, j.meta, f.attempt, q.name as queue
+        from unnest(_seqs, _on_discards) with ordinality d (seq, on_discard, o)
+            join jobs j on j.seq = any (array[d.seq])
+            join finished f on f.seq = any (array[d.seq])
+            join queues q on q.id = any (array[j.queue_id])),
+    new as (
+        insert into jobs (
+            id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
+        select gen_random_uuid(), (select id from queues where name = told ->> 'queue'), told ->> 'name',
+            (told ->> 'priority')::integer, (told ->> 'max_attempts')::bigint, _now, _now,
+            -- The payload is copied as text, byte for byte.
+            format('{%s:{"id":%s,"name":%s,"queue":%s,"attempt":%s,"max_attempts":%s,"errors":[%s],"payload":%s}}',
+                to_json(told ->> 'parameter'), to_json(id), to_json(name), to_json(queue), attempt, max_attempts,
+                (select string_agg(format('{"attempt":%s,"at":%s,"message":%s}', e.attempt, e.failed_at,
+                        to_json(e.message)), ',' order by e.fence)
+                    from (select * from failures e where e.seq = d.seq order by e.fence desc limit 20) e),
+                payload),
+            meta, 'null'
+        from discarded d order by o
+        returning seq, queue_id, priority, run_at)
+    insert into ready select queue_id, priority, run_at, seq from new;
+end $$;
+comment on function store_on_discard is
+    'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '
+    'an object with one parameter, the discarded job with its errors and its payload. It has the metadata of that job, and '
+    'no limit on sizes applies to it. Creates the queues that do not exist.';
 -- How jobs are stored by SQL: in triggers, by hand and from other languages.
 
 create or replace function name_problem(_field text, _name text) returns text
@@ -625,7 +669,7 @@ begin
             array[coalesce(priority, 0)], array[coalesce(max_attempts, 5)::bigint], null,
             case when _time is not null then array[_time] end, case when unique_key is not null then array[unique_key] end,
             case when _unique_for is not null then array[_unique_for] end, array[unique_replace], array[_payload],
-            case when meta <> '{}' then array[meta::text] end, _channel, 'sql+') p;
+            case when meta <> '{}' then array[meta::text] end, null, _channel, 'sql+') p;
         if _kind is distinct from -2 then
             return coalesce(_job, _id);
         end if;
@@ -650,6 +694,8 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     discarded text[];
+    _seqs bigint[];
+    _on_discards text[];
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
@@ -670,22 +716,30 @@ begin
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
-    select array_agg(format('%s %s %s', id, name, attempt)) into discarded from ended where state = 5;
+    select array_agg(format('%s %s %s %s %s', id, attempt, fence, name, (select q.name from queues q where q.id = queue_id))),
+        array_agg(seq order by expires_at, seq) filter (where on_discard <> 'null'),
+        array_agg(on_discard order by expires_at, seq) filter (where on_discard <> 'null')
+    into discarded, _seqs, _on_discards from ended where state = 5;
+    if _seqs is not null then
+        perform store_on_discard(_seqs, _on_discards, clock());
+    end if;
     return discarded;
 end $$;
 comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
-    'without further attempts is discarded; every other job becomes ready again. Returns the discarded jobs, each as its '
-    'id, its name and its number of attempts.';
+    'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
+    'Returns the discarded jobs, each as its '
+    'id, its number of attempts, the number of the claim, its name and its queue.';
 
-create or replace function expire_lease(_now bigint, _id uuid) returns void
+create or replace function expire_lease(_now bigint, _id uuid) returns text[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
-    perform expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
+    return expire(array(select ctid from leases where id = _id and expires_at <= _now for update));
 end $$;
 comment on function expire_lease is
-    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease.';
+    'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease. Returns the job as '
+    'expire() does, if it was discarded.';
 -- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
@@ -705,7 +759,7 @@ select j.id, j.name, q.name as queue,
     to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, j.seq
+    j.unique_key, j.payload, j.meta, j.seq, j.on_discard
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -732,6 +786,7 @@ comment on column overview.unique_key is 'Unique key that it was pushed with, if
 comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
 comment on column overview.seq is 'Position in push order.';
+comment on column overview.on_discard is 'What is stored if it is discarded: see jobs.on_discard.';
 -- How jobs are deleted for good.
 
 create or replace function purge(_seqs bigint[], _now bigint) returns void
@@ -749,6 +804,21 @@ comment on function purge is
     'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
+create or replace function expire_ended(_discarded bigint, _cancelled bigint, _limit bigint) returns text[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    return expire(array(
+        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
+        where l.expires_at <= clock() - least(_discarded, _cancelled)
+            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+        order by l.expires_at limit _limit for update of l skip locked));
+end $$;
+comment on function expire_ended is
+    'Ends the leases of at most _limit jobs that ended as many microseconds ago as the lower of these ages says, because their '
+    'leases expired on their last attempts. Returns the discarded jobs, as expire() does.';
+
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -759,11 +829,7 @@ declare
     _kept bigint[];
 begin
     -- Jobs that ended that long ago because their leases expired have no row in `finished` yet.
-    perform expire(array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.expires_at <= _now - least(_discarded, _cancelled)
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        order by l.expires_at limit _limit for update of l skip locked));
+    perform expire_ended(_discarded, _cancelled, _limit);
     _seqs := array(
         select old.seq from queues q cross join lateral (
             (select finished_at, seq from finished
@@ -831,32 +897,29 @@ create or replace function is_key_held(_holder unique_keys, _now bigint) returns
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _row_ids tid[];
 begin
     if _holder.unique_until > _now then
         return true;
     end if;
-    -- A lease that another transaction has locked is skipped, and its job counts as unfinished: that transaction may be a
-    -- settlement that began in time and keeps the job.
-    _row_ids := array(
-        select l.ctid from leases l join jobs j on j.seq = any (array[l.seq])
-        where l.id = _holder.id and l.expires_at <= _now
-            and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
-        for update of l skip locked);
-    if cardinality(_row_ids) > 0 then
-        perform expire(_row_ids);
+    -- A job whose last lease has expired is over, although the next claim ends it. A lease that another transaction has
+    -- locked is skipped, and its job counts as unfinished: that transaction may be a settlement that began in time and keeps
+    -- the job.
+    perform from leases l join jobs j on j.seq = any (array[l.seq])
+    where l.id = _holder.id and l.expires_at <= _now and (l.cancel_reason is not null or l.attempt >= j.max_attempts)
+    for update of l skip locked;
+    if found then
+        return false;
     end if;
     return exists (select from jobs where seq = _holder.seq)
         and not exists (select from finished where seq = _holder.seq);
 end $$;
 comment on function is_key_held is
-    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. If the '
-    'job''s lease has expired and the job cannot run again, the lease and with it the job are ended first.';
+    'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. A job '
+    'whose lease has expired and that cannot run again is not unfinished.';
 
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
-    _unique_until bigint, _payload text, _meta text
+    _unique_until bigint, _payload text, _meta text, _on_discard text
 ) returns bigint
 language plpgsql
 set search_path from current as $$
@@ -864,9 +927,10 @@ declare
     new jobs;
 begin
     insert into jobs (
-        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta)
+        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta, on_discard)
     values (
-        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta)
+        _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta,
+        _on_discard)
     on conflict (id) do nothing
     returning * into new;
     if new.seq is null then
@@ -886,7 +950,7 @@ comment on function push_one is
 create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
     _max_attempts bigint[], _delays bigint[], _times bigint[], _unique_keys text[], _unique_for bigint[],
-    _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text
+    _replace boolean[], _payloads text[], _metas text[], _on_discards text[], _channel text, _sender text
 ) returns table (idx integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -924,11 +988,11 @@ begin
     -- New jobs with new ids: the most frequent case.
     if _unique_keys is null and _id_given is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
             returning seq, queue_id, priority, run_at),
         later as (
             insert into waiting (due, seq, state, queue_id)
@@ -939,11 +1003,11 @@ begin
     -- The same, but a job whose id exists is skipped.
     if _unique_keys is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta)
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
             on conflict (id) do nothing
             returning seq, queue_id, priority, run_at),
         later as (
@@ -959,8 +1023,9 @@ begin
     on conflict (name, key) do update set key = excluded.key;
     for new in
         select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-            _times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
-            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta, o)
+            _times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
+            u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta,
+                on_discard, o)
     loop
         idx := new.idx;
         job := new.id;
@@ -968,7 +1033,7 @@ begin
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
             perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null,
-                null, new.payload, new.meta);
+                null, new.payload, new.meta, new.on_discard);
             continue;
         end if;
         if new.id_given and exists (select from jobs where id = new.id) then
@@ -1012,7 +1077,7 @@ begin
         else
             _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
             stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time,
-                new.key, _unique_until, new.payload, new.meta);
+                new.key, _unique_until, new.payload, new.meta, new.on_discard);
             if stored is not null then
                 update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
                 where k.name = new.name and k.key = new.key;
@@ -1074,8 +1139,8 @@ create or replace function settle(
     _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skip_locked boolean,
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
     _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
-    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _channel text, _sender text,
-    out applied integer[], out blocked integer[], out refused integer
+    _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _on_discards text[],
+    _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1083,6 +1148,8 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _now bigint := clock();
     max_fence bigint;
+    _discarded bigint[];
+    _told text[];
 begin
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
@@ -1122,7 +1189,7 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, kind, text, idx,
+            select seq, fence, claimed_at, queue_id, kind, text, idx, on_discard,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
@@ -1147,14 +1214,19 @@ begin
         later as (
             insert into waiting (due, seq, state, queue_id)
             select run_at, seq, state, queue_id from back where state <> 1)
-        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null) into applied, max_fence
-        from moved;
+        select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null),
+            array_agg(seq order by idx) filter (where state = 5 and on_discard <> 'null'),
+            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null')
+        into applied, max_fence, _discarded, _told from moved;
         -- A job has at most as many failures as claims.
         if max_fence > 20 then
             delete from failures f using (
                 select seq, (select fence from failures o where o.seq = j.seq order by fence desc offset 20 limit 1)
                 from jobs j where id = any (_ids)) t (seq, fence)
             where f.seq = t.seq and f.fence <= t.fence;
+        end if;
+        if _discarded is not null then
+            perform store_on_discard(_discarded, _told, _now);
         end if;
     end if;
     if applied is not null and _channel is not null then
@@ -1163,12 +1235,13 @@ begin
     if applied is not null and _parents is not null then
         perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
-            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), null, null)
+            array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), array_agg(on_discard),
+            null, null)
         from (
             select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas) with ordinality
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
                 u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
-                    payload, meta, o)
+                    payload, meta, on_discard, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;
     end if;
@@ -1177,7 +1250,7 @@ comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
     'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
-    'settlement; the arrays from _queues to _metas, _channel and _sender are those of push(). Returns indexes from 0: '
+    'settlement; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '

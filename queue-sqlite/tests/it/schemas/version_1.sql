@@ -1,5 +1,6 @@
--- A file as version 1 of the schema creates it, with a job that waits for its second attempt. Until the first release,
--- this text follows `migrations/0001_jobs.sql`; afterwards it never changes.
+-- The jobs of a queue. All names begin with `queue_`, so that the tables can live in an application's own database.
+-- SQLite keeps the comments inside a statement, so `sqlite3 jobs.db .schema` shows them too.
+-- There are no foreign keys: SQLite enforces them only on connections that enable them, and each costs a lookup.
 
 create table queue_states (
     -- The states of a job. This is the one list of their numbers:
@@ -47,7 +48,9 @@ create table queue_jobs (
     cancel_reason       text,                        -- why a cancel was requested; null if it was not
     payload             text,                        -- JSON, byte for byte as it was pushed
     meta                text,                        -- a JSON object of strings; null if there is none
-    payload_is_external integer                      -- 1 if payload and meta are in `queue_payloads` instead
+    payload_is_external integer,                     -- 1 if payload and meta are in `queue_payloads` instead
+    on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it does not say
+    lease_on_discard    text                         -- the same for the newest claim: `on_discard`, or a default of the worker
 ) strict;
 
 create unique index queue_jobs_id on queue_jobs (
@@ -231,20 +234,3 @@ create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
     select last_insert_rowid(), coalesce(new.payload, '{}'), nullif(new.meta, '{}')
     where changes() = 1 and (select payload_is_external from queue_jobs where seq = last_insert_rowid());
 end;
-
-create table queue_schema_migrations (
-    -- The migrations that were applied. The greatest `min_program_version` of all rows counts.
-    version             integer primary key,    -- the number of the migration
-    min_program_version integer                 -- the lowest program version that works with it; null: `version`
-) strict;
-insert into queue_schema_migrations (version, min_program_version) values (1, 1);
-
-insert into queue_names (queue_id, name) values (1, 'mail');
-insert into queue_jobs
-    (seq, id, queue_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
-    payload, meta)
-values
-    (1, x'0192f0c1a2b37c4d8e5f60718293a4b5', 1, 'send_welcome', 3, 0, 1, 5, 1, 1700000000000000, 1700000001000000,
-    1700000000500000, 1700000001000000, '{"user_id":42}', '{"tenant":"acme"}');
-insert into queue_failures (seq, fence, attempt, failed_at, message)
-    values (1, 1, 1, 1700000000900000, 'connection refused');

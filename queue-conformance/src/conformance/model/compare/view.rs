@@ -1,11 +1,15 @@
 //! The parts of an answer that the contract fixes, and that are compared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp, WorkerId,
+    Body, Delivery, Discarded, Fence, JobId, JobName, JobRecord, Lease, Meta, OnDiscard, QueueName, State,
+    Timestamp, WorkerId,
 };
+
+use super::super::call::TOLD;
 
 #[derive(Debug, PartialEq)]
 pub(super) struct DeliveryView {
@@ -59,6 +63,7 @@ pub(super) struct RecordView {
     meta: Meta,
     errors: Vec<ErrorView>,
     cancel_reason: Option<String>,
+    on_discard: Option<Arc<OnDiscard>>,
 }
 
 impl RecordView {
@@ -85,11 +90,44 @@ impl RecordView {
             meta: record.meta.clone(),
             errors: record.errors.iter().map(ErrorView::of).collect(),
             cancel_reason: record.cancel_reason.clone().filter(|_| has_reason),
+            on_discard: record.on_discard.clone(),
         }
     }
 }
 
-#[derive(Debug, PartialEq)]
+/// A job that was stored on a discard. Each queue gives it an id of its own, and leaves open in which order such jobs are stored.
+#[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
+pub(super) struct ToldView {
+    discarded: JobId,
+    state: State,
+    queue: QueueName,
+    pushed_at: Timestamp,
+    meta: Vec<(String, String)>,
+    attempt: u32,
+    payload: String,
+    errors: Vec<ErrorView>,
+}
+
+impl ToldView {
+    /// Returns the view of a job that was stored on a discard, and none for any other.
+    pub(super) fn of(record: &JobRecord) -> Option<Self> {
+        let mut arguments: BTreeMap<String, Discarded> =
+            if record.name == TOLD { record.body.decode().ok()? } else { return None };
+        let discarded = arguments.remove("job")?;
+        Some(Self {
+            discarded: discarded.id,
+            state: record.state,
+            queue: record.queue.clone(),
+            pushed_at: record.pushed_at,
+            meta: record.meta.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            attempt: discarded.attempt,
+            payload: discarded.payload_json().to_owned(),
+            errors: discarded.errors.iter().map(ErrorView::of).collect(),
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
 struct ErrorView {
     attempt: u32,
     at: Timestamp,

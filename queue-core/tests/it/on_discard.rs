@@ -1,0 +1,123 @@
+//! Tests the jobs that are stored on a discard: what they are told, and what the kit asserts of them.
+
+use std::sync::Arc;
+
+use queue_core::{Body, Discarded, JobError, NewJob, OnDiscard, QueueExt as _, State, background_job, jobs};
+use queue_testkit::TestKit;
+
+type TestResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+#[background_job(max_attempts = 2, backoff = fixed("1s"), on_discard = alert)]
+async fn charge(order: u64, cents: u64) -> Result<(), String> {
+    Err(format!("the card of order {order} was refused {cents} cents"))
+}
+
+#[background_job(queue = "ops", max_attempts = 1)]
+async fn alert(discarded: Discarded) -> Result<(), JobError> {
+    let charge { order, .. } = discarded.payload()?;
+    if order == 13 { Err(JobError::permanent("nobody is on call")) } else { Ok(()) }
+}
+
+/// Q105: the job of a discard gets the discarded one by its parameter, with its payload and each error.
+#[test]
+fn a_job_is_told_of_the_discarded_one() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![charge, alert]).build()?;
+        kit.queue().enqueue(charge::new(7, 150)).meta("tenant", "acme").await?;
+
+        let run = kit.run_until_idle().await?;
+
+        assert_eq!((run.attempts_of::<charge>(), run.attempts_of::<alert>()), (2, 1));
+        let told = kit.assert_on_discard(alert::new, &charge::new(7, 150));
+        assert_eq!((told.attempt, told.max_attempts, told.errors.len()), (2, 2, 2));
+        assert_eq!(told.last_error(), "the card of order 7 was refused 150 cents");
+        kit.assert_completed(&alert::new(told));
+        let jobs = kit.jobs();
+        let told = jobs.iter().find(|job| job.name.as_str() == "alert").ok_or("no alert")?;
+        assert_eq!((told.queue.as_str(), told.max_attempts), ("ops", 1));
+        assert_eq!(told.meta.get("tenant"), Some("acme"));
+        Ok(())
+    })
+}
+
+/// Q105: the discard of a job that was stored on a discard stores nothing.
+#[test]
+fn the_discard_of_such_a_job_stores_nothing() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![charge, alert]).build()?;
+        kit.queue().enqueue(charge::new(13, 1)).await?;
+
+        kit.run_until_idle().await?;
+
+        let alerts: Vec<_> = kit.jobs().into_iter().filter(|job| job.name.as_str() == "alert").collect();
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!(alerts[0].state, State::Discarded);
+        Ok(())
+    })
+}
+
+/// Q105, T7: a closure has no payload that a job could be told.
+#[test]
+fn a_discarded_closure_has_the_payload_null() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![alert]).build()?;
+        let failing = NewJob::call(async |_| Err::<(), _>(JobError::permanent("it froze")));
+        kit.queue().enqueue(failing).on_discard(alert::new).await?;
+
+        kit.step().await?;
+
+        let job = kit.jobs().into_iter().find(|job| job.name.as_str() == "alert").ok_or("no alert")?;
+        let alert { discarded } = job.body.decode()?;
+        assert_eq!((discarded.name.as_str(), discarded.payload_json()), ("closure", "null"));
+        Ok(())
+    })
+}
+
+/// T7: an assertion on a discard shows what the jobs were told instead.
+#[test]
+fn a_failed_assertion_shows_what_was_told() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![charge, alert]).build()?;
+        kit.queue().enqueue(charge::new(7, 150)).await?;
+        let mut untold = NewJob::from(charge::new(8, 1));
+        untold.on_discard = Some(Arc::new(OnDiscard::nothing()));
+        kit.queue().enqueue(untold).await?;
+        kit.run_until_idle().await?;
+
+        let asserted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            kit.assert_on_discard(alert::new, &charge::new(8, 1))
+        }));
+
+        let panic = asserted.expect_err("no job was told");
+        let text = panic.downcast_ref::<String>().ok_or("a text")?;
+        assert!(text.starts_with("no `alert` was told that this was discarded:\n  charge"), "{text}");
+        assert!(
+            text.contains(
+                r#"it was told of
+  charge {"order":7,"cents":150}: the card of order 7"#
+            ),
+            "{text}"
+        );
+        Ok(())
+    })
+}
+
+/// Q2: what can't be stored is refused at the push, by name.
+#[test]
+fn a_setting_that_cannot_be_stored_is_refused_at_the_push() -> TestResult {
+    let table = [
+        (OnDiscard::named("no spaces", "job", 1), "`on_discard` has ' ' in it"),
+        (OnDiscard::named("alert", "job", 1).queue(""), "`on_discard.queue` is empty"),
+        (OnDiscard::named("alert", "job", 0), "`on_discard.max_attempts` is 0"),
+        (OnDiscard::named("alert", "", 1), "`on_discard.parameter` has 0 bytes"),
+    ];
+    for (on_discard, why) in table {
+        let mut job = NewJob::new("charge", Body::stored("{}"));
+        job.on_discard = Some(Arc::new(on_discard));
+
+        let error = queue_core::Limits::default().check(&[job]).expect_err(why);
+
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    Ok(())
+}

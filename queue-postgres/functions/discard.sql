@@ -1,0 +1,35 @@
+-- What is stored when a job is discarded: `settle` and `expire` call this after they have ended the job.
+
+create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    perform ensure_queues(array(select o::json ->> 'queue' from unnest(_on_discards) o));
+    with discarded as materialized (
+        select d.o, d.on_discard::json as told, j.seq, j.id, j.name, j.max_attempts, j.payload, j.meta, f.attempt, q.name as queue
+        from unnest(_seqs, _on_discards) with ordinality d (seq, on_discard, o)
+            join jobs j on j.seq = any (array[d.seq])
+            join finished f on f.seq = any (array[d.seq])
+            join queues q on q.id = any (array[j.queue_id])),
+    new as (
+        insert into jobs (
+            id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
+        select gen_random_uuid(), (select id from queues where name = told ->> 'queue'), told ->> 'name',
+            (told ->> 'priority')::integer, (told ->> 'max_attempts')::bigint, _now, _now,
+            -- The payload is copied as text, byte for byte.
+            format('{%s:{"id":%s,"name":%s,"queue":%s,"attempt":%s,"max_attempts":%s,"errors":[%s],"payload":%s}}',
+                to_json(told ->> 'parameter'), to_json(id), to_json(name), to_json(queue), attempt, max_attempts,
+                (select string_agg(format('{"attempt":%s,"at":%s,"message":%s}', e.attempt, e.failed_at,
+                        to_json(e.message)), ',' order by e.fence)
+                    from (select * from failures e where e.seq = d.seq order by e.fence desc limit 20) e),
+                payload),
+            meta, 'null'
+        from discarded d order by o
+        returning seq, queue_id, priority, run_at)
+    insert into ready select queue_id, priority, run_at, seq from new;
+end $$;
+comment on function store_on_discard is
+    'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '
+    'an object with one parameter, the discarded job with its errors and its payload. It has the metadata of that job, and '
+    'no limit on sizes applies to it. Creates the queues that do not exist.';
