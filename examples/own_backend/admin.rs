@@ -43,6 +43,7 @@ impl JobList {
         let job = self.known(id)?;
         job.record.max_attempts = job.record.max_attempts.max(job.record.attempt + 1);
         job.record.cancel_reason = None;
+        job.record.result = None;
         job.schedule(now, State::Scheduled, now);
         Ok(())
     }

@@ -7,7 +7,7 @@ use queue_core::{Limits, QueueError, Settled, Settlement, State, Timestamp, Tran
 use crate::list::{JobList, StoredJob};
 
 impl JobList {
-    /// Settles a batch. An invalid followup refuses the batch; otherwise each settlement has a result of its own.
+    /// Settles a batch. An invalid result or followup refuses the batch; otherwise each settlement has a result of its own.
     pub(crate) fn settle(&mut self, mut batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         let followups = encode_followups(&mut batch, &Limits::default())?;
         followups.iter().try_for_each(|followups| self.check_delays(followups))?;
@@ -38,7 +38,10 @@ impl StoredJob {
         }
         let is_to_be_cancelled = self.record.cancel_reason.is_some();
         match transition {
-            Transition::Complete { .. } => self.finish(State::Completed, now),
+            Transition::Complete { result, .. } => {
+                self.record.result = result;
+                self.finish(State::Completed, now);
+            }
             Transition::Discard { .. } => self.finish(State::Discarded, now),
             Transition::Cancel { reason } => {
                 self.record.cancel_reason = Some(reason);

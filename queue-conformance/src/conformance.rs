@@ -34,6 +34,7 @@ mod operate;
 mod order;
 mod payload;
 mod push;
+mod results;
 mod schedule;
 mod settle;
 mod unique;
@@ -109,6 +110,9 @@ laws! {
         q38_followups_are_stored_if_and_only_if_the_transition_applied,
         q39_the_history_of_errors_is_bounded_and_keeps_the_newest,
         q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt,
+    }
+    results {
+        q83_a_result_is_stored_if_and_only_if_its_completion_is,
     }
     operate {
         q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,

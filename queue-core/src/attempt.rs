@@ -8,6 +8,7 @@ pub(crate) mod environment;
 pub mod explore;
 pub(crate) mod handle;
 pub(crate) mod interrupt;
+pub(crate) mod into_outcome;
 pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod panic;

@@ -17,6 +17,7 @@ pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod result;
 pub(crate) mod settlement;
 pub(crate) mod stop;
 pub(crate) mod unique;

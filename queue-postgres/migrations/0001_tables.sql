@@ -227,3 +227,12 @@ comment on column failures.fence is 'The claim that failed: leases.fence. A clai
 comment on column failures.attempt is 'Number of the attempt that failed.';
 comment on column failures.failed_at is 'When the attempt failed.';
 comment on column failures.message is 'The error.';
+
+create table results (
+    seq    bigint not null primary key,
+    result text   not null
+);
+comment on table results is
+    'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
+comment on column results.seq is 'The job: jobs.seq.';
+comment on column results.result is 'The value that the job returned: JSON.';

@@ -2,7 +2,7 @@
 
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
-use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, Timestamp};
+use queue_core::{Body, Fence, JobId, JobRecord, Meta, QueueError, State, StoredResult, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -58,6 +58,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.unique = row.try_get(14)?;
     record.cancel_reason = row.try_get(15)?;
     record.errors = errors(row)?;
+    record.result = row.try_get::<Option<&str>, _>(22)?.map(StoredResult::stored);
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
 

@@ -47,7 +47,8 @@ create table queue_jobs (
     cancel_reason       text,                        -- why a cancel was requested; null if it was not
     payload             text,                        -- JSON, byte for byte as it was pushed
     meta                text,                        -- a JSON object of strings; null if there is none
-    payload_is_external integer                      -- 1 if payload and meta are in `queue_payloads` instead
+    payload_is_external integer,                     -- 1 if payload and meta are in `queue_payloads` instead
+    result              text                         -- JSON: what a completed job returned; null if that is nothing
 ) strict;
 
 create unique index queue_jobs_id on queue_jobs (
@@ -118,6 +119,7 @@ select
     j.unique_key,
     case when j.payload_is_external then p.payload else j.payload end as payload,
     case when j.payload_is_external then p.meta else j.meta end as meta,
+    j.result,
     j.seq
 from queue_jobs j
     left join queue_names q on q.queue_id = j.queue_id

@@ -5,7 +5,7 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueError, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueError, QueueName, State, StoredResult, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -142,6 +142,7 @@ pub(crate) fn job_record(
     record.finished_at = state_time.filter(|_| record.state.is_finished());
     record.unique = lossy_text(row, 13)?;
     record.cancel_reason = row.get(14)?;
+    record.result = row.get::<_, Option<String>>(18)?.map(StoredResult::stored);
     Ok((row.get(0)?, record, state_time))
 }
 

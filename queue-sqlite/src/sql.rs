@@ -90,11 +90,13 @@ pub(crate) const RENEW: &str = "
     update queue_jobs set state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
-// The six transitions of a settlement. Each finds the job by its id, and applies only if the fence is the newest.
+// The six transitions of a settlement, the first one without a result and with one. Each finds the job by its id, and applies only if the fence is the newest.
 // Three of them would run the job again; if a cancel was requested, they cancel the job instead.
 
 pub(crate) const COMPLETE: &str =
     "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
+pub(crate) const COMPLETE_WITH_RESULT: &str = "
+    update queue_jobs set state = 4, state_time = ?3, result = ?4 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const DISCARD: &str = "
     update queue_jobs set state = 5, state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt";
@@ -140,6 +142,7 @@ pub(crate) const CANCEL_WAITING: &str =
 pub(crate) const RETRY_BY_OPERATOR: &str = "
     update queue_jobs set
         state = 1, run_at = ?2, state_time = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
+        result = null,
         owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end
     where seq = ?1";
 pub(crate) const SET_PAUSED: &str = "
@@ -163,7 +166,7 @@ macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
-            j.meta, j.payload_is_external is not null
+            j.meta, j.payload_is_external is not null, j.result
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }

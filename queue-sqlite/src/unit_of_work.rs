@@ -96,10 +96,10 @@ impl SqliteUnitOfWork {
         }
         let Self { queue, context, writes } = self;
         let (completion, followups) = UnitCompletion::prepare(&context, queue.intake())?;
-        let lease = completion.settlement().lease.clone();
+        let settlement = completion.settlement().clone();
         let complete = queue
             .writer()
-            .call_exclusive(move |table| table.complete_in_unit_of_work(&lease, writes, &followups));
+            .call_exclusive(move |table| table.complete_in_unit_of_work(&settlement, writes, &followups));
         completion.check(complete.await?)?;
         completion.note_committed();
         Ok(())

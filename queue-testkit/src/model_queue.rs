@@ -296,7 +296,7 @@ impl Queue for ModelQueue {
     }
 
     async fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        Limits::default().check_followups(&settlements)?;
+        Limits::default().check_settlements(&settlements)?;
         for settlement in &mut settlements {
             settlement.followups = written(std::mem::take(&mut settlement.followups))?;
         }

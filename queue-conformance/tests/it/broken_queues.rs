@@ -6,6 +6,7 @@ mod edges;
 mod lease;
 mod operate;
 mod push;
+mod results;
 mod room;
 mod settle;
 mod unbroken;
@@ -145,6 +146,10 @@ bugs! {
     q94 a_snooze_that_forgets_the_error: settle::SnoozeForgets;
     /// T10, Q94
     q94 a_snooze_with_an_error_that_counts: settle::SnoozeWithErrorCounts;
+    /// T10, Q83
+    q83 a_result_that_is_forgotten: results::ResultForgotten;
+    /// T10, Q83
+    q83 results_stored_apart: results::ResultsApart;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

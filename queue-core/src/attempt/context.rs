@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::environment::Environment;
 use crate::attempt::interrupt::{Interrupt, InterruptReason};
 use crate::attempt::observe::{Event, JobFacts};
+use crate::attempt::outcome::Outcome;
 use crate::attempt::waits::Waits;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -18,6 +19,7 @@ use crate::contract::job::{IntoJob, Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::queue::{Delivery, Queue};
+use crate::contract::result::StoredResult;
 
 /// The context of an attempt. A job takes it with `#[inject] context: &JobContext`.
 ///
@@ -49,7 +51,7 @@ pub(super) struct Shared {
     /// In microseconds; [`NOT_YET`] until the attempt begins.
     pub(super) started_at: AtomicI64,
     pub(super) interrupt: Interrupt,
-    followups: Mutex<Vec<NewJob>>,
+    additions: Mutex<Additions>,
     /// Whether a unit of work has asked for the completion, in order to record it.
     pub(super) is_completing: AtomicBool,
     /// Whether a unit of work has recorded the completion.
@@ -60,17 +62,24 @@ pub(super) struct Shared {
     pub(super) runner: Arc<RunnerState>,
 }
 
+/// What is stored together with the job's completion.
+#[derive(Default)]
+struct Additions {
+    followups: Vec<NewJob>,
+    result: Option<StoredResult>,
+}
+
 /// Stands for an attempt that has not begun. No attempt begins at this instant.
 pub(super) const NOT_YET: i64 = i64::MIN;
 
 impl Shared {
-    /// Drops payload, meta, followups and tokens.
+    /// Drops payload, meta, followups, result and tokens.
     pub(super) fn clear(&mut self) {
         self.delivery.body = Body::NULL;
         self.delivery.meta = Meta::new();
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
-        self.followups = Mutex::default();
+        self.additions = Mutex::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Waits::default();
@@ -94,7 +103,7 @@ impl JobContext {
             received_at,
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
-            followups: Mutex::new(Vec::new()),
+            additions: Mutex::default(),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
@@ -247,7 +256,7 @@ impl JobContext {
     /// Use this instead of enqueueing from inside a job. It neither loses nor duplicates the next job of a chain, and it never
     /// waits for capacity in a bounded queue.
     pub fn then(&self, job: impl IntoJob) {
-        self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into_job());
+        self.additions().followups.push(job.into_job());
     }
 
     /// Reports the job's progress to the observer, in percent and in words. Values above 100 count as 100.
@@ -280,13 +289,29 @@ impl JobContext {
         claimed_at.saturating_add(now.since(self.0.received_at))
     }
 
-    /// Returns the followups. Each has an identity that is the same at every call.
-    pub(crate) fn followups(&self) -> Vec<NewJob> {
-        let mut followups = self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Sets the result of the job, if the attempt returned one, and returns the attempt's outcome.
+    pub(crate) fn returned(&self, (outcome, result): (Outcome, Option<StoredResult>)) -> Outcome {
+        if result.is_some() {
+            self.additions().result = result;
+        }
+        outcome
+    }
+
+    /// Returns what is stored together with the job's completion: its result, and its followups. Each followup has an identity
+    /// that is the same at every call.
+    pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
+        let (result, mut followups) = {
+            let additions = self.additions();
+            (additions.result.clone(), additions.followups.clone())
+        };
         for (nth, followup) in followups.iter_mut().enumerate() {
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
-        followups
+        (result, followups)
+    }
+
+    fn additions(&self) -> MutexGuard<'_, Additions> {
+        self.0.additions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the facts about the attempt that events carry.

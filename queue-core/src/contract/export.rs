@@ -13,6 +13,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::Meta;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{AttemptError, JobRecord};
+use crate::contract::result::StoredResult;
 
 /// The version of the export format.
 const FORM: u32 = 1;
@@ -36,10 +37,12 @@ struct Exported {
     run_at: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<AttemptError>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
 }
 
 impl JobRecord {
-    /// Returns the job as JSON, with its payload, meta, attempts and errors, for `queue_testkit::TestKit::replay`.
+    /// Returns the job as JSON, with its payload, meta, attempts, errors and result, for `queue_testkit::TestKit::replay`.
     /// It contains all data of the job: review it before you commit it to a repository.
     ///
     /// # Errors
@@ -64,6 +67,7 @@ impl JobRecord {
             pushed_at: self.pushed_at,
             run_at: self.run_at,
             errors: self.errors.clone(),
+            result: self.result.as_ref().map(raw).transpose().map_err(invalid)?,
         };
         serde_json::to_string_pretty(&exported).map_err(invalid)
     }
@@ -93,8 +97,13 @@ impl JobRecord {
         record.pushed_at = exported.pushed_at;
         record.run_at = exported.run_at;
         record.errors = exported.errors;
+        record.result = exported.result.map(|result| StoredResult::stored(result.get()));
         Ok(record)
     }
+}
+
+fn raw(result: &StoredResult) -> serde_json::Result<Box<RawValue>> {
+    RawValue::from_string(result.as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -113,11 +122,13 @@ mod tests {
         (record.priority, record.attempt, record.max_attempts) = (-1, 3, 5);
         (record.pushed_at, record.run_at) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
         record.errors.push(AttemptError::lease_expired(1, 5, Timestamp::from_micros(3)));
+        record.result = Some(StoredResult::stored(r#"{"url":  "/7"}"#));
 
         let read = JobRecord::import(&record.export().unwrap()).unwrap();
 
         assert_eq!(format!("{read:?}"), format!("{record:?}"));
         assert_eq!(read.body.encode().unwrap(), record.body.encode().unwrap(), "byte for byte");
+        assert_eq!(read.result, record.result);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::result::StoredResult;
 
 /// The state of a job.
 ///
@@ -117,6 +118,8 @@ pub struct JobRecord {
     pub errors: Vec<AttemptError>,
     /// Why it was cancelled, or is to be cancelled.
     pub cancel_reason: Option<String>,
+    /// The result, if it completed with one.
+    pub result: Option<StoredResult>,
 }
 
 impl JobRecord {
@@ -141,6 +144,7 @@ impl JobRecord {
             meta: Meta::new(),
             errors: Vec::new(),
             cancel_reason: None,
+            result: None,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, Demand, JobId, NewJob, Queue as _, QueueExt as _, Settlement, State, Timestamp, Transition,
+    Admin as _, Demand, JobId, NewJob, Queue as _, QueueExt as _, Settlement, State, StoredResult, Timestamp,
+    Transition,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -26,7 +27,7 @@ async fn one_job_in_each_state(
 ) -> Result<Vec<(JobId, Option<Timestamp>)>, queue_core::QueueError> {
     let transitions = [
         None,
-        Some(Transition::complete()),
+        Some(Transition::complete_with(StoredResult::of(&7)?)),
         Some(Transition::Retry { at: Timestamp::from_micros(4_000_000_000_123_456), error: "first".into() }),
         Some(Transition::Discard { error: "broken".into() }),
         Some(Transition::Cancel { reason: "obsolete".into() }),
@@ -96,6 +97,7 @@ async fn the_overview_of_a_job_in_any_state_agrees_with_get() -> TestResult {
             job.unique.clone(),
             Some(job.body.encode()?.to_string()),
             job.meta.to_json()?,
+            job.result.as_ref().map(|result| result.as_str().to_owned()),
         ];
         assert_eq!(overview(&connection, id)?, expected, "{}", job.state);
         states.insert(job.state);

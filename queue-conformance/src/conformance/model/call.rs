@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
-use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
+use queue_core::{
+    JobId, Lease, NewJob, QueueName, Settlement, State, StoredResult, Timestamp, Transition, Unique,
+};
 
 use super::super::jobs::{id, json};
 
@@ -121,7 +123,7 @@ impl Generator {
         let lease = self.lease(random)?;
         let at = self.around_now(random);
         let transition = match random.u32(0..10) {
-            0..3 => Transition::complete(),
+            0..3 => completion(random),
             3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
             5..6 => {
                 let error = random.bool().then(|| format!("unknown {}", random.u8(..)));
@@ -142,6 +144,15 @@ impl Generator {
         self.now
             .saturating_sub(Duration::from_secs(5))
             .saturating_add(Duration::from_millis(random.u64(0..35_000)))
+    }
+}
+
+/// Returns a completion, sometimes with a result. It is drawn from a copy, so that the seed's further calls do not depend on it.
+fn completion(random: &Rng) -> Transition {
+    let mut aside = random.clone();
+    match aside.u32(0..3) {
+        0 => Transition::complete_with(StoredResult::stored(aside.u8(..).to_string())),
+        _ => Transition::complete(),
     }
 }
 

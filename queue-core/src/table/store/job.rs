@@ -9,6 +9,7 @@ use crate::contract::job::Meta;
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{AttemptError, JobRecord, State};
+use crate::contract::result::StoredResult;
 use crate::contract::unique::Unique;
 
 /// A job as the table stores it. Rare fields are stored separately, since there may be millions of jobs.
@@ -43,6 +44,8 @@ pub(in crate::table) struct Extras {
     pub(in crate::table) errors: Vec<AttemptError>,
     /// Why the job was cancelled, or is to be cancelled.
     pub(in crate::table) cancel_reason: Option<String>,
+    /// The result of a completed job.
+    pub(in crate::table) result: Option<StoredResult>,
 }
 
 impl StoredJob {
@@ -111,6 +114,7 @@ impl StoredJob {
             record.unique = extras.unique.as_ref().map(|unique| unique.key.clone());
             record.errors.clone_from(&extras.errors);
             record.cancel_reason.clone_from(&extras.cancel_reason);
+            record.result.clone_from(&extras.result);
         }
         record
     }

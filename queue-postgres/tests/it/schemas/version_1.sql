@@ -227,6 +227,15 @@ comment on column failures.fence is 'The claim that failed: leases.fence. A clai
 comment on column failures.attempt is 'Number of the attempt that failed.';
 comment on column failures.failed_at is 'When the attempt failed.';
 comment on column failures.message is 'The error.';
+
+create table results (
+    seq    bigint not null primary key,
+    result text   not null
+);
+comment on table results is
+    'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
+comment on column results.seq is 'The job: jobs.seq.';
+comment on column results.result is 'The value that the job returned: JSON.';
 -- What operators do to single jobs, and a check of the tables.
 
 create or replace function detach(_id uuid) returns table (
@@ -341,6 +350,7 @@ begin
         max_attempts = greatest(t.max_attempts, t.attempt + 1)
     where seq = t.seq;
     insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    delete from results where seq = t.seq;
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
@@ -392,6 +402,9 @@ begin
     union all
     select 'a failure belongs to a job', f.seq::text from failures f
     where not exists (select from jobs j where j.seq = f.seq)
+    union all
+    select 'a result belongs to a completed job', r.seq::text from results r
+    where not exists (select from finished f where f.seq = r.seq and f.state = 4)
     union all
     select 'a job has at most as many attempts as claims', j.id::text
     from jobs j left join finished f on f.seq = j.seq
@@ -676,7 +689,7 @@ select j.id, j.name, q.name as queue,
     to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, j.seq
+    j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result, j.seq
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -702,6 +715,7 @@ comment on column overview.last_error is 'Error of its last failed attempt.';
 comment on column overview.unique_key is 'Unique key that it was pushed with, if any.';
 comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
+comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
 comment on column overview.seq is 'Position in push order.';
 -- How jobs are deleted for good.
 
@@ -715,9 +729,10 @@ begin
     where g.unique_key is not null and k.name = any (array[g.name]) and k.key = g.unique_key and k.seq = g.seq
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
+    delete from results where seq = any (_seqs);
 end $$;
 comment on function purge is
-    'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
+    'Deletes the rows of these jobs from jobs, failures and results, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
@@ -1099,6 +1114,7 @@ begin
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        kept as (insert into results (seq, result) select seq, text from moved where kind = 0 and text is not null),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)
             -- A snooze with a text reports an error of an attempt that does not count: `moved` has its number less one.
@@ -1142,7 +1158,7 @@ end $$;
 comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
-    'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
+    'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
     'settlement; the arrays from _queues to _metas, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '

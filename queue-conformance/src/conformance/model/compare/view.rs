@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use queue_core::admin::{AttemptError, QueueCounts};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, Timestamp,
+    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, StoredResult, Timestamp,
 };
 
 #[derive(Debug, PartialEq)]
@@ -57,6 +57,7 @@ pub(super) struct RecordView {
     meta: Meta,
     errors: Vec<ErrorView>,
     cancel_reason: Option<String>,
+    result: Option<StoredResult>,
 }
 
 impl RecordView {
@@ -81,6 +82,7 @@ impl RecordView {
             meta: record.meta.clone(),
             errors: record.errors.iter().map(ErrorView::of).collect(),
             cancel_reason: record.cancel_reason.clone().filter(|_| has_reason),
+            result: record.result.clone(),
         }
     }
 }
