@@ -1,5 +1,7 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
@@ -101,6 +103,10 @@ fn passes(filter: &Filter, record: &JobRecord) -> bool {
 impl Admin for ListQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.read(|list| list.find(id).map(|job| job.record.clone())))
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        Ok(self.wait_for_end(ids, wait).await)
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -39,6 +39,7 @@ mod schedule;
 mod settle;
 mod unique;
 mod waiter;
+mod waiting;
 
 use std::future::Future;
 use std::time::Duration;
@@ -113,6 +114,10 @@ laws! {
     }
     results {
         q83_a_result_is_stored_if_and_only_if_its_completion_is,
+    }
+    waiting {
+        q84_a_wait_for_the_end_of_jobs_misses_no_end,
+        q85_a_wait_for_a_job_that_is_gone_ends_at_once,
     }
     operate {
         q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,

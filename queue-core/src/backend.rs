@@ -11,7 +11,7 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
-//! | listings | [`PageQuery`] |
+//! | listings, and waits for the end of jobs | [`PageQuery`], [`has_ended`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
@@ -59,3 +59,4 @@ pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::lease::log_discard;
 pub use crate::contract::limits::job_in_batch;
+pub use crate::contract::record::has_ended;

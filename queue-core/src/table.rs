@@ -15,6 +15,7 @@ mod retention;
 mod settle;
 mod store;
 mod unique;
+mod watch;
 
 pub use retention::Retention;
 pub use store::Reservation;
@@ -27,6 +28,7 @@ use crate::contract::record::State;
 
 use store::{QueueState, Slot, Store};
 use unique::UniqueKeys;
+use watch::Watched;
 
 /// The configuration of a table.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +75,8 @@ pub struct JobTable {
     outdated: bool,
     /// The jobs that were discarded because their leases expired, until a caller logs them.
     discarded: Vec<(JobId, JobName, u32)>,
+    /// The jobs for whose end callers wait.
+    watched: Watched,
 }
 
 impl JobTable {
@@ -88,6 +92,7 @@ impl JobTable {
             unfinished: 0,
             outdated: false,
             discarded: Vec::new(),
+            watched: Watched::default(),
         }
     }
 

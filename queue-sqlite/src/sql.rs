@@ -185,6 +185,9 @@ macro_rules! state_now {
 /// One job: by id.
 pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
 
+/// The state of one job, and what an expired lease makes of it: by id.
+pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not null, attempt, max_attempts from queue_jobs where id = ?1";
+
 /// Jobs in push order. Reads every job after the cursor until the page is full, so it is for operators.
 pub(crate) const LIST: &str = concat!(
     record!(),

@@ -150,6 +150,12 @@ bugs! {
     q83 a_result_that_is_forgotten: results::ResultForgotten;
     /// T10, Q83
     q83 results_stored_apart: results::ResultsApart;
+    /// T10, Q84
+    q84 a_wait_that_looks_twice: results::EndMissed;
+    /// T10, Q84
+    q84 a_wait_for_all_jobs: results::WaitsForAll;
+    /// T10, Q85
+    q85 a_wait_for_jobs_that_are_gone: results::WaitsForTheGone;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

@@ -185,6 +185,12 @@ impl State {
     }
 }
 
+/// Returns whether a wait for the end of these jobs is over: one of them has ended or is gone, or there is none.
+#[must_use]
+pub fn has_ended(jobs: &[Option<JobRecord>]) -> bool {
+    jobs.is_empty() || jobs.iter().any(|job| job.as_ref().is_none_or(|job| job.state.is_finished()))
+}
+
 /// The error of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
@@ -85,6 +86,11 @@ impl Queue for KitQueue {
 impl Admin for KitQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.store.call(|queue| async move { queue.get(id).await }).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        let ids = ids.to_vec();
+        self.store.call(|queue| async move { queue.ended(&ids, wait).await }).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

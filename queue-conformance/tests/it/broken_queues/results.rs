@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, JobId, JobRecord, Queue as _, QueueError, Settled, Settlement, StoredResult, Transition,
+    Admin as _, Clock as _, JobId, JobRecord, Queue as _, QueueError, Settled, Settlement, StoredResult, Transition,
 };
 use queue_testkit::ModelQueue;
 
@@ -48,5 +49,57 @@ impl Bug for ResultsApart {
             job.result = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         }
         Ok(job)
+    }
+}
+
+type Jobs = Result<Vec<Option<JobRecord>>, QueueError>;
+
+/// Looks when the wait begins and when it is over, and not in between.
+#[derive(Default)]
+pub(super) struct EndMissed;
+
+#[async_trait]
+impl Bug for EndMissed {
+    async fn ended(&self, queue: &ModelQueue, ids: &[JobId], wait: Duration) -> Jobs {
+        let jobs = queue.ended(ids, Duration::ZERO).await?;
+        if queue_core::backend::has_ended(&jobs) {
+            return Ok(jobs);
+        }
+        queue.clock().sleep(wait).await;
+        queue.ended(ids, Duration::ZERO).await
+    }
+}
+
+/// Waits until all jobs have ended.
+#[derive(Default)]
+pub(super) struct WaitsForAll;
+
+#[async_trait]
+impl Bug for WaitsForAll {
+    async fn ended(&self, queue: &ModelQueue, ids: &[JobId], wait: Duration) -> Jobs {
+        for id in ids {
+            queue.ended(&[*id], wait).await?;
+        }
+        queue.ended(ids, Duration::ZERO).await
+    }
+}
+
+/// Waits for jobs that are gone, as if they were to come.
+#[derive(Default)]
+pub(super) struct WaitsForTheGone;
+
+#[async_trait]
+impl Bug for WaitsForTheGone {
+    async fn ended(&self, queue: &ModelQueue, ids: &[JobId], wait: Duration) -> Jobs {
+        let mut known = Vec::new();
+        for id in ids {
+            known.extend(queue.get(*id).await?.map(|job| job.id));
+        }
+        if known.is_empty() {
+            queue.clock().sleep(wait).await;
+        } else {
+            queue.ended(&known, wait).await?;
+        }
+        queue.ended(ids, Duration::ZERO).await
     }
 }
