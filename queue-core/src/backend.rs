@@ -16,6 +16,7 @@
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
 //! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
+//! | results, for test tools | [`decode_result`] |
 //! | messages | [`error_chain`], [`panic_message`], [`readable`] |
 
 mod close_flag;
@@ -50,6 +51,7 @@ pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;
 pub use crate::attempt::handle::Attempt;
+pub use crate::attempt::into_outcome::decode_result;
 pub use crate::attempt::readable::readable;
 pub use crate::attempt::retry::{doubled, jittered};
 pub use crate::contract::decorator::{AdminDecorator, Decorator};

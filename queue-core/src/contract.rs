@@ -7,6 +7,7 @@ pub(crate) mod decorator;
 pub(crate) mod delay;
 pub(crate) mod encoded;
 pub(crate) mod enqueue;
+pub(crate) mod enqueued;
 pub(crate) mod error;
 pub(crate) mod export;
 pub(crate) mod handover;

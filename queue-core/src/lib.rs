@@ -98,6 +98,7 @@ pub use contract::admin::Admin;
 pub use contract::body::{Body, DecodeError};
 pub use contract::clock::{Clock, TestClock, Timestamp};
 pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};
+pub use contract::enqueued::EnqueuedJob;
 pub use contract::error::{BoxError, QueueError, QueueErrorKind};
 pub use contract::id::JobId;
 pub use contract::job::{IntoJob, Meta, NewJob, Schedule};
@@ -113,6 +114,7 @@ pub use contract::unique::{OnConflict, Unique};
 pub use futures_util::future::BoxFuture;
 pub use queue_macros::background_job;
 pub use runner::attempt_runner::{AttemptResult, AttemptRunner};
+pub use runner::handle::{Ended, JobHandle};
 pub use runner::kind::{Job, JobOptions};
 pub use runner::registry::Jobs;
 pub use services::{

@@ -32,7 +32,7 @@ use ends::{EndWait, EndWaits};
 type ReadQuery = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
 
 /// A message to the reader thread.
-enum Message {
+enum ReaderMessage {
     Query(ReadQuery),
     WaitForEnd(EndWait),
 }
@@ -40,7 +40,7 @@ enum Message {
 /// Sends queries to the reader thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    messages: Sender<Message>,
+    messages: Sender<ReaderMessage>,
     path: Arc<Path>,
     process: Process,
 }
@@ -79,7 +79,7 @@ impl Reader {
         let query: ReadQuery = Box::new(move |connection, files| {
             reply.send(checked_answer(connection, files, &path, query));
         });
-        let sent = self.send(Message::Query(query));
+        let sent = self.send(ReaderMessage::Query(query));
         async move {
             sent?;
             answer.await
@@ -93,11 +93,11 @@ impl Reader {
     /// If the future is dropped, the wait ends.
     pub(crate) async fn wait_for_end(&self, ids: Vec<JobId>, until: Timestamp) -> Result<(), QueueError> {
         let (reply, answer) = Reply::new(reader_gone);
-        self.send(Message::WaitForEnd(EndWait { ids, until, reply }))?;
+        self.send(ReaderMessage::WaitForEnd(EndWait { ids, until, reply }))?;
         answer.await
     }
 
-    fn send(&self, message: Message) -> Result<(), QueueError> {
+    fn send(&self, message: ReaderMessage) -> Result<(), QueueError> {
         self.process.check()?;
         // After the thread has ended, the reply is dropped with the message, and the answer is an error.
         drop(self.messages.send(message));
@@ -110,7 +110,7 @@ fn read(
     mut connection: Connection,
     files: &Files,
     path: &Path,
-    messages: &Receiver<Message>,
+    messages: &Receiver<ReaderMessage>,
     clock: Arc<dyn Clock>,
 ) {
     let mut ends = EndWaits::new(clock);
@@ -120,8 +120,8 @@ fn read(
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match message {
-            Ok(Message::Query(query)) => query(&mut connection, files),
-            Ok(Message::WaitForEnd(wait)) => ends.push(wait),
+            Ok(ReaderMessage::Query(query)) => query(&mut connection, files),
+            Ok(ReaderMessage::WaitForEnd(wait)) => ends.push(wait),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

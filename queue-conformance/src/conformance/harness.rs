@@ -114,7 +114,7 @@ impl QueueHarness {
 
     /// Enqueues a job that must be stored. A backend may have another code path for a single job than for a batch.
     pub(super) async fn push_one(&self, job: NewJob) -> JobId {
-        let enqueued = async { self.queue.enqueue(job).await };
+        let enqueued = async { self.queue.enqueue(job).await.map(Receipt::from) };
         match self.ok("`enqueue` of a job", enqueued).await {
             Receipt::Stored(id) => id,
             other => panic!("a job must be stored, and `enqueue` returned {other:?}"),

@@ -58,7 +58,7 @@ fn written<T: JobOutput>(value: &T) -> (Outcome, Option<StoredResult>) {
 }
 
 /// Returns whether a type is `()`, of which nothing is stored.
-pub(crate) fn is_unit<T: 'static>() -> bool {
+fn is_unit<T: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<()>()
 }
 
@@ -95,6 +95,24 @@ pub trait JobFailure: Into<JobError> {}
 
 #[diagnostic::do_not_recommend]
 impl<E: Into<JobError>> JobFailure for E {}
+
+/// Decodes the result of a completed job. A job without one has returned `()`, or was completed by a program whose job returned
+/// nothing; then only a type that can be read from `null` is decoded.
+///
+/// # Errors
+///
+/// Why the result is not a `T`, with the place in the result, and no value.
+pub fn decode_result<T: JobOutput>(result: Option<&StoredResult>) -> Result<T, String> {
+    const NOTHING: &str = "null";
+    let stored = match result {
+        Some(stored) if !is_unit::<T>() => stored.clone(),
+        _ => StoredResult::stored(NOTHING),
+    };
+    stored.decode().map_err(|error| match result {
+        Some(_) => error.to_string(),
+        None => "the job completed without a result".to_owned(),
+    })
+}
 
 #[cfg(test)]
 mod tests {

@@ -47,6 +47,8 @@ pub trait Admin: Queue {
     /// With `Duration::ZERO` it does not wait, and with `Duration::MAX` it waits for ever. An empty list is answered at once.
     /// A backend may poll, so the answer may be late by its polling interval of some milliseconds.
     ///
+    /// [`JobHandle`](crate::JobHandle) calls it for one job, and decodes the job's result.
+    ///
     /// # Errors
     ///
     /// `Unavailable`.

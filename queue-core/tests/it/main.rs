@@ -17,6 +17,7 @@ mod kit;
 mod limits;
 mod middleware;
 mod problems;
+mod results;
 mod scopes;
 mod secrets;
 mod shown;

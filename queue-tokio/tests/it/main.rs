@@ -16,6 +16,7 @@ mod leases;
 mod memory;
 mod prefetch;
 mod readme;
+mod results;
 mod running;
 mod side_by_side;
 mod signals;
