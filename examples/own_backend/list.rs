@@ -2,7 +2,9 @@
 
 use queue_core::admin::AttemptError;
 use queue_core::backend::log_discard;
-use queue_core::{Delivery, Demand, JobId, JobRecord, Lease, QueueName, Renewal, State, Timestamp};
+use queue_core::{
+    Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, QueueName, Renewal, State, Timestamp,
+};
 
 #[derive(Clone, Default)]
 pub(crate) struct JobList {
@@ -94,6 +96,7 @@ impl JobList {
             record.attempt += 1;
             record.fence.0 += 1;
             record.claimed_at = Some(now);
+            record.progress = None;
             let lease = Lease::new(record.id, record.fence, demand.lease, expires_at);
             Delivery::new(record.clone(), lease)
         };
@@ -106,10 +109,13 @@ impl JobList {
         (job.record.state == State::Executing && job.record.fence == lease.fence).then_some(job)
     }
 
-    pub(crate) fn renew(&mut self, lease: &Lease) -> Renewal {
-        let expires_at = self.now.saturating_add(lease.length);
-        let Some(job) = self.leased(lease) else { return Renewal::Lost };
+    pub(crate) fn renew(&mut self, heartbeat: &Heartbeat) -> Renewal {
+        let expires_at = self.now.saturating_add(heartbeat.lease.length);
+        let Some(job) = self.leased(&heartbeat.lease) else { return Renewal::Lost };
         job.expires_at = expires_at;
+        if heartbeat.progress.is_some() {
+            job.record.progress.clone_from(&heartbeat.progress);
+        }
         Renewal::held(expires_at, job.record.cancel_reason.clone())
     }
 }
@@ -118,6 +124,7 @@ impl StoredJob {
     /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later.
     fn expire(&mut self) {
         let now = self.expires_at;
+        self.record.progress = None;
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
         if state == State::Discarded {

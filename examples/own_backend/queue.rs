@@ -204,7 +204,7 @@ impl Queue for ListQueue {
     }
 
     async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.change(|list| heartbeats.iter().map(|heartbeat| list.renew(&heartbeat.lease)).collect()))
+        Ok(self.change(|list| heartbeats.iter().map(|heartbeat| list.renew(heartbeat)).collect()))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

@@ -27,6 +27,7 @@ impl JobList {
 impl StoredJob {
     fn apply(&mut self, mut transition: Transition, now: Timestamp) {
         transition.cut_text();
+        self.record.progress = None;
         if let Transition::Retry { error, .. }
         | Transition::Discard { error }
         | Transition::Snooze { error: Some(error), .. } = &transition

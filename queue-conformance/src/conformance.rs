@@ -33,6 +33,7 @@ mod model;
 mod operate;
 mod order;
 mod payload;
+mod progress;
 mod push;
 mod results;
 mod schedule;
@@ -118,6 +119,9 @@ laws! {
     waiting {
         q84_a_wait_for_the_end_of_jobs_misses_no_end,
         q85_a_wait_for_a_job_that_is_gone_ends_at_once,
+    }
+    progress {
+        q86_the_latest_progress_is_shown_until_the_lease_ends,
     }
     operate {
         q40_cancel_ends_a_waiting_job_and_asks_an_executing_one,

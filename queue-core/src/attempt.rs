@@ -13,6 +13,7 @@ pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod panic;
 pub(crate) mod readable;
+mod reports;
 pub(crate) mod retry;
 pub(crate) mod runtime;
 mod waits;

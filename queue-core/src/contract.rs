@@ -16,6 +16,7 @@ pub(crate) mod job;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod name;
+pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod result;

@@ -105,6 +105,7 @@ pub use contract::job::{IntoJob, Meta, NewJob, Schedule};
 pub use contract::lease::{Fence, Heartbeat, Lease, Renewal};
 pub use contract::limits::Limits;
 pub use contract::name::{JobName, QueueName};
+pub use contract::progress::JobProgress;
 pub use contract::queue::{Delivery, Demand, Queue, Receipt};
 pub use contract::record::{JobRecord, State};
 pub use contract::result::StoredResult;

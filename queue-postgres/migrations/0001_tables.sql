@@ -156,7 +156,9 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
-    cancel_reason text
+    cancel_reason text,
+    progress      smallint,
+    progress_note text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
@@ -173,6 +175,8 @@ comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
+comment on column leases.progress_note is 'The job''s words on that.';
 comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (

@@ -82,7 +82,7 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock(), (select result from {s}.results where seq = j.seq)
+        {s}.clock(), (select result from {s}.results where seq = j.seq), l.progress, l.progress_note
     from {s}.jobs j
         join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq
@@ -140,7 +140,7 @@ impl Sql {
             claim: call("claim", CLAIM),
             settle: call("settle", SETTLE),
             settle_in: call_in("settle", SETTLE),
-            renew: call("renew", "_ids _fences _lease_lengths"),
+            renew: call("renew", "_ids _fences _lease_lengths _progress _progress_notes"),
             cancel: call("cancel", "_id _reason"),
             retry: call("retry", "_id _channel _sender"),
             delete_job: call("delete_job", "_id"),

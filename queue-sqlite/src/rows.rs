@@ -5,7 +5,8 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, QueueError, QueueName, State, StoredResult, Timestamp,
+    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Meta, QueueError, QueueName, State,
+    StoredResult, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -143,6 +144,10 @@ pub(crate) fn job_record(
     record.unique = lossy_text(row, 13)?;
     record.cancel_reason = row.get(14)?;
     record.result = row.get::<_, Option<String>>(18)?.map(StoredResult::stored);
+    if record.state == State::Executing {
+        let (percent, note) = (row.get::<_, Option<u8>>(19)?, row.get::<_, Option<String>>(20)?);
+        record.progress = percent.map(|percent| JobProgress::new(percent, note.unwrap_or_default()));
+    }
     Ok((row.get(0)?, record, state_time))
 }
 

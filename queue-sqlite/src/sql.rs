@@ -58,9 +58,11 @@ pub(crate) const READY: &str = "
 /// The payload and meta of a job that does not have them in its row: by `seq`.
 pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_payloads where seq = ?1";
 
-/// Leases a job: by `seq`.
+/// Leases a job, and clears the progress of its last attempt: by `seq`.
 pub(crate) const LEASE: &str = "
-    update queue_jobs set state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3
+    update queue_jobs set
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3,
+        progress_percent = null, progress_note = null
     where seq = ?1";
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
@@ -88,6 +90,12 @@ pub(crate) const NEXT_STATE_TIME: &str = "
 /// Extends a lease if it is current: by the job's id.
 pub(crate) const RENEW: &str = "
     update queue_jobs set state_time = ?3 where id = ?1 and fence = ?2 and state = 2
+    returning cancel_reason";
+
+/// Extends a lease and stores the progress of the job, if the lease is current: by the job's id.
+pub(crate) const RENEW_WITH_PROGRESS: &str = "
+    update queue_jobs set state_time = ?3, progress_percent = ?4, progress_note = ?5
+    where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
 // The six transitions of a settlement, the first one without a result and with one. Each finds the job by its id, and applies only if the fence is the newest.
@@ -166,7 +174,7 @@ macro_rules! record {
     () => {
         "select j.seq, j.id, j.name, q.name, j.state, j.priority, j.attempt, j.max_attempts, j.fence, j.pushed_at,
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
-            j.meta, j.payload_is_external is not null, j.result
+            j.meta, j.payload_is_external is not null, j.result, j.progress_percent, j.progress_note
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }

@@ -156,6 +156,10 @@ bugs! {
     q84 a_wait_for_all_jobs: results::WaitsForAll;
     /// T10, Q85
     q85 a_wait_for_jobs_that_are_gone: results::WaitsForTheGone;
+    /// T10, Q86
+    q86 progress_that_is_forgotten: results::ProgressForgotten;
+    /// T10, Q86
+    q86 progress_that_outlives_its_lease: results::ProgressApart;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

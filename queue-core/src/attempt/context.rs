@@ -1,8 +1,8 @@
 //! The view that a job has of its own attempt.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use crate::attempt::environment::Environment;
 use crate::attempt::interrupt::{Interrupt, InterruptReason};
 use crate::attempt::observe::{Event, JobFacts};
 use crate::attempt::outcome::Outcome;
+use crate::attempt::reports::JobReports;
 use crate::attempt::waits::Waits;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -18,6 +19,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::{IntoJob, Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::progress::JobProgress;
 use crate::contract::queue::{Delivery, Queue};
 use crate::contract::result::StoredResult;
 
@@ -51,7 +53,7 @@ pub(super) struct Shared {
     /// In microseconds; [`NOT_YET`] until the attempt begins.
     pub(super) started_at: AtomicI64,
     pub(super) interrupt: Interrupt,
-    additions: Mutex<Additions>,
+    pub(super) reports: JobReports,
     /// Whether a unit of work has asked for the completion, in order to record it.
     pub(super) is_completing: AtomicBool,
     /// Whether a unit of work has recorded the completion.
@@ -62,24 +64,17 @@ pub(super) struct Shared {
     pub(super) runner: Arc<RunnerState>,
 }
 
-/// What is stored together with the job's completion.
-#[derive(Default)]
-struct Additions {
-    followups: Vec<NewJob>,
-    result: Option<StoredResult>,
-}
-
 /// Stands for an attempt that has not begun. No attempt begins at this instant.
 pub(super) const NOT_YET: i64 = i64::MIN;
 
 impl Shared {
-    /// Drops payload, meta, followups, result and tokens.
+    /// Drops payload, meta, reports and tokens.
     pub(super) fn clear(&mut self) {
         self.delivery.body = Body::NULL;
         self.delivery.meta = Meta::new();
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
-        self.additions = Mutex::default();
+        self.reports = JobReports::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Waits::default();
@@ -103,7 +98,7 @@ impl JobContext {
             received_at,
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
-            additions: Mutex::default(),
+            reports: JobReports::default(),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
@@ -256,17 +251,22 @@ impl JobContext {
     /// Use this instead of enqueueing from inside a job. It neither loses nor duplicates the next job of a chain, and it never
     /// waits for capacity in a bounded queue.
     pub fn then(&self, job: impl IntoJob) {
-        self.additions().followups.push(job.into_job());
+        self.0.reports.add_followup(job.into_job());
     }
 
-    /// Reports the job's progress to the observer, in percent and in words. Values above 100 count as 100.
+    /// Reports the job's progress, in percent and in words. Values above 100 count as 100.
+    ///
+    /// Observers of this process receive it at once. The queue stores the latest one with the next renewal of the job's lease, which
+    /// costs no extra trip: [`Admin::get`](crate::Admin::get) shows it in any process within a renewal interval, a third of the
+    /// lease, until the attempt ends.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
-        let note = note.into();
-        self.0.runner.environment.observe(|| Event::Progressed {
+        let progress = JobProgress::new(percent, note);
+        self.environment().observe(|| Event::Progressed {
             job: self.facts(),
-            percent: percent.min(100),
-            note,
+            percent: progress.percent(),
+            note: progress.note().to_owned(),
         });
+        self.0.reports.set_progress(progress);
     }
 
     /// Notes whether the services of the attempt are being disposed.
@@ -291,8 +291,8 @@ impl JobContext {
 
     /// Sets the result of the job, if the attempt returned one, and returns the attempt's outcome.
     pub(crate) fn returned(&self, (outcome, result): (Outcome, Option<StoredResult>)) -> Outcome {
-        if result.is_some() {
-            self.additions().result = result;
+        if let Some(result) = result {
+            self.0.reports.set_result(result);
         }
         outcome
     }
@@ -300,18 +300,11 @@ impl JobContext {
     /// Returns what is stored together with the job's completion: its result, and its followups. Each followup has an identity
     /// that is the same at every call.
     pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
-        let (result, mut followups) = {
-            let additions = self.additions();
-            (additions.result.clone(), additions.followups.clone())
-        };
+        let (result, mut followups) = self.0.reports.completion();
         for (nth, followup) in followups.iter_mut().enumerate() {
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
         (result, followups)
-    }
-
-    fn additions(&self) -> MutexGuard<'_, Additions> {
-        self.0.additions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the facts about the attempt that events carry.

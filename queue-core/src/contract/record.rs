@@ -10,6 +10,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::progress::JobProgress;
 use crate::contract::result::StoredResult;
 
 /// The state of a job.
@@ -120,6 +121,8 @@ pub struct JobRecord {
     pub cancel_reason: Option<String>,
     /// The result, if it completed with one.
     pub result: Option<StoredResult>,
+    /// The latest progress that a running job has reported: at most as old as its worker's last renewal.
+    pub progress: Option<JobProgress>,
 }
 
 impl JobRecord {
@@ -145,6 +148,7 @@ impl JobRecord {
             errors: Vec::new(),
             cancel_reason: None,
             result: None,
+            progress: None,
         }
     }
 }
@@ -164,6 +168,7 @@ impl JobRecord {
                 self.state =
                     State::after_expiry(self.cancel_reason.is_some(), self.attempt, self.max_attempts);
                 self.finished_at = self.state.is_finished().then_some(expired_at);
+                self.progress = None;
             }
             _ => {}
         }

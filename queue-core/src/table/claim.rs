@@ -44,6 +44,9 @@ impl JobTable {
         job.fence = Fence(job.fence.0 + 1);
         job.claimed_at = now;
         job.state_time = now.saturating_add(length);
+        if let Some(extras) = &mut job.extras {
+            extras.progress = None;
+        }
         self.store.link(slot, State::Executing);
         let job = &self.store[slot];
         Delivery {

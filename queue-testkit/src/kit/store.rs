@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
-    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, Transition,
+    Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
+    Renewal, Settled, Settlement, Transition,
 };
 
 use super::clock::KitClock;
@@ -38,21 +38,20 @@ impl KitQueue {
     }
 
     /// Renews leases without delays and hangs, which would hold up the job that runs. Returns `None` if the call fails.
-    pub(super) async fn renew_held(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
-        let heartbeats = Heartbeat::of(leases);
+    pub(super) async fn renew_held(&self, heartbeats: &[Heartbeat]) -> Option<Vec<Renewal>> {
         match self.faults().next_one(Operation::Renew) {
             Some(Fault::FailBefore | Fault::HangBefore) => return None,
             Some(Fault::FailAfter | Fault::HangAfter) => {
-                drop(self.store.renew(&heartbeats).await);
+                drop(self.store.renew(heartbeats).await);
                 return None;
             }
             Some(Fault::LoseLease) => {
-                let release = |lease: &Lease| Settlement::new(lease.clone(), Transition::Release);
-                drop(self.store.settle(leases.iter().map(release).collect()).await);
+                let release = |beat: &Heartbeat| Settlement::new(beat.lease.clone(), Transition::Release);
+                drop(self.store.settle(heartbeats.iter().map(release).collect()).await);
             }
             Some(Fault::Delay(_) | Fault::DeliverTwice) | None => {}
         }
-        self.store.renew(&heartbeats).await.ok()
+        self.store.renew(heartbeats).await.ok()
     }
 }
 

@@ -15,6 +15,7 @@ mod kit;
 mod leases;
 mod memory;
 mod prefetch;
+mod progress;
 mod readme;
 mod results;
 mod running;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
 use queue_core::{
-    JobId, Lease, NewJob, QueueName, Settlement, State, StoredResult, Timestamp, Transition, Unique,
+    Heartbeat, JobId, JobProgress, Lease, NewJob, QueueName, Settlement, State, StoredResult, Timestamp,
+    Transition, Unique,
 };
 
 use super::super::jobs::{id, json};
@@ -22,7 +23,7 @@ const LONGEST_WINDOW: u64 = 20;
 pub(super) enum Call {
     Push(Vec<NewJob>),
     Claim(queue_core::Demand),
-    Renew(Vec<Lease>),
+    Renew(Vec<Heartbeat>),
     Settle(Vec<Settlement>),
     Advance(Duration),
     Get(JobId),
@@ -58,7 +59,9 @@ impl Generator {
             46..66 => {
                 Call::Settle((0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random)).collect())
             }
-            66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
+            66..72 => {
+                Call::Renew((0..random.usize(1..4)).filter_map(|_| self.heartbeat(&mut random)).collect())
+            }
             72..82 => Call::Advance(Duration::from_millis(pick(
                 &mut random,
                 [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000],
@@ -72,6 +75,14 @@ impl Generator {
             96..99 => Call::Resume(queue(&mut random)),
             _ => Call::Prune(prune(&mut random)),
         }
+    }
+
+    fn heartbeat(&self, random: &mut Rng) -> Option<Heartbeat> {
+        let heartbeat = Heartbeat::new(self.lease(random)?);
+        // Drawn from a copy, so that the seed's further calls do not depend on the progress.
+        let mut aside = random.clone();
+        let progress = aside.bool().then(|| JobProgress::new(aside.u8(..), format!("step {}", aside.u8(..))));
+        Some(heartbeat.progress(progress))
     }
 
     fn jobs(&mut self, random: &mut Rng, most: usize) -> Vec<NewJob> {

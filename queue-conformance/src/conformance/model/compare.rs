@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Heartbeat, JobId, QueueError};
+use queue_core::{Admin, JobId, QueueError};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
@@ -91,8 +91,7 @@ impl ModelComparison {
         let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
         match call {
             Call::Push(jobs) => same("push", model.push(now, jobs.clone()), queue.push(jobs).await),
-            Call::Renew(leases) => {
-                let heartbeats = Heartbeat::of(&leases);
+            Call::Renew(heartbeats) => {
                 same("renew", Ok(model.renew(now, &heartbeats)), queue.renew(&heartbeats).await)
             }
             Call::Settle(batch) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::{
-    Admin as _, Clock as _, JobId, JobRecord, Queue as _, QueueError, Settled, Settlement, StoredResult, Transition,
+    Admin as _, Clock as _, Heartbeat, JobId, JobProgress, JobRecord, Queue as _, QueueError, Renewal,
+    Settled, Settlement, State, StoredResult, Transition,
 };
 use queue_testkit::ModelQueue;
 
@@ -17,7 +18,11 @@ pub(super) struct ResultForgotten;
 
 #[async_trait]
 impl Bug for ResultForgotten {
-    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+    async fn settle(
+        &self,
+        queue: &ModelQueue,
+        mut batch: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
         for settlement in &mut batch {
             if matches!(settlement.transition, Transition::Complete { .. }) {
                 settlement.transition = Transition::complete();
@@ -101,5 +106,38 @@ impl Bug for WaitsForTheGone {
             queue.ended(&known, wait).await?;
         }
         queue.ended(ids, Duration::ZERO).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ProgressForgotten;
+
+#[async_trait]
+impl Bug for ProgressForgotten {
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        queue.renew(&Heartbeat::of(heartbeats.iter().map(|heartbeat| &heartbeat.lease))).await
+    }
+}
+
+/// Keeps progress by itself, so that it outlives its lease.
+#[derive(Default)]
+pub(super) struct ProgressApart(Mutex<HashMap<JobId, JobProgress>>);
+
+#[async_trait]
+impl Bug for ProgressApart {
+    async fn renew(&self, queue: &ModelQueue, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
+        let renewals = queue.renew(heartbeats).await?;
+        let held = heartbeats.iter().zip(&renewals).filter(|(_, renewal)| **renewal != Renewal::Lost);
+        let reported = held.filter_map(|(beat, _)| Some((beat.lease.job, beat.progress.clone()?)));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(reported);
+        Ok(renewals)
+    }
+
+    async fn get(&self, queue: &ModelQueue, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        let mut job = queue.get(id).await?;
+        if let Some(job) = job.as_mut().filter(|job| job.state == State::Executing) {
+            job.progress = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        }
+        Ok(job)
     }
 }

@@ -8,6 +8,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::Meta;
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::progress::JobProgress;
 use crate::contract::record::{AttemptError, JobRecord, State};
 use crate::contract::result::StoredResult;
 use crate::contract::unique::Unique;
@@ -46,6 +47,8 @@ pub(in crate::table) struct Extras {
     pub(in crate::table) cancel_reason: Option<String>,
     /// The result of a completed job.
     pub(in crate::table) result: Option<StoredResult>,
+    /// The progress that was reported under the last lease.
+    pub(in crate::table) progress: Option<JobProgress>,
 }
 
 impl StoredJob {
@@ -115,6 +118,7 @@ impl StoredJob {
             record.errors.clone_from(&extras.errors);
             record.cancel_reason.clone_from(&extras.cancel_reason);
             record.result.clone_from(&extras.result);
+            record.progress = extras.progress.clone().filter(|_| self.state == State::Executing);
         }
         record
     }

@@ -156,7 +156,9 @@ create table leases (
     attempt       bigint  not null,
     claimed_at    bigint  not null,
     queue_id      integer not null,
-    cancel_reason text
+    cancel_reason text,
+    progress      smallint,
+    progress_note text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
@@ -173,6 +175,8 @@ comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
+comment on column leases.progress_note is 'The job''s words on that.';
 comment on index leases_expiry is 'Finds expired leases.';
 
 create table finished (
@@ -709,7 +713,8 @@ select j.id, j.name, q.name as queue,
     to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result, j.seq
+    j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result,
+    l.progress, l.progress_note, j.seq
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -736,6 +741,8 @@ comment on column overview.unique_key is 'Unique key that it was pushed with, if
 comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
 comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
+comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
+comment on column overview.progress_note is 'Its words on that.';
 comment on column overview.seq is 'Position in push order.';
 -- How jobs are deleted for good.
 
@@ -1034,7 +1041,9 @@ comment on function push is
     'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist.';
 -- How leases are extended.
 
-create or replace function renew(_ids uuid[], _fences bigint[], _lease_lengths bigint[])
+create or replace function renew(
+    _ids uuid[], _fences bigint[], _lease_lengths bigint[], _progress smallint[], _progress_notes text[]
+)
 returns table (idx integer, expires_at bigint, cancel_reason text)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1045,12 +1054,15 @@ declare
 begin
     return query
     with asked as (
-        select r.id, r.fence, r.length, (o - 1)::integer as idx
-        from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
+        select r.id, r.fence, r.length, r.progress, r.note, (o - 1)::integer as idx
+        from unnest(_ids, _fences, _lease_lengths, _progress, _progress_notes) with ordinality
+            r (id, fence, length, progress, note, o)),
     free as materialized (
         select a.* from asked a join leases l on l.id = any (array[a.id]) where l.fence = a.fence for update of l skip locked),
     renewed as (
-        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
+        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now),
+            progress = coalesce(f.progress, l.progress),
+            progress_note = case when f.progress is null then l.progress_note else f.note end
         from free f where l.id = any (array[f.id]) and l.fence = f.fence and l.expires_at + 0 > _now
         returning f.idx, l.expires_at, l.cancel_reason)
     -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
@@ -1066,7 +1078,8 @@ begin
     where first.expires_at is not null;
 end $$;
 comment on function renew is
-    'Extends leases that have not expired, each to its length in microseconds from now. Returns a row for each lease that '
+    'Extends leases that have not expired, each to its length in microseconds from now, and stores the progress of their '
+    'jobs, in percent and in words, where it is not null. Both arrays are null if none has news of it. Returns a row for each lease that '
     'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
     'claim can take the job before that transaction ends.';
 -- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.

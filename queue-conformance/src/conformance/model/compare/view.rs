@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use queue_core::admin::{AttemptError, QueueCounts};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobName, JobRecord, Lease, Meta, QueueName, State, StoredResult, Timestamp,
+    Body, Delivery, Fence, JobId, JobName, JobProgress, JobRecord, Lease, Meta, QueueName, State,
+    StoredResult, Timestamp,
 };
 
 #[derive(Debug, PartialEq)]
@@ -58,6 +59,7 @@ pub(super) struct RecordView {
     errors: Vec<ErrorView>,
     cancel_reason: Option<String>,
     result: Option<StoredResult>,
+    progress: Option<JobProgress>,
 }
 
 impl RecordView {
@@ -83,6 +85,7 @@ impl RecordView {
             errors: record.errors.iter().map(ErrorView::of).collect(),
             cancel_reason: record.cancel_reason.clone().filter(|_| has_reason),
             result: record.result.clone(),
+            progress: record.progress.clone(),
         }
     }
 }
