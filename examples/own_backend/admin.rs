@@ -1,5 +1,7 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use queue_core::admin::{
     Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
@@ -45,6 +47,7 @@ impl JobList {
         let job = self.known(id)?;
         job.record.max_attempts = job.record.max_attempts.max(job.record.attempt + 1);
         job.record.cancel_reason = None;
+        job.record.result = None;
         job.schedule(now, State::Scheduled, now);
         Ok(())
     }
@@ -120,6 +123,10 @@ impl Admin for ListQueue {
             let now = list.now;
             list.find(id).map(|job| job.shown(now))
         }))
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        Ok(self.wait_for_end(ids, wait).await)
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{Encoded, ExpiredJob};
 use queue_core::{
-    Delivery, Demand, JobId, JobRecord, Lease, OnDiscard, QueueName, Renewal, State, Timestamp,
+    Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, OnDiscard, QueueName, Renewal, State, Timestamp,
 };
 
 #[derive(Clone, Default)]
@@ -111,6 +111,7 @@ impl JobList {
             record.fence.0 += 1;
             record.claimed_at = Some(now);
             record.claimed_by.clone_from(&demand.worker);
+            record.progress = None;
             let lease = Lease::new(record.id, record.fence, demand.lease, expires_at);
             Delivery::new(record.clone(), lease)
         };
@@ -123,10 +124,13 @@ impl JobList {
         (job.record.state == State::Executing && job.record.fence == lease.fence).then_some(job)
     }
 
-    pub(crate) fn renew(&mut self, lease: &Lease) -> Renewal {
-        let expires_at = self.now.saturating_add(lease.length);
-        let Some(job) = self.leased(lease) else { return Renewal::Lost };
+    pub(crate) fn renew(&mut self, heartbeat: &Heartbeat) -> Renewal {
+        let expires_at = self.now.saturating_add(heartbeat.lease.length);
+        let Some(job) = self.leased(&heartbeat.lease) else { return Renewal::Lost };
         job.expires_at = expires_at;
+        if heartbeat.progress.is_some() {
+            job.record.progress.clone_from(&heartbeat.progress);
+        }
         Renewal::held(expires_at, job.record.cancel_reason.clone())
     }
 }
@@ -140,6 +144,7 @@ impl StoredJob {
     /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later. Returns the job to store.
     fn expire(&mut self) -> Option<Encoded> {
         let now = self.expires_at;
+        self.record.progress = None;
         let record = &self.record;
         let state = State::after_expiry(record.cancel_reason.is_some(), record.attempt, record.max_attempts);
         self.record_error(AttemptError::lease_expired(record.attempt, record.max_attempts, now));

@@ -4,12 +4,13 @@
 //! served in the order in which they came.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::backend::{Encoded, ExpiryFeed};
+use queue_core::backend::{Encoded, ExpiryFeed, has_ended};
 use queue_core::{
-    Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueErrorKind, Receipt, Renewal, Settled,
-    Settlement, Timestamp,
+    Clock, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueErrorKind, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -74,6 +75,17 @@ impl ListQueue {
         let answer = self.read(change);
         self.0.changed.notify_waiters();
         answer
+    }
+
+    /// Waits until one of these jobs has ended or is gone, or `wait` is over.
+    pub(crate) async fn wait_for_end(&self, ids: &[JobId], wait: Duration) -> Vec<Option<JobRecord>> {
+        let deadline = self.0.clock.now().saturating_add(wait);
+        self.wait_for(Some(deadline), |state| {
+            let jobs: Vec<_> =
+                ids.iter().map(|id| state.list.find(*id).map(|job| job.record.clone())).collect();
+            (deadline <= state.list.now || has_ended(&jobs)).then_some(jobs)
+        })
+        .await
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -201,7 +213,7 @@ impl Queue for ListQueue {
     }
 
     async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
-        Ok(self.change(|list| heartbeats.iter().map(|heartbeat| list.renew(&heartbeat.lease)).collect()))
+        Ok(self.change(|list| heartbeats.iter().map(|heartbeat| list.renew(heartbeat)).collect()))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {

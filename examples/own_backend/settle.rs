@@ -7,7 +7,7 @@ use queue_core::{Limits, QueueError, Settled, Settlement, State, Timestamp, Tran
 use crate::list::{JobList, StoredJob};
 
 impl JobList {
-    /// Settles a batch. An invalid followup refuses the batch; otherwise each settlement has a result of its own.
+    /// Settles a batch. An invalid result or followup refuses the batch; otherwise each settlement has a result of its own.
     pub(crate) fn settle(&mut self, mut batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         let followups = encode_followups(&mut batch, &Limits::default())?;
         followups.iter().try_for_each(|followups| self.check_delays(followups))?;
@@ -28,6 +28,7 @@ impl StoredJob {
     /// Applies a transition. Returns the job to store with a discard.
     fn apply(&mut self, mut transition: Transition, now: Timestamp) -> Option<Encoded> {
         transition.cut_text();
+        self.record.progress = None;
         if let Transition::Retry { error, .. }
         | Transition::Discard { error }
         | Transition::Snooze { error: Some(error), .. } = &transition
@@ -39,7 +40,10 @@ impl StoredJob {
         }
         let is_to_be_cancelled = self.record.cancel_reason.is_some();
         match transition {
-            Transition::Complete { .. } => self.finish(State::Completed, now),
+            Transition::Complete { result, .. } => {
+                self.record.result = result;
+                self.finish(State::Completed, now);
+            }
             Transition::Discard { .. } => return self.discard(now),
             Transition::Cancel { reason } => {
                 self.record.cancel_reason = Some(reason);

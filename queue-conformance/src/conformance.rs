@@ -35,12 +35,15 @@ mod model;
 mod operate;
 mod order;
 mod payload;
+mod progress;
 mod push;
+mod results;
 mod schedule;
 mod settle;
 mod summary;
 mod unique;
 mod waiter;
+mod waiting;
 mod workers;
 
 use std::future::Future;
@@ -113,6 +116,16 @@ laws! {
         q38_followups_are_stored_if_and_only_if_the_transition_applied,
         q39_the_history_of_errors_is_bounded_and_keeps_the_newest,
         q94_a_snooze_with_an_error_keeps_it_and_uses_up_no_attempt,
+    }
+    results {
+        q83_a_result_is_stored_if_and_only_if_its_completion_is,
+    }
+    waiting {
+        q84_a_wait_for_the_end_of_jobs_misses_no_end,
+        q85_a_wait_for_a_job_that_is_gone_ends_at_once,
+    }
+    progress {
+        q86_the_latest_progress_is_shown_until_the_lease_ends,
     }
     discard {
         q105_a_discard_stores_the_job_that_it_names,

@@ -11,11 +11,12 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
-//! | listings | [`PageQuery`] |
+//! | listings, and waits for the end of jobs | [`PageQuery`], [`has_ended`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
 //! | attempts and retries, for loops | [`Attempt`], [`decide`], [`doubled`], [`jittered`] |
+//! | results, for test tools | [`decode_result`] |
 //! | messages | [`error_chain`], [`panic_message`], [`readable`] |
 
 mod close_flag;
@@ -52,6 +53,7 @@ pub use waiters::{MAX_WAKEUP, PendingClaim, ServedClaim, Waiters};
 
 pub use crate::attempt::decide::decide;
 pub use crate::attempt::handle::Attempt;
+pub use crate::attempt::into_outcome::decode_result;
 pub use crate::attempt::readable::readable;
 pub use crate::attempt::retry::{doubled, jittered};
 pub use crate::contract::decorator::{AdminDecorator, Decorator};
@@ -61,3 +63,4 @@ pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::limits::job_in_batch;
+pub use crate::contract::record::has_ended;

@@ -8,7 +8,8 @@ pub use queue_macros::jobs;
 pub use queue_macros::kit_test;
 pub use serde;
 
-pub use crate::attempt::outcome::{IntoOutcome, Outcome};
+pub use crate::attempt::into_outcome::IntoOutcome;
+pub use crate::attempt::outcome::Outcome;
 pub use crate::attempt::retry::RetryPolicy;
 pub use crate::contract::unique::Unique;
 #[cfg(feature = "explore")]

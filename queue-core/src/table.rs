@@ -17,6 +17,7 @@ mod settle;
 mod store;
 mod summary;
 mod unique;
+mod watch;
 mod workers;
 
 pub use retention::Retention;
@@ -30,6 +31,7 @@ use crate::contract::record::State;
 
 use store::{QueueState, Slot, Store};
 use unique::UniqueKeys;
+use watch::Watched;
 use workers::Announced;
 
 /// The configuration of a table.
@@ -77,6 +79,8 @@ pub struct JobTable {
     outdated: bool,
     /// The jobs that were discarded because their leases expired, until a caller reports them.
     expired: Vec<ExpiredJob>,
+    /// The jobs for whose end callers wait.
+    watched: Watched,
     announced: Announced,
 }
 
@@ -93,6 +97,7 @@ impl JobTable {
             unfinished: 0,
             outdated: false,
             expired: Vec::new(),
+            watched: Watched::default(),
             announced: Announced::default(),
         }
     }

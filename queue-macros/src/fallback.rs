@@ -130,6 +130,8 @@ fn job(attribute: &Attribute, function: &Function) -> TokenStream {
             const NAME: &'static str = #name;
             const FIELDS: &'static [&'static str] = &[];
 
+            type Output = ();
+
             fn dependencies() -> ::std::vec::Vec<#private::Dependency> {
                 ::std::vec::Vec::new()
             }

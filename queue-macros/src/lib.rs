@@ -59,6 +59,20 @@ use model::Job;
 /// `new` takes a `String`, and each parameter that is stored owned, as `impl Into<…>`, so a literal will do. It takes the
 /// others by their own types.
 ///
+/// # What it returns
+///
+/// `()`, or a `Result<T, E>`. `T` is `()`, or the job's result: any type that serde writes and reads. The result is stored with the
+/// job's completion, and the handle of the job returns it. `E` is `queue_core::JobError`, or any type that converts to it:
+/// every error, `anyhow::Error`, `String`.
+///
+/// ```
+/// # use queue_macros::background_job;
+/// #[background_job]
+/// pub async fn count(words: Vec<String>) -> Result<usize, std::io::Error> {
+///     Ok(words.len()) // stored as `3`
+/// }
+/// ```
+///
 /// # Attributes
 ///
 /// | attribute | what it sets | default |

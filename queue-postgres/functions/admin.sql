@@ -112,6 +112,7 @@ begin
         max_attempts = greatest(t.max_attempts, t.attempt + 1)
     where seq = t.seq;
     insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    delete from results where seq = t.seq;
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
@@ -163,6 +164,9 @@ begin
     union all
     select 'a failure belongs to a job', f.seq::text from failures f
     where not exists (select from jobs j where j.seq = f.seq)
+    union all
+    select 'a result belongs to a completed job', r.seq::text from results r
+    where not exists (select from finished f where f.seq = r.seq and f.state = 4)
     union all
     select 'a job has at most as many attempts as claims', j.id::text
     from jobs j left join finished f on f.seq = j.seq

@@ -17,7 +17,8 @@ select j.id, j.name, q.name as queue,
     to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, j.seq, j.on_discard
+    j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result,
+    l.progress, l.progress_note, j.seq, j.on_discard
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -43,5 +44,8 @@ comment on column overview.last_error is 'Error of its last failed attempt.';
 comment on column overview.unique_key is 'Unique key that it was pushed with, if any.';
 comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
+comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
+comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
+comment on column overview.progress_note is 'Its words on that.';
 comment on column overview.seq is 'Position in push order.';
 comment on column overview.on_discard is 'What is stored if it is discarded: see jobs.on_discard.';

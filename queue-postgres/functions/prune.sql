@@ -10,9 +10,10 @@ begin
     where g.unique_key is not null and k.name = any (array[g.name]) and k.key = g.unique_key and k.seq = g.seq
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
+    delete from results where seq = any (_seqs);
 end $$;
 comment on function purge is
-    'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
+    'Deletes the rows of these jobs from jobs, failures and results, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
 create or replace function expire_ended(_discarded bigint, _cancelled bigint, _limit bigint) returns text[]

@@ -65,6 +65,7 @@ begin
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        kept as (insert into results (seq, result) select seq, text from moved where kind = 0 and text is not null),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)
             -- A snooze with a text reports an error of an attempt that does not count: `moved` has its number less one.
@@ -114,7 +115,7 @@ end $$;
 comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
-    'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
+    'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
     'settlement; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '

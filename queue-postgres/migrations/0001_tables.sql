@@ -16,6 +16,7 @@
 --     \i functions/renew.sql
 --     \i functions/settle.sql
 --     \i functions/admin.sql
+--     \i functions/ended.sql
 --     \i functions/prune.sql
 --     \i functions/summary.sql
 --     \i functions/overview.sql
@@ -166,6 +167,8 @@ create table leases (
     queue_id      integer not null,
     worker_id     integer,
     cancel_reason text,
+    progress      smallint,
+    progress_note text,
     on_discard    text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -184,6 +187,8 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
+comment on column leases.progress_note is 'The job''s words on that.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -256,3 +261,12 @@ comment on column failures.fence is 'The claim that failed: leases.fence. A clai
 comment on column failures.attempt is 'Number of the attempt that failed.';
 comment on column failures.failed_at is 'When the attempt failed.';
 comment on column failures.message is 'The error.';
+
+create table results (
+    seq    bigint not null primary key,
+    result text   not null
+);
+comment on table results is
+    'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
+comment on column results.seq is 'The job: jobs.seq.';
+comment on column results.result is 'The value that the job returned: JSON.';

@@ -44,6 +44,10 @@ impl Admin for PostgresQueue {
         .await
     }
 
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        self.wait_for_end(ids, wait).await
+    }
+
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let (filter, page) = (filter.clone(), PageQuery::of(page)?);
         self.run_on_admin_connection(move |connection, sql| {

@@ -96,6 +96,7 @@ mod connect;
 mod connection;
 mod dead_connection_warning;
 mod dead_rows;
+mod ended;
 mod error;
 mod listener_health;
 mod liveness;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
 use queue_core::{
-    Body, Fence, JobId, JobRecord, Meta, OnDiscard, QueueError, State, Timestamp, WorkerId,
+    Body, Fence, JobId, JobProgress, JobRecord, Meta, OnDiscard, QueueError, State, StoredResult, Timestamp,
+    WorkerId,
 };
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -68,8 +69,16 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.cancel_reason = row.try_get(15)?;
     record.errors = errors(row)?;
     record.claimed_by = row.try_get::<Option<&str>, _>(22)?.map(WorkerId::new);
-    record.on_discard = on_discard(row, 23)?;
+    record.result = row.try_get::<Option<&str>, _>(23)?.map(StoredResult::stored);
+    record.progress = progress(row)?;
+    record.on_discard = on_discard(row, 26)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
+}
+
+fn progress(row: &PgRow) -> sqlx::Result<Option<JobProgress>> {
+    let (percent, note) = (row.try_get::<Option<i16>, _>(24)?, row.try_get::<Option<String>, _>(25)?);
+    let percent = percent.map(|percent| u8::try_from(percent).unwrap_or(100));
+    Ok(percent.map(|percent| JobProgress::new(percent, note.unwrap_or_default())))
 }
 
 fn errors(row: &PgRow) -> sqlx::Result<Vec<AttemptError>> {

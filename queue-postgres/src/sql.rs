@@ -44,6 +44,8 @@ pub(crate) struct Sql {
     pub(crate) prune: Statement,
     pub(crate) set_paused: Statement,
     pub(crate) get: Statement,
+    pub(crate) get_all: Statement,
+    pub(crate) any_ended: Statement,
     pub(crate) list: Statement,
     pub(crate) counts: Statement,
     pub(crate) summary: Statement,
@@ -83,7 +85,8 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock(), (select name from {s}.workers where id = l.worker_id), j.on_discard
+        {s}.clock(), (select name from {s}.workers where id = l.worker_id),
+        (select result from {s}.results where seq = j.seq), l.progress, l.progress_note, j.on_discard
     from {s}.jobs j
         join {s}.queues q on q.id = j.queue_id
         left join {s}.finished f on f.seq = j.seq
@@ -141,7 +144,7 @@ impl Sql {
             claim: call("claim", CLAIM),
             settle: call("settle", SETTLE),
             settle_in: call_in("settle", SETTLE),
-            renew: call("renew", "_ids _fences _lease_lengths"),
+            renew: call("renew", "_ids _fences _lease_lengths _progress _progress_notes"),
             cancel: text(&after_expiry("expire_lease({s}.clock(), $1)", "cancel", "_id _reason")),
             retry: text(&after_expiry("expire_lease({s}.clock(), $1)", "retry", "_id _channel _sender")),
             delete_job: text(&after_expiry("expire_lease({s}.clock(), $1)", "delete_job", "_id")),
@@ -155,6 +158,8 @@ impl Sql {
                  on conflict (name) do update set paused = excluded.paused",
             ),
             get: text(&format!("{RECORD} where j.id = $1")),
+            get_all: text(&format!("{RECORD} where j.id = any ($1)")),
+            any_ended: call("any_ended", "_ids"),
             list: text(&format!("{RECORD} {LIST} {STATE_NOW} )) & 1) = 1) order by j.seq limit $6")),
             counts: text(COUNTS),
             summary: call("summary", "_cap"),

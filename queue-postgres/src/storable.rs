@@ -53,7 +53,38 @@ pub(crate) fn storable_text(text: &str, ascii_only: bool) -> String {
     cut.replace('\u{2026}', "...")
 }
 
+/// Returns a result as it is stored: `\u2192` stands for a character that the database may lack, which is the same value.
+pub(crate) fn storable_json(json: &str, ascii_only: bool) -> String {
+    if !ascii_only || json.is_ascii() {
+        return json.to_owned();
+    }
+    let mut units = [0; 2];
+    json.chars().fold(String::with_capacity(json.len()), |mut text, c| {
+        if c.is_ascii() {
+            text.push(c);
+        } else {
+            c.encode_utf16(&mut units).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        }
+        text
+    })
+}
+
 /// Returns the text with NUL characters replaced, which the server cannot store.
 fn replace_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_in_ascii_is_the_same_value() {
+        let result = r#"{"→":"🦀 ü","n":1}"#;
+
+        let stored = storable_json(result, true);
+
+        assert_eq!(stored, r#"{"\u2192":"\ud83e\udd80 \u00fc","n":1}"#);
+        assert_eq!(storable_json(result, false), result);
+    }
 }

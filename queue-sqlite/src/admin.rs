@@ -1,13 +1,14 @@
 //! The operations of operators. The reader thread runs those that only read, and the writer thread the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
     Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
-use queue_core::backend::{PageQuery, state_bits, to_u64};
+use queue_core::backend::{PageQuery, has_ended, state_bits, to_u64};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
@@ -22,6 +23,19 @@ impl Admin for SqliteQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         let now = self.clock().now();
         self.reader().call(move |connection| get(connection, id, now)).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        let until = self.clock().now().saturating_add(wait);
+        loop {
+            let (ids, asked, now) = (ids.to_vec(), ids.to_vec(), self.clock().now());
+            let get = move |connection: &Connection| ids.iter().map(|id| get(connection, *id, now)).collect();
+            let jobs: Vec<_> = self.reader().call(get).await?;
+            if until <= now || has_ended(&jobs) {
+                return Ok(jobs);
+            }
+            self.reader().wait_for_end(asked, until).await?;
+        }
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

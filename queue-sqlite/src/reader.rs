@@ -1,20 +1,24 @@
 //! The thread that reads, for [`Admin`](queue_core::Admin).
 //!
 //! The thread owns a connection that only reads. It runs one query at a time, in the order in which they were sent, each in
-//! a read transaction. So it sees the last commit and, in WAL mode, never waits for the writer.
+//! a read transaction. So it sees the last commit and, in WAL mode, never waits for the writer. While calls wait for the end of
+//! jobs, it polls for them between the queries, in `ends.rs`.
 //!
-//! Shared state: the channel of queries, and a one-shot channel for each answer. [`Reader::call`] wakes the thread by
+//! Shared state: the channel of messages, and a one-shot channel for each answer. [`Reader::call`] wakes the thread by
 //! sending a query; the thread wakes the caller by sending the answer.
 //!
 //! Shutdown: dropping the last [`SqliteQueue`](crate::SqliteQueue) drops the only sender. The thread then runs the queries
 //! that are still in the channel, closes its connection and ends, and [`JoinOnDrop`] joins it.
 
+mod ends;
+
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
-use queue_core::QueueError;
 use queue_core::backend::Reply;
+use queue_core::{Clock, JobId, QueueError, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::connection;
@@ -23,13 +27,20 @@ use crate::files::Files;
 use crate::joined_thread::JoinOnDrop;
 use crate::process::Process;
 use crate::settings::Settings;
+use ends::{EndWait, EndWaits};
 
 type ReadQuery = Box<dyn FnOnce(&mut Connection, &Files) + Send>;
+
+/// A message to the reader thread.
+enum ReaderMessage {
+    Query(ReadQuery),
+    WaitForEnd(EndWait),
+}
 
 /// Sends queries to the reader thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    queries: mpsc::Sender<ReadQuery>,
+    messages: Sender<ReaderMessage>,
     path: Arc<Path>,
     process: Process,
 }
@@ -41,14 +52,14 @@ impl Reader {
     ///
     /// The errors of [`connection::open`].
     pub(crate) async fn start(settings: &Settings) -> Result<JoinOnDrop<Self>, QueueError> {
-        let (queries, waiting) = mpsc::channel::<ReadQuery>();
+        let (messages, waiting) = channel();
         let (location, synchronous, busy) =
             (settings.location.clone(), settings.synchronous, settings.busy_timeout);
-        let reader = Self { queries, path: location.path().into(), process: Process::current() };
+        let path: Arc<Path> = location.path().into();
+        let reader = Self { messages, path: path.clone(), process: Process::current() };
         let open = move || connection::open(&location, synchronous, busy);
-        let read = move |(mut connection, files)| {
-            waiting.into_iter().for_each(|query| query(&mut connection, &files));
-        };
+        let clock = settings.clock.clone();
+        let read = move |(connection, files)| read(connection, &files, &path, &waiting, clock);
         JoinOnDrop::start("queue-sqlite-read", reader, open, read).await
     }
 
@@ -66,20 +77,68 @@ impl Reader {
         let (reply, answer) = Reply::new(reader_gone);
         let path = self.path.clone();
         let query: ReadQuery = Box::new(move |connection, files| {
-            let answer = in_read_transaction(connection, query).map_err(TxError::from);
-            let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
-            reply.send(answer.map_err(|broken| broken.to_queue_error(&path)));
+            reply.send(checked_answer(connection, files, &path, query));
         });
-        let checked = self.process.check();
-        if checked.is_ok() {
-            // After the thread has ended, the reply is dropped with the query, and the answer is an error.
-            drop(self.queries.send(query));
-        }
+        let sent = self.send(ReaderMessage::Query(query));
         async move {
-            checked?;
+            sent?;
             answer.await
         }
     }
+
+    /// Waits until one of these jobs has ended or is gone, or until an instant by the queue's clock.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the wait ends.
+    pub(crate) async fn wait_for_end(&self, ids: Vec<JobId>, until: Timestamp) -> Result<(), QueueError> {
+        let (reply, answer) = Reply::new(reader_gone);
+        self.send(ReaderMessage::WaitForEnd(EndWait { ids, until, reply }))?;
+        answer.await
+    }
+
+    fn send(&self, message: ReaderMessage) -> Result<(), QueueError> {
+        self.process.check()?;
+        // After the thread has ended, the reply is dropped with the message, and the answer is an error.
+        drop(self.messages.send(message));
+        Ok(())
+    }
+}
+
+/// Runs the queries that arrive, and polls for the calls that wait for the end of jobs, until all senders are dropped.
+fn read(
+    mut connection: Connection,
+    files: &Files,
+    path: &Path,
+    messages: &Receiver<ReaderMessage>,
+    clock: Arc<dyn Clock>,
+) {
+    let mut ends = EndWaits::new(clock);
+    loop {
+        let message = match ends.pause() {
+            Some(pause) => messages.recv_timeout(pause),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(ReaderMessage::Query(query)) => query(&mut connection, files),
+            Ok(ReaderMessage::WaitForEnd(wait)) => ends.push(wait),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        ends.poll_if_due(|query| checked_answer(&mut connection, files, path, query));
+    }
+}
+
+/// Runs `query` in a transaction, and checks that the files are those that other programs use.
+fn checked_answer<T>(
+    connection: &mut Connection,
+    files: &Files,
+    path: &Path,
+    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, QueueError> {
+    let answer = in_read_transaction(connection, query).map_err(TxError::from);
+    let answer = answer.and_then(|answer| Ok(files.check().map(|()| answer)?));
+    answer.map_err(|broken| broken.to_queue_error(path))
 }
 
 /// Runs `query` in a transaction, so that all its statements see the same commit.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName, State, Timestamp,
-    WorkerId,
+    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName, State,
+    StoredResult, Timestamp, WorkerId,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -153,7 +153,12 @@ pub(crate) fn job_record(
     record.unique = lossy_text(row, 13)?;
     record.cancel_reason = row.get(14)?;
     record.claimed_by = row.get::<_, Option<String>>(18)?.map(WorkerId::new);
-    record.on_discard = on_discard(row, 19)?;
+    record.result = row.get::<_, Option<String>>(19)?.map(StoredResult::stored);
+    if record.state == State::Executing {
+        let (percent, note) = (row.get::<_, Option<u8>>(20)?, row.get::<_, Option<String>>(21)?);
+        record.progress = percent.map(|percent| JobProgress::new(percent, note.unwrap_or_default()));
+    }
+    record.on_discard = on_discard(row, 22)?;
     Ok((row.get(0)?, record, state_time))
 }
 

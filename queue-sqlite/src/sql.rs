@@ -61,11 +61,11 @@ pub(crate) const READY: &str = "
 /// The payload and meta of a job that does not have them in its row: by `seq`.
 pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_payloads where seq = ?1";
 
-/// Leases a job: by `seq`.
+/// Leases a job, and clears the progress of its last attempt: by `seq`.
 pub(crate) const LEASE: &str = "
     update queue_jobs set
         state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4,
-        lease_on_discard = coalesce(on_discard, ?5)
+        lease_on_discard = coalesce(on_discard, ?5), progress_percent = null, progress_note = null
     where seq = ?1";
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
@@ -96,11 +96,19 @@ pub(crate) const RENEW: &str = "
     update queue_jobs set state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
-// The six transitions of a settlement. Each finds the job by its id, and applies only if the fence is the newest.
+/// Extends a lease and stores the progress of the job, if the lease is current: by the job's id.
+pub(crate) const RENEW_WITH_PROGRESS: &str = "
+    update queue_jobs set state_time = ?3, progress_percent = ?4, progress_note = ?5
+    where id = ?1 and fence = ?2 and state = 2
+    returning cancel_reason";
+
+// The six transitions of a settlement, the first one without a result and with one. Each finds the job by its id, and applies only if the fence is the newest.
 // Three of them would run the job again; if a cancel was requested, they cancel the job instead.
 
 pub(crate) const COMPLETE: &str =
     "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
+pub(crate) const COMPLETE_WITH_RESULT: &str = "
+    update queue_jobs set state = 4, state_time = ?3, result = ?4 where id = ?1 and fence = ?2 and state = 2";
 pub(crate) const DISCARD: &str = "
     update queue_jobs set state = 5, state_time = ?3 where id = ?1 and fence = ?2 and state = 2
     returning seq, attempt, lease_on_discard";
@@ -146,6 +154,7 @@ pub(crate) const CANCEL_WAITING: &str =
 pub(crate) const RETRY_BY_OPERATOR: &str = "
     update queue_jobs set
         state = 1, run_at = ?2, state_time = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
+        result = null,
         owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end
     where seq = ?1";
 pub(crate) const SET_PAUSED: &str = "
@@ -173,7 +182,7 @@ macro_rules! record {
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
             j.meta, j.payload_is_external is not null,
             case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end,
-            j.on_discard
+            j.result, j.progress_percent, j.progress_note, j.on_discard
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }
@@ -191,6 +200,9 @@ macro_rules! state_now {
 
 /// One job: by id.
 pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
+
+/// The state of one job, and what an expired lease makes of it: by id.
+pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not null, attempt, max_attempts from queue_jobs where id = ?1";
 
 /// Jobs in push order. Reads every job after the cursor until the page is full, so it is for operators.
 pub(crate) const LIST: &str = concat!(

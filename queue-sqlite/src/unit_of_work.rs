@@ -96,10 +96,10 @@ impl SqliteUnitOfWork {
         }
         let Self { queue, context, writes } = self;
         let (completion, followups) = UnitCompletion::prepare(&context, queue.intake())?;
-        let lease = completion.settlement().lease.clone();
+        let settlement = completion.settlement().clone();
         let (unit_meta, meta) = (queue.unit_meta().clone(), context.meta().clone());
         let complete = queue.writer().call_exclusive(move |table| {
-            unit_meta.write(meta, || table.complete_in_unit_of_work(&lease, writes, &followups))
+            unit_meta.write(meta, || table.complete_in_unit_of_work(&settlement, writes, &followups))
         });
         completion.check(complete.await?)?;
         completion.note_committed();

@@ -2,7 +2,8 @@
 //!
 //! # Tasks, state, wake-ups
 //!
-//! Each waiting push or claim is a caller's task with a waiter in one of two lists of `State`. Any call that changes the table
+//! Each waiting push or claim is a caller's task with a waiter in one of two lists of `State`, and a wait for the end of jobs is
+//! a caller's task that reads their states again. Any call that changes the table
 //! serves the lists in order (`serve`), stores the answers in the waiters, and then notifies all waiting tasks. A task takes its
 //! answer out of its waiter.
 //!
@@ -10,7 +11,7 @@
 //! | --- | --- |
 //! | a call changes the table (push, settle, renew, an operator's call, close) | all waiting tasks |
 //! | a call only reads, but an expiry or a due job serves a waiter | all waiting tasks |
-//! | the clock reaches the next due job, or the end of the claim's wait | the task that sleeps until then |
+//! | the clock reaches the next due job, or the end of the task's wait | the task that sleeps until then |
 //!
 //! # Races
 //!
@@ -312,7 +313,7 @@ impl Queue for ModelQueue {
     }
 
     async fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        Limits::default().check_followups(&settlements)?;
+        Limits::default().check_settlements(&settlements)?;
         for settlement in &mut settlements {
             settlement.followups = written(std::mem::take(&mut settlement.followups))?;
         }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use queue_core::backend::decode_result;
 use queue_core::{
     Body, FailureCause, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition,
 };
@@ -72,6 +73,28 @@ impl Run {
     #[must_use]
     pub fn attempts_of<J: Job>(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.facts.name == J::NAME).count()
+    }
+
+    /// Returns the result of the last attempt that completed a job of type `J`.
+    ///
+    /// # Panics
+    ///
+    /// If no job of this type completed, or its result can't be decoded. The message lists the attempts.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "a test that asks for a result that is not there fails by a panic")]
+    pub fn result_of<J: Job>(&self) -> J::Output {
+        let of_job = |attempt: &&AttemptReport| attempt.facts.name == J::NAME;
+        let completed = |attempt: &&AttemptReport| {
+            matches!(attempt.transition, Transition::Complete { .. }) && attempt.settled == Settled::Applied
+        };
+        let Some(last) = self.attempts.iter().filter(of_job).rfind(completed) else {
+            let attempts: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
+            panic!("no `{}` completed in this run. Its attempts:\n  {}", J::NAME, attempts.join("\n  "));
+        };
+        decode_result(last.transition.result()).unwrap_or_else(|reason| {
+            panic!("the result of `{}` is not a `{}`: {reason}", J::NAME, std::any::type_name::<J::Output>())
+        })
     }
 
     /// Returns the jobs that were unfinished at the end: due after the horizon, or in a paused queue.

@@ -15,6 +15,7 @@
 //! | `LockedState::armed_for` | the deadline for which waiting callers have armed their timers |
 //! | `LockedState::is_closed` | set once, by `close` |
 //! | `LockedState::idle` | a sender for each caller of `idle` that waits |
+//! | `LockedState::ends` | the callers of `ended` that wait, by their jobs, which the table watches |
 //! | `Shared::inbox` | jobs that were pushed without the table's lock, and reserved places for more |
 //! | `Shared::claimers` | how many claimers wait, or are about to |
 //! | `Shared::producers` | how many producers wait for capacity, or are about to |
@@ -36,6 +37,7 @@
 //! | producer of a full queue | as many capacity permits as its batch needs | each call that ends or removes a job |
 //! | both | the next due time or the notification `rearm`, in `drive_timer` | the clock, or a call that makes a job due earlier |
 //! | caller of `idle` | the end of the last unfinished job | the call that ends or removes it |
+//! | caller of `ended` | the end of one of its jobs, in `drive_timer` too, or the end of its wait | the call that ends or removes the job, or the clock |
 //!
 //! # Shutdown
 //!
@@ -56,6 +58,7 @@
 
 mod admin;
 mod builder;
+mod ends;
 mod enqueue;
 mod idle;
 mod inbox;
@@ -85,6 +88,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub use builder::MemoryQueueBuilder;
 
+use ends::EndWaiters;
 use idle::IdleWaiters;
 use inbox::Inbox;
 use lock::Mutex;
@@ -145,6 +149,8 @@ struct LockedState {
     is_closed: bool,
     /// The callers that wait until no unfinished job is left.
     idle: IdleWaiters,
+    /// The callers that wait for the end of jobs.
+    ends: EndWaiters,
 }
 
 impl MemoryQueue {
@@ -302,6 +308,7 @@ impl Shared {
         let pending = state.update_permits();
         let needs_rearm = state.needs_rearm();
         let expired = state.table.take_expired();
+        let ended = state.take_ended();
         let idle = if state.table.unfinished() == 0 { state.idle.take() } else { IdleWaiters::default() };
         drop(state);
         for job in expired {
@@ -314,6 +321,7 @@ impl Shared {
             self.rearm.notify_waiters();
         }
         idle.wake();
+        ended.iter().for_each(|waiter| waiter.notify_one());
         answer
     }
 
@@ -383,6 +391,12 @@ impl LockedState {
     fn close(&mut self) {
         self.is_closed = true;
         self.ready.iter().chain([&self.capacity]).for_each(Permits::close);
+    }
+
+    /// Returns the callers that wait for a job that has ended.
+    fn take_ended(&mut self) -> Vec<Arc<Notify>> {
+        let ended = self.table.take_ended();
+        if ended.is_empty() { Vec::new() } else { self.ends.take(&ended) }
     }
 
     fn check_open(&self) -> Result<(), QueueError> {

@@ -15,7 +15,7 @@ use queue_core::{
 };
 
 use super::factory::FixtureFactory;
-use super::waiter::{self, Claimed, Pushed, Waiter};
+use super::waiter::{self, Claimed, Ended, Pushed, Waiter};
 use crate::Fixture;
 use crate::law::Steps;
 use crate::law::expect_eq;
@@ -114,7 +114,7 @@ impl QueueHarness {
 
     /// Enqueues a job that must be stored. A backend may have another code path for a single job than for a batch.
     pub(super) async fn push_one(&self, job: NewJob) -> JobId {
-        let enqueued = async { self.queue.enqueue(job).await };
+        let enqueued = async { self.queue.enqueue(job).await.map(Receipt::from) };
         match self.ok("`enqueue` of a job", enqueued).await {
             Receipt::Stored(id) => id,
             other => panic!("a job must be stored, and `enqueue` returned {other:?}"),
@@ -131,6 +131,12 @@ impl QueueHarness {
     pub(super) fn pushing(&self, jobs: Vec<NewJob>) -> Waiter<Pushed> {
         self.note(format!("a push of {} jobs that may wait", jobs.len()));
         waiter::push(&self.queue, self.steps.patience(), jobs)
+    }
+
+    /// Starts a wait for the end of jobs.
+    pub(super) fn ending(&self, ids: &[JobId], wait: Duration) -> Waiter<Ended> {
+        self.note(format!("a wait of {wait:?} for the end of {ids:?}"));
+        waiter::ended(&self.queue, self.steps.patience(), ids.to_vec(), wait)
     }
 
     /// Claims ready jobs, without waiting.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use queue_core::{Admin, Delivery, Demand, NewJob, QueueError, Receipt};
+use queue_core::{Admin, Delivery, Demand, JobId, JobRecord, NewJob, QueueError, Receipt};
 use tokio::time::timeout;
 
 /// The answer of a waiting claim.
@@ -22,6 +22,9 @@ pub(super) type Claimed = Result<Vec<Delivery>, QueueError>;
 
 /// The answer of a waiting push.
 pub(super) type Pushed = Result<Vec<Receipt>, QueueError>;
+
+/// The answer of a wait for the end of jobs.
+pub(super) type Ended = Result<Vec<Option<JobRecord>>, QueueError>;
 
 /// How often a call that must wait is polled.
 const POLLS: usize = 5;
@@ -103,6 +106,18 @@ pub(super) fn push(queue: &Arc<dyn Admin>, patience: Duration, jobs: Vec<NewJob>
     let what = format!("a push of {} jobs", jobs.len());
     let queue = queue.clone();
     Waiter::new(what, patience, async move { queue.push(jobs).await })
+}
+
+/// Starts a wait for the end of jobs.
+pub(super) fn ended(
+    queue: &Arc<dyn Admin>,
+    patience: Duration,
+    ids: Vec<JobId>,
+    wait: Duration,
+) -> Waiter<Ended> {
+    let what = format!("a wait for the end of {ids:?}");
+    let queue = queue.clone();
+    Waiter::new(what, patience, async move { queue.ended(&ids, wait).await })
 }
 
 /// Polls a call at most `polls` times, whether it was woken or not, and then drops it.

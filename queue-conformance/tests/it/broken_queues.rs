@@ -8,6 +8,7 @@ mod explain;
 mod lease;
 mod operate;
 mod push;
+mod results;
 mod room;
 mod settle;
 mod summary;
@@ -151,6 +152,20 @@ bugs! {
     q94 a_snooze_that_forgets_the_error: settle::SnoozeForgets;
     /// T10, Q94
     q94 a_snooze_with_an_error_that_counts: settle::SnoozeWithErrorCounts;
+    /// T10, Q83
+    q83 a_result_that_is_forgotten: results::ResultForgotten;
+    /// T10, Q83
+    q83 results_stored_apart: results::ResultsApart;
+    /// T10, Q84
+    q84 a_wait_that_looks_twice: results::EndMissed;
+    /// T10, Q84
+    q84 a_wait_for_all_jobs: results::WaitsForAll;
+    /// T10, Q85
+    q85 a_wait_for_jobs_that_are_gone: results::WaitsForTheGone;
+    /// T10, Q86
+    q86 progress_that_is_forgotten: results::ProgressForgotten;
+    /// T10, Q86
+    q86 progress_that_outlives_its_lease: results::ProgressApart;
     /// T10, Q105
     q105 on_discard_dropped_at_the_push: discard::TellsNobody;
     /// T10, Q105

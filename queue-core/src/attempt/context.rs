@@ -1,8 +1,8 @@
 //! The view that a job has of its own attempt.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::environment::Environment;
 use crate::attempt::interrupt::{Interrupt, InterruptReason};
 use crate::attempt::observe::{Event, JobFacts};
+use crate::attempt::outcome::Outcome;
+use crate::attempt::reports::JobReports;
 use crate::attempt::waits::Waits;
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -17,7 +19,9 @@ use crate::contract::id::JobId;
 use crate::contract::job::{IntoJob, Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::progress::JobProgress;
 use crate::contract::queue::{Delivery, Queue};
+use crate::contract::result::StoredResult;
 
 /// The context of an attempt. A job takes it with `#[inject] context: &JobContext`.
 ///
@@ -49,7 +53,7 @@ pub(super) struct Shared {
     /// In microseconds; [`NOT_YET`] until the attempt begins.
     pub(super) started_at: AtomicI64,
     pub(super) interrupt: Interrupt,
-    followups: Mutex<Vec<NewJob>>,
+    pub(super) reports: JobReports,
     /// Whether a unit of work has asked for the completion, in order to record it.
     pub(super) is_completing: AtomicBool,
     /// Whether a unit of work has recorded the completion.
@@ -64,13 +68,13 @@ pub(super) struct Shared {
 pub(super) const NOT_YET: i64 = i64::MIN;
 
 impl Shared {
-    /// Drops payload, meta, followups and tokens.
+    /// Drops payload, meta, reports and tokens.
     pub(super) fn clear(&mut self) {
         self.delivery.body = Body::NULL;
         self.delivery.meta = Meta::new();
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
-        self.followups = Mutex::default();
+        self.reports = JobReports::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Waits::default();
@@ -94,7 +98,7 @@ impl JobContext {
             received_at,
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
-            followups: Mutex::new(Vec::new()),
+            reports: JobReports::default(),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
@@ -250,17 +254,22 @@ impl JobContext {
     /// It inherits the [`meta`](Self::meta) of this job, such as a trace context or a tenant, apart from the keys that it sets
     /// itself: see [`Meta::inherit`].
     pub fn then(&self, job: impl IntoJob) {
-        self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).push(job.into_job());
+        self.0.reports.add_followup(job.into_job());
     }
 
-    /// Reports the job's progress to the observer, in percent and in words. Values above 100 count as 100.
+    /// Reports the job's progress, in percent and in words. Values above 100 count as 100.
+    ///
+    /// Observers of this process receive it at once. The queue stores the latest one with the next renewal of the job's lease, which
+    /// costs no extra trip: [`Admin::get`](crate::Admin::get) shows it in any process within a renewal interval, a third of the
+    /// lease, until the attempt ends.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
-        let note = note.into();
-        self.0.runner.environment.observe(|| Event::Progressed {
+        let progress = JobProgress::new(percent, note);
+        self.environment().observe(|| Event::Progressed {
             job: self.facts(),
-            percent: percent.min(100),
-            note,
+            percent: progress.percent(),
+            note: progress.note().to_owned(),
         });
+        self.0.reports.set_progress(progress);
     }
 
     /// Notes whether the services of the attempt are being disposed.
@@ -283,14 +292,23 @@ impl JobContext {
         claimed_at.saturating_add(now.since(self.0.received_at))
     }
 
-    /// Returns the followups. Each has the meta of this job, and an identity that is the same at every call.
-    pub(crate) fn followups(&self) -> Vec<NewJob> {
-        let mut followups = self.0.followups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Sets the result of the job, if the attempt returned one, and returns the attempt's outcome.
+    pub(crate) fn returned(&self, (outcome, result): (Outcome, Option<StoredResult>)) -> Outcome {
+        if let Some(result) = result {
+            self.0.reports.set_result(result);
+        }
+        outcome
+    }
+
+    /// Returns what is stored together with the job's completion: its result, and its followups. Each followup has the meta of
+    /// this job, and an identity that is the same at every call.
+    pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
+        let (result, mut followups) = self.0.reports.completion();
         for (nth, followup) in followups.iter_mut().enumerate() {
             followup.meta.inherit(self.meta());
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
-        followups
+        (result, followups)
     }
 
     /// Returns the facts about the attempt that events carry.

@@ -19,7 +19,7 @@ use crate::contract::settlement::Transition;
 /// ```
 /// # use std::time::Duration;
 /// # use queue_core::{Body, Demand, JobError, NewJob, Outcome, Queue as _, RetryPolicy, Timestamp, Transition};
-/// # use queue_core::{IntoOutcome as _, backend::decide};
+/// # use queue_core::backend::decide;
 /// # use queue_testkit::ModelQueue;
 /// # queue_testkit::block_on(async {
 /// # let queue = ModelQueue::new();
@@ -28,9 +28,9 @@ use crate::contract::settlement::Transition;
 /// let delivery = queue.claim(&Demand::new("default", 1)).await?.remove(0);
 ///
 /// assert_eq!(decide(Outcome::Success, &delivery, &policy, now), Transition::complete());
-/// let failure = Err(JobError::transient("connection refused")).into_outcome();
+/// let failure = JobError::transient("connection refused").into_outcome();
 /// assert!(matches!(decide(failure, &delivery, &policy, now), Transition::Retry { .. }));
-/// let failure = Err(JobError::permanent("no such user")).into_outcome();
+/// let failure = JobError::permanent("no such user").into_outcome();
 /// assert!(matches!(decide(failure, &delivery, &policy, now), Transition::Discard { .. }));
 /// # Ok::<(), queue_core::QueueError>(())
 /// # }).unwrap();

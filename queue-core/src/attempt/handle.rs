@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::attempt::context::{JobContext, RunnerState};
 use crate::attempt::interrupt::Interrupt;
 use crate::contract::clock::Timestamp;
+use crate::contract::progress::JobProgress;
 use crate::contract::queue::Delivery;
 use crate::contract::settlement::{Settlement, Transition};
 
@@ -76,16 +77,32 @@ impl Attempt {
         self.0.interrupt()
     }
 
-    /// Returns the settlement with which the attempt is recorded if it succeeds, including its followups, and notes that a unit
-    /// of work is about to record it.
+    /// Removes and returns the latest progress that the job has reported and that was not sent yet. Whoever renews the lease sends it
+    /// with the heartbeat.
+    #[must_use]
+    pub fn take_progress(&self) -> Option<JobProgress> {
+        self.0.0.reports.take_progress()
+    }
+
+    /// Returns a progress that could not be sent, for the next renewal, unless the job has reported a later one.
+    pub fn return_progress(&self, progress: JobProgress) {
+        self.0.0.reports.return_progress(progress);
+    }
+
+    /// Returns the settlement with which the attempt is recorded if it succeeds, including its result and its followups, and notes
+    /// that a unit of work is about to record it.
     ///
     /// The unit of work commits the job's effects and this settlement together, and then calls
     /// [`note_completed`](Self::note_completed).
     #[must_use]
     pub fn completion(&self) -> Settlement {
         self.0.0.is_completing.store(true, Ordering::SeqCst);
-        let completion = Settlement::new(self.delivery().lease.clone(), Transition::complete());
-        completion.followups(self.0.followups())
+        let (result, followups) = self.0.completion();
+        Settlement {
+            lease: self.delivery().lease.clone(),
+            transition: Transition::Complete { result },
+            followups,
+        }
     }
 
     /// Notes that a unit of work has recorded the [`completion`](Self::completion). The job then stays completed in any case.
@@ -105,7 +122,7 @@ impl Attempt {
         self.0.0.is_completed.load(Ordering::SeqCst)
     }
 
-    /// Drops payload, meta, followups and tokens of a finished attempt, so that the allocation can be
+    /// Drops payload, meta, reports and tokens of a finished attempt, so that the allocation can be
     /// [reused](crate::AttemptRunner::attempt_in). Until then, the names, the identity and the lease are still the old job's.
     ///
     /// Returns `false`, and drops nothing, if a clone is alive.

@@ -226,6 +226,12 @@ impl JobError {
         Self(Outcome::Cancel(reason.into()))
     }
 
+    /// Returns the outcome of an attempt that ended with this error.
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome {
+        self.0
+    }
+
     fn failed(error: impl Into<BoxError>, advice: RetryAdvice) -> Self {
         let message = error_chain(error.into().as_ref());
         Self(Outcome::Failure(Failure { cause: FailureCause::Error, message, advice }))
@@ -241,33 +247,5 @@ impl<E: Into<BoxError>> From<E> for JobError {
 impl fmt::Debug for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// A type that a job may return: `()`, or a `Result` with `()` as its value.
-#[diagnostic::on_unimplemented(
-    message = "a background job can't return `{Self}`",
-    label = "not an outcome",
-    note = "return `()` or `Result<(), E>`, where `E` is `queue_core::JobError`, `anyhow::Error`, `String`, or any type that \
-            implements `std::error::Error + Send + Sync`"
-)]
-pub trait IntoOutcome {
-    /// Converts the returned value to an outcome.
-    fn into_outcome(self) -> Outcome;
-}
-
-impl IntoOutcome for () {
-    fn into_outcome(self) -> Outcome {
-        Outcome::Success
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: Into<JobError>> IntoOutcome for Result<(), E> {
-    fn into_outcome(self) -> Outcome {
-        match self {
-            Ok(()) => Outcome::Success,
-            Err(error) => error.into().0,
-        }
     }
 }

@@ -40,6 +40,27 @@ pub trait Admin: Queue {
     /// Returns one job, or `None` if the queue does not know it, or knows it no longer.
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError>;
 
+    /// Waits until one of these jobs has ended or is gone, but not longer than `wait`. Returns a job for each id, in order, or `None`
+    /// for a job that the queue does not know, or knows no longer.
+    ///
+    /// It answers by the states of the jobs, not by messages about them: the answer has an ended job or a `None`, unless `wait` is
+    /// over. A job that ended before the call, or is gone, is an answer at once. A job that waits for another attempt has not
+    /// ended. A queue that removes completed jobs returns `None` for them.
+    ///
+    /// With `Duration::ZERO` it does not wait, and with `Duration::MAX` it waits for ever. An empty list is answered at once.
+    /// A backend may poll, so the answer may be late by its polling interval of some milliseconds.
+    ///
+    /// [`JobHandle`](crate::JobHandle) calls it for one job, and decodes the job's result.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError>;
+
     /// Returns a page of the jobs that match the filter, in push order.
     ///
     /// Listing page by page neither misses nor repeats a job that was stored throughout.

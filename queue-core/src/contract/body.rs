@@ -1,6 +1,6 @@
 //! The body of a job: a typed value, its JSON text, or a closure.
 
-mod finite;
+pub(crate) mod finite;
 pub(crate) mod mismatch;
 
 use std::any::Any;
@@ -40,6 +40,12 @@ pub struct Body(Option<Arc<dyn Content>>);
 #[derive(thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(String);
+
+impl DecodeError {
+    pub(crate) fn new(mismatch: String) -> Self {
+        Self(mismatch)
+    }
+}
 
 impl fmt::Debug for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

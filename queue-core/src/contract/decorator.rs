@@ -1,6 +1,7 @@
 //! Queues around queues: what a decorator does not change is forwarded.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -162,6 +163,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().get(id).await
     }
 
+    /// Waits until a job has ended: see [`Admin::ended`].
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        self.inner().ended(ids, wait).await
+    }
+
     /// Returns a page of jobs: see [`Admin::list`].
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.inner().list(filter, page).await
@@ -232,6 +238,10 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
 impl<D: AdminDecorator> Admin for D {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         AdminDecorator::get(self, id).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        AdminDecorator::ended(self, ids, wait).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

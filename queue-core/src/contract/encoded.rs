@@ -61,15 +61,17 @@ fn encode_each(jobs: Vec<NewJob>, limits: &Limits) -> Result<Vec<Encoded>, Queue
     jobs.into_iter().map(encoded).collect()
 }
 
-/// Encodes the followups of a batch of settlements, one list for each settlement. Their number has no limit.
+/// Encodes the followups of a batch of settlements, one list for each settlement, and checks the sizes of their results. The
+/// number of followups has no limit.
 ///
 /// # Errors
 ///
-/// Those of [`encode`], apart from the number of jobs.
+/// Those of [`encode`], apart from the number of jobs. `Invalid` for a result that is larger than a payload may be.
 pub fn encode_followups(
     settlements: &mut [Settlement],
     limits: &Limits,
 ) -> Result<Vec<Vec<Encoded>>, QueueError> {
+    limits.check_results(settlements)?;
     settlements
         .iter_mut()
         .map(|settlement| encode_each(std::mem::take(&mut settlement.followups), limits))

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use crate::contract::clock::Timestamp;
+use crate::contract::enqueued::EnqueuedJob;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::{IntoJob, NewJob};
@@ -36,7 +38,7 @@ pub trait QueueExt: Queue {
     /// # Errors
     ///
     /// Those of [`Queue::push`].
-    fn enqueue(&self, job: impl IntoJob) -> Enqueue<'_, Self> {
+    fn enqueue<J: IntoJob>(&self, job: J) -> Enqueue<'_, Self, J> {
         Enqueue::new(self, job.into_job())
     }
 
@@ -71,14 +73,15 @@ impl<Q: Queue + ?Sized> QueueExt for Q {}
 
 /// A job about to be stored: set its options, then `.await` it.
 #[must_use = "nothing is stored until this is awaited"]
-pub struct Enqueue<'q, Q: ?Sized> {
+pub struct Enqueue<'q, Q: ?Sized, J = NewJob> {
     queue: &'q Q,
     job: NewJob,
+    kind: PhantomData<fn() -> J>,
 }
 
-impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
+impl<'q, Q: Queue + ?Sized, J> Enqueue<'q, Q, J> {
     pub(crate) fn new(queue: &'q Q, job: NewJob) -> Self {
-        Self { queue, job }
+        Self { queue, job, kind: PhantomData }
     }
 
     /// Sets the delay after which the stored job becomes ready.
@@ -129,38 +132,39 @@ impl<'q, Q: Queue + ?Sized> Enqueue<'q, Q> {
     }
 }
 
-impl<'q, Q: Queue + ?Sized> IntoFuture for Enqueue<'q, Q> {
-    type Output = Result<Receipt, QueueError>;
-    type IntoFuture = Enqueuing<'q, Q>;
+impl<'q, Q: Queue + ?Sized, J> IntoFuture for Enqueue<'q, Q, J> {
+    type Output = Result<EnqueuedJob<J>, QueueError>;
+    type IntoFuture = Enqueuing<'q, Q, J>;
 
-    fn into_future(self) -> Enqueuing<'q, Q> {
-        Enqueuing { queue: self.queue, job: Some(self.job), pushing: None }
+    fn into_future(self) -> Enqueuing<'q, Q, J> {
+        Enqueuing { queue: self.queue, job: Some(self.job), pushing: None, kind: PhantomData }
     }
 }
 
-impl<Q: ?Sized> fmt::Debug for Enqueue<'_, Q> {
+impl<Q: ?Sized, J> fmt::Debug for Enqueue<'_, Q, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Enqueue").field("job", &self.job).finish_non_exhaustive()
     }
 }
 
 /// The future of an [`Enqueue`].
-pub struct Enqueuing<'q, Q: ?Sized> {
+pub struct Enqueuing<'q, Q: ?Sized, J = NewJob> {
     queue: &'q Q,
     /// The job, until the first poll.
     job: Option<NewJob>,
     /// The push, if it has to wait.
     pushing: Option<BoxFuture<'q, Result<Vec<Receipt>, QueueError>>>,
+    kind: PhantomData<fn() -> J>,
 }
 
-impl<Q: Queue + ?Sized> Future for Enqueuing<'_, Q> {
-    type Output = Result<Receipt, QueueError>;
+impl<Q: Queue + ?Sized, J> Future for Enqueuing<'_, Q, J> {
+    type Output = Result<EnqueuedJob<J>, QueueError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.job.is_some()
             && let Some(answer) = self.queue.push_at_once(&mut self.job)
         {
-            return Poll::Ready(answer);
+            return Poll::Ready(answer.map(EnqueuedJob::new));
         }
         if let Some(job) = self.job.take() {
             self.pushing = Some(self.queue.push(vec![job]));
@@ -168,14 +172,14 @@ impl<Q: Queue + ?Sized> Future for Enqueuing<'_, Q> {
         let Some(pushing) = &mut self.pushing else {
             return Poll::Ready(Err(QueueError::invalid("`Enqueue` polled after completion")));
         };
-        pushing.as_mut().poll(cx).map(|receipts| {
-            let missing = || QueueError::unavailable("the queue returned no receipt for the job");
-            receipts?.first().copied().ok_or_else(missing)
-        })
+        let receipts = ready!(pushing.as_mut().poll(cx))?;
+        let missing = || QueueError::unavailable("the queue returned no receipt for the job");
+        let receipt = receipts.first().copied().ok_or_else(missing)?;
+        Poll::Ready(Ok(EnqueuedJob::new(receipt)))
     }
 }
 
-impl<Q: ?Sized> fmt::Debug for Enqueuing<'_, Q> {
+impl<Q: ?Sized, J> fmt::Debug for Enqueuing<'_, Q, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Enqueuing")
     }

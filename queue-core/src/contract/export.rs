@@ -15,6 +15,7 @@ use crate::contract::job::Meta;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
 use crate::contract::record::{AttemptError, JobRecord};
+use crate::contract::result::StoredResult;
 
 /// The version of the export format.
 const FORM: u32 = 1;
@@ -38,6 +39,8 @@ struct Exported {
     run_at: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<AttemptError>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     on_discard: Option<OnDiscard>,
 }
@@ -48,7 +51,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnDiscar
 }
 
 impl JobRecord {
-    /// Returns the job as JSON, with its payload, meta, attempts and errors, for `queue_testkit::TestKit::replay`.
+    /// Returns the job as JSON, with its payload, meta, attempts, errors and result, for `queue_testkit::TestKit::replay`.
     /// It contains all data of the job: review it before you commit it to a repository.
     ///
     /// # Errors
@@ -73,6 +76,7 @@ impl JobRecord {
             pushed_at: self.pushed_at,
             run_at: self.run_at,
             errors: self.errors.clone(),
+            result: self.result.as_ref().map(raw).transpose().map_err(invalid)?,
             on_discard: self.on_discard.as_deref().cloned(),
         };
         serde_json::to_string_pretty(&exported).map_err(invalid)
@@ -103,9 +107,14 @@ impl JobRecord {
         record.pushed_at = exported.pushed_at;
         record.run_at = exported.run_at;
         record.errors = exported.errors;
+        record.result = exported.result.map(|result| StoredResult::stored(result.get()));
         record.on_discard = exported.on_discard.map(Arc::new);
         Ok(record)
     }
+}
+
+fn raw(result: &StoredResult) -> serde_json::Result<Box<RawValue>> {
+    RawValue::from_string(result.as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -124,12 +133,14 @@ mod tests {
         (record.priority, record.attempt, record.max_attempts) = (-1, 3, 5);
         (record.pushed_at, record.run_at) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
         record.errors.push(AttemptError::lease_expired(1, 5, Timestamp::from_micros(3)));
+        record.result = Some(StoredResult::stored(r#"{"url":  "/7"}"#));
         record.on_discard = Some(Arc::new(OnDiscard::nothing()));
 
         let read = JobRecord::import(&record.export().unwrap()).unwrap();
 
         assert_eq!(format!("{read:?}"), format!("{record:?}"));
         assert_eq!(read.body.encode().unwrap(), record.body.encode().unwrap(), "byte for byte");
+        assert_eq!(read.result, record.result);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
+use crate::contract::progress::JobProgress;
 
 /// How many times a job was claimed, including this claim.
 ///
@@ -54,13 +55,23 @@ impl Lease {
 pub struct Heartbeat {
     /// The lease to renew.
     pub lease: Lease,
+    /// What the job has reported of its progress since the last renewal. `None` leaves the progress that is stored.
+    #[serde(default)]
+    pub progress: Option<JobProgress>,
 }
 
 impl Heartbeat {
-    /// Creates the heartbeat of one job.
+    /// Creates the heartbeat of one job, without news of its progress.
     #[must_use]
     pub const fn new(lease: Lease) -> Self {
-        Self { lease }
+        Self { lease, progress: None }
+    }
+
+    /// Sets the progress of the job.
+    #[must_use]
+    pub fn progress(mut self, progress: Option<JobProgress>) -> Self {
+        self.progress = progress;
+        self
     }
 
     /// Creates a heartbeat for each of these leases.

@@ -88,6 +88,8 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Extends the leases of running jobs, each by its own length from now, and returns for each whether it still holds.
     ///
+    /// The progress in a heartbeat replaces the one that the job's record shows. It is gone with the lease.
+    ///
     /// # Errors
     ///
     /// `Unavailable`. A lost lease is an answer, not an error.

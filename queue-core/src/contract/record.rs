@@ -12,6 +12,8 @@ use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::progress::JobProgress;
+use crate::contract::result::StoredResult;
 use crate::contract::worker_id::WorkerId;
 
 /// The state of a job.
@@ -126,6 +128,10 @@ pub struct JobRecord {
     pub cancel_reason: Option<String>,
     /// What is stored if it is discarded, as it was pushed.
     pub on_discard: Option<Arc<OnDiscard>>,
+    /// The result, if it completed with one.
+    pub result: Option<StoredResult>,
+    /// The latest progress that a running job has reported: at most as old as its worker's last renewal.
+    pub progress: Option<JobProgress>,
 }
 
 impl JobRecord {
@@ -153,6 +159,8 @@ impl JobRecord {
             errors: Vec::new(),
             cancel_reason: None,
             on_discard: None,
+            result: None,
+            progress: None,
         }
     }
 }
@@ -174,6 +182,7 @@ impl JobRecord {
                 self.state =
                     State::after_expiry(self.cancel_reason.is_some(), self.attempt, self.max_attempts);
                 self.finished_at = self.state.is_finished().then_some(expired_at);
+                self.progress = None;
             }
             (State::Executing, _) => self.lease_expires_at = lease_expires_at,
             _ => {}
@@ -194,6 +203,12 @@ impl State {
             Self::Available
         }
     }
+}
+
+/// Returns whether a wait for the end of these jobs is over: one of them has ended or is gone, or there is none.
+#[must_use]
+pub fn has_ended(jobs: &[Option<JobRecord>]) -> bool {
+    jobs.is_empty() || jobs.iter().any(|job| job.as_ref().is_none_or(|job| job.state.is_finished()))
 }
 
 /// The error of one attempt.

@@ -9,6 +9,7 @@ use crate::contract::error::QueueError;
 use crate::contract::job::NewJob;
 use crate::contract::lease::Lease;
 use crate::contract::limits::Limits;
+use crate::contract::result::StoredResult;
 
 /// The result of an attempt, which a worker passes to [`Queue::settle`](crate::Queue::settle).
 ///
@@ -53,10 +54,25 @@ impl Settlement {
 }
 
 impl Transition {
-    /// Creates the transition of a job that succeeded.
+    /// Creates the transition of a job that succeeded and has no result.
     #[must_use]
     pub const fn complete() -> Self {
-        Self::Complete {}
+        Self::Complete { result: None }
+    }
+
+    /// Creates the transition of a job that succeeded with a result.
+    #[must_use]
+    pub const fn complete_with(result: StoredResult) -> Self {
+        Self::Complete { result: Some(result) }
+    }
+
+    /// Returns the result, if this is a completion that has one.
+    #[must_use]
+    pub const fn result(&self) -> Option<&StoredResult> {
+        match self {
+            Self::Complete { result } => result.as_ref(),
+            _ => None,
+        }
     }
 
     /// Returns the name of the transition, without its details: a label for metrics.
@@ -93,7 +109,11 @@ impl Transition {
 pub enum Transition {
     /// The job succeeded.
     #[non_exhaustive]
-    Complete {},
+    Complete {
+        /// The result of the job, if it has one. It is stored in the same step, and has at most the size of a payload.
+        #[serde(default)]
+        result: Option<StoredResult>,
+    },
     /// The job runs again at `at`. The error joins its history.
     Retry {
         /// When, by the backend's clock.
@@ -143,12 +163,29 @@ pub enum Settled {
 }
 
 impl Limits {
-    /// Checks the followups of a batch of settlements. Their number has no limit, since a job cannot settle in parts.
+    /// Checks the results and the followups of a batch of settlements. The number of followups has no limit, since a job cannot
+    /// settle in parts.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check), apart from the number of jobs.
-    pub fn check_followups(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
+    /// `Invalid` for a result that is larger than a payload may be. Otherwise as [`check`](Self::check), apart from the number of
+    /// jobs.
+    pub fn check_settlements(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
+        self.check_results(settlements)?;
         settlements.iter().try_for_each(|settlement| self.check_each(&settlement.followups))
+    }
+
+    /// Checks the results of a batch of settlements.
+    pub(crate) fn check_results(&self, settlements: &[Settlement]) -> Result<(), QueueError> {
+        for Settlement { lease, transition, .. } in settlements {
+            let bytes = transition.result().map_or(0, |result| result.as_str().len());
+            if bytes > self.payload {
+                return Err(QueueError::invalid(format!(
+                    "the result of job {} has {bytes} bytes, the limit is {}: store the data elsewhere and return a reference",
+                    lease.job, self.payload
+                )));
+            }
+        }
+        Ok(())
     }
 }

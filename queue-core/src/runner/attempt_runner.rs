@@ -26,6 +26,7 @@ use crate::attempt::retry::RetryPolicy;
 use crate::attempt::worker::{Layer, Worker};
 use crate::contract::clock::Timestamp;
 use crate::contract::queue::{Delivery, Queue};
+use crate::contract::result::StoredResult;
 use crate::contract::settlement::{Settlement, Transition};
 use crate::services::Services;
 
@@ -88,7 +89,7 @@ impl AttemptRunner {
 
     /// Runs one attempt and returns the settlement to record, or the settlement that is recorded already.
     ///
-    /// Only a completion has followups. An attempt runs once, and MUST be created by this runner.
+    /// Only a completion has a result and followups. An attempt runs once, and MUST be created by this runner.
     ///
     /// # Cancel safety
     ///
@@ -120,8 +121,9 @@ impl AttemptRunner {
             outcome: outcome.clone(),
             took: context.now().since(context.started_at()),
         });
-        let followups = if outcome.is_success() { context.followups() } else { Vec::new() };
-        let transition = self.decide(&outcome, context);
+        let (result, followups) =
+            if outcome.is_success() { context.completion() } else { (None, Vec::new()) };
+        let transition = self.decide(&outcome, result, context);
         report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
         AttemptResult { settlement, is_recorded: attempt.is_completed() }
@@ -146,10 +148,10 @@ impl AttemptRunner {
         })
     }
 
-    fn decide(&self, outcome: &Outcome, context: &JobContext) -> Transition {
+    fn decide(&self, outcome: &Outcome, result: Option<StoredResult>, context: &JobContext) -> Transition {
         if matches!(outcome, Outcome::Success) {
             // Most attempts end here, and don't need the time.
-            return Transition::complete();
+            return Transition::Complete { result };
         }
         let (job, now) = (context.delivery(), context.backend_now());
         if outcome.failure().is_none() {

@@ -84,7 +84,7 @@ async fn perform(entry: &Entry, job: &Delivery, scope: &Scope, context: &JobCont
 /// Runs a closure, which can run only once.
 async fn call(job: &Delivery, scope: &Arc<Scope>, context: &JobContext) -> Outcome {
     match closure::take(&job.body) {
-        Some(call) => call(CallScope::new(scope.clone(), context.clone())).await,
+        Some(call) => context.returned(call(CallScope::new(scope.clone(), context.clone())).await),
         None => {
             let message = format!("a `{}` runs once, and this one has already run", NewJob::CLOSURE);
             Outcome::Failure(Failure::new(FailureCause::Error, message).permanent())

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attempt::into_outcome::JobOutput;
 use crate::attempt::outcome::Outcome;
 use crate::attempt::retry::RetryPolicy;
 use crate::contract::body::Body;
@@ -33,6 +34,9 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + S
     /// The payload's fields with their types. The error of a payload that cannot be decoded shows them.
     const FIELDS: &'static [&'static str];
 
+    /// The value that such a job returns: its result, or `()` if there is none.
+    type Output: JobOutput;
+
     /// Returns the defaults of such jobs.
     #[must_use]
     fn options() -> JobOptions {
@@ -47,7 +51,7 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + S
     /// Returns the services that such a job takes.
     fn dependencies() -> Vec<Dependency>;
 
-    /// Resolves the dependencies from the scope and runs the function.
+    /// Resolves the dependencies from the scope, runs the function, and keeps its result in the attempt.
     fn perform<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Outcome>;
 }
 

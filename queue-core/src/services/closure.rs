@@ -5,12 +5,17 @@ use std::future::Future;
 use futures_util::future::BoxFuture;
 
 use super::CallScope;
-use crate::attempt::outcome::{IntoOutcome, Outcome};
+use crate::attempt::into_outcome::IntoOutcome;
+use crate::attempt::outcome::Outcome;
 use crate::contract::body::Body;
 use crate::contract::job::NewJob;
+use crate::contract::result::StoredResult;
 
 /// A closure that has not run yet.
-type Closure = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Outcome> + Send>;
+type Closure = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Parts> + Send>;
+
+/// What it returns: its outcome, and its result if it has one.
+type Parts = (Outcome, Option<StoredResult>);
 
 impl NewJob {
     /// Creates a job from a closure, which gets a [`CallScope`] and runs once: it has one attempt, and is discarded if it fails.
@@ -46,7 +51,7 @@ impl NewJob {
         Fut::Output: IntoOutcome,
     {
         let call: Closure = Box::new(move |scope: CallScope| {
-            let call: BoxFuture<'static, Outcome> = Box::pin(async move { call(scope).await.into_outcome() });
+            let call: BoxFuture<'static, Parts> = Box::pin(async move { call(scope).await.into_parts() });
             call
         });
         Self { max_attempts: 1, ..Self::new(Self::CLOSURE, Body::once(Box::new(call))) }

@@ -14,6 +14,7 @@ use super::{RecordsCompletion, ServiceError, ServiceKey, Services};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
 use crate::contract::queue::Queue;
+use crate::contract::result::StoredResult;
 
 pub use provider::Lifetime;
 pub(super) use provider::{Dispose, Instance, Make, Provider, Unit};
@@ -107,19 +108,28 @@ impl Scope {
         made.is_empty()
     }
 
-    /// Runs a blocking job on a blocking thread.
+    /// Converts what a job returned to its outcome, and keeps the job's result for its completion.
+    #[must_use]
+    pub fn returned(&self, parts: (Outcome, Option<StoredResult>)) -> Outcome {
+        match &self.origin {
+            Origin::Attempt(context, _) => context.returned(parts),
+            Origin::Root(_) => parts.0,
+        }
+    }
+
+    /// Runs a blocking job on a blocking thread, and converts what it returned to its outcome.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the wait stops. The thread continues.
     pub fn run_blocking<'a>(
         &'a self,
-        call: impl FnOnce() -> Outcome + Send + 'static,
+        call: impl FnOnce() -> (Outcome, Option<StoredResult>) + Send + 'static,
     ) -> BoxFuture<'a, Outcome> {
         let Origin::Attempt(context, _) = &self.origin else {
             return Box::pin(async { Outcome::Interrupted });
         };
-        crate::attempt::blocking::run_blocking(context.environment(), call)
+        crate::attempt::blocking::run_blocking(context, call)
     }
 
     fn services(&self) -> &Services {

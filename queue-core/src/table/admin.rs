@@ -99,6 +99,7 @@ impl JobTable {
         job.max_attempts = job.max_attempts.max(job.attempt.saturating_add(1));
         if let Some(extras) = &mut job.extras {
             extras.cancel_reason = None;
+            extras.result = None;
         }
         self.wait_until(slot, now, State::Scheduled);
         Ok(())

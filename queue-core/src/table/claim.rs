@@ -47,6 +47,9 @@ impl JobTable {
         job.claimed_at = now;
         job.worker = worker;
         job.state_time = now.saturating_add(length);
+        if let Some(extras) = &mut job.extras {
+            extras.progress = None;
+        }
         job.set_default_on_discard(demand.on_discard.as_ref());
         self.store.link(slot, State::Executing);
         let job = &self.store[slot];

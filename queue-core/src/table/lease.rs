@@ -10,10 +10,10 @@ impl JobTable {
     /// Extends the leases of running jobs, each by its own length from now.
     pub fn renew(&mut self, now: Timestamp, heartbeats: &[Heartbeat]) -> Vec<Renewal> {
         self.advance(now);
-        heartbeats.iter().map(|heartbeat| self.renew_one(&heartbeat.lease)).collect()
+        heartbeats.iter().map(|heartbeat| self.renew_one(heartbeat)).collect()
     }
 
-    fn renew_one(&mut self, lease: &Lease) -> Renewal {
+    fn renew_one(&mut self, Heartbeat { lease, progress }: &Heartbeat) -> Renewal {
         let Some(slot) = self.held(lease) else {
             return Renewal::Lost;
         };
@@ -21,7 +21,11 @@ impl JobTable {
         self.store.unlink(slot);
         self.store[slot].state_time = expires_at;
         self.store.link(slot, State::Executing);
-        let cancel = self.store[slot].cancel_reason().map(ToOwned::to_owned);
+        let job = &mut self.store[slot];
+        if progress.is_some() {
+            job.extras().progress.clone_from(progress);
+        }
+        let cancel = job.cancel_reason().map(ToOwned::to_owned);
         Renewal::Held { expires_at, cancel }
     }
 

@@ -79,6 +79,7 @@ impl JobTable {
         if let Some(unique) = job.unique() {
             self.unique.finish(self.store.name_of(job), unique, job.id, self.now);
         }
+        self.note_end(self.store[slot].id);
         let kept = self.config.retention.of(state);
         if kept == 0 {
             self.store.count_finished(slot, state);
@@ -116,6 +117,7 @@ impl JobTable {
         if !self.store[slot].state.is_finished() {
             self.unfinished -= 1;
         }
+        self.note_end(self.store[slot].id);
         self.store.remove(slot);
     }
 }

@@ -12,13 +12,13 @@ impl JobTable {
     ///
     /// # Errors
     ///
-    /// `Invalid` if a followup exceeds a limit; then no settlement is applied.
+    /// `Invalid` if a result or a followup exceeds a limit; then no settlement is applied.
     pub fn settle(
         &mut self,
         now: Timestamp,
         settlements: Vec<Settlement>,
     ) -> Result<Vec<Settled>, QueueError> {
-        self.config.limits.check_followups(&settlements)?;
+        self.config.limits.check_settlements(&settlements)?;
         self.advance(now);
         settlements.iter().try_for_each(|settlement| check_delays(&settlement.followups, self.now))?;
         Ok(settlements.into_iter().map(|settlement| self.settle_one(settlement)).collect())
@@ -55,7 +55,12 @@ impl JobTable {
         }
         let cancelled = job.cancel_reason().is_some();
         match transition {
-            Transition::Complete { .. } => self.finish(slot, State::Completed),
+            Transition::Complete { result } => {
+                if result.is_some() {
+                    job.extras().result = result;
+                }
+                self.finish(slot, State::Completed);
+            }
             Transition::Discard { .. } => self.discard(slot, now),
             Transition::Cancel { reason } => {
                 job.extras().cancel_reason = Some(reason);

@@ -70,6 +70,10 @@ impl Admin for Recording {
         self.note("get").get(id).await
     }
 
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        self.note("ended").ended(ids, wait).await
+    }
+
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.note("list").list(filter, page).await
     }
@@ -153,6 +157,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     drop(queue.description());
     let second = receipts.last().map_or(JobId::from_u128(1), |receipt| receipt.id());
     queue.get(second).await?;
+    queue.ended(&[second], Duration::ZERO).await?;
     queue.list(&Filter::all(), &PageRequest::first(1)).await?;
     queue.counts().await?;
     queue.summary().await?;

@@ -19,6 +19,7 @@ mod middleware;
 mod on_discard;
 mod problems;
 mod reasons;
+mod results;
 mod scopes;
 mod secrets;
 mod shown;

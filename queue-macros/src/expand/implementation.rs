@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
 use super::options::options;
-use super::perform::perform;
+use super::perform::{output, perform};
 use super::unique::unique;
 use super::{allow_lints, hygienic_span, service};
 use crate::model::{Field, Job, Storage};
@@ -24,6 +24,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     let options = options(&job.attribute);
     let unique = unique(job);
     let dependencies = job.services().map(|wanted| service::dependency(wanted, &job.attribute));
+    let output = output(job);
     let perform = perform(job);
     let allow_lints = allow_lints();
     let span = hygienic_span(ident.span());
@@ -37,6 +38,8 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
             const NAME: &'static str = #name;
             const ALIASES: &'static [&'static str] = &[#(#aliases),*];
             const FIELDS: &'static [&'static str] = &[#(#fields),*];
+
+            #output
 
             #options
             #unique

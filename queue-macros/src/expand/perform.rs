@@ -1,4 +1,4 @@
-//! Writes `Job::perform`: take the services, call the function, convert its result to an outcome.
+//! Writes `Job::Output` and `Job::perform`: take the services, call the function, convert what it returns to an outcome.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -17,7 +17,8 @@ pub(super) fn perform(job: &Job) -> TokenStream {
         (service::resolve, blocking(job, &scope, &this))
     } else {
         let call = call(job, &this);
-        (service::borrow, outcome(job, &quote!(#call.await)))
+        let parts = parts(job, &quote!(#call.await));
+        (service::borrow, quote!(#private::Scope::returned(#scope, #parts)))
     };
     let resolved = job.services().map(|wanted| resolve(wanted, &scope, &job.attribute));
     // rustc reports here what is not `Send`, so this gets the span of the function's name.
@@ -44,10 +45,10 @@ fn blocking(job: &Job, scope: &Ident, this: &Ident) -> TokenStream {
     let private = job.attribute.private_at(span);
     let payload = Ident::new("__payload", Span::mixed_site());
     let call = call(job, &payload);
-    let outcome = outcome(job, &call);
+    let parts = parts(job, &call);
     quote_spanned! {span=>
         let #payload = ::core::clone::Clone::clone(#this);
-        #private::Scope::run_blocking(#scope, move || #outcome).await
+        #private::Scope::run_blocking(#scope, move || #parts).await
     }
 }
 
@@ -60,18 +61,34 @@ fn call(job: &Job, payload: &Ident) -> TokenStream {
     quote!(#function(#(#arguments),*))
 }
 
-/// Writes the conversion of the returned value; rustc reports a type that can't be converted at the return type.
-fn outcome(job: &Job, returned: &TokenStream) -> TokenStream {
+/// Writes the type of the job's result.
+pub(super) fn output(job: &Job) -> TokenStream {
+    let outcome = into_outcome(job);
+    let span = return_span(job);
+    quote_spanned!(span=> type Output = #outcome::Value;)
+}
+
+/// Writes the conversion of the returned value.
+fn parts(job: &Job, returned: &TokenStream) -> TokenStream {
+    let outcome = into_outcome(job);
+    let span = return_span(job);
+    quote_spanned!(span=> #outcome::into_parts(#returned))
+}
+
+/// Writes `<T as IntoOutcome>` of the return type, where rustc reports a type that can't be converted.
+fn into_outcome(job: &Job) -> TokenStream {
+    let span = return_span(job);
+    let private = job.attribute.private_at(span);
     match &job.function.signature.output {
-        ReturnType::Default => {
-            let private = job.attribute.private();
-            quote!(#private::IntoOutcome::into_outcome(#returned))
-        }
-        ReturnType::Type(_, ty) => {
-            let span = hygienic_span(ty.span());
-            let private = job.attribute.private_at(span);
-            quote_spanned!(span=> <#ty as #private::IntoOutcome>::into_outcome(#returned))
-        }
+        ReturnType::Default => quote_spanned!(span=> <() as #private::IntoOutcome>),
+        ReturnType::Type(_, ty) => quote_spanned!(span=> <#ty as #private::IntoOutcome>),
+    }
+}
+
+fn return_span(job: &Job) -> Span {
+    match &job.function.signature.output {
+        ReturnType::Default => Span::mixed_site(),
+        ReturnType::Type(_, ty) => hygienic_span(ty.span()),
     }
 }
 

@@ -108,7 +108,7 @@ fn check_return_type(signature: &Signature, diagnostics: &mut Diagnostics) {
     if let Some(opaque) = TypeFacts::of(ty).opaque {
         diagnostics.error_at(
             opaque.span(),
-            "a background job returns `()` or `Result<(), E>`: write the type's name instead of `impl`",
+            "a background job returns `()` or `Result<T, E>`: write the type's name instead of `impl`",
         );
     }
 }

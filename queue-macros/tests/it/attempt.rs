@@ -12,7 +12,7 @@ use queue_tokio::{MemoryQueue, TokioRuntime};
 pub(crate) async fn perform<J: Job>(job: J, services: Services) -> Outcome {
     let queue = MemoryQueue::new();
     let receipt = queue.enqueue(job).queue("jobs").await.unwrap();
-    assert!(matches!(receipt, Receipt::Stored(_)), "nothing else is in the queue");
+    assert!(matches!(*receipt, Receipt::Stored(_)), "nothing else is in the queue");
     let demand = Demand::new("jobs", 1);
     let delivery = queue.claim(&demand).await.unwrap().remove(0);
     let job: J = over_the_wire(&delivery);

@@ -57,6 +57,22 @@ async fn a_job_returns_unit_or_a_result_of_unit() {
     assert_eq!(perform(io_error::new(), none()).await.failure().unwrap().message, "disk");
 }
 
+#[background_job]
+async fn counted(words: Vec<String>) -> anyhow::Result<usize> {
+    anyhow::ensure!(!words.is_empty(), "nothing to count");
+    Ok(words.len())
+}
+
+/// M4: a job may return a `Result` of a value.
+#[tokio::test]
+async fn a_job_returns_a_result_of_a_value() {
+    assert_eq!(perform(counted::new(vec!["a".to_owned()]), none()).await, Outcome::Success);
+    assert_eq!(
+        perform(counted::new(Vec::new()), none()).await.failure().unwrap().message,
+        "nothing to count"
+    );
+}
+
 /// M4: a job may be defined inside of a function.
 #[tokio::test]
 async fn a_job_may_be_defined_inside_of_a_function() {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::jobs::JobColumns;
 use crate::notification::NotifyArgs;
-use crate::storable::storable_text;
+use crate::storable::{storable_json, storable_text};
 
 /// Some of the settlements of a request, with the followups of each.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct SettlementSlice<'a> {
 impl SettlementSlice<'_> {
     /// Returns whether settling may make jobs ready. Completions without followups make none ready.
     pub(crate) fn makes_jobs_ready(&self) -> bool {
-        let complete = |settlement: &Settlement| settlement.transition == Transition::complete();
+        let complete = |settlement: &Settlement| matches!(settlement.transition, Transition::Complete { .. });
         !self.settlements.iter().all(complete) || self.followups.iter().any(|jobs| !jobs.is_empty())
     }
 
@@ -38,7 +38,7 @@ impl SettlementSlice<'_> {
 pub(crate) struct SettleMode {
     /// Whether leases locked by another transaction are skipped.
     pub(crate) skip_locked: bool,
-    /// Whether errors and reasons are written in ASCII, because the database's encoding lacks one of their characters.
+    /// Whether errors, reasons and results are written in ASCII, because the database's encoding lacks one of their characters.
     pub(crate) ascii_only: bool,
 }
 
@@ -152,6 +152,7 @@ fn text(transition: &Transition, ascii_only: bool) -> Option<String> {
             Some(storable_text(error, ascii_only))
         }
         Transition::Cancel { reason } => Some(storable_text(reason, ascii_only)),
+        Transition::Complete { result: Some(result), .. } => Some(storable_json(result.as_str(), ascii_only)),
         Transition::Snooze { error, .. } => error.as_deref().map(|error| storable_text(error, ascii_only)),
         _ => None,
     }

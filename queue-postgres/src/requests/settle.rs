@@ -6,7 +6,7 @@ use queue_core::{QueueError, Settled, Settlement};
 use crate::columns::SettlementSlice;
 use crate::storable::bytes_of;
 
-/// The approximate maximum of the bytes of the followups in one request.
+/// The approximate maximum of the bytes of the results and followups in one request.
 const MAX_BYTES: usize = 16 << 20;
 
 /// The settlements of one call, or a part of them, and its caller.
@@ -23,9 +23,10 @@ impl SettleRequest {
         self.settlements.len() + self.followups.iter().map(Vec::len).sum::<usize>()
     }
 
-    /// Returns the bytes of payloads and meta of its followups.
+    /// Returns the bytes of its results, and of payloads and meta of its followups.
     pub(crate) fn bytes(&self) -> usize {
-        self.followups.iter().map(|followups| bytes_of(followups)).sum()
+        let results = self.settlements.iter().map(bytes_of_result).sum::<usize>();
+        results + self.followups.iter().map(|followups| bytes_of(followups)).sum::<usize>()
     }
 
     /// Returns all its settlements.
@@ -38,12 +39,13 @@ impl SettleRequest {
     }
 }
 
-/// Splits settlements and their followups into parts, each with about 16 MiB of followups at most.
+/// Splits settlements and their followups into parts, each with about 16 MiB of results and followups at most.
 pub(crate) fn split(
     settlements: Vec<Settlement>,
     followups: Vec<Vec<Encoded>>,
 ) -> Vec<(Vec<Settlement>, Vec<Vec<Encoded>>)> {
-    if followups.iter().all(Vec::is_empty) {
+    if followups.iter().all(Vec::is_empty) && settlements.iter().all(|one| one.transition.result().is_none())
+    {
         return vec![(settlements, followups)];
     }
     let mut parts: Vec<(Vec<Settlement>, Vec<Vec<Encoded>>)> = Vec::new();
@@ -53,11 +55,15 @@ pub(crate) fn split(
             parts.push((Vec::new(), Vec::new()));
             bytes = 0;
         }
-        bytes += bytes_of(&followups);
+        bytes += bytes_of_result(&settlement) + bytes_of(&followups);
         if let Some((settlements, all)) = parts.last_mut() {
             settlements.push(settlement);
             all.push(followups);
         }
     }
     parts
+}
+
+fn bytes_of_result(settlement: &Settlement) -> usize {
+    settlement.transition.result().map_or(0, |result| result.as_str().len())
 }

@@ -17,15 +17,19 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use queue_core::backend::to_i64;
-use queue_core::{Heartbeat, Lease, QueueError, Renewal, Timestamp};
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use queue_core::{Heartbeat, JobProgress, QueueError, Renewal, Timestamp};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::columns::micros;
 use crate::connection::{CallError, Op, ReconnectingConnection};
+use crate::error::is_untranslatable;
 use crate::rows::timestamp;
 use crate::shared::Shared;
+use crate::storable::storable_text;
 
 /// The number of idle connections that are kept: one to renew over, and one in reserve.
 const MAX_IDLE: usize = 2;
@@ -57,30 +61,30 @@ impl RenewConnections {
     ///
     /// Dropping the future drops the connections that are in use.
     pub(crate) async fn renew(&self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>, QueueError> {
-        // Each lease is renewed once, even if the caller passes it several times.
-        let mut distinct: Vec<&Lease> = Vec::with_capacity(heartbeats.len());
-        let mut index_of = HashMap::new();
-        let mut indexes = Vec::with_capacity(heartbeats.len());
-        for Heartbeat { lease, .. } in heartbeats {
-            let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
-                distinct.push(lease);
-                distinct.len() - 1
-            });
-            indexes.push(index);
-        }
+        let (columns, indexes) = RenewColumns::of(heartbeats);
         let shortest = heartbeats.iter().map(|heartbeat| heartbeat.lease.length).min().unwrap_or_default();
-        let ids: Vec<_> = distinct.iter().map(|lease| lease.job.as_uuid()).collect();
-        let fences: Vec<_> = distinct.iter().map(|lease| to_i64(lease.fence.0)).collect();
-        let lengths: Vec<_> = distinct.iter().map(|lease| micros(lease.length)).collect();
-        let renew = self.shared.sql.renew.clone();
-        let count = distinct.len();
-        let renewals = self
-            .call(shortest, &move |connection| {
-                let renew = renew.query().bind(ids.clone()).bind(fences.clone()).bind(lengths.clone());
-                Box::pin(async move { renewals_from_rows(&renew.fetch_all(connection).await?, count) })
-            })
-            .await?;
+        let renewals = match self.send(&columns, shortest, false).await {
+            Err(error) if is_untranslatable(&error) => self.send(&columns, shortest, true).await?,
+            answer => answer?,
+        };
         Ok(indexes.into_iter().filter_map(|index| renewals.get(index).cloned()).collect())
+    }
+
+    /// Renews the leases of `columns`. With `ascii_only`, notes are written in ASCII, because the database's encoding lacks one of
+    /// their characters.
+    async fn send(
+        &self,
+        columns: &RenewColumns,
+        shortest: Duration,
+        ascii_only: bool,
+    ) -> Result<Vec<Renewal>, QueueError> {
+        let (renew, columns) = (self.shared.sql.renew.clone(), columns.clone());
+        let count = columns.ids.len();
+        self.call(shortest, &move |connection| {
+            let renew = columns.clone().bind(renew.query(), ascii_only);
+            Box::pin(async move { renewals_from_rows(&renew.fetch_all(connection).await?, count) })
+        })
+        .await
     }
 
     /// Sends a renewal, and sends it over another connection too if the first one has not answered for a part of the
@@ -117,6 +121,54 @@ impl RenewConnections {
             idle.push(connection);
         }
         answer
+    }
+}
+
+/// The arguments of the statement `renew`.
+#[derive(Clone, Default)]
+struct RenewColumns {
+    ids: Vec<Uuid>,
+    fences: Vec<i64>,
+    lengths: Vec<i64>,
+    progress: Vec<Option<JobProgress>>,
+}
+
+impl RenewColumns {
+    /// Returns the columns, with each lease once, even if the caller passes it several times, and for each heartbeat the index of
+    /// its lease in them.
+    fn of(heartbeats: &[Heartbeat]) -> (Self, Vec<usize>) {
+        let (mut columns, mut indexes) = (Self::default(), Vec::with_capacity(heartbeats.len()));
+        let mut index_of = HashMap::new();
+        for Heartbeat { lease, progress, .. } in heartbeats {
+            let index = *index_of.entry((lease.job, lease.fence)).or_insert_with(|| {
+                columns.ids.push(lease.job.as_uuid());
+                columns.fences.push(to_i64(lease.fence.0));
+                columns.lengths.push(micros(lease.length));
+                columns.progress.push(None);
+                columns.ids.len() - 1
+            });
+            if let (Some(latest), Some(progress)) = (columns.progress.get_mut(index), progress) {
+                *latest = Some(progress.clone());
+            }
+            indexes.push(index);
+        }
+        (columns, indexes)
+    }
+
+    fn bind(
+        self,
+        query: Query<'static, Postgres, PgArguments>,
+        ascii_only: bool,
+    ) -> Query<'static, Postgres, PgArguments> {
+        let query = query.bind(self.ids).bind(self.fences).bind(self.lengths);
+        if self.progress.iter().all(Option::is_none) {
+            return query.bind(None::<Vec<i16>>).bind(None::<Vec<String>>);
+        }
+        let percent = |progress: &Option<JobProgress>| progress.as_ref().map(|it| i16::from(it.percent()));
+        let note =
+            |progress: &Option<JobProgress>| progress.as_ref().map(|it| storable_text(it.note(), ascii_only));
+        let percents: Vec<_> = self.progress.iter().map(percent).collect();
+        query.bind(percents).bind(self.progress.iter().map(note).collect::<Vec<_>>())
     }
 }
 

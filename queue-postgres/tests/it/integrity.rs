@@ -30,6 +30,7 @@ async fn each_broken_rule_is_reported() -> TestResult {
         ("update waiting set seq = 99", "a row in ready, waiting, leases or finished belongs to a job"),
         ("delete from jobs where seq = 1", "a unique key whose time is over belongs to a job"),
         ("update failures set seq = 99", "a failure belongs to a job"),
+        ("insert into results values (99, '1')", "a result belongs to a completed job"),
         ("update finished set attempt = fence + 1", "a job has at most as many attempts as claims"),
     ];
 

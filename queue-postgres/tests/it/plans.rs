@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use queue_core::admin::Prune;
 use queue_core::{
-    Admin as _, BoxError, Delivery, Demand, Heartbeat, NewJob, Queue as _, Settled, Settlement, Timestamp,
-    Transition,
+    Admin as _, BoxError, Delivery, Demand, Heartbeat, JobProgress, NewJob, Queue as _, Settled, Settlement,
+    StoredResult, Timestamp, Transition,
 };
 use queue_postgres::sqlx::PgConnection;
 
@@ -50,11 +50,13 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
         queue.push((0..BATCH as u32).map(job).collect()).await?;
         queue.push((0..BATCH as u32).map(|number| NewJob::from(work::new(number))).collect()).await?;
         let jobs = queue.claim(&Demand::new("default", 2 * BATCH as usize)).await?;
-        queue.renew(&Heartbeat::of(jobs.iter().map(|job| &job.lease))).await?;
+        let beat = |job: &Delivery| Heartbeat::new(job.lease.clone()).progress(Some(JobProgress::new(50, "half")));
+        queue.renew(&jobs.iter().map(beat).collect::<Vec<_>>()).await?;
         let ends = jobs.into_iter().zip(0..).map(|(job, number)| {
             let at = job.run_at.saturating_add(Duration::from_secs(3600));
-            let ends = [Transition::complete(), Transition::Retry { at, error: "no".into() }];
-            Settlement::new(job.lease, ends[number % 2].clone())
+            let result = Transition::complete_with(StoredResult::stored("7"));
+            let ends = [Transition::complete(), result, Transition::Retry { at, error: "no".into() }];
+            Settlement::new(job.lease, ends[number % 3].clone())
         });
         queue.settle(ends.collect()).await?;
     }

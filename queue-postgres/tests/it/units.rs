@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use queue_core::{
     Admin as _, BoxError, Event, JobContext, JobError, JobId, JobRecord, Jobs, NewJob, QueueExt as _,
-    Services, State, Transition, background_job, jobs,
+    Services, State, StoredResult, Transition, background_job, jobs,
 };
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
 use queue_postgres::{PostgresQueue, PostgresUnitOfWork};
@@ -112,6 +112,26 @@ async fn writes_completion_and_followups_are_committed_together() -> TestResult 
 
     assert_eq!(bank.ended(id).await?.state, State::Completed);
     assert_eq!((bank.cents().await?, bank.receipts().await?), (1, 1));
+    Ok(())
+}
+
+#[background_job]
+async fn count_a_cent(#[inject] tx: &mut PostgresUnitOfWork, schema: &str) -> Result<i64, JobError> {
+    add_a_cent(tx, schema).await?;
+    let cents = format!("select cents::bigint from {schema}.accounts");
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(cents)).fetch_one(&mut **tx).await?)
+}
+
+/// D12, Q83
+#[tokio::test(flavor = "multi_thread")]
+async fn the_result_of_a_job_is_committed_with_its_writes() -> TestResult {
+    let mut bank = Bank::open(jobs![count_a_cent]).await?;
+
+    let id = bank.queue.enqueue(count_a_cent::new(&bank.schema)).await?.id();
+
+    let job = bank.ended(id).await?;
+    assert_eq!((job.state, job.result), (State::Completed, Some(StoredResult::of(&1)?)));
+    assert_eq!(bank.cents().await?, 1);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 }
 
 /// Statements, each with all steps of its plan.
-const PLANS: [(&str, &[&str]); 31] = [
+const PLANS: [(&str, &[&str]); 33] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
     (FIND_BY_ID, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
@@ -50,7 +50,10 @@ const PLANS: [(&str, &[&str]); 31] = [
         &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)"],
     ),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (RENEW_WITH_PROGRESS, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (COMPLETE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (COMPLETE_WITH_RESULT, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (STATE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (DISCARD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (CANCEL, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RETRY, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use queue_core::backend::{Encoded, panic_message};
-use queue_core::{BoxError, Lease, QueueError, Settled, Transition};
+use queue_core::{BoxError, QueueError, Settled, Settlement};
 use rusqlite::Connection;
 
 use super::Table;
@@ -22,13 +22,13 @@ impl Table<'_> {
     /// `Conflict` if a write failed.
     pub(crate) fn complete_in_unit_of_work(
         &mut self,
-        lease: &Lease,
+        completion: &Settlement,
         writes: Vec<Write>,
         followups: &[Encoded],
     ) -> Result<Settled, OpError> {
         self.check_delays(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
-        let completed = self.apply(lease, &Transition::complete())?;
+        let completed = self.apply(&completion.lease, &completion.transition)?;
         let written = if completed { self.run_writes(writes)? } else { Ok(()) };
         let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;

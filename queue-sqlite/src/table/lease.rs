@@ -24,14 +24,25 @@ struct ExpiredLease {
 impl Table<'_> {
     /// Extends the leases of running jobs, each by its own length from now.
     pub(crate) fn renew(&mut self, heartbeats: &[Heartbeat]) -> Result<Vec<Renewal>> {
-        let renew = self.statements.get(sql::RENEW)?;
-        let renew_one = |Heartbeat { lease, .. }: &Heartbeat| {
-            let expires_at = self.now.saturating_add(lease.length);
-            let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0), expires_at.as_micros());
-            let cancel = renew.query_row(key, |row| row.get(0)).optional()?;
-            Ok(cancel.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
+        heartbeats.iter().map(|heartbeat| self.renew_one(heartbeat)).collect()
+    }
+
+    fn renew_one(&mut self, heartbeat: &Heartbeat) -> Result<Renewal> {
+        let lease = &heartbeat.lease;
+        let expires_at = self.now.saturating_add(lease.length);
+        let (id, fence) = (rows::id_bytes(lease.job), to_i64(lease.fence.0));
+        let cancel = match &heartbeat.progress {
+            None => {
+                let renew = self.statements.get(sql::RENEW)?;
+                renew.query_row((id, fence, expires_at.as_micros()), |row| row.get(0))
+            }
+            Some(progress) => {
+                let renew = self.statements.get(sql::RENEW_WITH_PROGRESS)?;
+                let values = (id, fence, expires_at.as_micros(), progress.percent(), progress.note());
+                renew.query_row(values, |row| row.get(0))
+            }
         };
-        heartbeats.iter().map(renew_one).collect()
+        Ok(cancel.optional()?.map_or(Renewal::Lost, |cancel| Renewal::held(expires_at, cancel)))
     }
 
     /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.

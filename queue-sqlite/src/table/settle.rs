@@ -41,8 +41,12 @@ impl Table<'_> {
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
         let (id, fence, now) = (rows::id_bytes(lease.job), to_i64(lease.fence.0), self.now.as_micros());
         match transition {
-            Transition::Complete { .. } => {
+            Transition::Complete { result: None, .. } => {
                 Ok(self.statements.get(sql::COMPLETE)?.execute((id, fence, now))? > 0)
+            }
+            Transition::Complete { result: Some(result), .. } => {
+                let complete = self.statements.get(sql::COMPLETE_WITH_RESULT)?;
+                Ok(complete.execute((id, fence, now, result.as_str()))? > 0)
             }
             Transition::Cancel { reason } => {
                 Ok(self.statements.get(sql::CANCEL)?.execute((id, fence, now, reason))? > 0)

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use queue_core::{
-    Admin as _, Demand, JobId, NewJob, Queue as _, QueueExt as _, Settlement, State, Timestamp, Transition,
+    Admin as _, Demand, Heartbeat, JobId, JobProgress, NewJob, Queue as _, QueueExt as _, Settlement, State,
+    StoredResult, Timestamp, Transition,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -26,7 +27,7 @@ async fn one_job_in_each_state(
 ) -> Result<Vec<(JobId, Option<Timestamp>)>, queue_core::QueueError> {
     let transitions = [
         None,
-        Some(Transition::complete()),
+        Some(Transition::complete_with(StoredResult::of(&7)?)),
         Some(Transition::Retry { at: Timestamp::from_micros(4_000_000_000_123_456), error: "first".into() }),
         Some(Transition::Discard { error: "broken".into() }),
         Some(Transition::Cancel { reason: "obsolete".into() }),
@@ -35,6 +36,8 @@ async fn one_job_in_each_state(
         queue.enqueue(work::new(1)).priority(-3).meta("tenant", "acme").await?;
     }
     let deliveries = queue.claim(&Demand::new("default", transitions.len()).lease(MINUTE)).await?;
+    let progress = JobProgress::new(40, "4 of 10");
+    queue.renew(&[Heartbeat::new(deliveries[0].lease.clone()).progress(Some(progress))]).await?;
     clock.advance(Duration::from_micros(1_500_001));
     let mut jobs = Vec::new();
     for (delivery, transition) in deliveries.into_iter().zip(transitions) {
@@ -96,6 +99,9 @@ async fn the_overview_of_a_job_in_any_state_agrees_with_get() -> TestResult {
             job.unique.clone(),
             Some(job.body.encode()?.to_string()),
             job.meta.to_json()?,
+            job.result.as_ref().map(|result| result.as_str().to_owned()),
+            job.progress.as_ref().map(|progress| progress.percent().to_string()),
+            job.progress.as_ref().map(|progress| progress.note().to_owned()),
         ];
         assert_eq!(overview(&connection, id)?, expected, "{}", job.state);
         states.insert(job.state);

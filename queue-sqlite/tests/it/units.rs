@@ -8,7 +8,7 @@ use queue_core::services::{Factory as _, Scope};
 use queue_core::{
     Admin as _, AttemptRunner, BoxError, Delivery, Demand, Environment, Event, JobContext, JobError, JobId,
     JobRecord, Jobs, NewJob, OutcomeKind, Queue as _, QueueErrorKind, QueueExt as _, Services, State,
-    Transition, background_job, jobs,
+    StoredResult, Transition, background_job, jobs,
 };
 use queue_sqlite::rusqlite::{self, Connection};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
@@ -96,6 +96,25 @@ impl Bank {
         let counts = self.queue.counts().await?;
         Ok(counts.iter().filter(|counts| counts.queue == "receipts").map(|counts| counts.unfinished()).sum())
     }
+}
+
+#[background_job]
+async fn count_a_cent(#[inject] db: &mut SqliteUnitOfWork) -> Result<u64, JobError> {
+    db.write(|tx| tx.execute(PAY, []));
+    Ok(1)
+}
+
+/// D12, Q83
+#[tokio::test(flavor = "multi_thread")]
+async fn the_result_of_a_job_is_committed_with_its_writes() -> TestResult {
+    let bank = Bank::open(jobs![count_a_cent]).await?;
+
+    let id = bank.queue.enqueue(count_a_cent::new()).await?.id();
+
+    let job = bank.ended(id).await?;
+    assert_eq!((job.state, job.result), (State::Completed, Some(StoredResult::of(&1)?)));
+    assert_eq!(bank.cents()?, 1);
+    Ok(())
 }
 
 /// D12

@@ -21,17 +21,17 @@ impl TestKit {
 
     /// Renews the leases of all held jobs. A held job whose lease is lost is dropped; the running one is interrupted.
     pub(super) async fn keep_leases(&self) {
-        let leases: Vec<_> = {
+        let heartbeats: Vec<_> = {
             let mut progress = self.progress();
             progress.renew_at = self.now().saturating_add(Lease::DEFAULT_LENGTH / 3);
-            progress.held.iter().chain(&progress.running).map(|held| held.lease().clone()).collect()
+            progress.held.iter().chain(&progress.running).map(Held::heartbeat).collect()
         };
-        if leases.is_empty() {
+        if heartbeats.is_empty() {
             return;
         }
-        let Some(renewals) = self.queue.renew_held(&leases).await else { return };
-        let renewals: HashMap<_, _> =
-            leases.iter().map(|lease| (lease.job, lease.fence)).zip(renewals).collect();
+        let Some(renewals) = self.queue.renew_held(&heartbeats).await else { return };
+        let leases = heartbeats.iter().map(|heartbeat| (heartbeat.lease.job, heartbeat.lease.fence));
+        let renewals: HashMap<_, _> = leases.zip(renewals).collect();
         let mut progress = self.progress();
         let answer = |held: &Held| renewals.get(&(held.lease().job, held.lease().fence));
         progress.held.retain(|held| match answer(held) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
@@ -40,21 +41,20 @@ impl KitQueue {
     }
 
     /// Renews leases without delays and hangs, which would hold up the job that runs. Returns `None` if the call fails.
-    pub(super) async fn renew_held(&self, leases: &[Lease]) -> Option<Vec<Renewal>> {
-        let heartbeats = Heartbeat::of(leases);
+    pub(super) async fn renew_held(&self, heartbeats: &[Heartbeat]) -> Option<Vec<Renewal>> {
         match self.faults().next_one(Operation::Renew) {
             Some(Fault::FailBefore | Fault::HangBefore) => return None,
             Some(Fault::FailAfter | Fault::HangAfter) => {
-                drop(self.store.renew(&heartbeats).await);
+                drop(self.store.renew(heartbeats).await);
                 return None;
             }
             Some(Fault::LoseLease) => {
-                let release = |lease: &Lease| Settlement::new(lease.clone(), Transition::Release);
-                drop(self.store.settle(leases.iter().map(release).collect()).await);
+                let release = |beat: &Heartbeat| Settlement::new(beat.lease.clone(), Transition::Release);
+                drop(self.store.settle(heartbeats.iter().map(release).collect()).await);
             }
             Some(Fault::Delay(_) | Fault::DeliverTwice) | None => {}
         }
-        self.store.renew(&heartbeats).await.ok()
+        self.store.renew(heartbeats).await.ok()
     }
 }
 
@@ -96,6 +96,11 @@ impl Queue for KitQueue {
 impl Admin for KitQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.store.call(|queue| async move { queue.get(id).await }).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        let ids = ids.to_vec();
+        self.store.call(|queue| async move { queue.ended(&ids, wait).await }).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -1,19 +1,33 @@
 //! The operator's calls of the testkit's queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
     Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
-use queue_core::{Admin, Clock as _, JobId, JobRecord, QueueError, QueueName, TestClock};
+use queue_core::backend::has_ended;
+use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};
 
-use super::ModelQueue;
+use super::{ModelQueue, Polled};
 
 #[async_trait]
 impl Admin for ModelQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.read(|state, now| state.table.get(now, id)))
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        let until = Clock::now(self.clock()).saturating_add(wait);
+        let answer = self.wait_for(|state, now| {
+            let jobs: Vec<_> = ids.iter().map(|id| state.table.get(now, *id)).collect();
+            if until <= now || has_ended(&jobs) {
+                return Polled::Answer(jobs);
+            }
+            Polled::Wait(state.table.next_due().into_iter().chain([until]).min())
+        });
+        Ok(answer.await)
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -1,6 +1,7 @@
 //! The operator's interface to the in-memory queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::Admin;
@@ -15,6 +16,10 @@ use super::MemoryQueue;
 impl Admin for MemoryQueue {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         Ok(self.0.locked(|state, now| state.table.get(now, id)))
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        Ok(self.wait_for_end(ids, wait).await)
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

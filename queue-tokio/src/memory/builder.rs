@@ -9,6 +9,7 @@ use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{Clock, Limits, NewJob};
 use tokio::sync::Notify;
 
+use super::ends::EndWaiters;
 use super::idle::IdleWaiters;
 use super::inbox::Inbox;
 use super::lock::Mutex;
@@ -115,6 +116,7 @@ impl MemoryQueueBuilder {
             armed_for: None,
             is_closed: false,
             idle: IdleWaiters::default(),
+            ends: EndWaiters::default(),
         };
         MemoryQueue(Arc::new(Shared {
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, poll_fn};
 use loom::future::block_on;
 use loom::thread;
 use queue_core::{
-    Body, Clock, Delivery, Demand, NewJob, Queue as _, QueueError, Settlement, Timestamp, Transition,
+    Admin as _, Body, Clock, Delivery, Demand, NewJob, Queue as _, QueueError, Settlement, Timestamp, Transition,
 };
 
 use super::MemoryQueue;
@@ -215,5 +215,24 @@ fn loom_a_push_to_the_inbox_meets_the_close() {
         let stored = pusher.join().unwrap();
         assert_eq!(unfinished(&queue), 1 + stored as u64);
         assert_eq!(unfinished(&queue), at_close, "none was stored after the close");
+    });
+}
+
+/// Q84: a caller that waits for the end of a job is woken, however its beginning and the end interleave.
+#[test]
+fn loom_a_caller_that_waits_for_an_end_is_woken() {
+    loom::model(|| {
+        let queue = queue(None);
+        block_on(queue.push(vec![job()])).unwrap();
+        let delivery = block_on(queue.claim(&Demand::new("default", 1))).unwrap().remove(0);
+        let waiter = {
+            let (queue, id) = (queue.clone(), delivery.id());
+            thread::spawn(move || block_on(queue.ended(&[id], Duration::MAX)))
+        };
+
+        block_on(queue.settle(vec![Settlement::new(delivery.lease, Transition::complete())])).unwrap();
+
+        // The queue keeps no completed jobs, so the job is gone.
+        assert!(matches!(waiter.join().unwrap().as_deref(), Ok([None])));
     });
 }

@@ -1,9 +1,9 @@
-//! The renewer: keeps the leases of all jobs in flight, on a thread that jobs cannot block.
+//! The renewer: keeps the leases of all jobs in flight, on a thread that jobs cannot block. Their progress rides on it.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use queue_core::{Event, Heartbeat, InterruptReason, Lease, Renewal, Timestamp};
+use queue_core::{Event, Heartbeat, InterruptReason, Renewal, Timestamp};
 
 use super::backoff::Backoff;
 use super::job::InFlightJob;
@@ -77,12 +77,12 @@ impl Renewer {
         let (client, every, asked_at) =
             (shared.client(), shared.settings().renew_every(), shared.client().now());
         // Weak, so that a job that ends meanwhile is not dropped here: its payload runs foreign code.
-        let (mut jobs, mut leases): (Vec<Weak<InFlightJob>>, Vec<Lease>) = Default::default();
+        let (mut jobs, mut heartbeats): (Vec<Weak<InFlightJob>>, Vec<Heartbeat>) = Default::default();
         self.each(|job| {
             jobs.push(Arc::downgrade(job));
-            leases.push(job.lease().clone());
+            heartbeats.push(Heartbeat::new(job.lease().clone()).progress(job.attempt().take_progress()));
         });
-        match client.renew(&Heartbeat::of(&leases), every).await {
+        match client.renew(&heartbeats, every).await {
             Ok(renewals) => {
                 self.backoff.worked(client);
                 for (job, renewal) in jobs.iter().zip(renewals) {
@@ -94,7 +94,13 @@ impl Renewer {
             }
             Err(error) => {
                 let wait = self.backoff.failed(&error, client);
-                jobs.iter().filter_map(Weak::upgrade).for_each(|job| self.interrupt_if_expired(&job));
+                for (job, heartbeat) in jobs.iter().zip(heartbeats) {
+                    let Some(job) = job.upgrade() else { continue };
+                    if let Some(progress) = heartbeat.progress {
+                        job.attempt().return_progress(progress);
+                    }
+                    self.interrupt_if_expired(&job);
+                }
                 wait.min(every)
             }
         }

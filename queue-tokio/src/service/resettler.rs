@@ -114,16 +114,22 @@ impl Resettler {
         }
     }
 
-    /// Discards a job whose followups the queue refuses. Abandons a job without followups: its lease will expire.
+    /// Discards a job whose result or followups the queue refuses. Abandons a job that has neither: its lease will expire.
     fn refused(&mut self, finished: Finished, error: &QueueError) {
         let (service, job, error) = (self.shared.client().service(), finished.facts(), error_chain(error));
         let max_attempts = finished.job().attempt().delivery().max_attempts;
-        if finished.settlement().followups.is_empty() {
-            tracing::error!(service, job.id = %job.id, %error, "could not settle; the lease will expire");
-            drop(self.shared.complete(vec![finished], &[]));
-            return;
-        }
-        let error = format!("its followups can't be stored: {error}");
+        let end = finished.settlement();
+        let what = match (end.transition.result().is_some(), end.followups.is_empty()) {
+            (true, true) => "its result",
+            (true, false) => "its result or its followups",
+            (false, false) => "its followups",
+            (false, true) => {
+                tracing::error!(service, job.id = %job.id, %error, "could not settle; the lease will expire");
+                drop(self.shared.complete(vec![finished], &[]));
+                return;
+            }
+        };
+        let error = format!("{what} can't be stored: {error}");
         tracing::error!(
             service, job.id = %job.id, job.name = %job.name, job.queue = %job.queue, job.attempt = job.attempt,
             "discarded at attempt {} of {max_attempts}: {error}", job.attempt

@@ -6,7 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use queue_core::admin::{Filter, Prune};
 use queue_core::{
-    Announcement, JobId, Lease, NewJob, OnDiscard, QueueName, Settlement, State, Timestamp, Transition, Unique,
+    Announcement, Heartbeat, JobId, JobProgress, Lease, NewJob, OnDiscard, QueueName, Settlement, State,
+    StoredResult, Timestamp, Transition, Unique,
 };
 
 use super::super::jobs::{id, json};
@@ -26,7 +27,7 @@ const LONGEST_WINDOW: u64 = 20;
 pub(super) enum Call {
     Push(Vec<NewJob>),
     Claim(queue_core::Demand),
-    Renew(Vec<Lease>),
+    Renew(Vec<Heartbeat>),
     Settle(Vec<Settlement>),
     Advance(Duration),
     Get(JobId),
@@ -65,7 +66,9 @@ impl Generator {
                 let batch = (0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random));
                 Call::Settle(without_order(batch.collect()))
             }
-            66..72 => Call::Renew((0..random.usize(1..4)).filter_map(|_| self.lease(&mut random)).collect()),
+            66..72 => {
+                Call::Renew((0..random.usize(1..4)).filter_map(|_| self.heartbeat(&mut random)).collect())
+            }
             72..82 => Call::Advance(Duration::from_millis(pick(
                 &mut random,
                 [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000],
@@ -79,6 +82,14 @@ impl Generator {
             96..99 => Call::Resume(queue(&mut random)),
             _ => Call::Prune(prune(&mut random)),
         }
+    }
+
+    fn heartbeat(&self, random: &mut Rng) -> Option<Heartbeat> {
+        let heartbeat = Heartbeat::new(self.lease(random)?);
+        // Drawn from a copy, so that the seed's further calls do not depend on the progress.
+        let mut aside = random.clone();
+        let progress = aside.bool().then(|| JobProgress::new(aside.u8(..), format!("step {}", aside.u8(..))));
+        Some(heartbeat.progress(progress))
     }
 
     fn jobs(&mut self, random: &mut Rng, most: usize) -> Vec<NewJob> {
@@ -133,7 +144,7 @@ impl Generator {
         let lease = self.lease(random)?;
         let at = self.around_now(random);
         let transition = match random.u32(0..10) {
-            0..3 => Transition::complete(),
+            0..3 => completion(random),
             3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
             5..6 => {
                 let error = random.bool().then(|| format!("unknown {}", random.u8(..)));
@@ -164,6 +175,15 @@ fn without_order(mut batch: Vec<Settlement>) -> Vec<Settlement> {
     match batch.iter().position(has_key) {
         Some(index) => vec![batch.swap_remove(index)],
         None => batch,
+    }
+}
+
+/// Returns a completion, sometimes with a result. It is drawn from a copy, so that the seed's further calls do not depend on it.
+fn completion(random: &Rng) -> Transition {
+    let mut aside = random.clone();
+    match aside.u32(0..3) {
+        0 => Transition::complete_with(StoredResult::stored(aside.u8(..).to_string())),
+        _ => Transition::complete(),
     }
 }
 

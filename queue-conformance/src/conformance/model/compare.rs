@@ -94,8 +94,7 @@ impl ModelComparison {
         let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
         match call {
             Call::Push(jobs) => same("push", model.push(now, jobs.clone()), queue.push(jobs).await),
-            Call::Renew(leases) => {
-                let heartbeats = Heartbeat::of(&leases);
+            Call::Renew(heartbeats) => {
                 same("renew", Ok(model.renew(now, &heartbeats)), queue.renew(&heartbeats).await)
             }
             Call::Settle(batch) => {

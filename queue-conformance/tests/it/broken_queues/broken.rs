@@ -42,6 +42,15 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         queue.get(id).await
     }
 
+    async fn ended(
+        &self,
+        queue: &ModelQueue,
+        ids: &[JobId],
+        wait: Duration,
+    ) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        queue.ended(ids, wait).await
+    }
+
     async fn list(
         &self,
         queue: &ModelQueue,
@@ -148,6 +157,10 @@ impl<B: Bug> Queue for Broken<B> {
 impl<B: Bug> Admin for Broken<B> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.bug.get(&self.queue, id).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        self.bug.ended(&self.queue, ids, wait).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

@@ -12,7 +12,7 @@ use serde::ser::{self, Serialize};
 /// If serializing the value fails for another reason, this function returns `None`.
 ///
 /// It writes no output, so for a payload without floats the compiler removes the whole call.
-pub(super) fn not_finite<T: Serialize>(value: &T) -> Option<String> {
+pub(crate) fn not_finite<T: Serialize>(value: &T) -> Option<String> {
     match value.serialize(Finite) {
         Ok(()) | Err(Found(None)) => None,
         Err(Found(Some(path))) => Some(written(&path)),

@@ -12,7 +12,9 @@ use crate::contract::job::Meta;
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::progress::JobProgress;
 use crate::contract::record::{AttemptError, JobRecord, State};
+use crate::contract::result::StoredResult;
 use crate::contract::unique::Unique;
 
 /// A job as the table stores it. Rare fields are stored separately, since there may be millions of jobs.
@@ -49,6 +51,10 @@ pub(in crate::table) struct Extras {
     pub(in crate::table) errors: Vec<AttemptError>,
     /// Why the job was cancelled, or is to be cancelled.
     pub(in crate::table) cancel_reason: Option<String>,
+    /// The result of a completed job.
+    pub(in crate::table) result: Option<StoredResult>,
+    /// The progress that was reported under the last lease.
+    pub(in crate::table) progress: Option<JobProgress>,
     pub(in crate::table) on_discard: Option<Arc<OnDiscard>>,
     /// What the last claim said is stored on a discard, if the job does not say so.
     pub(in crate::table) default_on_discard: Option<Arc<OnDiscard>>,
@@ -129,6 +135,8 @@ impl StoredJob {
             record.unique = extras.unique.as_ref().map(|unique| unique.key.clone());
             record.errors.clone_from(&extras.errors);
             record.cancel_reason.clone_from(&extras.cancel_reason);
+            record.result.clone_from(&extras.result);
+            record.progress = extras.progress.clone().filter(|_| self.state == State::Executing);
             record.on_discard.clone_from(&extras.on_discard);
         }
         record

@@ -16,6 +16,7 @@
 --     \i functions/renew.sql
 --     \i functions/settle.sql
 --     \i functions/admin.sql
+--     \i functions/ended.sql
 --     \i functions/prune.sql
 --     \i functions/summary.sql
 --     \i functions/overview.sql
@@ -166,6 +167,8 @@ create table leases (
     queue_id      integer not null,
     worker_id     integer,
     cancel_reason text,
+    progress      smallint,
+    progress_note text,
     on_discard    text
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
@@ -184,6 +187,8 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
+comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
+comment on column leases.progress_note is 'The job''s words on that.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -256,6 +261,15 @@ comment on column failures.fence is 'The claim that failed: leases.fence. A clai
 comment on column failures.attempt is 'Number of the attempt that failed.';
 comment on column failures.failed_at is 'When the attempt failed.';
 comment on column failures.message is 'The error.';
+
+create table results (
+    seq    bigint not null primary key,
+    result text   not null
+);
+comment on table results is
+    'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
+comment on column results.seq is 'The job: jobs.seq.';
+comment on column results.result is 'The value that the job returned: JSON.';
 -- What operators do to single jobs, and a check of the tables.
 
 create or replace function detach(_id uuid) returns table (
@@ -370,6 +384,7 @@ begin
         max_attempts = greatest(t.max_attempts, t.attempt + 1)
     where seq = t.seq;
     insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    delete from results where seq = t.seq;
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
@@ -421,6 +436,9 @@ begin
     union all
     select 'a failure belongs to a job', f.seq::text from failures f
     where not exists (select from jobs j where j.seq = f.seq)
+    union all
+    select 'a result belongs to a completed job', r.seq::text from results r
+    where not exists (select from finished f where f.seq = r.seq and f.state = 4)
     union all
     select 'a job has at most as many attempts as claims', j.id::text
     from jobs j left join finished f on f.seq = j.seq
@@ -566,6 +584,25 @@ comment on function store_on_discard is
     'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '
     'an object with one parameter, the discarded job with its errors and its payload. It has the metadata of that job, and '
     'no limit on sizes applies to it. Creates the queues that do not exist.';
+-- Whether jobs have ended, for programs that wait for that.
+
+create or replace function any_ended(_ids uuid[], out now bigint, out is_any boolean)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    now := clock();
+    is_any := exists (
+        select from unnest(_ids) asked (id)
+            left join jobs j on j.id = any (array[asked.id])
+            left join finished f on f.seq = j.seq
+            left join leases l on l.id = j.id
+        where j.seq is null or f.seq is not null
+            or l.expires_at <= now and (l.cancel_reason is not null or l.attempt >= j.max_attempts));
+end $$;
+comment on function any_ended is
+    'Returns the time, and whether one of these jobs has ended or does not exist. A job whose lease has expired has ended if '
+    'it is to be cancelled or has no further attempt. Changes nothing.';
 -- How jobs are stored by SQL: in triggers, by hand and from other languages.
 
 create or replace function name_problem(_field text, _name text) returns text
@@ -759,7 +796,8 @@ select j.id, j.name, q.name as queue,
     to_timestamp(l.expires_at / 1e6) as lease_expires_at, to_timestamp(f.finished_at / 1e6) as finished_at,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
-    j.unique_key, j.payload, j.meta, j.seq, j.on_discard
+    j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result,
+    l.progress, l.progress_note, j.seq, j.on_discard
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -785,6 +823,9 @@ comment on column overview.last_error is 'Error of its last failed attempt.';
 comment on column overview.unique_key is 'Unique key that it was pushed with, if any.';
 comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
+comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
+comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
+comment on column overview.progress_note is 'Its words on that.';
 comment on column overview.seq is 'Position in push order.';
 comment on column overview.on_discard is 'What is stored if it is discarded: see jobs.on_discard.';
 -- How jobs are deleted for good.
@@ -799,9 +840,10 @@ begin
     where g.unique_key is not null and k.name = any (array[g.name]) and k.key = g.unique_key and k.seq = g.seq
         and k.unique_until <= _now;
     delete from failures where seq = any (_seqs);
+    delete from results where seq = any (_seqs);
 end $$;
 comment on function purge is
-    'Deletes the rows of these jobs from jobs and failures, and their unique keys unless these are held beyond _now. The '
+    'Deletes the rows of these jobs from jobs, failures and results, and their unique keys unless these are held beyond _now. The '
     'caller has deleted the rows of their states.';
 
 create or replace function expire_ended(_discarded bigint, _cancelled bigint, _limit bigint) returns text[]
@@ -1098,7 +1140,9 @@ comment on function push is
     'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist.';
 -- How leases are extended.
 
-create or replace function renew(_ids uuid[], _fences bigint[], _lease_lengths bigint[])
+create or replace function renew(
+    _ids uuid[], _fences bigint[], _lease_lengths bigint[], _progress smallint[], _progress_notes text[]
+)
 returns table (idx integer, expires_at bigint, cancel_reason text)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1109,12 +1153,15 @@ declare
 begin
     return query
     with asked as (
-        select r.id, r.fence, r.length, (o - 1)::integer as idx
-        from unnest(_ids, _fences, _lease_lengths) with ordinality r (id, fence, length, o)),
+        select r.id, r.fence, r.length, r.progress, r.note, (o - 1)::integer as idx
+        from unnest(_ids, _fences, _lease_lengths, _progress, _progress_notes) with ordinality
+            r (id, fence, length, progress, note, o)),
     free as materialized (
         select a.* from asked a join leases l on l.id = any (array[a.id]) where l.fence = a.fence for update of l skip locked),
     renewed as (
-        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now)
+        update leases l set expires_at = _now + least(f.length, 9223372036854775807 - _now),
+            progress = coalesce(f.progress, l.progress),
+            progress_note = case when f.progress is null then l.progress_note else f.note end
         from free f where l.id = any (array[f.id]) and l.fence = f.fence and l.expires_at + 0 > _now
         returning f.idx, l.expires_at, l.cancel_reason)
     -- The first row of each lease counts: 1 renewed, 2 expired (it was free, but not renewed), 3 locked.
@@ -1130,7 +1177,8 @@ begin
     where first.expires_at is not null;
 end $$;
 comment on function renew is
-    'Extends leases that have not expired, each to its length in microseconds from now. Returns a row for each lease that '
+    'Extends leases that have not expired, each to its length in microseconds from now, and stores the progress of their '
+    'jobs, in percent and in words, where it is not null. Both arrays are null if none has news of it. Returns a row for each lease that '
     'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
     'claim can take the job before that transaction ends.';
 -- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
@@ -1200,6 +1248,7 @@ begin
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        kept as (insert into results (seq, result) select seq, text from moved where kind = 0 and text is not null),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)
             -- A snooze with a text reports an error of an attempt that does not count: `moved` has its number less one.
@@ -1249,7 +1298,7 @@ end $$;
 comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
-    'job is due. _texts: the error, or the reason of a cancellation. _parents: the index from 0 of each followup''s '
+    'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
     'settlement; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '

@@ -1,6 +1,7 @@
 //! A handle on a store with a bug.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
@@ -45,6 +46,10 @@ impl<B: Bug> Queue for Handle<B> {
 impl<B: Bug> Admin for Handle<B> {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
         self.queue.get(id).await
+    }
+
+    async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        self.queue.ended(ids, wait).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {

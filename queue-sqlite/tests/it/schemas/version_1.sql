@@ -49,6 +49,9 @@ create table queue_jobs (
     payload             text,                        -- JSON, byte for byte as it was pushed
     meta                text,                        -- a JSON object of strings; null if there is none
     payload_is_external integer,                     -- 1 if payload and meta are in `queue_payloads` instead
+    result              text,                        -- JSON: what a completed job returned; null if that is nothing
+    progress_percent    integer,                     -- what an executing job has reported; null if it was nothing
+    progress_note       text,                        -- its words on that
     on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it does not say
     lease_on_discard    text                         -- the same for the newest claim: `on_discard`, or a default of the worker
 ) strict;
@@ -134,6 +137,10 @@ select
     j.unique_key,
     case when j.payload_is_external then p.payload else j.payload end as payload,
     case when j.payload_is_external then p.meta else j.meta end as meta,
+    j.result,
+    -- Only an executing job has a progress.
+    case when j.state = 2 then j.progress_percent end as progress_percent,
+    case when j.state = 2 then j.progress_note end as progress_note,
     j.seq
 from queue_jobs j
     left join queue_names q on q.queue_id = j.queue_id

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
-    Body, Delivery, Discarded, Fence, JobId, JobName, JobRecord, Lease, Meta, OnDiscard, QueueName, State,
-    Timestamp, WorkerId,
+    Body, Delivery, Discarded, Fence, JobId, JobName, JobProgress, JobRecord, Lease, Meta, OnDiscard,
+    QueueName, State, StoredResult, Timestamp, WorkerId,
 };
 
 use super::super::call::TOLD;
@@ -64,6 +64,8 @@ pub(super) struct RecordView {
     errors: Vec<ErrorView>,
     cancel_reason: Option<String>,
     on_discard: Option<Arc<OnDiscard>>,
+    result: Option<StoredResult>,
+    progress: Option<JobProgress>,
 }
 
 impl RecordView {
@@ -91,6 +93,8 @@ impl RecordView {
             errors: record.errors.iter().map(ErrorView::of).collect(),
             cancel_reason: record.cancel_reason.clone().filter(|_| has_reason),
             on_discard: record.on_discard.clone(),
+            result: record.result.clone(),
+            progress: record.progress.clone(),
         }
     }
 }

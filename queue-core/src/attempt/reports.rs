@@ -1,0 +1,75 @@
+//! What a job has reported in its attempt: followups, its result, and its progress.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::contract::job::NewJob;
+use crate::contract::progress::JobProgress;
+use crate::contract::result::StoredResult;
+
+/// The reports of one attempt. Followups and the result are stored together with the job's completion, and the progress is sent
+/// with the next renewal of its lease.
+#[derive(Default)]
+pub(super) struct JobReports(Mutex<Content>);
+
+#[derive(Default)]
+struct Content {
+    followups: Vec<NewJob>,
+    result: Option<StoredResult>,
+    /// Boxed, since few jobs report any.
+    progress: Option<Box<JobProgress>>,
+}
+
+impl JobReports {
+    pub(super) fn add_followup(&self, job: NewJob) {
+        self.lock().followups.push(job);
+    }
+
+    pub(super) fn set_result(&self, result: StoredResult) {
+        self.lock().result = Some(result);
+    }
+
+    /// Returns the result and the followups.
+    pub(super) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
+        let content = self.lock();
+        (content.result.clone(), content.followups.clone())
+    }
+
+    pub(super) fn set_progress(&self, progress: JobProgress) {
+        self.lock().progress = Some(Box::new(progress));
+    }
+
+    /// Removes and returns the latest progress that was not sent yet.
+    pub(super) fn take_progress(&self) -> Option<JobProgress> {
+        self.lock().progress.take().map(|progress| *progress)
+    }
+
+    /// Returns a progress that could not be sent, unless the job has reported a later one.
+    pub(super) fn return_progress(&self, progress: JobProgress) {
+        self.lock().progress.get_or_insert_with(|| Box::new(progress));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_progress_that_could_not_be_sent_does_not_replace_a_later_one() {
+        let reports = JobReports::default();
+        let (first, second) = (JobProgress::new(10, "first"), JobProgress::new(20, "second"));
+        reports.set_progress(first.clone());
+        let unsent = reports.take_progress().expect("the first one");
+        assert_eq!((&unsent, reports.take_progress()), (&first, None));
+
+        reports.return_progress(unsent.clone());
+        assert_eq!(reports.take_progress(), Some(first), "it is sent again");
+
+        reports.set_progress(second.clone());
+        reports.return_progress(unsent);
+        assert_eq!(reports.take_progress(), Some(second), "the latest counts");
+    }
+}
