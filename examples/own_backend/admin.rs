@@ -1,7 +1,8 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::backend::{PageQuery, Place};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
 use crate::list::{JobList, StoredJob};
@@ -64,12 +65,13 @@ impl JobList {
     }
 
     fn page(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        let mut later = self.jobs.iter().filter(|job| job.position > after && passes(filter, &job.record));
-        let shown: Vec<_> = later.by_ref().take(page.limit).collect();
-        let last = shown.last().filter(|_| later.next().is_some());
-        let next = last.map(|job| Cursor::new(job.position.to_string()));
-        Ok(JobPage::new(shown.into_iter().map(|job| job.record.clone()).collect(), next))
+        let query = PageQuery::of("example", filter, page)?;
+        let is_listed = |record: &JobRecord| query.sort.lists(record.state) && filter.matches(record);
+        let found = self.jobs.iter().filter(|job| {
+            let place = Place { at: query.sort.time(&job.record), number: job.position };
+            is_listed(&job.record) && query.is_behind(place)
+        });
+        Ok(query.page(found.map(|job| (job.position, job.record.clone())).collect()))
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -87,13 +89,6 @@ impl JobList {
         self.jobs.retain(|job| !old.iter().any(|(_, position)| *position == job.position));
         old.len() as u64
     }
-}
-
-fn passes(filter: &Filter, record: &JobRecord) -> bool {
-    filter.queue.as_ref().is_none_or(|queue| *queue == record.queue)
-        && (filter.states.is_empty() || filter.states.contains(&record.state))
-        && filter.name.as_ref().is_none_or(|name| *name == record.name)
-        && filter.pushed_before.is_none_or(|instant| record.pushed_at < instant)
 }
 
 #[async_trait]

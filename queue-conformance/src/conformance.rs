@@ -29,6 +29,7 @@ mod harness;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
+mod list;
 mod model;
 mod operate;
 mod order;
@@ -121,6 +122,10 @@ laws! {
         q45_an_unknown_id_is_none,
         q46_pages_neither_miss_nor_repeat_a_job,
         q47_prune_removes_old_finished_jobs_in_bounded_batches,
+    }
+    list {
+        q95_a_list_has_its_order_and_a_cursor_continues_only_its_own_list,
+        q96_each_filter_selects_exactly_the_jobs_that_match,
     }
     unique {
         q48_a_held_key_keeps_a_second_job_out,

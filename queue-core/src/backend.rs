@@ -11,7 +11,7 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`log_discard`] |
-//! | listings | [`PageQuery`] |
+//! | lists | [`PageQuery`], [`Place`], [`Rank`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
@@ -25,7 +25,6 @@ mod intake;
 mod job_values;
 mod linger;
 mod migrations;
-mod page;
 mod prune_schedule;
 mod reply;
 mod retention;
@@ -40,7 +39,6 @@ pub use intake::{Intake, check_demand};
 pub use job_values::JobValues;
 pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
-pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use reply::{Answer, Reply};
 pub use retention::RetentionPeriods;
@@ -52,6 +50,7 @@ pub use crate::attempt::decide::decide;
 pub use crate::attempt::handle::Attempt;
 pub use crate::attempt::readable::readable;
 pub use crate::attempt::retry::{doubled, jittered};
+pub use crate::contract::cursor::Place;
 pub use crate::contract::decorator::{AdminDecorator, Decorator};
 pub use crate::contract::delay::{check_delays, delay_overflow};
 pub use crate::contract::encoded::{Encoded, encode, encode_followups};
@@ -59,3 +58,4 @@ pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::lease::log_discard;
 pub use crate::contract::limits::job_in_batch;
+pub use crate::contract::page_query::{PageQuery, Rank};

@@ -76,9 +76,11 @@ pub mod table;
 
 /// The types that [`Admin`] takes and returns.
 pub mod admin {
-    pub use crate::contract::admin::{
-        Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
-    };
+    pub use crate::contract::admin::{Cancellation, Prune, QueueCounts};
+    pub use crate::contract::cursor::Cursor;
+    pub use crate::contract::filter::Filter;
+    pub use crate::contract::id_prefix::IdPrefix;
+    pub use crate::contract::page::{JobPage, Order, PageRequest, Sort};
     pub use crate::contract::record::AttemptError;
 }
 

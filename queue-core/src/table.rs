@@ -9,6 +9,7 @@ mod admin;
 mod capacity;
 mod claim;
 mod lease;
+mod list;
 mod push;
 mod reserve;
 mod retention;

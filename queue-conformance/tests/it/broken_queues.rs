@@ -4,6 +4,7 @@ mod broken;
 mod claim;
 mod edges;
 mod lease;
+mod list;
 mod operate;
 mod push;
 mod room;
@@ -161,6 +162,12 @@ bugs! {
     q46 pages_by_offset: operate::PagesByOffset;
     /// T10, Q47
     q47 a_prune_without_bound: operate::PrunesEverything;
+    /// T10, Q95
+    q95 newest_first_within_each_page: list::NewestWithinThePage;
+    /// T10, Q95
+    q95 a_cursor_of_any_list: list::CursorsOfAnyList;
+    /// T10, Q96
+    q96 meta_by_its_key: list::MetaByKey;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

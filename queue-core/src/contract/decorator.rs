@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::admin::{Admin, Cancellation, Prune, QueueCounts};
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
+use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
+use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
