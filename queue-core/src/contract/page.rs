@@ -156,7 +156,7 @@ impl PageRequest {
 }
 
 /// A page of jobs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobPage {
     /// The jobs, in the order of the list.

@@ -80,7 +80,11 @@ impl fmt::Display for State {
 }
 
 /// A job as it is stored.
-#[derive(Clone, Debug)]
+///
+/// It serializes for dashboards and command lines, with the names and forms of [`export`](Self::export): times are microseconds
+/// since the Unix epoch, and the body is the JSON of the `payload`, or null for a closure. The payload, the meta and the errors may
+/// be private.
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobRecord {
     /// The identity.
@@ -90,6 +94,7 @@ pub struct JobRecord {
     /// The queue it is in.
     pub queue: QueueName,
     /// The body.
+    #[serde(rename = "payload")]
     pub body: Body,
     /// The state.
     pub state: State,
