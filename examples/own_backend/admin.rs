@@ -1,7 +1,7 @@
 //! The operator's calls: look-ups, pages, counts, cancel, retry, delete, pause and prune.
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::{PageQuery, Place};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
@@ -48,6 +48,12 @@ impl JobList {
         Ok(())
     }
 
+    fn delete(&mut self, id: JobId) -> Result<(), QueueError> {
+        self.known_unless_executing(id)?;
+        self.jobs.retain(|job| job.record.id != id);
+        Ok(())
+    }
+
     fn counts(&self) -> Vec<QueueCounts> {
         let mut counts: Vec<QueueCounts> =
             self.paused.iter().map(|queue| QueueCounts::new(queue.clone(), true)).collect();
@@ -72,6 +78,28 @@ impl JobList {
             is_listed(&job.record) && query.is_behind(place)
         });
         Ok(query.page(found.map(|job| (job.position, job.record.clone())).collect()))
+    }
+
+    fn matching(&self, filter: &Filter) -> Vec<JobId> {
+        let matched = self.jobs.iter().filter(|job| filter.matches(&job.record));
+        matched.map(|job| job.record.id).collect()
+    }
+
+    fn change(&mut self, ids: &[JobId], filter: &Filter, change: &Change) -> u64 {
+        let change_one = |id: &&JobId| {
+            if !self.find(**id).is_some_and(|job| filter.matches(&job.record)) {
+                return false;
+            }
+            match change {
+                Change::Cancel { reason } => {
+                    self.cancel(**id, reason).is_ok_and(|answer| answer != Cancellation::Finished)
+                }
+                Change::Retry => self.retry(**id).is_ok(),
+                Change::Delete => self.delete(**id).is_ok(),
+                _ => false,
+            }
+        };
+        ids.iter().filter(change_one).count() as u64
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -114,11 +142,15 @@ impl Admin for ListQueue {
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        self.change(|list| {
-            list.known_unless_executing(id)?;
-            list.jobs.retain(|job| job.record.id != id);
-            Ok(())
-        })
+        self.change(|list| list.delete(id))
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.read(|list| Ok(list.matching(filter)))
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.change(|list| Ok(list.change(ids, filter, change)))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

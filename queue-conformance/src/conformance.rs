@@ -20,6 +20,7 @@
 //! - `QUEUE_CONFORMANCE_SEQUENCES`: the number of random sequences of operations that are compared with the model, 1,000 by default.
 //! - `QUEUE_CONFORMANCE_SEED`: the seed of the first sequence, to repeat a failure.
 
+mod bulk;
 mod capacity;
 mod claim;
 mod clients;
@@ -126,6 +127,9 @@ laws! {
     list {
         q95_a_list_has_its_order_and_a_cursor_continues_only_its_own_list,
         q96_each_filter_selects_exactly_the_jobs_that_match,
+    }
+    bulk {
+        q97_a_bulk_change_affects_exactly_the_jobs_that_matched_when_it_began,
     }
     unique {
         q48_a_held_key_keeps_a_second_job_out,

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod body;
+pub(crate) mod bulk;
 pub(crate) mod clock;
 pub(crate) mod cursor;
 pub(crate) mod decorator;

@@ -77,6 +77,7 @@ pub mod table;
 /// The types that [`Admin`] takes and returns.
 pub mod admin {
     pub use crate::contract::admin::{Cancellation, Prune, QueueCounts};
+    pub use crate::contract::bulk::Change;
     pub use crate::contract::cursor::Cursor;
     pub use crate::contract::filter::Filter;
     pub use crate::contract::id_prefix::IdPrefix;
@@ -97,6 +98,7 @@ pub use attempt::runtime::{Blocking, Runtime};
 pub use attempt::worker::{Layer, Worker};
 pub use contract::admin::Admin;
 pub use contract::body::{Body, DecodeError};
+pub use contract::bulk::AdminExt;
 pub use contract::clock::{Clock, TestClock, Timestamp};
 pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};
 pub use contract::error::{BoxError, QueueError, QueueErrorKind};

@@ -6,6 +6,7 @@
 //! The conformance suite compares every other backend with it, step by step.
 
 mod admin;
+mod bulk;
 mod capacity;
 mod claim;
 mod lease;

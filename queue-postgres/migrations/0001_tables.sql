@@ -14,6 +14,7 @@
 --     \i functions/renew.sql
 --     \i functions/settle.sql
 --     \i functions/admin.sql
+--     \i functions/bulk.sql
 --     \i functions/prune.sql
 --     \i functions/overview.sql
 --     insert into schema_migrations (version) values (1);

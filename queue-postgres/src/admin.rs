@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::PageQuery;
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
+use crate::bulk;
 use crate::connection::Op;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::notification::{Notification, NotifyArgs};
@@ -121,6 +122,14 @@ impl Admin for PostgresQueue {
         }
     }
 
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        bulk::matching(self, filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        bulk::change(self, ids, filter, change).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.set_paused(queue, true).await
     }
@@ -162,7 +171,11 @@ impl PostgresQueue {
 
     /// Runs a transaction over the operators' connection, and repeats it while another transaction blocks it, within the
     /// queue's timeout. If the connection breaks during the call, it is repeated if `is_idempotent`.
-    async fn try_on_admin_connection<T, A>(&self, is_idempotent: bool, op: A) -> Result<T, QueueError>
+    pub(crate) async fn try_on_admin_connection<T, A>(
+        &self,
+        is_idempotent: bool,
+        op: A,
+    ) -> Result<T, QueueError>
     where
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,

@@ -20,7 +20,7 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
@@ -29,6 +29,7 @@ const FUNCTIONS: [&str; 10] = [
     include_str!("../functions/renew.sql"),
     include_str!("../functions/settle.sql"),
     include_str!("../functions/admin.sql"),
+    include_str!("../functions/bulk.sql"),
     include_str!("../functions/prune.sql"),
     include_str!("../functions/overview.sql"),
 ];

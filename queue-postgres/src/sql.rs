@@ -2,6 +2,7 @@
 //!
 //! Calls name their arguments, so that `pg_stat_activity` shows what a statement does.
 
+pub(crate) mod bulk;
 pub(crate) mod list;
 mod meta;
 mod values;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::PageQuery;
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
@@ -46,6 +46,19 @@ impl Admin for SqliteQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.writer().call(1, move |table| table.delete(id)).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        let (filter, now) = (filter.clone(), self.clock().now());
+        self.reader().call(move |connection| list::matching(connection, &filter, now)).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        let (ids, filter, mut change) = (ids.to_vec(), filter.clone(), change.clone());
+        if let Change::Cancel { reason } = &mut change {
+            *reason = Limits::cut(std::mem::take(reason));
+        }
+        self.writer().call(ids.len(), move |table| table.change(&ids, &filter, &change)).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

@@ -5,13 +5,13 @@
 
 use std::collections::BinaryHeap;
 
-use queue_core::admin::{Filter, JobPage, Sort};
+use queue_core::admin::{Filter, JobPage, Order, Sort};
 use queue_core::backend::{PageQuery, Place, Rank, to_i64, to_u64};
-use queue_core::{State, Timestamp};
+use queue_core::{JobId, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, params_from_iter};
 
 use crate::admin::with_errors;
-use crate::rows;
+use crate::rows::{self, Seq};
 use crate::sql;
 use crate::sql::list::{Select, Source, Walk};
 
@@ -41,6 +41,32 @@ pub(crate) fn page(
         Ok((number, with_errors(connection, found, now)?))
     });
     Ok(query.page(records.collect::<Result<_>>()?))
+}
+
+/// The order in which the jobs of a filter are changed.
+fn push_order(now: Timestamp) -> Walk {
+    Walk { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
+}
+
+/// Returns the ids of all jobs that match, in push order.
+pub(crate) fn matching(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Vec<JobId>> {
+    let mut matched = Vec::new();
+    for source in sources(connection, filter, Sort::Pushed)? {
+        let select = Select::of(source, filter, push_order(now));
+        let mut statement = connection.prepare_cached(&select.text)?;
+        let mut found = statement.query(params_from_iter(&select.values))?;
+        while let Some(row) = found.next()? {
+            matched.push((row.get::<_, Seq>(1)?, rows::id(row, 2)?));
+        }
+    }
+    matched.sort_unstable();
+    Ok(matched.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Returns whether a job matches.
+pub(crate) fn matches(connection: &Connection, id: JobId, filter: &Filter, now: Timestamp) -> Result<bool> {
+    let select = Select::of(Source::Ids(id.into()), filter, push_order(now));
+    connection.prepare_cached(&select.text)?.exists(params_from_iter(&select.values))
 }
 
 /// The first jobs of a page, and one more.

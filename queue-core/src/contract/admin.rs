@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::contract::bulk::Change;
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::filter::Filter;
@@ -32,6 +33,9 @@ use crate::contract::record::{JobRecord, State};
 ///     Ok(())
 /// }
 /// ```
+///
+/// [`AdminExt`](crate::AdminExt) changes all jobs that match a filter.
+///
 ///
 /// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
 #[async_trait]
@@ -70,6 +74,20 @@ pub trait Admin: Queue {
     ///
     /// `Conflict` if the job is executing.
     async fn delete(&self, id: JobId) -> Result<(), QueueError>;
+
+    /// Returns the ids of all jobs that match the filter at one instant, in push order.
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError>;
+
+    /// Changes those of these jobs that match the filter, and returns their number. All are changed in one step, or none.
+    ///
+    /// Jobs that do not allow the change are left: finished ones by a cancellation, executing ones by a retry and a deletion, and
+    /// a job whose unique key another job holds by a retry. Pass a few hundred ids at once, and each of them once;
+    /// [`AdminExt`](crate::AdminExt) does so.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, all of the jobs are changed or none.
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError>;
 
     /// Stops deliveries from a queue. Pushes and running jobs continue.
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError>;

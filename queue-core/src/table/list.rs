@@ -44,7 +44,7 @@ impl JobTable {
     }
 
     /// Returns whether a job matches the filter.
-    fn passes(&self, filter: &Filter, job: &StoredJob) -> bool {
+    pub(super) fn passes(&self, filter: &Filter, job: &StoredJob) -> bool {
         filter.queue.as_ref().is_none_or(|wanted| *wanted == self.store.queue_of(job).name)
             && (filter.states.is_empty() || filter.states.contains(&job.state))
             && filter.name.as_ref().is_none_or(|wanted| wanted == self.store.name_of(job))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
     Admin, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
@@ -80,6 +80,14 @@ impl Admin for Recording {
         self.note("delete").delete(id).await
     }
 
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.note("matching").matching(filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.note("change").change(ids, filter, change).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.note("pause").pause(queue).await
     }
@@ -128,6 +136,8 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.get(second).await?;
     queue.list(&Filter::all(), &PageRequest::first(1)).await?;
     queue.counts().await?;
+    queue.matching(&Filter::all()).await?;
+    queue.change(&[], &Filter::all(), &Change::Retry).await?;
     queue.cancel(second, "a test").await?;
     queue.retry(second).await?;
     queue.delete(second).await?;

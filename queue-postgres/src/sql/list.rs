@@ -10,9 +10,9 @@
 //! | `lane` | the queues and priorities of ready jobs |
 //! | `picked` | the jobs that were found: the time by which the list is sorted, and `seq` |
 
-use queue_core::State;
 use queue_core::admin::{Filter, Order, Sort};
 use queue_core::backend::{PageQuery, Place, state_bits, to_i64};
+use queue_core::{JobId, State};
 
 use super::values::{Value, Values};
 
@@ -26,6 +26,13 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// The walk over all jobs in push order.
+    pub(super) const ALL: Self = Self { sort: Sort::Pushed, order: Order::Oldest, after: None, rows: None };
+
+    pub(super) const fn sort(self) -> Sort {
+        self.sort
+    }
+
     /// Creates the walk for a page.
     fn of(query: PageQuery) -> Self {
         let rows = Some(to_i64(query.rows() as u64));
@@ -39,6 +46,8 @@ enum Source<'a> {
     All,
     /// The jobs whose ids begin as the filter says.
     Ids,
+    /// These jobs.
+    These(&'a [JobId]),
     /// The finished jobs of each queue in these states.
     Finished(&'a [State]),
     /// The jobs of each queue that are stored as waiting.
@@ -52,17 +61,17 @@ enum Source<'a> {
 /// Returns the statement that reads a page of jobs, and its values.
 pub(crate) fn page(filter: &Filter, query: PageQuery) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, Walk::of(query), &mut values);
+    let picked = picked(filter, Walk::of(query), None, &mut values);
     let record = super::record("(select now from n)");
     (format!("{picked} {record} where j.seq = any (array(select seq from picked))"), values)
 }
 
-/// Returns the parts of a statement, up to `picked`.
-fn picked(filter: &Filter, walk: Walk, values: &mut Values) -> String {
+/// Returns the parts of a statement, up to `picked`. With `ids`, only these jobs are picked.
+pub(super) fn picked(filter: &Filter, walk: Walk, ids: Option<&[JobId]>, values: &mut Values) -> String {
     let states = filter.states_by(walk.sort);
     let mut builder = Builder { filter, walk, states: &states, values };
     let queues = builder.queues();
-    let sources = builder.sources();
+    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![Source::These(ids)]);
     let lane = builder.lane();
     let sources: Vec<_> = sources.iter().map(|source| format!("({})", builder.source(source))).collect();
     let (direction, rows) = (builder.direction(), builder.rows());
@@ -134,7 +143,7 @@ impl<'a> Builder<'a> {
 
     fn source(&mut self, source: &Source<'_>) -> String {
         match source {
-            Source::All | Source::Ids => self.jobs(source),
+            Source::All | Source::Ids | Source::These(_) => self.jobs(source),
             Source::Finished(states) => {
                 let numbers =
                     states.iter().filter(|state| state.is_finished()).map(|state| *state as i16).collect();
@@ -219,6 +228,10 @@ impl<'a> Builder<'a> {
     /// Walks the jobs themselves, and finds the state of each.
     fn jobs(&mut self, source: &Source<'_>) -> String {
         let mut terms = vec!["true".to_owned()];
+        if let Source::These(ids) = source {
+            let ids = Value::Ids(ids.iter().map(|id| id.as_uuid()).collect());
+            terms.push(format!("j.id = any ({})", self.values.add(ids)));
+        }
         let mut joins = "";
         if self.states.len() < State::ALL.len() {
             joins = super::STATE_JOINS;

@@ -14,6 +14,7 @@ pub(crate) enum Value {
     Text(String),
     Texts(Vec<String>),
     Id(Uuid),
+    Ids(Vec<Uuid>),
 }
 
 impl From<i64> for Value {
@@ -45,12 +46,17 @@ impl Values {
         format!("${}", self.0.len())
     }
 
+    /// Returns the number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Returns whether a text has a NUL character, which the server has in no text.
     pub(crate) fn has_nul(&self) -> bool {
         self.0.iter().any(|value| match value {
             Value::Text(text) => text.contains('\0'),
             Value::Texts(texts) => texts.iter().any(|text| text.contains('\0')),
-            Value::Number(_) | Value::Numbers(_) | Value::Id(_) => false,
+            Value::Number(_) | Value::Numbers(_) | Value::Id(_) | Value::Ids(_) => false,
         })
     }
 
@@ -65,6 +71,7 @@ impl Values {
             Value::Text(text) => query.bind(text),
             Value::Texts(texts) => query.bind(texts),
             Value::Id(id) => query.bind(id),
+            Value::Ids(ids) => query.bind(ids),
         })
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobId, JobRecord, Lease, QueueError, QueueName, State, Timestamp};
+use queue_core::admin::Filter;
+use queue_core::{
+    Admin as _, AdminExt as _, JobId, JobRecord, Lease, QueueError, QueueName, State, Timestamp,
+};
 
 use super::timed::Timed;
-
-/// The number of jobs that are read at once.
-const PAGE: usize = 1_000;
 
 /// The next event of a store in which a claim found no job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +23,12 @@ pub(super) enum NextEvent {
 impl Timed {
     /// Returns all jobs that match, in push order.
     pub(super) async fn jobs(&self, filter: Filter) -> Result<Vec<JobRecord>, QueueError> {
-        self.call(|queue| async move { all(&*queue, &filter).await }).await
+        self.call(|queue| async move { queue.list_all(&filter).await }).await
     }
 
     /// Returns all jobs in push order, and blocks the calling thread meanwhile.
     pub(super) fn jobs_blocking(&self) -> Result<Vec<JobRecord>, QueueError> {
-        self.call_blocking(|queue| async move { all(&*queue, &Filter::all()).await })
+        self.call_blocking(|queue| async move { queue.list_all(&Filter::all()).await })
     }
 
     /// Returns the queues that were ever pushed to, sorted.
@@ -81,15 +80,4 @@ fn due_at(job: &JobRecord, renewed: &HashMap<JobId, Timestamp>) -> Timestamp {
     let claimed_at = job.claimed_at.unwrap_or(job.run_at);
     let expires_at = claimed_at.saturating_add(Lease::DEFAULT_LENGTH);
     renewed.get(&job.id).copied().map_or(expires_at, |renewed| renewed.max(expires_at))
-}
-
-async fn all(queue: &dyn Admin, filter: &Filter) -> Result<Vec<JobRecord>, QueueError> {
-    let mut jobs = Vec::new();
-    let mut request = PageRequest::first(PAGE);
-    loop {
-        let page = queue.list(filter, &request).await?;
-        jobs.extend(page.jobs);
-        let Some(next) = page.next else { return Ok(jobs) };
-        request = PageRequest::after(next, PAGE);
-    }
 }

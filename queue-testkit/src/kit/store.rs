@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError, QueueName,
     Receipt, Renewal, Settled, Settlement, Transition,
@@ -107,6 +107,16 @@ impl Admin for KitQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.store.call(|queue| async move { queue.delete(id).await }).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        let filter = filter.clone();
+        self.store.call(|queue| async move { queue.matching(&filter).await }).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        let (ids, filter, change) = (ids.to_vec(), filter.clone(), change.clone());
+        self.store.call(|queue| async move { queue.change(&ids, &filter, &change).await }).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

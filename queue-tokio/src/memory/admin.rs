@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use queue_core::Admin;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 
 use super::MemoryQueue;
@@ -33,6 +33,14 @@ impl Admin for MemoryQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.0.locked(|state, now| state.table.delete(now, id))
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.matching(now, filter)))
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.change(now, ids, filter, change)))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

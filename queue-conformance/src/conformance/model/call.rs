@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::admin::{Filter, Order, PageRequest, Prune, Sort};
+use queue_core::admin::{Change, Filter, Order, PageRequest, Prune, Sort};
 use queue_core::{JobId, Lease, NewJob, QueueName, Settlement, State, Timestamp, Transition, Unique};
 
 use super::super::jobs::{id, json};
@@ -25,6 +25,7 @@ pub(super) enum Call {
     Advance(Duration),
     Get(JobId),
     List(Filter, PageRequest),
+    Bulk(Filter, Change),
     Cancel(JobId),
     Retry(JobId),
     Delete(JobId),
@@ -67,7 +68,8 @@ impl Generator {
             90..93 => Call::Retry(self.id(&mut random)),
             93..95 => Call::Delete(self.id(&mut random)),
             95..96 => Call::Pause(queue(&mut random)),
-            96..99 => Call::Resume(queue(&mut random)),
+            96..98 => Call::Resume(queue(&mut random)),
+            98..99 => Call::Bulk(self.filter(&mut random), change(&mut random)),
             _ => Call::Prune(prune(&mut random)),
         }
     }
@@ -196,6 +198,14 @@ fn unique(random: &mut Rng) -> Unique {
         unique = unique.within(Duration::from_secs(random.u64(1..=LONGEST_WINDOW)));
     }
     if random.bool() { unique.replace() } else { unique }
+}
+
+fn change(random: &mut Rng) -> Change {
+    match random.u32(0..3) {
+        0 => Change::Cancel { reason: "stop them".into() },
+        1 => Change::Retry,
+        _ => Change::Delete,
+    }
 }
 
 /// Returns the request for the first page of any list.

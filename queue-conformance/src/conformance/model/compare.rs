@@ -98,6 +98,14 @@ impl ModelComparison {
             Call::Settle(batch) => {
                 same("settle", model.settle(now, batch.clone()), queue.settle(batch).await)
             }
+            Call::Bulk(filter, change) => {
+                let ids = model.matching(now, &filter);
+                same("matching", Ok(ids.clone()), queue.matching(&filter).await)?;
+                let expected = model.change(now, &ids, &filter, &change);
+                let is_gone = |id: &JobId| model.get(now, *id).is_none();
+                self.generator.gone.extend(ids.iter().copied().filter(is_gone));
+                same("change", Ok(expected), queue.change(&ids, &filter, &change).await)
+            }
             Call::Cancel(id) => same("cancel", model.cancel(now, id, "stop"), queue.cancel(id, "stop").await),
             Call::Retry(id) => same("retry", model.retry(now, id), queue.retry(id).await),
             Call::Get(id) => self.get(id).await,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::admin::{Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use queue_core::admin::{Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts};
 use queue_core::{
     Admin, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName, Receipt,
     Renewal, Settled, Settlement,
@@ -59,6 +59,14 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.queue.delete(id).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.queue.matching(filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.queue.change(ids, filter, change).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
