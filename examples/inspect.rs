@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest};
+use queue_core::admin::{Filter, PageRequest, Sort};
 use queue_core::{
-    Admin as _, BoxError, JobContext, JobError, QueueExt as _, QueueName, State, background_job, jobs,
+    Admin as _, AdminExt as _, BoxError, JobContext, JobError, QueueExt as _, QueueName, State,
+    background_job, jobs,
 };
 use queue_tokio::{MemoryQueue, QueueService};
 
@@ -30,10 +31,11 @@ async fn main() -> Result<(), BoxError> {
     let mail = QueueName::from("mail");
     queue.pause(&mail).await?;
     let discarded = Filter::all().queue(mail.clone()).state(State::Discarded);
-    for job in queue.list(&discarded, &PageRequest::first(50)).await?.jobs {
+    let newest = PageRequest::first(50).sort(Sort::Finished).newest();
+    for job in queue.list(&discarded, &newest).await?.jobs {
         println!("{} was discarded: {:?}", job.name, job.errors.last().map(|error| &error.message));
-        queue.retry(job.id).await?;
     }
+    println!("{} run again", queue.retry_all(&discarded).await?);
     let later = queue.enqueue(send_mail::new("all@example.com")).delay(Duration::from_secs(3600)).await?;
     println!("the newsletter: {:?}", queue.cancel(later.id(), "it has a mistake").await?);
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
 };
+use queue_core::backend::{PageQuery, Place};
 use queue_core::{Admin, JobId, JobRecord, Limits, QueueError, QueueName, State};
 
 use crate::list::{JobList, StoredJob};
@@ -52,6 +53,12 @@ impl JobList {
         Ok(())
     }
 
+    fn delete(&mut self, id: JobId) -> Result<(), QueueError> {
+        self.known_unless_executing(id)?;
+        self.jobs.retain(|job| job.record.id != id);
+        Ok(())
+    }
+
     fn counts(&self) -> Vec<QueueCounts> {
         let mut counts: Vec<QueueCounts> =
             self.paused.iter().map(|queue| QueueCounts::new(queue.clone(), true)).collect();
@@ -84,12 +91,35 @@ impl JobList {
     }
 
     fn page(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        let mut later = self.jobs.iter().filter(|job| job.position > after && passes(filter, &job.record));
-        let shown: Vec<_> = later.by_ref().take(page.limit).collect();
-        let last = shown.last().filter(|_| later.next().is_some());
-        let next = last.map(|job| Cursor::new(job.position.to_string()));
-        Ok(JobPage::new(shown.into_iter().map(|job| job.shown(self.now)).collect(), next))
+        let query = PageQuery::of("example", filter, page)?;
+        let is_listed = |record: &JobRecord| query.sort.lists(record.state) && filter.matches(record);
+        let found = self.jobs.iter().filter(|job| {
+            let place = Place { at: query.sort.time(&job.record), number: job.position };
+            is_listed(&job.record) && query.is_behind(place)
+        });
+        Ok(query.page(found.map(|job| (job.position, job.record.clone())).collect()))
+    }
+
+    fn matching(&self, filter: &Filter) -> Vec<JobId> {
+        let matched = self.jobs.iter().filter(|job| filter.matches(&job.record));
+        matched.map(|job| job.record.id).collect()
+    }
+
+    fn change(&mut self, ids: &[JobId], filter: &Filter, change: &Change) -> u64 {
+        let change_one = |id: &&JobId| {
+            if !self.find(**id).is_some_and(|job| filter.matches(&job.record)) {
+                return false;
+            }
+            match change {
+                Change::Cancel { reason } => {
+                    self.cancel(**id, reason).is_ok_and(|answer| answer != Cancellation::Finished)
+                }
+                Change::Retry => self.retry(**id).is_ok(),
+                Change::Delete => self.delete(**id).is_ok(),
+                _ => false,
+            }
+        };
+        ids.iter().filter(change_one).count() as u64
     }
 
     fn prune(&mut self, prune: &Prune) -> u64 {
@@ -107,13 +137,6 @@ impl JobList {
         self.jobs.retain(|job| !old.iter().any(|(_, position)| *position == job.position));
         old.len() as u64
     }
-}
-
-fn passes(filter: &Filter, record: &JobRecord) -> bool {
-    filter.queue.as_ref().is_none_or(|queue| *queue == record.queue)
-        && (filter.states.is_empty() || filter.states.contains(&record.state))
-        && filter.name.as_ref().is_none_or(|name| *name == record.name)
-        && filter.pushed_before.is_none_or(|instant| record.pushed_at < instant)
 }
 
 #[async_trait]
@@ -150,11 +173,15 @@ impl Admin for ListQueue {
     }
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
-        self.change(|list| {
-            list.known_unless_executing(id)?;
-            list.jobs.retain(|job| job.record.id != id);
-            Ok(())
-        })
+        self.change(|list| list.delete(id))
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.read(|list| Ok(list.matching(filter)))
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.change(|list| Ok(list.change(ids, filter, change)))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

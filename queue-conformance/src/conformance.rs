@@ -20,6 +20,7 @@
 //! - `QUEUE_CONFORMANCE_SEQUENCES`: the number of random sequences of operations that are compared with the model, 1,000 by default.
 //! - `QUEUE_CONFORMANCE_SEED`: the seed of the first sequence, to repeat a failure.
 
+mod bulk;
 mod capacity;
 mod claim;
 mod clients;
@@ -31,6 +32,7 @@ mod harness;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
+mod list;
 mod model;
 mod operate;
 mod order;
@@ -142,6 +144,13 @@ laws! {
         q45_an_unknown_id_is_none,
         q46_pages_neither_miss_nor_repeat_a_job,
         q47_prune_removes_old_finished_jobs_in_bounded_batches,
+    }
+    list {
+        q95_a_list_has_its_order_and_a_cursor_continues_only_its_own_list,
+        q96_each_filter_selects_exactly_the_jobs_that_match,
+    }
+    bulk {
+        q97_a_bulk_change_affects_exactly_the_jobs_that_matched_when_it_began,
     }
     summary {
         q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,

@@ -11,7 +11,7 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
-//! | listings, and waits for the end of jobs | [`PageQuery`], [`has_ended`] |
+//! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
@@ -26,7 +26,6 @@ mod intake;
 mod job_values;
 mod linger;
 mod migrations;
-mod page;
 mod prune_schedule;
 mod push_hooks;
 mod reply;
@@ -42,7 +41,6 @@ pub use intake::{Intake, check_demand};
 pub use job_values::JobValues;
 pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
-pub use page::PageQuery;
 pub use prune_schedule::PruneSchedule;
 pub use push_hooks::PushHooks;
 pub use reply::{Answer, Reply};
@@ -56,6 +54,7 @@ pub use crate::attempt::handle::Attempt;
 pub use crate::attempt::into_outcome::decode_result;
 pub use crate::attempt::readable::readable;
 pub use crate::attempt::retry::{doubled, jittered};
+pub use crate::contract::cursor::Place;
 pub use crate::contract::decorator::{AdminDecorator, Decorator};
 pub use crate::contract::delay::{check_delays, delay_overflow};
 pub use crate::contract::encoded::{Encoded, encode, encode_followups};
@@ -63,4 +62,5 @@ pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::limits::job_in_batch;
+pub use crate::contract::page_query::{PageQuery, Rank};
 pub use crate::contract::record::has_ended;

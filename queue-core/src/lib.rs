@@ -76,10 +76,13 @@ pub mod table;
 
 /// The types that [`Admin`] takes and returns.
 pub mod admin {
-    pub use crate::contract::admin::{
-        Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts,
-    };
+    pub use crate::contract::admin::{Cancellation, Prune, QueueCounts};
     pub use crate::contract::announcement::WorkerRecord;
+    pub use crate::contract::bulk::Change;
+    pub use crate::contract::cursor::Cursor;
+    pub use crate::contract::filter::Filter;
+    pub use crate::contract::id_prefix::IdPrefix;
+    pub use crate::contract::page::{JobPage, Order, PageRequest, Sort};
     pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;
     pub use crate::contract::summary::{Count, QueueSummary};
@@ -100,6 +103,7 @@ pub use attempt::worker::{Layer, Worker};
 pub use contract::admin::Admin;
 pub use contract::announcement::Announcement;
 pub use contract::body::{Body, DecodeError};
+pub use contract::bulk::AdminExt;
 pub use contract::clock::{Clock, TestClock, Timestamp};
 pub use contract::discarded::Discarded;
 pub use contract::enqueue::{Enqueue, EnqueueAll, QueueExt};

@@ -6,10 +6,12 @@
 //! The conformance suite compares every other backend with it, step by step.
 
 mod admin;
+mod bulk;
 mod capacity;
 mod claim;
 mod discard;
 mod lease;
+mod list;
 mod push;
 mod reserve;
 mod retention;

@@ -17,6 +17,7 @@
 --     \i functions/settle.sql
 --     \i functions/admin.sql
 --     \i functions/ended.sql
+--     \i functions/bulk.sql
 --     \i functions/prune.sql
 --     \i functions/summary.sql
 --     \i functions/overview.sql

@@ -7,25 +7,29 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
-use queue_core::backend::{PageQuery, state_bits, to_i64};
-use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock, Timestamp};
+use queue_core::backend::{PageQuery, to_i64};
+use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
+use crate::bulk;
 use crate::connection::Op;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
 use crate::rows;
-use crate::sql::Sql;
+use crate::sql::{Sql, list};
 use crate::storable::storable_text;
 use crate::summary::summaries;
 use crate::tasks::prune::prune;
 use crate::test_clock::PostgresTestClock;
 use crate::workers::workers;
+
+/// The word in the cursors of a schema.
+const BACKEND: &str = "postgres";
 
 /// How long a call that another transaction blocks pauses before the next try, and the longest time for all tries.
 const LOCKED_RETRY: Duration = Duration::from_millis(50);
@@ -49,23 +53,26 @@ impl Admin for PostgresQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, page) = (filter.clone(), PageQuery::of(page)?);
-        self.run_on_admin_connection(move |connection, sql| {
-            let list = sql
-                .list
-                .query()
-                .bind(page.after)
-                .bind(filter.queue.as_ref().map(|queue| queue.as_str().to_owned()))
-                .bind(filter.name.as_ref().map(|name| name.as_str().to_owned()))
-                .bind(filter.pushed_before.map(Timestamp::as_micros))
-                .bind(state_bits(&filter.states))
-                .bind(page.rows);
+        let query = PageQuery::of(BACKEND, filter, page)?;
+        if filter.states_by(query.sort).is_empty() {
+            return Ok(query.page(Vec::new()));
+        }
+        let (text, values) = list::page(filter, query);
+        if values.has_nul() {
+            return Ok(query.page(Vec::new()));
+        }
+        let listed = self.run_on_admin_connection(move |connection, sql| {
+            let list = values.bind(sql.writer.statement(&text).query());
             Box::pin(async move {
                 let rows = list.fetch_all(connection).await?;
-                Ok(page.page(rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()?))
+                rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()
             })
-        })
-        .await
+        });
+        match listed.await {
+            // No job has a text with characters that the database lacks.
+            Err(error) if is_untranslatable(&error) => Ok(query.page(Vec::new())),
+            found => Ok(query.page(found?)),
+        }
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
@@ -141,6 +148,14 @@ impl Admin for PostgresQueue {
         }
     }
 
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        bulk::matching(self, filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        bulk::change(self, ids, filter, change).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.set_paused(queue, true).await
     }
@@ -182,7 +197,11 @@ impl PostgresQueue {
 
     /// Runs a transaction over the operators' connection, and repeats it while another transaction blocks it, within the
     /// queue's timeout. If the connection breaks during the call, it is repeated if `is_idempotent`.
-    async fn try_on_admin_connection<T, A>(&self, is_idempotent: bool, op: A) -> Result<T, QueueError>
+    pub(crate) async fn try_on_admin_connection<T, A>(
+        &self,
+        is_idempotent: bool,
+        op: A,
+    ) -> Result<T, QueueError>
     where
         T: Send + 'static,
         A: for<'c> Fn(&'c mut PgConnection, &Sql) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync + 'static,

@@ -89,6 +89,7 @@
 //! [`transaction_pooler`](PostgresQueueBuilder::transaction_pooler).
 
 mod admin;
+mod bulk;
 mod clock_table;
 mod columns;
 mod config;

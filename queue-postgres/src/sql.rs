@@ -2,6 +2,11 @@
 //!
 //! Calls name their arguments, so that `pg_stat_activity` shows what a statement does.
 
+pub(crate) mod bulk;
+pub(crate) mod list;
+mod meta;
+mod values;
+
 use std::sync::Arc;
 
 use sqlx::postgres::PgArguments;
@@ -46,12 +51,33 @@ pub(crate) struct Sql {
     pub(crate) get: Statement,
     pub(crate) get_all: Statement,
     pub(crate) any_ended: Statement,
-    pub(crate) list: Statement,
     pub(crate) counts: Statement,
     pub(crate) summary: Statement,
     pub(crate) announce: Statement,
     pub(crate) workers: Statement,
     pub(crate) notify: Statement,
+    /// Writes the statements that are built for one request.
+    pub(crate) writer: StatementWriter,
+}
+
+/// Writes statements for one schema.
+#[derive(Clone)]
+pub(crate) struct StatementWriter {
+    schema: String,
+    persistent: bool,
+}
+
+impl StatementWriter {
+    /// Returns the statement of a text in which `{s}` stands for the schema.
+    pub(crate) fn statement(&self, text: &str) -> Statement {
+        let text: Arc<str> = text.replace("{s}", &self.schema).into();
+        Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: self.persistent }
+    }
+}
+
+/// Returns the statement that reads jobs as of `now`, up to its conditions.
+fn record(now: &str) -> String {
+    RECORD.replace("{joins}", STATE_JOINS).replace("{now}", now)
 }
 
 /// The parameters of `push`, in the order in which `JobColumns::bind` binds them.
@@ -76,7 +102,7 @@ const PUSH_ONE: &str = "
         returning seq, queue_id, priority, run_at)
     insert into {s}.ready select queue_id, priority, run_at, seq from new";
 
-/// The columns of a `JobRecord`, in the order in which `rows.rs` reads them.
+/// The columns of a `JobRecord` as of `{now}`, in the order in which `rows.rs` reads them.
 const RECORD: &str = "
     select j.seq, j.id, j.name, q.name, coalesce(f.state, case when l.id is not null then 2 else coalesce(w.state, 1) end),
         j.priority, coalesce(f.attempt, l.attempt, j.attempt), j.max_attempts, coalesce(f.fence, l.fence, j.fence),
@@ -85,31 +111,25 @@ const RECORD: &str = "
         (select array_agg(attempt order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
-        {s}.clock(), (select name from {s}.workers where id = l.worker_id),
+        {now}, (select name from {s}.workers where id = l.worker_id),
         (select result from {s}.results where seq = j.seq), l.progress, l.progress_note, j.on_discard
-    from {s}.jobs j
-        join {s}.queues q on q.id = j.queue_id
+    from {s}.jobs j join {s}.queues q on q.id = j.queue_id {joins}";
+
+/// The rows of a job `j` in the tables of states.
+const STATE_JOINS: &str = "
         left join {s}.finished f on f.seq = j.seq
         left join {s}.leases l on l.id = j.id
         left join {s}.waiting w on w.due = j.run_at and w.seq = j.seq ";
 
-/// The state of a job at this time, which the tables show only after the next claim: a due job is ready, and an expired
-/// lease has ended. The job of an expired lease is cancelled if that was requested, discarded after its last attempt, and
-/// ready otherwise. `JobRecord::as_of` does the same for a record.
+/// The state of a job at `{now}`, which the tables show only after the next claim: a due job is ready, and an expired lease has
+/// ended. The job of an expired lease is cancelled if that was requested, discarded after its last attempt, and ready otherwise.
+/// `JobRecord::as_of` does the same for a record.
 const STATE_NOW: &str = "
     case when f.seq is not null then f.state
-        when l.id is not null then case when l.expires_at > {s}.clock() then 2
+        when l.id is not null then case when l.expires_at > {now} then 2
             when l.cancel_reason is not null then 6 when l.attempt >= j.max_attempts then 5 else 1 end
-        when w.seq is not null and w.due > {s}.clock() then w.state
+        when w.seq is not null and w.due > {now} then w.state
         else 1 end";
-
-/// Selects jobs in push order. It reads every job from the cursor on until the page is full, so it is for operators.
-const LIST: &str = "
-    where j.seq > $1
-        and ($2::text is null or q.name = $2)
-        and ($3::text is null or j.name = $3)
-        and ($4::bigint is null or j.pushed_at < $4)
-        and ($5 = 0 or (($5 >> (";
 
 /// Counts the jobs of each queue and state. It reads no row of `jobs`, except for expired leases.
 const COUNTS: &str = "
@@ -129,11 +149,8 @@ const COUNTS: &str = "
 
 impl Sql {
     pub(crate) fn new(target: &Target) -> Self {
-        let schema = target.quoted_schema();
-        let text = |sql: &str| -> Statement {
-            let text: Arc<str> = sql.replace("{s}", &schema).into();
-            Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: !target.behind_pooler }
-        };
+        let writer = StatementWriter { schema: target.quoted_schema(), persistent: !target.behind_pooler };
+        let text = |sql: &str| writer.statement(sql);
         let call = |function: &str, parameters: &str| text(&call_of(function, parameters, false));
         let call_in = |function: &str, parameters: &str| text(&call_of(function, parameters, true));
         Self {
@@ -157,15 +174,15 @@ impl Sql {
                 "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",
             ),
-            get: text(&format!("{RECORD} where j.id = $1")),
-            get_all: text(&format!("{RECORD} where j.id = any ($1)")),
+            get: text(&format!("{} where j.id = $1", record("{s}.clock()"))),
+            get_all: text(&format!("{} where j.id = any ($1)", record("{s}.clock()"))),
             any_ended: call("any_ended", "_ids"),
-            list: text(&format!("{RECORD} {LIST} {STATE_NOW} )) & 1) = 1) order by j.seq limit $6")),
             counts: text(COUNTS),
             summary: call("summary", "_cap"),
             announce: call("announce", "_name _valid_for _details"),
             workers: text("select details, seen_at, {s}.clock() from {s}.workers where details is not null"),
             notify: text("select pg_notify($1, $2)"),
+            writer: writer.clone(),
         }
     }
 }

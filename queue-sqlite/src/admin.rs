@@ -6,17 +6,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
-use queue_core::backend::{PageQuery, has_ended, state_bits, to_u64};
+use queue_core::backend::{PageQuery, has_ended};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
+use crate::list;
 use crate::queue::SqliteQueue;
 use crate::rows::{self, Seq};
 use crate::sql;
 use crate::summary::summaries;
 use crate::workers::workers;
+
+/// The word in the cursors of a file.
+const BACKEND: &str = "sqlite";
 
 #[async_trait]
 impl Admin for SqliteQueue {
@@ -39,8 +43,9 @@ impl Admin for SqliteQueue {
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        let (filter, page, now) = (filter.clone(), PageQuery::of(page)?, self.clock().now());
-        self.reader().call(move |connection| list(connection, &filter, page, now)).await
+        let query = PageQuery::of(BACKEND, filter, page)?;
+        let (filter, now) = (filter.clone(), self.clock().now());
+        self.reader().call(move |connection| list::page(connection, &filter, query, now)).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
@@ -71,6 +76,19 @@ impl Admin for SqliteQueue {
         self.writer().call(1, move |table| table.delete(id)).await
     }
 
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        let (filter, now) = (filter.clone(), self.clock().now());
+        self.reader().call(move |connection| list::matching(connection, &filter, now)).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        let (ids, filter, mut change) = (ids.to_vec(), filter.clone(), change.clone());
+        if let Change::Cancel { reason } = &mut change {
+            *reason = Limits::cut(std::mem::take(reason));
+        }
+        self.writer().call(ids.len(), move |table| table.change(&ids, &filter, &change)).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         let queue = queue.clone();
         self.writer().call(1, move |table| Ok(table.pause(&queue, true)?)).await
@@ -97,29 +115,8 @@ fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobR
     found.map(|found| with_errors(connection, found, now)).transpose()
 }
 
-fn list(connection: &Connection, filter: &Filter, page: PageQuery, now: Timestamp) -> Result<JobPage> {
-    let mut list = connection.prepare_cached(sql::LIST)?;
-    let found = list.query_map(
-        named_params! {
-            ":after": page.after,
-            ":queue": filter.queue.as_ref().map(QueueName::as_str),
-            ":name": filter.name.as_ref().map(queue_core::JobName::as_str),
-            ":before": filter.pushed_before.map(Timestamp::as_micros),
-            ":states": state_bits(&filter.states),
-            ":now": now.as_micros(),
-            ":limit": page.rows,
-        },
-        |row| rows::job_record(connection, row),
-    )?;
-    let found = found
-        .collect::<Result<Vec<_>>>()?
-        .into_iter()
-        .map(|found| Ok((to_u64(found.0), with_errors(connection, found, now)?)));
-    Ok(page.page(found.collect::<Result<_>>()?))
-}
-
 /// Adds the errors to a record, and applies what is due by `now`.
-fn with_errors(
+pub(crate) fn with_errors(
     connection: &Connection,
     (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),
     now: Timestamp,

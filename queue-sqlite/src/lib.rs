@@ -94,6 +94,7 @@ mod connection;
 mod error;
 mod files;
 mod joined_thread;
+mod list;
 mod location;
 mod migrations;
 mod process;

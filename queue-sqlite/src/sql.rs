@@ -204,24 +204,19 @@ pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
 /// The state of one job, and what an expired lease makes of it: by id.
 pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not null, attempt, max_attempts from queue_jobs where id = ?1";
 
-/// Jobs in push order. Reads every job after the cursor until the page is full, so it is for operators.
-pub(crate) const LIST: &str = concat!(
-    record!(),
-    "where j.seq > :after
-        and (:queue is null or q.name = :queue)
-        and (:name is null or j.name = :name)
-        and (:before is null or j.pushed_at < :before)
-        and (:states = 0 or (:states >> (",
-    state_now!(),
-    ")) & 1)
-    order by j.seq limit :limit"
-);
+/// One job of a list: by `seq`. `sql/list.rs` builds the statements that find the jobs of a list.
+pub(crate) const RECORD: &str = concat!(record!(), "where j.seq = ?1");
+
+/// The next priority of the ready jobs of a queue: the first entry behind the last priority in the index of ready jobs.
+pub(crate) const NEXT_PRIORITY: &str = "
+    select priority from queue_jobs where queue_id = ?1 and state = 1 and priority > ?2 order by priority limit 1";
 
 /// The number of jobs in each queue and state. Reads every job, so it is for operators.
 pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
 pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names order by name";
 
+pub(crate) mod list;
 #[cfg(test)]
 mod plans;
 pub(crate) mod summary;

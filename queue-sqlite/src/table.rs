@@ -6,6 +6,7 @@
 //! **Invariant:** an operation that is refused has written nothing.
 
 mod admin;
+mod bulk;
 mod claim;
 mod complete;
 mod discard;

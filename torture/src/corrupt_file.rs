@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::{Admin, Body, BoxError, Demand, NewJob, QueueError, QueueErrorKind};
+use queue_core::admin::Filter;
+use queue_core::{Admin, AdminExt as _, Body, BoxError, Demand, NewJob, QueueError, QueueErrorKind};
 use tokio::time::timeout;
 
-use crate::listing;
 use crate::queue;
 use crate::report::Report;
 use crate::settings::Torture;
@@ -112,7 +112,7 @@ async fn refusal(file: &Path) -> Result<(&'static str, QueueError), BoxError> {
 async fn make(call: &str, queue: &dyn Admin) -> Result<(), QueueError> {
     match call {
         "`counts`" => queue.counts().await.map(drop),
-        "`list`" => listing::all(queue).await.map(drop),
+        "`list`" => queue.list_all(&Filter::all()).await.map(drop),
         "`claim`" => queue.claim(&Demand::new("default", 1_000).wait(Duration::ZERO)).await.map(drop),
         _ => queue.push(vec![NewJob::new("work", Body::json("1")?)]).await.map(drop),
     }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use queue_core::BoxError;
+use queue_core::admin::Filter;
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
+use queue_tokio::IdleExt as _;
 use test_servers::{Durability, Postgres};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -50,7 +52,7 @@ pub(crate) async fn run(rotations: u32, seed: u64) -> Result<Report, BoxError> {
     while let Some(ended) = producers.join_next().await {
         ended??;
     }
-    hosted::drain(&pooled).await?;
+    pooled.wait_until_idle(&Filter::all(), hosted::PATIENCE).await?;
     for running in workers {
         running.stop().await?;
     }

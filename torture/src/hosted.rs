@@ -122,17 +122,3 @@ async fn unfinished(queue: &PostgresQueue) -> Result<u64, QueueError> {
         Err(error) => Err(error),
     }
 }
-
-/// Waits until no job is unfinished.
-pub(crate) async fn drain(queue: &PostgresQueue) -> Result<(), BoxError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match unfinished(queue).await? {
-            0 => return Ok(()),
-            left if Instant::now() > deadline => {
-                return Err(format!("{left} jobs did not finish within {PATIENCE:?}").into());
-            }
-            _ => sleep(Duration::from_millis(50)).await,
-        }
-    }
-}

@@ -30,7 +30,6 @@ mod kills;
 mod restores;
 
 mod hosted;
-mod listing;
 mod queue;
 mod report;
 mod soak;

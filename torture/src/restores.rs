@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use queue_core::BoxError;
+use queue_core::admin::Filter;
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, Connection as _, PgConnection};
+use queue_tokio::IdleExt as _;
 use test_servers::{Durability, Postgres, ServerError};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
@@ -67,7 +69,7 @@ pub(crate) async fn run(restores: u32, seed: u64) -> Result<Report, BoxError> {
     while let Some(ended) = producers.join_next().await {
         ended??;
     }
-    hosted::drain(&queue).await?;
+    queue.wait_until_idle(&Filter::all(), hosted::PATIENCE).await?;
     for running in workers {
         running.stop().await?;
     }

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use queue_core::admin::Filter;
 use queue_core::{Admin, BoxError, NewJob, State};
+use queue_tokio::IdleExt as _;
 use test_servers::{Durability, Postgres};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
@@ -90,7 +92,7 @@ async fn stop_under_load(
     while let Some(ended) = producers.join_next().await {
         ended??;
     }
-    drain(&*queue).await?;
+    queue.wait_until_idle(&Filter::all(), PATIENCE).await?;
     for worker in &mut workers {
         worker.stop(&*queue, &mut found).await?;
     }
@@ -214,23 +216,6 @@ async fn produce(
         pushed.fetch_add(count, Ordering::SeqCst);
     }
     Ok(())
-}
-
-/// Waits until no job is unfinished.
-async fn drain(queue: &dyn Admin) -> Result<(), BoxError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let unfinished: u64 = queue.counts().await?.iter().map(|counts| counts.unfinished()).sum();
-        if unfinished == 0 {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(
-                format!("{unfinished} jobs did not finish within {PATIENCE:?} of the last stop").into()
-            );
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
 }
 
 async fn total(queue: &dyn Admin, state: State) -> Result<u64, BoxError> {

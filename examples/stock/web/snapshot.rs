@@ -67,8 +67,8 @@ impl Snapshot {
     pub(super) async fn take(shop: &Shop) -> Result<Self, WebError> {
         let stored = |connection: &_| Ok((catalog::list(connection)?, catalog::reported(connection)?));
         let (products, report) = shop.database.run(stored).await?;
-        let mut jobs = listed(&*shop.queues.jobs).await?;
-        jobs.extend(listed(&shop.queues.closures).await?);
+        let mut jobs = newest(&*shop.queues.jobs).await?;
+        jobs.extend(newest(&shop.queues.closures).await?);
         jobs.sort_by_key(|job| Reverse(job.pushed_at));
         let queues = shop.queues.counts().await?;
         let count = |state| (state, queues.iter().map(|queue| queue.of(state)).sum());
@@ -82,17 +82,9 @@ impl Snapshot {
     }
 }
 
-/// Returns the jobs of a queue.
-async fn listed(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
-    let (mut jobs, mut page) = (Vec::new(), PageRequest::first(1_000));
-    loop {
-        let listing = queue.list(&Filter::all(), &page).await?;
-        jobs.extend(listing.jobs);
-        match listing.next {
-            Some(cursor) => page = PageRequest::after(cursor, 1_000),
-            None => return Ok(jobs),
-        }
-    }
+/// Returns the newest jobs of a queue.
+async fn newest(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
+    Ok(queue.list(&Filter::all(), &PageRequest::first(Snapshot::SHOWN).newest()).await?.jobs)
 }
 
 impl From<&JobRecord> for JobView {

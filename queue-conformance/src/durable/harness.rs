@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobId, JobRecord, NewJob, QueueError, Receipt, State};
+use queue_core::admin::Filter;
+use queue_core::{Admin, AdminExt as _, JobId, JobRecord, NewJob, QueueError, Receipt, State};
 
 use super::process::{Process, Role};
 use super::store::{Make, Store};
@@ -64,16 +64,9 @@ impl StoreHarness {
 
     /// Returns every job of the store.
     pub(super) async fn all(&self, queue: &dyn Admin) -> BTreeMap<JobId, JobRecord> {
-        let (mut jobs, mut page) = (BTreeMap::new(), PageRequest::first(500));
-        loop {
-            let filter = Filter::all();
-            let listing = self.retry_until_ok("`list` of every job", || queue.list(&filter, &page)).await;
-            jobs.extend(listing.jobs.into_iter().map(|job| (job.id, job)));
-            match listing.next {
-                Some(cursor) => page = PageRequest::after(cursor, 500),
-                None => return jobs,
-            }
-        }
+        let filter = Filter::all();
+        let jobs = self.retry_until_ok("`list_all` of every job", || queue.list_all(&filter)).await;
+        jobs.into_iter().map(|job| (job.id, job)).collect()
     }
 
     /// Waits until a job is in a state that it reaches by time alone.

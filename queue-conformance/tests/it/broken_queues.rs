@@ -1,11 +1,13 @@
 //! Checks that the suite catches bugs (T10): for each law there is a broken queue, and the suite must report that law.
 
 mod broken;
+mod bulk;
 mod claim;
 mod discard;
 mod edges;
 mod explain;
 mod lease;
+mod list;
 mod operate;
 mod push;
 mod results;
@@ -204,6 +206,16 @@ bugs! {
     q101 workers_that_vanish_at_once: workers::OnlyLiveWorkers;
     /// T10, Q101
     q101 announcements_that_stay: workers::NeverLeaves;
+    /// T10, Q95
+    q95 newest_first_within_each_page: list::NewestWithinThePage;
+    /// T10, Q95
+    q95 a_cursor_of_any_list: list::CursorsOfAnyList;
+    /// T10, Q96
+    q96 meta_by_its_key: list::MetaByKey;
+    /// T10, Q97
+    q97 a_change_without_its_filter: bulk::IgnoresTheFilter;
+    /// T10, Q97
+    q97 a_change_that_counts_every_id: bulk::CountsEveryId;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

@@ -1,17 +1,18 @@
 //! The operator's interface: inspects jobs and controls them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::contract::announcement::WorkerRecord;
-use crate::contract::clock::{TestClock, Timestamp};
+use crate::contract::bulk::Change;
+use crate::contract::clock::TestClock;
 use crate::contract::error::{QueueError, QueueErrorKind};
+use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
-use crate::contract::name::{JobName, QueueName};
+use crate::contract::name::QueueName;
+use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::Queue;
 use crate::contract::reason::Reason;
 use crate::contract::record::{JobRecord, State};
@@ -22,18 +23,23 @@ use crate::contract::summary::QueueSummary;
 /// Dashboards, command lines and the testkit's assertions need only this trait.
 ///
 /// ```
-/// use queue_core::admin::{Filter, PageRequest};
-/// use queue_core::{Admin, QueueError};
+/// use queue_core::admin::{Filter, PageRequest, Sort};
+/// use queue_core::{Admin, QueueError, State};
 ///
-/// /// Cancels up to 100 unfinished jobs of the queue `mail`.
-/// async fn cancel_mails(queue: &impl Admin) -> Result<(), QueueError> {
-///     let page = queue.list(&Filter::all().queue("mail").unfinished(), &PageRequest::first(100)).await?;
+/// /// Runs the newest 100 discarded jobs of the queue `mail` again.
+/// async fn retry_mails(queue: &impl Admin) -> Result<(), QueueError> {
+///     let discarded = Filter::all().queue("mail").state(State::Discarded);
+///     let page = queue.list(&discarded, &PageRequest::first(100).sort(Sort::Finished).newest()).await?;
 ///     for job in page.jobs {
-///         queue.cancel(job.id, "the campaign is over").await?;
+///         queue.retry(job.id).await?;
 ///     }
 ///     Ok(())
 /// }
 /// ```
+///
+/// [`AdminExt`](crate::AdminExt) changes all jobs that match a filter.
+///
+///
 /// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
 #[async_trait]
 pub trait Admin: Queue {
@@ -61,13 +67,13 @@ pub trait Admin: Queue {
     /// It may be dropped at any time.
     async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError>;
 
-    /// Returns a page of the jobs that match the filter, in push order.
+    /// Returns a page of the jobs that match the filter, in the order of the request: by default in push order.
     ///
-    /// Listing page by page neither misses nor repeats a job that was stored throughout.
+    /// Listing page by page neither misses nor repeats a job that was stored throughout and whose time in the sort did not change.
     ///
     /// # Errors
     ///
-    /// `Invalid` if the page's cursor is not one that this queue returned.
+    /// `Invalid` if the page's cursor is not one that this queue returned for the same filter, sort and order.
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError>;
 
     /// Counts the jobs of each queue by state. The counts are exact if the queue is idle.
@@ -135,6 +141,20 @@ pub trait Admin: Queue {
     /// `Conflict` if the job is executing.
     async fn delete(&self, id: JobId) -> Result<(), QueueError>;
 
+    /// Returns the ids of all jobs that match the filter at one instant, in push order.
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError>;
+
+    /// Changes those of these jobs that match the filter, and returns their number. All are changed in one step, or none.
+    ///
+    /// Jobs that do not allow the change are left: finished ones by a cancellation, executing ones by a retry and a deletion, and
+    /// a job whose unique key another job holds by a retry. Pass a few hundred ids at once, and each of them once;
+    /// [`AdminExt`](crate::AdminExt) does so.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, all of the jobs are changed or none.
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError>;
+
     /// Stops deliveries from a queue. Pushes and running jobs continue.
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError>;
 
@@ -149,158 +169,6 @@ pub trait Admin: Queue {
     /// A backend returns `Some` only if the queue was opened with a clock for tests.
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
         None
-    }
-}
-
-/// Selects the jobs to list. An empty filter matches all jobs.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Filter {
-    /// Matches only jobs of this queue.
-    pub queue: Option<QueueName>,
-    /// Matches only jobs in one of these states; empty matches any state.
-    pub states: Vec<State>,
-    /// Matches only jobs of this kind.
-    pub name: Option<JobName>,
-    /// Matches only jobs pushed before this instant.
-    pub pushed_before: Option<Timestamp>,
-}
-
-impl Filter {
-    /// Creates a filter that matches every job.
-    #[must_use]
-    pub fn all() -> Self {
-        Self::default()
-    }
-
-    /// Sets the queue of the matched jobs.
-    #[must_use]
-    pub fn queue(mut self, queue: impl Into<QueueName>) -> Self {
-        self.queue = Some(queue.into());
-        self
-    }
-
-    /// Adds a state: jobs match if they are in one of the added states.
-    #[must_use]
-    pub fn state(mut self, state: State) -> Self {
-        self.states.push(state);
-        self
-    }
-
-    /// Sets the kind of the matched jobs.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<JobName>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Sets the instant before which the matched jobs were pushed.
-    #[must_use]
-    pub fn pushed_before(mut self, instant: Timestamp) -> Self {
-        self.pushed_before = Some(instant);
-        self
-    }
-
-    /// Adds all unfinished states.
-    #[must_use]
-    pub fn unfinished(mut self) -> Self {
-        self.states.extend(State::ALL.into_iter().filter(|state| !state.is_finished()));
-        self
-    }
-}
-
-/// Selects one page of a listing.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PageRequest {
-    /// The end of the previous page.
-    pub after: Option<Cursor>,
-    /// The maximum number of jobs.
-    pub limit: usize,
-}
-
-impl PageRequest {
-    /// Requests the first page.
-    #[must_use]
-    pub const fn first(limit: usize) -> Self {
-        Self { after: None, limit }
-    }
-
-    /// Requests the page after a cursor.
-    #[must_use]
-    pub const fn after(cursor: Cursor, limit: usize) -> Self {
-        Self { after: Some(cursor), limit }
-    }
-}
-
-/// The end of a page: a text that only the backend that returned it understands.
-///
-/// Pass it on unchanged, for example in a link or a command line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursor(String);
-
-impl Cursor {
-    /// Creates a cursor from the text of another one, or from a text of the backend's choice.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the position in push order that [`JobPage::of`] stored.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` if the text is not such a position.
-    pub fn position(&self) -> Result<u64, QueueError> {
-        let unreadable = |_| {
-            let text = format!(
-                "`{}` is not a cursor of this queue: use the one that the page before returned",
-                self.0
-            );
-            QueueError::invalid(text)
-        };
-        self.0.parse().map_err(unreadable)
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// A page of jobs.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct JobPage {
-    /// The jobs, in push order.
-    pub jobs: Vec<JobRecord>,
-    /// The start of the next page, if there may be one.
-    pub next: Option<Cursor>,
-}
-
-impl JobPage {
-    /// Creates a page. `next` is the backend's own cursor.
-    #[must_use]
-    pub const fn new(jobs: Vec<JobRecord>, next: Option<Cursor>) -> Self {
-        Self { jobs, next }
-    }
-
-    /// Creates the page of a backend that numbers its jobs in push order.
-    ///
-    /// `found` has the jobs after the previous page, each with its number, and one more than `limit` if there are more.
-    #[must_use]
-    pub fn of(mut found: Vec<(u64, JobRecord)>, limit: usize) -> Self {
-        let is_more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| is_more).map(|(position, _)| Cursor::new(position.to_string()));
-        Self { jobs: found.into_iter().map(|(_, job)| job).collect(), next }
     }
 }
 

@@ -8,8 +8,9 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::contract::error::QueueError;
 
@@ -161,6 +162,19 @@ impl Drop for Body {
     fn drop(&mut self) {
         if let Some(content) = self.0.take() {
             drop(panic::catch_unwind(AssertUnwindSafe(|| drop(content))));
+        }
+    }
+}
+
+/// Serializes the JSON text as it is, a closure as null, and text that is not JSON as a string.
+///
+/// A serializer other than serde_json's may show the text in a form of its own.
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Ok(text) = self.encode() else { return serializer.serialize_unit() };
+        match RawValue::from_string(text.to_string()) {
+            Ok(json) => json.serialize(serializer),
+            Err(_) => serializer.serialize_str(&text),
         }
     }
 }

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::contract::admin::{Admin, Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::admin::{Admin, Cancellation, Prune, QueueCounts};
 use crate::contract::announcement::{Announcement, WorkerRecord};
+use crate::contract::bulk::Change;
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::expiry_feed::ExpiryFeed;
+use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
+use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
 use crate::contract::reason::Reason;
 use crate::contract::record::JobRecord;
@@ -213,6 +216,16 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().delete(id).await
     }
 
+    /// Returns the ids of all jobs that match: see [`Admin::matching`].
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.inner().matching(filter).await
+    }
+
+    /// Changes those of these jobs that match: see [`Admin::change`].
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.inner().change(ids, filter, change).await
+    }
+
     /// Stops deliveries from a queue: see [`Admin::pause`].
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.inner().pause(queue).await
@@ -278,6 +291,14 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         AdminDecorator::delete(self, id).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        AdminDecorator::matching(self, filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        AdminDecorator::change(self, ids, filter, change).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

@@ -26,6 +26,8 @@ pub enum QueueErrorKind {
     NotFound,
     /// The job's state does not allow the request.
     Conflict,
+    /// A wait ended before its condition held.
+    TimedOut,
     /// Stored data cannot be read.
     Corrupt,
     /// This queue does not support the request.
@@ -41,6 +43,7 @@ impl QueueErrorKind {
             Self::Unavailable => "unavailable",
             Self::NotFound => "not found",
             Self::Conflict => "conflict",
+            Self::TimedOut => "timed out",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",
         }

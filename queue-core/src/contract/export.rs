@@ -144,6 +144,43 @@ mod tests {
     }
 
     #[test]
+    fn a_record_serializes_in_the_form_of_an_export() {
+        let mut record =
+            JobRecord::new(JobId::from_u128(7), "a".into(), Body::stored(r#"{"n": 1.50,  "text": "ß"}"#));
+        record.meta.insert("trace", "abc");
+        record.errors.push(AttemptError::new(1, Timestamp::from_micros(3), "no"));
+        record.unique = Some("key".into());
+
+        let text = serde_json::to_string(&record).unwrap();
+
+        assert!(
+            text.contains(r#""payload":{"n": 1.50,  "text": "ß"},"state":"available""#),
+            "byte for byte: {text}"
+        );
+        let read =
+            |text: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap();
+        let (shown, exported) = (read(&text), read(&record.export().unwrap()));
+        assert_eq!(shown["unique"], "key");
+        for (field, value) in
+            exported.iter().filter(|(field, _)| !["form", "queue_core"].contains(&field.as_str()))
+        {
+            assert_eq!(shown.get(field), Some(value), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_closure_and_a_text_that_is_not_json_serialize_too() {
+        let shown = |body: Body| {
+            let record = JobRecord::new(JobId::from_u128(7), "a".into(), body);
+            serde_json::to_value(&record).map(|record| record["payload"].clone()).unwrap()
+        };
+
+        assert_eq!(shown(crate::NewJob::call(async |_| ()).body), serde_json::Value::Null);
+        assert_eq!(shown(Body::stored("unreadable")), "unreadable");
+        assert_eq!(shown(Body::NULL), serde_json::Value::Null);
+    }
+
+    #[test]
     fn a_text_that_is_not_an_exported_job_is_refused() {
         let error = JobRecord::import("{}").unwrap_err();
         assert_eq!(error.to_string(), "not an exported job");

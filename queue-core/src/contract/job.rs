@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -100,6 +100,13 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Meta {
             meta.insert(key, value);
         }
         meta
+    }
+}
+
+/// Serializes a map of strings.
+impl Serialize for Meta {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
     }
 }
 

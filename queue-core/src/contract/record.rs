@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::contract::body::Body;
 use crate::contract::clock::Timestamp;
@@ -85,7 +85,11 @@ impl fmt::Display for State {
 }
 
 /// A job as it is stored.
-#[derive(Clone, Debug)]
+///
+/// It serializes for dashboards and command lines, with the names and forms of [`export`](Self::export): times are microseconds
+/// since the Unix epoch, and the body is the JSON of the `payload`, or null for a closure. The payload, the meta and the errors may
+/// be private.
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobRecord {
     /// The identity.
@@ -95,6 +99,7 @@ pub struct JobRecord {
     /// The queue it is in.
     pub queue: QueueName,
     /// The body.
+    #[serde(rename = "payload")]
     pub body: Body,
     /// The state.
     pub state: State,
@@ -127,11 +132,20 @@ pub struct JobRecord {
     /// Why it was cancelled, or is to be cancelled.
     pub cancel_reason: Option<String>,
     /// What is stored if it is discarded, as it was pushed.
+    #[serde(serialize_with = "serialize_on_discard")]
     pub on_discard: Option<Arc<OnDiscard>>,
     /// The result, if it completed with one.
     pub result: Option<StoredResult>,
     /// The latest progress that a running job has reported: at most as old as its worker's last renewal.
     pub progress: Option<JobProgress>,
+}
+
+/// Serializes what is behind the `Arc`.
+fn serialize_on_discard<S: Serializer>(
+    on_discard: &Option<Arc<OnDiscard>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    on_discard.as_deref().serialize(serializer)
 }
 
 impl JobRecord {

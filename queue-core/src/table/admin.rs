@@ -1,10 +1,7 @@
 //! The operations of operators.
 
-use std::collections::BinaryHeap;
-
-use super::store::StoredJob;
 use super::{JobTable, QueueState, Slot};
-use crate::contract::admin::{Cancellation, Cursor, Filter, JobPage, PageRequest, Prune, QueueCounts};
+use crate::contract::admin::{Cancellation, Prune, QueueCounts};
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
@@ -17,36 +14,6 @@ impl JobTable {
     pub fn get(&mut self, now: Timestamp, id: JobId) -> Option<JobRecord> {
         self.advance(now);
         self.store.find(id).map(|slot| self.store.record(slot))
-    }
-
-    /// Returns a page of jobs, in push order. It visits every job, so it is meant for people, not for programs.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` if the cursor is not one of this table.
-    pub fn list(
-        &mut self,
-        now: Timestamp,
-        filter: &Filter,
-        page: &PageRequest,
-    ) -> Result<JobPage, QueueError> {
-        self.advance(now);
-        let after = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
-        // A max-heap of the first jobs of the page and one more. It drops its last job whenever it holds one too many.
-        let mut first: BinaryHeap<(u64, Slot)> = BinaryHeap::new();
-        for (slot, job) in self.store.iter() {
-            if job.sequence > after && self.passes(filter, job) {
-                first.push((job.sequence, slot));
-                if first.len() > page.limit.saturating_add(1) {
-                    first.pop();
-                }
-            }
-        }
-        let found = first.into_sorted_vec().into_iter();
-        Ok(JobPage::of(
-            found.map(|(sequence, slot)| (sequence, self.store.record(slot))).collect(),
-            page.limit,
-        ))
     }
 
     /// Counts jobs by queue and state.
@@ -159,13 +126,6 @@ impl JobTable {
                 Ok(())
             }
         }
-    }
-
-    fn passes(&self, filter: &Filter, job: &StoredJob) -> bool {
-        filter.queue.as_ref().is_none_or(|wanted| *wanted == self.store.queue_of(job).name)
-            && (filter.states.is_empty() || filter.states.contains(&job.state))
-            && filter.name.as_ref().is_none_or(|wanted| wanted == self.store.name_of(job))
-            && filter.pushed_before.is_none_or(|instant| job.pushed_at < instant)
     }
 
     fn known(&self, id: JobId) -> Result<Slot, QueueError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
@@ -110,6 +110,14 @@ impl Admin for Recording {
         self.note("delete").delete(id).await
     }
 
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.note("matching").matching(filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.note("change").change(ids, filter, change).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.note("pause").pause(queue).await
     }
@@ -165,6 +173,8 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.announce(&Announcement::new("a/1/b".into())).await?;
     queue.workers().await?;
     queue.explain(second).await?;
+    queue.matching(&Filter::all()).await?;
+    queue.change(&[], &Filter::all(), &Change::Retry).await?;
     queue.cancel(second, "a test").await?;
     queue.retry(second).await?;
     queue.delete(second).await?;

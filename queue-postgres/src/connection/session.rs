@@ -25,6 +25,10 @@ pub(crate) const TRANSACTION_KEEPALIVES: &str = "select set_config('tcp_keepaliv
 const IDLE_TRANSACTION_TIMEOUT: &str =
     "select set_config('idle_in_transaction_session_timeout', '10s', true)";
 
+/// Compiling takes longer than any statement of a queue.
+const NO_JIT: &str = "set jit = off";
+const NO_TRANSACTION_JIT: &str = "set local jit = off";
+
 /// One transaction to run over a connection. It may be run more than once.
 pub(crate) type Op<'a, T> =
     &'a (dyn for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, sqlx::Result<T>> + Send + Sync);
@@ -127,7 +131,7 @@ pub(super) async fn in_transaction<T>(
         return op(connection).await;
     }
     let begin = format!(
-        "begin isolation level read committed; {IDLE_TRANSACTION_TIMEOUT}; {}",
+        "begin isolation level read committed; {IDLE_TRANSACTION_TIMEOUT}; {NO_TRANSACTION_JIT}; {}",
         timeouts_sql(target.timeout, lock_timeout, "true")
     );
     raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
@@ -153,7 +157,7 @@ pub(super) fn client_timeout(timeout: Duration) -> Duration {
 /// a shorter setting of the server stays. Its keepalives let the server notice soon that this end is gone.
 fn session_setup(timeout: Duration, lock_timeout: Option<Duration>) -> String {
     format!(
-        "set session characteristics as transaction isolation level read committed; {}; {KEEPALIVES}; {}",
+        "set session characteristics as transaction isolation level read committed; {NO_JIT}; {}; {KEEPALIVES}; {}",
         timeouts_sql(timeout, lock_timeout, "false"),
         ServerProcess::IDENTIFY
     )

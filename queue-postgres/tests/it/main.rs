@@ -15,6 +15,7 @@ mod held_up;
 mod integrity;
 mod kit;
 mod leaks;
+mod list_plans;
 mod locks;
 mod logs;
 mod notifications;

@@ -91,13 +91,6 @@ fn push_claim_renew_and_settle_use_indexes_only() {
 }
 
 #[test]
-fn a_list_reads_in_push_order_without_a_sort() {
-    let plan = plan(&schema(), LIST);
-
-    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
-}
-
-#[test]
 fn an_insert_into_the_view_uses_indexes_only() {
     let connection = schema();
     connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_TRIGGER_EQP, true).unwrap();

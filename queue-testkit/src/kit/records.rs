@@ -1,12 +1,9 @@
 //! Reading the store: its jobs, its queues, and when something is due next.
 
-use queue_core::admin::{Filter, PageRequest, QueueCounts};
-use queue_core::{Admin, JobRecord, QueueError, QueueName, Timestamp};
+use queue_core::admin::{Filter, QueueCounts};
+use queue_core::{Admin as _, AdminExt as _, JobRecord, QueueError, QueueName, Timestamp};
 
 use super::timed::Timed;
-
-/// The number of jobs that are read at once.
-const PAGE: usize = 1_000;
 
 /// The next event of a store in which a claim found no job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +19,12 @@ pub(super) enum NextEvent {
 impl Timed {
     /// Returns all jobs that match, in push order.
     pub(super) async fn jobs(&self, filter: Filter) -> Result<Vec<JobRecord>, QueueError> {
-        self.call(|queue| async move { all(&*queue, &filter).await }).await
+        self.call(|queue| async move { queue.list_all(&filter).await }).await
     }
 
     /// Returns all jobs in push order, and blocks the calling thread meanwhile.
     pub(super) fn jobs_blocking(&self) -> Result<Vec<JobRecord>, QueueError> {
-        self.call_blocking(|queue| async move { all(&*queue, &Filter::all()).await })
+        self.call_blocking(|queue| async move { queue.list_all(&Filter::all()).await })
     }
 
     /// Returns all unfinished jobs, in push order.
@@ -80,16 +77,5 @@ impl NextEvent {
             (Self::Never, event) | (event, Self::Never) => event,
             (Self::At(one), Self::At(another)) => Self::At(one.min(another)),
         }
-    }
-}
-
-async fn all(queue: &dyn Admin, filter: &Filter) -> Result<Vec<JobRecord>, QueueError> {
-    let mut jobs = Vec::new();
-    let mut request = PageRequest::first(PAGE);
-    loop {
-        let page = queue.list(filter, &request).await?;
-        jobs.extend(page.jobs);
-        let Some(next) = page.next else { return Ok(jobs) };
-        request = PageRequest::after(next, PAGE);
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, NewJob, Queue, QueueError,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
     QueueName, Receipt, Renewal, Settled, Settlement, Transition,
 };
 
@@ -131,6 +131,16 @@ impl Admin for KitQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.store.call(|queue| async move { queue.delete(id).await }).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        let filter = filter.clone();
+        self.store.call(|queue| async move { queue.matching(&filter).await }).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        let (ids, filter, change) = (ids.to_vec(), filter.clone(), change.clone());
+        self.store.call(|queue| async move { queue.change(&ids, &filter, &change).await }).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

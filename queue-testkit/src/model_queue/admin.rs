@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::has_ended;
 use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};
@@ -56,6 +56,14 @@ impl Admin for ModelQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.change(|state, now| state.table.delete(now, id))
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        Ok(self.read(|state, now| state.table.matching(now, filter)))
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        Ok(self.change(|state, now| state.table.change(now, ids, filter, change)))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

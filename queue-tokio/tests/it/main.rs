@@ -12,6 +12,7 @@ mod extremes;
 mod failing_queue;
 mod health;
 mod host;
+mod idle;
 mod inbox;
 mod kit;
 mod leases;

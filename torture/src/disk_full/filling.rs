@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use queue_core::admin::Filter;
 use queue_core::{
-    Admin, Body, BoxError, Demand, JobId, NewJob, QueueError, QueueErrorKind, Receipt, Settled, Settlement,
-    Transition,
+    Admin, AdminExt as _, Body, BoxError, Demand, JobId, NewJob, QueueError, QueueErrorKind, Receipt,
+    Settled, Settlement, Transition,
 };
 use tokio::time::{sleep, timeout};
 
-use crate::listing;
 use crate::queue::Location;
 use crate::report::Report;
 
@@ -91,8 +91,9 @@ fn names_the_disk(refusal: &QueueError) -> Result<(), BoxError> {
 
 /// Checks that acknowledged jobs are stored byte for byte, and that every other batch is stored as a whole or not at all.
 async fn is_intact(queue: &dyn Admin, pushed: &Pushed) -> Result<(), BoxError> {
-    let listed =
-        timeout(PATIENCE, listing::all(queue)).await.map_err(|_| "`list` on a full disk hangs")??;
+    let listed = timeout(PATIENCE, queue.list_all(&Filter::all()))
+        .await
+        .map_err(|_| "`list` on a full disk hangs")??;
     let stored: HashMap<_, _> = listed.iter().map(|record| (record.id, record)).collect();
     for (id, is_acknowledged) in pushed {
         let bytes = stored.get(id).map(|record| record.body.encode().map(|text| text.len()));

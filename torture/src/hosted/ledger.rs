@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use queue_core::{BoxError, JobId, JobRecord, QueueName, State};
+use queue_core::admin::Filter;
+use queue_core::{AdminExt as _, BoxError, JobId, JobRecord, QueueName, State};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, PgConnection};
 use tokio::time::sleep;
 
 use super::PATIENCE;
-use crate::listing;
 use crate::report::Report;
 
 /// The record that the producers, the jobs and the scenario share.
@@ -116,7 +116,7 @@ impl Ledger {
         is_kept: impl Fn(&Acknowledged) -> bool,
         report: Report,
     ) -> Result<Report, BoxError> {
-        let listed = listing::all(queue).await?;
+        let listed = queue.list_all(&Filter::all()).await?;
         let written: Vec<sqlx::types::Uuid> =
             sqlx::query_scalar("select job from written").fetch_all(database).await?;
         let records: HashMap<JobId, &JobRecord> = listed.iter().map(|record| (record.id, record)).collect();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use queue_conformance::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
 use queue_conformance::load;
-use queue_core::{Admin, BoxError, JobId, JobRecord, State};
+use queue_core::admin::Filter;
+use queue_core::{Admin, AdminExt as _, BoxError, JobId, JobRecord, State};
 
 use super::sales;
-use crate::listing;
 use crate::queue::Location;
 use crate::report::Report;
 
@@ -20,7 +20,7 @@ pub(super) async fn judge(
     journals: &[PathBuf],
     report: Report,
 ) -> Result<Report, BoxError> {
-    let listed = listing::all(&*queue).await?;
+    let listed = queue.list_all(&Filter::all()).await?;
     drop(queue);
     location.check_integrity().await?;
     let (of_sales, of_history): (Vec<&JobRecord>, Vec<&JobRecord>) =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::admin::{Filter, Prune};
+use queue_core::admin::{Change, Filter, Order, PageRequest, Prune, Sort};
 use queue_core::{
     Announcement, Heartbeat, JobId, JobProgress, Lease, NewJob, OnDiscard, QueueName, Settlement, State,
     StoredResult, Timestamp, Transition, Unique,
@@ -31,7 +31,8 @@ pub(super) enum Call {
     Settle(Vec<Settlement>),
     Advance(Duration),
     Get(JobId),
-    List(Filter, usize),
+    List(Filter, PageRequest),
+    Bulk(Filter, Change),
     Cancel(JobId),
     Retry(JobId),
     Delete(JobId),
@@ -74,12 +75,13 @@ impl Generator {
                 [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000],
             ))),
             82..85 => Call::Get(self.id(&mut random)),
-            85..87 => Call::List(filter(&mut random, self.now), random.usize(1..9)),
+            85..87 => Call::List(self.filter(&mut random), page(&mut random)),
             87..90 => Call::Cancel(self.id(&mut random)),
             90..93 => Call::Retry(self.id(&mut random)),
             93..95 => Call::Delete(self.id(&mut random)),
             95..96 => Call::Pause(queue(&mut random)),
-            96..99 => Call::Resume(queue(&mut random)),
+            96..98 => Call::Resume(queue(&mut random)),
+            98..99 => Call::Bulk(self.filter(&mut random), change(&mut random)),
             _ => Call::Prune(prune(&mut random)),
         }
     }
@@ -161,6 +163,30 @@ impl Generator {
         Some(settlement)
     }
 
+    fn filter(&self, random: &mut Rng) -> Filter {
+        let mut filter = Filter::all();
+        if random.bool() {
+            filter = filter.queue(queue(random));
+        }
+        for _ in 0..random.usize(0..3) {
+            filter = filter.state(pick(random, State::ALL));
+        }
+        if random.u32(0..3) == 0 {
+            filter = filter.name(pick(random, NAMES));
+        }
+        let past = self.now.saturating_sub(Duration::from_secs(random.u64(0..30)));
+        match random.u32(0..12) {
+            0..3 => filter.pushed_before(past),
+            3 => filter.pushed_since(past),
+            4 => filter.finished_before(past),
+            5 => filter.finished_since(past),
+            6 => filter.unique(pick(random, KEYS)),
+            7 => filter.id(self.id(random)),
+            8 => filter.meta("number", random.u8(..).to_string()),
+            _ => filter,
+        }
+    }
+
     fn around_now(&self, random: &mut Rng) -> Timestamp {
         self.now
             .saturating_sub(Duration::from_secs(5))
@@ -228,21 +254,18 @@ fn unique(random: &mut Rng) -> Unique {
     if random.bool() { unique.replace() } else { unique }
 }
 
-fn filter(random: &mut Rng, now: Timestamp) -> Filter {
-    let mut filter = Filter::all();
-    if random.bool() {
-        filter = filter.queue(queue(random));
+fn change(random: &mut Rng) -> Change {
+    match random.u32(0..3) {
+        0 => Change::Cancel { reason: "stop them".into() },
+        1 => Change::Retry,
+        _ => Change::Delete,
     }
-    for _ in 0..random.usize(0..3) {
-        filter = filter.state(pick(random, State::ALL));
-    }
-    if random.u32(0..3) == 0 {
-        filter = filter.name(pick(random, NAMES));
-    }
-    if random.u32(0..3) == 0 {
-        filter = filter.pushed_before(now.saturating_sub(Duration::from_secs(random.u64(0..30))));
-    }
-    filter
+}
+
+/// Returns the request for the first page of any list.
+fn page(random: &mut Rng) -> PageRequest {
+    let sort = pick(random, [Sort::Pushed, Sort::Finished, Sort::RunAt]);
+    PageRequest::first(random.usize(1..9)).sort(sort).order(pick(random, [Order::Oldest, Order::Newest]))
 }
 
 /// Sets no limit: the contract leaves open which of several jobs that finished at one instant are pruned first.

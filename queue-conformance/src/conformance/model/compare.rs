@@ -100,10 +100,18 @@ impl ModelComparison {
             Call::Settle(batch) => {
                 same("settle", model.settle(now, batch.clone()), queue.settle(batch).await)
             }
+            Call::Bulk(filter, change) => {
+                let ids = model.matching(now, &filter);
+                same("matching", Ok(ids.clone()), queue.matching(&filter).await)?;
+                let expected = model.change(now, &ids, &filter, &change);
+                let is_gone = |id: &JobId| model.get(now, *id).is_none();
+                self.generator.gone.extend(ids.iter().copied().filter(is_gone));
+                same("change", Ok(expected), queue.change(&ids, &filter, &change).await)
+            }
             Call::Cancel(id) => same("cancel", model.cancel(now, id, "stop"), queue.cancel(id, "stop").await),
             Call::Retry(id) => same("retry", model.retry(now, id), queue.retry(id).await),
             Call::Get(id) => self.get(id).await,
-            Call::List(filter, size) => self.list(&filter, size).await,
+            Call::List(filter, request) => self.list(&filter, request).await,
             Call::Claim(demand) => {
                 let (expected, found) = (model.claim(now, &demand), queue.claim(&demand).await);
                 let views = |deliveries: &[queue_core::Delivery]| {
@@ -204,17 +212,17 @@ impl ModelComparison {
         same("get", Ok(view(&expected)), found.map(|found| view(&found)))
     }
 
-    async fn list(&mut self, filter: &Filter, size: usize) -> Result<(), String> {
-        let everything = PageRequest::first(usize::MAX >> 1);
+    async fn list(&mut self, filter: &Filter, mut page: PageRequest) -> Result<(), String> {
+        let everything = PageRequest::first(usize::MAX >> 1).sort(page.sort).order(page.order);
         let expected = self.model.list(self.fixture.now(), filter, &everything).map(|page| page.jobs);
         let expected = expected.map_err(|error| format!("the model refuses to list: {error}"))?;
-        let (mut found, mut page) = (Vec::new(), PageRequest::first(size));
+        let mut found = Vec::new();
         loop {
             let listing =
                 self.queue.list(filter, &page).await.map_err(|error| format!("`list` failed: {error}"))?;
             found.extend(listing.jobs);
             match listing.next {
-                Some(cursor) if found.len() <= expected.len() => page = PageRequest::after(cursor, size),
+                Some(cursor) if found.len() <= expected.len() => page.after = Some(cursor),
                 Some(_) | None => break,
             }
         }
@@ -234,7 +242,7 @@ impl ModelComparison {
 
     async fn all_is_equal(&mut self) -> Result<(), String> {
         self.counts().await?;
-        self.list(&Filter::all(), 50).await?;
+        self.list(&Filter::all(), PageRequest::first(50)).await?;
         self.workers().await?;
         for id in std::mem::take(&mut self.generator.ids) {
             self.get(id).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
@@ -86,6 +86,16 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
 
     async fn delete(&self, queue: &ModelQueue, id: JobId) -> Result<(), QueueError> {
         queue.delete(id).await
+    }
+
+    async fn change(
+        &self,
+        queue: &ModelQueue,
+        ids: &[JobId],
+        filter: &Filter,
+        change: &Change,
+    ) -> Result<u64, QueueError> {
+        queue.change(ids, filter, change).await
     }
 
     async fn pause(&self, queue: &ModelQueue, name: &QueueName) -> Result<(), QueueError> {
@@ -193,6 +203,14 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.bug.delete(&self.queue, id).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.queue.matching(filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.bug.change(&self.queue, ids, filter, change).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

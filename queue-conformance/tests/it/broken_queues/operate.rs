@@ -98,7 +98,8 @@ impl Bug for PagesByOffset {
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<JobPage, QueueError> {
-        let skipped = page.after.as_ref().map_or(Ok(0), Cursor::position)?;
+        let skipped = page.after.as_ref().map_or(Ok(0), |cursor| cursor.as_str().parse::<u64>());
+        let skipped = skipped.map_err(|_| QueueError::invalid("not an offset"))?;
         let all = queue.list(filter, &PageRequest::first(10_000)).await?.jobs;
         let jobs: Vec<_> =
             all.into_iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(page.limit).collect();

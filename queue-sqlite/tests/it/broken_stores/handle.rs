@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::{
     Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
@@ -78,6 +78,14 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         self.queue.delete(id).await
+    }
+
+    async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError> {
+        self.queue.matching(filter).await
+    }
+
+    async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
+        self.queue.change(ids, filter, change).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

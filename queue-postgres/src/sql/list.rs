@@ -1,0 +1,332 @@
+//! Builds the statements that find jobs for lists.
+//!
+//! Each statement merges walks over ranges of the indexes, such as the discarded jobs of one queue. Each walk stops after as many
+//! jobs as the page needs. So a page costs as many jobs for each walk, however many jobs there are.
+//!
+//! | part | rows |
+//! | --- | --- |
+//! | `n` | the time of the statement, `now` |
+//! | `q` | the ids of the queues that the filter allows |
+//! | `lane` | the queues and priorities of ready jobs |
+//! | `picked` | the jobs that were found: the time by which the list is sorted, and `seq` |
+
+use queue_core::admin::{Filter, Order, Sort};
+use queue_core::backend::{PageQuery, Place, state_bits, to_i64};
+use queue_core::{JobId, State};
+
+use super::values::{Value, Values};
+
+/// The order of a list, where it continues, and its maximum number of rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    sort: Sort,
+    order: Order,
+    after: Option<Place>,
+    rows: Option<i64>,
+}
+
+impl Walk {
+    /// The walk over all jobs in push order.
+    pub(super) const ALL: Self = Self { sort: Sort::Pushed, order: Order::Oldest, after: None, rows: None };
+
+    pub(super) const fn sort(self) -> Sort {
+        self.sort
+    }
+
+    /// Creates the walk for a page.
+    fn of(query: PageQuery) -> Self {
+        let rows = Some(to_i64(query.rows() as u64));
+        Self { sort: query.sort, order: query.order, after: query.after, rows }
+    }
+}
+
+/// The jobs that one walk reads.
+enum Source<'a> {
+    /// All jobs.
+    All,
+    /// The jobs whose ids begin as the filter says.
+    Ids,
+    /// These jobs.
+    These(&'a [JobId]),
+    /// The finished jobs of each queue in these states.
+    Finished(&'a [State]),
+    /// The jobs of each queue that are stored as waiting.
+    Waiting,
+    /// The ready jobs of each lane.
+    Ready,
+    /// The executing jobs.
+    Leased,
+}
+
+/// Returns the statement that reads a page of jobs, and its values.
+pub(crate) fn page(filter: &Filter, query: PageQuery) -> (String, Values) {
+    let mut values = Values::default();
+    let picked = picked(filter, Walk::of(query), None, &mut values);
+    let record = super::record("(select now from n)");
+    (format!("{picked} {record} where j.seq = any (array(select seq from picked))"), values)
+}
+
+/// Returns the parts of a statement, up to `picked`. With `ids`, only these jobs are picked.
+pub(super) fn picked(filter: &Filter, walk: Walk, ids: Option<&[JobId]>, values: &mut Values) -> String {
+    let states = filter.states_by(walk.sort);
+    let mut builder = Builder { filter, walk, states: &states, values };
+    let queues = builder.queues();
+    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![Source::These(ids)]);
+    let lane = builder.lane();
+    let sources: Vec<_> = sources.iter().map(|source| format!("({})", builder.source(source))).collect();
+    let (direction, rows) = (builder.direction(), builder.rows());
+    format!(
+        "with recursive n as materialized (select {{s}}.clock() as now), q as materialized ({queues}){lane},
+        picked (at, seq) as materialized (
+            select * from ({}) found (at, seq) order by at {direction}, seq {direction} limit {rows})",
+        sources.join(" union all ")
+    )
+}
+
+struct Builder<'a> {
+    filter: &'a Filter,
+    walk: Walk,
+    /// The states that a listed job can have.
+    states: &'a [State],
+    values: &'a mut Values,
+}
+
+impl<'a> Builder<'a> {
+    fn queues(&mut self) -> String {
+        match &self.filter.queue {
+            // The planner expects more than a thousand rows in a small table without statistics, and few in an array.
+            None => "select id from unnest(array(select id from {s}.queues)) queue (id)".to_owned(),
+            Some(queue) => {
+                format!("select id from {{s}}.queues where name = {}", self.values.add(queue.as_str()))
+            }
+        }
+    }
+
+    /// Returns the sources that together have each job of the list once.
+    fn sources(&self) -> Vec<Source<'a>> {
+        if self.filter.id.is_some() {
+            return vec![Source::Ids];
+        }
+        // Completed jobs are most of those that are kept, so push order finds them soon.
+        if self.walk.sort == Sort::Pushed && self.has(&[State::Completed]) || self.states.is_empty() {
+            return vec![Source::All];
+        }
+        let mut sources = vec![Source::Leased];
+        if self.states.iter().any(|state| state.is_finished()) {
+            sources.push(Source::Finished(self.states));
+        }
+        if self.has(&[State::Scheduled, State::Retryable, State::Available]) {
+            sources.push(Source::Waiting);
+        }
+        if self.has(&[State::Available]) {
+            sources.push(Source::Ready);
+        }
+        sources
+    }
+
+    fn has(&self, any: &[State]) -> bool {
+        any.iter().any(|state| self.states.contains(state))
+    }
+
+    /// Returns the part that finds the priorities of ready jobs, each by one access of the index.
+    fn lane(&self) -> String {
+        let next = |queue: &str, behind: &str| {
+            format!("(select min(r.priority) from {{s}}.ready r where r.queue_id = {queue}{behind})")
+        };
+        format!(
+            ", lane (queue_id, priority) as (select q.id, {} from q union all
+                select l.queue_id, {} from lane l where l.priority is not null)",
+            next("q.id", ""),
+            next("l.queue_id", " and r.priority > l.priority")
+        )
+    }
+
+    fn source(&mut self, source: &Source<'_>) -> String {
+        match source {
+            Source::All | Source::Ids | Source::These(_) => self.jobs(source),
+            Source::Finished(states) => {
+                let numbers =
+                    states.iter().filter(|state| state.is_finished()).map(|state| *state as i16).collect();
+                let states = self.values.add(Value::Numbers(numbers));
+                let lateral =
+                    self.lateral("finished", "finished_at", "t.queue_id = q.id and t.state = s.state", true);
+                format!(
+                    "select t.at, t.seq from q cross join unnest({states}::smallint[]) s (state) cross join {lateral}"
+                )
+            }
+            Source::Waiting => {
+                let range =
+                    "t.queue_id = q.id and t.state = s.state and t.due >= s.since and t.due <= s.until";
+                let (waits, lateral) = (self.waits(), self.lateral("waiting", "due", range, false));
+                format!(
+                    "select t.at, t.seq from q cross join n cross join lateral (values {waits}) s (state, since, until)
+                    cross join {lateral}"
+                )
+            }
+            Source::Ready => {
+                let range = "t.queue_id = l.queue_id and t.priority = l.priority";
+                let lateral = self.lateral("ready", "run_at", range, false);
+                format!("select t.at, t.seq from lane l cross join {lateral} where l.priority is not null")
+            }
+            Source::Leased => self.leased(),
+        }
+    }
+
+    /// Returns the states of waiting jobs, each with the first and the last `due` that are listed: a job that is due is available
+    /// now, and any other one waits.
+    fn waits(&self) -> String {
+        let wait = |state: State| {
+            let since =
+                if self.has(&[State::Available]) { "'-9223372036854775808'::bigint" } else { "n.now + 1" };
+            let until = if self.has(&[state]) { "'9223372036854775807'::bigint" } else { "n.now" };
+            format!("({}, {since}, {until})", state as i32)
+        };
+        [State::Scheduled, State::Retryable].map(wait).join(", ")
+    }
+
+    /// Walks a range of a table of states, in the order of its index if the list has that order.
+    fn lateral(&mut self, table: &str, time: &str, range: &str, is_finished: bool) -> String {
+        let time = format!("t.{time}");
+        let mut terms = vec![range.to_owned()];
+        self.keep_filtered(&mut terms);
+        if is_finished {
+            self.keep_finished_within(&mut terms, &time);
+        }
+        let join = if terms.iter().any(|term| term.contains("j.")) {
+            " join {s}.jobs j on j.seq = any (array[t.seq])"
+        } else {
+            ""
+        };
+        let (at, order) = self.continued(&mut terms, &time, self.seq());
+        let (terms, rows) = (terms.join(" and "), self.rows());
+        format!(
+            "lateral (select {at} as at, t.seq from {{s}}.{table} t{join} where {terms} order by {order} limit {rows}) t"
+        )
+    }
+
+    fn leased(&mut self) -> String {
+        let state = "case when t.expires_at > n.now then 2 when t.cancel_reason is not null then 6 \
+            when t.attempt >= j.max_attempts then 5 else 1 end";
+        let mut terms = vec![self.is_listed(state)];
+        if !self.has(&[State::Executing]) {
+            terms.push("t.expires_at <= n.now".to_owned());
+        }
+        if self.filter.queue.is_some() {
+            terms.push("t.queue_id = (select id from q)".to_owned());
+        }
+        self.keep_filtered(&mut terms);
+        self.keep_finished_within(&mut terms, "t.expires_at");
+        let time = if self.walk.sort == Sort::Finished { "t.expires_at" } else { "j.run_at" };
+        let (at, order) = self.continued(&mut terms, time, self.seq());
+        let (terms, rows) = (terms.join(" and "), self.rows());
+        format!(
+            "select {at} as at, t.seq from n cross join {{s}}.leases t join {{s}}.jobs j on j.seq = any (array[t.seq])
+            where {terms} order by {order} limit {rows}"
+        )
+    }
+
+    /// Walks the jobs themselves, and finds the state of each.
+    fn jobs(&mut self, source: &Source<'_>) -> String {
+        let mut terms = vec!["true".to_owned()];
+        if let Source::These(ids) = source {
+            let ids = Value::Ids(ids.iter().map(|id| id.as_uuid()).collect());
+            terms.push(format!("j.id = any ({})", self.values.add(ids)));
+        }
+        let mut joins = "";
+        if self.states.len() < State::ALL.len() {
+            joins = super::STATE_JOINS;
+            terms.push(self.is_listed(&super::STATE_NOW.replace("{now}", "n.now")));
+        }
+        if self.filter.queue.is_some() {
+            terms.push("j.queue_id = (select id from q)".to_owned());
+        }
+        self.keep_filtered(&mut terms);
+        let finished_at = "coalesce(f.finished_at, l.expires_at)";
+        self.keep_finished_within(&mut terms, finished_at);
+        let time = if self.walk.sort == Sort::Finished { finished_at } else { "j.run_at" };
+        let seq = if matches!(source, Source::All) { "j.seq" } else { "(j.seq + 0)" };
+        let (at, order) = self.continued(&mut terms, time, seq);
+        let (terms, rows) = (terms.join(" and "), self.rows());
+        format!(
+            "select {at} as at, j.seq from n cross join {{s}}.jobs j{joins} where {terms} order by {order} limit {rows}"
+        )
+    }
+
+    /// Returns the condition that a state, as an expression, is one of those that are listed.
+    fn is_listed(&mut self, state: &str) -> String {
+        if self.states.is_empty() {
+            return "false".to_owned();
+        }
+        let bits = self.values.add(i64::from(state_bits(self.states)));
+        format!("(({bits}::bigint >> ({state})) & 1) = 1")
+    }
+
+    fn keep_filtered(&mut self, terms: &mut Vec<String>) {
+        let filter = self.filter;
+        if let Some(name) = &filter.name {
+            terms.push(format!("j.name = {}", self.values.add(name.as_str())));
+        }
+        if let Some(prefix) = filter.id {
+            let (first, last) = (self.values.add(prefix.first()), self.values.add(prefix.last()));
+            terms.push(format!("j.id between {first} and {last}"));
+        }
+        if let Some(key) = &filter.unique {
+            terms.push(format!("j.unique_key = {}", self.values.add(key.as_str())));
+        }
+        if let Some((key, value)) = &filter.meta {
+            let texts = self.values.add(Value::Texts(super::meta::texts(key, value)));
+            terms.push(format!(
+                "exists (select from unnest({texts}::text[]) m (text) where strpos(j.meta, m.text) > 0)"
+            ));
+        }
+        for (compared, time) in [(">=", filter.pushed_since), ("<", filter.pushed_before)] {
+            if let Some(time) = time {
+                terms.push(format!("j.pushed_at {compared} {}", self.values.add(time.as_micros())));
+            }
+        }
+    }
+
+    fn keep_finished_within(&mut self, terms: &mut Vec<String>, finished_at: &str) {
+        for (compared, time) in [(">=", self.filter.finished_since), ("<", self.filter.finished_before)] {
+            if let Some(time) = time {
+                terms.push(format!("{finished_at} {compared} {}", self.values.add(time.as_micros())));
+            }
+        }
+    }
+
+    /// Continues behind the previous page. Returns the time by which the list is sorted, and the order of the walk.
+    fn continued(&mut self, terms: &mut Vec<String>, time: &str, seq: &str) -> (String, String) {
+        let direction = self.direction();
+        let compared = if self.walk.order == Order::Newest { '<' } else { '>' };
+        if let Some(after) = self.walk.after {
+            let number = self.values.add(to_i64(after.number));
+            terms.push(if self.walk.sort == Sort::Pushed {
+                format!("{seq} {compared} {number}")
+            } else {
+                let at = self.values.add(after.at.as_micros());
+                format!("({time}, {seq}) {compared} ({at}, {number})")
+            });
+        }
+        if self.walk.sort == Sort::Pushed {
+            return ("0::bigint".to_owned(), format!("{seq} {direction}"));
+        }
+        (time.to_owned(), format!("{time} {direction}, {seq} {direction}"))
+    }
+
+    /// Returns the position in push order in a table of states. In push order it is an expression, which keeps the planner from
+    /// reading the whole table by its primary key.
+    fn seq(&self) -> &'static str {
+        if self.walk.sort == Sort::Pushed { "(t.seq + 0)" } else { "t.seq" }
+    }
+
+    fn direction(&self) -> &'static str {
+        if self.walk.order == Order::Newest { "desc" } else { "asc" }
+    }
+
+    fn rows(&mut self) -> String {
+        match self.walk.rows {
+            Some(rows) => format!("{}::bigint", self.values.add(rows)),
+            None => "null".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A list of jobs reads its page, however many other jobs there are.
+
+use queue_core::admin::{Filter, PageRequest, Sort};
+use queue_core::{Admin as _, BoxError, JobId, Queue as _, State, Timestamp};
+use queue_postgres::sqlx::PgConnection;
+
+use crate::fixture::{TestResult, number, queue, run, work};
+
+/// The jobs of each queue in each state.
+const CROWD: i64 = 20_000;
+
+/// Stores jobs of two queues: in each state but executing as many as `CROWD`, with three priorities.
+async fn store_crowd(connection: &mut PgConnection, schema: &str) -> TestResult {
+    let crowd = format!(
+        "set search_path = {schema};
+        insert into queues (name) values ('mail'), ('reports');
+        create temp table crowd as select n, q.id as queue_id, s as state, ('0' || lpad((100 * n + 10 * q.id + s)::text, 31, '0'))::uuid as id
+            from generate_series(1, {CROWD}) n, queues q, unnest(array[0, 1, 3, 4, 5, 6]) s where q.name <> 'default';
+        insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
+            select id, queue_id, 'work', n % 3, 5, n, case when state in (0, 3) then 8e15 + n else n end, '{{}}' from crowd order by crowd.n;
+        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from jobs j join crowd c using (id) where state = 1;
+        insert into waiting select j.run_at, j.seq, state, j.queue_id from jobs j join crowd c using (id) where state in (0, 3);
+        insert into finished select j.seq, n, 1, 1, 1, j.queue_id, state, null from jobs j join crowd c using (id) where state >= 4;
+        drop table crowd;
+        analyze"
+    );
+    run(connection, crowd).await
+}
+
+/// Returns how many rows of the tables of jobs were read by scans, and by indexes.
+async fn read_rows(connection: &mut PgConnection, schema: &str) -> Result<(i64, i64), BoxError> {
+    run(connection, "select pg_stat_clear_snapshot()").await?;
+    let sum = |what: &str, view: &str| {
+        format!(
+            "select coalesce(sum({what}), 0)::bigint from {view} where schemaname = '{schema}' and relname <> 'queues'"
+        )
+    };
+    // An empty table is scanned without reading a row.
+    let scanned = number(connection, sum("seq_tup_read", "pg_stat_user_tables")).await?;
+    Ok((scanned, number(connection, sum("idx_tup_read", "pg_stat_user_indexes")).await?))
+}
+
+/// With 120,000 jobs in each of two queues, a page of 50 jobs costs its own rows.
+#[tokio::test]
+async fn a_page_of_a_common_question_reads_no_rows_of_other_jobs() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    queue.push(vec![work::new(0).into()]).await?;
+    store_crowd(&mut connection, &schema).await?;
+    let (scanned, fetched) = read_rows(&mut connection, &schema).await?;
+    let newest = PageRequest::first(50).newest();
+    let mail = || Filter::all().queue("mail");
+    let questions = [
+        (Filter::all(), newest.clone()),
+        (mail().state(State::Discarded), newest.clone().sort(Sort::Finished)),
+        (Filter::all().state(State::Completed).state(State::Cancelled), newest.clone().sort(Sort::Finished)),
+        (Filter::all().queue("reports"), PageRequest::first(50).sort(Sort::Finished)),
+        (mail().finished_before(Timestamp::from_micros(100)), newest.clone().sort(Sort::Finished)),
+        (mail().state(State::Scheduled), PageRequest::first(50).sort(Sort::RunAt)),
+        (mail().state(State::Available), PageRequest::first(50).sort(Sort::RunAt)),
+        (mail().state(State::Discarded).name("work"), newest.clone().sort(Sort::Finished)),
+        (Filter::all().unfinished(), PageRequest::first(1).sort(Sort::RunAt)),
+    ];
+    let count = questions.len() as i64;
+
+    let mut listed = 0;
+    for (filter, request) in questions {
+        let page = queue.list(&filter, &request).await?;
+        assert!(!page.jobs.is_empty(), "{filter:?}");
+        listed += page.jobs.len() as i64;
+        // The next page begins where this one ended.
+        let mut next = request.clone();
+        next.after = page.next;
+        listed += queue.list(&filter, &next).await?.jobs.len() as i64;
+    }
+    let one = Filter::all().id(JobId::from_u128(0x0000_0725));
+    listed += queue.list(&one, &PageRequest::first(50)).await?.jobs.len() as i64;
+
+    // A session reports what it read when it is idle for a while, or ends.
+    drop(queue);
+    let mut after = read_rows(&mut connection, &schema).await?;
+    while after.1 - fetched < listed {
+        after = read_rows(&mut connection, &schema).await?;
+    }
+    assert_eq!(after.0, scanned, "rows that a scan of a table read");
+    let each = (after.1 - fetched) / (2 * count);
+    assert!(each < 1_000, "{each} rows were read for each page");
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Builds the statements that find the jobs of a list. Each walks one range of one index, and skips the jobs that the filter
+//! excludes.
+
+use queue_core::admin::{Filter, IdPrefix, Order, Sort};
+use queue_core::backend::{Place, state_bits, to_i64};
+use queue_core::{State, Timestamp};
+use rusqlite::types::Value;
+
+use crate::rows;
+
+/// The jobs that a statement reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// All jobs, in push order.
+    All,
+    /// The jobs with these ids, in no order.
+    Ids(IdPrefix),
+    /// The jobs of a queue that are stored in a state, by their `state_time`. The state is neither available nor executing.
+    Timed { queue_id: i64, state: State },
+    /// The available jobs of a queue with this priority, by `run_at`.
+    Ready { queue_id: i64, priority: i64 },
+    /// The executing jobs, in no order.
+    Leased,
+}
+
+/// The order of a list, and where the statement continues it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    pub(crate) sort: Sort,
+    pub(crate) order: Order,
+    pub(crate) after: Option<Place>,
+    pub(crate) now: Timestamp,
+}
+
+/// A statement with the values of its parameters. Its columns are the time by which the list is sorted, `seq` and `id`.
+pub(crate) struct Select {
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Source {
+    /// Returns whether the statement of this source returns the jobs in the order of a list.
+    pub(crate) fn is_sorted_by(self, sort: Sort) -> bool {
+        match self {
+            Self::All => sort == Sort::Pushed,
+            Self::Timed { .. } | Self::Ready { .. } => sort != Sort::Pushed,
+            Self::Ids(_) | Self::Leased => false,
+        }
+    }
+
+    /// Returns the table with the index to use. A partial index needs its condition in `condition`, word for word.
+    const fn table(self) -> &'static str {
+        match self {
+            Self::All => "queue_jobs j",
+            Self::Ids(_) => "queue_jobs j indexed by queue_jobs_id",
+            Self::Timed { .. } => "queue_jobs j indexed by queue_jobs_by_queue",
+            Self::Ready { .. } => "queue_jobs j indexed by queue_jobs_ready",
+            Self::Leased => "queue_jobs j indexed by queue_jobs_timed",
+        }
+    }
+
+    /// Returns the column by which the list is sorted. The `state_time` of a job that waits is its `run_at`.
+    const fn time(self, sort: Sort) -> &'static str {
+        match (sort, self) {
+            (Sort::Finished, _) | (Sort::RunAt, Self::Timed { .. }) => "j.state_time",
+            (Sort::RunAt, _) => "j.run_at",
+            _ => "0",
+        }
+    }
+}
+
+impl Select {
+    /// Creates the statement that reads the jobs of `source` that match, in the order of `walk` if the source has that order.
+    pub(crate) fn of(source: Source, filter: &Filter, walk: Walk) -> Self {
+        let time = source.time(walk.sort);
+        let mut conditions = Conditions::default();
+        conditions.keep_source(source);
+        conditions.keep_states(source, filter, walk);
+        conditions.keep_filtered(filter);
+        if let Some(after) = walk.after {
+            conditions.continue_after(after, time, walk.order);
+        }
+        let Conditions { terms, values } = conditions;
+        let mut text = format!("select {time}, j.seq, j.id from {}", source.table());
+        if !terms.is_empty() {
+            text += &format!(" where {}", terms.join(" and "));
+        }
+        if source.is_sorted_by(walk.sort) {
+            let direction = if walk.order == Order::Newest { "desc" } else { "asc" };
+            let time = if time == "0" { String::new() } else { format!("{time} {direction}, ") };
+            text += &format!(" order by {time}j.seq {direction}");
+        }
+        Self { text, values }
+    }
+}
+
+/// The conditions of a statement, with the values of its parameters.
+#[derive(Default)]
+struct Conditions {
+    terms: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition. Each `{}` stands for one of the values.
+    fn keep(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+        let (mut term, mut values) = (String::new(), values.into_iter());
+        for (index, part) in condition.split("{}").enumerate() {
+            if index > 0 {
+                self.values.extend(values.next());
+                term += &format!("?{}", self.values.len());
+            }
+            term += part;
+        }
+        self.terms.push(term);
+    }
+
+    fn keep_source(&mut self, source: Source) {
+        match source {
+            Source::All => {}
+            Source::Ids(prefix) => {
+                let [first, last] =
+                    [prefix.first(), prefix.last()].map(|id| Value::Blob(rows::id_bytes(id).into()));
+                self.keep("j.id between {} and {}", [first, last]);
+            }
+            Source::Timed { queue_id, state } => self.keep(
+                "j.queue_id = {} and j.state = {} and j.state <> 2 and j.state_time is not null",
+                [queue_id.into(), (state as i64).into()],
+            ),
+            Source::Ready { queue_id, priority } => {
+                self.keep(
+                    "j.queue_id = {} and j.state = 1 and j.priority = {}",
+                    [queue_id.into(), priority.into()],
+                );
+            }
+            Source::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
+        }
+    }
+
+    /// Keeps the states of the filter, as they are now.
+    fn keep_states(&mut self, source: Source, filter: &Filter, walk: Walk) {
+        let states = filter.states_by(walk.sort);
+        if let Source::Timed { state, .. } = source {
+            return self.keep_waiting(state, &states, walk.now);
+        }
+        if states.len() == State::ALL.len() {
+            return;
+        }
+        let condition = format!("({{}} >> ({})) & 1", state_now!().replace(":now", "{}"));
+        let now = walk.now.as_micros();
+        self.keep(&condition, [i64::from(state_bits(&states)), now, now].map(Value::from));
+    }
+
+    /// Bounds the walk over the jobs that are stored as waiting: one that is due is available now, and any other one waits.
+    fn keep_waiting(&mut self, state: State, states: &[State], now: Timestamp) {
+        if state.is_finished() {
+            return;
+        }
+        if !states.contains(&state) {
+            self.keep("j.state_time <= {}", [now.as_micros().into()]);
+        }
+        if !states.contains(&State::Available) {
+            self.keep("j.state_time > {}", [now.as_micros().into()]);
+        }
+    }
+
+    fn keep_filtered(&mut self, filter: &Filter) {
+        if let Some(queue) = &filter.queue {
+            let of_queue = "j.queue_id = (select queue_id from queue_names where name = {})";
+            self.keep(of_queue, [queue.as_str().to_owned().into()]);
+        }
+        if let Some(name) = &filter.name {
+            self.keep("j.name = {}", [name.as_str().to_owned().into()]);
+        }
+        if let Some(prefix) = filter.id {
+            self.keep_source(Source::Ids(prefix));
+        }
+        if let Some(key) = &filter.unique {
+            self.keep("j.unique_key = {}", [key.clone().into()]);
+        }
+        let times = [
+            ("j.pushed_at >= {}", filter.pushed_since),
+            ("j.pushed_at < {}", filter.pushed_before),
+            ("j.state_time >= {}", filter.finished_since),
+            ("j.state_time < {}", filter.finished_before),
+        ];
+        for (condition, time) in times {
+            if let Some(time) = time {
+                self.keep(condition, [time.as_micros().into()]);
+            }
+        }
+        if let Some((key, value)) = &filter.meta {
+            self.keep(HAS_META, [key.clone().into(), value.clone().into()]);
+        }
+    }
+
+    fn continue_after(&mut self, after: Place, time: &str, order: Order) {
+        let compared = if order == Order::Newest { '<' } else { '>' };
+        let (at, number) = (after.at.as_micros(), to_i64(after.number));
+        if time == "0" {
+            self.keep(&format!("j.seq {compared} {{}}"), [number.into()]);
+        } else {
+            // The first comparison bounds the walk over the index, and the second skips the rest of the last time.
+            let condition = format!("{time} {compared}= {{}} and ({time}, j.seq) {compared} ({{}}, {{}})");
+            self.keep(&condition, [at.into(), at.into(), number.into()]);
+        }
+    }
+}
+
+/// Whether the meta of a job has a key with a value. Text that is not JSON has none.
+const HAS_META: &str = "exists (
+    select 1 from (select case when j.payload_is_external then (select p.meta from queue_payloads p where p.seq = j.seq)
+            else j.meta end as meta) found, json_each(case when json_valid(found.meta) then found.meta end) word
+    where word.key = {} and word.value = {})";

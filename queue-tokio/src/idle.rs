@@ -1,0 +1,98 @@
+//! The wait until no unfinished job matches a filter, over any queue.
+
+use std::future::Future;
+use std::time::Duration;
+
+use queue_core::admin::{Filter, PageRequest, Sort};
+use queue_core::{Admin, JobRecord, QueueError, QueueErrorKind};
+use tokio::time::{Instant, sleep_until};
+
+/// The shortest and the longest pause between two polls.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
+
+/// A pause is at least this many times as long as the poll before it, so that polls are a small part of the store's load.
+const PAUSE_PER_POLL: u32 = 20;
+
+/// Waits until jobs have ended. It is implemented for every [`Admin`].
+pub trait IdleExt: Admin {
+    /// Waits until no unfinished job matches the filter: none is scheduled, available, executing or retryable.
+    ///
+    /// It returns at once if there is none. It runs no jobs, so a worker must run them meanwhile; a job of a paused queue, or one
+    /// that is scheduled for next week, keeps the queue busy. New jobs may have been pushed by the time the caller continues. The
+    /// wait polls the store, every 250 ms after a while. An outage of the store does not end the wait before the timeout.
+    ///
+    /// It needs a Tokio runtime with timers. For a [`MemoryQueue`](crate::MemoryQueue), [`idle`](crate::MemoryQueue::idle) waits
+    /// without polls.
+    ///
+    /// ```
+    /// # use queue_core::{background_job, jobs, QueueExt as _};
+    /// use std::time::Duration;
+    ///
+    /// use queue_core::admin::Filter;
+    /// use queue_tokio::IdleExt as _;
+    /// # use queue_tokio::{MemoryQueue, QueueService};
+    /// # #[background_job(queue = "mail")]
+    /// # async fn greet(name: &str) { println!("hello, {name}"); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # let queue = MemoryQueue::new();
+    /// queue.enqueue(greet::new("world")).await?;
+    /// let service = QueueService::new(queue.clone(), jobs![greet]).queues(["mail"]);
+    ///
+    /// let mails = Filter::all().queue("mail");
+    /// let idle = async { queue.wait_until_idle(&mails, Duration::from_secs(60)).await.expect("the mails are sent") };
+    /// service.run_until(idle).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` if an unfinished job still matches at the timeout: the text names the one that became ready first. The error of
+    /// the store if a poll fails, for a transient error at the timeout only.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    fn wait_until_idle(
+        &self,
+        filter: &Filter,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send {
+        wait_until_idle(self, filter, timeout)
+    }
+}
+
+impl<Q: Admin + ?Sized> IdleExt for Q {}
+
+async fn wait_until_idle<Q: Admin + ?Sized>(
+    queue: &Q,
+    filter: &Filter,
+    timeout: Duration,
+) -> Result<(), QueueError> {
+    let began = Instant::now();
+    let deadline = began.checked_add(timeout);
+    let mut pause = PAUSES.0;
+    loop {
+        let polled = Instant::now();
+        let is_last = deadline.is_some_and(|deadline| polled >= deadline);
+        match queue.list(filter, &PageRequest::first(1).sort(Sort::RunAt)).await {
+            Ok(page) => match page.jobs.first() {
+                None => return Ok(()),
+                Some(job) if is_last => return Err(timed_out(job, timeout)),
+                Some(_) => {}
+            },
+            Err(error) if error.is_transient() && !is_last => {}
+            Err(error) => return Err(error),
+        }
+        let now = Instant::now();
+        let next = now + pause.max((now - polled).saturating_mul(PAUSE_PER_POLL));
+        sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
+        pause = (2 * pause).min(PAUSES.1);
+    }
+}
+
+fn timed_out(job: &JobRecord, timeout: Duration) -> QueueError {
+    let text = format!("after {timeout:?}, job {} (`{}`) is still {}", job.id, job.name, job.state);
+    QueueError::new(QueueErrorKind::TimedOut, text).on_queue(job.queue.clone())
+}
