@@ -12,6 +12,7 @@ pub(crate) mod into_outcome;
 pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod panic;
+pub(crate) mod queue_call;
 pub(crate) mod readable;
 mod reports;
 pub(crate) mod retry;

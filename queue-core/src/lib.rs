@@ -97,6 +97,7 @@ pub use attempt::interrupt::{Interrupt, InterruptReason};
 pub use attempt::into_outcome::{IntoOutcome, JobFailure, JobOutput};
 pub use attempt::observe::{Event, JobFacts, Observer};
 pub use attempt::outcome::{Failure, FailureCause, JobError, Outcome, OutcomeKind, RetryAdvice};
+pub use attempt::queue_call::QueueCall;
 pub use attempt::retry::{RetryContext, RetryPolicy};
 pub use attempt::runtime::{Blocking, Runtime};
 pub use attempt::worker::{Layer, Worker};

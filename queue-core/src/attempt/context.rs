@@ -284,12 +284,9 @@ impl JobContext {
     /// Returns an estimate of the current instant by the backend's clock: the backend's time at the claim, plus the time since
     /// then. A worker whose clock is wrong by an hour therefore does not retry a job an hour late.
     pub(crate) fn backend_now(&self) -> Timestamp {
-        let (lease, now) = (&self.0.delivery.lease, self.now());
-        if lease.expires_at == Timestamp::MAX {
-            return now;
-        }
-        let claimed_at = lease.expires_at.saturating_sub(lease.length);
-        claimed_at.saturating_add(now.since(self.0.received_at))
+        let now = self.now();
+        let claimed_at = self.0.delivery.lease.claimed_at();
+        claimed_at.map_or(now, |claimed_at| claimed_at.saturating_add(now.since(self.0.received_at)))
     }
 
     /// Sets the result of the job, if the attempt returned one, and returns the attempt's outcome.

@@ -71,6 +71,12 @@ impl Attempt {
         })
     }
 
+    /// Returns whether the attempt has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.begun_at().is_some()
+    }
+
     /// Returns the interrupt, which asks the job to stop, or aborts it.
     #[must_use]
     pub fn interrupt(&self) -> &Interrupt {

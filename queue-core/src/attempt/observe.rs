@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempt::outcome::Outcome;
+use crate::attempt::queue_call::QueueCall;
 use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::id::JobId;
 use crate::contract::lease::Fence;
@@ -99,6 +100,13 @@ pub enum Event {
     Claimed(JobFacts),
     /// The attempt begins.
     Started(JobFacts),
+    /// The first attempt begins, this long after the job became ready. Follows [`Started`](Self::Started).
+    Waited {
+        /// The job.
+        job: JobFacts,
+        /// The time since the job's `run_at`, by the backend's clock.
+        waited: Duration,
+    },
     /// The job reports its progress.
     Progressed {
         /// The job.
@@ -117,6 +125,15 @@ pub enum Event {
         /// How long the attempt took, including the creation and disposal of its services.
         took: Duration,
     },
+    /// The transition that follows the attempt is decided. It is settled next. Follows [`Ended`](Self::Ended).
+    Decided {
+        /// The job.
+        job: JobFacts,
+        /// The transition.
+        transition: Transition,
+        /// How long the attempt took, as in `Ended`.
+        took: Duration,
+    },
     /// The settlement was recorded, or came too late.
     Settled {
         /// The job.
@@ -125,6 +142,17 @@ pub enum Event {
         transition: Transition,
         /// Whether the transition was recorded.
         settled: Settled,
+        /// Whether the attempt had begun. Otherwise the job was released or cancelled before a worker started it.
+        began: bool,
+    },
+    /// A followup was stored with the settlement of a job, unless another unfinished job holds its unique key.
+    FollowedUp {
+        /// The settled job.
+        job: JobFacts,
+        /// The kind of the followup.
+        name: JobName,
+        /// The queue of the followup.
+        queue: QueueName,
     },
     /// The lease was lost while the attempt ran.
     LeaseLost(JobFacts),
@@ -144,6 +172,13 @@ pub enum Event {
         job: JobFacts,
         /// For how long at least.
         blocked_for: Duration,
+    },
+    /// A hosted loop has called the queue, which has answered or failed.
+    Called(QueueCall),
+    /// Leases were renewed late: when more than two thirds of their length had passed since the last renewal.
+    RenewedLate {
+        /// The time since the last renewal.
+        after: Duration,
     },
     /// An operation of the queue has started to fail.
     QueueFailed {

@@ -47,6 +47,13 @@ impl Lease {
     pub const fn new(job: JobId, fence: Fence, length: Duration, expires_at: Timestamp) -> Self {
         Self { job, fence, length, expires_at }
     }
+
+    /// Returns when the job was claimed, by the backend's clock, if the lease was not renewed since. Returns `None` if the lease
+    /// never expires.
+    #[must_use]
+    pub fn claimed_at(&self) -> Option<Timestamp> {
+        (self.expires_at != Timestamp::MAX).then(|| self.expires_at.saturating_sub(self.length))
+    }
 }
 
 /// A sign of life for a running job, with which its worker renews the lease.

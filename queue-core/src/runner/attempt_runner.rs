@@ -100,6 +100,10 @@ impl AttemptRunner {
         let context = attempt.context();
         let (delivery, environment) = (context.delivery(), context.environment());
         environment.observe(|| Event::Started(context.facts()));
+        if delivery.attempt == 1 {
+            let waited = || context.backend_now().since(delivery.run_at);
+            environment.observe(|| Event::Waited { job: context.facts(), waited: waited() });
+        }
 
         // Pinned here, so that the future is not moved with all that it contains.
         let work = pin!(self.work(context));
@@ -116,14 +120,16 @@ impl AttemptRunner {
         let outcome = outcome.cut_text();
         let outcome = completed_or(interrupted_or(outcome, attempt.interrupt()), attempt);
 
-        environment.observe(|| Event::Ended {
-            job: context.facts(),
-            outcome: outcome.clone(),
-            took: context.now().since(context.started_at()),
-        });
+        let took = || context.now().since(context.started_at());
+        environment.observe(|| Event::Ended { job: context.facts(), outcome: outcome.clone(), took: took() });
         let (result, followups) =
             if outcome.is_success() { context.completion() } else { (None, Vec::new()) };
         let transition = self.decide(&outcome, result, context);
+        environment.observe(|| Event::Decided {
+            job: context.facts(),
+            transition: transition.clone(),
+            took: took(),
+        });
         report(&outcome, &transition, context);
         let settlement = Settlement { lease: delivery.lease.clone(), transition, followups };
         AttemptResult { settlement, is_recorded: attempt.is_completed() }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::poll_fn;
 use queue_core::backend::error_chain;
 use queue_core::{
-    Announcement, Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueError, QueueErrorKind,
-    Renewal, Runtime, Settled, StopSignal, Timestamp,
+    Announcement, Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueCall, QueueError,
+    QueueErrorKind, Renewal, Runtime, Settled, StopSignal, Timestamp,
 };
 
 use super::finished::Finished;
@@ -88,19 +88,30 @@ impl Client {
                 }
             }
         };
+        let began = self.now_if_observed();
         let answer = within(self.queue.claim(demand), overdue).await;
         self.report("claim", answer.as_ref().err());
+        self.observe_call(began, |took| match &answer {
+            Ok(deliveries) => QueueCall::claim(took, deliveries),
+            Err(_) => QueueCall::new("claim", took, 0).failed(),
+        });
         answer
     }
 
     pub(super) async fn settle(&self, batch: &[Finished]) -> Result<Vec<Settled>, QueueError> {
         let settlements = batch.iter().map(|finished| finished.settlement().clone()).collect();
+        let began = self.now_if_observed();
         let answer = within(self.queue.settle(settlements), self.sleep(ANSWER)).await;
         // A queue that refuses a settlement works.
         let refused = |error: &QueueError| {
             matches!(error.kind(), QueueErrorKind::Invalid | QueueErrorKind::Unsupported)
         };
-        self.report("settle", answer.as_ref().err().filter(|error| !refused(error)));
+        let error = answer.as_ref().err().filter(|error| !refused(error));
+        self.report("settle", error);
+        self.observe_call(began, |took| {
+            let call = QueueCall::new("settle", took, batch.len());
+            if error.is_some() { call.failed() } else { call }
+        });
         answer
     }
 
@@ -109,8 +120,13 @@ impl Client {
         heartbeats: &[Heartbeat],
         limit: Duration,
     ) -> Result<Vec<Renewal>, QueueError> {
+        let began = self.now_if_observed();
         let answer = within(self.queue.renew(heartbeats), self.sleep(limit)).await;
         self.report("renew", answer.as_ref().err());
+        self.observe_call(began, |took| {
+            let call = QueueCall::new("renew", took, heartbeats.len());
+            if answer.is_err() { call.failed() } else { call }
+        });
         answer
     }
 
@@ -121,6 +137,18 @@ impl Client {
         limit: Duration,
     ) -> Result<(), QueueError> {
         within(self.queue.announce(announcement), self.sleep(limit)).await
+    }
+
+    /// Returns the current instant, or `None` if there is no observer.
+    fn now_if_observed(&self) -> Option<Timestamp> {
+        self.environment.observer.as_ref().map(|_| self.now())
+    }
+
+    /// Reports a call that began at `began` to the observer. `call` takes the duration of the call.
+    fn observe_call(&self, began: Option<Timestamp>, call: impl FnOnce(Duration) -> QueueCall) {
+        if let Some(began) = began {
+            self.observe(|| Event::Called(call(self.now().since(began))));
+        }
     }
 
     /// Reports that there is nothing to renew, so that an earlier failure no longer counts.

@@ -15,12 +15,14 @@ pub(super) struct Renewer {
     shared: Arc<Shared>,
     backoff: Backoff,
     next: Timestamp,
+    /// When the last renewal was answered, or the first job came into flight.
+    last: Timestamp,
 }
 
 impl Renewer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let next = shared.client().now();
-        Self { shared, backoff: Backoff::new("renew", 2), next }
+        let now = shared.client().now();
+        Self { shared, backoff: Backoff::new("renew", 2), next: now, last: now }
     }
 
     /// Renews until it is dropped. Once it finds no job in flight, it sleeps until there is one.
@@ -32,6 +34,7 @@ impl Renewer {
             if self.is_idle() {
                 self.shared.client().nothing_to_renew();
                 self.shared.renewer().sleep_unless(|| !self.is_idle()).await;
+                self.last = self.shared.client().now();
                 self.set_next(self.shared.settings().renew_every());
             }
             let wake = self.next_force().min(self.next);
@@ -85,6 +88,7 @@ impl Renewer {
         match client.renew(&heartbeats, every).await {
             Ok(renewals) => {
                 self.backoff.worked(client);
+                self.note_renewal();
                 for (job, renewal) in jobs.iter().zip(renewals) {
                     if let Some(job) = job.upgrade() {
                         self.apply(&job, renewal, asked_at);
@@ -104,6 +108,16 @@ impl Renewer {
                 wait.min(every)
             }
         }
+    }
+
+    /// Notes that leases were renewed now, and reports it if that was late.
+    fn note_renewal(&mut self) {
+        let (client, now) = (self.shared.client(), self.shared.client().now());
+        let after = now.since(self.last);
+        if after > 2 * self.shared.settings().renew_every() {
+            client.observe(|| Event::RenewedLate { after });
+        }
+        self.last = now;
     }
 
     fn apply(&self, job: &InFlightJob, renewal: Renewal, asked_at: Timestamp) {

@@ -68,7 +68,11 @@ impl Shared {
                 job: finished.facts(),
                 transition: finished.settlement().transition.clone(),
                 settled: *settled,
+                began: finished.job().attempt().has_begun(),
             });
+            if *settled == Settled::Applied {
+                self.observe_followups(finished);
+            }
         }
         let mut blocked = Vec::new();
         if settled.contains(&Settled::Blocked) {
@@ -77,6 +81,16 @@ impl Shared {
         }
         self.remove(batch);
         blocked
+    }
+
+    fn observe_followups(&self, finished: &Finished) {
+        for followup in &finished.settlement().followups {
+            self.client().observe(|| Event::FollowedUp {
+                job: finished.facts(),
+                name: followup.name.clone(),
+                queue: followup.queue.clone(),
+            });
+        }
     }
 
     /// Removes settled jobs from their lanes.

@@ -8,6 +8,7 @@ mod blocking_threads;
 mod conformance;
 mod discards;
 mod draining;
+mod events;
 mod extremes;
 mod failing_queue;
 mod health;
