@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{File, Part, regex};
 use super::problem;
 
-const CRATES: [&str; 6] =
-    ["queue-core", "queue-tokio", "queue-sqlite", "queue-postgres", "queue-testkit", "queue-conformance"];
+const CRATES: [&str; 7] =
+    ["core", "tokio", "sqlite", "postgres", "metrics", "testkit", "conformance"];
 
 /// The code of each module, by its path from the root of the crate (`table::push`). The root's path is empty.
 type Modules = BTreeMap<String, String>;
@@ -19,7 +19,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
     let path = regex(r"\b(?:crate|super)(?:::\w+)+");
     let mut problems = Vec::new();
     for krate in CRATES {
-        let source = format!("{krate}/src/");
+        let source = format!("queue-{krate}/src/");
         let modules = modules(files, &source);
         let mut uses = Uses::new();
         for (name, code) in &modules {

@@ -1,0 +1,48 @@
+//! Metrics of background jobs on the [`metrics`] facade: any exporter of it receives them, such as those for Prometheus, StatsD
+//! and OpenTelemetry.
+//!
+//! [`QueueMetrics`] observes services and counts pushes. Its [`Sampler`] reads the gauges from the store: the depth of each
+//! queue, the age of its oldest ready job, and whether it is paused. So any number of processes report the same gauges, also one
+//! that runs no job. [`METRICS`] lists all metrics.
+//!
+//! `dashboard.json` beside this crate is a Grafana dashboard, and `alerts.yml` has alert rules for Prometheus.
+//!
+//! # Answering a scrape
+//!
+//! ```
+//! use metrics_exporter_prometheus::PrometheusHandle;
+//! use queue_core::QueueError;
+//! use queue_metrics::Sampler;
+//!
+//! async fn answer(sampler: &Sampler, page: &PrometheusHandle) -> Result<String, QueueError> {
+//!     sampler.sample().await?; // the gauges, as of now
+//!     Ok(page.render())
+//! }
+//! ```
+//!
+//! An exporter that pushes has no such moment: spawn [`Sampler::run`].
+//!
+//! # Idle timeouts
+//!
+//! The metrics of a job's name are registered once. An exporter that forgets counters after an idle timeout loses what is counted
+//! later, so do not set one for counters and histograms.
+
+mod counted;
+mod job_metrics;
+mod list;
+mod metric;
+mod process_metrics;
+mod queue_metrics;
+mod recording;
+mod sampler;
+
+pub use counted::CountedQueue;
+pub use list::{METRICS, buckets};
+pub use metric::{Metric, MetricKind};
+pub use queue_metrics::QueueMetrics;
+pub use sampler::Sampler;
+
+/// Compiles the program in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct MetricsReadme;

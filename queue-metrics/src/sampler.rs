@@ -1,0 +1,100 @@
+//! The sampler, which reads the gauges from the store.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use queue_core::admin::QueueSummary;
+use queue_core::backend::error_chain;
+use queue_core::{Admin, Clock, QueueError, QueueName, State};
+
+use crate::list::{DEPTH, OLDEST_READY_SECONDS, PAUSED};
+use crate::process_metrics::ProcessMetrics;
+
+/// The states of `queue_depth`. Completed and cancelled jobs are no backlog, and are kept only for inspection.
+const STATES: [State; 5] =
+    [State::Scheduled, State::Available, State::Executing, State::Retryable, State::Discarded];
+
+/// Reads the gauges of a queue from its store. [`QueueMetrics::sampler`](crate::QueueMetrics::sampler) creates it.
+///
+/// The store is asked for its summary, which costs the same however many jobs there are. All processes report the same, so a
+/// dashboard takes the maximum over processes, not the sum.
+pub struct Sampler {
+    queue: Arc<dyn Admin>,
+    metrics: Arc<ProcessMetrics>,
+    /// The queues that have gauges. One that disappears from the store is reported as empty.
+    reported: Mutex<BTreeSet<QueueName>>,
+}
+
+impl Sampler {
+    pub(crate) fn new(queue: Arc<dyn Admin>, metrics: Arc<ProcessMetrics>) -> Self {
+        Self { queue, metrics, reported: Mutex::default() }
+    }
+
+    /// Reads the store and sets all gauges.
+    ///
+    /// If the store fails, the gauges keep their values, and `queue_store_failures_total` is incremented.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Admin::summary`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no gauge is set.
+    pub async fn sample(&self) -> Result<(), QueueError> {
+        let summary = self.queue.summary().await;
+        let queues = summary.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set_queues(&queues, &mut reported);
+        Ok(())
+    }
+
+    /// Samples at once and then every `interval`, until the future is dropped.
+    ///
+    /// A failure is logged once, until a sample succeeds again.
+    ///
+    /// # Cancel safety
+    ///
+    /// It may be dropped at any time.
+    pub async fn run(self, interval: Duration, clock: impl Clock) {
+        let mut is_failing = false;
+        loop {
+            let sampled = self.sample().await;
+            if let Err(error) = &sampled
+                && !is_failing
+            {
+                tracing::warn!(error = %error_chain(error), "the gauges could not be read from the store");
+            }
+            is_failing = sampled.is_err();
+            clock.sleep(interval).await;
+        }
+    }
+
+    fn set_queues(&self, queues: &[QueueSummary], reported: &mut BTreeSet<QueueName>) {
+        let recording = self.metrics.recording();
+        for queue in reported.iter().filter(|name| queues.iter().all(|queue| queue.queue != **name)) {
+            let name = queue.as_str();
+            STATES.iter().for_each(|state| recording.gauge(&DEPTH, &[name, state.as_str()]).set(0));
+            recording.gauge(&OLDEST_READY_SECONDS, &[name]).set(0);
+            recording.gauge(&PAUSED, &[name]).set(0);
+        }
+        for queue in queues {
+            let name = queue.queue.as_str();
+            for state in STATES {
+                recording.gauge(&DEPTH, &[name, state.as_str()]).set(queue.of(state).jobs as f64);
+            }
+            let oldest = queue.waits_for().unwrap_or_default();
+            recording.gauge(&OLDEST_READY_SECONDS, &[name]).set(oldest.as_secs_f64());
+            recording.gauge(&PAUSED, &[name]).set(f64::from(u8::from(queue.paused)));
+        }
+        reported.extend(queues.iter().map(|queue| queue.queue.clone()));
+    }
+}
+
+impl fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sampler").finish_non_exhaustive()
+    }
+}
