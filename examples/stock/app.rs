@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use queue_core::admin::QueueCounts;
-use queue_core::{BoxError, Jobs, Services, ServicesBuilder};
-use queue_tokio::{Host, QueueService};
+use queue_core::{Admin, BoxError, Jobs, Services, ServicesBuilder};
+use queue_tokio::{Host, MemoryQueue, QueueService};
 
 use crate::data_dir::DataFolder;
 use crate::database::Database;
 use crate::http::{self, HttpService};
 use crate::mailer::Mailer;
+use crate::metrics::Metrics;
 use crate::queues::{QueueKind, Queues};
 use crate::report::Reports;
 use crate::settings::Settings;
@@ -48,7 +49,8 @@ impl App {
     pub async fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
         let (listener, address) = http::listen(settings.port())?;
         let (supplier_listener, supplier_address) = http::listen(0)?;
-        let queues = Queues::open(&settings.queue, data).await?;
+        let metrics = Metrics::new()?;
+        let queues = metrics.count(Queues::open(&settings.queue, data).await?);
         let database = Database::open(data.database())?;
         let reports = Reports::new(data.reports());
         let mailer = match &settings.smtp {
@@ -61,28 +63,31 @@ impl App {
         let tally = Tally::default();
 
         let builder = Host::builder();
-        let page = web::router(shop.clone(), reports.clone()).merge(web::health::router(builder.health()));
-        // Closures that take long have workers of their own, so that they delay nothing else.
-        let photos = QueueService::new(queues.closures, Jobs::new())
-            .named("photos")
-            .queues([jobs::PHOTOS])
-            .concurrency(64)
-            .observe(tally.clone());
-        let background = QueueService::new(queues.jobs, jobs::all())
-            .lease(settings.lease)
-            .named("jobs")
-            .concurrency(32)
-            .observe(tally.clone());
+        let page = web::router(shop.clone(), reports.clone())
+            .merge(web::health::router(builder.health()))
+            .merge(metrics.router(&queues));
+        let observed = |service: QueueService| service.observe(metrics.observer()).observe(tally.clone());
+        let (photos, background) = (observed(photos(queues.closures)), observed(background(queues.jobs)));
         // They stop in reverse: first the HTTP server, then the jobs, and the supplier last.
         let host = builder
             .services(services(database, reports.clone(), mailer, supplier).build()?)
             .service(HttpService::new("supplier", supplier_listener, stub::router()))
             .service(photos)
-            .service(background)
+            .service(background.lease(settings.lease))
             .service(HttpService::new("web", listener, page))
             .build()?;
         Ok(Self { host, shop, reports, tally, address })
     }
+}
+
+/// Creates the service for closures. They take long, so they have workers of their own and delay nothing else.
+fn photos(closures: MemoryQueue) -> QueueService {
+    QueueService::new(closures, Jobs::new()).named("photos").queues([jobs::PHOTOS]).concurrency(64)
+}
+
+/// Creates the service for all other jobs.
+fn background(jobs: Arc<dyn Admin>) -> QueueService {
+    QueueService::new(jobs, jobs::all()).named("jobs").concurrency(32)
 }
 
 /// Registers the services that jobs inject; a test takes the same and replaces some of them.

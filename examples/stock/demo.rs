@@ -12,7 +12,10 @@ use crate::app::App;
 use crate::catalog;
 use crate::data_dir::DataFolder;
 use crate::import;
+use crate::product::Product;
 use crate::settings::Settings;
+use crate::shop::Shop;
+use crate::tally::Tally;
 
 /// Imports the products of a CSV file into an empty catalogue, and waits for all background work.
 ///
@@ -31,12 +34,7 @@ pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     let running = host.start().await?;
 
     let imported = products.len();
-    for product in products {
-        shop.add(product).await?;
-    }
-    timeout(PATIENCE, tally.idle(&shop.queues))
-        .await
-        .map_err(|_| format!("there is unfinished work after {PATIENCE:?}: see the log"))??;
+    work(&shop, &tally, products).await?;
 
     let entries = shop.database.run(catalog::list).await?;
     let counts = shop.queues.counts().await?;
@@ -60,6 +58,25 @@ pub async fn run(settings: &Settings) -> Result<Summary, BoxError> {
     };
     running.stop().await?;
     Ok(summary)
+}
+
+/// Imports products into the catalogue of a running application, and waits for all background work.
+///
+/// # Errors
+///
+/// A product could not be added, or work was not finished in time.
+///
+/// # Cancel safety
+///
+/// Dropping the future leaves the other products out; the work continues.
+pub async fn work(shop: &Shop, tally: &Tally, products: Vec<Product>) -> Result<(), BoxError> {
+    for product in products {
+        shop.add(product).await?;
+    }
+    timeout(PATIENCE, tally.idle(&shop.queues))
+        .await
+        .map_err(|_| format!("there is unfinished work after {PATIENCE:?}: see the log"))??;
+    Ok(())
 }
 
 /// The time limit for the background work.

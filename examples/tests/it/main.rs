@@ -8,6 +8,7 @@ mod health;
 mod import;
 mod jobs;
 mod killed;
+mod metrics;
 mod page;
 mod shop;
 mod transaction;
