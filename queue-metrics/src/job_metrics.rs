@@ -71,6 +71,11 @@ impl JobMetrics {
         count(&OUTCOMES, &self.attempts, recorded.map_or(STALE, Transition::as_str));
     }
 
+    /// Counts an attempt whose job was discarded because its last lease expired.
+    pub(crate) fn count_expiry(&self) {
+        count(&OUTCOMES, &self.attempts, "discard");
+    }
+
     /// Records the duration of an attempt.
     pub(crate) fn record_attempt(&self, seconds: f64, transition: &Transition) {
         let label = transition.as_str();

@@ -97,6 +97,7 @@ impl Observer for QueueMetrics {
             Event::Settled { job, transition, settled, began: true } => {
                 self.of(job).count_attempt((*settled == Settled::Applied).then_some(transition));
             }
+            Event::DiscardedByExpiry(job) => self.of(job).count_expiry(),
             Event::FollowedUp { name, queue, .. } => self.0.job(queue, name).count_followup(),
             Event::Called(call) => self.0.record_call(call),
             Event::LeaseLost(_) => self.0.count_lost_lease(),

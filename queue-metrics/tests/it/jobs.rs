@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::{
-    Body, JobContext, JobError, NewJob, Queue as _, QueueExt as _, Unique, background_job, jobs,
+    Body, Demand, JobContext, JobError, NewJob, Queue as _, QueueExt as _, Unique, background_job, jobs,
 };
 use queue_tokio::{MemoryQueue, QueueService};
 
@@ -67,6 +67,20 @@ async fn attempts_are_counted_and_timed_by_transition() -> TestResult {
     }
     let stale = page.value(r#"queue_attempts_total{queue="mail",name="send",outcome="stale"}"#);
     assert_eq!(stale, Some(0.0), "a counter begins at zero");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_worker_died_at_its_last_attempt_counts_as_discarded() -> TestResult {
+    let (page, queue) = (Page::new(), MemoryQueue::new());
+    queue.enqueue(send::new("")).max_attempts(1).await?;
+    let died = queue.claim(&Demand::new("mail", 1).lease(Duration::from_secs(1))).await?;
+    tokio::time::advance(Duration::from_secs(2)).await;
+
+    run(&page, &queue).await?;
+
+    let discarded = page.value(r#"queue_attempts_total{queue="mail",name="send",outcome="discard"}"#);
+    assert_eq!((died.len(), discarded), (1, Some(1.0)));
     Ok(())
 }
 

@@ -54,11 +54,19 @@ async fn claims_that_found_a_job_and_settlements_are_timed() -> TestResult {
     memory.enqueue_all([nothing::new(), nothing::new()]).await?;
     tokio::time::advance(Duration::from_secs(3)).await;
 
-    QueueService::new(served, jobs![nothing]).observe(page.metrics.clone()).run_until(memory.idle()).await?;
+    let recorder = Recorder::new();
+    let service =
+        QueueService::new(served, jobs![nothing]).observe(page.metrics.clone()).observe(recorder.clone());
+    let running = Host::builder().service(service).build()?.start().await?;
+    recorder.wait_for_settled::<nothing>(2).await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    memory.enqueue(nothing::new()).await?;
+    recorder.wait_for_settled::<nothing>(3).await;
+    running.stop().await?;
 
-    assert_eq!(page.value("queue_claim_seconds_count"), Some(1.0), "the claim that waits is left out");
+    assert_eq!(page.value("queue_claim_seconds_count"), Some(1.0), "the claim that waited is left out");
     assert_eq!(page.value("queue_claim_seconds_sum"), Some(2.0));
-    assert_eq!(page.value("queue_claimed_per_trip_sum"), Some(2.0));
+    assert_eq!(page.value("queue_claimed_per_trip_sum"), Some(3.0));
     assert!(page.value("queue_settle_seconds_count") >= Some(1.0));
     Ok(())
 }
