@@ -1,7 +1,7 @@
 //! The view that a job has of its own attempt.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ pub(super) struct Shared {
     pub(super) started_at: AtomicI64,
     pub(super) interrupt: Interrupt,
     pub(super) reports: JobReports,
+    followup_meta: Mutex<Meta>,
     /// Whether a unit of work has asked for the completion, in order to record it.
     pub(super) is_completing: AtomicBool,
     /// Whether a unit of work has recorded the completion.
@@ -75,6 +76,7 @@ impl Shared {
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
         self.reports = JobReports::default();
+        self.followup_meta = Mutex::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Waits::default();
@@ -99,6 +101,7 @@ impl JobContext {
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
             reports: JobReports::default(),
+            followup_meta: Mutex::default(),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
@@ -257,6 +260,14 @@ impl JobContext {
         self.0.reports.add_followup(job.into_job());
     }
 
+    /// Sets a meta key of all followups of this attempt that do not set it themselves, instead of the value that they would
+    /// inherit from this job.
+    ///
+    /// For middleware: `queue-otel` passes on the trace context of the attempt, where the job's own meta has that of its producer.
+    pub fn set_followup_meta(&self, key: impl Into<String>, value: impl Into<String>) {
+        self.0.followup_meta.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+    }
+
     /// Reports the job's progress, in percent and in words. Values above 100 count as 100.
     ///
     /// Observers of this process receive it at once. The queue stores the latest one with the next renewal of the job's lease, which
@@ -301,8 +312,13 @@ impl JobContext {
     /// this job, and an identity that is the same at every call.
     pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
         let (result, mut followups) = self.0.reports.completion();
+        if followups.is_empty() {
+            return (result, followups);
+        }
+        let mut meta = self.0.followup_meta.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        meta.inherit(self.meta());
         for (nth, followup) in followups.iter_mut().enumerate() {
-            followup.meta.inherit(self.meta());
+            followup.meta.inherit(&meta);
             followup.id.get_or_insert_with(|| self.id().followup(self.fence().0, nth));
         }
         (result, followups)

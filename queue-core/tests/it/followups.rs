@@ -126,3 +126,31 @@ fn an_inherited_key_that_would_exceed_the_limit_is_left_out() -> TestResult {
         Ok(())
     })
 }
+
+#[background_job]
+async fn lead(#[inject] context: &JobContext) {
+    context.then(NewJob::new("plain", Body::stored("1")).queue("parts"));
+    context.then(NewJob::new("own", Body::stored("2")).queue("parts").meta("traceparent", "its own"));
+    context.set_followup_meta("traceparent", "the attempt");
+}
+
+/// H78: the meta that middleware sets for followups goes before that of the job, and after what a followup sets itself.
+#[test]
+fn middleware_sets_meta_of_followups() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![lead]).build()?;
+        kit.queue().enqueue(lead::new()).meta("traceparent", "the producer").meta("tenant", "acme").await?;
+
+        kit.step().await?;
+
+        let jobs = kit.jobs();
+        let of = |name: &str, key: &str| {
+            let job = jobs.iter().find(|job| job.name.as_str() == name)?;
+            job.meta.get(key).map(str::to_owned)
+        };
+        assert_eq!(of("plain", "traceparent").as_deref(), Some("the attempt"));
+        assert_eq!(of("plain", "tenant").as_deref(), Some("acme"));
+        assert_eq!(of("own", "traceparent").as_deref(), Some("its own"));
+        Ok(())
+    })
+}
