@@ -27,6 +27,8 @@ pub const METRICS: &[Metric] = &[
     OLDEST_READY_SECONDS,
     DEPTH,
     PAUSED,
+    WORKERS,
+    WORKERS_BUSY,
     CLAIM_SECONDS,
     SETTLE_SECONDS,
     CLAIMED_PER_TRIP,
@@ -101,6 +103,20 @@ pub(crate) const DEPTH: Metric = Metric::gauge(
 
 pub(crate) const PAUSED: Metric =
     Metric::gauge("queue_paused", Unit::Count, &["queue"], "1 if the queue is paused, otherwise 0.");
+
+pub(crate) const WORKERS: Metric = Metric::gauge(
+    "queue_workers",
+    Unit::Count,
+    &["service"],
+    "Jobs that the live processes of a service can run at once.",
+);
+
+pub(crate) const WORKERS_BUSY: Metric = Metric::gauge(
+    "queue_workers_busy",
+    Unit::Count,
+    &["service"],
+    "Jobs that the live processes of a service run now.",
+);
 
 pub(crate) const CLAIM_SECONDS: Metric = Metric::histogram(
     "queue_claim_seconds",

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use queue_core::admin::QueueSummary;
+use queue_core::admin::{QueueSummary, WorkerRecord};
 use queue_core::backend::error_chain;
-use queue_core::{Admin, Clock, QueueError, QueueName, State};
+use queue_core::{Admin, Clock, QueueError, QueueErrorKind, QueueName, State};
 
-use crate::list::{DEPTH, OLDEST_READY_SECONDS, PAUSED};
+use crate::list::{DEPTH, OLDEST_READY_SECONDS, PAUSED, WORKERS, WORKERS_BUSY};
 use crate::process_metrics::ProcessMetrics;
 
 /// The states of `queue_depth`. Completed and cancelled jobs are no backlog, and are kept only for inspection.
@@ -18,13 +18,19 @@ const STATES: [State; 5] =
 
 /// Reads the gauges of a queue from its store. [`QueueMetrics::sampler`](crate::QueueMetrics::sampler) creates it.
 ///
-/// The store is asked for its summary, which costs the same however many jobs there are. All processes report the same, so a
-/// dashboard takes the maximum over processes, not the sum.
+/// The store is asked for its summary, which costs the same however many jobs there are, and for its workers. All processes
+/// report the same, so a dashboard takes the maximum over processes, not the sum.
 pub struct Sampler {
     queue: Arc<dyn Admin>,
     metrics: Arc<ProcessMetrics>,
-    /// The queues that have gauges. One that disappears from the store is reported as empty.
-    reported: Mutex<BTreeSet<QueueName>>,
+    reported: Mutex<SampledNames>,
+}
+
+/// The queues and services that have gauges. One that disappears from the store is reported as empty.
+#[derive(Default)]
+struct SampledNames {
+    queues: BTreeSet<QueueName>,
+    services: BTreeSet<String>,
 }
 
 impl Sampler {
@@ -38,16 +44,17 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// Those of [`Admin::summary`].
+    /// Those of [`Admin::summary`] and [`Admin::workers`]. A queue that does not keep its workers reports none.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no gauge is set.
     pub async fn sample(&self) -> Result<(), QueueError> {
-        let summary = self.queue.summary().await;
-        let queues = summary.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
+        let sampled = async { Ok((self.queue.summary().await?, self.workers().await?)) }.await;
+        let (queues, workers) = sampled.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        self.set_queues(&queues, &mut reported);
+        self.set_queues(&queues, &mut reported.queues);
+        self.set_workers(&workers, &mut reported.services);
         Ok(())
     }
 
@@ -72,6 +79,14 @@ impl Sampler {
         }
     }
 
+    /// Returns the workers that the store knows; none if the store does not keep them.
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        match self.queue.workers().await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(Vec::new()),
+            workers => workers,
+        }
+    }
+
     fn set_queues(&self, queues: &[QueueSummary], reported: &mut BTreeSet<QueueName>) {
         let recording = self.metrics.recording();
         for queue in reported.iter().filter(|name| queues.iter().all(|queue| queue.queue != **name)) {
@@ -90,6 +105,18 @@ impl Sampler {
             recording.gauge(&PAUSED, &[name]).set(f64::from(u8::from(queue.paused)));
         }
         reported.extend(queues.iter().map(|queue| queue.queue.clone()));
+    }
+
+    fn set_workers(&self, workers: &[WorkerRecord], reported: &mut BTreeSet<String>) {
+        reported.extend(workers.iter().map(|worker| worker.service.clone()));
+        for service in reported.iter() {
+            let live = || workers.iter().filter(|worker| worker.is_live && worker.service == *service);
+            let recording = self.metrics.recording();
+            let capacity: f64 = live().map(|worker| f64::from(worker.concurrency)).sum();
+            let busy: f64 = live().map(|worker| f64::from(worker.running)).sum();
+            recording.gauge(&WORKERS, &[service]).set(capacity);
+            recording.gauge(&WORKERS_BUSY, &[service]).set(busy);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::{
-    Admin, Demand, Queue as _, QueueExt as _, QueueName, Settlement, Transition, background_job,
+    Admin, Announcement, Demand, Queue as _, QueueExt as _, QueueName, Settlement, Transition, background_job,
 };
 use queue_sqlite::SqliteQueue;
 use queue_tokio::{MemoryQueue, TokioClock};
@@ -81,6 +81,35 @@ async fn the_age_of_the_oldest_ready_job_is_read() -> TestResult {
     sampler.sample().await?;
 
     assert_eq!(age(), Some(0.0));
+    Ok(())
+}
+
+/// H47: the workers of a service are those of all processes that live, as the store knows them.
+#[tokio::test(start_paused = true)]
+async fn the_workers_of_all_processes_are_read() -> TestResult {
+    let (page, queue) = (Page::new(), MemoryQueue::new());
+    let sampler = page.metrics.sampler(Arc::new(queue.clone()));
+    let workers = || {
+        let value = |name| page.value(&format!(r#"{name}{{service="mails"}}"#));
+        (value("queue_workers"), value("queue_workers_busy"))
+    };
+    for (worker, running, seconds) in [("host/1/mails", 3, 10), ("host/2/mails", 16, 60)] {
+        let mut announcement = Announcement::new(worker.into());
+        (announcement.service, announcement.concurrency, announcement.running) =
+            ("mails".into(), 16, running);
+        announcement.valid_for = Duration::from_secs(seconds);
+        queue.announce(&announcement).await?;
+    }
+
+    sampler.sample().await?;
+    assert_eq!(workers(), (Some(32.0), Some(19.0)));
+    tokio::time::advance(Duration::from_secs(30)).await;
+    sampler.sample().await?;
+    assert_eq!(workers(), (Some(16.0), Some(16.0)), "one process has died");
+    tokio::time::advance(Duration::from_secs(7200)).await;
+    sampler.sample().await?;
+
+    assert_eq!(workers(), (Some(0.0), Some(0.0)), "the store has forgotten the service");
     Ok(())
 }
 
