@@ -97,7 +97,7 @@ impl JobList {
             let place = Place { at: query.sort.time(&job.record), number: job.position };
             is_listed(&job.record) && query.is_behind(place)
         });
-        Ok(query.page(found.map(|job| (job.position, job.record.clone())).collect()))
+        Ok(query.page(found.map(|job| (job.position, job.shown(self.now))).collect()))
     }
 
     fn matching(&self, filter: &Filter) -> Vec<JobId> {

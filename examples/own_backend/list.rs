@@ -27,7 +27,7 @@ pub(crate) struct StoredJob {
     /// The end of the lease, while the job is executing.
     pub(crate) expires_at: Timestamp,
     pub(crate) key: Option<UniqueKey>,
-    /// What is stored on a discard, by the last claim.
+    /// The job to store on a discard, by the last claim.
     pub(crate) on_discard: Option<Arc<OnDiscard>>,
 }
 

@@ -78,13 +78,14 @@ pub mod table;
 pub mod admin {
     pub use crate::contract::admin::{Cancellation, Prune, QueueCounts};
     pub use crate::contract::announcement::WorkerRecord;
-    pub use crate::contract::bulk::Change;
+    pub use crate::contract::change::Change;
     pub use crate::contract::cursor::Cursor;
     pub use crate::contract::filter::Filter;
     pub use crate::contract::id_prefix::IdPrefix;
-    pub use crate::contract::page::{JobPage, Order, PageRequest, Sort};
+    pub use crate::contract::page::{JobPage, PageRequest};
     pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;
+    pub use crate::contract::sort::{Order, Sort};
     pub use crate::contract::summary::{Count, QueueSummary};
 }
 

@@ -97,7 +97,7 @@ impl ReconnectingConnection {
         Self { checks, ..self }
     }
 
-    /// Has statements wait at most 20 ms for a lock of another transaction; they are then [blocked](CallError::is_blocked).
+    /// Limits the wait of statements to 20 ms for a lock of another transaction; they are then [blocked](CallError::is_blocked).
     /// Statements that many callers share use such a connection.
     pub(crate) fn with_lock_timeout(self) -> Self {
         Self { lock_timeout: Some(LOCK_TIMEOUT), ..self }

@@ -63,7 +63,7 @@ impl PostgresQueue {
     pub(crate) async fn open(settings: Settings) -> Result<Self, QueueError> {
         let health = Arc::new(ListenerHealth::new(settings.poll_interval));
         let poll = PollInterval { interval: settings.poll_interval, health: health.clone() };
-        // A test makes one call after the other, so few sessions serve all of them.
+        // A test makes one call after the other, and a session serves them in turn.
         let spare_sessions = SpareSessions::new(settings.test_clock.is_some());
         let Tasks { pushes, claims, settles, shared, thread } =
             Tasks::start(settings.target, spare_sessions, poll)?;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
 use crate::list;
 use crate::queue::SqliteQueue;
-use crate::rows::{self, Seq};
+use crate::rows;
 use crate::sql;
 use crate::summary::summaries;
 use crate::workers::workers;
@@ -112,18 +112,7 @@ impl Admin for SqliteQueue {
 fn get(connection: &Connection, id: JobId, now: Timestamp) -> Result<Option<JobRecord>> {
     let mut get = connection.prepare_cached(sql::GET)?;
     let found = get.query_row([rows::id_bytes(id)], |row| rows::job_record(connection, row)).optional()?;
-    found.map(|found| with_errors(connection, found, now)).transpose()
-}
-
-/// Adds the errors to a record, and applies what is due by `now`.
-pub(crate) fn with_errors(
-    connection: &Connection,
-    (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),
-    now: Timestamp,
-) -> Result<JobRecord> {
-    let mut failures = connection.prepare_cached(sql::FAILURES)?;
-    record.errors = failures.query_map([seq], rows::attempt_error)?.collect::<Result<_>>()?;
-    Ok(record.as_of(state_time, now))
+    found.map(|found| rows::with_errors(connection, found, now)).transpose()
 }
 
 fn counts(connection: &Connection, now: Timestamp) -> Result<Vec<QueueCounts>> {

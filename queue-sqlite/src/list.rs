@@ -10,10 +10,9 @@ use queue_core::backend::{PageQuery, Place, Rank, to_i64, to_u64};
 use queue_core::{JobId, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, params_from_iter};
 
-use crate::admin::with_errors;
 use crate::rows::{self, Seq};
 use crate::sql;
-use crate::sql::list::{Select, Source, Walk};
+use crate::sql::list::{IndexRange, IndexWalk, Select};
 
 /// Reads a page.
 pub(crate) fn page(
@@ -22,7 +21,7 @@ pub(crate) fn page(
     query: PageQuery,
     now: Timestamp,
 ) -> Result<JobPage> {
-    let walk = Walk { sort: query.sort, order: query.order, after: query.after, now };
+    let walk = IndexWalk { sort: query.sort, order: query.order, after: query.after, now };
     let mut first = FirstJobs::new(query);
     for source in sources(connection, filter, query.sort)? {
         let select = Select::of(source, filter, walk);
@@ -38,14 +37,14 @@ pub(crate) fn page(
     let mut record = connection.prepare_cached(sql::RECORD)?;
     let records = first.numbers().map(|number| {
         let found = record.query_row([to_i64(number)], |row| rows::job_record(connection, row))?;
-        Ok((number, with_errors(connection, found, now)?))
+        Ok((number, rows::with_errors(connection, found, now)?))
     });
     Ok(query.page(records.collect::<Result<_>>()?))
 }
 
 /// The order in which the jobs of a filter are changed.
-fn push_order(now: Timestamp) -> Walk {
-    Walk { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
+fn push_order(now: Timestamp) -> IndexWalk {
+    IndexWalk { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
 }
 
 /// Returns the ids of all jobs that match, in push order.
@@ -65,7 +64,7 @@ pub(crate) fn matching(connection: &Connection, filter: &Filter, now: Timestamp)
 
 /// Returns whether a job matches.
 pub(crate) fn matches(connection: &Connection, id: JobId, filter: &Filter, now: Timestamp) -> Result<bool> {
-    let select = Select::of(Source::Ids(id.into()), filter, push_order(now));
+    let select = Select::of(IndexRange::Ids(id.into()), filter, push_order(now));
     connection.prepare_cached(&select.text)?.exists(params_from_iter(&select.values))
 }
 
@@ -101,19 +100,19 @@ impl FirstJobs {
 }
 
 /// Returns the walks that together find each job of a list once.
-fn sources(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<Source>> {
+fn sources(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<IndexRange>> {
     let states = filter.states_by(sort);
     if states.is_empty() {
         return Ok(Vec::new());
     }
     if let Some(prefix) = filter.id {
-        return Ok(vec![Source::Ids(prefix)]);
+        return Ok(vec![IndexRange::Ids(prefix)]);
     }
     // Completed jobs are most of those that are kept, so push order finds them soon.
     if sort == Sort::Pushed && states.contains(&State::Completed) {
-        return Ok(vec![Source::All]);
+        return Ok(vec![IndexRange::All]);
     }
-    let mut sources = vec![Source::Leased];
+    let mut sources = vec![IndexRange::Leased];
     for queue_id in queue_ids(connection, filter)? {
         let timed = |state: &State| {
             // A job that is due is available, although it is stored as waiting until the writer's next transaction.
@@ -122,10 +121,10 @@ fn sources(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<S
                 || is_waiting && states.contains(&State::Available)
         };
         let timed = State::ALL.into_iter().filter(timed);
-        sources.extend(timed.map(|state| Source::Timed { queue_id, state }));
+        sources.extend(timed.map(|state| IndexRange::Timed { queue_id, state }));
         if states.contains(&State::Available) {
             let ready = priorities(connection, queue_id)?.into_iter();
-            sources.extend(ready.map(|priority| Source::Ready { queue_id, priority }));
+            sources.extend(ready.map(|priority| IndexRange::Ready { queue_id, priority }));
         }
     }
     Ok(sources)

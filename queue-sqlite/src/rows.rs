@@ -6,8 +6,8 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName, State,
-    StoredResult, Timestamp, WorkerId,
+    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName,
+    State, StoredResult, Timestamp, WorkerId,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -165,4 +165,15 @@ pub(crate) fn job_record(
 /// Reads a row of `FAILURES`.
 pub(crate) fn attempt_error(row: &Row<'_>) -> Result<AttemptError> {
     Ok(AttemptError::new(row.get(0)?, timestamp(row, 1)?, row.get::<_, String>(2)?))
+}
+
+/// Adds the errors to a record, and applies what is due by `now`.
+pub(crate) fn with_errors(
+    connection: &Connection,
+    (seq, mut record, state_time): (Seq, JobRecord, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<JobRecord> {
+    let mut failures = connection.prepare_cached(sql::FAILURES)?;
+    record.errors = failures.query_map([seq], attempt_error)?.collect::<Result<_>>()?;
+    Ok(record.as_of(state_time, now))
 }

@@ -79,8 +79,8 @@ pub(crate) const PROMOTE_DUE: &str =
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
-    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, name,
-        lease_on_discard from queue_jobs
+    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, lease_on_discard
+    from queue_jobs
     where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
 /// Ends an expired lease: by `seq`.

@@ -17,7 +17,7 @@ impl UnitMeta {
         writes()
     }
 
-    /// Lets jobs inherit the meta, if this thread writes a unit of work.
+    /// Adds the inherited meta to jobs, if this thread writes a unit of work.
     pub(crate) fn pass_on(&self, jobs: &mut [NewJob]) {
         if let Some((thread, meta)) = &*self.lock()
             && *thread == thread::current().id()

@@ -77,8 +77,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join3;
 use queue_core::{
-    BoxError, Delivery, Discarded, Job, Jobs, Layer, MakeSpan, Observer, OnDiscard, Problem, Queue, QueueName,
-    Runtime, Services, Worker, WorkerId,
+    BoxError, Delivery, Discarded, Job, Jobs, Layer, MakeSpan, Observer, OnDiscard, Problem, Queue,
+    QueueName, Runtime, Services, Worker, WorkerId,
 };
 use tokio::sync::mpsc;
 

@@ -1,4 +1,4 @@
-//! Laws about discards: what is stored with them, and who is told of them.
+//! Laws about discards: the job that is stored with one, and the report of one.
 
 use std::sync::Arc;
 
@@ -298,7 +298,7 @@ pub(super) async fn q106_each_job_discarded_by_an_expiry_is_reported_once(harnes
     let report = next("the report of a job that an operator deleted after its last lease had expired").await;
     expect_eq!(report, ("first", expired(1, "first", 1)), "the listener that serves the queue, and the job");
 
-    // What is no discard by an expiry is not reported.
+    // Only a discard by an expiry is reported.
     harness.push(vec![job(2).id(id(2)), job(3).id(id(3)), job(4).id(id(4)).max_attempts(1)]).await;
     let claimed = harness.claim_up_to(3).await;
     let discarded = claimed.iter().find(|delivery| delivery.id() == id(2));

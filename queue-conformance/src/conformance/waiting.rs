@@ -122,7 +122,7 @@ async fn wakes_for_an_end_by_another_handle(harness: &QueueHarness) {
     expect_eq!(states(&jobs), [Some(State::Completed)], "the state of the job");
 }
 
-/// Q85: A job that is unknown, or is removed while it is waited for, is `None` at once.
+/// Q85: A job that is unknown, or is removed while a call waits for it, is `None` at once.
 pub(super) async fn q85_a_wait_for_a_job_that_is_gone_ends_at_once(harness: &QueueHarness) {
     harness.push(vec![job(0).id(id(0)), job(1).id(id(1)).delay(SECOND * 60)]).await;
 

@@ -46,7 +46,7 @@ pub(super) async fn t3_retries_delays_and_leases_pass_without_waiting(harness: &
     assert!(began.elapsed() < HOUR / 60, "the kit waited for real");
 }
 
-/// A lease that another worker holds expires when its length has passed, shorter or longer than the kit's own.
+/// T28: A lease that another worker holds expires when its length has passed, shorter or longer than the kit's own.
 pub(super) async fn t28_a_run_waits_for_a_lease_of_any_length(harness: &KitHarness) {
     for length in [Duration::from_secs(5), HOUR] {
         let kit = harness.kit(jobs![send_welcome]).await;

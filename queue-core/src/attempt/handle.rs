@@ -83,7 +83,7 @@ impl Attempt {
         self.0.interrupt()
     }
 
-    /// Removes and returns the latest progress that the job has reported and that was not sent yet. Whoever renews the lease sends it
+    /// Removes and returns the latest progress that the job has reported and that was not sent yet. The renewer of the lease sends it
     /// with the heartbeat.
     #[must_use]
     pub fn take_progress(&self) -> Option<JobProgress> {

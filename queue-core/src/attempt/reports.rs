@@ -1,4 +1,4 @@
-//! What a job has reported in its attempt: followups, its result, and its progress.
+//! The reports of a job in its attempt: followups, its result, and its progress.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +9,10 @@ use crate::contract::result::StoredResult;
 /// The reports of one attempt. Followups and the result are stored together with the job's completion, and the progress is sent
 /// with the next renewal of its lease.
 #[derive(Default)]
-pub(super) struct JobReports(Mutex<Content>);
+pub(super) struct JobReports(Mutex<Unstored>);
 
 #[derive(Default)]
-struct Content {
+struct Unstored {
     followups: Vec<NewJob>,
     result: Option<StoredResult>,
     /// Boxed, since few jobs report any.
@@ -48,7 +48,7 @@ impl JobReports {
         self.lock().progress.get_or_insert_with(|| Box::new(progress));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
+    fn lock(&self) -> MutexGuard<'_, Unstored> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::contract::announcement::WorkerRecord;
-use crate::contract::bulk::Change;
+use crate::contract::change::Change;
 use crate::contract::clock::TestClock;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::filter::Filter;

@@ -3,35 +3,11 @@
 use std::future::Future;
 
 use crate::contract::admin::Admin;
+use crate::contract::change::Change;
 use crate::contract::error::QueueError;
 use crate::contract::filter::Filter;
 use crate::contract::page::PageRequest;
 use crate::contract::record::JobRecord;
-
-/// A change that an operator makes to jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// Cancels a waiting job, and asks an executing one to stop: see [`Admin::cancel`].
-    Cancel {
-        /// Why the job is cancelled.
-        reason: String,
-    },
-    /// Makes a finished or waiting job available: see [`Admin::retry`].
-    Retry,
-    /// Deletes a job that is not executing: see [`Admin::delete`].
-    Delete,
-}
-
-impl Change {
-    /// Returns the error of a backend that was written before this change existed.
-    #[must_use]
-    pub fn unsupported(&self) -> QueueError {
-        QueueError::unsupported(format!(
-            "this queue has no {self:?} for many jobs: change them one by one, or update it"
-        ))
-    }
-}
 
 /// Shows and controls all jobs that match a filter. It is implemented for every [`Admin`].
 ///
@@ -73,7 +49,7 @@ pub trait AdminExt: Admin {
         change_all(self, filter, Change::Cancel { reason: reason.to_owned() })
     }
 
-    /// Makes the finished and waiting jobs that match available, each with at least one attempt left. Returns their number.
+    /// Retries the finished and waiting jobs that match: each is available, with at least one attempt left. Returns their number.
     ///
     /// A filter without states matches completed jobs too: set [`State::Discarded`](crate::State::Discarded).
     fn retry_all(&self, filter: &Filter) -> impl Future<Output = Result<u64, QueueError>> + Send {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::clock::Timestamp;
 use crate::contract::error::QueueError;
-use crate::contract::page::{Order, Sort};
+use crate::contract::sort::{Order, Sort};
 
 /// The end of a page: a text that only the backend that returned it understands.
 ///
@@ -71,7 +71,7 @@ impl ListName {
     ///
     /// `Invalid` if the cursor is not of this list.
     pub(crate) fn place(self, cursor: &Cursor) -> Result<Place, QueueError> {
-        let parts = Parts::of(&cursor.0).ok_or_else(|| {
+        let parts = CursorParts::of(&cursor.0).ok_or_else(|| {
             let shown: String = cursor.0.chars().take(100).collect();
             QueueError::invalid(format!(
                 "{shown:?} is not a cursor: pass on the `next` of the last page unchanged"
@@ -93,14 +93,14 @@ impl ListName {
 }
 
 /// The parts of a cursor's text.
-struct Parts<'a> {
+struct CursorParts<'a> {
     backend: &'a str,
     order: &'a str,
     filter: &'a str,
     place: Place,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> CursorParts<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let mut parts = text.split('.');
         let (backend, order, filter) = (parts.next()?, parts.next()?, parts.next()?);

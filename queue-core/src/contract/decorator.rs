@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::contract::admin::{Admin, Cancellation, Prune, QueueCounts};
 use crate::contract::announcement::{Announcement, WorkerRecord};
-use crate::contract::bulk::Change;
+use crate::contract::change::Change;
 use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::expiry_feed::ExpiryFeed;

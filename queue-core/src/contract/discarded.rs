@@ -13,7 +13,7 @@ use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::NewJob;
 use crate::contract::name::{JobName, QueueName};
-use crate::contract::on_discard::{Handler, OnDiscard};
+use crate::contract::on_discard::{DiscardHandler, OnDiscard};
 use crate::contract::record::{AttemptError, JobRecord};
 
 /// A discarded job: the payload of the job that its [`OnDiscard`] names. The function of that job takes it as its only parameter.
@@ -48,7 +48,7 @@ pub struct Discarded {
     pub max_attempts: u32,
     /// The errors of its attempts, oldest first; at most [`AttemptError::KEPT`].
     pub errors: Vec<AttemptError>,
-    payload: Payload,
+    payload: RawPayload,
 }
 
 impl Discarded {
@@ -65,7 +65,7 @@ impl Discarded {
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             errors: job.errors.clone(),
-            payload: Payload(payload.unwrap_or_else(|| RawValue::NULL.to_owned())),
+            payload: RawPayload(payload.unwrap_or_else(|| RawValue::NULL.to_owned())),
         }
     }
 
@@ -94,17 +94,17 @@ impl Discarded {
 /// JSON text. Its `Debug` shows the size only.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Payload(Box<RawValue>);
+struct RawPayload(Box<RawValue>);
 
-impl PartialEq for Payload {
+impl PartialEq for RawPayload {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get()
     }
 }
 
-impl fmt::Debug for Payload {
+impl fmt::Debug for RawPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Payload({} bytes)", self.0.get().len())
+        write!(f, "RawPayload({} bytes)", self.0.get().len())
     }
 }
 
@@ -128,7 +128,7 @@ impl OnDiscard {
 }
 
 /// Writes the payload: an object with one parameter.
-fn argument(handler: &Handler, discarded: &Discarded) -> Result<Arc<str>, QueueError> {
+fn argument(handler: &DiscardHandler, discarded: &Discarded) -> Result<Arc<str>, QueueError> {
     let written = serde_json::to_string(&handler.parameter)
         .and_then(|name| Ok(format!("{{{name}:{}}}", serde_json::to_string(discarded)?)));
     written.map(Into::into).map_err(|error| {
@@ -175,7 +175,7 @@ mod tests {
     fn debug_shows_no_payload() {
         let shown = format!("{:?}", Discarded::of(&record(Body::stored("{\"card\":4111}"))));
 
-        assert!(!shown.contains("4111") && shown.contains("Payload(13 bytes)"), "{shown}");
+        assert!(!shown.contains("4111") && shown.contains("RawPayload(13 bytes)"), "{shown}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::contract::clock::Timestamp;
 use crate::contract::id_prefix::IdPrefix;
 use crate::contract::name::{JobName, QueueName};
-use crate::contract::page::Sort;
 use crate::contract::record::{JobRecord, State};
+use crate::contract::sort::Sort;
 
 /// Selects jobs. An empty filter matches all jobs, and each field that is set excludes others.
 ///

@@ -154,7 +154,7 @@ pub struct NewJob {
     pub unique: Option<Box<Unique>>,
     /// The meta.
     pub meta: Meta,
-    /// What is stored if the job is discarded. `None` leaves it to the service that runs the job.
+    /// The job to store if this one is discarded. `None` leaves it to the service that runs the job.
     pub on_discard: Option<Arc<OnDiscard>>,
 }
 

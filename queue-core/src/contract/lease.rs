@@ -62,7 +62,7 @@ impl Lease {
 pub struct Heartbeat {
     /// The lease to renew.
     pub lease: Lease,
-    /// What the job has reported of its progress since the last renewal. `None` leaves the progress that is stored.
+    /// The progress that the job has reported since the last renewal. `None` leaves the progress that is stored.
     #[serde(default)]
     pub progress: Option<JobProgress>,
 }

@@ -3,7 +3,7 @@
 use crate::contract::error::QueueError;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::name::JobName;
-use crate::contract::on_discard::Handler;
+use crate::contract::on_discard::DiscardHandler;
 
 /// The maximum sizes of names, payloads, meta and batches.
 ///
@@ -126,7 +126,7 @@ impl Limits {
 }
 
 /// Checks the job that is stored on a discard.
-fn check_handler(handler: &Handler) -> Result<(), String> {
+fn check_handler(handler: &DiscardHandler) -> Result<(), String> {
     check_name("on_discard", handler.name.as_str())?;
     check_name("on_discard.queue", handler.queue.as_str())?;
     if handler.max_attempts == 0 {

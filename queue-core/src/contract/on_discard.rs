@@ -1,4 +1,4 @@
-//! What a queue stores when a job is discarded.
+//! The job that a queue stores when another is discarded.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::contract::body::mismatch::{flaw, read};
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::name::{JobName, QueueName};
 
-/// What a queue stores when a job is discarded: a job whose payload is the [`Discarded`](crate::Discarded) one, or nothing.
+/// The job that a queue stores when another is discarded: a job whose payload is the [`Discarded`](crate::Discarded) one, or nothing.
 ///
 /// The queue stores that job in the same step as the discard, whether a worker discards the job or its last lease expires. It has
 /// the meta of the discarded job, never waits for capacity, and no limit on payloads applies to it. Its own discard stores
@@ -38,11 +38,11 @@ use crate::contract::name::{JobName, QueueName};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct OnDiscard(Option<Handler>);
+pub struct OnDiscard(Option<DiscardHandler>);
 
 /// The job that is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Handler {
+pub(crate) struct DiscardHandler {
     pub(crate) name: JobName,
     pub(crate) queue: QueueName,
     /// The parameter of the job's function that takes the discarded job.
@@ -63,7 +63,7 @@ impl OnDiscard {
     ///
     /// A program that has the job's function uses [`OnDiscard::of`].
     pub fn named(name: impl Into<JobName>, parameter: impl Into<String>, max_attempts: u32) -> Self {
-        Self(Some(Handler {
+        Self(Some(DiscardHandler {
             name: name.into(),
             queue: QueueName::DEFAULT,
             parameter: parameter.into(),
@@ -96,7 +96,7 @@ impl OnDiscard {
         self.0.as_ref().map(|handler| &handler.queue)
     }
 
-    pub(crate) fn handler(&self) -> Option<&Handler> {
+    pub(crate) fn handler(&self) -> Option<&DiscardHandler> {
         self.0.as_ref()
     }
 

@@ -3,8 +3,9 @@
 use crate::contract::cursor::{ListName, Place};
 use crate::contract::error::QueueError;
 use crate::contract::filter::Filter;
-use crate::contract::page::{JobPage, Order, PageRequest, Sort};
+use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::record::JobRecord;
+use crate::contract::sort::{Order, Sort};
 
 /// The page of a list, for a backend that numbers its jobs in push order.
 ///

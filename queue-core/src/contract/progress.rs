@@ -1,4 +1,4 @@
-//! What a running job reports of its progress.
+//! The progress that a running job reports.
 
 use serde::{Deserialize, Serialize};
 

@@ -203,7 +203,7 @@ pub struct Demand {
     pub stop: Option<StopSignal>,
     /// The claimer: [`JobRecord::claimed_by`] of the leased jobs.
     pub worker: Option<WorkerId>,
-    /// What is stored if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
+    /// The job to store if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
     pub on_discard: Option<Arc<OnDiscard>>,
 }
 

@@ -131,7 +131,7 @@ pub struct JobRecord {
     pub errors: Vec<AttemptError>,
     /// Why it was cancelled, or is to be cancelled.
     pub cancel_reason: Option<String>,
-    /// What is stored if it is discarded, as it was pushed.
+    /// The job to store if this one is discarded, as it was pushed.
     #[serde(serialize_with = "serialize_on_discard")]
     pub on_discard: Option<Arc<OnDiscard>>,
     /// The result, if it completed with one.

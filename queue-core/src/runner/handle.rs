@@ -56,7 +56,7 @@ pub struct JobHandle<J> {
     job: PhantomData<fn() -> J>,
 }
 
-/// What became of a job.
+/// The end of a job, or its state if it has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended<T> {
     /// It completed with this result.

@@ -12,10 +12,10 @@ use crate::contract::job::NewJob;
 use crate::contract::result::StoredResult;
 
 /// A closure that has not run yet.
-type Closure = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, Parts> + Send>;
+type Closure = Box<dyn FnOnce(CallScope) -> BoxFuture<'static, ClosureEnd> + Send>;
 
-/// What it returns: its outcome, and its result if it has one.
-type Parts = (Outcome, Option<StoredResult>);
+/// The outcome of a closure, and its result if it has one.
+type ClosureEnd = (Outcome, Option<StoredResult>);
 
 impl NewJob {
     /// Creates a job from a closure, which gets a [`CallScope`] and runs once: it has one attempt, and is discarded if it fails.
@@ -51,7 +51,8 @@ impl NewJob {
         Fut::Output: IntoOutcome,
     {
         let call: Closure = Box::new(move |scope: CallScope| {
-            let call: BoxFuture<'static, Parts> = Box::pin(async move { call(scope).await.into_parts() });
+            let call: BoxFuture<'static, ClosureEnd> =
+                Box::pin(async move { call(scope).await.into_parts() });
             call
         });
         Self { max_attempts: 1, ..Self::new(Self::CLOSURE, Body::once(Box::new(call))) }

@@ -2,7 +2,7 @@
 
 use super::JobTable;
 use crate::contract::admin::Cancellation;
-use crate::contract::bulk::Change;
+use crate::contract::change::Change;
 use crate::contract::clock::Timestamp;
 use crate::contract::filter::Filter;
 use crate::contract::id::JobId;

@@ -8,8 +8,9 @@ use crate::contract::clock::Timestamp;
 use crate::contract::cursor::Place;
 use crate::contract::error::QueueError;
 use crate::contract::filter::Filter;
-use crate::contract::page::{JobPage, PageRequest, Sort};
+use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::page_query::{PageQuery, Rank};
+use crate::contract::sort::Sort;
 
 /// The word in the cursors of a table.
 const BACKEND: &str = "memory";

@@ -40,7 +40,7 @@ async fn each_pushed_job_gets_the_trace_of_its_producer() -> TestResult {
         tracing::Instrument::instrument(queue.push(vec![ship::new().into(), ship::new().into()]), request)
             .await?;
 
-    for id in batch.iter().chain([&one]).map(|receipt| receipt.id()) {
+    for id in batch.iter().chain([&*one]).map(|receipt| receipt.id()) {
         let meta = meta(&memory, id).await;
         let parent = meta.get("traceparent").ok_or("it has a parent")?;
         assert!(

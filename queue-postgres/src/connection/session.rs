@@ -59,7 +59,7 @@ impl Session {
         Self::over(connect(target).await?, target, lock_timeout).await
     }
 
-    /// Makes a session of an open connection.
+    /// Creates a session of an open connection.
     async fn over(
         mut connection: PgConnection,
         target: &Target,
@@ -75,7 +75,7 @@ impl Session {
         Ok(Self { connection, process, lock_timeout, last_used: None })
     }
 
-    /// Makes a session of the connection over which a queue was opened, so that the queue's first call need not open one.
+    /// Creates a session of the connection over which a queue was opened, so that the queue's first call need not open one.
     pub(crate) async fn after_opening(connection: PgConnection, target: &Target) -> Result<Self, QueueError> {
         let mut session = Self::over(connection, target, None).await?;
         session.note_used();

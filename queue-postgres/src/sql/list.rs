@@ -18,14 +18,14 @@ use super::values::{Value, Values};
 
 /// The order of a list, where it continues, and its maximum number of rows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Walk {
+pub(crate) struct ListWalk {
     sort: Sort,
     order: Order,
     after: Option<Place>,
     rows: Option<i64>,
 }
 
-impl Walk {
+impl ListWalk {
     /// The walk over all jobs in push order.
     pub(super) const ALL: Self = Self { sort: Sort::Pushed, order: Order::Oldest, after: None, rows: None };
 
@@ -41,7 +41,7 @@ impl Walk {
 }
 
 /// The jobs that one walk reads.
-enum Source<'a> {
+enum StateTable<'a> {
     /// All jobs.
     All,
     /// The jobs whose ids begin as the filter says.
@@ -61,17 +61,17 @@ enum Source<'a> {
 /// Returns the statement that reads a page of jobs, and its values.
 pub(crate) fn page(filter: &Filter, query: PageQuery) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, Walk::of(query), None, &mut values);
+    let picked = picked(filter, ListWalk::of(query), None, &mut values);
     let record = super::record("(select now from n)");
     (format!("{picked} {record} where j.seq = any (array(select seq from picked))"), values)
 }
 
 /// Returns the parts of a statement, up to `picked`. With `ids`, only these jobs are picked.
-pub(super) fn picked(filter: &Filter, walk: Walk, ids: Option<&[JobId]>, values: &mut Values) -> String {
+pub(super) fn picked(filter: &Filter, walk: ListWalk, ids: Option<&[JobId]>, values: &mut Values) -> String {
     let states = filter.states_by(walk.sort);
     let mut builder = Builder { filter, walk, states: &states, values };
     let queues = builder.queues();
-    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![Source::These(ids)]);
+    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![StateTable::These(ids)]);
     let lane = builder.lane();
     let sources: Vec<_> = sources.iter().map(|source| format!("({})", builder.source(source))).collect();
     let (direction, rows) = (builder.direction(), builder.rows());
@@ -85,7 +85,7 @@ pub(super) fn picked(filter: &Filter, walk: Walk, ids: Option<&[JobId]>, values:
 
 struct Builder<'a> {
     filter: &'a Filter,
-    walk: Walk,
+    walk: ListWalk,
     /// The states that a listed job can have.
     states: &'a [State],
     values: &'a mut Values,
@@ -103,23 +103,23 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the sources that together have each job of the list once.
-    fn sources(&self) -> Vec<Source<'a>> {
+    fn sources(&self) -> Vec<StateTable<'a>> {
         if self.filter.id.is_some() {
-            return vec![Source::Ids];
+            return vec![StateTable::Ids];
         }
         // Completed jobs are most of those that are kept, so push order finds them soon.
         if self.walk.sort == Sort::Pushed && self.has(&[State::Completed]) || self.states.is_empty() {
-            return vec![Source::All];
+            return vec![StateTable::All];
         }
-        let mut sources = vec![Source::Leased];
+        let mut sources = vec![StateTable::Leased];
         if self.states.iter().any(|state| state.is_finished()) {
-            sources.push(Source::Finished(self.states));
+            sources.push(StateTable::Finished(self.states));
         }
         if self.has(&[State::Scheduled, State::Retryable, State::Available]) {
-            sources.push(Source::Waiting);
+            sources.push(StateTable::Waiting);
         }
         if self.has(&[State::Available]) {
-            sources.push(Source::Ready);
+            sources.push(StateTable::Ready);
         }
         sources
     }
@@ -141,10 +141,10 @@ impl<'a> Builder<'a> {
         )
     }
 
-    fn source(&mut self, source: &Source<'_>) -> String {
+    fn source(&mut self, source: &StateTable<'_>) -> String {
         match source {
-            Source::All | Source::Ids | Source::These(_) => self.jobs(source),
-            Source::Finished(states) => {
+            StateTable::All | StateTable::Ids | StateTable::These(_) => self.jobs(source),
+            StateTable::Finished(states) => {
                 let numbers =
                     states.iter().filter(|state| state.is_finished()).map(|state| *state as i16).collect();
                 let states = self.values.add(Value::Numbers(numbers));
@@ -154,7 +154,7 @@ impl<'a> Builder<'a> {
                     "select t.at, t.seq from q cross join unnest({states}::smallint[]) s (state) cross join {lateral}"
                 )
             }
-            Source::Waiting => {
+            StateTable::Waiting => {
                 let range =
                     "t.queue_id = q.id and t.state = s.state and t.due >= s.since and t.due <= s.until";
                 let (waits, lateral) = (self.waits(), self.lateral("waiting", "due", range, false));
@@ -163,12 +163,12 @@ impl<'a> Builder<'a> {
                     cross join {lateral}"
                 )
             }
-            Source::Ready => {
+            StateTable::Ready => {
                 let range = "t.queue_id = l.queue_id and t.priority = l.priority";
                 let lateral = self.lateral("ready", "run_at", range, false);
                 format!("select t.at, t.seq from lane l cross join {lateral} where l.priority is not null")
             }
-            Source::Leased => self.leased(),
+            StateTable::Leased => self.leased(),
         }
     }
 
@@ -226,9 +226,9 @@ impl<'a> Builder<'a> {
     }
 
     /// Walks the jobs themselves, and finds the state of each.
-    fn jobs(&mut self, source: &Source<'_>) -> String {
+    fn jobs(&mut self, source: &StateTable<'_>) -> String {
         let mut terms = vec!["true".to_owned()];
-        if let Source::These(ids) = source {
+        if let StateTable::These(ids) = source {
             let ids = Value::Ids(ids.iter().map(|id| id.as_uuid()).collect());
             terms.push(format!("j.id = any ({})", self.values.add(ids)));
         }
@@ -244,7 +244,7 @@ impl<'a> Builder<'a> {
         let finished_at = "coalesce(f.finished_at, l.expires_at)";
         self.keep_finished_within(&mut terms, finished_at);
         let time = if self.walk.sort == Sort::Finished { finished_at } else { "j.run_at" };
-        let seq = if matches!(source, Source::All) { "j.seq" } else { "(j.seq + 0)" };
+        let seq = if matches!(source, StateTable::All) { "j.seq" } else { "(j.seq + 0)" };
         let (at, order) = self.continued(&mut terms, time, seq);
         let (terms, rows) = (terms.join(" and "), self.rows());
         format!(

@@ -275,10 +275,10 @@ async fn a_job_whose_unit_of_work_loses_its_connection_is_retried() -> TestResul
 async fn a_dead_listener_delays_no_job() -> TestResult {
     let programs = Programs::start(Duration::from_secs(30)).await?;
     for number in 0..3 {
-        // When jobs start at once, notifications arrive.
-        while programs.starts(quick::new(number)).await? > Duration::from_millis(100) {}
-
-        assert!(programs.kill("listen ") >= 1, "there is no listener");
+        // When jobs start at once, notifications arrive, or a claim has just begun and the listener is about to connect.
+        while programs.starts(quick::new(number)).await? > Duration::from_millis(100)
+            || programs.kill("listen ") == 0
+        {}
 
         for _ in 0..3 {
             let started = programs.starts(quick::new(number)).await?;

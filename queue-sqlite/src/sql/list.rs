@@ -6,11 +6,9 @@ use queue_core::backend::{Place, state_bits, to_i64};
 use queue_core::{State, Timestamp};
 use rusqlite::types::Value;
 
-use crate::rows;
-
 /// The jobs that a statement reads.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Source {
+pub(crate) enum IndexRange {
     /// All jobs, in push order.
     All,
     /// The jobs with these ids, in no order.
@@ -25,7 +23,7 @@ pub(crate) enum Source {
 
 /// The order of a list, and where the statement continues it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Walk {
+pub(crate) struct IndexWalk {
     pub(crate) sort: Sort,
     pub(crate) order: Order,
     pub(crate) after: Option<Place>,
@@ -38,7 +36,7 @@ pub(crate) struct Select {
     pub(crate) values: Vec<Value>,
 }
 
-impl Source {
+impl IndexRange {
     /// Returns whether the statement of this source returns the jobs in the order of a list.
     pub(crate) fn is_sorted_by(self, sort: Sort) -> bool {
         match self {
@@ -71,7 +69,7 @@ impl Source {
 
 impl Select {
     /// Creates the statement that reads the jobs of `source` that match, in the order of `walk` if the source has that order.
-    pub(crate) fn of(source: Source, filter: &Filter, walk: Walk) -> Self {
+    pub(crate) fn of(source: IndexRange, filter: &Filter, walk: IndexWalk) -> Self {
         let time = source.time(walk.sort);
         let mut conditions = Conditions::default();
         conditions.keep_source(source);
@@ -115,32 +113,32 @@ impl Conditions {
         self.terms.push(term);
     }
 
-    fn keep_source(&mut self, source: Source) {
+    fn keep_source(&mut self, source: IndexRange) {
         match source {
-            Source::All => {}
-            Source::Ids(prefix) => {
+            IndexRange::All => {}
+            IndexRange::Ids(prefix) => {
                 let [first, last] =
-                    [prefix.first(), prefix.last()].map(|id| Value::Blob(rows::id_bytes(id).into()));
+                    [prefix.first(), prefix.last()].map(|id| Value::Blob(id.as_u128().to_be_bytes().into()));
                 self.keep("j.id between {} and {}", [first, last]);
             }
-            Source::Timed { queue_id, state } => self.keep(
+            IndexRange::Timed { queue_id, state } => self.keep(
                 "j.queue_id = {} and j.state = {} and j.state <> 2 and j.state_time is not null",
                 [queue_id.into(), (state as i64).into()],
             ),
-            Source::Ready { queue_id, priority } => {
+            IndexRange::Ready { queue_id, priority } => {
                 self.keep(
                     "j.queue_id = {} and j.state = 1 and j.priority = {}",
                     [queue_id.into(), priority.into()],
                 );
             }
-            Source::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
+            IndexRange::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
         }
     }
 
     /// Keeps the states of the filter, as they are now.
-    fn keep_states(&mut self, source: Source, filter: &Filter, walk: Walk) {
+    fn keep_states(&mut self, source: IndexRange, filter: &Filter, walk: IndexWalk) {
         let states = filter.states_by(walk.sort);
-        if let Source::Timed { state, .. } = source {
+        if let IndexRange::Timed { state, .. } = source {
             return self.keep_waiting(state, &states, walk.now);
         }
         if states.len() == State::ALL.len() {
@@ -173,7 +171,7 @@ impl Conditions {
             self.keep("j.name = {}", [name.as_str().to_owned().into()]);
         }
         if let Some(prefix) = filter.id {
-            self.keep_source(Source::Ids(prefix));
+            self.keep_source(IndexRange::Ids(prefix));
         }
         if let Some(key) = &filter.unique {
             self.keep("j.unique_key = {}", [key.clone().into()]);

@@ -19,7 +19,7 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 }
 
 /// Statements, each with all steps of its plan.
-const PLANS: [(&str, &[&str]); 33] = [
+const PLANS: [(&str, &[&str]); 34] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
     (FIND_BY_ID, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),

@@ -10,8 +10,8 @@ use queue_core::admin::{
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
-    QueueName, Receipt, Renewal, Settled, Settlement, Transition,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
+    Receipt, Renewal, Settled, Settlement, Transition,
 };
 
 use super::clock::KitClock;

@@ -1,10 +1,10 @@
-//! A kit over a queue that was passed to it: its time, and the time that it can't move (T22, T23, T25).
+//! A kit over a queue that was passed to it: its time, and the time that it can't move (T22, T23, T25, T28).
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use queue_core::table::Retention;
-use queue_core::{BoxError, JobContext, JobError, QueueExt as _, background_job, jobs};
+use queue_core::{BoxError, Demand, JobContext, JobError, Queue as _, QueueExt as _, background_job, jobs};
 use queue_testkit::{KitError, ModelQueue, TestKit, VirtualClock};
 use queue_tokio::MemoryQueue;
 
@@ -46,6 +46,22 @@ fn a_failed_test_says_how_its_seed_is_set() -> TestResult {
 
 fn memory() -> MemoryQueue {
     MemoryQueue::builder().retention(Retention::everything()).build()
+}
+
+/// T28: a run waits for a lease that another worker holds, longer than the default one.
+#[tokio::test]
+async fn a_long_lease_of_another_worker_is_waited_for() -> TestResult {
+    let queue = ModelQueue::new();
+    let kit = TestKit::over(queue.clone()).jobs(jobs![fail_once]).build()?;
+    queue.enqueue(fail_once::new()).await?;
+    let demand = Demand::new("default", 1).lease(24 * HOUR).wait(Duration::ZERO);
+    assert_eq!(queue.claim(&demand).await?.len(), 1);
+
+    let run = kit.run_until_idle().await?;
+
+    run.expect_success();
+    assert!(kit.now().since(VirtualClock::START) >= 24 * HOUR, "{}", run.trace());
+    Ok(())
 }
 
 /// T22: the kit moves the clock that a queue was opened with.

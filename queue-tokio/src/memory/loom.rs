@@ -10,7 +10,8 @@ use futures_util::future::{BoxFuture, poll_fn};
 use loom::future::block_on;
 use loom::thread;
 use queue_core::{
-    Admin as _, Body, Clock, Delivery, Demand, NewJob, Queue as _, QueueError, Settlement, Timestamp, Transition,
+    Admin as _, Body, Clock, Delivery, Demand, NewJob, Queue as _, QueueError, Settlement, Timestamp,
+    Transition,
 };
 
 use super::MemoryQueue;

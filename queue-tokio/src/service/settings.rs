@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) queues: Vec<(QueueName, u32)>,
     pub(super) lease: Duration,
     pub(super) grace: Duration,
-    /// What is stored when a job is discarded that does not say so itself.
+    /// The job to store when another is discarded that names none itself.
     pub(super) on_discard: Option<Arc<OnDiscard>>,
 }
 

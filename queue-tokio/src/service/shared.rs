@@ -137,7 +137,7 @@ impl Shared {
     }
 }
 
-/// Has the observer, if there is one, receive the jobs that the queue finds discarded because their last lease has expired.
+/// Subscribes the observer, if there is one, to the jobs that the queue finds discarded because their last lease has expired.
 fn observe_expiries(
     settings: &Settings,
     queue: &dyn Queue,

@@ -19,7 +19,7 @@ async fn import(#[inject] context: &JobContext, #[inject] gate: &Semaphore) {
     gate.acquire().await.unwrap().forget();
 }
 
-/// Lets two renewal intervals pass.
+/// Moves the clock by two renewal intervals.
 async fn pass_two_renewals() {
     for _ in 0..4 {
         tokio::time::advance(Duration::from_secs(5)).await;

@@ -15,7 +15,7 @@ use super::super::jobs::{id, json};
 const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
 const WORKERS: [&str; 3] = ["host/1/a", "host/1/b", "host/2/a"];
-/// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue gives them ids of its own.
+/// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue chooses their ids.
 pub(super) const TOLD: &str = "told";
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 

@@ -70,7 +70,7 @@ impl Bug for EndMissed {
         if queue_core::backend::has_ended(&jobs) {
             return Ok(jobs);
         }
-        queue.clock().sleep(wait).await;
+        queue.clock().sleep(wait).await; // virtual
         queue.ended(ids, Duration::ZERO).await
     }
 }
@@ -101,7 +101,7 @@ impl Bug for WaitsForTheGone {
             known.extend(queue.get(*id).await?.map(|job| job.id));
         }
         if known.is_empty() {
-            queue.clock().sleep(wait).await;
+            queue.clock().sleep(wait).await; // virtual
         } else {
             queue.ended(&known, wait).await?;
         }

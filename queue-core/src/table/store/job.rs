@@ -56,7 +56,7 @@ pub(in crate::table) struct Extras {
     /// The progress that was reported under the last lease.
     pub(in crate::table) progress: Option<JobProgress>,
     pub(in crate::table) on_discard: Option<Arc<OnDiscard>>,
-    /// What the last claim said is stored on a discard, if the job does not say so.
+    /// The job to store on a discard by the last claim, if the job does not say so.
     pub(in crate::table) default_on_discard: Option<Arc<OnDiscard>>,
 }
 

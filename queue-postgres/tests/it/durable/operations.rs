@@ -19,7 +19,7 @@ pub(super) fn statement(schema: &str, operation: &Operation) -> String {
         }
         Operation::Renew(lease) => {
             return format!(
-                "select count(*) from {schema}.renew(array['{}'::uuid], array[{}], array[{}])",
+                "select count(*) from {schema}.renew(array['{}'::uuid], array[{}], array[{}], array[null]::smallint[], array[null]::text[])",
                 lease.job,
                 lease.fence,
                 lease.length.as_micros()

@@ -1,6 +1,5 @@
--- The jobs of a queue. All names begin with `queue_`, so that the tables can live in an application's own database.
--- SQLite keeps the comments inside a statement, so `sqlite3 jobs.db .schema` shows them too.
--- There are no foreign keys: SQLite enforces them only on connections that enable them, and each costs a lookup.
+-- A file as version 1 of the schema creates it, with a job that waits for its second attempt. Until the first release,
+-- this text follows `migrations/0001_jobs.sql`; afterwards it never changes.
 
 create table queue_states (
     -- The states of a job. This is the one list of their numbers:
@@ -241,3 +240,20 @@ create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
     select last_insert_rowid(), coalesce(new.payload, '{}'), nullif(new.meta, '{}')
     where changes() = 1 and (select payload_is_external from queue_jobs where seq = last_insert_rowid());
 end;
+
+create table queue_schema_migrations (
+    -- The migrations that were applied. The greatest `min_program_version` of all rows counts.
+    version             integer primary key,    -- the number of the migration
+    min_program_version integer                 -- the lowest program version that works with it; null: `version`
+) strict;
+insert into queue_schema_migrations (version, min_program_version) values (1, 1);
+
+insert into queue_names (queue_id, name) values (1, 'mail');
+insert into queue_jobs
+    (seq, id, queue_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
+    payload, meta)
+values
+    (1, x'0192f0c1a2b37c4d8e5f60718293a4b5', 1, 'send_welcome', 3, 0, 1, 5, 1, 1700000000000000, 1700000001000000,
+    1700000000500000, 1700000001000000, '{"user_id":42}', '{"tenant":"acme"}');
+insert into queue_failures (seq, fence, attempt, failed_at, message)
+    values (1, 1, 1, 1700000000900000, 'connection refused');

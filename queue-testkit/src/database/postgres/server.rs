@@ -179,7 +179,7 @@ pub(super) async fn drop_database(connection: &mut PgConnection, name: &str) -> 
     raw_sql(AssertSqlSafe(drop)).execute(connection).await.map(|_| ())
 }
 
-/// Ends the sessions that use a database, and waits a little for their end. `drop database` would look for the end of a session
+/// Ends the sessions that use a database, and waits a little for their end. `drop database` would poll for the end of a session
 /// only every 100 ms.
 async fn end_sessions(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and usename = current_user";

@@ -99,7 +99,7 @@ impl RecordView {
     }
 }
 
-/// A job that was stored on a discard. Each queue gives it an id of its own, and leaves open in which order such jobs are stored.
+/// A job that was stored on a discard. Each queue chooses its id, and leaves open in which order such jobs are stored.
 #[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
 pub(super) struct ToldView {
     discarded: JobId,
