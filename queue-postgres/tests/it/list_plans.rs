@@ -18,6 +18,8 @@ async fn store_crowd(connection: &mut PgConnection, schema: &str) -> TestResult 
             from generate_series(1, {CROWD}) n, queues q, unnest(array[0, 1, 3, 4, 5, 6]) s where q.name <> 'default';
         insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
             select id, queue_id, 'work', n % 3, 5, n, case when state in (0, 3) then 8e15 + n else n end, '{{}}' from crowd order by crowd.n;
+        analyze crowd;
+        analyze jobs;
         insert into ready select j.queue_id, j.priority, j.run_at, j.seq from jobs j join crowd c using (id) where state = 1;
         insert into waiting select j.run_at, j.seq, state, j.queue_id from jobs j join crowd c using (id) where state in (0, 3);
         insert into finished select j.seq, n, 1, 1, 1, j.queue_id, state, null from jobs j join crowd c using (id) where state >= 4;
