@@ -19,14 +19,19 @@ async fn store_crowd(connection: &mut PgConnection, schema: &str) -> TestResult 
         insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
             select id, queue_id, 'work', n % 3, 5, n, case when state in (0, 3) then 8e15 + n else n end, '{{}}' from crowd order by crowd.n;
         analyze crowd;
-        analyze jobs;
+        analyze jobs"
+    );
+    run(connection, crowd).await?;
+    // In a transaction of its own: it locks the tables of other tests too.
+    let states = format!(
+        "set search_path = {schema};
         insert into ready select j.queue_id, j.priority, j.run_at, j.seq from jobs j join crowd c using (id) where state = 1;
         insert into waiting select j.run_at, j.seq, state, j.queue_id from jobs j join crowd c using (id) where state in (0, 3);
         insert into finished select j.seq, n, 1, 1, 1, j.queue_id, state, null from jobs j join crowd c using (id) where state >= 4;
         drop table crowd;
         analyze"
     );
-    run(connection, crowd).await
+    run(connection, states).await
 }
 
 /// Returns how many rows of the tables of jobs were read by scans, and by indexes.
