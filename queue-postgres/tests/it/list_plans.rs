@@ -2,15 +2,26 @@
 
 use queue_core::admin::{Filter, PageRequest, Sort};
 use queue_core::{Admin as _, BoxError, JobId, Queue as _, State, Timestamp};
-use queue_postgres::sqlx::PgConnection;
+use queue_postgres::sqlx::{Connection as _, PgConnection};
 
-use crate::fixture::{TestResult, number, queue, run, work};
+use crate::fixture::{TestResult, number, queue, run, url, work};
 
 /// The jobs of each queue in each state.
 const CROWD: i64 = 20_000;
 
-/// Stores jobs of two queues: in each state but executing as many as `CROWD`, with three priorities.
+/// Stores jobs of two queues: in each state but executing as many as `CROWD`, with three priorities. Its session has ended,
+/// and reported what it read, when it returns: rows that filled the tables must not count as rows of a page.
 async fn store_crowd(connection: &mut PgConnection, schema: &str) -> TestResult {
+    let mut filling = PgConnection::connect(&url()).await?;
+    let session = number(&mut filling, "select pg_backend_pid()::bigint").await?;
+    fill(&mut filling, schema).await?;
+    filling.close().await?;
+    let alive = format!("select count(*) from pg_stat_activity where pid = {session}");
+    while number(connection, &alive).await? > 0 {}
+    Ok(())
+}
+
+async fn fill(connection: &mut PgConnection, schema: &str) -> TestResult {
     let crowd = format!(
         "set search_path = {schema};
         insert into queues (name) values ('mail'), ('reports');
