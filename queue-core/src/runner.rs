@@ -6,7 +6,7 @@ mod base_worker;
 mod bounds;
 pub(crate) mod handle;
 pub(crate) mod kind;
+mod lazy_on_discard;
 mod on_discard;
 pub(crate) mod registry;
 mod report;
-mod told_job;

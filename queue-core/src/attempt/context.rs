@@ -254,8 +254,8 @@ impl JobContext {
     /// Use this instead of enqueueing from inside a job. It neither loses nor duplicates the next job of a chain, and it never
     /// waits for capacity in a bounded queue.
     ///
-    /// It inherits the [`meta`](Self::meta) of this job, such as a trace context or a tenant, apart from the keys that it sets
-    /// itself: see [`Meta::inherit`].
+    /// The followup inherits the [`meta`](Self::meta) of this job, such as a trace context or a tenant, apart from the keys that it
+    /// sets itself: see [`Meta::inherit`].
     pub fn then(&self, job: impl IntoJob) {
         self.0.reports.add_followup(job.into_job());
     }
@@ -263,16 +263,17 @@ impl JobContext {
     /// Sets a meta key of all followups of this attempt that do not set it themselves, instead of the value that they would
     /// inherit from this job.
     ///
-    /// For middleware: `queue-otel` passes on the trace context of the attempt, where the job's own meta has that of its producer.
+    /// It is meant for middleware. For example, `queue-otel` sets the trace context of the attempt, because the job's own meta has the
+    /// trace context of its producer.
     pub fn set_followup_meta(&self, key: impl Into<String>, value: impl Into<String>) {
         self.0.followup_meta.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
 
     /// Reports the job's progress, in percent and in words. Values above 100 count as 100.
     ///
-    /// Observers of this process receive it at once. The queue stores the latest one with the next renewal of the job's lease, which
-    /// costs no extra trip: [`Admin::get`](crate::Admin::get) shows it in any process within a renewal interval, a third of the
-    /// lease, until the attempt ends.
+    /// Observers of this process receive each report at once. The next renewal of the job's lease stores the latest report, without an
+    /// extra call of the queue. So [`Admin::get`](crate::Admin::get) shows it in any process within a renewal interval, which is a
+    /// third of the lease, until the attempt ends.
     pub fn progress(&self, percent: u8, note: impl Into<String>) {
         let progress = JobProgress::new(percent, note);
         self.environment().observe(|| Event::Progressed {
@@ -308,7 +309,7 @@ impl JobContext {
         outcome
     }
 
-    /// Returns what is stored together with the job's completion: its result, and its followups. Each followup has the meta of
+    /// Returns the result and the followups, which are stored together with the job's completion. Each followup has the meta of
     /// this job, and an identity that is the same at every call.
     pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
         let (result, mut followups) = self.0.reports.completion();

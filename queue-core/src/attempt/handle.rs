@@ -90,7 +90,7 @@ impl Attempt {
         self.0.0.reports.take_progress()
     }
 
-    /// Returns a progress that could not be sent, for the next renewal, unless the job has reported a later one.
+    /// Keeps a progress that could not be sent for the next renewal, unless the job has reported a later one.
     pub fn return_progress(&self, progress: JobProgress) {
         self.0.0.reports.return_progress(progress);
     }

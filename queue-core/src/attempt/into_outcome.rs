@@ -46,7 +46,7 @@ impl<T: JobOutput, E: JobFailure> IntoOutcome for Result<T, E> {
     }
 }
 
-/// Writes a value as the job's result, unless it is `()`.
+/// Encodes a value as the job's result, unless it is `()`.
 fn written<T: JobOutput>(value: &T) -> (Outcome, Option<StoredResult>) {
     if is_unit::<T>() {
         return (Outcome::Success, None);
@@ -57,7 +57,7 @@ fn written<T: JobOutput>(value: &T) -> (Outcome, Option<StoredResult>) {
     }
 }
 
-/// Returns whether a type is `()`, of which nothing is stored.
+/// Returns whether a type is `()`, for which nothing is stored.
 fn is_unit<T: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<()>()
 }
@@ -101,7 +101,7 @@ impl<E: Into<JobError>> JobFailure for E {}
 ///
 /// # Errors
 ///
-/// Why the result is not a `T`, with the place in the result, and no value.
+/// A text that says why the result is not a `T`. It has the place in the result, and no value.
 pub fn decode_result<T: JobOutput>(result: Option<&StoredResult>) -> Result<T, String> {
     const NOTHING: &str = "null";
     let stored = match result {

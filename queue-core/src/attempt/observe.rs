@@ -125,7 +125,7 @@ pub enum Event {
         /// How long the attempt took, including the creation and disposal of its services.
         took: Duration,
     },
-    /// The transition that follows the attempt is decided. It is settled next. Follows [`Ended`](Self::Ended).
+    /// The transition that follows the attempt was decided, and will be settled next. Follows [`Ended`](Self::Ended).
     Decided {
         /// The job.
         job: JobFacts,

@@ -31,7 +31,7 @@ impl QueueCall {
     /// Creates a claim that was answered with these deliveries.
     ///
     /// The claim has not waited if one of the jobs had been ready, by the backend's clock, for at least as long as the claim
-    /// took. A lease that never expires does not tell when its job was claimed, so such a claim counts as one that has waited.
+    /// took. If the leases never expire, the time of the claim is unknown, and the claim counts as one that has waited.
     #[must_use]
     pub fn claim(took: Duration, deliveries: &[Delivery]) -> Self {
         let ready_for = |job: &Delivery| Some(job.lease.claimed_at()?.since(job.run_at));
@@ -75,7 +75,7 @@ mod tests {
 
         assert!(!has_waited(&[ready_for(SECOND, true), ready_for(2 * SECOND, true)]));
         assert!(has_waited(&[ready_for(SECOND, true), ready_for(Duration::ZERO, true)]));
-        assert!(has_waited(&[ready_for(9 * SECOND, false)]), "nothing tells when the job was claimed");
+        assert!(has_waited(&[ready_for(9 * SECOND, false)]), "the time of the claim is unknown");
         assert!(has_waited(&[]));
     }
 }

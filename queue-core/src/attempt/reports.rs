@@ -43,7 +43,7 @@ impl JobReports {
         self.lock().progress.take().map(|progress| *progress)
     }
 
-    /// Returns a progress that could not be sent, unless the job has reported a later one.
+    /// Keeps a progress that could not be sent, unless the job has reported a later one.
     pub(super) fn return_progress(&self, progress: JobProgress) {
         self.lock().progress.get_or_insert_with(|| Box::new(progress));
     }

@@ -39,22 +39,28 @@ use crate::contract::summary::QueueSummary;
 ///
 /// [`AdminExt`](crate::AdminExt) changes all jobs that match a filter.
 ///
+/// # Errors
 ///
-/// A method for one job fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
+/// Every method fails with [`Unavailable`](crate::QueueErrorKind::Unavailable) if the store does not answer. A method for one job
+/// fails with [`NotFound`](crate::QueueErrorKind::NotFound) if the queue does not have that job.
+///
+/// # Cancel safety
+///
+/// If a future is dropped, its call takes effect as a whole or not at all.
 #[async_trait]
 pub trait Admin: Queue {
-    /// Returns one job, or `None` if the queue does not know it, or knows it no longer.
+    /// Returns one job, or `None` if the queue does not know it, or no longer knows it.
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError>;
 
     /// Waits until one of these jobs has ended or is gone, but not longer than `wait`. Returns a job for each id, in order, or `None`
-    /// for a job that the queue does not know, or knows no longer.
+    /// for a job that the queue does not know, or no longer knows.
     ///
-    /// It answers by the states of the jobs, not by messages about them: the answer has an ended job or a `None`, unless `wait` is
-    /// over. A job that ended before the call, or is gone, is an answer at once. A job that waits for another attempt has not
-    /// ended. A queue that removes completed jobs returns `None` for them.
+    /// It reads the states of the jobs, and does not depend on messages about them: the answer has an ended job or a `None`, unless
+    /// `wait` has passed. If a job has ended before the call or is gone, it returns at once. A job that waits for another attempt has
+    /// not ended. A queue that removes completed jobs returns `None` for them.
     ///
-    /// With `Duration::ZERO` it does not wait, and with `Duration::MAX` it waits for ever. An empty list is answered at once.
-    /// A backend may poll, so the answer may be late by its polling interval of some milliseconds.
+    /// With `Duration::ZERO` it does not wait, and with `Duration::MAX` it waits for ever. For an empty list it returns at once.
+    /// A backend may poll, so the answer may be late by its polling interval: at most 50 ms in SQLite, and 250 ms in PostgreSQL.
     ///
     /// [`JobHandle`](crate::JobHandle) calls it for one job, and decodes the job's result.
     ///
@@ -64,7 +70,7 @@ pub trait Admin: Queue {
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError>;
 
     /// Returns a page of the jobs that match the filter, in the order of the request: by default in push order.
@@ -106,9 +112,9 @@ pub trait Admin: Queue {
         Err(QueueError::unsupported("this queue does not store which workers run"))
     }
 
-    /// Returns every reason why a job is not running now, or who runs it. Each prints a sentence, and what to do.
+    /// Returns every reason why a job is not running now, or the worker that runs it. Each displays as a sentence with a remedy.
     ///
-    /// It reads the job, then the workers, then the summary. If the job moves meanwhile, a reason may be that of a moment ago.
+    /// It reads the job, then the workers, then the summary. If the state of the job changes meanwhile, a reason may be outdated.
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
         let job = self.get(id).await?.ok_or_else(|| QueueError::unknown_job(id))?;
         let workers = match self.workers().await {
@@ -144,11 +150,11 @@ pub trait Admin: Queue {
     /// Returns the ids of all jobs that match the filter at one instant, in push order.
     async fn matching(&self, filter: &Filter) -> Result<Vec<JobId>, QueueError>;
 
-    /// Changes those of these jobs that match the filter, and returns their number. All are changed in one step, or none.
+    /// Changes those of the given jobs that match the filter, and returns their number. All are changed in one step, or none.
     ///
-    /// Jobs that do not allow the change are left: finished ones by a cancellation, executing ones by a retry and a deletion, and
-    /// a job whose unique key another job holds by a retry. Pass a few hundred ids at once, and each of them once;
-    /// [`AdminExt`](crate::AdminExt) does so.
+    /// Jobs that do not allow the change stay as they are: a cancellation skips finished jobs, a retry and a deletion skip executing
+    /// jobs, and a retry skips a job whose unique key another job holds. Pass at most a few hundred ids, and each of them once, as
+    /// [`AdminExt`](crate::AdminExt) does.
     ///
     /// # Cancel safety
     ///

@@ -10,7 +10,7 @@ use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::worker_id::WorkerId;
 
-/// A worker's own description, which it announces from time to time while it runs: see
+/// A worker's description of itself, which it announces repeatedly while it runs: see
 /// [`Queue::announce`](crate::Queue::announce).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -29,18 +29,18 @@ pub struct Announcement {
     pub queues: Vec<QueueName>,
     /// The kinds of jobs that it can run.
     pub jobs: Vec<JobName>,
-    /// How many jobs it runs at once at most.
+    /// The maximum number of jobs that it runs at once.
     pub concurrency: u32,
-    /// How many jobs it runs now.
+    /// The number of jobs that it runs now.
     pub running: u32,
-    /// For how long it has been running.
+    /// How long it has been running.
     pub up_for: Duration,
-    /// For how long this announcement counts. Zero says that the worker has stopped.
+    /// How long this announcement is valid. Zero means that the worker has stopped.
     pub valid_for: Duration,
 }
 
 impl Announcement {
-    /// Creates the announcement of a worker that serves no queue, with every other field empty. It counts for a minute.
+    /// Creates the announcement of a worker that serves no queue, with every other field empty. It is valid for a minute.
     #[must_use]
     pub const fn new(worker: WorkerId) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Announcement {
         }
     }
 
-    /// Returns it as JSON in ASCII, for backends that store text.
+    /// Encodes the announcement as JSON in ASCII, for backends that store text.
     #[must_use]
     pub fn encode(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();
@@ -78,11 +78,11 @@ impl Announcement {
         ascii
     }
 
-    /// Reads what [`encode`](Self::encode) returned.
+    /// Decodes the text that [`encode`](Self::encode) returned.
     ///
     /// # Errors
     ///
-    /// `Corrupt` if it is something else.
+    /// `Corrupt` for any other text.
     pub fn decode(json: &str) -> Result<Self, QueueError> {
         let unreadable = |error| {
             let message = "a stored announcement of a worker can't be read";
@@ -110,17 +110,18 @@ pub struct WorkerRecord {
     pub queues: Vec<QueueName>,
     /// The kinds of jobs that it can run.
     pub jobs: BTreeSet<JobName>,
-    /// How many jobs it runs at once at most.
+    /// The maximum number of jobs that it runs at once.
     pub concurrency: u32,
-    /// How many jobs it ran when it was seen last.
+    /// The number of jobs that it ran when it was last seen.
     pub running: u32,
     /// When it started, by the backend's clock.
     pub since: Timestamp,
-    /// When it announced itself last.
+    /// When it last announced itself.
     pub seen_at: Timestamp,
-    /// Until when that counts.
+    /// When that announcement expires.
     pub expires_at: Timestamp,
-    /// Whether that still counted when the record was read. Otherwise, the worker has vanished: it died, or cannot reach the queue.
+    /// Whether the announcement was valid when the record was read. Otherwise, the worker has vanished: it died, or cannot reach the
+    /// queue.
     pub is_live: bool,
 }
 
@@ -128,7 +129,7 @@ impl WorkerRecord {
     /// How long a worker that has vanished is listed.
     pub const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
-    /// How many workers that have vanished are listed at most: the last ones.
+    /// The maximum number of vanished workers that are listed: those that vanished last.
     pub const MAX_VANISHED: usize = 200;
 
     /// Returns the workers to list at `now`, sorted by identity, from all announcements that a backend has stored and the instants

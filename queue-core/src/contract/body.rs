@@ -166,9 +166,9 @@ impl Drop for Body {
     }
 }
 
-/// Serializes the JSON text as it is, a closure as null, and text that is not JSON as a string.
+/// Serializes the JSON text unchanged, a closure as null, and text that is not JSON as a string.
 ///
-/// A serializer other than serde_json's may show the text in a form of its own.
+/// A serializer other than serde_json's may write the text in another form.
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Ok(text) = self.encode() else { return serializer.serialize_unit() };

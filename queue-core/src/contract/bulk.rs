@@ -9,10 +9,10 @@ use crate::contract::filter::Filter;
 use crate::contract::page::PageRequest;
 use crate::contract::record::JobRecord;
 
-/// Shows and controls all jobs that match a filter. It is implemented for every [`Admin`].
+/// Lists and changes all jobs that match a filter. It is implemented for every [`Admin`].
 ///
 /// Each method that changes jobs first reads the ids of the jobs that match, at one instant, and then changes these jobs a few hundred at a time. It
-/// leaves jobs that begin to match later. It also leaves those that no longer match when it comes to them, and those that do not
+/// leaves jobs that begin to match later. It also leaves jobs that no longer match when their batch is changed, and jobs that do not
 /// allow the change: [`Admin::change`] lists them. Between two batches, other calls of the queue proceed.
 ///
 /// ```
@@ -27,12 +27,12 @@ use crate::contract::record::JobRecord;
 ///
 /// # Errors
 ///
-/// `Unavailable`. The batches before the error stand.
+/// `Unavailable`. The batches that were changed before the error stay changed.
 ///
 /// # Cancel safety
 ///
-/// If a future is dropped, the batches that it has changed stand, and the last one is changed as a whole or not at all. The other
-/// jobs are as they were.
+/// If a future is dropped, the batches that it has changed stay changed, and the current one is changed as a whole or not at all.
+/// The other jobs are not changed.
 pub trait AdminExt: Admin {
     /// Returns all jobs that match, in push order. It reads them page by page, so it is for tests and for filters that few jobs
     /// match.
@@ -49,7 +49,7 @@ pub trait AdminExt: Admin {
         change_all(self, filter, Change::Cancel { reason: reason.to_owned() })
     }
 
-    /// Retries the finished and waiting jobs that match: each is available, with at least one attempt left. Returns their number.
+    /// Retries the finished and waiting jobs that match: each becomes available, with at least one attempt left. Returns their number.
     ///
     /// A filter without states matches completed jobs too: set [`State::Discarded`](crate::State::Discarded).
     fn retry_all(&self, filter: &Filter) -> impl Future<Output = Result<u64, QueueError>> + Send {

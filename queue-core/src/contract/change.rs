@@ -8,10 +8,10 @@ use crate::contract::error::QueueError;
 pub enum Change {
     /// Cancels a waiting job, and asks an executing one to stop: see [`Admin::cancel`](crate::Admin::cancel).
     Cancel {
-        /// Why the job is cancelled.
+        /// The reason of the cancellation.
         reason: String,
     },
-    /// Returns a finished job to the available state, and a waiting one at once: see [`Admin::retry`](crate::Admin::retry).
+    /// Makes a finished or waiting job available now: see [`Admin::retry`](crate::Admin::retry).
     Retry,
     /// Deletes a job that is not executing: see [`Admin::delete`](crate::Admin::delete).
     Delete,
@@ -22,7 +22,7 @@ impl Change {
     #[must_use]
     pub fn unsupported(&self) -> QueueError {
         QueueError::unsupported(format!(
-            "this queue has no {self:?} for many jobs: change them one by one, or update it"
+            "this queue does not support {self:?} for many jobs: change the jobs one by one, or update the backend"
         ))
     }
 }

@@ -48,7 +48,7 @@ pub struct Place {
     pub number: u64,
 }
 
-/// A list, as its cursors name it.
+/// The identity of a list, as its cursors contain it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListName {
     pub(crate) backend: &'static str,
@@ -79,7 +79,10 @@ impl ListName {
         })?;
         let (order, filter) = (format!("{}-{}", self.sort, self.order), format!("{:x}", self.filter));
         let foreign = if parts.backend != self.backend {
-            format!("of a list in {}, and this queue is in {}", parts.backend, self.backend)
+            format!(
+                "of a list of the backend `{}`, and this queue has the backend `{}`",
+                parts.backend, self.backend
+            )
         } else if parts.order != order {
             format!("of a list in the order `{}`, and this one is in the order `{order}`", parts.order)
         } else if parts.filter != filter {
@@ -129,7 +132,10 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_is_refused_with_the_difference() {
         let others = [
-            (ListName { backend: "sqlite", ..LIST }, "in memory, and this queue is in sqlite"),
+            (
+                ListName { backend: "sqlite", ..LIST },
+                "backend `memory`, and this queue has the backend `sqlite`",
+            ),
             (
                 ListName { sort: Sort::Pushed, ..LIST },
                 "`finished-newest`, and this one is in the order `pushed-newest`",

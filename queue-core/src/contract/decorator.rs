@@ -61,7 +61,7 @@ use crate::contract::summary::QueueSummary;
 ///
 /// Jobs reach a queue by `push`, and as followups in the settlements of `settle`. A durable queue also stores jobs in an
 /// application's own transaction, which no decorator sees. The method `on_push` of a queue's builder adds a function that sees
-/// both.
+/// the jobs of both.
 ///
 /// # Errors and cancel safety
 ///
@@ -100,7 +100,7 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().settle(settlements).await
     }
 
-    /// Stores that a worker runs: see [`Queue::announce`].
+    /// Stores the announcement of a worker: see [`Queue::announce`].
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.inner().announce(announcement).await
     }
@@ -196,7 +196,7 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().workers().await
     }
 
-    /// Returns why a job is not running: see [`Admin::explain`].
+    /// Returns the reasons why a job is not running: see [`Admin::explain`].
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
         self.inner().explain(id).await
     }

@@ -1,4 +1,4 @@
-//! A discarded job, as the job sees it that is stored because of the discard.
+//! A discarded job, as its `on_discard` job receives it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Discarded {
     pub id: JobId,
     /// Its kind.
     pub name: JobName,
-    /// The queue it is in.
+    /// Its queue.
     pub queue: QueueName,
     /// The number of its counted attempts.
     pub attempt: u32,
@@ -52,9 +52,9 @@ pub struct Discarded {
 }
 
 impl Discarded {
-    /// Creates the value for a stored job, as a test of the function that takes it does.
+    /// Creates the value for a stored job, for tests of a function that takes it.
     ///
-    /// The payload is `null` if the job's payload is no JSON: a closure, for example.
+    /// The payload is `null` if the job's payload is not JSON: a closure, for example.
     #[must_use]
     pub fn of(job: &JobRecord) -> Self {
         let payload = job.body.encode().ok().and_then(|text| RawValue::from_string(text.to_string()).ok());
@@ -73,7 +73,7 @@ impl Discarded {
     ///
     /// # Errors
     ///
-    /// If the payload is of another type: the error has the path and the kind of what was found.
+    /// If the payload is of another type. The error has the path and the kind of the value that was found.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         Body::stored(self.payload_json()).decode()
     }
@@ -118,7 +118,8 @@ impl OnDiscard {
         let handler = self.handler()?.clone();
         let (meta, queue) = (discarded.meta.clone(), handler.queue.clone());
         let (name, priority, max_attempts) = (handler.name.clone(), handler.priority, handler.max_attempts);
-        // The payload is written when it is read: in memory, the discarded one may be a value of a user's type.
+        // The payload is encoded when it is read: in memory, the discarded one may be a value of a user's type, whose `Serialize`
+        // must not run under the table's lock.
         let body = Body::deferred(move || argument(&handler, &Discarded::of(&discarded)));
         let mut job = NewJob::new(name, body).queue(queue).priority(priority).max_attempts(max_attempts);
         job.meta = meta;
@@ -127,7 +128,7 @@ impl OnDiscard {
     }
 }
 
-/// Writes the payload: an object with one parameter.
+/// Encodes the payload: an object with one parameter.
 fn argument(handler: &DiscardHandler, discarded: &Discarded) -> Result<Arc<str>, QueueError> {
     let written = serde_json::to_string(&handler.parameter)
         .and_then(|name| Ok(format!("{{{name}:{}}}", serde_json::to_string(discarded)?)));

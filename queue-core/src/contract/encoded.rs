@@ -25,7 +25,7 @@ pub struct Encoded {
     pub payload: Arc<str>,
     /// The meta as a JSON object of strings, if there is any.
     pub meta: Option<String>,
-    /// The job to store if this one is discarded, as JSON, if the job says so.
+    /// The job to store if this one is discarded, as JSON. `None` leaves the choice to the claim.
     pub on_discard: Option<String>,
 }
 

@@ -16,7 +16,7 @@ pub struct ExpiredJob {
     pub id: JobId,
     /// The kind of job.
     pub name: JobName,
-    /// The queue it is in.
+    /// Its queue.
     pub queue: QueueName,
     /// The number of its attempts.
     pub attempt: u32,
@@ -67,7 +67,9 @@ impl ExpiryFeed {
         Self::default()
     }
 
-    /// Adds a listener for the jobs of these queues. It must return at once: the caller is in the middle of an operation.
+    /// Adds a listener for the jobs of these queues.
+    ///
+    /// `note` must return at once: an operation of the queue waits for it.
     pub fn subscribe(
         &self,
         queues: impl IntoIterator<Item = QueueName>,

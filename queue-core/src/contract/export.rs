@@ -45,7 +45,7 @@ struct Exported {
     on_discard: Option<OnDiscard>,
 }
 
-/// Reads a field that is there. `null` is a value of its own, and not a missing field.
+/// Reads a field that is present. `null` is a value of its own, and not a missing field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnDiscard>, D::Error> {
     OnDiscard::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! Which jobs an operator means.
+//! The filter by which an operator selects jobs.
 
 use crate::contract::clock::Timestamp;
 use crate::contract::id_prefix::IdPrefix;

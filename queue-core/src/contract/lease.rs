@@ -68,7 +68,7 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Creates the heartbeat of one job, without news of its progress.
+    /// Creates the heartbeat of one job, without progress.
     #[must_use]
     pub const fn new(lease: Lease) -> Self {
         Self { lease, progress: None }

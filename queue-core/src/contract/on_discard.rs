@@ -104,7 +104,7 @@ impl OnDiscard {
     ///
     /// # Errors
     ///
-    /// `Invalid` if it cannot be written as JSON.
+    /// `Invalid` if the setting cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, QueueError> {
         serde_json::to_string(self).map_err(|error| {
             QueueError::invalid("`on_discard` can't be written as JSON").with_source(flaw(&error))

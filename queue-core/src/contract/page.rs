@@ -1,4 +1,4 @@
-//! Pages of a list: which one is requested, and what it contains.
+//! Pages of a list: the request and the answer.
 
 use serde::Serialize;
 

@@ -88,7 +88,7 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Extends the leases of running jobs, each by its own length from now, and returns for each whether it still holds.
     ///
-    /// The progress in a heartbeat replaces the one that the job's record shows. It is gone with the lease.
+    /// The progress in a heartbeat replaces the one that the job's record shows. When the lease ends, the progress is removed.
     ///
     /// # Errors
     ///
@@ -105,14 +105,14 @@ pub trait Queue: Send + Sync + 'static {
     /// Followups never wait for capacity. A followup whose unique key is held is not stored; that is not an error.
     ///
     /// A discard stores the job that the discarded one names by [`OnDiscard`], in the same step. The same holds for a discard by
-    /// an expired lease, whichever call notices the expiry. [`OnDiscard::job_for`] makes that job.
+    /// an expired lease, whichever call notices the expiry. [`OnDiscard::job_for`] creates that job.
     ///
     /// It MUST NOT wait for a transaction of an application, which may stay open for long. A settlement that needs a job or a key
     /// held by such a transaction returns [`Settled::Blocked`]; the others of the batch are settled.
     ///
     /// # Errors
     ///
-    /// `Invalid` if a followup exceeds a limit; then no settlement of the batch is applied.
+    /// `Invalid` if a followup or a result exceeds a limit; then no settlement of the batch is applied.
     /// `Unavailable`: the caller may repeat the call, since a settlement that was applied already returns as stale.
     ///
     /// # Cancel safety
@@ -120,15 +120,16 @@ pub trait Queue: Send + Sync + 'static {
     /// If the future is dropped, each settlement may or may not be applied, always as a whole.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, QueueError>;
 
-    /// Stores that a worker runs, for [`Admin::workers`](crate::Admin::workers), or forgets it if `valid_for` is zero.
+    /// Stores the announcement of a worker, for [`Admin::workers`](crate::Admin::workers). If `valid_for` is zero, removes the
+    /// worker.
     ///
     /// The newest announcement of a worker replaces the earlier ones. A call of this method MUST NOT delay a claim, renewal or
-    /// settlement of other callers for longer than any other write does. The default is `Unsupported`: such a queue lists no
-    /// workers.
+    /// settlement of other callers for longer than any other write does.
     ///
     /// # Errors
     ///
-    /// `Unavailable`. A caller that runs jobs ignores it, and announces itself again later.
+    /// `Unsupported`, the default, if the queue does not store announcements. `Unavailable`: a service ignores it, and announces
+    /// itself again later.
     ///
     /// # Cancel safety
     ///
@@ -146,8 +147,8 @@ pub trait Queue: Send + Sync + 'static {
         None
     }
 
-    /// Returns what the backend is, and what an acknowledged push survives, for log lines: ``SQLite file `jobs.db`; an acknowledged
-    /// push survives a power cut``.
+    /// Returns a description of the backend for log lines, with the failures that an acknowledged push survives: ``SQLite file
+    /// `jobs.db`; an acknowledged push survives a power cut``.
     ///
     /// It MUST NOT contain a password. The default is the name of the type.
     fn description(&self) -> String {
@@ -203,7 +204,7 @@ pub struct Demand {
     pub stop: Option<StopSignal>,
     /// The claimer: [`JobRecord::claimed_by`] of the leased jobs.
     pub worker: Option<WorkerId>,
-    /// The job to store if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
+    /// The job to store if one of the claimed jobs is discarded before it is claimed again, unless that job has its own setting.
     pub on_discard: Option<Arc<OnDiscard>>,
 }
 
@@ -236,7 +237,7 @@ impl Demand {
         self
     }
 
-    /// Sets what is stored if one of the claimed jobs is discarded before it is claimed again, unless the job says so itself.
+    /// Sets the job to store if one of the claimed jobs is discarded before it is claimed again, unless that job has its own setting.
     #[must_use]
     pub fn on_discard(mut self, on_discard: Arc<OnDiscard>) -> Self {
         self.on_discard = Some(on_discard);
@@ -257,7 +258,7 @@ impl Demand {
         self
     }
 
-    /// Sets who claims.
+    /// Sets the worker that claims.
     #[must_use]
     pub fn worker(mut self, worker: impl Into<WorkerId>) -> Self {
         self.worker = Some(worker.into());

@@ -1,4 +1,4 @@
-//! Why a job is not running now.
+//! The reasons why a job is not running now.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::contract::record::{JobRecord, State};
 use crate::contract::summary::{Count, QueueSummary};
 use crate::contract::worker_id::WorkerId;
 
-/// A reason why a job is not running now, or who runs it: see [`Admin::explain`](crate::Admin::explain).
+/// A reason why a job is not running now, or the worker that runs it: see [`Admin::explain`](crate::Admin::explain).
 ///
-/// It prints a sentence and what to do.
+/// It displays as a sentence, with a remedy if there is one.
 ///
 /// ```
 /// use queue_core::admin::Reason;
@@ -54,7 +54,7 @@ pub enum Reason {
     WorkerVanished {
         /// The worker.
         worker: WorkerId,
-        /// When it announced itself last.
+        /// When it last announced itself.
         seen_at: Timestamp,
         /// When the lease expires.
         until: Option<Timestamp>,
@@ -97,7 +97,7 @@ pub enum Reason {
     Unserved {
         /// The queue.
         queue: QueueName,
-        /// When a worker of the queue announced itself last, within the last hour.
+        /// When a worker of the queue last announced itself. `None` if none did within the last hour.
         seen_at: Option<Timestamp>,
         /// The queues that running workers serve.
         served: Vec<QueueName>,
@@ -112,12 +112,12 @@ pub enum Reason {
         /// The workers of the queue.
         workers: Vec<WorkerId>,
     },
-    /// Nothing prevents the job from running: the next worker of the queue that is free takes it, or a job before it.
+    /// Nothing prevents the job from running: a free worker of the queue takes it, after the jobs that come before it.
     #[non_exhaustive]
     Waiting {
         /// The queue.
         queue: QueueName,
-        /// Since when the job has been ready.
+        /// When the job became ready.
         since: Timestamp,
         /// The number of ready jobs in the queue, this one included.
         ready: Count,
@@ -190,7 +190,7 @@ impl Reason {
         reasons
     }
 
-    /// Returns why no running worker can take the job.
+    /// Returns the reason why no running worker can take the job, or `None` if one can.
     fn of_workers(job: &JobRecord, workers: &[WorkerRecord]) -> Option<Self> {
         let serving: Vec<_> =
             workers.iter().filter(|worker| worker.is_live && worker.serves(&job.queue)).collect();
@@ -214,7 +214,7 @@ impl Reason {
         })
     }
 
-    /// Returns what to do about it, if an operator can do something.
+    /// Returns the remedy: what an operator can do about it. Returns `None` if there is nothing to do.
     #[must_use]
     pub fn cure(&self) -> Option<String> {
         match self {
@@ -263,17 +263,21 @@ impl Reason {
                 seen_at.iter().try_for_each(|at| write!(f, ", the last one was seen at {at}"))?;
                 match served.as_slice() {
                     [] => f.write_str(", and no worker is running"),
-                    served => write!(f, ", only {}", Quoted(served.iter().map(QueueName::as_str))),
+                    served => write!(
+                        f,
+                        "; running workers serve only {}",
+                        Quoted(served.iter().map(QueueName::as_str))
+                    ),
                 }
             }
             Self::UnknownName { name, queue, workers } => {
                 let workers = Quoted(workers.iter().map(WorkerId::as_str));
-                write!(f, "no worker of the queue `{queue}` knows jobs named `{name}`: asked were {workers}")
+                write!(f, "no running worker of the queue `{queue}` ({workers}) knows jobs named `{name}`")
             }
             Self::Waiting { queue, since, ready } => {
                 write!(
                     f,
-                    "it has been ready since {since}, one of {ready} in the queue `{queue}`, and waits for a free worker"
+                    "it has been ready since {since}, is one of {ready} ready jobs in the queue `{queue}`, and waits for a free worker"
                 )
             }
         }

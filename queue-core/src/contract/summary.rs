@@ -1,4 +1,4 @@
-//! The state of each queue at a glance, at a bounded cost.
+//! The state of each queue, read at a bounded cost.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::contract::record::State;
 
 /// The state of one queue: see [`Admin::summary`](crate::Admin::summary).
 ///
-/// A job whose time has come counts as available, and an expired lease counts as ended, even if the backend has not stored that
+/// A job that is due counts as available, and an expired lease counts as ended, even if the backend has not stored that
 /// yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -29,8 +29,8 @@ pub struct QueueSummary {
     pub next_due: Option<Timestamp>,
     /// The number of workers that run and claim from the queue.
     pub workers: u64,
-    /// When a worker that claims from the queue announced itself last. `None` if none is running or has vanished within the last
-    /// hour, and if the queue does not store which workers run.
+    /// When a worker that claims from the queue last announced itself. `None` if none is running or has vanished within the last
+    /// hour, and if the queue does not store announcements.
     pub worker_seen_at: Option<Timestamp>,
     counts: StateCounts,
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// The identity of a worker: of a service in one process, or of whatever else claims jobs.
+/// The identity of a worker: of a service in one process, or of another program that claims jobs.
 ///
 /// It has printable ASCII characters without spaces, at most [`MAX_LEN`](Self::MAX_LEN) of them, so that every backend can store
 /// it and a log line or an address can contain it.

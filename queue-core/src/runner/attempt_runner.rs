@@ -112,7 +112,7 @@ impl AttemptRunner {
         attempted.span().in_scope(|| self.conclude(outcome, attempt))
     }
 
-    /// Decides what follows an outcome, and logs it.
+    /// Decides the transition that follows an outcome, and logs it.
     fn conclude(&self, outcome: Outcome, attempt: &Attempt) -> AttemptResult {
         let context = attempt.context();
         let (delivery, environment) = (context.delivery(), context.environment());

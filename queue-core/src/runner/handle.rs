@@ -44,11 +44,11 @@ use crate::runner::kind::Job;
 ///
 /// A job may wait in its queue for longer than a client waits for an answer, and it may be retried. Answer `202 Accepted` with
 /// the [`id`](Self::id), and let the client ask for it later. The handler of that request creates the handle by
-/// [`new`](Self::new), and asks with `Duration::ZERO`.
+/// [`new`](Self::new), and calls [`ended`](Self::ended) with `Duration::ZERO`.
 ///
 /// # Retention
 ///
-/// A result is kept for as long as its job. A queue that removes completed jobs answers [`Ended::Gone`]. SQLite and PostgreSQL keep
+/// A result is kept for as long as its job. If the queue has removed the job, the answer is [`Ended::Gone`]. SQLite and PostgreSQL keep
 /// them for a day by default: see `keep_completed` of their builders. A `MemoryQueue` keeps none by default: see `retention` of
 /// its builder.
 pub struct JobHandle<J> {
@@ -61,11 +61,11 @@ pub struct JobHandle<J> {
 pub enum Ended<T> {
     /// It completed with this result.
     Completed(T),
-    /// It failed for good. The errors of its attempts, oldest first.
+    /// It was discarded. The errors of its attempts, oldest first.
     Discarded(Vec<AttemptError>),
     /// It was cancelled, for this reason.
     Cancelled(String),
-    /// The queue does not know it, or knows it no longer: it was deleted, or removed after its retention.
+    /// The queue does not know it, or no longer knows it: it was deleted, or removed after its retention.
     Gone,
     /// It has not ended; this is its state.
     NotYet(State),
@@ -86,10 +86,10 @@ impl<J: Job> JobHandle<J> {
         self.id
     }
 
-    /// Waits until the job has ended, but not longer than `wait`, and returns what became of it. `queue` is the one that stores the
-    /// job.
+    /// Waits until the job has ended, but not longer than `wait`, and returns its end, or its state if it has not ended. `queue` must
+    /// be the queue that stores the job.
     ///
-    /// A job that failed or was cancelled is an answer, not an error. With `Duration::ZERO`, it does not wait.
+    /// For a job that failed or was cancelled, it returns `Ok`. With `Duration::ZERO`, it does not wait.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<J: Job> JobHandle<J> {
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub async fn ended<Q>(&self, queue: &Q, wait: Duration) -> Result<Ended<J::Output>, QueueError>
     where
         Q: Admin + ?Sized,

@@ -14,7 +14,7 @@ use crate::contract::body::Body;
 use crate::contract::job::NewJob;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::unique::Unique;
-use crate::runner::told_job::ToldJob;
+use crate::runner::lazy_on_discard::LazyOnDiscard;
 use crate::services::{Dependency, Scope};
 
 /// A kind of job: a payload type, how it runs, and its defaults.
@@ -63,7 +63,7 @@ pub struct JobOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: RetryPolicy,
     pub(crate) priority: i32,
-    pub(crate) on_discard: Option<ToldJob>,
+    pub(crate) on_discard: Option<LazyOnDiscard>,
 }
 
 impl JobOptions {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use super::kind::{Job, JobOptions};
-use super::told_job::ToldJob;
+use super::lazy_on_discard::LazyOnDiscard;
 use crate::contract::body::Body;
 use crate::contract::discarded::Discarded;
 use crate::contract::enqueue::Enqueue;
@@ -54,7 +54,7 @@ impl JobOptions {
     /// Sets the job that is stored if such a job is discarded: `on_discard(alert::new)`. See [`OnDiscard`].
     #[must_use]
     pub fn on_discard<J: Job>(mut self, job: fn(Discarded) -> J) -> Self {
-        self.on_discard = Some(ToldJob::new(move || OnDiscard::of(job)));
+        self.on_discard = Some(LazyOnDiscard::new(move || OnDiscard::of(job)));
         self
     }
 }

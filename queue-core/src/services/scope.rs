@@ -108,7 +108,7 @@ impl Scope {
         made.is_empty()
     }
 
-    /// Converts what a job returned to its outcome, and keeps the job's result for its completion.
+    /// Converts the value that a job returned to its outcome, and keeps the job's result for its completion.
     #[must_use]
     pub fn returned(&self, parts: (Outcome, Option<StoredResult>)) -> Outcome {
         match &self.origin {
@@ -117,7 +117,7 @@ impl Scope {
         }
     }
 
-    /// Runs a blocking job on a blocking thread, and converts what it returned to its outcome.
+    /// Runs a blocking job on a blocking thread, and converts the value that it returned to its outcome.
     ///
     /// # Cancel safety
     ///

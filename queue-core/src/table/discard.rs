@@ -1,4 +1,4 @@
-//! Discards a job, and stores the job that it names for that.
+//! Discards a job, and stores its `on_discard` job.
 
 use super::{JobTable, Slot};
 use crate::contract::clock::Timestamp;
@@ -16,7 +16,7 @@ impl JobTable {
         }
     }
 
-    /// Returns the job to store if this one is discarded: that which it names itself, otherwise the default of its last claim.
+    /// Returns the job to store if this one is discarded: the one that it names itself, otherwise the default of its last claim.
     fn on_discard(&self, slot: Slot) -> Option<NewJob> {
         let extras = self.store[slot].extras.as_ref()?;
         let on_discard = extras.on_discard.as_ref().or(extras.default_on_discard.as_ref())?;

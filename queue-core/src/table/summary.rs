@@ -1,4 +1,4 @@
-//! The state of each queue at a glance. It reads the indexes and visits no job.
+//! The state of each queue, read from the indexes without a visit to any job.
 
 use super::JobTable;
 use super::store::QueueState;

@@ -12,7 +12,7 @@ use crate::contract::worker_id::WorkerId;
 pub(super) struct Announced(BTreeMap<WorkerId, (Announcement, Timestamp)>);
 
 impl JobTable {
-    /// Stores that a worker runs, or that it has stopped. Forgets workers that vanished long ago.
+    /// Stores the announcement of a worker, or removes the worker if it has stopped. Removes workers that vanished long ago.
     pub fn announce(&mut self, now: Timestamp, announcement: &Announcement) {
         self.advance(now);
         let announced = &mut self.announced.0;

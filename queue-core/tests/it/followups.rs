@@ -108,7 +108,7 @@ async fn fill(#[inject] context: &JobContext, bytes: usize) {
     context.then(NewJob::new("full", Body::stored("1")).queue("parts").meta("own", "x".repeat(bytes)));
 }
 
-/// H78: what is inherited makes no followup invalid: a key that would exceed the limit is left out.
+/// H78: inherited meta makes no followup invalid: a key that would exceed the limit is left out.
 #[test]
 fn an_inherited_key_that_would_exceed_the_limit_is_left_out() -> TestResult {
     queue_testkit::block_on(async {
@@ -134,7 +134,7 @@ async fn lead(#[inject] context: &JobContext) {
     context.set_followup_meta("traceparent", "the attempt");
 }
 
-/// H78: the meta that middleware sets for followups goes before that of the job, and after what a followup sets itself.
+/// H78: the meta that middleware sets for followups overrides that of the job, and a followup's own meta overrides both.
 #[test]
 fn middleware_sets_meta_of_followups() -> TestResult {
     queue_testkit::block_on(async {

@@ -1,4 +1,4 @@
-//! Tests the jobs that are stored on a discard: what they are told, and what the kit asserts of them.
+//! Tests the jobs that are stored on a discard: their payload, and the kit's assertions on them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn charge(order: u64, cents: u64) -> Result<(), String> {
 #[background_job(queue = "ops", max_attempts = 1)]
 async fn alert(discarded: Discarded) -> Result<(), JobError> {
     let charge { order, .. } = discarded.payload()?;
-    if order == 13 { Err(JobError::permanent("nobody is on call")) } else { Ok(()) }
+    if order == 13 { Err(JobError::permanent("the pager is off")) } else { Ok(()) }
 }
 
 /// Q105: the job of a discard gets the discarded one by its parameter, with its payload and each error.
@@ -56,7 +56,7 @@ fn the_discard_of_such_a_job_stores_nothing() -> TestResult {
     })
 }
 
-/// Q105, T7: a closure has no payload that a job could be told.
+/// Q105, T7: a closure has no payload that a job could take.
 #[test]
 fn a_discarded_closure_has_the_payload_null() -> TestResult {
     queue_testkit::block_on(async {

@@ -28,7 +28,7 @@ fn sentences(job: &JobRecord, paused: bool, workers: Vec<(Announcement, Timestam
     Reason::of(job, Some(&summary), Some(&workers)).iter().map(ToString::to_string).collect()
 }
 
-/// Q88: Each reason says what is the case, and what to do.
+/// Q88: Each reason displays as a sentence with its remedy.
 #[test]
 fn a_reason_prints_a_sentence_and_its_cure() {
     let sends = || worker("a/1/b", "mail", &["send"]);
@@ -49,19 +49,19 @@ fn a_reason_prints_a_sentence_and_its_cure() {
         (
             State::Available,
             vec![other()],
-            "no running worker serves the queue `mail`, only `mial`: start a service with `.queues([\"mail\", …])`, or \
+            "no running worker serves the queue `mail`; running workers serve only `mial`: start a service with `.queues([\"mail\", …])`, or \
              correct the job's queue",
         ),
         (
             State::Available,
             vec![plays()],
-            "no worker of the queue `mail` knows jobs named `send`: asked were `a/1/b`: deploy a program whose `jobs![…]` \
+            "no running worker of the queue `mail` (`a/1/b`) knows jobs named `send`: deploy a program whose `jobs![…]` \
              lists `send`, or correct the job's name",
         ),
         (
             State::Available,
             vec![sends()],
-            "it has been ready since 2027-01-15T08:00:00.000000Z, one of 0 in the queue `mail`, and waits for a free worker",
+            "it has been ready since 2027-01-15T08:00:00.000000Z, is one of 0 ready jobs in the queue `mail`, and waits for a free worker",
         ),
     ];
 
@@ -70,7 +70,7 @@ fn a_reason_prints_a_sentence_and_its_cure() {
     }
 }
 
-/// Q88: All reasons are given, and a worker that names no jobs is not said to lack one.
+/// Q88: All reasons are returned, and a worker that announces no jobs counts as one that knows all.
 #[test]
 fn all_reasons_are_given_and_none_is_guessed() {
     let waiting = job(State::Scheduled);

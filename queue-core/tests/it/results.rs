@@ -47,7 +47,7 @@ async fn divide(by: f64) -> Result<f64, JobError> {
 
 /// H46
 #[test]
-fn a_handle_returns_what_became_of_its_job() -> TestResult {
+fn a_handle_returns_the_end_of_its_job() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![build]).build()?;
         let completed = kit.queue().enqueue(build::new(2026)).await?.handle();

@@ -95,7 +95,7 @@ fn jobs_may_name_each_other_for_their_discards() {
 
     assert_eq!(told.as_deref(), Some(&OnDiscard::named("ping", "discarded", 5)));
     let named = ping::options();
-    assert!(format!("{named:?}").contains("ToldJob"), "{named:?}");
+    assert!(format!("{named:?}").contains("LazyOnDiscard"), "{named:?}");
 }
 
 /// M9: a job is registered under its name and its former names.

@@ -56,7 +56,7 @@ pub(in crate::table) struct Extras {
     /// The progress that was reported under the last lease.
     pub(in crate::table) progress: Option<JobProgress>,
     pub(in crate::table) on_discard: Option<Arc<OnDiscard>>,
-    /// The job to store on a discard by the last claim, if the job does not say so.
+    /// The default of the last claim: the job to store on a discard, if this job names none.
     pub(in crate::table) default_on_discard: Option<Arc<OnDiscard>>,
 }
 
@@ -91,7 +91,7 @@ impl StoredJob {
         self.extras.as_ref().map(|extras| extras.meta.clone()).unwrap_or_default()
     }
 
-    /// Sets what is stored on a discard if the job does not say so, for the time of one lease.
+    /// Sets the job to store on a discard if this job names none, for the time of one lease.
     #[inline]
     pub(in crate::table) fn set_default_on_discard(&mut self, default: Option<&Arc<OnDiscard>>) {
         if default.is_some() || self.extras.is_some() {

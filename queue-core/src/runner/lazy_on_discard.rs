@@ -8,9 +8,9 @@ use crate::contract::on_discard::OnDiscard;
 /// The job that a kind of job names for its discards. Its options are read when such a job is created, and not before: two kinds
 /// may name each other.
 #[derive(Clone)]
-pub(crate) struct ToldJob(Arc<dyn Fn() -> OnDiscard + Send + Sync>);
+pub(crate) struct LazyOnDiscard(Arc<dyn Fn() -> OnDiscard + Send + Sync>);
 
-impl ToldJob {
+impl LazyOnDiscard {
     pub(crate) fn new(on_discard: impl Fn() -> OnDiscard + Send + Sync + 'static) -> Self {
         Self(Arc::new(on_discard))
     }
@@ -21,8 +21,8 @@ impl ToldJob {
     }
 }
 
-impl fmt::Debug for ToldJob {
+impl fmt::Debug for LazyOnDiscard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ToldJob")
+        f.write_str("LazyOnDiscard")
     }
 }
