@@ -48,12 +48,12 @@ pub trait IdleExt: Admin {
     ///
     /// # Errors
     ///
-    /// `TimedOut` if an unfinished job still matches at the timeout: the text names the one that became ready first. The error of
-    /// the store if a poll fails, for a transient error at the timeout only.
+    /// `TimedOut` if an unfinished job still matches at the timeout: the error names the job that became ready first. If a poll
+    /// fails, a permanent error is returned at once, and a transient one only at the timeout.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     fn wait_until_idle(
         &self,
         filter: &Filter,

@@ -19,7 +19,7 @@
 //! | `Shared::inbox` | jobs that were pushed without the table's lock, and reserved places for more |
 //! | `Shared::claimers` | how many claimers wait, or are about to |
 //! | `Shared::producers` | how many producers wait for capacity, or are about to |
-//! | `Shared::expiries` | the listeners to jobs whose last lease has expired |
+//! | `Shared::expiries` | the listeners for jobs whose last lease has expired |
 //! | `Shared::rearm` | notifies waiting callers that their timers are armed too late |
 //!
 //! The lock guards all of `LockedState`. Each operation that takes it stores first what is in the inbox, which has a lock of its

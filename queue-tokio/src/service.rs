@@ -14,7 +14,7 @@
 //! | resettler | the jobs' runtime | repeats settlements that were not recorded at the first try |
 //! | renewer | a thread of its own | renews the leases of all lanes; drops jobs whose grace period is over |
 //! | watchdog | the renewer's thread | helps lanes whose workers are held by jobs that block; names those jobs |
-//! | announcer | the renewer's thread | tells the queue that the service runs |
+//! | announcer | the renewer's thread | announces the service to the queue |
 //!
 //! A job that has to wait suspends its worker; another worker continues with the lane. So short jobs are run by few workers
 //! without a switch of tasks, and long ones by as many as may run at once.
@@ -253,8 +253,8 @@ impl QueueService {
     /// Sets the function that creates the span of each attempt, in place of the span `attempt` with the fields `service`, `job.id`,
     /// `job.name`, `job.queue` and `job.attempt`.
     ///
-    /// The job runs within the span, and the line of a failure is logged within it. It is created when the attempt starts, on the
-    /// worker's task: `Span::current()` is no span of the producer.
+    /// The job runs within the span, and the line of a failure is logged within it. The function is called when the attempt starts, on
+    /// the worker's task, so `Span::current()` is not a span of the producer. If the function panics, the span `attempt` is used.
     ///
     /// ```
     /// # use queue_core::jobs;

@@ -139,7 +139,7 @@ pub trait Queue: Send + Sync + 'static {
         Err(QueueError::unsupported("this queue does not store which workers run"))
     }
 
-    /// Returns the reports of the jobs that this handle finds discarded because their last lease has expired.
+    /// Returns the feed that reports the jobs which this handle finds discarded because their last lease has expired.
     ///
     /// An implementer MUST report each such job once, from whichever call notices the expiry. The default returns `None`: such
     /// discards are then not reported.

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HealthStatus {
-    /// The service has not started; of a host, at least one service has not.
+    /// The service has not started. For a host: at least one of its services has not started.
     Starting,
     /// Everything works.
     Ready,

@@ -1,7 +1,7 @@
-//! The announcer: tells the queue from time to time that the service runs, and at a stop that it has stopped.
+//! The announcer: repeatedly announces the running service to the queue, and at a stop announces that it has stopped.
 //!
-//! It shares a thread with the renewer, but each of its calls has a time limit, and nothing waits for one. If a call fails, the next
-//! one repeats it.
+//! It shares a thread with the renewer, but each of its calls has a timeout, and no other task waits for a call. If a call fails, the
+//! next one repeats the announcement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::process::{host, program};
 use super::settings::Settings;
 use super::shared::Shared;
 
-/// How long the announcement of a stop may take.
+/// The timeout of the announcement of a stop.
 const LEAVE: Duration = Duration::from_secs(1);
 
 /// Announces one run of a service.
@@ -30,7 +30,7 @@ impl Announcer {
         Self { shared, announcement, started_at }
     }
 
-    /// Announces the service until it is dropped, or until the queue says that it does not store announcements.
+    /// Announces the service until the future is dropped, or until the queue answers that it does not store announcements.
     pub(super) async fn run(mut self) {
         let (shared, every) = (self.shared.clone(), self.shared.settings().announce_every());
         loop {
@@ -49,7 +49,7 @@ impl Announcer {
     }
 }
 
-/// Announces that the service has stopped. If that fails, it is listed as vanished.
+/// Announces that the service has stopped. If that fails, the service is listed as vanished.
 pub(super) async fn leave(shared: &Shared) {
     let mut announcement = Announcement::new(shared.settings().worker());
     announcement.valid_for = Duration::ZERO;

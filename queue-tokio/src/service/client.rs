@@ -130,7 +130,7 @@ impl Client {
         answer
     }
 
-    /// Announces the service. A failure says nothing about its health.
+    /// Announces the service. A failure does not change the status of the service.
     pub(super) async fn announce(
         &self,
         announcement: &Announcement,

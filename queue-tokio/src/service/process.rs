@@ -1,4 +1,4 @@
-//! The names of this process, by which operators find it.
+//! The names by which operators find this process.
 
 use queue_core::WorkerId;
 
@@ -8,7 +8,7 @@ pub(super) fn default_worker(service: &str) -> WorkerId {
 }
 
 /// Returns the name of the machine, as far as the standard library can find it: the variable `HOSTNAME` or `COMPUTERNAME`, or on
-/// Linux the name that the kernel has.
+/// Linux the kernel's host name.
 pub(super) fn host() -> String {
     let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let read = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

@@ -1,4 +1,4 @@
-//! The renewer: keeps the leases of all jobs in flight, on a thread that jobs cannot block. Their progress rides on it.
+//! The renewer: keeps the leases of all jobs in flight, on a thread that jobs cannot block. A renewal also stores their progress.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl Renewer {
         }
     }
 
-    /// Notes that leases were renewed now, and reports it if that was late.
+    /// Notes that leases were renewed now, and reports a late renewal to the observer.
     fn note_renewal(&mut self) {
         let (client, now) = (self.shared.client(), self.shared.client().now());
         let after = now.since(self.last);

@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) queues: Vec<(QueueName, u32)>,
     pub(super) lease: Duration,
     pub(super) grace: Duration,
-    /// The job to store when another is discarded that names none itself.
+    /// The job to store when a job of the service is discarded that names none itself.
     pub(super) on_discard: Option<Arc<OnDiscard>>,
 }
 
@@ -49,7 +49,7 @@ impl Settings {
         self.lease / 3
     }
 
-    /// How often the service announces itself: twice within a lease, so that others notice its death within a lease.
+    /// The time between two announcements: half a lease, so that operators notice within a lease that the service died.
     pub(super) fn announce_every(&self) -> Duration {
         (self.lease / 2).clamp(SHORTEST_ANNOUNCED, LONGEST_ANNOUNCED)
     }

@@ -35,7 +35,7 @@ pub(super) struct Shared {
     tally: StopTally,
     /// The settlements that were not recorded at the first try.
     unsettled: mpsc::UnboundedSender<Unsettled>,
-    /// Passes the jobs whose last lease has expired on to the observer.
+    /// Keeps the subscription that reports jobs whose last lease has expired to the observer.
     _expiries: Option<Subscription>,
 }
 

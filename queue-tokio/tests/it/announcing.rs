@@ -33,7 +33,7 @@ async fn only_worker(queue: &MemoryQueue) -> Result<WorkerRecord, Box<dyn std::e
     }
 }
 
-/// H86, Q100: A service says who it is, in its claims too, and a stop removes it.
+/// H86, Q100: A service announces its identity, which its claims name too, and a stop removes it.
 #[tokio::test(start_paused = true)]
 async fn a_service_announces_itself_until_it_stops() -> TestResult {
     let gate = Arc::new(Semaphore::new(0));
@@ -63,7 +63,7 @@ async fn a_service_announces_itself_until_it_stops() -> TestResult {
     Ok(())
 }
 
-/// A queue that tells the test of each announcement that it has stored.
+/// A queue that sends the test a message for each announcement that it has stored.
 struct Telling(MemoryQueue, mpsc::Sender<()>);
 
 #[async_trait]
@@ -85,7 +85,7 @@ impl Decorator for Telling {
     }
 }
 
-/// H86: What is left of a service that died is a worker that has vanished, within the length of a lease.
+/// H86: A service that died is listed as vanished within the length of a lease.
 #[test]
 fn a_service_that_died_has_vanished_within_a_lease() -> TestResult {
     let clock = VirtualClock::new();

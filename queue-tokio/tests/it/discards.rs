@@ -1,4 +1,4 @@
-//! Tests what a service does about discards.
+//! Tests the job that a service stores on a discard, and the event of a discard by an expired lease.
 
 use queue_core::admin::{Filter, PageRequest};
 use queue_core::{
@@ -21,7 +21,7 @@ async fn ship(order: u64) -> Result<(), String> {
 #[background_job]
 async fn alert(discarded: Discarded) -> Result<(), JobError> {
     drop(discarded);
-    Err(JobError::permanent("nobody is on call"))
+    Err(JobError::permanent("the pager is off"))
 }
 
 #[background_job]
@@ -59,7 +59,7 @@ async fn a_service_has_a_default_for_discards() -> TestResult {
     Ok(())
 }
 
-/// H80: a service that claims tells its observer of a job of another worker whose last lease has expired.
+/// H80: a service whose claim discards a job of another worker, because its last lease has expired, sends its observer an event.
 #[tokio::test(start_paused = true)]
 async fn a_job_discarded_by_an_expiry_is_an_event() -> TestResult {
     let queue = keeping_queue();

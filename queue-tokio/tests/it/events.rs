@@ -1,4 +1,4 @@
-//! Tests what an observer learns of calls of the queue, of waits and of followups: H83.
+//! Tests the events of calls of the queue, of waits and of followups: H83.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -191,7 +191,7 @@ fn count(job: &mut NewJob) {
     job.meta.insert("seen", (seen + 1).to_string());
 }
 
-/// H82: a function of `on_push` sees each job once, on every way in.
+/// H82: a function of `on_push` sees each job once, by every method that pushes.
 #[tokio::test]
 async fn a_hook_sees_each_job_once_before_it_is_stored() -> TestResult {
     let queue = MemoryQueue::builder().on_push(count).build();
