@@ -40,7 +40,7 @@ create table queue_jobs (
     pushed_at           integer not null,            -- when the job was pushed
     run_at              integer not null,            -- the earliest time of the next attempt
     claimed_at          integer,                     -- when the newest claim leased the job; null before the first
-    worker_id           integer,                     -- who claimed it last, see `queue_workers`; null if the claim named none
+    worker_id           integer,                     -- the worker that claimed it last, see `queue_workers`; null if the claim named none
     state_time          integer,                     -- the due time, the lease's end or the finish; null if available
     unique_key          text,                        -- at most one job of a name owns this key; null if there is none
     unique_until        integer,                     -- the key stays taken until then, even if the job has finished
@@ -49,10 +49,10 @@ create table queue_jobs (
     payload             text,                        -- JSON, byte for byte as it was pushed
     meta                text,                        -- a JSON object of strings; null if there is none
     payload_is_external integer,                     -- 1 if payload and meta are in `queue_payloads` instead
-    result              text,                        -- JSON: what a completed job returned; null if that is nothing
-    progress_percent    integer,                     -- what an executing job has reported; null if it was nothing
-    progress_note       text,                        -- its words on that
-    on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it does not say
+    result              text,                        -- JSON: the value that a completed job returned; null if it returned none
+    progress_percent    integer,                     -- the progress of an executing job, in percent; null if it has reported none
+    progress_note       text,                        -- the note of the job on its progress
+    on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it names none
     lease_on_discard    text                         -- the same for the newest claim: `on_discard`, or a default of the worker
 ) strict;
 
@@ -92,9 +92,9 @@ create table queue_workers (
     -- Workers: those that have announced themselves, and those that a claim has named. Old rows are deleted.
     worker_id  integer primary key,     -- the number that `queue_jobs` stores
     name       text    not null unique, -- the identity: host/pid/service
-    seen_at    integer,                 -- when it announced itself last; null if it has not, or has stopped since
-    expires_at integer,                 -- until when that counts
-    details    text                     -- what it said of itself: JSON
+    seen_at    integer,                 -- when it last announced itself; null if it has not, or has stopped since
+    expires_at integer,                 -- when that announcement expires
+    details    text                     -- the announcement: JSON
 ) strict;
 
 create table queue_failures (

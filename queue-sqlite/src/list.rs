@@ -1,7 +1,7 @@
 //! Lists of jobs, for [`Admin`](queue_core::Admin).
 //!
 //! A list is merged from walks over ranges of the indexes, such as the discarded jobs of one queue. Each walk stops at the first
-//! job that is behind the page. So a page costs its own jobs and one more for each walk, however many jobs there are.
+//! job that is past the page. So a page costs its own jobs and one more for each walk, however many jobs there are.
 
 use std::collections::BinaryHeap;
 
@@ -80,7 +80,7 @@ impl FirstJobs {
         Self { query, jobs: BinaryHeap::new() }
     }
 
-    /// Adds a job, unless it is behind the page. Returns whether it is on the page.
+    /// Adds a job, unless it is past the page. Returns whether it is on the page.
     fn offer(&mut self, place: Place) -> bool {
         let rank = self.query.rank(place);
         let is_full = self.jobs.len() >= self.query.rows();

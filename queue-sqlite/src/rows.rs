@@ -88,11 +88,12 @@ fn lossy_text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
-/// Reads what is stored on the discard of a job. If it can't be read, nothing is, since an error would fail each listing.
+/// Reads the `on_discard` of a job. If it can't be read, returns `None`, since an error would fail each list that has the job.
 fn on_discard(row: &Row<'_>, column: usize) -> Result<Option<Arc<OnDiscard>>> {
     let stored = row.get_ref(column)?.as_str_or_null()?.map(OnDiscard::from_json).transpose();
-    let read =
-        stored.inspect_err(|error| tracing::error!(?error, "the `on_discard` of a stored job can't be read"));
+    let read = stored.inspect_err(|error| {
+        tracing::error!(?error, "the `on_discard` of a stored job can't be read, showing none")
+    });
     Ok(read.ok().flatten().map(Arc::new))
 }
 

@@ -3,8 +3,8 @@
 //! The tests in `sql/plans.rs` compare SQLite's query plans with those comments. No statement of a push, claim, renewal or
 //! settlement scans a table. Only statements about finished jobs read them.
 //!
-//! SQLite uses a partial index only if the statement repeats the index's condition, so `state < 4` beside `state = ?1` is for the
-//! index by time, and `state <> 2` for the index by queue.
+//! SQLite uses a partial index only if the statement repeats the index's condition. So a statement that reads the index by time has
+//! `state < 4` beside `state = ?1`, and one that reads the index by queue has `state <> 2`.
 //!
 //! `migrations/0001_jobs.sql` describes the tables. It lists the states by number at the table `queue_states`.
 
@@ -201,7 +201,7 @@ macro_rules! state_now {
 /// One job: by id.
 pub(crate) const GET: &str = concat!(record!(), "where j.id = ?1");
 
-/// The state of one job, and what an expired lease makes of it: by id.
+/// The state of one job, and the columns that decide its state after an expired lease: by id.
 pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not null, attempt, max_attempts from queue_jobs where id = ?1";
 
 /// One job of a list: by `seq`. `sql/list.rs` builds the statements that find the jobs of a list.

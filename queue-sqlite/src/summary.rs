@@ -56,7 +56,7 @@ struct Scan<'a> {
     connection: &'a Connection,
     queue_id: i64,
     now: Timestamp,
-    /// How many entries of a state are read at most: one more than the cap.
+    /// The maximum number of entries of a state that are read: one more than the cap.
     limit: i64,
     cap: u64,
 }

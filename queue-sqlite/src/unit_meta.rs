@@ -1,4 +1,4 @@
-//! The meta of the job whose unit of work is being written, which the jobs inherit that its writes enqueue.
+//! The meta of the job whose unit of work is being written. The jobs that its writes enqueue inherit this meta.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};

@@ -14,7 +14,7 @@ pub(crate) fn workers(connection: &Connection, now: Timestamp) -> Result<Vec<Wor
     Ok(WorkerRecord::list(announced.into_iter().flatten(), now))
 }
 
-/// Reads an announcement and its instant. One that this program cannot read, as of a newer program, is not listed.
+/// Reads an announcement and its instant. An announcement that this program cannot read, such as a newer program's, is not listed.
 fn announcement(row: &Row<'_>) -> Result<Option<(Announcement, Timestamp)>> {
     let seen_at = rows::timestamp(row, 1)?;
     Ok(Announcement::decode(row.get_ref(0)?.as_str()?).ok().map(|announcement| (announcement, seen_at)))

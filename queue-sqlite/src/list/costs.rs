@@ -1,4 +1,4 @@
-//! Holds the common questions of operators to a cost that does not grow with the number of jobs.
+//! Tests that the cost of common lists does not grow with the number of jobs.
 //!
 //! The cost is counted in steps of SQLite's virtual machine, which do not depend on the load of the machine.
 

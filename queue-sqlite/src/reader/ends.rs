@@ -27,7 +27,7 @@ impl EndWait {
     }
 }
 
-/// All such calls. They share the polls.
+/// All calls that wait for the end of jobs. They share the polls.
 pub(super) struct EndWaits {
     waits: Vec<EndWait>,
     /// When the next poll is due, and the pause after it.

@@ -15,7 +15,7 @@ pub(crate) const ANNOUNCE: &str = "
 pub(crate) const LEAVE: &str = "
     update queue_workers set seen_at = null, expires_at = null, details = null where name = ?1";
 
-/// Whether there is a worker to delete: ?1 is an hour ago, ?2 is now, ?3 is how many that have vanished are kept.
+/// Whether there is a worker to delete: ?1 is an hour ago, ?2 is now, ?3 is the maximum number of vanished workers that are kept.
 pub(crate) const ANY_OLD_WORKER: &str = "
     select 1 where exists (select 1 from queue_workers where coalesce(expires_at, ?1) <= ?1)
         or (select count(*) from queue_workers where expires_at <= ?2) > ?3";

@@ -1,4 +1,4 @@
-//! Stores the job that a discarded job names for that.
+//! Stores the `on_discard` job of a discarded job.
 
 use queue_core::backend::Encoded;
 use queue_core::{JobId, JobRecord, OnDiscard, QueueError};
@@ -12,11 +12,11 @@ impl Table<'_> {
     /// Stores the job of a discard. `on_discard` is the setting that the last claim stored, and `discarded` has its last error.
     pub(super) fn store_on_discard(&mut self, discarded: JobRecord, on_discard: &str) -> Result<()> {
         let id = discarded.id;
-        match told(discarded, on_discard) {
-            Ok(told) => self.store_all(told.as_slice()).map(drop),
+        match job_to_store(discarded, on_discard) {
+            Ok(job) => self.store_all(job.as_slice()).map(drop),
             Err(error) => {
-                // Only another program that writes to the table can store such a setting. It delays no other job.
-                tracing::error!(job.id = %id, ?error, "what is stored on the discard of a job can't be read, nothing is stored");
+                // Only another program that writes to the table can store such a setting. It must not fail the other jobs.
+                tracing::error!(job.id = %id, ?error, "the `on_discard` of a discarded job can't be read, storing no job for it");
                 Ok(())
             }
         }
@@ -35,6 +35,6 @@ impl Table<'_> {
 }
 
 /// Returns the job to store, if there is one.
-fn told(discarded: JobRecord, on_discard: &str) -> Result<Option<Encoded>, QueueError> {
+fn job_to_store(discarded: JobRecord, on_discard: &str) -> Result<Option<Encoded>, QueueError> {
     OnDiscard::from_json(on_discard)?.job_for(discarded).map(Encoded::unchecked).transpose()
 }

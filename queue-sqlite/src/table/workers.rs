@@ -9,7 +9,7 @@ use super::Table;
 use crate::sql::workers::{ANNOUNCE, ANY_OLD_WORKER, FIND_WORKER, FORGET_WORKERS, INSERT_WORKER, LEAVE};
 
 impl Table<'_> {
-    /// Stores that a worker runs, or that it has stopped, and forgets old ones.
+    /// Stores the announcement of a worker, or that it has stopped, and deletes old workers.
     pub(crate) fn announce(&mut self, announcement: &Announcement) -> Result<()> {
         let (worker, now) = (announcement.worker.as_str(), self.now);
         if announcement.valid_for.is_zero() {
