@@ -39,7 +39,7 @@ begin
 end $$;
 comment on function hold is
     'Locks the state of a job until the transaction ends, and returns it with the time at which the job finished; null if '
-    'there is no such job. A due job is available. The caller has ended the lease of the job if that has expired.';
+    'there is no such job. A due job is available. The caller must first end the lease of the job if the lease has expired.';
 
 create or replace function change_jobs(
     _ids uuid[], _change text, _states bigint, _channel text, _sender text, _since bigint default null,
@@ -73,8 +73,8 @@ begin
     end if;
 end $$;
 comment on function change_jobs is
-    'Cancels, retries or deletes those of these jobs that are in one of the states and, if finished, finished from _since on '
+    'Cancels, retries or deletes those of the given jobs that are in one of the states and, if finished, finished from _since on '
     'and before _before. _change: cancel, with _reason; retry; or delete. _states: a bit for each state, see state_name(). '
     'Notifies the channel _channel with _sender unless that is null. Returns the number of changed jobs, and '
-    'those that expire() has discarded before. A job that does not allow the change is left: see cancel(), retry() and '
-    'delete_job().';
+    'the jobs that expire() has discarded before the change. A job that does not allow the change stays as it is: see cancel(), '
+    'retry() and delete_job().';

@@ -91,8 +91,8 @@ begin
 end $$;
 comment on function claim is
     'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
-    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
-    'jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
+    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the maximum '
+    'number of jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '

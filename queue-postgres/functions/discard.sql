@@ -1,4 +1,4 @@
--- What is stored when a job is discarded: `settle` and `expire` call this after they have ended the job.
+-- The jobs that are stored when others are discarded. `settle` and `expire` call this after they have ended a job.
 
 create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
 language plpgsql

@@ -1,4 +1,4 @@
--- Whether jobs have ended, for programs that wait for that.
+-- The poll of programs that wait for the end of jobs.
 
 create or replace function any_ended(_ids uuid[], out now bigint, out is_any boolean)
 language plpgsql

@@ -40,7 +40,7 @@ begin
 end $$;
 comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
-    'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
+    'without further attempts is discarded, and its on_discard job is stored; every other job becomes ready again. '
     'Returns the discarded jobs, each as its '
     'id, its number of attempts, the number of the claim, its name and its queue.';
 

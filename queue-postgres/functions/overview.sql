@@ -46,6 +46,6 @@ comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
 comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
 comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
-comment on column overview.progress_note is 'Its words on that.';
+comment on column overview.progress_note is 'The note of an executing job on its progress.';
 comment on column overview.seq is 'Position in push order.';
-comment on column overview.on_discard is 'What is stored if it is discarded: see jobs.on_discard.';
+comment on column overview.on_discard is 'The job to store if it is discarded: see jobs.on_discard.';

@@ -28,8 +28,8 @@ begin
         order by l.expires_at limit _limit for update of l skip locked));
 end $$;
 comment on function expire_ended is
-    'Ends the leases of at most _limit jobs that ended as many microseconds ago as the lower of these ages says, because their '
-    'leases expired on their last attempts. Returns the discarded jobs, as expire() does.';
+    'Writes the end of at most _limit jobs whose last leases expired at least as many microseconds ago as the lower of these '
+    'ages. Returns the discarded jobs, as expire() does.';
 
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql

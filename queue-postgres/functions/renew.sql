@@ -38,6 +38,6 @@ begin
 end $$;
 comment on function renew is
     'Extends leases that have not expired, each to its length in microseconds from now, and stores the progress of their '
-    'jobs, in percent and in words, where it is not null. Both arrays are null if none has news of it. Returns a row for each lease that '
-    'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
+    'jobs, in percent and in words, if it is not null. Both arrays are null if no heartbeat has progress. Returns a row for each '
+    'lease that the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
     'claim can take the job before that transaction ends.';

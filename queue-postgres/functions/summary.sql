@@ -1,4 +1,4 @@
--- The state of each queue at a glance, at a cost that depends on a cap and not on the number of jobs.
+-- The state of each queue, at a cost that depends on a cap and not on the number of jobs.
 
 create or replace function summary_of_leases(_now bigint, _limit bigint) returns table (
     queue_id integer, executing bigint, available bigint, discarded bigint, cancelled bigint, oldest_ready bigint

@@ -1,4 +1,4 @@
--- Which workers run. Before `claim.sql` and `prune.sql`, which call these functions.
+-- The announcements of workers. Before `claim.sql` and `prune.sql`, which call these functions.
 
 create or replace function forget_workers(_now bigint) returns void
 language plpgsql
@@ -18,8 +18,8 @@ begin
 end $$;
 comment on function forget_workers is
     'Deletes the rows of workers that hold no lease, and that vanished more than an hour ago, are not among the last 200 that '
-    'vanished, or have stopped or never announced themselves. A claim that names such a worker at this very moment leaves a '
-    'lease without one.';
+    'vanished, or have stopped or never announced themselves. If a claim names such a worker at the same time, its lease may '
+    'have no worker.';
 
 create or replace function announce(_name text, _valid_for bigint, _details text) returns void
 language plpgsql
@@ -40,4 +40,5 @@ begin
     perform forget_workers(_now);
 end $$;
 comment on function announce is
-    'Stores that a worker runs, and that this counts for _valid_for microseconds; if that is zero, that it has stopped.';
+    'Stores the announcement of a running worker, which expires after _valid_for microseconds. If that is zero, stores that the '
+    'worker has stopped.';

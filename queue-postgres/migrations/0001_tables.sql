@@ -121,8 +121,8 @@ comment on column jobs.unique_until is
 comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
 comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
 comment on column jobs.on_discard is
-    'What is stored if the job is discarded: a JSON object with the name, queue, priority and max_attempts of a job and the '
-    'parameter that takes the discarded one; the text null for nothing; null to leave it to the worker.';
+    'The job to store if this one is discarded: a JSON object with its name, queue, priority and max_attempts, and the '
+    'parameter that takes the discarded job; the text null for no job; null for the default of the worker.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
@@ -188,8 +188,8 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
-comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
-comment on column leases.progress_note is 'The job''s words on that.';
+comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
+comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -244,9 +244,10 @@ comment on table workers is
     'Workers: those that have announced themselves, and those that a claim has named. forget_workers() deletes old rows.';
 comment on column workers.id is 'Identifies the worker in leases.';
 comment on column workers.name is 'Identity of the worker: host/pid/service.';
-comment on column workers.seen_at is 'When it announced itself last; null if it has not, or has stopped since.';
-comment on column workers.expires_at is 'Until when that counts. A worker that has not announced itself again by then has vanished.';
-comment on column workers.details is 'What it said of itself: JSON.';
+comment on column workers.seen_at is 'When it last announced itself; null if it has not, or has stopped since.';
+comment on column workers.expires_at is
+    'When that announcement expires. A worker that has not announced itself again by then has vanished.';
+comment on column workers.details is 'The announcement: JSON.';
 
 create table failures (
     seq       bigint not null,

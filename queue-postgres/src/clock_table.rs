@@ -41,8 +41,8 @@ fn read_table(schema: &str) -> String {
     format!("create or replace function {schema}.clock() returns bigint language sql volatile as $${body}$$")
 }
 
-/// Returns whether the schema's `clock()` reads the table. Replacing the function would have every session plan again each
-/// statement that calls it.
+/// Returns whether the schema's `clock()` reads the table. If the function were replaced each time, every session would have to plan
+/// the statements that call it again.
 async fn is_installed(connection: &mut PgConnection, target: &Target) -> sqlx::Result<bool> {
     let quote = |text: &str| text.replace('\'', "''");
     let found = format!(

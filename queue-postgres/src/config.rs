@@ -165,9 +165,9 @@ impl PostgresQueueBuilder {
         self
     }
 
-    /// Adds a function that sees each job before it is stored, and may change it: to add a trace context to its meta, for example.
-    /// It sees the jobs of `push`, `enqueue` and `enqueue_in`; followups inherit the meta of their job instead. Functions run in
-    /// the order in which they were added, in the task of the caller.
+    /// Adds a function that sees each job before it is stored, and may change it, for example to add a trace context to its meta.
+    /// The function sees the jobs of `push`, `enqueue` and `enqueue_in`. It does not see followups, which inherit the meta of their
+    /// job. Functions run in the order in which they were added, in the task of the caller.
     pub fn on_push(mut self, hook: impl Fn(&mut NewJob) + Send + Sync + 'static) -> Self {
         self.hooks.add(hook);
         self
@@ -187,7 +187,7 @@ impl PostgresQueueBuilder {
     /// [keeps](Self::keep_completed) them.
     ///
     /// Opening a connection takes longer than most calls of a test. So the calls of such a queue share its idle connections, and
-    /// calls that follow one another use a single one.
+    /// successive calls use a single one.
     pub fn test_clock(mut self, start: Timestamp) -> Self {
         self.test_clock = Some(start);
         self

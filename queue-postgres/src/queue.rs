@@ -186,7 +186,7 @@ impl Queue for PostgresQueue {
         self.check_open()?;
         check_demand(demand)?;
         if let Some(queue) = demand.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name()) {
-            // Now, so that no discard has to create it: another transaction may be about to.
+            // The queue is created now, so that no discard has to create it while another transaction does the same.
             self.create_queues(self.shared().unknown([queue].into_iter())).await?;
         }
         let (claim, mut answer) = PendingClaim::new(demand.clone(), None, thread_gone);

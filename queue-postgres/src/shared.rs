@@ -52,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) locked_keys: LockedKeys,
     /// The rows that ended jobs have left dead, for the vacuum task.
     pub(crate) dead_rows: DeadRows,
-    /// The listeners to jobs whose last lease has expired.
+    /// The listeners for jobs whose last lease has expired.
     pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
     queues: RwLock<HashSet<QueueName>>,

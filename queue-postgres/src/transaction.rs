@@ -97,7 +97,7 @@ impl PostgresQueue {
     /// Stores a job in a transaction of the application. The job exists if and only if the transaction commits, which
     /// also wakes workers.
     ///
-    /// A job that is stored in a unit of work inherits the meta of that unit's job, as a followup does.
+    /// A job that is pushed in a unit of work inherits the meta of that unit's job, as a followup does.
     ///
     /// The transaction must be on the database of the queue. A `sqlx::Transaction` is passed as `&mut tx`, a
     /// [`PostgresUnitOfWork`](crate::PostgresUnitOfWork) as it is, or as `&mut *tx` if it is used again afterwards.

@@ -33,7 +33,7 @@ pub(crate) async fn workers(
     Ok(WorkerRecord::list(announced.into_iter().flatten(), now))
 }
 
-/// Reads an announcement and its instant. One that this program cannot read, as of a newer program, is not listed.
+/// Reads an announcement and its instant. An announcement that this program cannot read, such as a newer program's, is not listed.
 fn announced(row: &PgRow) -> sqlx::Result<Option<(Announcement, Timestamp)>> {
     let seen_at = rows::timestamp(row, 1)?;
     Ok(Announcement::decode(row.try_get(0)?).ok().map(|announcement| (announcement, seen_at)))

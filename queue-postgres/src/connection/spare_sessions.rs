@@ -1,10 +1,10 @@
-//! Sessions that no connection has.
+//! Idle sessions that no connection holds.
 //!
-//! Opening a queue leaves its session here, and the first call takes it.
+//! The open of a queue leaves its session here, and the first call takes it.
 //!
 //! In a queue with a clock for tests, the connections share their sessions: each leaves its session here after each call. A test
 //! makes one call after the other, so one session serves all of them, and its server process loads the catalog and compiles the
-//! functions once. Two calls at the same time have a session each.
+//! functions once. Two simultaneous calls have a session each.
 //!
 //! # Shared state
 //!
@@ -55,7 +55,7 @@ impl SpareSessions {
         None
     }
 
-    /// Takes the session that was used last. If the sessions are shared, waits a little for one.
+    /// Takes the session that was used last. If the sessions are shared, waits up to [`WAIT`] for one.
     ///
     /// # Cancel safety
     ///

@@ -17,7 +17,7 @@ pub(crate) fn matching(filter: &Filter) -> (String, Values) {
     (format!("{picked} {IDS}"), values)
 }
 
-/// Returns the statement that changes those of these jobs that match, and its values. `change` is the name of a change of the
+/// Returns the statement that changes those of the given jobs that match, and its values. `change` is the name of a change of the
 /// function `change_jobs`, and two further parameters follow: the channel and the sender.
 pub(crate) fn change(
     ids: &[JobId],

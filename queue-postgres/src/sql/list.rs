@@ -294,7 +294,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Continues behind the previous page. Returns the time by which the list is sorted, and the order of the walk.
+    /// Continues after the previous page. Returns the time by which the list is sorted, and the order of the walk.
     fn continued(&mut self, terms: &mut Vec<String>, time: &str, seq: &str) -> (String, String) {
         let direction = self.direction();
         let compared = if self.walk.order == Order::Newest { '<' } else { '>' };

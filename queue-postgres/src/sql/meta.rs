@@ -1,7 +1,7 @@
 //! A key and value of the metadata, as the texts that the column `meta` contains.
 //!
-//! The column is the text of a JSON object of strings. A search for text neither fails for characters that the database lacks, nor
-//! for NUL, which `jsonb` has not.
+//! The column is the text of a JSON object of strings. A search for text fails neither for characters that the database lacks, nor
+//! for NUL, which `jsonb` refuses.
 
 use queue_core::Meta;
 

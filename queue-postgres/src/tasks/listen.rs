@@ -85,7 +85,7 @@ impl ListenTask {
             self.warn("a pooler in transaction mode passes no notifications on");
             return;
         }
-        // A program that only pushes, or asks as an operator does, needs no notifications.
+        // A program that only pushes, or only inspects jobs, needs no notifications.
         self.health.wait_for_claim().await;
         let mut pause = FIRST_PAUSE;
         loop {

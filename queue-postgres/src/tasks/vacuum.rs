@@ -67,7 +67,7 @@ impl VacuumTask {
         }
     }
 
-    /// Vacuums once, and closes the connection. Returns `false` if the user may not.
+    /// Vacuums once, and closes the connection. Returns `false` if the user has no right to vacuum.
     async fn vacuum(&self, mut connection: PgConnection) -> Result<bool, QueueError> {
         let is_done = self.vacuum_over(&mut connection).await;
         let is_done = is_done.map_err(|error| to_queue_error(error, &self.shared.target))?;

@@ -9,8 +9,8 @@ use crate::fixture::{TestResult, number, queue, run, url, work};
 /// The jobs of each queue in each state.
 const CROWD: i64 = 20_000;
 
-/// Stores jobs of two queues: in each state but executing as many as `CROWD`, with three priorities. Its session has ended,
-/// and reported what it read, when it returns: rows that filled the tables must not count as rows of a page.
+/// Stores jobs of two queues: `CROWD` jobs in each state but executing, with three priorities. When it returns, its session has
+/// ended and has reported the rows that it read, so that they do not count as rows of a page.
 async fn store_crowd(connection: &mut PgConnection, schema: &str) -> TestResult {
     let mut filling = PgConnection::connect(&url()).await?;
     let session = number(&mut filling, "select pg_backend_pid()::bigint").await?;

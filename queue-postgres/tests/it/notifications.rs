@@ -134,7 +134,7 @@ async fn a_job_pushed_before_the_listener_starts_is_found() -> TestResult {
     Ok(())
 }
 
-/// D13: a program that pushes, claims without waiting, and asks as an operator does opens no listener. A claim that waits does.
+/// D13: a program that pushes, claims without waiting, and inspects jobs opens no listener. A claim that waits does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_listens_once_a_claim_waits() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;

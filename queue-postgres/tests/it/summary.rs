@@ -1,4 +1,4 @@
-//! A summary costs what its cap says, however many jobs there are.
+//! The cost of a summary depends on its cap, not on the number of jobs.
 
 use queue_core::admin::Count;
 use queue_core::{Admin as _, BoxError, Queue as _, QueueExt as _, State};
@@ -39,7 +39,7 @@ async fn a_summary_reads_no_more_than_its_cap_for_each_state_of_a_queue() -> Tes
 
     let summaries = queue.summary_up_to(CAP).await?;
 
-    // The sessions tell what they read when they end.
+    // A session reports the rows that it has read when it ends.
     drop(queue);
     let mut read = 0;
     while read < CAP as i64 {

@@ -190,7 +190,7 @@ async fn order(
     Ok(())
 }
 
-/// D11, D12, H78: a job pushes in its own transaction, and what it pushes inherits its meta.
+/// D11, D12, H78: a job pushes in its own transaction, and the pushed jobs inherit its meta.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unit_of_work_is_a_transaction_to_push_in() -> TestResult {
     let schema = schema();

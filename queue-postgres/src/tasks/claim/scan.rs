@@ -95,7 +95,7 @@ pub(super) fn bind_claims<'q>(
         )
 }
 
-/// Returns what each claim stores on a discard by default, for each of its queues. `None` if no claim stores anything.
+/// Returns the default of each claim for the job to store on a discard, once for each of its queues. `None` if no claim has one.
 fn on_discards(claims: &[&WaitingClaim]) -> Option<Vec<Option<String>>> {
     claims.iter().any(|claim| claim.demand.on_discard.is_some()).then(|| {
         let of_claim = |claim: &&WaitingClaim| {

@@ -121,8 +121,8 @@ comment on column jobs.unique_until is
 comment on column jobs.payload is 'Arguments of the job: JSON, byte for byte as pushed.';
 comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, or null if there is none.';
 comment on column jobs.on_discard is
-    'What is stored if the job is discarded: a JSON object with the name, queue, priority and max_attempts of a job and the '
-    'parameter that takes the discarded one; the text null for nothing; null to leave it to the worker.';
+    'The job to store if this one is discarded: a JSON object with its name, queue, priority and max_attempts, and the '
+    'parameter that takes the discarded job; the text null for no job; null for the default of the worker.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
@@ -188,8 +188,8 @@ comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
-comment on column leases.progress is 'How much the job has reported as done, in percent; null if nothing.';
-comment on column leases.progress_note is 'The job''s words on that.';
+comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
+comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on index leases_expiry is 'Finds expired leases.';
 
@@ -244,9 +244,10 @@ comment on table workers is
     'Workers: those that have announced themselves, and those that a claim has named. forget_workers() deletes old rows.';
 comment on column workers.id is 'Identifies the worker in leases.';
 comment on column workers.name is 'Identity of the worker: host/pid/service.';
-comment on column workers.seen_at is 'When it announced itself last; null if it has not, or has stopped since.';
-comment on column workers.expires_at is 'Until when that counts. A worker that has not announced itself again by then has vanished.';
-comment on column workers.details is 'What it said of itself: JSON.';
+comment on column workers.seen_at is 'When it last announced itself; null if it has not, or has stopped since.';
+comment on column workers.expires_at is
+    'When that announcement expires. A worker that has not announced itself again by then has vanished.';
+comment on column workers.details is 'The announcement: JSON.';
 
 create table failures (
     seq       bigint not null,
@@ -489,7 +490,7 @@ begin
 end $$;
 comment on function hold is
     'Locks the state of a job until the transaction ends, and returns it with the time at which the job finished; null if '
-    'there is no such job. A due job is available. The caller has ended the lease of the job if that has expired.';
+    'there is no such job. A due job is available. The caller must first end the lease of the job if the lease has expired.';
 
 create or replace function change_jobs(
     _ids uuid[], _change text, _states bigint, _channel text, _sender text, _since bigint default null,
@@ -523,11 +524,11 @@ begin
     end if;
 end $$;
 comment on function change_jobs is
-    'Cancels, retries or deletes those of these jobs that are in one of the states and, if finished, finished from _since on '
+    'Cancels, retries or deletes those of the given jobs that are in one of the states and, if finished, finished from _since on '
     'and before _before. _change: cancel, with _reason; retry; or delete. _states: a bit for each state, see state_name(). '
     'Notifies the channel _channel with _sender unless that is null. Returns the number of changed jobs, and '
-    'those that expire() has discarded before. A job that does not allow the change is left: see cancel(), retry() and '
-    'delete_job().';
+    'the jobs that expire() has discarded before the change. A job that does not allow the change stays as it is: see cancel(), '
+    'retry() and delete_job().';
 -- How jobs are claimed. One call serves all claims of a process that wait for jobs.
 
 create or replace function claim(
@@ -621,8 +622,8 @@ begin
 end $$;
 comment on function claim is
     'Makes due jobs ready and ends expired leases, as promote_and_expire() does, then leases ready jobs to the claims, in '
-    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the most '
-    'jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
+    'their order. The arrays have an element for each queue of each claim: the number of the claim, the queue, the maximum '
+    'number of jobs that the claim takes from all its queues, the length of a lease in microseconds, and the default of '
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
@@ -630,7 +631,7 @@ comment on function claim is
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
     'if the claim had reached its limit.';
--- What is stored when a job is discarded: `settle` and `expire` call this after they have ended the job.
+-- The jobs that are stored when others are discarded. `settle` and `expire` call this after they have ended a job.
 
 create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
 language plpgsql
@@ -665,7 +666,7 @@ comment on function store_on_discard is
     'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '
     'an object with one parameter, the discarded job with its errors and its payload. It has the metadata of that job, and '
     'no limit on sizes applies to it. Creates the queues that do not exist.';
--- Whether jobs have ended, for programs that wait for that.
+-- The poll of programs that wait for the end of jobs.
 
 create or replace function any_ended(_ids uuid[], out now bigint, out is_any boolean)
 language plpgsql
@@ -845,7 +846,7 @@ begin
 end $$;
 comment on function expire is
     'Ends the leases in these rows, which the caller has locked. A job whose cancellation was requested is cancelled; a job '
-    'without further attempts is discarded, and what it names for that is stored; every other job becomes ready again. '
+    'without further attempts is discarded, and its on_discard job is stored; every other job becomes ready again. '
     'Returns the discarded jobs, each as its '
     'id, its number of attempts, the number of the claim, its name and its queue.';
 
@@ -906,9 +907,9 @@ comment on column overview.payload is 'Its arguments, as JSON.';
 comment on column overview.meta is 'Its metadata, as a JSON object.';
 comment on column overview.result is 'Value that it returned, as JSON, if it completed with one.';
 comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
-comment on column overview.progress_note is 'Its words on that.';
+comment on column overview.progress_note is 'The note of an executing job on its progress.';
 comment on column overview.seq is 'Position in push order.';
-comment on column overview.on_discard is 'What is stored if it is discarded: see jobs.on_discard.';
+comment on column overview.on_discard is 'The job to store if it is discarded: see jobs.on_discard.';
 -- How jobs are deleted for good.
 
 create or replace function purge(_seqs bigint[], _now bigint) returns void
@@ -939,8 +940,8 @@ begin
         order by l.expires_at limit _limit for update of l skip locked));
 end $$;
 comment on function expire_ended is
-    'Ends the leases of at most _limit jobs that ended as many microseconds ago as the lower of these ages says, because their '
-    'leases expired on their last attempts. Returns the discarded jobs, as expire() does.';
+    'Writes the end of at most _limit jobs whose last leases expired at least as many microseconds ago as the lower of these '
+    'ages. Returns the discarded jobs, as expire() does.';
 
 create or replace function prune(_completed bigint, _discarded bigint, _cancelled bigint, _limit bigint) returns bigint
 language plpgsql
@@ -1259,8 +1260,8 @@ begin
 end $$;
 comment on function renew is
     'Extends leases that have not expired, each to its length in microseconds from now, and stores the progress of their '
-    'jobs, in percent and in words, where it is not null. Both arrays are null if none has news of it. Returns a row for each lease that '
-    'the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
+    'jobs, in percent and in words, if it is not null. Both arrays are null if no heartbeat has progress. Returns a row for each '
+    'lease that the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
     'claim can take the job before that transaction ends.';
 -- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
 
@@ -1385,7 +1386,7 @@ comment on function settle is
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
     'that have locked a unique key of a followup.';
--- The state of each queue at a glance, at a cost that depends on a cap and not on the number of jobs.
+-- The state of each queue, at a cost that depends on a cap and not on the number of jobs.
 
 create or replace function summary_of_leases(_now bigint, _limit bigint) returns table (
     queue_id integer, executing bigint, available bigint, discarded bigint, cancelled bigint, oldest_ready bigint
@@ -1546,7 +1547,7 @@ comment on function next_wakeup is
     'Returns when the next job is due and the next lease expires. due and expiry are the earliest of all from the times '
     '_from_due and _from_expiry on; those before _now are locked by another transaction, or exceed the limit of '
     'promote_and_expire(). next_due and next_expiry are the earliest after _now.';
--- Which workers run. Before `claim.sql` and `prune.sql`, which call these functions.
+-- The announcements of workers. Before `claim.sql` and `prune.sql`, which call these functions.
 
 create or replace function forget_workers(_now bigint) returns void
 language plpgsql
@@ -1566,8 +1567,8 @@ begin
 end $$;
 comment on function forget_workers is
     'Deletes the rows of workers that hold no lease, and that vanished more than an hour ago, are not among the last 200 that '
-    'vanished, or have stopped or never announced themselves. A claim that names such a worker at this very moment leaves a '
-    'lease without one.';
+    'vanished, or have stopped or never announced themselves. If a claim names such a worker at the same time, its lease may '
+    'have no worker.';
 
 create or replace function announce(_name text, _valid_for bigint, _details text) returns void
 language plpgsql
@@ -1588,4 +1589,5 @@ begin
     perform forget_workers(_now);
 end $$;
 comment on function announce is
-    'Stores that a worker runs, and that this counts for _valid_for microseconds; if that is zero, that it has stopped.';
+    'Stores the announcement of a running worker, which expires after _valid_for microseconds. If that is zero, stores that the '
+    'worker has stopped.';
