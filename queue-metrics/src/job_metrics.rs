@@ -22,7 +22,7 @@ const RECEIPTS: [&str; 4] = ["stored", "existing", "replaced", "followup"];
 /// The metrics of the jobs of one name in one queue.
 ///
 /// Its counters are registered with the first such job, so that they begin at zero: Prometheus does not see the first increment of
-/// a counter that begins with it.
+/// a counter that appears with it.
 #[derive(Debug)]
 pub(crate) struct JobMetrics {
     queue: QueueName,

@@ -1,5 +1,5 @@
-//! Metrics of background jobs on the [`metrics`] facade: any exporter of it receives them, such as those for Prometheus, StatsD
-//! and OpenTelemetry.
+//! Metrics of background jobs on the [`metrics`] facade. Any exporter of the facade receives them, such as those for Prometheus,
+//! StatsD and OpenTelemetry.
 //!
 //! [`QueueMetrics`] observes services and counts pushes. Its [`Sampler`] reads the gauges from the store: the depth of each
 //! queue, the age of its oldest ready job, whether it is paused, and the workers of each service. So any number of processes
@@ -20,12 +20,12 @@
 //! }
 //! ```
 //!
-//! An exporter that pushes has no such moment: spawn [`Sampler::run`].
+//! An exporter that pushes is not scraped. For such an exporter, spawn [`Sampler::run`].
 //!
 //! # Idle timeouts
 //!
-//! The metrics of a job's name are registered once. An exporter that forgets counters after an idle timeout loses what is counted
-//! later, so do not set one for counters and histograms.
+//! The metrics of a job's name are registered once. If an exporter removes them after an idle timeout, later values are lost. So set
+//! no idle timeout for counters and histograms.
 
 mod counted;
 mod job_metrics;

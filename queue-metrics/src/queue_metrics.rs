@@ -44,13 +44,13 @@ use crate::sampler::Sampler;
 pub struct QueueMetrics(Arc<ProcessMetrics>);
 
 impl QueueMetrics {
-    /// Records to the global recorder. Install the exporter first: what is recorded before that is lost.
+    /// Creates metrics in the global recorder. Install the exporter first: values that are recorded before that are lost.
     #[must_use]
     pub fn new() -> Self {
         Self::over(Recording::global())
     }
 
-    /// Records to this recorder.
+    /// Creates metrics in the given recorder.
     #[must_use]
     pub fn to(recorder: impl Recorder + Send + Sync + 'static) -> Self {
         Self::over(Recording::to(recorder))

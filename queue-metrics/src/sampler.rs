@@ -18,8 +18,8 @@ const STATES: [State; 5] =
 
 /// Reads the gauges of a queue from its store. [`QueueMetrics::sampler`](crate::QueueMetrics::sampler) creates it.
 ///
-/// The store is asked for its summary, which costs the same however many jobs there are, and for its workers. All processes
-/// report the same, so a dashboard takes the maximum over processes, not the sum.
+/// A sample reads the summary of the store, whose cost does not grow with the number of jobs, and the workers. All processes report
+/// the same values, so a dashboard takes the maximum over processes, not the sum.
 pub struct Sampler {
     queue: Arc<dyn Admin>,
     metrics: Arc<ProcessMetrics>,
@@ -44,7 +44,8 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// Those of [`Admin::summary`] and [`Admin::workers`]. A queue that does not keep its workers reports none.
+    /// Those of [`Admin::summary`] and [`Admin::workers`]. A queue that stores no announcements has no gauges of workers; that is
+    /// no error.
     ///
     /// # Cancel safety
     ///
@@ -64,7 +65,7 @@ impl Sampler {
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped at any time.
+    /// The future may be dropped at any time.
     pub async fn run(self, interval: Duration, clock: impl Clock) {
         let mut is_failing = false;
         loop {
@@ -79,7 +80,7 @@ impl Sampler {
         }
     }
 
-    /// Returns the workers that the store knows; none if the store does not keep them.
+    /// Returns the workers that the store lists; none if the store keeps no announcements.
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         match self.queue.workers().await {
             Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Tests of the metrics: what is counted, what is read from the store, and that the dashboard and the alerts name what exists.
+//! Tests of the metrics: the counters, the gauges from the store, and the names in the dashboard and the alerts.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
