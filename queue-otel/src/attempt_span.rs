@@ -10,9 +10,9 @@ use crate::trace_context::{extract, span_context};
 /// The relation of an attempt to the span that pushed its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
-    /// The attempt is a child of that span: it belongs to what the producer did.
+    /// The attempt is a child of that span.
     Child,
-    /// The attempt begins a trace, with a link to that span: it runs at another time, or again.
+    /// The attempt begins a trace, with a link to that span, because it runs later, or again.
     Linked,
 }
 
@@ -27,7 +27,7 @@ impl Relation {
 /// Creates the span of an attempt, `process {queue}` of the kind CONSUMER, for `QueueService::make_span`.
 ///
 /// Its fields have the names of OpenTelemetry's conventions for messaging, and `job.name`, `job.attempt` and `job.max_attempts`.
-/// [`layer`](crate::layer) adds how the attempt ended.
+/// [`layer`](crate::layer) adds the outcome of the attempt.
 ///
 /// The first attempt of a job that was ready at once is a child of the span that pushed the job. A retry, and any attempt of a
 /// delayed or scheduled job, begins a trace of its own, with a link to that span.

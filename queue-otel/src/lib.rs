@@ -4,7 +4,7 @@
 //!
 //! - [`TracedQueue`] writes the W3C trace context of the producer into the meta of each pushed job.
 //! - [`make_span`] creates the span `process {queue}` of an attempt, as a child of the producer or with a link to it.
-//! - [`layer`] records how the attempt ended, and lets followups continue its trace.
+//! - [`layer`] records the outcome of the attempt, and passes its trace on to followups.
 //!
 //! ```
 //! use queue_core::jobs;

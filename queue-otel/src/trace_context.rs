@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 /// The meta key of the trace and the span that pushed the job.
 pub(crate) const PARENT: &str = "traceparent";
 
-/// The meta key of what tracing systems add to it.
+/// The meta key of the state that tracing systems add to the trace.
 pub(crate) const STATE: &str = "tracestate";
 
 /// Writes the current trace context into the meta of a job, unless the caller has set one.
@@ -35,10 +35,10 @@ pub fn inject(job: &mut NewJob) {
     if job.meta.get(PARENT).is_some() || job.meta.get(STATE).is_some() {
         return;
     }
-    let words = words(&current());
-    let size: usize = words.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let entries = entries(&current());
+    let size: usize = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
     if job.meta.size() + size <= Meta::DEFAULT_LIMIT {
-        words.into_iter().for_each(|(key, value)| job.meta.insert(key, value));
+        entries.into_iter().for_each(|(key, value)| job.meta.insert(key, value));
     }
 }
 
@@ -49,11 +49,11 @@ fn current() -> Context {
 }
 
 /// Returns the meta keys and values of a context; none without a span. An empty state is left out.
-pub(crate) fn words(context: &Context) -> Vec<(String, String)> {
-    let mut words = Words(Vec::new());
-    TraceContextPropagator::new().inject_context(context, &mut words);
-    words.0.retain(|(_, value)| !value.is_empty());
-    words.0
+pub(crate) fn entries(context: &Context) -> Vec<(String, String)> {
+    let mut entries = Entries(Vec::new());
+    TraceContextPropagator::new().inject_context(context, &mut entries);
+    entries.0.retain(|(_, value)| !value.is_empty());
+    entries.0
 }
 
 /// Returns the context that the meta of a job has, if there is a valid one.
@@ -67,9 +67,9 @@ pub(crate) fn span_context(context: &Context) -> SpanContext {
     context.span().span_context().clone()
 }
 
-struct Words(Vec<(String, String)>);
+struct Entries(Vec<(String, String)>);
 
-impl Injector for Words {
+impl Injector for Entries {
     fn set(&mut self, key: &str, value: String) {
         self.0.push((key.to_owned(), value));
     }

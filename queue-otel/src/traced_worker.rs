@@ -1,4 +1,4 @@
-//! The middleware that records how an attempt ended, and passes its context on to followups.
+//! The middleware that records the outcome of an attempt, and passes its context on to followups.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use queue_core::{FailureCause, JobContext, Outcome, Worker};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::trace_context::{STATE, words};
+use crate::trace_context::{STATE, entries};
 
 /// Creates the middleware, for `QueueService::layer`. Add it before other layers, with [`make_span`](crate::make_span).
 ///
-/// It records how the attempt ended in the span of the attempt: `job.outcome`; for a failure also `error.type` and the status of
-/// the span. It passes the context of the attempt on to followups, so that a followup continues the trace of the attempt that
-/// added it.
+/// It records the outcome in the span of the attempt: `job.outcome`; for a failure also `error.type` and the status of the span.
+/// It passes the context of the attempt on to followups, so that a followup continues the trace of the attempt that added it.
 pub fn layer(inner: Arc<dyn Worker>) -> impl Worker {
     TracedWorker(inner)
 }
@@ -37,12 +36,12 @@ impl Worker for TracedWorker {
 
 /// Passes the context of an attempt on to its followups, in place of the one that its job has from its producer.
 fn pass_on(span: &Span, context: &JobContext) {
-    let words = words(&span.context());
-    if words.len() == 1 && context.meta().get(STATE).is_some() {
+    let entries = entries(&span.context());
+    if entries.len() == 1 && context.meta().get(STATE).is_some() {
         // The state belongs to the producer's trace.
         context.set_followup_meta(STATE, "");
     }
-    words.into_iter().for_each(|(key, value)| context.set_followup_meta(key, value));
+    entries.into_iter().for_each(|(key, value)| context.set_followup_meta(key, value));
 }
 
 const fn error_type(cause: FailureCause) -> &'static str {

@@ -1,4 +1,4 @@
-//! Tests of the traces: what is in a job's meta, and which spans are connected, in one process and across two.
+//! Tests of the traces: the context in a job's meta, and the connections of spans, in one process and across two.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 

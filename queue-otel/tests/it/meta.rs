@@ -1,4 +1,4 @@
-//! Tests what the decorator writes into the meta of a job: H85.
+//! Tests the trace context that the decorator writes into the meta of a job: H85.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
 use queue_core::{Admin, Body, JobContext, Meta, NewJob, Queue as _, QueueExt as _, background_job, jobs};
@@ -68,7 +68,7 @@ async fn a_queue_that_calls_inject_needs_no_decorator() -> TestResult {
     Ok(())
 }
 
-/// H85: what the caller has set is kept.
+/// H85: a trace that the caller has set is kept.
 #[tokio::test]
 async fn a_trace_that_the_caller_has_set_is_kept() -> TestResult {
     let (traces, memory) = (Traces::new(), MemoryQueue::new());

@@ -33,7 +33,7 @@ async fn a_request_its_job_a_retry_and_a_followup_are_connected() -> TestResult 
     Ok(())
 }
 
-/// H84: a delayed job is not part of what its producer did: its attempts begin traces of their own, with a link.
+/// H84: a delayed job does not belong to its producer's trace: its attempts begin traces of their own, with a link.
 #[tokio::test(start_paused = true)]
 async fn a_delayed_job_begins_a_trace_with_a_link() -> TestResult {
     let (traces, memory) = (Traces::new(), MemoryQueue::new());
