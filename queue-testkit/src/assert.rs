@@ -28,26 +28,27 @@ impl TestKit {
         self.assert_state(job, State::Discarded);
     }
 
-    /// Asserts that this job was discarded, and that the job was stored that it names for that. Returns what that job is told:
-    /// `kit.assert_on_discard(alert::new, &charge::new(7))`.
+    /// Asserts that this job was discarded, and that a job of the kind `H` was stored for the discard:
+    /// `kit.assert_on_discard(alert::new, &charge::new(7))`. Returns the [`Discarded`] that the stored job takes.
     ///
     /// # Panics
     ///
-    /// If the job was not discarded, or no job of the kind `H` carries it. The message shows the discarded jobs that were told.
+    /// If the job was not discarded, or no job of the kind `H` was stored for it. The message shows the discarded jobs for which
+    /// jobs of that kind were stored.
     #[track_caller]
-    pub fn assert_on_discard<H: Job, J: Job>(&self, told: fn(Discarded) -> H, job: &J) -> Discarded {
+    pub fn assert_on_discard<H: Job, J: Job>(&self, handler: fn(Discarded) -> H, job: &J) -> Discarded {
         // The function names the kind of the job.
-        let _ = told;
+        let _ = handler;
         self.assert_discarded(job);
-        let told: Vec<_> =
+        let handled: Vec<_> =
             self.records().iter().filter(|record| record.name == H::NAME).filter_map(carried).collect();
-        let is_told = |discarded: &&Discarded| {
+        let is_this = |discarded: &&Discarded| {
             discarded.name == J::NAME && discarded.payload::<J>().is_ok_and(|payload| payload == *job)
         };
-        match told.iter().find(is_told) {
+        match handled.iter().find(is_this) {
             Some(discarded) => discarded.clone(),
             #[expect(clippy::panic, reason = "an assertion fails by a panic")]
-            None => panic!("no `{}` was told that this was discarded:\n  {job:?}{}", H::NAME, listed(&told)),
+            None => panic!("no `{}` was stored for the discard of:\n  {job:?}{}", H::NAME, listed(&handled)),
         }
     }
 
@@ -188,12 +189,12 @@ fn carried(record: &JobRecord) -> Option<Discarded> {
     record.body.decode::<BTreeMap<String, Discarded>>().ok()?.into_values().next()
 }
 
-/// Lists the discarded jobs that were told, one on a line.
-fn listed(told: &[Discarded]) -> String {
-    let line = |told: &Discarded| format!("\n  {} {}: {}", told.name, told.payload_json(), told.last_error());
-    match told {
-        [] => "\nnone was told of any job".to_owned(),
-        told => format!("\nit was told of{}", told.iter().map(line).collect::<String>()),
+/// Lists the discarded jobs for which a job was stored, one on a line.
+fn listed(handled: &[Discarded]) -> String {
+    let line = |job: &Discarded| format!("\n  {} {}: {}", job.name, job.payload_json(), job.last_error());
+    match handled {
+        [] => "\nnone was stored for any job".to_owned(),
+        handled => format!("\nit was stored for{}", handled.iter().map(line).collect::<String>()),
     }
 }
 

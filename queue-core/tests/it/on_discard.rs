@@ -20,7 +20,7 @@ async fn alert(discarded: Discarded) -> Result<(), JobError> {
 
 /// Q105: the job of a discard gets the discarded one by its parameter, with its payload and each error.
 #[test]
-fn a_job_is_told_of_the_discarded_one() -> TestResult {
+fn a_job_takes_the_discarded_one() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![charge, alert]).build()?;
         kit.queue().enqueue(charge::new(7, 150)).meta("tenant", "acme").await?;
@@ -73,27 +73,27 @@ fn a_discarded_closure_has_the_payload_null() -> TestResult {
     })
 }
 
-/// T7: an assertion on a discard shows what the jobs were told instead.
+/// T7: a failed assertion on a discard shows the discards for which jobs were stored.
 #[test]
-fn a_failed_assertion_shows_what_was_told() -> TestResult {
+fn a_failed_assertion_shows_the_handled_discards() -> TestResult {
     queue_testkit::block_on(async {
         let kit = TestKit::new(jobs![charge, alert]).build()?;
         kit.queue().enqueue(charge::new(7, 150)).await?;
-        let mut untold = NewJob::from(charge::new(8, 1));
-        untold.on_discard = Some(Arc::new(OnDiscard::nothing()));
-        kit.queue().enqueue(untold).await?;
+        let mut unhandled = NewJob::from(charge::new(8, 1));
+        unhandled.on_discard = Some(Arc::new(OnDiscard::nothing()));
+        kit.queue().enqueue(unhandled).await?;
         kit.run_until_idle().await?;
 
         let asserted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             kit.assert_on_discard(alert::new, &charge::new(8, 1))
         }));
 
-        let panic = asserted.expect_err("no job was told");
+        let panic = asserted.expect_err("no job was stored");
         let text = panic.downcast_ref::<String>().ok_or("a text")?;
-        assert!(text.starts_with("no `alert` was told that this was discarded:\n  charge"), "{text}");
+        assert!(text.starts_with("no `alert` was stored for the discard of:\n  charge"), "{text}");
         assert!(
             text.contains(
-                r#"it was told of
+                r#"it was stored for
   charge {"order":7,"cents":150}: the card of order 7"#
             ),
             "{text}"
