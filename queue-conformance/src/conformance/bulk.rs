@@ -18,7 +18,7 @@ pub(super) async fn q97_a_bulk_change_affects_exactly_the_jobs_that_matched_when
     many_jobs_are_changed_in_batches(harness).await;
 }
 
-/// Cancels jobs of each state: waiting ones end, the executing one is asked, and finished ones are not counted.
+/// Cancels jobs of each state: waiting ones end, the executing one is asked to stop, and finished ones are not counted.
 async fn jobs_of_each_state_are_cancelled(harness: &QueueHarness) {
     let states = [
         State::Completed,

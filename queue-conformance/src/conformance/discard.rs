@@ -14,14 +14,14 @@ use super::lease::every_transition;
 use crate::law::expect_eq;
 
 /// The queue of the jobs that are stored on a discard.
-const TOLD: QueueName = QueueName::from_static("told");
+const ALERTS: QueueName = QueueName::from_static("alerts");
 
 fn alert() -> Arc<OnDiscard> {
-    Arc::new(OnDiscard::named("alert", "job", 7).queue(TOLD).priority(-3))
+    Arc::new(OnDiscard::named("alert", "job", 7).queue(ALERTS).priority(-3))
 }
 
 /// Returns a job on whose discard a job is stored.
-fn told_of(number: u32) -> NewJob {
+fn job_with_alert(number: u32) -> NewJob {
     let mut job = job(number).id(id(number));
     job.on_discard = Some(alert());
     job
@@ -32,22 +32,22 @@ fn discard(error: &str) -> Transition {
 }
 
 /// Claims the only job that was stored on a discard.
-async fn told(harness: &QueueHarness) -> Delivery {
-    let mut told = harness.claim(Demand::new(TOLD, 9)).await;
-    expect_eq!(told.len(), 1, "the jobs that were stored on a discard: {told:?}");
-    told.remove(0)
+async fn stored_job(harness: &QueueHarness) -> Delivery {
+    let mut stored = harness.claim(Demand::new(ALERTS, 9)).await;
+    expect_eq!(stored.len(), 1, "the jobs that were stored on a discard: {stored:?}");
+    stored.remove(0)
 }
 
-async fn nothing_is_told(harness: &QueueHarness, what: &str) {
-    let told = harness.claim(Demand::new(TOLD, 9)).await;
-    assert!(told.is_empty(), "nothing must be stored after {what}, and the claim returned {told:?}");
+async fn nothing_is_stored(harness: &QueueHarness, what: &str) {
+    let stored = harness.claim(Demand::new(ALERTS, 9)).await;
+    assert!(stored.is_empty(), "nothing must be stored after {what}, and the claim returned {stored:?}");
 }
 
 /// Returns the discarded job that a job carries.
 fn discarded(delivery: &Delivery) -> Discarded {
     let arguments = delivery.body.decode::<std::collections::BTreeMap<String, Discarded>>();
     let mut arguments = arguments
-        .unwrap_or_else(|error| panic!("the payload must be a discarded job by its parameter: {error}"));
+        .unwrap_or_else(|error| panic!("the payload must be an object with a discarded job: {error}"));
     arguments
         .remove("job")
         .unwrap_or_else(|| panic!("the payload must have the parameter `job`: {arguments:?}"))
@@ -57,7 +57,7 @@ fn errors(discarded: &Discarded) -> Vec<(u32, &str)> {
     discarded.errors.iter().map(|error| (error.attempt, error.message.as_str())).collect()
 }
 
-/// Q105: A discard stores the job that the discarded one names, in the same step, however the discard comes about, and no other end does.
+/// Q105: A discard stores the job that the discarded one names, in the same step, by a settlement and by an expired lease alike, and no other end stores it.
 pub(super) async fn q105_a_discard_stores_the_job_that_it_names(harness: &QueueHarness) {
     a_settlement_stores_it(harness).await;
     no_other_end_stores_it(harness).await;
@@ -70,15 +70,15 @@ pub(super) async fn q105_a_discard_stores_the_job_that_it_names(harness: &QueueH
 }
 
 async fn a_settlement_stores_it(harness: &QueueHarness) {
-    harness.push(vec![told_of(0).meta("tenant", "acme")]).await;
+    harness.push(vec![job_with_alert(0).meta("tenant", "acme")]).await;
     expect_eq!(harness.get(id(0)).await.on_discard, Some(alert()), "the setting of a stored job");
     let first = harness.claim_one().await;
     harness.settle(&first, Transition::Retry { at: harness.now(), error: "first".into() }).await;
     let second = harness.claim_one().await;
     let stale = Settlement::new(first.lease, discard("stale"));
     expect_eq!(harness.settled(vec![stale]).await, [Settled::Stale], "a discard under a lost lease");
-    nothing_is_told(harness, "a discard under a lost lease").await;
-    let mut waiter = harness.claiming(Demand::new(TOLD, 9));
+    nothing_is_stored(harness, "a discard under a lost lease").await;
+    let mut waiter = harness.claiming(Demand::new(ALERTS, 9));
     waiter.waits(&**harness.queue()).await;
 
     harness.settle(&second, discard("no\n\"card\" ü\u{1}")).await;
@@ -86,7 +86,7 @@ async fn a_settlement_stores_it(harness: &QueueHarness) {
     let woken = harness.ok("a claim that waited for a discard", waiter.wakes()).await;
     expect_eq!(woken.len(), 1, "the jobs that were stored on a discard: {woken:?}");
     let alert = woken.first().unwrap_or_else(|| panic!("one job"));
-    expect_eq!((alert.name.as_str(), alert.queue.as_str()), ("alert", "told"), "name and queue");
+    expect_eq!((alert.name.as_str(), alert.queue.as_str()), ("alert", "alerts"), "name and queue");
     expect_eq!((alert.priority, alert.max_attempts), (-3, 7), "priority and attempts");
     expect_eq!((alert.pushed_at, alert.run_at), (harness.now(), harness.now()), "when it was stored");
     expect_eq!(alert.meta.get("tenant"), Some("acme"), "the meta of the discarded job");
@@ -109,24 +109,24 @@ async fn no_other_end_stores_it(harness: &QueueHarness) {
         if is_discard(&transition) {
             continue;
         }
-        harness.push(vec![told_of(number)]).await;
+        harness.push(vec![job_with_alert(number)]).await;
         let delivery = harness.claim_one().await;
         harness.settle(&delivery, transition.clone()).await;
-        nothing_is_told(harness, transition.as_str()).await;
+        nothing_is_stored(harness, transition.as_str()).await;
         harness.ok("`delete`", harness.queue().delete(id(number))).await;
     }
 }
 
 async fn an_expiry_stores_it(harness: &QueueHarness) {
-    harness.push(vec![told_of(10).max_attempts(2)]).await;
+    harness.push(vec![job_with_alert(10).max_attempts(2)]).await;
     harness.claim_one().await;
     harness.advance(Lease::DEFAULT_LENGTH).await;
     harness.claim_one().await;
-    nothing_is_told(harness, "an expired lease with an attempt left").await;
+    nothing_is_stored(harness, "an expired lease with an attempt left").await;
 
     harness.advance(Lease::DEFAULT_LENGTH).await;
 
-    let alert = told(harness).await;
+    let alert = stored_job(harness).await;
     let discarded = discarded(&alert);
     expect_eq!((discarded.id, discarded.attempt), (id(10), 2), "the job whose last lease expired");
     let last = discarded.last_error();
@@ -135,11 +135,11 @@ async fn an_expiry_stores_it(harness: &QueueHarness) {
     harness.settle(&alert, Transition::complete()).await;
 
     // An operator's call may be the first that notices.
-    harness.push(vec![told_of(11).max_attempts(1)]).await;
+    harness.push(vec![job_with_alert(11).max_attempts(1)]).await;
     harness.claim_one().await;
     harness.advance(Lease::DEFAULT_LENGTH).await;
     harness.ok("`delete` of a job whose last lease has expired", harness.queue().delete(id(11))).await;
-    let alert = told(harness).await;
+    let alert = stored_job(harness).await;
     expect_eq!(
         self::discarded(&alert).id,
         id(11),
@@ -149,15 +149,15 @@ async fn an_expiry_stores_it(harness: &QueueHarness) {
 }
 
 async fn its_own_discard_stores_nothing(harness: &QueueHarness) {
-    harness.push(vec![told_of(20)]).await;
+    harness.push(vec![job_with_alert(20)]).await;
     let delivery = harness.claim_one().await;
     harness.settle(&delivery, discard("never")).await;
-    let mut alerts = harness.claim(Demand::new(TOLD, 9).on_discard(alert())).await;
+    let mut alerts = harness.claim(Demand::new(ALERTS, 9).on_discard(alert())).await;
     let alert = alerts.pop().unwrap_or_else(|| panic!("a discard must store a job"));
 
     harness.settle(&alert, discard("nor this")).await;
 
-    nothing_is_told(harness, "the discard of a job that was stored on a discard").await;
+    nothing_is_stored(harness, "the discard of a job that was stored on a discard").await;
 }
 
 async fn an_operators_retry_stores_it_again(harness: &QueueHarness) {
@@ -166,13 +166,13 @@ async fn an_operators_retry_stores_it_again(harness: &QueueHarness) {
 
     harness.settle(&again, discard("again")).await;
 
-    let alert = told(harness).await;
+    let alert = stored_job(harness).await;
     expect_eq!(errors(&discarded(&alert)), [(1, "never"), (2, "again")], "the errors of a second discard");
     harness.settle(&alert, Transition::complete()).await;
 }
 
 async fn a_default_applies_to_jobs_that_say_nothing(harness: &QueueHarness) {
-    let own = Arc::new(OnDiscard::named("own", "job", 1).queue(TOLD));
+    let own = Arc::new(OnDiscard::named("own", "job", 1).queue(ALERTS));
     let mut says_own = job(31).id(id(31));
     says_own.on_discard = Some(own);
     let mut says_nothing = job(32).id(id(32));
@@ -189,10 +189,11 @@ async fn a_default_applies_to_jobs_that_say_nothing(harness: &QueueHarness) {
     let claimed = harness.claim(with_default()).await;
     expect_eq!(harness.settled(discards(claimed)).await, [Settled::Applied; 3], "three discards");
 
-    let told = harness.claim(Demand::new(TOLD, 9)).await;
-    let names: Vec<_> = told.iter().map(|told| (told.name.as_str(), discarded(told).id)).collect();
-    expect_eq!(names, [("alert", id(30)), ("own", id(31))], "what was stored for whom");
-    let ends = told.iter().map(|told| Settlement::new(told.lease.clone(), Transition::complete())).collect();
+    let stored = harness.claim(Demand::new(ALERTS, 9)).await;
+    let names: Vec<_> = stored.iter().map(|stored| (stored.name.as_str(), discarded(stored).id)).collect();
+    expect_eq!(names, [("alert", id(30)), ("own", id(31))], "the stored jobs and their discarded jobs");
+    let ends =
+        stored.iter().map(|stored| Settlement::new(stored.lease.clone(), Transition::complete())).collect();
     harness.settled(ends).await;
     expect_eq!(harness.get(id(30)).await.on_discard, None, "a default is no setting of the job");
 
@@ -203,22 +204,24 @@ async fn a_default_applies_to_jobs_that_say_nothing(harness: &QueueHarness) {
     harness.settle(release, Transition::Release).await;
     harness.claim_one().await;
     harness.advance(Lease::DEFAULT_LENGTH).await;
-    nothing_is_told(harness, "an expired lease of a claim without a default").await;
+    nothing_is_stored(harness, "an expired lease of a claim without a default").await;
     harness.push(vec![job(34).id(id(34)).max_attempts(1)]).await;
     harness.claim(with_default()).await;
     harness.advance(Lease::DEFAULT_LENGTH).await;
-    let alert = self::told(harness).await;
+    let alert = stored_job(harness).await;
     expect_eq!(discarded(&alert).id, id(34), "the job of an expired lease of a claim with a default");
     harness.settle(&alert, Transition::complete()).await;
 }
 
 async fn it_is_kept_on_every_way_in(harness: &QueueHarness) {
-    harness.push_one(told_of(40).queue("ways")).await;
-    harness.push(vec![told_of(41).queue("ways").unique("key"), job(42).id(id(42)).queue("ways")]).await;
+    harness.push_one(job_with_alert(40).queue("ways")).await;
+    harness
+        .push(vec![job_with_alert(41).queue("ways").unique("key"), job(42).id(id(42)).queue("ways")])
+        .await;
     harness.push(vec![job(43).id(id(43))]).await;
     let parent = harness.claim_one().await;
     let completion = Settlement::new(parent.lease, Transition::complete())
-        .followups(vec![told_of(44).queue("ways"), told_of(45).queue("ways").unique("other")]);
+        .followups(vec![job_with_alert(44).queue("ways"), job_with_alert(45).queue("ways").unique("other")]);
     expect_eq!(harness.settled(vec![completion]).await, [Settled::Applied], "a completion with followups");
 
     for (number, expected) in [(40, true), (41, true), (42, false), (44, true), (45, true)] {
@@ -242,7 +245,7 @@ async fn nothing_is_lost_of_a_large_job(harness: &QueueHarness) {
 
     harness.settle(&delivery, discard(&error)).await;
 
-    let alert = told(harness).await;
+    let alert = stored_job(harness).await;
     let discarded = discarded(&alert);
     expect_eq!(discarded.errors.len(), 4, "the errors of a job with the largest payload");
     assert!(
@@ -254,7 +257,7 @@ async fn nothing_is_lost_of_a_large_job(harness: &QueueHarness) {
     harness.settle(&alert, Transition::complete()).await;
 }
 
-/// Q106: A handle that finds a job discarded by an expired lease reports it once, to one listener, whatever its call is.
+/// Q106: A handle that finds a job discarded by an expired lease reports it once, to one listener, whichever call finds it.
 pub(super) async fn q106_each_job_discarded_by_an_expiry_is_reported_once(harness: &QueueHarness) {
     let queue = harness.queue().clone();
     let feed = queue.expiry_feed().unwrap_or_else(|| panic!("a queue must report what it finds expired"));

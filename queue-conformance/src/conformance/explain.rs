@@ -10,7 +10,7 @@ use super::jobs::{SECOND, id, job, queue};
 use super::operate::brought_to;
 use crate::law::expect_eq;
 
-/// Q88: `explain` has every reason why a job is not running now, and no reason that is not true: a job that waits for nothing but a worker is the next that a claim delivers, and any other has a reason.
+/// Q88: `explain` returns every reason why a job is not running now, and no false one: a job that waits only for a worker is the next that a claim delivers, and any other has a reason.
 pub(super) async fn q88_an_explanation_has_every_true_reason_and_no_other(harness: &QueueHarness) {
     let announces = announce(harness, "c/3/other", "elsewhere", "work", SECOND).await;
     harness.advance(SECOND * 2).await;
@@ -92,7 +92,7 @@ async fn announce(
     }
 }
 
-/// Returns the reasons of a job, each by its name, and checks that each prints a sentence.
+/// Returns the names of a job's reasons, and checks that each reason displays as a sentence.
 async fn reasons(harness: &QueueHarness, number: u32) -> Vec<&'static str> {
     let reasons = harness.ok(format!("`explain` of job {number}"), harness.queue().explain(id(number))).await;
     reasons.iter().for_each(|reason| assert!(reason.to_string().len() > 10, "{reason}"));

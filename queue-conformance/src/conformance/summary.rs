@@ -8,7 +8,7 @@ use super::jobs::{SECOND, id, job, queue};
 use super::operate::brought_to;
 use crate::law::expect_eq;
 
-/// Q87: At rest, `summary` has the earliest `run_at` of the ready jobs, whatever their priorities, the next due time, whether the queue is paused, and the jobs by state. A count stops at the cap and says so.
+/// Q87: At rest, `summary` has the earliest `run_at` of the ready jobs, whatever their priorities, the next due time, whether the queue is paused, and the number of jobs by state. A count stops at the cap and is marked as capped.
 pub(super) async fn q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap(harness: &QueueHarness) {
     let start = harness.now();
     for (number, state) in (0..).zip(State::ALL.into_iter().filter(|state| *state != State::Available)) {

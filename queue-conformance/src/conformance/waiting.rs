@@ -12,7 +12,7 @@ use crate::law::expect_eq;
 /// A wait that no law lets pass.
 const LONG: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// How many jobs end while a wait for their end begins.
+/// The number of jobs that end while a wait for their end begins.
 const RACES: u32 = 40;
 
 /// Q84: `ended` answers by state as soon as one of the jobs has ended, and after its wait at the latest; no end is missed.

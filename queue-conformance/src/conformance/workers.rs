@@ -1,4 +1,4 @@
-//! Laws about workers: who holds a lease, and who runs.
+//! Laws about workers: the worker that holds a lease, and the list of running workers.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub(super) async fn q100_a_lease_has_the_worker_that_its_claim_named(harness: &Q
     holds(1, Some("three/3/c"), Lease::DEFAULT_LENGTH).await;
 }
 
-/// Q101: `workers` lists who has announced itself: as running until its announcement no longer counts, and for an hour after that as vanished. A later announcement replaces an earlier one, and one that counts for no time removes the worker. Of those that vanished, the last 200 are listed.
+/// Q101: `workers` lists the workers that have announced themselves: as running until the announcement expires, and for an hour after that as vanished. A later announcement replaces an earlier one, and one that is valid for no time removes the worker. Of those that vanished, the last 200 are listed.
 pub(super) async fn q101_workers_are_listed_while_they_run_and_for_an_hour_after_they_vanished(
     harness: &QueueHarness,
 ) {
@@ -80,9 +80,9 @@ pub(super) async fn q101_workers_are_listed_while_they_run_and_for_an_hour_after
     let record = &listed[0];
     let times = (record.since, record.seen_at, record.expires_at);
     let expected = (start.saturating_sub(SECOND * 5), start, start.saturating_add(SECOND * 20));
-    expect_eq!(times, expected, "since when a worker runs, when it was seen, and until when that counts");
+    expect_eq!(times, expected, "the start of a worker, its last announcement, and the end of that");
     let described = (&*record.service, &*record.host, record.pid, &*record.program, record.concurrency);
-    expect_eq!(described, ("mäils", "a", 7, "shop 1.2", 16), "what a worker said of itself");
+    expect_eq!(described, ("mäils", "a", 7, "shop 1.2", 16), "the announcement of a worker");
     expect_eq!(record.queues, [queue("mail"), queue("default")], "the queues of a worker");
     expect_eq!(
         record.jobs.iter().map(|job| job.as_str()).collect::<Vec<_>>(),

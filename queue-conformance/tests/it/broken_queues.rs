@@ -169,13 +169,13 @@ bugs! {
     /// T10, Q86
     q86 progress_that_outlives_its_lease: results::ProgressApart;
     /// T10, Q105
-    q105 on_discard_dropped_at_the_push: discard::TellsNobody;
+    q105 on_discard_dropped_at_the_push: discard::DropsOnDiscard;
     /// T10, Q105
-    q105 a_stale_discard_that_tells: discard::TellsOfStaleDiscards;
+    q105 a_stale_discard_that_stores_its_job: discard::StoresOnStaleDiscards;
     /// T10, Q105
     q105 the_default_of_a_claim_ignored: discard::IgnoresDefaults;
     /// T10, Q106
-    q106 an_expiry_that_is_not_reported: discard::KeepsExpiriesToItself;
+    q106 an_expiry_that_is_not_reported: discard::ReportsNoExpiry;
     /// T10, Q40
     q40 a_renewal_that_hides_the_cancel: operate::CancelUntold;
     /// T10, Q41

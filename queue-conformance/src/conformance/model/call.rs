@@ -194,8 +194,8 @@ impl Generator {
     }
 }
 
-/// Settles alone what has a followup with a unique key. The contract leaves open whether such a followup sees the settlements
-/// behind it in its batch.
+/// Returns a batch of one settlement if one of these has a followup with a unique key. The contract leaves open whether such a
+/// followup sees the settlements behind it in its batch.
 fn without_order(mut batch: Vec<Settlement>) -> Vec<Settlement> {
     let has_key = |settlement: &Settlement| settlement.followups.iter().any(|job| job.unique.is_some());
     match batch.iter().position(has_key) {

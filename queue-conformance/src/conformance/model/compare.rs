@@ -153,7 +153,7 @@ impl ModelComparison {
             Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => {
                 self.fixture.advance(by).await;
-                // Both claim, and so both store at the same instant what follows the leases that have expired.
+                // Both claim, so that both discard the jobs of expired leases, and store their `on_discard` jobs, at the same instant.
                 let nothing = Demand::new("unused", 1).wait(Duration::ZERO);
                 let now = self.fixture.now();
                 let (expected, found) =

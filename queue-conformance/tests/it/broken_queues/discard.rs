@@ -9,12 +9,12 @@ use queue_testkit::ModelQueue;
 
 use super::broken::Bug;
 
-/// Drops what a job says is stored on its discard.
+/// Drops the `on_discard` of pushed jobs.
 #[derive(Default)]
-pub(super) struct TellsNobody;
+pub(super) struct DropsOnDiscard;
 
 #[async_trait]
-impl Bug for TellsNobody {
+impl Bug for DropsOnDiscard {
     async fn push(&self, queue: &ModelQueue, mut jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         jobs.iter_mut().for_each(|job| job.on_discard = None);
         queue.push(jobs).await
@@ -23,10 +23,10 @@ impl Bug for TellsNobody {
 
 /// Stores the job of a discard before it knows whether the discard applies.
 #[derive(Default)]
-pub(super) struct TellsOfStaleDiscards;
+pub(super) struct StoresOnStaleDiscards;
 
 #[async_trait]
-impl Bug for TellsOfStaleDiscards {
+impl Bug for StoresOnStaleDiscards {
     async fn settle(&self, queue: &ModelQueue, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
         for settlement in &batch {
             let record = queue.get(settlement.lease.job).await?;
@@ -58,9 +58,9 @@ impl Bug for IgnoresDefaults {
 
 /// Reports no job that it finds expired.
 #[derive(Default)]
-pub(super) struct KeepsExpiriesToItself;
+pub(super) struct ReportsNoExpiry;
 
-impl Bug for KeepsExpiriesToItself {
+impl Bug for ReportsNoExpiry {
     fn expiry_feed<'q>(&'q self, _: &'q ModelQueue) -> Option<&'q ExpiryFeed> {
         None
     }

@@ -32,7 +32,7 @@ impl Bug for ResultForgotten {
     }
 }
 
-/// Stores results by themselves, whatever becomes of their completions.
+/// Stores results apart from their completions, which may not apply.
 #[derive(Default)]
 pub(super) struct ResultsApart(Mutex<HashMap<JobId, StoredResult>>);
 
@@ -59,7 +59,7 @@ impl Bug for ResultsApart {
 
 type Jobs = Result<Vec<Option<JobRecord>>, QueueError>;
 
-/// Looks when the wait begins and when it is over, and not in between.
+/// Polls when the wait begins and when it is over, and not in between.
 #[derive(Default)]
 pub(super) struct EndMissed;
 
@@ -89,7 +89,7 @@ impl Bug for WaitsForAll {
     }
 }
 
-/// Waits for jobs that are gone, as if they were to come.
+/// Waits for jobs that are gone, as if they could still end.
 #[derive(Default)]
 pub(super) struct WaitsForTheGone;
 
@@ -119,7 +119,7 @@ impl Bug for ProgressForgotten {
     }
 }
 
-/// Keeps progress by itself, so that it outlives its lease.
+/// Keeps progress apart from the lease, so that it outlives the lease.
 #[derive(Default)]
 pub(super) struct ProgressApart(Mutex<HashMap<JobId, JobProgress>>);
 

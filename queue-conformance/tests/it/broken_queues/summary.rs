@@ -7,7 +7,7 @@ use queue_testkit::ModelQueue;
 
 use super::broken::Bug;
 
-/// Takes the job that a claim would return next for the oldest one.
+/// Returns the `run_at` of the job that a claim would return next, not that of the oldest one.
 #[derive(Default)]
 pub(super) struct OldestIsNextToClaim;
 

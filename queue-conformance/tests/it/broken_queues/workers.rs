@@ -11,7 +11,7 @@ use queue_testkit::ModelQueue;
 
 use super::broken::Bug;
 
-/// Returns the worker of the newest claim, whatever became of it.
+/// Returns the worker of the newest claim, even if its lease has ended.
 #[derive(Default)]
 pub(super) struct WorkerKept(Mutex<Vec<(JobId, Option<WorkerId>)>>);
 
