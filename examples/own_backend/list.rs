@@ -27,7 +27,7 @@ pub(crate) struct StoredJob {
     /// The end of the lease, while the job is executing.
     pub(crate) expires_at: Timestamp,
     pub(crate) key: Option<UniqueKey>,
-    /// The job to store on a discard, by the last claim.
+    /// The setting of the last claim: the job to store on a discard.
     pub(crate) on_discard: Option<Arc<OnDiscard>>,
 }
 
@@ -159,7 +159,7 @@ impl StoredJob {
         None
     }
 
-    /// Discards the job, whose last error is recorded. Returns the job to store with that.
+    /// Discards the job, whose last error is already recorded. Returns the job to store with the discard.
     pub(crate) fn discard(&mut self, now: Timestamp) -> Option<Encoded> {
         self.finish(State::Discarded, now);
         let told = self.on_discard.as_ref()?.job_for(self.record.clone())?;

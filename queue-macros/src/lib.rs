@@ -59,7 +59,7 @@ use model::Job;
 /// `new` takes a `String`, and each parameter that is stored owned, as `impl Into<…>`, so a literal will do. It takes the
 /// others by their own types.
 ///
-/// # What it returns
+/// # Return type
 ///
 /// `()`, or a `Result<T, E>`. `T` is `()`, or the job's result: any type that serde writes and reads. The result is stored with the
 /// job's completion, and the handle of the job returns it. `E` is `queue_core::JobError`, or any type that converts to it:

@@ -28,8 +28,8 @@ use crate::programs;
 
 /// A PostgreSQL server that all test processes of a user share, for tests that each create a database of their own.
 ///
-/// The first process starts it, at normal priority even if the process has a low one, where the system allows that (on Linux, to
-/// root). The server stops a minute after its last user has ended, and its data is deleted. Commits are not durable. If the environment variable `TEST_POSTGRES_URL` is set, that server is used instead and nothing is started.
+/// The first process starts it, at normal priority even if the process has a low one, if the system allows that (on Linux, only
+/// for root). The server stops a minute after its last user has ended, and its data is deleted. Commits are not durable. If the environment variable `TEST_POSTGRES_URL` is set, that server is used instead and nothing is started.
 ///
 /// ```
 /// use test_servers::SharedPostgres;
@@ -239,8 +239,8 @@ fn start(programs: &Path, base: &Path, linger: Duration) -> Result<PathBuf, Serv
     Ok(folder.keep())
 }
 
-/// Sets a server to normal priority, if the system allows it: later programs use it, which may not run at the low priority of the
-/// program that has started it.
+/// Sets a server to normal priority, if the system allows it: programs of a higher priority than the one that has started it may use
+/// it later.
 fn raise_priority(data: &Path) {
     let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let Some(server) = file.lines().next().and_then(|id| id.parse().ok()) else { return };

@@ -37,7 +37,7 @@ pub(super) fn options(attribute: &Attribute) -> Option<TokenStream> {
     })
 }
 
-/// Writes the setting of the job that is stored on a discard. A job that takes something else is an error at its path.
+/// Writes the setting of the job that is stored on a discard. If its function does not take a `Discarded`, the error is at its path.
 fn on_discard(job: &Path) -> TokenStream {
     let span = hygienic_span(job.span());
     quote_spanned!(span=> .on_discard(#job::new))
