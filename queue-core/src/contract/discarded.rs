@@ -84,7 +84,7 @@ impl Discarded {
         self.payload.0.get()
     }
 
-    /// Returns the message of the last error: why the job was discarded.
+    /// Returns the message of the last error, for which the job was discarded. It is empty if the job has no error.
     #[must_use]
     pub fn last_error(&self) -> &str {
         self.errors.last().map_or("", |error| &error.message)

@@ -26,7 +26,7 @@ pub(super) const PREFIX: &str = "queue_test_";
 /// The server of this process's tests.
 pub(super) struct Server {
     server: SharedPostgres,
-    /// Creates databases, and has the locks.
+    /// Creates databases, and holds the locks.
     connection: Arc<AsyncMutex<PgConnection>>,
     /// Drops databases.
     dropping: Arc<AsyncMutex<PgConnection>>,
@@ -46,7 +46,7 @@ static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
 /// How long to wait for the first connection: the server may be suspended.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often, and how many times, the sessions of a database are looked for before it is dropped.
+/// The pause between two polls for the sessions of a database that is to be dropped, and the maximum number of polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 const MAX_POLLS: u32 = 100;
 
@@ -179,7 +179,7 @@ pub(super) async fn drop_database(connection: &mut PgConnection, name: &str) -> 
     raw_sql(AssertSqlSafe(drop)).execute(connection).await.map(|_| ())
 }
 
-/// Ends the sessions that use a database, and waits a little for their end. `drop database` would poll for the end of a session
+/// Ends the sessions that use a database, and waits up to 0.1 s for their end. `drop database` would poll for the end of a session
 /// only every 100 ms.
 async fn end_sessions(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and usename = current_user";
