@@ -82,7 +82,7 @@ async fn announce(
 ) -> bool {
     let mut announcement = Announcement::new(worker.into());
     announcement.queues = vec![queue(queues)];
-    announcement.jobs = vec![jobs.into()];
+    announcement.jobs = [jobs.into()].into();
     announcement.valid_for = valid_for;
     harness.note(format!("`announce` of {worker}"));
     match harness.queue().announce(&announcement).await {

@@ -152,7 +152,7 @@ fn announcement(worker: &str, valid_for: Duration) -> Announcement {
     announcement.pid = 7;
     announcement.program = "shop 1.2".to_owned();
     announcement.queues = vec![queue("mail"), queue("default")];
-    announcement.jobs = vec!["send".into()];
+    announcement.jobs = ["send".into()].into();
     announcement.concurrency = 16;
     announcement.valid_for = valid_for;
     announcement

@@ -1,6 +1,7 @@
 //! The announcement of a running worker, and the record that a queue keeps of it.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub struct Announcement {
     /// The queues from which it claims.
     pub queues: Vec<QueueName>,
     /// The kinds of jobs that it can run.
-    pub jobs: Vec<JobName>,
+    pub jobs: BTreeSet<JobName>,
     /// The maximum number of jobs that it runs at once.
     pub concurrency: u32,
     /// The number of jobs that it runs now.
@@ -50,7 +51,7 @@ impl Announcement {
             pid: 0,
             program: String::new(),
             queues: Vec::new(),
-            jobs: Vec::new(),
+            jobs: BTreeSet::new(),
             concurrency: 0,
             running: 0,
             up_for: Duration::ZERO,
@@ -92,29 +93,15 @@ impl Announcement {
     }
 }
 
-/// A worker that runs, or has vanished: see [`Admin::workers`](crate::Admin::workers).
+/// A worker that runs, or has vanished: see [`Admin::workers`](crate::Admin::workers). It dereferences to the worker's last
+/// announcement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerRecord {
-    /// The identity.
-    pub worker: WorkerId,
-    /// The name of its service.
-    pub service: String,
-    /// The name of its machine.
-    pub host: String,
-    /// The number of its process.
-    pub pid: u32,
-    /// The program, and its version if that is known.
-    pub program: String,
-    /// The queues from which it claims.
-    pub queues: Vec<QueueName>,
-    /// The kinds of jobs that it can run.
-    pub jobs: BTreeSet<JobName>,
-    /// The maximum number of jobs that it runs at once.
-    pub concurrency: u32,
-    /// The number of jobs that it ran when it was last seen.
-    pub running: u32,
-    /// When it started, by the backend's clock.
+    /// The worker's last announcement.
+    #[serde(flatten)]
+    pub announcement: Announcement,
+    /// When the worker started, by the backend's clock.
     pub since: Timestamp,
     /// When it last announced itself.
     pub seen_at: Timestamp,
@@ -123,6 +110,14 @@ pub struct WorkerRecord {
     /// Whether the announcement was valid when the record was read. Otherwise, the worker has vanished: it died, or cannot reach the
     /// queue.
     pub is_live: bool,
+}
+
+impl Deref for WorkerRecord {
+    type Target = Announcement;
+
+    fn deref(&self) -> &Announcement {
+        &self.announcement
+    }
 }
 
 impl WorkerRecord {
@@ -148,21 +143,8 @@ impl WorkerRecord {
 
     fn new(announcement: Announcement, seen_at: Timestamp, now: Timestamp) -> Self {
         let expires_at = seen_at.saturating_add(announcement.valid_for);
-        Self {
-            worker: announcement.worker,
-            service: announcement.service,
-            host: announcement.host,
-            pid: announcement.pid,
-            program: announcement.program,
-            queues: announcement.queues,
-            jobs: announcement.jobs.into_iter().collect(),
-            concurrency: announcement.concurrency,
-            running: announcement.running,
-            since: seen_at.saturating_sub(announcement.up_for),
-            seen_at,
-            expires_at,
-            is_live: expires_at > now,
-        }
+        let since = seen_at.saturating_sub(announcement.up_for);
+        Self { announcement, since, seen_at, expires_at, is_live: expires_at > now }
     }
 
     /// Returns whether it claims from this queue.
@@ -186,5 +168,18 @@ mod tests {
 
         assert!(json.is_ascii() && !json.contains('\u{0}'), "{json}");
         assert_eq!(Announcement::decode(&json).ok(), Some(announcement));
+    }
+    #[test]
+    fn a_record_is_one_flat_object_with_its_announcement() {
+        let mut announcement = Announcement::new("web-1/7/queue".into());
+        announcement.up_for = Duration::from_secs(3);
+        let seen_at = Timestamp::from_micros(5_000_000);
+
+        let record = WorkerRecord::list([(announcement, seen_at)], seen_at).remove(0);
+
+        let json = serde_json::to_value(&record).unwrap();
+        assert_eq!((&json["worker"], &json["is_live"]), (&"web-1/7/queue".into(), &true.into()), "{json}");
+        assert_eq!((record.since, record.pid), (Timestamp::from_micros(2_000_000), 0));
+        assert_eq!(serde_json::from_value::<WorkerRecord>(json).ok(), Some(record));
     }
 }
