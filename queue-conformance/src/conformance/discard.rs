@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use queue_core::backend::ExpiredJob;
 use queue_core::{
-    Delivery, Demand, Discarded, Fence, Lease, Limits, NewJob, OnDiscard, QueueError, QueueName, Settled,
-    Settlement, State, Transition,
+    Delivery, Demand, Discarded, Fence, Lease, Limits, NewJob, OnDiscard, QueueError, QueueErrorKind,
+    QueueName, Receipt, Settled, Settlement, State, Transition,
 };
 
 use super::harness::QueueHarness;
-use super::jobs::{id, job, json, queue, text};
+use super::jobs::{SECOND, id, job, json, queue, text};
 use super::lease::every_transition;
 use crate::law::expect_eq;
 
@@ -62,6 +62,8 @@ pub(super) async fn q105_a_discard_stores_the_job_that_it_names(harness: &QueueH
     a_settlement_stores_it(harness).await;
     no_other_end_stores_it(harness).await;
     an_expiry_stores_it(harness).await;
+    it_comes_after_earlier_followups(harness).await;
+    the_next_job_of_a_key_does_not_prevent_it(harness).await;
     its_own_discard_stores_nothing(harness).await;
     an_operators_retry_stores_it_again(harness).await;
     a_default_applies_to_jobs_that_say_nothing(harness).await;
@@ -146,6 +148,45 @@ async fn an_expiry_stores_it(harness: &QueueHarness) {
         "the job that was deleted after its last lease had expired"
     );
     harness.settle(&alert, Transition::complete()).await;
+}
+
+/// A batch takes effect one settlement after another, and so stores its jobs in that order.
+async fn it_comes_after_earlier_followups(harness: &QueueHarness) {
+    harness.push(vec![job(12).id(id(12)), told_of(13), job(14).id(id(14))]).await;
+    let ends = [Transition::complete(), discard("no"), Transition::complete()];
+    let batch =
+        harness.claim_up_to(3).await.into_iter().zip(ends).zip(15..).map(|((delivery, end), number)| {
+            let mut settlement = Settlement::new(delivery.lease, end);
+            settlement.followups = vec![job(number).id(id(number)).queue(TOLD).priority(-3)];
+            settlement
+        });
+
+    expect_eq!(harness.settled(batch.collect()).await, [Settled::Applied; 3], "a batch with a discard");
+
+    let stored = harness.claim(Demand::new(TOLD, 9)).await;
+    let places = stored.iter().map(|stored| [15, 16, 17].map(id).iter().position(|id| *id == stored.id()));
+    expect_eq!(places.collect::<Vec<_>>(), [Some(0), None, Some(1), Some(2)], "the order of what was stored");
+    let ends = stored.into_iter().map(|stored| Settlement::new(stored.lease, Transition::complete()));
+    harness.settled(ends.collect()).await;
+}
+
+/// A job whose last lease has expired holds its key no longer, although the call that finds that need not be the one that discards it.
+async fn the_next_job_of_a_key_does_not_prevent_it(harness: &QueueHarness) {
+    harness.push(vec![told_of(18).max_attempts(1).unique("next")]).await;
+    harness.claim_one().await;
+    harness.advance(Lease::DEFAULT_LENGTH).await;
+
+    harness.push(vec![job(19).id(id(19)).unique("next").delay(SECOND)]).await;
+
+    harness.is(id(18), State::Discarded).await;
+    let alert = told(harness).await;
+    expect_eq!(discarded(&alert).id, id(18), "the job whose key another one holds now");
+    harness.settle(&alert, Transition::complete()).await;
+    let retry = harness.queue().retry(id(18));
+    harness.fails_with(QueueErrorKind::Conflict, "`retry` of a job whose key is taken", retry).await;
+    let receipts = harness.receipts(vec![job(90).id(id(90)).unique("next")]).await;
+    expect_eq!(receipts, [Receipt::Existing(id(19))], "the job that holds the key");
+    harness.ok("`delete`", harness.queue().delete(id(19))).await;
 }
 
 async fn its_own_discard_stores_nothing(harness: &QueueHarness) {

@@ -1,7 +1,7 @@
 //! Laws about settlements.
 
 use queue_core::admin::AttemptError;
-use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
+use queue_core::{Lease, NewJob, QueueErrorKind, QueueName, Settled, Settlement, State, Transition, Unique};
 
 use super::harness::{QueueHarness, ids_of};
 use super::jobs::{MICROSECOND, SECOND, id, job, jobs, queue, text};
@@ -224,6 +224,7 @@ pub(super) async fn q38_followups_are_stored_if_and_only_if_the_transition_appli
     }
     keep_what_they_ask_for(harness).await;
     are_refused_whole(harness).await;
+    see_the_settlements_before_them(harness).await;
 }
 
 async fn keep_what_they_ask_for(harness: &QueueHarness) {
@@ -298,6 +299,42 @@ async fn are_refused_whole(harness: &QueueHarness) {
         harness.count(&queue("last"), State::Executing).await,
         2,
         "no transition of a refused batch is applied"
+    );
+}
+
+/// Each settlement of a batch takes effect with its followups before the next one does.
+async fn see_the_settlements_before_them(harness: &QueueHarness) {
+    let keyed = |number: u32, key: &str| job(number).id(id(number)).queue("order").unique(key);
+    harness
+        .push(["a", "b", "c"].into_iter().zip(30..).map(|(key, number)| keyed(number, key)).collect())
+        .await;
+    let deliveries = harness.claim(queue_core::Demand::new("order", 3)).await;
+    expect_eq!(ids_of(&deliveries), [30, 31, 32].map(id), "the jobs that hold the keys");
+    let replacing = job(43).id(id(43)).queue("order").unique(Unique::new("c").replace());
+    let followups = [vec![keyed(40, "a"), keyed(41, "b"), replacing], vec![keyed(42, "b")], vec![]];
+    let transitions = [Transition::complete(), Transition::complete(), Transition::Release];
+    let batch =
+        deliveries.iter().zip(transitions).zip(followups).map(|((delivery, transition), followups)| {
+            let mut settlement = Settlement::new(delivery.lease.clone(), transition);
+            settlement.followups = followups;
+            settlement
+        });
+
+    expect_eq!(harness.settled(batch.collect()).await, [Settled::Applied; 3], "a batch with followups");
+
+    harness.is(id(40), State::Available).await;
+    let early = harness.ok("`get`", harness.queue().get(id(41))).await;
+    assert!(
+        early.is_none(),
+        "the key of a followup is held by a job that a later settlement ends: {early:?}"
+    );
+    harness.is(id(42), State::Available).await;
+    harness.is(id(43), State::Available).await;
+    harness.is(id(32), State::Available).await;
+    expect_eq!(
+        ids_of(&harness.claim(queue_core::Demand::new("order", 9)).await),
+        [32, 40, 43, 42].map(id),
+        "their order"
     );
 }
 

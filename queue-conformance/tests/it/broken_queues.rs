@@ -147,6 +147,10 @@ bugs! {
     /// T10, Q38
     q38 followups_stored_beforehand: settle::FollowupsFirst;
     /// T10, Q38
+    q38 followups_stored_after_the_whole_batch: settle::FollowupsLast;
+    /// T10, Q105
+    q105 followups_stored_after_all_discards: settle::FollowupsLast;
+    /// T10, Q38
     q38 followups_of_completed_jobs_only: settle::FollowupsOfCompletedOnly;
     /// T10, Q39
     q39 newest_errors_first: settle::NewestErrorsFirst;

@@ -65,7 +65,7 @@ impl Generator {
             24..46 => Call::Claim(demand(&mut random)),
             46..66 => {
                 let batch = (0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random));
-                Call::Settle(without_order(batch.collect()))
+                Call::Settle(batch.collect())
             }
             66..72 => {
                 Call::Renew((0..random.usize(1..4)).filter_map(|_| self.heartbeat(&mut random)).collect())
@@ -191,16 +191,6 @@ impl Generator {
         self.now
             .saturating_sub(Duration::from_secs(5))
             .saturating_add(Duration::from_millis(random.u64(0..35_000)))
-    }
-}
-
-/// Returns a batch of one settlement if one of these has a followup with a unique key. The contract leaves open whether such a
-/// followup sees the settlements behind it in its batch.
-fn without_order(mut batch: Vec<Settlement>) -> Vec<Settlement> {
-    let has_key = |settlement: &Settlement| settlement.followups.iter().any(|job| job.unique.is_some());
-    match batch.iter().position(has_key) {
-        Some(index) => vec![batch.swap_remove(index)],
-        None => batch,
     }
 }
 

@@ -184,6 +184,28 @@ impl Bug for FollowupsFirst {
     }
 }
 
+/// Ends all attempts of a batch before it stores their followups.
+#[derive(Default)]
+pub(super) struct FollowupsLast;
+
+#[async_trait]
+impl Bug for FollowupsLast {
+    async fn settle(&self, queue: &ModelQueue, mut batch: Vec<Settlement>) -> Ended {
+        if batch.len() == 1 {
+            return queue.settle(batch).await;
+        }
+        let all: Vec<_> =
+            batch.iter_mut().map(|settlement| std::mem::take(&mut settlement.followups)).collect();
+        let settled = queue.settle(batch).await?;
+        for (followups, _) in
+            all.into_iter().zip(&settled).filter(|(_, settled)| **settled == Settled::Applied)
+        {
+            queue.push(followups).await?;
+        }
+        Ok(settled)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct FollowupsOfCompletedOnly;
 

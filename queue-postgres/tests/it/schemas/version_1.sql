@@ -1265,6 +1265,31 @@ comment on function renew is
     'claim can take the job before that transaction ends.';
 -- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
 
+create or replace function must_settle_in_order(
+    _ids uuid[], _kinds smallint[], _parents integer[], _names text[], _unique_keys text[]
+) returns boolean
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    if _unique_keys is not null and exists (
+        select from unnest(_parents, _names, _unique_keys) u (parent, name, key)
+            join unique_keys k on k.name = any (array[u.name]) and k.key = u.key
+            join leases l on l.id = any (array[k.id])
+        where (select max(p) from unnest(array_positions(_ids, k.id)) p) - 1 > u.parent)
+    then
+        return true;
+    end if;
+    return exists (
+        select from unnest(_ids, _kinds) with ordinality s (id, kind, o) join leases l on l.id = any (array[s.id])
+        where s.kind = 1 and l.on_discard <> 'null' and s.o - 1 > (select min(p) from unnest(_parents) p));
+end $$;
+comment on function must_settle_in_order is
+    'Returns whether settlements have to take effect one after another. Otherwise they take effect together, before their '
+    'followups are stored, and the result is the same. It is not if a job that a later settlement ends holds the unique key of '
+    'a followup, or if a later settlement stores a job for a discard, which has to come after the followup. The arrays are '
+    'those of settle().';
+
 create or replace function settle(
     _ids uuid[], _fences bigint[], _kinds smallint[], _times bigint[], _texts text[], _skip_locked boolean,
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
@@ -1280,6 +1305,7 @@ declare
     max_fence bigint;
     _discarded bigint[];
     _told text[];
+    settled record;
 begin
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
@@ -1290,6 +1316,27 @@ begin
     end if;
     if queue_ids(_queues) is null and _queues is not null then
         refused := -1;
+        return;
+    end if;
+    if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds))
+        and must_settle_in_order(_ids, _kinds, _parents, _names, _unique_keys)
+    then
+        for i in 1 .. cardinality(_ids) loop
+            select * into settled from settle(
+                _ids[i:i], _fences[i:i], _kinds[i:i], _times[i:i], _texts[i:i], _skip_locked,
+                -- The followups of the other settlements have a parent that does not exist.
+                array(select case when p = i - 1 then 0 else -1 end from unnest(_parents) with ordinality u (p, o) order by o),
+                _queues, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays, _new_times,
+                _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _channel, _sender);
+            if settled.refused is not null then
+                raise exception using errcode = 'serialization_failure', message = 'a queue has just been removed';
+            end if;
+            if settled.applied is not null then
+                applied := applied || i - 1;
+            elsif settled.blocked is not null then
+                blocked := blocked || i - 1;
+            end if;
+        end loop;
         return;
     end if;
     if _skip_locked then
@@ -1378,10 +1425,10 @@ begin
     end if;
 end $$;
 comment on function settle is
-    'Ends attempts whose leases have not expired, and stores the followups of those. No lease may be named twice. _kinds: '
+    'Ends attempts whose leases have not expired, and stores the followups of those, in the order of the arrays. No lease may be named twice. _kinds: '
     '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
     'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
-    'settlement; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
+    'settlement, or -1 to leave the followup out; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
