@@ -52,7 +52,7 @@ comment on function detach is
 
 create or replace function cancel(_id uuid, _reason text) returns text
 language plpgsql
-set search_path from current set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
     _now bigint := clock();
     t record;
@@ -81,7 +81,7 @@ comment on function cancel is
 
 create or replace function retry(_id uuid, _channel text, _sender text) returns text
 language plpgsql
-set search_path from current set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
     _now bigint := clock();
     t record;
@@ -124,7 +124,7 @@ comment on function retry is
 
 create or replace function delete_job(_id uuid) returns text
 language plpgsql
-set search_path from current set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
     _now bigint := clock();
     t record;
