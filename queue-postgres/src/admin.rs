@@ -111,7 +111,10 @@ impl Admin for PostgresQueue {
             answer => answer?,
         };
         match &*answer {
-            "cancelled" => Ok(Cancellation::Cancelled),
+            "cancelled" => {
+                self.shared().end_watches.wake([id]);
+                Ok(Cancellation::Cancelled)
+            }
             "requested" => Ok(Cancellation::Requested),
             "finished" => Ok(Cancellation::Finished),
             _ => Err(QueueError::unknown_job(id)),
@@ -142,7 +145,10 @@ impl Admin for PostgresQueue {
 
     async fn delete(&self, id: JobId) -> Result<(), QueueError> {
         match &*self.query_text(move |sql| sql.delete_job.query().bind(id.as_uuid())).await? {
-            "done" => Ok(()),
+            "done" => {
+                self.shared().end_watches.wake([id]);
+                Ok(())
+            }
             "executing" => Err(QueueError::executing_job(id)),
             _ => Err(QueueError::unknown_job(id)),
         }

@@ -55,8 +55,11 @@ pub(crate) async fn change(
             changed => break changed?,
         }
     };
-    if changed > 0 && *change == Change::Retry {
-        queue.shared().wake();
+    if changed > 0 {
+        match change {
+            Change::Retry => queue.shared().wake(),
+            _ => queue.shared().end_watches.wake(ids.iter().copied()),
+        }
     }
     Ok(changed)
 }

@@ -1,4 +1,4 @@
-//! Waits for the end of jobs, by polling.
+//! Waits for the end of jobs, by polling. A poll is due at once if this handle may have ended one of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use queue_core::backend::has_ended;
 use queue_core::{JobId, JobRecord, QueueError, Timestamp};
 use sqlx::Row as _;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::queue::PostgresQueue;
@@ -26,6 +25,8 @@ impl PostgresQueue {
         ids: &[JobId],
         wait: Duration,
     ) -> Result<Vec<Option<JobRecord>>, QueueError> {
+        // Registered before the first poll, so that no end is missed.
+        let watch = self.shared().end_watches.register(ids);
         let ids: Arc<[Uuid]> = ids.iter().map(|id| id.as_uuid()).collect();
         let (mut until, mut pause) = (None, FIRST_PAUSE);
         loop {
@@ -38,12 +39,12 @@ impl PostgresQueue {
                     return Ok(jobs);
                 }
             }
-            let length = pause.min(until.since(now));
-            let slept = async move {
-                sleep(length).await;
+            let paused = watch.pause(pause.min(until.since(now)));
+            let paused = async {
+                paused.await;
                 Ok(())
             };
-            self.thread().run(slept).await?;
+            self.thread().run(paused).await?;
             pause = (pause * 2).min(MAX_PAUSE);
         }
     }

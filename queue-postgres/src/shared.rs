@@ -7,6 +7,7 @@
 //! | the queues known to exist | the push and settle tasks, direct pushes, pushes in an application's transaction, units of work |
 //! | the unique keys found locked ([`LockedKeys`]) | the push and settle tasks, direct pushes |
 //! | the count of [`DeadRows`] | the settle tasks and units of work, the vacuum task |
+//! | the calls of `ended` that wait ([`EndWatches`]) | the settle tasks, units of work, operators' calls |
 //! | the [`Notifier`] | the push and settle tasks, direct pushes, units of work, operators' calls, the listener's probe |
 //! | the connection for operators | operators' calls, new queues of a push in an application's transaction |
 //! | the [`SpareSessions`] | each connection of the queue's thread |
@@ -33,6 +34,7 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::connection::{CallError, ReconnectingConnection, SpareSessions};
 use crate::dead_rows::DeadRows;
+use crate::end_watches::EndWatches;
 use crate::locked_keys::LockedKeys;
 use crate::notifier::Notifier;
 use crate::requests::ClaimMessage;
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) locked_keys: LockedKeys,
     /// The rows that ended jobs have left dead, for the vacuum task.
     pub(crate) dead_rows: DeadRows,
+    /// The calls that wait for the end of jobs.
+    pub(crate) end_watches: Arc<EndWatches>,
     /// The listeners for jobs whose last lease has expired.
     pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
@@ -81,6 +85,7 @@ impl Shared {
             target,
             locked_keys: LockedKeys::default(),
             dead_rows: DeadRows::default(),
+            end_watches: Arc::default(),
             expiries: ExpiryFeed::new(),
             queues: RwLock::default(),
             claims,

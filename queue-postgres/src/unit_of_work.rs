@@ -98,6 +98,7 @@ impl PostgresUnitOfWork {
         match settle(&queue, &context, &mut tx).await {
             Ok(completion) => {
                 tx.commit().await?;
+                queue.shared().end_watches.wake([completion.settlement().lease.job]);
                 completion.note_committed();
                 queue.shared().dead_rows.add(1);
                 queue.shared().wake();

@@ -39,6 +39,8 @@ impl SettleConnection {
             let outcome = self.settle_once(slices, skip_locked).await?;
             if !outcome.is_queue_unknown {
                 self.shared.dead_rows.add(slices.iter().map(|slice| slice.settlements.len()).sum());
+                let settled = slices.iter().flat_map(|slice| slice.settlements);
+                self.shared.end_watches.wake(settled.map(|settlement| settlement.lease.job));
                 if slices.iter().any(SettlementSlice::makes_jobs_ready) {
                     self.shared.wake();
                 }
