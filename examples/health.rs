@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use queue_core::{BoxError, background_job, jobs};
 use queue_tokio::{HealthStatus, Host, MemoryQueue, QueueService};
 use tokio::net::TcpListener;
@@ -19,14 +16,9 @@ async fn main() -> Result<(), BoxError> {
     // In production about 5 s: until load balancers have noticed that the program is not ready any more.
     let host = Host::builder().service(service).drain_delay(Duration::from_millis(500)).build()?;
 
-    let health = host.health();
-    let handler = move || async move {
-        let status = health.status();
-        (if status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, status.to_string())
-    };
+    let router = host.health().router(); // 200 while the host is ready, otherwise 503
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/health", listener.local_addr()?);
-    let router = Router::new().route("/health", get(handler));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
 
     print(&url).await?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use queue_core::admin::QueueCounts;
 use queue_core::{Admin, BoxError, Jobs, Services, ServicesBuilder};
-use queue_tokio::{Host, MemoryQueue, QueueService};
+use queue_metrics::PrometheusPage;
+use queue_tokio::{Host, HttpService, MemoryQueue, QueueService};
 
 use crate::data_dir::DataFolder;
 use crate::database::Database;
-use crate::http::{self, HttpService};
+use crate::http;
 use crate::mailer::Mailer;
-use crate::metrics::Metrics;
 use crate::queues::{QueueKind, Queues};
 use crate::report::Reports;
 use crate::settings::Settings;
@@ -49,8 +49,8 @@ impl App {
     pub async fn new(settings: &Settings, data: &DataFolder) -> Result<Self, BoxError> {
         let (listener, address) = http::listen(settings.port())?;
         let (supplier_listener, supplier_address) = http::listen(0)?;
-        let metrics = Metrics::new()?;
-        let queues = metrics.count(Queues::open(&settings.queue, data).await?);
+        let metrics = PrometheusPage::new()?;
+        let queues = Queues::open(&settings.queue, data).await?.count(&metrics);
         let database = Database::open(data.database())?;
         let reports = Reports::new(data.reports());
         let mailer = match &settings.smtp {
@@ -64,17 +64,17 @@ impl App {
 
         let builder = Host::builder();
         let page = web::router(shop.clone(), reports.clone())
-            .merge(web::health::router(builder.health()))
-            .merge(metrics.router(&queues));
-        let observed = |service: QueueService| service.observe(metrics.observer()).observe(tally.clone());
-        let (photos, background) = (observed(photos(queues.closures)), observed(background(queues.jobs)));
+            .merge(builder.health().router())
+            .merge(metrics.router(queues.all()));
+        let observe = |service: QueueService| service.observe(metrics.clone()).observe(tally.clone());
+        let (photos, background) = (observe(photos(queues.closures)), observe(background(queues.jobs)));
         // They stop in reverse: first the HTTP server, then the jobs, and the supplier last.
         let host = builder
             .services(services(database, reports.clone(), mailer, supplier).build()?)
-            .service(HttpService::new("supplier", supplier_listener, stub::router()))
+            .service(HttpService::over(supplier_listener, stub::router())?.named("supplier"))
             .service(photos)
             .service(background.lease(settings.lease))
-            .service(HttpService::new("web", listener, page))
+            .service(HttpService::over(listener, page)?.named("web"))
             .build()?;
         Ok(Self { host, shop, reports, tally, address })
     }

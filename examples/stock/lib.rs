@@ -7,7 +7,7 @@
 //! Reading order: [`jobs`] defines the background work, [`shop`] enqueues it, [`app`] assembles everything.
 //! [`queues`] chooses the store of the jobs.
 //! The other modules are those of any such service: a [`database`] with its [`transaction`], the [`catalog`] in it,
-//! a [`mailer`], a [`report`], a [`supplier`], the [`web`], its [`metrics`], and the [`demo`] which imports a CSV file and waits.
+//! a [`mailer`], a [`report`], a [`supplier`], the [`web`], and the [`demo`] which imports a CSV file and waits.
 
 pub mod app;
 pub mod catalog;
@@ -18,7 +18,6 @@ pub mod http;
 pub mod import;
 pub mod jobs;
 pub mod mailer;
-pub mod metrics;
 pub mod product;
 pub mod queues;
 pub mod report;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use queue_core::admin::QueueCounts;
 use queue_core::table::Retention;
 use queue_core::{Admin, QueueError};
+use queue_metrics::PrometheusPage;
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
 use queue_tokio::MemoryQueue;
@@ -76,6 +77,18 @@ impl Queues {
     pub fn over(jobs: Arc<dyn Admin>) -> Self {
         let closures = MemoryQueue::builder().retention(Retention::default().completed(200)).build();
         Self { jobs, closures }
+    }
+
+    /// Wraps the queue of the jobs so that enqueued jobs are counted.
+    #[must_use]
+    pub fn count(self, page: &PrometheusPage) -> Self {
+        Self { jobs: Arc::new(page.count(self.jobs)), ..self }
+    }
+
+    /// Returns both queues.
+    #[must_use]
+    pub fn all(&self) -> [Arc<dyn Admin>; 2] {
+        [self.jobs.clone(), Arc::new(self.closures.clone())]
     }
 
     /// Returns the number of jobs and closures by state.

@@ -2,7 +2,6 @@
 
 mod create_product;
 mod error;
-pub mod health;
 mod new_product;
 mod operate;
 mod origin;

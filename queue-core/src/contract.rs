@@ -34,6 +34,7 @@ pub(crate) mod record;
 pub(crate) mod result;
 pub(crate) mod settlement;
 pub(crate) mod sort;
+pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod summary;
 pub(crate) mod unique;

@@ -122,6 +122,7 @@ pub use contract::queue::{Delivery, Demand, Queue, Receipt};
 pub use contract::record::{JobRecord, State};
 pub use contract::result::StoredResult;
 pub use contract::settlement::{Settled, Settlement, Transition};
+pub use contract::status::JobStatus;
 pub use contract::stop::StopSignal;
 pub use contract::unique::{OnConflict, Unique};
 pub use contract::worker_id::WorkerId;

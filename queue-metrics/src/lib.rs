@@ -32,6 +32,8 @@ mod job_metrics;
 mod list;
 mod metric;
 mod process_metrics;
+#[cfg(feature = "prometheus")]
+mod prometheus_page;
 mod queue_metrics;
 mod recording;
 mod sampler;
@@ -39,10 +41,12 @@ mod sampler;
 pub use counted::CountedQueue;
 pub use list::{METRICS, buckets};
 pub use metric::{Metric, MetricKind};
+#[cfg(feature = "prometheus")]
+pub use prometheus_page::PrometheusPage;
 pub use queue_metrics::QueueMetrics;
 pub use sampler::Sampler;
 
 /// Compiles the program in the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "prometheus"))]
 #[doc = include_str!("../README.md")]
 struct MetricsReadme;

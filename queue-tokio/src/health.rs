@@ -4,6 +4,8 @@
 //! Each call computes the status from the reporters, so the status is never older than the last report.
 
 mod reporter;
+#[cfg(feature = "axum")]
+mod router;
 mod status;
 
 use std::sync::atomic::{AtomicBool, Ordering};

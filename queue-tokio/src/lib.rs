@@ -23,6 +23,8 @@ mod clock;
 mod health;
 mod host;
 mod hosted;
+#[cfg(feature = "axum")]
+mod http;
 mod idle;
 mod memory;
 mod runtime;
@@ -33,6 +35,8 @@ pub use clock::TokioClock;
 pub use health::{Health, HealthReporter, HealthStatus, ServiceHealth};
 pub use host::{Host, HostBuilder, HostError, OnFailure, RunningHost, ShutdownReport};
 pub use hosted::{HostContext, HostedService};
+#[cfg(feature = "axum")]
+pub use http::HttpService;
 pub use idle::IdleExt;
 pub use memory::{MemoryQueue, MemoryQueueBuilder};
 pub use runtime::TokioRuntime;

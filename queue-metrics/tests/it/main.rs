@@ -6,4 +6,6 @@ mod files;
 mod gauges;
 mod jobs;
 mod page;
+#[cfg(feature = "prometheus")]
+mod prometheus_page;
 mod store;

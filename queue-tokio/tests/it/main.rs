@@ -13,6 +13,8 @@ mod extremes;
 mod failing_queue;
 mod health;
 mod host;
+#[cfg(feature = "axum")]
+mod http;
 mod idle;
 mod inbox;
 mod kit;
