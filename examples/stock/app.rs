@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::admin::QueueCounts;
 use queue_core::{Admin, BoxError, Jobs, Services, ServicesBuilder};
@@ -80,9 +81,13 @@ impl App {
     }
 }
 
+/// A renewal of a lease carries the progress of a closure to the page, three times within a lease.
+const PHOTO_LEASE: Duration = Duration::from_secs(3);
+
 /// Creates the service for closures. They take long, so they have workers of their own and delay nothing else.
 fn photos(closures: MemoryQueue) -> QueueService {
-    QueueService::new(closures, Jobs::new()).named("photos").queues([jobs::PHOTOS]).concurrency(64)
+    let service = QueueService::new(closures, Jobs::new()).named("photos").queues([jobs::PHOTOS]);
+    service.concurrency(64).lease(PHOTO_LEASE)
 }
 
 /// Creates the service for all other jobs.

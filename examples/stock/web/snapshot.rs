@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobId, JobRecord, NewJob, QueueError, State, Timestamp};
+use queue_core::{Admin, JobId, JobProgress, JobRecord, NewJob, QueueError, State, StoredResult, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::error::WebError;
@@ -42,6 +42,10 @@ pub(super) struct JobView {
     pub(super) at: Timestamp,
     pub(super) attempt: u32,
     pub(super) max_attempts: u32,
+    /// The progress of a running job.
+    pub(super) progress: Option<JobProgress>,
+    /// The result of a completed job.
+    pub(super) result: Option<StoredResult>,
     /// The reason for which it was cancelled, otherwise the last error.
     pub(super) error: Option<String>,
     #[serde(skip)]
@@ -52,6 +56,12 @@ impl JobView {
     /// Returns whether an operator may retry the job. A closure has run once, and is gone.
     pub(super) fn can_be_retried(&self) -> bool {
         self.state == State::Discarded && !self.is_closure
+    }
+
+    /// Returns the result as text: a string as it is, another value as JSON.
+    pub(super) fn result_text(&self) -> Option<String> {
+        let result = self.result.as_ref()?;
+        Some(result.decode().unwrap_or_else(|_| result.as_str().to_owned()))
     }
 
     /// Returns whether the job waits, so that an operator may cancel it.
@@ -102,6 +112,8 @@ impl From<&JobRecord> for JobView {
             at: at.unwrap_or(job.run_at),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
+            progress: job.progress.clone(),
+            result: job.result.clone(),
             error: job.cancel_reason.clone().or_else(|| job.errors.last().map(|error| error.message.clone())),
             is_closure: job.name == NewJob::CLOSURE,
         }

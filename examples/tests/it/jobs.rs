@@ -160,12 +160,14 @@ async fn a_report_that_covers_the_revision_already_is_not_written_again() -> Res
     fixture.add("TEA").await?;
     fixture.add("CUP").await?;
     fixture.kit.queue().enqueue(report_stock::new(2)).await?;
-    fixture.kit.run_until_idle().await?;
+    let written = fixture.kit.run_until_idle().await?;
     fs::remove_file(&table)?;
 
     fixture.kit.queue().enqueue(report_stock::new(1)).await?;
-    fixture.kit.run_until_idle().await?;
+    let covered = fixture.kit.run_until_idle().await?;
 
     assert!(!table.exists());
+    let results = [written, covered].map(|run| run.result_of::<report_stock>());
+    assert_eq!(results, ["2 products, worth 0.04", "revision 1 is in a later report"]);
     Ok(())
 }

@@ -7,12 +7,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN};
 use axum::http::{Request, StatusCode};
+use queue_core::table::Retention;
 use queue_core::{
-    Admin as _, BoxError, Demand, JobId, Queue as _, QueueExt as _, Settlement, State, Transition,
+    Admin as _, BoxError, Delivery, Demand, Heartbeat, JobId, JobProgress, Queue as _, QueueExt as _,
+    Settlement, State, StoredResult, Transition,
 };
 use queue_tokio::MemoryQueue;
 use stock::database::Database;
-use stock::jobs::sync_product;
+use stock::jobs::{report_stock, sync_product};
 use stock::queues::Queues;
 use stock::report::Reports;
 use stock::shop::Shop;
@@ -39,14 +41,18 @@ impl Page {
     fn new() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let database = Database::open(folder.path().join("stock.db"))?;
-        let queue = MemoryQueue::new();
+        let queue = MemoryQueue::builder().retention(Retention::default().completed(10)).build();
         let queues = Queues::over(Arc::new(queue.clone()));
         let shop = Shop { database, queues: queues.clone(), photo_time: Duration::ZERO };
         Ok(Self { router: web::router(shop, Reports::new(folder.path())), queue, queues, _folder: folder })
     }
 
     async fn get(&self) -> Result<String, BoxError> {
-        Ok(self.send(Request::get("/").body(Body::empty())?).await?.text)
+        self.at("/").await
+    }
+
+    async fn at(&self, path: &str) -> Result<String, BoxError> {
+        Ok(self.send(Request::get(path).body(Body::empty())?).await?.text)
     }
 
     async fn post(&self, path: &str, form: &str) -> Result<Answer, BoxError> {
@@ -73,6 +79,20 @@ impl Page {
         let settle = |delivery: queue_core::Delivery| Settlement::new(delivery.lease, refused.clone());
         self.queue.settle(delivered.into_iter().map(settle).collect()).await?;
         Ok(id)
+    }
+
+    /// Enqueues a job and claims it, as a service does before an attempt.
+    async fn executing(&self) -> Result<Delivery, BoxError> {
+        self.queue.enqueue(report_stock::new(1)).await?;
+        let claimed = self.queue.claim(&Demand::new("reports", 1)).await?;
+        Ok(claimed.into_iter().next().ok_or("the job is ready")?)
+    }
+
+    /// Returns the part of the page that its script replaces every second.
+    async fn live_part(&self) -> Result<String, BoxError> {
+        let page = self.get().await?;
+        let (_, main) = page.split_once("<main>").ok_or("the page has a main part")?;
+        Ok(main.split_once("</main>").ok_or("the main part ends")?.0.to_owned())
     }
 
     async fn state(&self, id: JobId) -> Result<Option<State>, BoxError> {
@@ -169,6 +189,44 @@ async fn a_job_that_is_no_longer_discarded_is_not_retried_and_the_page_says_so()
 
     assert_eq!(answer.status, StatusCode::CONFLICT);
     assert!(answer.text.contains("The job is available now: only discarded jobs are retried."));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_follows_the_progress_of_a_running_job() -> Result<(), BoxError> {
+    let page = Page::new()?;
+    let running = page.executing().await?;
+    assert!(!page.live_part().await?.contains("<progress"), "the job has reported nothing yet");
+
+    for (percent, note, shown) in [(20, "photo <1>", "photo &lt;1&gt;"), (60, "photo 2", "photo 2")] {
+        let progress = Some(JobProgress::new(percent, note));
+        page.queue.renew(&[Heartbeat::new(running.lease.clone()).progress(progress)]).await?;
+
+        let live = page.live_part().await?;
+
+        let expected = format!("<progress max=\"100\" value=\"{percent}\"></progress> {shown}");
+        assert!(live.contains(&expected), "{live}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_shows_the_result_of_a_completed_job_in_place_of_its_progress() -> Result<(), BoxError> {
+    let page = Page::new()?;
+    for (result, shown) in [("\"2 <products>\"", "<td>2 &lt;products&gt;</td>"), ("[1,2]", "<td>[1,2]</td>")]
+    {
+        let running = page.executing().await?;
+        let progress = Some(JobProgress::new(50, "drawing the chart"));
+        page.queue.renew(&[Heartbeat::new(running.lease.clone()).progress(progress)]).await?;
+        let completion = Transition::complete_with(StoredResult::json(result)?);
+
+        page.queue.settle(vec![Settlement::new(running.lease, completion)]).await?;
+
+        let live = page.live_part().await?;
+        assert!(live.contains(shown) && !live.contains("<progress"), "{live}");
+    }
+    let state: serde_json::Value = serde_json::from_str(&page.at("/state").await?)?;
+    assert_eq!(state["jobs"][0]["result"], serde_json::json!([1, 2]), "{state}");
     Ok(())
 }
 

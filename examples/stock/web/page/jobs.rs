@@ -15,7 +15,7 @@ pub(super) fn section(snapshot: &Snapshot) -> Markup {
             table {
                 tr {
                     th { "Job" } th { "Product" } th { "State" } th { "When" } th.number { "Attempt" }
-                    th { "Error or reason" } th {}
+                    th { "Progress, result or error" } th {}
                 }
                 @for job in &snapshot.jobs { (row(snapshot, job)) }
             }
@@ -31,11 +31,24 @@ fn row(snapshot: &Snapshot, job: &JobView) -> Markup {
             td { (pill(job.state, job.state.as_str())) }
             td { span.when title=(job.at) { (when::relative(snapshot.now, job.at)) } }
             td.number { (job.attempt) " of " (job.max_attempts) }
-            td { @if let Some(error) = &job.error { (error) } }
+            td { (outcome(job)) }
             td {
                 @if job.can_be_retried() { (button(job, "retry", "Retry")) }
                 @if job.can_be_cancelled() { (button(job, "cancel", "Cancel")) }
             }
+        }
+    }
+}
+
+/// Renders how far a running job is, what a completed one has returned, and otherwise the last error.
+fn outcome(job: &JobView) -> Markup {
+    html! {
+        @if let Some(progress) = &job.progress {
+            progress max="100" value=(progress.percent()) {} " " (progress.note())
+        } @else if let Some(result) = job.result_text() {
+            (result)
+        } @else if let Some(error) = &job.error {
+            (error)
         }
     }
 }
