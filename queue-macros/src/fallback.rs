@@ -57,7 +57,7 @@ fn payload(function: &Function, parameters: &[Result<Parameter, Invalid>]) -> To
         impl #name {
             #[doc(hidden)]
             #visibility fn new(#(#parameters),*) -> Self {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
     }
@@ -80,35 +80,35 @@ fn derived(attribute: &Attribute, function: &Function) -> TokenStream {
         #(#conditions)*
         impl ::core::fmt::Debug for #name {
             fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
 
         #(#conditions)*
         impl ::core::clone::Clone for #name {
             fn clone(&self) -> Self {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
 
         #(#conditions)*
         impl ::core::cmp::PartialEq for #name {
             fn eq(&self, _: &Self) -> bool {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
 
         #(#conditions)*
         impl #serde::Serialize for #name {
             fn serialize<S: #serde::Serializer>(&self, _: S) -> ::core::result::Result<S::Ok, S::Error> {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
 
         #(#conditions)*
         impl<'de> #serde::Deserialize<'de> for #name {
             fn deserialize<D: #serde::Deserializer<'de>>(_: D) -> ::core::result::Result<Self, D::Error> {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
     }
@@ -140,7 +140,7 @@ fn job(attribute: &Attribute, function: &Function) -> TokenStream {
                 &'__attempt self,
                 _: &'__attempt #private::Scope,
             ) -> #private::BoxFuture<'__attempt, #private::Outcome> {
-                ::core::unreachable!()
+                ::core::unreachable!("an invalid job does not compile")
             }
         }
     }

@@ -107,7 +107,7 @@ bugs! {
     /// T10, Q21
     q21 a_claim_that_waits_on_its_first_queue: claim::WaitsOnTheFirst;
     /// T10, Q22
-    q22 a_close_that_wakes_no_claim: claim::CloseWakesNobody;
+    q22 a_close_that_wakes_no_claim: claim::CloseWakesNoClaim;
     /// T10, Q61
     q61 a_claim_that_ignores_its_stop: claim::DeafToStops;
     /// T10, Q61

@@ -15,7 +15,7 @@ use crate::contract::result::StoredResult;
 #[diagnostic::on_unimplemented(
     message = "a background job can't return `{Self}`",
     label = "neither `()` nor a `Result`",
-    note = "return `Result<{Self}, queue_core::JobError>` to store the value as the job's result, or `()` if nobody needs it"
+    note = "return `Result<{Self}, queue_core::JobError>` to store the value as the job's result, or `()` if it is not needed"
 )]
 pub trait IntoOutcome {
     /// The value of a success.
@@ -75,7 +75,7 @@ fn unwritable(error: &QueueError) -> Outcome {
     label = "can't be stored as a result",
     note = "the value of a `Result` that a job returns is stored with its completion: the type, and every type in it, needs \
             `#[derive(serde::Serialize, serde::Deserialize)]` and must be `Send + 'static`",
-    note = "if nobody needs the value, return `Result<(), E>`"
+    note = "if the value is not needed, return `Result<(), E>`"
 )]
 pub trait JobOutput: Serialize + DeserializeOwned + Send + 'static {}
 

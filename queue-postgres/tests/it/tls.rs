@@ -57,7 +57,7 @@ async fn a_server_that_is_who_it_says_gets_jobs_by_tls_alone() -> TestResult {
 
 /// A stranger's certificate, one for another name, and no TLS at all: each says what is wrong, and the password nowhere.
 #[tokio::test]
-async fn whoever_can_not_be_trusted_gets_nothing() -> TestResult {
+async fn a_server_that_is_not_trusted_gets_no_password() -> TestResult {
     let authority = authority("ours")?;
     let (_server, port) = server(&authority, "localhost")?;
     let (_other, others_port) = server(&authority, "elsewhere.example")?;

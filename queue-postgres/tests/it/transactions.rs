@@ -113,7 +113,7 @@ async fn an_open_transaction_holds_up_no_other_push() -> TestResult {
 
 /// D11: a key that is pushed in an open transaction is decided on by that.
 #[tokio::test]
-async fn whoever_pushes_the_same_key_waits_for_the_transaction() -> TestResult {
+async fn a_push_of_the_same_key_waits_for_the_transaction() -> TestResult {
     let shop = shop().await?;
     for is_committed in [true, false] {
         let keyed =

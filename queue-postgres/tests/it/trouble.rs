@@ -143,7 +143,7 @@ async fn a_server_that_is_serializable_by_default_is_worked_with_all_the_same() 
 
 /// A row that can't be read fails the call with the place of it, and stops no other queue.
 #[tokio::test]
-async fn what_somebody_else_spoilt_is_said() -> TestResult {
+async fn a_row_that_cannot_be_read_is_named() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;
     let id = queue.enqueue(work::new(1)).meta("key", "value").await?.id();
     run(&mut connection, format!("update {schema}.jobs set meta = 'spoilt'")).await?;

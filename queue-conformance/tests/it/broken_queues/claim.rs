@@ -199,10 +199,10 @@ impl Bug for DeafToStops {
 }
 
 #[derive(Default)]
-pub(super) struct CloseWakesNobody(AtomicBool);
+pub(super) struct CloseWakesNoClaim(AtomicBool);
 
 #[async_trait]
-impl Bug for CloseWakesNobody {
+impl Bug for CloseWakesNoClaim {
     async fn push(&self, queue: &ModelQueue, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
         if self.0.load(Ordering::Relaxed) { Err(QueueError::closed()) } else { queue.push(jobs).await }
     }

@@ -22,7 +22,7 @@ type Ran = Arc<Mutex<Vec<String>>>;
 
 impl Program {
     fn note(&self, what: &str) {
-        self.ran.lock().expect("nobody panics").push(format!("{}: {what}", self.name));
+        self.ran.lock().expect("no holder of the lock panics").push(format!("{}: {what}", self.name));
     }
 }
 
@@ -104,7 +104,7 @@ async fn each_job_of_two_versions_runs_on_a_worker_that_knows_it() -> TestResult
     let late = queue.enqueue(old::greet::new("Bob")).await?.id();
     new.completes(late).await;
 
-    let ran = ran.lock().expect("nobody panics").clone();
+    let ran = ran.lock().expect("no holder of the lock panics").clone();
     assert_eq!(ran, ["old: greet Ada", "new: part Ada", "new: greet Bob"]);
     new.host.stop().await?;
     Ok(())

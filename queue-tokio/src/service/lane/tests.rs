@@ -136,7 +136,7 @@ fn a_suspended_worker_calls_a_parked_one_before_a_new_one() {
 }
 
 #[test]
-fn a_suspended_claim_calls_nobody_while_there_is_nothing_to_do() {
+fn a_suspended_claim_calls_no_worker_while_there_is_nothing_to_do() {
     let fixture = Fixture::new(4);
     let NextStep::Claim(_claim) = fixture.next(Report::default()) else { panic!("nothing else to do") };
 
@@ -233,7 +233,7 @@ fn a_rescue_settles_results_that_wait_from_one_check_to_the_next() {
 }
 
 #[test]
-fn a_rescue_of_a_lane_without_an_active_worker_needs_nobody() {
+fn a_rescue_of_a_lane_without_an_active_worker_changes_nothing() {
     let fixture = Fixture::with_jobs(1, 2);
     let mut progress = Progress::default();
     fixture.run();

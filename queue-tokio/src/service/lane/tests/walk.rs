@@ -239,7 +239,7 @@ impl Walk {
         if !self.is_stopping {
             let is_busy =
                 state.active > 0 || running == self.share || (claims == 1 && state.waiting.is_empty());
-            assert!(is_busy || continues, "nobody works: {state:?}");
+            assert!(is_busy || continues, "no worker is busy: {state:?}");
         }
         let are_left = state.active == 0 && !state.is_settling && !state.finished.is_empty();
         assert!(!are_left || continues, "results are left behind: {state:?}");
