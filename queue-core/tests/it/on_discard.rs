@@ -15,7 +15,7 @@ async fn charge(order: u64, cents: u64) -> Result<(), String> {
 #[background_job(queue = "ops", max_attempts = 1)]
 async fn alert(discarded: Discarded) -> Result<(), JobError> {
     let charge { order, .. } = discarded.payload()?;
-    if order == 13 { Err(JobError::permanent("the pager is off")) } else { Ok(()) }
+    if order == 13 { Err(JobError::permanent("the mail server does not answer")) } else { Ok(()) }
 }
 
 /// Q105: the job of a discard gets the discarded one by its parameter, with its payload and each error.

@@ -21,7 +21,7 @@ async fn ship(order: u64) -> Result<(), String> {
 #[background_job]
 async fn alert(discarded: Discarded) -> Result<(), JobError> {
     drop(discarded);
-    Err(JobError::permanent("the pager is off"))
+    Err(JobError::permanent("the mail server does not answer"))
 }
 
 #[background_job]
