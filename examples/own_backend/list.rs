@@ -138,7 +138,9 @@ impl JobList {
 impl StoredJob {
     /// Returns the record with the end of the lease. Only an executing job has a lease and a worker.
     pub(crate) fn shown(&self, now: Timestamp) -> JobRecord {
-        self.record.clone().as_of(Some(self.expires_at), now)
+        let mut record = self.record.clone();
+        record.unique_until = self.key.as_ref().filter(|key| key.is_owned).map(|key| key.until);
+        record.as_of(Some(self.expires_at), now)
     }
 
     /// Ends the lease. The attempt ended when the lease did, even if the expiry is noticed later. Returns the job to store.

@@ -29,6 +29,7 @@ mod edges;
 mod explain;
 mod factory;
 mod harness;
+mod import;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
@@ -151,6 +152,12 @@ laws! {
     }
     bulk {
         q97_a_bulk_change_affects_exactly_the_jobs_that_matched_when_it_began,
+    }
+    import {
+        q110_an_imported_job_is_as_it_was_in_its_store,
+        q111_a_second_import_of_a_job_changes_nothing,
+        q112_an_imported_job_holds_its_key_if_no_other_does,
+        q113_a_record_says_whether_its_job_holds_its_key,
     }
     summary {
         q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,

@@ -5,7 +5,7 @@
 //! | for | items |
 //! | --- | --- |
 //! | requests | [`CloseFlag`], [`Intake`], [`PushHooks`], [`SupportedRequests`], [`check_demand`], [`check_delays`], [`delay_overflow`], [`job_in_batch`] |
-//! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`] |
+//! | jobs as text | [`Encoded`], [`encode`], [`encode_followups`], [`encode_imports`], [`JobPast`] |
 //! | values in columns | [`to_i64`], [`to_u64`], [`to_u32`], [`read_state`], [`read_meta`], [`state_bits`], [`JobValues`] |
 //! | answers of tasks and threads | [`Reply`], [`Answer`] |
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
@@ -61,6 +61,7 @@ pub use crate::contract::encoded::{Encoded, encode, encode_followups};
 pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
+pub use crate::contract::import::{JobPast, encode_imports};
 pub use crate::contract::limits::job_in_batch;
 pub use crate::contract::page_query::{PageQuery, Rank};
 pub use crate::contract::record::has_ended;

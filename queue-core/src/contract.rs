@@ -20,6 +20,7 @@ pub(crate) mod filter;
 pub(crate) mod handover;
 pub(crate) mod id;
 pub(crate) mod id_prefix;
+pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod lease;
 pub(crate) mod limits;

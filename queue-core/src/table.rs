@@ -10,6 +10,7 @@ mod bulk;
 mod capacity;
 mod claim;
 mod discard;
+mod import;
 mod lease;
 mod list;
 mod push;

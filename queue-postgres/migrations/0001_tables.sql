@@ -18,6 +18,7 @@
 --     \i functions/admin.sql
 --     \i functions/ended.sql
 --     \i functions/bulk.sql
+--     \i functions/import.sql
 --     \i functions/prune.sql
 --     \i functions/summary.sql
 --     \i functions/overview.sql

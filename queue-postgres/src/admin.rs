@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    WorkerRecord,
 };
 use queue_core::backend::{PageQuery, to_i64};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep};
 use crate::bulk;
 use crate::connection::Op;
 use crate::error::{is_notification_queue_full, is_untranslatable};
+use crate::import;
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
 use crate::rows;
@@ -160,6 +162,10 @@ impl Admin for PostgresQueue {
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         bulk::change(self, ids, filter, change).await
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        import::import(self, jobs).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

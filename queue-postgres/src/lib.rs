@@ -100,6 +100,7 @@ mod dead_rows;
 mod end_watches;
 mod ended;
 mod error;
+mod import;
 mod listener_health;
 mod liveness;
 mod locked_keys;

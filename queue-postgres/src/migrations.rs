@@ -20,7 +20,7 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 16] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
     include_str!("../functions/discard.sql"),
@@ -33,6 +33,7 @@ const FUNCTIONS: [&str; 15] = [
     include_str!("../functions/admin.sql"),
     include_str!("../functions/ended.sql"),
     include_str!("../functions/bulk.sql"),
+    include_str!("../functions/import.sql"),
     include_str!("../functions/prune.sql"),
     include_str!("../functions/summary.sql"),
     include_str!("../functions/overview.sql"),

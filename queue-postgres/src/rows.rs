@@ -72,6 +72,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.result = row.try_get::<Option<&str>, _>(23)?.map(StoredResult::stored);
     record.progress = progress(row)?;
     record.on_discard = on_discard(row, 26)?;
+    record.unique_until = optional_timestamp(row, 27)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
 

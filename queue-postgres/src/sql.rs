@@ -47,6 +47,7 @@ pub(crate) struct Sql {
     pub(crate) retry: Statement,
     pub(crate) delete_job: Statement,
     pub(crate) prune: Statement,
+    pub(crate) import: Statement,
     pub(crate) set_paused: Statement,
     pub(crate) get: Statement,
     pub(crate) get_all: Statement,
@@ -93,6 +94,11 @@ const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _q
     _priorities _max_attempts _delays _new_times _unique_keys _unique_for _replace _payloads _metas \
     _on_discards _channel _sender";
 
+/// The parameters of `import_jobs`, in the order in which `bind_imports` binds them.
+const IMPORT: &str = "_ids _queues _names _priorities _attempts _max_attempts _fences _pushed_ats _run_ats _claimed_ats \
+    _states _unique_keys _unique_untils _holds_keys _payloads _metas _on_discards _failed _failed_fences \
+    _failed_attempts _failed_ats _messages _channel _sender";
+
 /// Stores one job that has the default schedule and neither a unique key nor a given id, as the function `push` does. For a
 /// single job, `push` would spend most of its time on preparing what only a batch needs.
 const PUSH_ONE: &str = "
@@ -112,7 +118,8 @@ const RECORD: &str = "
         (select array_agg(failed_at order by fence) from {s}.failures where seq = j.seq),
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
         {now}, (select name from {s}.workers where id = l.worker_id),
-        (select result from {s}.results where seq = j.seq), l.progress, l.progress_note, j.on_discard
+        (select result from {s}.results where seq = j.seq), l.progress, l.progress_note, j.on_discard,
+        (select unique_until from {s}.unique_keys k where k.name = j.name and k.key = j.unique_key and k.seq = j.seq)
     from {s}.jobs j join {s}.queues q on q.id = j.queue_id {joins}";
 
 /// The rows of a job `j` in the tables of states.
@@ -170,6 +177,7 @@ impl Sql {
                 "prune",
                 "_completed _discarded _cancelled _limit",
             )),
+            import: call("import_jobs", IMPORT),
             set_paused: text(
                 "insert into {s}.queues (name, paused) values ($1, $2) \
                  on conflict (name) do update set paused = excluded.paused",

@@ -8,23 +8,27 @@ use queue_core::{Limits, QueueError};
 const MAX_BYTES: usize = 256 << 20;
 
 /// Returns the number of bytes of payloads and meta of these jobs.
-pub(crate) fn bytes_of(jobs: &[Encoded]) -> usize {
-    jobs.iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
+pub(crate) fn bytes_of<'a>(jobs: impl IntoIterator<Item = &'a Encoded>) -> usize {
+    jobs.into_iter().map(|job| job.payload.len() + job.meta.as_ref().map_or(0, String::len)).sum()
 }
 
 /// Returns an error if the server cannot store the batch or one of its unique keys.
-pub(crate) fn check_storable(jobs: &[Encoded]) -> Result<(), QueueError> {
-    let bytes = bytes_of(jobs);
+pub(crate) fn check_storable<'a>(
+    jobs: impl IntoIterator<Item = &'a Encoded, IntoIter: ExactSizeIterator + Clone>,
+) -> Result<(), QueueError> {
+    let jobs = jobs.into_iter();
+    let count = jobs.len();
+    let bytes = bytes_of(jobs.clone());
     if bytes > MAX_BYTES {
         return Err(QueueError::invalid(format!(
             "the batch has {bytes} bytes of payloads and meta, and PostgreSQL takes {MAX_BYTES} at once: push it in parts"
         )));
     }
-    for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+    for (index, Encoded { job, .. }) in jobs.enumerate() {
         if job.unique.as_ref().is_some_and(|unique| unique.key.contains('\0')) {
             let text = format!(
                 "{}: `unique` has a key with a NUL character, which PostgreSQL can't store: remove it or hash the key",
-                backend::job_in_batch(index, jobs.len(), &job.name)
+                backend::job_in_batch(index, count, &job.name)
             );
             return Err(QueueError::invalid(text).on_queue(job.queue.clone()));
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    WorkerRecord,
 };
 use queue_core::backend::{PageQuery, has_ended};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
@@ -87,6 +88,11 @@ impl Admin for SqliteQueue {
             *reason = Limits::cut(std::mem::take(reason));
         }
         self.writer().call(ids.len(), move |table| table.change(&ids, &filter, &change)).await
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        let jobs = self.intake().imports(jobs)?;
+        self.writer().call(jobs.len(), move |table| Ok(table.import(&jobs)?)).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

@@ -160,6 +160,7 @@ pub(crate) fn job_record(
         record.progress = percent.map(|percent| JobProgress::new(percent, note.unwrap_or_default()));
     }
     record.on_discard = on_discard(row, 22)?;
+    record.unique_until = row.get::<_, Option<i64>>(23)?.map(Timestamp::from_micros);
     Ok((row.get(0)?, record, state_time))
 }
 

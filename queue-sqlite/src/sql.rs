@@ -32,6 +32,15 @@ pub(crate) const INSERT_JOB: &str = "
         owns_unique_key, payload, meta, payload_is_external, on_discard)
     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
+/// Inserts a job with the attempts, claims and times that it had in another store.
+pub(crate) const IMPORT_JOB: &str = "
+    insert into queue_jobs
+        (id, queue_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
+        unique_key, unique_until, owns_unique_key, payload, meta, payload_is_external, on_discard)
+    values (:id, :queue_id, :name, :state, :priority, :attempt, :max_attempts, :fence, :pushed_at, :run_at, :claimed_at,
+        case when :state in (0, 3) then :run_at end, :unique_key, :unique_until, :owns_unique_key, :payload, :meta,
+        :payload_is_external, :on_discard)";
+
 /// Inserts the payload and meta of a job that does not have them in its row.
 pub(crate) const INSERT_PAYLOAD: &str = "insert into queue_payloads (seq, payload, meta) values (?1, ?2, ?3)";
 
@@ -182,7 +191,8 @@ macro_rules! record {
             j.run_at, j.claimed_at, j.state_time, j.unique_key, j.cancel_reason, j.payload,
             j.meta, j.payload_is_external is not null,
             case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end,
-            j.result, j.progress_percent, j.progress_note, j.on_discard
+            j.result, j.progress_percent, j.progress_note, j.on_discard,
+            case when j.owns_unique_key = 1 then j.unique_until end
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }

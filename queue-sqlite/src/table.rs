@@ -10,6 +10,7 @@ mod bulk;
 mod claim;
 mod complete;
 mod discard;
+mod import;
 mod lease;
 mod push;
 mod retention;

@@ -6,6 +6,7 @@ mod claim;
 mod discard;
 mod edges;
 mod explain;
+mod import;
 mod lease;
 mod list;
 mod operate;
@@ -220,6 +221,20 @@ bugs! {
     q97 a_change_without_its_filter: bulk::IgnoresTheFilter;
     /// T10, Q97
     q97 a_change_that_counts_every_id: bulk::CountsEveryId;
+    /// T10, Q110
+    q110 an_import_as_a_push: import::ImportsAsNew;
+    /// T10, Q110
+    q110 an_import_that_forgets_the_errors: import::ErrorsForgotten;
+    /// T10, Q111
+    q111 an_import_that_overwrites: import::Overwrites;
+    /// T10, Q111
+    q111 an_import_job_by_job: import::JobByJob;
+    /// T10, Q112
+    q112 an_import_without_its_key: import::KeyForgotten;
+    /// T10, Q112
+    q112 an_import_that_takes_every_key: import::TakesEveryKey;
+    /// T10, Q113
+    q113 a_key_that_every_job_holds: import::EveryKeyHeld;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49

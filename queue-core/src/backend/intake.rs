@@ -4,9 +4,11 @@ use super::push_hooks::PushHooks;
 use super::supported_requests::SupportedRequests;
 use crate::contract::encoded::{Encoded, encode, encode_followups};
 use crate::contract::error::QueueError;
+use crate::contract::import::{JobPast, encode_imports};
 use crate::contract::job::NewJob;
 use crate::contract::limits::{Limits, job_in_batch};
 use crate::contract::queue::Demand;
+use crate::contract::record::JobRecord;
 use crate::contract::settlement::Settlement;
 
 /// Checks requests against the limits of a queue and against what its backend supports, and encodes their jobs.
@@ -59,6 +61,15 @@ impl Intake {
         let jobs = encode(jobs, &self.limits)?;
         self.check_schedules(&jobs)?;
         Ok(jobs)
+    }
+
+    /// Checks and encodes jobs that are imported. They are not pushed, so the hooks do not see them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode_imports`].
+    pub fn imports(&self, jobs: Vec<JobRecord>) -> Result<Vec<(Encoded, JobPast)>, QueueError> {
+        encode_imports(jobs, &self.limits)
     }
 
     /// Checks settlements and encodes their followups. Returns the settlements without followups, and a list of followups for

@@ -11,6 +11,7 @@ use crate::contract::clock::TestClock;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
+use crate::contract::import::Imported;
 use crate::contract::name::QueueName;
 use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::Queue;
@@ -160,6 +161,32 @@ pub trait Admin: Queue {
     ///
     /// If the future is dropped, all of the jobs are changed or none.
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError>;
+
+    /// Stores jobs as they were in another store, and returns for each, in order, whether it was stored.
+    ///
+    /// A job keeps its id, name, queue, payload, meta, priority, attempts, errors, number of claims, `on_discard`, unique key with
+    /// its window, the time of its push, and its `run_at`. It is behind the stored jobs in push order, has at least one attempt
+    /// left, and never waits for room. A job whose `run_at` is in the future of this queue's clock waits as it did before: scheduled
+    /// or retryable. Any other is available, and its place among the ready jobs follows from its old `run_at`.
+    ///
+    /// It may be repeated: a job whose id the queue knows is [`Present`](Imported::Present), and is not changed. A job whose unique
+    /// key another job holds is [`KeyHeld`](Imported::KeyHeld), and nothing of it is stored. A record that does not hold its key
+    /// (see [`JobRecord::unique_until`]) needs no free key.
+    ///
+    /// [`JobMove`](crate::admin::JobMove) moves the jobs of a queue with it, and [`JobRecord::import`] reads a job from JSON.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a job that is executing or finished or exceeds a limit; then no job is stored. `Unsupported`, the default, if
+    /// the queue has no import. `Unavailable`.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, all of the jobs are imported or none.
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        drop(jobs);
+        Err(QueueError::unsupported("this queue has no import: push the jobs as new ones"))
+    }
 
     /// Stops deliveries from a queue. Pushes and running jobs continue.
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError>;

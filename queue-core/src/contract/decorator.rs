@@ -13,6 +13,7 @@ use crate::contract::error::QueueError;
 use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
+use crate::contract::import::Imported;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
 use crate::contract::name::QueueName;
@@ -226,6 +227,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().change(ids, filter, change).await
     }
 
+    /// Stores jobs as they were in another store: see [`Admin::import`].
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.inner().import(jobs).await
+    }
+
     /// Stops deliveries from a queue: see [`Admin::pause`].
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.inner().pause(queue).await
@@ -299,6 +305,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         AdminDecorator::change(self, ids, filter, change).await
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        AdminDecorator::import(self, jobs).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

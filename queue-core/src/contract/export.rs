@@ -40,6 +40,10 @@ struct Exported {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<AttemptError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     on_discard: Option<OnDiscard>,
@@ -51,7 +55,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OnDiscar
 }
 
 impl JobRecord {
-    /// Returns the job as JSON, with its payload, meta, attempts, errors and result, for `queue_testkit::TestKit::replay`.
+    /// Returns the job as JSON, with its payload, meta, attempts, errors, unique key and result, for
+    /// `queue_testkit::TestKit::replay` and [`Admin::import`](crate::Admin::import).
     /// It contains all data of the job: review it before you commit it to a repository.
     ///
     /// # Errors
@@ -76,6 +81,8 @@ impl JobRecord {
             pushed_at: self.pushed_at,
             run_at: self.run_at,
             errors: self.errors.clone(),
+            unique: self.unique.clone(),
+            unique_until: self.unique_until,
             result: self.result.as_ref().map(raw).transpose().map_err(invalid)?,
             on_discard: self.on_discard.as_deref().cloned(),
         };
@@ -107,6 +114,8 @@ impl JobRecord {
         record.pushed_at = exported.pushed_at;
         record.run_at = exported.run_at;
         record.errors = exported.errors;
+        record.unique = exported.unique;
+        record.unique_until = exported.unique_until;
         record.result = exported.result.map(|result| StoredResult::stored(result.get()));
         record.on_discard = exported.on_discard.map(Arc::new);
         Ok(record)
@@ -133,6 +142,8 @@ mod tests {
         (record.priority, record.attempt, record.max_attempts) = (-1, 3, 5);
         (record.pushed_at, record.run_at) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
         record.errors.push(AttemptError::lease_expired(1, 5, Timestamp::from_micros(3)));
+        record.unique = Some("welcome-42".to_owned());
+        record.unique_until = Some(Timestamp::from_micros(4));
         record.result = Some(StoredResult::stored(r#"{"url":  "/7"}"#));
         record.on_discard = Some(Arc::new(OnDiscard::nothing()));
 

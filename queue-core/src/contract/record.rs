@@ -125,6 +125,9 @@ pub struct JobRecord {
     pub finished_at: Option<Timestamp>,
     /// Its unique key.
     pub unique: Option<String>,
+    /// Until when it holds its unique key, even if it finishes earlier. An unfinished job holds it in any case. `None` if it does
+    /// not hold its key: a later job has taken the key over, or it has finished and its window is over.
+    pub unique_until: Option<Timestamp>,
     /// The meta.
     pub meta: Meta,
     /// The errors of its attempts, oldest first; at most [`AttemptError::KEPT`].
@@ -169,6 +172,7 @@ impl JobRecord {
             lease_expires_at: None,
             finished_at: None,
             unique: None,
+            unique_until: None,
             meta: Meta::new(),
             errors: Vec::new(),
             cancel_reason: None,
@@ -181,7 +185,8 @@ impl JobRecord {
 
 impl JobRecord {
     /// Returns the record as of `now`: a due job is available, an executing one has the end of its lease, and an expired lease is
-    /// void, even if the backend has not stored that yet. For backends that store such changes with their next write.
+    /// void, even if the backend has not stored that yet. The window of a finished job is over if it has ended. For backends that
+    /// store such changes with their next write.
     #[must_use]
     pub fn as_of(mut self, lease_expires_at: Option<Timestamp>, now: Timestamp) -> Self {
         self.lease_expires_at = lease_expires_at.filter(|end| self.state == State::Executing && *end > now);
@@ -201,6 +206,7 @@ impl JobRecord {
             (State::Executing, _) => self.lease_expires_at = lease_expires_at,
             _ => {}
         }
+        self.unique_until = self.unique_until.filter(|until| !self.state.is_finished() || *until > now);
         self
     }
 }

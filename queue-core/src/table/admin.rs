@@ -13,7 +13,7 @@ impl JobTable {
     /// Returns one job.
     pub fn get(&mut self, now: Timestamp, id: JobId) -> Option<JobRecord> {
         self.advance(now);
-        self.store.find(id).map(|slot| self.store.record(slot))
+        self.store.find(id).map(|slot| self.record(slot))
     }
 
     /// Counts jobs by queue and state.

@@ -40,7 +40,7 @@ impl JobTable {
                 }
             }
         }
-        let numbered = |(_, slot): (Rank, Slot)| (self.store[slot].sequence, self.store.record(slot));
+        let numbered = |(_, slot): (Rank, Slot)| (self.store[slot].sequence, self.record(slot));
         Ok(query.page(first.into_iter().map(numbered).collect()))
     }
 

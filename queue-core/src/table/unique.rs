@@ -34,6 +34,12 @@ impl UniqueKeys {
         self.holders.get(&(name.clone(), unique.key.clone())).map(|holder| holder.job)
     }
 
+    /// Returns until when a job holds a key at least, if it holds it.
+    pub(super) fn held_until(&self, name: &JobName, unique: &Unique, job: JobId) -> Option<Timestamp> {
+        let holder = self.holders.get(&(name.clone(), unique.key.clone()))?;
+        (holder.job == job).then_some(holder.until)
+    }
+
     /// Sets the holder of a key. It replaces an earlier holder.
     pub(super) fn hold(&mut self, name: &JobName, unique: &Unique, job: JobId, pushed_at: Timestamp) {
         let until = unique.window.map_or(pushed_at, |window| pushed_at.saturating_add(window));

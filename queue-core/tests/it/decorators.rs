@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason,
-    WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Reason, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
@@ -119,6 +119,10 @@ impl Admin for Recording {
         self.note("change").change(ids, filter, change).await
     }
 
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.note("import").import(jobs).await
+    }
+
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.note("pause").pause(queue).await
     }
@@ -181,6 +185,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.delete(second).await?;
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
+    queue.import(Vec::new()).await?;
     drop(queue.test_clock());
     queue.prune(&Prune::nothing()).await.map(drop)
 }

@@ -2,8 +2,8 @@
 
 use queue_core::admin::{Filter, PageRequest, Prune};
 use queue_core::{
-    Admin as _, Announcement, Demand, Heartbeat, Queue as _, QueueErrorKind, QueueExt as _, Settlement,
-    Transition,
+    Admin as _, Announcement, Body, Demand, Heartbeat, JobId, JobRecord, Queue as _, QueueErrorKind,
+    QueueExt as _, Settlement, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -41,6 +41,12 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.counts().await?;
     queue.summary().await?;
     assert_eq!(queue.workers().await?.len(), 1);
+    let mut imported = JobRecord::new(JobId::random(), "work".into(), Body::stored("{\"number\": 5}"));
+    imported.queue = "imported".into();
+    imported.unique = Some("key".to_owned());
+    imported.unique_until = Some(imported.pushed_at);
+    queue.import(vec![imported.clone()]).await?;
+    queue.delete(imported.id).await?;
     queue.list(&Filter::all(), &PageRequest::first(10)).await?;
     assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
     let mut app = PgConnection::connect(&server.url_of("app", "postgres")).await?;

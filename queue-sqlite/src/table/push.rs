@@ -15,7 +15,7 @@ use crate::sql;
 const INLINE_LIMIT: usize = 512;
 
 /// Returns whether the payload and meta of a job fit into its row.
-fn fits_inline(job: &Encoded) -> bool {
+pub(super) fn fits_inline(job: &Encoded) -> bool {
     job.payload.len() + job.meta.as_ref().map_or(0, String::len) <= INLINE_LIMIT
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
@@ -141,6 +142,10 @@ impl Admin for KitQueue {
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         let (ids, filter, change) = (ids.to_vec(), filter.clone(), change.clone());
         self.store.call(|queue| async move { queue.change(&ids, &filter, &change).await }).await
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.store.call(|queue| async move { queue.import(jobs).await }).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

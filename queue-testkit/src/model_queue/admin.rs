@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    WorkerRecord,
 };
 use queue_core::backend::has_ended;
 use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};
@@ -64,6 +65,10 @@ impl Admin for ModelQueue {
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         Ok(self.change(|state, now| state.table.change(now, ids, filter, change)))
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.change(|state, now| state.table.import(now, jobs))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    WorkerRecord,
 };
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 
@@ -56,6 +57,10 @@ impl Admin for MemoryQueue {
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         Ok(self.0.locked(|state, now| state.table.change(now, ids, filter, change)))
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.0.locked(|state, now| state.table.import(now, jobs))
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {

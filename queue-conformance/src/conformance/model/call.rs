@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::admin::{Change, Filter, Order, PageRequest, Prune, Sort};
+use queue_core::admin::{AttemptError, Change, Filter, Order, PageRequest, Prune, Sort};
 use queue_core::{
-    Announcement, Heartbeat, JobId, JobProgress, Lease, NewJob, OnDiscard, QueueName, Settlement, State,
-    StoredResult, Timestamp, Transition, Unique,
+    Announcement, Fence, Heartbeat, JobId, JobProgress, JobRecord, Lease, NewJob, OnDiscard, QueueName,
+    Settlement, State, StoredResult, Timestamp, Transition, Unique,
 };
 
 use super::super::jobs::{id, json};
@@ -40,6 +40,7 @@ pub(super) enum Call {
     Resume(QueueName),
     Prune(Prune),
     Announce(Announcement),
+    Import(Vec<JobRecord>),
 }
 
 /// Generates calls, and remembers the ids and leases that later calls may use.
@@ -60,7 +61,8 @@ impl Generator {
     pub(super) fn call(&mut self, number: u64) -> Call {
         let mut random = Rng::with_seed(number);
         match random.u32(0..100) {
-            0..23 => Call::Push(self.jobs(&mut random, 4)),
+            0..22 => Call::Push(self.jobs(&mut random, 4)),
+            22..23 => Call::Import(self.imports(&mut random)),
             23..24 => Call::Announce(announcement(&mut random)),
             24..46 => Call::Claim(demand(&mut random)),
             46..66 => {
@@ -119,6 +121,31 @@ impl Generator {
         }
         // Sometimes a job that no queue may accept.
         if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }
+    }
+
+    /// Returns jobs of another store.
+    fn imports(&mut self, random: &mut Rng) -> Vec<JobRecord> {
+        (0..random.usize(1..4)).map(|_| self.import(random)).collect()
+    }
+
+    fn import(&mut self, random: &mut Rng) -> JobRecord {
+        let new = self.job(random);
+        let ago = |random: &mut Rng| self.now.saturating_sub(Duration::from_millis(random.u64(0..100_000)));
+        let mut record = JobRecord::new(new.id.unwrap_or(id(u32::MAX)), new.name, new.body);
+        (record.queue, record.priority, record.max_attempts) = (new.queue, new.priority, new.max_attempts);
+        (record.meta, record.on_discard) = (new.meta, new.on_discard);
+        record.state = pick(random, [State::Scheduled, State::Available, State::Retryable]);
+        (record.pushed_at, record.run_at) = (ago(random), self.around_now(random));
+        record.attempt = random.u32(0..5);
+        record.fence = Fence(u64::from(record.attempt) + random.u64(0..3));
+        record.claimed_at = random.bool().then(|| ago(random));
+        let error = |random: &mut Rng| AttemptError::new(random.u32(1..5), ago(random), "elsewhere");
+        record.errors = (0..random.usize(0..3)).map(|_| error(random)).collect();
+        if let Some(unique) = new.unique {
+            let until = record.pushed_at.saturating_add(unique.window.unwrap_or_default());
+            (record.unique, record.unique_until) = (Some(unique.key), random.bool().then_some(until));
+        }
+        record
     }
 
     /// Usually returns a new id, sometimes one that is stored.

@@ -150,6 +150,10 @@ impl ModelComparison {
                 self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
                 Ok(())
             }
+            Call::Import(jobs) => match queue.import(jobs.clone()).await {
+                Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(()),
+                imported => same("import", model.import(now, jobs), imported),
+            },
             Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => {
                 self.fixture.advance(by).await;

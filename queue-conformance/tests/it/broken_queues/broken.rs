@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason,
+    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason,
     WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
@@ -97,6 +97,10 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         change: &Change,
     ) -> Result<u64, QueueError> {
         queue.change(ids, filter, change).await
+    }
+
+    async fn import(&self, queue: &ModelQueue, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        queue.import(jobs).await
     }
 
     async fn pause(&self, queue: &ModelQueue, name: &QueueName) -> Result<(), QueueError> {
@@ -212,6 +216,10 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
         self.bug.change(&self.queue, ids, filter, change).await
+    }
+
+    async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
+        self.bug.import(&self.queue, jobs).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
