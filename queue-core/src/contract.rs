@@ -22,6 +22,7 @@ pub(crate) mod id;
 pub(crate) mod id_prefix;
 pub(crate) mod import;
 pub(crate) mod job;
+pub(crate) mod job_move;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod name;

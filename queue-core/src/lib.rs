@@ -83,6 +83,7 @@ pub mod admin {
     pub use crate::contract::filter::Filter;
     pub use crate::contract::id_prefix::IdPrefix;
     pub use crate::contract::import::Imported;
+    pub use crate::contract::job_move::{JobMove, LeftReason, MoveError, Moved};
     pub use crate::contract::page::{JobPage, PageRequest};
     pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;

@@ -9,6 +9,7 @@ mod import;
 mod jobs;
 mod killed;
 mod metrics;
+mod moved;
 mod page;
 mod shop;
 mod transaction;

@@ -13,6 +13,7 @@ mod faults;
 mod followups;
 mod graph;
 mod injection;
+mod job_move;
 mod kit;
 mod limits;
 mod middleware;
