@@ -91,6 +91,14 @@ pub mod admin {
     pub use crate::contract::summary::{Count, QueueSummary};
 }
 
+/// The check of stored jobs before a deployment: the lines between a program and a checker, and the report.
+pub mod check {
+    pub use crate::runner::check::{
+        CHECK_ARGUMENT, CheckAnswer, CheckFooter, CheckHeader, CheckLine, CheckProblem, CheckReport,
+        CheckRequest, CheckedName, KnownJob,
+    };
+}
+
 #[cfg(feature = "explore")]
 pub use attempt::explore;
 

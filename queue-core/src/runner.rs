@@ -4,6 +4,7 @@
 pub(crate) mod attempt_runner;
 mod base_worker;
 mod bounds;
+pub(crate) mod check;
 pub(crate) mod handle;
 pub(crate) mod kind;
 mod lazy_on_discard;

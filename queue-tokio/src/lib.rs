@@ -26,6 +26,7 @@ mod hosted;
 #[cfg(feature = "axum")]
 mod http;
 mod idle;
+mod job_check;
 mod memory;
 mod runtime;
 mod service;
@@ -38,6 +39,7 @@ pub use hosted::{HostContext, HostedService};
 #[cfg(feature = "axum")]
 pub use http::HttpService;
 pub use idle::IdleExt;
+pub use job_check::{CheckError, JobCheck, answer_job_check};
 pub use memory::{MemoryQueue, MemoryQueueBuilder};
 pub use runtime::TokioRuntime;
 pub use service::QueueService;

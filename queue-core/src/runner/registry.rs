@@ -155,17 +155,27 @@ impl Jobs {
         self.by_name.get(name).and_then(|index| self.entries.get(*index)).map(AsRef::as_ref)
     }
 
+    /// Returns the name and the aliases of each job.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        self.entries.iter().map(|entry| (entry.name, entry.aliases))
+    }
+
     /// Describes an unknown name of a job in a queue, with the nearest known names and what to do.
     pub(crate) fn unknown(&self, name: &JobName, queue: &QueueName) -> String {
-        let names = self.names();
-        let known = match nearest(name.as_str(), names.iter().copied()) {
-            Some(near) => format!("the nearest known: `{near}`"),
-            None if names.is_empty() => "none is known at all".to_owned(),
-            None => format!("known are: `{}`", names.join("`, `")),
-        };
+        let known = self.known_instead(name);
         format!(
             "no job is called `{name}` here; {known}; list it in `jobs![..]` of a service that serves `{queue}`"
         )
+    }
+
+    /// Names the known job that is nearest to an unknown one, or all of them.
+    pub(crate) fn known_instead(&self, name: &JobName) -> String {
+        let names = self.names();
+        match nearest(name.as_str(), names.iter().copied()) {
+            Some(near) => format!("the nearest known: `{near}`"),
+            None if names.is_empty() => "none is known at all".to_owned(),
+            None => format!("known are: `{}`", names.join("`, `")),
+        }
     }
 }
 
@@ -178,6 +188,7 @@ impl fmt::Debug for Jobs {
 /// A job that a program knows.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
+    aliases: &'static [&'static str],
     pub(crate) options: JobOptions,
     dependencies: fn() -> Vec<Dependency>,
     handler: Box<dyn Handler>,
@@ -187,10 +198,16 @@ impl Entry {
     fn of<J: Job>() -> Self {
         Self {
             name: J::NAME,
+            aliases: J::ALIASES,
             options: J::options(),
             dependencies: J::dependencies,
             handler: Box::new(TypedHandler(PhantomData::<fn() -> J>)),
         }
+    }
+
+    /// Decodes the payload as [`perform`](Self::perform) does, and drops it.
+    pub(crate) fn check(&self, body: &Body) -> Result<(), DecodeError> {
+        self.handler.check(body)
     }
 
     /// Decodes the payload and performs the job.
@@ -208,6 +225,7 @@ impl Entry {
 
 trait Handler: Send + Sync {
     fn fields(&self) -> &'static [&'static str];
+    fn check(&self, body: &Body) -> Result<(), DecodeError>;
     fn perform<'a>(&'a self, body: &'a Body, scope: &'a Scope)
     -> Result<BoxFuture<'a, Outcome>, DecodeError>;
 }
@@ -217,6 +235,10 @@ struct TypedHandler<J>(PhantomData<fn() -> J>);
 impl<J: Job> Handler for TypedHandler<J> {
     fn fields(&self) -> &'static [&'static str] {
         J::FIELDS
+    }
+
+    fn check(&self, body: &Body) -> Result<(), DecodeError> {
+        body.decode::<J>().map(drop)
     }
 
     fn perform<'a>(

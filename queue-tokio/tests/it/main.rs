@@ -17,6 +17,7 @@ mod host;
 mod http;
 mod idle;
 mod inbox;
+mod job_check;
 mod kit;
 mod leases;
 mod memory;
