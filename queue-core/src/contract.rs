@@ -17,6 +17,7 @@ pub(crate) mod error;
 pub(crate) mod expiry_feed;
 pub(crate) mod export;
 pub(crate) mod filter;
+pub(crate) mod finding;
 pub(crate) mod handover;
 pub(crate) mod id;
 pub(crate) mod id_prefix;

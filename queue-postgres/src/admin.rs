@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
     WorkerRecord,
 };
 use queue_core::backend::{PageQuery, to_i64};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::bulk;
 use crate::connection::Op;
+use crate::diagnosis;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::import;
 use crate::notification::{Notification, NotifyArgs};
@@ -188,6 +189,10 @@ impl Admin for PostgresQueue {
         let (shared, what) = (self.shared().clone(), what.clone());
         let work = async move { prune(&shared, &mut *shared.admin_connection.lock().await, &what).await };
         self.thread().run(work).await
+    }
+
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        diagnosis::diagnose(self).await
     }
 
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {

@@ -97,6 +97,7 @@ mod connect;
 mod connection;
 mod dead_connection_warning;
 mod dead_rows;
+mod diagnosis;
 mod end_watches;
 mod ended;
 mod error;

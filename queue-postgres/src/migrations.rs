@@ -77,6 +77,19 @@ fn missing(target: &Target, found: SchemaVersion) -> Result<Vec<Migration>, Queu
     MIGRATIONS.missing(found, format_args!("schema `{}` of {target}", target.schema))
 }
 
+/// Returns whether a newer program has migrated the schema.
+pub(crate) async fn is_newer(connection: &mut PgConnection, target: &Target) -> sqlx::Result<bool> {
+    Ok(read_version(connection, target).await?.version > MIGRATIONS.latest())
+}
+
+/// Creates the tables and functions of this program in the first schema of the search path.
+pub(crate) async fn create(connection: &mut PgConnection) -> sqlx::Result<()> {
+    for sql in MIGRATIONS.after(0).iter().map(|migration| migration.sql).chain(FUNCTIONS) {
+        raw_sql(sql).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 async fn apply(connection: &mut PgConnection, target: &Target) -> sqlx::Result<()> {
     let schema = target.quoted_schema();
     let mut tx = connection.begin().await?;

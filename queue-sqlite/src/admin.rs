@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
     WorkerRecord,
 };
 use queue_core::backend::{PageQuery, has_ended};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
+use crate::diagnosis;
 use crate::list;
 use crate::queue::SqliteQueue;
 use crate::rows;
@@ -108,6 +109,10 @@ impl Admin for SqliteQueue {
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         let prune = prune.clone();
         self.writer().call(prune.limit, move |table| Ok(table.prune(&prune)?)).await
+    }
+
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        diagnosis::diagnose(self).await
     }
 
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {

@@ -91,6 +91,7 @@ mod admin;
 mod builder;
 mod clock;
 mod connection;
+mod diagnosis;
 mod error;
 mod files;
 mod joined_thread;

@@ -40,6 +40,18 @@ pub(crate) fn migrate(connection: &mut Connection, location: &Location) -> Resul
     transaction.commit().map_err(broken)
 }
 
+/// Creates the schema of this program in an empty database.
+pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    apply(&transaction, &MIGRATIONS.after(0))?;
+    transaction.commit()
+}
+
+/// Returns whether a newer program has migrated the schema.
+pub(crate) fn is_newer(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(read_version(connection)?.version > MIGRATIONS.latest())
+}
+
 fn missing(connection: &Connection, location: &Location) -> Result<Vec<Migration>, QueueError> {
     let path = location.path();
     let found = read_version(connection).map_err(|error| TxError::from(error).to_queue_error(path))?;

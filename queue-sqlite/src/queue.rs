@@ -114,6 +114,10 @@ impl SqliteQueue {
         &self.0.unit_meta
     }
 
+    pub(crate) fn synchronous(&self) -> Synchronous {
+        self.0.synchronous
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }

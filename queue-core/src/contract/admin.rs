@@ -10,6 +10,7 @@ use crate::contract::change::Change;
 use crate::contract::clock::TestClock;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::filter::Filter;
+use crate::contract::finding::Finding;
 use crate::contract::id::JobId;
 use crate::contract::import::Imported;
 use crate::contract::name::QueueName;
@@ -196,6 +197,32 @@ pub trait Admin: Queue {
 
     /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError>;
+
+    /// Checks the store and its workers, and returns what is wrong, with what to do; nothing if all is well.
+    ///
+    /// It reads all jobs, so it may take long if there are many, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`. A check for which this program lacks a right is a finding, not an error.
+    async fn diagnose(&self) -> Result<Vec<Finding>, QueueError> {
+        let mut findings = self.diagnose_store().await?;
+        let workers = match self.workers().await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => return Ok(findings),
+            workers => workers?,
+        };
+        if workers.iter().any(|worker| !worker.is_live) {
+            let executing = Filter::all().state(State::Executing);
+            let executing = self.list(&executing, &PageRequest::first(Finding::MOST_LEASES)).await?.jobs;
+            findings.extend(Finding::of_workers(&workers, &executing));
+        }
+        Ok(findings)
+    }
+
+    /// Checks all but the workers, for [`diagnose`](Self::diagnose), which has the same errors. The default finds nothing.
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        Ok(Vec::new())
+    }
 
     /// Returns the clock of this queue if a test may move it. The default is `None`.
     ///

@@ -12,6 +12,7 @@ use crate::contract::clock::TestClock;
 use crate::contract::error::QueueError;
 use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::filter::Filter;
+use crate::contract::finding::Finding;
 use crate::contract::id::JobId;
 use crate::contract::import::Imported;
 use crate::contract::job::NewJob;
@@ -247,6 +248,16 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().prune(prune).await
     }
 
+    /// Checks the store: see [`Admin::diagnose`].
+    async fn diagnose(&self) -> Result<Vec<Finding>, QueueError> {
+        self.inner().diagnose().await
+    }
+
+    /// Checks all but the workers: see [`Admin::diagnose_store`].
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        self.inner().diagnose_store().await
+    }
+
     /// Returns the clock that a test may move: see [`Admin::test_clock`].
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
         self.inner().test_clock()
@@ -321,6 +332,14 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         AdminDecorator::prune(self, prune).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>, QueueError> {
+        AdminDecorator::diagnose(self).await
+    }
+
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        AdminDecorator::diagnose_store(self).await
     }
 
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
     Reason, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
@@ -135,6 +135,14 @@ impl Admin for Recording {
         self.note("prune").prune(prune).await
     }
 
+    async fn diagnose(&self) -> Result<Vec<Finding>, QueueError> {
+        self.note("diagnose").diagnose().await
+    }
+
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        self.note("diagnose_store").diagnose_store().await
+    }
+
     fn test_clock(&self) -> Option<Arc<dyn TestClock>> {
         self.note("test_clock").test_clock()
     }
@@ -186,6 +194,8 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
     queue.import(Vec::new()).await?;
+    queue.diagnose().await?;
+    queue.diagnose_store().await?;
     drop(queue.test_clock());
     queue.prune(&Prune::nothing()).await.map(drop)
 }

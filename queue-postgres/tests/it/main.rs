@@ -5,6 +5,7 @@ mod conformance;
 mod crashes;
 mod credentials;
 mod dead_connections;
+mod diagnosis;
 mod direct_pushes;
 mod doubt;
 mod durable;

@@ -47,6 +47,7 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     imported.unique_until = Some(imported.pushed_at);
     queue.import(vec![imported.clone()]).await?;
     queue.delete(imported.id).await?;
+    queue.diagnose().await?;
     queue.list(&Filter::all(), &PageRequest::first(10)).await?;
     assert_eq!(queue.prune(&Prune::older_than(std::time::Duration::ZERO)).await?, 1);
     let mut app = PgConnection::connect(&server.url_of("app", "postgres")).await?;

@@ -3,6 +3,7 @@
 mod broken_stores;
 mod clock;
 mod conformance;
+mod diagnosis;
 mod drop_releases_file;
 mod durable;
 mod enqueue;

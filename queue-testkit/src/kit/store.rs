@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
+    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
     WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
@@ -161,5 +161,9 @@ impl Admin for KitQueue {
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         let prune = prune.clone();
         self.store.call(|queue| async move { queue.prune(&prune).await }).await
+    }
+
+    async fn diagnose_store(&self) -> Result<Vec<Finding>, QueueError> {
+        self.store.call(|queue| async move { queue.diagnose_store().await }).await
     }
 }

@@ -1,0 +1,93 @@
+//! The rules that the rows of a file keep, and those that are broken.
+
+use queue_core::admin::{Check, Finding, Severity};
+use rusqlite::{Connection, Result};
+
+/// A rule of the tables.
+struct Rule {
+    rule: &'static str,
+    /// Selects the rows that break it, each as a text.
+    breaches: &'static str,
+    cure: &'static str,
+}
+
+const BY_HAND: &str =
+    "another program has changed the tables: restore the file from a backup, or repair the rows by hand";
+
+/// A job is named by its id in hexadecimal digits.
+const RULES: [Rule; 9] = [
+    Rule {
+        rule: "a job has one of the seven states",
+        breaches: "select lower(hex(id)) from queue_jobs where state not between 0 and 6",
+        cure: BY_HAND,
+    },
+    Rule {
+        rule: "a job has a time of its state if and only if it is not available",
+        breaches: "select lower(hex(id)) from queue_jobs where (state = 1) <> (state_time is null)",
+        cure: BY_HAND,
+    },
+    Rule {
+        rule: "the queue of a job exists",
+        breaches: "select lower(hex(id)) from queue_jobs where queue_id not in (select queue_id from queue_names)",
+        cure: BY_HAND,
+    },
+    Rule {
+        rule: "a job has a payload, in its row or in `queue_payloads`",
+        breaches: "select lower(hex(id)) from queue_jobs j where (payload is null) <> (payload_is_external is not null)
+            or payload_is_external = 1 and not exists (select 1 from queue_payloads p where p.seq = j.seq)",
+        cure: BY_HAND,
+    },
+    Rule {
+        rule: "a payload of `queue_payloads` belongs to a job",
+        breaches: "select seq from queue_payloads p where not exists (
+            select 1 from queue_jobs j where j.seq = p.seq and j.payload_is_external = 1)",
+        cure: "run `delete from queue_payloads where seq not in (select seq from queue_jobs where payload_is_external = 1)`",
+    },
+    Rule {
+        rule: "a failed attempt belongs to a job",
+        breaches: "select seq from queue_failures f where not exists (select 1 from queue_jobs j where j.seq = f.seq)",
+        cure: "run `delete from queue_failures where seq not in (select seq from queue_jobs)`",
+    },
+    Rule {
+        rule: "a job has at most as many attempts as claims",
+        breaches: "select lower(hex(id)) from queue_jobs where attempt > fence",
+        cure: "run `update queue_jobs set fence = attempt where attempt > fence`",
+    },
+    Rule {
+        rule: "a job that owns a unique key has one",
+        breaches: "select lower(hex(id)) from queue_jobs where owns_unique_key = 1 and unique_key is null",
+        cure: "run `update queue_jobs set owns_unique_key = null where unique_key is null`",
+    },
+    Rule {
+        rule: "only a completed job has a result",
+        breaches: "select lower(hex(id)) from queue_jobs where result is not null and state <> 4",
+        cure: "run `update queue_jobs set result = null where state <> 4`",
+    },
+];
+
+/// Returns a finding for each rule that rows break, and for each flaw that SQLite finds in the file.
+pub(super) fn broken_rules(connection: &Connection) -> Result<Vec<Finding>> {
+    let mut findings = flaws(connection)?;
+    for Rule { rule, breaches, cure } in &RULES {
+        let count =
+            format!("with breach (it) as ({breaches}) select count(*), cast(min(it) as text) from breach");
+        let (count, first): (i64, Option<String>) =
+            connection.query_row(&count, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if let Some(first) = first {
+            let what = format!("broken rule: {rule}; breaches: {count}, such as {first}");
+            findings.push(Finding::new(Check::Integrity, Severity::Fault, what, *cure));
+        }
+    }
+    Ok(findings)
+}
+
+/// Returns the first flaws of the pages and indexes.
+fn flaws(connection: &Connection) -> Result<Vec<Finding>> {
+    let mut check = connection.prepare("pragma integrity_check(10)")?;
+    let flaws = check.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>>>()?;
+    let cure = "copy the file, then run `reindex`; if a flaw stays, restore the file from a backup";
+    let finding = |flaw: &String| {
+        Finding::new(Check::Integrity, Severity::Fault, format!("the file is damaged: {flaw}"), cure)
+    };
+    Ok(flaws.iter().filter(|flaw| *flaw != "ok").map(finding).collect())
+}
