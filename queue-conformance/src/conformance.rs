@@ -29,6 +29,7 @@ mod edges;
 mod explain;
 mod factory;
 mod harness;
+mod history;
 mod import;
 mod inspect;
 pub(crate) mod jobs;
@@ -161,6 +162,11 @@ laws! {
     }
     summary {
         q87_a_summary_is_exact_at_rest_and_its_counts_stop_at_the_cap,
+    }
+    history {
+        q107_the_history_counts_each_end_of_an_attempt_once,
+        q108_steps_of_the_history_add_up_and_a_request_selects_whole_steps,
+        q109_a_minute_of_the_history_is_forgotten_after_24_hours,
     }
     explain {
         q88_an_explanation_has_every_true_reason_and_no_other,

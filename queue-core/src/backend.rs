@@ -12,6 +12,7 @@
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
 //! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`] |
+//! | the history | [`HistoryRows`], [`Tally`], [`minute_of`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
@@ -61,7 +62,9 @@ pub use crate::contract::encoded::{Encoded, encode, encode_followups};
 pub use crate::contract::error::{error_chain, panic_message};
 pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
+pub use crate::contract::history_rows::HistoryRows;
 pub use crate::contract::import::{JobPast, encode_imports};
 pub use crate::contract::limits::job_in_batch;
 pub use crate::contract::page_query::{PageQuery, Rank};
 pub use crate::contract::record::has_ended;
+pub use crate::contract::tally::{Tally, minute_of};

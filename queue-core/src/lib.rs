@@ -82,6 +82,7 @@ pub mod admin {
     pub use crate::contract::cursor::Cursor;
     pub use crate::contract::filter::Filter;
     pub use crate::contract::finding::{Check, Finding, Severity};
+    pub use crate::contract::history::{HistoryRequest, HistoryRow};
     pub use crate::contract::id_prefix::IdPrefix;
     pub use crate::contract::import::Imported;
     pub use crate::contract::job_move::{JobMove, LeftReason, MoveError, Moved};

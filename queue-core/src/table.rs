@@ -10,6 +10,7 @@ mod bulk;
 mod capacity;
 mod claim;
 mod discard;
+mod history;
 mod import;
 mod lease;
 mod list;
@@ -32,6 +33,7 @@ use crate::contract::limits::Limits;
 use crate::contract::name::QueueName;
 use crate::contract::record::State;
 
+use history::History;
 use store::{QueueState, Slot, Store};
 use unique::UniqueKeys;
 use watch::Watched;
@@ -85,6 +87,7 @@ pub struct JobTable {
     /// The jobs for whose end callers wait.
     watched: Watched,
     announced: Announced,
+    history: History,
 }
 
 impl JobTable {
@@ -102,6 +105,7 @@ impl JobTable {
             expired: Vec::new(),
             watched: Watched::default(),
             announced: Announced::default(),
+            history: History::default(),
         }
     }
 

@@ -6,6 +6,7 @@ mod claim;
 mod discard;
 mod edges;
 mod explain;
+mod history;
 mod import;
 mod lease;
 mod list;
@@ -211,6 +212,18 @@ bugs! {
     q101 workers_that_vanish_at_once: workers::OnlyLiveWorkers;
     /// T10, Q101
     q101 announcements_that_stay: workers::NeverLeaves;
+    /// T10, Q107
+    q107 a_history_of_the_jobs_that_are_kept: history::CountsKeptJobs;
+    /// T10, Q107
+    q107 discards_that_are_no_failures: history::DiscardsDoNotFail;
+    /// T10, Q108
+    q108 steps_that_begin_at_since: history::StepsBeginAtSince;
+    /// T10, Q108
+    q108 rows_without_an_attempt: history::EmptyRows;
+    /// T10, Q109
+    q109 a_history_kept_for_ever: history::KeepsForEver;
+    /// T10, Q109
+    q109 a_minute_forgotten_early: history::ForgetsEarly;
     /// T10, Q95
     q95 newest_first_within_each_page: list::NewestWithinThePage;
     /// T10, Q95

@@ -11,6 +11,7 @@ use crate::contract::clock::TestClock;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::filter::Filter;
 use crate::contract::finding::Finding;
+use crate::contract::history::{HistoryRequest, HistoryRow};
 use crate::contract::id::JobId;
 use crate::contract::import::Imported;
 use crate::contract::name::QueueName;
@@ -112,6 +113,22 @@ pub trait Admin: Queue {
     /// `Unsupported`, the default, if the queue does not store announcements.
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         Err(QueueError::unsupported("this queue does not store which workers run"))
+    }
+
+    /// Returns what ended in each step of a part of the last 24 hours: a row for each queue and kind of job of which something did,
+    /// sorted by time, queue and name.
+    ///
+    /// An attempt is counted in the step that ends it, once, in the minute of its end by the backend's clock. So a job stays counted
+    /// if it is not kept, is pruned or is deleted, and a settlement that was stale counts nothing. Minutes that ended more than 24
+    /// hours ago are forgotten.
+    ///
+    /// It costs what the history has, however many jobs there are: at most 1,441 minutes of each kind of job in each queue.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue does not store a history.
+    async fn history(&self, _request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        Err(QueueError::unsupported("this queue does not store a history"))
     }
 
     /// Returns every reason why a job is not running now, or the worker that runs it. Each displays as a sentence with a remedy.

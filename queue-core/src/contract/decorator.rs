@@ -13,6 +13,7 @@ use crate::contract::error::QueueError;
 use crate::contract::expiry_feed::ExpiryFeed;
 use crate::contract::filter::Filter;
 use crate::contract::finding::Finding;
+use crate::contract::history::{HistoryRequest, HistoryRow};
 use crate::contract::id::JobId;
 use crate::contract::import::Imported;
 use crate::contract::job::NewJob;
@@ -198,6 +199,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().workers().await
     }
 
+    /// Returns what ended in each step of time: see [`Admin::history`].
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        self.inner().history(request).await
+    }
+
     /// Returns the reasons why a job is not running: see [`Admin::explain`].
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
         self.inner().explain(id).await
@@ -292,6 +298,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         AdminDecorator::workers(self).await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        AdminDecorator::history(self, request).await
     }
 
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {

@@ -5,6 +5,7 @@ use crate::contract::clock::Timestamp;
 use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::lease::{Heartbeat, Lease, Renewal};
 use crate::contract::record::{AttemptError, State};
+use crate::contract::tally::Tally;
 
 impl JobTable {
     /// Extends the leases of running jobs, each by its own length from now.
@@ -48,7 +49,9 @@ impl JobTable {
         let job = &mut self.store[slot];
         let (attempt, max, expired_at) = (job.attempt, job.max_attempts, job.state_time);
         job.note_error(expired_at, AttemptError::lease_expired(attempt, max, expired_at).message);
-        match State::after_expiry(job.cancel_reason().is_some(), attempt, max) {
+        let state = State::after_expiry(job.cancel_reason().is_some(), attempt, max);
+        self.history.add(expired_at, job, Tally::of_expiry(state, expired_at.since(job.claimed_at)));
+        match state {
             State::Discarded => {
                 let job = &self.store[slot];
                 let (name, queue) = (self.store.name_of(job).clone(), self.store.queue_of(job).name.clone());

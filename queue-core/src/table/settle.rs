@@ -6,6 +6,7 @@ use crate::contract::delay::check_delays;
 use crate::contract::error::QueueError;
 use crate::contract::record::State;
 use crate::contract::settlement::{Settled, Settlement, Transition};
+use crate::contract::tally::Tally;
 
 impl JobTable {
     /// Ends attempts, each with its followups as one step, independent of one another.
@@ -40,6 +41,9 @@ impl JobTable {
         transition.cut_text();
         let now = self.now;
         let job = &mut self.store[slot];
+        if let Some(tally) = Tally::of(&transition, now.since(job.claimed_at)) {
+            self.history.add(now, job, tally);
+        }
         match &transition {
             Transition::Retry { error, .. } | Transition::Discard { error } => {
                 job.note_error(now, error.clone());

@@ -124,6 +124,11 @@ impl Store {
         self.job_names.name(job.name)
     }
 
+    /// Returns the name of a number.
+    pub(super) fn job_name(&self, number: u32) -> &JobName {
+        self.job_names.name(number)
+    }
+
     #[inline]
     pub(super) fn queue_of(&self, job: &StoredJob) -> &QueueState {
         &self.queues[job.queue as usize]

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    Reason, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
     Admin, Announcement, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
-    QueueName, Receipt, Renewal, Settled, Settlement, TestClock,
+    QueueName, Receipt, Renewal, Settled, Settlement, TestClock, Timestamp,
 };
 use queue_testkit::ModelQueue;
 
@@ -93,6 +92,10 @@ impl Admin for Recording {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.note("workers").workers().await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        self.note("history").history(request).await
     }
 
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {
@@ -185,6 +188,7 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.summary_up_to(1).await?;
     queue.announce(&Announcement::new("a/1/b".into())).await?;
     queue.workers().await?;
+    queue.history(&HistoryRequest::since(Timestamp::EPOCH)).await?;
     queue.explain(second).await?;
     queue.matching(&Filter::all()).await?;
     queue.change(&[], &Filter::all(), &Change::Retry).await?;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
@@ -119,6 +118,11 @@ impl Admin for KitQueue {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.store.call(|queue| async move { queue.workers().await }).await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        let request = request.clone();
+        self.store.call(|queue| async move { queue.history(&request).await }).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

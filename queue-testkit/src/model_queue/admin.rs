@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::has_ended;
 use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};
@@ -45,6 +44,10 @@ impl Admin for ModelQueue {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         Ok(self.read(|state, now| state.table.workers(now)))
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        Ok(self.read(|state, now| state.table.history(now, request)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

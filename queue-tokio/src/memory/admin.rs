@@ -6,8 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 
@@ -37,6 +36,10 @@ impl Admin for MemoryQueue {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         Ok(self.0.locked(|state, now| state.table.workers(now)))
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.history(now, request)))
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use queue_core::admin::HistoryRequest;
 use queue_core::{
-    Body, Demand, Limits, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Transition,
-    background_job,
+    Admin as _, Body, Demand, Limits, NewJob, Queue as _, QueueErrorKind, QueueExt as _, Settlement,
+    Timestamp, Transition, background_job,
 };
 use queue_tokio::MemoryQueue;
 
@@ -140,6 +141,20 @@ async fn a_push_that_does_not_wait_comes_after_waiting_pushes() -> TestResult {
     );
     complete_one(&queue).await?;
     assert_eq!(waiting.await?.len(), 2);
+    Ok(())
+}
+
+/// Q107: by default, a queue in memory keeps no completed jobs.
+#[tokio::test]
+async fn a_completed_job_that_is_not_kept_is_in_the_history() -> TestResult {
+    let queue = MemoryQueue::new();
+    let id = queue.enqueue(job::new()).await?.id();
+
+    complete_one(&queue).await?;
+
+    assert!(queue.get(id).await?.is_none());
+    let rows = queue.history(&HistoryRequest::since(Timestamp::EPOCH)).await?;
+    assert_eq!(rows.iter().map(|row| (row.name.as_str(), row.completed)).collect::<Vec<_>>(), [("job", 1)]);
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, PageRequest, QueueSummary, Reason};
+use queue_core::admin::{Filter, HistoryRequest, PageRequest, QueueSummary, Reason};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Announcement, Demand, JobId, JobRecord, QueueError, QueueErrorKind};
+use queue_core::{Admin, Announcement, Demand, JobId, JobRecord, QueueError, QueueErrorKind, Timestamp};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
@@ -57,6 +57,8 @@ struct ModelComparison {
     generator: Generator,
     /// Whether the queue stores announcements, as far as it is known.
     announces: bool,
+    /// When the comparison began.
+    start: Timestamp,
 }
 
 impl ModelComparison {
@@ -65,6 +67,7 @@ impl ModelComparison {
         config.retention = Retention::everything();
         Self {
             queue: fixture.queue(),
+            start: fixture.now(),
             fixture,
             model: JobTable::new(config),
             generator: Generator::default(),
@@ -173,7 +176,22 @@ impl ModelComparison {
         let expected = self.model.counts(now).iter().filter_map(Counted::of).collect::<Vec<_>>();
         let found = self.queue.counts().await;
         same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))?;
+        self.history().await?;
         self.summary().await
+    }
+
+    /// Compares the histories: of all minutes, and of a part.
+    async fn history(&mut self) -> Result<(), String> {
+        let now = self.fixture.now();
+        let part = HistoryRequest::since(now.saturating_sub(Duration::from_secs(200)));
+        let part = part.until(now.saturating_sub(Duration::from_secs(90))).queue("a").name("work");
+        for request in [HistoryRequest::since(self.start), part.step(Duration::from_secs(120))] {
+            match self.queue.history(&request).await {
+                Err(error) if error.kind() == QueueErrorKind::Unsupported => return Ok(()),
+                found => same("history", Ok(self.model.history(now, &request)), found)?,
+            }
+        }
+        Ok(())
     }
 
     async fn announce(&mut self, announcement: &Announcement) -> Result<(), String> {

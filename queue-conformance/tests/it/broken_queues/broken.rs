@@ -6,8 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Change, Filter, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason,
-    WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
@@ -75,6 +74,14 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
 
     async fn workers(&self, queue: &ModelQueue) -> Result<Vec<WorkerRecord>, QueueError> {
         queue.workers().await
+    }
+
+    async fn history(
+        &self,
+        queue: &ModelQueue,
+        request: &HistoryRequest,
+    ) -> Result<Vec<HistoryRow>, QueueError> {
+        queue.history(request).await
     }
 
     async fn explain(&self, queue: &ModelQueue, id: JobId) -> Result<Vec<Reason>, QueueError> {
@@ -192,6 +199,10 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.bug.workers(&self.queue).await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        self.bug.history(&self.queue, request).await
     }
 
     async fn explain(&self, id: JobId) -> Result<Vec<Reason>, QueueError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, JobPage, PageRequest, Prune, QueueCounts,
+    QueueSummary, WorkerRecord,
 };
 use queue_core::{
     Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
@@ -66,6 +67,10 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.queue.workers().await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        self.queue.history(request).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {
