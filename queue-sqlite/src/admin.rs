@@ -6,14 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::{PageQuery, has_ended};
 use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
 use crate::diagnosis;
+use crate::history::history;
 use crate::list;
 use crate::queue::SqliteQueue;
 use crate::rows;
@@ -63,6 +63,11 @@ impl Admin for SqliteQueue {
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         let now = self.clock().now();
         self.reader().call(move |connection| workers(connection, now)).await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        let (request, now) = (request.clone(), self.clock().now());
+        self.reader().call(move |connection| history(connection, &request, now)).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

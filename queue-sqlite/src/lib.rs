@@ -94,6 +94,7 @@ mod connection;
 mod diagnosis;
 mod error;
 mod files;
+mod history;
 mod joined_thread;
 mod list;
 mod location;

@@ -88,7 +88,8 @@ pub(crate) const PROMOTE_DUE: &str =
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
-    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, lease_on_discard
+    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, lease_on_discard, queue_id, name,
+        claimed_at
     from queue_jobs
     where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
@@ -111,39 +112,39 @@ pub(crate) const RENEW_WITH_PROGRESS: &str = "
     where id = ?1 and fence = ?2 and state = 2
     returning cancel_reason";
 
-// The six transitions of a settlement, the first one without a result and with one. Each finds the job by its id, and applies only if the fence is the newest.
-// Three of them would run the job again; if a cancel was requested, they cancel the job instead.
+/// Finds the job of a lease that is current: by the job's id.
+pub(crate) const HELD: &str = "
+    select seq, queue_id, name, claimed_at, attempt, lease_on_discard from queue_jobs
+    where id = ?1 and fence = ?2 and state = 2";
 
-pub(crate) const COMPLETE: &str =
-    "update queue_jobs set state = 4, state_time = ?3 where id = ?1 and fence = ?2 and state = 2";
-pub(crate) const COMPLETE_WITH_RESULT: &str = "
-    update queue_jobs set state = 4, state_time = ?3, result = ?4 where id = ?1 and fence = ?2 and state = 2";
-pub(crate) const DISCARD: &str = "
-    update queue_jobs set state = 5, state_time = ?3 where id = ?1 and fence = ?2 and state = 2
-    returning seq, attempt, lease_on_discard";
-pub(crate) const CANCEL: &str = "
-    update queue_jobs set state = 6, state_time = ?3, cancel_reason = ?4 where id = ?1 and fence = ?2 and state = 2";
+// The six transitions of a settlement, the first one without a result and with one: each by `seq`. Three of them would run the job
+// again; if a cancel was requested, they cancel the job instead.
+
+pub(crate) const COMPLETE: &str = "update queue_jobs set state = 4, state_time = ?2 where seq = ?1";
+pub(crate) const COMPLETE_WITH_RESULT: &str =
+    "update queue_jobs set state = 4, state_time = ?2, result = ?3 where seq = ?1";
+pub(crate) const DISCARD: &str = "update queue_jobs set state = 5, state_time = ?2 where seq = ?1";
+pub(crate) const CANCEL: &str =
+    "update queue_jobs set state = 6, state_time = ?2, cancel_reason = ?3 where seq = ?1";
 pub(crate) const RETRY: &str = "
     update queue_jobs set
-        state = case when cancel_reason is not null then 6 when ?4 > ?3 then 3 else 1 end,
-        run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        state_time = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end
-    where id = ?1 and fence = ?2 and state = 2
-    returning seq, attempt";
+        state = case when cancel_reason is not null then 6 when ?3 > ?2 then 3 else 1 end,
+        run_at = case when cancel_reason is not null then run_at else max(?2, ?3) end,
+        state_time = case when cancel_reason is not null then ?2 when ?3 > ?2 then ?3 end
+    where seq = ?1";
 pub(crate) const SNOOZE: &str = "
     update queue_jobs set
-        state = case when cancel_reason is not null then 6 when ?4 > ?3 then 0 else 1 end,
-        run_at = case when cancel_reason is not null then run_at else max(?3, ?4) end,
-        state_time = case when cancel_reason is not null then ?3 when ?4 > ?3 then ?4 end,
+        state = case when cancel_reason is not null then 6 when ?3 > ?2 then 0 else 1 end,
+        run_at = case when cancel_reason is not null then run_at else max(?2, ?3) end,
+        state_time = case when cancel_reason is not null then ?2 when ?3 > ?2 then ?3 end,
         attempt = max(attempt - 1, 0)
-    where id = ?1 and fence = ?2 and state = 2
-    returning seq, attempt + 1";
+    where seq = ?1";
 pub(crate) const RELEASE: &str = "
     update queue_jobs set
         state = case when cancel_reason is not null then 6 else 1 end,
-        state_time = case when cancel_reason is not null then ?3 end,
+        state_time = case when cancel_reason is not null then ?2 end,
         attempt = max(attempt - 1, 0)
-    where id = ?1 and fence = ?2 and state = 2";
+    where seq = ?1";
 
 /// Inserts a failed attempt of a job: by its primary key.
 pub(crate) const INSERT_FAILURE: &str =
@@ -226,6 +227,7 @@ pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
 pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names order by name";
 
+pub(crate) mod history;
 pub(crate) mod list;
 #[cfg(test)]
 mod plans;

@@ -10,6 +10,7 @@ mod bulk;
 mod claim;
 mod complete;
 mod discard;
+mod history;
 mod import;
 mod lease;
 mod push;
@@ -26,6 +27,7 @@ use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
 pub(crate) use complete::Write;
+pub(crate) use history::EndedAttempts;
 
 use crate::rows;
 use crate::sql;
@@ -52,6 +54,10 @@ pub(crate) struct WriterCache {
     pub(crate) authorizer: SqlAuthorizer,
     /// The jobs that were discarded because their leases expired, until they are reported after the commit.
     pub(crate) expired: Vec<ExpiredJob>,
+    /// The attempts that the open transaction has ended.
+    pub(crate) ended: EndedAttempts,
+    /// The first minute of the history that was kept when old ones were last deleted.
+    pub(crate) forgotten_before: Option<Timestamp>,
 }
 
 impl<'a> Table<'a> {

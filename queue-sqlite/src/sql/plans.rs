@@ -19,7 +19,7 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 }
 
 /// Statements, each with all steps of its plan.
-const PLANS: [(&str, &[&str]); 34] = [
+const PLANS: [(&str, &[&str]); 35] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
     (FIND_BY_ID, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
@@ -51,14 +51,15 @@ const PLANS: [(&str, &[&str]); 34] = [
     ),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RENEW_WITH_PROGRESS, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (COMPLETE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (COMPLETE_WITH_RESULT, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (HELD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (COMPLETE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (COMPLETE_WITH_RESULT, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (STATE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (DISCARD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (CANCEL, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (RETRY, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (SNOOZE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (RELEASE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (DISCARD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (CANCEL, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (RETRY, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (SNOOZE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (RELEASE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (
         OLDEST_FINISHED,
         &[

@@ -28,10 +28,15 @@ impl Table<'_> {
     ) -> Result<Settled, OpError> {
         self.check_delays(followups)?;
         self.connection.execute_batch("savepoint queue_unit")?;
+        let ended_before = std::mem::take(&mut self.cache.ended);
         let completed = self.apply(&completion.lease, &completion.transition)?;
         let written = if completed { self.run_writes(writes)? } else { Ok(()) };
         let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;
+        let ended = std::mem::replace(&mut self.cache.ended, ended_before);
+        if written.is_ok() {
+            self.cache.ended.merge(ended);
+        }
         match written {
             Err(error) => {
                 // Not `Invalid`: then the job would not be retried.

@@ -1,11 +1,12 @@
 //! Renews leases, and ends those that have expired.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{ExpiredJob, to_i64};
+use queue_core::backend::{ExpiredJob, Tally, to_i64};
 use queue_core::{Heartbeat, JobId, Renewal, State};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
+use super::history::CountedJob;
 use crate::rows::{self, Seq};
 use crate::sql;
 
@@ -19,6 +20,7 @@ struct ExpiredLease {
     cancel_requested: bool,
     id: JobId,
     on_discard: Option<String>,
+    counted: CountedJob,
 }
 
 impl Table<'_> {
@@ -53,6 +55,8 @@ impl Table<'_> {
             self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;
             let state = State::after_expiry(cancel_requested, attempt, max_attempts);
             self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
+            let tally = Tally::of_expiry(state, expired.counted.run_time(expired_at));
+            self.cache.ended.add(expired_at, expired.counted, tally);
             if state == State::Discarded {
                 let discarded = self.record(id)?;
                 self.cache.expired.push(ExpiredJob::from(&discarded));
@@ -76,6 +80,7 @@ impl Table<'_> {
                 cancel_requested: row.get(5)?,
                 id: rows::id(row, 6)?,
                 on_discard: row.get(7)?,
+                counted: CountedJob::read(row, 8)?,
             })
         })?;
         rows.collect()

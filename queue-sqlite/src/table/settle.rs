@@ -1,11 +1,12 @@
 //! Settles attempts.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{Encoded, to_i64};
+use queue_core::backend::{Encoded, Tally, to_i64};
 use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result, Row};
 
 use super::Table;
+use super::history::CountedJob;
 use crate::error::OpError;
 use crate::rows::{self, Seq};
 use crate::sql;
@@ -37,57 +38,77 @@ impl Table<'_> {
         Ok(Settled::Applied)
     }
 
-    /// Applies a transition if the lease is current. Returns whether it was.
+    /// Applies a transition if the lease is current, and counts the end of the attempt. Returns whether it was current.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
-        let (id, fence, now) = (rows::id_bytes(lease.job), to_i64(lease.fence.0), self.now.as_micros());
-        match transition {
-            Transition::Complete { result: None, .. } => {
-                Ok(self.statements.get(sql::COMPLETE)?.execute((id, fence, now))? > 0)
-            }
-            Transition::Complete { result: Some(result), .. } => {
-                let complete = self.statements.get(sql::COMPLETE_WITH_RESULT)?;
-                Ok(complete.execute((id, fence, now, result.as_str()))? > 0)
-            }
-            Transition::Cancel { reason } => {
-                Ok(self.statements.get(sql::CANCEL)?.execute((id, fence, now, reason))? > 0)
-            }
-            Transition::Discard { error } => {
-                let discard = self.statements.get(sql::DISCARD)?;
-                let read = |row: &Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
-                let discarded = discard.query_row((id, fence, now), read).optional()?;
-                let (job, on_discard): (_, Option<Option<String>>) = discarded.unzip();
-                let applied = self.record_error(job, fence, error)?;
-                if let Some(on_discard) = on_discard.flatten() {
-                    let discarded = self.record(lease.job)?;
-                    self.store_on_discard(discarded, &on_discard)?;
-                }
-                Ok(applied)
-            }
-            Transition::Retry { at, error } => {
-                let retry = self.statements.get(sql::RETRY)?;
-                let key = (id, fence, now, at.as_micros());
-                let job = retry.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-                self.record_error(job, fence, error)
-            }
-            Transition::Snooze { at, error } => {
-                let snooze = self.statements.get(sql::SNOOZE)?;
-                let key = (id, fence, now, at.as_micros());
-                let job = snooze.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-                match error {
-                    Some(error) => self.record_error(job, fence, error),
-                    None => Ok(job.is_some()),
-                }
-            }
-            _ => Ok(self.statements.get(sql::RELEASE)?.execute((id, fence, now))? > 0),
+        let held = self.statements.get(sql::HELD)?;
+        let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0));
+        let Some(job) = held.query_row(key, HeldJob::read).optional()? else {
+            return Ok(false);
+        };
+        self.end(&job, lease, transition)?;
+        if let Some(tally) = Tally::of(transition, job.counted.run_time(self.now)) {
+            self.cache.ended.add(self.now, job.counted, tally);
         }
+        Ok(true)
     }
 
-    /// Stores the error of an attempt, if the transition has found its job. Returns whether it has.
-    fn record_error(&mut self, job: Option<(Seq, u32)>, fence: i64, message: &str) -> Result<bool> {
-        if let Some((seq, attempt)) = job {
-            let error = AttemptError::new(attempt, self.now, message);
-            self.record_failure(seq, fence, &error)?;
+    /// Applies a transition to the job of a current lease.
+    fn end(&mut self, job: &HeldJob, lease: &Lease, transition: &Transition) -> Result<()> {
+        let (seq, now) = (job.seq, self.now.as_micros());
+        match transition {
+            Transition::Complete { result: None, .. } => {
+                self.statements.get(sql::COMPLETE)?.execute((seq, now))?;
+            }
+            Transition::Complete { result: Some(result), .. } => {
+                self.statements.get(sql::COMPLETE_WITH_RESULT)?.execute((seq, now, result.as_str()))?;
+            }
+            Transition::Cancel { reason } => {
+                self.statements.get(sql::CANCEL)?.execute((seq, now, reason))?;
+            }
+            Transition::Discard { error } => {
+                self.statements.get(sql::DISCARD)?.execute((seq, now))?;
+                self.record_error(job, lease, error)?;
+                if let Some(on_discard) = &job.on_discard {
+                    let discarded = self.record(lease.job)?;
+                    self.store_on_discard(discarded, on_discard)?;
+                }
+            }
+            Transition::Retry { at, error } => {
+                self.statements.get(sql::RETRY)?.execute((seq, now, at.as_micros()))?;
+                self.record_error(job, lease, error)?;
+            }
+            Transition::Snooze { at, error } => {
+                self.statements.get(sql::SNOOZE)?.execute((seq, now, at.as_micros()))?;
+                if let Some(error) = error {
+                    self.record_error(job, lease, error)?;
+                }
+            }
+            _ => {
+                self.statements.get(sql::RELEASE)?.execute((seq, now))?;
+            }
         }
-        Ok(job.is_some())
+        Ok(())
+    }
+
+    /// Stores the error of an attempt.
+    fn record_error(&mut self, job: &HeldJob, lease: &Lease, message: &str) -> Result<()> {
+        let error = AttemptError::new(job.attempt, self.now, message);
+        self.record_failure(job.seq, to_i64(lease.fence.0), &error)
+    }
+}
+
+/// The job of a lease that is current.
+struct HeldJob {
+    seq: Seq,
+    attempt: u32,
+    on_discard: Option<String>,
+    counted: CountedJob,
+}
+
+impl HeldJob {
+    /// Reads a row of `HELD`.
+    fn read(row: &Row<'_>) -> Result<Self> {
+        let counted = CountedJob::read(row, 1)?;
+        Ok(Self { seq: row.get(0)?, attempt: row.get(4)?, on_discard: row.get(5)?, counted })
     }
 }

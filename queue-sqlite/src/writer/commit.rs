@@ -8,7 +8,7 @@ use super::Writer;
 use super::deadline::Deadline;
 use super::message::Operation;
 use crate::error::{TxError, is_busy};
-use crate::table::Table;
+use crate::table::{EndedAttempts, Table};
 
 /// The claims that a transaction served. They are answered after its commit.
 pub(super) type Served = Vec<ServedClaim<Deadline>>;
@@ -87,6 +87,8 @@ impl Writer {
         kind: TransactionKind,
         served: &mut Served,
     ) -> Result<(), TxError> {
+        // A transaction that failed may have left some.
+        self.cache.ended = EndedAttempts::default();
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
         table.advance()?;
         for operation in operations {
@@ -100,6 +102,6 @@ impl Writer {
             })?;
             self.pruning.prune(&mut table)?;
         }
-        Ok(())
+        Ok(table.write_history()?)
     }
 }

@@ -9,6 +9,7 @@ mod durable;
 mod enqueue;
 mod extremes;
 mod fixture;
+mod history;
 mod kit;
 mod locked_file;
 mod opening;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use queue_core::admin::{HistoryRequest, HistoryRow};
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
     Admin as _, AttemptRunner, BoxError, Delivery, Demand, Environment, Event, JobContext, JobError, JobId,
     JobRecord, Jobs, NewJob, OutcomeKind, Queue as _, QueueErrorKind, QueueExt as _, Services, State,
-    StoredResult, Transition, background_job, jobs,
+    StoredResult, Timestamp, Transition, background_job, jobs,
 };
 use queue_sqlite::rusqlite::{self, Connection};
 use queue_sqlite::{SqliteQueue, SqliteUnitOfWork};
@@ -129,7 +130,7 @@ async fn writes_completion_and_followups_are_committed_together() -> TestResult 
     Ok(())
 }
 
-/// D12
+/// D12, Q107: Its completion is not counted either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_at_any_point_writes_nothing() -> TestResult {
     let bank = Bank::open(jobs![pay]).await?;
@@ -154,6 +155,10 @@ async fn a_job_that_fails_at_any_point_writes_nothing() -> TestResult {
         assert!(error.contains(why), "{how}: {error}");
         assert_eq!((bank.cents()?, bank.receipts().await?), (before, 0), "{how}");
     }
+    let rows = bank.queue.history(&HistoryRequest::since(Timestamp::EPOCH)).await?;
+    let sum = |of: fn(&HistoryRow) -> u64| rows.iter().map(of).sum::<u64>();
+    let ends = (sum(|row| row.completed), sum(|row| row.failed), sum(|row| row.discarded));
+    assert_eq!(ends, (0, table.len() as u64, table.len() as u64), "{rows:?}");
     Ok(())
 }
 

@@ -106,6 +106,18 @@ create table queue_failures (
     primary key (seq, fence)
 ) strict, without rowid;
 
+create table queue_history (
+    -- How many attempts ended in each minute of the last 24 hours, by queue and job name. Older rows are deleted.
+    queue_id  integer not null,    -- the queue, see `queue_names`
+    minute    integer not null,    -- when the minute begins
+    name      text    not null,    -- the job's name
+    completed integer not null,    -- the number of jobs that completed
+    failed    integer not null,    -- the number of attempts that failed, the last ones of discarded jobs included
+    discarded integer not null,    -- the number of jobs that were discarded
+    run_time  integer not null,    -- microseconds from claim to end, of the completed and the failed attempts
+    primary key (queue_id, minute, name)
+) strict, without rowid;
+
 create view queue_overview as
 -- The jobs for operators: states by name, UUIDs and times (ISO 8601, UTC) as text, and the last error.
 -- States are those that are stored: the writer applies due times and expired leases in its next transaction.
