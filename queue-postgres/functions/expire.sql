@@ -12,7 +12,7 @@ declare
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
-        select g.*, j.max_attempts, j.name,
+        select g.*, j.max_attempts,
             case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
         from gone g join jobs j on j.seq = any (array[g.seq])),
     noted as (
@@ -21,6 +21,11 @@ begin
             'the lease expired on attempt %s of %s: the worker died, or could not renew it in time',
             attempt, max_attempts)
         from ended),
+    counted as (
+        insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+        select minute_of(expires_at), run_time_of(sum(greatest(expires_at - claimed_at, 0))), 0, count(*),
+            count(*) filter (where state = 5), queue_id, name
+        from ended group by minute_of(expires_at), queue_id, name),
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
         from ended e where j.seq = any (array[e.seq]) and e.state = 1

@@ -89,10 +89,14 @@ begin
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
-            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
+            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.name, l.cancel_reason, (s.o - 1)::integer as idx),
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
-            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone)
+            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone),
+        counted as (
+            insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+            select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
+            from gone group by queue_id, name)
         select array_agg(idx) into applied from gone;
     else
         with gone as (
@@ -101,7 +105,7 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, kind, text, idx, on_discard,
+            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
@@ -112,6 +116,11 @@ begin
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        counted as (
+            insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+            select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*) filter (where kind = 0),
+                count(*) filter (where kind in (1, 3)), count(*) filter (where kind = 1), queue_id, name
+            from moved where kind in (0, 1, 3) group by queue_id, name),
         kept as (insert into results (seq, result) select seq, text from moved where kind = 0 and text is not null),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)

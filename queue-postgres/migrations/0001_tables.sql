@@ -8,6 +8,7 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/history.sql
 --     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
@@ -168,6 +169,7 @@ create table leases (
     claimed_at    bigint  not null,
     queue_id      integer not null,
     worker_id     integer,
+    name          text    collate "C" not null,
     cancel_reason text,
     progress      smallint,
     progress_note text,
@@ -188,6 +190,7 @@ comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
+comment on column leases.name is 'Copy of jobs.name, so that the end of an attempt is counted without reading jobs.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
 comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
 comment on column leases.progress_note is 'The job''s note on its progress.';
@@ -273,3 +276,48 @@ comment on table results is
     'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
 comment on column results.seq is 'The job: jobs.seq.';
 comment on column results.result is 'The value that the job returned: JSON.';
+
+-- What settles and expires counts the attempts that it ends, in the same transaction. It inserts a row for all jobs of a name, which
+-- waits for no lock; an update of one row for each minute would make all workers wait for one another. `roll_up_history` adds
+-- the rows up.
+
+create table history_parts (
+    minute    bigint  not null,
+    run_time  bigint  not null,
+    completed integer not null,
+    failed    integer not null,
+    discarded integer not null,
+    queue_id  integer not null,
+    name      text    collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+comment on table history_parts is
+    'Attempts that ended within the last seconds, counted by transaction, minute, queue and name, until roll_up_history() moves '
+    'them to history.';
+comment on column history_parts.minute is 'When the minute begins in which they ended.';
+comment on column history_parts.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';
+comment on column history_parts.completed is 'Number of jobs that completed.';
+comment on column history_parts.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
+comment on column history_parts.discarded is 'Number of jobs that were discarded.';
+comment on column history_parts.queue_id is 'The queue: queues.id.';
+comment on column history_parts.name is 'Name of the jobs: jobs.name.';
+
+create table history (
+    queue_id  integer not null,
+    minute    bigint  not null,
+    name      text    collate "C" not null,
+    completed bigint  not null,
+    failed    bigint  not null,
+    discarded bigint  not null,
+    run_time  bigint  not null,
+    primary key (queue_id, minute, name)
+) with (fillfactor = 50);
+comment on table history is
+    'Attempts that ended, counted by queue, minute and name, for 24 hours. Those of the last seconds are in history_parts.';
+comment on column history.queue_id is 'The queue: queues.id.';
+comment on column history.minute is 'When the minute begins in which they ended.';
+comment on column history.name is 'Name of the jobs: jobs.name.';
+comment on column history.completed is 'Number of jobs that completed.';
+comment on column history.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
+comment on column history.discarded is 'Number of jobs that were discarded.';
+comment on column history.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';

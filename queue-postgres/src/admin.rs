@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary,
-    WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::{PageQuery, to_i64};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
@@ -20,6 +19,7 @@ use crate::bulk;
 use crate::connection::Op;
 use crate::diagnosis;
 use crate::error::{is_notification_queue_full, is_untranslatable};
+use crate::history::history;
 use crate::import;
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
@@ -102,6 +102,10 @@ impl Admin for PostgresQueue {
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         self.run_on_admin_connection(|connection, sql| Box::pin(workers(connection, sql.workers.query())))
             .await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        history(self, request).await
     }
 
     async fn cancel(&self, id: JobId, reason: &str) -> Result<Cancellation, QueueError> {

@@ -101,6 +101,7 @@ mod diagnosis;
 mod end_watches;
 mod ended;
 mod error;
+mod history;
 mod import;
 mod listener_health;
 mod liveness;

@@ -20,9 +20,10 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
+    include_str!("../functions/history.sql"),
     include_str!("../functions/discard.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),

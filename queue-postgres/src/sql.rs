@@ -56,6 +56,7 @@ pub(crate) struct Sql {
     pub(crate) summary: Statement,
     pub(crate) announce: Statement,
     pub(crate) workers: Statement,
+    pub(crate) history: Statement,
     pub(crate) notify: Statement,
     /// Writes the statements that are built for one request.
     pub(crate) writer: StatementWriter,
@@ -189,6 +190,7 @@ impl Sql {
             summary: call("summary", "_cap"),
             announce: call("announce", "_name _valid_for _details"),
             workers: text("select details, seen_at, {s}.clock() from {s}.workers where details is not null"),
+            history: call("history", "_since _until _step _queue _name"),
             notify: text("select pg_notify($1, $2)"),
             writer: writer.clone(),
         }

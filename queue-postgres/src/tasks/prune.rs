@@ -1,4 +1,4 @@
-//! Prunes finished jobs past their retention in the background, in batches.
+//! Prunes finished jobs past their retention in the background, in batches, and rolls up the history.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// The maximum number of jobs in one batch: enough to keep up with the pushes, and few enough to delay no other call.
 const BATCH: usize = 2_000;
 
-/// The task that deletes finished jobs.
+/// The task that deletes finished jobs and rolls up the history.
 pub(crate) struct PruneTask {
     shared: Arc<Shared>,
     periods: RetentionPeriods,
@@ -29,11 +29,18 @@ impl PruneTask {
         Self { shared, periods }
     }
 
-    /// Prunes until the runtime ends. Returns at once if all finished jobs are kept for ever.
+    /// Prunes until the runtime ends. If all finished jobs are kept for ever, each call only rolls up the history.
     pub(crate) async fn run(self) {
         let Self { shared, periods } = self;
-        let Some(mut schedule) = PruneSchedule::new(periods, BATCH) else { return };
         let mut connection = shared.connection();
+        let Some(mut schedule) = PruneSchedule::new(periods, BATCH) else {
+            loop {
+                tokio::time::sleep(interval()).await;
+                if let Err(error) = prune(&shared, &mut connection, &Prune::nothing()).await {
+                    tracing::debug!(database = %shared.target, ?error, "the history was not rolled up, retrying later");
+                }
+            }
+        };
         loop {
             match prune(&shared, &mut connection, schedule.batch()).await {
                 Ok(pruned) => schedule.note_pruned(pruned, Instant::now()),
@@ -42,11 +49,16 @@ impl PruneTask {
                     schedule.postpone(Instant::now());
                 }
             }
-            if let Some(due) = schedule.next(INTERVAL.mul_f64(0.5 + fastrand::f64())) {
+            if let Some(due) = schedule.next(interval()) {
                 tokio::time::sleep_until(due.into()).await;
             }
         }
     }
+}
+
+/// Returns a random interval, so that processes do not prune in step.
+fn interval() -> Duration {
+    INTERVAL.mul_f64(0.5 + fastrand::f64())
 }
 
 /// Removes a batch and returns the number of removed jobs.

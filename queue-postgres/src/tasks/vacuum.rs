@@ -87,7 +87,9 @@ impl VacuumTask {
             return Ok(false);
         }
         // A table that autovacuum or another process vacuums is skipped.
-        let vacuum = format!("vacuum (skip_locked) {schema}.ready, {schema}.waiting, {schema}.leases");
+        let vacuum = format!(
+            "vacuum (skip_locked) {schema}.ready, {schema}.waiting, {schema}.leases, {schema}.history_parts"
+        );
         raw_sql(AssertSqlSafe(vacuum)).execute(connection).await?;
         Ok(true)
     }

@@ -14,6 +14,7 @@ mod extremes;
 mod fixture;
 mod full_of_notifications;
 mod held_up;
+mod history;
 mod integrity;
 mod kit;
 mod leaks;

@@ -1,9 +1,8 @@
 //! A role that may do what the documentation lists, and nothing more.
 
-use queue_core::admin::{Filter, PageRequest, Prune};
+use queue_core::admin::{Filter, HistoryRequest, PageRequest, Prune};
 use queue_core::{
-    Admin as _, Announcement, Body, Demand, Heartbeat, JobId, JobRecord, Queue as _, QueueErrorKind,
-    QueueExt as _, Settlement, Transition,
+    Admin as _, Announcement, Body, Demand, Heartbeat, JobId, JobRecord, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -40,6 +39,7 @@ async fn the_rights_that_are_listed_are_enough() -> TestResult {
     queue.delete(kept).await?;
     queue.counts().await?;
     queue.summary().await?;
+    assert_eq!(queue.history(&HistoryRequest::since(Timestamp::EPOCH)).await?.len(), 1);
     assert_eq!(queue.workers().await?.len(), 1);
     let mut imported = JobRecord::new(JobId::random(), "work".into(), Body::stored("{\"number\": 5}"));
     imported.queue = "imported".into();

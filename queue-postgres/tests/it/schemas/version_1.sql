@@ -8,6 +8,7 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/history.sql
 --     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
@@ -168,6 +169,7 @@ create table leases (
     claimed_at    bigint  not null,
     queue_id      integer not null,
     worker_id     integer,
+    name          text    collate "C" not null,
     cancel_reason text,
     progress      smallint,
     progress_note text,
@@ -188,6 +190,7 @@ comment on column leases.attempt is 'Number of the running attempt.';
 comment on column leases.claimed_at is 'When the attempt started.';
 comment on column leases.queue_id is 'The queue: queues.id.';
 comment on column leases.worker_id is 'The worker: workers.id; null if the claim named none.';
+comment on column leases.name is 'Copy of jobs.name, so that the end of an attempt is counted without reading jobs.';
 comment on column leases.cancel_reason is 'Reason of a requested cancellation; null if none was requested.';
 comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
 comment on column leases.progress_note is 'The job''s note on its progress.';
@@ -273,6 +276,51 @@ comment on table results is
     'Results of completed jobs that have one. They are not in finished, whose rows would become wider for jobs without.';
 comment on column results.seq is 'The job: jobs.seq.';
 comment on column results.result is 'The value that the job returned: JSON.';
+
+-- What settles and expires counts the attempts that it ends, in the same transaction. It inserts a row for all jobs of a name, which
+-- waits for no lock; an update of one row for each minute would make all workers wait for one another. `roll_up_history` adds
+-- the rows up.
+
+create table history_parts (
+    minute    bigint  not null,
+    run_time  bigint  not null,
+    completed integer not null,
+    failed    integer not null,
+    discarded integer not null,
+    queue_id  integer not null,
+    name      text    collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+comment on table history_parts is
+    'Attempts that ended within the last seconds, counted by transaction, minute, queue and name, until roll_up_history() moves '
+    'them to history.';
+comment on column history_parts.minute is 'When the minute begins in which they ended.';
+comment on column history_parts.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';
+comment on column history_parts.completed is 'Number of jobs that completed.';
+comment on column history_parts.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
+comment on column history_parts.discarded is 'Number of jobs that were discarded.';
+comment on column history_parts.queue_id is 'The queue: queues.id.';
+comment on column history_parts.name is 'Name of the jobs: jobs.name.';
+
+create table history (
+    queue_id  integer not null,
+    minute    bigint  not null,
+    name      text    collate "C" not null,
+    completed bigint  not null,
+    failed    bigint  not null,
+    discarded bigint  not null,
+    run_time  bigint  not null,
+    primary key (queue_id, minute, name)
+) with (fillfactor = 50);
+comment on table history is
+    'Attempts that ended, counted by queue, minute and name, for 24 hours. Those of the last seconds are in history_parts.';
+comment on column history.queue_id is 'The queue: queues.id.';
+comment on column history.minute is 'When the minute begins in which they ended.';
+comment on column history.name is 'Name of the jobs: jobs.name.';
+comment on column history.completed is 'Number of jobs that completed.';
+comment on column history.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
+comment on column history.discarded is 'Number of jobs that were discarded.';
+comment on column history.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';
 -- What operators do to single jobs, and a check of the tables.
 
 create or replace function detach(_id uuid) returns table (
@@ -734,9 +782,9 @@ begin
         found as materialized (
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
-            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, on_discard)
+            insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard)
             select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
-                _now, f.queue_id, request.worker_id, coalesce(f.on_discard, request.on_discard)
+                _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard)
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
@@ -956,7 +1004,7 @@ declare
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
-        select g.*, j.max_attempts, j.name,
+        select g.*, j.max_attempts,
             case when g.cancel_reason is not null then 6 when g.attempt >= j.max_attempts then 5 else 1 end as state
         from gone g join jobs j on j.seq = any (array[g.seq])),
     noted as (
@@ -965,6 +1013,11 @@ begin
             'the lease expired on attempt %s of %s: the worker died, or could not renew it in time',
             attempt, max_attempts)
         from ended),
+    counted as (
+        insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+        select minute_of(expires_at), run_time_of(sum(greatest(expires_at - claimed_at, 0))), 0, count(*),
+            count(*) filter (where state = 5), queue_id, name
+        from ended group by minute_of(expires_at), queue_id, name),
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
         from ended e where j.seq = any (array[e.seq]) and e.state = 1
@@ -997,6 +1050,86 @@ end $$;
 comment on function expire_lease is
     'Ends the lease of one job if it has expired. Waits for a transaction that has locked the lease. Returns the job as '
     'expire() does, if it was discarded.';
+-- What ended in each minute. Before `settle.sql`, `expire.sql` and `prune.sql`, which call these functions.
+
+create or replace function minute_of(_at bigint) returns bigint
+language sql immutable parallel safe as $$ select _at - (_at % 60000000 + 60000000) % 60000000 $$;
+comment on function minute_of is 'Returns when the minute begins in which a time is.';
+
+create or replace function run_time_of(_sum numeric) returns bigint
+language sql immutable parallel safe as $$ select least(_sum, 9223372036854775807)::bigint $$;
+comment on function run_time_of is 'Returns a sum of run times as it is stored: at most the largest bigint.';
+
+create or replace function roll_up_history(_now bigint) returns void
+language plpgsql
+set search_path from current set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+    _kept bigint := minute_of(_now - 86400000000);
+begin
+    -- One session at a time, and no other waits for it: the next call finds the rows.
+    if not pg_try_advisory_xact_lock(hashtextextended('queue_postgres history:' || current_schema(), 0)) then
+        return;
+    end if;
+    if exists (select from history_parts) then
+        with gone as (delete from history_parts returning *)
+        insert into history as h (queue_id, minute, name, completed, failed, discarded, run_time)
+        select queue_id, minute, name, sum(completed), sum(failed), sum(discarded), run_time_of(sum(run_time))
+        from gone where minute >= _kept group by queue_id, minute, name
+        on conflict (queue_id, minute, name) do update set completed = h.completed + excluded.completed,
+            failed = h.failed + excluded.failed, discarded = h.discarded + excluded.discarded,
+            run_time = run_time_of(h.run_time::numeric + excluded.run_time);
+    end if;
+    delete from history h using queues q
+    where h.queue_id = any (array[q.id]) and h.minute < _kept;
+end $$;
+comment on function roll_up_history is
+    'Adds the rows of history_parts to history and deletes them, and deletes the minutes that ended more than 24 hours before '
+    '_now. Does nothing if another session does this.';
+
+create or replace function history(
+    _since bigint, _until bigint, _step bigint, _queue text default null, _name text default null
+) returns table (
+    step bigint, queue text, name text, completed bigint, failed bigint, discarded bigint, run_time bigint
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+    _first bigint := greatest(_since, minute_of(_now - 86400000000));
+begin
+    return query
+    with ended as (
+        -- The array keeps the planner from reading the history of all queues: see time.sql.
+        select h.queue_id, h.minute, h.name, h.completed, h.failed, h.discarded, h.run_time
+        from queues q join history h on h.queue_id = any (array[q.id]) and h.minute >= _first and h.minute < _until
+        where _queue is null or q.name = _queue
+        union all
+        select p.queue_id, p.minute, p.name, p.completed, p.failed, p.discarded, p.run_time from history_parts p
+        union all
+        -- Expired leases that no claim has met yet.
+        select l.queue_id, minute_of(l.expires_at), l.name, 0, 1,
+            case when l.cancel_reason is null and l.attempt >= j.max_attempts then 1 else 0 end,
+            greatest(l.expires_at - l.claimed_at, 0)
+        from leases l join jobs j on j.seq = any (array[l.seq])
+        where l.expires_at <= _now),
+    steps as materialized (
+        select e.minute - (e.minute % _step + _step) % _step as step, e.queue_id, e.name, sum(e.completed)::bigint as completed,
+            sum(e.failed)::bigint as failed, sum(e.discarded)::bigint as discarded, run_time_of(sum(e.run_time)) as run_time
+        from ended e
+        where e.minute >= _first and e.minute < _until and (_name is null or e.name = _name)
+        group by 1, 2, 3)
+    select s.step, q.name, s.name, s.completed, s.failed, s.discarded, s.run_time
+    from steps s join queues q on q.id = any (array[s.queue_id])
+    where _queue is null or q.name = _queue
+    order by s.step, q.name, s.name;
+end $$;
+comment on function history is
+    'Returns what ended in each step of _step microseconds, a multiple of a minute: for each queue and name, the number of jobs '
+    'that completed, of attempts that failed and of jobs that were discarded, and the microseconds that the completed and failed '
+    'attempts ran. Has the minutes from _since on and before _until, of the last 24 hours, of one queue or name if these are '
+    'not null. An expired lease counts as a failed attempt, whether a claim has met it or not.';
 -- How jobs of another store are stored.
 
 create or replace function import_jobs(
@@ -1206,11 +1339,12 @@ begin
     delete from finished where seq = any (_seqs);
     perform purge(_seqs, _now);
     perform forget_workers(_now);
+    perform roll_up_history(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is
     'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, oldest '
-    'first. An age that is null keeps the jobs of that state. Returns the number of deleted jobs. A job is left for the next '
+    'first. An age that is null keeps the jobs of that state. Rolls up the history too. Returns the number of deleted jobs. A job is left for the next '
     'call if another transaction has locked its row or its unique key.';
 -- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
 -- its own and pushes again.
@@ -1579,10 +1713,14 @@ begin
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
-            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.cancel_reason, (s.o - 1)::integer as idx),
+            returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.name, l.cancel_reason, (s.o - 1)::integer as idx),
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
-            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone)
+            select seq, _now, fence, attempt, claimed_at, queue_id, 4, cancel_reason from gone),
+        counted as (
+            insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+            select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
+            from gone group by queue_id, name)
         select array_agg(idx) into applied from gone;
     else
         with gone as (
@@ -1591,7 +1729,7 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, kind, text, idx, on_discard,
+            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard,
                 case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
@@ -1602,6 +1740,11 @@ begin
         ended as (
             insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
             select seq, _now, fence, attempt, claimed_at, queue_id, state, reason from moved where state >= 4),
+        counted as (
+            insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+            select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*) filter (where kind = 0),
+                count(*) filter (where kind in (1, 3)), count(*) filter (where kind = 1), queue_id, name
+            from moved where kind in (0, 1, 3) group by queue_id, name),
         kept as (insert into results (seq, result) select seq, text from moved where kind = 0 and text is not null),
         noted as (
             insert into failures (seq, fence, attempt, failed_at, message)
