@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
+    QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::{PageQuery, to_i64};
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};

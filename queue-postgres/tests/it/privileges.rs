@@ -2,7 +2,8 @@
 
 use queue_core::admin::{Filter, HistoryRequest, PageRequest, Prune};
 use queue_core::{
-    Admin as _, Announcement, Body, Demand, Heartbeat, JobId, JobRecord, Queue as _, QueueErrorKind, QueueExt as _, Settlement, Timestamp, Transition,
+    Admin as _, Announcement, Body, Demand, Heartbeat, JobId, JobRecord, Queue as _, QueueErrorKind,
+    QueueExt as _, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};

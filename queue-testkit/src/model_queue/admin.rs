@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
+    QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::backend::has_ended;
 use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
+    QueueCounts, QueueSummary, WorkerRecord,
 };
 use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune, QueueCounts, QueueSummary, Reason, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
+    QueueCounts, QueueSummary, Reason, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
