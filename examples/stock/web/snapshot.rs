@@ -44,8 +44,8 @@ pub(super) struct JobView {
     pub(super) max_attempts: u32,
     /// The progress of a running job.
     pub(super) progress: Option<JobProgress>,
-    /// The result of a completed job.
-    pub(super) result: Option<StoredResult>,
+    /// The result of a completed job: a string as it is, another value as JSON.
+    pub(super) result: Option<String>,
     /// The reason for which it was cancelled, otherwise the last error.
     pub(super) error: Option<String>,
     #[serde(skip)]
@@ -56,12 +56,6 @@ impl JobView {
     /// Returns whether an operator may retry the job. A closure has run once, and is gone.
     pub(super) fn can_be_retried(&self) -> bool {
         self.state == State::Discarded && !self.is_closure
-    }
-
-    /// Returns the result as text: a string as it is, another value as JSON.
-    pub(super) fn result_text(&self) -> Option<String> {
-        let result = self.result.as_ref()?;
-        Some(result.decode().unwrap_or_else(|_| result.as_str().to_owned()))
     }
 
     /// Returns whether the job waits, so that an operator may cancel it.
@@ -113,11 +107,15 @@ impl From<&JobRecord> for JobView {
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             progress: job.progress.clone(),
-            result: job.result.clone(),
+            result: job.result.as_ref().map(result_text),
             error: job.cancel_reason.clone().or_else(|| job.errors.last().map(|error| error.message.clone())),
             is_closure: job.name == NewJob::CLOSURE,
         }
     }
+}
+
+fn result_text(result: &StoredResult) -> String {
+    result.decode().unwrap_or_else(|_| result.as_str().to_owned())
 }
 
 /// Serializes an instant as RFC 3339.

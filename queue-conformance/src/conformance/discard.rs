@@ -152,18 +152,18 @@ async fn an_expiry_stores_it(harness: &QueueHarness) {
 
 /// A batch takes effect one settlement after another, and so stores its jobs in that order.
 async fn it_comes_after_earlier_followups(harness: &QueueHarness) {
-    harness.push(vec![job(12).id(id(12)), told_of(13), job(14).id(id(14))]).await;
+    harness.push(vec![job(12).id(id(12)), job_with_alert(13), job(14).id(id(14))]).await;
     let ends = [Transition::complete(), discard("no"), Transition::complete()];
     let batch =
         harness.claim_up_to(3).await.into_iter().zip(ends).zip(15..).map(|((delivery, end), number)| {
             let mut settlement = Settlement::new(delivery.lease, end);
-            settlement.followups = vec![job(number).id(id(number)).queue(TOLD).priority(-3)];
+            settlement.followups = vec![job(number).id(id(number)).queue(ALERTS).priority(-3)];
             settlement
         });
 
     expect_eq!(harness.settled(batch.collect()).await, [Settled::Applied; 3], "a batch with a discard");
 
-    let stored = harness.claim(Demand::new(TOLD, 9)).await;
+    let stored = harness.claim(Demand::new(ALERTS, 9)).await;
     let places = stored.iter().map(|stored| [15, 16, 17].map(id).iter().position(|id| *id == stored.id()));
     expect_eq!(places.collect::<Vec<_>>(), [Some(0), None, Some(1), Some(2)], "the order of what was stored");
     let ends = stored.into_iter().map(|stored| Settlement::new(stored.lease, Transition::complete()));
@@ -172,14 +172,14 @@ async fn it_comes_after_earlier_followups(harness: &QueueHarness) {
 
 /// A job whose last lease has expired holds its key no longer, although the call that finds that need not be the one that discards it.
 async fn the_next_job_of_a_key_does_not_prevent_it(harness: &QueueHarness) {
-    harness.push(vec![told_of(18).max_attempts(1).unique("next")]).await;
+    harness.push(vec![job_with_alert(18).max_attempts(1).unique("next")]).await;
     harness.claim_one().await;
     harness.advance(Lease::DEFAULT_LENGTH).await;
 
     harness.push(vec![job(19).id(id(19)).unique("next").delay(SECOND)]).await;
 
     harness.is(id(18), State::Discarded).await;
-    let alert = told(harness).await;
+    let alert = stored_job(harness).await;
     expect_eq!(discarded(&alert).id, id(18), "the job whose key another one holds now");
     harness.settle(&alert, Transition::complete()).await;
     let retry = harness.queue().retry(id(18));

@@ -13,7 +13,7 @@ use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
 use crate::contract::progress::JobProgress;
-use crate::contract::result::StoredResult;
+use crate::contract::result::{StoredResult, as_json};
 use crate::contract::worker_id::WorkerId;
 
 /// The state of a job.
@@ -138,6 +138,7 @@ pub struct JobRecord {
     #[serde(serialize_with = "serialize_on_discard")]
     pub on_discard: Option<Arc<OnDiscard>>,
     /// The result, if it completed with one.
+    #[serde(serialize_with = "as_json")]
     pub result: Option<StoredResult>,
     /// The latest progress that a running job has reported: at most as old as its worker's last renewal.
     pub progress: Option<JobProgress>,

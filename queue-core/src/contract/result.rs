@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::contract::body::DecodeError;
 use crate::contract::body::finite::not_finite;
@@ -90,6 +91,18 @@ impl fmt::Debug for StoredResult {
 impl Serialize for StoredResult {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+/// Serializes a result as the JSON that it is, for records that are shown.
+pub(crate) fn as_json<S: Serializer>(
+    result: &Option<StoredResult>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let Some(result) = result else { return serializer.serialize_none() };
+    match RawValue::from_string(result.as_str().to_owned()) {
+        Ok(json) => json.serialize(serializer),
+        Err(_) => result.serialize(serializer),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::contract::id::JobId;
 use crate::contract::progress::JobProgress;
 use crate::contract::record::{JobRecord, State};
-use crate::contract::result::StoredResult;
+use crate::contract::result::{StoredResult, as_json};
 
 /// The part of a job's record that an application may show to the client that asked for the job: how far it is, and its result.
 /// It has no payload, no meta and no text of an error, which may be private.
@@ -13,13 +13,14 @@ use crate::contract::result::StoredResult;
 /// It serializes as the answer of an HTTP endpoint.
 ///
 /// ```
-/// use queue_core::{Body, JobId, JobRecord};
+/// use queue_core::{Body, JobId, JobRecord, StoredResult};
 ///
-/// let job = JobRecord::new(JobId::from_u128(7), "build".into(), Body::stored("{}"));
+/// let mut job = JobRecord::new(JobId::from_u128(7), "build".into(), Body::stored("{}"));
+/// job.result = Some(StoredResult::of(&["a.pdf"])?);
 ///
 /// let json = serde_json::to_value(job.status())?;
-/// assert_eq!((&json["state"], &json["progress"]), (&"available".into(), &serde_json::Value::Null));
-/// # Ok::<(), serde_json::Error>(())
+/// assert_eq!((&json["state"], &json["result"][0]), (&"available".into(), &"a.pdf".into()));
+/// # Ok::<(), queue_core::BoxError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -34,7 +35,8 @@ pub struct JobStatus {
     pub max_attempts: u32,
     /// The progress, if the job is executing and has reported some.
     pub progress: Option<JobProgress>,
-    /// The result, if the job is completed and has one.
+    /// The result, if the job is completed and has one. It serializes as the JSON that it is.
+    #[serde(serialize_with = "as_json")]
     pub result: Option<StoredResult>,
 }
 

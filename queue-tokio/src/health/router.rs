@@ -10,7 +10,6 @@ impl Health {
     /// Returns an axum router with the route `/health`: 200 while the host is ready, otherwise 503. The text is the status.
     ///
     /// It answers from the start to the end of the stop, for load balancers and Kubernetes. Needs the feature `axum`.
-    #[must_use]
     pub fn router(&self) -> Router {
         let health = self.clone();
         Router::new().route("/health", get(move || async move { answer(&health) }))

@@ -45,7 +45,7 @@ fn outcome(job: &JobView) -> Markup {
     html! {
         @if let Some(progress) = &job.progress {
             progress max="100" value=(progress.percent()) {} " " (progress.note())
-        } @else if let Some(result) = job.result_text() {
+        } @else if let Some(result) = &job.result {
             (result)
         } @else if let Some(error) = &job.error {
             (error)
