@@ -30,7 +30,7 @@ const DEFINITIONS: &str = "
     select 'view ' || relname, pg_get_viewdef(oid, true) from pg_class
     where relnamespace = current_schema()::regnamespace and relkind = 'v'
     union all
-    select 'function ' || proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', concat_ws(' ',
+    select 'function ' || proname || '(' || oidvectortypes(proargtypes) || ')', concat_ws(' ',
         pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), lanname, provolatile, prosrc,
         (select string_agg(setting, ' ' order by setting) from unnest(proconfig) setting where setting not like 'search_path=%'))
     from pg_proc p join pg_language l on l.oid = prolang where pronamespace = current_schema()::regnamespace";
