@@ -61,30 +61,30 @@ impl Decorator for Crashing {
     }
 
     fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        self.store.push_at_once(job)
+        self.inner().push_at_once(job)
     }
 }
 
 #[async_trait]
 impl AdminDecorator for Crashing {
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
-        self.call(self.store.get(id)).await
+        self.call(self.inner().get(id)).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
-        self.call(self.store.list(filter, page)).await
+        self.call(self.inner().list(filter, page)).await
     }
 
     async fn change(&self, ids: &[JobId], filter: &Filter, change: &Change) -> Result<u64, QueueError> {
-        self.call(self.store.change(ids, filter, change)).await
+        self.call(self.inner().change(ids, filter, change)).await
     }
 
     async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
-        self.call(self.store.import(jobs)).await
+        self.call(self.inner().import(jobs)).await
     }
 
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError> {
-        self.call(self.store.pause(queue)).await
+        self.call(self.inner().pause(queue)).await
     }
 }
 
@@ -164,8 +164,8 @@ async fn jobs_move_between_sqlite_and_postgres_through_crashes(db: TestPostgres)
 
     assert_eq!(shown(&*file).await?, before);
     assert!(there > 10 && back > 10, "{there} and {back} crashes");
-    file.resume(&MAIL).await?;
-    let next = file.claim(&Demand::new(MAIL, 1).wait(Duration::ZERO)).await?;
+    (*file).resume(&MAIL).await?;
+    let next = (*file).claim(&Demand::new(MAIL, 1).wait(Duration::ZERO)).await?;
     assert_eq!(next.len(), 1, "the jobs run again once the queue is resumed");
     Ok(())
 }

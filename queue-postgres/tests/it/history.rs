@@ -47,7 +47,7 @@ async fn the_history_of_a_queue_reads_only_its_own_rows() -> TestResult {
     let crowd = format!(
         "set search_path = {schema};
         insert into queues (name) select 'queue ' || n from generate_series(1, 20) n;
-        insert into history select q.id, minute_of(clock()) - 60000000 * n, 'work', 1, 2, 3, 4
+        insert into history select q.id, minute_of(clock()) - 60000000::bigint * n, 'work', 1, 2, 3, 4
             from queues q, generate_series(1, 1400) n where q.name <> 'default';
         insert into finished select n, 1, 1, 1, 1, 1, 4, null from generate_series(1000, 100000) n"
     );

@@ -67,7 +67,9 @@ impl Table<'_> {
         }
         let first_kept = HistoryRequest::first_kept(self.now);
         if self.cache.forgotten_before != Some(first_kept) {
-            self.statements.get(FORGET)?.execute([first_kept.as_micros()])?;
+            for queue_id in self.queue_ids()? {
+                self.statements.get(FORGET)?.execute((queue_id, first_kept.as_micros()))?;
+            }
             self.cache.forgotten_before = Some(first_kept);
         }
         Ok(())

@@ -16,8 +16,7 @@ impl Table<'_> {
     ///
     /// Returns the number of deleted jobs.
     pub(crate) fn prune(&mut self, prune: &Prune) -> Result<u64> {
-        let queue_ids = self.statements.get(sql::QUEUE_IDS)?.query_map([], |row| row.get(0))?;
-        let queue_ids = queue_ids.collect::<Result<Vec<i64>>>()?;
+        let queue_ids = self.queue_ids()?;
         let mut old: Vec<(i64, Seq)> = Vec::new();
         for state in State::ALL {
             let Some(age) = prune.age(state) else { continue };
@@ -29,6 +28,11 @@ impl Table<'_> {
         old.truncate(prune.limit);
         old.iter().try_for_each(|(_, seq)| self.remove(*seq))?;
         Ok(old.len() as u64)
+    }
+
+    /// Returns the ids of all queues.
+    pub(super) fn queue_ids(&mut self) -> Result<Vec<i64>> {
+        self.statements.get(sql::QUEUE_IDS)?.query_map([], |row| row.get(0))?.collect()
     }
 
     /// Adds the jobs of a queue that have been in a finished state for at least this long, those that finished first.
