@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use queue_core::admin::{Change, Filter, Imported, JobMove, JobPage, MoveError, PageRequest};
 use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
-    Admin, AdminExt as _, Body, BoxError, Demand, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Settlement, Timestamp, Transition, Unique,
+    Admin, AdminExt as _, Body, BoxError, Demand, JobId, JobRecord, NewJob, QueueError, QueueName, Receipt,
+    Settlement, Timestamp, Transition, Unique,
 };
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
