@@ -111,7 +111,7 @@ impl HistoryRequest {
     }
 }
 
-/// What ended in one step of the history, of the jobs of one kind in one queue.
+/// One step of the history: how many attempts of one kind of job in one queue ended in it, and how.
 ///
 /// It serializes for dashboards and command lines: times are microseconds since the Unix epoch, and the run time is in
 /// microseconds.

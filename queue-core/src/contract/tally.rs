@@ -21,7 +21,7 @@ pub(crate) const fn start_of(at: Timestamp, step: i64) -> Timestamp {
     Timestamp::from_micros(at.saturating_sub(at.rem_euclid(step)))
 }
 
-/// What a history counts of attempts that ended: see [`HistoryRow`](crate::admin::HistoryRow).
+/// The counts of attempts that ended: see [`HistoryRow`](crate::admin::HistoryRow).
 ///
 /// A backend adds one for each attempt that ends, in the step that ends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
