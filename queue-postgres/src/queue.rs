@@ -213,7 +213,7 @@ impl Queue for PostgresQueue {
             return Ok(Vec::new());
         }
         let (settlements, followups) = self.intake().settlements(settlements)?;
-        followups.iter().try_for_each(|followups| check_storable(followups))?;
+        followups.iter().try_for_each(check_storable)?;
         let mut answers = Vec::new();
         for (settlements, followups) in split(settlements, followups) {
             let (reply, answer) = Reply::new(thread_gone);

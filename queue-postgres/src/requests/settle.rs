@@ -26,7 +26,7 @@ impl SettleRequest {
     /// Returns the bytes of its results, and of payloads and meta of its followups.
     pub(crate) fn bytes(&self) -> usize {
         let results = self.settlements.iter().map(bytes_of_result).sum::<usize>();
-        results + self.followups.iter().map(|followups| bytes_of(followups)).sum::<usize>()
+        results + self.followups.iter().map(bytes_of).sum::<usize>()
     }
 
     /// Returns all its settlements.

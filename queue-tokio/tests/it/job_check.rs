@@ -111,8 +111,10 @@ fn earlier_jobs() -> Vec<NewJob> {
     (0..10_000).map(job).collect()
 }
 
-/// Returns the name, the numbers and the problems of each name.
-fn summed(report: &CheckReport) -> Vec<(&str, u64, u64, Vec<(bool, &str, u64)>)> {
+/// The name, the number of checked and of failing jobs, and the problems: whether it is the name, the reason, the number.
+type Summed<'a> = (&'a str, u64, u64, Vec<(bool, &'a str, u64)>);
+
+fn summed(report: &CheckReport) -> Vec<Summed<'_>> {
     let names = report.names.iter().map(|name| {
         let problems = name.problems.iter().map(|problem| (problem.unknown, &*problem.reason, problem.count));
         (&*name.name, name.checked, name.failed, problems.collect())
