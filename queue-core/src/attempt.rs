@@ -10,6 +10,7 @@ pub(crate) mod handle;
 pub(crate) mod interrupt;
 pub(crate) mod into_outcome;
 pub(crate) mod observe;
+pub(crate) mod operator_action;
 pub(crate) mod outcome;
 pub(crate) mod panic;
 pub(crate) mod queue_call;

@@ -109,6 +109,7 @@ pub use attempt::environment::Environment;
 pub use attempt::interrupt::{Interrupt, InterruptReason};
 pub use attempt::into_outcome::{IntoOutcome, JobFailure, JobOutput};
 pub use attempt::observe::{Event, JobFacts, Observer};
+pub use attempt::operator_action::OperatorAction;
 pub use attempt::outcome::{Failure, FailureCause, JobError, Outcome, OutcomeKind, RetryAdvice};
 pub use attempt::queue_call::QueueCall;
 pub use attempt::retry::{RetryContext, RetryPolicy};
@@ -142,6 +143,7 @@ pub use futures_util::future::BoxFuture;
 pub use queue_macros::background_job;
 pub use runner::attempt_runner::{AttemptResult, AttemptRunner, MakeSpan};
 pub use runner::handle::{Ended, JobHandle};
+pub use runner::job_kind::JobKind;
 pub use runner::kind::{Job, JobOptions};
 pub use runner::registry::Jobs;
 pub use services::{

@@ -6,6 +6,7 @@ mod base_worker;
 mod bounds;
 pub(crate) mod check;
 pub(crate) mod handle;
+pub(crate) mod job_kind;
 pub(crate) mod kind;
 mod lazy_on_discard;
 mod on_discard;

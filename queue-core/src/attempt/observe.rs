@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::attempt::operator_action::OperatorAction;
 use crate::attempt::outcome::Outcome;
 use crate::attempt::queue_call::QueueCall;
 use crate::contract::expiry_feed::ExpiredJob;
@@ -192,6 +193,8 @@ pub enum Event {
         /// The operation that failed before.
         operation: &'static str,
     },
+    /// An operator has changed jobs or queues, for example on the board.
+    Operated(OperatorAction),
     /// A hosted loop has stopped claiming jobs.
     Stopping,
     /// A hosted loop has ended.

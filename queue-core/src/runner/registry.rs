@@ -12,6 +12,7 @@ use crate::attempt::outcome::Outcome;
 use crate::attempt::retry::RetryPolicy;
 use crate::contract::body::{Body, DecodeError};
 use crate::contract::name::{JobName, QueueName};
+use crate::runner::job_kind::JobKind;
 use crate::runner::kind::{Job, JobOptions};
 use crate::services::{Dependency, Problem, Scope, ServiceKey, Services, nearest};
 
@@ -92,6 +93,26 @@ impl Jobs {
         let mut names: Vec<_> = self.by_name.keys().map(JobName::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Returns a description of each job, sorted by name, for forms and command lines.
+    ///
+    /// ```
+    /// # use queue_core::{background_job, jobs};
+    /// #[background_job(queue = "mail")]
+    /// async fn send_welcome(user_id: u64) {}
+    ///
+    /// let kinds = jobs![send_welcome].kinds();
+    ///
+    /// assert_eq!(kinds[0].name, "send_welcome");
+    /// assert_eq!(kinds[0].fields, ["user_id: u64"]);
+    /// assert_eq!(kinds[0].queue, "mail");
+    /// ```
+    #[must_use]
+    pub fn kinds(&self) -> Vec<JobKind> {
+        let mut kinds: Vec<_> = self.entries.iter().map(|entry| entry.kind()).collect();
+        kinds.sort_by(|a, b| a.name.cmp(&b.name));
+        kinds
     }
 
     /// Returns the default queues of these jobs, and `default`, sorted.
@@ -208,6 +229,16 @@ impl Entry {
     /// Decodes the payload as [`perform`](Self::perform) does, and drops it.
     pub(crate) fn check(&self, body: &Body) -> Result<(), DecodeError> {
         self.handler.check(body)
+    }
+
+    fn kind(&self) -> JobKind {
+        JobKind {
+            name: JobName::from_static(self.name),
+            fields: self.handler.fields(),
+            queue: self.options.queue.clone(),
+            priority: self.options.priority,
+            max_attempts: self.options.max_attempts,
+        }
     }
 
     /// Decodes the payload and performs the job.
