@@ -6,6 +6,7 @@
 //!
 //! Starting a server waits for the server's own message that it is ready, and never for a fixed time.
 
+mod browser;
 mod error;
 mod pgbouncer;
 mod postgres;
@@ -14,6 +15,7 @@ mod programs;
 mod proxy;
 mod shared_postgres;
 
+pub use browser::Browser;
 pub use error::ServerError;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Backup, Durability, Postgres};

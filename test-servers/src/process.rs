@@ -60,6 +60,8 @@ pub(crate) struct Server {
     shell: Child,
     /// The process id of the server itself.
     pub(crate) id: u32,
+    /// The line that said that the server is ready.
+    pub(crate) ready: String,
 }
 
 /// Starts the server of its arguments, reports its process id, and exits with it. A subshell waits for the end of the owner,
@@ -95,7 +97,7 @@ impl Server {
             if let Some(process) = line.strip_prefix("process ") {
                 id = process.parse().unwrap_or(0);
             } else if line.contains(ready) {
-                return Ok(Self { shell, id });
+                return Ok(Self { shell, id, ready: line });
             } else {
                 said.push_str(&line);
                 said.push('\n');

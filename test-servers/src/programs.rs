@@ -11,6 +11,8 @@ const OLDEST: u32 = 13;
 const POSTGRES: &str =
     "install PostgreSQL 13 or later, as with `apt-get install postgresql` or `brew install postgresql`";
 const PGBOUNCER: &str = "install it, as with `apt-get install pgbouncer` or `brew install pgbouncer`";
+const CHROMIUM: &str = "install Chromium and its driver of the same version, as with `apt-get install chromium chromium-driver` or \
+     `brew install chromium chromedriver`";
 
 /// A program that tests need and that is not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,13 @@ pub fn missing() -> Vec<Missing> {
     }
     if pgbouncer().is_err() {
         missing.push(Missing { program: "pgbouncer", package: "pgbouncer", remedy: PGBOUNCER });
+    }
+    if browser().is_err() {
+        missing.push(Missing {
+            program: "chromedriver",
+            package: "chromium chromium-driver",
+            remedy: CHROMIUM,
+        });
     }
     missing
 }
@@ -70,6 +79,32 @@ pub(crate) fn pgbouncer() -> Result<PathBuf, ServerError> {
     folders.extend(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
     let found = folders.into_iter().map(|folder| folder.join("pgbouncer")).find(|program| program.exists());
     found.ok_or(ServerError::Missing { program: "pgbouncer", remedy: PGBOUNCER })
+}
+
+/// The programs of a browser.
+pub(crate) struct BrowserPrograms {
+    pub(crate) chromium: PathBuf,
+    pub(crate) driver: PathBuf,
+}
+
+/// Returns the paths of Chromium and its driver.
+pub(crate) fn browser() -> Result<BrowserPrograms, ServerError> {
+    let find = |names: [&'static str; 3]| {
+        let found = |name: &'static str| {
+            let folders =
+                on_the_path(name).into_iter().chain(["/usr/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+            folders.map(|folder| folder.join(name)).find(|program| program.exists())
+        };
+        names
+            .into_iter()
+            .find_map(found)
+            .ok_or(ServerError::Missing { program: "chromedriver", remedy: CHROMIUM })
+    };
+    let chromium = find(["chromium", "chromium-browser", "google-chrome"])?;
+    Ok(BrowserPrograms {
+        chromium,
+        driver: find(["chromedriver", "chromium-driver", "chromium.chromedriver"])?,
+    })
 }
 
 fn on_the_path(program: &str) -> Vec<PathBuf> {
