@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{File, Part, regex};
 use super::problem;
 
-const CRATES: [&str; 8] =
-    ["core", "tokio", "sqlite", "postgres", "metrics", "otel", "testkit", "conformance"];
+const CRATES: [&str; 9] =
+    ["board", "core", "tokio", "sqlite", "postgres", "metrics", "otel", "testkit", "conformance"];
 
 /// The code of each module, by its path from the root of the crate (`table::push`). The root's path is empty.
 type Modules = BTreeMap<String, String>;

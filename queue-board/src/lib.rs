@@ -1,0 +1,76 @@
+//! A board of background jobs for operators.
+//!
+//! [`Board::router`] is an axum router with all pages. An application nests it under any path:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use queue_board::{Access, Board};
+//! use queue_tokio::MemoryQueue;
+//!
+//! let queue = Arc::new(MemoryQueue::new());
+//! let board = Board::new(queue).access(|request| match request.headers.get("x-user") {
+//!     Some(user) => Access::act(user.to_str().unwrap_or("unknown")),
+//!     None => Access::Forbidden,
+//! });
+//! let app: Router = Router::new().nest("/queue", board.router());
+//! ```
+//!
+//! # What it shows
+//!
+//! | address | content |
+//! | --- | --- |
+//! | `/` | each queue: its depth by state, how long its oldest ready job has waited, its workers; pause, resume, retry |
+//! | `/jobs` | the jobs that match the filter of the address, page by page; changes to many jobs |
+//! | `/jobs/ID` | one job: why it is not running, its attempts and errors, its data; retry, cancel, copy, delete, export |
+//! | `/workers` | who runs what, since when, and for how long the lease lasts |
+//! | `/names` | each kind of job: durations, share of failures, the commonest errors |
+//! | `/enqueue` | a form that enqueues a job by its name |
+//!
+//! Each address answers with JSON for `Accept: application/json`, in which times are microseconds since the Unix epoch, and with
+//! server-sent events for `Accept: text/event-stream`. The pages work without JavaScript, and update themselves with it.
+//!
+//! # Safety
+//!
+//! - Without [`Board::access`], only programs on this machine see the board, and nothing can be changed.
+//! - A change needs a POST request of the board's own page. The pages forbid foreign scripts and frames.
+//! - Payloads, results, unique keys and values of meta are hidden, unless [`Board::payloads`] shows them.
+//! - A change to many jobs shows their number first, changes these jobs only, and can be stopped.
+//!
+//! # Cost
+//!
+//! A page reads one list, one job or a summary, never all jobs. While pages are open, the board polls the store once a second for
+//! all of them together; while no page is open, it does not poll.
+
+mod access;
+mod answer;
+mod assets;
+mod board;
+mod bulk;
+mod desk;
+mod error;
+mod fields;
+mod form;
+mod frame;
+mod guard;
+mod job_view;
+mod json_text;
+mod live;
+mod operation;
+mod page;
+mod privacy;
+mod query;
+mod site;
+mod text;
+mod view;
+mod visit;
+
+pub use access::Access;
+pub use board::Board;
+pub use privacy::{Private, PrivateField, hide_keys, show_all};
+
+/// Compiles the program in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct BoardReadme;

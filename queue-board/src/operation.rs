@@ -1,0 +1,163 @@
+//! The answers to POST requests: what an operator changes.
+
+use axum::extract::{Form as FormOf, Path};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use queue_core::admin::{Cancellation, Change, Filter};
+use queue_core::{JobId, QueueName};
+use serde_json::json;
+
+use crate::answer::{id_of, json as answer_json};
+use crate::error::BoardError;
+use crate::fields::{FormFields, field};
+use crate::form::Form;
+use crate::page::enqueue::NewJobForm;
+use crate::page::job::copy;
+use crate::query::JobsQuery;
+use crate::visit::Visit;
+
+/// Where a reader goes after a change, and how many jobs or queues were changed.
+struct Done {
+    path: String,
+    changed: u64,
+}
+
+fn answer(visit: &Visit, done: Result<Done, BoardError>) -> Response {
+    match (done, visit.form) {
+        (Ok(done), Form::Html) => Redirect::to(&visit.frame.to(&done.path)).into_response(),
+        (Ok(done), _) => answer_json(&json!({ "changed": done.changed, "at": visit.frame.to(&done.path) })),
+        (Err(error), _) => visit.refuse(error),
+    }
+}
+
+/// Changes one job: `retry`, `cancel`, `delete` or `copy`.
+pub(crate) async fn one(
+    visit: Visit,
+    Path((id, action)): Path<(String, String)>,
+    FormOf(fields): FormOf<FormFields>,
+) -> Response {
+    let change = async {
+        let id = id_of(&id)?;
+        let who = visit.operator();
+        let path = match action.as_str() {
+            "retry" => {
+                visit.site.queue.retry(id).await?;
+                format!("/jobs/{id}")
+            }
+            "cancel" => {
+                let reason = reason(who);
+                if visit.site.queue.cancel(id, &reason).await? == Cancellation::Finished {
+                    return Err(BoardError::Conflict(
+                        "The job has finished already: there is nothing to cancel.".to_owned(),
+                    ));
+                }
+                format!("/jobs/{id}")
+            }
+            "delete" => {
+                visit.site.queue.delete(id).await?;
+                "/jobs".to_owned()
+            }
+            "copy" => format!("/jobs/{}", copy::push(&visit.site, id, &fields).await?),
+            _ => return Err(unknown_action()),
+        };
+        visit.site.report(who, &action, format!("job {id}"), 1);
+        Ok(Done { path, changed: 1 })
+    };
+    answer(&visit, change.await)
+}
+
+/// Changes the selected jobs of a list, and returns to it.
+pub(crate) async fn selection(
+    visit: Visit,
+    Path(action): Path<String>,
+    FormOf(fields): FormOf<FormFields>,
+) -> Response {
+    let change = async {
+        let ids = fields.iter().filter(|(name, _)| name == "id").map(|(_, id)| id_of(id));
+        let ids: Vec<JobId> = ids.collect::<Result<_, _>>()?;
+        if ids.is_empty() {
+            return Err(BoardError::Invalid(
+                "No job is selected: tick the boxes of the jobs first.".to_owned(),
+            ));
+        }
+        let who = visit.operator();
+        let (action, change) = change_of(&action, who)?;
+        let changed = visit.site.queue.change(&ids, &Filter::all(), &change).await?;
+        visit.site.report(who, action, format!("{} selected jobs", ids.len()), changed);
+        let list: FormFields = serde_urlencoded::from_str(field(&fields, "list")).unwrap_or_default();
+        Ok(Done { path: JobsQuery::new(list)?.path(), changed })
+    };
+    answer(&visit, change.await)
+}
+
+/// Pauses or resumes a queue.
+pub(crate) async fn queue(visit: Visit, Path((queue, action)): Path<(String, String)>) -> Response {
+    let change = async {
+        let name = QueueName::from(queue.as_str());
+        match action.as_str() {
+            "pause" => visit.site.queue.pause(&name).await?,
+            "resume" => visit.site.queue.resume(&name).await?,
+            _ => return Err(unknown_action()),
+        }
+        visit.site.report(visit.operator(), &action, format!("queue `{name}`"), 1);
+        Ok(Done { path: "/".to_owned(), changed: 1 })
+    };
+    answer(&visit, change.await)
+}
+
+/// Finds the jobs that match now, and shows how many they are. Nothing is changed yet.
+pub(crate) async fn prepare(visit: Visit, FormOf(fields): FormOf<FormFields>) -> Response {
+    let prepared = async {
+        let action = change_of(field(&fields, "action"), visit.operator())?;
+        let query = JobsQuery::new(fields)?.for_action(action.0)?;
+        let jobs = visit.site.queue.matching(query.filter()).await?;
+        let words = (query.description(), query.path());
+        let id = visit.changes.prepare(action, query.filter().clone(), words, jobs);
+        Ok(Done { path: format!("/changes/{id}"), changed: 0 })
+    };
+    answer(&visit, prepared.await)
+}
+
+/// Starts a prepared change.
+pub(crate) async fn start(visit: Visit, Path(id): Path<String>) -> Response {
+    let started = id_of(&id).and_then(|id| visit.changes.find(id)).map(|change| {
+        change.start(visit.site.clone(), visit.operator().to_owned());
+        Done { path: format!("/changes/{id}"), changed: 0 }
+    });
+    answer(&visit, started)
+}
+
+/// Stops a change after its current step.
+pub(crate) async fn stop(visit: Visit, Path(id): Path<String>) -> Response {
+    let stopped = id_of(&id).and_then(|id| visit.changes.find(id)).map(|change| {
+        change.stop();
+        Done { path: format!("/changes/{id}"), changed: 0 }
+    });
+    answer(&visit, stopped)
+}
+
+/// Enqueues a job by its name.
+pub(crate) async fn enqueue(visit: Visit, FormOf(fields): FormOf<FormFields>) -> Response {
+    let enqueued = async {
+        let id = NewJobForm(&fields).push(&visit.site).await?;
+        visit.site.report(visit.operator(), "enqueue", format!("job {id}"), 1);
+        Ok(Done { path: format!("/jobs/{id}"), changed: 1 })
+    };
+    answer(&visit, enqueued.await)
+}
+
+fn change_of(action: &str, operator: &str) -> Result<(&'static str, Change), BoardError> {
+    match action {
+        "retry" => Ok(("retry", Change::Retry)),
+        "cancel" => Ok(("cancel", Change::Cancel { reason: reason(operator) })),
+        "delete" => Ok(("delete", Change::Delete)),
+        _ => Err(unknown_action()),
+    }
+}
+
+fn reason(operator: &str) -> String {
+    format!("cancelled on the board by {operator}")
+}
+
+fn unknown_action() -> BoardError {
+    BoardError::NotFound("The board has no such action.".to_owned())
+}

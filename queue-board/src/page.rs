@@ -1,0 +1,8 @@
+//! The pages: each reads what it shows, and renders it.
+
+pub(crate) mod enqueue;
+pub(crate) mod job;
+pub(crate) mod jobs;
+pub(crate) mod names;
+pub(crate) mod overview;
+pub(crate) mod workers;

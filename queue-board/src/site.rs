@@ -1,0 +1,93 @@
+//! The settings of a board.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use queue_core::admin::{QueueSummary, WorkerRecord};
+use queue_core::{Admin, Event, Jobs, Observer, OperatorAction, QueueError, QueueErrorKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{ADVICE, Access};
+use crate::privacy::Privacy;
+
+/// The function of a request that decides what it may do.
+type AccessRule = Box<dyn Fn(&Parts) -> Access + Send + Sync>;
+
+/// Who may use the board.
+pub(crate) enum Rule {
+    /// Programs on this machine may look.
+    ThisMachine,
+    /// The application decides.
+    Own(AccessRule),
+}
+
+/// The queue with the settings of its board.
+pub(crate) struct Site {
+    pub(crate) queue: Arc<dyn Admin>,
+    rule: Rule,
+    pub(crate) privacy: Privacy,
+    pub(crate) jobs: Jobs,
+    observer: Arc<dyn Observer>,
+    pub(crate) stopping: CancellationToken,
+}
+
+/// The queues and the workers at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Glance {
+    pub(crate) summaries: Vec<QueueSummary>,
+    /// `None` if the queue does not store which workers run.
+    pub(crate) workers: Option<Vec<WorkerRecord>>,
+}
+
+impl Site {
+    pub(crate) fn new(
+        queue: Arc<dyn Admin>,
+        rule: Rule,
+        privacy: Privacy,
+        jobs: Jobs,
+        observer: Arc<dyn Observer>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { queue, rule, privacy, jobs, observer, stopping }
+    }
+
+    pub(crate) fn access(&self, request: &Parts) -> Access {
+        match &self.rule {
+            Rule::ThisMachine => Access::of_this_machine(request),
+            Rule::Own(rule) => rule(request),
+        }
+    }
+
+    /// Returns why a request is forbidden.
+    pub(crate) fn forbidden(&self) -> &'static str {
+        match self.rule {
+            Rule::ThisMachine => ADVICE,
+            Rule::Own(_) => "you may not see this board",
+        }
+    }
+
+    /// Reads the queues and the workers, at a cost that does not depend on the number of jobs.
+    pub(crate) async fn glance(&self) -> Result<Glance, QueueError> {
+        let summaries = self.queue.summary().await?;
+        let workers = match self.queue.workers().await {
+            Ok(workers) => Some(workers),
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Glance { summaries, workers })
+    }
+
+    /// Reports what an operator has changed, to the log and the observer.
+    pub(crate) fn report(&self, operator: &str, action: &str, target: impl Into<String>, changed: u64) {
+        let operation = OperatorAction::new(operator, action, target, changed);
+        tracing::info!(operator, action, target = operation.target, changed, "an operator changed the queue");
+        self.observer.observe(&Event::Operated(operation));
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Site(..)")
+    }
+}

@@ -1,0 +1,11 @@
+//! The board: its safety laws by requests to its router, and its pages in a browser.
+
+mod access;
+mod browser;
+mod changes;
+mod cost;
+mod fixture;
+mod json;
+mod pages;
+mod privacy;
+mod stores;
