@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::admin::QueueCounts;
-use queue_core::{Admin, BoxError, Jobs, Services, ServicesBuilder};
+use queue_core::{Admin, BoxError, CancellationToken, Jobs, Services, ServicesBuilder};
 use queue_metrics::PrometheusPage;
 use queue_tokio::{Host, HttpService, MemoryQueue, QueueService};
 
@@ -64,7 +64,9 @@ impl App {
         let tally = Tally::default();
 
         let builder = Host::builder();
+        let stopping = CancellationToken::new();
         let page = web::router(shop.clone(), reports.clone())
+            .merge(web::board::router(queues.jobs.clone(), stopping.clone()))
             .merge(builder.health().router())
             .merge(metrics.router(queues.all()));
         let observe = |service: QueueService| service.observe(metrics.clone()).observe(tally.clone());
@@ -75,7 +77,7 @@ impl App {
             .service(HttpService::over(supplier_listener, stub::router())?.named("supplier"))
             .service(photos)
             .service(background.lease(settings.lease))
-            .service(HttpService::over(listener, page)?.named("web"))
+            .service(HttpService::over(listener, page)?.named("web").cancel_on_stop(stopping))
             .build()?;
         Ok(Self { host, shop, reports, tally, address })
     }

@@ -47,7 +47,8 @@ async fn show(settings: &Settings) -> Result<ExitCode, BoxError> {
 
 fn welcome(address: SocketAddr) {
     println!(
-        "The catalogue is at http://{address}/ (as JSON: http://{address}/state). Ctrl-C stops it.\n\n\
+        "The catalogue is at http://{address}/ (as JSON: http://{address}/state), its queue at http://{address}/queue. \
+         Ctrl-C stops it.\n\n\
          Add a product there, or by:\n  \
          curl http://{address}/products -d \
          '{{\"sku\": \"TEA-1\", \"name\": \"Green tea\", \"price_cents\": 450, \"stock\": 120}}'\n"

@@ -1,5 +1,6 @@
 //! The catalogue over HTTP.
 
+pub mod board;
 mod create_product;
 mod error;
 mod new_product;

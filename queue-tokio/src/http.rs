@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use queue_core::BoxError;
+use queue_core::{BoxError, CancellationToken};
 
 use crate::hosted::{HostContext, HostedService};
 
@@ -37,6 +37,7 @@ pub struct HttpService {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    on_stop: CancellationToken,
 }
 
 impl HttpService {
@@ -56,13 +57,22 @@ impl HttpService {
     /// The listener cannot be made non-blocking.
     pub fn over(listener: TcpListener, router: Router) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { name: "http".to_owned(), address: listener.local_addr()?, listener, router })
+        let address = listener.local_addr()?;
+        Ok(Self { name: "http".to_owned(), listener, address, router, on_stop: CancellationToken::new() })
     }
 
     /// Sets the name of the service in logs and errors: `http` by default.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Cancels a token when the host stops. A handler whose response has no end, such as a stream of events, ends it then; the
+    /// server would wait for it until the shutdown timeout.
+    #[must_use]
+    pub fn cancel_on_stop(mut self, token: CancellationToken) -> Self {
+        self.on_stop = token;
         self
     }
 
@@ -92,8 +102,12 @@ impl HostedService for HttpService {
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
         // The listener stays open, for a restart by the host.
         let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
-        let stopping = context.stopping().clone().cancelled_owned();
-        axum::serve(listener, self.router.clone()).with_graceful_shutdown(stopping).await?;
+        let (stopping, on_stop) = (context.stopping().clone(), self.on_stop.clone());
+        let stop = async move {
+            stopping.cancelled().await;
+            on_stop.cancel();
+        };
+        axum::serve(listener, self.router.clone()).with_graceful_shutdown(stop).await?;
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn page(snapshot: &Snapshot, refusal: &Refusal) -> Markup {
             }
             body {
                 h1 { "Stock" }
-                p.lead { "Products are saved at once; the rest is done in the background." }
+                p.lead { "Products are saved at once; the rest is done in the background. " a href="/queue" { "Queue board" } }
                 noscript { p { a href="/" { "Refresh" } " to see what was done meanwhile." } }
                 @if let Some(alert) = &refusal.alert { p.alert role="alert" { (alert) } }
                 (new_product::form(refusal))

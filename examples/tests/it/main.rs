@@ -1,6 +1,7 @@
 //! Tests the application: clear error messages, work that is done once, and a demo that completes.
 
 mod answers;
+mod board;
 mod crashes;
 mod demo;
 mod folder;
