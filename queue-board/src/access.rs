@@ -1,4 +1,4 @@
-//! Who may see the board, and who may change jobs.
+//! The access of a request: to nothing, to the pages, or to changes too.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{FORWARDED, HOST};
 use axum::http::request::Parts;
 
-/// What a request may do.
+/// The access of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The request is refused.

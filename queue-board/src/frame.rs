@@ -5,7 +5,7 @@ use queue_core::{JobId, Timestamp};
 
 use crate::assets;
 
-/// What a page must know to be rendered: where the board is, who reads it, and when.
+/// The place of the board, its reader and the time: all that a page needs to be rendered, apart from its content.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// The path under which the board is nested, without a slash at its end.

@@ -21,7 +21,7 @@
 //!
 //! | address | content |
 //! | --- | --- |
-//! | `/` | each queue: its depth by state, how long its oldest ready job has waited, its workers; pause, resume, retry |
+//! | `/` | each queue: its depth by state, how long its oldest ready job has waited, what ended in the last hour, its workers; pause, resume, retry |
 //! | `/jobs` | the jobs that match the filter of the address, page by page; changes to many jobs |
 //! | `/jobs/ID` | one job: why it is not running, its attempts and errors, its data; retry, cancel, copy, delete, export |
 //! | `/workers` | who runs what, since when, and for how long the lease lasts |
@@ -48,12 +48,14 @@ mod answer;
 mod assets;
 mod board;
 mod bulk;
+mod chart;
 mod desk;
 mod error;
 mod fields;
 mod form;
 mod frame;
 mod guard;
+mod history;
 mod job_view;
 mod json_text;
 mod live;

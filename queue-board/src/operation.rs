@@ -15,7 +15,7 @@ use crate::page::job::copy;
 use crate::query::JobsQuery;
 use crate::visit::Visit;
 
-/// Where a reader goes after a change, and how many jobs or queues were changed.
+/// The path to which a reader is sent after a change, and the number of changed jobs or queues.
 struct Done {
     path: String,
     changed: u64,
@@ -89,8 +89,12 @@ pub(crate) async fn selection(
     answer(&visit, change.await)
 }
 
-/// Pauses or resumes a queue.
-pub(crate) async fn queue(visit: Visit, Path((queue, action)): Path<(String, String)>) -> Response {
+/// Pauses or resumes a queue, and returns to the page of a job or to the overview.
+pub(crate) async fn queue(
+    visit: Visit,
+    Path((queue, action)): Path<(String, String)>,
+    FormOf(fields): FormOf<FormFields>,
+) -> Response {
     let change = async {
         let name = QueueName::from(queue.as_str());
         match action.as_str() {
@@ -99,7 +103,11 @@ pub(crate) async fn queue(visit: Visit, Path((queue, action)): Path<(String, Str
             _ => return Err(unknown_action()),
         }
         visit.site.report(visit.operator(), &action, format!("queue `{name}`"), 1);
-        Ok(Done { path: "/".to_owned(), changed: 1 })
+        let path = match field(&fields, "job") {
+            "" => "/".to_owned(),
+            id => format!("/jobs/{}", id_of(id)?),
+        };
+        Ok(Done { path, changed: 1 })
     };
     answer(&visit, change.await)
 }

@@ -1,4 +1,4 @@
-//! What of a job's data the board shows.
+//! The rule for the private fields of jobs: which are shown, and how.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Which jobs a list shows, as its address has it.
 
-use queue_core::State;
 use queue_core::admin::{Cursor, Filter, IdPrefix, Order, PageRequest, Sort};
+use queue_core::{State, Timestamp};
 
 use crate::error::BoardError;
 use crate::text::badge::state_of;
@@ -135,6 +135,9 @@ impl JobsQuery {
     pub(crate) fn sort(&self) -> Sort {
         let states = &self.filter.states;
         self.sort.unwrap_or_else(|| match states.as_slice() {
+            [] if self.filter.finished_since.is_some() || self.filter.finished_before.is_some() => {
+                Sort::Finished
+            }
             [] => Sort::Pushed,
             states if states.iter().all(|state| state.is_finished()) => Sort::Finished,
             states if states.iter().all(|state| !state.is_finished()) => Sort::RunAt,
@@ -193,6 +196,19 @@ impl JobsQuery {
         self.path_with("after", Some(cursor.as_str()))
     }
 
+    /// Returns the path of the jobs that finished between two instants: of the states of the list, without the unfinished ones.
+    pub(crate) fn path_finished(&self, from: Timestamp, until: Timestamp) -> String {
+        let others = |(key, value): &&(String, String)| match key.as_str() {
+            "finished_since" | "finished_before" | "after" | "sort" | "order" => false,
+            "state" => state_of(value).is_some_and(State::is_finished),
+            _ => true,
+        };
+        let mut pairs: Vec<_> = self.pairs.iter().filter(others).cloned().collect();
+        pairs.push(("finished_since".to_owned(), seconds(from)));
+        pairs.push(("finished_before".to_owned(), seconds(until)));
+        path(&pairs)
+    }
+
     /// Returns the path of the list.
     pub(crate) fn path(&self) -> String {
         path(&self.pairs)
@@ -248,6 +264,12 @@ const STATES: [&str; 7] =
 fn unknown(value: &str, what: &str, known: &[&str]) -> String {
     let known: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
     format!("`{value}` is not a {what}: write {}", known.join(", "))
+}
+
+/// Returns an instant as an address has it, to the second.
+fn seconds(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 /// Returns the path of the list of jobs with these pairs.

@@ -4,17 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use queue_core::admin::{QueueSummary, WorkerRecord};
-use queue_core::{Admin, Event, Jobs, Observer, OperatorAction, QueueError, QueueErrorKind};
+use queue_core::admin::{Filter, QueueSummary, WorkerRecord};
+use queue_core::{Admin, Event, Jobs, Observer, OperatorAction, QueueError, QueueErrorKind, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{ADVICE, Access};
+use crate::history::{Histories, Rows, Span};
 use crate::privacy::Privacy;
+use crate::text::time::now;
 
 /// The function of a request that decides what it may do.
 type AccessRule = Box<dyn Fn(&Parts) -> Access + Send + Sync>;
 
-/// Who may use the board.
+/// The rule of access.
 pub(crate) enum Rule {
     /// Programs on this machine may look.
     ThisMachine,
@@ -30,6 +32,7 @@ pub(crate) struct Site {
     pub(crate) jobs: Jobs,
     observer: Arc<dyn Observer>,
     pub(crate) stopping: CancellationToken,
+    histories: Histories,
 }
 
 /// The queues and the workers at one moment.
@@ -38,6 +41,8 @@ pub(crate) struct Glance {
     pub(crate) summaries: Vec<QueueSummary>,
     /// `None` if the queue does not store which workers run.
     pub(crate) workers: Option<Vec<WorkerRecord>>,
+    /// When they were read, by the queue's clock.
+    pub(crate) at: Timestamp,
 }
 
 impl Site {
@@ -49,7 +54,7 @@ impl Site {
         observer: Arc<dyn Observer>,
         stopping: CancellationToken,
     ) -> Self {
-        Self { queue, rule, privacy, jobs, observer, stopping }
+        Self { queue, rule, privacy, jobs, observer, stopping, histories: Histories::default() }
     }
 
     pub(crate) fn access(&self, request: &Parts) -> Access {
@@ -75,7 +80,18 @@ impl Site {
             Err(error) if error.kind() == QueueErrorKind::Unsupported => None,
             Err(error) => return Err(error),
         };
-        Ok(Glance { summaries, workers })
+        let at = summaries.first().map_or_else(now, |summary| summary.at);
+        Ok(Glance { summaries, workers, at })
+    }
+
+    /// Reads the history of the queue and the name of a filter. `None` if the queue does not store one.
+    pub(crate) async fn history(
+        &self,
+        span: Span,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<Rows, QueueError> {
+        self.histories.read(&*self.queue, span, filter, now).await
     }
 
     /// Reports what an operator has changed, to the log and the observer.

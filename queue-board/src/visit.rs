@@ -1,4 +1,4 @@
-//! What each handler needs of a request.
+//! An admitted request, with the state of the board.
 
 use std::sync::Arc;
 

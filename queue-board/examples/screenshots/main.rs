@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let argument = std::env::args().nth(1).unwrap_or_else(|| "docs/board".to_owned());
+    let argument = std::env::args().nth(1).unwrap_or_else(|| "out/board".to_owned());
     let samples =
         [("empty", Sample::empty().await?), ("few", Sample::few().await?), ("many", Sample::many().await?)];
     let mut app = Router::new();

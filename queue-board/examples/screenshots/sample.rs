@@ -121,7 +121,8 @@ impl Sample {
     /// Some thousands of jobs.
     pub(crate) async fn many() -> Result<Self, BoxError> {
         let mut sample = Self::new();
-        sample.history(24_000, Duration::from_secs(7_200), Duration::from_secs(420)).await?;
+        sample.history(24_000, Duration::from_secs(85_000), Duration::from_secs(3_600)).await?;
+        sample.history(2_000, Duration::from_secs(3_600), Duration::from_secs(420)).await?;
         sample.present(40).await?;
         Ok(sample)
     }
@@ -141,7 +142,7 @@ impl Sample {
     }
 
     fn job(number: usize) -> NewJob {
-        let (name, queue, field) = KINDS[number % KINDS.len()];
+        let (name, queue, field) = KINDS[(number.wrapping_mul(2_654_435_761) >> 9) % KINDS.len()];
         let value =
             if field == "sku" { format!("\"TEA-{number}\"") } else { (1000 + number * 7).to_string() };
         NewJob::new(name, Body::stored(format!("{{\"{field}\": {value}, \"locale\": \"en\"}}")))
@@ -157,14 +158,18 @@ impl Sample {
     /// Runs jobs that finished between two times ago. The clock of a queue never goes back, so later jobs come later.
     async fn history(&mut self, jobs: usize, from: Duration, until: Duration) -> Result<(), BoxError> {
         for number in 0..jobs {
-            let behind = until + (from - until).mul_f64(1.0 - number as f64 / jobs as f64);
+            let part = number as f64 / jobs as f64;
+            // More in some minutes than in others.
+            let part = (part + 0.012 * (part * 60.0).sin()).clamp(0.0, 1.0);
+            let behind = until + (from - until).mul_f64(1.0 - part);
             self.clock.set_behind(behind);
             let job = Self::job(number);
             let queue = job.queue.clone();
             self.queue.enqueue(job).await?;
             let claimed = self.claim(queue.as_str(), "web-1/4711/mails").await?;
-            let took = 20 + (number * 7_919 % 400) as u64 * if queue.as_str() == "reports" { 20 } else { 1 };
-            self.clock.set_behind(behind.saturating_sub(Duration::from_millis(took)));
+            let took =
+                (from - until).div_f64(jobs as f64).mul_f64(0.02 + (number * 7_919 % 20) as f64 / 100.0);
+            self.clock.set_behind(behind.saturating_sub(took));
             for delivery in claimed {
                 let transition = match number {
                     number if number % 97 == 3 => {
@@ -186,13 +191,14 @@ impl Sample {
         self.clock.set_behind(Duration::from_secs(400));
         self.announce(WORKERS[2]).await?;
         if scale > 1 {
-            self.history(2_000, Duration::from_secs(390), Duration::from_secs(80)).await?;
+            self.history(200, Duration::from_secs(390), Duration::from_secs(80)).await?;
         }
         self.clock.set_behind(Duration::from_secs(75));
         let retrying = self.failing("supplier", "sync_stock", 2).await?;
         let failed = self.failing("payments", "charge_card", 5).await?;
         self.clock.set_behind(Duration::from_secs(12));
-        let running = self.queue.enqueue(Self::job(3)).await?.id();
+        let report = NewJob::new("build_report", Body::stored("{\"year\": 2026, \"locale\": \"en\"}"));
+        let running = self.queue.enqueue(report.queue("reports").meta("tenant", "acme")).await?.id();
         let claimed = self.claim("reports", "web-2/812/reports").await?;
         let beats = claimed.into_iter().map(|delivery| {
             Heartbeat::new(delivery.lease).progress(Some(JobProgress::new(62, "page 31 of 50")))
@@ -208,7 +214,7 @@ impl Sample {
         self.clock.set_behind(Duration::ZERO);
         self.announce(WORKERS[0]).await?;
         self.announce(WORKERS[1]).await?;
-        let paused = self.queue.enqueue(Self::job(2)).await?.id();
+        let paused = self.queue.enqueue(Self::job(2).queue("photos")).await?.id();
         self.queue.pause(&"photos".into()).await?;
         self.jobs =
             vec![("retrying", retrying), ("discarded", failed), ("running", running), ("paused", paused)];

@@ -72,12 +72,22 @@ impl JobDetail {
         }
     }
 
+    /// Renders the button that removes a reason, if the board has one that is not a button of the job.
+    fn cure(&self, frame: &Frame, reason: &Reason) -> Markup {
+        let id = self.job.id.to_string();
+        html! {
+            @if let Reason::Paused { queue } = reason {
+                (frame.button_with(&format!("/queues/{queue}/resume"), "Resume the queue", "small primary", &[("job", &id)]))
+            }
+        }
+    }
+
     fn why(&self, frame: &Frame) -> Markup {
         html! {
             section #why aria-label="Why it is not running" {
                 ul.reasons {
                     @for reason in &self.reasons {
-                        li class={ (self.job.state) @if is_trouble(reason) { " trouble" } } { (sentence(frame, reason)) }
+                        li class={ (self.job.state) @if is_trouble(reason) { " trouble" } } { span { (sentence(frame, reason)) } (self.cure(frame, reason)) }
                     }
                 }
                 @if let Some(progress) = &self.job.progress {

@@ -7,8 +7,10 @@ use queue_core::admin::{Count, Cursor, Sort};
 use queue_core::{JobName, QueueName, State};
 use serde::Serialize;
 
+use crate::chart::histogram;
 use crate::error::BoardError;
 use crate::frame::Frame;
+use crate::history::{Span, TimeSeries};
 use crate::job_view::JobView;
 use crate::query::JobsQuery;
 use crate::site::{Glance, Site};
@@ -23,6 +25,8 @@ pub(crate) struct JobList {
     next: Option<Cursor>,
     /// The number of jobs by state, in the queue of the filter or in all queues.
     counts: Vec<StateCount>,
+    /// The jobs that ended in each half hour of the last day, of the queue and the name of the filter.
+    day: Option<TimeSeries>,
     #[serde(skip)]
     query: JobsQuery,
     #[serde(skip)]
@@ -57,10 +61,12 @@ impl JobList {
         let mut names: Vec<_> = workers.chain(site.jobs.kinds().into_iter().map(|kind| kind.name)).collect();
         names.sort();
         names.dedup();
+        let rows = site.history(Span::Day, query.filter(), glance.at).await?;
         Ok(Self {
             jobs,
             next: page.next,
             counts: counts.collect(),
+            day: rows.map(|rows| TimeSeries::of(Span::Day, glance.at, rows.iter())),
             query: query.clone(),
             queues: glance.summaries.iter().map(|summary| summary.queue.clone()).collect(),
             names,
@@ -76,6 +82,7 @@ impl JobList {
             h1.visually-hidden { "Jobs" }
             (filter::states(frame, self))
             (filter::form(frame, self))
+            (self.histogram(frame))
             @if self.jobs.is_empty() {
                 p.empty #none {
                     @if self.query.pairs().is_empty() { "There is no job." }
@@ -90,6 +97,19 @@ impl JobList {
                 }
             }
             (self.pager(frame))
+        }
+    }
+
+    /// Renders the last day of the queue and the name of the filter. A step is a link to the jobs that finished in it.
+    fn histogram(&self, frame: &Frame) -> Markup {
+        let link = |from, until| frame.to(&self.query.path_finished(from, until));
+        html! {
+            @if let Some(day) = self.day.as_ref().filter(|day| day.total().ended() > 0) {
+                figure #day {
+                    figcaption { "Ended in the last 24 hours" }
+                    (histogram(day, link))
+                }
+            }
         }
     }
 

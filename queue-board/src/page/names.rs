@@ -8,8 +8,10 @@ use queue_core::admin::{Filter, Order, PageRequest, Sort};
 use queue_core::{JobName, JobRecord, State, Timestamp};
 use serde::Serialize;
 
+use crate::chart::spark;
 use crate::error::BoardError;
 use crate::frame::Frame;
+use crate::history::{Span, TimeSeries};
 use crate::site::{Glance, Site};
 use crate::text::number::{grouped, of};
 use crate::text::time::{age, ago, measured};
@@ -30,7 +32,7 @@ pub(crate) struct NameList {
     since: Option<Timestamp>,
 }
 
-/// What the jobs of a name did last.
+/// Numbers of the jobs of a name that finished last.
 #[derive(Debug, Serialize)]
 struct NameStatistics {
     name: JobName,
@@ -40,6 +42,8 @@ struct NameStatistics {
     p50: Option<Duration>,
     p95: Option<Duration>,
     last: Option<Timestamp>,
+    /// The jobs that ended in each half hour of the last day.
+    day: Option<TimeSeries>,
     errors: Vec<ErrorGroup>,
 }
 
@@ -67,8 +71,23 @@ impl NameList {
         for job in finished.into_iter().chain(retrying) {
             jobs.entry(job.name.clone()).or_default().push(job);
         }
-        let names = jobs.into_iter().map(|(name, jobs)| NameStatistics::of(site, name, &jobs));
+        let rows = site.history(Span::Day, &Filter::all(), glance.at).await?;
+        for row in rows.iter().flat_map(|rows| rows.iter()) {
+            jobs.entry(row.name.clone()).or_default();
+        }
+        let day = |name: &JobName| {
+            let rows = rows.as_ref()?.iter().filter(|row| row.name == *name);
+            Some(TimeSeries::of(Span::Day, glance.at, rows))
+        };
+        let names = jobs.into_iter().map(|(name, jobs)| {
+            let day = day(&name);
+            NameStatistics { day, ..NameStatistics::of(site, name, &jobs) }
+        });
         Ok(Self { names: names.collect(), sample, since })
+    }
+
+    fn has_history(&self) -> bool {
+        self.names.iter().any(|name| name.day.is_some())
     }
 
     pub(crate) fn render(&self, frame: &Frame) -> Markup {
@@ -78,19 +97,29 @@ impl NameList {
                 section.empty { h2 { "No kind of job is known yet" } p { "Names appear with the first worker that announces its jobs, and with finished jobs." } }
             } @else {
                 p.lead {
-                    "The last " (of(self.sample, "job")) " that finished"
+                    "Durations, discards and errors are those of the last " (of(self.sample, "job")) " that finished"
                     @if let Some(since) = self.since { ", within " (age(frame, since)) }
                     "."
                 }
                 table.names {
                     thead { tr {
-                        th scope="col" { "Name" } th.number scope="col" { "Finished" } th.number scope="col" { "Half within" } th.number scope="col" { "95 % within" }
-                        th.number scope="col" { "Discarded" } th.number scope="col" { "Retrying" } th.when scope="col" { "Last" } th scope="col" { "Errors" }
+                        th scope="col" { "Name" }
+                        @if self.has_history() { th scope="col" { "Last 24 hours" } th.number scope="col" title="Failed attempts of all that ended" { "Failed" } } th.number scope="col" { "Half within" } th.number scope="col" { "95 % within" }
+                        th.number scope="col" { "Discarded" } th.number scope="col" { "Retryable" } th.when scope="col" { "Last" } th scope="col" { "Errors" }
                     } }
                     tbody #names-table { @for name in &self.names { (name.row(frame)) } }
                 }
             }
         }
+    }
+}
+
+/// Returns a share in percent. One that is not zero is shown as such.
+fn share(part: u64, all: u64) -> String {
+    match part.saturating_mul(100).checked_div(all) {
+        None => "–".to_owned(),
+        Some(0) if part > 0 => "< 1 %".to_owned(),
+        Some(percent) => format!("{percent} %"),
     }
 }
 
@@ -114,6 +143,7 @@ impl NameStatistics {
             p50: at(50),
             p95: at(95),
             last: finished.iter().filter_map(|job| job.finished_at).max(),
+            day: None,
             errors: ErrorGroup::largest(site, jobs),
         }
     }
@@ -121,15 +151,17 @@ impl NameStatistics {
     fn row(&self, frame: &Frame) -> Markup {
         let list = |state: State| frame.to(&format!("/jobs?state={state}&name={}", self.name));
         let time = |time: Option<Duration>| time.map_or_else(|| "–".to_owned(), measured);
-        let share = (self.discarded * 100).checked_div(self.finished).unwrap_or_default();
         html! {
             tr id={ "name-" (self.name) } data-row=(frame.to(&format!("/jobs?name={}", self.name))) {
                 th scope="row" { a href=(frame.to(&format!("/jobs?name={}", self.name))) { (self.name) } }
-                td.number data-label="Finished" { (grouped(self.finished)) }
+                @if let Some(day) = &self.day {
+                    td.chart data-label="Last 24 hours" { (spark(day, "Last 24 hours")) " " span.quiet { (grouped(day.total().completed)) } }
+                    td.number data-label="Failed" { (share(day.total().failed, day.total().ended())) }
+                }
                 td.number data-label="Half within" { (time(self.p50)) }
                 td.number data-label="95 % within" { (time(self.p95)) }
-                td.number data-label="Discarded" { a class={ "count discarded" @if self.discarded == 0 { " none" } } href=(list(State::Discarded)) { (grouped(self.discarded)) @if self.discarded > 0 { span.quiet { " " (share) " %" } } } }
-                td.number data-label="Retrying" { a class={ "count retryable" @if self.retrying == 0 { " none" } } href=(list(State::Retryable)) { (grouped(self.retrying)) } }
+                td.number data-label="Discarded" { a class={ "count discarded" @if self.discarded == 0 { " none" } } href=(list(State::Discarded)) { (grouped(self.discarded)) @if self.discarded > 0 { span.quiet { " " (share(self.discarded, self.finished)) } } } }
+                td.number data-label="Retryable" { a class={ "count retryable" @if self.retrying == 0 { " none" } } href=(list(State::Retryable)) { (grouped(self.retrying)) } }
                 td.when data-label="Last" { @if let Some(last) = self.last { (ago(frame, last)) } @else { span.quiet { "–" } } }
                 td.groups data-label="Errors" { @for error in &self.errors { div.excerpt.error { b { (grouped(error.jobs)) " × " } (error.text) } } }
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::BoardError;
 use crate::frame::Frame;
+use crate::history::{Span, TimeSeries};
 use crate::job_view::JobView;
 use crate::site::{Glance, Site};
 use crate::text::badge::heading;
@@ -43,15 +44,21 @@ struct QueueLoad {
     summary: QueueSummary,
     /// How many jobs the workers of the queue run at once at most.
     concurrency: u64,
+    /// The jobs that ended in each minute of the last hour.
+    hour: Option<TimeSeries>,
 }
 
 impl Overview {
     pub(crate) async fn read(site: &Site, glance: &Glance) -> Result<Self, BoardError> {
         let workers = glance.workers.as_deref().unwrap_or_default();
+        let rows = site.history(Span::Hour, &Filter::all(), glance.at).await?;
         let load = |summary: &QueueSummary| {
             let serving = workers.iter().filter(|worker| worker.is_live && worker.serves(&summary.queue));
             let concurrency = serving.map(|worker| u64::from(worker.concurrency)).sum();
-            QueueLoad { summary: summary.clone(), concurrency }
+            let hour = rows.as_ref().map(|rows| {
+                TimeSeries::of(Span::Hour, glance.at, rows.iter().filter(|row| row.queue == summary.queue))
+            });
+            QueueLoad { summary: summary.clone(), concurrency, hour }
         };
         let latest = PageRequest::first(LATEST).sort(Sort::Finished).newest();
         let discarded = site.queue.list(&Filter::all().state(State::Discarded), &latest).await?;
@@ -75,7 +82,7 @@ impl Overview {
                 section {
                     div.scroll {
                         table.queues {
-                            thead { (queue_row::columns(frame)) }
+                            thead { (queue_row::columns(frame, self.has_history())) }
                             tbody #queues {
                                 @for load in &self.queues { (queue_row::render(frame, load)) }
                             }
@@ -89,6 +96,10 @@ impl Overview {
 
     fn total(&self, state: State) -> String {
         count(sum(self.queues.iter().map(|load| load.summary.of(state))))
+    }
+
+    fn has_history(&self) -> bool {
+        self.queues.iter().any(|load| load.hour.is_some())
     }
 
     fn oldest(&self) -> Option<Timestamp> {

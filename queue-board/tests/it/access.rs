@@ -1,4 +1,4 @@
-//! Who may see the board, who may change jobs, and from where (H49, H50).
+//! The access to the board, and the origin of changes (H49, H50).
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -110,7 +110,7 @@ async fn watch(router: Router, path: &'static str) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Lets virtual time pass.
+/// Waits for some virtual seconds.
 async fn pass(seconds: u64) {
     sleep_until(Instant::now() + Duration::from_secs(seconds)).await; // virtual
 }

@@ -3,6 +3,7 @@
 mod access;
 mod browser;
 mod changes;
+mod charts;
 mod cost;
 mod fixture;
 mod json;

@@ -64,6 +64,22 @@ async fn a_job_page_says_why_it_does_not_run() -> TestResult {
 }
 
 #[tokio::test]
+async fn the_reason_has_the_button_that_removes_it() -> TestResult {
+    let queue = queue();
+    let id = queue.enqueue(job("send", "1").queue("mail")).await?.id();
+    queue.pause(&"mail".into()).await?;
+    let router = open_board(&queue).router();
+
+    let page = get(&router, &format!("/jobs/{id}")).await?.text;
+    let answer = post(&router, "/queues/mail/resume", &format!("job={id}")).await?;
+
+    assert!(page.contains("Resume the queue"), "{page}");
+    assert_eq!(answer.location(), format!("/jobs/{id}"));
+    assert!(!queue.summary().await?[0].paused);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_running_job_shows_its_worker_and_its_progress() -> TestResult {
     let queue = queue();
     let id = queue.enqueue(job("send", "1")).await?.id();

@@ -1,4 +1,4 @@
-//! What of payloads, results, meta and errors is shown (H51).
+//! Payloads, results, meta and errors: which are shown, and how (H51).
 
 use std::sync::Arc;
 

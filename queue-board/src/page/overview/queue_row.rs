@@ -4,17 +4,19 @@ use maud::{Markup, html};
 use queue_core::State;
 
 use super::{QueueLoad, STATES};
+use crate::chart::spark;
 use crate::frame::Frame;
 use crate::text::badge::heading;
 use crate::text::number::count;
 use crate::text::time::{age, ago};
 
-pub(super) fn columns(frame: &Frame) -> Markup {
+pub(super) fn columns(frame: &Frame, has_history: bool) -> Markup {
     html! {
         tr {
             th scope="col" { "Queue" }
             th.number scope="col" title="How long the oldest ready job has waited" { "Oldest waits" }
             @for state in STATES { th.number scope="col" { (heading(state)) } }
+            @if has_history { th scope="col" { "Last hour" } }
             th scope="col" title="Workers that run and claim from the queue" { "Workers" }
             @if frame.may_act() { th scope="col" { span.visually-hidden { "Actions" } } }
         }
@@ -48,6 +50,7 @@ pub(super) fn render(frame: &Frame, load: &QueueLoad) -> Markup {
                     }
                 }
             }
+            @if let Some(hour) = &load.hour { td.chart data-label="Last hour" { (spark(hour, "Last hour")) } }
             td data-label="Workers" { (workers(frame, load)) }
             @if frame.may_act() { td.actions { (actions(frame, load)) } }
         }
@@ -70,8 +73,9 @@ fn actions(frame: &Frame, load: &QueueLoad) -> Markup {
     let queue = summary.queue.as_str();
     let discarded = summary.of(State::Discarded);
     html! {
+        // Not at once: the next page shows the jobs that are meant.
         @if discarded.jobs > 0 {
-            (frame.button_with("/changes", "Retry discarded", "small", &[("action", "retry"), ("state", "discarded"), ("queue", queue)]))
+            (frame.button_with("/changes", &format!("Retry {}", count(discarded)), "small", &[("action", "retry"), ("state", "discarded"), ("queue", queue)]))
         }
         @if summary.paused {
             (frame.button(&format!("/queues/{queue}/resume"), "Resume", "small primary"))
