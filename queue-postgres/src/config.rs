@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::{PushHooks, RetentionPeriods};
+use queue_core::backend::{PushHooks, RetentionPeriods, SchemaStatus};
 use queue_core::{BoxError, Limits, NewJob, QueueError, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 
@@ -223,6 +223,20 @@ impl PostgresQueueBuilder {
     pub async fn migrate(self) -> Result<(), QueueError> {
         let target = self.target()?;
         RuntimeThread::run_on_own_thread(async move { migrations::migrate_alone(&target).await }).await
+    }
+
+    /// Returns the version of the schema, and the SQL that it lacks, with its functions. Creates and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
+    pub async fn schema_status(self) -> Result<SchemaStatus, QueueError> {
+        let target = self.target()?;
+        RuntimeThread::run_on_own_thread(async move { migrations::status(&target).await }).await
     }
 
     fn settings(self) -> Result<Settings, QueueError> {

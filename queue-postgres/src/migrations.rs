@@ -8,7 +8,7 @@
 //! calling them. The first comment of `migrations/0001_tables.sql` has the rules for new versions.
 
 use queue_core::QueueError;
-use queue_core::backend::{Migration, Migrations, SchemaVersion};
+use queue_core::backend::{Migration, Migrations, SchemaStatus, SchemaVersion};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 
@@ -72,6 +72,38 @@ pub(crate) async fn migrate_alone(target: &Target) -> Result<(), QueueError> {
     let mut connection = connect(target).await?;
     migrate(&mut connection, target).await?;
     connection.close().await.map_err(|error| to_queue_error(error, target))
+}
+
+/// Reads the version of the schema over a connection that is closed again.
+pub(crate) async fn status(target: &Target) -> Result<SchemaStatus, QueueError> {
+    let to_error = |error| to_queue_error(error, target);
+    let mut connection = connect(target).await?;
+    let found = tokio::time::timeout(target.timeout, read_version(&mut connection, target)).await;
+    let found = found.map_err(|_| timed_out(target, target.timeout))?.map_err(to_error)?;
+    connection.close().await.map_err(to_error)?;
+    let missing = missing(target, found)?;
+    Ok(SchemaStatus::new(found, MIGRATIONS, script(&missing, found.version == 0, target)))
+}
+
+/// Returns the statements of [`apply`] as one script.
+fn script(missing: &[Migration], is_new: bool, target: &Target) -> String {
+    if missing.is_empty() {
+        return String::new();
+    }
+    let schema = target.quoted_schema();
+    let create = if is_new { format!("create schema if not exists {schema};\n") } else { String::new() };
+    let mut script = format!("begin;\n{create}set local search_path to {schema}, pg_temp;\n");
+    for sql in missing.iter().map(|migration| migration.sql).chain(FUNCTIONS) {
+        script.push_str(sql);
+        script.push('\n');
+    }
+    for Migration { version, min_program_version, .. } in missing {
+        script.push_str(&format!(
+            "insert into schema_migrations (version, min_program_version) values ({version}, {min_program_version});\n"
+        ));
+    }
+    script.push_str("commit;\n");
+    script
 }
 
 fn missing(target: &Target, found: SchemaVersion) -> Result<Vec<Migration>, QueueError> {

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::backend::{Reply, SchemaStatus};
 use queue_core::{Clock, Limits, NewJob, QueueError};
 
+use crate::migrations;
 use crate::queue::SqliteQueue;
 use crate::settings::{Settings, Synchronous};
 
@@ -37,6 +39,13 @@ pub struct SqliteQueueBuilder {
 }
 
 impl SqliteQueueBuilder {
+    /// Sets whether opening creates the file and migrates its schema, `true` by default. With `false`, opening only checks that the
+    /// file is there and its schema is up to date: a misspelt path is an error, and the file of another program stays as it is.
+    pub fn run_migrations(mut self, run_migrations: bool) -> Self {
+        self.settings.run_migrations = run_migrations;
+        self
+    }
+
     /// Sets when SQLite reports a commit as done; by default when it is on disk.
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.settings.synchronous = synchronous;
@@ -106,12 +115,32 @@ impl SqliteQueueBuilder {
         self
     }
 
-    /// Opens the queue. Creates the file if there is none, readable by its owner only.
+    /// Returns the version of the schema in the file, and the SQL that it lacks. Creates and writes nothing: a file that is not there
+    /// has version 0.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a thread may still read the file.
+    pub async fn schema_status(self) -> Result<SchemaStatus, QueueError> {
+        let (reply, answer) =
+            Reply::new(|| QueueError::unavailable("the thread that reads the schema panicked"));
+        let read = move || reply.send(migrations::status(&self.settings.location));
+        let thread = std::thread::Builder::new().name("queue-sqlite-schema".into()).spawn(read);
+        thread.map_err(|error| QueueError::unavailable("no thread could be started").with_source(error))?;
+        answer.await
+    }
+
+    /// Opens the queue. Creates the file if there is none, readable by its owner only, unless
+    /// [`run_migrations`](Self::run_migrations) is off.
     ///
     /// # Errors
     ///
     /// - `Invalid` if the path can't be a file.
-    /// - `Unsupported` if the schema is newer than this program.
+    /// - `Unsupported` if the schema is newer than this program, or older and must not be migrated.
     /// - `Corrupt` if the file is not a database.
     /// - `Unavailable` if the file can't be read or written now.
     ///

@@ -84,6 +84,20 @@ impl Location {
         }
     }
 
+    /// Checks that the file is there, and creates none.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if there is no such file; `Invalid` if it is read-only.
+    pub(crate) fn require(&self) -> Result<(), QueueError> {
+        let Self::File(path) = self else { return Ok(()) };
+        if !path.is_file() {
+            let text = format!("there is no file `{}`: check the path", path.display());
+            return Err(QueueError::unavailable(text));
+        }
+        self.check_writable()
+    }
+
     fn check_writable(&self) -> Result<(), QueueError> {
         let shown = self.path().display();
         match fs::metadata(self.path()) {

@@ -4,7 +4,7 @@
 //! with it, so that old and new programs work side by side during a deployment.
 
 use queue_core::QueueError;
-use queue_core::backend::{Migration, Migrations, SchemaVersion};
+use queue_core::backend::{Migration, Migrations, SchemaStatus, SchemaVersion};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::TxError;
@@ -50,6 +50,60 @@ pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
 /// Returns whether a newer program has migrated the schema.
 pub(crate) fn is_newer(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(read_version(connection)?.version > MIGRATIONS.latest())
+}
+
+/// Fails unless this program works with the schema in the file. Writes nothing.
+///
+/// # Errors
+///
+/// `Unsupported` if a migration is missing, or if the schema is newer than this program.
+pub(crate) fn check(location: &Location) -> Result<(), QueueError> {
+    let status = status(location)?;
+    if status.is_current() {
+        return Ok(());
+    }
+    let path = location.path().display();
+    let what = match status.found.version {
+        0 => format!("`{path}` has no queue in it"),
+        version => {
+            format!("the schema of `{path}` has version {version}, and this program needs {}", status.latest)
+        }
+    };
+    Err(QueueError::unsupported(format!(
+        "{what}: open it once with `run_migrations(true)`, or run the files of `queue-sqlite/migrations`"
+    )))
+}
+
+/// Reads the version of the schema. Writes nothing. A file that is not there has version 0.
+///
+/// # Errors
+///
+/// `Unsupported` if the schema is newer than this program and does not work with it.
+pub(crate) fn status(location: &Location) -> Result<SchemaStatus, QueueError> {
+    if location.is_file() && !location.path().exists() {
+        return Ok(SchemaStatus::new(SchemaVersion::default(), MIGRATIONS, script(&MIGRATIONS.after(0))));
+    }
+    let broken = |error| TxError::from(error).to_queue_error(location.path());
+    let connection = location.connect().map_err(broken)?;
+    let missing = missing(&connection, location)?;
+    let found = read_version(&connection).map_err(broken)?;
+    Ok(SchemaStatus::new(found, MIGRATIONS, script(&missing)))
+}
+
+/// Returns the statements of migrations as one script.
+fn script(missing: &[Migration]) -> String {
+    if missing.is_empty() {
+        return String::new();
+    }
+    let mut script = format!("begin immediate;\n{VERSIONS};\n");
+    for Migration { version, min_program_version, sql } in missing {
+        script.push_str(sql);
+        script.push_str(&format!(
+            "\ninsert into queue_schema_migrations (version, min_program_version) values ({version}, {min_program_version});\n"
+        ));
+    }
+    script.push_str("commit;\n");
+    script
 }
 
 fn missing(connection: &Connection, location: &Location) -> Result<Vec<Migration>, QueueError> {

@@ -43,9 +43,13 @@ struct Shared {
 }
 
 impl SqliteQueue {
-    /// Creates the file if there is none, and starts the threads.
+    /// Creates the file if there is none and the settings allow that, and starts the threads.
     pub(crate) async fn start(settings: Settings) -> Result<Self, QueueError> {
-        settings.location.prepare()?;
+        if settings.run_migrations {
+            settings.location.prepare()?;
+        } else {
+            settings.location.require()?;
+        }
         let path: Arc<Path> = settings.location.path().into();
         let (clock, synchronous) = (settings.clock.clone(), settings.synchronous);
         let intake = Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks.clone());

@@ -26,6 +26,8 @@ pub enum Synchronous {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) location: Location,
+    /// Whether opening creates the file and migrates its schema.
+    pub(crate) run_migrations: bool,
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) poll_interval: Duration,
@@ -40,6 +42,7 @@ impl Settings {
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             location: Location::from_path(path),
+            run_migrations: true,
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(30),
             poll_interval: Duration::from_millis(25),

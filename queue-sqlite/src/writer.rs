@@ -122,6 +122,10 @@ impl Writer {
         expiries: Arc<ExpiryFeed>,
     ) -> Result<(Self, tokio::runtime::Runtime), QueueError> {
         let location = &settings.location;
+        if !settings.run_migrations {
+            // Before the first write: opening a connection changes the file's journal mode.
+            migrations::check(location)?;
+        }
         let (mut connection, files) =
             connection::open(location, settings.synchronous, settings.busy_timeout)?;
         migrations::migrate(&mut connection, location)?;

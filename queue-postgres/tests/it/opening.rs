@@ -44,6 +44,22 @@ async fn without_migration_an_absent_schema_is_refused_with_what_to_do() -> Test
     Ok(())
 }
 
+/// D8: the script is what `migrate` runs.
+#[tokio::test]
+async fn the_script_of_the_missing_migrations_creates_the_schema() -> TestResult {
+    let schema = schema();
+    let builder = PostgresQueue::builder(url()).schema(&schema);
+    let status = builder.clone().schema_status().await?;
+    assert_eq!((status.found.version, status.is_current()), (0, false));
+
+    run(&mut PgConnection::connect(&url()).await?, status.script).await?;
+
+    let status = builder.clone().schema_status().await?;
+    assert_eq!((status.found.version, status.script.as_str()), (status.latest, ""));
+    builder.run_migrations(false).connect().await?.enqueue(work::new(1)).await?;
+    Ok(())
+}
+
 /// D8: no server, no database, no user, no right to one, no URL. Each error says where and what to do, and none the
 /// password.
 #[tokio::test]

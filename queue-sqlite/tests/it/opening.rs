@@ -201,3 +201,65 @@ async fn a_closure_is_refused_and_the_error_names_the_macro() -> TestResult {
     assert!(error.to_string().contains("#[background_job]"), "{error}");
     Ok(())
 }
+
+/// D8: a misspelt path is an error, not a new file.
+#[tokio::test]
+async fn without_migration_an_absent_file_is_refused_and_none_is_created() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jbos.db");
+
+    let error = SqliteQueue::builder(&path).run_migrations(false).open().await.expect_err("there is no file");
+
+    assert_eq!(error.kind(), QueueErrorKind::Unavailable);
+    assert!(
+        error.to_string().contains("there is no file `") && error.to_string().contains("jbos.db"),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+    Ok(())
+}
+
+/// D8: the file of another program is left as it is.
+#[tokio::test]
+async fn without_migration_a_file_without_a_queue_is_refused_and_left_unchanged() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("app.db");
+    Connection::open(&path)?.execute_batch("create table orders (id integer primary key)")?;
+    let before = fs::read(&path)?;
+    let builder = SqliteQueue::builder(&path);
+
+    let error = builder.clone().run_migrations(false).open().await.expect_err("it has no queue");
+
+    assert_eq!(error.kind(), QueueErrorKind::Unsupported);
+    assert!(error.to_string().contains("has no queue in it"), "{error}");
+    assert_eq!(fs::read(&path)?, before);
+    drop(builder.clone().open().await?);
+    builder.run_migrations(false).open().await?.enqueue(work::new(1)).await?;
+    Ok(())
+}
+
+/// D8: the script is what opening would run.
+#[tokio::test]
+async fn the_script_of_the_missing_migrations_creates_the_schema() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let builder = SqliteQueue::builder(&path);
+    let status = builder.clone().schema_status().await?;
+    assert_eq!((status.found.version, status.is_current(), path.exists()), (0, false, false));
+
+    Connection::open(&path)?.execute_batch(&status.script)?;
+
+    let status = builder.clone().schema_status().await?;
+    assert_eq!((status.found.version, status.script.as_str()), (status.latest, ""));
+    builder.run_migrations(false).open().await?.enqueue(work::new(1)).await?;
+    let schema = |path: &std::path::Path| -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let connection = Connection::open(path)?;
+        let mut tables =
+            connection.prepare("select sql from sqlite_schema where sql is not null order by name")?;
+        Ok(tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    };
+    let opened = folder.path().join("opened.db");
+    drop(SqliteQueue::open(&opened).await?);
+    assert_eq!(schema(&path)?, schema(&opened)?);
+    Ok(())
+}
