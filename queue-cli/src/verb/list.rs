@@ -1,0 +1,111 @@
+//! `queue list`: the jobs that match a filter.
+
+use clap::{Args, ValueEnum};
+use queue_core::Admin;
+use queue_core::admin::{Cursor, Order, PageRequest, Sort};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+use crate::filter::FilterOptions;
+use crate::find::KnownNames;
+use crate::job_line::{JobLine, Privacy};
+use crate::output::Output;
+
+/// The number of jobs that are read in one step.
+const PAGE: usize = 500;
+
+/// Lists jobs, the newest first
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    #[command(flatten)]
+    filter: FilterOptions,
+    /// The time by which the list is sorted
+    #[arg(long, value_enum, default_value_t = SortOption::Pushed)]
+    sort: SortOption,
+    /// Lists the oldest job first
+    #[arg(long)]
+    oldest: bool,
+    /// The maximum number of jobs
+    #[arg(long, short, default_value_t = 50)]
+    limit: usize,
+    /// The `next` of an earlier list with the same filter and order
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+    /// Prints the ids only
+    #[arg(long, conflicts_with = "payload")]
+    ids: bool,
+    /// Prints payloads and results too, as JSON
+    #[arg(long, requires = "json")]
+    payload: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SortOption {
+    /// All jobs, by their pushes
+    Pushed,
+    /// Finished jobs, by their finish
+    Finished,
+    /// Unfinished jobs, by the time at which they are ready
+    RunAt,
+}
+
+/// The last line of a list in JSON that has a next page.
+#[derive(Serialize)]
+struct NextPage<'a> {
+    next: &'a Cursor,
+}
+
+impl List {
+    pub(crate) async fn run(self, queue: &dyn Admin, out: &mut Output) -> Result<Exit, Failure> {
+        let filter = self.filter.filter(&[]);
+        let mut request = self.request();
+        let mut left = self.limit;
+        let mut is_empty = true;
+        while left > 0 {
+            request.limit = left.min(PAGE);
+            let page = queue.list(&filter, &request).await?;
+            is_empty &= page.jobs.is_empty();
+            left = left.saturating_sub(page.jobs.len());
+            self.print(&page.jobs, out)?;
+            request.after = page.next;
+            if request.after.is_none() {
+                break;
+            }
+        }
+        match &request.after {
+            _ if is_empty => {
+                KnownNames::read(queue).await?.explain_empty(&filter)?;
+                out.note("no job matches")?;
+            }
+            Some(next) if left == 0 && out.is_json() => out.object(&NextPage { next })?,
+            Some(next) if left == 0 => out.note(format_args!("there may be more: add --after {next}"))?,
+            _ => {}
+        }
+        Ok(Exit::Done)
+    }
+
+    fn request(&self) -> PageRequest {
+        let sort = match self.sort {
+            SortOption::Pushed => Sort::Pushed,
+            SortOption::Finished => Sort::Finished,
+            SortOption::RunAt => Sort::RunAt,
+        };
+        let order = if self.oldest { Order::Oldest } else { Order::Newest };
+        let mut request = PageRequest::first(PAGE).sort(sort).order(order);
+        request.after = self.after.as_deref().map(Cursor::new);
+        request
+    }
+
+    fn print(&self, jobs: &[queue_core::JobRecord], out: &mut Output) -> Result<(), Failure> {
+        if self.ids {
+            #[derive(Serialize)]
+            struct IdLine {
+                id: queue_core::JobId,
+            }
+            return Ok(jobs.iter().try_for_each(|job| out.sentence(&IdLine { id: job.id }, job.id))?);
+        }
+        let privacy = if self.payload { Privacy::Shown } else { Privacy::Hidden };
+        let lines: Vec<_> = jobs.iter().map(|job| JobLine::new(job, privacy)).collect();
+        Ok(out.records(&lines)?)
+    }
+}

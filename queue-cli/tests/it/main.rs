@@ -1,0 +1,12 @@
+//! The command `queue` as its users meet it: a process, its output and its exit code, on each store.
+
+mod addresses;
+mod changes;
+mod dashboard;
+mod fixture;
+mod jobs;
+mod migrations;
+mod outputs;
+mod store;
+mod terminal;
+mod waits;

@@ -1,0 +1,159 @@
+//! A store of each kind with the same jobs, and the command that is run on it.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use queue_core::{Admin, BoxError};
+use queue_postgres::PostgresQueue;
+use queue_sqlite::SqliteQueue;
+use queue_testkit::TestPostgres;
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::fixture::fill;
+
+pub(crate) type TestResult = Result<(), BoxError>;
+
+/// The schema of the jobs in PostgreSQL. The one of the testkit has a clock that stands still.
+const SCHEMA: &str = "cli";
+
+/// A store with the jobs of `fixture.rs`.
+pub(crate) struct Store {
+    /// The options that name the store.
+    pub(crate) options: Vec<String>,
+    /// The same store, to see what the command did.
+    pub(crate) queue: Box<dyn Admin>,
+    _files: Files,
+}
+
+/// The files of the store, which are deleted when the test has ended.
+enum Files {
+    Folder(#[expect(dead_code, reason = "deletes the folder when it is dropped")] TempDir),
+    Database(#[expect(dead_code, reason = "drops the database when it is dropped")] Box<TestPostgres>),
+}
+
+impl Store {
+    pub(crate) async fn sqlite() -> Result<Self, BoxError> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("jobs.db");
+        let queue = SqliteQueue::open(&path).await?;
+        fill(&queue).await?;
+        let options = vec!["--url".to_owned(), format!("sqlite:{}", path.display())];
+        Ok(Self { options, queue: Box::new(queue), _files: Files::Folder(folder) })
+    }
+
+    pub(crate) async fn postgres() -> Result<Self, BoxError> {
+        let database = TestPostgres::create(setup).await?;
+        let queue = PostgresQueue::builder(database.url().to_owned()).schema(SCHEMA).connect().await?;
+        let options = ["--url", database.url(), "--schema", SCHEMA].map(str::to_owned).to_vec();
+        Ok(Self { options, queue: Box::new(queue), _files: Files::Database(Box::new(database)) })
+    }
+
+    /// Runs the command with the arguments in a line.
+    pub(crate) fn run(&self, line: &str) -> Printed {
+        self.run_with_input(line, "")
+    }
+
+    /// Runs the command with an input.
+    pub(crate) fn run_with_input(&self, line: &str, input: &str) -> Printed {
+        run(command().args(&self.options).args(line.split_whitespace()), input)
+    }
+
+    /// Runs lines one after the other. Returns them with their outputs and exit codes, without what differs from run to run.
+    pub(crate) fn transcript(&self, lines: &[&str]) -> String {
+        lines.iter().map(|line| self.run(line).transcript(line)).collect()
+    }
+}
+
+/// Fills the template of the databases.
+async fn setup(database: &TestPostgres) -> TestResult {
+    let queue = PostgresQueue::builder(database.url().to_owned()).schema(SCHEMA).connect().await?;
+    Ok(fill(&queue).await?)
+}
+
+/// The output of a run of the command.
+pub(crate) struct Printed {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) error: String,
+}
+
+impl Printed {
+    fn transcript(&self, line: &str) -> String {
+        let code = if self.code == 0 { String::new() } else { format!("exit code {}\n", self.code) };
+        redact(&format!("$ queue {line}\n{}{}{code}\n", self.out, self.error))
+    }
+}
+
+/// Returns the command, without the settings of the caller.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_queue"));
+    command.env_remove("QUEUE_URL").env_remove("QUEUE_SCHEMA").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command, input: &str) -> Printed {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("the command is there");
+    // A command that fails early reads no input.
+    drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Printed {
+        code: output.status.code().expect("no signal"),
+        out: text(output.stdout),
+        error: text(output.stderr),
+    }
+}
+
+/// Replaces times.
+pub(crate) fn redact(text: &str) -> String {
+    let replacements = [
+        (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
+        (r#""oldest_ready_seconds":[\d.e-]+"#, r#""oldest_ready_seconds":[SECONDS]"#),
+        (r"\b\d+[smhd]( \d+[smh])?\b", "[SHORT]"),
+    ];
+    let replace = |text: String, (pattern, by): (&str, &str)| {
+        Regex::new(pattern).expect("a pattern").replace_all(&text, by).into_owned()
+    };
+    replacements.into_iter().fold(text.to_owned(), replace)
+}
+
+/// Returns a screen without what depends on the lengths of times: each run of spaces is two.
+pub(crate) fn collapse(screen: &str) -> String {
+    let parts = |line: &str| {
+        line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+    };
+    screen.lines().map(parts).map(|line| line.replace('─', "") + "\n").collect()
+}
+
+/// Compares a text with the file of this name in `golden/`. `INSTA_UPDATE=always` writes the files.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("golden");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// Defines a test for each store, from functions that take one.
+macro_rules! on_each_store {
+    ($($(#[$doc:meta])* $test:ident),+ $(,)?) => {
+        mod sqlite {
+            $($(#[$doc])* #[tokio::test]
+            async fn $test() -> crate::store::TestResult {
+                super::$test(&crate::store::Store::sqlite().await?).await
+            })+
+        }
+
+        mod postgres {
+            $($(#[$doc])* #[tokio::test]
+            async fn $test() -> crate::store::TestResult {
+                super::$test(&crate::store::Store::postgres().await?).await
+            })+
+        }
+    };
+}
+pub(crate) use on_each_store;
