@@ -55,7 +55,10 @@ enum Verb {
     Resume(verb::Resume),
     Wait(verb::Wait),
     Export(verb::Export),
+    Check(verb::Check),
+    Move(verb::Move),
     Migrate(verb::Migrate),
+    Doctor(verb::Doctor),
     Completions(verb::Completions),
 }
 
@@ -66,8 +69,9 @@ impl Command {
         let mut output = Output::to_stdout(options.json);
         let out = &mut output;
         let exit = match verb {
-            // These two need no store, or one that may not be there yet.
+            // These need no store, two stores, or one that may not be there yet.
             Verb::Completions(verb) => verb.run(Self::command(), out)?,
+            Verb::Move(verb) => verb.run(&options.schema, out).await?,
             Verb::Migrate(verb) => verb.run(&options.store()?, out).await?,
             Verb::Status(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Top(verb) => verb.run(&*options.open().await?, out).await?,
@@ -82,6 +86,8 @@ impl Command {
             Verb::Resume(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Wait(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Export(verb) => verb.run(&*options.open().await?, out).await?,
+            Verb::Check(verb) => verb.run(&*options.open().await?, out).await?,
+            Verb::Doctor(verb) => verb.run(&*options.open().await?, out).await?,
         };
         output.finish()?;
         Ok(exit)

@@ -6,6 +6,7 @@ mod dashboard;
 mod fixture;
 mod jobs;
 mod migrations;
+mod operations;
 mod outputs;
 mod store;
 mod terminal;

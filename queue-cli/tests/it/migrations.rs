@@ -5,7 +5,7 @@ use queue_postgres::sqlx::{AssertSqlSafe, raw_sql};
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::TestPostgres;
 
-use crate::store::{Printed, TestResult, command, run};
+use crate::store::{Printed, TestResult, command, leave_empty, run};
 
 fn queue(url: &str, schema: &str, line: &str) -> Printed {
     run(command().args(["--url", url, "--schema", schema]).args(line.split_whitespace()), "")
@@ -53,11 +53,6 @@ async fn an_sqlite_file_is_created_by_migrate_alone() -> TestResult {
     assert_eq!(queue(&url(&path), "queue", "status").code, 5);
     assert!(!path.exists());
     steps(&url(&path), "queue", (&url(&other), "queue"), by_hand).await
-}
-
-/// The database has no queue but that of the testkit.
-async fn leave_empty(_: &TestPostgres) -> TestResult {
-    Ok(())
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use queue_core::{Admin, BoxError};
 use queue_postgres::PostgresQueue;
+use queue_postgres::sqlx::{AssertSqlSafe, raw_sql};
 use queue_sqlite::SqliteQueue;
+use queue_sqlite::rusqlite::Connection;
 use queue_testkit::TestPostgres;
 use regex::Regex;
 use tempfile::TempDir;
@@ -23,30 +25,65 @@ pub(crate) struct Store {
     pub(crate) options: Vec<String>,
     /// The same store, to see what the command did.
     pub(crate) queue: Box<dyn Admin>,
-    _files: Files,
+    files: Files,
 }
 
 /// The files of the store, which are deleted when the test has ended.
 enum Files {
-    Folder(#[expect(dead_code, reason = "deletes the folder when it is dropped")] TempDir),
-    Database(#[expect(dead_code, reason = "drops the database when it is dropped")] Box<TestPostgres>),
+    Folder(TempDir),
+    Database(Box<TestPostgres>),
 }
 
 impl Store {
     pub(crate) async fn sqlite() -> Result<Self, BoxError> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("jobs.db");
-        let queue = SqliteQueue::open(&path).await?;
-        fill(&queue).await?;
-        let options = vec!["--url".to_owned(), format!("sqlite:{}", path.display())];
-        Ok(Self { options, queue: Box::new(queue), _files: Files::Folder(folder) })
+        let store = Self::in_folder(tempfile::tempdir()?).await?;
+        fill(&*store.queue).await?;
+        Ok(store)
     }
 
     pub(crate) async fn postgres() -> Result<Self, BoxError> {
-        let database = TestPostgres::create(setup).await?;
+        Self::in_postgres(TestPostgres::create(setup).await?).await
+    }
+
+    async fn in_folder(folder: TempDir) -> Result<Self, BoxError> {
+        let path = folder.path().join("jobs.db");
+        let queue = SqliteQueue::open(&path).await?;
+        let options = vec!["--url".to_owned(), format!("sqlite:{}", path.display())];
+        Ok(Self { options, queue: Box::new(queue), files: Files::Folder(folder) })
+    }
+
+    async fn in_postgres(database: TestPostgres) -> Result<Self, BoxError> {
         let queue = PostgresQueue::builder(database.url().to_owned()).schema(SCHEMA).connect().await?;
         let options = ["--url", database.url(), "--schema", SCHEMA].map(str::to_owned).to_vec();
-        Ok(Self { options, queue: Box::new(queue), _files: Files::Database(Box::new(database)) })
+        Ok(Self { options, queue: Box::new(queue), files: Files::Database(Box::new(database)) })
+    }
+
+    /// Returns a store of the other kind, without jobs.
+    pub(crate) async fn other_kind(&self) -> Result<Self, BoxError> {
+        if matches!(self.files, Files::Folder(_)) {
+            return Self::in_postgres(TestPostgres::create(leave_empty).await?).await;
+        }
+        Self::in_folder(tempfile::tempdir()?).await
+    }
+
+    /// Returns the address of the store.
+    pub(crate) fn url(&self) -> &str {
+        &self.options[1]
+    }
+
+    /// Breaks the schema.
+    pub(crate) async fn drop_an_index(&self) -> TestResult {
+        match &self.files {
+            Files::Folder(folder) => {
+                let file = Connection::open(folder.path().join("jobs.db"))?;
+                file.execute_batch("drop index queue_jobs_by_queue")?;
+            }
+            Files::Database(database) => {
+                let drop = format!("drop index {SCHEMA}.finished_by_queue");
+                raw_sql(AssertSqlSafe(drop)).execute(database.pool()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs the command with the arguments in a line.
@@ -69,6 +106,11 @@ impl Store {
 async fn setup(database: &TestPostgres) -> TestResult {
     let queue = PostgresQueue::builder(database.url().to_owned()).schema(SCHEMA).connect().await?;
     Ok(fill(&queue).await?)
+}
+
+/// The database has no queue but that of the testkit.
+pub(crate) async fn leave_empty(_: &TestPostgres) -> TestResult {
+    Ok(())
 }
 
 /// The output of a run of the command.

@@ -93,12 +93,22 @@ impl Terminal {
         (code, String::from_utf8_lossy(&self.printed).into_owned())
     }
 
+    #[track_caller]
     fn wait(&mut self) -> u32 {
-        let status = self.child.wait().expect("the command ends");
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+        let deadline = Instant::now() + PATIENCE;
+        // The output ends with the command.
+        while let Ok(bytes) = self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             self.take(&bytes);
         }
-        status.exit_code()
+        if let Ok(Some(status)) = self.child.try_wait() {
+            return status.exit_code();
+        }
+        if Instant::now() < deadline {
+            // It has closed its output a moment before its end.
+            return self.child.wait().expect("the command ends").exit_code();
+        }
+        drop(self.child.kill());
+        panic!("the command does not end:\n{}", self.screen());
     }
 
     fn take(&mut self, bytes: &[u8]) {
