@@ -46,8 +46,10 @@ static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
 /// How long to wait for the first connection: the server may be suspended.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause between two polls for the sessions of a database that is to be dropped, and the maximum number of polls.
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// The pause between two polls: for the sessions of a database that is to be dropped, or for a template that another test creates.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The maximum number of polls for the sessions of a database that is to be dropped.
 const MAX_POLLS: u32 = 100;
 
 const UNREACHABLE: &str = "the server for tests can't be reached";

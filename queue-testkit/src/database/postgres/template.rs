@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use queue_core::BoxError;
 use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection, raw_sql};
+use tokio::time::sleep;
 
 use super::TestPostgres;
-use super::server::{PREFIX, Server, drop_database, exists};
+use super::server::{POLL_INTERVAL, PREFIX, Server, drop_database, exists};
 use crate::database::DatabaseError;
 
 /// Returns the name of the template, which is created if it doesn't exist. Waits while another test creates it.
@@ -54,10 +55,11 @@ where
     let unfinished = format!("{name}_new");
     // The locks end with this connection, even if the setup panics.
     let mut connection = server.another_connection().await?;
-    for name in [name, &unfinished] {
-        let lock = "select pg_advisory_lock(hashtextextended($1, 0))";
-        sqlx::query(lock).bind(name).execute(&mut connection).await.map_err(failed())?;
+    if !lock(&mut connection, name).await.map_err(failed())? {
+        return connection.close().await.map_err(failed());
     }
+    let lock = "select pg_advisory_lock(hashtextextended($1, 0))";
+    sqlx::query(lock).bind(&unfinished).execute(&mut connection).await.map_err(failed())?;
     if !exists(&mut connection, name).await.map_err(failed())? {
         drop_database(&mut connection, &unfinished).await.map_err(failed())?;
         run(&mut connection, format!("create database \"{unfinished}\"")).await.map_err(failed())?;
@@ -70,6 +72,20 @@ where
         run(&mut connection, rename).await.map_err(failed())?;
     }
     connection.close().await.map_err(failed())
+}
+
+/// Locks the name of the template. Returns `false` if the template exists and another session has locked its name.
+///
+/// It must not wait for that session: if it is the one of this process that keeps the template, it ends with the process.
+async fn lock(connection: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    let lock = "select pg_try_advisory_lock(hashtextextended($1, 0))";
+    while !sqlx::query_scalar::<_, bool>(lock).bind(name).fetch_one(&mut *connection).await? {
+        if exists(connection, name).await? {
+            return Ok(false);
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+    Ok(true)
 }
 
 /// Ends all sessions of a database, and refuses new ones: only a database without sessions can be copied.
