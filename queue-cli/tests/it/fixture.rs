@@ -55,7 +55,7 @@ async fn announce(queue: &dyn Admin) -> Result<(), QueueError> {
     let mut announcement = Announcement::new(worker());
     announcement.service = "mails".to_owned();
     announcement.queues.push("mail".into());
-    announcement.jobs = vec!["charge".into(), "send_welcome".into()];
+    announcement.jobs = ["charge".into(), "send_welcome".into()].into();
     announcement.concurrency = 4;
     announcement.valid_for = DAY;
     queue.announce(&announcement).await

@@ -147,7 +147,7 @@ impl Jobs {
             name: name.to_owned(),
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         };
-        let mut jobs: Vec<_> = self.kinds().map(known).collect();
+        let mut jobs: Vec<_> = self.aliases().map(known).collect();
         jobs.sort_by(|a, b| a.name.cmp(&b.name));
         CheckHeader { queue_jobs: FORM, queue_core: env!("CARGO_PKG_VERSION").to_owned(), jobs }
     }

@@ -177,7 +177,7 @@ impl Jobs {
     }
 
     /// Returns the name and the aliases of each job.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         self.entries.iter().map(|entry| (entry.name, entry.aliases))
     }
 
