@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::desk::Desk;
 use crate::privacy::{Privacy, Private};
-use crate::site::{Rule, Site};
+use crate::site::{AdmissionRule, Site};
 use crate::{answer, assets, guard, operation};
 
 /// A board of one queue, in memory or in any store.
@@ -21,7 +21,7 @@ use crate::{answer, assets, guard, operation};
 /// Cheap to create. Nothing runs until its router answers a request.
 pub struct Board {
     queue: Arc<dyn Admin>,
-    rule: Rule,
+    rule: AdmissionRule,
     privacy: Privacy,
     jobs: Jobs,
     observer: Arc<dyn Observer>,
@@ -33,7 +33,7 @@ impl Board {
     pub fn new(queue: Arc<dyn Admin>) -> Self {
         Self {
             queue,
-            rule: Rule::ThisMachine,
+            rule: AdmissionRule::ThisMachine,
             privacy: Privacy::default(),
             jobs: Jobs::new(),
             observer: Arc::new(()),
@@ -61,7 +61,7 @@ impl Board {
     /// ```
     #[must_use]
     pub fn access(mut self, rule: impl Fn(&Parts) -> Access + Send + Sync + 'static) -> Self {
-        self.rule = Rule::Own(Box::new(rule));
+        self.rule = AdmissionRule::Own(Box::new(rule));
         self
     }
 

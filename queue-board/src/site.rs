@@ -17,7 +17,7 @@ use crate::text::time::now;
 type AccessRule = Box<dyn Fn(&Parts) -> Access + Send + Sync>;
 
 /// The rule of access.
-pub(crate) enum Rule {
+pub(crate) enum AdmissionRule {
     /// Programs on this machine may look.
     ThisMachine,
     /// The application decides.
@@ -27,7 +27,7 @@ pub(crate) enum Rule {
 /// The queue with the settings of its board.
 pub(crate) struct Site {
     pub(crate) queue: Arc<dyn Admin>,
-    rule: Rule,
+    rule: AdmissionRule,
     pub(crate) privacy: Privacy,
     pub(crate) jobs: Jobs,
     observer: Arc<dyn Observer>,
@@ -48,7 +48,7 @@ pub(crate) struct Glance {
 impl Site {
     pub(crate) fn new(
         queue: Arc<dyn Admin>,
-        rule: Rule,
+        rule: AdmissionRule,
         privacy: Privacy,
         jobs: Jobs,
         observer: Arc<dyn Observer>,
@@ -59,16 +59,16 @@ impl Site {
 
     pub(crate) fn access(&self, request: &Parts) -> Access {
         match &self.rule {
-            Rule::ThisMachine => Access::of_this_machine(request),
-            Rule::Own(rule) => rule(request),
+            AdmissionRule::ThisMachine => Access::of_this_machine(request),
+            AdmissionRule::Own(rule) => rule(request),
         }
     }
 
     /// Returns why a request is forbidden.
     pub(crate) fn forbidden(&self) -> &'static str {
         match self.rule {
-            Rule::ThisMachine => ADVICE,
-            Rule::Own(_) => "you may not see this board",
+            AdmissionRule::ThisMachine => ADVICE,
+            AdmissionRule::Own(_) => "you may not see this board",
         }
     }
 

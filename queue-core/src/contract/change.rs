@@ -11,7 +11,7 @@ pub enum Change {
         /// The reason of the cancellation.
         reason: String,
     },
-    /// Makes a finished or waiting job available now: see [`Admin::retry`](crate::Admin::retry).
+    /// Returns a finished or waiting job to the available state now: see [`Admin::retry`](crate::Admin::retry).
     Retry,
     /// Deletes a job that is not executing: see [`Admin::delete`](crate::Admin::delete).
     Delete,
