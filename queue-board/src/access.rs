@@ -34,11 +34,15 @@ impl Access {
         }
     }
 
-    /// Returns the access of a board without a rule: programs on this machine may look.
+    /// Returns the access of a board without [`Board::access`](crate::Board::access): programs on this machine may look.
+    ///
+    /// A rule can extend it: `queue board --allow-changes` permits changes where this returns [`Look`](Self::Look). It needs a
+    /// router that is served with `into_make_service_with_connect_info::<SocketAddr>()`, and refuses each request otherwise.
     ///
     /// A page of another site can have its own name point to 127.0.0.1, so the `Host` must be this machine, too. A proxy on this
     /// machine forwards requests of other machines, so a forwarded request is refused.
-    pub(crate) fn of_this_machine(request: &Parts) -> Self {
+    #[must_use]
+    pub fn of_this_machine(request: &Parts) -> Self {
         let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
         let is_peer_local = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
         if is_peer_local && is_host_local(&request.headers) && !is_forwarded(&request.headers) {

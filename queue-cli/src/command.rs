@@ -59,6 +59,7 @@ enum Verb {
     Move(verb::Move),
     Migrate(verb::Migrate),
     Doctor(verb::Doctor),
+    Board(verb::Board),
     Completions(verb::Completions),
 }
 
@@ -88,6 +89,7 @@ impl Command {
             Verb::Export(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Check(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Doctor(verb) => verb.run(&*options.open().await?, out).await?,
+            Verb::Board(verb) => verb.run(options.open().await?.into(), out).await?,
         };
         output.finish()?;
         Ok(exit)

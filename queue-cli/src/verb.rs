@@ -1,5 +1,6 @@
 //! The verbs: one file for each, with its options and what it does.
 
+mod board;
 mod cancel;
 mod check;
 mod completions;
@@ -19,6 +20,7 @@ mod top;
 mod wait;
 mod why;
 
+pub(crate) use board::Board;
 pub(crate) use cancel::Cancel;
 pub(crate) use check::Check;
 pub(crate) use completions::Completions;

@@ -1,6 +1,7 @@
 //! The command `queue` as its users meet it: a process, its output and its exit code, on each store.
 
 mod addresses;
+mod board;
 mod changes;
 mod dashboard;
 mod fixture;
