@@ -56,7 +56,7 @@ async fn board_shows_and_changes_the_store(store: &Store) -> TestResult {
     let path = format!("/jobs/{}", id(DISCARDED));
     let retry = format!("{path}/retry");
     let json = "Accept: application/json\r\n";
-    let own_page = "Sec-Fetch-Site: same-origin\r\n";
+    let own_page = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
     let board = Running::start(store, &[])?;
     let job = board.request("GET", &path, json)?;

@@ -24,9 +24,12 @@ fn screen(terminal: &Terminal) -> String {
 
 async fn top_shows_the_queues_and_the_running_jobs(store: &Store) -> TestResult {
     let mut terminal = Terminal::start(store, "top");
+    // A screen is drawn from its first line to its last.
     terminal.wait_for("rendering");
+    terminal.wait_for("q quit");
     let running = screen(&terminal);
     terminal.press("3");
+    terminal.wait_for("the card was declined");
     terminal.wait_for("connection refused");
     let failed = screen(&terminal);
     terminal.press("q");
