@@ -92,7 +92,7 @@ fn lossy_text(row: &Row<'_>, column: usize) -> Result<Option<String>> {
 fn on_discard(row: &Row<'_>, column: usize) -> Result<Option<Arc<OnDiscard>>> {
     let stored = row.get_ref(column)?.as_str_or_null()?.map(OnDiscard::from_json).transpose();
     let read = stored.inspect_err(|error| {
-        tracing::error!(?error, "the `on_discard` of a stored job can't be read, showing none")
+        tracing::error!(?error, "the `on_discard` of a stored job can't be read, showing none");
     });
     Ok(read.ok().flatten().map(Arc::new))
 }

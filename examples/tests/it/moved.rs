@@ -131,7 +131,7 @@ async fn move_through_crashes(from: &Arc<dyn Admin>, to: &Arc<dyn Admin>) -> Res
         crash.calls.store(0, Ordering::Relaxed);
         let moved = JobMove::of(MAIL).batch(BATCH).run(&crashing(from), &crashing(to), &mut |_| ()).await;
         match moved {
-            Err(MoveError::From(error) | MoveError::To(error)) if error.is_transient() => {}
+            Err(MoveError::Source(error) | MoveError::Target(error)) if error.is_transient() => {}
             moved => {
                 assert_eq!(moved?.left, []);
                 assert_eq!(shown(&**to).await?, expected, "every job is as it was");

@@ -127,13 +127,18 @@ pub(super) async fn q111_a_second_import_of_a_job_changes_nothing(harness: &Queu
     imported(harness, vec![record(0)]).await;
     let mut other = record(0);
     (other.body, other.priority, other.queue) = (json("1"), 9, queue("other"));
-    let answers = imported(harness, vec![other, record(1), record(1)]).await;
+    let failed = with(record(1), |record| {
+        (record.attempt, record.fence) = (1, Fence(5));
+        record.errors = vec![AttemptError::new(1, record.pushed_at, "of the second job with this id")];
+    });
+    let answers = imported(harness, vec![other, record(1), failed]).await;
     expect_eq!(
         answers,
         [Imported::Present, Imported::Stored, Imported::Present],
         "ids that are known, and a new one"
     );
     expect_eq!(text(&harness.is(id(0), State::Available).await.body), text(&record(0).body), "the first job");
+    expect_eq!(harness.get(id(1)).await.errors.len(), 0, "errors of the job that was stored");
 
     harness.push(vec![job(2).id(id(2)).queue("pushed")]).await;
     let claimed = harness.claim(Demand::new("pushed", 1)).await;

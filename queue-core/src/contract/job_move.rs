@@ -30,10 +30,10 @@ pub use error::MoveError;
 /// /// Moves the queue `mail`.
 /// async fn move_mail(from: &dyn Admin, to: &dyn Admin) -> Result<(), MoveError> {
 ///     let mail = QueueName::from_static("mail");
-///     from.pause(&mail).await.map_err(MoveError::From)?;
+///     from.pause(&mail).await.map_err(MoveError::Source)?;
 ///     let moved = JobMove::of("mail").run(from, to, &mut |moved| println!("{} moved", moved.jobs)).await?;
 ///     assert!(moved.left.is_empty());
-///     to.resume(&mail).await.map_err(MoveError::To)
+///     to.resume(&mail).await.map_err(MoveError::Target)
 /// }
 /// ```
 ///
@@ -87,7 +87,7 @@ impl JobMove {
     ) -> Result<Moved, MoveError> {
         self.check_stores(from, to).await?;
         self.check_paused(from).await?;
-        to.pause(&self.queue).await.map_err(MoveError::To)?;
+        to.pause(&self.queue).await.map_err(MoveError::Target)?;
         let mut moved = Moved::default();
         loop {
             self.wait_for_executing_jobs(from).await?;
@@ -111,7 +111,7 @@ impl JobMove {
     ) -> Result<(), MoveError> {
         let mut request = PageRequest::first(self.batch);
         loop {
-            let page = from.list(&self.waiting(), &request).await.map_err(MoveError::From)?;
+            let page = from.list(&self.waiting(), &request).await.map_err(MoveError::Source)?;
             for part in batch::parts(page.jobs) {
                 self.move_batch(from, to, part, moved).await?;
                 progress(moved);

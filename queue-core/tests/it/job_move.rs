@@ -134,8 +134,8 @@ fn a_move_that_is_interrupted_at_any_call_is_completed_by_the_next() -> Result<(
         for when in [When::Before, When::After] {
             for at in 0.. {
                 let (from, to) = stores();
-                fill(&from).await.map_err(MoveError::From)?;
-                let expected = shown(&from).await.map_err(MoveError::From)?;
+                fill(&from).await.map_err(MoveError::Source)?;
+                let expected = shown(&from).await.map_err(MoveError::Source)?;
                 let calls = Arc::<AtomicUsize>::default();
                 let flaky = |store: &ModelQueue| Flaky {
                     store: store.clone(),
@@ -145,8 +145,10 @@ fn a_move_that_is_interrupted_at_any_call_is_completed_by_the_next() -> Result<(
 
                 let crashed = moved(&flaky(&from), &flaky(&to)).await.is_err();
 
-                let (kept, copied) =
-                    (shown(&from).await.map_err(MoveError::From)?, shown(&to).await.map_err(MoveError::To)?);
+                let (kept, copied) = (
+                    shown(&from).await.map_err(MoveError::Source)?,
+                    shown(&to).await.map_err(MoveError::Target)?,
+                );
                 for (id, job) in &expected {
                     let found: Vec<_> = [kept.get(id), copied.get(id)].into_iter().flatten().collect();
                     assert!(!found.is_empty(), "job {id} is lost by a crash at call {at}");
@@ -162,8 +164,8 @@ fn a_move_that_is_interrupted_at_any_call_is_completed_by_the_next() -> Result<(
                 }
                 crashes += 1;
                 let answer = moved(&from, &to).await?;
-                assert_eq!(shown(&to).await.map_err(MoveError::To)?, expected);
-                assert_eq!(shown(&from).await.map_err(MoveError::From)?.len(), 0);
+                assert_eq!(shown(&to).await.map_err(MoveError::Target)?, expected);
+                assert_eq!(shown(&from).await.map_err(MoveError::Source)?.len(), 0);
                 assert_eq!((answer.left.len(), answer.jobs as usize), (0, kept.len()));
             }
         }
@@ -177,18 +179,18 @@ fn a_move_that_is_interrupted_at_any_call_is_completed_by_the_next() -> Result<(
 fn only_unfinished_jobs_of_the_queue_are_moved() -> Result<(), MoveError> {
     queue_testkit::block_on(async {
         let (from, to) = stores();
-        fill(&from).await.map_err(MoveError::From)?;
-        let waiting = shown(&from).await.map_err(MoveError::From)?;
+        fill(&from).await.map_err(MoveError::Source)?;
+        let waiting = shown(&from).await.map_err(MoveError::Source)?;
         let first = *waiting.keys().next().expect("a waiting job");
-        from.cancel(first, "not this one").await.map_err(MoveError::From)?;
+        from.cancel(first, "not this one").await.map_err(MoveError::Source)?;
         let mut steps = Vec::new();
 
         let answer = JobMove::of(MAIL).batch(3).run(&from, &to, &mut |moved| steps.push(moved.jobs)).await?;
 
         assert_eq!(answer.jobs as usize, waiting.len() - 1);
         assert_eq!(steps, [3, 6, 7]);
-        assert_eq!(to.counts().await.map_err(MoveError::To)?.len(), 1, "only the queue itself");
-        let kept = from.get(first).await.map_err(MoveError::From)?.map(|job| job.state);
+        assert_eq!(to.counts().await.map_err(MoveError::Target)?.len(), 1, "only the queue itself");
+        let kept = from.get(first).await.map_err(MoveError::Source)?.map(|job| job.state);
         assert_eq!(kept, Some(State::Cancelled));
         Ok(())
     })
@@ -241,17 +243,17 @@ fn a_job_that_the_other_store_cannot_take_stays() -> Result<(), MoveError> {
         let job = |text: &str| NewJob::new("send", Body::stored(text.to_owned())).queue(MAIL);
         let (same, keyed) = (JobId::from_u128(1), JobId::from_u128(2));
         let jobs = vec![job("1").id(same), job("2").id(keyed).unique("key"), job("3")];
-        from.push(jobs).await.map_err(MoveError::From)?;
+        from.push(jobs).await.map_err(MoveError::Source)?;
         let receipts =
-            to.push(vec![job("9").id(same), job("8").unique("key")]).await.map_err(MoveError::To)?;
-        from.pause(&MAIL).await.map_err(MoveError::From)?;
+            to.push(vec![job("9").id(same), job("8").unique("key")]).await.map_err(MoveError::Target)?;
+        from.pause(&MAIL).await.map_err(MoveError::Source)?;
 
         let answer = moved(&from, &to).await?;
 
         let left = [(same, LeftReason::Differs), (keyed, LeftReason::KeyHeld(receipts[1].id()))];
         assert_eq!((answer.jobs, answer.left.as_slice()), (1, left.as_slice()));
-        assert_eq!(shown(&from).await.map_err(MoveError::From)?.len(), 2);
-        assert_eq!(shown(&to).await.map_err(MoveError::To)?.len(), 3);
+        assert_eq!(shown(&from).await.map_err(MoveError::Source)?.len(), 2);
+        assert_eq!(shown(&to).await.map_err(MoveError::Target)?.len(), 3);
         Ok(())
     })
 }
@@ -291,15 +293,15 @@ fn the_copy_of_a_job_that_is_cancelled_meanwhile_is_deleted() -> Result<(), Move
         let (from, to) = stores();
         let cancelled = JobId::from_u128(1);
         let job = || NewJob::new("send", Body::stored("1")).queue(MAIL);
-        from.push(vec![job().id(cancelled), job()]).await.map_err(MoveError::From)?;
-        from.pause(&MAIL).await.map_err(MoveError::From)?;
+        from.push(vec![job().id(cancelled), job()]).await.map_err(MoveError::Source)?;
+        from.pause(&MAIL).await.map_err(MoveError::Source)?;
 
         let to = CancelsMeanwhile { store: to, other: from.clone(), job: cancelled };
         let answer = moved(&from, &to).await?;
 
         assert_eq!(answer.jobs, 1);
-        assert!(to.store.get(cancelled).await.map_err(MoveError::To)?.is_none());
-        assert_eq!(shown(&to.store).await.map_err(MoveError::To)?.len(), 1);
+        assert!(to.store.get(cancelled).await.map_err(MoveError::Target)?.is_none());
+        assert_eq!(shown(&to.store).await.map_err(MoveError::Target)?.len(), 1);
         Ok(())
     })
 }

@@ -45,18 +45,18 @@ fn bind_errors<'q>(
     jobs: &Imports,
     ascii_only: bool,
 ) -> Query<'q, Postgres, PgArguments> {
-    let (mut ids, mut fences, mut attempts) = (Vec::<Uuid>::new(), Vec::new(), Vec::new());
+    let (mut positions, mut fences, mut attempts) = (Vec::<i32>::new(), Vec::new(), Vec::new());
     let (mut times, mut messages) = (Vec::new(), Vec::new());
-    for (job, past) in jobs {
+    for (position, (_, past)) in (1..).zip(jobs) {
         for (index, error) in past.errors.iter().enumerate() {
-            ids.push(job.id.as_uuid());
+            positions.push(position);
             fences.push(to_i64(past.fence_of_error(index).0));
             attempts.push(i64::from(error.attempt));
             times.push(error.at.as_micros());
             messages.push(storable_text(&error.message, ascii_only));
         }
     }
-    query.bind(ids).bind(fences).bind(attempts).bind(times).bind(messages)
+    query.bind(positions).bind(fences).bind(attempts).bind(times).bind(messages)
 }
 
 /// Returns until when a job holds its key at least.

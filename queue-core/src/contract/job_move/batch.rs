@@ -38,7 +38,7 @@ impl JobMove {
         jobs: Vec<JobRecord>,
         moved: &mut Moved,
     ) -> Result<(), MoveError> {
-        let imported = to.import(jobs.clone()).await.map_err(MoveError::To)?;
+        let imported = to.import(jobs.clone()).await.map_err(MoveError::Target)?;
         let (mut copied, mut present) = (Vec::with_capacity(jobs.len()), 0);
         for (job, imported) in jobs.iter().zip(imported) {
             match imported {
@@ -52,7 +52,7 @@ impl JobMove {
             }
         }
         let deleted = from.change(&copied, &self.waiting(), &Change::Delete).await;
-        let deleted = deleted.map_err(MoveError::From)?;
+        let deleted = deleted.map_err(MoveError::Source)?;
         if deleted < copied.len() as u64 {
             self.take_back(from, to, &copied).await?;
         }
@@ -65,18 +65,18 @@ impl JobMove {
     async fn take_back(&self, from: &dyn Admin, to: &dyn Admin, copied: &[JobId]) -> Result<(), MoveError> {
         let mut kept = Vec::new();
         for id in copied {
-            let job = from.get(*id).await.map_err(MoveError::From)?;
+            let job = from.get(*id).await.map_err(MoveError::Source)?;
             let is_waiting = |state| matches!(state, State::Scheduled | State::Available | State::Retryable);
             // A job that waits again is moved by the next pass.
             kept.extend(job.filter(|job| !is_waiting(job.state)).map(|job| job.id));
         }
-        to.change(&kept, &self.waiting(), &Change::Delete).await.map(drop).map_err(MoveError::To)
+        to.change(&kept, &self.waiting(), &Change::Delete).await.map(drop).map_err(MoveError::Target)
     }
 }
 
 /// Returns whether the other store's job of this id is a copy of this job, by its name and payload.
 async fn is_copy(to: &dyn Admin, job: &JobRecord) -> Result<bool, MoveError> {
-    let copy = to.get(job.id).await.map_err(MoveError::To)?;
+    let copy = to.get(job.id).await.map_err(MoveError::Target)?;
     let payload = |job: &JobRecord| job.body.encode().ok();
     Ok(copy.is_none_or(|copy| copy.name == job.name && payload(&copy) == payload(job)))
 }

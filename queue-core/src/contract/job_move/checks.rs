@@ -23,22 +23,22 @@ impl JobMove {
     /// would be deleted.
     pub(super) async fn check_stores(&self, from: &dyn Admin, to: &dyn Admin) -> Result<(), MoveError> {
         let mut probe = Announcement::new(WorkerId::new(format!("move/0/{}", JobId::random())));
-        to.announce(&probe).await.map_err(MoveError::To)?;
+        to.announce(&probe).await.map_err(MoveError::Target)?;
         let workers = from.workers().await;
         probe.valid_for = Duration::ZERO;
-        to.announce(&probe).await.map_err(MoveError::To)?;
+        to.announce(&probe).await.map_err(MoveError::Target)?;
         match workers {
             Ok(workers) if workers.iter().any(|worker| worker.worker == probe.worker) => {
                 Err(MoveError::SameStore)
             }
             // The other store lists workers, so it is not this one.
             Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(()),
-            workers => workers.map(drop).map_err(MoveError::From),
+            workers => workers.map(drop).map_err(MoveError::Source),
         }
     }
 
     pub(super) async fn check_paused(&self, from: &dyn Admin) -> Result<(), MoveError> {
-        let queues = from.summary_up_to(1).await.map_err(MoveError::From)?;
+        let queues = from.summary_up_to(1).await.map_err(MoveError::Source)?;
         match queues.iter().find(|summary| summary.queue == self.queue) {
             Some(summary) if summary.paused => Ok(()),
             _ => Err(MoveError::NotPaused(self.queue.clone())),
@@ -48,7 +48,7 @@ impl JobMove {
     /// Returns executing jobs of the queue, but not all if there are many.
     pub(super) async fn executing(&self, from: &dyn Admin) -> Result<Vec<JobId>, MoveError> {
         let executing = Filter::all().queue(self.queue.clone()).state(State::Executing);
-        let page = from.list(&executing, &PageRequest::first(MOST)).await.map_err(MoveError::From)?;
+        let page = from.list(&executing, &PageRequest::first(MOST)).await.map_err(MoveError::Source)?;
         Ok(page.jobs.into_iter().map(|job| job.id).collect())
     }
 
@@ -63,7 +63,7 @@ impl JobMove {
             let step = left.min(STEP);
             left -= step;
             // It returns early if one of them ends, so the whole wait may be shorter, and is not longer by much.
-            from.ended(&executing, step).await.map_err(MoveError::From)?;
+            from.ended(&executing, step).await.map_err(MoveError::Source)?;
         }
     }
 }

@@ -24,10 +24,10 @@ pub enum MoveError {
     SameStore,
     /// A call of the first store failed.
     #[error("the store from which jobs are moved failed")]
-    From(#[source] QueueError),
+    Source(#[source] QueueError),
     /// A call of the other store failed.
     #[error("the store to which jobs are moved failed")]
-    To(#[source] QueueError),
+    Target(#[source] QueueError),
 }
 
 impl MoveError {
@@ -37,7 +37,7 @@ impl MoveError {
         match self {
             Self::NotPaused(_) | Self::Executing { .. } => QueueErrorKind::Conflict,
             Self::SameStore => QueueErrorKind::Invalid,
-            Self::From(error) | Self::To(error) => error.kind(),
+            Self::Source(error) | Self::Target(error) => error.kind(),
         }
     }
 }

@@ -1136,7 +1136,7 @@ create or replace function import_jobs(
     _ids uuid[], _queues text[], _names text[], _priorities integer[], _attempts bigint[], _max_attempts bigint[],
     _fences bigint[], _pushed_ats bigint[], _run_ats bigint[], _claimed_ats bigint[], _states smallint[],
     _unique_keys text[], _unique_untils bigint[], _holds_keys boolean[], _payloads text[], _metas text[], _on_discards text[],
-    _failed uuid[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
+    _failed integer[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
     _channel text, _sender text
 ) returns table (kind smallint, holder uuid)
 language plpgsql
@@ -1146,7 +1146,7 @@ declare
     _now bigint := clock();
     _key unique_keys;
     _seq bigint;
-    _stored uuid[] := '{}';
+    _seqs bigint[];
     new record;
 begin
     perform ensure_queues(_queues);
@@ -1185,7 +1185,6 @@ begin
         end if;
         if _seq is not null then
             kind := 0;
-            _stored := _stored || new.id;
             if new.run_at > _now then
                 insert into waiting values (new.run_at, _seq, new.state, new.queue_id);
             else
@@ -1196,17 +1195,17 @@ begin
                 where k.name = new.name and k.key = new.key;
             end if;
         end if;
+        _seqs := array_append(_seqs, _seq);
         return next;
     end loop;
     insert into failures (seq, fence, attempt, failed_at, message)
-    select j.seq, u.fence, u.attempt, u.failed_at, u.message
-    from unnest(_failed, _failed_fences, _failed_attempts, _failed_ats, _messages) u (id, fence, attempt, failed_at, message)
-    join jobs j on j.id = any (array[u.id])
-    where u.id = any (_stored)
+    select _seqs[u.o], u.fence, u.attempt, u.failed_at, u.message
+    from unnest(_failed, _failed_fences, _failed_attempts, _failed_ats, _messages) u (o, fence, attempt, failed_at, message)
+    where _seqs[u.o] is not null
     on conflict (seq, fence) do nothing;
     delete from unique_keys k using unnest(_names, _unique_keys, _holds_keys) u (name, key, holds)
     where u.holds and k.name = any (array[u.name]) and k.key = u.key and k.seq is null;
-    if _channel is not null and cardinality(_stored) > 0 then
+    if _channel is not null and exists (select from unnest(_seqs) s where s is not null) then
         perform pg_notify(_channel, _sender);
     end if;
 end $$;
@@ -1214,7 +1213,7 @@ comment on function import_jobs is
     'Stores jobs with the attempts, claims, times and errors that they had in another store, and creates their queues. Each '
     'array up to _on_discards has one element for each job. _states: scheduled or retryable, for a job that is not due; see '
     'state_name(). _holds_keys: whether the job holds its unique key, until _unique_untils at least. The arrays from _failed '
-    'to _messages have one element for each error: the id of its job, and the claim that failed. Notifies the channel '
+    'to _messages have one element for each error: the position of its job in the batch, from 1, and the claim that failed. Notifies the channel '
     '_channel with _sender if a job is stored, unless that is null. Returns a row for each job, in order: kind 0 stored, 1 '
     'a job with this id exists, 2 the job holder has its unique key.';
 -- The view for people, and the names of states.
