@@ -93,7 +93,12 @@ impl UnderTest {
 
 /// Returns a builder of a queue that prunes nothing and polls only when the test asks for it.
 fn builder(schema: &str) -> PostgresQueueBuilder {
-    let builder = PostgresQueue::builder(url()).schema(schema).poll_interval(NEVER);
+    without_pruning(schema).poll_interval(NEVER)
+}
+
+/// Returns a builder of a queue that prunes nothing: a test that counts rows counts those of the calls that it makes.
+pub(crate) fn without_pruning(schema: &str) -> PostgresQueueBuilder {
+    let builder = PostgresQueue::builder(url()).schema(schema);
     builder.keep_completed(None).keep_cancelled(None).keep_discarded(None)
 }
 
@@ -130,10 +135,10 @@ impl Fixture for UnderTest {
     }
 }
 
-/// Creates a queue with the server's clock. Returns it with a connection and the schema's name.
+/// Creates a queue with the server's clock that prunes nothing. Returns it with a connection and the schema's name.
 pub(crate) async fn queue() -> Result<(PostgresQueue, PgConnection, String), BoxError> {
     let schema = schema();
-    let queue = PostgresQueue::builder(url()).schema(&schema).connect().await?;
+    let queue = without_pruning(&schema).connect().await?;
     Ok((queue, PgConnection::connect(&url()).await?, schema))
 }
 
@@ -146,6 +151,15 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: impl Into<String>) -
 /// Reads one number.
 pub(crate) async fn number(connection: &mut PgConnection, sql: impl Into<String>) -> Result<i64, BoxError> {
     Ok(sqlx::query_scalar(AssertSqlSafe(sql.into())).fetch_one(connection).await?)
+}
+
+/// Waits until the sessions of the schema's queue have ended. They report what they read when they end.
+pub(crate) async fn sessions_ended(connection: &mut PgConnection, schema: &str) -> TestResult {
+    let sessions = format!(
+        "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
+    );
+    while number(connection, &sessions).await? > 0 {}
+    Ok(())
 }
 
 /// Ends the sessions of a schema's queue whose last statement is `like` this, as a broken network does. Returns their
