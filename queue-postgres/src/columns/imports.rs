@@ -5,7 +5,6 @@ use queue_core::backend::{Encoded, JobPast, to_i64};
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use uuid::Uuid;
 
 use crate::storable::storable_text;
 
