@@ -4,6 +4,7 @@
 //! ratio within its round. Each measurement is a child process of its own, so that memory, threads and CPU time of one system
 //! are in no other's figures. `README.md` describes the workloads.
 
+mod admin;
 mod bloat;
 mod case;
 mod peer;
@@ -47,6 +48,8 @@ enum Command {
     /// Measures whether queue-postgres keeps its speed: after many jobs, beside an open transaction, and after the server was
     /// killed.
     PostgresBloat(bloat::Setup),
+    /// Measures what an operator's calls cost beside many jobs, in memory, in an SQLite file and on a PostgreSQL server.
+    Admin(admin::Setup),
     /// Measures whether queue-tokio and queue-sqlite keep their speed while many jobs pass through.
     Soak(soak::Setup),
     /// Measures one suite after the other.
@@ -109,6 +112,7 @@ fn main() -> anyhow::Result<()> {
         Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
         Command::Curves(setup) => compare(Suite::Curves, &setup)?,
         Command::PostgresBloat(setup) => bloat::run(&setup)?,
+        Command::Admin(setup) => admin::run(&setup)?,
         Command::Soak(setup) => soak::run(&setup)?,
         Command::All(setup) => {
             for suite in Suite::ALL {

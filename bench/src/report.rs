@@ -1,5 +1,6 @@
 //! The report: targets, tables with a chart each, and the machine.
 
+mod admin;
 mod bloat;
 mod chart;
 mod machine;
@@ -66,6 +67,24 @@ impl Report {
             facts: format!("{}- {}\n", machine::machine(Suite::Postgres)?, outcome.place),
             targets: None,
             tables: bloat::all(outcome),
+        })
+    }
+
+    /// Creates the report of the operator's calls.
+    pub(crate) fn of_admin(jobs: u64, outcomes: &[crate::admin::Outcome]) -> anyhow::Result<Self> {
+        let disk = harness::filesystem(harness::scratch_folder());
+        let places: String = outcomes
+            .iter()
+            .filter(|outcome| !outcome.place.is_empty())
+            .map(|outcome| format!("- {}\n", outcome.place))
+            .collect();
+        Ok(Self {
+            title: "Results, of an operator's calls",
+            word: "admin",
+            file: "RESULTS-admin.md",
+            facts: format!("{}- the file on {disk}\n{places}", machine::machine(Suite::Curves)?),
+            targets: None,
+            tables: admin::all(jobs, outcomes),
         })
     }
 
