@@ -40,7 +40,7 @@ impl Times {
     }
 }
 
-/// Makes each call many times.
+/// Times each call, many times.
 pub(super) async fn measure(queue: &impl Admin) -> anyhow::Result<[Times; CALLS.len()]> {
     let discarded = Filter::all().queue(SMALL).state(State::Discarded);
     let page = PageRequest::first(PAGE).newest();
