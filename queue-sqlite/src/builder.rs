@@ -115,8 +115,8 @@ impl SqliteQueueBuilder {
         self
     }
 
-    /// Returns the version of the schema in the file, and the SQL that it lacks. Creates and writes nothing: a file that is not there
-    /// has version 0.
+    /// Returns the version of the schema in the file, and the SQL that it lacks. Creates and writes nothing. The version of a file
+    /// that does not exist is 0.
     ///
     /// # Errors
     ///

@@ -74,7 +74,7 @@ pub(crate) fn check(location: &Location) -> Result<(), QueueError> {
     )))
 }
 
-/// Reads the version of the schema. Writes nothing. A file that is not there has version 0.
+/// Reads the version of the schema. Writes nothing. The version of a file that does not exist is 0.
 ///
 /// # Errors
 ///

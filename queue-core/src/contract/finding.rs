@@ -34,7 +34,7 @@ pub enum Check {
     Integrity,
     /// The clocks of the store and of this program agree.
     Clock,
-    /// Those who hold leases are alive.
+    /// The workers that hold leases are running.
     Workers,
     /// The store can remove what it no longer needs.
     Maintenance,
