@@ -51,7 +51,7 @@ impl NewJob {
 }
 
 impl JobOptions {
-    /// Sets the job that is stored if such a job is discarded: `on_discard(alert::new)`. See [`OnDiscard`].
+    /// Sets the job that is stored if a job of this kind is discarded: `on_discard(alert::new)`. See [`OnDiscard`].
     #[must_use]
     pub fn on_discard<J: Job>(mut self, job: fn(Discarded) -> J) -> Self {
         self.on_discard = Some(LazyOnDiscard::new(move || OnDiscard::of(job)));
@@ -59,8 +59,23 @@ impl JobOptions {
     }
 }
 
-impl<Q: Queue + ?Sized> Enqueue<'_, Q> {
-    /// Sets the job that is stored if this one is discarded: `on_discard(alert::new)`. See [`OnDiscard`].
+impl<Q: Queue + ?Sized, E> Enqueue<'_, Q, E> {
+    /// Sets the job that is stored if this one is discarded. See [`OnDiscard`].
+    ///
+    /// ```
+    /// # use queue_core::{Discarded, Queue, QueueExt as _, background_job};
+    /// # #[background_job]
+    /// # async fn charge(order: u64) {}
+    /// #[background_job]
+    /// async fn alert(discarded: Discarded) {
+    ///     println!("{} was discarded: {}", discarded.name, discarded.last_error());
+    /// }
+    ///
+    /// # async fn example(queue: &dyn Queue) -> Result<(), queue_core::QueueError> {
+    /// queue.enqueue(charge::new(7)).on_discard(alert::new).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_discard<J: Job>(self, job: fn(Discarded) -> J) -> Self {
         self.with(|new| new.on_discard(job))
     }

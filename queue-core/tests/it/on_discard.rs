@@ -12,9 +12,19 @@ async fn charge(order: u64, cents: u64) -> Result<(), String> {
     Err(format!("the card of order {order} was refused {cents} cents"))
 }
 
+#[background_job(max_attempts = 1)]
+async fn refuse(order: u64) -> Result<(), String> {
+    Err(format!("the card of order {order} was refused"))
+}
+
+#[derive(serde::Deserialize)]
+struct Order {
+    order: u64,
+}
+
 #[background_job(queue = "ops", max_attempts = 1)]
 async fn alert(discarded: Discarded) -> Result<(), JobError> {
-    let charge { order, .. } = discarded.payload()?;
+    let Order { order } = discarded.payload()?;
     if order == 13 { Err(JobError::permanent("the mail server does not answer")) } else { Ok(()) }
 }
 
@@ -52,6 +62,22 @@ fn the_discard_of_such_a_job_stores_nothing() -> TestResult {
         let alerts: Vec<_> = kit.jobs().into_iter().filter(|job| job.name.as_str() == "alert").collect();
         assert_eq!(alerts.len(), 1, "{alerts:?}");
         assert_eq!(alerts[0].state, State::Discarded);
+        Ok(())
+    })
+}
+
+/// Q105: the builder of a push sets the job of a discard, for jobs of any kind.
+#[test]
+fn the_job_of_a_discard_is_set_for_one_job() -> TestResult {
+    queue_testkit::block_on(async {
+        let kit = TestKit::new(jobs![refuse, alert]).build()?;
+        kit.queue().enqueue(refuse::new(7)).on_discard(alert::new).priority(1).await?;
+        kit.queue().enqueue(refuse::new(8)).await?;
+
+        let run = kit.run_until_idle().await?;
+
+        assert_eq!((run.attempts_of::<refuse>(), run.attempts_of::<alert>()), (2, 1));
+        assert_eq!(kit.assert_on_discard(alert::new, &refuse::new(7)).name.as_str(), "refuse");
         Ok(())
     })
 }
