@@ -223,12 +223,12 @@ impl Reason {
                 Some(format!("to run it now, call `retry({job})`"))
             }
             Self::Paused { queue } => Some(format!("call `resume(\"{queue}\")`")),
-            Self::Unserved { queue, .. } => {
-                Some(format!("start a service with `.queues([\"{queue}\", …])`, or correct the job's queue"))
-            }
-            Self::UnknownName { name, .. } => {
-                Some(format!("deploy a program whose `jobs![…]` lists `{name}`, or correct the job's name"))
-            }
+            Self::Unserved { queue, .. } => Some(format!(
+                "start a service with `.queues([\"{queue}\", …])`, or delete the job and enqueue it in another queue"
+            )),
+            Self::UnknownName { name, .. } => Some(format!(
+                "deploy a program whose `jobs![…]` has a job with the name or alias `{name}`, or delete the job"
+            )),
             Self::WorkerVanished { .. } => {
                 Some("wait for the end of the lease, or start the worker again".to_owned())
             }

@@ -50,13 +50,13 @@ fn a_reason_prints_a_sentence_and_its_cure() {
             State::Available,
             vec![other()],
             "no running worker serves the queue `mail`; running workers serve only `mial`: start a service with `.queues([\"mail\", …])`, or \
-             correct the job's queue",
+             delete the job and enqueue it in another queue",
         ),
         (
             State::Available,
             vec![plays()],
             "no running worker of the queue `mail` (`a/1/b`) knows jobs named `send`: deploy a program whose `jobs![…]` \
-             lists `send`, or correct the job's name",
+             has a job with the name or alias `send`, or delete the job",
         ),
         (
             State::Available,
