@@ -43,14 +43,14 @@ impl JobList {
     /// Promotes due jobs and ends expired leases, up to an instant. Every call begins with it.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = now;
-        let mut told = Vec::new();
+        let mut on_discard_jobs = Vec::new();
         for job in &mut self.jobs {
             match job.record.state {
                 State::Scheduled | State::Retryable if job.record.run_at <= now => {
                     job.record.state = State::Available;
                 }
                 State::Executing if job.expires_at <= now => {
-                    told.extend(job.expire());
+                    on_discard_jobs.extend(job.expire());
                     if job.record.state == State::Discarded {
                         self.expired.push(ExpiredJob::from(&job.record));
                     }
@@ -58,7 +58,7 @@ impl JobList {
                 _ => {}
             }
         }
-        self.store(told);
+        self.store(on_discard_jobs);
     }
 
     /// Returns the instant of the next due job or expiry, at which waiting calls poll again.
@@ -164,8 +164,8 @@ impl StoredJob {
     /// Discards the job, whose last error is already recorded. Returns the job to store with the discard.
     pub(crate) fn discard(&mut self, now: Timestamp) -> Option<Encoded> {
         self.finish(State::Discarded, now);
-        let told = self.on_discard.as_ref()?.job_for(self.record.clone())?;
-        Encoded::unchecked(told).ok()
+        let on_discard_job = self.on_discard.as_ref()?.job_for(self.record.clone())?;
+        Encoded::unchecked(on_discard_job).ok()
     }
 
     /// Keeps the error of an attempt; only the newest errors are kept.

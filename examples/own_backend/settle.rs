@@ -18,8 +18,8 @@ impl JobList {
     fn settle_one(&mut self, settlement: Settlement, followups: Vec<Encoded>) -> Settled {
         let now = self.now;
         let Some(job) = self.leased(&settlement.lease) else { return Settled::Stale };
-        let told = job.apply(settlement.transition, now);
-        self.store(told.into_iter().chain(followups).collect());
+        let on_discard_job = job.apply(settlement.transition, now);
+        self.store(on_discard_job.into_iter().chain(followups).collect());
         Settled::Applied
     }
 }

@@ -7,7 +7,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 begin
     perform ensure_queues(array(select o::json ->> 'queue' from unnest(_on_discards) o));
     with discarded as materialized (
-        select d.o, d.on_discard::json as told, j.seq, j.id, j.name, j.max_attempts, j.payload, j.meta, f.attempt, q.name as queue
+        select d.o, d.on_discard::json as handler, j.seq, j.id, j.name, j.max_attempts, j.payload, j.meta, f.attempt, q.name as queue
         from unnest(_seqs, _on_discards) with ordinality d (seq, on_discard, o)
             join jobs j on j.seq = any (array[d.seq])
             join finished f on f.seq = any (array[d.seq])
@@ -15,11 +15,11 @@ begin
     new as (
         insert into jobs (
             id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
-        select gen_random_uuid(), (select id from queues where name = told ->> 'queue'), told ->> 'name',
-            (told ->> 'priority')::integer, (told ->> 'max_attempts')::bigint, _now, _now,
+        select gen_random_uuid(), (select id from queues where name = handler ->> 'queue'), handler ->> 'name',
+            (handler ->> 'priority')::integer, (handler ->> 'max_attempts')::bigint, _now, _now,
             -- The payload is copied as text, byte for byte.
             format('{%s:{"id":%s,"name":%s,"queue":%s,"attempt":%s,"max_attempts":%s,"errors":[%s],"payload":%s}}',
-                to_json(told ->> 'parameter'), to_json(id), to_json(name), to_json(queue), attempt, max_attempts,
+                to_json(handler ->> 'parameter'), to_json(id), to_json(name), to_json(queue), attempt, max_attempts,
                 (select string_agg(format('{"attempt":%s,"at":%s,"message":%s}', e.attempt, e.failed_at,
                         to_json(e.message)), ',' order by e.fence)
                     from (select * from failures e where e.seq = d.seq order by e.fence desc limit 20) e),

@@ -1,7 +1,7 @@
 //! Lists of jobs, for [`Admin`](queue_core::Admin).
 //!
-//! A list is merged from walks over ranges of the indexes, such as the discarded jobs of one queue. Each walk stops at the first
-//! job that is past the page. So a page costs its own jobs and one more for each walk, however many jobs there are.
+//! A list is merged from scans of ranges of the indexes, such as the discarded jobs of one queue. Each scan stops at the first
+//! job that is past the page. So a page costs its own jobs and one more for each scan, however many jobs there are.
 
 use std::collections::BinaryHeap;
 
@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params_from_iter};
 
 use crate::rows::{self, Seq};
 use crate::sql;
-use crate::sql::list::{IndexRange, IndexWalk, Select};
+use crate::sql::list::{IndexScan, ListOrder, Select};
 
 /// Reads a page.
 pub(crate) fn page(
@@ -21,15 +21,15 @@ pub(crate) fn page(
     query: PageQuery,
     now: Timestamp,
 ) -> Result<JobPage> {
-    let walk = IndexWalk { sort: query.sort, order: query.order, after: query.after, now };
+    let order = ListOrder { sort: query.sort, order: query.order, after: query.after, now };
     let mut first = FirstJobs::new(query);
-    for source in sources(connection, filter, query.sort)? {
-        let select = Select::of(source, filter, walk);
+    for scan in scans(connection, filter, query.sort)? {
+        let select = Select::of(scan, filter, order);
         let mut statement = connection.prepare_cached(&select.text)?;
         let mut found = statement.query(params_from_iter(&select.values))?;
         while let Some(row) = found.next()? {
             let is_on_page = first.offer(Place { at: rows::timestamp(row, 0)?, number: to_u64(row.get(1)?) });
-            if !is_on_page && source.is_sorted_by(query.sort) {
+            if !is_on_page && scan.is_sorted_by(query.sort) {
                 break;
             }
         }
@@ -43,15 +43,15 @@ pub(crate) fn page(
 }
 
 /// The order in which the jobs of a filter are changed.
-fn push_order(now: Timestamp) -> IndexWalk {
-    IndexWalk { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
+fn push_order(now: Timestamp) -> ListOrder {
+    ListOrder { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
 }
 
 /// Returns the ids of all jobs that match, in push order.
 pub(crate) fn matching(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Vec<JobId>> {
     let mut matched = Vec::new();
-    for source in sources(connection, filter, Sort::Pushed)? {
-        let select = Select::of(source, filter, push_order(now));
+    for scan in scans(connection, filter, Sort::Pushed)? {
+        let select = Select::of(scan, filter, push_order(now));
         let mut statement = connection.prepare_cached(&select.text)?;
         let mut found = statement.query(params_from_iter(&select.values))?;
         while let Some(row) = found.next()? {
@@ -64,7 +64,7 @@ pub(crate) fn matching(connection: &Connection, filter: &Filter, now: Timestamp)
 
 /// Returns whether a job matches.
 pub(crate) fn matches(connection: &Connection, id: JobId, filter: &Filter, now: Timestamp) -> Result<bool> {
-    let select = Select::of(IndexRange::Ids(id.into()), filter, push_order(now));
+    let select = Select::of(IndexScan::Ids(id.into()), filter, push_order(now));
     connection.prepare_cached(&select.text)?.exists(params_from_iter(&select.values))
 }
 
@@ -99,20 +99,20 @@ impl FirstJobs {
     }
 }
 
-/// Returns the walks that together find each job of a list once.
-fn sources(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<IndexRange>> {
+/// Returns the scans that together find each job of a list once.
+fn scans(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<IndexScan>> {
     let states = filter.states_by(sort);
     if states.is_empty() {
         return Ok(Vec::new());
     }
     if let Some(prefix) = filter.id {
-        return Ok(vec![IndexRange::Ids(prefix)]);
+        return Ok(vec![IndexScan::Ids(prefix)]);
     }
     // Completed jobs are most of those that are kept, so push order finds them soon.
     if sort == Sort::Pushed && states.contains(&State::Completed) {
-        return Ok(vec![IndexRange::All]);
+        return Ok(vec![IndexScan::All]);
     }
-    let mut sources = vec![IndexRange::Leased];
+    let mut scans = vec![IndexScan::Leased];
     for queue_id in queue_ids(connection, filter)? {
         let timed = |state: &State| {
             // A job that is due is available, although it is stored as waiting until the writer's next transaction.
@@ -121,13 +121,13 @@ fn sources(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<I
                 || is_waiting && states.contains(&State::Available)
         };
         let timed = State::ALL.into_iter().filter(timed);
-        sources.extend(timed.map(|state| IndexRange::Timed { queue_id, state }));
+        scans.extend(timed.map(|state| IndexScan::Timed { queue_id, state }));
         if states.contains(&State::Available) {
             let ready = priorities(connection, queue_id)?.into_iter();
-            sources.extend(ready.map(|priority| IndexRange::Ready { queue_id, priority }));
+            scans.extend(ready.map(|priority| IndexScan::Ready { queue_id, priority }));
         }
     }
-    Ok(sources)
+    Ok(scans)
 }
 
 /// Returns the ids of the queues that the filter allows.

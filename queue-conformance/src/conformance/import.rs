@@ -38,7 +38,7 @@ async fn every_field_is_kept(harness: &QueueHarness) {
     record.errors = vec![AttemptError::new(1, ago(60), "first ☂"), AttemptError::new(2, ago(20), "second")];
     record.unique = Some("key".into());
     record.unique_until = Some(harness.now().saturating_add(SECOND * 3600));
-    record.on_discard = Some(Arc::new(OnDiscard::named("told", "job", 3)));
+    record.on_discard = Some(Arc::new(OnDiscard::named("alert", "job", 3)));
     expect_eq!(imported(harness, vec![record.clone()]).await, [Imported::Stored], "a first import");
 
     let stored = harness.is(id(0), State::Retryable).await;

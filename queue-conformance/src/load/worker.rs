@@ -131,8 +131,8 @@ async fn settle_once(load: &Load, endings: Vec<AttemptEnd>) -> Result<Vec<Attemp
         &intended,
         || load.queue.settle(settlements.clone()),
         |settled| {
-            let told = endings.iter().zip(settled).filter(|(_, settled)| **settled != Settled::Blocked);
-            told.flat_map(|(ending, settled)| ending.kinds(KnownOutcome::from(*settled))).collect()
+            let answered = endings.iter().zip(settled).filter(|(_, settled)| **settled != Settled::Blocked);
+            answered.flat_map(|(ending, settled)| ending.kinds(KnownOutcome::from(*settled))).collect()
         },
     );
     let settled = call.await?.unwrap_or_default();

@@ -92,9 +92,9 @@ impl From<Timestamp> for SystemTime {
     /// Converts to the platform's clock. An instant that it cannot represent becomes the epoch.
     fn from(time: Timestamp) -> Self {
         let distance = Duration::from_micros(time.0.unsigned_abs());
-        let told =
+        let time =
             if time.0 < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
-        told.unwrap_or(UNIX_EPOCH)
+        time.unwrap_or(UNIX_EPOCH)
     }
 }
 

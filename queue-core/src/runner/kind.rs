@@ -134,7 +134,7 @@ impl<J: Job> From<J> for NewJob {
         new.priority = options.priority;
         new.max_attempts = options.max_attempts;
         new.unique = unique.map(Box::new);
-        new.on_discard = options.on_discard.map(|told| told.on_discard());
+        new.on_discard = options.on_discard.map(|setting| setting.on_discard());
         new
     }
 }

@@ -103,10 +103,10 @@ async fn fill(store: &ModelQueue) -> Result<(), QueueError> {
         store.settle(claimed.into_iter().map(|job| retry(job.lease)).collect()).await?;
         store.clock().advance(Duration::from_secs(1));
     }
-    let mut told = job(7).meta("trace", "abc");
-    told.on_discard = Some(Arc::new(OnDiscard::nothing()));
+    let mut traced = job(7).meta("trace", "abc");
+    traced.on_discard = Some(Arc::new(OnDiscard::nothing()));
     let keyed = Unique::new("key").within(Duration::from_secs(86_400));
-    let jobs = [job(3).delay(Duration::from_secs(60)), job(4).priority(2), job(5).unique("plain"), told];
+    let jobs = [job(3).delay(Duration::from_secs(60)), job(4).priority(2), job(5).unique("plain"), traced];
     store.push(jobs.into_iter().chain([job(6).unique(keyed)]).collect()).await?;
     store.push(vec![job(8).queue("other")]).await?;
     store.pause(&MAIL).await

@@ -38,14 +38,14 @@ fn a_job_takes_the_discarded_one() -> TestResult {
         let run = kit.run_until_idle().await?;
 
         assert_eq!((run.attempts_of::<charge>(), run.attempts_of::<alert>()), (2, 1));
-        let told = kit.assert_on_discard(alert::new, &charge::new(7, 150));
-        assert_eq!((told.attempt, told.max_attempts, told.errors.len()), (2, 2, 2));
-        assert_eq!(told.last_error(), "the card of order 7 was refused 150 cents");
-        kit.assert_completed(&alert::new(told));
+        let discarded = kit.assert_on_discard(alert::new, &charge::new(7, 150));
+        assert_eq!((discarded.attempt, discarded.max_attempts, discarded.errors.len()), (2, 2, 2));
+        assert_eq!(discarded.last_error(), "the card of order 7 was refused 150 cents");
+        kit.assert_completed(&alert::new(discarded));
         let jobs = kit.jobs();
-        let told = jobs.iter().find(|job| job.name.as_str() == "alert").ok_or("no alert")?;
-        assert_eq!((told.queue.as_str(), told.max_attempts), ("ops", 1));
-        assert_eq!(told.meta.get("tenant"), Some("acme"));
+        let stored = jobs.iter().find(|job| job.name.as_str() == "alert").ok_or("no alert")?;
+        assert_eq!((stored.queue.as_str(), stored.max_attempts), ("ops", 1));
+        assert_eq!(stored.meta.get("tenant"), Some("acme"));
         Ok(())
     })
 }

@@ -63,9 +63,9 @@ fn each_attribute_sets_what_it_is_named_for() {
 
     assert_eq!(job.name, "mail.send-v2");
     assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("mail", -7, 3));
-    let told = OnDiscard::named("alert", "job", 9).queue("ops").priority(-2);
-    assert_eq!(job.on_discard.as_deref(), Some(&told));
-    assert_eq!(NewJob::from(plain::new()).on_discard(alert::new).on_discard.as_deref(), Some(&told));
+    let setting = OnDiscard::named("alert", "job", 9).queue("ops").priority(-2);
+    assert_eq!(job.on_discard.as_deref(), Some(&setting));
+    assert_eq!(NewJob::from(plain::new()).on_discard(alert::new).on_discard.as_deref(), Some(&setting));
     let options = format!("{:?}", detailed::options());
     assert!(options.contains("timeout: Some(90s)"), "{options}");
     assert!(options.contains("exponential(500ms, 600s)"), "{options}");
@@ -91,9 +91,9 @@ async fn pong(discarded: Discarded) {
 fn jobs_may_name_each_other_for_their_discards() {
     let job = NewJob::new("any", queue_core::Body::stored("null"));
 
-    let told = job.on_discard(ping::new).on_discard;
+    let setting = job.on_discard(ping::new).on_discard;
 
-    assert_eq!(told.as_deref(), Some(&OnDiscard::named("ping", "discarded", 5)));
+    assert_eq!(setting.as_deref(), Some(&OnDiscard::named("ping", "discarded", 5)));
     let named = ping::options();
     assert!(format!("{named:?}").contains("LazyOnDiscard"), "{named:?}");
 }

@@ -4,7 +4,7 @@ use queue_core::JobId;
 use queue_core::admin::Filter;
 use queue_core::backend::state_bits;
 
-use super::list::{ListWalk, picked};
+use super::list::{OrderAndLimit, picked};
 use super::values::{Value, Values};
 
 /// The picked jobs in push order.
@@ -13,7 +13,7 @@ const IDS: &str = "select j.id from picked p join {s}.jobs j on j.seq = p.seq or
 /// Returns the statement that reads the ids of all jobs that match, and its values.
 pub(crate) fn matching(filter: &Filter) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, ListWalk::ALL, None, &mut values);
+    let picked = picked(filter, OrderAndLimit::ALL, None, &mut values);
     (format!("{picked} {IDS}"), values)
 }
 
@@ -26,8 +26,8 @@ pub(crate) fn change(
     reason: Option<String>,
 ) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, ListWalk::ALL, Some(ids), &mut values);
-    let states = values.add(i64::from(state_bits(&filter.states_by(ListWalk::ALL.sort()))));
+    let picked = picked(filter, OrderAndLimit::ALL, Some(ids), &mut values);
+    let states = values.add(i64::from(state_bits(&filter.states_by(OrderAndLimit::ALL.sort()))));
     let mut text = format!(
         "{picked} select changed, discarded from {{s}}.change_jobs(_ids => array({IDS}), _change => {}, _states => {states}",
         values.add(change)

@@ -1,13 +1,13 @@
 //! Builds the statements that find jobs for lists.
 //!
-//! Each statement merges walks over ranges of the indexes, such as the discarded jobs of one queue. Each walk stops after as many
-//! jobs as the page needs. So a page costs as many jobs for each walk, however many jobs there are.
+//! Each statement merges scans of ranges of the indexes, such as the discarded jobs of one queue. Each scan stops after as many
+//! jobs as the page needs. So a page costs as many jobs for each scan, however many jobs there are.
 //!
 //! | part | rows |
 //! | --- | --- |
 //! | `n` | the time of the statement, `now` |
 //! | `q` | the ids of the queues that the filter allows |
-//! | `lane` | the queues and priorities of ready jobs |
+//! | `priorities` | the queues and priorities of ready jobs |
 //! | `picked` | the jobs that were found: the time by which the list is sorted, and `seq` |
 
 use queue_core::admin::{Filter, Order, Sort};
@@ -16,32 +16,32 @@ use queue_core::{JobId, State};
 
 use super::values::{Value, Values};
 
-/// The order of a list, where it continues, and its maximum number of rows.
+/// The order of a list, the job after which it continues, and its maximum number of rows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ListWalk {
+pub(crate) struct OrderAndLimit {
     sort: Sort,
     order: Order,
     after: Option<Place>,
     rows: Option<i64>,
 }
 
-impl ListWalk {
-    /// The walk over all jobs in push order.
+impl OrderAndLimit {
+    /// All jobs in push order.
     pub(super) const ALL: Self = Self { sort: Sort::Pushed, order: Order::Oldest, after: None, rows: None };
 
     pub(super) const fn sort(self) -> Sort {
         self.sort
     }
 
-    /// Creates the walk for a page.
+    /// Creates the order and the limit of a page.
     fn of(query: PageQuery) -> Self {
         let rows = Some(to_i64(query.rows() as u64));
         Self { sort: query.sort, order: query.order, after: query.after, rows }
     }
 }
 
-/// The jobs that one walk reads.
-enum StateTable<'a> {
+/// The jobs that one scan reads.
+enum JobSource<'a> {
     /// All jobs.
     All,
     /// The jobs whose ids begin as the filter says.
@@ -52,7 +52,7 @@ enum StateTable<'a> {
     Finished(&'a [State]),
     /// The jobs of each queue that are stored as waiting.
     Waiting,
-    /// The ready jobs of each lane.
+    /// The ready jobs of each queue and priority.
     Ready,
     /// The executing jobs.
     Leased,
@@ -61,22 +61,27 @@ enum StateTable<'a> {
 /// Returns the statement that reads a page of jobs, and its values.
 pub(crate) fn page(filter: &Filter, query: PageQuery) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, ListWalk::of(query), None, &mut values);
+    let picked = picked(filter, OrderAndLimit::of(query), None, &mut values);
     let record = super::record("(select now from n)");
     (format!("{picked} {record} where j.seq = any (array(select seq from picked))"), values)
 }
 
 /// Returns the parts of a statement, up to `picked`. With `ids`, only these jobs are picked.
-pub(super) fn picked(filter: &Filter, walk: ListWalk, ids: Option<&[JobId]>, values: &mut Values) -> String {
-    let states = filter.states_by(walk.sort);
-    let mut builder = Builder { filter, walk, states: &states, values };
+pub(super) fn picked(
+    filter: &Filter,
+    list: OrderAndLimit,
+    ids: Option<&[JobId]>,
+    values: &mut Values,
+) -> String {
+    let states = filter.states_by(list.sort);
+    let mut builder = Builder { filter, list, states: &states, values };
     let queues = builder.queues();
-    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![StateTable::These(ids)]);
-    let lane = builder.lane();
+    let sources = ids.map_or_else(|| builder.sources(), |ids| vec![JobSource::These(ids)]);
+    let priorities = builder.priorities();
     let sources: Vec<_> = sources.iter().map(|source| format!("({})", builder.source(source))).collect();
     let (direction, rows) = (builder.direction(), builder.rows());
     format!(
-        "with recursive n as materialized (select {{s}}.clock() as now), q as materialized ({queues}){lane},
+        "with recursive n as materialized (select {{s}}.clock() as now), q as materialized ({queues}){priorities},
         picked (at, seq) as materialized (
             select * from ({}) found (at, seq) order by at {direction}, seq {direction} limit {rows})",
         sources.join(" union all ")
@@ -85,7 +90,7 @@ pub(super) fn picked(filter: &Filter, walk: ListWalk, ids: Option<&[JobId]>, val
 
 struct Builder<'a> {
     filter: &'a Filter,
-    walk: ListWalk,
+    list: OrderAndLimit,
     /// The states that a listed job can have.
     states: &'a [State],
     values: &'a mut Values,
@@ -103,23 +108,23 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the sources that together have each job of the list once.
-    fn sources(&self) -> Vec<StateTable<'a>> {
+    fn sources(&self) -> Vec<JobSource<'a>> {
         if self.filter.id.is_some() {
-            return vec![StateTable::Ids];
+            return vec![JobSource::Ids];
         }
         // Completed jobs are most of those that are kept, so push order finds them soon.
-        if self.walk.sort == Sort::Pushed && self.has(&[State::Completed]) || self.states.is_empty() {
-            return vec![StateTable::All];
+        if self.list.sort == Sort::Pushed && self.has(&[State::Completed]) || self.states.is_empty() {
+            return vec![JobSource::All];
         }
-        let mut sources = vec![StateTable::Leased];
+        let mut sources = vec![JobSource::Leased];
         if self.states.iter().any(|state| state.is_finished()) {
-            sources.push(StateTable::Finished(self.states));
+            sources.push(JobSource::Finished(self.states));
         }
         if self.has(&[State::Scheduled, State::Retryable, State::Available]) {
-            sources.push(StateTable::Waiting);
+            sources.push(JobSource::Waiting);
         }
         if self.has(&[State::Available]) {
-            sources.push(StateTable::Ready);
+            sources.push(JobSource::Ready);
         }
         sources
     }
@@ -129,22 +134,22 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the part that finds the priorities of ready jobs, each by one access of the index.
-    fn lane(&self) -> String {
+    fn priorities(&self) -> String {
         let next = |queue: &str, behind: &str| {
             format!("(select min(r.priority) from {{s}}.ready r where r.queue_id = {queue}{behind})")
         };
         format!(
-            ", lane (queue_id, priority) as (select q.id, {} from q union all
-                select l.queue_id, {} from lane l where l.priority is not null)",
+            ", priorities (queue_id, priority) as (select q.id, {} from q union all
+                select l.queue_id, {} from priorities l where l.priority is not null)",
             next("q.id", ""),
             next("l.queue_id", " and r.priority > l.priority")
         )
     }
 
-    fn source(&mut self, source: &StateTable<'_>) -> String {
+    fn source(&mut self, source: &JobSource<'_>) -> String {
         match source {
-            StateTable::All | StateTable::Ids | StateTable::These(_) => self.jobs(source),
-            StateTable::Finished(states) => {
+            JobSource::All | JobSource::Ids | JobSource::These(_) => self.jobs(source),
+            JobSource::Finished(states) => {
                 let numbers =
                     states.iter().filter(|state| state.is_finished()).map(|state| *state as i16).collect();
                 let states = self.values.add(Value::Numbers(numbers));
@@ -154,7 +159,7 @@ impl<'a> Builder<'a> {
                     "select t.at, t.seq from q cross join unnest({states}::smallint[]) s (state) cross join {lateral}"
                 )
             }
-            StateTable::Waiting => {
+            JobSource::Waiting => {
                 let range =
                     "t.queue_id = q.id and t.state = s.state and t.due >= s.since and t.due <= s.until";
                 let (waits, lateral) = (self.waits(), self.lateral("waiting", "due", range, false));
@@ -163,12 +168,14 @@ impl<'a> Builder<'a> {
                     cross join {lateral}"
                 )
             }
-            StateTable::Ready => {
+            JobSource::Ready => {
                 let range = "t.queue_id = l.queue_id and t.priority = l.priority";
                 let lateral = self.lateral("ready", "run_at", range, false);
-                format!("select t.at, t.seq from lane l cross join {lateral} where l.priority is not null")
+                format!(
+                    "select t.at, t.seq from priorities l cross join {lateral} where l.priority is not null"
+                )
             }
-            StateTable::Leased => self.leased(),
+            JobSource::Leased => self.leased(),
         }
     }
 
@@ -184,7 +191,7 @@ impl<'a> Builder<'a> {
         [State::Scheduled, State::Retryable].map(wait).join(", ")
     }
 
-    /// Walks a range of a table of states, in the order of its index if the list has that order.
+    /// Scans a range of a table of states, in the order of its index if the list has that order.
     fn lateral(&mut self, table: &str, time: &str, range: &str, is_finished: bool) -> String {
         let time = format!("t.{time}");
         let mut terms = vec![range.to_owned()];
@@ -216,7 +223,7 @@ impl<'a> Builder<'a> {
         }
         self.keep_filtered(&mut terms);
         self.keep_finished_within(&mut terms, "t.expires_at");
-        let time = if self.walk.sort == Sort::Finished { "t.expires_at" } else { "j.run_at" };
+        let time = if self.list.sort == Sort::Finished { "t.expires_at" } else { "j.run_at" };
         let (at, order) = self.continued(&mut terms, time, self.seq());
         let (terms, rows) = (terms.join(" and "), self.rows());
         format!(
@@ -225,10 +232,10 @@ impl<'a> Builder<'a> {
         )
     }
 
-    /// Walks the jobs themselves, and finds the state of each.
-    fn jobs(&mut self, source: &StateTable<'_>) -> String {
+    /// Scans the jobs themselves, and finds the state of each.
+    fn jobs(&mut self, source: &JobSource<'_>) -> String {
         let mut terms = vec!["true".to_owned()];
-        if let StateTable::These(ids) = source {
+        if let JobSource::These(ids) = source {
             let ids = Value::Ids(ids.iter().map(|id| id.as_uuid()).collect());
             terms.push(format!("j.id = any ({})", self.values.add(ids)));
         }
@@ -243,8 +250,8 @@ impl<'a> Builder<'a> {
         self.keep_filtered(&mut terms);
         let finished_at = "coalesce(f.finished_at, l.expires_at)";
         self.keep_finished_within(&mut terms, finished_at);
-        let time = if self.walk.sort == Sort::Finished { finished_at } else { "j.run_at" };
-        let seq = if matches!(source, StateTable::All) { "j.seq" } else { "(j.seq + 0)" };
+        let time = if self.list.sort == Sort::Finished { finished_at } else { "j.run_at" };
+        let seq = if matches!(source, JobSource::All) { "j.seq" } else { "(j.seq + 0)" };
         let (at, order) = self.continued(&mut terms, time, seq);
         let (terms, rows) = (terms.join(" and "), self.rows());
         format!(
@@ -294,20 +301,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Continues after the previous page. Returns the time by which the list is sorted, and the order of the walk.
+    /// Continues after the previous page. Returns the time by which the list is sorted, and the `order by` of the scan.
     fn continued(&mut self, terms: &mut Vec<String>, time: &str, seq: &str) -> (String, String) {
         let direction = self.direction();
-        let compared = if self.walk.order == Order::Newest { '<' } else { '>' };
-        if let Some(after) = self.walk.after {
+        let compared = if self.list.order == Order::Newest { '<' } else { '>' };
+        if let Some(after) = self.list.after {
             let number = self.values.add(to_i64(after.number));
-            terms.push(if self.walk.sort == Sort::Pushed {
+            terms.push(if self.list.sort == Sort::Pushed {
                 format!("{seq} {compared} {number}")
             } else {
                 let at = self.values.add(after.at.as_micros());
                 format!("({time}, {seq}) {compared} ({at}, {number})")
             });
         }
-        if self.walk.sort == Sort::Pushed {
+        if self.list.sort == Sort::Pushed {
             return ("0::bigint".to_owned(), format!("{seq} {direction}"));
         }
         (time.to_owned(), format!("{time} {direction}, {seq} {direction}"))
@@ -316,15 +323,15 @@ impl<'a> Builder<'a> {
     /// Returns the position in push order in a table of states. In push order it is an expression, which keeps the planner from
     /// reading the whole table by its primary key.
     fn seq(&self) -> &'static str {
-        if self.walk.sort == Sort::Pushed { "(t.seq + 0)" } else { "t.seq" }
+        if self.list.sort == Sort::Pushed { "(t.seq + 0)" } else { "t.seq" }
     }
 
     fn direction(&self) -> &'static str {
-        if self.walk.order == Order::Newest { "desc" } else { "asc" }
+        if self.list.order == Order::Newest { "desc" } else { "asc" }
     }
 
     fn rows(&mut self) -> String {
-        match self.walk.rows {
+        match self.list.rows {
             Some(rows) => format!("{}::bigint", self.values.add(rows)),
             None => "null".to_owned(),
         }

@@ -1,14 +1,14 @@
-//! Builds the statements that find the jobs of a list. Each walks one range of one index, and skips the jobs that the filter
-//! excludes.
+//! Builds the statements that find the jobs of a list. Each scans one range of one index, and skips the jobs that the
+//! filter excludes.
 
 use queue_core::admin::{Filter, IdPrefix, Order, Sort};
 use queue_core::backend::{Place, state_bits, to_i64};
 use queue_core::{State, Timestamp};
 use rusqlite::types::Value;
 
-/// The jobs that a statement reads.
+/// The range of an index that a statement scans.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum IndexRange {
+pub(crate) enum IndexScan {
     /// All jobs, in push order.
     All,
     /// The jobs with these ids, in no order.
@@ -23,7 +23,7 @@ pub(crate) enum IndexRange {
 
 /// The order of a list, and where the statement continues it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct IndexWalk {
+pub(crate) struct ListOrder {
     pub(crate) sort: Sort,
     pub(crate) order: Order,
     pub(crate) after: Option<Place>,
@@ -36,8 +36,8 @@ pub(crate) struct Select {
     pub(crate) values: Vec<Value>,
 }
 
-impl IndexRange {
-    /// Returns whether the statement of this source returns the jobs in the order of a list.
+impl IndexScan {
+    /// Returns whether this scan returns the jobs in the order of a list.
     pub(crate) fn is_sorted_by(self, sort: Sort) -> bool {
         match self {
             Self::All => sort == Sort::Pushed,
@@ -68,23 +68,23 @@ impl IndexRange {
 }
 
 impl Select {
-    /// Creates the statement that reads the jobs of `source` that match, in the order of `walk` if the source has that order.
-    pub(crate) fn of(source: IndexRange, filter: &Filter, walk: IndexWalk) -> Self {
-        let time = source.time(walk.sort);
+    /// Creates the statement that reads the jobs of a scan that match, in the order of the list if the scan has that order.
+    pub(crate) fn of(scan: IndexScan, filter: &Filter, list: ListOrder) -> Self {
+        let time = scan.time(list.sort);
         let mut conditions = Conditions::default();
-        conditions.keep_source(source);
-        conditions.keep_states(source, filter, walk);
+        conditions.keep_scanned(scan);
+        conditions.keep_states(scan, filter, list);
         conditions.keep_filtered(filter);
-        if let Some(after) = walk.after {
-            conditions.continue_after(after, time, walk.order);
+        if let Some(after) = list.after {
+            conditions.continue_after(after, time, list.order);
         }
         let Conditions { terms, values } = conditions;
-        let mut text = format!("select {time}, j.seq, j.id from {}", source.table());
+        let mut text = format!("select {time}, j.seq, j.id from {}", scan.table());
         if !terms.is_empty() {
             text += &format!(" where {}", terms.join(" and "));
         }
-        if source.is_sorted_by(walk.sort) {
-            let direction = if walk.order == Order::Newest { "desc" } else { "asc" };
+        if scan.is_sorted_by(list.sort) {
+            let direction = if list.order == Order::Newest { "desc" } else { "asc" };
             let time = if time == "0" { String::new() } else { format!("{time} {direction}, ") };
             text += &format!(" order by {time}j.seq {direction}");
         }
@@ -113,43 +113,43 @@ impl Conditions {
         self.terms.push(term);
     }
 
-    fn keep_source(&mut self, source: IndexRange) {
-        match source {
-            IndexRange::All => {}
-            IndexRange::Ids(prefix) => {
+    fn keep_scanned(&mut self, scan: IndexScan) {
+        match scan {
+            IndexScan::All => {}
+            IndexScan::Ids(prefix) => {
                 let [first, last] =
                     [prefix.first(), prefix.last()].map(|id| Value::Blob(id.as_u128().to_be_bytes().into()));
                 self.keep("j.id between {} and {}", [first, last]);
             }
-            IndexRange::Timed { queue_id, state } => self.keep(
+            IndexScan::Timed { queue_id, state } => self.keep(
                 "j.queue_id = {} and j.state = {} and j.state <> 2 and j.state_time is not null",
                 [queue_id.into(), (state as i64).into()],
             ),
-            IndexRange::Ready { queue_id, priority } => {
+            IndexScan::Ready { queue_id, priority } => {
                 self.keep(
                     "j.queue_id = {} and j.state = 1 and j.priority = {}",
                     [queue_id.into(), priority.into()],
                 );
             }
-            IndexRange::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
+            IndexScan::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
         }
     }
 
     /// Keeps the states of the filter, as they are now.
-    fn keep_states(&mut self, source: IndexRange, filter: &Filter, walk: IndexWalk) {
-        let states = filter.states_by(walk.sort);
-        if let IndexRange::Timed { state, .. } = source {
-            return self.keep_waiting(state, &states, walk.now);
+    fn keep_states(&mut self, scan: IndexScan, filter: &Filter, list: ListOrder) {
+        let states = filter.states_by(list.sort);
+        if let IndexScan::Timed { state, .. } = scan {
+            return self.keep_waiting(state, &states, list.now);
         }
         if states.len() == State::ALL.len() {
             return;
         }
         let condition = format!("({{}} >> ({})) & 1", state_now!().replace(":now", "{}"));
-        let now = walk.now.as_micros();
+        let now = list.now.as_micros();
         self.keep(&condition, [i64::from(state_bits(&states)), now, now].map(Value::from));
     }
 
-    /// Bounds the walk over the jobs that are stored as waiting: one that is due is available now, and any other one waits.
+    /// Bounds the scan of the jobs that are stored as waiting: one that is due is available now, and any other one waits.
     fn keep_waiting(&mut self, state: State, states: &[State], now: Timestamp) {
         if state.is_finished() {
             return;
@@ -171,7 +171,7 @@ impl Conditions {
             self.keep("j.name = {}", [name.as_str().to_owned().into()]);
         }
         if let Some(prefix) = filter.id {
-            self.keep_source(IndexRange::Ids(prefix));
+            self.keep_scanned(IndexScan::Ids(prefix));
         }
         if let Some(key) = &filter.unique {
             self.keep("j.unique_key = {}", [key.clone().into()]);
@@ -198,7 +198,7 @@ impl Conditions {
         if time == "0" {
             self.keep(&format!("j.seq {compared} {{}}"), [number.into()]);
         } else {
-            // The first comparison bounds the walk over the index, and the second skips the rest of the last time.
+            // The first comparison bounds the scan of the index, and the second skips the rest of the last time.
             let condition = format!("{time} {compared}= {{}} and ({time}, j.seq) {compared} ({{}}, {{}})");
             self.keep(&condition, [at.into(), at.into(), number.into()]);
         }

@@ -16,7 +16,7 @@ const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
 const WORKERS: [&str; 3] = ["host/1/a", "host/1/b", "host/2/a"];
 /// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue chooses their ids.
-pub(super) const TOLD: &str = "told";
+pub(super) const ON_DISCARD_JOB: &str = "on_discard_job";
 const KEYS: [&str; 4] = ["k0", "k1", "k2", "k3"];
 
 /// The longest window of a unique key. Jobs are pruned only when they are older, because the contract leaves open whether a
@@ -117,7 +117,7 @@ impl Generator {
             job = job.meta("number", number.to_string());
         }
         if random.u32(0..5) == 0 {
-            job.on_discard = Some(Arc::new(OnDiscard::named(TOLD, "job", 3).queue(TOLD)));
+            job.on_discard = Some(Arc::new(OnDiscard::named(ON_DISCARD_JOB, "job", 3).queue(ON_DISCARD_JOB)));
         }
         // Sometimes a job that no queue may accept.
         if random.u32(0..100) == 0 { job.max_attempts(0) } else { job }

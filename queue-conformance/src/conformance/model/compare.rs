@@ -6,17 +6,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Filter, HistoryRequest, PageRequest, QueueSummary, Reason};
+use queue_core::admin::{Change, Filter, HistoryRequest, PageRequest, Prune, QueueSummary, Reason};
 use queue_core::table::{JobTable, Retention, TableConfig};
-use queue_core::{Admin, Announcement, Demand, JobId, JobRecord, QueueError, QueueErrorKind, Timestamp};
+use queue_core::{
+    Admin, Announcement, Delivery, Demand, JobId, JobRecord, QueueError, QueueErrorKind, Timestamp,
+};
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
 use super::Sequence;
-use super::call::{Call, Generator, TOLD};
+use super::call::{Call, Generator, ON_DISCARD_JOB};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
-use view::{Counted, DeliveryView, RecordView, Summarized, ToldView};
+use view::{Counted, DeliveryView, OnDiscardJobView, RecordView, Summarized};
 
 /// The failure of a sequence.
 #[derive(Debug)]
@@ -103,37 +105,12 @@ impl ModelComparison {
             Call::Settle(batch) => {
                 same("settle", model.settle(now, batch.clone()), queue.settle(batch).await)
             }
-            Call::Bulk(filter, change) => {
-                // The ids of jobs that were stored on a discard differ.
-                let is_told = |job: Option<JobRecord>| job.is_some_and(|job| job.name == TOLD);
-                let mut ids = model.matching(now, &filter);
-                ids.retain(|id| !is_told(model.get(now, *id)));
-                let mut found = Vec::new();
-                for id in
-                    queue.matching(&filter).await.map_err(|error| format!("`matching` failed: {error}"))?
-                {
-                    let job = queue.get(id).await.map_err(|error| format!("`get` failed: {error}"))?;
-                    found.extend((!is_told(job)).then_some(id));
-                }
-                same("matching", Ok(ids.clone()), Ok(found))?;
-                let expected = model.change(now, &ids, &filter, &change);
-                let is_gone = |id: &JobId| model.get(now, *id).is_none();
-                self.generator.gone.extend(ids.iter().copied().filter(is_gone));
-                same("change", Ok(expected), queue.change(&ids, &filter, &change).await)
-            }
+            Call::Bulk(filter, change) => self.bulk(&filter, &change).await,
             Call::Cancel(id) => same("cancel", model.cancel(now, id, "stop"), queue.cancel(id, "stop").await),
             Call::Retry(id) => same("retry", model.retry(now, id), queue.retry(id).await),
             Call::Get(id) => self.get(id).await,
             Call::List(filter, request) => self.list(&filter, request).await,
-            Call::Claim(demand) => {
-                let (expected, found) = (model.claim(now, &demand), queue.claim(&demand).await);
-                let views = |deliveries: &[queue_core::Delivery]| {
-                    deliveries.iter().map(DeliveryView::of).collect::<Vec<_>>()
-                };
-                same("claim", Ok(views(&expected)), found.map(|found| views(&found)))?;
-                self.generator.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
-                Ok(())
-            }
+            Call::Claim(demand) => self.claim(&demand).await,
             Call::Delete(id) => {
                 let expected = model.delete(now, id);
                 self.generator.gone.extend(expected.is_ok().then_some(id));
@@ -147,28 +124,64 @@ impl ModelComparison {
                 model.resume(&name);
                 same("resume", Ok(()), queue.resume(&name).await)
             }
-            Call::Prune(prune) => {
-                same("prune", Ok(model.prune(now, &prune)), queue.prune(&prune).await)?;
-                let is_gone = |id: &JobId| model.get(now, *id).is_none();
-                self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
-                Ok(())
-            }
-            Call::Import(jobs) => match queue.import(jobs.clone()).await {
-                Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(()),
-                imported => same("import", model.import(now, jobs), imported),
-            },
+            Call::Prune(prune) => self.prune(&prune).await,
+            Call::Import(jobs) => self.import(jobs).await,
             Call::Announce(announcement) => self.announce(&announcement).await,
-            Call::Advance(by) => {
-                self.fixture.advance(by).await;
-                // Both claim, so that both discard the jobs of expired leases, and store their `on_discard` jobs, at the same instant.
-                let nothing = Demand::new("unused", 1).wait(Duration::ZERO);
-                let now = self.fixture.now();
-                let (expected, found) =
-                    (self.model.claim(now, &nothing).len(), self.queue.claim(&nothing).await);
-                same("claim", Ok(expected), found.map(|found| found.len()))?;
-                self.counts().await
-            }
+            Call::Advance(by) => self.advance(by).await,
         }
+    }
+
+    /// Compares the jobs that match, and changes them.
+    async fn bulk(&mut self, filter: &Filter, change: &Change) -> Result<(), String> {
+        let (now, model, queue) = (self.generator.now, &mut self.model, &*self.queue);
+        // The ids of jobs that were stored on a discard differ.
+        let is_on_discard_job = |job: Option<JobRecord>| job.is_some_and(|job| job.name == ON_DISCARD_JOB);
+        let mut ids = model.matching(now, filter);
+        ids.retain(|id| !is_on_discard_job(model.get(now, *id)));
+        let mut found = Vec::new();
+        for id in queue.matching(filter).await.map_err(|error| format!("`matching` failed: {error}"))? {
+            let job = queue.get(id).await.map_err(|error| format!("`get` failed: {error}"))?;
+            found.extend((!is_on_discard_job(job)).then_some(id));
+        }
+        same("matching", Ok(ids.clone()), Ok(found))?;
+        let expected = model.change(now, &ids, filter, change);
+        let is_gone = |id: &JobId| model.get(now, *id).is_none();
+        self.generator.gone.extend(ids.iter().copied().filter(is_gone));
+        same("change", Ok(expected), queue.change(&ids, filter, change).await)
+    }
+
+    async fn claim(&mut self, demand: &Demand) -> Result<(), String> {
+        let expected = self.model.claim(self.generator.now, demand);
+        let found = self.queue.claim(demand).await;
+        let views = |jobs: &[Delivery]| jobs.iter().map(DeliveryView::of).collect::<Vec<_>>();
+        same("claim", Ok(views(&expected)), found.map(|found| views(&found)))?;
+        self.generator.leases.extend(expected.into_iter().map(|delivery| delivery.lease));
+        Ok(())
+    }
+
+    async fn prune(&mut self, prune: &Prune) -> Result<(), String> {
+        let (now, model) = (self.generator.now, &mut self.model);
+        same("prune", Ok(model.prune(now, prune)), self.queue.prune(prune).await)?;
+        let is_gone = |id: &JobId| model.get(now, *id).is_none();
+        self.generator.gone = self.generator.ids.iter().copied().filter(is_gone).collect();
+        Ok(())
+    }
+
+    async fn import(&mut self, jobs: Vec<JobRecord>) -> Result<(), String> {
+        match self.queue.import(jobs.clone()).await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(()),
+            imported => same("import", self.model.import(self.generator.now, jobs), imported),
+        }
+    }
+
+    async fn advance(&mut self, by: Duration) -> Result<(), String> {
+        self.fixture.advance(by).await;
+        // Both claim, so that both discard the jobs of expired leases, and store their `on_discard` jobs, at the same instant.
+        let nothing = Demand::new("unused", 1).wait(Duration::ZERO);
+        let expected = self.model.claim(self.fixture.now(), &nothing).len();
+        let found = self.queue.claim(&nothing).await;
+        same("claim", Ok(expected), found.map(|found| found.len()))?;
+        self.counts().await
     }
 
     async fn counts(&mut self) -> Result<(), String> {
@@ -240,7 +253,7 @@ impl ModelComparison {
     async fn get(&mut self, id: JobId) -> Result<(), String> {
         let expected = self.model.get(self.fixture.now(), id);
         let found = self.queue.get(id).await;
-        let view = |record: &Option<queue_core::JobRecord>| record.as_ref().map(RecordView::of);
+        let view = |record: &Option<JobRecord>| record.as_ref().map(RecordView::of);
         same("get", Ok(view(&expected)), found.map(|found| view(&found)))
     }
 
@@ -258,16 +271,16 @@ impl ModelComparison {
                 Some(_) | None => break,
             }
         }
-        let views = |records: &[queue_core::JobRecord]| {
-            let (mut told, mut pushed) = (Vec::new(), Vec::new());
+        let views = |records: &[JobRecord]| {
+            let (mut on_discard_jobs, mut pushed) = (Vec::new(), Vec::new());
             for record in records {
-                match ToldView::of(record) {
-                    Some(view) => told.push(view),
+                match OnDiscardJobView::of(record) {
+                    Some(view) => on_discard_jobs.push(view),
                     None => pushed.push(RecordView::of(record)),
                 }
             }
-            told.sort();
-            (pushed, told)
+            on_discard_jobs.sort();
+            (pushed, on_discard_jobs)
         };
         same("list", Ok(views(&expected)), Ok(views(&found)))
     }

@@ -34,9 +34,9 @@ impl Bug for StoresOnStaleDiscards {
             if is_stale
                 && matches!(settlement.transition, Transition::Discard { .. })
                 && let Some(record) = record
-                && let Some(told) = record.on_discard.clone().and_then(|told| told.job_for(record))
+                && let Some(stored) = record.on_discard.clone().and_then(|setting| setting.job_for(record))
             {
-                queue.push(vec![told]).await?;
+                queue.push(vec![stored]).await?;
             }
         }
         queue.settle(batch).await

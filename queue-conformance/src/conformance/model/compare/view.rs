@@ -9,7 +9,7 @@ use queue_core::{
     QueueName, State, StoredResult, Timestamp, WorkerId,
 };
 
-use super::super::call::TOLD;
+use super::super::call::ON_DISCARD_JOB;
 
 #[derive(Debug, PartialEq)]
 pub(super) struct DeliveryView {
@@ -103,7 +103,7 @@ impl RecordView {
 
 /// A job that was stored on a discard. Each queue chooses its id, and leaves open in which order such jobs are stored.
 #[derive(Debug, PartialEq, PartialOrd, Eq, Ord)]
-pub(super) struct ToldView {
+pub(super) struct OnDiscardJobView {
     discarded: JobId,
     state: State,
     queue: QueueName,
@@ -114,11 +114,11 @@ pub(super) struct ToldView {
     errors: Vec<ErrorView>,
 }
 
-impl ToldView {
+impl OnDiscardJobView {
     /// Returns the view of a job that was stored on a discard, and none for any other.
     pub(super) fn of(record: &JobRecord) -> Option<Self> {
         let mut arguments: BTreeMap<String, Discarded> =
-            if record.name == TOLD { record.body.decode().ok()? } else { return None };
+            if record.name == ON_DISCARD_JOB { record.body.decode().ok()? } else { return None };
         let discarded = arguments.remove("job")?;
         Some(Self {
             discarded: discarded.id,
