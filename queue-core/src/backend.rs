@@ -11,7 +11,7 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
-//! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`] |
+//! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`], [`PollPauses`] |
 //! | the history | [`HistoryRows`], [`Tally`], [`minute_of`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
@@ -27,6 +27,7 @@ mod intake;
 mod job_values;
 mod linger;
 mod migrations;
+mod poll_pauses;
 mod prune_schedule;
 mod push_hooks;
 mod reply;
@@ -43,6 +44,7 @@ pub use intake::{Intake, check_demand};
 pub use job_values::JobValues;
 pub use linger::{Linger, LingerWindow};
 pub use migrations::{Migration, Migrations};
+pub use poll_pauses::PollPauses;
 pub use prune_schedule::PruneSchedule;
 pub use push_hooks::PushHooks;
 pub use reply::{Answer, Reply};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::backend::has_ended;
+use queue_core::backend::{PollPauses, has_ended};
 use queue_core::{JobId, JobRecord, QueueError, Timestamp};
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ impl PostgresQueue {
         // Registered before the first poll, so that no end is missed.
         let watch = self.shared().end_watches.register(ids);
         let ids: Arc<[Uuid]> = ids.iter().map(|id| id.as_uuid()).collect();
-        let (mut until, mut pause) = (None, FIRST_PAUSE);
+        let (mut until, mut pauses) = (None, PollPauses::new(FIRST_PAUSE, MAX_PAUSE));
         loop {
             let (now, is_any) = self.any_ended(ids.clone()).await?;
             let until = *until.get_or_insert(now.saturating_add(wait));
@@ -39,13 +39,12 @@ impl PostgresQueue {
                     return Ok(jobs);
                 }
             }
-            let paused = watch.pause(pause.min(until.since(now)));
+            let paused = watch.pause(pauses.next_pause().min(until.since(now)));
             let paused = async {
                 paused.await;
                 Ok(())
             };
             self.thread().run(paused).await?;
-            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 

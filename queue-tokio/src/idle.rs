@@ -4,11 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, Sort};
+use queue_core::backend::PollPauses;
 use queue_core::{Admin, JobRecord, QueueError, QueueErrorKind};
 use tokio::time::{Instant, sleep_until};
 
-/// The shortest and the longest pause between two polls.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
+/// The pauses between two polls: the first and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSE: Duration = Duration::from_millis(250);
 
 /// A pause is at least this many times as long as the poll before it, so that polls are a small part of the store's load.
 const PAUSE_PER_POLL: u32 = 20;
@@ -72,7 +74,7 @@ async fn wait_until_idle<Q: Admin + ?Sized>(
 ) -> Result<(), QueueError> {
     let began = Instant::now();
     let deadline = began.checked_add(timeout);
-    let mut pause = PAUSES.0;
+    let mut pauses = PollPauses::new(FIRST_PAUSE, MAX_PAUSE);
     loop {
         let polled = Instant::now();
         let is_last = deadline.is_some_and(|deadline| polled >= deadline);
@@ -86,9 +88,8 @@ async fn wait_until_idle<Q: Admin + ?Sized>(
             Err(error) => return Err(error),
         }
         let now = Instant::now();
-        let next = now + pause.max((now - polled).saturating_mul(PAUSE_PER_POLL));
+        let next = now + pauses.next_pause().max((now - polled).saturating_mul(PAUSE_PER_POLL));
         sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
-        pause = (2 * pause).min(PAUSES.1);
     }
 }
 

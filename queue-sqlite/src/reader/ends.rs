@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use queue_core::backend::Reply;
+use queue_core::backend::{PollPauses, Reply};
 use queue_core::{Clock, JobId, QueueError, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -30,15 +30,16 @@ impl EndWait {
 /// All calls that wait for the end of jobs. They share the polls.
 pub(super) struct EndWaits {
     waits: Vec<EndWait>,
-    /// When the next poll is due, and the pause after it.
+    /// When the next poll is due.
     next: Instant,
-    pause: Duration,
+    pauses: PollPauses,
     clock: Arc<dyn Clock>,
 }
 
 impl EndWaits {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { waits: Vec::new(), next: Instant::now(), pause: FIRST_PAUSE, clock }
+        let pauses = PollPauses::new(FIRST_PAUSE, MAX_PAUSE);
+        Self { waits: Vec::new(), next: Instant::now(), pauses, clock }
     }
 
     /// Returns how long to pause before the next poll, or `None` if no call waits.
@@ -49,7 +50,8 @@ impl EndWaits {
     /// Adds a call. The next poll is due at once.
     pub(super) fn push(&mut self, wait: EndWait) {
         self.waits.push(wait);
-        (self.next, self.pause) = (Instant::now(), FIRST_PAUSE);
+        self.next = Instant::now();
+        self.pauses.restart();
     }
 
     /// Answers the calls whose wait is over, if a poll is due. `read` runs a query in a transaction.
@@ -72,8 +74,7 @@ impl EndWaits {
             }
             Err(error) => self.waits.drain(..).for_each(|wait| wait.reply.send(Err(error.clone()))),
         }
-        self.next = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
+        self.next = Instant::now() + self.pauses.next_pause();
     }
 }
 
