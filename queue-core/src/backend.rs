@@ -12,6 +12,7 @@
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
 //! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`], [`PollPauses`] |
+//! | the announcements of workers | [`AnnouncementReader`] |
 //! | the history | [`HistoryRows`], [`Tally`], [`minute_of`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
@@ -20,6 +21,7 @@
 //! | results, for test tools | [`decode_result`] |
 //! | messages | [`error_chain`], [`panic_message`], [`readable`] |
 
+mod announcement_reader;
 mod close_flag;
 mod column;
 mod completion;
@@ -37,6 +39,7 @@ mod schema_version;
 mod supported_requests;
 mod waiters;
 
+pub use announcement_reader::AnnouncementReader;
 pub use close_flag::CloseFlag;
 pub use column::{read_meta, read_state, state_bits, to_i64, to_u32, to_u64};
 pub use completion::UnitCompletion;

@@ -88,11 +88,13 @@ impl Admin for PostgresQueue {
     }
 
     async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
+        let announcements = self.shared().announcements.clone();
         self.run_on_admin_connection(move |connection, sql| {
+            let announcements = announcements.clone();
             let (summary, announced) = (sql.summary.query().bind(to_i64(cap)), sql.workers.query());
             Box::pin(async move {
                 let mut summaries = summaries(&summary.fetch_all(&mut *connection).await?, cap)?;
-                let workers = workers(connection, announced).await?;
+                let workers = workers(connection, announced, &announcements).await?;
                 summaries.iter_mut().for_each(|summary| summary.add_workers(&workers));
                 Ok(summaries)
             })
@@ -101,8 +103,12 @@ impl Admin for PostgresQueue {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
-        self.run_on_admin_connection(|connection, sql| Box::pin(workers(connection, sql.workers.query())))
-            .await
+        let announcements = self.shared().announcements.clone();
+        self.run_on_admin_connection(move |connection, sql| {
+            let (announcements, announced) = (announcements.clone(), sql.workers.query());
+            Box::pin(async move { workers(connection, announced, &announcements).await })
+        })
+        .await
     }
 
     async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {

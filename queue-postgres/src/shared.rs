@@ -27,7 +27,7 @@ use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use queue_core::backend::{Encoded, ExpiredJob, ExpiryFeed};
+use queue_core::backend::{AnnouncementReader, Encoded, ExpiredJob, ExpiryFeed};
 use queue_core::{Fence, QueueName};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::WeakUnboundedSender;
@@ -56,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) dead_rows: DeadRows,
     /// The calls that wait for the end of jobs.
     pub(crate) end_watches: Arc<EndWatches>,
+    pub(crate) announcements: Arc<AnnouncementReader>,
     /// The listeners for jobs whose last lease has expired.
     pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
@@ -76,6 +77,7 @@ impl Shared {
     ) -> Self {
         let (target, spare_sessions) = (Arc::new(target), Arc::new(spare_sessions));
         let sql = Sql::new(&target);
+        let announcements = Arc::new(AnnouncementReader::new(target.to_string()));
         let connection = || ReconnectingConnection::new(target.clone(), spare_sessions.clone());
         Self {
             notifier: Arc::new(Notifier::new(target.clone(), sql.notify.clone(), thread, connection())),
@@ -86,6 +88,7 @@ impl Shared {
             locked_keys: LockedKeys::default(),
             dead_rows: DeadRows::default(),
             end_watches: Arc::default(),
+            announcements,
             expiries: ExpiryFeed::new(),
             queues: RwLock::default(),
             claims,
@@ -124,9 +127,9 @@ impl Shared {
     /// Returns the queues of these jobs, and of the jobs that are stored on their discards, that this process doesn't know to
     /// exist.
     pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
-        let told =
-            |job: &'a Encoded| job.job.on_discard.as_ref().and_then(|on_discard| on_discard.queue_name());
-        self.unknown(jobs.flat_map(|job| iter::once(&job.job.queue).chain(told(job))))
+        let on_discard =
+            |job: &'a Encoded| job.job.on_discard.as_ref().and_then(|setting| setting.queue_name());
+        self.unknown(jobs.flat_map(|job| iter::once(&job.job.queue).chain(on_discard(job))))
     }
 
     /// Returns those of these queues that this process doesn't know to exist.

@@ -1,6 +1,7 @@
 //! The announcements of workers.
 
 use queue_core::admin::WorkerRecord;
+use queue_core::backend::AnnouncementReader;
 use queue_core::{Announcement, QueueError, Timestamp};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -26,15 +27,14 @@ impl PostgresQueue {
 pub(crate) async fn workers(
     connection: &mut PgConnection,
     query: Query<'_, Postgres, PgArguments>,
+    reader: &AnnouncementReader,
 ) -> sqlx::Result<Vec<WorkerRecord>> {
     let rows = query.fetch_all(connection).await?;
     let now = rows.first().map_or(Ok(Timestamp::EPOCH), |row| rows::timestamp(row, 2))?;
-    let announced = rows.iter().map(announced).collect::<sqlx::Result<Vec<_>>>()?;
+    let read = |row: &PgRow| {
+        let seen_at = rows::timestamp(row, 1)?;
+        Ok(reader.read(row.try_get(0)?).map(|announcement| (announcement, seen_at)))
+    };
+    let announced = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
     Ok(WorkerRecord::list(announced.into_iter().flatten(), now))
-}
-
-/// Reads an announcement and its instant. An announcement that this program cannot read, such as a newer program's, is not listed.
-fn announced(row: &PgRow) -> sqlx::Result<Option<(Announcement, Timestamp)>> {
-    let seen_at = rows::timestamp(row, 1)?;
-    Ok(Announcement::decode(row.try_get(0)?).ok().map(|announcement| (announcement, seen_at)))
 }

@@ -58,12 +58,14 @@ impl Admin for SqliteQueue {
 
     async fn summary_up_to(&self, cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
         let now = self.clock().now();
-        self.reader().call(move |connection| summaries(connection, now, cap)).await
+        let announcements = self.announcements();
+        self.reader().call(move |connection| summaries(connection, &announcements, now, cap)).await
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
         let now = self.clock().now();
-        self.reader().call(move |connection| workers(connection, now)).await
+        let announcements = self.announcements();
+        self.reader().call(move |connection| workers(connection, &announcements, now)).await
     }
 
     async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {

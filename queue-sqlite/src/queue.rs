@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::backend::{CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand};
+use queue_core::backend::{
+    AnnouncementReader, CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand,
+};
 use queue_core::{
     Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
     Settlement,
@@ -40,6 +42,7 @@ struct Shared {
     /// Apart from the rest, because the writer thread must not have the last handle of the queue.
     unit_meta: Arc<UnitMeta>,
     expiries: Arc<ExpiryFeed>,
+    announcements: Arc<AnnouncementReader>,
 }
 
 impl SqliteQueue {
@@ -57,6 +60,7 @@ impl SqliteQueue {
         let writer = Writer::start(settings.clone(), expiries.clone()).await?;
         let reader = Reader::start(&settings).await?;
         let closed = CloseFlag::default();
+        let announcements = Arc::new(AnnouncementReader::new(path.display().to_string()));
         Ok(Self(Arc::new(Shared {
             writer,
             reader,
@@ -67,6 +71,7 @@ impl SqliteQueue {
             closed,
             unit_meta: Arc::default(),
             expiries,
+            announcements,
         })))
     }
 
@@ -104,6 +109,10 @@ impl SqliteQueue {
 
     pub(crate) fn reader(&self) -> &Reader {
         self.0.reader.handle()
+    }
+
+    pub(crate) fn announcements(&self) -> Arc<AnnouncementReader> {
+        self.0.announcements.clone()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

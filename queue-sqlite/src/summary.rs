@@ -1,7 +1,7 @@
 //! Reads the summary of each queue: see `sql/summary.rs`.
 
 use queue_core::admin::{Count, QueueSummary};
-use queue_core::backend::to_i64;
+use queue_core::backend::{AnnouncementReader, to_i64};
 use queue_core::{QueueName, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
@@ -11,7 +11,12 @@ use crate::sql::summary::{COUNT_DUE, COUNT_LATER, COUNT_READY, FIRST_LATER, FIRS
 use crate::workers::workers;
 
 /// Returns the summary of each queue, sorted by name.
-pub(crate) fn summaries(connection: &Connection, now: Timestamp, cap: u64) -> Result<Vec<QueueSummary>> {
+pub(crate) fn summaries(
+    connection: &Connection,
+    reader: &AnnouncementReader,
+    now: Timestamp,
+    cap: u64,
+) -> Result<Vec<QueueSummary>> {
     let mut leases = connection.prepare_cached(LEASES)?;
     let limit = to_i64(cap.saturating_add(1));
     let leases = leases.query_map([limit], |row| LeasedJob::read(row, now))?.collect::<Result<Vec<_>>>()?;
@@ -29,7 +34,7 @@ pub(crate) fn summaries(connection: &Connection, now: Timestamp, cap: u64) -> Re
         Ok(summary)
     };
     let mut summaries = queues.query_map([], queue)?.map(summary).collect::<Result<Vec<_>>>()?;
-    let workers = workers(connection, now)?;
+    let workers = workers(connection, reader, now)?;
     summaries.iter_mut().for_each(|summary| summary.add_workers(&workers));
     Ok(summaries)
 }

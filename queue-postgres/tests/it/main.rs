@@ -1,5 +1,6 @@
 //! Checks that the PostgreSQL queue keeps the laws and its own documentation.
 
+mod announcements;
 mod bulk;
 mod conformance;
 mod crashes;
