@@ -258,18 +258,7 @@ impl Reason {
                 error.iter().try_for_each(|error| write!(f, " (\"{error}\")"))
             }
             Self::Paused { queue } => write!(f, "the queue `{queue}` is paused"),
-            Self::Unserved { queue, seen_at, served } => {
-                write!(f, "no running worker serves the queue `{queue}`")?;
-                seen_at.iter().try_for_each(|at| write!(f, ", the last one was seen at {at}"))?;
-                match served.as_slice() {
-                    [] => f.write_str(", and no worker is running"),
-                    served => write!(
-                        f,
-                        "; running workers serve only {}",
-                        Quoted(served.iter().map(QueueName::as_str))
-                    ),
-                }
-            }
+            Self::Unserved { queue, seen_at, served } => write_unserved(f, queue, *seen_at, served),
             Self::UnknownName { name, queue, workers } => {
                 let workers = Quoted(workers.iter().map(WorkerId::as_str));
                 write!(f, "no running worker of the queue `{queue}` ({workers}) knows jobs named `{name}`")
@@ -289,6 +278,20 @@ impl fmt::Display for Reason {
         self.write_sentence(f)?;
         self.cure().iter().try_for_each(|cure| write!(f, ": {cure}"))
     }
+}
+
+fn write_unserved(
+    f: &mut fmt::Formatter<'_>,
+    queue: &QueueName,
+    seen_at: Option<Timestamp>,
+    served: &[QueueName],
+) -> fmt::Result {
+    write!(f, "no running worker serves the queue `{queue}`")?;
+    seen_at.iter().try_for_each(|at| write!(f, ", the last one was seen at {at}"))?;
+    if served.is_empty() {
+        return f.write_str(", and no worker is running");
+    }
+    write!(f, "; running workers serve only {}", Quoted(served.iter().map(QueueName::as_str)))
 }
 
 struct Since(Option<Timestamp>);

@@ -29,57 +29,89 @@ pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let stop = load::stop_at_end_of_input();
     let load = Load::new(role.location.open().await?, &role.journal, stop)?;
     let notes = Notes::create(&role.journal)?;
-    let mut random = Rng::with_seed(role.seed);
+    let mut application = Application { role, load, notes, random: Rng::with_seed(role.seed) };
     match &role.location {
-        Location::Database(url) => {
-            let queue = loop {
-                match PostgresQueue::builder(url).run_migrations(false).connect().await {
-                    Ok(queue) => break queue,
-                    Err(error) if error.is_transient() && !load.stop.is_cancelled() => {
-                        sleep(Duration::from_millis(100)).await;
-                    }
-                    Err(_) if load.stop.is_cancelled() => return Ok(()),
-                    Err(error) => return Err(error.into()),
-                }
-            };
-            while !load.stop.is_cancelled() {
-                let hold = Duration::from_millis(random.u64(0..2_000));
-                let commits = random.u32(0..4) > 0;
-                let transaction = |jobs| in_postgres(&queue, url, jobs, hold, commits);
-                if random.bool() {
-                    sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
-                    continue;
-                }
-                let jobs = load::batch(&mut random, 5)?;
-                let pushed = Pushed::batch(&jobs);
-                noted(&load, &pushed, transaction(jobs)).await?;
+        Location::Database(url) => application.run_on_database(url).await,
+        Location::File(file) => application.run_on_file(file).await,
+    }
+}
+
+/// An application that pushes jobs in transactions of its own.
+struct Application<'a> {
+    role: &'a Role,
+    load: Load,
+    notes: Notes,
+    random: Rng,
+}
+
+impl Application<'_> {
+    async fn run_on_database(&mut self, url: &str) -> Result<(), BoxError> {
+        let Some(queue) = self.connect(url).await? else { return Ok(()) };
+        while !self.load.stop.is_cancelled() {
+            let hold = Duration::from_millis(self.random.u64(0..2_000));
+            let commits = self.random.u32(0..4) > 0;
+            let transaction = |jobs| in_postgres(&queue, url, jobs, hold, commits);
+            if self.random.bool() {
+                self.sell(transaction).await?;
+            } else {
+                self.push(transaction).await?;
             }
         }
-        Location::File(file) => {
-            let queue = SqliteQueue::open(file).await?;
-            while !load.stop.is_cancelled() {
-                match random.u32(0..8) {
-                    0 => read_for_long(file, &mut random).await?,
-                    1 => checkpoint(file)?,
-                    2 => back_up(file, &role.journal.with_extension("backup"))?,
-                    _ => {
-                        let hold = Duration::from_millis(random.u64(0..300));
-                        let commits = random.u32(0..4) > 0;
-                        let transaction = |jobs| in_sqlite(&queue, file, jobs, hold, commits);
-                        if random.u32(0..3) > 0 {
-                            sold(&notes, sales::batch(&role.location, &mut random), transaction).await?;
-                        } else {
-                            let jobs = load::batch(&mut random, 5)?;
-                            let pushed = Pushed::batch(&jobs);
-                            noted(&load, &pushed, transaction(jobs)).await?;
-                        }
-                    }
-                }
-                sleep(Duration::from_millis(random.u64(0..200))).await;
+        Ok(())
+    }
+
+    /// Connects as soon as the server answers. Returns `None` if the application is to stop.
+    async fn connect(&self, url: &str) -> Result<Option<PostgresQueue>, BoxError> {
+        loop {
+            match PostgresQueue::builder(url).run_migrations(false).connect().await {
+                Ok(queue) => return Ok(Some(queue)),
+                Err(_) if self.load.stop.is_cancelled() => return Ok(None),
+                Err(error) if error.is_transient() => sleep(Duration::from_millis(100)).await,
+                Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok(())
+
+    async fn run_on_file(&mut self, file: &Path) -> Result<(), BoxError> {
+        let queue = SqliteQueue::open(file).await?;
+        while !self.load.stop.is_cancelled() {
+            match self.random.u32(0..8) {
+                0 => read_for_long(file, &mut self.random).await?,
+                1 => checkpoint(file)?,
+                2 => back_up(file, &self.role.journal.with_extension("backup"))?,
+                _ => {
+                    let hold = Duration::from_millis(self.random.u64(0..300));
+                    let commits = self.random.u32(0..4) > 0;
+                    let transaction = |jobs| in_sqlite(&queue, file, jobs, hold, commits);
+                    if self.random.u32(0..3) > 0 {
+                        self.sell(transaction).await?;
+                    } else {
+                        self.push(transaction).await?;
+                    }
+                }
+            }
+            sleep(Duration::from_millis(self.random.u64(0..200))).await;
+        }
+        Ok(())
+    }
+
+    /// Runs a transaction that pushes the jobs of sales, and records them in the notes.
+    async fn sell<T>(&mut self, transaction: impl FnOnce(Vec<NewJob>) -> T) -> Result<(), BoxError>
+    where
+        T: Future<Output = Result<End, BoxError>>,
+    {
+        sold(&self.notes, sales::batch(&self.role.location, &mut self.random), transaction).await
+    }
+
+    /// Runs a transaction that pushes jobs, and records them in the journal.
+    async fn push<T>(&mut self, transaction: impl FnOnce(Vec<NewJob>) -> T) -> Result<(), BoxError>
+    where
+        T: Future<Output = Result<End, BoxError>>,
+    {
+        let jobs = load::batch(&mut self.random, 5)?;
+        let pushed = Pushed::batch(&jobs);
+        noted(&self.load, &pushed, transaction(jobs)).await
+    }
 }
 
 /// Runs a transaction that pushes, and records its jobs in the journal.
