@@ -81,7 +81,7 @@ pub struct JobTable {
     unique: UniqueKeys,
     unfinished: u64,
     /// Whether a job was stored that is behind the reserved places in push order.
-    outdated: bool,
+    is_outdated: bool,
     /// The jobs that were discarded because their leases expired, until a caller reports them.
     expired: Vec<ExpiredJob>,
     /// The jobs for whose end callers wait.
@@ -101,7 +101,7 @@ impl JobTable {
             sequence: 0,
             unique: UniqueKeys::default(),
             unfinished: 0,
-            outdated: false,
+            is_outdated: false,
             expired: Vec::new(),
             watched: Watched::default(),
             announced: Announced::default(),

@@ -11,12 +11,12 @@ use quote::ToTokens;
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     errors: Vec<syn::Error>,
-    finished: bool,
+    is_finished: bool,
 }
 
 impl Diagnostics {
     pub(crate) const fn new() -> Self {
-        Self { errors: Vec::new(), finished: false }
+        Self { errors: Vec::new(), is_finished: false }
     }
 
     /// Returns whether no mistake was found so far.
@@ -47,7 +47,7 @@ impl Diagnostics {
     /// Ends the collection. Returns the errors as tokens, if there are any.
     #[must_use]
     pub(crate) fn finish(mut self) -> Option<TokenStream> {
-        self.finished = true;
+        self.is_finished = true;
         let errors = std::mem::take(&mut self.errors);
         (!errors.is_empty()).then(|| errors.iter().map(syn::Error::to_compile_error).collect())
     }
@@ -56,7 +56,7 @@ impl Diagnostics {
 impl Drop for Diagnostics {
     fn drop(&mut self) {
         assert!(
-            self.finished || std::thread::panicking(),
+            self.is_finished || std::thread::panicking(),
             "diagnostics were dropped and not finished: {:?}",
             self.errors
         );

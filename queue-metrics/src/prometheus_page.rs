@@ -53,7 +53,7 @@ impl PrometheusPage {
         }
         let recorder = exporter.build_recorder();
         let page = recorder.handle();
-        Ok(Self { metrics: QueueMetrics::to(recorder), page })
+        Ok(Self { metrics: QueueMetrics::with_recorder(recorder), page })
     }
 
     /// Wraps a queue so that the jobs that are pushed through it are counted, as [`QueueMetrics::count`] does.

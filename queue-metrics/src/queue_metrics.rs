@@ -27,7 +27,7 @@ use crate::sampler::Sampler;
 /// # async fn main() -> Result<(), queue_core::BoxError> {
 /// let exporter = PrometheusBuilder::new().build_recorder();
 /// let page = exporter.handle();
-/// let metrics = QueueMetrics::to(exporter);
+/// let metrics = QueueMetrics::with_recorder(exporter);
 ///
 /// let memory = MemoryQueue::new();
 /// let queue = metrics.count(memory.clone()); // pushes through it are counted
@@ -52,8 +52,8 @@ impl QueueMetrics {
 
     /// Creates metrics in the given recorder.
     #[must_use]
-    pub fn to(recorder: impl Recorder + Send + Sync + 'static) -> Self {
-        Self::over(Recording::to(recorder))
+    pub fn with_recorder(recorder: impl Recorder + Send + Sync + 'static) -> Self {
+        Self::over(Recording::with_recorder(recorder))
     }
 
     fn over(recording: Recording) -> Self {
@@ -94,7 +94,7 @@ impl Observer for QueueMetrics {
             Event::Decided { job, transition, took } => {
                 self.of(job).record_attempt(took.as_secs_f64(), transition);
             }
-            Event::Settled { job, transition, settled, began: true } => {
+            Event::Settled { job, transition, settled, has_begun: true } => {
                 self.of(job).count_attempt((*settled == Settled::Applied).then_some(transition));
             }
             Event::DiscardedByExpiry(job) => self.of(job).count_expiry(),

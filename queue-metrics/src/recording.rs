@@ -21,7 +21,7 @@ impl Recording {
     }
 
     /// Describes all metrics to a recorder.
-    pub(crate) fn to(recorder: impl Recorder + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_recorder(recorder: impl Recorder + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(recorder))).described()
     }
 

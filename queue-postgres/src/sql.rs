@@ -20,13 +20,13 @@ use crate::target::Target;
 pub(crate) struct Statement {
     text: SqlStr,
     /// Whether the connection keeps it prepared.
-    persistent: bool,
+    is_persistent: bool,
 }
 
 impl Statement {
     /// Returns the statement as a query to bind and run.
     pub(crate) fn query(&self) -> Query<'static, Postgres, PgArguments> {
-        sqlx::query(self.text.clone()).persistent(self.persistent)
+        sqlx::query(self.text.clone()).persistent(self.is_persistent)
     }
 }
 
@@ -66,14 +66,14 @@ pub(crate) struct Sql {
 #[derive(Clone)]
 pub(crate) struct StatementWriter {
     schema: String,
-    persistent: bool,
+    is_persistent: bool,
 }
 
 impl StatementWriter {
     /// Returns the statement of a text in which `{s}` stands for the schema.
     pub(crate) fn statement(&self, text: &str) -> Statement {
         let text: Arc<str> = text.replace("{s}", &self.schema).into();
-        Statement { text: AssertSqlSafe(text).into_sql_str(), persistent: self.persistent }
+        Statement { text: AssertSqlSafe(text).into_sql_str(), is_persistent: self.is_persistent }
     }
 }
 
@@ -157,7 +157,7 @@ const COUNTS: &str = "
 
 impl Sql {
     pub(crate) fn new(target: &Target) -> Self {
-        let writer = StatementWriter { schema: target.quoted_schema(), persistent: !target.behind_pooler };
+        let writer = StatementWriter { schema: target.quoted_schema(), is_persistent: !target.behind_pooler };
         let text = |sql: &str| writer.statement(sql);
         let call = |function: &str, parameters: &str| text(&call_of(function, parameters, false));
         let call_in = |function: &str, parameters: &str| text(&call_of(function, parameters, true));

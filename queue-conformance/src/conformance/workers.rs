@@ -169,6 +169,6 @@ async fn workers(harness: &QueueHarness) -> Vec<WorkerRecord> {
 }
 
 /// Returns the identities of the workers that run, or of those that have vanished.
-fn names(workers: &[WorkerRecord], live: bool) -> Vec<&str> {
-    workers.iter().filter(|worker| worker.is_live == live).map(|worker| worker.worker.as_str()).collect()
+fn names(workers: &[WorkerRecord], is_live: bool) -> Vec<&str> {
+    workers.iter().filter(|worker| worker.is_live == is_live).map(|worker| worker.worker.as_str()).collect()
 }

@@ -119,10 +119,10 @@ impl<'a> Fleet<'a> {
     }
 
     /// Stops the workers or the producers, and waits for their end.
-    async fn stop(&mut self, workers: bool) {
+    async fn stop(&mut self, is_worker: bool) {
         let (ending, staying) = std::mem::take(&mut self.members)
             .into_iter()
-            .partition(|(client, _)| client.is_worker == workers);
+            .partition(|(client, _)| client.is_worker == is_worker);
         self.members = staying;
         let ending: Vec<_> = ending;
         for (client, process) in ending {

@@ -144,7 +144,7 @@ pub enum Event {
         /// Whether the transition was recorded.
         settled: Settled,
         /// Whether the attempt had begun. Otherwise the job was released or cancelled before a worker started it.
-        began: bool,
+        has_begun: bool,
     },
     /// A followup was stored with the settlement of a job, unless another unfinished job holds its unique key.
     FollowedUp {

@@ -76,7 +76,7 @@ pub struct CheckAnswer {
     /// Its name.
     pub name: String,
     /// Whether the program does not know its name. Otherwise, it cannot decode its payload.
-    pub unknown: bool,
+    pub is_unknown: bool,
     /// Why it would fail, with the path in the payload. It has no value of the payload and no position.
     pub reason: String,
 }
@@ -157,11 +157,11 @@ impl Jobs {
     #[must_use]
     pub fn check_stored(&self, request: &CheckRequest) -> Option<CheckAnswer> {
         let (name, body) = (JobName::new(&request.name), Body::stored(&*request.payload));
-        let (unknown, reason) = match self.find(&name) {
+        let (is_unknown, reason) = match self.find(&name) {
             None => (true, format!("no job has this name; {}", self.known_instead(&name))),
             Some(entry) => (false, without_position(&entry.check(&body).err()?.to_string())),
         };
-        Some(CheckAnswer { id: request.id, name: request.name.clone(), unknown, reason })
+        Some(CheckAnswer { id: request.id, name: request.name.clone(), is_unknown, reason })
     }
 }
 

@@ -41,7 +41,7 @@ impl JobTable {
 
     fn insert_with_past(&mut self, id: JobId, job: NewJob, past: JobPast) -> Slot {
         self.sequence += 1;
-        self.outdated = true;
+        self.is_outdated = true;
         let mut stored = self.stored_job(job, id, self.sequence, past.pushed_at);
         stored.attempt = past.attempt;
         stored.fence = past.fence;

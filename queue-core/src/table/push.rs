@@ -71,7 +71,7 @@ impl JobTable {
     fn insert(&mut self, job: NewJob) -> JobId {
         let (chosen, run_at) = (job.id, self.run_at(job.schedule));
         self.sequence += 1;
-        self.outdated = true;
+        self.is_outdated = true;
         let id = chosen.unwrap_or_else(|| self.store.mint_next(self.sequence));
         let stored = self.stored_job(job, id, self.sequence, self.now);
         let slot = self.store.insert(stored, chosen.is_some());

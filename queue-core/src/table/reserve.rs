@@ -12,7 +12,7 @@ use crate::contract::record::State;
 impl JobTable {
     /// Reserves places. The caller has checked that there is capacity for them.
     pub fn reserve(&mut self, count: usize) -> Vec<Reservation> {
-        self.outdated = false;
+        self.is_outdated = false;
         let reserve = |_| {
             self.sequence += 1;
             self.store.reserve(self.sequence)
@@ -36,7 +36,7 @@ impl JobTable {
     ///
     /// Panics if a place of another table names a slot that is vacant or has a job here.
     pub fn return_reservations(&mut self, reservations: impl IntoIterator<Item = Reservation>) {
-        self.outdated = false;
+        self.is_outdated = false;
         for reservation in reservations {
             self.store.cancel_reservation(&reservation);
         }
@@ -49,6 +49,6 @@ impl JobTable {
         let reserved = self.store.reserved();
         let is_overdrawn = |capacity: u32| self.unfinished + reserved as u64 > u64::from(capacity);
         reserved > 0
-            && (self.outdated || self.store.is_pinned() || self.config.capacity.is_some_and(is_overdrawn))
+            && (self.is_outdated || self.store.is_pinned() || self.config.capacity.is_some_and(is_overdrawn))
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct TypeFacts<'a> {
     lifetimes: Vec<&'a Lifetime>,
     /// Lifetimes that the type declares itself: `for<'a>`.
     own: Vec<&'a Lifetime>,
-    inferred: bool,
+    is_inferred: bool,
 }
 
 impl<'a> TypeFacts<'a> {
@@ -40,7 +40,7 @@ impl<'a> TypeFacts<'a> {
             })
         };
         let foreign = self.lifetimes.iter().any(|lifetime| !self.own.contains(lifetime));
-        self.inferred || foreign || self.words.iter().any(|word| generic(word))
+        self.is_inferred || foreign || self.words.iter().any(|word| generic(word))
     }
 }
 
@@ -69,7 +69,7 @@ impl<'a> Visit<'a> for TypeFacts<'a> {
     }
 
     fn visit_type_infer(&mut self, _: &'a TypeInfer) {
-        self.inferred = true;
+        self.is_inferred = true;
     }
 
     fn visit_ident(&mut self, word: &'a Ident) {

@@ -19,7 +19,7 @@ impl Page {
         }
         let exporter = builder.build_recorder();
         let handle = exporter.handle();
-        Self { metrics: QueueMetrics::to(exporter), handle }
+        Self { metrics: QueueMetrics::with_recorder(exporter), handle }
     }
 
     pub(crate) fn text(&self) -> String {

@@ -68,7 +68,7 @@ impl Shared {
                 job: finished.facts(),
                 transition: finished.settlement().transition.clone(),
                 settled: *settled,
-                began: finished.job().attempt().has_begun(),
+                has_begun: finished.job().attempt().has_begun(),
             });
             if *settled == Settled::Applied {
                 self.observe_followups(finished);

@@ -179,7 +179,7 @@ async fn a_settlement_says_whether_the_attempt_had_begun() -> TestResult {
     stopped?;
 
     let ends = world.recorder.events().into_iter().filter_map(|event| match event {
-        Event::Settled { began, transition, .. } => Some((transition, began)),
+        Event::Settled { has_begun, transition, .. } => Some((transition, has_begun)),
         _ => None,
     });
     assert_eq!(ends.collect::<Vec<_>>(), [(Transition::Release, false), (Transition::complete(), true)]);

@@ -116,7 +116,8 @@ type Summed<'a> = (&'a str, u64, u64, Vec<(bool, &'a str, u64)>);
 
 fn summed(report: &CheckReport) -> Vec<Summed<'_>> {
     let names = report.names.iter().map(|name| {
-        let problems = name.problems.iter().map(|problem| (problem.unknown, &*problem.reason, problem.count));
+        let problems =
+            name.problems.iter().map(|problem| (problem.is_unknown, &*problem.reason, problem.count));
         (&*name.name, name.checked, name.failed, problems.collect())
     });
     names.collect()
@@ -177,7 +178,8 @@ async fn exactly_the_jobs_that_pass_the_check_run() -> TestResult {
 
     assert_eq!(runs.0.load(Ordering::Relaxed), report.checked - report.failed);
     let discarded = queue.counts().await?.iter().map(|counts| counts.of(State::Discarded)).sum::<u64>();
-    let undecodable = report.names.iter().flat_map(|name| &name.problems).filter(|problem| !problem.unknown);
+    let undecodable =
+        report.names.iter().flat_map(|name| &name.problems).filter(|problem| !problem.is_unknown);
     assert_eq!(discarded, undecodable.map(|problem| problem.count).sum::<u64>());
     Ok(())
 }

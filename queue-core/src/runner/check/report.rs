@@ -36,7 +36,7 @@ pub struct CheckedName {
 #[non_exhaustive]
 pub struct CheckProblem {
     /// Whether the program does not know the name. Otherwise, it cannot decode the payload.
-    pub unknown: bool,
+    pub is_unknown: bool,
     /// The reason, with the path in the payload and without its values.
     pub reason: String,
     /// The number of jobs that would fail for this reason.
@@ -83,13 +83,13 @@ impl CheckReport {
 
 impl CheckedName {
     fn add(&mut self, answer: CheckAnswer) {
-        let CheckAnswer { id, unknown, reason, .. } = answer;
+        let CheckAnswer { id, is_unknown, reason, .. } = answer;
         self.failed += 1;
         let kept = self.problems.len();
         match self.problems.iter_mut().find(|problem| problem.reason == reason) {
             Some(problem) => problem.count += 1,
             None if kept < CheckReport::MAX_PROBLEMS => {
-                self.problems.push(CheckProblem { unknown, reason, count: 1, example: id });
+                self.problems.push(CheckProblem { is_unknown, reason, count: 1, example: id });
             }
             None => {}
         }
