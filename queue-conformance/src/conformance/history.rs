@@ -17,7 +17,7 @@ use crate::law::expect_eq;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Q107: `history` has, for each minute, queue and name, the jobs that completed, the attempts that failed, the jobs that were discarded, and the run time of those attempts. Each applied settlement and each expired lease counts once, at the instant at which it ended the attempt. A stale settlement counts nothing, and a job that was pruned, deleted or retried stays counted.
+/// Q107: `history` has, for each minute, queue and name, the number of completed jobs, of failed attempts and of discarded jobs, and the run time of those attempts. Each applied settlement and each expired lease counts once, at the instant at which it ended the attempt. A stale settlement counts nothing, and a job that was pruned, deleted or retried stays counted.
 pub(super) async fn q107_the_history_counts_each_end_of_an_attempt_once(harness: &QueueHarness) {
     if !keeps_history(harness).await {
         return;

@@ -118,7 +118,7 @@ async fn a_job_without_attempts_left_gets_one(harness: &QueueHarness) {
     expect_eq!(harness.is(id(30), State::Discarded).await.errors.len(), 2, "the errors");
 }
 
-/// Q111: Importing a job whose id the queue knows says that it is present, and changes nothing, whatever its state. A job that executes, has finished or exceeds a limit is `Invalid`, and nothing of its batch is stored.
+/// Q111: If the queue has a job of the same id, in any state, an import changes nothing, and its answer says that the job is present. A job that executes, has finished or exceeds a limit is `Invalid`, and nothing of its batch is stored.
 pub(super) async fn q111_a_second_import_of_a_job_changes_nothing(harness: &QueueHarness) {
     if !imports(harness).await {
         return;
@@ -160,7 +160,7 @@ pub(super) async fn q111_a_second_import_of_a_job_changes_nothing(harness: &Queu
     }
 }
 
-/// Q112: An imported job that holds its unique key keeps others out, while it is unfinished and within its window. If another job holds the key, nothing of the imported job is stored, and the answer names the holder. A job that did not hold its key does not take it.
+/// Q112: An imported job that holds its unique key holds it in the new store too, while it is unfinished or within its window. If another job holds the key there, the import does not store the job, and the answer names the holder. A job that did not hold its key does not take it.
 pub(super) async fn q112_an_imported_job_holds_its_key_if_no_other_does(harness: &QueueHarness) {
     if !imports(harness).await {
         return;
@@ -196,7 +196,7 @@ pub(super) async fn q112_an_imported_job_holds_its_key_if_no_other_does(harness:
     expect_eq!(harness.receipts(vec![pushed(7)]).await, [Receipt::Stored(id(7))], "when the window is over");
 }
 
-/// Q113: A record has the time until which its job holds its unique key if and only if it holds it: while it is unfinished and no later job has taken the key over, and within its window.
+/// Q113: A record has the time until which its job holds its unique key if and only if the job holds it: while it is unfinished or within its window, and no later job has taken the key over.
 pub(super) async fn q113_a_record_says_whether_its_job_holds_its_key(harness: &QueueHarness) {
     let key = || Unique::new("key").replace();
     let (minute, now) = (Duration::from_secs(60), harness.now());
