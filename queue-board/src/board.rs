@@ -19,30 +19,16 @@ use crate::{answer, assets, guard, operation};
 /// A board of one queue, in memory or in any store.
 ///
 /// Cheap to create. Nothing runs until its router answers a request.
-pub struct Board {
-    queue: Arc<dyn Admin>,
-    rule: AdmissionRule,
-    privacy: Privacy,
-    jobs: Jobs,
-    observer: Arc<dyn Observer>,
-    stopping: CancellationToken,
-}
+pub struct Board(Site);
 
 impl Board {
-    /// Creates a board that shows `queue` to programs on this machine, changes nothing, and hides payloads.
+    /// Creates a board that shows `queue` to programs on this machine, refuses changes, and hides payloads.
     pub fn new(queue: Arc<dyn Admin>) -> Self {
-        Self {
-            queue,
-            rule: AdmissionRule::ThisMachine,
-            privacy: Privacy::default(),
-            jobs: Jobs::new(),
-            observer: Arc::new(()),
-            stopping: CancellationToken::new(),
-        }
+        Self(Site::new(queue))
     }
 
-    /// Sets what each request may do. The function reads the request's headers and extensions, in which a layer of the
-    /// application can leave the user.
+    /// Sets the rule that decides the access of each request. The function reads the request's headers and extensions, in which a
+    /// layer of the application can store the user.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -61,7 +47,7 @@ impl Board {
     /// ```
     #[must_use]
     pub fn access(mut self, rule: impl Fn(&Parts) -> Access + Send + Sync + 'static) -> Self {
-        self.rule = AdmissionRule::Own(Box::new(rule));
+        self.0.rule = AdmissionRule::Own(Box::new(rule));
         self
     }
 
@@ -83,21 +69,21 @@ impl Board {
         mut self,
         redactor: impl Fn(&Private<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.privacy = Privacy::through(redactor);
+        self.0.privacy = Privacy::through(redactor);
         self
     }
 
     /// Sets the jobs whose names and fields the form for new jobs offers.
     #[must_use]
     pub fn jobs(mut self, jobs: Jobs) -> Self {
-        self.jobs = jobs;
+        self.0.jobs = jobs;
         self
     }
 
     /// Sets the observer of the operators' changes: see [`Event::Operated`](queue_core::Event::Operated).
     #[must_use]
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.observer = Arc::new(observer);
+        self.0.observer = Arc::new(observer);
         self
     }
 
@@ -106,14 +92,13 @@ impl Board {
     /// A server that shuts down waits for its open requests, and an open page has one. Without a token, that takes up to 15 s.
     #[must_use]
     pub fn until(mut self, token: CancellationToken) -> Self {
-        self.stopping = token;
+        self.0.stopping = token;
         self
     }
 
     /// Returns the router with all pages. Nest it under a path, or serve it alone.
     pub fn router(self) -> Router {
-        let Self { queue, rule, privacy, jobs, observer, stopping } = self;
-        let desk = Desk::new(Site::new(queue, rule, privacy, jobs, observer, stopping));
+        let desk = Desk::new(self.0);
         Router::new()
             .route("/", get(answer::now))
             .route("/jobs", get(answer::jobs))
@@ -138,6 +123,6 @@ impl Board {
 
 impl fmt::Debug for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").field("queue", &self.queue.description()).finish_non_exhaustive()
+        f.debug_struct("Board").field("queue", &self.0.queue.description()).finish_non_exhaustive()
     }
 }

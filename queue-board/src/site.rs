@@ -24,13 +24,13 @@ pub(crate) enum AdmissionRule {
     Own(AccessRule),
 }
 
-/// The queue with the settings of its board.
+/// The queue with the settings of its board, which [`Board`](crate::Board) sets before the router exists.
 pub(crate) struct Site {
     pub(crate) queue: Arc<dyn Admin>,
-    rule: AdmissionRule,
+    pub(crate) rule: AdmissionRule,
     pub(crate) privacy: Privacy,
     pub(crate) jobs: Jobs,
-    observer: Arc<dyn Observer>,
+    pub(crate) observer: Arc<dyn Observer>,
     pub(crate) stopping: CancellationToken,
     histories: Histories,
 }
@@ -46,15 +46,17 @@ pub(crate) struct Glance {
 }
 
 impl Site {
-    pub(crate) fn new(
-        queue: Arc<dyn Admin>,
-        rule: AdmissionRule,
-        privacy: Privacy,
-        jobs: Jobs,
-        observer: Arc<dyn Observer>,
-        stopping: CancellationToken,
-    ) -> Self {
-        Self { queue, rule, privacy, jobs, observer, stopping, histories: Histories::default() }
+    /// Creates the settings of a board that hides payloads and refuses changes.
+    pub(crate) fn new(queue: Arc<dyn Admin>) -> Self {
+        Self {
+            queue,
+            rule: AdmissionRule::ThisMachine,
+            privacy: Privacy::default(),
+            jobs: Jobs::new(),
+            observer: Arc::new(()),
+            stopping: CancellationToken::new(),
+            histories: Histories::default(),
+        }
     }
 
     pub(crate) fn access(&self, request: &Parts) -> Access {
@@ -94,7 +96,7 @@ impl Site {
         self.histories.read(&*self.queue, span, filter, now).await
     }
 
-    /// Reports what an operator has changed, to the log and the observer.
+    /// Reports a change by an operator, to the log and the observer.
     pub(crate) fn report(&self, operator: &str, action: &str, target: impl Into<String>, changed: u64) {
         let operation = OperatorAction::new(operator, action, target, changed);
         tracing::info!(operator, action, target = operation.target, changed, "an operator changed the queue");
