@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use queue_core::admin::{Cursor, Filter, PageRequest, Prune};
-use queue_core::{Demand, Fence, JobId, QueueErrorKind, QueueName, Settled, Settlement, State, Transition};
+use queue_core::{
+    Demand, Fence, JobId, QueueErrorKind, QueueName, Settled, Settlement, State, Timestamp, Transition,
+};
 
 use super::harness::QueueHarness;
 use super::jobs::{SECOND, id, job, jobs, queue};
@@ -79,6 +81,25 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarne
     other.name = "play".into();
     harness.push(vec![other, job(21).id(id(21)).delay(SECOND * 60)]).await;
 
+    each_filter_lists_its_jobs(harness, old).await;
+    let listed = listed_while_others_push(harness).await;
+
+    for number in 6..22 {
+        expect_eq!(
+            listed.get(&id(number)),
+            Some(&1),
+            "how often job {number}, which existed all the time, was listed"
+        );
+    }
+    assert!(listed.values().all(|times| *times == 1), "no job is listed twice: {listed:?}");
+
+    let foreign = PageRequest::after(Cursor::new("page two"), 3);
+    let listing = async { harness.queue().list(&Filter::all(), &foreign).await };
+    harness.fails_with(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
+}
+
+/// Checks the jobs of each filter, in pages of several sizes.
+async fn each_filter_lists_its_jobs(harness: &QueueHarness, old: Timestamp) {
     let filters: [(&str, Filter, Vec<u32>); 7] = [
         ("all", Filter::all(), (0..22).collect()),
         ("a queue", Filter::all().queue("other"), vec![20]),
@@ -100,7 +121,10 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarne
             expect_eq!(listed, expected, "the jobs listed by {what}, in push order, in pages of {size}");
         }
     }
+}
 
+/// Lists all jobs while others are pushed, claimed and deleted. Returns how often each job was listed.
+async fn listed_while_others_push(harness: &QueueHarness) -> BTreeMap<JobId, u32> {
     let (mut listed, mut page, mut number) = (BTreeMap::new(), PageRequest::first(3), 100);
     loop {
         let listing =
@@ -127,18 +151,7 @@ pub(super) async fn q46_pages_neither_miss_nor_repeat_a_job(harness: &QueueHarne
             None => break,
         }
     }
-    for number in 6..22 {
-        expect_eq!(
-            listed.get(&id(number)),
-            Some(&1),
-            "how often job {number}, which existed all the time, was listed"
-        );
-    }
-    assert!(listed.values().all(|times| *times == 1), "no job is listed twice: {listed:?}");
-
-    let foreign = PageRequest::after(Cursor::new("page two"), 3);
-    let listing = async { harness.queue().list(&Filter::all(), &foreign).await };
-    harness.fails_with(QueueErrorKind::Invalid, "`list` after a cursor that no page returned", listing).await;
+    listed
 }
 
 /// Q47: `prune` removes finished jobs older than the given age for each state, in bounded batches, and never an unfinished one.

@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use queue_core::backend::error_chain;
 use queue_core::{
-    Admin, Demand, Heartbeat, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition,
+    Admin, Demand, Heartbeat, Lease, NewJob, QueueError, Receipt, Renewal, Settled, Settlement, Transition,
 };
 use tokio::time::timeout;
 
@@ -147,21 +147,7 @@ async fn behind(harness: &StoreHarness, is_committed: bool) {
     }
     harness.steps().ok("a push in a transaction", transaction.push(keyed(0))).await;
 
-    let mut pushes = Vec::new();
-    let mut settlements = Vec::new();
-    for number in 1..=WAITING {
-        pushes.push(asked(push(queue.clone(), keyed(number))).await);
-        if let Some(lease) = attempts.get(settlements.len()) {
-            let mut settlement = Settlement::new(lease.clone(), Transition::complete());
-            settlement.followups.push(keyed(20 + number));
-            settlements.push(asked(settle(queue.clone(), settlement)).await);
-        }
-        let unrelated = queue.push(vec![job(number).queue("unrelated")]);
-        let step = format!("a push behind {number} that wait for a key, within {BOUND:?},");
-        harness.steps().note(step.clone());
-        let pushed = timeout(BOUND, unrelated).await.unwrap_or_else(|_| panic!("{step} was not answered"));
-        pushed.unwrap_or_else(|error| panic!("{step} failed: {}", error_chain(&error)));
-    }
+    let mut waiting = WaitingCalls::begin(harness, &queue, &attempts).await;
     let wrong = one_by_one(harness, caller.operations(), &mut program).await;
     assert!(wrong.is_empty(), "behind callers that wait for a key: {}", wrong.join("\n"));
     let renewed = harness
@@ -170,37 +156,75 @@ async fn behind(harness: &StoreHarness, is_committed: bool) {
         .await;
     let are_held = renewed.iter().all(|renewal| matches!(renewal, Renewal::Held { .. }));
     assert!(are_held, "an attempt whose settlement waits for a key has lost its lease: {renewed:?}");
-    for waiting in &mut pushes {
-        let answer = waiting.now_or_never();
-        assert!(
-            answer.is_none(),
-            "a push was answered before the transaction that holds its key: {answer:?}"
-        );
-    }
+    waiting.check_none_answered();
 
     if is_committed {
         transaction.commit().await;
     } else {
         transaction.rollback().await;
     }
-    let mut receipts = Vec::new();
-    for waiting in pushes {
-        receipts.push(harness.steps().ok("a push that waited for a key", waiting).await);
-    }
-    for waiting in settlements {
-        let settled = harness.steps().ok("a settlement that waited for a key", waiting).await;
-        expect_eq!(settled, Settled::Applied, "a settlement that waited for its followup's key");
-    }
-    let stored = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).count();
-    assert!(
-        stored <= usize::from(!is_committed)
-            && receipts.iter().all(|receipt| receipt.id() == receipts[0].id()),
-        "a key was held by more than one job: {receipts:?}"
-    );
-    if is_committed {
-        expect_eq!(receipts[0].id(), id(0), "the job that holds the key whose transaction has committed");
-    }
+    waiting.check_answers(harness, is_committed).await;
     caller.holds_its_leases(harness, &*queue).await;
+}
+
+/// The calls of one program that wait for the key of the transaction.
+struct WaitingCalls {
+    pushes: Vec<BoxFuture<'static, Result<Receipt, QueueError>>>,
+    settlements: Vec<BoxFuture<'static, Result<Settled, QueueError>>>,
+}
+
+impl WaitingCalls {
+    /// Begins the calls: pushes with the key, and settlements whose followups have it. After each, an unrelated push must succeed.
+    async fn begin(harness: &StoreHarness, queue: &Arc<dyn Admin>, attempts: &[Lease]) -> Self {
+        let mut pushes = Vec::new();
+        let mut settlements = Vec::new();
+        for number in 1..=WAITING {
+            pushes.push(asked(push(queue.clone(), keyed(number))).await);
+            if let Some(lease) = attempts.get(settlements.len()) {
+                let mut settlement = Settlement::new(lease.clone(), Transition::complete());
+                settlement.followups.push(keyed(20 + number));
+                settlements.push(asked(settle(queue.clone(), settlement)).await);
+            }
+            let unrelated = queue.push(vec![job(number).queue("unrelated")]);
+            let step = format!("a push behind {number} that wait for a key, within {BOUND:?},");
+            harness.steps().note(step.clone());
+            let pushed =
+                timeout(BOUND, unrelated).await.unwrap_or_else(|_| panic!("{step} was not answered"));
+            pushed.unwrap_or_else(|error| panic!("{step} failed: {}", error_chain(&error)));
+        }
+        Self { pushes, settlements }
+    }
+
+    fn check_none_answered(&mut self) {
+        for waiting in &mut self.pushes {
+            let answer = waiting.now_or_never();
+            assert!(
+                answer.is_none(),
+                "a push was answered before the transaction that holds its key: {answer:?}"
+            );
+        }
+    }
+
+    /// Checks the answers once the transaction has ended: the key has one holder.
+    async fn check_answers(self, harness: &StoreHarness, is_committed: bool) {
+        let mut receipts = Vec::new();
+        for waiting in self.pushes {
+            receipts.push(harness.steps().ok("a push that waited for a key", waiting).await);
+        }
+        for waiting in self.settlements {
+            let settled = harness.steps().ok("a settlement that waited for a key", waiting).await;
+            expect_eq!(settled, Settled::Applied, "a settlement that waited for its followup's key");
+        }
+        let stored = receipts.iter().filter(|receipt| matches!(receipt, Receipt::Stored(_))).count();
+        assert!(
+            stored <= usize::from(!is_committed)
+                && receipts.iter().all(|receipt| receipt.id() == receipts[0].id()),
+            "a key was held by more than one job: {receipts:?}"
+        );
+        if is_committed {
+            expect_eq!(receipts[0].id(), id(0), "the job that holds the key whose transaction has committed");
+        }
+    }
 }
 
 fn keyed(number: u32) -> NewJob {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use queue_core::backend::ExpiredJob;
+use queue_core::backend::{ExpiredJob, Subscription};
 use queue_core::services::{Disposal, Factory, Fallible};
 use queue_core::{
     Admin, AttemptRunner, BuildError, Environment, Event, Jobs, Layer, Observer, Queue as _, Services,
@@ -15,7 +15,7 @@ use super::aside::Aside;
 use super::blocking::Threads;
 use super::executor::AttemptLog;
 use super::source::{Asked, Source};
-use super::{Progress, TestKit};
+use super::{KitClock, KitQueue, Progress, TestKit};
 
 /// Settings of a [`TestKit`]. Created by [`TestKit::new`] and [`TestKit::over`].
 #[must_use = "a kit is made by `build`"]
@@ -178,15 +178,8 @@ impl TestKitBuilder {
         let log = Arc::new(AttemptLog::new(clock.clone()));
         let mut observers = self.observers;
         observers.push(log.clone());
-        let environment = Environment {
-            clock: Arc::new(clock.clone()),
-            blocking: Arc::new(threads.clone()),
-            observer: Some(Arc::new(observers)),
-            service: None,
-        };
-        let observed = environment.clone();
-        let observe = move |job: &ExpiredJob| observed.observe(|| Event::DiscardedByExpiry(job.into()));
-        let expiries = queue.expiry_feed().map(|feed| feed.subscribe([], observe));
+        let environment = environment(&clock, &threads, observers);
+        let expiries = observe_expiries(&queue, environment.clone());
         let runner = AttemptRunner::new(
             self.jobs.clone(),
             services,
@@ -211,6 +204,21 @@ impl TestKitBuilder {
             _expiries: expiries,
         })
     }
+}
+
+fn environment(clock: &KitClock, threads: &Threads, observers: Vec<Arc<dyn Observer>>) -> Environment {
+    Environment {
+        clock: Arc::new(clock.clone()),
+        blocking: Arc::new(threads.clone()),
+        observer: Some(Arc::new(observers)),
+        service: None,
+    }
+}
+
+/// Reports the jobs that the queue discards because their leases have expired, for as long as the result lives.
+fn observe_expiries(queue: &KitQueue, environment: Environment) -> Option<Subscription> {
+    let observe = move |job: &ExpiredJob| environment.observe(|| Event::DiscardedByExpiry(job.into()));
+    queue.expiry_feed().map(|feed| feed.subscribe([], observe))
 }
 
 impl fmt::Debug for TestKitBuilder {
