@@ -41,9 +41,8 @@ fn draw_queues(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     let row = |summary| {
         let line = StatusLine::new(summary);
         let count = |state| {
-            let count = summary.of(state);
-            let text = format!("{}{}", grouped(count.jobs), if count.is_capped { "+" } else { "" });
-            Line::raw(text).right_aligned()
+            let cell = Cell::count(summary.of(state));
+            Line::raw(cell.readable().to_owned()).right_aligned()
         };
         Row::new([
             Line::raw(summary.queue.to_string()),
