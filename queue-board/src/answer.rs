@@ -56,7 +56,7 @@ pub(crate) async fn enqueue(visit: Visit) -> Response {
     show(visit, Ok(View::Enqueue)).await
 }
 
-/// Shows the jobs of a filter. The address of a submitted form has empty fields; it is replaced by the one without them.
+/// Shows the jobs of a filter. If the address has empty fields, as that of a submitted form has, redirects to the one without them.
 pub(crate) async fn jobs(visit: Visit, Query(pairs): Query<Vec<(String, String)>>) -> Response {
     let has_empty = pairs.iter().any(|(_, value)| value.trim().is_empty());
     match JobsQuery::new(pairs) {

@@ -79,7 +79,7 @@ impl Changes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a change to `jobs`, which have just matched. The oldest one that does not run is forgotten if there are too many.
+    /// Stores a change to `jobs`, which have just matched. If there are too many changes, drops the oldest that does not run.
     pub(crate) fn prepare(
         &self,
         action: (&'static str, Change),
@@ -140,7 +140,7 @@ impl BulkChange {
         }
     }
 
-    /// Starts a prepared change in a task of its own. A started one goes on.
+    /// Starts a prepared change in a task of its own. Does nothing if it has started.
     pub(crate) fn start(self: Arc<Self>, site: Arc<Site>, operator: String) {
         let mut status = self.status();
         if status.phase != ChangePhase::Prepared {
@@ -152,7 +152,7 @@ impl BulkChange {
         tokio::spawn(async move { self.run(&site, &operator).await });
     }
 
-    /// Ends a running change after its current step. A prepared one is not started any more.
+    /// Ends a running change after its current step. A prepared change can no longer start.
     pub(crate) fn stop(&self) {
         let mut status = self.status();
         status.phase = match status.phase {
@@ -250,7 +250,7 @@ impl ChangeProgress {
         };
         let left = visited - changed;
         let but =
-            if left > 0 { format!(" {} did not allow it any more.", of(left, "job")) } else { String::new() };
+            if left > 0 { format!(" {} no longer allowed it.", of(left, "job")) } else { String::new() };
         let phase = match phase {
             ChangePhase::Stopped => " Stopped.",
             ChangePhase::Stopping => " Stopping.",

@@ -1,4 +1,4 @@
-//! Charts of what ended over time, as SVG without styles of their own.
+//! Charts of the jobs and attempts that ended, as SVG without styles.
 
 use std::fmt::Write as _;
 
@@ -100,7 +100,7 @@ impl Heights {
         self.scaled(step.completed).min(self.height - self.failed(step))
     }
 
-    /// Returns a height. A number that is not zero has one.
+    /// Returns the height of a number. Only that of zero is zero.
     fn scaled(&self, number: u64) -> u64 {
         let height = u128::from(number) * u128::from(self.height) / u128::from(self.most);
         u64::try_from(height).unwrap_or(self.height).max(u64::from(number > 0))

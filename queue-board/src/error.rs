@@ -1,4 +1,4 @@
-//! Why a page is not shown, or a change not made.
+//! The reasons for which the board refuses a request.
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;

@@ -1,6 +1,6 @@
 //! The checks before each request, and the headers of each response.
 //!
-//! No page is answered without access, and nothing changes without a same-origin POST.
+//! The board answers no page without access, and changes nothing without a POST request of the same origin.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (VARY, "accept"),
 ];
 
-/// Admits a request, or answers why not. A page finds its [`Frame`] in the extensions.
+/// Admits a request, or refuses it with the reason. A page finds its [`Frame`] in the extensions.
 pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let form = Form::of(request.headers());
     let (mut parts, body) = request.into_parts();

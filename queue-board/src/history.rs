@@ -1,6 +1,6 @@
 //! Jobs and attempts that ended in the last hour or day, for charts.
 //!
-//! A history changes by the minute, so a read of it serves all pages for some seconds.
+//! A history changes once a minute, so all pages share one read for some seconds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use queue_core::{Admin, JobName, QueueError, QueueErrorKind, QueueName, Timestam
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// For how long a read serves.
+/// How long a read is shared.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// How many reads are kept: those of the overview, and of some filters.
@@ -64,7 +64,7 @@ pub(crate) type Rows = Option<Arc<Vec<HistoryRow>>>;
 pub(crate) struct Histories(Mutex<Vec<(HistoryKey, Instant, Rows)>>);
 
 impl Histories {
-    /// Reads the history of the queue and the name of a filter, unless that was done some seconds ago.
+    /// Reads the history of the queue and the name of a filter, unless it was read some seconds ago.
     pub(crate) async fn read(
         &self,
         queue: &dyn Admin,

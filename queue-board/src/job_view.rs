@@ -1,4 +1,4 @@
-//! A job as the board shows it. Pages and JSON are written from it, so what is hidden is hidden in both.
+//! A job as the board shows it. HTML and JSON are written from it, so a hidden field is hidden in both.
 
 use queue_core::admin::AttemptError;
 use queue_core::{JobId, JobName, JobProgress, JobRecord, QueueName, State, Timestamp, WorkerId};
@@ -68,7 +68,7 @@ impl JobView {
         }
     }
 
-    /// Returns the time that says most about the job in its state: its end, its start, or when it is or was due.
+    /// Returns the most relevant time of the job in its state: its end, its start, or when it is or was due.
     pub(crate) fn latest(&self) -> (&'static str, Timestamp) {
         match self.state {
             State::Completed => ("completed", self.finished_at.unwrap_or(self.pushed_at)),

@@ -1,6 +1,6 @@
 //! JSON as text: indented and masked without a change to any number or string.
 
-/// Returns JSON with one value a line, indented by two spaces. A text that is not JSON keeps its characters outside of blanks.
+/// Returns JSON with one value on each line, indented by two spaces. A text that is not JSON keeps its characters outside of blanks.
 pub(crate) fn indent(json: &str) -> String {
     let (mut out, mut depth) = (String::with_capacity(json.len() * 2), 0_usize);
     let mut tokens = Tokens(json).peekable();

@@ -21,22 +21,22 @@
 //!
 //! | address | content |
 //! | --- | --- |
-//! | `/` | each queue: its depth by state, how long its oldest ready job has waited, what ended in the last hour, its workers; pause, resume, retry |
+//! | `/` | each queue: its depth by state, how long its oldest ready job has waited, the jobs that ended in the last hour, its workers; pause, resume, retry |
 //! | `/jobs` | the jobs that match the filter of the address, page by page; changes to many jobs |
 //! | `/jobs/ID` | one job: why it is not running, its attempts and errors, its data; retry, cancel, copy, delete, export |
-//! | `/workers` | who runs what, since when, and for how long the lease lasts |
-//! | `/names` | each kind of job: durations, share of failures, the commonest errors |
+//! | `/workers` | the workers, and the jobs that each runs: since when, and the end of the lease |
+//! | `/names` | each kind of job: durations, share of failures, the most frequent errors |
 //! | `/enqueue` | a form that enqueues a job by its name |
 //!
-//! Each address answers with JSON for `Accept: application/json`, in which times are microseconds since the Unix epoch, and with
-//! server-sent events for `Accept: text/event-stream`. The pages work without JavaScript, and update themselves with it.
+//! With `Accept: application/json`, each address answers in JSON, in which times are microseconds since the Unix epoch. With
+//! `Accept: text/event-stream`, it answers with server-sent events. The pages work without JavaScript, and update themselves with it.
 //!
 //! # Safety
 //!
-//! - Without [`Board::access`], only programs on this machine see the board, and nothing can be changed.
+//! - Without [`Board::access`], the board admits only programs on this machine, and refuses changes.
 //! - A change needs a POST request of the board's own page. The pages forbid foreign scripts and frames.
 //! - Payloads, results, unique keys and values of meta are hidden, unless [`Board::payloads`] shows them.
-//! - A change to many jobs shows their number first, changes these jobs only, and can be stopped.
+//! - For a change to many jobs, the board shows their number first and changes only these jobs. The operator can stop it.
 //!
 //! # Cost
 //!

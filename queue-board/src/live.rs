@@ -157,7 +157,7 @@ struct Updates {
 }
 
 impl Updates {
-    /// Waits for the next change of the page. The text of times is left to the script, so the passing of time is no change.
+    /// Waits for the next change of the page. The script updates the texts of times, so a change of the time alone is not sent.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let changed = self.stopping.run_until_cancelled(self.pages.changed());

@@ -1,4 +1,4 @@
-//! The answers to POST requests: what an operator changes.
+//! Answers POST requests: the changes of operators.
 
 use axum::extract::{Form as FormOf, Path};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -112,7 +112,7 @@ pub(crate) async fn queue(
     answer(&visit, change.await)
 }
 
-/// Finds the jobs that match now, and shows how many they are. Nothing is changed yet.
+/// Finds the jobs that match now, and shows their number. Nothing is changed yet.
 pub(crate) async fn prepare(visit: Visit, FormOf(fields): FormOf<FormFields>) -> Response {
     let prepared = async {
         let action = change_of(field(&fields, "action"), visit.operator())?;

@@ -1,4 +1,4 @@
-//! The pages: each reads what it shows, and renders it.
+//! The pages. Each reads its content and renders it.
 
 pub(crate) mod enqueue;
 pub(crate) mod job;

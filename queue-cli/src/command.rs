@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::store::{Address, FORMS, Store};
 use crate::verb;
 
-/// Shows the jobs of a queue, says why one is not running, and controls them.
+/// Shows and changes the jobs of a store, and prints the reasons why a job is not running.
 #[derive(Debug, Parser)]
 #[command(name = "queue", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub(crate) struct Command {
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// The schema of the queue, in PostgreSQL
     #[arg(long, env = "QUEUE_SCHEMA", hide_env_values = true, default_value = "queue", global = true)]
     schema: String,
-    /// Prints JSON, one object a line
+    /// Prints JSON, one object on each line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -70,7 +70,7 @@ impl Command {
         let mut output = Output::to_stdout(options.json);
         let out = &mut output;
         let exit = match verb {
-            // These need no store, two stores, or one that may not be there yet.
+            // These need no store, two stores, or one that may not exist yet.
             Verb::Completions(verb) => verb.run(Self::command(), out)?,
             Verb::Move(verb) => verb.run(&options.schema, out).await?,
             Verb::Migrate(verb) => verb.run(&options.store()?, out).await?,
@@ -105,7 +105,7 @@ impl Options {
         }
     }
 
-    /// Opens the store. It must be there.
+    /// Opens the store, which must exist.
     async fn open(&self) -> Result<Box<dyn Admin>, Failure> {
         self.store()?.open().await
     }

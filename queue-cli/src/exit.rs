@@ -1,4 +1,4 @@
-//! How a verb ends: its exit code, and what it prints if it fails.
+//! The end of a verb: its exit code, and the error that it prints.
 
 use std::io;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) enum Exit {
     /// The verb did what it was asked for.
     Done = 0,
-    /// The answer is no: the operator declined, a job failed, a wait is over, or a check found something.
+    /// The answer is no: the operator declined, a job failed, a wait timed out, or a check found a problem.
     Refused = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -53,13 +53,13 @@ impl Failure {
         Self::new(Exit::NotFound, message)
     }
 
-    /// Adds what to do about it.
+    /// Adds the remedy.
     pub(crate) fn help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help = help.into().or(self.help);
         self
     }
 
-    /// Adds the place of what is wrong, in front of the message.
+    /// Puts the place of the error before the message.
     pub(crate) fn at(mut self, place: impl std::fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
@@ -71,7 +71,7 @@ impl Failure {
             return self.exit.into();
         }
         let mut stderr = io::stderr().lock();
-        // There is no place to report a failure of standard error to.
+        // A failure of standard error cannot be reported.
         drop(if is_json { self.write_json(&mut stderr) } else { self.write_text(&mut stderr) });
         self.exit.into()
     }
@@ -103,7 +103,7 @@ impl From<QueueError> for Failure {
     }
 }
 
-/// A reader that closes the pipe, such as `head`, has enough: that is no failure.
+/// If the reader closes the pipe, as `head` does, that is no failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

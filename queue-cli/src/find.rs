@@ -1,4 +1,4 @@
-//! Finds jobs, queues and names, and says which one was probably meant.
+//! Finds jobs, queues and names, and suggests the nearest one.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ async fn similar_id(queue: &dyn Admin, id: JobId) -> Result<Option<String>, Queu
         let page = queue.list(&filter, &PageRequest::first(COMPARED).newest()).await?;
         ids.extend(page.jobs.iter().map(|job| job.id.to_string()));
     }
-    // The ids of one second share a third of their digits. Fewer may differ in a slip of the keyboard.
+    // The ids of one second share a third of their digits. A typing mistake changes fewer.
     let is_near = |other: &&str| strsim::damerau_levenshtein(&text, other) <= 4;
     Ok(nearest(&text, ids.iter().map(String::as_str))
         .filter(is_near)
@@ -98,7 +98,7 @@ impl KnownNames {
     }
 }
 
-/// Returns the workers that run or have vanished, or `None` if the store does not know them.
+/// Returns the workers that run or have vanished, or `None` if the store does not list workers.
 pub(crate) async fn workers(queue: &dyn Admin) -> Result<Option<Vec<WorkerRecord>>, QueueError> {
     match queue.workers().await {
         Ok(workers) => Ok(Some(workers)),

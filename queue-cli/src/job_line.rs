@@ -91,7 +91,7 @@ impl<'a> JobLine<'a> {
         self.finished_at.or(claimed_at).unwrap_or(self.run_at)
     }
 
-    /// Returns what is to be said of its state: the reason of its cancellation, its progress, its last error.
+    /// Returns the detail of its state: the reason of its cancellation, its progress, its last error.
     fn detail(&self) -> String {
         let progress = self.progress.map(|progress| format!("{} % {}", progress.percent(), progress.note()));
         let error = || self.errors.last().map(|error| error.message.clone());

@@ -1,4 +1,4 @@
-//! The command `queue`: shows the jobs of a store, says why one is not running, and controls them.
+//! The command `queue`: shows and changes the jobs of a store, and prints the reasons why a job is not running.
 //!
 //! | file | what is in it |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! The name that was most likely meant.
+//! The known name that is nearest to an unknown one.
 
 /// Returns the name that differs least from `wanted`, or `None` if no name is similar.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub(crate) use cell::{Cell, Rfc3339, Times, grouped, state_color};
 use table::Table;
 
-/// A thing that a verb prints: a row of a table, a line of fields, or an object.
+/// A record that a verb prints: a row of a table, a line of fields, or an object.
 pub(crate) trait Record: Serialize {
     /// The titles of the columns.
     const HEADERS: &'static [&'static str];
@@ -28,7 +28,7 @@ enum Form {
     Table,
     /// For a pipe: fields with tabs between them, no titles, and absolute times.
     Lines,
-    /// For a program: one object a line.
+    /// For a program: one object on each line.
     Json,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Returns the standard output, as JSON if that is asked for.
+    /// Returns the standard output, as JSON if `--json` is passed.
     pub(crate) fn to_stdout(is_json: bool) -> Self {
         let form = match io::stdout().is_terminal() {
             _ if is_json => Form::Json,
@@ -86,7 +86,7 @@ impl Output {
         }
     }
 
-    /// Prints the fields of one thing, each on a line, or `object`.
+    /// Prints the fields of one record, each on a line, or `object`.
     pub(crate) fn fields(&mut self, object: &impl Serialize, fields: &[(String, Cell)]) -> io::Result<()> {
         match self.form {
             Form::Json => self.object(object),
@@ -117,7 +117,7 @@ impl Output {
         writeln!(self.out)
     }
 
-    /// Prints what is for the reader of a terminal only, to standard error.
+    /// Prints a note to standard error, if a person reads the output.
     pub(crate) fn note(&mut self, text: impl std::fmt::Display) -> io::Result<()> {
         if self.is_terminal() {
             self.out.flush()?;
@@ -126,7 +126,7 @@ impl Output {
         Ok(())
     }
 
-    /// Passes on what was printed.
+    /// Flushes the output.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }

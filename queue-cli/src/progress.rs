@@ -11,7 +11,7 @@ pub(crate) fn bar(jobs: u64, verb: &'static str) -> ProgressBar {
     style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-/// A line that shows what is waited for.
+/// A line that shows the state of a wait.
 pub(crate) fn spinner(text: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(text);
     spinner.enable_steady_tick(Duration::from_millis(100));

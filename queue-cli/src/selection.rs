@@ -22,7 +22,7 @@ pub(crate) struct Selection {
     ids: Vec<String>,
     #[command(flatten)]
     filter: FilterOptions,
-    /// All jobs that the change is for, without a filter
+    /// Changes all jobs that the verb is for, without a filter
     #[arg(long)]
     all: bool,
     /// Prints the number of jobs, and changes none
@@ -75,7 +75,7 @@ impl Selection {
         out: &mut Output,
         change: &Change,
     ) -> Result<Exit, Failure> {
-        // All are looked up first, so that a wrong id changes nothing.
+        // All ids are looked up first, so that nothing changes if one is unknown.
         let mut jobs = Vec::new();
         for id in &self.ids {
             jobs.push(find::job(queue, id).await?);
@@ -121,12 +121,12 @@ impl Selection {
         if is_complete {
             Ok(Exit::Done)
         } else {
-            Err(Failure::new(Exit::Refused, "stopped: the other jobs are as they were"))
+            Err(Failure::new(Exit::Refused, "stopped: the other jobs are unchanged"))
         }
     }
 }
 
-/// Changes one job. Returns what became of it.
+/// Changes one job. Returns the outcome.
 async fn change_one(queue: &dyn Admin, job: &JobRecord, change: &Change) -> Result<&'static str, Failure> {
     match change {
         Change::Cancel { reason } => match queue.cancel(job.id, reason).await? {
@@ -152,7 +152,7 @@ async fn change_batches(
     tokio::pin!(stop);
     let mut changed = 0;
     for batch in ids.chunks(BATCH) {
-        // A batch that was begun is changed as a whole, so its number is known.
+        // A batch that has begun is completed, so that its number is known.
         changed += queue.change(batch, filter, change).await?;
         bar.inc(batch.len() as u64);
         let stopped = tokio::time::timeout(std::time::Duration::ZERO, &mut stop).await.is_ok();

@@ -52,7 +52,7 @@ impl Address {
     pub(crate) fn store(&self, schema: &str) -> Store {
         match self {
             Self::Sqlite(path) => Store::Sqlite(
-                // The program whose store this is decides how long finished jobs are kept.
+                // The programs of the store decide how long finished jobs are kept.
                 SqliteQueue::builder(path).keep_completed(None).keep_cancelled(None).keep_discarded(None),
             ),
             Self::Postgres(url) => Store::Postgres(
@@ -74,7 +74,7 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Opens the store, which must be there: no file, table or function is created by a misspelt address.
+    /// Opens the store, which must exist: a misspelt address creates no file, table or function.
     pub(crate) async fn open(&self) -> Result<Box<dyn Admin>, Failure> {
         let opened: Result<Box<dyn Admin>, QueueError> = match self.clone() {
             Self::Sqlite(builder) => {
@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// Creates the store if it is not there, and migrates its schema.
+    /// Creates the store if it does not exist, and migrates its schema.
     pub(crate) async fn migrate(&self) -> Result<(), QueueError> {
         match self.clone() {
             Self::Sqlite(builder) => builder.open().await.map(drop),

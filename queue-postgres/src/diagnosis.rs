@@ -1,4 +1,4 @@
-//! Finds what is wrong with a schema and its server, for operators.
+//! Diagnoses a schema and its server, for operators.
 
 mod rows;
 mod schema;
@@ -13,7 +13,7 @@ use crate::error::to_queue_error;
 use crate::queue::PostgresQueue;
 use crate::target::Target;
 
-/// Returns what is wrong, by a connection of its own: other calls of the queue proceed.
+/// Returns a finding for each problem, over a connection of its own: other calls of the queue proceed.
 pub(crate) async fn diagnose(queue: &PostgresQueue) -> Result<Vec<Finding>, QueueError> {
     let target = queue.shared().target.clone();
     let work = async move {

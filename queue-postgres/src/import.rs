@@ -14,7 +14,7 @@ use crate::notification::NotifyArgs;
 use crate::queue::PostgresQueue;
 use crate::storable::check_storable;
 
-/// Imports a batch. Returns what became of each job, in order.
+/// Imports a batch. Returns for each job, in order, whether it was stored.
 pub(crate) async fn import(queue: &PostgresQueue, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
     let jobs = queue.intake().imports(jobs)?;
     check_storable(jobs.iter().map(|(job, _)| job))?;
@@ -26,7 +26,7 @@ pub(crate) async fn import(queue: &PostgresQueue, jobs: Vec<JobRecord>) -> Resul
                 queue.shared().notifier.mute();
                 notify = NotifyArgs::none();
             }
-            // The database lacks characters of an error, or of the job itself.
+            // The encoding of the database lacks characters of an error, or of the job itself.
             Err(error) if is_untranslatable(&error) && !ascii_only => ascii_only = true,
             imported => break imported?,
         }

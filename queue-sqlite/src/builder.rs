@@ -40,7 +40,7 @@ pub struct SqliteQueueBuilder {
 
 impl SqliteQueueBuilder {
     /// Sets whether opening creates the file and migrates its schema, `true` by default. With `false`, opening only checks that the
-    /// file is there and its schema is up to date: a misspelt path is an error, and the file of another program stays as it is.
+    /// file exists and its schema is up to date: a misspelt path is an error, and the file of another program stays as it is.
     pub fn run_migrations(mut self, run_migrations: bool) -> Self {
         self.settings.run_migrations = run_migrations;
         self

@@ -1,4 +1,4 @@
-//! Finds what is wrong with a file, for operators.
+//! Diagnoses a file, for operators.
 
 mod integrity;
 mod schema;
@@ -16,10 +16,10 @@ use crate::settings::Synchronous;
 /// How far in the future a push may lie: clocks that are synchronized differ by less.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// The size of the log that only a reader that stays open explains: SQLite truncates it to a quarter of that.
+/// A `-wal` file of this size means that a reader stays open: SQLite truncates the file to a quarter of it.
 const MAX_LOG: u64 = 256 << 20;
 
-/// Returns what is wrong with the file. The reader thread does nothing else meanwhile.
+/// Returns a finding for each problem of the file. The reader thread does nothing else meanwhile.
 pub(crate) async fn diagnose(queue: &SqliteQueue) -> Result<Vec<Finding>, QueueError> {
     let now = queue.clock().now();
     let mut findings: Vec<_> = synchronous(queue.synchronous()).into_iter().chain(log(queue)).collect();
@@ -49,7 +49,7 @@ fn log(queue: &SqliteQueue) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "the log beside the file has {} MB: a program keeps a read transaction open, so the log can't be emptied",
+        "the `-wal` file has {} MB: a program keeps a read transaction open, so SQLite can't truncate the file",
         bytes >> 20
     );
     let cure = "find the program that reads the file (`fuser -v`), and end its transaction";

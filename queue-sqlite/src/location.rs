@@ -84,7 +84,7 @@ impl Location {
         }
     }
 
-    /// Checks that the file is there, and creates none.
+    /// Checks that the file exists, and creates none.
     ///
     /// # Errors
     ///

@@ -85,7 +85,7 @@ impl JobCheck {
         self
     }
 
-    /// Sets how long the program may take to answer the argument. Then it is killed. The default is 10 s.
+    /// Sets the timeout of the program's first line. A program that has not answered by then is killed. The default is 10 s.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -98,7 +98,7 @@ impl JobCheck {
     ///
     /// # Errors
     ///
-    /// The store fails, the program cannot be started, does not answer, or ends early.
+    /// If the store fails, or if the program cannot be started, does not answer, or ends early.
     ///
     /// # Cancel safety
     ///

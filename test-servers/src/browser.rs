@@ -20,7 +20,7 @@ pub struct Browser {
     driver: Option<Server>,
 }
 
-/// Runs the driver with its output where its starter reads it, and with a home folder that its user may write to.
+/// Runs the driver with its output on standard error, which the starter reads, and with a home folder that its user may write to.
 const RUN: &str = "export HOME=\"$1\" XDG_CONFIG_HOME=\"$1\" XDG_CACHE_HOME=\"$1\"; exec \"$0\" --port=0 >&2";
 
 /// The message of a driver that accepts connections, before its port.

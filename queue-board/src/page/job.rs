@@ -1,4 +1,4 @@
-//! One job: why it is not running, how it went, and its data.
+//! One job: the reasons why it is not running, its timeline, and its data.
 
 mod actions;
 pub(crate) mod copy;

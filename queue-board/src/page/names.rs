@@ -104,7 +104,7 @@ impl NameList {
                 table.names {
                     thead { tr {
                         th scope="col" { "Name" }
-                        @if self.has_history() { th scope="col" { "Last 24 hours" } th.number scope="col" title="Failed attempts of all that ended" { "Failed" } } th.number scope="col" { "Half within" } th.number scope="col" { "95 % within" }
+                        @if self.has_history() { th scope="col" { "Last 24 hours" } th.number scope="col" title="Failed attempts of all that ended" { "Failed" } } th.number scope="col" { "Median" } th.number scope="col" { "95th percentile" }
                         th.number scope="col" { "Discarded" } th.number scope="col" { "Retryable" } th.when scope="col" { "Last" } th scope="col" { "Errors" }
                     } }
                     tbody #names-table { @for name in &self.names { (name.row(frame)) } }
@@ -158,8 +158,8 @@ impl NameStatistics {
                     td.chart data-label="Last 24 hours" { (spark(day, "Last 24 hours")) " " span.quiet { (grouped(day.total().completed)) } }
                     td.number data-label="Failed" { (share(day.total().failed, day.total().ended())) }
                 }
-                td.number data-label="Half within" { (time(self.p50)) }
-                td.number data-label="95 % within" { (time(self.p95)) }
+                td.number data-label="Median" { (time(self.p50)) }
+                td.number data-label="95th percentile" { (time(self.p95)) }
                 td.number data-label="Discarded" { a class={ "count discarded" @if self.discarded == 0 { " none" } } href=(list(State::Discarded)) { (grouped(self.discarded)) @if self.discarded > 0 { span.quiet { " " (share(self.discarded, self.finished)) } } } }
                 td.number data-label="Retryable" { a class={ "count retryable" @if self.retrying == 0 { " none" } } href=(list(State::Retryable)) { (grouped(self.retrying)) } }
                 td.when data-label="Last" { @if let Some(last) = self.last { (ago(frame, last)) } @else { span.quiet { "–" } } }
@@ -170,7 +170,7 @@ impl NameStatistics {
 }
 
 impl ErrorGroup {
-    /// Returns the commonest last errors of discarded and retrying jobs.
+    /// Returns the most frequent last errors of discarded and retrying jobs.
     fn largest(site: &Site, jobs: &[JobRecord]) -> Vec<Self> {
         let mut groups: BTreeMap<String, u64> = BTreeMap::new();
         let failed = jobs.iter().filter(|job| matches!(job.state, State::Discarded | State::Retryable));

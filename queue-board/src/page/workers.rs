@@ -1,4 +1,4 @@
-//! The workers, and what each runs.
+//! The workers, and the jobs that each runs.
 
 use maud::{Markup, html};
 use queue_core::State;
@@ -20,7 +20,7 @@ const SHOWN: usize = 200;
 pub(crate) struct WorkerList {
     /// `None` if the queue does not store which workers run.
     workers: Option<Vec<WorkerRecord>>,
-    /// The executing jobs, of which the first 200 are shown, and those without a worker's name too.
+    /// The executing jobs, including those without a worker's name. The first 200 are shown.
     executing: Vec<JobView>,
     has_more: bool,
 }

@@ -1,6 +1,6 @@
 //! Instants as a distance from now, and durations.
 //!
-//! The script counts such texts on, so it has the same rules: see `text` in `board.js`.
+//! The script updates such texts by the same rules: see `text` in `board.js`.
 
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +29,7 @@ pub(crate) fn left(frame: &Frame, at: Timestamp) -> Markup {
     element(frame, at, "left", || short(at.since(frame.now)))
 }
 
-/// In an update, the text is left to the script. Otherwise each second would change the page.
+/// In an update, the text is empty, and the script writes it. Otherwise each second would change the page.
 fn element(frame: &Frame, at: Timestamp, form: &str, text: impl FnOnce() -> String) -> Markup {
     html! {
         time datetime=(at) title=(exact(at)) data-at=(at.as_micros() / 1000) data-form=(form) {

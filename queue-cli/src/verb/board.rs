@@ -36,7 +36,7 @@ struct BoardLine {
 impl Board {
     pub(crate) async fn run(self, queue: Arc<dyn Admin>, out: &mut Output) -> Result<Exit, Failure> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(|error| {
-            let message = format!("port {} of 127.0.0.1 can't be served: {error}", self.port);
+            let message = format!("could not listen on 127.0.0.1:{}: {error}", self.port);
             Failure::new(Exit::Unavailable, message)
                 .help("pass another `--port`, or 0 for a free one".to_owned())
         })?;
@@ -49,7 +49,7 @@ impl Board {
         let stopping = CancellationToken::new();
         let router = self.router(queue, stopping.clone());
         let interrupt = async move {
-            // Without a handler for the signal, it ends the process.
+            // If the handler cannot be installed, the signal ends the process.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -1,4 +1,4 @@
-//! `queue doctor`: what is wrong with a store, and the cure.
+//! `queue doctor`: the problems of a store, each with its cure.
 
 use clap::Args;
 use console::{Color, Style};
@@ -11,7 +11,7 @@ use crate::output::{Cell, Output, Record, Times};
 
 /// Checks the schema, the settings and the content of the store
 ///
-/// The exit code is 1 if something is to be cured.
+/// The exit code is 1 if there is a warning or a fault.
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {}
 
@@ -26,10 +26,10 @@ impl Doctor {
         let lines: Vec<_> = findings.iter().map(FindingLine).collect();
         out.records(&lines)?;
         if findings.is_empty() {
-            out.note("all is well")?;
+            out.note("no problem was found")?;
         }
-        let is_ill = findings.iter().any(|finding| finding.severity >= Severity::Warning);
-        Ok(if is_ill { Exit::Refused } else { Exit::Done })
+        let has_problem = findings.iter().any(|finding| finding.severity >= Severity::Warning);
+        Ok(if has_problem { Exit::Refused } else { Exit::Done })
     }
 }
 

@@ -15,8 +15,8 @@ use crate::store::Address;
 
 /// Moves the unfinished jobs of a paused queue to another store
 ///
-/// Ids, attempts, errors, unique keys and times are kept. The queue is paused in the other store, until it is resumed there. After a
-/// crash, run it again: each job is in one store or in both, and then moves.
+/// Jobs keep their ids, attempts, errors, unique keys and times. The queue stays paused in the other store until you resume it there.
+/// After a crash, run the command again: each job is in one store or in both.
 #[derive(Args, Debug)]
 pub(crate) struct Move {
     /// The store with the jobs
@@ -29,7 +29,7 @@ pub(crate) struct Move {
     /// The schema of the other store, in PostgreSQL; by default that of `--schema`
     #[arg(long, value_name = "SCHEMA")]
     to_schema: Option<String>,
-    /// Waits for this time until running jobs have ended: `5m`
+    /// Waits at most this time for running jobs to end: `5m`
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     wait: std::time::Duration,
 }

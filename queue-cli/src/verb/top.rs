@@ -1,6 +1,6 @@
 //! `queue top`: the queues and their jobs, live, on the whole screen.
 //!
-//! One task draws, reads the store, and carries out what the operator asks for. A thread reads the keys, because a terminal has no
+//! One task draws, reads the store, and runs the operator's actions. A thread reads the keys, because a terminal has no
 //! asynchronous input.
 //!
 //! | event | effect |
@@ -87,7 +87,7 @@ impl Top {
                             refresh(queue, &mut dashboard).await;
                         }
                     },
-                    // Such as a new size.
+                    // Another event, such as a new size of the terminal.
                     Some(_) => {}
                 },
             }

@@ -15,10 +15,10 @@ use crate::job_line::{JobLine, Privacy};
 use crate::output::Output;
 use crate::progress;
 
-/// How often the state is read for the line that shows it.
+/// The pause between two reads of the state that the line shows.
 const SLICE: Duration = Duration::from_millis(500);
 
-/// How often the store is asked whether a job matches.
+/// The pause between two polls for a job that matches.
 const POLL: Duration = Duration::from_millis(250);
 
 /// Waits until a job has ended, or until no job matches a filter
@@ -32,7 +32,7 @@ pub(crate) struct Wait {
     idle: bool,
     #[command(flatten)]
     filter: FilterOptions,
-    /// Waits for this time at most: `20s`
+    /// Waits at most this time: `20s`
     #[arg(long, value_parser = duration)]
     timeout: Option<Duration>,
     /// Prints the payload and the result too
@@ -76,7 +76,7 @@ impl Wait {
             && let Some(slice) = self.left(start, SLICE)
         {
             let ended = queue.ended(&[job.id], slice).await?;
-            let gone = || Failure::not_found(format!("job {} was deleted while it was waited for", job.id));
+            let gone = || Failure::not_found(format!("job {} was deleted during the wait", job.id));
             job = ended.into_iter().next().flatten().ok_or_else(gone)?;
             spinner.set_message(said(&job));
         }

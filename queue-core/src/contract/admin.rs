@@ -115,14 +115,14 @@ pub trait Admin: Queue {
         Err(QueueError::unsupported("this queue does not store which workers run"))
     }
 
-    /// Returns what ended in each step of a part of the last 24 hours: a row for each queue and kind of job of which something did,
-    /// sorted by time, queue and name.
+    /// Returns the number of attempts that ended in each step of a part of the last 24 hours: a row for each step, queue and kind of
+    /// job with such an attempt, sorted by time, queue and name.
     ///
     /// An attempt is counted in the step that ends it, once, in the minute of its end by the backend's clock. So a job stays counted
-    /// if it is not kept, is pruned or is deleted, and a settlement that was stale counts nothing. Minutes that ended more than 24
-    /// hours ago are forgotten.
+    /// if it is not kept, is pruned or is deleted. A stale settlement counts nothing. Minutes that ended more than 24 hours ago are
+    /// deleted.
     ///
-    /// It costs what the history has, however many jobs there are: at most 1,441 minutes of each kind of job in each queue.
+    /// The cost depends on the history, not on the number of jobs: at most 1,441 minutes of each kind of job in each queue.
     ///
     /// # Errors
     ///
@@ -184,11 +184,11 @@ pub trait Admin: Queue {
     ///
     /// A job keeps its id, name, queue, payload, meta, priority, attempts, errors, number of claims, `on_discard`, unique key with
     /// its window, the time of its push, and its `run_at`. It is behind the stored jobs in push order, has at least one attempt
-    /// left, and never waits for room. A job whose `run_at` is in the future of this queue's clock waits as it did before: scheduled
-    /// or retryable. Any other is available, and its place among the ready jobs follows from its old `run_at`.
+    /// left, and never waits for capacity. A job whose `run_at` is in the future of this queue's clock waits as it did before: scheduled
+    /// or retryable. Any other job is available, and its old `run_at` decides its place among the ready jobs.
     ///
-    /// It may be repeated: a job whose id the queue knows is [`Present`](Imported::Present), and is not changed. A job whose unique
-    /// key another job holds is [`KeyHeld`](Imported::KeyHeld), and nothing of it is stored. A record that does not hold its key
+    /// It may be repeated: if the queue has a job of this id, the answer is [`Present`](Imported::Present), and nothing changes. If
+    /// another job holds the unique key, the answer is [`KeyHeld`](Imported::KeyHeld), and the job is not stored. A record that does not hold its key
     /// (see [`JobRecord::unique_until`]) needs no free key.
     ///
     /// [`JobMove`](crate::admin::JobMove) moves the jobs of a queue with it, and [`JobRecord::import`] reads a job from JSON.
@@ -200,7 +200,7 @@ pub trait Admin: Queue {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, all of the jobs are imported or none.
+    /// If the future is dropped, either all jobs are imported or none.
     async fn import(&self, jobs: Vec<JobRecord>) -> Result<Vec<Imported>, QueueError> {
         drop(jobs);
         Err(QueueError::unsupported("this queue has no import: push the jobs as new ones"))
@@ -215,9 +215,9 @@ pub trait Admin: Queue {
     /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError>;
 
-    /// Checks the store and its workers, and returns what is wrong, with what to do; nothing if all is well.
+    /// Checks the store and its workers, and returns a finding for each problem, with its cure.
     ///
-    /// It reads all jobs, so it may take long if there are many, and changes nothing.
+    /// It changes nothing. It reads all jobs, so it may take long if there are many.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The flaws of a store, each with its cure.
+//! The findings of a diagnosis: the problems of a store, each with its cure.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::announcement::WorkerRecord;
 use crate::contract::record::JobRecord;
 
-/// Something that is wrong with a store, or that an operator should know: see [`Admin::diagnose`](crate::Admin::diagnose).
+/// A problem of a store, or a fact that an operator should know: see [`Admin::diagnose`](crate::Admin::diagnose).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -15,9 +15,9 @@ pub struct Finding {
     pub check: Check,
     /// Its severity.
     pub severity: Severity,
-    /// The flaw: a sentence.
+    /// The problem, as a sentence.
     pub what: String,
-    /// The cure: a sentence, or a statement to run.
+    /// The cure, as a sentence or a statement to run.
     pub cure: String,
 }
 
@@ -40,7 +40,7 @@ pub enum Check {
     Maintenance,
 }
 
-/// How bad a finding is, from harmless to broken.
+/// The severity of a finding, in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

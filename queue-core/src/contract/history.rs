@@ -1,4 +1,4 @@
-//! The history: what ended in each minute of the last 24 hours.
+//! The history: the number of attempts that ended in each minute of the last 24 hours.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -29,15 +29,15 @@ use crate::contract::tally::{MINUTE, Tally, minute_of, start_of};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryRequest {
-    /// The instant at which the history begins. The whole step in which it is belongs to the history.
+    /// The instant at which the history begins. If it divides a step, the history has the whole step.
     pub since: Timestamp,
-    /// The instant before which the history ends. The whole step that it divides belongs to the history.
+    /// The instant before which the history ends. If it divides a step, the history has the whole step.
     pub until: Timestamp,
-    /// Leaves out all other queues.
+    /// The queue; `None` selects all queues.
     pub queue: Option<QueueName>,
-    /// Leaves out all other kinds of jobs.
+    /// The kind of jobs; `None` selects all kinds.
     pub name: Option<JobName>,
-    /// The time that a row stands for: see [`step`](Self::step).
+    /// The length of a step, for which there is one row: see [`step`](Self::step).
     pub step: Duration,
 }
 
@@ -51,30 +51,30 @@ impl HistoryRequest {
         Self { since, until: Timestamp::MAX, queue: None, name: None, step: Duration::from_secs(60) }
     }
 
-    /// Sets the instant before which the history ends. The whole step that it divides belongs to the history.
+    /// Sets the instant before which the history ends. If it divides a step, the history has the whole step.
     #[must_use]
     pub const fn until(mut self, until: Timestamp) -> Self {
         self.until = until;
         self
     }
 
-    /// Leaves out all other queues.
+    /// Sets the queue. All others are left out.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<QueueName>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// Leaves out all other kinds of jobs.
+    /// Sets the kind of jobs. All others are left out.
     #[must_use]
     pub fn name(mut self, name: impl Into<JobName>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets the time that a row stands for. It is rounded down to whole minutes, and one at least.
+    /// Sets the length of a step, for which there is one row. It is rounded down to whole minutes, and is at least one minute.
     ///
-    /// Steps follow one another from the epoch, so those of an hour begin at the full hours of UTC.
+    /// Steps follow one another from the epoch, so steps of an hour begin at the full hours of UTC.
     #[must_use]
     pub const fn step(mut self, step: Duration) -> Self {
         self.step = step;
@@ -88,14 +88,14 @@ impl HistoryRequest {
         (micros - micros % MINUTE).max(MINUTE)
     }
 
-    /// Returns the start of the step in which a minute is, for backends.
+    /// Returns the start of the step that contains a minute, for backends.
     #[must_use]
     pub fn step_of(&self, minute: Timestamp) -> Timestamp {
         start_of(minute, self.step_micros())
     }
 
-    /// Returns the first minute and the end of the whole steps of the history, for backends. Minutes that are no longer kept are
-    /// not left out: see [`first_kept`](Self::first_kept).
+    /// Returns the first minute and the end of the whole steps of the history, for backends. They may include minutes that are no
+    /// longer kept: see [`first_kept`](Self::first_kept).
     #[must_use]
     pub fn minutes(&self) -> Range<Timestamp> {
         let last = self.step_of(self.until);
@@ -104,7 +104,7 @@ impl HistoryRequest {
         self.step_of(self.since)..end
     }
 
-    /// Returns the first minute that is kept at `now`, for backends: the one in which the last 24 hours begin.
+    /// Returns the first minute that is kept at `now`, for backends: the one that contains the instant 24 hours ago.
     #[must_use]
     pub fn first_kept(now: Timestamp) -> Timestamp {
         minute_of(now.saturating_sub(Self::KEPT))
@@ -126,8 +126,8 @@ pub struct HistoryRow {
     pub name: JobName,
     /// The number of jobs that completed.
     pub completed: u64,
-    /// The number of attempts that failed: they were settled by a retry or a discard, or their leases expired. What followed does
-    /// not matter: another attempt, a discard, or a cancellation that had been requested. Snoozed, released and cancelled attempts
+    /// The number of attempts that failed: they were settled by a retry or a discard, or their leases expired. They count
+    /// whatever followed: another attempt, a discard, or a requested cancellation. Snoozed, released and cancelled attempts
     /// did not fail, those that were snoozed with an error included.
     pub failed: u64,
     /// The number of jobs that were discarded, by a settlement or because their leases expired. Their last attempts are among the

@@ -16,7 +16,7 @@ use crate::contract::unique::Unique;
 pub enum Imported {
     /// The job is stored.
     Stored,
-    /// The queue has a job with this id, in whatever state. Nothing changed.
+    /// The queue has a job with this id, in any state. Nothing changed.
     Present,
     /// The job was not stored: this job holds its unique key.
     KeyHeld(JobId),
@@ -122,7 +122,7 @@ fn new_job(record: &JobRecord) -> NewJob {
     let mut job = NewJob::new(record.name.clone(), record.body.clone()).id(record.id);
     job.queue = record.queue.clone();
     job.priority = record.priority;
-    // A maximum of zero is refused by the limits.
+    // The limits refuse a maximum of zero.
     job.max_attempts = match record.max_attempts {
         0 => 0,
         attempts => attempts.max(record.attempt.saturating_add(1)),

@@ -21,7 +21,7 @@ pub use error::MoveError;
 /// So after a crash at any point each job is in one of the stores or in both, and running the move again completes it. Both queues
 /// are paused meanwhile, so a job that is in both runs in neither. When the move is done, resume the queue in the other store.
 ///
-/// Finished jobs stay. A job whose unique key a job of the other store holds stays too: [`Moved::left`] has it.
+/// Finished jobs stay in the first store. So does a job whose unique key a job of the other store holds: see [`Moved::left`].
 ///
 /// ```
 /// use queue_core::admin::{JobMove, MoveError};
@@ -39,9 +39,10 @@ pub use error::MoveError;
 ///
 /// # Changes meanwhile
 ///
-/// Jobs that producers push meanwhile are moved too, until a pass over the queue finds none. Point the producers to the other
-/// store first, for a second reason: a push that [replaces](crate::OnConflict::Replace) a waiting job between its copy and its
-/// deletion is lost, and so is an operator's deletion. If a job was cancelled there meanwhile, the move deletes the copy.
+/// The move also moves jobs that producers push meanwhile, and ends with a pass over the queue that finds none. Point the
+/// producers to the other store first, for a second reason: a push that [replaces](crate::OnConflict::Replace) a waiting job
+/// between its copy and its deletion is lost, and so is an operator's deletion. If an operator cancels a job in the first store
+/// meanwhile, the move deletes its copy.
 #[derive(Clone, Debug)]
 pub struct JobMove {
     queue: QueueName,
@@ -62,7 +63,7 @@ impl JobMove {
         self
     }
 
-    /// Sets how long to wait for the executing jobs to end their attempts. By default, the move is refused while there are any.
+    /// Sets how long to wait for the executing jobs to end their attempts. By default, the move is refused if a job is executing.
     #[must_use]
     pub fn wait_for_executing(mut self, wait: Duration) -> Self {
         self.wait = wait;
@@ -142,7 +143,7 @@ pub struct Moved {
     pub left: Vec<(JobId, LeftReason)>,
 }
 
-/// Why a move leaves a job where it is.
+/// The reason why a move leaves a job in the first store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeftReason {

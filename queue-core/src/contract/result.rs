@@ -94,7 +94,7 @@ impl Serialize for StoredResult {
     }
 }
 
-/// Serializes a result as the JSON that it is, for records that are shown.
+/// Serializes a result as JSON instead of as text, for records.
 pub(crate) fn as_json<S: Serializer>(
     result: &Option<StoredResult>,
     serializer: S,

@@ -35,7 +35,7 @@ pub struct JobStatus {
     pub max_attempts: u32,
     /// The progress, if the job is executing and has reported some.
     pub progress: Option<JobProgress>,
-    /// The result, if the job is completed and has one. It serializes as the JSON that it is.
+    /// The result, if the job is completed and has one. It serializes as JSON, not as text.
     #[serde(serialize_with = "as_json")]
     pub result: Option<StoredResult>,
 }

@@ -1,6 +1,6 @@
 //! Checks stored jobs against the jobs that a program knows, before the program is deployed.
 //!
-//! The program reads requests from its standard input and writes answers to its standard output, one JSON object a line:
+//! The program reads requests from its standard input and writes answers to its standard output, one JSON object on each line:
 //!
 //! | line | who writes it | content |
 //! | --- | --- | --- |
@@ -101,7 +101,7 @@ pub trait CheckLine: Serialize + DeserializeOwned {
     ///
     /// # Errors
     ///
-    /// `Invalid` if it is something else.
+    /// `Invalid` if the text is no such line.
     fn parse(line: &str) -> Result<Self, QueueError> {
         read(line).map_err(|error| QueueError::invalid("not a line of a check of jobs").with_source(error))
     }
@@ -165,7 +165,7 @@ impl Jobs {
     }
 }
 
-/// Leaves out where in its text a payload is wrong, and the numbers of elements, so that equal problems have equal reasons.
+/// Removes the position in the text and the indexes of elements from a reason, so that equal problems have equal reasons.
 fn without_position(reason: &str) -> String {
     let reason = reason.rfind(" at line ").and_then(|end| reason.get(..end)).unwrap_or(reason);
     let (mut short, mut rest) = (String::with_capacity(reason.len()), reason);

@@ -1,4 +1,4 @@
-//! Counts what ends in each minute.
+//! Counts the attempts that end in each minute.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl History {
         }
     }
 
-    /// Begins a minute, and forgets those that are no longer kept.
+    /// Begins a minute, and drops those that are no longer kept.
     #[cold]
     fn begin(&mut self, minute: Timestamp) {
         let ended = std::mem::replace(&mut self.newest, minute);
@@ -61,7 +61,8 @@ impl History {
 }
 
 impl JobTable {
-    /// Returns what ended in each step of the requested part of the last 24 hours, sorted by time, queue and name.
+    /// Returns the number of attempts that ended in each step of the requested part of the last 24 hours, sorted by time, queue and
+    /// name.
     pub fn history(&mut self, now: Timestamp, request: &HistoryRequest) -> Vec<HistoryRow> {
         self.advance(now);
         let mut rows = HistoryRows::new(request, self.now);

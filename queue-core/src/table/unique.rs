@@ -34,7 +34,7 @@ impl UniqueKeys {
         self.holders.get(&(name.clone(), unique.key.clone())).map(|holder| holder.job)
     }
 
-    /// Returns until when a job holds a key at least, if it holds it.
+    /// Returns the earliest time at which a job may lose a key, or `None` if it does not hold the key.
     pub(super) fn held_until(&self, name: &JobName, unique: &Unique, job: JobId) -> Option<Timestamp> {
         let holder = self.holders.get(&(name.clone(), unique.key.clone()))?;
         (holder.job == job).then_some(holder.until)

@@ -1,4 +1,4 @@
-//! The settings of the server, its clock, and what keeps it from removing dead rows.
+//! The settings of the server, its clock, and the transactions that keep it from removing dead rows.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use crate::target::Target;
 /// The difference of clocks that is harmless, in microseconds: a second.
 const SKEW: i64 = 1_000_000;
 
-/// Settings by which a crash can lose acknowledged pushes: the name, the bad value, what that means, and how bad it is.
+/// Settings by which a crash can lose acknowledged pushes: the name, the bad value, its meaning and its severity.
 const DURABILITY: [(&str, &str, &str, Severity); 3] = [
     ("fsync", "off", "a crash of the machine can destroy the database", Severity::Fault),
     ("full_page_writes", "off", "a crash of the machine can damage pages", Severity::Fault),
@@ -25,7 +25,12 @@ const DURABILITY: [(&str, &str, &str, Severity); 3] = [
 /// Settings without which the server does not remove dead rows.
 const VACUUM: [(&str, &str, &str, Severity); 2] = [
     ("autovacuum", "off", "dead rows stay, and the tables grow", Severity::Warning),
-    ("track_counts", "off", "autovacuum does not know what to do, and the tables grow", Severity::Warning),
+    (
+        "track_counts",
+        "off",
+        "autovacuum does not know which tables have dead rows, and the tables grow",
+        Severity::Warning,
+    ),
 ];
 
 pub(super) async fn durability(connection: &mut PgConnection) -> sqlx::Result<Vec<Finding>> {

@@ -29,7 +29,7 @@ impl PruneTask {
         Self { shared, periods }
     }
 
-    /// Prunes until the runtime ends. If all finished jobs are kept for ever, each call only rolls up the history.
+    /// Prunes until the runtime ends. If all finished jobs are kept forever, each call only rolls up the history.
     pub(crate) async fn run(self) {
         let Self { shared, periods } = self;
         let mut connection = shared.connection();

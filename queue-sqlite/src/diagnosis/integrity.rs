@@ -65,9 +65,9 @@ const RULES: [Rule; 9] = [
     },
 ];
 
-/// Returns a finding for each rule that rows break, and for each flaw that SQLite finds in the file.
+/// Returns a finding for each rule that rows break, and for each problem that SQLite finds in the file.
 pub(super) fn broken_rules(connection: &Connection) -> Result<Vec<Finding>> {
-    let mut findings = flaws(connection)?;
+    let mut findings = problems(connection)?;
     for Rule { rule, breaches, cure } in &RULES {
         let count =
             format!("with breach (it) as ({breaches}) select count(*), cast(min(it) as text) from breach");
@@ -81,13 +81,13 @@ pub(super) fn broken_rules(connection: &Connection) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Returns the first flaws of the pages and indexes.
-fn flaws(connection: &Connection) -> Result<Vec<Finding>> {
+/// Returns the first problems of the pages and indexes.
+fn problems(connection: &Connection) -> Result<Vec<Finding>> {
     let mut check = connection.prepare("pragma integrity_check(10)")?;
-    let flaws = check.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>>>()?;
-    let cure = "copy the file, then run `reindex`; if a flaw stays, restore the file from a backup";
-    let finding = |flaw: &String| {
-        Finding::new(Check::Integrity, Severity::Fault, format!("the file is damaged: {flaw}"), cure)
+    let problems = check.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>>>()?;
+    let cure = "copy the file, then run `reindex`; if a problem remains, restore the file from a backup";
+    let finding = |problem: &String| {
+        Finding::new(Check::Integrity, Severity::Fault, format!("the file is damaged: {problem}"), cure)
     };
-    Ok(flaws.iter().filter(|flaw| *flaw != "ok").map(finding).collect())
+    Ok(problems.iter().filter(|problem| *problem != "ok").map(finding).collect())
 }

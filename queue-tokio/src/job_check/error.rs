@@ -1,11 +1,11 @@
-//! Why stored jobs could not be checked.
+//! The errors of a check of stored jobs.
 
 use std::io;
 use std::path::PathBuf;
 
 use queue_core::QueueError;
 
-/// Why a [`JobCheck`](crate::JobCheck) has no report.
+/// The reason why a [`JobCheck`](crate::JobCheck) has no report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {

@@ -54,7 +54,7 @@ impl Program {
     pub(super) async fn end(&mut self, sent: u64, footer: CheckFooter) -> Result<(), CheckError> {
         let ended = |reason: String| CheckError::Ended { program: self.path.clone(), reason };
         if footer.checked != sent {
-            return Err(ended(format!("it has read {} of {sent}", footer.checked)));
+            return Err(ended(format!("it has read {} of {sent} jobs", footer.checked)));
         }
         self.process.wait().await.map(drop).map_err(|error| ended(error.to_string()))
     }
@@ -115,6 +115,6 @@ impl Answers {
                 (Err(_), Err(_)) => return Err(ended("it printed a line that is no answer".to_owned())),
             }
         }
-        Err(ended("it ended early; look at what it printed".to_owned()))
+        Err(ended("it ended early: see what it printed to standard error".to_owned()))
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn sentence(frame: &Frame, reason: &Reason) -> Markup {
     }
 }
 
-/// Returns whether a reason is a trouble that needs an operator.
+/// Returns whether a reason needs the attention of an operator.
 pub(super) const fn is_trouble(reason: &Reason) -> bool {
     matches!(
         reason,

@@ -61,7 +61,7 @@ fn workers(frame: &Frame, load: &QueueLoad) -> Markup {
     let summary = &load.summary;
     html! {
         @match (summary.workers, summary.worker_seen_at) {
-            (0, Some(seen_at)) => span.bad title="The last worker of the queue has vanished" { "gone " (ago(frame, seen_at)) },
+            (0, Some(seen_at)) => span.bad title="The last worker of the queue has vanished" { "vanished " (ago(frame, seen_at)) },
             (0, None) => span.quiet { "none" },
             (workers, _) => a href=(frame.to("/workers")) { (workers) },
         }
@@ -73,7 +73,7 @@ fn actions(frame: &Frame, load: &QueueLoad) -> Markup {
     let queue = summary.queue.as_str();
     let discarded = summary.of(State::Discarded);
     html! {
-        // Not at once: the next page shows the jobs that are meant.
+        // It does not retry at once: the next page shows the number of jobs.
         @if discarded.jobs > 0 {
             (frame.button_with("/changes", &format!("Retry {}", count(discarded)), "small", &[("action", "retry"), ("state", "discarded"), ("queue", queue)]))
         }

@@ -25,7 +25,7 @@ impl Action {
         }
     }
 
-    /// Returns what is said while it runs.
+    /// Returns the line that is shown while it runs.
     pub(super) fn announcement(&self) -> String {
         match self {
             Self::Pause(queue) => format!("pausing {queue} …"),
@@ -36,7 +36,7 @@ impl Action {
         }
     }
 
-    /// Runs it. Returns what was done.
+    /// Runs the action. Returns the line that reports it.
     pub(super) async fn run(self, store: &dyn Admin) -> Result<String, QueueError> {
         match self {
             Self::Pause(queue) => store.pause(&queue).await.map(|()| format!("paused {queue}")),

@@ -1,4 +1,4 @@
-//! The state of the screen: what is shown, what is selected, and what a key does.
+//! The state of the screen: its content, its selection, and the effect of each key.
 
 use queue_core::{JobId, JobRecord, QueueName, State};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -183,7 +183,7 @@ impl Dashboard {
         }
     }
 
-    /// Returns the action of a key on what is selected.
+    /// Returns the action of a key on the selected row.
     fn action(&self, key: char) -> Option<Action> {
         let summary = || self.snapshot.queues.get(self.queue_row()?);
         let job = || self.jobs().get(self.job_row()?);

@@ -61,7 +61,7 @@ impl JobMove {
         Ok(())
     }
 
-    /// Deletes the copies of jobs that are still in the first store: they were not waiting when the move came to delete them.
+    /// Deletes the copies of jobs that are still in the first store: they were no longer waiting at their deletion.
     async fn take_back(&self, from: &dyn Admin, to: &dyn Admin, copied: &[JobId]) -> Result<(), MoveError> {
         let mut kept = Vec::new();
         for id in copied {

@@ -62,7 +62,7 @@ impl JobMove {
             }
             let step = left.min(STEP);
             left -= step;
-            // It returns early if one of them ends, so the whole wait may be shorter, and is not longer by much.
+            // It returns early if a job ends, so the whole wait may be shorter than `wait`.
             from.ended(&executing, step).await.map_err(MoveError::Source)?;
         }
     }

@@ -1,10 +1,10 @@
-//! Why jobs could not be moved.
+//! The errors of a move.
 
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::id::JobId;
 use crate::contract::name::QueueName;
 
-/// Why a [`JobMove`](crate::admin::JobMove) ended before its time.
+/// The reason why a [`JobMove`](crate::admin::JobMove) could not begin, or ended early.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoveError {
