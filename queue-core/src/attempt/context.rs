@@ -1,8 +1,8 @@
 //! The view that a job has of its own attempt.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,6 @@ pub(super) struct Shared {
     pub(super) started_at: AtomicI64,
     pub(super) interrupt: Interrupt,
     pub(super) reports: JobReports,
-    followup_meta: Mutex<Meta>,
     /// Whether a unit of work has asked for the completion, in order to record it.
     pub(super) is_completing: AtomicBool,
     /// Whether a unit of work has recorded the completion.
@@ -76,7 +75,6 @@ impl Shared {
         self.started_at = AtomicI64::new(NOT_YET);
         self.interrupt = Interrupt::default();
         self.reports = JobReports::default();
-        self.followup_meta = Mutex::default();
         self.is_completing = AtomicBool::new(false);
         self.is_completed = AtomicBool::new(false);
         self.waits = Waits::default();
@@ -101,7 +99,6 @@ impl JobContext {
             started_at: AtomicI64::new(NOT_YET),
             interrupt: Interrupt::default(),
             reports: JobReports::default(),
-            followup_meta: Mutex::default(),
             is_completing: AtomicBool::new(false),
             is_completed: AtomicBool::new(false),
             waits: Waits::default(),
@@ -266,7 +263,7 @@ impl JobContext {
     /// It is meant for middleware. For example, `queue-otel` sets the trace context of the attempt, because the job's own meta has the
     /// trace context of its producer.
     pub fn set_followup_meta(&self, key: impl Into<String>, value: impl Into<String>) {
-        self.0.followup_meta.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+        self.0.reports.set_followup_meta(key.into(), value.into());
     }
 
     /// Reports the job's progress, in percent and in words. Values above 100 count as 100.
@@ -312,11 +309,10 @@ impl JobContext {
     /// Returns the result and the followups, which are stored together with the job's completion. Each followup has the meta of
     /// this job, and an identity that is the same at every call.
     pub(crate) fn completion(&self) -> (Option<StoredResult>, Vec<NewJob>) {
-        let (result, mut followups) = self.0.reports.completion();
+        let (result, mut followups, mut meta) = self.0.reports.completion();
         if followups.is_empty() {
             return (result, followups);
         }
-        let mut meta = self.0.followup_meta.lock().unwrap_or_else(PoisonError::into_inner).clone();
         meta.inherit(self.meta());
         for (nth, followup) in followups.iter_mut().enumerate() {
             followup.meta.inherit(&meta);

@@ -25,6 +25,7 @@ impl Environment {
     /// Passes an event to the observer. Without an observer, the event is not created.
     ///
     /// If the observer panics, the panic is caught and logged, and nothing else is affected.
+    #[inline]
     pub fn observe(&self, event: impl FnOnce() -> Event) {
         if let Some(observer) = &self.observer {
             let observed = catch_unwind(AssertUnwindSafe(|| observer.observe(&event())));
