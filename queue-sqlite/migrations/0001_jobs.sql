@@ -53,7 +53,7 @@ create table queue_jobs (
     progress_percent    integer,                     -- the progress of an executing job, in percent; null if it has reported none
     progress_note       text,                        -- the note of the job on its progress
     on_discard          text,                        -- JSON: the job to store if this one is discarded; null if it names none
-    lease_on_discard    text                         -- the same for the newest claim: `on_discard`, or a default of the worker
+    lease_on_discard    text                         -- the same, a default of the worker that holds the lease; `on_discard` has precedence
 ) strict;
 
 create unique index queue_jobs_id on queue_jobs (

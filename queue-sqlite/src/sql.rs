@@ -70,12 +70,35 @@ pub(crate) const READY: &str = "
 /// The payload and meta of a job that does not have them in its row: by `seq`.
 pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_payloads where seq = ?1";
 
-/// Leases a job, and clears the progress of its last attempt: by `seq`.
-pub(crate) const LEASE: &str = "
-    update queue_jobs set
-        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?2, state_time = ?3, worker_id = ?4,
-        lease_on_discard = coalesce(on_discard, ?5), progress_percent = null, progress_note = null
-    where seq = ?1";
+/// The jobs that `READY` returns, if nothing has changed since: a walk over the same index.
+macro_rules! first_ready {
+    () => {
+        " where seq in (
+            select seq from queue_jobs where queue_id = ?1 and state = 1 order by priority, run_at, seq limit ?2)"
+    };
+}
+
+/// Leases the jobs that `READY` returns: each by `seq`. One statement for all of them costs less than one for each.
+pub(crate) const LEASE: &str = concat!(
+    "update queue_jobs set
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?3, state_time = ?4, worker_id = ?5",
+    first_ready!()
+);
+
+/// Leases the same jobs to a worker that has a default for discards.
+pub(crate) const LEASE_WITH_ON_DISCARD: &str = concat!(
+    "update queue_jobs set
+        state = 2, attempt = attempt + 1, fence = fence + 1, claimed_at = ?3, state_time = ?4, worker_id = ?5,
+        lease_on_discard = ?6",
+    first_ready!()
+);
+
+/// Clears what belongs to a lease, in each statement after which a job can be claimed again. So a claim need not.
+macro_rules! clear_lease {
+    () => {
+        "lease_on_discard = null, progress_percent = null, progress_note = null"
+    };
+}
 
 /// Whether a queue has a ready job: the first entry of the index of ready jobs.
 pub(crate) const ANY_READY: &str = "
@@ -88,14 +111,17 @@ pub(crate) const PROMOTE_DUE: &str =
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
-    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, lease_on_discard, queue_id, name,
-        claimed_at
+    select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, coalesce(on_discard, lease_on_discard),
+        queue_id, name, claimed_at
     from queue_jobs
     where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
 /// Ends an expired lease: by `seq`.
-pub(crate) const EXPIRE_LEASE: &str = "
-    update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end where seq = ?1";
+pub(crate) const EXPIRE_LEASE: &str = concat!(
+    "update queue_jobs set state = ?2, state_time = case ?2 when 1 then null else state_time end, ",
+    clear_lease!(),
+    " where seq = ?1"
+);
 
 /// The earliest due time or expiry in a state: the first entry of that state by time.
 pub(crate) const NEXT_STATE_TIME: &str = "
@@ -113,38 +139,56 @@ pub(crate) const RENEW_WITH_PROGRESS: &str = "
     returning cancel_reason";
 
 /// Finds the job of a lease that is current: by the job's id.
-pub(crate) const HELD: &str = "
-    select seq, queue_id, name, claimed_at, attempt, lease_on_discard from queue_jobs
+pub(crate) const FIND_LEASED: &str = "
+    select seq, queue_id, name, claimed_at, attempt from queue_jobs
     where id = ?1 and fence = ?2 and state = 2";
 
-// The six transitions of a settlement, the first one without a result and with one: each by `seq`. Three of them would run the job
-// again; if a cancel was requested, they cancel the job instead.
+// The six transitions of a settlement, the first one without a result and with one. Each changes the job of the row `seq`, if that
+// is the job of the lease, and the lease is current. Three of them would run the job again; if a cancel was requested, they cancel
+// the job instead.
 
-pub(crate) const COMPLETE: &str = "update queue_jobs set state = 4, state_time = ?2 where seq = ?1";
+/// The condition of a settlement: by `seq`. Another job has the row if an operator has deleted the job of the lease.
+macro_rules! is_leased {
+    () => {
+        " where seq = ?1 and id = ?2 and fence = ?3 and state = 2"
+    };
+}
+
+pub(crate) const COMPLETE: &str = concat!("update queue_jobs set state = 4, state_time = ?4", is_leased!());
 pub(crate) const COMPLETE_WITH_RESULT: &str =
-    "update queue_jobs set state = 4, state_time = ?2, result = ?3 where seq = ?1";
-pub(crate) const DISCARD: &str = "update queue_jobs set state = 5, state_time = ?2 where seq = ?1";
+    concat!("update queue_jobs set state = 4, state_time = ?4, result = ?5", is_leased!());
+pub(crate) const DISCARD: &str = concat!("update queue_jobs set state = 5, state_time = ?4", is_leased!());
 pub(crate) const CANCEL: &str =
-    "update queue_jobs set state = 6, state_time = ?2, cancel_reason = ?3 where seq = ?1";
-pub(crate) const RETRY: &str = "
-    update queue_jobs set
-        state = case when cancel_reason is not null then 6 when ?3 > ?2 then 3 else 1 end,
-        run_at = case when cancel_reason is not null then run_at else max(?2, ?3) end,
-        state_time = case when cancel_reason is not null then ?2 when ?3 > ?2 then ?3 end
-    where seq = ?1";
-pub(crate) const SNOOZE: &str = "
-    update queue_jobs set
-        state = case when cancel_reason is not null then 6 when ?3 > ?2 then 0 else 1 end,
-        run_at = case when cancel_reason is not null then run_at else max(?2, ?3) end,
-        state_time = case when cancel_reason is not null then ?2 when ?3 > ?2 then ?3 end,
-        attempt = max(attempt - 1, 0)
-    where seq = ?1";
-pub(crate) const RELEASE: &str = "
-    update queue_jobs set
+    concat!("update queue_jobs set state = 6, state_time = ?4, cancel_reason = ?5", is_leased!());
+pub(crate) const RETRY: &str = concat!(
+    "update queue_jobs set
+        state = case when cancel_reason is not null then 6 when ?5 > ?4 then 3 else 1 end,
+        run_at = case when cancel_reason is not null then run_at else max(?4, ?5) end,
+        state_time = case when cancel_reason is not null then ?4 when ?5 > ?4 then ?5 end, ",
+    clear_lease!(),
+    is_leased!()
+);
+pub(crate) const SNOOZE: &str = concat!(
+    "update queue_jobs set
+        state = case when cancel_reason is not null then 6 when ?5 > ?4 then 0 else 1 end,
+        run_at = case when cancel_reason is not null then run_at else max(?4, ?5) end,
+        state_time = case when cancel_reason is not null then ?4 when ?5 > ?4 then ?5 end,
+        attempt = max(attempt - 1, 0), ",
+    clear_lease!(),
+    is_leased!()
+);
+pub(crate) const RELEASE: &str = concat!(
+    "update queue_jobs set
         state = case when cancel_reason is not null then 6 else 1 end,
-        state_time = case when cancel_reason is not null then ?2 end,
-        attempt = max(attempt - 1, 0)
-    where seq = ?1";
+        state_time = case when cancel_reason is not null then ?4 end,
+        attempt = max(attempt - 1, 0), ",
+    clear_lease!(),
+    is_leased!()
+);
+
+/// The job to store if a leased job is discarded: by `seq`.
+pub(crate) const ON_DISCARD: &str =
+    "select coalesce(on_discard, lease_on_discard) from queue_jobs where seq = ?1";
 
 /// Inserts a failed attempt of a job: by its primary key.
 pub(crate) const INSERT_FAILURE: &str =
@@ -161,12 +205,13 @@ pub(crate) const FIND_FOR_OPERATOR: &str = "
 pub(crate) const REQUEST_CANCEL: &str = "update queue_jobs set cancel_reason = ?2 where seq = ?1";
 pub(crate) const CANCEL_WAITING: &str =
     "update queue_jobs set state = 6, state_time = ?2, cancel_reason = ?3 where seq = ?1";
-pub(crate) const RETRY_BY_OPERATOR: &str = "
-    update queue_jobs set
+pub(crate) const RETRY_BY_OPERATOR: &str = concat!(
+    "update queue_jobs set
         state = 1, run_at = ?2, state_time = null, max_attempts = max(max_attempts, attempt + 1), cancel_reason = null,
-        result = null,
-        owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end
-    where seq = ?1";
+        result = null, owns_unique_key = case when state >= 4 and unique_key is not null then 1 else owns_unique_key end, ",
+    clear_lease!(),
+    " where seq = ?1"
+);
 pub(crate) const SET_PAUSED: &str = "
     insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
 

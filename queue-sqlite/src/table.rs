@@ -13,6 +13,7 @@ mod discard;
 mod history;
 mod import;
 mod lease;
+mod leased_jobs;
 mod push;
 mod retention;
 mod settle;
@@ -32,6 +33,7 @@ pub(crate) use history::EndedAttempts;
 use crate::rows;
 use crate::sql;
 use crate::sql_authorizer::SqlAuthorizer;
+use leased_jobs::LeasedJobs;
 use statements::Statements;
 
 /// The jobs, in one transaction and at one time.
@@ -54,10 +56,18 @@ pub(crate) struct WriterCache {
     pub(crate) authorizer: SqlAuthorizer,
     /// The jobs that were discarded because their leases expired, until they are reported after the commit.
     pub(crate) expired: Vec<ExpiredJob>,
+    /// The jobs that this connection has claimed.
+    leased: LeasedJobs,
     /// The attempts that the open transaction has ended.
     pub(crate) ended: EndedAttempts,
     /// The first minute of the history that was kept when old ones were last deleted.
     pub(crate) forgotten_before: Option<Timestamp>,
+}
+
+impl WriterCache {
+    pub(crate) fn new(authorizer: SqlAuthorizer) -> Self {
+        Self { authorizer, ..Self::default() }
+    }
 }
 
 impl<'a> Table<'a> {

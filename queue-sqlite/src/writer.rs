@@ -140,7 +140,7 @@ impl Writer {
         let waiting = WaitingClaims::new(settings.clock.clone(), settings.poll_interval);
         let pruning = Pruning::new(settings.retention);
         let own_timeout = if location.is_file() { Duration::ZERO } else { settings.busy_timeout };
-        let cache = WriterCache { authorizer: SqlAuthorizer::new(own_timeout), ..WriterCache::default() };
+        let cache = WriterCache::new(SqlAuthorizer::new(own_timeout));
         let installed = cache.authorizer.install(&connection);
         installed.map_err(|error| TxError::from(error).to_queue_error(location.path()))?;
         let writer = Self {

@@ -18,8 +18,15 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
+/// The plan of an update of the first ready jobs.
+const FIRST_READY: [&str; 3] = [
+    "SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)",
+    "LIST SUBQUERY 1",
+    "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+];
+
 /// Statements, each with all steps of its plan.
-const PLANS: [(&str, &[&str]); 35] = [
+const PLANS: [(&str, &[&str]); 37] = [
     (FIND_QUEUE, &["SEARCH queue_names USING INDEX sqlite_autoindex_queue_names_1 (name=?)"]),
     (INSERT_QUEUE, &[]),
     (FIND_BY_ID, &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_id (id=?)"]),
@@ -34,7 +41,8 @@ const PLANS: [(&str, &[&str]); 35] = [
     (REPLACE_INLINE_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (SPILL_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (CLEAR_INLINE_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (LEASE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (LEASE, &FIRST_READY),
+    (LEASE_WITH_ON_DISCARD, &FIRST_READY),
     (
         ANY_READY,
         &[
@@ -51,9 +59,10 @@ const PLANS: [(&str, &[&str]); 35] = [
     ),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RENEW_WITH_PROGRESS, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
-    (HELD, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
+    (FIND_LEASED, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (COMPLETE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (COMPLETE_WITH_RESULT, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (ON_DISCARD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (STATE, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (DISCARD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (CANCEL, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),

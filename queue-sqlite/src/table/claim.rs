@@ -5,6 +5,8 @@ use queue_core::{Delivery, Demand, QueueName};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
+use super::history::CountedJob;
+use super::leased_jobs::LeasedJob;
 use crate::rows;
 use crate::sql;
 
@@ -36,7 +38,6 @@ impl Table<'_> {
         let Some((queue_id, false)): Option<(i64, bool)> = queue_id else {
             return Ok(());
         };
-        // All rows are read before the first job is leased: leasing changes the index that the query walks.
         let ready = self.statements.get(sql::READY)?;
         let rows = ready.query_map((queue_id, to_i64(remaining as u64)), |row| {
             rows::delivery(self.connection, row, queue, self.now, demand.lease)
@@ -45,15 +46,31 @@ impl Table<'_> {
         if ready.is_empty() {
             return Ok(());
         }
-        let worker_id = demand.worker.as_ref().map(|worker| self.worker_id(worker)).transpose()?;
-        let on_discard = demand.on_discard.as_ref().map(|on_discard| on_discard.to_json()).transpose();
-        let on_discard = on_discard.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let lease = self.statements.get(sql::LEASE)?;
+        self.lease(queue_id, ready.len(), demand)?;
         for (seq, delivery) in ready {
-            let expires_at = delivery.lease.expires_at.as_micros();
-            lease.execute((seq, self.now.as_micros(), expires_at, worker_id, on_discard.as_deref()))?;
+            let counted = CountedJob::new(queue_id, delivery.name.clone(), self.now);
+            self.cache.leased.insert(&delivery.lease, LeasedJob { seq, attempt: delivery.attempt, counted });
             into.push(delivery);
         }
         Ok(())
+    }
+
+    /// Leases the first ready jobs of a queue, which must be as many.
+    fn lease(&mut self, queue_id: i64, jobs: usize, demand: &Demand) -> Result<()> {
+        let worker_id = demand.worker.as_ref().map(|worker| self.worker_id(worker)).transpose()?;
+        let on_discard = demand.on_discard.as_ref().map(|on_discard| on_discard.to_json()).transpose();
+        let on_discard = on_discard.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let (now, expires_at) = (self.now.as_micros(), self.now.saturating_add(demand.lease).as_micros());
+        let limit = to_i64(jobs as u64);
+        let leased = match on_discard {
+            None => {
+                self.statements.get(sql::LEASE)?.execute((queue_id, limit, now, expires_at, worker_id))?
+            }
+            Some(on_discard) => {
+                let lease = self.statements.get(sql::LEASE_WITH_ON_DISCARD)?;
+                lease.execute((queue_id, limit, now, expires_at, worker_id, on_discard))?
+            }
+        };
+        if leased == jobs { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(leased)) }
     }
 }

@@ -24,6 +24,10 @@ pub(super) struct CountedJob {
 }
 
 impl CountedJob {
+    pub(super) fn new(queue_id: i64, name: JobName, claimed_at: Timestamp) -> Self {
+        Self { queue_id, name, claimed_at }
+    }
+
     /// Reads the columns `queue_id`, `name` and `claimed_at`.
     pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Self> {
         let name = JobName::new(row.get_ref(column + 1)?.as_str()?);

@@ -3,12 +3,12 @@
 use queue_core::admin::AttemptError;
 use queue_core::backend::{Encoded, Tally, to_i64};
 use queue_core::{Lease, Settled, Settlement, Transition};
-use rusqlite::{OptionalExtension as _, Result, Row};
+use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use super::history::CountedJob;
+use super::leased_jobs::LeasedJob;
 use crate::error::OpError;
-use crate::rows::{self, Seq};
+use crate::rows;
 use crate::sql;
 
 impl Table<'_> {
@@ -40,75 +40,74 @@ impl Table<'_> {
 
     /// Applies a transition if the lease is current, and counts the end of the attempt. Returns whether it was current.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
-        let held = self.statements.get(sql::HELD)?;
-        let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0));
-        let Some(job) = held.query_row(key, HeldJob::read).optional()? else {
+        let Some(job) = self.leased_job(lease)? else {
             return Ok(false);
         };
-        self.end(&job, lease, transition)?;
-        if let Some(tally) = Tally::of(transition, job.counted.run_time(self.now)) {
-            self.cache.ended.add(self.now, job.counted, tally);
+        let is_current = self.end_lease(&job, lease, transition)?;
+        if is_current {
+            self.store_effects(&job, lease, transition)?;
+            if let Some(tally) = Tally::of(transition, job.counted.run_time(self.now)) {
+                self.cache.ended.add(self.now, job.counted, tally);
+            }
         }
-        Ok(true)
+        Ok(is_current)
     }
 
-    /// Applies a transition to the job of a current lease.
-    fn end(&mut self, job: &HeldJob, lease: &Lease, transition: &Transition) -> Result<()> {
-        let (seq, now) = (job.seq, self.now.as_micros());
-        match transition {
+    /// Returns the job of a lease. If the lease is not current, returns nothing or the job that it was for.
+    fn leased_job(&mut self, lease: &Lease) -> Result<Option<LeasedJob>> {
+        if let Some(job) = self.cache.leased.take(lease) {
+            return Ok(Some(job));
+        }
+        let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0));
+        self.statements.get(sql::FIND_LEASED)?.query_row(key, LeasedJob::read).optional()
+    }
+
+    /// Changes the row of a job if the lease is current. Returns whether it was.
+    fn end_lease(&mut self, job: &LeasedJob, lease: &Lease, transition: &Transition) -> Result<bool> {
+        let (seq, id, fence) = (job.seq, rows::id_bytes(lease.job), to_i64(lease.fence.0));
+        let now = self.now.as_micros();
+        let changed = match transition {
             Transition::Complete { result: None, .. } => {
-                self.statements.get(sql::COMPLETE)?.execute((seq, now))?;
+                self.statements.get(sql::COMPLETE)?.execute((seq, id, fence, now))?
             }
-            Transition::Complete { result: Some(result), .. } => {
-                self.statements.get(sql::COMPLETE_WITH_RESULT)?.execute((seq, now, result.as_str()))?;
-            }
+            Transition::Complete { result: Some(result), .. } => self
+                .statements
+                .get(sql::COMPLETE_WITH_RESULT)?
+                .execute((seq, id, fence, now, result.as_str()))?,
             Transition::Cancel { reason } => {
-                self.statements.get(sql::CANCEL)?.execute((seq, now, reason))?;
+                self.statements.get(sql::CANCEL)?.execute((seq, id, fence, now, reason))?
             }
-            Transition::Discard { error } => {
-                self.statements.get(sql::DISCARD)?.execute((seq, now))?;
-                self.record_error(job, lease, error)?;
-                if let Some(on_discard) = &job.on_discard {
-                    let discarded = self.record(lease.job)?;
-                    self.store_on_discard(discarded, on_discard)?;
-                }
+            Transition::Discard { .. } => {
+                self.statements.get(sql::DISCARD)?.execute((seq, id, fence, now))?
             }
-            Transition::Retry { at, error } => {
-                self.statements.get(sql::RETRY)?.execute((seq, now, at.as_micros()))?;
-                self.record_error(job, lease, error)?;
+            Transition::Retry { at, .. } => {
+                self.statements.get(sql::RETRY)?.execute((seq, id, fence, now, at.as_micros()))?
             }
-            Transition::Snooze { at, error } => {
-                self.statements.get(sql::SNOOZE)?.execute((seq, now, at.as_micros()))?;
-                if let Some(error) = error {
-                    self.record_error(job, lease, error)?;
-                }
+            Transition::Snooze { at, .. } => {
+                self.statements.get(sql::SNOOZE)?.execute((seq, id, fence, now, at.as_micros()))?
             }
-            _ => {
-                self.statements.get(sql::RELEASE)?.execute((seq, now))?;
+            _ => self.statements.get(sql::RELEASE)?.execute((seq, id, fence, now))?,
+        };
+        Ok(changed > 0)
+    }
+
+    /// Stores the error of the attempt, if it failed, and the job that follows a discarded one.
+    fn store_effects(&mut self, job: &LeasedJob, lease: &Lease, transition: &Transition) -> Result<()> {
+        let message = match transition {
+            Transition::Discard { error } | Transition::Retry { error, .. } => error,
+            Transition::Snooze { error: Some(error), .. } => error,
+            _ => return Ok(()),
+        };
+        let error = AttemptError::new(job.attempt, self.now, message);
+        self.record_failure(job.seq, to_i64(lease.fence.0), &error)?;
+        if let Transition::Discard { .. } = transition {
+            let on_discard = self.statements.get(sql::ON_DISCARD)?;
+            let on_discard: Option<String> = on_discard.query_row([job.seq], |row| row.get(0))?;
+            if let Some(on_discard) = on_discard {
+                let discarded = self.record(lease.job)?;
+                self.store_on_discard(discarded, &on_discard)?;
             }
         }
         Ok(())
-    }
-
-    /// Stores the error of an attempt.
-    fn record_error(&mut self, job: &HeldJob, lease: &Lease, message: &str) -> Result<()> {
-        let error = AttemptError::new(job.attempt, self.now, message);
-        self.record_failure(job.seq, to_i64(lease.fence.0), &error)
-    }
-}
-
-/// The job of a lease that is current.
-struct HeldJob {
-    seq: Seq,
-    attempt: u32,
-    on_discard: Option<String>,
-    counted: CountedJob,
-}
-
-impl HeldJob {
-    /// Reads a row of `HELD`.
-    fn read(row: &Row<'_>) -> Result<Self> {
-        let counted = CountedJob::read(row, 1)?;
-        Ok(Self { seq: row.get(0)?, attempt: row.get(4)?, on_discard: row.get(5)?, counted })
     }
 }

@@ -1,0 +1,92 @@
+//! The jobs that a connection has claimed, so that a settlement need not look for them.
+
+use std::collections::HashMap;
+
+use queue_core::{Fence, JobId, Lease};
+use rusqlite::{Result, Row};
+
+use super::history::CountedJob;
+use crate::rows::Seq;
+
+/// The greatest number of jobs in the map. A caller that claims jobs and never settles them fills it.
+const CAPACITY: usize = 100_000;
+
+/// A claimed job, as far as a settlement needs it. All of it stays the same as long as the lease is current.
+pub(super) struct LeasedJob {
+    pub(super) seq: Seq,
+    pub(super) attempt: u32,
+    pub(super) counted: CountedJob,
+}
+
+impl LeasedJob {
+    /// Reads a row of `FIND_LEASED`.
+    pub(super) fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { seq: row.get(0)?, attempt: row.get(4)?, counted: CountedJob::read(row, 1)? })
+    }
+}
+
+/// The claimed jobs by id.
+///
+/// It is a hint. A transaction that claimed may have been rolled back, and a lease may have ended since. So a settlement checks the
+/// lease in the row, and looks for a job that is not here.
+#[derive(Default)]
+pub(super) struct LeasedJobs(HashMap<JobId, (Fence, LeasedJob)>);
+
+impl LeasedJobs {
+    /// Adds the job of a lease. If the map is full, forgets all others.
+    pub(super) fn insert(&mut self, lease: &Lease, job: LeasedJob) {
+        if self.0.len() >= CAPACITY {
+            self.0.clear();
+        }
+        self.0.insert(lease.job, (lease.fence, job));
+    }
+
+    /// Removes the job of a lease and returns it.
+    pub(super) fn take(&mut self, lease: &Lease) -> Option<LeasedJob> {
+        let (fence, job) = self.0.remove(&lease.job)?;
+        (fence == lease.fence).then_some(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use queue_core::{JobName, Timestamp};
+
+    use super::*;
+
+    fn lease(job: JobId, fence: u64) -> Lease {
+        Lease::new(job, Fence(fence), Duration::from_secs(1), Timestamp::EPOCH)
+    }
+
+    fn job(seq: Seq) -> LeasedJob {
+        let counted = CountedJob::new(1, JobName::new("job"), Timestamp::EPOCH);
+        LeasedJob { seq, attempt: 1, counted }
+    }
+
+    #[test]
+    fn a_job_is_found_once_and_by_its_newest_lease_only() {
+        let mut jobs = LeasedJobs::default();
+        let id = JobId::random();
+        jobs.insert(&lease(id, 1), job(7));
+        jobs.insert(&lease(id, 2), job(7));
+
+        assert!(jobs.take(&lease(JobId::random(), 2)).is_none());
+        assert_eq!(jobs.take(&lease(id, 2)).map(|job| job.seq), Some(7));
+        assert!(jobs.take(&lease(id, 2)).is_none());
+
+        jobs.insert(&lease(id, 2), job(7));
+        assert!(jobs.take(&lease(id, 1)).is_none(), "of an earlier lease");
+    }
+
+    #[test]
+    fn jobs_that_are_never_settled_do_not_fill_memory() {
+        let mut jobs = LeasedJobs::default();
+
+        for seq in 0..250_000 {
+            jobs.insert(&lease(JobId::random(), 1), job(seq));
+            assert!(jobs.0.len() <= CAPACITY);
+        }
+    }
+}
