@@ -21,6 +21,7 @@ declare
     remaining integer;
     current integer := -1;
     leased bigint;
+    _expires_at bigint;
     _row_ids tid[];
     _next record;
     _discarded text[];
@@ -28,7 +29,11 @@ begin
     scan_us := array_fill(0, array[cardinality(_claims)]);
     _from_due := coalesce(_from_due, -9223372036854775808);
     _from_expiry := coalesce(_from_expiry, -9223372036854775808);
-    _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    if exists (select from waiting where waiting.due between _from_due and _now)
+        or exists (select from leases l where l.expires_at between _from_expiry and _now)
+    then
+        _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
@@ -48,6 +53,7 @@ begin
             scan_us[request.idx + 1] := -1;
             continue;
         end if;
+        _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         began := clock();
         _row_ids := array(
             select ctid from ready r
@@ -66,11 +72,11 @@ begin
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
             insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard)
-            select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
+            select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
                 _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard)
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
-            f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
+            f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
             null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
             null::text[]
         from found f order by f.priority, f.run_at, f.seq;
@@ -78,7 +84,7 @@ begin
         remaining := remaining - leased;
     end loop;
     began := clock();
-    select * into _next from next_wakeup(_now, _from_due, _from_expiry);
+    _next := next_wakeup(_now, _from_due, _from_expiry);
     now := clock();
     due := _next.due;
     expiry := _next.expiry;

@@ -738,6 +738,7 @@ declare
     remaining integer;
     current integer := -1;
     leased bigint;
+    _expires_at bigint;
     _row_ids tid[];
     _next record;
     _discarded text[];
@@ -745,7 +746,11 @@ begin
     scan_us := array_fill(0, array[cardinality(_claims)]);
     _from_due := coalesce(_from_due, -9223372036854775808);
     _from_expiry := coalesce(_from_expiry, -9223372036854775808);
-    _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    if exists (select from waiting where waiting.due between _from_due and _now)
+        or exists (select from leases l where l.expires_at between _from_expiry and _now)
+    then
+        _discarded := promote_and_expire(_now, _from_due, _from_expiry);
+    end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
@@ -765,6 +770,7 @@ begin
             scan_us[request.idx + 1] := -1;
             continue;
         end if;
+        _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         began := clock();
         _row_ids := array(
             select ctid from ready r
@@ -783,11 +789,11 @@ begin
             select j.* from picked p join jobs j on j.seq = any (array[p.seq])),
         leased as (
             insert into leases (id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard)
-            select f.id, _now + least(request.length, 9223372036854775807 - _now), f.seq, f.fence + 1, f.attempt + 1,
+            select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
                 _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard)
             from found f)
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
-            f.run_at, f.seq, _now + least(request.length, 9223372036854775807 - _now), f.name, f.payload, f.meta,
+            f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
             null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
             null::text[]
         from found f order by f.priority, f.run_at, f.seq;
@@ -795,7 +801,7 @@ begin
         remaining := remaining - leased;
     end loop;
     began := clock();
-    select * into _next from next_wakeup(_now, _from_due, _from_expiry);
+    _next := next_wakeup(_now, _from_due, _from_expiry);
     now := clock();
     due := _next.due;
     expiry := _next.expiry;
@@ -1664,6 +1670,7 @@ declare
     _discarded bigint[];
     _told text[];
     settled record;
+    gone record;
 begin
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
@@ -1672,9 +1679,11 @@ begin
             return;
         end if;
     end if;
-    if queue_ids(_queues) is null and _queues is not null then
-        refused := -1;
-        return;
+    if _queues is not null then
+        if queue_ids(_queues) is null then
+            refused := -1;
+            return;
+        end if;
     end if;
     if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds))
         and must_settle_in_order(_ids, _kinds, _parents, _names, _unique_keys)
@@ -1697,7 +1706,10 @@ begin
         end loop;
         return;
     end if;
-    if _skip_locked then
+    if _skip_locked and cardinality(_ids) > (
+        select count(*) from (select from leases where id = any (_ids) for update skip locked) locked)
+    then
+        -- Another transaction has locked some leases, or some have ended.
         for i in 1 .. cardinality(_ids) loop
             perform from leases where id = _ids[i] for update skip locked;
             if not found and exists (select from leases where id = _ids[i] and fence = _fences[i]) then
@@ -1707,8 +1719,19 @@ begin
             end if;
         end loop;
     end if;
-    if _kinds is null then
-        -- All are completions: the most frequent case.
+    if _kinds is null and cardinality(_ids) = 1 then
+        -- The most frequent case of a queue that is not busy. Single statements cost less than one that is made of them.
+        delete from leases l where l.id = _ids[1] and l.fence = _fences[1] and l.expires_at + 0 > _now
+        returning l.seq, l.fence, l.attempt, l.claimed_at, l.queue_id, l.name, l.cancel_reason into gone;
+        if found then
+            insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
+            values (gone.seq, _now, gone.fence, gone.attempt, gone.claimed_at, gone.queue_id, 4, gone.cancel_reason);
+            insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
+            values (minute_of(_now), greatest(_now - gone.claimed_at, 0), 1, 0, 0, gone.queue_id, gone.name);
+            applied := array[0];
+        end if;
+    elsif _kinds is null then
+        -- All are completions: the most frequent case of a busy queue.
         with gone as (
             delete from leases l using unnest(_ids, _fences) with ordinality s (id, fence, o)
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
